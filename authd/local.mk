@@ -1,0 +1,1 @@
+# Sources of authd/ in the order in which data flows through them.

@@ -1,0 +1,55 @@
+/*
+ * The accounts, as master parsed them from the users file, and the slices of
+ * that table which the other roles are given in sealed memfds: authd alone
+ * gets password hashes, queue addresses and aliases, broker numbers and ids,
+ * snapd numbers, a worker its own record.
+ */
+#ifndef COMMON_ACCOUNT_H
+#define COMMON_ACCOUNT_H
+
+#include "common/error.h"
+#include "common/messages.h"
+#include "common/text.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	ACCOUNT_DISABLED = 1 /* no login; mail is still taken */
+};
+
+struct account {
+	uint32_t number; /* firnmail_id: 1 and up, never reused */
+	uint32_t uid;
+	uint32_t gid;
+	unsigned int flags;
+	const char *address; /* local@domain, lower case */
+	const char *hash;    /* with its {SCHEME} removed; "" outside authd */
+};
+
+/* An alias has one target a row; several rows may share a name. */
+struct account_alias {
+	const char *name;   /* local@domain, or local alone for every domain */
+	const char *target; /* an account's address */
+};
+
+struct account_table;
+
+void account_table_free(struct account_table **table);
+size_t account_table_count(const struct account_table *table);
+const struct account *account_table_at(const struct account_table *table,
+    size_t n);
+/* NULL if there is none. `address` in any case. */
+const struct account *account_find_address(const struct account_table *table,
+    struct text address);
+const struct account *account_find_number(const struct account_table *table,
+    uint32_t number);
+size_t account_table_aliases(const struct account_table *table,
+    const struct account_alias **aliases);
+
+/* The slice for `role` (for ROLE_WORKER that of `number`), sealed; or -1. */
+int account_table_slice(const struct account_table *table, enum role role,
+    uint32_t number, struct error *error);
+struct account_table *account_table_read(int fd, struct error *error);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * A byte stream to a client: a TCP connection, plain or with TLS, or the
+ * stream between imapd's front and a worker.  Input and output wait in bounded
+ * buffers; the owner is told when there is something to read, when output has
+ * drained, and once when the connection has ended.
+ */
+#ifndef COMMON_CONNECTION_H
+#define COMMON_CONNECTION_H
+
+#include "common/buf.h"
+#include "common/error.h"
+#include "common/event_loop.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct connection;
+struct tls_server; /* common/tls.h */
+
+struct connection_handler {
+	/* New bytes stand in connection_input; the owner cuts what it used
+	 * (buf_cut). Also called after connection_resume if some are left. */
+	void (*readable)(struct connection *connection, void *context);
+	/* Less than half of the output limit waits, after more did. */
+	void (*writable)(struct connection *connection, void *context);
+	/* The peer closed, an error or the timeout; the owner frees it. */
+	void (*ended)(struct connection *connection, const struct error *error,
+	    void *context);
+};
+
+/* Takes over `fd` (non-blocking). */
+struct connection *connection_new(struct event_loop *loop, int fd,
+    size_t input_limit, size_t output_limit,
+    const struct connection_handler *handler, void *context);
+/* Closes at once; allowed in every callback. */
+void connection_free(struct connection **connection);
+
+struct buf *connection_input(struct connection *connection);
+/* 0, or -1 if output_limit would be passed (the owner stops producing before:
+ * see connection_output_room). */
+int connection_write(struct connection *connection, const void *data,
+    size_t size);
+size_t connection_output_room(const struct connection *connection);
+
+/* Sends what waits, then closes and calls `ended`. */
+void connection_finish(struct connection *connection);
+
+/* While paused nothing is read. */
+void connection_pause(struct connection *connection);
+void connection_resume(struct connection *connection);
+
+/* No byte for so long: `ended` with ERROR_UNAVAILABLE. 0: never. */
+void connection_set_timeout(struct connection *connection,
+    int64_t timeout_ms);
+
+/* Starts TLS as a server. Input must be empty (else -1: injected before
+ * STARTTLS). */
+int connection_start_tls(struct connection *connection,
+    struct tls_server *tls);
+bool connection_is_tls(const struct connection *connection);
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" */
+const char *connection_tls_name(const struct connection *connection);
+
+int connection_fd(const struct connection *connection);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * The only place that opens, renames, links, unlinks and syncs files.  Paths
+ * are relative to a directory descriptor and are never followed through a
+ * symbolic link.  Every call that changes the disk passes the fault hook, so
+ * that tests can fail it or stop the world at it.
+ */
+#ifndef COMMON_FILE_H
+#define COMMON_FILE_H
+
+#include "common/buf.h"
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* All return 0 (or a descriptor) and -1 with error, errno kept. Descriptors
+ * are close-on-exec. */
+int file_open_directory(int dir_fd, const char *name, struct error *error);
+/* Regular files only: ERROR_REFUSED for a FIFO, device, link or directory. */
+int file_open_read(int dir_fd, const char *name, struct error *error);
+int file_create(int dir_fd, const char *name, mode_t mode,
+    struct error *error); /* ERROR_EXISTS if it is there */
+int file_open_append(int dir_fd, const char *name, mode_t mode,
+    struct error *error);
+int file_make_directory(int dir_fd, const char *name, mode_t mode,
+    struct error *error); /* ERROR_EXISTS if it is there */
+int file_rename(int from_dir_fd, const char *from, int to_dir_fd,
+    const char *to, struct error *error); /* replaces */
+int file_rename_new(int from_dir_fd, const char *from, int to_dir_fd,
+    const char *to, struct error *error); /* ERROR_EXISTS if it is there */
+int file_unlink(int dir_fd, const char *name, struct error *error);
+int file_remove_directory(int dir_fd, const char *name, struct error *error);
+
+int file_write_all(int fd, const void *data, size_t size,
+    struct error *error);
+/* Appends the whole file to `to`, ERROR_LIMIT beyond its max_size. */
+int file_read_all(int fd, struct buf *to, struct error *error);
+int file_set_times(int fd, int64_t seconds, struct error *error);
+
+/* After a failed sync the data must be taken for lost: never retry. */
+int file_sync(int fd, struct error *error);	 /* fdatasync */
+int file_sync_directory(int fd, struct error *error); /* fsync */
+
+/* Writes `name` whole or not at all: temporary name, sync, rename, sync of
+ * the directory. */
+int file_replace(int dir_fd, const char *name, const void *data, size_t size,
+    mode_t mode, struct error *error);
+
+/* A new memfd that holds `data` and is sealed against every change. */
+int file_sealed_memory(const char *name, const void *data, size_t size,
+    struct error *error);
+/* 0 if `fd` is a memfd with all seals. */
+int file_check_sealed(int fd, struct error *error);
+
+/*
+ * Tests only: called before each call that changes the disk, with its name
+ * ("rename") and the file's; a return other than 0 is the errno the call fails
+ * with instead of being made. NULL: none.
+ */
+void file_set_fault_hook(int (*hook)(const char *call, const char *name,
+    void *context), void *context);
+
+#endif

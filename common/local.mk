@@ -1,0 +1,19 @@
+# Sources of common/ by layer: see HACKING.
+
+noinst_LIBRARIES += common/libcommon.a
+common_libcommon_a_SOURCES = \
+	common/error.c common/error.h \
+	common/log.c common/log.h \
+	common/memory.c common/memory.h \
+	common/pool.c common/pool.h \
+	common/buf.c common/buf.h \
+	common/text.c common/text.h \
+	common/table.c common/table.h \
+	common/clock.c common/clock.h \
+	common/status.c common/status.h \
+	common/event_loop.c common/event_loop.h \
+	common/codec.c common/codec.h \
+	common/messages.c common/messages.h common/messages.def \
+	common/record.c common/record.h \
+	common/channel.c common/channel.h
+

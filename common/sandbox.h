@@ -1,0 +1,45 @@
+/*
+ * The walls around each role, declared in one table (sandbox_profile.c):
+ * which uid, which root, which capabilities, which files, which system calls.
+ */
+#ifndef COMMON_SANDBOX_H
+#define COMMON_SANDBOX_H
+
+#include "common/error.h"
+#include "common/messages.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Walls that stand, as `ready` reports them. */
+enum {
+	WALL_UID = 1,	   /* a uid of the role's own */
+	WALL_CHROOT = 2,
+	WALL_CAPABILITIES = 4, /* none, or the declared ones only */
+	WALL_LANDLOCK = 8,
+	WALL_SECCOMP = 16
+};
+
+struct sandbox_request {
+	enum role role;
+	uint32_t uid; /* and gid: (uid_t)-1 to stay who we are */
+	uint32_t gid;
+	int root_fd;	/* directory to chroot into, -1: none */
+	int seccomp_fd; /* compiled filter, -1: none */
+	bool is_one_uid;
+};
+
+/* Shuts all walls of the role, in the order of docs/processes. 0, or -1 with
+ * the wall that could not be shut. `walls` gets those that stand. */
+int sandbox_enter(const struct sandbox_request *request, uint32_t *walls,
+    struct error *error);
+
+/*
+ * Compiles the role's seccomp filter into a new sealed memfd (master and tests
+ * only: the one user of libseccomp is sandbox_filter.c). `account_base` and
+ * `account_mask` bound the uids that the broker may set. Descriptor or -1.
+ */
+int sandbox_filter_compile(enum role role, uint32_t account_base,
+    uint32_t account_mask, unsigned int process_flags, struct error *error);
+
+#endif

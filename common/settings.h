@@ -1,0 +1,95 @@
+/*
+ * What the administrator set: the whole of firnmail.conf as the parser leaves
+ * it (master and firnmail only), and the slices of it that the other roles are
+ * given in sealed memfds.  A slice is the same struct with everything that the
+ * role has no business to know left empty.
+ */
+#ifndef COMMON_SETTINGS_H
+#define COMMON_SETTINGS_H
+
+#include "common/error.h"
+#include "common/messages.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SETTINGS_MAX_DOMAINS = 256,
+	SETTINGS_MAX_LISTENERS = 16,
+	SETTINGS_MAX_KEYS = 8
+};
+
+enum service {
+	SERVICE_SMTP,	/* mail from everyone, no AUTH */
+	SERVICE_SUBMIT, /* mail from our users, AUTH required */
+	SERVICE_IMAP
+};
+
+enum listen_tls {
+	LISTEN_TLS_NONE,
+	LISTEN_TLS_OFFERED,  /* `tls`: STARTTLS */
+	LISTEN_TLS_REQUIRED, /* `starttls-required`: nothing before STARTTLS */
+	LISTEN_TLS_IMPLICIT  /* `tls-required`: TLS from the first byte */
+};
+
+struct listen_setting {
+	enum service service;
+	enum listen_tls tls;
+	bool is_plain_login; /* LOGIN without TLS from loopback */
+	char address[64];    /* "*" or a numeric address */
+	uint16_t port;
+};
+
+struct key_setting {
+	char *certificate_pem; /* the chain as text; fronts, master */
+	char certificate_path[512];
+	char key_path[512]; /* master only */
+};
+
+struct settings {
+	uint64_t generation; /* raised by each reload */
+	char host[256];
+	size_t domain_count;
+	char domains[SETTINGS_MAX_DOMAINS][256];
+	size_t listener_count;
+	struct listen_setting listeners[SETTINGS_MAX_LISTENERS];
+	size_t key_count;
+	struct key_setting keys[SETTINGS_MAX_KEYS];
+	char users_path[512];
+	char aliases_path[512];
+	char mail_path[512];
+	char snap_path[512];
+	uint64_t max_message_bytes; /* SIZE; default 50 MiB */
+	uint32_t max_recipients;    /* a transaction; default 100 */
+	uint32_t max_connections;   /* a front; default 1,000 */
+	uint32_t max_connections_per_address;
+	uint32_t max_workers;
+	uint32_t uid_service_base; /* services: base + role */
+	uint32_t uid_account_base; /* accounts: base + number */
+	uint32_t uid_account_mask; /* of the aligned power-of-two range */
+	uint32_t snapshot_every_s;
+	/* `keep` policy: up to 8 tiers, `every` for `span`, in seconds. */
+	size_t keep_count;
+	struct {
+		uint64_t every_s;
+		uint64_t span_s;
+	} keep[8];
+	uint64_t keep_minimum_s;
+	/* /etc/firnmail/store-id as 32 hex digits: which store is ours; empty
+	 * before setup. */
+	char store_id[33];
+};
+
+struct settings *settings_new(void); /* with all defaults */
+void settings_free(struct settings **settings);
+
+/* The slice for `role` as a sealed memfd, or -1. */
+int settings_slice(const struct settings *settings, enum role role,
+    struct error *error);
+
+/* From a sealed memfd; the caller frees. NULL and error if it is not one of
+ * ours. */
+struct settings *settings_read_slice(int fd, struct error *error);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * The `status` field of answers between processes, and what each means to
+ * the one who asked.
+ */
+#ifndef COMMON_STATUS_H
+#define COMMON_STATUS_H
+
+enum status {
+	STATUS_OK,
+	STATUS_MISSING,	    /* no such account, mailbox, message, snapshot */
+	STATUS_EXISTS,	    /* a mailbox of that name is there */
+	STATUS_REFUSED,	    /* not permitted to this peer */
+	STATUS_INVALID,	    /* a field is out of range: the asker's bug */
+	STATUS_LIMIT,	    /* beyond a limit (keywords, name, size, count) */
+	STATUS_FULL,	    /* no space; try again later */
+	STATUS_UNAVAILABLE, /* store, worker or account away; try again later */
+	STATUS_FENCED,	    /* held for an admin after an alarm */
+	STATUS_DAMAGED,	    /* stored bytes do not match their hash */
+	STATUS_COUNT
+};
+
+/* "ok", "missing", ... for logs and command output. */
+const char *status_name(enum status status);
+
+#endif

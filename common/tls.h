@@ -1,0 +1,58 @@
+/*
+ * TLS as a server, the only user of libssl.  Private keys are not here: a
+ * signature is asked for from keyd by a callback, through an OpenSSL provider
+ * of ours that has only the public half.
+ */
+#ifndef COMMON_TLS_H
+#define COMMON_TLS_H
+
+#include "common/error.h"
+#include "common/messages.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct tls_server;
+
+/*
+ * Signs `size` bytes with key number `key` for TLS SignatureScheme `scheme`;
+ * 0 and at most *signature_size bytes, or -1. It blocks until keyd answered
+ * (a socketpair round trip and a signature).
+ */
+struct tls_signer {
+	int (*sign)(uint32_t key, uint16_t scheme, const void *data,
+	    size_t size, uint8_t *signature, size_t *signature_size,
+	    void *context);
+	void *context;
+};
+
+/* A context with one chain a key (PEM text, key n = chain n). NULL and error
+ * if a chain is malformed or of an unfit type (ECDSA P-256/384, RSA >= 2048
+ * only). */
+struct tls_server *tls_server_new(const char *const *chains, size_t count,
+    const struct tls_signer *signer, struct error *error);
+void tls_server_free(struct tls_server **server);
+
+/* TLS 1.2 and 1.3, forward secrecy only, no renegotiation, tickets for
+ * resumption kept in this process. The rest of this header is for
+ * connection.c. */
+struct tls_session;
+struct tls_session *tls_session_new(struct tls_server *server, int fd);
+void tls_session_free(struct tls_session **session);
+
+enum tls_step {
+	TLS_DONE,
+	TLS_WANT_READ,
+	TLS_WANT_WRITE,
+	TLS_CLOSED,
+	TLS_FAILED
+};
+enum tls_step tls_handshake(struct tls_session *session, struct error *error);
+enum tls_step tls_read(struct tls_session *session, void *data, size_t size,
+    size_t *done, struct error *error);
+enum tls_step tls_write(struct tls_session *session, const void *data,
+    size_t size, size_t *done, struct error *error);
+enum tls_step tls_close(struct tls_session *session);
+const char *tls_session_name(const struct tls_session *session);
+
+#endif

@@ -1,0 +1,1 @@
+# Sources of imapd/ in the order in which data flows through them.

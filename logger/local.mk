@@ -1,0 +1,1 @@
+# Sources of logger/ in the order in which data flows through them.

@@ -1,0 +1,1 @@
+# Sources of snapd/ in the order in which data flows through them.
