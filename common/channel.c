@@ -1,0 +1,675 @@
+/*
+ * See channel.h.  A packet waits as a struct packet in one of two lanes: the
+ * request lane (requests and the parts before them), which stops while
+ * CHANNEL_CREDIT requests are unanswered, and the answer lane (answers and
+ * notices), which never does.
+ */
+#include "common/channel.h"
+
+#include "common/log.h"
+#include "common/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	CHANNEL_DEFAULT_LIMIT = 8 * 1024 * 1024,
+	/* A busy peer is left for the others after so many packets. */
+	CHANNEL_PACKETS_A_ROUND = 64,
+	CHANNEL_SEND_TIMEOUT_MS = 10000
+};
+
+struct packet {
+	struct packet *next;
+	enum message_flow flow;
+	size_t size;
+	size_t fd_count;
+	int fds[CHANNEL_MAX_DESCRIPTORS];
+	uint8_t data[];
+};
+
+struct lane {
+	struct packet *first;
+	struct packet **end;
+};
+
+struct channel {
+	int fd;
+	enum role self;
+	enum role peer;
+	struct watch *watch;
+	const struct channel_handler *handler;
+	void *context;
+	struct lane requests;
+	struct lane answers;
+	size_t waiting_bytes;
+	size_t limit_bytes;
+	unsigned int asked;     /* our requests without their answer */
+	unsigned int to_answer; /* the peer's requests without ours */
+	bool is_paused;
+	bool cannot_send;
+	bool is_closed;
+	bool was_waiting;
+	bool *was_freed; /* set while a callback runs */
+	void (*drained)(struct channel *channel, void *context);
+	struct timer *closed_timer; /* tells `closed` outside channel_send */
+	struct error closed_error;
+};
+
+/* -- Descriptors in packets -- */
+
+union control {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(sizeof(int) * CHANNEL_MAX_DESCRIPTORS)];
+};
+
+static void
+close_all(int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (fds[i] != -1)
+			close(fds[i]);
+}
+
+/* sendmsg of one packet: 0, or -1 and errno. */
+static int
+send_packet(
+    int fd, const uint8_t *data, size_t size, const int *fds, size_t fd_count)
+{
+	struct iovec part = { (void *)(uintptr_t)data, size };
+	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
+	union control control;
+
+	if (fd_count > 0) {
+		struct cmsghdr *rights;
+
+		memset(&control, 0, sizeof(control));
+		header.msg_control = control.bytes;
+		header.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
+		rights = CMSG_FIRSTHDR(&header);
+		rights->cmsg_level = SOL_SOCKET;
+		rights->cmsg_type = SCM_RIGHTS;
+		rights->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
+		memcpy(CMSG_DATA(rights), fds, sizeof(int) * fd_count);
+	}
+	for (;;) {
+		if (sendmsg(fd, &header, MSG_NOSIGNAL) != -1)
+			return 0;
+		if (errno != EINTR)
+			return -1;
+	}
+}
+
+static void
+take_descriptors(struct msghdr *header, int *fds, size_t *fd_count)
+{
+	*fd_count = 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL;
+	     c = CMSG_NXTHDR(header, c)) {
+		size_t count;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		if (count > CHANNEL_MAX_DESCRIPTORS - *fd_count)
+			count = CHANNEL_MAX_DESCRIPTORS - *fd_count;
+		memcpy(fds + *fd_count, CMSG_DATA(c), count * sizeof(int));
+		*fd_count += count;
+	}
+}
+
+/*
+ * recvmsg of one packet: its size, 0 at the end of the channel, -1 and errno.
+ * A packet that was cut (too long, too many descriptors) is EMSGSIZE.
+ */
+static ssize_t
+receive_packet(int fd, uint8_t *data, int *fds, size_t *fd_count)
+{
+	struct iovec part = { data, MESSAGE_MAX_SIZE };
+	union control control;
+	struct msghdr header = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
+	ssize_t size;
+
+	*fd_count = 0;
+	do
+		size = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
+	while (size == -1 && errno == EINTR);
+	if (size == -1)
+		return -1;
+	take_descriptors(&header, fds, fd_count);
+	if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+		close_all(fds, *fd_count);
+		*fd_count = 0;
+		errno = EMSGSIZE;
+		return -1;
+	}
+	return size;
+}
+
+/* The rule of a decoded message, after its descriptors were counted. */
+static const struct message_rule *
+check_packet(const uint8_t *data, size_t size, size_t fd_count, enum role from,
+    enum role to, struct message *message, struct error *error)
+{
+	const struct message_rule *rule;
+
+	if (message_decode(data, size, from, to, message, error) == -1)
+		return NULL;
+	rule = message_rule_find((uint16_t)message->type);
+	if (fd_count > rule->max_fds) {
+		error_set(error, ERROR_INPUT,
+		    "message %s came with %zu descriptors", rule->name,
+		    fd_count);
+		return NULL;
+	}
+	return rule;
+}
+
+int
+channel_pair(int ends[2], struct error *error)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, ends) == -1)
+		return error_set_errno(error, "socketpair");
+	return 0;
+}
+
+/* -- Sending -- */
+
+static void
+lane_clear(struct lane *lane)
+{
+	struct packet *packet;
+
+	while ((packet = lane->first) != NULL) {
+		lane->first = packet->next;
+		close_all(packet->fds, packet->fd_count);
+		free(packet);
+	}
+	lane->end = &lane->first;
+}
+
+static struct lane *
+lane_of(struct channel *channel, enum message_flow flow)
+{
+	if (flow == FLOW_REQUEST || flow == FLOW_PART)
+		return &channel->requests;
+	return &channel->answers;
+}
+
+static bool
+has_credit(const struct channel *channel, enum message_flow flow)
+{
+	return flow != FLOW_REQUEST || channel->asked < CHANNEL_CREDIT;
+}
+
+static void
+count_sent(struct channel *channel, enum message_flow flow)
+{
+	if (flow == FLOW_REQUEST)
+		channel->asked++;
+	if (flow == FLOW_ANSWER && channel->to_answer > 0)
+		channel->to_answer--;
+}
+
+static struct packet *
+packet_new(const uint8_t *data, size_t size, enum message_flow flow,
+    const int *fds, size_t fd_count)
+{
+	struct packet *packet = memory_new(1, sizeof(*packet) + size);
+
+	packet->flow = flow;
+	packet->size = size;
+	memcpy(packet->data, data, size);
+	for (size_t i = 0; i < fd_count; i++) {
+		packet->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+		if (packet->fds[i] == -1) {
+			close_all(packet->fds, i);
+			free(packet);
+			return NULL;
+		}
+		packet->fd_count++;
+	}
+	return packet;
+}
+
+static void
+update_watch(struct channel *channel)
+{
+	int events = channel->is_paused ? 0 : WATCH_READ;
+	const struct packet *request = channel->requests.first;
+
+	if (channel->answers.first != NULL ||
+	    (request != NULL && has_credit(channel, request->flow)))
+		events |= WATCH_WRITE;
+	watch_set(channel->watch, events);
+}
+
+/* Sends what the lane has until the kernel or the credit ends it: 0, or -1
+ * and errno. */
+static int
+lane_send(struct channel *channel, struct lane *lane)
+{
+	struct packet *packet;
+
+	while ((packet = lane->first) != NULL &&
+	       has_credit(channel, packet->flow)) {
+		if (send_packet(channel->fd, packet->data, packet->size,
+			packet->fds, packet->fd_count) == -1)
+			return errno == EAGAIN ? 0 : -1;
+		count_sent(channel, packet->flow);
+		channel->waiting_bytes -= packet->size;
+		lane->first = packet->next;
+		if (lane->first == NULL)
+			lane->end = &lane->first;
+		close_all(packet->fds, packet->fd_count);
+		free(packet);
+	}
+	return 0;
+}
+
+/* Nothing can be sent any more. What the peer said before is still read; the
+ * end that follows it is what `closed` is told about. */
+static void
+stop_sending(struct channel *channel)
+{
+	channel->cannot_send = true;
+	lane_clear(&channel->requests);
+	lane_clear(&channel->answers);
+	channel->waiting_bytes = 0;
+	channel->is_paused = false;
+	update_watch(channel);
+}
+
+/* The channel is over; `closed` is told when the loop runs again, since we may
+ * be inside a call of the owner's. */
+static void
+end_channel(struct channel *channel)
+{
+	stop_sending(channel);
+	channel->is_closed = true;
+	watch_set(channel->watch, 0);
+	timer_start(channel->closed_timer, 0);
+}
+
+static void
+tell_closed(void *context)
+{
+	struct channel *channel = context;
+
+	channel->handler->closed(
+	    channel, &channel->closed_error, channel->context);
+}
+
+/* Sends the packet now: 1, 0 if it must wait, -1 if it never will go. */
+static int
+send_at_once(struct channel *channel, const struct message_rule *rule,
+    const uint8_t *data, size_t size, const int *fds, size_t fd_count)
+{
+	if (lane_of(channel, rule->flow)->first != NULL ||
+	    !has_credit(channel, rule->flow))
+		return 0;
+	if (send_packet(channel->fd, data, size, fds, fd_count) == 0) {
+		count_sent(channel, rule->flow);
+		return 1;
+	}
+	if (errno == EAGAIN)
+		return 0;
+	stop_sending(channel);
+	return -1;
+}
+
+static int
+send_later(struct channel *channel, const struct message_rule *rule,
+    const uint8_t *data, size_t size, const int *fds, size_t fd_count)
+{
+	struct lane *lane = lane_of(channel, rule->flow);
+	struct packet *packet;
+
+	if (channel->waiting_bytes + size > channel->limit_bytes)
+		return -1;
+	packet = packet_new(data, size, rule->flow, fds, fd_count);
+	if (packet == NULL)
+		return -1;
+	*lane->end = packet;
+	lane->end = &packet->next;
+	channel->waiting_bytes += size;
+	channel->was_waiting = true;
+	update_watch(channel);
+	return 0;
+}
+
+/* The packet of our own message; what the table forbids is our own bug. */
+static const struct message_rule *
+encode_own(const struct message *message, enum role self, enum role peer,
+    size_t fd_count, uint8_t *data, size_t *size)
+{
+	const struct message_rule *rule;
+	struct message probe;
+	struct error error;
+
+	*size = message_encode(message, data);
+	if (*size == 0)
+		fatal("what=\"message does not fit its row\" type=0x%04x",
+		    (unsigned int)message->type);
+	rule = check_packet(data, *size, fd_count, self, peer, &probe, &error);
+	if (rule == NULL)
+		fatal("what=\"message that may not be sent\" why=\"%s\"",
+		    error.text);
+	return rule;
+}
+
+int
+channel_send(struct channel *channel, const struct message *message,
+    const int *fds, size_t fd_count)
+{
+	static uint8_t data[MESSAGE_MAX_SIZE];
+	const struct message_rule *rule;
+	size_t size;
+	int sent;
+
+	rule = encode_own(
+	    message, channel->self, channel->peer, fd_count, data, &size);
+	if (channel->cannot_send)
+		return -1;
+	sent = send_at_once(channel, rule, data, size, fds, fd_count);
+	if (sent != 0)
+		return sent == 1 ? 0 : -1;
+	return send_later(channel, rule, data, size, fds, fd_count);
+}
+
+/* -- Receiving -- */
+
+/* What the table cannot know: answers that nobody asked for, and too many
+ * requests at once. */
+static int
+check_flow(struct channel *channel, const struct message_rule *rule,
+    struct error *error)
+{
+	if (rule->flow == FLOW_ANSWER) {
+		if (channel->asked == 0)
+			return error_set(error, ERROR_INPUT,
+			    "answer %s without a request", rule->name);
+		channel->asked--;
+	}
+	if (rule->flow == FLOW_REQUEST && ++channel->to_answer > CHANNEL_CREDIT)
+		return error_set(error, ERROR_INPUT,
+		    "more than %d requests at once", CHANNEL_CREDIT);
+	return 0;
+}
+
+/* Hands one packet to the owner; -1 if he freed the channel. */
+static int
+take_packet(struct channel *channel, const uint8_t *data, size_t size, int *fds,
+    size_t fd_count)
+{
+	struct message message;
+	const struct message_rule *rule;
+	bool was_freed = false;
+
+	rule = check_packet(data, size, fd_count, channel->peer, channel->self,
+	    &message, &channel->closed_error);
+	if (rule == NULL ||
+	    check_flow(channel, rule, &channel->closed_error) == -1) {
+		close_all(fds, fd_count);
+		end_channel(channel);
+		return 0;
+	}
+	for (size_t i = fd_count; i < CHANNEL_MAX_DESCRIPTORS; i++)
+		fds[i] = -1;
+	channel->was_freed = &was_freed;
+	channel->handler->received(channel, &message, fds, channel->context);
+	close_all(fds, fd_count);
+	if (was_freed)
+		return -1;
+	channel->was_freed = NULL;
+	if (rule->flow == FLOW_ANSWER && !channel->is_closed)
+		update_watch(channel);
+	return 0;
+}
+
+/* Why nothing more can be received: from the size and errno of the attempt. */
+static void
+end_of_receiving(struct channel *channel, ssize_t size)
+{
+	if (size == 0) {
+		error_set(&channel->closed_error, ERROR_UNAVAILABLE,
+		    "%s closed the channel", role_name(channel->peer));
+	} else {
+		enum error_code code =
+		    errno == EMSGSIZE ? ERROR_INPUT : ERROR_UNAVAILABLE;
+
+		error_set_errno(&channel->closed_error, "receive from %s",
+		    role_name(channel->peer));
+		channel->closed_error.code = code;
+	}
+	end_channel(channel);
+}
+
+/* -1 if the owner freed the channel. */
+static int
+read_packets(struct channel *channel)
+{
+	static uint8_t data[MESSAGE_MAX_SIZE];
+	int fds[CHANNEL_MAX_DESCRIPTORS];
+	size_t fd_count;
+
+	for (int i = 0; i < CHANNEL_PACKETS_A_ROUND; i++) {
+		ssize_t size;
+
+		if (channel->is_closed || channel->is_paused)
+			return 0;
+		size = receive_packet(channel->fd, data, fds, &fd_count);
+		if (size == -1 && errno == EAGAIN)
+			return 0;
+		if (size <= 0) {
+			close_all(fds, fd_count);
+			end_of_receiving(channel, size);
+			return 0;
+		}
+		if (take_packet(channel, data, (size_t)size, fds, fd_count) ==
+		    -1)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+write_packets(struct channel *channel)
+{
+	if (lane_send(channel, &channel->answers) == -1 ||
+	    lane_send(channel, &channel->requests) == -1) {
+		stop_sending(channel);
+		return;
+	}
+	update_watch(channel);
+	if (channel->was_waiting && channel->waiting_bytes == 0) {
+		channel->was_waiting = false;
+		if (channel->drained != NULL)
+			channel->drained(channel, channel->context);
+	}
+}
+
+static void
+channel_ready(int fd, int events, void *context)
+{
+	struct channel *channel = context;
+
+	(void)fd;
+	if ((events & WATCH_READ) && read_packets(channel) == -1)
+		return;
+	if ((events & WATCH_WRITE) && !channel->cannot_send)
+		write_packets(channel);
+}
+
+/* -- The object -- */
+
+struct channel *
+channel_new(struct event_loop *loop, int fd, enum role self, enum role peer,
+    const struct channel_handler *handler, void *context)
+{
+	struct channel *channel = memory_new(1, sizeof(*channel));
+
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
+		fatal("what=\"bad channel descriptor\" fd=%d", fd);
+	channel->fd = fd;
+	channel->self = self;
+	channel->peer = peer;
+	channel->handler = handler;
+	channel->context = context;
+	channel->limit_bytes = CHANNEL_DEFAULT_LIMIT;
+	channel->requests.end = &channel->requests.first;
+	channel->answers.end = &channel->answers.first;
+	channel->closed_timer = timer_new(loop, tell_closed, channel);
+	channel->watch =
+	    watch_new(loop, fd, WATCH_READ, channel_ready, channel);
+	return channel;
+}
+
+void
+channel_free(struct channel **channel)
+{
+	struct channel *c = *channel;
+
+	if (c == NULL)
+		return;
+	if (c->was_freed != NULL)
+		*c->was_freed = true;
+	lane_clear(&c->requests);
+	lane_clear(&c->answers);
+	timer_free(&c->closed_timer);
+	watch_free(&c->watch);
+	close(c->fd);
+	memory_free(channel);
+}
+
+size_t
+channel_waiting_bytes(const struct channel *channel)
+{
+	return channel->waiting_bytes;
+}
+
+void
+channel_set_limit(struct channel *channel, size_t limit_bytes)
+{
+	channel->limit_bytes = limit_bytes;
+}
+
+void
+channel_on_drained(struct channel *channel,
+    void (*callback)(struct channel *channel, void *context))
+{
+	channel->drained = callback;
+}
+
+void
+channel_pause(struct channel *channel)
+{
+	if (channel->cannot_send)
+		return;
+	channel->is_paused = true;
+	update_watch(channel);
+}
+
+void
+channel_resume(struct channel *channel)
+{
+	if (channel->is_closed)
+		return;
+	channel->is_paused = false;
+	update_watch(channel);
+}
+
+enum role
+channel_peer(const struct channel *channel)
+{
+	return channel->peer;
+}
+
+void *
+channel_context(const struct channel *channel)
+{
+	return channel->context;
+}
+
+void
+channel_set_context(struct channel *channel, void *context)
+{
+	channel->context = context;
+}
+
+/* -- Without a loop -- */
+
+static int
+wait_for(int fd, short events, int timeout_ms, struct error *error)
+{
+	struct pollfd wanted = { .fd = fd, .events = events };
+	int ready;
+
+	do
+		ready = poll(&wanted, 1, timeout_ms);
+	while (ready == -1 && errno == EINTR);
+	if (ready == -1)
+		return error_set_errno(error, "poll");
+	if (ready == 0)
+		return error_set(error, ERROR_UNAVAILABLE,
+		    "no answer within %d ms", timeout_ms);
+	return 0;
+}
+
+int
+channel_send_now(int fd, enum role self, enum role peer,
+    const struct message *message, const int *fds, size_t fd_count,
+    struct error *error)
+{
+	static uint8_t data[MESSAGE_MAX_SIZE];
+	size_t size;
+
+	encode_own(message, self, peer, fd_count, data, &size);
+	while (send_packet(fd, data, size, fds, fd_count) == -1) {
+		if (errno != EAGAIN) {
+			error_set_errno(error, "send to %s", role_name(peer));
+			return -1;
+		}
+		if (wait_for(fd, POLLOUT, CHANNEL_SEND_TIMEOUT_MS, error) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+channel_receive_now(int fd, enum role self, enum role peer, int timeout_ms,
+    uint8_t *storage, struct message *message, int *fds, size_t *fd_count,
+    struct error *error)
+{
+	ssize_t size;
+
+	*fd_count = 0;
+	do {
+		if (wait_for(fd, POLLIN, timeout_ms, error) == -1)
+			return -1;
+		size = receive_packet(fd, storage, fds, fd_count);
+	} while (size == -1 && errno == EAGAIN);
+	if (size == -1)
+		return error_set_errno(
+		    error, "receive from %s", role_name(peer));
+	if (size == 0)
+		return error_set(error, ERROR_UNAVAILABLE,
+		    "%s closed the channel", role_name(peer));
+	if (check_packet(storage, (size_t)size, *fd_count, peer, self, message,
+		error) == NULL) {
+		close_all(fds, *fd_count);
+		*fd_count = 0;
+		return -1;
+	}
+	return 0;
+}

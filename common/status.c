@@ -1,0 +1,23 @@
+/* See status.h. */
+#include "common/status.h"
+
+const char *
+status_name(enum status status)
+{
+	static const char *const names[STATUS_COUNT] = {
+		[STATUS_OK] = "ok",
+		[STATUS_MISSING] = "missing",
+		[STATUS_EXISTS] = "exists",
+		[STATUS_REFUSED] = "refused",
+		[STATUS_INVALID] = "invalid",
+		[STATUS_LIMIT] = "limit",
+		[STATUS_FULL] = "full",
+		[STATUS_UNAVAILABLE] = "unavailable",
+		[STATUS_FENCED] = "fenced",
+		[STATUS_DAMAGED] = "damaged",
+	};
+
+	if ((unsigned int)status >= STATUS_COUNT)
+		return "unknown";
+	return names[status];
+}
