@@ -38,7 +38,7 @@ struct account_table *account_table_parse(const struct account_source *users,
 
 /* The same from settings' users_path and aliases_path; a users file that does
  * not exist yet is an empty one (warned about). */
-struct account_table *account_table_load(const struct settings *settings,
-    struct report *report);
+struct account_table *account_table_load(
+    const struct settings *settings, struct report *report);
 
 #endif

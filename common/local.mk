@@ -12,8 +12,16 @@ common_libcommon_a_SOURCES = \
 	common/clock.c common/clock.h \
 	common/status.c common/status.h \
 	common/event_loop.c common/event_loop.h \
+	common/file.c common/file.h \
 	common/codec.c common/codec.h \
 	common/messages.c common/messages.h common/messages.def \
 	common/record.c common/record.h \
-	common/channel.c common/channel.h
+	common/channel.c common/channel.h \
+	common/settings.c common/settings.h \
+	common/report.c common/report.h \
+	common/settings_parser.c common/settings_parser.h \
+	common/settings_load.c \
+	common/account.c common/account.h \
+	common/account_parser.c common/account_parser.h \
+	common/login.h
 

@@ -7,10 +7,10 @@
 #define COMMON_LOGIN_H
 
 enum login_result {
-	LOGIN_OK,	   /* and the grant is in force */
-	LOGIN_FAILED,	   /* authentication failed; may be tried again */
+	LOGIN_OK,          /* and the grant is in force */
+	LOGIN_FAILED,      /* authentication failed; may be tried again */
 	LOGIN_UNAVAILABLE, /* not now (queue full, no broker): try again later */
-	LOGIN_TOO_MANY	   /* failed; the front should close the connection */
+	LOGIN_TOO_MANY     /* failed; the front should close the connection */
 };
 
 #endif

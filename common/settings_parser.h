@@ -44,8 +44,12 @@ int settings_parse(const char *name, const char *directory, struct text text,
  * keys[n].certificate_pem. Private keys are not opened: master opens
  * keys[n].key_path for keyd. NULL if the report has errors.
  */
-struct settings *settings_load(const char *path,
-    struct settings_origin *origin, struct report *report);
+struct settings *settings_load(
+    const char *path, struct settings_origin *origin, struct report *report);
+
+/* Appends the whole regular file at an absolute path; no link on the way is
+ * followed. */
+int settings_read_file(const char *path, struct buf *to, struct error *error);
 
 /* Every setting in force, as lines of the same language, each with a comment
  * that says where it comes from. */
