@@ -23,5 +23,14 @@ common_libcommon_a_SOURCES = \
 	common/settings_load.c \
 	common/account.c common/account.h \
 	common/account_parser.c common/account_parser.h \
-	common/login.h
+	common/login.h \
+	common/sandbox_profile.c common/sandbox_profile.h \
+	common/sandbox_landlock.c common/sandbox_landlock.h \
+	common/sandbox.c common/sandbox.h \
+	common/process.c common/process.h
 
+# The only user of libseccomp: master and tests link it.
+noinst_LIBRARIES += common/libsandboxfilter.a
+common_libsandboxfilter_a_SOURCES = common/sandbox_filter.c
+common_libsandboxfilter_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
+FILTER_LIBS = common/libsandboxfilter.a $(SECCOMP_LIBS)
