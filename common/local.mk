@@ -27,7 +27,8 @@ common_libcommon_a_SOURCES = \
 	common/sandbox_profile.c common/sandbox_profile.h \
 	common/sandbox_landlock.c common/sandbox_landlock.h \
 	common/sandbox.c common/sandbox.h \
-	common/process.c common/process.h
+	common/process.c common/process.h \
+	common/process_start.c common/process_start.h
 
 # The only user of libseccomp: master and tests link it.
 noinst_LIBRARIES += common/libsandboxfilter.a
