@@ -137,7 +137,8 @@ process_begin(struct process *process, enum role role)
 		fatal("what=\"to be started by firnmaild only\"");
 	receive_start(process);
 	close_all_others(process);
-	log_open(process_take(process, START_LOG, 0), role_name(role));
+	process->log_fd = process_take(process, START_LOG, 0);
+	log_open(process->log_fd, role_name(role));
 	if (process->flags & PROCESS_VERBOSE)
 		log_set_level(LOG_LEVEL_DEBUG);
 	put_null_on_standard(process);

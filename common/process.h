@@ -50,6 +50,7 @@ struct process {
 	unsigned int flags;
 	uint32_t uid;
 	uint32_t gid;
+	int log_fd; /* the logger's channel, which log.c writes to */
 	size_t fd_count;
 	int fds[CHANNEL_MAX_DESCRIPTORS]; /* -1 once taken */
 	enum start_descriptor kinds[CHANNEL_MAX_DESCRIPTORS];

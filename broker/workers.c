@@ -1,0 +1,400 @@
+/*
+ * See workers.h.  A worker's place goes ABSENT -> HOME (master makes sure of
+ * its directory) -> RUNNING -> STOPPING -> ABSENT; after a crash it rests in
+ * BACKOFF.  What is asked of it meanwhile waits in the place and is answered
+ *
+ */
+#include "broker/workers.h"
+
+#include "common/log.h"
+#include "common/memory.h"
+#include "common/status.h"
+#include "common/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum worker_state {
+	WORKER_ABSENT,
+	WORKER_HOME,
+	WORKER_RUNNING,
+	WORKER_STOPPING,
+	WORKER_BACKOFF
+};
+
+struct waiting {
+	enum role front;
+	uint64_t instance;
+	uint64_t connection;
+	bool is_tls;
+	struct grant grant;
+};
+
+struct worker {
+	struct member member; /* first: a worker's member is its worker */
+	struct workers *workers;
+	enum worker_state state;
+	bool queue_waits;
+	bool snapd_waits;
+	size_t waiting_count;
+	struct waiting waiting[WORKER_MAX_WAITING];
+};
+
+struct workers {
+	struct broker *broker;
+	struct table *by_account;
+	size_t running;
+	uint64_t next_session;
+};
+
+static void try_start(struct worker *worker);
+
+struct workers *
+workers_new(struct broker *broker)
+{
+	struct workers *workers = memory_new(1, sizeof(*workers));
+
+	workers->broker = broker;
+	workers->by_account = table_new();
+	return workers;
+}
+
+/* -- Answers -- */
+
+static void
+answer_attach(struct broker *broker, const struct waiting *waiting,
+    enum status status, int fd)
+{
+	struct member *front = &broker->services[waiting->front];
+	struct message message = { .type = MESSAGE_attached };
+
+	if (front->channel == NULL || front->instance != waiting->instance)
+		return; /* the front that asked is gone */
+	message.attached.connection = waiting->connection;
+	message.attached.status = (uint8_t)status;
+	(void)channel_send(front->channel, &message, &fd, fd != -1);
+}
+
+static void
+open_session(struct worker *worker, const struct waiting *waiting)
+{
+	struct message message = { .type = MESSAGE_session_open };
+	int ends[2], result;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		ends) == -1) {
+		answer_attach(
+		    worker->member.broker, waiting, STATUS_UNAVAILABLE, -1);
+		return;
+	}
+	message.session_open.session = ++worker->workers->next_session;
+	message.session_open.is_tls = waiting->is_tls;
+	message.session_open.user = text_of(waiting->grant.user);
+	message.session_open.client_ip = text_of(waiting->grant.client_ip);
+	result = channel_send(worker->member.channel, &message, &ends[1], 1);
+	answer_attach(worker->member.broker, waiting,
+	    result == 0 ? STATUS_OK : STATUS_UNAVAILABLE,
+	    result == 0 ? ends[0] : -1);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void
+answer_askers(struct worker *worker, enum status status)
+{
+	struct broker *broker = worker->member.broker;
+	struct message message = { .type = MESSAGE_worker_started };
+	struct channel *queue = broker->services[ROLE_QUEUE].channel;
+
+	if (worker->queue_waits && queue != NULL) {
+		message.worker_started.account = worker->member.account;
+		message.worker_started.status = (uint8_t)status;
+		(void)channel_send(queue, &message, NULL, 0);
+	}
+	message.type = MESSAGE_account_started;
+	if (worker->snapd_waits && broker->snapd != NULL) {
+		message.account_started.account = worker->member.account;
+		message.account_started.status = (uint8_t)status;
+		(void)channel_send(broker->snapd, &message, NULL, 0);
+	}
+	worker->queue_waits = worker->snapd_waits = false;
+}
+
+static void
+answer_all(struct worker *worker, enum status status)
+{
+	for (size_t i = 0; i < worker->waiting_count; i++) {
+		if (status == STATUS_OK)
+			open_session(worker, &worker->waiting[i]);
+		else
+			answer_attach(worker->member.broker,
+			    &worker->waiting[i], status, -1);
+	}
+	worker->waiting_count = 0;
+	answer_askers(worker, status);
+}
+
+static bool
+is_wanted(const struct worker *worker)
+{
+	return worker->waiting_count > 0 || worker->queue_waits ||
+	       worker->snapd_waits;
+}
+
+/* -- States -- */
+
+/* After linger: idle still, since each wish stops the timer. After a crash:
+ * rested. */
+static void
+timer_due(void *context)
+{
+	struct worker *worker = context;
+
+	if (worker->state == WORKER_RUNNING) {
+		worker->state = WORKER_STOPPING;
+		member_stop(&worker->member, 0);
+	} else if (worker->state == WORKER_BACKOFF) {
+		worker->state = WORKER_ABSENT;
+		if (is_wanted(worker))
+			try_start(worker);
+	}
+}
+
+static void
+kill_due(void *context)
+{
+	struct worker *worker = context;
+
+	member_kill(&worker->member);
+}
+
+static struct worker *
+worker_of(struct workers *workers, uint32_t account)
+{
+	struct worker *worker = table_find_u64(workers->by_account, account);
+
+	if (worker != NULL)
+		return worker;
+	worker = memory_new(1, sizeof(*worker));
+	worker->workers = workers;
+	worker->member.broker = workers->broker;
+	worker->member.role = ROLE_WORKER;
+	worker->member.account = account;
+	worker->member.log_end = -1;
+	worker->member.timer =
+	    timer_new(workers->broker->loop, timer_due, worker);
+	worker->member.kill_timer =
+	    timer_new(workers->broker->loop, kill_due, worker);
+	table_put_u64(workers->by_account, account, worker);
+	return worker;
+}
+
+/* First the home: master's answer goes on in workers_home_made. */
+static void
+try_start(struct worker *worker)
+{
+	struct broker *broker = worker->member.broker;
+	struct message message = { .type = MESSAGE_make_home };
+
+	if (broker->is_stopping || !broker->equipment[ROLE_WORKER].is_set ||
+	    worker->workers->running >= broker->settings->max_workers) {
+		answer_all(worker, STATUS_UNAVAILABLE);
+		return;
+	}
+	message.make_home.account = worker->member.account;
+	if (channel_send(broker->master, &message, NULL, 0) == -1) {
+		answer_all(worker, STATUS_UNAVAILABLE);
+		return;
+	}
+	worker->state = WORKER_HOME;
+	worker->workers->running++;
+}
+
+void
+workers_home_made(
+    struct workers *workers, uint32_t account, uint8_t status, int *fd)
+{
+	struct worker *worker = table_find_u64(workers->by_account, account);
+	struct member *member;
+	struct error error;
+
+	if (worker == NULL || worker->state != WORKER_HOME)
+		return;
+	member = &worker->member;
+	if (status != STATUS_OK || *fd == -1 ||
+	    member_start(member, *fd, &error) == -1) {
+		worker->state = WORKER_ABSENT;
+		workers->running--;
+		log_error("worker", "account=%u result=not-started", account);
+		answer_all(worker, STATUS_UNAVAILABLE);
+		return;
+	}
+	worker->state = WORKER_RUNNING;
+	member_connect_snapd(member);
+	members_connect(member, &workers->broker->services[ROLE_QUEUE]);
+	answer_all(worker, STATUS_OK);
+}
+
+/* The worker is wanted: now, after its start, or after its end. */
+static void
+want(struct worker *worker)
+{
+	if (worker->state == WORKER_RUNNING) {
+		timer_stop(worker->member.timer);
+		answer_all(worker, STATUS_OK);
+	} else if (worker->state == WORKER_ABSENT) {
+		try_start(worker);
+	}
+}
+
+static bool
+is_account(const struct broker *broker, uint32_t account)
+{
+	return broker->accounts != NULL &&
+	       account_find_number(broker->accounts, account) != NULL;
+}
+
+void
+workers_attach(struct workers *workers, struct member *front,
+    uint64_t connection, bool is_tls, const struct grant *grant)
+{
+	struct waiting waiting = { front->role, front->instance, connection,
+		is_tls, *grant };
+	struct worker *worker;
+
+	if (!is_account(workers->broker, grant->account)) {
+		answer_attach(workers->broker, &waiting, STATUS_MISSING, -1);
+		return;
+	}
+	worker = worker_of(workers, grant->account);
+	if (worker->waiting_count == WORKER_MAX_WAITING) {
+		answer_attach(
+		    workers->broker, &waiting, STATUS_UNAVAILABLE, -1);
+		return;
+	}
+	worker->waiting[worker->waiting_count++] = waiting;
+	want(worker);
+}
+
+void
+workers_need(struct workers *workers, uint32_t account, enum role asker)
+{
+	struct worker unknown = { .workers = workers,
+		.member = { .broker = workers->broker, .account = account } };
+	struct worker *worker = &unknown;
+
+	if (is_account(workers->broker, account))
+		worker = worker_of(workers, account);
+	if (asker == ROLE_QUEUE)
+		worker->queue_waits = true;
+	else
+		worker->snapd_waits = true;
+	if (worker == &unknown)
+		answer_askers(worker, STATUS_MISSING);
+	else
+		want(worker);
+}
+
+void
+worker_idle(struct workers *workers, struct member *member)
+{
+	struct worker *worker = (struct worker *)(void *)member;
+
+	if (worker->state == WORKER_RUNNING)
+		timer_start(member->timer, WORKER_LINGER_MS);
+}
+
+void
+worker_ended(struct workers *workers, struct member *member)
+{
+	struct worker *worker = (struct worker *)(void *)member;
+	bool was_asked = worker->state == WORKER_STOPPING;
+
+	workers->running--;
+	timer_stop(member->timer);
+	if (workers->broker->is_stopping) {
+		worker->state = WORKER_ABSENT;
+		return;
+	}
+	if (was_asked) {
+		worker->state = WORKER_ABSENT;
+		if (is_wanted(worker))
+			try_start(worker);
+		return;
+	}
+	/* What waits for a crashing worker is told at once. */
+	worker->state = WORKER_BACKOFF;
+	answer_all(worker, STATUS_UNAVAILABLE);
+	timer_start(member->timer, process_backoff_ms(member->quick_ends));
+}
+
+/* -- All of them -- */
+
+void
+workers_each(struct workers *workers, void (*callback)(struct member *member))
+{
+	size_t position = 0, size;
+	const void *key;
+	void *value;
+
+	while (
+	    table_next(workers->by_account, &position, &key, &size, &value)) {
+		struct worker *worker = value;
+
+		if (worker->member.pid != 0)
+			callback(&worker->member);
+	}
+}
+
+static void
+connect_queue(struct member *member)
+{
+	members_connect(member, &member->broker->services[ROLE_QUEUE]);
+}
+
+void
+workers_connect_queue(struct workers *workers)
+{
+	workers_each(workers, connect_queue);
+}
+
+struct member *
+workers_find_pid(struct workers *workers, pid_t pid)
+{
+	size_t position = 0, size;
+	const void *key;
+	void *value;
+
+	while (
+	    table_next(workers->by_account, &position, &key, &size, &value)) {
+		struct worker *worker = value;
+
+		if (worker->member.pid == pid)
+			return &worker->member;
+	}
+	return NULL;
+}
+
+size_t
+workers_running(const struct workers *workers)
+{
+	return workers->running;
+}
+
+static void
+stop_one(struct member *member)
+{
+	struct worker *worker = (struct worker *)(void *)member;
+
+	worker->state = WORKER_STOPPING;
+	member_stop(member, 0);
+}
+
+void
+workers_stop(struct workers *workers)
+{
+	workers_each(workers, stop_one);
+}

@@ -1,0 +1,42 @@
+/*
+ * Workers: one for each active account, started when a session or a delivery
+ * wants it, stopped when it has been idle for a while, never two of one
+ * account at a time.
+ */
+#ifndef BROKER_WORKERS_H
+#define BROKER_WORKERS_H
+
+#include "broker/members.h"
+
+#include <sys/types.h>
+
+enum {
+	WORKER_LINGER_MS = 30000,
+	WORKER_MAX_WAITING = 64 /* sessions that wait for one worker */
+};
+
+struct workers *workers_new(struct broker *broker);
+
+/* A session of `grant`'s account: answers attached on `front`, now or when the
+ * worker runs. */
+void workers_attach(struct workers *workers, struct member *front,
+    uint64_t connection, bool is_tls, const struct grant *grant);
+
+/* The queue (snapd) wants the worker: answers when it runs. */
+void workers_need(struct workers *workers, uint32_t account, enum role asker);
+
+/* home_made from master; takes *fd. */
+void workers_home_made(
+    struct workers *workers, uint32_t account, uint8_t status, int *fd);
+
+void worker_idle(struct workers *workers, struct member *member);
+void worker_ended(struct workers *workers, struct member *member);
+
+void workers_connect_queue(struct workers *workers);
+void workers_each(
+    struct workers *workers, void (*callback)(struct member *member));
+struct member *workers_find_pid(struct workers *workers, pid_t pid);
+size_t workers_running(const struct workers *workers);
+void workers_stop(struct workers *workers);
+
+#endif

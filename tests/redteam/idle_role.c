@@ -1,0 +1,54 @@
+/*
+ * A process that begins, shuts its sandbox, says ready, and then does nothing:
+ * what a role is before it has any work.  Its role comes from the name it was
+ * started under (firnmail-ROLE).
+ */
+#include "common/log.h"
+#include "common/process.h"
+
+#include <string.h>
+
+static struct event_loop *loop;
+
+static void
+received(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	if (message->type == MESSAGE_introduce)
+		log_info("introduced", "peer=%s",
+		    role_name((enum role)message->introduce.role));
+	if (message->type == MESSAGE_settings)
+		log_info("settings", "generation=%llu",
+		    (unsigned long long)message->settings.generation);
+	if (message->type == MESSAGE_stop)
+		event_loop_stop(loop);
+}
+
+static void
+closed(struct channel *channel, const struct error *error, void *context)
+{
+	event_loop_stop(loop);
+}
+
+static const struct channel_handler handler = { received, closed };
+
+int
+main(int argc, char **argv)
+{
+	const char *dash = argc > 0 ? strchr(argv[0], '-') : NULL;
+	enum role role = ROLE_COUNT;
+	struct process process;
+	uint32_t walls;
+
+	for (int i = 0; dash != NULL && i < ROLE_COUNT; i++)
+		if (strcmp(role_name((enum role)i), dash + 1) == 0)
+			role = (enum role)i;
+	if (role == ROLE_COUNT)
+		fatal("what=\"no role in the name\"");
+	process_begin(&process, role);
+	walls = process_confine(&process);
+	loop = event_loop_new();
+	process_ready(&process, loop, walls, &handler, NULL);
+	event_loop_run(loop);
+	return 0;
+}
