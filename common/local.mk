@@ -25,3 +25,12 @@ common_libcommon_a_SOURCES = \
 	common/account_parser.c common/account_parser.h \
 	common/login.h
 
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/settings_parser_test \
+	tests/unit/account_parser_test
+tests_unit_settings_parser_test_SOURCES = tests/unit/settings_parser_test.c
+tests_unit_settings_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_account_parser_test_SOURCES = tests/unit/account_parser_test.c
+tests_unit_account_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+endif
