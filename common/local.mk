@@ -23,7 +23,11 @@ common_libcommon_a_SOURCES = \
 	common/settings_load.c \
 	common/account.c common/account.h \
 	common/account_parser.c common/account_parser.h \
-	common/login.h
+	common/login.h \
+	common/tls.c common/tls.h \
+	common/tls_provider.c common/tls_provider.h \
+	common/key_client.c common/key_client.h \
+	common/connection.c common/connection.h
 
 
 if HAVE_CMOCKA
