@@ -34,4 +34,18 @@ common_libcommon_a_SOURCES = \
 noinst_LIBRARIES += common/libsandboxfilter.a
 common_libsandboxfilter_a_SOURCES = common/sandbox_filter.c
 common_libsandboxfilter_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
-FILTER_LIBS = common/libsandboxfilter.a $(SECCOMP_LIBS)
+FILTER_LIBS = common/libsandboxfilter.a $(SECCOMP_LIBS) \
+	common/tls.c common/tls.h \
+	common/tls_provider.c common/tls_provider.h \
+	common/key_client.c common/key_client.h \
+	common/connection.c common/connection.h
+
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/settings_parser_test \
+	tests/unit/account_parser_test
+tests_unit_settings_parser_test_SOURCES = tests/unit/settings_parser_test.c
+tests_unit_settings_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_account_parser_test_SOURCES = tests/unit/account_parser_test.c
+tests_unit_account_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+endif

@@ -33,12 +33,15 @@ struct tls_server *tls_server_new(const char *const *chains, size_t count,
     const struct tls_signer *signer, struct error *error);
 void tls_server_free(struct tls_server **server);
 
-/* TLS 1.2 and 1.3, forward secrecy only, no renegotiation, tickets for
- * resumption kept in this process. The rest of this header is for
- * connection.c. */
+/*
+ * TLS 1.2 and 1.3, forward secrecy only, no renegotiation, tickets for
+ * resumption under a key that lives and dies with this process.
+ *
+ * The rest of this header is for connection.c.  It reaches TLS only through
+ * the server's table of operations, so that a worker, which has plain streams
+ * only, links connection.c without libssl.
+ */
 struct tls_session;
-struct tls_session *tls_session_new(struct tls_server *server, int fd);
-void tls_session_free(struct tls_session **session);
 
 enum tls_step {
 	TLS_DONE,
@@ -47,12 +50,24 @@ enum tls_step {
 	TLS_CLOSED,
 	TLS_FAILED
 };
-enum tls_step tls_handshake(struct tls_session *session, struct error *error);
-enum tls_step tls_read(struct tls_session *session, void *data, size_t size,
-    size_t *done, struct error *error);
-enum tls_step tls_write(struct tls_session *session, const void *data,
-    size_t size, size_t *done, struct error *error);
-enum tls_step tls_close(struct tls_session *session);
-const char *tls_session_name(const struct tls_session *session);
+
+struct tls_operations {
+	struct tls_session *(*session_new)(struct tls_server *server, int fd);
+	void (*session_free)(struct tls_session **session);
+	enum tls_step (*handshake)(
+	    struct tls_session *session, struct error *error);
+	enum tls_step (*read)(struct tls_session *session, void *data,
+	    size_t size, size_t *done, struct error *error);
+	enum tls_step (*write)(struct tls_session *session, const void *data,
+	    size_t size, size_t *done, struct error *error);
+	enum tls_step (*close)(struct tls_session *session);
+	/* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
+	const char *(*name)(const struct tls_session *session);
+};
+
+/* What every struct tls_server begins with. */
+struct tls_server_head {
+	const struct tls_operations *operations;
+};
 
 #endif

@@ -1,1 +1,13 @@
 # Sources of keyd/ in the order in which data flows through them.
+noinst_LIBRARIES += keyd/libkeyd.a
+keyd_libkeyd_a_SOURCES = \
+	keyd/key_requests.c keyd/key_requests.h \
+	keyd/sign_block.c keyd/sign_block.h \
+	keyd/keys.c keyd/keys.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/keys_test
+tests_unit_keys_test_SOURCES = tests/unit/keys_test.c
+tests_unit_keys_test_LDADD = keyd/libkeyd.a $(COMMON_LIBS) $(CMOCKA_LIBS) \
+	$(SSL_LIBS) $(CRYPTO_LIBS)
+endif

@@ -1,0 +1,476 @@
+/*
+ * Byte streams over the event loop.  Reading stops when the input is full or
+ * the owner pauses, writing waits in a bounded buffer; what the descriptor has
+ * to be watched for is decided in one place, connection_arm.  A callback may
+ * free the connection: `is_freed` is looked at after each.
+ */
+#include "common/connection.h"
+
+#include "common/memory.h"
+#include "common/tls.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	READ_STEP = 16384, /* a TLS record */
+	READS_A_ROUND = 8  /* then others have their turn */
+};
+
+enum connection_state {
+	CONNECTION_OPEN,
+	CONNECTION_HANDSHAKE,
+	CONNECTION_FINISHING, /* output, then close */
+	CONNECTION_ENDED
+};
+
+struct connection {
+	struct event_loop *loop;
+	int fd;
+	enum connection_state state;
+	struct watch *watch;
+	struct timer *timer; /* silence */
+	struct timer *soon;  /* readable again after resume, finish */
+	int64_t timeout_ms;
+	struct buf input;
+	struct buf output;
+	bool is_paused;
+	bool was_above_half;
+	bool is_freed; /* freed in a callback: memory goes at its end */
+	int depth;     /* of callbacks */
+	bool tls_read_wants_write;
+	bool tls_write_wants_read;
+	struct tls_session *tls;
+	const struct tls_operations *operations;
+	const struct connection_handler *handler;
+	void *context;
+};
+
+static void connection_arm(struct connection *connection);
+
+static void
+leave(struct connection *connection)
+{
+	if (--connection->depth == 0 && connection->is_freed)
+		memory_free(&connection);
+}
+
+static void
+end(struct connection *connection, enum error_code code, const char *why)
+{
+	struct error error = { 0 };
+
+	if (connection->state == CONNECTION_ENDED || connection->is_freed)
+		return;
+	connection->state = CONNECTION_ENDED;
+	watch_set(connection->watch, 0);
+	timer_stop(connection->timer);
+	error_set(&error, code, "%s", why);
+	connection->handler->ended(connection, &error, connection->context);
+}
+
+static bool
+is_over(const struct connection *connection)
+{
+	return connection->is_freed || connection->state == CONNECTION_ENDED;
+}
+
+/* One read into the input; TLS_DONE with *done bytes. */
+static enum tls_step
+read_some(struct connection *connection, uint8_t *data, size_t size,
+    size_t *done, struct error *error)
+{
+	ssize_t n;
+
+	if (connection->tls != NULL)
+		return connection->operations->read(
+		    connection->tls, data, size, done, error);
+	n = recv(connection->fd, data, size, 0);
+	if (n > 0) {
+		*done = (size_t)n;
+		return TLS_DONE;
+	}
+	if (n == 0)
+		return TLS_CLOSED;
+	if (errno == EAGAIN || errno == EINTR)
+		return TLS_WANT_READ;
+	error_set_errno(error, "read");
+	return TLS_FAILED;
+}
+
+static enum tls_step
+write_some(struct connection *connection, size_t *done, struct error *error)
+{
+	ssize_t n;
+
+	if (connection->tls != NULL)
+		return connection->operations->write(connection->tls,
+		    connection->output.data, connection->output.size, done,
+		    error);
+	n = send(connection->fd, connection->output.data,
+	    connection->output.size, MSG_NOSIGNAL);
+	if (n >= 0) {
+		*done = (size_t)n;
+		return TLS_DONE;
+	}
+	if (errno == EAGAIN || errno == EINTR)
+		return TLS_WANT_WRITE;
+	error_set_errno(error, "write");
+	return TLS_FAILED;
+}
+
+static void
+touch(struct connection *connection)
+{
+	if (connection->timeout_ms > 0)
+		timer_start(connection->timer, connection->timeout_ms);
+}
+
+static bool
+can_read(const struct connection *connection)
+{
+	return connection->state == CONNECTION_OPEN && !connection->is_paused &&
+	       connection->input.size < connection->input.max_size;
+}
+
+static void
+end_by_step(struct connection *connection, enum tls_step step,
+    const struct error *error)
+{
+	if (step == TLS_CLOSED)
+		end(connection, ERROR_UNAVAILABLE, "closed by the peer");
+	else
+		end(connection, error->code, error->text);
+}
+
+/* Reads and tells the owner; true if there may be more at once. */
+static bool
+read_once(struct connection *connection)
+{
+	struct buf *input = &connection->input;
+	size_t room = input->max_size - input->size;
+	size_t size = room < READ_STEP ? room : READ_STEP;
+	uint8_t *data = buf_reserve(input, size);
+	struct error error = { 0 };
+	size_t done = 0;
+	enum tls_step step;
+
+	step = read_some(connection, data, size, &done, &error);
+	connection->tls_read_wants_write = step == TLS_WANT_WRITE;
+	if (step == TLS_WANT_READ || step == TLS_WANT_WRITE)
+		return false;
+	if (step != TLS_DONE) {
+		end_by_step(connection, step, &error);
+		return false;
+	}
+	buf_added(input, done);
+	touch(connection);
+	connection->handler->readable(connection, connection->context);
+	/* A plain socket that gave less has no more; TLS may hold a record. */
+	return connection->tls != NULL || done == size;
+}
+
+static void
+read_all(struct connection *connection)
+{
+	for (int i = 0; i < READS_A_ROUND; i++) {
+		if (is_over(connection) || !can_read(connection) ||
+		    !read_once(connection))
+			return;
+	}
+	/* OpenSSL may hold bytes that no descriptor will tell of. */
+	if (!is_over(connection) && connection->tls != NULL)
+		timer_start(connection->soon, 0);
+}
+
+static void
+tell_writable(struct connection *connection)
+{
+	struct buf *output = &connection->output;
+
+	if (!connection->was_above_half ||
+	    output->size >= output->max_size / 2 ||
+	    connection->state != CONNECTION_OPEN)
+		return;
+	connection->was_above_half = false;
+	if (connection->handler->writable != NULL)
+		connection->handler->writable(connection, connection->context);
+}
+
+static void
+write_all(struct connection *connection)
+{
+	struct error error = { 0 };
+	enum tls_step step = TLS_DONE;
+
+	connection->tls_write_wants_read = false;
+	while (connection->output.size > 0 && step == TLS_DONE) {
+		size_t done = 0;
+
+		step = write_some(connection, &done, &error);
+		buf_cut(&connection->output, done);
+		if (done > 0)
+			touch(connection);
+	}
+	connection->tls_write_wants_read = step == TLS_WANT_READ;
+	if (step == TLS_CLOSED || step == TLS_FAILED) {
+		end_by_step(connection, step, &error);
+		return;
+	}
+	if (connection->output.size == 0)
+		buf_clear(&connection->output); /* idle: no memory */
+	tell_writable(connection);
+	if (!is_over(connection) && connection->output.size == 0 &&
+	    connection->state == CONNECTION_FINISHING) {
+		if (connection->tls != NULL)
+			(void)connection->operations->close(connection->tls);
+		(void)shutdown(connection->fd, SHUT_WR);
+		end(connection, ERROR_NONE, "finished");
+	}
+}
+
+static void
+handshake(struct connection *connection)
+{
+	struct error error = { 0 };
+	enum tls_step step =
+	    connection->operations->handshake(connection->tls, &error);
+
+	connection->tls_write_wants_read = step == TLS_WANT_READ;
+	connection->tls_read_wants_write = step == TLS_WANT_WRITE;
+	if (step == TLS_WANT_READ || step == TLS_WANT_WRITE)
+		return;
+	if (step != TLS_DONE) {
+		end_by_step(connection, step, &error);
+		return;
+	}
+	connection->tls_write_wants_read = false;
+	connection->state = CONNECTION_OPEN;
+	touch(connection);
+	read_all(connection);
+}
+
+static void
+connection_arm(struct connection *connection)
+{
+	int events = 0;
+
+	if (is_over(connection))
+		return;
+	if (connection->state == CONNECTION_HANDSHAKE) {
+		events =
+		    connection->tls_read_wants_write ? WATCH_WRITE : WATCH_READ;
+	} else {
+		if (can_read(connection) || connection->tls_write_wants_read)
+			events |= WATCH_READ;
+		if ((connection->output.size > 0 &&
+			!connection->tls_write_wants_read) ||
+		    connection->tls_read_wants_write)
+			events |= WATCH_WRITE;
+	}
+	watch_set(connection->watch, events);
+}
+
+static void
+work(struct connection *connection, bool is_readable)
+{
+	connection->depth++;
+	if (connection->state == CONNECTION_HANDSHAKE)
+		handshake(connection);
+	else if (is_readable || connection->tls_read_wants_write)
+		read_all(connection);
+	if (!is_over(connection) && connection->state != CONNECTION_HANDSHAKE &&
+	    (connection->output.size > 0 ||
+		connection->state == CONNECTION_FINISHING))
+		write_all(connection);
+	if (!connection->is_freed && connection->input.size == 0)
+		buf_clear(&connection->input); /* idle: no memory */
+	connection_arm(connection);
+	leave(connection);
+}
+
+static void
+on_ready(int fd, int events, void *context)
+{
+	work(context, (events & WATCH_READ) != 0);
+}
+
+/* After a resume, or with bytes left in OpenSSL: what waits is told first. */
+static void
+on_soon(void *context)
+{
+	struct connection *connection = context;
+
+	connection->depth++;
+	if (connection->state == CONNECTION_OPEN && !connection->is_paused &&
+	    connection->input.size > 0)
+		connection->handler->readable(connection, connection->context);
+	if (!is_over(connection))
+		work(connection, true);
+	leave(connection);
+}
+
+static void
+on_silence(void *context)
+{
+	struct connection *connection = context;
+
+	connection->depth++;
+	end(connection, ERROR_UNAVAILABLE, "timeout");
+	leave(connection);
+}
+
+struct connection *
+connection_new(struct event_loop *loop, int fd, size_t input_limit,
+    size_t output_limit, const struct connection_handler *handler,
+    void *context)
+{
+	struct connection *connection = memory_new(1, sizeof(*connection));
+
+	connection->loop = loop;
+	connection->fd = fd;
+	connection->handler = handler;
+	connection->context = context;
+	buf_init(&connection->input, input_limit);
+	buf_init(&connection->output, output_limit);
+	connection->watch =
+	    watch_new(loop, fd, WATCH_READ, on_ready, connection);
+	connection->timer = timer_new(loop, on_silence, connection);
+	connection->soon = timer_new(loop, on_soon, connection);
+	return connection;
+}
+
+void
+connection_free(struct connection **pointer)
+{
+	struct connection *connection = *pointer;
+
+	if (connection == NULL)
+		return;
+	*pointer = NULL;
+	watch_free(&connection->watch);
+	timer_free(&connection->timer);
+	timer_free(&connection->soon);
+	if (connection->tls != NULL)
+		connection->operations->session_free(&connection->tls);
+	buf_clear(&connection->input);
+	buf_clear(&connection->output);
+	close(connection->fd);
+	connection->is_freed = true;
+	if (connection->depth == 0)
+		memory_free(&connection);
+}
+
+struct buf *
+connection_input(struct connection *connection)
+{
+	return &connection->input;
+}
+
+int
+connection_write(struct connection *connection, const void *data, size_t size)
+{
+	if (connection->state != CONNECTION_OPEN &&
+	    connection->state != CONNECTION_HANDSHAKE)
+		return -1;
+	if (buf_put(&connection->output, data, size) == -1)
+		return -1;
+	if (connection->output.size > connection->output.max_size / 2)
+		connection->was_above_half = true;
+	if (connection->depth == 0)
+		connection_arm(connection);
+	return 0;
+}
+
+size_t
+connection_output_room(const struct connection *connection)
+{
+	return connection->output.max_size - connection->output.size;
+}
+
+void
+connection_finish(struct connection *connection)
+{
+	if (connection->state != CONNECTION_OPEN &&
+	    connection->state != CONNECTION_HANDSHAKE)
+		return;
+	connection->state = CONNECTION_FINISHING;
+	timer_start(connection->soon, 0);
+}
+
+void
+connection_pause(struct connection *connection)
+{
+	connection->is_paused = true;
+	if (connection->depth == 0)
+		connection_arm(connection);
+}
+
+void
+connection_resume(struct connection *connection)
+{
+	if (!connection->is_paused)
+		return;
+	connection->is_paused = false;
+	timer_start(connection->soon, 0);
+}
+
+void
+connection_set_timeout(struct connection *connection, int64_t timeout_ms)
+{
+	connection->timeout_ms = timeout_ms;
+	if (timeout_ms > 0)
+		timer_start(connection->timer, timeout_ms);
+	else
+		timer_stop(connection->timer);
+}
+
+int
+connection_start_tls(struct connection *connection, struct tls_server *tls)
+{
+	const struct tls_server_head *head = (const void *)tls;
+
+	if (connection->input.size > 0 || connection->tls != NULL ||
+	    connection->state != CONNECTION_OPEN)
+		return -1;
+	/* The answer to STARTTLS goes out in clear before the handshake. */
+	while (connection->output.size > 0) {
+		struct error error = { 0 };
+		size_t done = 0;
+
+		if (write_some(connection, &done, &error) != TLS_DONE)
+			return -1;
+		buf_cut(&connection->output, done);
+	}
+	buf_clear(&connection->input);
+	connection->operations = head->operations;
+	connection->tls = head->operations->session_new(tls, connection->fd);
+	if (connection->tls == NULL)
+		return -1;
+	connection->state = CONNECTION_HANDSHAKE;
+	if (connection->depth == 0)
+		connection_arm(connection);
+	return 0;
+}
+
+bool
+connection_is_tls(const struct connection *connection)
+{
+	return connection->tls != NULL;
+}
+
+const char *
+connection_tls_name(const struct connection *connection)
+{
+	if (connection->tls == NULL)
+		return "";
+	return connection->operations->name(connection->tls);
+}
+
+int
+connection_fd(const struct connection *connection)
+{
+	return connection->fd;
+}
