@@ -1,2 +1,48 @@
-# Helpers that tests share; each unit test is listed in the local.mk of the
-# folder that it tests.
+# What tests share, and the targets that are more than `make check`: each unit
+# test is listed in the local.mk of the folder that it tests.
+
+EXTRA_DIST += check demo contrib .ci/run README HACKING SECURITY CHANGES \
+	COPYING docs tests/instance tests/lint tests/system tests/disaster \
+	tests/crash tests/interop .clang-format
+
+if ENABLE_ASAN
+# A leak is a failure; so is a container that hides it.
+AM_TESTS_ENVIRONMENT = ASAN_OPTIONS=detect_leaks=1:abort_on_error=1; \
+	export ASAN_OPTIONS;
+endif
+
+# Each script in tests/lint says what is wrong and exits with 1.
+lint: all
+	@failed=0; for script in $(srcdir)/tests/lint/*; do \
+		test -f $$script && test -x $$script || continue; \
+		if BUILD=$(abs_builddir) $$script; then \
+			echo "ok     $$(basename $$script)"; \
+		else \
+			echo "FAILED $$(basename $$script)"; failed=1; \
+		fi; done; exit $$failed
+
+# SECONDS_EACH: how long each fuzz target runs, after its corpus.
+SECONDS_EACH = 10
+fuzz: all
+	@$(srcdir)/tests/fuzz/run $(SECONDS_EACH) $(FUZZ_TARGETS)
+
+# Attacks out of each role's own sandbox; benchmarks; the long runs.
+redteam: all
+	@BUILD=$(abs_builddir) $(srcdir)/tests/redteam/run
+bench: all
+	@BUILD=$(abs_builddir) $(srcdir)/tests/bench/run
+campaign: all
+	@BUILD=$(abs_builddir) $(srcdir)/tests/campaign
+
+system-check: all
+	BUILD=$(abs_builddir) python3 -m pytest -q -p no:cacheprovider \
+	    $(srcdir)/tests/system $(srcdir)/tests/disaster $(srcdir)/tests/crash
+
+# After `make check` in a build with --enable-coverage.
+coverage: check
+	@BUILD=$(abs_builddir) $(srcdir)/contrib/coverage
+
+dist-hook:
+	find $(distdir) -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: lint fuzz redteam bench campaign system-check coverage

@@ -1,0 +1,18 @@
+# Fuzz targets of common/; those of a program stand in its local.mk.  Each one
+# also goes into FUZZ_TARGETS by its name: tests/fuzz/NAME_fuzz.
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/message_fuzz tests/fuzz/record_fuzz \
+	tests/fuzz/text_fuzz
+tests_fuzz_message_fuzz_SOURCES = tests/fuzz/message_fuzz.c
+tests_fuzz_message_fuzz_LDADD = $(COMMON_LIBS)
+tests_fuzz_message_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_record_fuzz_SOURCES = tests/fuzz/record_fuzz.c
+tests_fuzz_record_fuzz_LDADD = $(COMMON_LIBS)
+tests_fuzz_record_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_text_fuzz_SOURCES = tests/fuzz/text_fuzz.c
+tests_fuzz_text_fuzz_LDADD = $(COMMON_LIBS)
+tests_fuzz_text_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+endif
+FUZZ_TARGETS = $(filter tests/fuzz/%_fuzz, $(noinst_PROGRAMS))
+EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus
