@@ -1,5 +1,5 @@
-# Fuzz targets of common/; those of a program stand in its local.mk.  Each one
-# also goes into FUZZ_TARGETS by its name: tests/fuzz/NAME_fuzz.
+# Fuzz targets of common/; those of a program stand in its local.mk. `make fuzz`
+# runs every tests/fuzz/*_fuzz that was built.
 
 if ENABLE_FUZZ
 noinst_PROGRAMS += tests/fuzz/message_fuzz tests/fuzz/record_fuzz \
@@ -14,5 +14,4 @@ tests_fuzz_text_fuzz_SOURCES = tests/fuzz/text_fuzz.c
 tests_fuzz_text_fuzz_LDADD = $(COMMON_LIBS)
 tests_fuzz_text_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
 endif
-FUZZ_TARGETS = $(filter tests/fuzz/%_fuzz, $(noinst_PROGRAMS))
 EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus
