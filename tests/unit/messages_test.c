@@ -9,6 +9,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,17 +25,17 @@ struct field {
 	size_t max;  /* of what follows the length, 0 if fixed */
 };
 
-#define U8(name)	  { 0, #name, 1, 0 },
-#define U16(name)	  { 0, #name, 2, 0 },
-#define U32(name)	  { 0, #name, 4, 0 },
-#define U64(name)	  { 0, #name, 8, 0 },
-#define I64(name)	  { 0, #name, 8, 0 },
+#define U8(name)          { 0, #name, 1, 0 },
+#define U16(name)         { 0, #name, 2, 0 },
+#define U32(name)         { 0, #name, 4, 0 },
+#define U64(name)         { 0, #name, 8, 0 },
+#define I64(name)         { 0, #name, 8, 0 },
 #define DELIVERY_ID(name) { 0, #name, 18, 0 },
-#define HASH(name)	  { 0, #name, 32, 0 },
-#define STORE_ID(name)	  { 0, #name, 16, 0 },
+#define HASH(name)        { 0, #name, 32, 0 },
+#define STORE_ID(name)    { 0, #name, 16, 0 },
 #define STRING(name, max) { 0, #name, 4, max },
 #define BYTES(name, max)  { 0, #name, 4, max },
-#define MESSAGE(number, name, from, to, flow, fds, ...)         \
+#define MESSAGE(number, name, from, to, flow, fds, ...) \
 	static const struct field fields_##name[] = { __VA_ARGS__ };
 #include "common/messages.def"
 #undef MESSAGE
@@ -46,7 +47,7 @@ static const struct row {
 } rows[] = {
 #define MESSAGE(number, name, from, to, flow, fds, ...) \
 	{ number, fields_##name,                        \
-	    sizeof(fields_##name) / sizeof(fields_##name[0]) },
+		sizeof(fields_##name) / sizeof(fields_##name[0]) },
 #include "common/messages.def"
 #undef MESSAGE
 };
@@ -59,8 +60,8 @@ static bool
 role_in(enum role row, enum role role)
 {
 	return row == role || row == ROLE_ANY ||
-	    (row == ROLE_STARTER &&
-		(role == ROLE_MASTER || role == ROLE_BROKER));
+	       (row == ROLE_STARTER &&
+		   (role == ROLE_MASTER || role == ROLE_BROKER));
 }
 
 static void
@@ -84,8 +85,8 @@ all_65536_types_are_either_a_row_or_unknown(void **state)
 
 	(void)state;
 	for (unsigned int type = 0; type <= UINT16_MAX; type++) {
-		const struct message_rule *rule = message_rule_find(
-		    (uint16_t)type);
+		const struct message_rule *rule =
+		    message_rule_find((uint16_t)type);
 
 		if (rule != NULL) {
 			assert_int_equal(rule->type, type);
@@ -128,7 +129,8 @@ rows_of_a_group_are_between_the_same_processes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < count; i++) {
-		for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++) {
+		for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]);
+		     g++) {
 			bool from = false, to = false;
 
 			if (groups[g].group != rules[i].type >> 8)
@@ -163,8 +165,8 @@ no_row_can_destroy(void **state)
 	for (size_t i = 0; i < count; i++) {
 		for (size_t v = 0; v < sizeof(verbs) / sizeof(verbs[0]); v++) {
 			if (strstr(rules[i].name, verbs[v]) != NULL)
-				fail_msg("%s says \"%s\"", rules[i].name,
-				    verbs[v]);
+				fail_msg(
+				    "%s says \"%s\"", rules[i].name, verbs[v]);
 			for (size_t f = 0; f < rows[i].field_count; f++)
 				if (strstr(rows[i].fields[f].name, verbs[v]) !=
 				    NULL)
@@ -208,7 +210,7 @@ what_mail_facing_roles_say_to_the_store_is_known(void **state)
 		MESSAGE_change_rename, MESSAGE_change_retire,
 		MESSAGE_change_subscribe, MESSAGE_change_keyword,
 		MESSAGE_change_identity, MESSAGE_batch_commit,
-		MESSAGE_caught_up, MESSAGE_alarm };
+		MESSAGE_caught_up, MESSAGE_account_started, MESSAGE_alarm };
 	size_t count;
 	const struct message_rule *rules = message_rules(&count);
 
@@ -251,13 +253,13 @@ fronts_have_no_row_to_the_store_or_a_worker(void **state)
 static void
 no_row_names_the_account_that_its_sender_acts_for(void **state)
 {
-	static const char *const names[] = { "account", "uid_t", "role",
-		"path", "directory", "file_name" };
+	static const char *const names[] = { "account", "uid_t", "role", "path",
+		"directory", "file_name" };
 
 	(void)state;
 	for (size_t i = 0; i < ROW_COUNT; i++) {
-		const struct message_rule *rule = message_rule_find(
-		    rows[i].type);
+		const struct message_rule *rule =
+		    message_rule_find(rows[i].type);
 
 		if (rule->from != ROLE_WORKER && rule->from != ROLE_SMTPD &&
 		    rule->from != ROLE_IMAPD)
@@ -284,8 +286,8 @@ every_request_has_an_answer_in_the_other_direction(void **state)
 			continue;
 		for (size_t j = 0; j < count; j++)
 			found |= rules[j].flow == FLOW_ANSWER &&
-			    rules[j].from == rules[i].to &&
-			    rules[j].to == rules[i].from;
+				 rules[j].from == rules[i].to &&
+				 rules[j].to == rules[i].from;
 		if (!found)
 			fail_msg("%s has no answer", rules[i].name);
 	}
@@ -305,8 +307,8 @@ every_answer_has_a_request_in_the_other_direction(void **state)
 			continue;
 		for (size_t j = 0; j < count; j++)
 			found |= rules[j].flow == FLOW_REQUEST &&
-			    rules[j].from == rules[i].to &&
-			    rules[j].to == rules[i].from;
+				 rules[j].from == rules[i].to &&
+				 rules[j].to == rules[i].from;
 		if (!found)
 			fail_msg("%s answers nothing", rules[i].name);
 	}
@@ -317,8 +319,8 @@ sizes_are_those_of_the_fields_and_fit_a_packet(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ROW_COUNT; i++) {
-		const struct message_rule *rule = message_rule_find(
-		    rows[i].type);
+		const struct message_rule *rule =
+		    message_rule_find(rows[i].type);
 		size_t min = 2, max = 2;
 
 		for (size_t f = 0; f < rows[i].field_count; f++) {
@@ -347,8 +349,8 @@ make_packet(const struct row *row, bool full, uint8_t *packet)
 
 		for (size_t b = 0; b < field->size; b++)
 			packet[size++] = field->max == 0
-			    ? (uint8_t)(f + b + 1)
-			    : (uint8_t)(length >> (8 * b));
+					     ? (uint8_t)(f + b + 1)
+					     : (uint8_t)(length >> (8 * b));
 		memset(packet + size, 'x', length);
 		size += length;
 	}
@@ -359,10 +361,10 @@ static void
 concrete_roles(const struct message_rule *rule, enum role *from, enum role *to)
 {
 	*from = rule->from == ROLE_STARTER ? ROLE_MASTER
-	    : rule->from == ROLE_ANY	   ? ROLE_QUEUE
+		: rule->from == ROLE_ANY   ? ROLE_QUEUE
 					   : rule->from;
 	*to = rule->to == ROLE_STARTER ? ROLE_MASTER
-	    : rule->to == ROLE_ANY     ? ROLE_SNAPD
+	      : rule->to == ROLE_ANY   ? ROLE_SNAPD
 				       : rule->to;
 }
 
@@ -381,8 +383,9 @@ every_row_decodes_and_encodes_back_to_the_same_bytes(void **state)
 		enum role from, to;
 
 		concrete_roles(message_rule_find(row->type), &from, &to);
-		assert_int_equal(message_decode(packet, size, from, to,
-				     &message, &error), 0);
+		assert_int_equal(
+		    message_decode(packet, size, from, to, &message, &error),
+		    0);
 		assert_int_equal(message.type, row->type);
 		assert_int_equal(message_encode(&message, again), size);
 		assert_memory_equal(packet, again, size);
@@ -409,13 +412,15 @@ a_packet_one_byte_short_or_long_is_refused(void **state)
 
 			memcpy(part, whole, cut);
 			assert_int_equal(message_decode(part, cut, from, to,
-					     &message, &error), -1);
+					     &message, &error),
+			    -1);
 			assert_int_equal(error.code, ERROR_INPUT);
 			free(part);
 		}
 		whole[size] = 0;
-		assert_int_equal(message_decode(whole, size + 1, from, to,
-				     &message, &error), -1);
+		assert_int_equal(
+		    message_decode(whole, size + 1, from, to, &message, &error),
+		    -1);
 		free(whole);
 	}
 }
@@ -441,11 +446,13 @@ a_field_beyond_its_limit_is_refused_both_ways(void **state)
 	memset(packet, 'n', 2000);
 	memcpy(packet, "\x17\x08\xe9\x03\x00\x00", 6);
 	assert_int_equal(message_decode(packet, 2 + 4 + 1001 + 4, ROLE_WORKER,
-			     ROLE_SNAPD, &in, &error), -1);
+			     ROLE_SNAPD, &in, &error),
+	    -1);
 	/* A length that would wrap. */
 	memcpy(packet, "\x17\x08\xff\xff\xff\xff", 6);
-	assert_int_equal(message_decode(packet, 1010, ROLE_WORKER, ROLE_SNAPD,
-			     &in, &error), -1);
+	assert_int_equal(
+	    message_decode(packet, 1010, ROLE_WORKER, ROLE_SNAPD, &in, &error),
+	    -1);
 	free(long_name);
 	free(packet);
 }
@@ -457,8 +464,8 @@ a_row_is_taken_from_and_by_its_own_roles_only(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROW_COUNT; i++) {
-		const struct message_rule *rule = message_rule_find(
-		    rows[i].type);
+		const struct message_rule *rule =
+		    message_rule_find(rows[i].type);
 		size_t size = make_packet(&rows[i], false, packet);
 
 		for (int from = 0; from < ROLE_COUNT; from++)
@@ -466,11 +473,12 @@ a_row_is_taken_from_and_by_its_own_roles_only(void **state)
 				struct message message;
 				struct error error;
 				bool good = role_in(rule->from, from) &&
-				    role_in(rule->to, to);
+					    role_in(rule->to, to);
 
-				assert_int_equal(message_decode(packet, size,
-						     from, to, &message,
-						     &error), good ? 0 : -1);
+				assert_int_equal(
+				    message_decode(packet, size, from, to,
+					&message, &error),
+				    good ? 0 : -1);
 			}
 	}
 	free(packet);
