@@ -52,6 +52,12 @@ class Server:
     def stop(self):
         subprocess.run([INSTANCE, 'stop', self.dir], check=True, timeout=120)
 
+    def start_expecting_trouble(self):
+        """A start that may fail to become ready, which is an answer too."""
+        subprocess.run([INSTANCE, 'start', self.dir, *self.options],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       check=False, timeout=120)
+
     def kill(self, role):
         subprocess.run([INSTANCE, 'kill', self.dir, role], check=True,
                        stdout=subprocess.DEVNULL, timeout=30)
@@ -66,6 +72,11 @@ class Server:
                                    ssl_context=self.context())
         client.login(user or self.user1, self.pass1)
         return client
+
+    def imap_bare(self):
+        """Connected, greeted, not logged in."""
+        return imaplib.IMAP4_SSL('127.0.0.1', self.imaps_port, timeout=20,
+                                 ssl_context=self.context())
 
     @contextlib.contextmanager
     def imap_session(self, user=None):

@@ -2,7 +2,7 @@
 # test is listed in the local.mk of the folder that it tests.
 
 EXTRA_DIST += check demo contrib .ci/run README HACKING SECURITY CHANGES \
-	COPYING docs tests/instance tests/lint tests/system tests/disaster \
+	COPYING docs tests/instance tests/conftest.py tests/lint tests/system tests/disaster \
 	tests/crash tests/interop .clang-format
 
 if ENABLE_ASAN
