@@ -76,12 +76,12 @@ build_tree() {
 	mkdir -p "$folder"
 	log=$folder/build.log
 	: >"$log"
-	if [ ! -x configure ] || [ configure.ac -nt configure ] ||
-	    [ -n "$(find . -name '*.mk' -newer configure \
-	    -not -path './build*')" ] || [ Makefile.am -nt configure ]; then
+	if [ ! -x configure ] || [ -n "$(find configure.ac Makefile.am ./*/*.mk \
+	    tests/*/*.mk -newer configure)" ]; then
 		autoreconf -fi >>"$log" 2>&1 || build_failed || return 1
 	fi
-	if [ ! -f "$folder/Makefile" ] || [ configure -nt "$folder/Makefile" ] ||
+	if [ ! -f "$folder/Makefile" ] ||
+	    [ -n "$(find configure -newer "$folder/Makefile")" ] ||
 	    [ "$*" != "$(cat "$folder/configured-with" 2>/dev/null)" ]; then
 		top=$PWD
 		(cd "$folder" && "$top/configure" "$@") >>"$top/$log" 2>&1 ||
