@@ -30,7 +30,8 @@ fuzz: all
 redteam: all
 	@BUILD=$(abs_builddir) $(srcdir)/tests/redteam/run
 bench: all
-	@BUILD=$(abs_builddir) $(srcdir)/tests/bench/run
+	@$(MAKE) bench-tools && \
+		$(srcdir)/tests/bench/run --build $(abs_builddir)
 campaign: all
 	@BUILD=$(abs_builddir) $(srcdir)/tests/campaign
 
