@@ -1,5 +1,24 @@
-# What tests share, and the targets that are more than `make check`: each unit
-# test is listed in the local.mk of the folder that it tests.
+# What tests share, the unit tests of the lower layers of common/, and the targets
+# that are more than `make check`: other unit tests are listed in the local.mk of
+# the folder that they test.
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/channel_test tests/unit/event_loop_test \
+	tests/unit/memory_test tests/unit/messages_test \
+	tests/unit/record_test tests/unit/text_test
+tests_unit_channel_test_SOURCES = tests/unit/channel_test.c
+tests_unit_channel_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_event_loop_test_SOURCES = tests/unit/event_loop_test.c
+tests_unit_event_loop_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_memory_test_SOURCES = tests/unit/memory_test.c
+tests_unit_memory_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_messages_test_SOURCES = tests/unit/messages_test.c
+tests_unit_messages_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_record_test_SOURCES = tests/unit/record_test.c
+tests_unit_record_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_text_test_SOURCES = tests/unit/text_test.c
+tests_unit_text_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+endif
 
 EXTRA_DIST += check demo contrib .ci/run README HACKING SECURITY CHANGES \
 	COPYING docs tests/instance tests/conftest.py tests/lint tests/system tests/disaster \

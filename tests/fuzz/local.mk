@@ -1,6 +1,9 @@
 # Fuzz targets of common/; those of a program stand in its local.mk. `make fuzz`
 # runs every tests/fuzz/*_fuzz that was built.
 
+# A fuzz target is a program with LLVMFuzzerTestOneInput: libFuzzer has main.
+LINK_FUZZER = $(AM_LDFLAGS) -fsanitize=fuzzer
+
 if ENABLE_FUZZ
 noinst_PROGRAMS += tests/fuzz/message_fuzz tests/fuzz/record_fuzz \
 	tests/fuzz/text_fuzz
