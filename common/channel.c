@@ -92,7 +92,7 @@ send_packet(
 		memset(&control, 0, sizeof(control));
 		header.msg_control = control.bytes;
 		header.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
-		rights = CMSG_FIRSTHDR(&header);
+		rights = &control.header;
 		rights->cmsg_level = SOL_SOCKET;
 		rights->cmsg_type = SCM_RIGHTS;
 		rights->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
@@ -426,6 +426,8 @@ take_packet(struct channel *channel, const uint8_t *data, size_t size, int *fds,
 	}
 	for (size_t i = fd_count; i < CHANNEL_MAX_DESCRIPTORS; i++)
 		fds[i] = -1;
+	/* Points here only while this call runs. */
+	/* cppcheck-suppress autoVariables */
 	channel->was_freed = &was_freed;
 	channel->handler->received(channel, &message, fds, channel->context);
 	close_all(fds, fd_count);

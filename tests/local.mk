@@ -1,2 +1,68 @@
-# Helpers that tests share; each unit test is listed in the local.mk of the
-# folder that it tests.
+# What tests share, the unit tests of the lower layers of common/, and the targets
+# that are more than `make check`: other unit tests are listed in the local.mk of
+# the folder that they test.
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/channel_test tests/unit/event_loop_test \
+	tests/unit/memory_test tests/unit/messages_test \
+	tests/unit/record_test tests/unit/text_test
+tests_unit_channel_test_SOURCES = tests/unit/channel_test.c
+tests_unit_channel_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_event_loop_test_SOURCES = tests/unit/event_loop_test.c
+tests_unit_event_loop_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_memory_test_SOURCES = tests/unit/memory_test.c
+tests_unit_memory_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_messages_test_SOURCES = tests/unit/messages_test.c
+tests_unit_messages_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_record_test_SOURCES = tests/unit/record_test.c
+tests_unit_record_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_text_test_SOURCES = tests/unit/text_test.c
+tests_unit_text_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+endif
+
+EXTRA_DIST += check demo contrib .ci/run README HACKING SECURITY CHANGES \
+	COPYING docs tests/instance tests/conftest.py tests/lint tests/system tests/disaster \
+	tests/crash tests/interop .clang-format
+
+if ENABLE_ASAN
+# A leak is a failure; so is a container that hides it.
+AM_TESTS_ENVIRONMENT = ASAN_OPTIONS=detect_leaks=1:abort_on_error=1; \
+	export ASAN_OPTIONS;
+endif
+
+# Each script in tests/lint says what is wrong and exits with 1.
+lint: all
+	@failed=0; for script in $(srcdir)/tests/lint/*; do \
+		test -f $$script && test -x $$script || continue; \
+		if BUILD=$(abs_builddir) $$script; then \
+			echo "ok     $$(basename $$script)"; \
+		else \
+			echo "FAILED $$(basename $$script)"; failed=1; \
+		fi; done; exit $$failed
+
+# SECONDS_EACH: how long each fuzz target runs, after its corpus.
+SECONDS_EACH = 10
+fuzz: all
+	@$(srcdir)/tests/fuzz/run $(SECONDS_EACH)
+
+# Attacks out of each role's own sandbox; benchmarks; the long runs.
+redteam: all
+	@BUILD=$(abs_builddir) $(srcdir)/tests/redteam/run
+bench: all
+	@$(MAKE) bench-tools && \
+		$(srcdir)/tests/bench/run --build $(abs_builddir)
+campaign: all
+	@BUILD=$(abs_builddir) $(srcdir)/tests/campaign
+
+system-check: all
+	BUILD=$(abs_builddir) python3 -m pytest -q -p no:cacheprovider \
+	    $(srcdir)/tests/system $(srcdir)/tests/disaster $(srcdir)/tests/crash
+
+# After `make check` in a build with --enable-coverage.
+coverage: check
+	@BUILD=$(abs_builddir) $(srcdir)/contrib/coverage
+
+dist-hook:
+	find $(distdir) -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: lint fuzz redteam bench campaign system-check coverage

@@ -1,0 +1,73 @@
+"""What ./demo prints of the instance that it started: each process with its
+user and its walls, and the commands to try."""
+import os
+import subprocess
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+
+
+def values(directory):
+    out = subprocess.run([os.path.join(TOP, 'tests/instance'), 'show',
+                          directory], check=True, text=True,
+                         stdout=subprocess.PIPE).stdout
+    return dict(line.split('=', 1) for line in out.splitlines())
+
+
+def status(pid):
+    with open('/proc/%d/status' % pid, encoding='ascii') as file:
+        return dict(line.rstrip('\n').split(':\t', 1) for line in file
+                    if ':\t' in line)
+
+
+def processes(master):
+    """Rows of the table: program, pid, uid, root, capabilities, seccomp."""
+    parents = {}
+    for name in os.listdir('/proc'):
+        if name.isdigit():
+            try:
+                one = status(int(name))
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            parents.setdefault(int(one['PPid']), []).append((int(name), one))
+    todo = [(master, status(master))]
+    while todo:
+        pid, one = todo.pop(0)
+        try:
+            root = os.readlink('/proc/%d/root' % pid)
+        except OSError:
+            root = '?'
+        if len(root) > 30:
+            root = '...' + root[-27:]
+        caps = int(one['CapEff'], 16)
+        yield (one['Name'], pid, one['Uid'].split()[1], root,
+               'none' if caps == 0 else '%x' % caps,
+               'yes' if one['Seccomp'] == '2' else 'no')
+        todo += parents.get(pid, [])
+
+
+def main():
+    row = values(sys.argv[1])
+    form = '%-14s %7s %11s  %-30s %-12s %s'
+    print(form % ('process', 'pid', 'uid', 'root', 'capabilities', 'seccomp'))
+    for one in processes(int(row['PID'])):
+        print(form % one)
+    if os.geteuid() != 0:
+        print('\nNot root: all processes share your uid; chroot and uid walls'
+              ' are missing (seccomp and Landlock stand).')
+    print('''
+Accounts {USER1} and {USER2}, password {PASS1}
+
+  send     curl -s smtp://127.0.0.1:{SMTP_PORT} --mail-from me@there.test \\
+             --mail-rcpt {USER1} -T README
+  read     curl -s "imap://127.0.0.1:{IMAP_PORT}/INBOX;UID=1" \\
+             -u {USER1}:{PASS1}
+           or any mail program: IMAP with TLS on port {IMAPS_PORT}
+  look     {SNAPCTL} list {USER1}
+  restore  {SNAPCTL} restore latest:{USER1}
+  story    ./demo tour
+  stop     ./demo stop
+'''.format(**row))
+
+
+main()

@@ -1,0 +1,198 @@
+"""Fixtures around tests/instance for all tests over real sockets."""
+import contextlib
+import imaplib
+import os
+import shutil
+import smtplib
+import ssl
+import subprocess
+import time
+
+import pytest
+
+TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+INSTANCE = os.path.join(TOP, 'tests/instance')
+
+
+def wait_for(condition, seconds=20, what='condition'):
+    """Waits until condition() is true; what it raises meanwhile is kept."""
+    end = time.monotonic() + seconds
+    last = None
+    while time.monotonic() < end:
+        try:
+            last = condition()
+            if last:
+                return last
+        except (OSError, imaplib.IMAP4.error, smtplib.SMTPException) as error:
+            last = error
+        time.sleep(0.05)
+    pytest.fail('%s not within %d s: %r' % (what, seconds, last))
+    return None
+
+
+class Server:
+    """One instance, its addresses as attributes in lower case."""
+
+    def __init__(self, directory, *options):
+        self.dir = str(directory)
+        self.options = options
+        self.start()
+
+    def start(self):
+        done = subprocess.run(
+            [INSTANCE, 'start', self.dir, *self.options], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+            timeout=120)
+        assert done.returncode == 0, done.stderr
+        for line in done.stdout.splitlines():
+            key, value = line.split('=', 1)
+            setattr(self, key.lower(),
+                    int(value) if key.endswith('_PORT') else value)
+
+    def stop(self):
+        subprocess.run([INSTANCE, 'stop', self.dir], check=True, timeout=120)
+
+    def start_expecting_trouble(self):
+        """A start that may fail to become ready, which is an answer too."""
+        subprocess.run([INSTANCE, 'start', self.dir, *self.options],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       check=False, timeout=120)
+
+    def kill(self, role):
+        subprocess.run([INSTANCE, 'kill', self.dir, role], check=True,
+                       stdout=subprocess.DEVNULL, timeout=30)
+
+    def context(self):
+        made = ssl.create_default_context(cafile=self.cafile)
+        made.check_hostname = False
+        return made
+
+    def imap(self, user=None):
+        client = imaplib.IMAP4_SSL('127.0.0.1', self.imaps_port, timeout=20,
+                                   ssl_context=self.context())
+        client.login(user or self.user1, self.pass1)
+        return client
+
+    def imap_bare(self):
+        """Connected, greeted, not logged in."""
+        return imaplib.IMAP4_SSL('127.0.0.1', self.imaps_port, timeout=20,
+                                 ssl_context=self.context())
+
+    @contextlib.contextmanager
+    def imap_session(self, user=None):
+        client = self.imap(user)
+        try:
+            yield client
+        finally:
+            with contextlib.suppress(OSError, imaplib.IMAP4.error):
+                client.logout()
+
+    def smtp(self):
+        return smtplib.SMTP('127.0.0.1', self.smtp_port, timeout=20,
+                            local_hostname='client.test')
+
+    def send(self, key, to=None, size=0):
+        """One message, found again by its key; the answer to the final dot."""
+        with self.smtp() as client:
+            client.ehlo()
+            client.mail('sender@there.test')
+            code, text = client.rcpt(to or self.user1)
+            assert code == 250, text
+            return client.data(message(key, size))
+
+    def fill(self, keys, to=None):
+        with self.smtp() as client:
+            for key in keys:
+                client.sendmail('sender@there.test', to or self.user1,
+                                message(key))
+        wait_for(lambda: set(keys) <= set(self.view(to).keys.values()),
+                 what='mail filed')
+
+    def view(self, user=None):
+        with self.imap_session(user) as client:
+            return View(client)
+
+    def snapctl(self, *words, code=0):
+        done = subprocess.run(self.__dict__['snapctl_command'].split() +
+                              list(words), text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=120)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def __setattr__(self, name, value):
+        # The method of that name is what tests call.
+        if name == 'snapctl':
+            name = 'snapctl_command'
+        self.__dict__[name] = value
+
+
+class View:
+    """What a client that selects INBOX sees: UIDVALIDITY, UIDs, flags, dates,
+    and which message lies under each UID."""
+
+    def __init__(self, client, mailbox='INBOX'):
+        status, count = client.select(mailbox)
+        assert status == 'OK', count
+        self.exists = int(count[0])
+        self.uidvalidity = client.response('UIDVALIDITY')[1][0]
+        self.uidnext = int(client.response('UIDNEXT')[1][0])
+        self.keys = {}
+        self.attributes = {}
+        if self.exists == 0:
+            return
+        status, data = client.uid(
+            'FETCH', '1:*', '(FLAGS INTERNALDATE RFC822.SIZE '
+            'BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])')
+        assert status == 'OK', data
+        for item in data:
+            if not isinstance(item, tuple):
+                continue
+            head = item[0].decode()
+            uid = int(head.split('UID ')[1].split()[0].rstrip(')'))
+            self.keys[uid] = item[1].decode().split('<')[1].split('@')[0]
+            date = head.split('INTERNALDATE "')[1].split('"')[0]
+            flags = head.split('FLAGS (')[1].split(')')[0].split()
+            size = head.split('RFC822.SIZE ')[1].split()[0].rstrip(')')
+            self.attributes[uid] = (date, size,
+                                    tuple(sorted(set(flags) - {'\\Recent'})))
+        assert len(self.keys) == self.exists
+
+    def same(self, other):
+        return (self.uidvalidity, self.keys, self.attributes) == \
+            (other.uidvalidity, other.keys, other.attributes)
+
+
+def message(key, size=0):
+    body = ('A line of the body of this message.\r\n' * (size // 37 + 1))
+    return ('From: sender@there.test\r\nTo: someone@here.test\r\n'
+            'Subject: %s\r\nMessage-ID: <%s@there.test>\r\n\r\n%s' %
+            (key, key, body))
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A fresh instance for one test."""
+    made = []
+    # Under /var/tmp: the roles need to reach it, pytest's own is 0700.
+    directory = '/var/tmp/firnmail-%d-%s' % (os.getpid(), tmp_path.name)
+    os.makedirs(directory, mode=0o711)
+
+    def start(*options):
+        made.append(Server(directory, '--cheap-hash', *options))
+        return made[-1]
+
+    yield start
+    subprocess.run([INSTANCE, 'stop', directory], check=False, timeout=120)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope='module')
+def shared(tmp_path_factory):
+    """One instance for all tests of a file that only add."""
+    directory = '/var/tmp/firnmail-%d-%s' % (
+        os.getpid(), tmp_path_factory.mktemp('shared').name)
+    os.makedirs(directory, mode=0o711)
+    yield Server(directory, '--cheap-hash')
+    subprocess.run([INSTANCE, 'stop', directory], check=False, timeout=120)
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,75 @@
+"""SIGKILL to any process while mail comes in: what was acknowledged is there,
+once.  CRASH_KILLS: how many kills (10); CRASH_SEED: which ones."""
+import os
+import random
+import smtplib
+import threading
+
+from conftest import message, wait_for
+
+ROLES = ('smtpd', 'queue', 'imapd', 'worker', 'snapd', 'authd', 'keyd',
+         'broker')
+
+
+class Sender(threading.Thread):
+    """Sends until told to stop; keeps what was answered with 250, and what got
+    no answer (which may be there or not)."""
+
+    def __init__(self, server, number):
+        super().__init__(daemon=True)
+        self.server = server
+        self.number = number
+        self.acknowledged = []
+        self.done = threading.Event()
+
+    def run(self):
+        count = 0
+        while not self.done.is_set():
+            try:
+                with self.server.smtp() as client:
+                    while not self.done.is_set():
+                        count += 1
+                        key = 'kill-%d-%d' % (self.number, count)
+                        client.sendmail('sender@there.test',
+                                        self.server.user1, message(key))
+                        self.acknowledged.append(key)
+            except (smtplib.SMTPException, OSError):
+                self.done.wait(0.02)
+
+
+def test_kills_lose_and_double_nothing(server):
+    choice = random.Random(int(os.environ.get('CRASH_SEED', '1')))
+    one = server()
+    one.fill(['first'])
+    senders = [Sender(one, n) for n in range(4)]
+    for sender in senders:
+        sender.start()
+    for _ in range(int(os.environ.get('CRASH_KILLS', '10'))):
+        before = sum(len(sender.acknowledged) for sender in senders)
+        wait_for(lambda b=before: sum(len(s.acknowledged)
+                                      for s in senders) > b + 5,
+                 90, 'mail is taken again')
+        role = choice.choice(ROLES)
+        if role == 'worker':
+            one.view()
+        one.kill(role)
+    for sender in senders:
+        sender.done.set()
+    for sender in senders:
+        sender.join(30)
+    wanted = {key for sender in senders for key in sender.acknowledged}
+    view = wait_for(lambda: all_there(one, wanted), 90, 'all that was taken')
+    keys = list(view.keys.values())
+    assert len(keys) == len(set(keys)), 'a message is there twice'
+    # And after one kill of everything.
+    one.kill('master')
+    one.stop()
+    one.start()
+    again = wait_for(lambda: all_there(one, wanted), 90, 'all after a restart')
+    assert again.uidvalidity == view.uidvalidity
+    assert again.keys == view.keys
+
+
+def all_there(one, wanted):
+    view = one.view()
+    return view if wanted <= set(view.keys.values()) else None

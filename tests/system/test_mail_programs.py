@@ -1,0 +1,158 @@
+"""Mail programs that people use, doing their ordinary work."""
+import base64
+import os
+import subprocess
+
+import pytest
+
+from conftest import message, wait_for
+
+
+def run(*command, text='', code=0, **more):
+    done = subprocess.run(command, input=text, text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=60, **more)
+    assert done.returncode == code, done.stdout
+    return done.stdout
+
+
+def key_is_there(server, key, user=None):
+    return wait_for(lambda: key in server.view(user).keys.values(),
+                    what='mail ' + key)
+
+
+def test_curl_sends_and_reads(shared, tmp_path):
+    mail = tmp_path / 'mail'
+    mail.write_bytes(message('curl').encode())
+    run('curl', '-sS', '--fail', '--ssl-reqd', '--cacert', shared.cafile,
+        'smtp://localhost:%d' % shared.smtp_port, '--mail-from',
+        'me@there.test', '--mail-rcpt', shared.user1, '-T', str(mail))
+    key_is_there(shared, 'curl')
+    view = shared.view()
+    uid = next(u for u, key in view.keys.items() if key == 'curl')
+    out = run('curl', '-sS', '--fail', '--cacert', shared.cafile, '-u',
+              '%s:%s' % (shared.user1, shared.pass1),
+              'imaps://localhost:%d/INBOX;UID=%d' % (shared.imaps_port, uid))
+    assert 'Subject: curl' in out
+
+
+def test_swaks_submits_with_starttls_and_with_tls(shared):
+    for key, port, tls in (('swaks-starttls', shared.submission_port, '-tls'),
+                           ('swaks-tls', shared.smtps_port, '-tlsc')):
+        out = run('swaks', '--server', '127.0.0.1', '--port', str(port), tls,
+                  '--auth', 'PLAIN', '--auth-user', shared.user1,
+                  '--auth-password', shared.pass1, '--from', shared.user1,
+                  '--to', shared.user2, '--header',
+                  'Message-Id: <%s@there.test>' % key, '--helo', 'c.test')
+        assert '250' in out
+        key_is_there(shared, key, shared.user2)
+
+
+def test_swaks_cannot_submit_without_login_or_as_another(shared):
+    base = ['swaks', '--server', '127.0.0.1', '--port',
+            str(shared.smtps_port), '-tlsc', '--to', shared.user2,
+            '--helo', 'c.test']
+    run(*base, '--from', shared.user1, code=23)
+    run(*base, '--from', shared.user2, '--auth', 'PLAIN', '--auth-user',
+        shared.user1, '--auth-password', shared.pass1, code=23)
+
+
+def test_relaying_is_refused(shared):
+    with shared.smtp() as client:
+        client.ehlo()
+        client.mail('sender@there.test')
+        code, text = client.rcpt('someone@elsewhere.test')
+    assert code == 550 and b'5.7.1' in text
+
+
+@pytest.fixture
+def mbsync(shared, tmp_path):
+    """mbsync of user2's mail into a folder: call it to synchronise."""
+    rc = tmp_path / 'mbsyncrc'
+    rc.write_text('''
+IMAPAccount firn
+Host localhost
+Port %d
+User %s
+Pass %s
+SSLType IMAPS
+CertificateFile %s
+IMAPStore far
+Account firn
+MaildirStore near
+Path %s/
+Inbox %s/inbox
+SubFolders Verbatim
+Channel all
+Far :far:
+Near :near:
+Patterns *
+Create Both
+Expunge Both
+SyncState *
+''' % (shared.imaps_port, shared.user2, shared.pass2, shared.cafile,
+       tmp_path / 'near', tmp_path / 'near'))
+    (tmp_path / 'near').mkdir()
+    return lambda: run('mbsync', '-c', str(rc), 'all')
+
+
+def test_mbsync_copies_both_ways(shared, mbsync, tmp_path):
+    shared.fill(['mbsync-1', 'mbsync-2'], shared.user2)
+    mbsync()
+    texts = [path.read_text() for path in tmp_path.glob('near/inbox/*/*')
+             if path.is_file() and not path.name.startswith('.')]
+    assert sum('Subject: mbsync-' in text for text in texts) == 2
+    (tmp_path / 'near/inbox/new/1.local').write_text(
+        message('mbsync-up').replace('\r\n', '\n'))
+    mbsync()
+    assert 'mbsync-up' in shared.view(shared.user2).keys.values()
+
+
+def test_mutt_reads_a_folder(shared, tmp_path):
+    shared.fill(['mutt'], shared.user1)
+    rc = tmp_path / 'muttrc'
+    rc.write_text('''
+set imap_user="%s" imap_pass="%s" folder="imaps://localhost:%d"
+set certificate_file="%s" ssl_verify_host=no ssl_force_tls=yes
+set spoolfile="+INBOX" header_cache="" quit=yes
+push "<limit>~s mutt<enter><tag-pattern>~A<enter><tag-prefix><copy-message>%s<enter>y<quit>"
+set confirmappend=no confirmcreate=no delete=no mbox_type=mbox
+''' % (shared.user1, shared.pass1, shared.imaps_port, shared.cafile,
+       tmp_path / 'saved'))
+    run('script', '-qec', 'mutt -F %s' % rc, '/dev/null',
+        env=dict(os.environ, TERM='xterm', HOME=str(tmp_path)))
+    assert 'Subject: mutt' in (tmp_path / 'saved').read_text()
+
+
+def test_imaplib_does_everything_to_a_message(shared):
+    with shared.imap_session() as client:
+        assert client.create('Work')[0] == 'OK'
+        assert client.append('Work', '(\\Seen)', '"01-Jan-2026 10:00:00 +0000"',
+                             message('all').encode())[0] == 'OK'
+        assert client.select('Work')[0] == 'OK'
+        assert client.uid('SEARCH', 'SUBJECT', 'all')[1][0] == b'1'
+        assert client.uid('STORE', '1', '+FLAGS', '(\\Flagged)')[0] == 'OK'
+        _, data = client.uid('FETCH', '1', '(FLAGS INTERNALDATE)')
+        assert b'\\Flagged' in data[0] and b'01-Jan-2026' in data[0]
+        assert client.uid('COPY', '1', 'INBOX')[0] == 'OK'
+        assert client.uid('STORE', '1', '+FLAGS', '(\\Deleted)')[0] == 'OK'
+        assert client.expunge()[1] == [b'1']
+        assert client.close()[0] == 'OK'
+        assert client.delete('Work')[0] == 'OK'
+    assert 'all' in shared.view().keys.values()
+
+
+def test_wrong_password_and_unknown_user_look_alike(shared):
+    answers = []
+    for user in (shared.user1, 'nobody@' + shared.domain):
+        client = shared.imap_bare()
+        plain = base64.b64encode(
+            ('\0%s\0wrong' % user).encode()).decode()
+        client.send(b'a AUTHENTICATE PLAIN ' + plain.encode() + b'\r\n')
+        while True:
+            line = client.readline()
+            if line.startswith(b'a '):
+                break
+        answers.append(line)
+        client.shutdown()
+    assert answers[0] == answers[1] and answers[0].startswith(b'a NO')
