@@ -15,5 +15,10 @@ common_libcommon_a_SOURCES = \
 	common/codec.c common/codec.h \
 	common/messages.c common/messages.h common/messages.def \
 	common/record.c common/record.h \
-	common/channel.c common/channel.h
+	common/channel.c common/channel.h \
+	common/listener.c common/listener.h \
+	common/key_client.c common/key_client.h \
+	common/base64.c common/base64.h \
+	common/sasl.c common/sasl.h \
+	common/login.h
 
