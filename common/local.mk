@@ -28,7 +28,11 @@ common_libcommon_a_SOURCES = \
 	common/sandbox_landlock.c common/sandbox_landlock.h \
 	common/sandbox.c common/sandbox.h \
 	common/process.c common/process.h \
-	common/process_start.c common/process_start.h
+	common/process_start.c common/process_start.h \
+	common/listener.c common/listener.h \
+	common/key_client.c common/key_client.h \
+	common/base64.c common/base64.h \
+	common/sasl.c common/sasl.h
 
 # The only user of libseccomp: master and tests link it.
 noinst_LIBRARIES += common/libsandboxfilter.a

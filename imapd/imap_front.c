@@ -1,0 +1,351 @@
+/*
+ * See imap_front.h.  Connection numbers are never used twice in the life of
+ * the process: a late answer finds nobody.
+ */
+#include "imapd/imap_front.h"
+
+#include "common/key_client.h"
+#include "common/log.h"
+#include "common/login.h"
+#include "common/memory.h"
+#include "common/process.h"
+#include "common/table.h"
+#include "imapd/imap_login.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct front_listener {
+	struct imap_front *front;
+	struct listener *listener;
+	struct listen_setting setting;
+};
+
+struct imap_front {
+	struct event_loop *loop;
+	struct settings *settings;
+	struct tls_server *tls;
+	struct key_client *keys;
+	struct listener_limits *limits;
+	size_t listener_count;
+	struct front_listener listeners[SETTINGS_MAX_LISTENERS];
+	struct channel *broker; /* the starter's, not ours to free */
+	struct channel *authd;  /* NULL while it is away */
+	struct table *logins;   /* by connection number */
+	uint64_t last_connection;
+};
+
+/* -- Settings -- */
+
+static void
+make_tls(struct imap_front *front)
+{
+	const char *chains[SETTINGS_MAX_KEYS];
+	struct tls_signer signer = key_client_signer(front->keys);
+	struct tls_server *tls;
+	struct error error;
+
+	for (size_t i = 0; i < front->settings->key_count; i++)
+		chains[i] = front->settings->keys[i].certificate_pem;
+	if (front->settings->key_count == 0)
+		return;
+	tls =
+	    tls_server_new(chains, front->settings->key_count, &signer, &error);
+	if (tls == NULL) {
+		log_error("tls-unusable", "why=\"%s\"", error.text);
+		return;
+	}
+	tls_server_free(&front->tls);
+	front->tls = tls;
+}
+
+struct imap_front *
+imap_front_new(struct event_loop *loop, struct settings *settings)
+{
+	struct imap_front *front = memory_new(1, sizeof(*front));
+
+	front->loop = loop;
+	front->settings = settings;
+	front->keys = key_client_new(-1, ROLE_IMAPD);
+	front->logins = table_new();
+	front->limits = listener_limits_new(
+	    settings->max_connections, settings->max_connections_per_address);
+	make_tls(front);
+	return front;
+}
+
+static void
+stop_listening(struct imap_front *front)
+{
+	for (size_t i = 0; i < front->listener_count; i++)
+		listener_free(&front->listeners[i].listener);
+	front->listener_count = 0;
+}
+
+void
+imap_front_free(struct imap_front **front)
+{
+	struct imap_front *f = *front;
+	size_t position = 0;
+	void *value;
+
+	if (f == NULL)
+		return;
+	stop_listening(f);
+	while (table_next(f->logins, &position, NULL, NULL, &value)) {
+		struct imap_login *login = value;
+
+		imap_login_free(&login);
+	}
+	table_free(&f->logins);
+	channel_free(&f->authd);
+	key_client_free(&f->keys);
+	tls_server_free(&f->tls);
+	listener_limits_free(&f->limits);
+	settings_free(&f->settings);
+	memory_free(front);
+}
+
+/* -- Connections -- */
+
+static void
+accepted(
+    int fd, const char *ip, bool is_loopback, bool is_refused, void *context)
+{
+	struct front_listener *listener = context;
+	struct imap_front *front = listener->front;
+	uint64_t number;
+
+	if (is_refused || (listener->setting.tls == LISTEN_TLS_IMPLICIT &&
+			      front->tls == NULL)) {
+		log_info("connection-refused", "proto=imap ip=%s", ip);
+		imap_login_refuse(fd, &listener->setting);
+		if (!is_refused)
+			listener_limits_release(front->limits, ip);
+		return;
+	}
+	number = ++front->last_connection;
+	table_put_u64(front->logins, number,
+	    imap_login_new(
+		front, number, fd, ip, is_loopback, &listener->setting));
+}
+
+void
+imap_front_listen(struct imap_front *front, int fd, size_t number)
+{
+	struct front_listener *listener;
+
+	if (front->listener_count == SETTINGS_MAX_LISTENERS ||
+	    number >= front->settings->listener_count) {
+		close(fd);
+		return;
+	}
+	listener = &front->listeners[front->listener_count++];
+	listener->front = front;
+	listener->setting = front->settings->listeners[number];
+	listener->listener =
+	    listener_new(front->loop, fd, front->limits, accepted, listener);
+}
+
+void
+imap_front_release(
+    struct imap_front *front, uint64_t connection, const char *ip)
+{
+	struct imap_login *login = table_remove_u64(front->logins, connection);
+
+	listener_limits_release(front->limits, ip);
+	imap_login_free(&login);
+}
+
+/* -- authd -- */
+
+int
+imap_front_ask_authd(struct imap_front *front, uint64_t connection,
+    struct text user, struct text password, const char *ip)
+{
+	struct message message = { .type = MESSAGE_imap_credentials };
+
+	message.imap_credentials.connection = connection;
+	message.imap_credentials.user = user;
+	message.imap_credentials.password = password;
+	message.imap_credentials.client_ip = text_of(ip);
+	if (front->authd == NULL)
+		return -1;
+	return channel_send(front->authd, &message, NULL, 0);
+}
+
+static void
+authd_said(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct imap_front *front = context;
+	struct imap_login *login;
+
+	(void)channel;
+	(void)fds;
+	if (message->type != MESSAGE_imap_login)
+		return;
+	login = table_find_u64(front->logins, message->imap_login.connection);
+	if (login != NULL)
+		imap_login_answered(login, message->imap_login.result);
+}
+
+/* Those who wait for a verdict are told that none will come. */
+static void
+authd_gone(struct channel *channel, const struct error *error, void *context)
+{
+	struct imap_front *front = context;
+	size_t position = 0;
+	void *login;
+
+	(void)channel;
+	log_warning("authd-away", "why=\"%s\"", error->text);
+	channel_free(&front->authd);
+	while (table_next(front->logins, &position, NULL, NULL, &login))
+		imap_login_answered(login, LOGIN_UNAVAILABLE);
+}
+
+static const struct channel_handler authd_handler = {
+	.received = authd_said,
+	.closed = authd_gone,
+};
+
+/* -- The broker -- */
+
+void
+imap_front_set_broker(struct imap_front *front, struct channel *broker)
+{
+	front->broker = broker;
+}
+
+int
+imap_front_ask_broker(
+    struct imap_front *front, uint64_t connection, bool is_tls)
+{
+	struct message message = { .type = MESSAGE_attach };
+
+	message.attach.connection = connection;
+	message.attach.is_tls = is_tls;
+	return channel_send(front->broker, &message, NULL, 0);
+}
+
+static void
+introduced(
+    struct imap_front *front, const struct message_introduce *who, int *fd)
+{
+	if (who->role == ROLE_AUTHD) {
+		channel_free(&front->authd);
+		front->authd = channel_new(front->loop, *fd, ROLE_IMAPD,
+		    ROLE_AUTHD, &authd_handler, front);
+		*fd = -1;
+	} else if (who->role == ROLE_KEYD) {
+		key_client_replace(front->keys, *fd);
+		*fd = -1;
+	}
+}
+
+static void
+attached(
+    struct imap_front *front, const struct message_attached *answer, int *fd)
+{
+	struct imap_login *login =
+	    table_find_u64(front->logins, answer->connection);
+
+	if (login == NULL)
+		return;
+	imap_login_attached(login, answer->status, *fd);
+	*fd = -1;
+}
+
+/* A reload: connections live on, new ones meet the new settings. */
+static void
+reload(
+    struct imap_front *front, const struct message_settings *message, int *fds)
+{
+	size_t listeners = 0;
+
+	for (size_t i = 0; i < message->kinds.size; i++) {
+		struct settings *settings;
+		struct error error;
+
+		if (message->kinds.data[i] == START_SETTINGS) {
+			settings = settings_read_slice(fds[i], &error);
+			if (settings == NULL) {
+				log_error(
+				    "reload-failed", "why=\"%s\"", error.text);
+				return;
+			}
+			settings_free(&front->settings);
+			front->settings = settings;
+			listener_limits_set(front->limits,
+			    settings->max_connections,
+			    settings->max_connections_per_address);
+			make_tls(front);
+		} else if (message->kinds.data[i] == START_LISTENER) {
+			if (listeners == 0)
+				stop_listening(front);
+			imap_front_listen(front, fds[i], listeners++);
+			fds[i] = -1;
+		}
+	}
+}
+
+static void
+starter_said(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct imap_front *front = context;
+
+	(void)channel;
+	switch (message->type) {
+	case MESSAGE_introduce:
+		introduced(front, &message->introduce, &fds[0]);
+		break;
+	case MESSAGE_attached:
+		attached(front, &message->attached, &fds[0]);
+		break;
+	case MESSAGE_settings:
+		reload(front, &message->settings, fds);
+		break;
+	case MESSAGE_stop:
+		event_loop_stop(front->loop);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+starter_gone(struct channel *channel, const struct error *error, void *context)
+{
+	struct imap_front *front = context;
+
+	(void)channel;
+	log_warning("broker-gone", "why=\"%s\"", error->text);
+	event_loop_stop(front->loop);
+}
+
+const struct channel_handler imap_front_starter = {
+	.received = starter_said,
+	.closed = starter_gone,
+};
+
+/* -- For the connections -- */
+
+struct event_loop *
+imap_front_loop(struct imap_front *front)
+{
+	return front->loop;
+}
+
+struct tls_server *
+imap_front_tls(struct imap_front *front)
+{
+	return front->tls;
+}
+
+const char *
+imap_front_host(const struct imap_front *front)
+{
+	return front->settings->host;
+}

@@ -1,0 +1,561 @@
+/*
+ * See imap_login.h.  A connection is in one state: it takes commands, waits
+ * for authd or the broker, relays, or is on its way out; login_enter_state is
+ * the one place that changes it.
+ */
+#include "imapd/imap_login.h"
+
+#include "common/connection.h"
+#include "common/log.h"
+#include "common/login.h"
+#include "common/memory.h"
+#include "common/sasl.h"
+#include "common/status.h"
+#include "imapd/imap_capability.h"
+#include "imapd/imap_line.h"
+#include "imapd/imap_relay.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	LOGIN_TAG_SIZE = 128,
+	LOGIN_INPUT_LIMIT = 64 * 1024,
+	LOGIN_OUTPUT_LIMIT = 256 * 1024,
+	LOGIN_TIMEOUT_MS = 120 * 1000,     /* without a byte, before login */
+	LOGIN_ALL_TIMEOUT_MS = 300 * 1000, /* from greeting to login */
+	LOGIN_MAX_BAD_COMMANDS = 10,
+	LOGIN_MAX_FAILURES = 5
+};
+
+enum login_state {
+	STATE_COMMAND,
+	STATE_SASL,   /* AUTHENTICATE waits for the client's next line */
+	STATE_AUTHD,  /* the password is being checked */
+	STATE_BROKER, /* the stream to the worker is being made */
+	STATE_RELAY,
+	STATE_ENDING
+};
+
+struct imap_login {
+	struct imap_front *front;
+	uint64_t number;
+	struct connection *client; /* NULL once the client is gone */
+	struct imap_relay *relay;
+	struct timer *deadline;
+	enum login_state state;
+	struct imap_line line;
+	struct sasl sasl;
+	bool may_login; /* TLS, or plain login from loopback was asked for */
+	bool has_starttls;
+	unsigned int bad_commands;
+	unsigned int failures;
+	char tag[LOGIN_TAG_SIZE];
+	char ip[LISTENER_ADDRESS_SIZE];
+};
+
+/* -- Saying things -- */
+
+static void
+say(struct imap_login *login, const char *tag, const char *text)
+{
+	char line[1024];
+	int size = snprintf(line, sizeof(line), "%s %s\r\n", tag, text);
+
+	if (size > 0 && (size_t)size < sizeof(line))
+		connection_write(login->client, line, (size_t)size);
+}
+
+static void
+say_tagged(struct imap_login *login, const char *text)
+{
+	say(login, login->tag, text);
+}
+
+static void
+login_enter_state(struct imap_login *login, enum login_state state)
+{
+	login->state = state;
+	if (state == STATE_COMMAND || state == STATE_AUTHD)
+		sasl_clear(&login->sasl);
+	if (state == STATE_COMMAND || state == STATE_ENDING)
+		imap_line_reset(&login->line);
+	if (state == STATE_RELAY || state == STATE_ENDING)
+		timer_stop(login->deadline);
+	if (state == STATE_ENDING && login->client != NULL)
+		connection_finish(login->client);
+}
+
+static void
+end_with(struct imap_login *login, const char *bye)
+{
+	say(login, "* BYE", bye);
+	login_enter_state(login, STATE_ENDING);
+}
+
+static void
+bad_command(struct imap_login *login, const char *why)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "BAD %s", why);
+	say(login, login->tag[0] != '\0' ? login->tag : "*", text);
+	if (++login->bad_commands >= LOGIN_MAX_BAD_COMMANDS)
+		end_with(login, "Too many bad commands");
+}
+
+static void
+format_capability(const struct imap_login *login, char *text, size_t size)
+{
+	snprintf(text, size, "%s%s%s", IMAP_CAPABILITY_BEFORE_LOGIN,
+	    login->has_starttls ? " STARTTLS" : "",
+	    login->may_login ? " AUTH=PLAIN AUTH=LOGIN" : " LOGINDISABLED");
+}
+
+static void
+say_greeting(struct imap_login *login)
+{
+	char capability[300], text[700];
+
+	format_capability(login, capability, sizeof(capability));
+	snprintf(text, sizeof(text), "OK [CAPABILITY %s] %s Firnmail ready",
+	    capability, imap_front_host(login->front));
+	say(login, "*", text);
+}
+
+/* -- The commands before login -- */
+
+static void
+command_capability(struct imap_login *login, struct text rest)
+{
+	char capability[300];
+
+	(void)rest;
+	format_capability(login, capability, sizeof(capability));
+	say(login, "* CAPABILITY", capability);
+	say_tagged(login, "OK Capability completed");
+}
+
+static void
+command_noop(struct imap_login *login, struct text rest)
+{
+	(void)rest;
+	say_tagged(login, "OK Noop completed");
+}
+
+static void
+command_logout(struct imap_login *login, struct text rest)
+{
+	(void)rest;
+	say(login, "* BYE", "Logging out");
+	say_tagged(login, "OK Logout completed");
+	login_enter_state(login, STATE_ENDING);
+}
+
+static void
+command_id(struct imap_login *login, struct text rest)
+{
+	(void)rest; /* what clients say of themselves decides nothing here */
+	say(login, "* ID", "(\"name\" \"Firnmail\")");
+	say_tagged(login, "OK Id completed");
+}
+
+static void
+command_starttls(struct imap_login *login, struct text rest)
+{
+	(void)rest;
+	if (!login->has_starttls) {
+		bad_command(login, "STARTTLS is not offered here");
+		return;
+	}
+	if (connection_input(login->client)->size > 0) {
+		log_warning(
+		    "starttls-injection", "proto=imap ip=%s", login->ip);
+		end_with(login, "Commands behind STARTTLS are refused");
+		return;
+	}
+	say_tagged(login, "OK Begin TLS negotiation now");
+	login->has_starttls = false;
+	login->may_login = true;
+	if (connection_start_tls(login->client, imap_front_tls(login->front)) ==
+	    -1)
+		login_enter_state(login, STATE_ENDING);
+}
+
+static void
+ask_authd(struct imap_login *login, struct text user, struct text password)
+{
+	if (imap_front_ask_authd(
+		login->front, login->number, user, password, login->ip) == -1) {
+		imap_login_unavailable(login);
+		return;
+	}
+	login_enter_state(login, STATE_AUTHD);
+}
+
+/* True if logging in is permitted now; else the client was told. */
+static bool
+check_may_login(struct imap_login *login)
+{
+	if (!login->may_login)
+		say_tagged(login, "NO [PRIVACYREQUIRED] Log in under TLS only");
+	return login->may_login;
+}
+
+static void
+command_login(struct imap_login *login, struct text rest)
+{
+	struct text user, password, more;
+
+	if (imap_line_next_word(&rest, &user) != 1 ||
+	    imap_line_next_word(&rest, &password) != 1 ||
+	    imap_line_next_word(&rest, &more) != 0) {
+		bad_command(login, "LOGIN takes a user name and a password");
+		return;
+	}
+	if (!check_may_login(login))
+		return;
+	if (user.size == 0 || user.size > SASL_MAX_USER_SIZE ||
+	    password.size > SASL_MAX_PASSWORD_SIZE) {
+		say_tagged(
+		    login, "NO [AUTHENTICATIONFAILED] Authentication failed");
+		return;
+	}
+	ask_authd(login, user, password);
+}
+
+static void
+sasl_step_done(struct imap_login *login, enum sasl_step step)
+{
+	switch (step) {
+	case SASL_DONE:
+		ask_authd(login, sasl_user(&login->sasl),
+		    sasl_password(&login->sasl));
+		return;
+	case SASL_CHALLENGE:
+		say(login, "+", login->sasl.challenge);
+		login->state = STATE_SASL;
+		return;
+	case SASL_CANCELLED:
+		bad_command(login, "Authentication cancelled");
+		break;
+	case SASL_MALFORMED:
+		bad_command(login, "Malformed authentication response");
+		break;
+	case SASL_REFUSED:
+		say_tagged(login,
+		    "NO [AUTHORIZATIONFAILED] Acting for others is not "
+		    "permitted");
+		break;
+	case SASL_UNKNOWN:
+		say_tagged(
+		    login, "NO [CANNOT] No such authentication mechanism");
+		break;
+	}
+	if (login->state != STATE_ENDING)
+		login_enter_state(login, STATE_COMMAND);
+}
+
+static void
+command_authenticate(struct imap_login *login, struct text rest)
+{
+	struct text mechanism, initial = { NULL, 0 }, more;
+
+	if (imap_line_next_word(&rest, &mechanism) != 1 ||
+	    imap_line_next_word(&rest, &initial) == -1 ||
+	    imap_line_next_word(&rest, &more) != 0) {
+		bad_command(login, "AUTHENTICATE takes a mechanism");
+		return;
+	}
+	if (check_may_login(login))
+		sasl_step_done(
+		    login, sasl_start(&login->sasl, mechanism, initial));
+}
+
+static const struct command {
+	const char *name;
+	void (*run)(struct imap_login *login, struct text rest);
+} commands[] = {
+	{ "CAPABILITY", command_capability },
+	{ "NOOP", command_noop },
+	{ "LOGOUT", command_logout },
+	{ "ID", command_id },
+	{ "STARTTLS", command_starttls },
+	{ "LOGIN", command_login },
+	{ "AUTHENTICATE", command_authenticate },
+};
+
+static bool
+is_tag(struct text tag)
+{
+	if (tag.size == 0 || tag.size >= LOGIN_TAG_SIZE)
+		return false;
+	for (size_t i = 0; i < tag.size; i++)
+		if (strchr("(){%*\"\\+", tag.data[i]) != NULL ||
+		    (unsigned char)tag.data[i] <= 0x20 ||
+		    (unsigned char)tag.data[i] >= 0x7f)
+			return false;
+	return true;
+}
+
+static void
+run_command(struct imap_login *login, struct text rest)
+{
+	struct text tag, name;
+
+	login->tag[0] = '\0';
+	if (imap_line_next_word(&rest, &tag) != 1 || !is_tag(tag)) {
+		bad_command(login, "A command begins with a tag");
+		return;
+	}
+	text_copy(tag, login->tag, sizeof(login->tag));
+	if (imap_line_next_word(&rest, &name) != 1) {
+		bad_command(login, "A command name is missing");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (text_is_nocase(name, commands[i].name)) {
+			commands[i].run(login, rest);
+			return;
+		}
+	bad_command(login, "Unknown command, or one for after login");
+}
+
+/* -- Bytes come in -- */
+
+static void
+line_done(struct imap_login *login)
+{
+	struct text line =
+	    text_make(login->line.bytes.data, login->line.bytes.size);
+
+	if (login->state == STATE_SASL)
+		sasl_step_done(login, sasl_continue(&login->sasl, line));
+	else
+		run_command(login, line);
+	imap_line_reset(&login->line);
+}
+
+static void
+take_lines(struct imap_login *login)
+{
+	struct buf *input = connection_input(login->client);
+
+	while (input->size > 0 &&
+	       (login->state == STATE_COMMAND || login->state == STATE_SASL)) {
+		switch (imap_line_feed(&login->line, input)) {
+		case IMAP_LINE_MORE:
+			break;
+		case IMAP_LINE_CONTINUE:
+			say(login, "+", "Ready for the literal");
+			break;
+		case IMAP_LINE_DONE:
+			line_done(login);
+			break;
+		case IMAP_LINE_TOO_LONG:
+			login->tag[0] = '\0';
+			bad_command(login, "The command is too long");
+			if (login->state != STATE_ENDING)
+				login_enter_state(login, STATE_COMMAND);
+			break;
+		case IMAP_LINE_LOST:
+			end_with(login, "The literal is too large");
+			break;
+		}
+	}
+}
+
+static void
+client_readable(struct connection *connection, void *context)
+{
+	struct imap_login *login = context;
+
+	(void)connection;
+	if (login->state == STATE_RELAY)
+		imap_relay_client_readable(login->relay);
+	else
+		take_lines(login);
+}
+
+static void
+client_writable(struct connection *connection, void *context)
+{
+	struct imap_login *login = context;
+
+	(void)connection;
+	if (login->relay != NULL)
+		imap_relay_client_writable(login->relay);
+}
+
+static void
+release(struct imap_login *login)
+{
+	imap_front_release(login->front, login->number, login->ip);
+}
+
+static void
+client_ended(
+    struct connection *connection, const struct error *error, void *context)
+{
+	struct imap_login *login = context;
+
+	(void)connection;
+	log_debug("imap-end", "ip=%s why=\"%s\"", login->ip, error->text);
+	connection_free(&login->client);
+	if (login->state == STATE_RELAY)
+		imap_relay_client_ended(login->relay);
+	else
+		release(login);
+}
+
+static const struct connection_handler client_handler = {
+	.readable = client_readable,
+	.writable = client_writable,
+	.ended = client_ended,
+};
+
+static void
+worker_ended(void *context)
+{
+	struct imap_login *login = context;
+
+	imap_relay_free(&login->relay);
+	if (login->client == NULL)
+		release(login);
+	else
+		login_enter_state(login, STATE_ENDING);
+}
+
+static void
+deadline_passed(void *context)
+{
+	struct imap_login *login = context;
+
+	end_with(login, "Login takes too long");
+}
+
+/* -- Answers -- */
+
+void
+imap_login_unavailable(struct imap_login *login)
+{
+	say_tagged(login, "NO [UNAVAILABLE] Try again later");
+	login_enter_state(login, STATE_COMMAND);
+	take_lines(login);
+}
+
+void
+imap_login_answered(struct imap_login *login, unsigned int result)
+{
+	if (login->state != STATE_AUTHD || login->client == NULL)
+		return;
+	switch (result) {
+	case LOGIN_OK:
+		if (imap_front_ask_broker(login->front, login->number,
+			connection_is_tls(login->client)) == -1) {
+			imap_login_unavailable(login);
+			return;
+		}
+		login_enter_state(login, STATE_BROKER);
+		return;
+	case LOGIN_UNAVAILABLE:
+		imap_login_unavailable(login);
+		return;
+	default:
+		say_tagged(
+		    login, "NO [AUTHENTICATIONFAILED] Authentication failed");
+		if (result == LOGIN_TOO_MANY ||
+		    ++login->failures >= LOGIN_MAX_FAILURES) {
+			end_with(login, "Too many failed logins");
+			return;
+		}
+		login_enter_state(login, STATE_COMMAND);
+		take_lines(login);
+	}
+}
+
+void
+imap_login_attached(
+    struct imap_login *login, unsigned int status, int stream_fd)
+{
+	if (login->state != STATE_BROKER || login->client == NULL) {
+		if (stream_fd != -1)
+			close(stream_fd);
+		return;
+	}
+	if (status != STATUS_OK || stream_fd == -1) {
+		if (stream_fd != -1)
+			close(stream_fd);
+		imap_login_unavailable(login);
+		return;
+	}
+	say_tagged(
+	    login, "OK [CAPABILITY " IMAP_CAPABILITY_AFTER_LOGIN "] Logged in");
+	imap_line_clear(&login->line);
+	login_enter_state(login, STATE_RELAY);
+	/* From here on the worker watches for clients that went silent. */
+	connection_set_timeout(login->client, 0);
+	login->relay = imap_relay_new(imap_front_loop(login->front),
+	    login->client, stream_fd, worker_ended, login);
+}
+
+/* -- The object -- */
+
+struct imap_login *
+imap_login_new(struct imap_front *front, uint64_t connection, int fd,
+    const char *ip, bool is_loopback, const struct listen_setting *listen)
+{
+	struct imap_login *login = memory_new(1, sizeof(*login));
+	bool is_implicit = listen->tls == LISTEN_TLS_IMPLICIT;
+
+	login->front = front;
+	login->number = connection;
+	login->has_starttls = imap_front_tls(front) != NULL &&
+			      (listen->tls == LISTEN_TLS_OFFERED ||
+				  listen->tls == LISTEN_TLS_REQUIRED);
+	login->may_login =
+	    is_implicit || (listen->is_plain_login && is_loopback);
+	snprintf(login->ip, sizeof(login->ip), "%s", ip);
+	imap_line_init(&login->line);
+	login->deadline =
+	    timer_new(imap_front_loop(front), deadline_passed, login);
+	timer_start(login->deadline, LOGIN_ALL_TIMEOUT_MS);
+	login->client = connection_new(imap_front_loop(front), fd,
+	    LOGIN_INPUT_LIMIT, LOGIN_OUTPUT_LIMIT, &client_handler, login);
+	connection_set_timeout(login->client, LOGIN_TIMEOUT_MS);
+	if (is_implicit &&
+	    connection_start_tls(login->client, imap_front_tls(front)) == -1)
+		login_enter_state(login, STATE_ENDING);
+	else
+		say_greeting(login);
+	return login;
+}
+
+void
+imap_login_free(struct imap_login **login)
+{
+	struct imap_login *l = *login;
+
+	if (l == NULL)
+		return;
+	imap_relay_free(&l->relay);
+	connection_free(&l->client);
+	timer_free(&l->deadline);
+	imap_line_clear(&l->line);
+	sasl_clear(&l->sasl);
+	memory_free(login);
+}
+
+void
+imap_login_refuse(int fd, const struct listen_setting *listen)
+{
+	static const char bye[] =
+	    "* BYE [UNAVAILABLE] Too many connections, try again later\r\n";
+
+	/* Without TLS there is nobody who could read it. */
+	if (listen->tls != LISTEN_TLS_IMPLICIT)
+		send(fd, bye, sizeof(bye) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+}

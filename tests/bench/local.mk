@@ -1,0 +1,27 @@
+# Load generators, built by `make bench` only; they work against any server.
+
+BENCH_TOOLS = tests/bench/imap_bench tests/bench/smtp_bench \
+	tests/bench/mkmaildir tests/bench/phys
+EXTRA_PROGRAMS = $(BENCH_TOOLS)
+BENCH_CFLAGS = -O2 -std=gnu11 -pthread -w $(SSL_CFLAGS)
+BENCH_LIBS = $(SSL_LIBS) $(CRYPTO_LIBS) -lpthread
+tests_bench_imap_bench_SOURCES = tests/bench/imap_bench.c \
+	tests/bench/bench_kit.h
+tests_bench_imap_bench_CFLAGS = $(BENCH_CFLAGS)
+tests_bench_imap_bench_LDADD = $(BENCH_LIBS)
+tests_bench_smtp_bench_SOURCES = tests/bench/smtp_bench.c
+tests_bench_smtp_bench_CFLAGS = $(BENCH_CFLAGS)
+tests_bench_smtp_bench_LDADD = $(BENCH_LIBS)
+tests_bench_mkmaildir_SOURCES = tests/bench/mkmaildir.c
+tests_bench_mkmaildir_CFLAGS = $(BENCH_CFLAGS)
+tests_bench_mkmaildir_LDADD = $(BENCH_LIBS)
+tests_bench_phys_SOURCES = tests/bench/phys.c
+tests_bench_phys_CFLAGS = $(BENCH_CFLAGS)
+tests_bench_phys_LDADD = $(BENCH_LIBS)
+
+EXTRA_DIST += tests/bench/run tests/peers/common.sh tests/peers/dovecot.sh \
+	tests/peers/postfix.sh tests/peers/opensmtpd.sh
+CLEANFILES += $(BENCH_TOOLS)
+
+bench-tools: $(BENCH_TOOLS)
+.PHONY: bench-tools
