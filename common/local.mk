@@ -15,5 +15,6 @@ common_libcommon_a_SOURCES = \
 	common/codec.c common/codec.h \
 	common/messages.c common/messages.h common/messages.def \
 	common/record.c common/record.h \
+	common/control_record.c common/control_record.h \
 	common/channel.c common/channel.h
 
