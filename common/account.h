@@ -35,6 +35,14 @@ struct account_alias {
 
 struct account_table;
 
+/* For account_parser.c and tests: texts are copied. The numbers and addresses
+ * must be new (-1 if not). */
+struct account_table *account_table_new(void);
+int account_table_add(struct account_table *table,
+    const struct account *account);
+void account_table_add_alias(struct account_table *table, struct text name,
+    struct text target);
+
 void account_table_free(struct account_table **table);
 size_t account_table_count(const struct account_table *table);
 const struct account *account_table_at(const struct account_table *table,

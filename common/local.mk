@@ -12,9 +12,26 @@ common_libcommon_a_SOURCES = \
 	common/clock.c common/clock.h \
 	common/status.c common/status.h \
 	common/event_loop.c common/event_loop.h \
+	common/file.c common/file.h \
 	common/codec.c common/codec.h \
 	common/messages.c common/messages.h common/messages.def \
 	common/record.c common/record.h \
 	common/control_record.c common/control_record.h \
-	common/channel.c common/channel.h
+	common/channel.c common/channel.h \
+	common/settings.c common/settings.h \
+	common/report.c common/report.h \
+	common/settings_parser.c common/settings_parser.h \
+	common/settings_load.c \
+	common/account.c common/account.h \
+	common/account_parser.c common/account_parser.h \
+	common/login.h
 
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/settings_parser_test \
+	tests/unit/account_parser_test
+tests_unit_settings_parser_test_SOURCES = tests/unit/settings_parser_test.c
+tests_unit_settings_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_account_parser_test_SOURCES = tests/unit/account_parser_test.c
+tests_unit_account_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+endif

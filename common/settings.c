@@ -1,0 +1,286 @@
+/*
+ * Settings as a struct: defaults, and the slices that master cuts for each
+ * role.  A slice is written in common/codec.h's form into a sealed memfd; the
+ * reader trusts the seals, yet checks every field, because a slice that is cut
+ * wrong must not become a process that runs wrong.
+ */
+#include "common/settings.h"
+
+#include "common/buf.h"
+#include "common/codec.h"
+#include "common/file.h"
+#include "common/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SLICE_MAGIC = 0x31534e46, /* "FNS1" */
+	SLICE_MAX_BYTES = 4 * 1024 * 1024,
+	CHAIN_MAX_BYTES = 256 * 1024
+};
+
+struct settings *
+settings_new(void)
+{
+	struct settings *settings = memory_new(1, sizeof(*settings));
+
+	settings->generation = 1;
+	settings->max_message_bytes = 50 * 1024 * 1024;
+	settings->max_recipients = 100;
+	settings->max_connections = 1000;
+	settings->max_connections_per_address = 200;
+	settings->max_workers = 500;
+	settings->uid_service_base = 0x6fff0000;
+	settings->uid_account_base = 0x70000000;
+	settings->uid_account_mask = 0xf0000000;
+	settings->snapshot_every_s = 15 * 60;
+	settings->keep_minimum_s = (uint64_t)30 * 86400;
+	return settings;
+}
+
+void
+settings_free(struct settings **settings)
+{
+	if (*settings == NULL)
+		return;
+	for (size_t i = 0; i < (*settings)->key_count; i++)
+		memory_free(&(*settings)->keys[i].certificate_pem);
+	memory_free(settings);
+}
+
+static bool
+is_front(enum role role)
+{
+	return role == ROLE_SMTPD || role == ROLE_IMAPD;
+}
+
+/* What of listeners, domains and paths a role has business with. */
+static bool
+knows_domains(enum role role)
+{
+	return role == ROLE_SMTPD || role == ROLE_QUEUE || role == ROLE_AUTHD;
+}
+
+static void
+put_string(struct writer *writer, const char *s, bool is_known)
+{
+	writer_put_text(writer, text_of(is_known ? s : ""), CHAIN_MAX_BYTES);
+}
+
+static void
+put_listeners(
+    struct writer *writer, const struct settings *settings, enum role role)
+{
+	size_t count = is_front(role) ? settings->listener_count : 0;
+
+	writer_put_u32(writer, (uint32_t)count);
+	for (size_t i = 0; i < count; i++) {
+		const struct listen_setting *listener = &settings->listeners[i];
+
+		writer_put_u8(writer, (uint8_t)listener->service);
+		writer_put_u8(writer, (uint8_t)listener->tls);
+		writer_put_u8(writer, listener->is_plain_login);
+		put_string(writer, listener->address, true);
+		writer_put_u16(writer, listener->port);
+	}
+}
+
+/* keyd needs the number of keys, fronts the chains as well. */
+static void
+put_keys(struct writer *writer, const struct settings *settings, enum role role)
+{
+	size_t count =
+	    is_front(role) || role == ROLE_KEYD ? settings->key_count : 0;
+
+	writer_put_u32(writer, (uint32_t)count);
+	for (size_t i = 0; i < count; i++) {
+		const char *chain = settings->keys[i].certificate_pem;
+
+		put_string(writer, chain != NULL ? chain : "", is_front(role));
+	}
+}
+
+static void
+put_domains(
+    struct writer *writer, const struct settings *settings, enum role role)
+{
+	size_t count = knows_domains(role) ? settings->domain_count : 0;
+
+	writer_put_u32(writer, (uint32_t)count);
+	for (size_t i = 0; i < count; i++)
+		put_string(writer, settings->domains[i], true);
+}
+
+static void
+put_keep(struct writer *writer, const struct settings *settings, enum role role)
+{
+	size_t count = role == ROLE_SNAPD ? settings->keep_count : 0;
+
+	writer_put_u32(writer, (uint32_t)count);
+	for (size_t i = 0; i < count; i++) {
+		writer_put_u64(writer, settings->keep[i].every_s);
+		writer_put_u64(writer, settings->keep[i].span_s);
+	}
+	writer_put_u64(writer, settings->keep_minimum_s);
+	writer_put_u32(writer, settings->snapshot_every_s);
+}
+
+static void
+put_slice(
+    struct writer *writer, const struct settings *settings, enum role role)
+{
+	writer_put_u32(writer, SLICE_MAGIC);
+	writer_put_u64(writer, settings->generation);
+	put_string(writer, settings->host, true);
+	put_domains(writer, settings, role);
+	put_listeners(writer, settings, role);
+	put_keys(writer, settings, role);
+	writer_put_u64(writer, settings->max_message_bytes);
+	writer_put_u32(writer, settings->max_recipients);
+	writer_put_u32(writer, settings->max_connections);
+	writer_put_u32(writer, settings->max_connections_per_address);
+	writer_put_u32(writer, settings->max_workers);
+	writer_put_u32(writer, settings->uid_service_base);
+	writer_put_u32(writer, settings->uid_account_base);
+	writer_put_u32(writer, settings->uid_account_mask);
+	put_keep(writer, settings, role);
+	put_string(writer, settings->store_id, true);
+}
+
+int
+settings_slice(
+    const struct settings *settings, enum role role, struct error *error)
+{
+	uint8_t *data = memory_new(1, SLICE_MAX_BYTES);
+	struct writer writer;
+	int fd = -1;
+
+	writer_init(&writer, data, SLICE_MAX_BYTES);
+	put_slice(&writer, settings, role);
+	if (writer.failed)
+		error_set(error, ERROR_LIMIT, "settings slice is too large");
+	else
+		fd = file_sealed_memory("settings", data, writer.size, error);
+	memory_free(&data);
+	return fd;
+}
+
+static void
+get_string(struct reader *reader, char *to, size_t to_size)
+{
+	struct text text = reader_get_text(reader, to_size - 1);
+
+	if (text_copy(text, to, to_size) == -1)
+		reader->failed = true;
+}
+
+/* A count above `max` fails the reader; 0 then. */
+static size_t
+get_count(struct reader *reader, size_t max)
+{
+	uint32_t count = reader_get_u32(reader);
+
+	if (count > max)
+		reader->failed = true;
+	return reader->failed ? 0 : count;
+}
+
+static void
+get_listeners(struct reader *reader, struct settings *settings)
+{
+	settings->listener_count = get_count(reader, SETTINGS_MAX_LISTENERS);
+	for (size_t i = 0; i < settings->listener_count; i++) {
+		struct listen_setting *listener = &settings->listeners[i];
+		uint8_t service = reader_get_u8(reader);
+		uint8_t tls = reader_get_u8(reader);
+
+		if (service > SERVICE_IMAP || tls > LISTEN_TLS_IMPLICIT)
+			reader->failed = true;
+		listener->service = (enum service)service;
+		listener->tls = (enum listen_tls)tls;
+		listener->is_plain_login = reader_get_u8(reader) != 0;
+		get_string(
+		    reader, listener->address, sizeof(listener->address));
+		listener->port = reader_get_u16(reader);
+	}
+}
+
+static void
+get_keys(struct reader *reader, struct settings *settings)
+{
+	settings->key_count = get_count(reader, SETTINGS_MAX_KEYS);
+	for (size_t i = 0; i < settings->key_count; i++) {
+		struct text chain = reader_get_text(reader, CHAIN_MAX_BYTES);
+		char *copy;
+
+		if (chain.size == 0)
+			continue;
+		copy = memory_new(1, chain.size + 1);
+		memcpy(copy, chain.data, chain.size);
+		settings->keys[i].certificate_pem = copy;
+	}
+}
+
+static void
+get_keep(struct reader *reader, struct settings *settings)
+{
+	settings->keep_count = get_count(
+	    reader, sizeof(settings->keep) / sizeof(settings->keep[0]));
+	for (size_t i = 0; i < settings->keep_count; i++) {
+		settings->keep[i].every_s = reader_get_u64(reader);
+		settings->keep[i].span_s = reader_get_u64(reader);
+	}
+	settings->keep_minimum_s = reader_get_u64(reader);
+	settings->snapshot_every_s = reader_get_u32(reader);
+}
+
+static void
+get_slice(struct reader *reader, struct settings *settings)
+{
+	if (reader_get_u32(reader) != SLICE_MAGIC)
+		reader->failed = true;
+	settings->generation = reader_get_u64(reader);
+	get_string(reader, settings->host, sizeof(settings->host));
+	settings->domain_count = get_count(reader, SETTINGS_MAX_DOMAINS);
+	for (size_t i = 0; i < settings->domain_count; i++)
+		get_string(
+		    reader, settings->domains[i], sizeof(settings->domains[i]));
+	get_listeners(reader, settings);
+	get_keys(reader, settings);
+	settings->max_message_bytes = reader_get_u64(reader);
+	settings->max_recipients = reader_get_u32(reader);
+	settings->max_connections = reader_get_u32(reader);
+	settings->max_connections_per_address = reader_get_u32(reader);
+	settings->max_workers = reader_get_u32(reader);
+	settings->uid_service_base = reader_get_u32(reader);
+	settings->uid_account_base = reader_get_u32(reader);
+	settings->uid_account_mask = reader_get_u32(reader);
+	get_keep(reader, settings);
+	get_string(reader, settings->store_id, sizeof(settings->store_id));
+}
+
+struct settings *
+settings_read_slice(int fd, struct error *error)
+{
+	struct settings *settings;
+	struct reader reader;
+	struct buf buf;
+
+	if (file_check_sealed(fd, error) == -1)
+		return NULL;
+	buf_init(&buf, SLICE_MAX_BYTES);
+	if (file_read_all(fd, &buf, error) == -1) {
+		buf_clear(&buf);
+		return NULL;
+	}
+	settings = settings_new();
+	reader_init(&reader, buf.data, buf.size);
+	get_slice(&reader, settings);
+	if (reader_done(&reader) == -1) {
+		error_set(error, ERROR_INPUT, "malformed settings slice");
+		settings_free(&settings);
+	}
+	buf_clear(&buf);
+	return settings;
+}

@@ -1,0 +1,185 @@
+/*
+ * Users and aliases: both forms of a users line, every mistake by name and
+ * never with a hash, aliases down to accounts, slices without secrets.
+ */
+#include "common/account_parser.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define USERS                                                         \
+	"# people\n"                                                  \
+	"Alice@Example.org:{SHA512-CRYPT}$6$a$b:1000:1000::/home/a::" \
+	"userdb_quota_rule=*:storage=1G firnmail_id=1\n"              \
+	"bob@example.org:{BLF-CRYPT}$2y$05$xyz:::::: firnmail_id=2\n" \
+	"carol@example.org:$y$j9T$x$y::::::firnmail_id=7 nologin\r\n"
+
+struct run {
+	struct settings *settings;
+	struct report *report;
+	struct account_table *table;
+	struct buf text;
+};
+
+static void
+run_begin(struct run *run, const char *users, const char *aliases)
+{
+	struct account_source user_source = { "users", text_of(users) };
+	struct account_source alias_source = { "aliases",
+		text_of(aliases ? aliases : "") };
+
+	run->settings = settings_new();
+	strcpy(run->settings->domains[0], "example.org");
+	run->settings->domain_count = 1;
+	run->report = report_new();
+	run->table = account_table_parse(&user_source,
+	    aliases ? &alias_source : NULL, run->settings, run->report);
+	buf_init(&run->text, 1024 * 1024);
+	report_format(run->report, &run->text);
+	assert_int_equal(buf_put_byte(&run->text, '\0'), 0);
+}
+
+static void
+run_end(struct run *run)
+{
+	settings_free(&run->settings);
+	report_free(&run->report);
+	account_table_free(&run->table);
+	buf_clear(&run->text);
+}
+
+static void
+both_forms_of_a_line_are_read(void **state)
+{
+	const struct account *alice;
+	const struct account *carol;
+	struct run run;
+
+	run_begin(&run, USERS, NULL);
+	assert_string_equal((char *)run.text.data, "");
+	assert_int_equal(account_table_count(run.table), 3);
+	alice = account_find_address(run.table, TEXT("ALICE@example.ORG"));
+	assert_non_null(alice);
+	assert_string_equal(alice->hash, "$6$a$b");
+	assert_int_equal(alice->uid, 0x70000001);
+	carol = account_find_number(run.table, 7);
+	assert_non_null(carol);
+	assert_int_equal(carol->flags, ACCOUNT_DISABLED);
+	run_end(&run);
+}
+
+static const struct {
+	const char *users;
+	const char *aliases;
+	const char *expected;
+} mistakes[] = {
+	{ "a@example.org:$6$x$y\n", NULL, "has no firnmail_id" },
+	{ USERS "d@example.org:$6$x$y::::::firnmail_id=1\n", NULL,
+	    "users:5:1: alice@example.org and d@example.org have the same" },
+	{ USERS "ALICE@example.org:$6$x$y::::::firnmail_id=9\n", NULL,
+	    "alice@example.org is there twice" },
+	{ "a@b.c:$6$x$y::::::firnmail_id=9\n", NULL, "in none of the domains" },
+	{ "a.example.org:$6$x$y::::::firnmail_id=9\n", NULL,
+	    "is not an address" },
+	{ "a@example.org:{PLAIN}pass::::::firnmail_id=9\n", NULL,
+	    "users:1:15: password scheme {PLAIN}" },
+	{ "a@example.org:{SHA512-CRIPT}$6$x$y::::::firnmail_id=9\n", NULL,
+	    "did you mean {SHA512-CRYPT}?" },
+	{ "a@example.org:{BLF-CRYPT}$6$x$y::::::firnmail_id=9\n", NULL,
+	    "the hash is not one of its {SCHEME}" },
+	{ "a@example.org:hunter2::::::firnmail_id=9\n", NULL,
+	    "the password is not a hash" },
+	{ "a@example.org:$6$x$y::::::firnmail_id=0\n", NULL,
+	    "must be a number from 1 to 268435455" },
+	{ USERS, "a: b\nb: c, alice\nc: a\n", "leads back to itself" },
+	{ USERS, "a: nobody\n", "aliases:1:4: target nobody is no account" },
+	{ USERS, "a: bob@else.where\n", "in none of the domains" },
+	{ USERS, "a: |/bin/sh\n", "programs, files and includes" },
+	{ USERS, "a: bob\nA: alice\n", "alias a is there twice: line 1" },
+	{ USERS, "a:\n", "has no target" },
+	{ USERS, "just words\n", "an alias is NAME: TARGET" },
+};
+
+static void
+each_mistake_is_named_and_no_hash_is_shown(void **state)
+{
+	struct run run;
+
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+		run_begin(&run, mistakes[i].users, mistakes[i].aliases);
+		if (strstr((char *)run.text.data, mistakes[i].expected) == NULL)
+			fail_msg("%s: got %s", mistakes[i].expected,
+			    (char *)run.text.data);
+		assert_null(strstr((char *)run.text.data, "hunter2"));
+		assert_null(strstr((char *)run.text.data, "$6$"));
+		assert_null(run.table);
+		run_end(&run);
+	}
+}
+
+static void
+aliases_lead_to_accounts(void **state)
+{
+	const struct account_alias *rows;
+	struct run run;
+
+	run_begin(&run, USERS,
+	    "postmaster: root\nroot: alice, Bob@example.org, sales\n"
+	    "sales: bob, carol@example.org\n");
+	assert_string_equal((char *)run.text.data, "");
+	assert_int_equal(account_table_aliases(run.table, &rows), 8);
+	assert_string_equal(rows[0].name, "postmaster");
+	assert_string_equal(rows[0].target, "alice@example.org");
+	assert_string_equal(rows[2].target, "carol@example.org");
+	assert_string_equal(rows[6].name, "sales");
+	run_end(&run);
+}
+
+static void
+only_authd_gets_hashes_and_a_worker_only_itself(void **state)
+{
+	static const enum role roles[] = { ROLE_AUTHD, ROLE_QUEUE, ROLE_BROKER,
+		ROLE_SNAPD, ROLE_WORKER };
+	struct error error = { 0 };
+	struct run run;
+
+	run_begin(&run, USERS, "root: bob\n");
+	for (size_t i = 0; i < 5; i++) {
+		int fd = account_table_slice(run.table, roles[i], 2, &error);
+		struct account_table *read = account_table_read(fd, &error);
+		const struct account_alias *aliases;
+		const struct account *bob;
+
+		close(fd);
+		assert_non_null(read);
+		bob = account_find_number(read, 2);
+		assert_int_equal(bob->uid, 0x70000002);
+		assert_string_equal(
+		    bob->hash, roles[i] == ROLE_AUTHD ? "$2y$05$xyz" : "");
+		assert_int_equal(
+		    account_table_count(read), roles[i] == ROLE_WORKER ? 1 : 3);
+		assert_int_equal(account_table_aliases(read, &aliases),
+		    roles[i] == ROLE_QUEUE ? 1 : 0);
+		account_table_free(&read);
+	}
+	run_end(&run);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_forms_of_a_line_are_read),
+		cmocka_unit_test(each_mistake_is_named_and_no_hash_is_shown),
+		cmocka_unit_test(aliases_lead_to_accounts),
+		cmocka_unit_test(
+		    only_authd_gets_hashes_and_a_worker_only_itself),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,260 @@
+/*
+ * firnmail.conf: each mistake has its place and its words, the example of
+ * firnmail.conf(5) parses, and a slice brings back what was cut.
+ */
+#include "common/settings_parser.h"
+
+#include "common/file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define GOOD                                                   \
+	"host Mail.example.org\n"                              \
+	"domain example.org example.net # two\n"               \
+	"listen smtp   on * port 25  tls\n"                    \
+	"listen submit on * port 465 tls-required auth\n"      \
+	"listen imap   on 127.0.0.1 port 993 tls-required\n"   \
+	"tls auto\n"                                           \
+	"users file /etc/firnmail/users\n"                     \
+	"aliases file aliases\n"                               \
+	"store maildir /var/lib/firnmail/mail\n"               \
+	"snapshot every 15m dir /var/lib/firnmail/snap\n"      \
+	"keep 15m for 24h, 1h for 7d, 1d for 90d, 1w for 2y  " \
+	"minimum 30d\n"                                        \
+	"match from any for domain <domains> deliver\n"        \
+	"max-message-size 25M\n"
+
+struct run {
+	struct settings *settings;
+	struct settings_origin origin;
+	struct report *report;
+	struct buf text;
+	int status;
+};
+
+static void
+run_begin(struct run *run, const char *config)
+{
+	memset(run, 0, sizeof(*run));
+	run->settings = settings_new();
+	run->report = report_new();
+	run->status = settings_parse("firnmail.conf", "/etc/firnmail",
+	    text_of(config), run->settings, &run->origin, run->report);
+	buf_init(&run->text, 1024 * 1024);
+	report_format(run->report, &run->text);
+	assert_int_equal(buf_put_byte(&run->text, '\0'), 0);
+}
+
+static void
+run_end(struct run *run)
+{
+	settings_free(&run->settings);
+	report_free(&run->report);
+	buf_clear(&run->text);
+}
+
+static void
+the_example_is_understood(void **state)
+{
+	struct run run;
+
+	run_begin(&run, GOOD);
+	assert_string_equal((char *)run.text.data, "");
+	assert_int_equal(run.status, 0);
+	assert_string_equal(run.settings->host, "mail.example.org");
+	assert_int_equal(run.settings->domain_count, 2);
+	assert_int_equal(run.settings->listener_count, 3);
+	assert_int_equal(run.settings->listeners[1].tls, LISTEN_TLS_IMPLICIT);
+	assert_int_equal(run.settings->listeners[1].service, SERVICE_SUBMIT);
+	assert_string_equal(run.settings->listeners[2].address, "127.0.0.1");
+	assert_string_equal(
+	    run.settings->aliases_path, "/etc/firnmail/aliases");
+	assert_string_equal(
+	    run.settings->keys[0].key_path, "/etc/firnmail/key.pem");
+	assert_int_equal(run.settings->keep_count, 4);
+	assert_int_equal(run.settings->keep[3].span_s, 2 * 31536000);
+	assert_int_equal(run.settings->max_message_bytes, 25 * 1024 * 1024);
+	run_end(&run);
+}
+
+static const struct {
+	const char *config; /* after GOOD */
+	const char *expected;
+} mistakes[] = {
+	{ "snapshot evry 15m dir /x\n", "snapshot was given in line 10" },
+	{ "max-workers many\n", ":14:13: \"many\" is not a number" },
+	{ "max-wrkers 5\n", ":14:1: unknown word \"max-wrkers\" (did you mean "
+			    "\"max-workers\"?)\nmax-wrkers 5\n^\n" },
+	{ "listen imap prt 143\n",
+	    ":14:13: unknown word \"prt\" (did you mean \"port\"?)\n"
+	    "listen imap prt 143\n            ^\n" },
+	{ "listen imap on * port\n", ":14:22: port needs a number behind it" },
+	{ "listen smtp on * port 26 auth\n", "smtp takes no logins" },
+	{ "listen smtp on * port 25\n", "* port 25 is taken by line 3" },
+	{ "listen smtp imap port 27\n", "a listener has one service" },
+	{ "match auth for any relay dkim-sign\n",
+	    ":14:20: this version has no \"relay\" yet: mail goes to "
+	    "accounts of this host only" },
+	{ "limit send 200/day\n", "this version has no \"send\" yet" },
+	{ "vault pair x\n", "this version has no \"pair\" yet" },
+	{ "listen imap port 143\n", "warning: passwords and mail go over" },
+	{ "domain EXAMPLE.org\n", "domain \"example.org\" is given twice" },
+	{ "tls certificate c.pem\n", "tls needs auto, or a certificate" },
+	{ "max-workers \"5\n", "the closing quote is missing" },
+	{ "max-workers \xff\n", "must be UTF-8" },
+	{ "uid-range services 0x70000001 accounts 0x70000000 bits 24\n",
+	    "services and accounts share uids" },
+};
+
+static void
+each_mistake_is_named_with_its_place(void **state)
+{
+	char config[4096];
+	struct run run;
+
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+		(void)snprintf(
+		    config, sizeof(config), "%s%s", GOOD, mistakes[i].config);
+		run_begin(&run, config);
+		if (strstr((char *)run.text.data, mistakes[i].expected) == NULL)
+			fail_msg("%s: got %s", mistakes[i].config,
+			    (char *)run.text.data);
+		run_end(&run);
+	}
+}
+
+static void
+all_errors_come_in_one_run(void **state)
+{
+	struct run run;
+
+	run_begin(&run, "hst a\nlisten smpt port 0\nkeep 1h for 5m\n");
+	assert_int_equal(run.status, -1);
+	assert_true(report_errors(run.report) >= 8);
+	assert_non_null(strstr((char *)run.text.data, "a line is missing: "
+						      "host NAME"));
+	assert_non_null(strstr((char *)run.text.data, ":2:8: unknown word "
+						      "\"smpt\""));
+	assert_non_null(strstr((char *)run.text.data, ":3:13:"));
+	run_end(&run);
+}
+
+static void
+a_store_inside_the_mail_is_warned_about(void **state)
+{
+	struct run run;
+
+	run_begin(&run,
+	    "host a.b\ndomain a.b\nlisten smtp port 25\nusers file u\n"
+	    "store maildir /m\nsnapshot dir /m/snap\n"
+	    "keep 1h for 2d minimum 3d\n");
+	assert_int_equal(run.status, 0);
+	assert_int_equal(report_warnings(run.report), 2);
+	assert_non_null(strstr((char *)run.text.data, ":6:1: warning: the "
+						      "snapshot store lies"));
+	assert_non_null(strstr((char *)run.text.data, ":7:1: warning: the "
+						      "longest tier"));
+	run_end(&run);
+}
+
+static void
+what_explain_prints_parses_to_the_same(void **state)
+{
+	struct buf first;
+	struct buf second;
+	struct run run;
+
+	buf_init(&first, 65536);
+	buf_init(&second, 65536);
+	run_begin(&run, GOOD);
+	settings_explain("x", run.settings, &run.origin, &first);
+	run_end(&run);
+	assert_int_equal(buf_put_byte(&first, '\0'), 0);
+	run_begin(&run, (char *)first.data);
+	assert_int_equal(run.status, 0);
+	settings_explain("x", run.settings, &run.origin, &second);
+	assert_int_equal(buf_put_byte(&second, '\0'), 0);
+	assert_non_null(
+	    strstr((char *)first.data, "max-workers 500  # default\n"));
+	assert_non_null(strstr((char *)first.data,
+	    "keep 15m for 1d, 1h for 1w, 1d for 90d, 1w for 2y minimum 30d"
+	    "  # x:11\n"));
+	run_end(&run);
+	buf_clear(&first);
+	buf_clear(&second);
+}
+
+static void
+a_slice_tells_a_role_only_its_own(void **state)
+{
+	struct error error = { 0 };
+	struct settings *read;
+	struct run run;
+	int fd;
+
+	run_begin(&run, GOOD);
+	fd = settings_slice(run.settings, ROLE_SMTPD, &error);
+	assert_true(fd >= 0);
+	read = settings_read_slice(fd, &error);
+	assert_non_null(read);
+	close(fd);
+	assert_int_equal(read->listener_count, 3);
+	assert_int_equal(read->domain_count, 2);
+	assert_int_equal(read->max_message_bytes, 25 * 1024 * 1024);
+	assert_string_equal(read->users_path, "");
+	assert_string_equal(read->keys[0].key_path, "");
+	settings_free(&read);
+
+	fd = settings_slice(run.settings, ROLE_WORKER, &error);
+	read = settings_read_slice(fd, &error);
+	assert_non_null(read);
+	close(fd);
+	assert_int_equal(read->domain_count, 0);
+	assert_int_equal(read->listener_count, 0);
+	settings_free(&read);
+	run_end(&run);
+}
+
+static void
+a_slice_cut_short_is_refused(void **state)
+{
+	struct error error = { 0 };
+	uint8_t data[4096];
+	struct run run;
+	ssize_t size;
+	int fd;
+
+	run_begin(&run, GOOD);
+	fd = settings_slice(run.settings, ROLE_SMTPD, &error);
+	size = pread(fd, data, sizeof(data), 0);
+	close(fd);
+	assert_true(size > 0);
+	for (ssize_t n = 0; n < size; n++) {
+		fd = file_sealed_memory("x", data, (size_t)n, &error);
+		assert_null(settings_read_slice(fd, &error));
+		close(fd);
+	}
+	run_end(&run);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_example_is_understood),
+		cmocka_unit_test(each_mistake_is_named_with_its_place),
+		cmocka_unit_test(all_errors_come_in_one_run),
+		cmocka_unit_test(a_store_inside_the_mail_is_warned_about),
+		cmocka_unit_test(what_explain_prints_parses_to_the_same),
+		cmocka_unit_test(a_slice_tells_a_role_only_its_own),
+		cmocka_unit_test(a_slice_cut_short_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
