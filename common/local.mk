@@ -24,7 +24,12 @@ common_libcommon_a_SOURCES = \
 	common/settings_load.c \
 	common/account.c common/account.h \
 	common/account_parser.c common/account_parser.h \
-	common/login.h
+	common/login.h \
+	common/sandbox_profile.c common/sandbox_profile.h \
+	common/sandbox_landlock.c common/sandbox_landlock.h \
+	common/sandbox.c common/sandbox.h \
+	common/process.c common/process.h \
+	common/process_start.c common/process_start.h
 
 
 if HAVE_CMOCKA
@@ -35,3 +40,8 @@ tests_unit_settings_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_account_parser_test_SOURCES = tests/unit/account_parser_test.c
 tests_unit_account_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 endif
+# The only user of libseccomp: master and tests link it.
+noinst_LIBRARIES += common/libsandboxfilter.a
+common_libsandboxfilter_a_SOURCES = common/sandbox_filter.c
+common_libsandboxfilter_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
+FILTER_LIBS = common/libsandboxfilter.a $(SECCOMP_LIBS)

@@ -19,17 +19,17 @@ enum {
 
 /* What a descriptor of `start` or `settings` is: its byte in `kinds`. */
 enum start_descriptor {
-	START_LOG = 1,	   /* the logger's channel */
-	START_SETTINGS,	   /* sealed memfd: the role's slice of the settings */
-	START_ACCOUNTS,	   /* sealed memfd: the role's slice of the accounts */
-	START_SECCOMP,	   /* sealed memfd: the role's compiled filter */
-	START_ROOT,	   /* directory to chroot into (and Landlock's root) */
-	START_LISTENER,	   /* bound socket; the n-th is settings' listener n */
-	START_CONTROL,	   /* bound unix socket for snapctl or firnmail */
-	START_KEY,	   /* private key file, opened; the n-th is key n */
-	START_EXECUTABLE,  /* broker: O_PATH of a program; order as enum role */
-	START_FILTERS,	   /* broker: sealed memfds of filters, as enum role */
-	START_SYSLOG,	   /* logger: connected socket or stderr */
+	START_LOG = 1,    /* the logger's channel */
+	START_SETTINGS,   /* sealed memfd: the role's slice of the settings */
+	START_ACCOUNTS,   /* sealed memfd: the role's slice of the accounts */
+	START_SECCOMP,    /* sealed memfd: the role's compiled filter */
+	START_ROOT,       /* directory to chroot into (and Landlock's root) */
+	START_LISTENER,   /* bound socket; the n-th is settings' listener n */
+	START_CONTROL,    /* bound unix socket for snapctl or firnmail */
+	START_KEY,        /* private key file, opened; the n-th is key n */
+	START_EXECUTABLE, /* broker: O_PATH of a program; order as enum role */
+	START_FILTERS,    /* broker: sealed memfds of filters, as enum role */
+	START_SYSLOG,     /* logger: connected socket or stderr */
 	START_CHANNEL_SNAPD, /* channel ends made by the starter */
 	START_CHANNEL_KEYD,
 	START_CHANNEL_LOGGER,
@@ -63,13 +63,18 @@ struct process {
 void process_begin(struct process *process, enum role role);
 
 /* The n-th descriptor of a kind, now the caller's; -1 if there is none. */
-int process_take(struct process *process, enum start_descriptor kind,
-    unsigned int n);
+int process_take(
+    struct process *process, enum start_descriptor kind, unsigned int n);
 
 /* Closes what was not taken and shuts the sandbox of the role: ids, chroot,
  * capabilities, Landlock, seccomp, in this order. Returns the walls that stand
  * (sandbox.h). A wall that should stand and does not is fatal. */
 uint32_t process_confine(struct process *process);
+
+/* The same with the programs that may be executed (broker), or with walls left
+ * open (red team). */
+uint32_t process_confine_with(struct process *process, const int *program_fds,
+    size_t program_count, unsigned int without);
 
 /* The channel to the starter for the loop, after `ready` was sent on it. */
 struct channel *process_ready(struct process *process, struct event_loop *loop,

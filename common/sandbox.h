@@ -9,11 +9,12 @@
 #include "common/messages.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Walls that stand, as `ready` reports them. */
 enum {
-	WALL_UID = 1,	   /* a uid of the role's own */
+	WALL_UID = 1, /* a uid of the role's own */
 	WALL_CHROOT = 2,
 	WALL_CAPABILITIES = 4, /* none, or the declared ones only */
 	WALL_LANDLOCK = 8,
@@ -24,9 +25,22 @@ struct sandbox_request {
 	enum role role;
 	uint32_t uid; /* and gid: (uid_t)-1 to stay who we are */
 	uint32_t gid;
-	int root_fd;	/* directory to chroot into, -1: none */
+	int root_fd;    /* directory to chroot into, -1: none */
 	int seccomp_fd; /* compiled filter, -1: none */
 	bool is_one_uid;
+	bool is_sanitizer;      /* ASan build: /proc may be read */
+	const int *program_fds; /* broker: what it may execute */
+	size_t program_count;
+	unsigned int without; /* red team only: walls to leave open */
+};
+
+/* The uids (and gids) that the broker's filter lets it and its children take:
+ * the services below it, `service_base` + role, and the accounts, for which
+ * (uid & account_mask) == account_base. */
+struct sandbox_ranges {
+	uint32_t service_base;
+	uint32_t account_base;
+	uint32_t account_mask;
 };
 
 /* Shuts all walls of the role, in the order of docs/processes. 0, or -1 with
@@ -36,10 +50,10 @@ int sandbox_enter(const struct sandbox_request *request, uint32_t *walls,
 
 /*
  * Compiles the role's seccomp filter into a new sealed memfd (master and tests
- * only: the one user of libseccomp is sandbox_filter.c). `account_base` and
- * `account_mask` bound the uids that the broker may set. Descriptor or -1.
+ * only: the one user of libseccomp is sandbox_filter.c, in libsandboxfilter.a,
+ * so that no other program links it). Descriptor or -1.
  */
-int sandbox_filter_compile(enum role role, uint32_t account_base,
-    uint32_t account_mask, unsigned int process_flags, struct error *error);
+int sandbox_filter_compile(enum role role, const struct sandbox_ranges *ranges,
+    unsigned int process_flags, struct error *error);
 
 #endif

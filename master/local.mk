@@ -1,1 +1,15 @@
 # Sources of master/ in the order in which data flows through them.
+
+sbin_PROGRAMS += master/firnmaild
+noinst_LIBRARIES += master/libfirnmaild.a
+master_libfirnmaild_a_SOURCES = \
+	master/config.c master/config.h \
+	master/listeners.c master/listeners.h \
+	master/resources.c master/resources.h \
+	master/supervisor.c master/supervisor.h \
+	master/namespace.c master/namespace.h \
+	master/notify.c master/notify.h
+master_firnmaild_SOURCES = master/main.c
+master_firnmaild_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'
+master_firnmaild_LDADD = master/libfirnmaild.a $(FILTER_LIBS) $(COMMON_LIBS)

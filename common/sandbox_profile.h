@@ -1,0 +1,56 @@
+/*
+ * The declared walls of each role: the one table that sandbox.c shuts and
+ * sandbox_filter.c compiles.
+ */
+#ifndef COMMON_SANDBOX_PROFILE_H
+#define COMMON_SANDBOX_PROFILE_H
+
+#include "common/messages.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Groups of system calls, by what a role must do. */
+enum call_group {
+	CALLS_BASE = 1,       /* channels, loop, memory, time, end */
+	CALLS_ACCEPT = 2,     /* take connections of a bound socket */
+	CALLS_MEMORY = 4,     /* sealed memfds for large bodies */
+	CALLS_FILES = 8,      /* files beneath its root */
+	CALLS_STORE = 16,     /* LMDB's locks and synchronous writes */
+	CALLS_CHILDREN = 32,  /* fork without exec (authd's hashing) */
+	CALLS_STARTER = 64,   /* vfork, execveat, socketpair (broker) */
+	CALLS_BEGIN = 128,    /* ld.so and process_begin (broker's children) */
+	CALLS_CONFINE = 256,  /* ids in the range, chroot, Landlock, seccomp */
+	CALLS_SANITIZER = 512 /* ASan build only */
+};
+
+/* What Landlock lets the role do beneath START_ROOT. */
+enum file_rights {
+	FILES_NONE,
+	FILES_ROOT,   /* everything but execute, devices and sockets */
+	FILES_STARTER /* that, for its children, and programs to execute */
+};
+
+struct sandbox_profile {
+	unsigned int calls; /* of enum call_group */
+	enum file_rights files;
+	uint64_t capabilities; /* kept, and handed to children (ambient) */
+};
+
+/* NULL for roles that are not confined (master, command line tools). */
+const struct sandbox_profile *sandbox_profile_find(enum role role);
+
+/* A call of a group; with a mask, only if argument & mask == value. Several
+ * rows of one name are alternatives. */
+struct call_rule {
+	const char *name;
+	unsigned char has_argument;
+	unsigned char argument;
+	uint64_t mask;
+	uint64_t value;
+};
+
+const struct call_rule *sandbox_profile_calls(
+    enum call_group group, size_t *count);
+
+#endif

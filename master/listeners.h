@@ -1,0 +1,36 @@
+/*
+ * The sockets that master binds: one or two (IPv6 and IPv4 for `*`) for each
+ * `listen` line, and the control sockets for snapctl and firnmail.
+ */
+#ifndef MASTER_LISTENERS_H
+#define MASTER_LISTENERS_H
+
+#include "common/error.h"
+#include "common/settings.h"
+
+enum {
+	LISTENERS_MAX = 2 * SETTINGS_MAX_LISTENERS
+};
+
+struct listener {
+	int fd;
+	enum service service;
+	uint16_t port;
+	char address[64];
+};
+
+struct listeners {
+	size_t count;
+	struct listener list[LISTENERS_MAX];
+};
+
+/* Opens what `settings` names; what `old` (may be NULL) has open of the same
+ * address is taken over (duplicated). 0, or -1 with nothing open. */
+int listeners_open(struct listeners *listeners, const struct settings *settings,
+    const struct listeners *old, struct error *error);
+void listeners_close(struct listeners *listeners);
+
+/* A listening unix socket `name` (0600) in the directory `dir`. */
+int listeners_open_control(int dir_fd, const char *name, struct error *error);
+
+#endif

@@ -1,0 +1,381 @@
+/*
+ * See resources.h.  Directories that others own are made here, because only
+ * root may give them away; a directory that exists is taken as it is and its
+ * owner is checked, never changed.
+ */
+#include "master/resources.h"
+
+#include "common/file.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static const char *const programs[ROLE_COUNT] = {
+	[ROLE_LOGGER] = "logger",
+	[ROLE_SNAPD] = "snapd",
+	[ROLE_KEYD] = "keyd",
+	[ROLE_BROKER] = "broker",
+	[ROLE_AUTHD] = "authd",
+	[ROLE_SMTPD] = "smtpd",
+	[ROLE_QUEUE] = "smtpd-queue",
+	[ROLE_IMAPD] = "imapd",
+	[ROLE_WORKER] = "imapd-worker",
+};
+
+uint32_t
+resources_uid(const struct resources *resources, const struct config *config,
+    enum role role)
+{
+	if (resources->flags & PROCESS_ONE_UID)
+		return geteuid();
+	return config->settings->uid_service_base + (uint32_t)role;
+}
+
+static int
+open_directory(const char *path, struct error *error)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
+		return error_set_errno(error, "open %s", path);
+	return fd;
+}
+
+static int
+make_and_open(const char *path, struct error *error)
+{
+	if (mkdir(path, 0700) == -1 && errno != EEXIST)
+		return error_set_errno(error, "mkdir %s", path);
+	return open_directory(path, error);
+}
+
+/* A directory of `uid`'s: given to it when root made it just now. */
+static int
+check_owner(int fd, uint32_t uid, struct error *error)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return error_set_errno(error, "fstat");
+	if (st.st_uid == uid)
+		return 0;
+	if (st.st_uid != 0 || geteuid() != 0)
+		return error_set(error, ERROR_REFUSED,
+		    "directory belongs to uid %u, not %u", st.st_uid, uid);
+	if (fchown(fd, uid, uid) == -1)
+		return error_set_errno(error, "fchown");
+	return 0;
+}
+
+static int
+open_directories(struct resources *resources, const struct config *config,
+    const struct resources_options *options, struct error *error)
+{
+	resources->run_fd = make_and_open(options->run, error);
+	resources->mail_fd = make_and_open(config->settings->mail_path, error);
+	resources->snap_fd = make_and_open(config->settings->snap_path, error);
+	if (resources->run_fd == -1 || resources->mail_fd == -1 ||
+	    resources->snap_fd == -1)
+		return -1;
+	if (file_make_directory(resources->run_fd, "empty", 0555, error) ==
+		-1 &&
+	    error->code != ERROR_EXISTS)
+		return -1;
+	resources->empty_fd =
+	    file_open_directory(resources->run_fd, "empty", error);
+	if (resources->empty_fd == -1)
+		return -1;
+	/* umask took bits that the roles need to enter it. */
+	if (fchmod(resources->empty_fd, 0555) == -1)
+		return error_set_errno(error, "chmod of empty");
+	return check_owner(resources->snap_fd,
+	    resources_uid(resources, config, ROLE_SNAPD), error);
+}
+
+static int
+open_programs(
+    struct resources *resources, const char *libexec, struct error *error)
+{
+	int dir = open_directory(libexec, error);
+
+	if (dir == -1)
+		return -1;
+	for (int role = 0; role < ROLE_COUNT; role++) {
+		resources->executables[role] = -1;
+		if (programs[role] == NULL)
+			continue;
+		resources->executables[role] =
+		    openat(dir, programs[role], O_PATH | O_CLOEXEC);
+		if (resources->executables[role] == -1) {
+			error_set_errno(error, "program %s", programs[role]);
+			close(dir);
+			return -1;
+		}
+	}
+	close(dir);
+	return 0;
+}
+
+static int
+compile_filters(struct resources *resources, const struct config *config,
+    struct error *error)
+{
+	const struct sandbox_ranges ranges = {
+		.service_base = config->settings->uid_service_base,
+		.account_base = config->settings->uid_account_base,
+		.account_mask = config->settings->uid_account_mask,
+	};
+
+	for (int role = 0; role < ROLE_COUNT; role++) {
+		resources->filters[role] = -1;
+		if (programs[role] == NULL)
+			continue;
+		resources->filters[role] = sandbox_filter_compile(
+		    (enum role)role, &ranges, resources->flags, error);
+		if (resources->filters[role] == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* syslog's socket if it is there, else our stderr. */
+static int
+open_syslog(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX,
+		.sun_path = "/dev/log" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (isatty(STDERR_FILENO) == 0 && fd != -1 &&
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	if (fd != -1)
+		close(fd);
+	return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+}
+
+static void
+close_keys(int *keys, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		close(keys[i]);
+}
+
+static int
+open_keys(const struct settings *settings, int *keys, struct error *error)
+{
+	for (size_t i = 0; i < settings->key_count; i++) {
+		keys[i] = open(settings->keys[i].key_path,
+		    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (keys[i] != -1)
+			continue;
+		error_set_errno(error, "key %s", settings->keys[i].key_path);
+		close_keys(keys, i);
+		return -1;
+	}
+	return 0;
+}
+
+int
+resources_reload(struct resources *resources, const struct config *config,
+    struct error *error)
+{
+	struct listeners listeners;
+	int keys[SETTINGS_MAX_KEYS];
+
+	if (open_keys(config->settings, keys, error) == -1)
+		return -1;
+	if (listeners_open(&listeners, config->settings, &resources->listeners,
+		error) == -1) {
+		close_keys(keys, config->settings->key_count);
+		return -1;
+	}
+	close_keys(resources->keys, resources->key_count);
+	listeners_close(&resources->listeners);
+	memcpy(resources->keys, keys, sizeof(keys));
+	resources->key_count = config->settings->key_count;
+	resources->listeners = listeners;
+	return 0;
+}
+
+int
+resources_open(struct resources *resources, const struct config *config,
+    const struct resources_options *options, struct error *error)
+{
+	memset(resources, 0, sizeof(*resources));
+	resources->flags = options->flags;
+	resources->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (resources->null_fd == -1)
+		return error_set_errno(error, "/dev/null");
+	resources->syslog_fd = open_syslog();
+	if (open_directories(resources, config, options, error) == -1 ||
+	    open_programs(resources, options->libexec, error) == -1 ||
+	    compile_filters(resources, config, error) == -1)
+		return -1;
+	resources->snapd_control_fd =
+	    listeners_open_control(resources->run_fd, "snapd.sock", error);
+	resources->broker_control_fd =
+	    listeners_open_control(resources->run_fd, "broker.sock", error);
+	if (resources->snapd_control_fd == -1 ||
+	    resources->broker_control_fd == -1)
+		return -1;
+	return resources_reload(resources, config, error);
+}
+
+static void
+give_listeners(const struct listeners *listeners, enum role role,
+    struct process_start *start)
+{
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listener *listener = &listeners->list[i];
+
+		if ((listener->service == SERVICE_IMAP) != (role == ROLE_IMAPD))
+			continue;
+		process_start_give(start, START_LISTENER, listener->fd);
+	}
+}
+
+static int
+give_slices(const struct config *config, enum role role,
+    struct process_start *start, struct error *error)
+{
+	int fd = settings_slice(config->settings, role, error);
+
+	if (fd == -1)
+		return -1;
+	process_start_give(start, START_SETTINGS, fd);
+	if (role != ROLE_AUTHD && role != ROLE_QUEUE && role != ROLE_BROKER &&
+	    role != ROLE_SNAPD)
+		return 0;
+	fd = account_table_slice(config->accounts, role, 0, error);
+	if (fd == -1)
+		return -1;
+	process_start_give(start, START_ACCOUNTS, fd);
+	return 0;
+}
+
+/* What only one role has. */
+static void
+give_own(const struct resources *resources, enum role role,
+    struct process_start *start)
+{
+	switch (role) {
+	case ROLE_LOGGER:
+		process_start_give(start, START_SYSLOG, resources->syslog_fd);
+		break;
+	case ROLE_SNAPD:
+		process_start_give(
+		    start, START_CONTROL, resources->snapd_control_fd);
+		break;
+	case ROLE_KEYD:
+		for (size_t i = 0; i < resources->key_count; i++)
+			process_start_give(
+			    start, START_KEY, resources->keys[i]);
+		break;
+	case ROLE_BROKER:
+		process_start_give(
+		    start, START_CONTROL, resources->broker_control_fd);
+		for (int child = ROLE_AUTHD; child <= ROLE_WORKER; child++)
+			process_start_give(start, START_EXECUTABLE,
+			    resources->executables[child]);
+		break;
+	case ROLE_SMTPD:
+	case ROLE_IMAPD:
+		give_listeners(&resources->listeners, role, start);
+		break;
+	default:
+		break;
+	}
+}
+
+static int
+root_of(const struct resources *resources, enum role role)
+{
+	switch (role) {
+	case ROLE_SNAPD:
+		return resources->snap_fd;
+	case ROLE_BROKER:
+		return resources->mail_fd;
+	case ROLE_WORKER: /* its account's home, from MAKE_HOME */
+		return -1;
+	default:
+		return resources->empty_fd;
+	}
+}
+
+int
+resources_give(const struct resources *resources, const struct config *config,
+    enum role role, struct process_start *start, struct error *error)
+{
+	start->role = role;
+	start->flags = resources->flags;
+	start->uid = resources_uid(resources, config, role);
+	start->executable_fd = resources->executables[role];
+	process_start_give(start, START_SECCOMP, resources->filters[role]);
+	process_start_give(start, START_NULL, resources->null_fd);
+	process_start_give(start, START_ROOT, root_of(resources, role));
+	give_own(resources, role, start);
+	if (role == ROLE_LOGGER)
+		return 0;
+	return give_slices(config, role, start, error);
+}
+
+/* A directory of the account's; one that is there already stays as it is. */
+static int
+make_owned(int dir_fd, const char *name, const struct account *account,
+    bool is_one_uid, struct error *error)
+{
+	int fd;
+
+	if (file_make_directory(dir_fd, name, 0700, error) == -1) {
+		if (error->code != ERROR_EXISTS)
+			return -1;
+		return file_open_directory(dir_fd, name, error);
+	}
+	fd = file_open_directory(dir_fd, name, error);
+	if (fd != -1 && !is_one_uid &&
+	    fchown(fd, account->uid, account->gid) == -1) {
+		error_set_errno(error, "fchown of home");
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int
+resources_make_home(const struct resources *resources,
+    const struct account *account, struct error *error)
+{
+	bool is_one_uid = (resources->flags & PROCESS_ONE_UID) != 0;
+	const char *const parts[] = { "Maildir", "index" };
+	char name[16];
+	int home, fd;
+
+	snprintf(name, sizeof(name), "%u", account->number);
+	home = make_owned(resources->mail_fd, name, account, is_one_uid, error);
+	for (size_t i = 0; home != -1 && i < 2; i++) {
+		fd = make_owned(home, parts[i], account, is_one_uid, error);
+		if (fd == -1) {
+			close(home);
+			return -1;
+		}
+		close(fd);
+	}
+	return home;
+}
+
+void
+resources_taken(const struct process_start *start)
+{
+	for (size_t i = 0; i < start->fd_count; i++)
+		if (start->kinds[i] == START_SETTINGS ||
+		    start->kinds[i] == START_ACCOUNTS)
+			close(start->fds[i]);
+}
