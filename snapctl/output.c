@@ -99,8 +99,8 @@ format_field(const struct output *output, const struct field *field,
 	else if (field->type == FIELD_TIME && !is_exact)
 		format_time(field->number, storage, storage_size);
 	else
-		snprintf(storage, storage_size, "%lld",
-		    (long long)field->number);
+		snprintf(
+		    storage, storage_size, "%lld", (long long)field->number);
 	return text_of(storage);
 }
 
@@ -127,8 +127,7 @@ print_clean(struct text text)
 }
 
 static void
-print_titles(
-    struct output *output, const struct field *fields, size_t count)
+print_titles(struct output *output, const struct field *fields, size_t count)
 {
 	output->has_titles = true;
 	for (size_t i = 0; i < count; i++) {
@@ -144,14 +143,13 @@ print_titles(
 }
 
 static void
-print_columns(
-    struct output *output, const struct field *fields, size_t count)
+print_columns(struct output *output, const struct field *fields, size_t count)
 {
 	char storage[40];
 
 	for (size_t i = 0; i < count; i++) {
-		unsigned int used = print_clean(format_field(
-		    output, &fields[i], storage, sizeof(storage)));
+		unsigned int used = print_clean(
+		    format_field(output, &fields[i], storage, sizeof(storage)));
 
 		if (i + 1 == count)
 			break;
@@ -174,8 +172,7 @@ json_field(const struct field *field)
 	if (field->type != FIELD_TEXT)
 		return json_integer(field->number);
 	value = json_stringn(
-	    field->text.data == NULL ? "" : field->text.data,
-	    field->text.size);
+	    field->text.data == NULL ? "" : field->text.data, field->text.size);
 	if (value != NULL)
 		return value;
 	/* Not UTF-8: the bytes that are not ASCII become '?'. */
@@ -211,8 +208,8 @@ print_json(const char *type, const struct field *fields, size_t count)
 }
 
 void
-output_row(struct output *output, const char *type,
-    const struct field *fields, size_t count)
+output_row(struct output *output, const char *type, const struct field *fields,
+    size_t count)
 {
 	output_progress_end(output);
 	if (output->form == OUTPUT_JSON) {
@@ -258,8 +255,8 @@ output_bytes(struct output *output, struct text bytes)
 }
 
 void
-output_progress(struct output *output, const char *what, uint64_t done,
-    uint64_t total)
+output_progress(
+    struct output *output, const char *what, uint64_t done, uint64_t total)
 {
 	int64_t now = clock_monotonic_us();
 	double seconds, rate;
@@ -276,9 +273,10 @@ output_progress(struct output *output, const char *what, uint64_t done,
 	seconds = (double)(now - output->progress_start_us) / 1e6;
 	rate = seconds > 0 ? (double)done / seconds : 0;
 	if (total > 0 && rate > 0)
-		fprintf(stderr, "\r%s: %llu of %llu, %.0f a second, %.0f s left ",
-		    what, (unsigned long long)done, (unsigned long long)total,
-		    rate, (double)(total - done) / rate);
+		fprintf(stderr,
+		    "\r%s: %llu of %llu, %.0f a second, %.0f s left ", what,
+		    (unsigned long long)done, (unsigned long long)total, rate,
+		    (double)(total - done) / rate);
 	else
 		fprintf(stderr, "\r%s: %llu ", what, (unsigned long long)done);
 	fflush(stderr);

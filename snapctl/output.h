@@ -33,13 +33,22 @@ struct field {
 	int64_t number;
 };
 
-#define FIELD_T(name, width, text) { name, FIELD_TEXT, width, text, 0 }
-#define FIELD_N(name, width, number) \
-	{ name, FIELD_NUMBER, width, { NULL, 0 }, (int64_t)(number) }
-#define FIELD_B(name, number) \
-	{ name, FIELD_BYTES, 10, { NULL, 0 }, (int64_t)(number) }
-#define FIELD_D(name, number) \
-	{ name, FIELD_TIME, 19, { NULL, 0 }, (int64_t)(number) }
+#define FIELD_T(name, width, text)               \
+	{                                        \
+		name, FIELD_TEXT, width, text, 0 \
+	}
+#define FIELD_N(name, width, number)                                      \
+	{                                                                 \
+		name, FIELD_NUMBER, width, { NULL, 0 }, (int64_t)(number) \
+	}
+#define FIELD_B(name, number)                                         \
+	{                                                             \
+		name, FIELD_BYTES, 10, { NULL, 0 }, (int64_t)(number) \
+	}
+#define FIELD_D(name, number)                                        \
+	{                                                            \
+		name, FIELD_TIME, 19, { NULL, 0 }, (int64_t)(number) \
+	}
 
 struct output;
 
@@ -60,8 +69,8 @@ void output_bytes(struct output *output, struct text bytes);
 
 /* Progress on stderr, if that is a terminal, with rate and time left. `total`
  * 0: not known. */
-void output_progress(struct output *output, const char *what, uint64_t done,
-    uint64_t total);
+void output_progress(
+    struct output *output, const char *what, uint64_t done, uint64_t total);
 void output_progress_end(struct output *output);
 
 /* "1.9 GiB" into `to`. */

@@ -28,8 +28,8 @@ static bool
 is_date(struct text text)
 {
 	return two_digits(text, 0, 4) != -1 && two_digits(text, 5, 2) != -1 &&
-	    two_digits(text, 8, 2) != -1 && text.data[4] == '-' &&
-	    text.data[7] == '-';
+	       two_digits(text, 8, 2) != -1 && text.data[4] == '-' &&
+	       text.data[7] == '-';
 }
 
 /* Bytes of `text` that are a date, with its time if there is one. */
@@ -42,8 +42,8 @@ date_size(struct text text)
 	    two_digits(text, size + 1, 2) != -1) {
 		size += 3;
 		while (size + 2 < text.size && text.data[size] == ':' &&
-		    size < DATE_SIZE + 9 &&
-		    two_digits(text, size + 1, 2) != -1)
+		       size < DATE_SIZE + 9 &&
+		       two_digits(text, size + 1, 2) != -1)
 			size += 3;
 	}
 	return size;
@@ -93,8 +93,7 @@ parse_age(
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (text.data[text.size - 1] != units[i].letter ||
-		    text_parse_number(
-			text_make(text.data + 1, text.size - 2),
+		    text_parse_number(text_make(text.data + 1, text.size - 2),
 			(uint64_t)(now / units[i].seconds), &count) == -1)
 			continue;
 		point->kind = POINT_TIME;
@@ -126,11 +125,19 @@ point_parse(
 		return parse_date(text, point, error);
 	if (text.size > CONTROL_MAX_NAME)
 		return error_set(error, ERROR_INPUT,
-		    "a snapshot's name has at most %d bytes",
-		    CONTROL_MAX_NAME);
+		    "a snapshot's name has at most %d bytes", CONTROL_MAX_NAME);
 	point->kind = POINT_NAMED;
 	point->name = text;
 	return 0;
+}
+
+void
+point_fill(
+    const struct point *point, uint8_t *kind, int64_t *time, struct text *name)
+{
+	*kind = (uint8_t)point->kind;
+	*time = point->time;
+	*name = point->name;
 }
 
 int
@@ -144,8 +151,7 @@ account_parse(struct text text, const struct account_table *accounts,
 		*account = (uint32_t)number;
 		return 0;
 	}
-	found =
-	    accounts == NULL ? NULL : account_find_address(accounts, text);
+	found = accounts == NULL ? NULL : account_find_address(accounts, text);
 	if (found == NULL)
 		return error_set(error, ERROR_MISSING, "no account \"%.*s\"",
 		    TEXT_FMT(text));
@@ -154,8 +160,7 @@ account_parse(struct text text, const struct account_table *accounts,
 }
 
 static int
-parse_message(
-    struct text text, struct selector *selector, struct error *error)
+parse_message(struct text text, struct selector *selector, struct error *error)
 {
 	uint64_t uid;
 
@@ -175,14 +180,12 @@ parse_message(
 }
 
 static int
-parse_mailbox(
-    struct text text, struct selector *selector, struct error *error)
+parse_mailbox(struct text text, struct selector *selector, struct error *error)
 {
 	ptrdiff_t end = text_find_byte(text, ';');
 
-	if (end != -1 &&
-	    parse_message(
-		text_skip(text, (size_t)end + 1), selector, error) == -1)
+	if (end != -1 && parse_message(text_skip(text, (size_t)end + 1),
+			     selector, error) == -1)
 		return -1;
 	selector->mailbox =
 	    end == -1 ? text : text_make(text.data, (size_t)end);
@@ -213,8 +216,8 @@ selector_parse(struct text text, const struct account_table *accounts,
 	ptrdiff_t slash;
 
 	memset(selector, 0, sizeof(*selector));
-	if (point_parse(text_make(text.data, size), now, &selector->point,
-		error) == -1)
+	if (point_parse(
+		text_make(text.data, size), now, &selector->point, error) == -1)
 		return -1;
 	if (rest.size == 0)
 		return 0;

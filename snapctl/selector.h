@@ -18,15 +18,15 @@
 
 struct point {
 	enum control_point_kind kind;
-	int64_t time;	  /* POINT_TIME */
+	int64_t time;     /* POINT_TIME */
 	struct text name; /* POINT_NAMED */
 };
 
 struct selector {
 	struct point point;
-	uint32_t account;	/* 0: all */
-	struct text mailbox;	/* empty: all */
-	uint32_t uid;		/* 0: all */
+	uint32_t account;       /* 0: all */
+	struct text mailbox;    /* empty: all */
+	uint32_t uid;           /* 0: all */
 	struct text message_id; /* empty: all */
 };
 
@@ -38,6 +38,10 @@ int selector_parse(struct text text, const struct account_table *accounts,
 /* A SNAP alone; dates are local time. */
 int point_parse(
     struct text text, int64_t now, struct point *point, struct error *error);
+
+/* Into the three fields that a request has for a point. */
+void point_fill(
+    const struct point *point, uint8_t *kind, int64_t *time, struct text *name);
 
 /* An account's address or number. */
 int account_parse(struct text text, const struct account_table *accounts,

@@ -63,6 +63,35 @@ int client_ask(struct snapctl *snapctl, struct message *request,
 	struct text record, void *context),
     void *context);
 
+/* -- What several verbs need -- */
+
+/* "snapctl: " and the error on stderr; the exit code for it. */
+int command_fail(const struct error *error);
+int command_usage(const char *synopsis);
+
+/* Optional ACCOUNT argument: 0 if there is none. EXIT_DONE or a code. */
+int command_account(
+    const struct snapctl *snapctl, int argc, char **argv, uint32_t *account);
+
+/* --since as seconds since 1970, 0 if it was not given. */
+int command_since(const struct snapctl *snapctl, int64_t *since);
+
+/* An account for people: its address, or its number in `storage` (12 bytes).
+ * "-" for 0. */
+struct text command_account_name(
+    const struct snapctl *snapctl, uint32_t account, char *storage);
+
+/* A row of `list`, `create` and `show`. */
+void command_print_snapshot(
+    struct snapctl *snapctl, const struct control_snapshot *snapshot);
+
+/* Flags as letters in `storage` (8 bytes): "SRF" as in Maildir names. */
+struct text command_flags(uint32_t flags, char *storage);
+
+/* Prints accounts, mailboxes and messages: the rows of `ls`. */
+int command_print_listing(struct snapctl *snapctl, enum control_row_kind kind,
+    struct text record, void *context);
+
 /* -- The verbs: arguments behind the verb; exit code -- */
 
 int cmd_create(struct snapctl *snapctl, int argc, char **argv);
