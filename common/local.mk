@@ -16,6 +16,7 @@ common_libcommon_a_SOURCES = \
 	common/codec.c common/codec.h \
 	common/messages.c common/messages.h common/messages.def \
 	common/record.c common/record.h \
+	common/control_record.c common/control_record.h \
 	common/channel.c common/channel.h \
 	common/settings.c common/settings.h \
 	common/report.c common/report.h \
@@ -53,3 +54,8 @@ tests_unit_settings_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_account_parser_test_SOURCES = tests/unit/account_parser_test.c
 tests_unit_account_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 endif
+# The only user of libseccomp: master and tests link it.
+noinst_LIBRARIES += common/libsandboxfilter.a
+common_libsandboxfilter_a_SOURCES = common/sandbox_filter.c
+common_libsandboxfilter_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
+FILTER_LIBS = common/libsandboxfilter.a $(SECCOMP_LIBS)

@@ -1,0 +1,189 @@
+/* See control_record.h.  Fields in the order of the structs. */
+#include "common/control_record.h"
+
+static struct reader
+open_row(struct text row)
+{
+	struct reader reader;
+
+	reader_init(&reader, row.data, row.size);
+	return reader;
+}
+
+void
+control_put_snapshot(struct writer *w, const struct control_snapshot *r)
+{
+	writer_put_u64(w, r->sequence);
+	writer_put_u64(w, (uint64_t)r->time);
+	writer_put_u32(w, r->account);
+	writer_put_u8(w, r->kind);
+	writer_put_text(w, r->id, CONTROL_MAX_NAME);
+	writer_put_text(w, r->name, CONTROL_MAX_NAME);
+	writer_put_text(w, r->why, CONTROL_MAX_TEXT);
+}
+
+int
+control_get_snapshot(struct text row, struct control_snapshot *r)
+{
+	struct reader reader = open_row(row);
+
+	r->sequence = reader_get_u64(&reader);
+	r->time = (int64_t)reader_get_u64(&reader);
+	r->account = reader_get_u32(&reader);
+	r->kind = reader_get_u8(&reader);
+	r->id = reader_get_text(&reader, CONTROL_MAX_NAME);
+	r->name = reader_get_text(&reader, CONTROL_MAX_NAME);
+	r->why = reader_get_text(&reader, CONTROL_MAX_TEXT);
+	return reader_done(&reader);
+}
+
+void
+control_put_account(struct writer *w, const struct control_account *r)
+{
+	writer_put_u32(w, r->account);
+	writer_put_u64(w, r->mailboxes);
+	writer_put_u64(w, r->messages);
+	writer_put_u64(w, r->bytes);
+	writer_put_u64(w, r->unfiled);
+}
+
+int
+control_get_account(struct text row, struct control_account *r)
+{
+	struct reader reader = open_row(row);
+
+	r->account = reader_get_u32(&reader);
+	r->mailboxes = reader_get_u64(&reader);
+	r->messages = reader_get_u64(&reader);
+	r->bytes = reader_get_u64(&reader);
+	r->unfiled = reader_get_u64(&reader);
+	return reader_done(&reader);
+}
+
+void
+control_put_diff(struct writer *w, const struct control_diff *r)
+{
+	writer_put_u8(w, r->difference);
+	writer_put_u32(w, r->account);
+	writer_put_text(w, r->mailbox, RECORD_MAX_NAME_SIZE);
+	writer_put_u32(w, r->uid);
+	writer_put_u64(w, (uint64_t)r->internaldate);
+	writer_put_u64(w, r->size);
+	writer_put_u32(w, r->flags_before);
+	writer_put_u32(w, r->flags_after);
+}
+
+int
+control_get_diff(struct text row, struct control_diff *r)
+{
+	struct reader reader = open_row(row);
+
+	r->difference = reader_get_u8(&reader);
+	r->account = reader_get_u32(&reader);
+	r->mailbox = reader_get_text(&reader, RECORD_MAX_NAME_SIZE);
+	r->uid = reader_get_u32(&reader);
+	r->internaldate = (int64_t)reader_get_u64(&reader);
+	r->size = reader_get_u64(&reader);
+	r->flags_before = reader_get_u32(&reader);
+	r->flags_after = reader_get_u32(&reader);
+	return reader_done(&reader);
+}
+
+void
+control_put_event(struct writer *w, const struct control_event *r)
+{
+	writer_put_u64(w, r->sequence);
+	writer_put_u64(w, (uint64_t)r->time_us);
+	writer_put_u32(w, r->account);
+	writer_put_text(w, r->actor, CONTROL_MAX_NAME);
+	writer_put_text(w, r->what, CONTROL_MAX_TEXT);
+}
+
+int
+control_get_event(struct text row, struct control_event *r)
+{
+	struct reader reader = open_row(row);
+
+	r->sequence = reader_get_u64(&reader);
+	r->time_us = (int64_t)reader_get_u64(&reader);
+	r->account = reader_get_u32(&reader);
+	r->actor = reader_get_text(&reader, CONTROL_MAX_NAME);
+	r->what = reader_get_text(&reader, CONTROL_MAX_TEXT);
+	return reader_done(&reader);
+}
+
+void
+control_put_plan(struct writer *w, const struct control_plan *r)
+{
+	writer_put_u32(w, r->account);
+	writer_put_text(w, r->mailbox, RECORD_MAX_NAME_SIZE);
+	writer_put_u64(w, r->add);
+	writer_put_u64(w, r->refill);
+	writer_put_u64(w, r->bytes);
+}
+
+int
+control_get_plan(struct text row, struct control_plan *r)
+{
+	struct reader reader = open_row(row);
+
+	r->account = reader_get_u32(&reader);
+	r->mailbox = reader_get_text(&reader, RECORD_MAX_NAME_SIZE);
+	r->add = reader_get_u64(&reader);
+	r->refill = reader_get_u64(&reader);
+	r->bytes = reader_get_u64(&reader);
+	return reader_done(&reader);
+}
+
+void
+control_put_progress(struct writer *w, const struct control_progress *r)
+{
+	writer_put_u64(w, r->done);
+	writer_put_u64(w, r->total);
+	writer_put_text(w, r->what, CONTROL_MAX_NAME);
+}
+
+int
+control_get_progress(struct text row, struct control_progress *r)
+{
+	struct reader reader = open_row(row);
+
+	r->done = reader_get_u64(&reader);
+	r->total = reader_get_u64(&reader);
+	r->what = reader_get_text(&reader, CONTROL_MAX_NAME);
+	return reader_done(&reader);
+}
+
+void
+control_put_finding(struct writer *w, const struct control_finding *r)
+{
+	writer_put_text(w, r->where, CONTROL_MAX_TEXT);
+	writer_put_text(w, r->what, CONTROL_MAX_TEXT);
+}
+
+int
+control_get_finding(struct text row, struct control_finding *r)
+{
+	struct reader reader = open_row(row);
+
+	r->where = reader_get_text(&reader, CONTROL_MAX_TEXT);
+	r->what = reader_get_text(&reader, CONTROL_MAX_TEXT);
+	return reader_done(&reader);
+}
+
+void
+control_put_fact(struct writer *w, const struct control_fact *r)
+{
+	writer_put_text(w, r->name, CONTROL_MAX_NAME);
+	writer_put_text(w, r->value, CONTROL_MAX_TEXT);
+}
+
+int
+control_get_fact(struct text row, struct control_fact *r)
+{
+	struct reader reader = open_row(row);
+
+	r->name = reader_get_text(&reader, CONTROL_MAX_NAME);
+	r->value = reader_get_text(&reader, CONTROL_MAX_TEXT);
+	return reader_done(&reader);
+}

@@ -1,0 +1,135 @@
+/*
+ * What the rows of an answer to snapctl carry.  Pure encoding and decoding, one
+ * record a row; mailboxes and messages are those of common/record.h.
+ */
+#ifndef COMMON_CONTROL_RECORD_H
+#define COMMON_CONTROL_RECORD_H
+
+#include "common/record.h"
+
+#include <stdint.h>
+
+/* `point_kind` of a request. */
+enum control_point_kind {
+	POINT_LATEST, /* the newest mark or timer snapshot */
+	POINT_NOW,    /* the live state */
+	POINT_NAMED,  /* an id (hex, unambiguous) or a name */
+	POINT_TIME    /* as it was at point_time */
+};
+
+/* `kind` of control_row. */
+enum control_row_kind {
+	CONTROL_SNAPSHOT = 1,
+	CONTROL_ACCOUNT,
+	CONTROL_MAILBOX, /* struct mailbox_record */
+	CONTROL_MESSAGE, /* struct message_record */
+	CONTROL_BODY,    /* bytes of a message, in order */
+	CONTROL_DIFF,
+	CONTROL_EVENT,
+	CONTROL_PLAN,
+	CONTROL_PROGRESS,
+	CONTROL_FINDING,
+	CONTROL_FACT
+};
+
+enum {
+	CONTROL_MAX_NAME = 64,
+	CONTROL_MAX_TEXT = 1000
+};
+
+enum control_snapshot_kind {
+	SNAPSHOT_TIMER, /* computed from the schedule */
+	SNAPSHOT_NAMED, /* made by an administrator */
+	SNAPSHOT_ALARM, /* made by the store itself */
+	SNAPSHOT_HEAD   /* a signed head of the log */
+};
+
+struct control_snapshot {
+	uint64_t sequence;
+	int64_t time;     /* seconds since 1970 */
+	uint32_t account; /* 0: all */
+	uint8_t kind;     /* enum control_snapshot_kind */
+	struct text id;   /* 8 hex digits or more */
+	struct text name; /* or empty */
+	struct text why;  /* or empty */
+};
+
+struct control_account {
+	uint32_t account;
+	uint64_t mailboxes;
+	uint64_t messages;
+	uint64_t bytes;
+	uint64_t unfiled;
+};
+
+enum control_difference {
+	DIFFERENCE_ADDED,
+	DIFFERENCE_REMOVED,
+	DIFFERENCE_CHANGED /* flags or keywords */
+};
+
+struct control_diff {
+	uint8_t difference;
+	uint32_t account;
+	struct text mailbox;
+	uint32_t uid;
+	int64_t internaldate;
+	uint64_t size;
+	uint32_t flags_before;
+	uint32_t flags_after;
+};
+
+struct control_event {
+	uint64_t sequence;
+	int64_t time_us;
+	uint32_t account;  /* 0: none */
+	struct text actor; /* role name, or "snapctl" */
+	struct text what;  /* word-with-dashes and key=value pairs */
+};
+
+/* What a restore would do, or did, to one mailbox. */
+struct control_plan {
+	uint32_t account;
+	struct text mailbox;
+	uint64_t add;    /* expunged since: come back under new UIDs */
+	uint64_t refill; /* live, but their files are missing */
+	uint64_t bytes;  /* of both */
+};
+
+struct control_progress {
+	uint64_t done;
+	uint64_t total; /* 0: not known */
+	struct text what;
+};
+
+struct control_finding {
+	struct text where;
+	struct text what;
+};
+
+/* A line of `status`. */
+struct control_fact {
+	struct text name; /* word_with_underscores, stable */
+	struct text value;
+};
+
+void control_put_snapshot(struct writer *w, const struct control_snapshot *r);
+void control_put_account(struct writer *w, const struct control_account *r);
+void control_put_diff(struct writer *w, const struct control_diff *r);
+void control_put_event(struct writer *w, const struct control_event *r);
+void control_put_plan(struct writer *w, const struct control_plan *r);
+void control_put_progress(struct writer *w, const struct control_progress *r);
+void control_put_finding(struct writer *w, const struct control_finding *r);
+void control_put_fact(struct writer *w, const struct control_fact *r);
+
+/* 0, or -1 if the row's bytes are not exactly one such record. */
+int control_get_snapshot(struct text row, struct control_snapshot *r);
+int control_get_account(struct text row, struct control_account *r);
+int control_get_diff(struct text row, struct control_diff *r);
+int control_get_event(struct text row, struct control_event *r);
+int control_get_plan(struct text row, struct control_plan *r);
+int control_get_progress(struct text row, struct control_progress *r);
+int control_get_finding(struct text row, struct control_finding *r);
+int control_get_fact(struct text row, struct control_fact *r);
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * The conversation with snapd on its control socket.  Rows arrive before the
+ * `control_done` that ends an answer.
+ */
+#include "snapctl/snapctl.h"
+
+#include "common/channel.h"
+#include "common/status.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+	/* A restore and a full verification take their time and say so in
+	 * progress rows; silence longer than this is a dead daemon. */
+	CLIENT_TIMEOUT_MS = 120 * 1000
+};
+
+int
+client_connect(const char *path, struct error *error)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (text_copy(text_of(path), address.sun_path,
+		sizeof(address.sun_path)) == -1)
+		return error_set(
+		    error, ERROR_INPUT, "the socket's path is too long");
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return error_set_errno(error, "socket");
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == -1) {
+		error_set_errno(error, "%s", path);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+exit_of_status(enum status status)
+{
+	switch (status) {
+	case STATUS_OK:
+		return EXIT_DONE;
+	case STATUS_MISSING:
+		return EXIT_NONE;
+	case STATUS_REFUSED:
+		return EXIT_REFUSED;
+	case STATUS_DAMAGED:
+		return EXIT_DAMAGED;
+	case STATUS_UNAVAILABLE:
+	case STATUS_FENCED:
+		return EXIT_UNREACHABLE;
+	case STATUS_INVALID:
+		return EXIT_USAGE;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+static int
+answer_done(const struct message_control_done *done)
+{
+	if (done->status != STATUS_OK)
+		fprintf(stderr, "snapctl: %s%s%.*s\n",
+		    status_name(done->status), done->text.size > 0 ? ": " : "",
+		    TEXT_FMT(done->text));
+	return exit_of_status(done->status);
+}
+
+static int
+receive_one(struct snapctl *snapctl, uint8_t *storage, struct message *message)
+{
+	int fds[CHANNEL_MAX_DESCRIPTORS];
+	struct error error;
+	size_t fd_count;
+
+	if (channel_receive_now(snapctl->socket, ROLE_SNAPCTL, ROLE_SNAPD,
+		CLIENT_TIMEOUT_MS, storage, message, fds, &fd_count,
+		&error) == 0)
+		return 0;
+	output_progress_end(snapctl->output);
+	fprintf(stderr, "snapctl: %s\n", error.text);
+	return -1;
+}
+
+int
+client_ask(struct snapctl *snapctl, struct message *request,
+    int (*row)(struct snapctl *snapctl, enum control_row_kind kind,
+	struct text record, void *context),
+    void *context)
+{
+	static uint8_t storage[MESSAGE_MAX_SIZE];
+	struct message message;
+	struct error error;
+	int code;
+
+	/* Every request of this group begins with its tag. */
+	request->control_status.tag = ++snapctl->last_tag;
+	if (channel_send_now(snapctl->socket, ROLE_SNAPCTL, ROLE_SNAPD, request,
+		NULL, 0, &error) == -1) {
+		fprintf(stderr, "snapctl: %s\n", error.text);
+		return EXIT_UNREACHABLE;
+	}
+	for (;;) {
+		if (receive_one(snapctl, storage, &message) == -1)
+			return EXIT_UNREACHABLE;
+		if (message.type == MESSAGE_control_done) {
+			output_progress_end(snapctl->output);
+			return answer_done(&message.control_done);
+		}
+		code = row == NULL ? EXIT_DONE
+				   : row(snapctl, message.control_row.kind,
+					 message.control_row.record, context);
+		if (code != EXIT_DONE)
+			return code;
+	}
+}

@@ -1,0 +1,328 @@
+/*
+ * snapctl: the administrator's way to the snapshot store.  It reads the
+ * configuration for the names of accounts, connects to snapd's control socket,
+ * gives up all its rights and carries out one verb (a cmd_*.c file each).
+ */
+#include "snapctl/snapctl.h"
+
+#include "common/account_parser.h"
+#include "common/clock.h"
+#include "common/report.h"
+#include "common/settings_parser.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+enum {
+	NOBODY = 65534
+};
+
+/* Letters for long options that have no short one. */
+enum {
+	OPTION_JSON = 256,
+	OPTION_NAME,
+	OPTION_SINCE,
+	OPTION_MODE,
+	OPTION_DRY_RUN,
+	OPTION_YES,
+	OPTION_EXIT_CODE,
+	OPTION_READ_DATA,
+	OPTION_SOCKET
+};
+
+static const struct option long_options[] = {
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "name", required_argument, NULL, OPTION_NAME },
+	{ "since", required_argument, NULL, OPTION_SINCE },
+	{ "mode", required_argument, NULL, OPTION_MODE },
+	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
+	{ "yes", no_argument, NULL, OPTION_YES },
+	{ "exit-code", no_argument, NULL, OPTION_EXIT_CODE },
+	{ "read-data", optional_argument, NULL, OPTION_READ_DATA },
+	{ "socket", required_argument, NULL, OPTION_SOCKET },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const struct verb {
+	const char *name;
+	int (*run)(struct snapctl *snapctl, int argc, char **argv);
+	const char *synopsis;
+	const char *summary;
+} verbs[] = {
+	{ "create", cmd_create, "[-m TEXT] [--name NAME] [ACCOUNT]",
+	    "name the present state" },
+	{ "list", cmd_list, "[ACCOUNT] [--since T]", "list snapshots" },
+	{ "show", cmd_show, "SEL", "show one snapshot, account or message" },
+	{ "ls", cmd_ls, "SEL", "list accounts, mailboxes or messages" },
+	{ "cat", cmd_cat, "SEL", "print one message" },
+	{ "diff", cmd_diff, "[--exit-code] SNAP [SNAP|live][:ACCOUNT]",
+	    "compare two points in time" },
+	{ "log", cmd_log, "[ACCOUNT] [--since T]", "list what happened" },
+	{ "restore", cmd_restore, "[--dry-run] [--yes] SEL...",
+	    "bring mail back" },
+	{ "verify", cmd_verify, "[--read-data[=N%]]",
+	    "check the store for damage" },
+	{ "status", cmd_status, "", "show the state of the store" },
+};
+
+static const char *const refused_verbs[] = { "destroy", "prune", "delete", "rm",
+	"forget" };
+
+static void
+print_usage(FILE *to)
+{
+	fprintf(to,
+	    "usage: snapctl [-c FILE] [--socket PATH] [--json | -H] [-p] VERB "
+	    "...\n");
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		fprintf(to, "  %-8s %-42s %s\n", verbs[i].name,
+		    verbs[i].synopsis, verbs[i].summary);
+	fprintf(to,
+	    "SEL is SNAP[:ACCOUNT[/MAILBOX[;UID=n|;id=<message-id>]]], SNAP "
+	    "an id, a name,\nlatest, live, -3d or 2026-11-22T14:00: see "
+	    "snapctl(8).\n");
+}
+
+static int
+explain_refusal(const char *verb)
+{
+	fprintf(stderr,
+	    "snapctl: there is no \"%s\". Nothing removes a snapshot before "
+	    "its time: neither\nan intruder nor an administrator in a hurry. "
+	    "The policy is the `keep` line of\nfirnmail.conf(5).\n",
+	    verb);
+	return EXIT_USAGE;
+}
+
+static int
+unknown_verb(const char *name)
+{
+	const char *words[sizeof(verbs) / sizeof(verbs[0]) + 1] = { NULL };
+	const char *near;
+
+	for (size_t i = 0; i < sizeof(refused_verbs) / sizeof(char *); i++)
+		if (strcmp(name, refused_verbs[i]) == 0)
+			return explain_refusal(name);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		words[i] = verbs[i].name;
+	near = report_suggest(text_of(name), words);
+	fprintf(stderr, "snapctl: unknown verb \"%s\"%s%s%s\n", name,
+	    near == NULL ? "" : " (did you mean \"", near == NULL ? "" : near,
+	    near == NULL ? "" : "\"?)");
+	return EXIT_USAGE;
+}
+
+/* "5" or "5%", 1 to 100; 0 if it is neither. */
+static unsigned int
+parse_percent(const char *s)
+{
+	struct text text = text_of(s);
+	uint64_t percent;
+
+	if (text.size > 0 && text.data[text.size - 1] == '%')
+		text.size--;
+	return text_parse_number(text, 100, &percent) == -1
+		   ? 0
+		   : (unsigned int)percent;
+}
+
+struct invocation {
+	const char *config;
+	const char *socket;
+	enum output_form form;
+	bool is_exact;
+	bool is_help;
+};
+
+/* 0, or -1 if the option is wrong. */
+static int
+take_option(int letter, struct invocation *invocation, struct options *options)
+{
+	switch (letter) {
+	case 'c':
+		invocation->config = optarg;
+		return 0;
+	case 'H':
+		invocation->form = OUTPUT_TABS;
+		return 0;
+	case 'p':
+		invocation->is_exact = true;
+		return 0;
+	case 'm':
+		options->message = optarg;
+		return 0;
+	case 'h':
+		invocation->is_help = true;
+		return 0;
+	case OPTION_JSON:
+		invocation->form = OUTPUT_JSON;
+		return 0;
+	case OPTION_SOCKET:
+		invocation->socket = optarg;
+		return 0;
+	case OPTION_NAME:
+		options->name = optarg;
+		return 0;
+	case OPTION_SINCE:
+		options->since = optarg;
+		return 0;
+	case OPTION_MODE:
+		options->mode = optarg;
+		return 0;
+	case OPTION_DRY_RUN:
+		options->is_dry_run = true;
+		return 0;
+	case OPTION_YES:
+		options->is_yes = true;
+		return 0;
+	case OPTION_EXIT_CODE:
+		options->is_exit_code = true;
+		return 0;
+	case OPTION_READ_DATA:
+		options->read_percent =
+		    optarg == NULL ? 100 : parse_percent(optarg);
+		return options->read_percent > 0 ? 0 : -1;
+	default:
+		return -1;
+	}
+}
+
+/* -3d is a SNAP, not an option: no option is a digit. */
+static bool
+is_age(const char *word)
+{
+	return word[0] == '-' && text_is_digit(word[1]);
+}
+
+/*
+ * Options may stand anywhere. The words that are none are moved to the front of
+ * `words`; their number is returned, -1 for a wrong option.
+ */
+static int
+parse_options(int argc, char **argv, char **words,
+    struct invocation *invocation, struct options *options)
+{
+	int count = 0, letter;
+
+	opterr = 0;
+	optind = 1;
+	while (optind < argc) {
+		if (is_age(argv[optind])) {
+			words[count++] = argv[optind++];
+			continue;
+		}
+		letter =
+		    getopt_long(argc, argv, "-c:Hpm:h", long_options, NULL);
+		if (letter == -1) {
+			while (optind < argc)
+				words[count++] = argv[optind++];
+		} else if (letter == 1) {
+			words[count++] = optarg;
+		} else if (take_option(letter, invocation, options) == -1) {
+			fprintf(stderr, "snapctl: bad option %s\n",
+			    argv[optind - 1]);
+			return -1;
+		}
+	}
+	return count;
+}
+
+/* Addresses of accounts are a comfort: without a readable configuration
+ * numbers still work. */
+static struct account_table *
+load_accounts(const char *config)
+{
+	struct report *report = report_new();
+	struct settings *settings = settings_load(config, NULL, report);
+	struct account_table *accounts = NULL;
+
+	if (settings != NULL)
+		accounts = account_table_load(settings, report);
+	settings_free(&settings);
+	report_free(&report);
+	return accounts;
+}
+
+/* What comes from the store, mail included, is shown without any right. */
+static int
+drop_rights(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		return -1;
+	if (geteuid() != 0)
+		return 0;
+	if (setgroups(0, NULL) == -1 ||
+	    setresgid(NOBODY, NOBODY, NOBODY) == -1 ||
+	    setresuid(NOBODY, NOBODY, NOBODY) == -1)
+		return -1;
+	return 0;
+}
+
+static int
+run(const struct verb *verb, const struct invocation *invocation,
+    struct snapctl *snapctl, int argc, char **argv)
+{
+	struct error error;
+	int code;
+
+	snapctl->accounts = load_accounts(invocation->config);
+	snapctl->now = clock_wall_us() / 1000000;
+	snapctl->socket = client_connect(invocation->socket, &error);
+	if (snapctl->socket == -1) {
+		fprintf(stderr,
+		    "snapctl: the snapshot store cannot be reached: %s\n",
+		    error.text);
+		return EXIT_UNREACHABLE;
+	}
+	if (drop_rights() == -1) {
+		perror("snapctl: cannot give up rights");
+		return EXIT_FAILED;
+	}
+	snapctl->output = output_new(invocation->form, invocation->is_exact);
+	code = verb->run(snapctl, argc, argv);
+	output_free(&snapctl->output);
+	account_table_free(&snapctl->accounts);
+	close(snapctl->socket);
+	if (fflush(stdout) == EOF && code == EXIT_DONE)
+		return EXIT_FAILED;
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct snapctl snapctl = { 0 };
+	struct invocation invocation = {
+		.config = "/etc/firnmail/firnmail.conf",
+		.socket = "/run/firnmail/snapd.sock",
+		.form = OUTPUT_TABLE,
+	};
+	char **words = calloc((size_t)argc + 1, sizeof(words[0]));
+	int count, code = EXIT_USAGE;
+	size_t i;
+
+	if (words == NULL)
+		return EXIT_FAILED;
+	count = parse_options(argc, argv, words, &invocation, &snapctl.options);
+	if (count > 0 && !invocation.is_help) {
+		for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+			if (strcmp(words[0], verbs[i].name) == 0)
+				break;
+		code = i == sizeof(verbs) / sizeof(verbs[0])
+			   ? unknown_verb(words[0])
+			   : run(&verbs[i], &invocation, &snapctl, count - 1,
+				 words + 1);
+	} else if (count >= 0) {
+		print_usage(invocation.is_help ? stdout : stderr);
+		code = invocation.is_help ? EXIT_DONE : EXIT_USAGE;
+	}
+	free(words);
+	return code;
+}

@@ -1,0 +1,108 @@
+/*
+ * The parts that the verbs of snapctl share: options, the conversation with
+ * snapd, and the exit codes (snapctl(8)).
+ */
+#ifndef SNAPCTL_SNAPCTL_H
+#define SNAPCTL_SNAPCTL_H
+
+#include "common/account.h"
+#include "common/control_record.h"
+#include "common/error.h"
+#include "common/messages.h"
+#include "snapctl/output.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_PARTLY = 3,
+	EXIT_DIFFERS = 4,
+	EXIT_NONE = 10, /* no such snapshot, account, message */
+	EXIT_BUSY = 11,
+	EXIT_REFUSED = 12,
+	EXIT_DAMAGED = 20,
+	EXIT_UNREACHABLE = 75,
+	EXIT_CONFIG = 78
+};
+
+struct options {
+	const char *message; /* -m */
+	const char *name;    /* --name */
+	const char *since;   /* --since */
+	const char *mode;    /* --mode */
+	bool is_dry_run;
+	bool is_yes;
+	bool is_exit_code;
+	unsigned int read_percent;
+};
+
+struct snapctl {
+	struct options options;
+	struct output *output;
+	struct account_table *accounts; /* NULL if there is no configuration */
+	int socket;
+	uint64_t last_tag;
+	int64_t now; /* seconds since 1970 */
+};
+
+/* -- The conversation -- */
+
+/* Connects and checks nothing else. -1 and error. */
+int client_connect(const char *path, struct error *error);
+
+/*
+ * Sends a request, whose tag it sets, and calls `row` for each row of its
+ * answer until `row` returns other than EXIT_DONE. The exit code: that one, or
+ * the one of the answer's status, after its text was printed.
+ */
+int client_ask(struct snapctl *snapctl, struct message *request,
+    int (*row)(struct snapctl *snapctl, enum control_row_kind kind,
+	struct text record, void *context),
+    void *context);
+
+/* -- What several verbs need -- */
+
+/* "snapctl: " and the error on stderr; the exit code for it. */
+int command_fail(const struct error *error);
+int command_usage(const char *synopsis);
+
+/* Optional ACCOUNT argument: 0 if there is none. EXIT_DONE or a code. */
+int command_account(
+    const struct snapctl *snapctl, int argc, char **argv, uint32_t *account);
+
+/* --since as seconds since 1970, 0 if it was not given. */
+int command_since(const struct snapctl *snapctl, int64_t *since);
+
+/* An account for people: its address, or its number in `storage` (12 bytes).
+ * "-" for 0. */
+struct text command_account_name(
+    const struct snapctl *snapctl, uint32_t account, char *storage);
+
+/* A row of `list`, `create` and `show`. */
+void command_print_snapshot(
+    struct snapctl *snapctl, const struct control_snapshot *snapshot);
+
+/* Flags as letters in `storage` (8 bytes): "SRF" as in Maildir names. */
+struct text command_flags(uint32_t flags, char *storage);
+
+/* Prints accounts, mailboxes and messages: the rows of `ls`. */
+int command_print_listing(struct snapctl *snapctl, enum control_row_kind kind,
+    struct text record, void *context);
+
+/* -- The verbs: arguments behind the verb; exit code -- */
+
+int cmd_create(struct snapctl *snapctl, int argc, char **argv);
+int cmd_list(struct snapctl *snapctl, int argc, char **argv);
+int cmd_show(struct snapctl *snapctl, int argc, char **argv);
+int cmd_ls(struct snapctl *snapctl, int argc, char **argv);
+int cmd_cat(struct snapctl *snapctl, int argc, char **argv);
+int cmd_diff(struct snapctl *snapctl, int argc, char **argv);
+int cmd_log(struct snapctl *snapctl, int argc, char **argv);
+int cmd_restore(struct snapctl *snapctl, int argc, char **argv);
+int cmd_verify(struct snapctl *snapctl, int argc, char **argv);
+int cmd_status(struct snapctl *snapctl, int argc, char **argv);
+
+#endif
