@@ -31,7 +31,7 @@ enum {
 enum mime_kind {
 	MIME_LEAF,      /* anything else */
 	MIME_MULTIPART, /* multipart with a boundary */
-	MIME_MESSAGE    /* message/rfc822 or message/global: one child */
+	MIME_MESSAGE    /* message/rfc822: one child */
 };
 
 /* A run of bytes in both forms; `wire` counts each LF without CR as two. */
@@ -50,6 +50,7 @@ struct mime_part {
 	struct text header_text; /* kept copy of the header as stored */
 	struct mime_part *parent;
 	struct mime_part *child; /* first */
+	struct mime_part *last_child;
 	struct mime_part *next;  /* sibling */
 	uint32_t number;         /* in order of appearance, from 0 */
 };
