@@ -48,9 +48,6 @@ struct section_span {
 void fetch_body_find(const struct mime_part *root,
     const struct section *section, struct section_span *found);
 
-/* Bytes the answer has before <partial> is applied: is_filtered needs
- * fetch_body_filter first. */
-
 /* Appends the bytes of `stored` (the span as read) with CRLF line ends, cut
  * by <partial>.  0, or -1 if `out` is full. */
 int fetch_body_put(

@@ -6,9 +6,9 @@
  * are, reading gives data or an error: the index is derived data and may be
  * damaged.
  *
- * Format (little-endian): "FMC" version | u64 stored size | u64 wire size |
- * u32 part count | u32 sizes of envelope, body, bodystructure, fields | parts
- * of 64 bytes | the four texts.
+ * Format (little-endian): u32 magic and version | u64 stored size | u64 wire
+ * size | u8 has all fields | u32 part count | sized texts envelope, body,
+ * bodystructure, fields | 61 bytes a part, parents before their children.
  */
 #ifndef IMAPD_MESSAGE_CACHE_H
 #define IMAPD_MESSAGE_CACHE_H
@@ -49,7 +49,8 @@ int message_cache_format(
 int message_cache_parse(
     struct text bytes, struct message_cache *cache, struct error *error);
 
-/* Rebuilds the tree (without header_text) in `pool`: for fetch_body. */
+/* Rebuilds the tree (without header_text) in `pool`, for fetch_body; NULL if
+ * the bytes are damaged: parse the message anew. */
 struct mime_part *message_cache_get_parts(
     const struct message_cache *cache, struct pool *pool);
 
