@@ -59,3 +59,22 @@ noinst_LIBRARIES += common/libsandboxfilter.a
 common_libsandboxfilter_a_SOURCES = common/sandbox_filter.c
 common_libsandboxfilter_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
 FILTER_LIBS = common/libsandboxfilter.a $(SECCOMP_LIBS)
+# Layer 5: mail itself.
+common_libcommon_a_SOURCES += \
+	common/mail_token.c common/mail_token.h \
+	common/mail_header.c common/mail_header.h \
+	common/mail_address.c common/mail_address.h \
+	common/mail_path.c \
+	common/mail_date.c common/mail_date.h \
+	common/charset.c common/charset.h common/charset_tables.h \
+	common/mime_encoding.c common/mime_encoding.h \
+	common/mime_parser.c common/mime_parser.h
+EXTRA_DIST += common/charset_tables.py
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/mail_test tests/unit/mime_test
+tests_unit_mail_test_SOURCES = tests/unit/mail_test.c
+tests_unit_mail_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_mime_test_SOURCES = tests/unit/mime_test.c
+tests_unit_mime_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+endif

@@ -1,0 +1,33 @@
+/*
+ * Charsets to UTF-8: the 8-bit ones by generated tables (charset_tables.h,
+ * made by common/charset_tables.py), US-ASCII, UTF-8, UTF-16, UTF-7; and the
+ * modified UTF-7 of IMAP mailbox names (RFC 3501 5.1.3).
+ */
+#ifndef COMMON_CHARSET_H
+#define COMMON_CHARSET_H
+
+#include "common/buf.h"
+#include "common/text.h"
+
+#include <stdbool.h>
+
+struct charset;
+
+/* By its name or alias in any case; NULL if unknown. */
+const struct charset *charset_find(struct text name);
+
+/* Appends `data` as UTF-8; what has no meaning becomes U+FFFD.  0, or -1 if
+ * `out` is full. */
+int charset_decode(
+    const struct charset *charset, struct text data, struct buf *out);
+
+/* Appends one code point (U+FFFD for what is none). */
+int charset_put_utf8(struct buf *out, uint32_t code_point);
+
+/* Mailbox names.  Decoding refuses (-1) what no encoder may write: printable
+ * ASCII in base64, no minus at the end, bits left over, 8-bit bytes, lone
+ * surrogates, superfluous shifts.  Encoding refuses malformed UTF-8. */
+int charset_decode_mailbox_name(struct text name, struct buf *out);
+int charset_encode_mailbox_name(struct text utf8, struct buf *out);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * The text of IMAP's BODY and BODYSTRUCTURE (RFC 3501 7.4.2) from the tree
+ * of a message's parts, outer parentheses included.
+ */
+#ifndef IMAPD_BODY_STRUCTURE_H
+#define IMAPD_BODY_STRUCTURE_H
+
+#include "common/buf.h"
+#include "common/mime_parser.h"
+#include "common/pool.h"
+
+#include <stdbool.h>
+
+/* `is_extended`: BODYSTRUCTURE, else BODY.  0, or -1 if `out` is full. */
+int body_structure_format(const struct mime_part *root, bool is_extended,
+    struct pool *pool, struct buf *out);
+
+#endif
