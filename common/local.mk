@@ -17,3 +17,10 @@ common_libcommon_a_SOURCES = \
 	common/record.c common/record.h \
 	common/channel.c common/channel.h
 
+
+# Mail protocols' shared tables and decoders.
+common_libcommon_a_SOURCES += \
+	common/base64.c common/base64.h \
+	common/login.h \
+	common/sasl.c common/sasl.h \
+	common/smtp_verdict.c common/smtp_verdict.h
