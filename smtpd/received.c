@@ -104,7 +104,9 @@ note_name(struct header_scan *scan)
 {
 	struct text name = text_make(scan->name, scan->place);
 
-	name = text_trim(name);
+	/* A continuation line begins with a space: it names nothing. */
+	while (name.size > 0 && name.data[name.size - 1] == ' ')
+		name.size--;
 	if (text_is_nocase(name, "received"))
 		scan->received_count++;
 	else if (text_is_nocase(name, "date"))

@@ -178,10 +178,8 @@ write_verdict(
 	if (row->code >= 500)
 		session->errors++;
 	if (row->code == 421) {
-		leave(session);
+		smtp_forget(session);
 		smtp_session_enter_state(session, SMTP_STATE_CLOSING);
-		if (!session->is_running)
-			connection_finish(session->connection);
 	}
 }
 
@@ -253,5 +251,6 @@ smtp_session_verdict(
 	default:
 		break;
 	}
+	session->is_running = false;
 	smtp_session_run(session);
 }

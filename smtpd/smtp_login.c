@@ -101,6 +101,7 @@ smtp_session_login(
 		session->is_logged_in |= result == LOGIN_OK;
 		return;
 	}
+	session->is_running = true; /* it may not go away under our feet */
 	smtp_session_enter_state(session, SMTP_STATE_COMMAND);
 	if (result == LOGIN_OK) {
 		session->is_logged_in = true;
@@ -111,6 +112,7 @@ smtp_session_login(
 	} else {
 		login_failed(session, result == LOGIN_TOO_MANY);
 	}
+	session->is_running = false;
 	smtp_session_run(session);
 }
 

@@ -63,9 +63,9 @@ smtp_session_reply(struct smtp_session *session, enum smtp_reply reply)
 void
 smtp_session_close(struct smtp_session *session, enum smtp_reply reply)
 {
+	smtp_forget(session);
 	if (session->state == SMTP_STATE_CLOSING)
 		return;
-	smtp_forget(session);
 	smtp_session_reply(session, reply);
 	smtp_session_enter_state(session, SMTP_STATE_CLOSING);
 	if (!session->is_running)
