@@ -51,3 +51,27 @@ tests_unit_smtp_session_test_SOURCES = tests/unit/smtp_session_test.c \
 tests_unit_smtp_session_test_LDADD = smtpd/libqueue.a smtpd/libsmtpd.a \
 	$(COMMON_LIBS) $(CMOCKA_LIBS)
 endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/smtp_command_fuzz tests/fuzz/smtp_data_fuzz \
+	tests/fuzz/sasl_fuzz tests/fuzz/smtp_session_fuzz
+tests_fuzz_smtp_command_fuzz_SOURCES = tests/fuzz/smtp_command_fuzz.c
+tests_fuzz_smtp_command_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
+tests_fuzz_smtp_command_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_smtp_data_fuzz_SOURCES = tests/fuzz/smtp_data_fuzz.c
+tests_fuzz_smtp_data_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
+tests_fuzz_smtp_data_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_sasl_fuzz_SOURCES = tests/fuzz/sasl_fuzz.c
+tests_fuzz_sasl_fuzz_LDADD = $(COMMON_LIBS)
+tests_fuzz_sasl_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_smtp_session_fuzz_SOURCES = tests/fuzz/smtp_session_fuzz.c \
+	tests/unit/false_connection.c
+tests_fuzz_smtp_session_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
+tests_fuzz_smtp_session_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+EXTRA_DIST += tests/fuzz/smtp_command.dict \
+	tests/fuzz/corpus/smtp_command/mail \
+	tests/fuzz/corpus/smtp_command/rcpt \
+	tests/fuzz/corpus/smtp_data/defects \
+	tests/fuzz/corpus/sasl/login tests/fuzz/corpus/sasl/plain \
+	tests/fuzz/corpus/smtp_session/mail tests/fuzz/corpus/smtp_session/login

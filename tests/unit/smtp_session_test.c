@@ -26,7 +26,8 @@ static struct event_loop *loop;
 static struct settings *settings;
 static struct smtp_front *front;
 static struct queue *queue;
-static struct channel *snapd, *authd_front, *authd_queue, *broker, *worker;
+static struct channel *snapd, *authd_front, *authd_queue, *broker;
+static struct channel *workers[3]; /* by account */
 static struct channel *starter;
 static enum status accept_status;
 static bool is_silent; /* snapd does not answer accept */
@@ -158,12 +159,13 @@ static void
 broker_hears(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
+	uint32_t account = message->need_worker.account;
+
 	if (message->type != MESSAGE_need_worker)
 		return;
 	wanted++;
-	channel_free(&worker);
-	worker = connect_queue(
-	    ROLE_WORKER, message->need_worker.account, &worker_handler);
+	channel_free(&workers[account]);
+	workers[account] = connect_queue(ROLE_WORKER, account, &worker_handler);
 }
 
 static void
@@ -177,6 +179,12 @@ static bool
 store_is_up(void)
 {
 	return front->store == STATUS_OK;
+}
+
+static bool
+store_is_down(void)
+{
+	return front->store != STATUS_OK;
 }
 
 static int
@@ -232,7 +240,8 @@ tear_down(void **state)
 	channel_free(&authd_front);
 	channel_free(&authd_queue);
 	channel_free(&broker);
-	channel_free(&worker);
+	channel_free(&workers[1]);
+	channel_free(&workers[2]);
 	channel_free(&starter);
 	timer_free(&ticker);
 	event_loop_free(&loop);
@@ -369,6 +378,7 @@ a_store_that_is_full_or_away_never_gets_a_250(void **state)
 	say(ENVELOPE, "354 ");
 	say("a\r\n.\r\n", "451 4.3.0");
 	channel_free(&snapd);
+	wait_for(store_is_down);
 	say("MAIL FROM:<a@b>\r\n", "451 4.3.0");
 	assert_int_equal(files, 0);
 	call(SERVICE_SMTP);
