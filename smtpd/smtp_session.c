@@ -217,6 +217,8 @@ take_input(struct smtp_session *session)
 void
 smtp_session_run(struct smtp_session *session)
 {
+	size_t waited = connection_input(session->connection)->size;
+
 	if (session->is_running)
 		return;
 	session->is_running = true;
@@ -224,8 +226,13 @@ smtp_session_run(struct smtp_session *session)
 		if (session->errors >= SMTP_MAX_ERRORS)
 			smtp_session_close(session, REPLY_TOO_MANY_ERRORS);
 	session->is_running = false;
-	if (session->state == SMTP_STATE_CLOSING)
+	if (session->state == SMTP_STATE_CLOSING) {
 		connection_finish(session->connection);
+	} else if (waited > SMTP_INPUT_LIMIT / 2) {
+		/* There is room again: reading may have stopped for lack. */
+		connection_pause(session->connection);
+		connection_resume(session->connection);
+	}
 }
 
 static void

@@ -8,12 +8,14 @@
 #include "tests/unit/false_connection.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct smtp_front *front;
 static struct event_loop *loop;
 static struct settings *settings;
+static int queue_end; /* nobody reads it */
 
 static void
 begin(void)
@@ -28,6 +30,7 @@ begin(void)
 	front = smtp_front_new(loop, settings);
 	if (channel_pair(ends, NULL) == -1)
 		abort();
+	queue_end = ends[1];
 	smtp_front_introduce(front, ends[0], ROLE_QUEUE);
 	front->store = STATUS_OK;
 }
@@ -75,6 +78,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	false_connection_say(false_connection(), data + 1, size - 1);
 	answer_all(session->number);
 	smtp_front_free(&front);
+	close(queue_end);
 	event_loop_free(&loop);
 	memory_free(&settings);
 	return 0;

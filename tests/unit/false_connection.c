@@ -115,6 +115,16 @@ connection_finish(struct connection *connection)
 	connection->is_finished = true;
 }
 
+void
+connection_pause(struct connection *connection)
+{
+}
+
+void
+connection_resume(struct connection *connection)
+{
+}
+
 int
 connection_start_tls(struct connection *connection, struct tls_server *tls)
 {
