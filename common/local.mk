@@ -78,3 +78,10 @@ tests_unit_mail_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_mime_test_SOURCES = tests/unit/mime_test.c
 tests_unit_mime_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 endif
+
+# Mail protocols' shared tables and decoders.
+common_libcommon_a_SOURCES += \
+	common/base64.c common/base64.h \
+	common/login.h \
+	common/sasl.c common/sasl.h \
+	common/smtp_verdict.c common/smtp_verdict.h

@@ -1,1 +1,2 @@
 # Sources of man/ in the order in which data flows through them.
+dist_man_MANS += man/firnmail-smtpd.8 man/firnmail-smtpd-queue.8

@@ -1,1 +1,77 @@
 # Sources of smtpd/ in the order in which data flows through them.
+
+noinst_LIBRARIES += smtpd/libsmtpd.a smtpd/libqueue.a
+smtpd_libsmtpd_a_SOURCES = \
+	smtpd/smtp_listener.c smtpd/smtp_listener.h \
+	smtpd/smtp_front.c smtpd/smtp_front.h \
+	smtpd/smtp_session.c smtpd/smtp_session.h \
+	smtpd/smtp_command.c smtpd/smtp_command.h \
+	smtpd/smtp_path.c smtpd/smtp_path.h \
+	smtpd/smtp_reply.c smtpd/smtp_reply.h \
+	smtpd/smtp_hello.c \
+	smtpd/smtp_login.c \
+	smtpd/smtp_envelope.c \
+	smtpd/smtp_data.c smtpd/smtp_data.h
+smtpd_libqueue_a_SOURCES = \
+	smtpd/queue.c smtpd/queue.h \
+	smtpd/transaction.c smtpd/transaction.h \
+	smtpd/route.c smtpd/route.h \
+	smtpd/received.c smtpd/received.h \
+	smtpd/mail_body.c smtpd/mail_body.h \
+	smtpd/filing.c smtpd/filing.h
+
+pkglibexec_PROGRAMS += smtpd/smtpd smtpd/smtpd-queue
+smtpd_smtpd_SOURCES = smtpd/main.c
+smtpd_smtpd_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) $(SSL_LIBS) \
+	$(CRYPTO_LIBS)
+smtpd_smtpd_queue_SOURCES = smtpd/queue_main.c
+# smtp_path.c of the front's library parses addresses here too.
+smtpd_smtpd_queue_LDADD = smtpd/libqueue.a smtpd/libsmtpd.a $(COMMON_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/smtp_data_test tests/unit/smtp_command_test \
+	tests/unit/sasl_test tests/unit/received_test \
+	tests/unit/smtp_session_test
+tests_unit_smtp_data_test_SOURCES = tests/unit/smtp_data_test.c
+tests_unit_smtp_data_test_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_smtp_command_test_SOURCES = tests/unit/smtp_command_test.c
+tests_unit_smtp_command_test_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_sasl_test_SOURCES = tests/unit/sasl_test.c
+tests_unit_sasl_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_received_test_SOURCES = tests/unit/received_test.c
+tests_unit_received_test_LDADD = smtpd/libqueue.a smtpd/libsmtpd.a \
+	$(COMMON_LIBS) $(CMOCKA_LIBS)
+# The session with a connection in memory, before the real queue, with false
+# snapd, authd, broker and worker.
+tests_unit_smtp_session_test_SOURCES = tests/unit/smtp_session_test.c \
+	tests/unit/false_connection.c tests/unit/false_connection.h \
+	tests/unit/false_accounts.c
+tests_unit_smtp_session_test_LDADD = smtpd/libqueue.a smtpd/libsmtpd.a \
+	$(COMMON_LIBS) $(CMOCKA_LIBS)
+endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/smtp_command_fuzz tests/fuzz/smtp_data_fuzz \
+	tests/fuzz/sasl_fuzz tests/fuzz/smtp_session_fuzz
+tests_fuzz_smtp_command_fuzz_SOURCES = tests/fuzz/smtp_command_fuzz.c
+tests_fuzz_smtp_command_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
+tests_fuzz_smtp_command_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_smtp_data_fuzz_SOURCES = tests/fuzz/smtp_data_fuzz.c
+tests_fuzz_smtp_data_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
+tests_fuzz_smtp_data_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_sasl_fuzz_SOURCES = tests/fuzz/sasl_fuzz.c
+tests_fuzz_sasl_fuzz_LDADD = $(COMMON_LIBS)
+tests_fuzz_sasl_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_smtp_session_fuzz_SOURCES = tests/fuzz/smtp_session_fuzz.c \
+	tests/unit/false_connection.c
+tests_fuzz_smtp_session_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
+tests_fuzz_smtp_session_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+EXTRA_DIST += tests/fuzz/smtp_command.dict \
+	tests/fuzz/corpus/smtp_command/mail \
+	tests/fuzz/corpus/smtp_command/rcpt \
+	tests/fuzz/corpus/smtp_data/defects \
+	tests/fuzz/corpus/sasl/login tests/fuzz/corpus/sasl/plain \
+	tests/fuzz/corpus/smtp_session/mail tests/fuzz/corpus/smtp_session/login

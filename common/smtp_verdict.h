@@ -1,0 +1,70 @@
+/*
+ * What the queue decides about a step of a transaction, and the reply that a
+ * client gets for it: one table for both sides, so that a front sends a code
+ * that the queue meant and nothing of the queue's text but the queue id.
+ */
+#ifndef COMMON_SMTP_VERDICT_H
+#define COMMON_SMTP_VERDICT_H
+
+#include "common/text.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Defects of a body as it came (bits of `defects` in transaction_end). */
+enum {
+	DEFECT_BARE_LF = 1, /* LF without CR before it */
+	DEFECT_BARE_CR = 2, /* CR without LF after it */
+	DEFECT_NUL = 4
+};
+
+/* Bits of `flags` in transaction_begin. */
+enum {
+	TRANSACTION_ESMTP = 1,    /* EHLO was said */
+	TRANSACTION_8BITMIME = 2, /* BODY=8BITMIME */
+	TRANSACTION_SMTPUTF8 = 4
+};
+
+enum smtp_verdict {
+	VERDICT_OK,       /* sender or recipient taken; a part kept */
+	VERDICT_ACCEPTED, /* the message is durable; text: queue id */
+	VERDICT_NO_STORE,
+	VERDICT_UNAVAILABLE,
+	VERDICT_NO_SPACE,
+	VERDICT_BUSY,
+	VERDICT_TOO_MANY_RECIPIENTS,
+	VERDICT_TOO_BIG,
+	VERDICT_UNKNOWN_USER,
+	VERDICT_RELAYING,
+	VERDICT_BAD_RECIPIENT,
+	VERDICT_BAD_SENDER,
+	VERDICT_NOT_LOGGED_IN,
+	VERDICT_SENDER_NOT_OWNED,
+	VERDICT_NO_RECIPIENTS,
+	VERDICT_LOOP,
+	VERDICT_BARE_LF,
+	VERDICT_BARE_CR,
+	VERDICT_NUL,
+	VERDICT_REFUSED,
+	VERDICT_SEQUENCE,
+	VERDICT_COUNT
+};
+
+struct smtp_verdict_row {
+	uint16_t code;
+	const char *enhanced; /* RFC 3463 */
+	const char *text;
+};
+
+/* Any number from a peer: one beyond the table is answered like
+ * VERDICT_UNAVAILABLE. */
+const struct smtp_verdict_row *smtp_verdict_row(unsigned int verdict);
+
+/* 2xx. */
+static inline int
+smtp_verdict_is_good(unsigned int verdict)
+{
+	return verdict == VERDICT_OK || verdict == VERDICT_ACCEPTED;
+}
+
+#endif

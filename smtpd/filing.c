@@ -1,0 +1,310 @@
+/*
+ * From accepted to filed.  An account waits for a worker (`wanting`), has been
+ * asked for at the broker (`starting`), or has a channel.
+ */
+#include "smtpd/filing.h"
+
+#include "common/buf.h"
+#include "common/log.h"
+#include "common/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	MAX_IN_FLIGHT = 32,    /* `file` requests a worker */
+	MAX_DELIVERIES = 4096, /* an account; more are swept up together */
+	ID_SIZE = sizeof(struct delivery_id)
+};
+
+enum filing_state {
+	FILING_PAUSED, /* failed: until the next filing_retry */
+	FILING_WANTING,
+	FILING_STARTING,
+	FILING_RUNNING
+};
+
+struct filing {
+	struct filing_list *list;
+	uint32_t account;
+	enum filing_state state;
+	struct channel *channel; /* with FILING_RUNNING, or paused with it */
+	struct buf unsent;       /* delivery ids */
+	struct buf sent;
+};
+
+struct filing_list {
+	struct queue *queue;
+	struct table *by_account;
+	struct buf wanting; /* u32 accounts, first come first served */
+	size_t starting;
+};
+
+struct filing_list *
+filing_list_new(struct queue *queue)
+{
+	struct filing_list *list = memory_new(1, sizeof(*list));
+
+	list->queue = queue;
+	list->by_account = table_new();
+	buf_init(&list->wanting, SIZE_MAX / 2);
+	return list;
+}
+
+static void
+filing_free(struct filing *filing)
+{
+	table_remove_u64(filing->list->by_account, filing->account);
+	if (filing->state == FILING_STARTING)
+		filing->list->starting--;
+	channel_free(&filing->channel);
+	buf_clear(&filing->unsent);
+	buf_clear(&filing->sent);
+	free(filing);
+}
+
+void
+filing_list_free(struct filing_list **list)
+{
+	size_t position = 0;
+	void *value;
+
+	if (*list == NULL)
+		return;
+	while (table_next((*list)->by_account, &position, NULL, NULL, &value))
+		filing_free(value);
+	table_free(&(*list)->by_account);
+	buf_clear(&(*list)->wanting);
+	memory_free(list);
+}
+
+size_t
+filing_count(const struct filing_list *list)
+{
+	size_t position = 0, count = 0;
+	const struct filing *filing;
+	void *value;
+
+	while (table_next(list->by_account, &position, NULL, NULL, &value)) {
+		filing = value;
+		count += filing->unsent.size + filing->sent.size > 0;
+	}
+	return count;
+}
+
+/* Asks the broker for workers as far as the window allows. */
+static void
+ask_for_workers(struct filing_list *list)
+{
+	struct message message = { .type = MESSAGE_need_worker };
+	struct filing *filing;
+	uint32_t account;
+
+	while (list->starting < QUEUE_MAX_STARTING && list->wanting.size > 0 &&
+	       list->queue->starter != NULL) {
+		memcpy(&account, list->wanting.data, sizeof(account));
+		buf_cut(&list->wanting, sizeof(account));
+		filing = table_find_u64(list->by_account, account);
+		if (filing == NULL || filing->state != FILING_WANTING)
+			continue;
+		message.need_worker.account = account;
+		if (channel_send(list->queue->starter, &message, NULL, 0) ==
+		    -1) {
+			filing->state = FILING_PAUSED;
+			return;
+		}
+		filing->state = FILING_STARTING;
+		list->starting++;
+	}
+}
+
+static void
+want_worker(struct filing *filing)
+{
+	filing->state = FILING_WANTING;
+	buf_put(
+	    &filing->list->wanting, &filing->account, sizeof(filing->account));
+	ask_for_workers(filing->list);
+}
+
+static void
+send_files(struct filing *filing)
+{
+	struct message message = { .type = MESSAGE_file };
+
+	while (filing->state == FILING_RUNNING && filing->unsent.size > 0 &&
+	       filing->sent.size < (size_t)MAX_IN_FLIGHT * ID_SIZE) {
+		memcpy(&message.file.delivery, filing->unsent.data, ID_SIZE);
+		if (channel_send(filing->channel, &message, NULL, 0) == -1)
+			return;
+		buf_put(&filing->sent, filing->unsent.data, ID_SIZE);
+		buf_cut(&filing->unsent, ID_SIZE);
+	}
+}
+
+/* Takes `delivery` out of the sent ones; false if it was not sent. */
+static bool
+take_sent(struct filing *filing, const struct delivery_id *delivery)
+{
+	struct buf *sent = &filing->sent;
+	size_t at;
+
+	for (at = 0; at < sent->size; at += ID_SIZE) {
+		if (memcmp(sent->data + at, delivery, ID_SIZE) != 0)
+			continue;
+		memmove(sent->data + ID_SIZE, sent->data, at);
+		buf_cut(sent, ID_SIZE);
+		return true;
+	}
+	return false;
+}
+
+/* STATUS_MISSING: nothing of that id is unfiled, so it was filed before. */
+static void
+worker_received(struct channel *channel, const struct message *message,
+    int *fds, void *context)
+{
+	const struct message_filed *filed = &message->filed;
+	struct filing *filing = context;
+
+	if (message->type != MESSAGE_filed ||
+	    !take_sent(filing, &filed->delivery))
+		return;
+	if (filed->status != STATUS_OK && filed->status != STATUS_MISSING) {
+		log_warning("file-failed", "account=%u status=%s",
+		    filing->account,
+		    filed->status < STATUS_COUNT ? status_name(filed->status)
+						 : "unknown");
+		buf_put(&filing->unsent, &filed->delivery, ID_SIZE);
+		filing->state = FILING_PAUSED;
+	}
+	send_files(filing);
+}
+
+static void
+worker_closed(struct channel *channel, const struct error *error, void *context)
+{
+	struct filing *filing = context;
+
+	if (error->code == ERROR_INPUT)
+		log_alarm("worker-misbehaved", "account=%u why=\"%s\"",
+		    filing->account, error->text);
+	channel_free(&filing->channel);
+	buf_put(&filing->unsent, filing->sent.data, filing->sent.size);
+	buf_reset(&filing->sent);
+	if (filing->unsent.size == 0)
+		filing_free(filing);
+	else
+		filing->state = FILING_PAUSED;
+}
+
+static struct filing *
+find_or_add(struct filing_list *list, uint32_t account)
+{
+	struct filing *filing = table_find_u64(list->by_account, account);
+
+	if (filing != NULL)
+		return filing;
+	filing = memory_new(1, sizeof(*filing));
+	filing->list = list;
+	filing->account = account;
+	buf_init(&filing->unsent, (MAX_DELIVERIES + MAX_IN_FLIGHT) * ID_SIZE);
+	buf_init(&filing->sent, (size_t)MAX_IN_FLIGHT * ID_SIZE);
+	table_put_u64(list->by_account, account, filing);
+	return filing;
+}
+
+void
+filing_add(struct filing_list *list, uint32_t account,
+    const struct delivery_id *delivery)
+{
+	static const struct delivery_id whatever;
+	struct filing *filing = find_or_add(list, account);
+	bool is_new = filing->channel == NULL && filing->unsent.size == 0;
+
+	if (filing->unsent.size >= (size_t)MAX_DELIVERIES * ID_SIZE) {
+		/* The last place says: all that lies there. */
+		memcpy(filing->unsent.data + filing->unsent.size - ID_SIZE,
+		    &whatever, ID_SIZE);
+		return;
+	}
+	buf_put(
+	    &filing->unsent, delivery != NULL ? delivery : &whatever, ID_SIZE);
+	if (is_new && filing->state == FILING_PAUSED)
+		want_worker(filing);
+	else
+		send_files(filing);
+}
+
+void
+filing_worker(struct filing_list *list, uint32_t account, int fd)
+{
+	static const struct channel_handler handler = { worker_received,
+		worker_closed };
+	struct filing *filing = find_or_add(list, account);
+
+	if (filing->state == FILING_STARTING)
+		list->starting--;
+	if (filing->channel != NULL) {
+		channel_free(&filing->channel);
+		buf_put(&filing->unsent, filing->sent.data, filing->sent.size);
+		buf_reset(&filing->sent);
+	}
+	filing->channel = channel_new(
+	    list->queue->loop, fd, ROLE_QUEUE, ROLE_WORKER, &handler, filing);
+	filing->state = FILING_RUNNING;
+	send_files(filing);
+	ask_for_workers(list);
+}
+
+void
+filing_started(struct filing_list *list, uint32_t account, enum status status)
+{
+	struct filing *filing = table_find_u64(list->by_account, account);
+
+	if (filing != NULL && filing->state == FILING_STARTING) {
+		/* With STATUS_OK its channel would have come before. */
+		log_warning("worker-not-started", "account=%u status=%s",
+		    account,
+		    status < STATUS_COUNT ? status_name(status) : "unknown");
+		list->starting--;
+		filing->state = FILING_PAUSED;
+	}
+	ask_for_workers(list);
+}
+
+void
+filing_forget_starter(struct filing_list *list)
+{
+	size_t position = 0;
+	struct filing *filing;
+	void *value;
+
+	while (table_next(list->by_account, &position, NULL, NULL, &value)) {
+		filing = value;
+		if (filing->state == FILING_STARTING)
+			filing->state = FILING_PAUSED;
+	}
+	list->starting = 0;
+}
+
+void
+filing_retry(struct filing_list *list)
+{
+	size_t position = 0;
+	struct filing *filing;
+	void *value;
+
+	while (table_next(list->by_account, &position, NULL, NULL, &value)) {
+		filing = value;
+		if (filing->state != FILING_PAUSED)
+			continue;
+		if (filing->channel != NULL) {
+			filing->state = FILING_RUNNING;
+			send_files(filing);
+		} else if (filing->unsent.size > 0) {
+			want_worker(filing);
+		}
+	}
+	ask_for_workers(list);
+}

@@ -1,0 +1,87 @@
+/*
+ * The router of incoming mail: takes transactions from smtpd's fronts, decides
+ * about senders and recipients, makes a message durable with one `accept` to
+ * snapd, says 250 only then (P1), and has each account's worker file it.  It
+ * has no network and no files; the store is the queue for local mail.
+ *
+ *   front --begin, recipient, part, end--> queue --accept--> snapd
+ *   front <-------- verdict 250 ---------- queue <-accepted- snapd
+ *                                          queue --need_worker--> broker
+ *                                          queue --file--> worker(account)
+ *
+ * queue.c holds the channels; transaction.c the envelope and the body; filing.c
+ * the way to the workers.
+ */
+#ifndef SMTPD_QUEUE_H
+#define SMTPD_QUEUE_H
+
+#include "common/account.h"
+#include "common/channel.h"
+#include "common/event_loop.h"
+#include "common/settings.h"
+#include "common/status.h"
+#include "common/table.h"
+
+#include <stdbool.h>
+
+enum {
+	QUEUE_MAX_FRONTS = 64,
+	QUEUE_MAX_GRANTS = 65536,
+	QUEUE_MAX_TRANSACTIONS = 4096, /* of a front */
+	QUEUE_MAX_BYTES = 256 << 20,   /* of bodies in memory, all together */
+	QUEUE_MAX_STARTING = 8,        /* workers asked for at once */
+	QUEUE_ACCEPT_DEADLINE_MS = 30000, /* then 451, whatever snapd does */
+	QUEUE_RETRY_MS = 2000
+};
+
+struct queue {
+	struct event_loop *loop;
+	const struct settings *settings;
+	const struct account_table *accounts;
+	struct channel *starter; /* the broker's: not owned */
+	struct channel *snapd;
+	enum status store; /* STATUS_OK: mail can be taken */
+	struct front *fronts;
+	size_t front_count;
+	struct peer *authds;
+	struct table *grants;  /* {instance, connection} */
+	struct table *accepts; /* tag -> transaction */
+	uint64_t next_tag;
+	uint64_t bytes; /* of all bodies */
+	struct filing_list *filings;
+	struct timer *timer;
+};
+
+struct front {
+	struct front *next;
+	struct queue *queue;
+	struct channel *channel;
+	uint64_t instance;
+	struct table *transactions;
+};
+
+struct grant {
+	uint64_t key[2]; /* front instance, connection */
+	uint32_t account;
+};
+
+/* `settings` and `accounts` stay the caller's and must outlive the queue or
+ * the next queue_reload. */
+struct queue *queue_new(struct event_loop *loop,
+    const struct settings *settings, const struct account_table *accounts);
+void queue_free(struct queue **queue);
+void queue_reload(struct queue *queue, const struct settings *settings,
+    const struct account_table *accounts);
+
+/* The channel to the broker, which stays the caller's; NULL: it is gone. */
+void queue_set_starter(struct queue *queue, struct channel *starter);
+
+/* A message of the starter that is the queue's: introduce, worker_started. */
+void queue_starter_says(
+    struct queue *queue, const struct message *message, int *fds);
+
+/* Who is logged in on that connection, by authd's word; or NULL. */
+const struct grant *queue_find_grant(
+    const struct queue *queue, uint64_t instance, uint64_t connection);
+
+#endif

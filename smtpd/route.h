@@ -1,0 +1,39 @@
+/*
+ * Where a recipient's mail goes: to accounts of ours, or nowhere.  In order:
+ * the account of that address; aliases of the full address; aliases of the
+ * local part in every domain; the same for what stands before a "+".
+ * postmaster and abuse, if nothing names them, are the first account's, so
+ * that they always reach somebody (RFC 5321 section 4.5.1, RFC 2142).
+ */
+#ifndef SMTPD_ROUTE_H
+#define SMTPD_ROUTE_H
+
+#include "common/account.h"
+#include "common/settings.h"
+#include "common/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	ROUTE_MAX_ACCOUNTS = 64 /* behind one address */
+};
+
+struct route {
+	size_t count;
+	const struct account *accounts[ROUTE_MAX_ACCOUNTS];
+};
+
+/* VERDICT_OK and at least one account, or why not: VERDICT_BAD_RECIPIENT,
+ * VERDICT_RELAYING, VERDICT_UNKNOWN_USER. */
+unsigned int route_find(const struct settings *settings,
+    const struct account_table *accounts, struct text address,
+    struct route *route);
+
+/* Whether `account` may send as `address`: mail to it reaches the account by
+ * its own address, an alias or a tag. */
+bool route_is_owner(const struct settings *settings,
+    const struct account_table *accounts, struct text address,
+    uint32_t account);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * One command line of SMTP (RFC 5321 section 4.1), split and checked by its
+ * form alone.  Pure; whether it may stand here is the session's to say.
+ */
+#ifndef SMTPD_SMTP_COMMAND_H
+#define SMTPD_SMTP_COMMAND_H
+
+#include "common/text.h"
+#include "smtpd/smtp_path.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	/* RFC 5321's 512, with what MAIL's and AUTH's extensions add. */
+	SMTP_COMMAND_MAX_SIZE = 2048,
+	SMTP_COMMAND_MAX_PARAMETERS = 8
+};
+
+enum smtp_verb {
+	SMTP_EHLO,
+	SMTP_HELO,
+	SMTP_MAIL,
+	SMTP_RCPT,
+	SMTP_DATA,
+	SMTP_RSET,
+	SMTP_NOOP,
+	SMTP_VRFY,
+	SMTP_HELP,
+	SMTP_QUIT,
+	SMTP_STARTTLS,
+	SMTP_AUTH,
+	SMTP_UNKNOWN, /* no such verb, or one we do not have */
+	SMTP_VERB_COUNT
+};
+
+enum smtp_body {
+	SMTP_BODY_7BIT,
+	SMTP_BODY_8BITMIME
+};
+
+enum smtp_command_result {
+	SMTP_COMMAND_OK,
+	SMTP_COMMAND_UNKNOWN,       /* 500 5.5.2 */
+	SMTP_COMMAND_BAD_ARGUMENTS, /* 501 5.5.4 */
+	SMTP_COMMAND_BAD_PATH,      /* 553 5.1.3 or 5.1.7 */
+	SMTP_COMMAND_BAD_PARAMETER, /* 555 5.5.4: not one we announced */
+	SMTP_COMMAND_TWICE,         /* 501 5.5.4: a parameter came twice */
+	SMTP_COMMAND_NEEDS_SMTPUTF8 /* 553 5.6.7 */
+};
+
+struct smtp_command {
+	enum smtp_verb verb;
+	struct text argument;  /* EHLO HELO VRFY HELP NOOP: all of it */
+	struct smtp_path path; /* MAIL, RCPT */
+	uint64_t size;         /* MAIL SIZE=, 0 if it was not said */
+	enum smtp_body body;   /* MAIL BODY= */
+	bool is_smtputf8;      /* MAIL SMTPUTF8 */
+	struct text mechanism; /* AUTH */
+	struct text initial;   /* AUTH; NULL data if none */
+};
+
+/* `line` without its CR LF. Texts in `command` point into it. */
+enum smtp_command_result smtp_command_parse(
+    struct text line, struct smtp_command *command);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * Greeting, EHLO, HELO and STARTTLS (RFC 3207).
+ */
+#include "smtpd/smtp_session.h"
+
+#include <inttypes.h>
+
+void
+smtp_greet(struct smtp_session *session)
+{
+	const struct smtp_front *front = session->front;
+
+	if (front->queue == NULL || front->store != STATUS_OK)
+		smtp_session_close(session, REPLY_NO_QUEUE);
+	else
+		smtp_session_write(session, "220 %s ESMTP Firnmail\r\n",
+		    front->settings->host);
+}
+
+static bool
+can_start_tls(const struct smtp_session *session)
+{
+	return session->tls_mode != LISTEN_TLS_NONE &&
+	       session->front->tls != NULL &&
+	       !connection_is_tls(session->connection);
+}
+
+void
+smtp_hello(struct smtp_session *session, const struct smtp_command *command)
+{
+	const struct settings *settings = session->front->settings;
+
+	smtp_forget(session);
+	text_copy(command->argument, session->helo, sizeof(session->helo));
+	session->is_esmtp = command->verb == SMTP_EHLO;
+	if (!session->is_esmtp) {
+		smtp_session_write(session, "250 %s\r\n", settings->host);
+		return;
+	}
+	smtp_session_write(session,
+	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n"
+	    "250-8BITMIME\r\n250-SMTPUTF8\r\n%s%s"
+	    "250 ENHANCEDSTATUSCODES\r\n",
+	    settings->host, settings->max_message_bytes,
+	    can_start_tls(session) ? "250-STARTTLS\r\n" : "",
+	    session->service == SERVICE_SUBMIT &&
+		    connection_is_tls(session->connection)
+		? "250-AUTH PLAIN LOGIN\r\n"
+		: "");
+}
+
+/* Whatever came along with STARTTLS was put there by somebody in the middle:
+ * nobody can have heard our 220 yet. */
+void
+smtp_start_tls(struct smtp_session *session)
+{
+	if (connection_is_tls(session->connection)) {
+		smtp_session_reply(session, REPLY_IS_TLS);
+	} else if (session->tls_mode == LISTEN_TLS_NONE) {
+		smtp_session_reply(session, REPLY_NOT_HERE);
+	} else if (session->front->tls == NULL) {
+		smtp_session_reply(session, REPLY_TLS_UNAVAILABLE);
+	} else if (connection_input(session->connection)->size > 0) {
+		smtp_session_close(session, REPLY_INJECTED);
+	} else {
+		smtp_forget(session);
+		session->helo[0] = '\0';
+		session->is_esmtp = false;
+		smtp_session_reply(session, REPLY_START_TLS);
+		if (connection_start_tls(
+			session->connection, session->front->tls) == -1)
+			smtp_session_close(session, REPLY_INJECTED);
+	}
+}

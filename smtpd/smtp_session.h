@@ -1,0 +1,107 @@
+/*
+ * One SMTP client (RFC 5321): reads its commands one by one, asks the queue or
+ * authd where they must be asked, and answers in order.  While an answer is
+ * awaited nothing more is parsed; what the client sent ahead (RFC 2920) waits
+ * in the input buffer.
+ *
+ * smtp_session.c has the states and the driver, smtp_hello.c greeting, EHLO and
+ * STARTTLS, smtp_login.c AUTH, smtp_envelope.c the transaction.
+ */
+#ifndef SMTPD_SMTP_SESSION_H
+#define SMTPD_SMTP_SESSION_H
+
+#include "common/connection.h"
+#include "common/login.h"
+#include "common/sasl.h"
+#include "smtpd/smtp_command.h"
+#include "smtpd/smtp_data.h"
+#include "smtpd/smtp_front.h"
+#include "smtpd/smtp_reply.h"
+
+enum {
+	SMTP_INPUT_LIMIT = 65536,
+	SMTP_OUTPUT_LIMIT = 65536,
+	SMTP_PART_SIZE = 61440,   /* as in the row transaction_part */
+	SMTP_MAX_PARTS = 4,       /* without an answer */
+	SMTP_MAX_ERRORS = 10,     /* of a connection */
+	SMTP_MAX_COMMANDS = 1000, /* without an accepted message */
+	SMTP_MAX_FAILED_LOGINS = 3,
+	SMTP_HELLO_TIMEOUT_MS = 60000,    /* before EHLO */
+	SMTP_COMMAND_TIMEOUT_MS = 300000, /* RFC 5321 4.5.3.2.7: 5 minutes */
+	SMTP_DATA_TIMEOUT_MS = 180000,    /* between two pieces of data */
+	SMTP_GOODBYE_TIMEOUT_MS = 10000
+};
+
+enum smtp_state {
+	SMTP_STATE_COMMAND,
+	SMTP_STATE_SENDER,    /* the queue is asked about MAIL */
+	SMTP_STATE_RECIPIENT, /* ... about RCPT */
+	SMTP_STATE_RESPONSE,  /* a line of AUTH is awaited */
+	SMTP_STATE_LOGIN,     /* authd is asked */
+	SMTP_STATE_DATA,
+	SMTP_STATE_STORING, /* the end of data was seen: the queue is asked */
+	SMTP_STATE_CLOSING
+};
+
+struct smtp_session {
+	struct smtp_front *front;
+	struct connection *connection;
+	struct timer *timer;
+	enum smtp_state state;
+	enum service service;
+	enum listen_tls tls_mode;
+	uint64_t number; /* of the connection, never used again */
+	char client_ip[64];
+	char helo[SMTP_PATH_MAX_DOMAIN_SIZE + 1]; /* "" before EHLO */
+	bool is_esmtp;
+	bool is_logged_in;
+	bool is_running; /* smtp_session_run is on the stack */
+	unsigned int errors;
+	unsigned int commands;
+	unsigned int failed_logins;
+	struct sasl *sasl;    /* during AUTH */
+	uint64_t transaction; /* 0: none */
+	unsigned int recipients;
+	struct smtp_data data;
+	uint8_t *part; /* during DATA */
+	size_t part_size;
+	unsigned int parts_waiting;
+	unsigned int verdict; /* the first bad one of a part */
+};
+
+/* Takes over `fd`, greets. NULL if it could not be begun (fd is closed). */
+struct smtp_session *smtp_session_new(struct smtp_front *front, int fd,
+    const struct listen_setting *listen, const char *client_ip);
+void smtp_session_free(struct smtp_session *session);
+
+/* The queue's and authd's answers. */
+void smtp_session_verdict(
+    struct smtp_session *session, unsigned int verdict, struct text text);
+void smtp_session_login(
+    struct smtp_session *session, unsigned int result, struct text user);
+void smtp_session_authd_gone(struct smtp_session *session);
+
+/* Says `reply`, forgets the transaction and closes when that is sent. */
+void smtp_session_close(struct smtp_session *session, enum smtp_reply reply);
+
+/* For the session's own files. */
+void smtp_session_reply(struct smtp_session *session, enum smtp_reply reply);
+void smtp_session_write(struct smtp_session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void smtp_session_enter_state(
+    struct smtp_session *session, enum smtp_state state);
+void smtp_session_run(struct smtp_session *session);
+
+void smtp_greet(struct smtp_session *session);
+void smtp_hello(struct smtp_session *session, const struct smtp_command *c);
+void smtp_start_tls(struct smtp_session *session);
+void smtp_auth(struct smtp_session *session, const struct smtp_command *c);
+void smtp_auth_line(struct smtp_session *session, struct text line);
+void smtp_mail(struct smtp_session *session, const struct smtp_command *c);
+void smtp_rcpt(struct smtp_session *session, const struct smtp_command *c);
+void smtp_begin_data(struct smtp_session *session);
+/* Takes what it can of the input; false if it must wait. */
+bool smtp_take_data(struct smtp_session *session);
+void smtp_forget(struct smtp_session *session);
+
+#endif

@@ -1,0 +1,507 @@
+/*
+ * The envelope and the body of incoming mail.  Every request is answered once;
+ * the answer to the end of data is given when snapd has said that the message
+ * is on disk, and only then is it a 250.
+ */
+#include "smtpd/transaction.h"
+
+#include "common/clock.h"
+#include "common/codec.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "common/record.h"
+#include "common/smtp_verdict.h"
+#include "smtpd/filing.h"
+#include "smtpd/mail_body.h"
+#include "smtpd/received.h"
+#include "smtpd/route.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+	MAX_RECEIVED = 50,      /* hops: RFC 5321 section 6.3 */
+	RECIPIENTS_SIZE = 40000 /* as in the row `accept` */
+};
+
+struct transaction {
+	struct queue *queue;
+	struct front *front; /* NULL: it is gone */
+	uint64_t number;
+	uint64_t tag; /* of the accept that waits; 0: none */
+	int64_t deadline_ms;
+	bool is_submission;
+	bool is_authenticated;
+	unsigned int flags;
+	unsigned int verdict; /* the first bad one of the body */
+	char *sender;
+	char *helo;
+	char *client_ip;
+	char *tls;
+	char *only_recipient;
+	uint32_t *accounts; /* of `count` recipients, each once */
+	size_t count;
+	size_t given;          /* RCPT commands that were taken */
+	struct buf recipients; /* recipient records */
+	struct delivery_id delivery;
+	int64_t time;
+	struct mail_body body;
+	uint64_t counted; /* bytes of ours in queue->bytes */
+};
+
+static char *
+copy_text(struct text text)
+{
+	char *copy = memory_new(text.size + 1, 1);
+
+	if (text.size > 0)
+		memcpy(copy, text.data, text.size);
+	return copy;
+}
+
+static void
+transaction_free(struct transaction *transaction)
+{
+	struct queue *queue = transaction->queue;
+
+	if (transaction->front != NULL)
+		table_remove_u64(
+		    transaction->front->transactions, transaction->number);
+	if (transaction->tag != 0)
+		table_remove_u64(queue->accepts, transaction->tag);
+	queue->bytes -= transaction->counted;
+	mail_body_clear(&transaction->body);
+	buf_clear(&transaction->recipients);
+	free(transaction->accounts);
+	free(transaction->sender);
+	free(transaction->helo);
+	free(transaction->client_ip);
+	free(transaction->tls);
+	free(transaction->only_recipient);
+	free(transaction);
+}
+
+static void
+say(struct front *front, uint64_t number, unsigned int verdict,
+    const char *text)
+{
+	struct message message = { .type = MESSAGE_transaction_verdict };
+
+	if (front == NULL)
+		return;
+	message.transaction_verdict.transaction = number;
+	message.transaction_verdict.verdict = (uint16_t)verdict;
+	message.transaction_verdict.text = text_of(text);
+	/* Nothing can be done if it does not fit: the front is dying. */
+	(void)channel_send(front->channel, &message, NULL, 0);
+}
+
+static void
+queue_id(const struct transaction *transaction, char id[33])
+{
+	text_format_hex(transaction->delivery.bytes, 16, id);
+}
+
+static void
+make_prefix(struct mail_body *body, struct buf *prefix, void *context)
+{
+	const struct transaction *t = context;
+	struct received received = { .sender = text_of(t->sender),
+		.helo = text_of(t->helo),
+		.client_ip = text_of(t->client_ip),
+		.tls = text_of(t->tls),
+		.host = t->queue->settings->host,
+		.is_esmtp = t->flags & TRANSACTION_ESMTP,
+		.is_authenticated = t->is_authenticated,
+		.is_smtputf8 = t->flags & TRANSACTION_SMTPUTF8,
+		.time = t->time };
+	char id[33];
+
+	queue_id(t, id);
+	received.queue_id = id;
+	if (t->given == 1 && t->only_recipient != NULL)
+		received.recipient = text_of(t->only_recipient);
+	if (t->is_submission) {
+		received.needs_date = !body->header.has_date;
+		received.needs_message_id = !body->header.has_message_id;
+	}
+	received_format(&received, prefix);
+}
+
+static unsigned int
+store_verdict(const struct queue *queue)
+{
+	if (queue->store == STATUS_OK)
+		return VERDICT_OK;
+	return queue->store == STATUS_MISSING ? VERDICT_NO_STORE
+					      : VERDICT_UNAVAILABLE;
+}
+
+/* May this connection send as `begin->sender`? */
+static unsigned int
+check_sender(const struct front *front,
+    const struct message_transaction_begin *begin, const struct grant *grant)
+{
+	const struct queue *queue = front->queue;
+
+	if (begin->service != SERVICE_SUBMIT)
+		return VERDICT_OK;
+	if (grant == NULL)
+		return VERDICT_NOT_LOGGED_IN;
+	if (begin->sender.size > 0 &&
+	    !route_is_owner(queue->settings, queue->accounts, begin->sender,
+		grant->account))
+		return VERDICT_SENDER_NOT_OWNED;
+	return VERDICT_OK;
+}
+
+static unsigned int
+begin_verdict(const struct front *front,
+    const struct message_transaction_begin *begin, const struct grant *grant)
+{
+	const struct queue *queue = front->queue;
+	unsigned int verdict = store_verdict(queue);
+
+	if (verdict != VERDICT_OK)
+		return verdict;
+	if (table_find_u64(front->transactions, begin->transaction) != NULL)
+		return VERDICT_SEQUENCE;
+	if (table_count(front->transactions) >= QUEUE_MAX_TRANSACTIONS ||
+	    queue->bytes >= QUEUE_MAX_BYTES)
+		return VERDICT_BUSY;
+	if (begin->size > queue->settings->max_message_bytes)
+		return VERDICT_TOO_BIG;
+	return check_sender(front, begin, grant);
+}
+
+static unsigned int
+transaction_begin(
+    struct front *front, const struct message_transaction_begin *begin)
+{
+	const struct grant *grant =
+	    queue_find_grant(front->queue, front->instance, begin->connection);
+	unsigned int verdict = begin_verdict(front, begin, grant);
+	struct transaction *t;
+
+	if (verdict != VERDICT_OK)
+		return verdict;
+	t = memory_new(1, sizeof(*t));
+	t->queue = front->queue;
+	t->front = front;
+	t->number = begin->transaction;
+	t->is_submission = begin->service == SERVICE_SUBMIT;
+	t->is_authenticated = t->is_submission && grant != NULL;
+	t->flags = begin->flags;
+	t->sender = copy_text(begin->sender);
+	t->helo = copy_text(begin->helo);
+	t->client_ip = copy_text(begin->client_ip);
+	t->tls = copy_text(begin->tls);
+	t->time = clock_wall_us() / 1000000;
+	if (getrandom(t->delivery.bytes, 16, 0) != 16)
+		fatal("no random numbers");
+	buf_init(&t->recipients, RECIPIENTS_SIZE);
+	mail_body_init(&t->body, make_prefix, t);
+	table_put_u64(front->transactions, t->number, t);
+	return VERDICT_OK;
+}
+
+/* Adds one account unless it is there. 0, or -1 if there is no room. */
+static int
+add_account(struct transaction *t, uint32_t account, struct text address)
+{
+	uint8_t record[1024];
+	struct recipient_record recipient = { account, address };
+	struct writer writer;
+	size_t i;
+
+	for (i = 0; i < t->count; i++)
+		if (t->accounts[i] == account)
+			return 0;
+	writer_init(&writer, record, sizeof(record));
+	record_put_recipient(&writer, &recipient);
+	if (writer.failed || t->count >= UINT16_MAX ||
+	    buf_put(&t->recipients, record, writer.size) == -1)
+		return -1;
+	t->accounts =
+	    memory_resize(t->accounts, t->count + 1, sizeof(t->accounts[0]));
+	t->accounts[t->count++] = account;
+	return 0;
+}
+
+static unsigned int
+transaction_recipient(struct transaction *t, struct text address)
+{
+	const struct settings *settings = t->queue->settings;
+	struct route route;
+	unsigned int verdict;
+	size_t i;
+
+	if (t->given >= settings->max_recipients)
+		return VERDICT_TOO_MANY_RECIPIENTS;
+	verdict = route_find(settings, t->queue->accounts, address, &route);
+	if (verdict != VERDICT_OK)
+		return verdict;
+	for (i = 0; i < route.count; i++)
+		if (add_account(t, route.accounts[i]->number, address) == -1)
+			return VERDICT_TOO_MANY_RECIPIENTS;
+	if (t->given++ == 0)
+		t->only_recipient = copy_text(address);
+	return VERDICT_OK;
+}
+
+/* Keeps some bytes of the body. After the first bad verdict nothing is kept:
+ * the end gets that verdict. */
+static unsigned int
+transaction_put(struct transaction *t, struct text data)
+{
+	struct queue *queue = t->queue;
+	struct error error;
+
+	if (t->verdict != VERDICT_OK)
+		return t->verdict;
+	if (t->count == 0)
+		t->verdict = VERDICT_NO_RECIPIENTS;
+	else if (t->counted + data.size > queue->settings->max_message_bytes)
+		t->verdict = VERDICT_TOO_BIG;
+	else if (queue->bytes + data.size > QUEUE_MAX_BYTES)
+		t->verdict = VERDICT_BUSY;
+	else if (mail_body_put(&t->body, (const uint8_t *)data.data, data.size,
+		     &error) == -1)
+		t->verdict = VERDICT_BUSY;
+	if (t->verdict != VERDICT_OK) {
+		mail_body_clear(&t->body);
+		return t->verdict;
+	}
+	t->counted += data.size;
+	queue->bytes += data.size;
+	return VERDICT_OK;
+}
+
+/* What the front says about defects adds to what is seen here: it undid dots
+ * and, for submission, made bare line ends whole. */
+static unsigned int
+defect_verdict(const struct transaction *t, unsigned int said)
+{
+	unsigned int defects = t->body.defects | (said & DEFECT_NUL);
+
+	if (!t->is_submission)
+		defects |= said;
+	if (defects & DEFECT_NUL)
+		return VERDICT_NUL;
+	if (defects & DEFECT_BARE_LF)
+		return VERDICT_BARE_LF;
+	return defects & DEFECT_BARE_CR ? VERDICT_BARE_CR : VERDICT_OK;
+}
+
+/* -1: snapd takes no more now. */
+static int
+send_accept(struct transaction *t)
+{
+	struct message message = { .type = MESSAGE_accept };
+	struct message_accept *accept = &message.accept;
+	struct mail_body *body = &t->body;
+
+	accept->tag = t->tag;
+	accept->delivery = t->delivery;
+	accept->form = FORM_LF;
+	accept->time = t->time;
+	accept->sender = text_of(t->sender);
+	accept->recipients = text_make(t->recipients.data, t->recipients.size);
+	accept->size = body->stored_size;
+	if (body->fd == -1)
+		accept->data = text_make(body->head.data, body->head.size);
+	return channel_send(
+	    t->queue->snapd, &message, &body->fd, body->fd != -1);
+}
+
+/* VERDICT_OK: it is on its way to snapd and answered later. */
+static unsigned int
+transaction_end(
+    struct transaction *t, const struct message_transaction_end *end)
+{
+	struct queue *queue = t->queue;
+	unsigned int verdict = transaction_put(t, end->data);
+	struct error error;
+
+	if (verdict == VERDICT_OK)
+		verdict = store_verdict(queue);
+	if (verdict == VERDICT_OK && mail_body_finish(&t->body, &error) == -1)
+		verdict = VERDICT_BUSY;
+	if (verdict == VERDICT_OK)
+		verdict = defect_verdict(t, end->defects);
+	if (verdict == VERDICT_OK &&
+	    t->body.header.received_count > MAX_RECEIVED)
+		verdict = VERDICT_LOOP;
+	if (verdict != VERDICT_OK)
+		return verdict;
+	t->tag = ++queue->next_tag;
+	t->deadline_ms = clock_monotonic_us() / 1000 + QUEUE_ACCEPT_DEADLINE_MS;
+	table_put_u64(queue->accepts, t->tag, t);
+	return send_accept(t) == 0 ? VERDICT_OK : VERDICT_UNAVAILABLE;
+}
+
+static struct transaction *
+find(struct front *front, uint64_t number)
+{
+	struct transaction *t = table_find_u64(front->transactions, number);
+
+	return t != NULL && t->tag == 0 ? t : NULL;
+}
+
+static void
+handle_end(struct front *front, const struct message_transaction_end *end)
+{
+	struct transaction *t = find(front, end->transaction);
+	unsigned int verdict;
+
+	verdict = t == NULL ? VERDICT_SEQUENCE : transaction_end(t, end);
+	if (verdict == VERDICT_OK)
+		return;
+	say(front, end->transaction, verdict, "");
+	if (t != NULL)
+		transaction_free(t);
+}
+
+/* RSET, or the client is gone. A message on its way to snapd is not called
+ * back: its client has not been answered and will send it again. */
+static void
+handle_abort(struct front *front, uint64_t number)
+{
+	struct transaction *t = find(front, number);
+
+	if (t != NULL)
+		transaction_free(t);
+}
+
+void
+transaction_handle(struct front *front, const struct message *message)
+{
+	struct transaction *t;
+
+	switch (message->type) {
+	case MESSAGE_transaction_begin:
+		say(front, message->transaction_begin.transaction,
+		    transaction_begin(front, &message->transaction_begin), "");
+		break;
+	case MESSAGE_transaction_recipient:
+		t = find(front, message->transaction_recipient.transaction);
+		say(front, message->transaction_recipient.transaction,
+		    t == NULL ? VERDICT_SEQUENCE
+			      : transaction_recipient(
+				    t, message->transaction_recipient.address),
+		    "");
+		break;
+	case MESSAGE_transaction_part:
+		t = find(front, message->transaction_part.transaction);
+		say(front, message->transaction_part.transaction,
+		    t == NULL
+			? VERDICT_SEQUENCE
+			: transaction_put(t, message->transaction_part.data),
+		    "");
+		break;
+	case MESSAGE_transaction_end:
+		handle_end(front, &message->transaction_end);
+		break;
+	case MESSAGE_transaction_abort:
+		handle_abort(front, message->transaction_abort.transaction);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+transaction_drop_all(struct front *front)
+{
+	struct transaction *t;
+	size_t position = 0;
+	void *value;
+
+	while (table_next(front->transactions, &position, NULL, NULL, &value)) {
+		t = value;
+		if (t->tag == 0) {
+			transaction_free(t);
+			continue;
+		}
+		table_remove_u64(front->transactions, t->number);
+		t->front = NULL;
+	}
+}
+
+static unsigned int
+accept_verdict(enum status status)
+{
+	switch (status) {
+	case STATUS_OK:
+		return VERDICT_ACCEPTED;
+	case STATUS_FULL:
+		return VERDICT_NO_SPACE;
+	case STATUS_LIMIT:
+	case STATUS_INVALID:
+		return VERDICT_REFUSED;
+	default:
+		return VERDICT_UNAVAILABLE;
+	}
+}
+
+static void
+file_all(struct transaction *t)
+{
+	struct delivery_id delivery = t->delivery;
+	size_t i;
+
+	for (i = 0; i < t->count; i++) {
+		delivery.bytes[16] = (uint8_t)i;
+		delivery.bytes[17] = (uint8_t)(i >> 8);
+		filing_add(t->queue->filings, t->accounts[i], &delivery);
+	}
+}
+
+void
+transaction_accepted(struct queue *queue, uint64_t tag, enum status status)
+{
+	struct transaction *t = table_find_u64(queue->accepts, tag);
+	unsigned int verdict = accept_verdict(status);
+	char id[33];
+
+	if (t == NULL)
+		return;
+	queue_id(t, id);
+	say(t->front, t->number, verdict,
+	    verdict == VERDICT_ACCEPTED ? id : "");
+	log_info(verdict == VERDICT_ACCEPTED ? "mail-accepted" : "mail-refused",
+	    "qid=%s ip=%s recipients=%zu size=%llu status=%s", id, t->client_ip,
+	    t->count, (unsigned long long)t->body.stored_size,
+	    status < STATUS_COUNT ? status_name(status) : "unknown");
+	if (verdict == VERDICT_ACCEPTED)
+		file_all(t);
+	transaction_free(t);
+}
+
+void
+transaction_resend(struct queue *queue)
+{
+	size_t position = 0;
+	void *value;
+
+	while (table_next(queue->accepts, &position, NULL, NULL, &value))
+		if (send_accept(value) == -1)
+			return; /* the deadline answers them */
+}
+
+void
+transaction_expire(struct queue *queue, int64_t now_ms)
+{
+	struct transaction *t;
+	size_t position = 0;
+	void *value;
+
+	while (table_next(queue->accepts, &position, NULL, NULL, &value)) {
+		t = value;
+		if (now_ms < t->deadline_ms)
+			continue;
+		say(t->front, t->number, VERDICT_UNAVAILABLE, "");
+		transaction_free(t);
+	}
+}

@@ -1,0 +1,128 @@
+/*
+ * Command lines and what they are read as.
+ */
+#include "smtpd/smtp_command.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct row {
+	const char *line;
+	enum smtp_command_result result;
+	enum smtp_verb verb;
+	const char *address; /* or argument; NULL: not looked at */
+} rows[] = { { "", SMTP_COMMAND_UNKNOWN, SMTP_UNKNOWN, NULL },
+	{ "XYZZY", SMTP_COMMAND_UNKNOWN, SMTP_UNKNOWN, NULL },
+	{ "MAILFROM:<a@b>", SMTP_COMMAND_UNKNOWN, SMTP_UNKNOWN, NULL },
+	{ "ehlo client.example", SMTP_COMMAND_OK, SMTP_EHLO, "client.example" },
+	{ "EHLO [IPv6:::1]", SMTP_COMMAND_OK, SMTP_EHLO, "[IPv6:::1]" },
+	{ "EHLO my_pc", SMTP_COMMAND_OK, SMTP_EHLO, "my_pc" },
+	{ "EHLO", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_EHLO, NULL },
+	{ "EHLO a b", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_EHLO, NULL },
+	{ "EHLO a)(b", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_EHLO, NULL },
+	{ "DATA", SMTP_COMMAND_OK, SMTP_DATA, NULL },
+	{ "DATA now", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_DATA, NULL },
+	{ "NOOP whatever", SMTP_COMMAND_OK, SMTP_NOOP, "whatever" },
+	{ "MAIL FROM:<a@b.example>", SMTP_COMMAND_OK, SMTP_MAIL,
+	    "a@b.example" },
+	{ "mail from: <a@b.example> size=10 BODY=8BITMIME", SMTP_COMMAND_OK,
+	    SMTP_MAIL, "a@b.example" },
+	{ "MAIL FROM:<>", SMTP_COMMAND_OK, SMTP_MAIL, "" },
+	{ "MAIL FROM:<@x.example,@y.example:a@b.example>", SMTP_COMMAND_OK,
+	    SMTP_MAIL, "a@b.example" },
+	{ "MAIL FROM:<\"a b\"@b.example>", SMTP_COMMAND_OK, SMTP_MAIL,
+	    "\"a b\"@b.example" },
+	{ "MAIL FROM:<\"a>b\"@[192.0.2.1]>", SMTP_COMMAND_OK, SMTP_MAIL,
+	    "\"a>b\"@[192.0.2.1]" },
+	{ "MAIL FROM:a@b.example", SMTP_COMMAND_BAD_PATH, SMTP_MAIL, NULL },
+	{ "MAIL FROM:<a@b.example", SMTP_COMMAND_BAD_PATH, SMTP_MAIL, NULL },
+	{ "MAIL FROM:<a..b@c>", SMTP_COMMAND_BAD_PATH, SMTP_MAIL, NULL },
+	{ "MAIL FROM:<.a@c>", SMTP_COMMAND_BAD_PATH, SMTP_MAIL, NULL },
+	{ "MAIL FROM:<a@-c>", SMTP_COMMAND_BAD_PATH, SMTP_MAIL, NULL },
+	{ "MAIL FROM:<a@c.>", SMTP_COMMAND_BAD_PATH, SMTP_MAIL, NULL },
+	{ "MAIL FROM:<a@>", SMTP_COMMAND_BAD_PATH, SMTP_MAIL, NULL },
+	{ "MAIL FROM:<@b>", SMTP_COMMAND_BAD_PATH, SMTP_MAIL, NULL },
+	{ "MAIL FROM:<a b@c>", SMTP_COMMAND_BAD_PATH, SMTP_MAIL, NULL },
+	{ "MAIL FROM:<postmaster>", SMTP_COMMAND_BAD_PATH, SMTP_MAIL, NULL },
+	{ "MAIL FROM:<a@b>x", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_MAIL, NULL },
+	{ "MAIL FROM:<a@b>\t", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_MAIL, NULL },
+	{ "MAIL TO:<a@b>", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_MAIL, NULL },
+	{ "MAIL FROM:<a@b> SIZE=x", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_MAIL,
+	    NULL },
+	{ "MAIL FROM:<a@b> SIZE=1 SIZE=2", SMTP_COMMAND_TWICE, SMTP_MAIL,
+	    NULL },
+	{ "MAIL FROM:<a@b> RET=FULL", SMTP_COMMAND_BAD_PARAMETER, SMTP_MAIL,
+	    NULL },
+	{ "MAIL FROM:<\303\244@b>", SMTP_COMMAND_NEEDS_SMTPUTF8, SMTP_MAIL,
+	    NULL },
+	{ "MAIL FROM:<\303\244@b> SMTPUTF8", SMTP_COMMAND_OK, SMTP_MAIL,
+	    "\303\244@b" },
+	{ "MAIL FROM:<\303@b> SMTPUTF8", SMTP_COMMAND_BAD_PATH, SMTP_MAIL,
+	    NULL },
+	{ "RCPT TO:<Postmaster>", SMTP_COMMAND_OK, SMTP_RCPT, "Postmaster" },
+	{ "RCPT TO:<bob@b.example>", SMTP_COMMAND_OK, SMTP_RCPT,
+	    "bob@b.example" },
+	{ "RCPT TO:<bob>", SMTP_COMMAND_BAD_PATH, SMTP_RCPT, NULL },
+	{ "RCPT TO:<>", SMTP_COMMAND_BAD_PATH, SMTP_RCPT, NULL },
+	{ "RCPT TO:<a@b> NOTIFY=NEVER", SMTP_COMMAND_BAD_PARAMETER, SMTP_RCPT,
+	    NULL },
+	{ "AUTH PLAIN", SMTP_COMMAND_OK, SMTP_AUTH, NULL },
+	{ "AUTH PLAIN AGEAYg==", SMTP_COMMAND_OK, SMTP_AUTH, NULL },
+	{ "AUTH", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_AUTH, NULL },
+	{ "AUTH PLAIN a b", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_AUTH, NULL } };
+
+static void
+each_line_is_read_as_the_table_says(void **state)
+{
+	struct smtp_command command;
+	const struct row *row;
+	struct text got;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		row = &rows[i];
+		if (smtp_command_parse(text_of(row->line), &command) !=
+			row->result ||
+		    command.verb != row->verb)
+			fail_msg("row %zu: %s", i, row->line);
+		got = command.verb == SMTP_MAIL || command.verb == SMTP_RCPT
+			  ? command.path.address
+			  : command.argument;
+		if (row->address != NULL && !text_is(got, row->address))
+			fail_msg("row %zu: address of %s", i, row->line);
+	}
+}
+
+static void
+limits_of_local_part_and_domain_hold(void **state)
+{
+	char line[512];
+	struct smtp_command command;
+
+	snprintf(line, sizeof(line), "MAIL FROM:<%064d@b>", 1);
+	assert_int_equal(
+	    smtp_command_parse(text_of(line), &command), SMTP_COMMAND_OK);
+	snprintf(line, sizeof(line), "MAIL FROM:<%065d@b>", 1);
+	assert_int_equal(
+	    smtp_command_parse(text_of(line), &command), SMTP_COMMAND_BAD_PATH);
+	snprintf(line, sizeof(line), "MAIL FROM:<a@%064d>", 1);
+	assert_int_equal(
+	    smtp_command_parse(text_of(line), &command), SMTP_COMMAND_BAD_PATH);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_line_is_read_as_the_table_says),
+		cmocka_unit_test(limits_of_local_part_and_domain_hold)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,443 @@
+/*
+ * Conversations with a front, the real queue behind it, over real channels;
+ * snapd, authd, broker and worker are false and answer as the test says.
+ */
+#include "common/clock.h"
+#include "common/memory.h"
+#include "smtpd/filing.h"
+#include "smtpd/queue.h"
+#include "smtpd/smtp_session.h"
+#include "tests/unit/false_connection.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+	DEADLINE_US = 5000000
+};
+
+static struct event_loop *loop;
+static struct settings *settings;
+static struct smtp_front *front;
+static struct queue *queue;
+static struct channel *snapd, *authd_front, *authd_queue, *broker;
+static struct channel *workers[3]; /* by account */
+static struct channel *starter;
+static enum status accept_status;
+static bool is_silent; /* snapd does not answer accept */
+static unsigned int accepts, files, wanted;
+static struct delivery_id last_delivery;
+static char stored[65536];
+static size_t recipients_size;
+static struct timer *ticker;
+static bool (*condition)(void);
+static int64_t deadline;
+
+static void
+check_condition(void *context)
+{
+	if (condition() || clock_monotonic_us() > deadline)
+		event_loop_stop(loop);
+	else
+		timer_start(ticker, 1);
+}
+
+static void
+wait_for(bool (*is_so)(void))
+{
+	condition = is_so;
+	deadline = clock_monotonic_us() + DEADLINE_US;
+	timer_start(ticker, 0);
+	event_loop_run(loop);
+	assert_true(is_so());
+}
+
+static void
+gone(struct channel *channel, const struct error *error, void *context)
+{
+}
+
+static void
+snapd_hears(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct message answer = { .type = MESSAGE_store_state };
+
+	if (message->type == MESSAGE_queue_hello) {
+		answer.store_state.tag = message->queue_hello.tag;
+	} else if (message->type == MESSAGE_list_unfiled_accounts) {
+		answer.type = MESSAGE_unfiled_accounts;
+		answer.unfiled_accounts.tag =
+		    message->list_unfiled_accounts.tag;
+	} else {
+		accepts++;
+		last_delivery = message->accept.delivery;
+		recipients_size = message->accept.recipients.size;
+		text_copy(message->accept.data, stored, sizeof(stored));
+		if (is_silent)
+			return;
+		answer.type = MESSAGE_accepted;
+		answer.accepted.tag = message->accept.tag;
+		answer.accepted.status = (uint8_t)accept_status;
+	}
+	channel_send(channel, &answer, NULL, 0);
+}
+
+/* Bob's password is "pw"; the queue hears of it before the front does. */
+static void
+authd_hears(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct message grant = { .type = MESSAGE_grant_sender };
+	struct message answer = { .type = MESSAGE_smtp_login };
+	static uint64_t connection;
+
+	if (message->type == MESSAGE_smtp_credentials) {
+		connection = message->smtp_credentials.connection;
+		answer.smtp_login.connection = connection;
+		answer.smtp_login.result = LOGIN_FAILED;
+		if (!text_is(message->smtp_credentials.password, "pw")) {
+			channel_send(authd_front, &answer, NULL, 0);
+			return;
+		}
+		grant.grant_sender.instance = 7;
+		grant.grant_sender.connection = connection;
+		grant.grant_sender.account = 2;
+		channel_send(authd_queue, &grant, NULL, 0);
+	} else {
+		answer.smtp_login.connection = connection;
+		answer.smtp_login.result = LOGIN_OK;
+		channel_send(authd_front, &answer, NULL, 0);
+	}
+}
+
+static void
+worker_hears(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct message answer = { .type = MESSAGE_filed };
+
+	files++;
+	answer.filed.delivery = message->file.delivery;
+	channel_send(channel, &answer, NULL, 0);
+}
+
+static const struct channel_handler snapd_handler = { snapd_hears, gone };
+static const struct channel_handler authd_handler = { authd_hears, gone };
+static const struct channel_handler worker_handler = { worker_hears, gone };
+
+static void
+introduce(enum role role, uint32_t account, int fd)
+{
+	struct message message = { .type = MESSAGE_introduce };
+
+	message.introduce.role = (uint8_t)role;
+	message.introduce.account = account;
+	message.introduce.instance = 7;
+	queue_starter_says(queue, &message, &fd);
+	assert_int_equal(fd, -1);
+}
+
+static struct channel *
+connect_queue(
+    enum role role, uint32_t account, const struct channel_handler *handler)
+{
+	int ends[2];
+
+	assert_int_equal(channel_pair(ends, NULL), 0);
+	introduce(role, account, ends[1]);
+	return channel_new(loop, ends[0], role, ROLE_QUEUE, handler, NULL);
+}
+
+static void
+broker_hears(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	uint32_t account = message->need_worker.account;
+
+	if (message->type != MESSAGE_need_worker)
+		return;
+	wanted++;
+	channel_free(&workers[account]);
+	workers[account] = connect_queue(ROLE_WORKER, account, &worker_handler);
+}
+
+static void
+starter_hears(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	queue_starter_says(queue, message, fds);
+}
+
+static bool
+store_is_up(void)
+{
+	return front->store == STATUS_OK;
+}
+
+static bool
+store_is_down(void)
+{
+	return front->store != STATUS_OK;
+}
+
+static int
+set_up(void **state)
+{
+	static const struct channel_handler broker_handler = { broker_hears,
+		gone };
+	static const struct channel_handler starter_handler = { starter_hears,
+		gone };
+	int ends[2];
+
+	accept_status = STATUS_OK;
+	is_silent = false;
+	accepts = files = wanted = 0;
+	loop = event_loop_new();
+	ticker = timer_new(loop, check_condition, NULL);
+	settings = memory_new(1, sizeof(*settings));
+	strcpy(settings->host, "mx.demo.test");
+	strcpy(settings->domains[settings->domain_count++], "demo.test");
+	settings->max_message_bytes = 100000;
+	settings->max_recipients = 3;
+	settings->max_connections = 10;
+	settings->max_connections_per_address = 5;
+	settings->key_count = 1;
+	front = smtp_front_new(loop, settings);
+	queue = queue_new(loop, settings, NULL);
+	channel_pair(ends, NULL);
+	starter = channel_new(
+	    loop, ends[0], ROLE_QUEUE, ROLE_BROKER, &starter_handler, NULL);
+	broker = channel_new(
+	    loop, ends[1], ROLE_BROKER, ROLE_QUEUE, &broker_handler, NULL);
+	queue_set_starter(queue, starter);
+	channel_pair(ends, NULL);
+	smtp_front_introduce(front, ends[0], ROLE_QUEUE);
+	introduce(ROLE_SMTPD, 0, ends[1]);
+	channel_pair(ends, NULL);
+	smtp_front_introduce(front, ends[0], ROLE_AUTHD);
+	authd_front = channel_new(
+	    loop, ends[1], ROLE_AUTHD, ROLE_SMTPD, &authd_handler, NULL);
+	authd_queue = connect_queue(ROLE_AUTHD, 0, &authd_handler);
+	snapd = connect_queue(ROLE_SNAPD, 0, &snapd_handler);
+	wait_for(store_is_up);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	smtp_front_free(&front);
+	queue_set_starter(queue, NULL);
+	queue_free(&queue);
+	channel_free(&snapd);
+	channel_free(&authd_front);
+	channel_free(&authd_queue);
+	channel_free(&broker);
+	channel_free(&workers[1]);
+	channel_free(&workers[2]);
+	channel_free(&starter);
+	timer_free(&ticker);
+	event_loop_free(&loop);
+	memory_free(&settings);
+	return 0;
+}
+
+static void
+call(enum service service)
+{
+	struct listen_setting listen = { .service = service,
+		.tls = LISTEN_TLS_OFFERED };
+
+	assert_true(smtp_front_enter(front, "127.0.0.1"));
+	smtp_session_new(front, -1, &listen, "127.0.0.1");
+}
+
+static const char *wanted_text;
+static char conversation[65536];
+
+static bool
+is_heard(void)
+{
+	strcat(conversation, false_connection_heard());
+	return strstr(conversation, wanted_text) != NULL;
+}
+
+/* The client says `line` and in the end hears `text`. */
+static void
+say(const char *line, const char *text)
+{
+	conversation[0] = '\0';
+	wanted_text = text;
+	if (line[0] != '\0')
+		false_connection_say(false_connection(), line, strlen(line));
+	wait_for(is_heard);
+}
+
+#define ENVELOPE                                                     \
+	"MAIL FROM:<x@example.net>\r\nRCPT TO:<alice@demo.test>\r\n" \
+	"RCPT TO:<team@demo.test>\r\nDATA\r\n"
+
+static bool
+both_are_filed(void)
+{
+	return files == 2;
+}
+
+static void
+mail_is_acknowledged_when_durable_and_then_filed(void **state)
+{
+	call(SERVICE_SMTP);
+	say("", "220 mx.demo.test");
+	say("EHLO c.example\r\n", "250 ENHANCEDSTATUSCODES\r\n");
+	assert_null(strstr(conversation, "AUTH"));
+	is_silent = true;
+	say(ENVELOPE, "354 ");
+	say("Subject: x\r\n\r\n..dot\r\n.\r\nNOOP\r\n", "");
+	say("QUIT\r\n", "");
+	while (accepts == 0)
+		say("", "");
+	assert_null(strstr(conversation, "250"));
+	/* snapd dies before it answers, and its successor knows nothing. */
+	is_silent = false;
+	channel_free(&snapd);
+	struct delivery_id delivery = last_delivery;
+	snapd = connect_queue(ROLE_SNAPD, 0, &snapd_handler);
+	say("", "221 2.0.0");
+	assert_memory_equal(&delivery, &last_delivery, sizeof(delivery));
+	assert_non_null(strstr(conversation, "250 2.0.0 Ok, safe on disk as"));
+	assert_non_null(strstr(stored, "Return-Path: <x@example.net>\n"));
+	assert_non_null(strstr(stored, "\nSubject: x\n\n.dot\n"));
+	assert_int_equal(recipients_size, 2 * 8 + 15 + 14);
+	wait_for(both_are_filed);
+	assert_int_equal(wanted, 2);
+}
+
+static void
+each_refusal_has_its_reply(void **state)
+{
+	static const char *const rows[][2] = { { "MAIL FROM:<a@b>\r\n",
+						   "503 5.5.1 Say EHLO" },
+		{ "EHLO c\r\n", "250 ENHANCED" },
+		{ "AUTH PLAIN AGJvYgBwdw==\r\n", "502 5.5.1" },
+		{ "DATA\r\n", "503 5.5.1 Say MAIL" },
+		{ "MAIL FROM:<a@b> SIZE=100001\r\n", "552 5.3.4" },
+		{ "MAIL FROM:<a@b>\r\n", "250 2.1.0" },
+		{ "DATA\r\n", "554 5.5.1 No valid" },
+		{ "RCPT TO:<a@elsewhere.example>\r\n", "550 5.7.1" },
+		{ "RCPT TO:<nobody@demo.test>\r\n", "550 5.1.1" },
+		{ "RCPT TO:<BOB+tag@DEMO.test>\r\n", "250 2.1.5" },
+		{ "RCPT TO:<postmaster>\r\n", "250 2.1.5" },
+		{ "RCPT TO:<sales@demo.test>\r\n", "250 2.1.5" },
+		{ "RCPT TO:<bob@demo.test>\r\n", "452 4.5.3" },
+		{ "NOOP\n", "500 5.5.2 Lines must" },
+		{ "RSET\r\n", "250 2.0.0" },
+		{ "STARTTLS\r\nEHLO injected\r\n", "554 5.7.0" } };
+	size_t i;
+
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		say(rows[i][0], rows[i][1]);
+	assert_true(false_connection_is_finished(false_connection()));
+	assert_int_equal(accepts, 0);
+}
+
+static void
+defects_are_refused_after_the_end_of_data(void **state)
+{
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	say(ENVELOPE, "354 ");
+	say("a\n.\nb\r\n.\r\n", "550 5.6.0 Bare LF");
+	say(ENVELOPE, "354 ");
+	say("a\rb\r\n.\r\n", "550 5.6.0 Bare CR");
+	say(ENVELOPE, "354 ");
+	false_connection_say(false_connection(), "a\0b\r\n.\r\n", 8);
+	say("", "550 5.6.0 NUL");
+	assert_int_equal(accepts, 0);
+}
+
+static void
+a_store_that_is_full_or_away_never_gets_a_250(void **state)
+{
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	accept_status = STATUS_FULL;
+	say(ENVELOPE, "354 ");
+	say("a\r\n.\r\n", "452 4.3.1");
+	accept_status = STATUS_UNAVAILABLE;
+	say(ENVELOPE, "354 ");
+	say("a\r\n.\r\n", "451 4.3.0");
+	channel_free(&snapd);
+	wait_for(store_is_down);
+	say("MAIL FROM:<a@b>\r\n", "451 4.3.0");
+	assert_int_equal(files, 0);
+	call(SERVICE_SMTP);
+	say("", "421 4.3.0");
+}
+
+static void
+submission_needs_tls_login_and_an_own_sender(void **state)
+{
+	static const char *const rows[][2] = { { "EHLO c\r\n", "250-STARTTLS" },
+		{ "AUTH PLAIN AGJvYgBwdw==\r\n", "530 5.7.0" },
+		{ "MAIL FROM:<bob@demo.test>\r\n", "530 5.7.0" },
+		{ "STARTTLS\r\n", "220 2.0.0" },
+		{ "EHLO c\r\n", "250-AUTH PLAIN LOGIN" },
+		{ "MAIL FROM:<bob@demo.test>\r\n", "530 5.7.0 Auth" },
+		{ "AUTH PLAIN AGJvYgB4eA==\r\n", "535 5.7.8" },
+		{ "AUTH LOGIN\r\n", "334 VXNlcm5hbWU6" },
+		{ "Ym9i\r\n", "334 UGFzc3dvcmQ6" }, { "cHc=\r\n", "235 2.7.0" },
+		{ "MAIL FROM:<alice@demo.test>\r\n", "553 5.7.1" },
+		{ "MAIL FROM:<bob@demo.test>\r\n", "250 2.1.0" },
+		{ "RCPT TO:<alice@demo.test>\r\n", "250 2.1.5" },
+		{ "DATA\r\n", "354 " },
+		{ "A: b\n\r\nx\r\n.\r\n", "250 2.0.0" } };
+	size_t i;
+
+	call(SERVICE_SUBMIT);
+	say("", "220 ");
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		say(rows[i][0], rows[i][1]);
+	assert_non_null(strstr(stored, "with ESMTPSA"));
+	assert_non_null(strstr(stored, "\nDate: "));
+	assert_non_null(strstr(stored, "\nMessage-ID: <"));
+	assert_non_null(strstr(stored, "\tfor <alice@demo.test>"));
+	false_connection_hang_up(false_connection());
+}
+
+static void
+too_many_errors_end_the_connection(void **state)
+{
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("X\r\nX\r\nX\r\nX\r\nX\r\nX\r\nX\r\nX\r\nX\r\nX\r\nX\r\n",
+	    "421 4.7.0 Too many errors");
+	assert_true(false_connection_is_finished(false_connection()));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(mail_is_acknowledged_when_durable_and_then_filed),
+		TEST(each_refusal_has_its_reply),
+		TEST(defects_are_refused_after_the_end_of_data),
+		TEST(a_store_that_is_full_or_away_never_gets_a_250),
+		TEST(submission_needs_tls_login_and_an_own_sender),
+		TEST(too_many_errors_end_the_connection)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
