@@ -97,7 +97,7 @@ take_place(struct listener_limits *limits, const char *ip)
 	uint32_t *count = table_find(limits->addresses, bytes, size);
 
 	if (limits->count >= limits->max_connections ||
-	    (count != NULL && *count >= limits->max_per_address))
+	    (count == NULL ? 0 : *count) >= limits->max_per_address)
 		return false;
 	if (count == NULL) {
 		count = memory_new(1, sizeof(*count));

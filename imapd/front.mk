@@ -10,3 +10,13 @@ imapd_libimapd_a_SOURCES = \
 	imapd/imap_relay.c imapd/imap_relay.h
 imapd_imapd_SOURCES = imapd/main.c
 imapd_imapd_LDADD = imapd/libimapd.a $(COMMON_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/imap_line_test tests/unit/imap_front_test
+tests_unit_imap_line_test_SOURCES = tests/unit/imap_line_test.c
+tests_unit_imap_line_test_LDADD = imapd/libimapd.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_imap_front_test_SOURCES = tests/unit/imap_front_test.c
+tests_unit_imap_front_test_LDADD = imapd/libimapd.a $(COMMON_LIBS) \
+	$(SSL_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+endif

@@ -1,0 +1,461 @@
+/*
+ * The front of IMAP over a real TCP connection, with a false authd and a false
+ * broker on real channels, all on one loop; the client is a script of lines to
+ * send and answers to expect.
+ */
+#include "common/log.h"
+#include "common/login.h"
+#include "common/status.h"
+#include "imapd/imap_front.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+enum {
+	DEADLINE_MS = 5000,
+	BIG_SIZE = 8 * 1024 * 1024
+};
+
+struct world {
+	struct event_loop *loop;
+	struct imap_front *front;
+	struct channel *broker;    /* the broker's end */
+	struct channel *front_end; /* the front's end */
+	struct channel *authd;     /* authd's end */
+	struct watch *worker;      /* the stream's other end */
+	int worker_fd;
+	struct watch *client;
+	int client_fd;
+	struct timer *deadline;
+	char heard[8192]; /* what the client got */
+	size_t heard_size;
+	size_t heard_total;
+	const char *wanted;
+	size_t wanted_total;
+	bool is_client_closed;
+	uint8_t attach_status;
+	unsigned int questions;
+};
+
+/* -- False processes -- */
+
+static void
+authd_received(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct message answer = { .type = MESSAGE_imap_login };
+	struct world *world = context;
+	const struct message_imap_credentials *asked =
+	    &message->imap_credentials;
+
+	(void)fds;
+	world->questions++;
+	answer.imap_login.connection = asked->connection;
+	answer.imap_login.result =
+	    text_is(asked->user, "alice") && text_is(asked->password, "right")
+		? LOGIN_OK
+		: LOGIN_FAILED;
+	answer.imap_login.user = asked->user;
+	channel_send(channel, &answer, NULL, 0);
+}
+
+static void
+worker_ready(int fd, int events, void *context)
+{
+	static char bytes[65536];
+	struct world *world = context;
+	ssize_t size = read(fd, bytes, sizeof(bytes));
+
+	(void)events;
+	if (size <= 0) {
+		watch_free(&world->worker);
+		close(world->worker_fd);
+		world->worker_fd = -1;
+		return;
+	}
+	/* An echo that blocks nobody: the tests send less than fits. */
+	if (memmem(bytes, (size_t)size, "BIG", 3) != NULL) {
+		static char big[BIG_SIZE];
+
+		/* Written by a child, since it waits for the reader. */
+		if (fork() == 0) {
+			size_t at = 0;
+
+			while (at < BIG_SIZE) {
+				ssize_t n = write(fd, big + at, BIG_SIZE - at);
+
+				if (n > 0)
+					at += (size_t)n;
+			}
+			_exit(0);
+		}
+		return;
+	}
+	assert_int_equal(write(fd, bytes, (size_t)size), size);
+}
+
+static void
+broker_received(struct channel *channel, const struct message *message,
+    int *fds, void *context)
+{
+	struct message answer = { .type = MESSAGE_attached };
+	struct world *world = context;
+	int ends[2] = { -1, -1 };
+
+	(void)fds;
+	if (message->type != MESSAGE_attach)
+		return;
+	answer.attached.connection = message->attach.connection;
+	answer.attached.status = world->attach_status;
+	if (world->attach_status == STATUS_OK) {
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+		world->worker_fd = ends[1];
+		world->worker = watch_new(
+		    world->loop, ends[1], WATCH_READ, worker_ready, world);
+	}
+	channel_send(channel, &answer, ends, ends[0] == -1 ? 0 : 1);
+	if (ends[0] != -1)
+		close(ends[0]);
+}
+
+static void
+peer_closed(struct channel *channel, const struct error *error, void *context)
+{
+	(void)channel;
+	(void)error;
+	(void)context;
+}
+
+static const struct channel_handler authd_handler = { authd_received,
+	peer_closed };
+static const struct channel_handler broker_handler = { broker_received,
+	peer_closed };
+
+/* -- The client -- */
+
+static void
+check_wanted(struct world *world)
+{
+	if ((world->wanted != NULL &&
+		strstr(world->heard, world->wanted) != NULL) ||
+	    (world->wanted_total > 0 &&
+		world->heard_total >= world->wanted_total) ||
+	    world->is_client_closed)
+		event_loop_stop(world->loop);
+}
+
+static void
+client_ready(int fd, int events, void *context)
+{
+	static char bytes[262144];
+	struct world *world = context;
+	ssize_t size = read(fd, bytes, sizeof(bytes));
+
+	(void)events;
+	if (size <= 0) {
+		world->is_client_closed = true;
+		watch_set(world->client, 0);
+	} else {
+		size_t room = sizeof(world->heard) - 1 - world->heard_size;
+		size_t kept = (size_t)size < room ? (size_t)size : room;
+
+		memcpy(world->heard + world->heard_size, bytes, kept);
+		world->heard_size += kept;
+		world->heard[world->heard_size] = '\0';
+		world->heard_total += (size_t)size;
+	}
+	check_wanted(world);
+}
+
+static void
+too_late(void *context)
+{
+	struct world *world = context;
+
+	print_error("waited in vain for \"%s\"; heard: %s\n",
+	    world->wanted == NULL ? "" : world->wanted, world->heard);
+	event_loop_stop(world->loop);
+}
+
+/* Sends `text` and runs until `answer` was heard since then. */
+static void
+say(struct world *world, const char *text, const char *answer)
+{
+	world->heard_size = 0;
+	world->heard[0] = '\0';
+	world->wanted = answer;
+	if (text != NULL)
+		assert_int_equal(
+		    write(world->client_fd, text, strlen(text)), strlen(text));
+	timer_start(world->deadline, DEADLINE_MS);
+	event_loop_run(world->loop);
+	timer_stop(world->deadline);
+	assert_non_null(strstr(world->heard, answer));
+}
+
+static void
+expect_closed(struct world *world)
+{
+	world->wanted = NULL;
+	timer_start(world->deadline, DEADLINE_MS);
+	if (!world->is_client_closed)
+		event_loop_run(world->loop);
+	timer_stop(world->deadline);
+	assert_true(world->is_client_closed);
+}
+
+static uint16_t
+listen_on_loopback(int *fd)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+
+	*fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_int_equal(
+	    bind(*fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(*fd, 16), 0);
+	getsockname(*fd, (struct sockaddr *)&address, &size);
+	return ntohs(address.sin_port);
+}
+
+static int
+connect_to(uint16_t port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void
+introduce_authd(struct world *world)
+{
+	struct message message = { .type = MESSAGE_introduce };
+	struct error error;
+	int ends[2];
+
+	assert_int_equal(channel_pair(ends, &error), 0);
+	message.introduce.role = ROLE_AUTHD;
+	world->authd = channel_new(world->loop, ends[0], ROLE_AUTHD, ROLE_IMAPD,
+	    &authd_handler, world);
+	channel_send(world->broker, &message, &ends[1], 1);
+	close(ends[1]);
+}
+
+static void
+world_open(struct world *world, bool is_plain_login, uint32_t per_address)
+{
+	struct settings *settings = settings_new();
+	struct error error;
+	int ends[2], listen_fd;
+	uint16_t port;
+
+	memset(world, 0, sizeof(*world));
+	world->worker_fd = -1;
+	world->attach_status = STATUS_OK;
+	world->loop = event_loop_new();
+	world->deadline = timer_new(world->loop, too_late, world);
+	settings->listener_count = 1;
+	settings->listeners[0] =
+	    (struct listen_setting){ .service = SERVICE_IMAP,
+		    .is_plain_login = is_plain_login };
+	settings->max_connections_per_address = per_address;
+	snprintf(settings->host, sizeof(settings->host), "mail.example.org");
+	world->front = imap_front_new(world->loop, settings);
+	assert_int_equal(channel_pair(ends, &error), 0);
+	world->broker = channel_new(world->loop, ends[0], ROLE_BROKER,
+	    ROLE_IMAPD, &broker_handler, world);
+	world->front_end = channel_new(world->loop, ends[1], ROLE_IMAPD,
+	    ROLE_BROKER, &imap_front_starter, world->front);
+	imap_front_set_broker(world->front, world->front_end);
+	port = listen_on_loopback(&listen_fd);
+	imap_front_listen(world->front, listen_fd, 0);
+	world->client_fd = connect_to(port);
+	world->client = watch_new(
+	    world->loop, world->client_fd, WATCH_READ, client_ready, world);
+}
+
+static void
+world_close(struct world *world)
+{
+	watch_free(&world->client);
+	close(world->client_fd);
+	watch_free(&world->worker);
+	if (world->worker_fd != -1)
+		close(world->worker_fd);
+	channel_free(&world->authd);
+	channel_free(&world->front_end);
+	channel_free(&world->broker);
+	imap_front_free(&world->front);
+	timer_free(&world->deadline);
+	event_loop_free(&world->loop);
+}
+
+/* -- The tests -- */
+
+static void
+commands_before_login(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_open(&world, true, 10);
+	introduce_authd(&world);
+	say(&world, NULL, "* OK [CAPABILITY IMAP4rev1");
+	say(&world, "a CAPABILITY\r\n", "AUTH=PLAIN");
+	say(&world, "b noop\r\n", "b OK");
+	say(&world, "c ID NIL\r\n", "c OK");
+	say(&world, "d SELECT INBOX\r\n", "d BAD");
+	say(&world, "e STARTTLS\r\n", "e BAD");
+	say(&world, "* NOOP\r\n", "* BAD");
+	say(&world, "f LOGIN alice\r\n", "f BAD");
+	say(&world, "g LOGIN alice wrong\r\n", "g NO [AUTHENTICATIONFAILED]");
+	say(&world, "h AUTHENTICATE X\r\n", "h NO [CANNOT]");
+	say(&world, "i AUTHENTICATE PLAIN\r\n", "+ ");
+	say(&world, "*\r\n", "i BAD");
+	say(&world, "j AUTHENTICATE PLAIN !!\r\n", "j BAD");
+	say(&world, "k LOGOUT\r\n", "* BYE");
+	expect_closed(&world);
+	assert_int_equal(world.questions, 1);
+	world_close(&world);
+}
+
+static void
+a_session_is_relayed_with_what_was_sent_ahead(void **state)
+{
+	static const char *const logins[] = {
+		"a LOGIN alice right\r\nb X\r\n",
+		"a LOGIN \"alice\" {5+}\r\nright\r\nb X\r\n",
+		"a AUTHENTICATE PLAIN AGFsaWNlAHJpZ2h0\r\nb X\r\n",
+	};
+	struct world world;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(logins) / sizeof(logins[0]); i++) {
+		world_open(&world, true, 10);
+		introduce_authd(&world);
+		say(&world, NULL, "* OK");
+		say(&world, logins[i], "b X\r\n");
+		assert_non_null(strstr(world.heard, "a OK [CAPABILITY"));
+		say(&world, "c Y\r\n", "c Y\r\n");
+		world_close(&world);
+	}
+}
+
+static void
+large_answers_pass_whole_and_the_end_reaches_the_client(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_open(&world, true, 10);
+	introduce_authd(&world);
+	say(&world, "a LOGIN alice right\r\n", "a OK");
+	world.heard_total = 0;
+	world.wanted = NULL;
+	world.wanted_total = BIG_SIZE;
+	assert_int_equal(write(world.client_fd, "BIG", 3), 3);
+	timer_start(world.deadline, DEADLINE_MS);
+	event_loop_run(world.loop);
+	assert_int_equal(world.heard_total, BIG_SIZE);
+	watch_free(&world.worker);
+	close(world.worker_fd);
+	world.worker_fd = -1;
+	expect_closed(&world);
+	world_close(&world);
+}
+
+static void
+no_tls_no_login(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_open(&world, false, 10);
+	introduce_authd(&world);
+	say(&world, NULL, "LOGINDISABLED");
+	say(&world, "a LOGIN alice right\r\n", "a NO [PRIVACYREQUIRED]");
+	assert_int_equal(world.questions, 0);
+	world_close(&world);
+}
+
+static void
+authd_or_worker_away_is_said(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_open(&world, true, 10);
+	say(&world, "a LOGIN alice right\r\n", "a NO [UNAVAILABLE]");
+	introduce_authd(&world);
+	world.attach_status = STATUS_UNAVAILABLE;
+	say(&world, "b LOGIN alice right\r\n", "b NO [UNAVAILABLE]");
+	say(&world, "c NOOP\r\n", "c OK");
+	world_close(&world);
+}
+
+static void
+guessing_and_nonsense_end_the_connection(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_open(&world, true, 10);
+	introduce_authd(&world);
+	for (int i = 0; i < 4; i++)
+		say(&world, "a LOGIN alice wrong\r\n", "a NO");
+	say(&world, "a LOGIN alice wrong\r\n", "* BYE");
+	expect_closed(&world);
+	world_close(&world);
+	world_open(&world, true, 10);
+	for (int i = 0; i < 9; i++)
+		say(&world, "a XYZZY\r\n", "a BAD");
+	say(&world, "a XYZZY\r\n", "* BYE");
+	expect_closed(&world);
+	world_close(&world);
+}
+
+static void
+connections_beyond_the_limit_are_told(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_open(&world, true, 0);
+	say(&world, NULL, "* BYE [UNAVAILABLE] Too many");
+	expect_closed(&world);
+	world_close(&world);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(commands_before_login),
+		cmocka_unit_test(a_session_is_relayed_with_what_was_sent_ahead),
+		cmocka_unit_test(
+		    large_answers_pass_whole_and_the_end_reaches_the_client),
+		cmocka_unit_test(no_tls_no_login),
+		cmocka_unit_test(authd_or_worker_away_is_said),
+		cmocka_unit_test(guessing_and_nonsense_end_the_connection),
+		cmocka_unit_test(connections_beyond_the_limit_are_told),
+	};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
