@@ -319,7 +319,8 @@ charset_encode_mailbox_name(struct text utf8, struct buf *out)
 {
 	struct run run = { 0 };
 
-	if (!text_is_utf8(utf8) || memchr(utf8.data, 0, utf8.size) != NULL)
+	if (!text_is_utf8(utf8) ||
+	    (utf8.size > 0 && memchr(utf8.data, 0, utf8.size) != NULL))
 		return -1;
 	while (utf8.size > 0) {
 		uint32_t c = get_utf8(&utf8);
