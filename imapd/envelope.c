@@ -11,7 +11,9 @@
 
 #include <string.h>
 
-enum { MAX_ESCAPES = 4 };
+enum {
+	MAX_ESCAPES = 4
+};
 
 enum part {
 	DATE,
@@ -167,8 +169,8 @@ read_field(struct envelope *envelope, const struct mail_field *field,
 }
 
 static int
-put_part(const struct envelope *envelope, int i, struct pool *pool,
-    struct buf *out)
+put_part(
+    const struct envelope *envelope, int i, struct pool *pool, struct buf *out)
 {
 	const struct mail_address *list = envelope->lists[i];
 
