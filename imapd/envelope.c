@@ -35,6 +35,7 @@ static const char *const field_names[PART_COUNT] = { "Date", "Subject", "From",
 struct envelope {
 	struct text texts[PART_COUNT];
 	struct mail_address *lists[PART_COUNT];
+	struct mail_address *last[PART_COUNT]; /* of each list */
 };
 
 static bool
@@ -163,9 +164,11 @@ read_field(struct envelope *envelope, const struct mail_field *field,
 		envelope->texts[i] = unfold(field->value, pool);
 		return;
 	}
-	for (end = &envelope->lists[i]; *end != NULL; end = &(*end)->next)
-		continue;
+	end = envelope->last[i] == NULL ? &envelope->lists[i]
+					: &envelope->last[i]->next;
 	*end = mail_address_parse_list(field->value, pool);
+	for (; *end != NULL; end = &(*end)->next)
+		envelope->last[i] = *end;
 }
 
 static int
