@@ -61,7 +61,8 @@ buf_reserve(struct buf *buf, size_t size)
 	if (needed <= buf->capacity - buf->offset && buf->data != NULL)
 		return buf->data + buf->size;
 	/* Moving is worth it only while at most half of the memory moves. */
-	if (needed <= buf->capacity && buf->size <= buf->capacity / 2) {
+	if (buf->data != NULL && needed <= buf->capacity &&
+	    buf->size <= buf->capacity / 2) {
 		move_to_front(buf);
 		return buf->data + buf->size;
 	}

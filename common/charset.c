@@ -8,7 +8,9 @@
 
 #include <string.h>
 
-enum { REPLACEMENT = 0xfffd };
+enum {
+	REPLACEMENT = 0xfffd
+};
 
 static const char base64_name[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
@@ -60,9 +62,9 @@ decode_table(const uint16_t *high, struct text data, struct buf *out)
 {
 	for (size_t i = 0; i < data.size; i++) {
 		uint8_t byte = (uint8_t)data.data[i];
-		uint32_t c = byte < 0x80 ? byte
-		    : high == NULL	 ? REPLACEMENT
-					 : high[byte - 0x80];
+		uint32_t c = byte < 0x80    ? byte
+			     : high == NULL ? REPLACEMENT
+					    : high[byte - 0x80];
 
 		if (charset_put_utf8(out, c) < 0)
 			return -1;
@@ -125,16 +127,16 @@ decode_utf16(struct text data, bool is_little, struct buf *out)
 	for (size_t i = 0; i + 1 < data.size; i += 2) {
 		uint32_t a = (uint8_t)data.data[i];
 		uint32_t b = (uint8_t)data.data[i + 1];
-		int64_t c = join_unit(&high, is_little ? b << 8 | a
-							: a << 8 | b);
+		int64_t c =
+		    join_unit(&high, is_little ? b << 8 | a : a << 8 | b);
 
 		if ((i > 0 || c != 0xfeff) && c >= 0 &&
 		    charset_put_utf8(out, (uint32_t)c) < 0)
 			return -1;
 	}
 	return data.size % 2 != 0 || high != 0
-	    ? charset_put_utf8(out, REPLACEMENT)
-	    : 0;
+		   ? charset_put_utf8(out, REPLACEMENT)
+		   : 0;
 }
 
 static int
@@ -159,8 +161,8 @@ decode_utf7(struct text data, struct buf *out)
 			bits = bits << 6 | (uint32_t)value;
 			count += 6;
 			if (count >= 16) {
-				int64_t point = join_unit(&high,
-				    bits >> (count - 16) & 0xffff);
+				int64_t point = join_unit(
+				    &high, bits >> (count - 16) & 0xffff);
 
 				count -= 16;
 				if (point >= 0 &&
@@ -179,16 +181,15 @@ decode_utf7(struct text data, struct buf *out)
 		shifted = c == '+';
 		bits = count = high = 0;
 		if (!shifted &&
-		    charset_put_utf8(out, (uint8_t)c < 0x80 ? (uint8_t)c
-							    : REPLACEMENT) < 0)
+		    charset_put_utf8(
+			out, (uint8_t)c < 0x80 ? (uint8_t)c : REPLACEMENT) < 0)
 			return -1;
 	}
 	return 0;
 }
 
 int
-charset_decode(const struct charset *charset, struct text data,
-    struct buf *out)
+charset_decode(const struct charset *charset, struct text data, struct buf *out)
 {
 	switch (charset->kind) {
 	case CHARSET_UTF8:
@@ -234,9 +235,8 @@ decode_name_run(struct text run, struct buf *out)
 			return -1;
 	}
 	/* what is left over is zero and less than a character */
-	return high != 0 || count >= 6 || (bits & ((1u << count) - 1)) != 0
-	    ? -1
-	    : 0;
+	return high != 0 || count >= 6 || (bits & ((1u << count) - 1)) != 0 ? -1
+									    : 0;
 }
 
 int
@@ -249,8 +249,8 @@ charset_decode_mailbox_name(struct text name, struct buf *out)
 		ptrdiff_t end;
 
 		if (c != '&') {
-			if (c < 0x20 || c > 0x7e || buf_put_byte(out,
-							(uint8_t)c) < 0)
+			if (c < 0x20 || c > 0x7e ||
+			    buf_put_byte(out, (uint8_t)c) < 0)
 				return -1;
 			name = text_skip(name, 1);
 			after_run = false;
@@ -263,9 +263,9 @@ charset_decode_mailbox_name(struct text name, struct buf *out)
 			if (buf_put_byte(out, '&') < 0)
 				return -1;
 			after_run = false;
-		} else if (after_run ||
-		    decode_name_run(text_make(name.data + 1, (size_t)end - 1),
-			out) < 0)
+		} else if (after_run || decode_name_run(text_make(name.data + 1,
+							    (size_t)end - 1),
+					    out) < 0)
 			return -1;
 		else
 			after_run = true;
@@ -299,19 +299,19 @@ put_unit(struct run *run, uint32_t unit, struct buf *out)
 {
 	run->bits = run->bits << 16 | unit;
 	for (run->count += 16; run->count >= 6; run->count -= 6)
-		buf_put_byte(out, (uint8_t)base64_name[
-		    run->bits >> (run->count - 6) & 63]);
+		buf_put_byte(out,
+		    (uint8_t)base64_name[run->bits >> (run->count - 6) & 63]);
 }
 
 static void
 close_run(struct run *run, struct buf *out)
 {
 	if (run->is_open && run->count > 0)
-		buf_put_byte(out, (uint8_t)base64_name[
-		    run->bits << (6 - run->count) & 63]);
+		buf_put_byte(out,
+		    (uint8_t)base64_name[run->bits << (6 - run->count) & 63]);
 	if (run->is_open)
 		buf_put_byte(out, '-');
-	*run = (struct run) { 0 };
+	*run = (struct run){ 0 };
 }
 
 int
@@ -319,7 +319,8 @@ charset_encode_mailbox_name(struct text utf8, struct buf *out)
 {
 	struct run run = { 0 };
 
-	if (!text_is_utf8(utf8) || memchr(utf8.data, 0, utf8.size) != NULL)
+	if (!text_is_utf8(utf8) ||
+	    (utf8.size > 0 && memchr(utf8.data, 0, utf8.size) != NULL))
 		return -1;
 	while (utf8.size > 0) {
 		uint32_t c = get_utf8(&utf8);

@@ -19,14 +19,14 @@ struct list_reader {
 	struct mail_address **end;
 	uint32_t count;
 	struct mail_address address; /* being read */
-	bool is_invalid;	     /* it has a syntax error */
+	bool is_invalid;             /* it has a syntax error */
 };
 
 static struct text
 keep(struct list_reader *r, const struct buf *buf)
 {
-	return text_make(pool_text(r->pool, (const char *)buf->data, buf->size),
-	    buf->size);
+	return text_make(
+	    pool_text(r->pool, (const char *)buf->data, buf->size), buf->size);
 }
 
 static void

@@ -124,7 +124,7 @@ get_letters(struct mail_tokens *t)
 	const char *start = t->next;
 
 	while (t->next < t->end && text_lower_byte(*t->next) >= 'a' &&
-	    text_lower_byte(*t->next) <= 'z')
+	       text_lower_byte(*t->next) <= 'z')
 		t->next++;
 	return text_make(start, (size_t)(t->next - start));
 }
@@ -292,8 +292,8 @@ format_zone(int zone, char to[8])
 {
 	int minutes = zone < 0 ? -zone : zone;
 
-	snprintf(to, 8, "%c%02d%02d", zone < 0 ? '-' : '+',
-	    minutes / 60 % 100, minutes % 60);
+	snprintf(to, 8, "%c%02d%02d", zone < 0 ? '-' : '+', minutes / 60 % 100,
+	    minutes % 60);
 }
 
 void

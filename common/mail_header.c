@@ -60,9 +60,8 @@ split_field(struct mail_field *field)
 	struct text first, all = without_line_end(field->raw);
 	ptrdiff_t colon;
 
-	first = without_line_end(
-	    text_make(field->raw.data, line_size(field->raw.data,
-					   field->raw.size)));
+	first = without_line_end(text_make(
+	    field->raw.data, line_size(field->raw.data, field->raw.size)));
 	colon = text_find_byte(first, ':');
 	if (colon < 0) {
 		field->name = first;
@@ -82,9 +81,8 @@ mail_header_next(struct text *rest, struct mail_field *field)
 
 	if (rest->size == 0)
 		return false;
-	if (rest->data[0] == '\n' ||
-	    (rest->size > 1 && rest->data[0] == '\r' &&
-		rest->data[1] == '\n')) {
+	if (rest->data[0] == '\n' || (rest->size > 1 && rest->data[0] == '\r' &&
+					 rest->data[1] == '\n')) {
 		*rest = text_skip(*rest, rest->data[0] == '\n' ? 1 : 2);
 		return false;
 	}
@@ -96,8 +94,7 @@ mail_header_next(struct text *rest, struct mail_field *field)
 }
 
 bool
-mail_header_find(struct text header, const char *name,
-    struct mail_field *field)
+mail_header_find(struct text header, const char *name, struct mail_field *field)
 {
 	while (mail_header_next(&header, field))
 		if (text_is_nocase(field->name, name))
@@ -125,9 +122,8 @@ mail_header_unfold(struct text value, bool replace_nul, struct buf *out)
 
 		if (c == '\0' && replace_nul)
 			result = buf_put_text(out, "\xef\xbf\xbd");
-		else if (c != '\n' &&
-		    !(c == '\r' && i + 1 < value.size &&
-			value.data[i + 1] == '\n'))
+		else if (c != '\n' && !(c == '\r' && i + 1 < value.size &&
+					  value.data[i + 1] == '\n'))
 			result = buf_put_byte(out, (uint8_t)c);
 		if (result < 0)
 			return -1;

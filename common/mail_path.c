@@ -20,7 +20,7 @@ static bool
 is_atom_byte(char c)
 {
 	return is_alphanumeric(c) || (unsigned char)c >= 0x80 ||
-	    (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+	       (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
 static bool
@@ -64,20 +64,20 @@ is_literal(struct text a)
 		family = AF_INET6;
 	}
 	return text_copy(a, address, sizeof(address)) == 0 &&
-	    inet_pton(family, address, binary) == 1;
+	       inet_pton(family, address, binary) == 1;
 }
 
 static int
-set_domain(struct mailbox_address *address, struct text domain,
-    bool allow_utf8, struct error *error)
+set_domain(struct mailbox_address *address, struct text domain, bool allow_utf8,
+    struct error *error)
 {
 	if (domain.size > 2 && domain.data[0] == '[' &&
 	    domain.data[domain.size - 1] == ']') {
 		domain = text_make(domain.data + 1, domain.size - 2);
 		address->is_literal = true;
 		if (!is_literal(domain))
-			return error_set(error, ERROR_INPUT,
-			    "malformed address literal");
+			return error_set(
+			    error, ERROR_INPUT, "malformed address literal");
 	} else if (!mail_address_is_domain(domain, allow_utf8))
 		return error_set(error, ERROR_INPUT, "malformed domain");
 	address->domain = domain;
@@ -115,8 +115,7 @@ get_dot_local(struct text *rest, struct mailbox_address *address)
 	for (; i < rest->size; i++) {
 		if (is_atom_byte(rest->data[i]))
 			continue;
-		if (rest->data[i] != '.' || i == 0 ||
-		    rest->data[i - 1] == '.')
+		if (rest->data[i] != '.' || i == 0 || rest->data[i - 1] == '.')
 			break;
 	}
 	if (i == 0 || i > MAIL_ADDRESS_MAX_LOCAL || rest->data[i - 1] == '.')
@@ -132,18 +131,16 @@ get_local(struct text *rest, bool allow_utf8, char separator,
 {
 	ptrdiff_t split;
 	int result = rest->size > 0 && rest->data[0] == '"'
-	    ? get_quoted_local(rest, address)
-	    : get_dot_local(rest, address);
+			 ? get_quoted_local(rest, address)
+			 : get_dot_local(rest, address);
 
 	if (result < 0)
 		return error_set(error, ERROR_INPUT, "malformed local part");
 	if (!text_is_ascii(address->local) &&
 	    (!allow_utf8 || !text_is_utf8(address->local)))
-		return error_set(error, ERROR_INPUT,
-		    "local part is not ASCII");
+		return error_set(error, ERROR_INPUT, "local part is not ASCII");
 	address->user = address->local;
-	split = separator == 0 ? -1
-			       : text_find_byte(address->local, separator);
+	split = separator == 0 ? -1 : text_find_byte(address->local, separator);
 	if (split > 0) {
 		address->user = text_make(address->local.data, (size_t)split);
 		address->detail = text_skip(address->local, (size_t)split + 1);
@@ -208,9 +205,8 @@ skip_route(struct text *a, bool allow_utf8)
 }
 
 int
-mail_address_parse_path(struct text *rest, enum mail_path kind,
-    bool allow_utf8, char separator, struct mailbox_address *address,
-    struct error *error)
+mail_address_parse_path(struct text *rest, enum mail_path kind, bool allow_utf8,
+    char separator, struct mailbox_address *address, struct error *error)
 {
 	ptrdiff_t end;
 	struct text inner;
@@ -218,8 +214,8 @@ mail_address_parse_path(struct text *rest, enum mail_path kind,
 	memset(address, 0, sizeof(*address));
 	if (rest->size == 0 || rest->data[0] != '<' ||
 	    (end = find_end(*rest)) < 0)
-		return error_set(error, ERROR_INPUT,
-		    "path is not in angle brackets");
+		return error_set(
+		    error, ERROR_INPUT, "path is not in angle brackets");
 	inner = text_make(rest->data + 1, (size_t)end - 1);
 	*rest = text_skip(*rest, (size_t)end + 1);
 	if (inner.size == 0 && kind == MAIL_PATH_REVERSE)
@@ -230,6 +226,6 @@ mail_address_parse_path(struct text *rest, enum mail_path kind,
 	}
 	if (skip_route(&inner, allow_utf8) < 0)
 		return error_set(error, ERROR_INPUT, "malformed source route");
-	return mail_address_parse_mailbox(inner, allow_utf8, separator,
-	    address, error);
+	return mail_address_parse_mailbox(
+	    inner, allow_utf8, separator, address, error);
 }

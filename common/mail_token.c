@@ -70,7 +70,7 @@ get_inner_byte(struct mail_tokens *t, bool keep_backslash, struct buf *out)
 			return 0;
 		p = t->next;
 	} else if (*p == '\n' ||
-	    (*p == '\r' && p + 1 < t->end && p[1] == '\n')) {
+		   (*p == '\r' && p + 1 < t->end && p[1] == '\n')) {
 		t->next++;
 		return 0;
 	}
@@ -176,8 +176,8 @@ mail_tokens_get_phrase(struct mail_tokens *t, struct buf *out)
 		if (*t->next == '"')
 			result = mail_tokens_get_quoted(t, out);
 		else {
-			while (more(t) &&
-			    (is_atext(*t->next) || *t->next == '.'))
+			while (
+			    more(t) && (is_atext(*t->next) || *t->next == '.'))
 				t->next++;
 			put(out, start, t->next);
 			result = mail_tokens_skip_space(t);
@@ -298,8 +298,8 @@ read_piece_name(struct text name, struct piece *piece)
 	piece->name = text_make(name.data, (size_t)star);
 	i = (size_t)star + (name.size > (size_t)star + 1 ? 1 : 0);
 	for (; i < name.size && text_is_digit(name.data[i]); i++)
-		piece->number = piece->number * 10 +
-		    (uint32_t)(name.data[i] - '0');
+		piece->number =
+		    piece->number * 10 + (uint32_t)(name.data[i] - '0');
 	piece->is_extended = i < name.size && name.data[i] == '*';
 	return i + piece->is_extended == name.size;
 }
@@ -332,8 +332,8 @@ append(struct mail_parameter ***end, struct text name, struct text value,
 static struct text
 keep(const struct buf *buf, struct pool *pool)
 {
-	return text_make(pool_text(pool, (const char *)buf->data, buf->size),
-	    buf->size);
+	return text_make(
+	    pool_text(pool, (const char *)buf->data, buf->size), buf->size);
 }
 
 /* Pieces that do not count 0, 1, 2 stay parameters of their own. */
@@ -387,8 +387,8 @@ append_pieces(struct mail_parameter ***end, struct piece *pieces, size_t count,
 		bool complete = true, extended = false;
 
 		for (next = first; next < count; next++) {
-			if (!text_equal_nocase(pieces[next].name,
-				pieces[first].name))
+			if (!text_equal_nocase(
+				pieces[next].name, pieces[first].name))
 				break;
 			complete &= pieces[next].number == next - first;
 			extended |= pieces[next].is_extended;
@@ -397,8 +397,8 @@ append_pieces(struct mail_parameter ***end, struct piece *pieces, size_t count,
 			append_joined(end, pieces + first, next - first,
 			    extended, space, pool);
 		else
-			append_broken(end, pieces + first, next - first, space,
-			    pool);
+			append_broken(
+			    end, pieces + first, next - first, space, pool);
 	}
 }
 
@@ -430,8 +430,8 @@ mail_tokens_get_parameters(struct mail_tokens *t, struct pool *pool)
 			continue;
 		}
 		if (pieces == NULL)
-			pieces = pool_alloc(pool, MAIL_MAX_PARAMETERS,
-			    sizeof(*pieces));
+			pieces = pool_alloc(
+			    pool, MAIL_MAX_PARAMETERS, sizeof(*pieces));
 		pieces[piece_count++] = piece;
 	}
 	append_pieces(&end, pieces, piece_count, &value, pool);

@@ -19,8 +19,8 @@ struct mail_tokens {
 	struct buf *comment; /* the last comment is put here; may be NULL */
 };
 
-void mail_tokens_init(struct mail_tokens *t, struct text value,
-    struct buf *comment);
+void mail_tokens_init(
+    struct mail_tokens *t, struct text value, struct buf *comment);
 bool mail_tokens_at(const struct mail_tokens *t, char c);
 
 int mail_tokens_skip_space(struct mail_tokens *t);
@@ -40,11 +40,14 @@ struct mail_parameter {
 	struct mail_parameter *next;
 };
 
-enum { MAIL_MAX_PARAMETERS = 1000, MAIL_MAX_VALUE = 1024 * 1024 };
+enum {
+	MAIL_MAX_PARAMETERS = 1000,
+	MAIL_MAX_VALUE = 1024 * 1024
+};
 
 /* All parameters behind the first value of a field, RFC 2231 pieces joined;
  * what cannot be read is skipped. */
-struct mail_parameter *mail_tokens_get_parameters(struct mail_tokens *t,
-    struct pool *pool);
+struct mail_parameter *mail_tokens_get_parameters(
+    struct mail_tokens *t, struct pool *pool);
 
 #endif

@@ -8,7 +8,10 @@
 
 #include <string.h>
 
-enum { LINE_SIZE = 76, MAX_WORD = 8192 };
+enum {
+	LINE_SIZE = 76,
+	MAX_WORD = 8192
+};
 
 static const char digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -89,7 +92,7 @@ decode_qp_byte(struct mime_decoder *d, char c, struct buf *out)
 		d->held_count = 0; /* soft line end */
 		return 0;
 	} else if (in_code && d->held_count == 1 &&
-	    (c == '\r' || hex_value(c) >= 0)) {
+		   (c == '\r' || hex_value(c) >= 0)) {
 		d->held[d->held_count++] = c;
 		return 0;
 	}
@@ -133,13 +136,13 @@ mime_decode_end(struct mime_decoder *d, struct buf *out)
 static int
 put_base64(struct mime_encoder *e, struct buf *out)
 {
-	uint32_t bits = (uint32_t)e->held[0] << 16 |
-	    (uint32_t)e->held[1] << 8 | e->held[2];
+	uint32_t bits =
+	    (uint32_t)e->held[0] << 16 | (uint32_t)e->held[1] << 8 | e->held[2];
 	char code[4];
 
 	for (int i = 0; i < 4; i++)
-		code[i] = i > e->held_count ? '='
-					    : digits[bits >> (18 - 6 * i) & 63];
+		code[i] =
+		    i > e->held_count ? '=' : digits[bits >> (18 - 6 * i) & 63];
 	if (e->column == LINE_SIZE) {
 		buf_put_text(out, "\r\n");
 		e->column = 0;
@@ -238,7 +241,7 @@ mime_base64_decode_strict(struct text data, struct buf *out)
 	if (data.size % 4 != 0)
 		return -1;
 	while (padding < 2 && padding < data.size &&
-	    data.data[data.size - 1 - padding] == '=')
+	       data.data[data.size - 1 - padding] == '=')
 		padding++;
 	data.size -= padding;
 	for (size_t i = 0; i < data.size; i++)
@@ -298,8 +301,8 @@ decode_q(struct text a, struct buf *out)
 			buf_put_byte(out, (uint8_t)(high << 4 | low));
 			i += 2;
 		} else
-			buf_put_byte(out,
-			    a.data[i] == '_' ? ' ' : (uint8_t)a.data[i]);
+			buf_put_byte(
+			    out, a.data[i] == '_' ? ' ' : (uint8_t)a.data[i]);
 	}
 }
 
@@ -319,8 +322,8 @@ put_charset(struct text charset, struct text bytes, struct buf *out)
 {
 	const struct charset *c = charset_find(charset);
 
-	return charset_decode(c != NULL ? c : charset_find(TEXT("utf-8")),
-	    bytes, out);
+	return charset_decode(
+	    c != NULL ? c : charset_find(TEXT("utf-8")), bytes, out);
 }
 
 /* Words that follow each other with only space between are one text, and a
@@ -338,15 +341,15 @@ take_words(struct text *rest, struct word *word, struct buf *out)
 
 		decode_word_bytes(word, &raw);
 		while (after.size > 0 &&
-		    memchr(" \t\r\n", after.data[0], 4) != NULL)
+		       memchr(" \t\r\n", after.data[0], 4) != NULL)
 			after = text_skip(after, 1);
 		if (!take_word(&after, word))
 			break;
 		*rest = after;
 		if (text_equal_nocase(word->charset, charset))
 			continue;
-		result = put_charset(charset, text_make(raw.data, raw.size),
-		    out);
+		result =
+		    put_charset(charset, text_make(raw.data, raw.size), out);
 		charset = word->charset;
 		buf_reset(&raw);
 		if (result < 0)
@@ -426,8 +429,8 @@ mime_parameter_find(struct text value, const char *name, struct pool *pool)
 	for (p = mail_tokens_get_parameters(&tokens, pool); p != NULL;
 	     p = p->next) {
 		struct text plain = p->name;
-		bool is_extended = plain.size > 0 &&
-		    plain.data[plain.size - 1] == '*';
+		bool is_extended =
+		    plain.size > 0 && plain.data[plain.size - 1] == '*';
 
 		plain.size -= is_extended;
 		if (!text_is_nocase(plain, name) ||
@@ -438,8 +441,9 @@ mime_parameter_find(struct text value, const char *name, struct pool *pool)
 			decode_extended(p->value, &space);
 		else
 			(void)mime_decode_words(p->value, &space);
-		found = text_make(pool_text(pool, (const char *)space.data,
-				      space.size), space.size);
+		found = text_make(
+		    pool_text(pool, (const char *)space.data, space.size),
+		    space.size);
 	}
 	buf_clear(&space);
 	return found;

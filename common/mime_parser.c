@@ -19,7 +19,12 @@ enum {
 	MAX_OPEN = MIME_MAX_DEPTH
 };
 
-enum state { IN_HEADER, BEHIND_HEADER, IN_BODY, IN_BOUNDARY_LINE };
+enum state {
+	IN_HEADER,
+	BEHIND_HEADER,
+	IN_BODY,
+	IN_BOUNDARY_LINE
+};
 
 struct mark {
 	uint64_t offset;
@@ -37,7 +42,7 @@ struct mime_parser {
 	struct pool *pool;
 	struct mime_part *root;
 	struct mime_part *part; /* innermost open one */
-	struct mime_part *cut;	/* its header's line end is the boundary's */
+	struct mime_part *cut;  /* its header's line end is the boundary's */
 	struct mark starts[MAX_OPEN + 1]; /* of header or body, by depth */
 	uint32_t depth;
 	uint32_t part_count;
@@ -47,7 +52,7 @@ struct mime_parser {
 	struct mark cut_mark;
 	uint8_t newline_size; /* of the last line, if a boundary may take it */
 	bool at_line_start;
-	char last;		 /* byte */
+	char last; /* byte */
 	size_t head_size;
 	char head[HEAD_SIZE];
 	uint64_t line_size; /* of the header line so far */
@@ -297,7 +302,8 @@ start_line(struct mime_parser *p, const char *line, size_t size)
 		end_header(p, p->cut != NULL ? p->cut_mark : p->here);
 	}
 	if (p->state == IN_BODY && b != NULL)
-		end_parts(p, b, size >= b->size + 4 &&
+		end_parts(p, b,
+		    size >= b->size + 4 &&
 			memcmp(line + 2 + b->size, "--", 2) == 0);
 	p->at_line_start = false;
 }
@@ -413,9 +419,8 @@ mime_parser_feed(struct mime_parser *p, const void *data, size_t size)
 	const char *next = data, *end = next + size;
 
 	while (next < end) {
-		if (p->head_size > 0 ||
-		    (p->at_line_start && *next == '-' &&
-			p->boundary_count > 0)) {
+		if (p->head_size > 0 || (p->at_line_start && *next == '-' &&
+					    p->boundary_count > 0)) {
 			next += fill_head(p, next, (size_t)(end - next));
 			continue;
 		}

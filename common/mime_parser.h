@@ -51,8 +51,8 @@ struct mime_part {
 	struct mime_part *parent;
 	struct mime_part *child; /* first */
 	struct mime_part *last_child;
-	struct mime_part *next;  /* sibling */
-	uint32_t number;         /* in order of appearance, from 0 */
+	struct mime_part *next; /* sibling */
+	uint32_t number;        /* in order of appearance, from 0 */
 };
 
 struct mime_parser;

@@ -33,8 +33,8 @@ static int put_part(const struct context *c, const struct mime_part *part);
 static struct text
 keep(const struct buf *buf, struct pool *pool)
 {
-	return text_make(pool_text(pool, (const char *)buf->data, buf->size),
-	    buf->size);
+	return text_make(
+	    pool_text(pool, (const char *)buf->data, buf->size), buf->size);
 }
 
 static struct text
@@ -59,8 +59,8 @@ read_type(struct content *content, struct text value, struct buf *space,
 	all = keep(space, pool);
 	slash = text_find_byte(all, '/');
 	content->type = slash < 0 ? all : text_make(all.data, (size_t)slash);
-	content->subtype = slash < 0 ? TEXT("")
-				     : text_skip(all, (size_t)slash + 1);
+	content->subtype =
+	    slash < 0 ? TEXT("") : text_skip(all, (size_t)slash + 1);
 	if (result >= 0)
 		content->parameters = mail_tokens_get_parameters(&tokens, pool);
 }
@@ -79,8 +79,8 @@ read_encoding(struct content *content, struct text value, struct buf *space,
 }
 
 static void
-read_disposition(struct content *content, struct text value,
-    struct buf *space, struct pool *pool)
+read_disposition(struct content *content, struct text value, struct buf *space,
+    struct pool *pool)
 {
 	struct mail_tokens tokens;
 
@@ -124,10 +124,10 @@ read_field(struct content *content, const struct mail_field *field,
 	if (text_is_nocase(name, "Type") && content->type.data == NULL)
 		read_type(content, field->value, space, pool);
 	else if (text_is_nocase(name, "Transfer-Encoding") &&
-	    content->encoding.data == NULL)
+		 content->encoding.data == NULL)
 		read_encoding(content, field->value, space, pool);
 	else if (text_is_nocase(name, "Disposition") &&
-	    content->disposition_parameters == NULL)
+		 content->disposition_parameters == NULL)
 		read_disposition(content, field->value, space, pool);
 	else if (text_is_nocase(name, "Language") && content->languages == NULL)
 		read_languages(content, field->value, space, pool);
@@ -136,21 +136,21 @@ read_field(struct content *content, const struct mail_field *field,
 	else if (text_is_nocase(name, "MD5") && content->md5.data == NULL)
 		content->md5 = get_text(field->value, space, pool);
 	else if (text_is_nocase(name, "Location") &&
-	    content->location.data == NULL)
+		 content->location.data == NULL)
 		content->location = get_text(field->value, space, pool);
 	else if (text_is_nocase(name, "Description") &&
-	    content->description.data == NULL)
+		 content->description.data == NULL)
 		content->description = get_text(field->value, space, pool);
 }
 
 /* Content fields count only in MIME: below a multipart, or if the header
  * says MIME-Version or Content-Type. */
 static void
-read_content(struct content *content, const struct mime_part *part,
-    struct pool *pool)
+read_content(
+    struct content *content, const struct mime_part *part, struct pool *pool)
 {
-	bool is_mime = part->parent != NULL &&
-	    part->parent->kind == MIME_MULTIPART;
+	bool is_mime =
+	    part->parent != NULL && part->parent->kind == MIME_MULTIPART;
 	struct text rest = part->header_text;
 	struct mail_field field;
 	struct buf space;
@@ -165,12 +165,12 @@ read_content(struct content *content, const struct mime_part *part,
 	}
 	buf_clear(&space);
 	if (!is_mime)
-		*content = (struct content) { 0 };
+		*content = (struct content){ 0 };
 }
 
 static int
-put_parameters(const struct context *c, const struct mail_parameter *p,
-    bool wants_charset)
+put_parameters(
+    const struct context *c, const struct mail_parameter *p, bool wants_charset)
 {
 	const char *separator = "(";
 
@@ -186,8 +186,7 @@ put_parameters(const struct context *c, const struct mail_parameter *p,
 		separator = " ";
 	}
 	if (wants_charset)
-		buf_put_format(c->out, "%s\"charset\" \"us-ascii\"",
-		    separator);
+		buf_put_format(c->out, "%s\"charset\" \"us-ascii\"", separator);
 	return buf_put_byte(c->out, ')');
 }
 
@@ -254,8 +253,8 @@ is_truncated(const struct mime_part *part, const struct content *content)
 	if (content->type.data == NULL)
 		return part->parent != NULL && part->parent->is_digest;
 	return text_is_nocase(content->type, "multipart") ||
-	    (text_is_nocase(content->type, "message") &&
-		text_is_nocase(content->subtype, "rfc822"));
+	       (text_is_nocase(content->type, "message") &&
+		   text_is_nocase(content->subtype, "rfc822"));
 }
 
 static bool

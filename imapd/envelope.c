@@ -11,7 +11,9 @@
 
 #include <string.h>
 
-enum { MAX_ESCAPES = 4 };
+enum {
+	MAX_ESCAPES = 4
+};
 
 enum part {
 	DATE,
@@ -33,6 +35,7 @@ static const char *const field_names[PART_COUNT] = { "Date", "Subject", "From",
 struct envelope {
 	struct text texts[PART_COUNT];
 	struct mail_address *lists[PART_COUNT];
+	struct mail_address *last[PART_COUNT]; /* of each list */
 };
 
 static bool
@@ -161,14 +164,16 @@ read_field(struct envelope *envelope, const struct mail_field *field,
 		envelope->texts[i] = unfold(field->value, pool);
 		return;
 	}
-	for (end = &envelope->lists[i]; *end != NULL; end = &(*end)->next)
-		continue;
+	end = envelope->last[i] == NULL ? &envelope->lists[i]
+					: &envelope->last[i]->next;
 	*end = mail_address_parse_list(field->value, pool);
+	for (; *end != NULL; end = &(*end)->next)
+		envelope->last[i] = *end;
 }
 
 static int
-put_part(const struct envelope *envelope, int i, struct pool *pool,
-    struct buf *out)
+put_part(
+    const struct envelope *envelope, int i, struct pool *pool, struct buf *out)
 {
 	const struct mail_address *list = envelope->lists[i];
 

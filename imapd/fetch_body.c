@@ -66,7 +66,7 @@ static bool
 wants_message(enum section_kind kind)
 {
 	return kind == SECTION_HEADER || kind == SECTION_HEADER_FIELDS ||
-	    kind == SECTION_HEADER_FIELDS_NOT || kind == SECTION_TEXT;
+	       kind == SECTION_HEADER_FIELDS_NOT || kind == SECTION_TEXT;
 }
 
 void
@@ -78,8 +78,8 @@ fetch_body_find(const struct mime_part *root, const struct section *section,
 	memset(found, 0, sizeof(*found));
 	if (part != NULL && section->depth > 0 && wants_message(section->kind))
 		part = part->kind == MIME_MESSAGE ? part->child : NULL;
-	if (part == NULL || (section->depth == 0 &&
-				section->kind == SECTION_MIME)) {
+	if (part == NULL ||
+	    (section->depth == 0 && section->kind == SECTION_MIME)) {
 		found->is_missing = true;
 		return;
 	}
@@ -90,13 +90,13 @@ fetch_body_find(const struct mime_part *root, const struct section *section,
 	else
 		found->span = part->header;
 	found->is_filtered = section->kind == SECTION_HEADER_FIELDS ||
-	    section->kind == SECTION_HEADER_FIELDS_NOT;
+			     section->kind == SECTION_HEADER_FIELDS_NOT;
 }
 
 /* Appends wire bytes after <partial>. */
 static int
-put_some(struct line_ends *state, const char *data, size_t size,
-    struct buf *out)
+put_some(
+    struct line_ends *state, const char *data, size_t size, struct buf *out)
 {
 	if (state->skip >= size) {
 		state->skip -= size;
@@ -112,8 +112,8 @@ put_some(struct line_ends *state, const char *data, size_t size,
 }
 
 int
-fetch_body_put_wire(struct line_ends *state, struct text stored,
-    struct buf *out)
+fetch_body_put_wire(
+    struct line_ends *state, struct text stored, struct buf *out)
 {
 	const char *next = stored.data, *end = next + stored.size, *lf;
 
@@ -130,8 +130,8 @@ fetch_body_put_wire(struct line_ends *state, struct text stored,
 		state->after_cr = has_cr;
 		if (lf == end)
 			break;
-		if (put_some(state, has_cr ? "\n" : "\r\n", has_cr ? 1 : 2,
-			out) < 0)
+		if (put_some(
+			state, has_cr ? "\n" : "\r\n", has_cr ? 1 : 2, out) < 0)
 			return -1;
 		state->after_cr = false;
 		next = lf + 1;
@@ -142,20 +142,19 @@ fetch_body_put_wire(struct line_ends *state, struct text stored,
 static struct line_ends
 start(const struct section *section)
 {
-	return (struct line_ends) {
+	return (struct line_ends){
 		.skip = section->is_partial ? section->first : 0,
 		.left = section->is_partial ? section->count : UINT64_MAX,
 	};
 }
 
 int
-fetch_body_put(const struct section *section, struct text stored,
-    struct buf *out)
+fetch_body_put(
+    const struct section *section, struct text stored, struct buf *out)
 {
 	struct line_ends state = start(section);
 
-	return stored.size == 0 ? 0
-				: fetch_body_put_wire(&state, stored, out);
+	return stored.size == 0 ? 0 : fetch_body_put_wire(&state, stored, out);
 }
 
 static bool
@@ -168,8 +167,8 @@ is_named(const struct section *section, struct text name)
 }
 
 int
-fetch_body_filter(const struct section *section, struct text stored_header,
-    struct buf *out)
+fetch_body_filter(
+    const struct section *section, struct text stored_header, struct buf *out)
 {
 	bool wanted = section->kind == SECTION_HEADER_FIELDS;
 	struct line_ends state = start(section);

@@ -9,7 +9,7 @@ imapd_libworker_a_SOURCES = \
 	imapd/fetch_body.c imapd/fetch_body.h \
 	imapd/message_cache.c imapd/message_cache.h
 
-check_PROGRAMS += tests/interop/structure_dump
+noinst_PROGRAMS += tests/interop/structure_dump
 tests_interop_structure_dump_SOURCES = tests/interop/structure_dump.c
 tests_interop_structure_dump_LDADD = imapd/libworker.a $(COMMON_LIBS)
 EXTRA_DIST += tests/interop/bodystructure
@@ -30,4 +30,4 @@ tests_fuzz_mail_fuzz_SOURCES = tests/fuzz/mail_fuzz.c
 tests_fuzz_mail_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_mail_fuzz_LDADD = $(COMMON_LIBS)
 endif
-EXTRA_DIST += tests/fuzz/message.dict tests/fuzz/mail.dict tests/fuzz/corpus/message tests/fuzz/corpus/mail
+EXTRA_DIST += tests/fuzz/mail_message.dict tests/fuzz/mail.dict

@@ -27,7 +27,9 @@ static const char *const cached_names[] = { "Bcc", "Cc", "Content-Type",
 	"X-Spam-Level", "X-Spam-Score", "X-Spam-Status",
 	"Disposition-Notification-To", "User-Agent", "Authentication-Results" };
 
-enum { NAME_COUNT = sizeof(cached_names) / sizeof(*cached_names) };
+enum {
+	NAME_COUNT = sizeof(cached_names) / sizeof(*cached_names)
+};
 
 static bool
 is_cached(struct text name)
@@ -103,8 +105,8 @@ put_record(const struct mime_part *root, uint64_t stored_size,
 	writer_put_u8(&w, has_all_fields);
 	writer_put_u32(&w, count);
 	for (int i = 0; i < 4; i++)
-		writer_put_text(&w, text_make(texts[i].data, texts[i].size),
-		    MAX_TEXT);
+		writer_put_text(
+		    &w, text_make(texts[i].data, texts[i].size), MAX_TEXT);
 	put_parts(&w, root);
 	if (w.failed)
 		return -1;
@@ -113,8 +115,8 @@ put_record(const struct mime_part *root, uint64_t stored_size,
 }
 
 int
-message_cache_format(const struct mime_part *root, uint64_t stored_size,
-    struct buf *out)
+message_cache_format(
+    const struct mime_part *root, uint64_t stored_size, struct buf *out)
 {
 	struct pool *pool = pool_new();
 	struct buf texts[4];
@@ -124,7 +126,7 @@ message_cache_format(const struct mime_part *root, uint64_t stored_size,
 	for (int i = 0; i < 4; i++)
 		buf_init(&texts[i], MAX_TEXT);
 	has_all_fields = root->header_text.size == root->header.size &&
-	    collect_fields(root->header_text, &texts[3]);
+			 collect_fields(root->header_text, &texts[3]);
 	if (envelope_format(root->header_text, pool, &texts[0]) < 0 ||
 	    body_structure_format(root, false, pool, &texts[1]) < 0 ||
 	    body_structure_format(root, true, pool, &texts[2]) < 0 ||
@@ -137,16 +139,16 @@ message_cache_format(const struct mime_part *root, uint64_t stored_size,
 }
 
 int
-message_cache_parse(struct text bytes, struct message_cache *cache,
-    struct error *error)
+message_cache_parse(
+    struct text bytes, struct message_cache *cache, struct error *error)
 {
 	struct reader r;
 
-	*cache = (struct message_cache) { 0 };
+	*cache = (struct message_cache){ 0 };
 	reader_init(&r, bytes.data, bytes.size);
 	if (reader_get_u32(&r) != MAGIC || r.failed)
-		return error_set(error, ERROR_DAMAGED,
-		    "message cache: not this version");
+		return error_set(
+		    error, ERROR_DAMAGED, "message cache: not this version");
 	cache->stored_size = reader_get_u64(&r);
 	cache->wire_size = reader_get_u64(&r);
 	cache->has_all_fields = reader_get_u8(&r) != 0;
@@ -159,23 +161,23 @@ message_cache_parse(struct text bytes, struct message_cache *cache,
 	if (r.failed || cache->part_count == 0 ||
 	    cache->part_count > MIME_MAX_PARTS ||
 	    r.size != (size_t)cache->part_count * PART_SIZE)
-		return error_set(error, ERROR_DAMAGED,
-		    "message cache: malformed record");
+		return error_set(
+		    error, ERROR_DAMAGED, "message cache: malformed record");
 	return 0;
 }
 
 /* False if it reaches outside of the stored message or grows oddly. */
 static bool
-get_span(struct reader *r, const struct message_cache *cache,
-    struct mime_span *span)
+get_span(
+    struct reader *r, const struct message_cache *cache, struct mime_span *span)
 {
 	span->offset = reader_get_u64(r);
 	span->size = reader_get_u64(r);
 	span->wire = reader_get_u64(r);
 	span->lines = reader_get_u32(r);
 	return span->offset <= cache->stored_size &&
-	    span->size <= cache->stored_size - span->offset &&
-	    span->wire >= span->size && span->wire / 2 <= span->size;
+	       span->size <= cache->stored_size - span->offset &&
+	       span->wire >= span->size && span->wire / 2 <= span->size;
 }
 
 /* The next part under its parent; -1 if the bytes make no sense. */
@@ -233,7 +235,8 @@ message_cache_put_fields(const struct message_cache *cache,
     const struct text *names, size_t name_count, struct buf *out)
 {
 	const struct section section = { .kind = SECTION_HEADER_FIELDS,
-		.names = names, .name_count = (uint32_t)name_count };
+		.names = names,
+		.name_count = (uint32_t)name_count };
 
 	for (size_t i = 0; i < name_count; i++)
 		if (!message_cache_has_name(cache, names[i]))

@@ -15,7 +15,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MAX_SIZE = 1024 * 1024 };
+enum {
+	MAX_SIZE = 1024 * 1024
+};
 
 static void
 try_mailbox_name(struct text input)
@@ -25,8 +27,8 @@ try_mailbox_name(struct text input)
 	buf_init(&utf8, MAX_SIZE);
 	buf_init(&again, MAX_SIZE);
 	if (charset_decode_mailbox_name(input, &utf8) == 0 &&
-	    (charset_encode_mailbox_name(text_make(utf8.data, utf8.size),
-		 &again) < 0 ||
+	    (charset_encode_mailbox_name(
+		 text_make(utf8.data, utf8.size), &again) < 0 ||
 		!text_equal(input, text_make(again.data, again.size))))
 		abort();
 	buf_clear(&utf8);
@@ -70,8 +72,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	buf_init(&out, MAX_SIZE);
 	mail_address_parse_list(input, pool);
-	mail_address_parse_path(&rest, MAIL_PATH_FORWARD, true, '+', &mailbox,
-	    NULL);
+	mail_address_parse_path(
+	    &rest, MAIL_PATH_FORWARD, true, '+', &mailbox, NULL);
 	mail_address_parse_mailbox(input, true, '+', &mailbox, NULL);
 	mail_date_parse(input, &date);
 	mail_date_parse_internal(input, &date);

@@ -33,14 +33,14 @@ require_same(const struct mime_part *a, const struct mime_part *b)
 }
 
 static struct mime_part *
-parse_in_chunks(const uint8_t *data, size_t size, size_t chunk,
-    struct pool *pool)
+parse_in_chunks(
+    const uint8_t *data, size_t size, size_t chunk, struct pool *pool)
 {
 	struct mime_parser *parser = mime_parser_new(pool);
 
 	for (size_t i = 0; i < size; i += chunk)
-		mime_parser_feed(parser, data + i,
-		    size - i < chunk ? size - i : chunk);
+		mime_parser_feed(
+		    parser, data + i, size - i < chunk ? size - i : chunk);
 	return mime_parser_finish(&parser);
 }
 

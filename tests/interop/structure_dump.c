@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_SIZE = 64 * 1024 * 1024 };
+enum {
+	MAX_SIZE = 64 * 1024 * 1024
+};
 
 static void
 print_record(struct buf *out)

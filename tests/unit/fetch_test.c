@@ -30,8 +30,11 @@ static const struct {
 } rows[] = {
 	{ { .kind = SECTION_HEADER_FIELDS, .names = names, .name_count = 1 },
 	    "Subject: s\r\n\r\n" },
-	{ { .kind = SECTION_HEADER_FIELDS_NOT, .names = names,
-	      .name_count = 1, .is_partial = true, .count = 10 },
+	{ { .kind = SECTION_HEADER_FIELDS_NOT,
+	      .names = names,
+	      .name_count = 1,
+	      .is_partial = true,
+	      .count = 10 },
 	    "X-Odd: o\r\n" },
 	{ { .depth = 1, .path = { 1 } }, "one" },
 	{ { .kind = SECTION_MIME, .depth = 1, .path = { 1 } },
@@ -41,8 +44,12 @@ static const struct {
 	    "Subject: in\r\n\r\n" },
 	{ { .kind = SECTION_TEXT, .depth = 1, .path = { 2 } }, "inner" },
 	{ { .depth = 2, .path = { 2, 1 } }, "inner" },
-	{ { .depth = 2, .path = { 2, 1 }, .is_partial = true, .first = 1,
-	      .count = 2 }, "nn" },
+	{ { .depth = 2,
+	      .path = { 2, 1 },
+	      .is_partial = true,
+	      .first = 1,
+	      .count = 2 },
+	    "nn" },
 	{ { .depth = 2, .path = { 1, 1 } }, NULL },
 	{ { .kind = SECTION_HEADER, .depth = 1, .path = { 1 } }, NULL },
 	{ { .depth = 1, .path = { 3 } }, NULL },
@@ -62,16 +69,18 @@ require_answers(const struct mime_part *root)
 
 		fetch_body_find(root, &rows[i].section, &found);
 		assert_int_equal(found.is_missing, rows[i].answer == NULL);
-		stored = text_make(message + found.span.offset,
-		    found.span.size);
+		stored =
+		    text_make(message + found.span.offset, found.span.size);
 		buf_reset(&out);
 		if (found.is_missing)
 			continue;
-		assert_int_equal(found.is_filtered
+		assert_int_equal(
+		    found.is_filtered
 			? fetch_body_filter(&rows[i].section, stored, &out)
-			: fetch_body_put(&rows[i].section, stored, &out), 0);
-		assert_true(text_is(text_make(out.data, out.size),
-		    rows[i].answer));
+			: fetch_body_put(&rows[i].section, stored, &out),
+		    0);
+		assert_true(
+		    text_is(text_make(out.data, out.size), rows[i].answer));
 	}
 	buf_clear(&out);
 }
@@ -99,13 +108,13 @@ cache_record_answers_like_the_message(void **state)
 	assert_int_equal(
 	    message_cache_format(root, sizeof(message) - 1, &record), 0);
 	assert_int_equal(message_cache_parse(
-			     text_make(record.data, record.size), &cache,
-			     NULL), 0);
+			     text_make(record.data, record.size), &cache, NULL),
+	    0);
 	assert_int_equal(cache.wire_size, mime_part_wire_size(root));
 	require_answers(message_cache_get_parts(&cache, pool));
 	assert_int_equal(message_cache_put_fields(&cache, names, 1, &out), 1);
-	assert_true(text_is(text_make(out.data, out.size),
-	    "Subject: s\r\n\r\n"));
+	assert_true(
+	    text_is(text_make(out.data, out.size), "Subject: s\r\n\r\n"));
 	assert_int_equal(message_cache_put_fields(&cache, &odd, 1, &out), 0);
 	buf_clear(&record);
 	buf_clear(&out);
@@ -123,13 +132,14 @@ damaged_cache_record_is_an_error_or_harmless(void **state)
 	buf_init(&record, MESSAGE_CACHE_MAX_SIZE);
 	message_cache_format(root, sizeof(message) - 1, &record);
 	for (size_t size = 0; size < record.size; size++)
-		assert_int_equal(message_cache_parse(
-				     text_make(record.data, size), &cache,
-				     NULL), -1);
+		assert_int_equal(
+		    message_cache_parse(
+			text_make(record.data, size), &cache, NULL),
+		    -1);
 	for (size_t i = 0; i < record.size; i++) {
 		record.data[i] ^= 0xff;
-		if (message_cache_parse(text_make(record.data, record.size),
-			&cache, NULL) == 0)
+		if (message_cache_parse(
+			text_make(record.data, record.size), &cache, NULL) == 0)
 			message_cache_get_parts(&cache, pool);
 		record.data[i] ^= 0xff;
 	}

@@ -30,14 +30,14 @@ path_is_exactly_rfc_5321(void **state)
 		    "b.example", NULL },
 		{ "<>", MAIL_PATH_REVERSE, false, 0, "", "", NULL },
 		{ "<>", MAIL_PATH_FORWARD, false, -1, NULL, NULL, NULL },
-		{ "<Postmaster>", MAIL_PATH_FORWARD, false, 0, "Postmaster",
-		    "", NULL },
+		{ "<Postmaster>", MAIL_PATH_FORWARD, false, 0, "Postmaster", "",
+		    NULL },
 		{ "<postmaster>", MAIL_PATH_REVERSE, false, -1, NULL, NULL,
 		    NULL },
 		{ "<@x,@y.z:a@b>", MAIL_PATH_FORWARD, false, 0, "a", "b",
 		    NULL },
-		{ "<\"a >\\\" b\"@c>", MAIL_PATH_FORWARD, false, 0,
-		    "a >\" b", "c", NULL },
+		{ "<\"a >\\\" b\"@c>", MAIL_PATH_FORWARD, false, 0, "a >\" b",
+		    "c", NULL },
 		{ "<u+tag+x@c>", MAIL_PATH_FORWARD, false, 0, "u+tag+x", "c",
 		    "tag+x" },
 		{ "<a@[192.0.2.1]>", MAIL_PATH_FORWARD, false, 0, "a",
@@ -73,8 +73,7 @@ path_is_exactly_rfc_5321(void **state)
 		assert_int_equal(rest.size, 0);
 		assert_true(text_is(a.local, rows[i].local));
 		assert_true(text_is(a.domain, rows[i].domain));
-		assert_int_equal(a.detail.data != NULL,
-		    rows[i].detail != NULL);
+		assert_int_equal(a.detail.data != NULL, rows[i].detail != NULL);
 		if (rows[i].detail != NULL)
 			assert_true(text_is(a.detail, rows[i].detail));
 	}
@@ -151,15 +150,17 @@ mailbox_names_have_one_spelling(void **state)
 	buf_init(&out, 1000);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		buf_reset(&out);
-		assert_int_equal(charset_decode_mailbox_name(
-				     text_of(rows[i].coded), &out), 0);
-		assert_true(text_is(text_make(out.data, out.size),
-		    rows[i].utf8));
+		assert_int_equal(
+		    charset_decode_mailbox_name(text_of(rows[i].coded), &out),
+		    0);
+		assert_true(
+		    text_is(text_make(out.data, out.size), rows[i].utf8));
 		buf_reset(&out);
-		assert_int_equal(charset_encode_mailbox_name(
-				     text_of(rows[i].utf8), &out), 0);
-		assert_true(text_is(text_make(out.data, out.size),
-		    rows[i].coded));
+		assert_int_equal(
+		    charset_encode_mailbox_name(text_of(rows[i].utf8), &out),
+		    0);
+		assert_true(
+		    text_is(text_make(out.data, out.size), rows[i].coded));
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		assert_int_equal(

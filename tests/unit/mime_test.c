@@ -36,8 +36,7 @@ encoded_words_become_utf8(void **state)
 		buf_reset(&out);
 		assert_int_equal(
 		    mime_decode_words(text_of(rows[i][0]), &out), 0);
-		assert_true(
-		    text_is(text_make(out.data, out.size), rows[i][1]));
+		assert_true(text_is(text_make(out.data, out.size), rows[i][1]));
 	}
 	buf_clear(&out);
 }
@@ -92,8 +91,9 @@ parameters_are_joined_and_decoded(void **state)
 	struct pool *pool = pool_new();
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		assert_true(text_is(mime_parameter_find(text_of(rows[i][0]),
-					"name", pool), rows[i][1]));
+		assert_true(text_is(
+		    mime_parameter_find(text_of(rows[i][0]), "name", pool),
+		    rows[i][1]));
 	assert_null(mime_parameter_find(TEXT("; x=1"), "name", pool).data);
 	pool_free(&pool);
 }
@@ -139,8 +139,8 @@ parts_beyond_the_limits_are_text(void **state)
 
 	for (int i = 0; i < 300; i++) {
 		snprintf(line, sizeof(line),
-		    "Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n",
-		    i, i);
+		    "Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", i,
+		    i);
 		mime_parser_feed(p, line, strlen(line));
 	}
 	root = mime_parser_finish(&p);
