@@ -10,13 +10,21 @@
 
 static struct event_loop *loop;
 
+static enum role self;
+
+static const struct channel_handler peer_handler;
+
 static void
 received(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
-	if (message->type == MESSAGE_introduce)
-		log_info("introduced", "peer=%s",
-		    role_name((enum role)message->introduce.role));
+	if (message->type == MESSAGE_introduce && fds[0] != -1) {
+		enum role peer = (enum role)message->introduce.role;
+
+		log_info("introduced", "peer=%s", role_name(peer));
+		channel_new(loop, fds[0], self, peer, &peer_handler, NULL);
+		fds[0] = -1;
+	}
 	if (message->type == MESSAGE_settings)
 		log_info("settings", "generation=%llu",
 		    (unsigned long long)message->settings.generation);
@@ -30,6 +38,13 @@ closed(struct channel *channel, const struct error *error, void *context)
 	event_loop_stop(loop);
 }
 
+static void
+peer_closed(struct channel *channel, const struct error *error, void *context)
+{
+	channel_free(&channel);
+}
+
+static const struct channel_handler peer_handler = { received, peer_closed };
 static const struct channel_handler handler = { received, closed };
 
 int
@@ -45,6 +60,7 @@ main(int argc, char **argv)
 			role = (enum role)i;
 	if (role == ROLE_COUNT)
 		fatal("what=\"no role in the name\"");
+	self = role;
 	process_begin(&process, role);
 	walls = process_confine(&process);
 	loop = event_loop_new();
