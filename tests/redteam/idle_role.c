@@ -1,6 +1,7 @@
 /*
  * A process that begins, shuts its sandbox, says ready, and then does nothing:
- * what a role is before it has any work.  Its role comes from the name it was
+ * what a role is before it has any work.  But a queue asks for the worker of
+ * account 1, and an imapd attaches a connection that nobody granted.  Its role comes from the name it was
  * started under (firnmail-ROLE).
  */
 #include "common/log.h"
@@ -25,6 +26,11 @@ received(struct channel *channel, const struct message *message, int *fds,
 		channel_new(loop, fds[0], self, peer, &peer_handler, NULL);
 		fds[0] = -1;
 	}
+	if (message->type == MESSAGE_worker_started)
+		log_info("worker-started", "status=%u",
+		    message->worker_started.status);
+	if (message->type == MESSAGE_attached)
+		log_info("attached", "status=%u", message->attached.status);
 	if (message->type == MESSAGE_settings)
 		log_info("settings", "generation=%llu",
 		    (unsigned long long)message->settings.generation);
@@ -47,6 +53,22 @@ peer_closed(struct channel *channel, const struct error *error, void *context)
 static const struct channel_handler peer_handler = { received, peer_closed };
 static const struct channel_handler handler = { received, closed };
 
+static void
+ask(struct channel *starter)
+{
+	struct message message = { .type = MESSAGE_need_worker };
+
+	if (self == ROLE_QUEUE) {
+		message.need_worker.account = 1;
+		(void)channel_send(starter, &message, NULL, 0);
+	}
+	if (self == ROLE_IMAPD) {
+		message.type = MESSAGE_attach;
+		message.attach.connection = 7;
+		(void)channel_send(starter, &message, NULL, 0);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -64,7 +86,7 @@ main(int argc, char **argv)
 	process_begin(&process, role);
 	walls = process_confine(&process);
 	loop = event_loop_new();
-	process_ready(&process, loop, walls, &handler, NULL);
+	ask(process_ready(&process, loop, walls, &handler, NULL));
 	event_loop_run(loop);
 	return 0;
 }
