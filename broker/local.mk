@@ -10,3 +10,9 @@ broker_libbroker_a_SOURCES = \
 	broker/control.c broker/control.h
 broker_broker_SOURCES = broker/main.c
 broker_broker_LDADD = broker/libbroker.a $(COMMON_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/walls_test
+tests_unit_walls_test_SOURCES = tests/unit/walls_test.c
+tests_unit_walls_test_LDADD = broker/libbroker.a $(COMMON_LIBS) $(CMOCKA_LIBS)
+endif

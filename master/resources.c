@@ -205,6 +205,24 @@ resources_reload(struct resources *resources, const struct config *config,
 	return 0;
 }
 
+/* An account's uid that is a service's, or root's, would open the store to
+ * whoever takes over the broker. */
+static int
+check_uids(const struct settings *settings, struct error *error)
+{
+	uint32_t base = settings->uid_account_base;
+	uint32_t mask = settings->uid_account_mask;
+
+	if (settings->uid_service_base == 0 || base == 0 || (~mask + 1) == 0 ||
+	    (base & ~mask) != 0)
+		return error_set(error, ERROR_REFUSED, "uid ranges are odd");
+	for (uint32_t role = 0; role < ROLE_COUNT; role++)
+		if (((settings->uid_service_base + role) & mask) == base)
+			return error_set(error, ERROR_REFUSED,
+			    "uids of services and accounts overlap");
+	return 0;
+}
+
 int
 resources_open(struct resources *resources, const struct config *config,
     const struct resources_options *options, struct error *error)
@@ -215,7 +233,8 @@ resources_open(struct resources *resources, const struct config *config,
 	if (resources->null_fd == -1)
 		return error_set_errno(error, "/dev/null");
 	resources->syslog_fd = open_syslog();
-	if (open_directories(resources, config, options, error) == -1 ||
+	if (check_uids(config->settings, error) == -1 ||
+	    open_directories(resources, config, options, error) == -1 ||
 	    open_programs(resources, options->libexec, error) == -1 ||
 	    compile_filters(resources, config, error) == -1)
 		return -1;

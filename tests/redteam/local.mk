@@ -2,3 +2,18 @@
 noinst_PROGRAMS += tests/redteam/idle_role
 tests_redteam_idle_role_SOURCES = tests/redteam/idle_role.c
 tests_redteam_idle_role_LDADD = $(COMMON_LIBS)
+noinst_PROGRAMS += tests/redteam/attack
+tests_redteam_attack_SOURCES = tests/redteam/attack.c tests/redteam/attacks.def
+tests_redteam_attack_LDADD = $(COMMON_LIBS)
+noinst_PROGRAMS += tests/redteam/redteam
+tests_redteam_redteam_SOURCES = tests/redteam/redteam.c
+tests_redteam_redteam_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)
+
+EXTRA_DIST += tests/redteam/idle_walls
+
+# In namespaces of its own, so that nothing it does reaches this machine.
+.PHONY: redteam
+redteam: all
+	unshare --mount --pid --fork --mount-proc --net --ipc \
+	    tests/redteam/redteam tests/redteam/attack
+	$(srcdir)/tests/redteam/idle_walls .
