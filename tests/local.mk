@@ -46,8 +46,6 @@ fuzz: all
 	@$(srcdir)/tests/fuzz/run $(SECONDS_EACH)
 
 # Attacks out of each role's own sandbox; benchmarks; the long runs.
-redteam: all
-	@BUILD=$(abs_builddir) $(srcdir)/tests/redteam/run
 bench: all
 	@$(MAKE) bench-tools && \
 		$(srcdir)/tests/bench/run --build $(abs_builddir)
