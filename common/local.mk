@@ -15,5 +15,7 @@ common_libcommon_a_SOURCES = \
 	common/codec.c common/codec.h \
 	common/messages.c common/messages.h common/messages.def \
 	common/record.c common/record.h \
-	common/channel.c common/channel.h
-
+	common/channel.c common/channel.h \
+	common/utf7.c common/utf7.h \
+	common/maildir.c common/maildir.h \
+	common/file.c common/file.h

@@ -15,6 +15,7 @@
 #ifndef IMAPD_ACCOUNT_STORE_H
 #define IMAPD_ACCOUNT_STORE_H
 
+#include "common/buf.h"
 #include "common/channel.h"
 #include "common/event_loop.h"
 #include "common/record.h"
@@ -48,6 +49,15 @@ enum status account_store_status(const struct account_store *account);
 void account_store_when_ready(struct account_store *account,
     void (*callback)(enum status status, void *context), void *context);
 void account_store_forget_ready(struct account_store *account, void *context);
+
+/* The store is another one than the index was made from, or the index is
+ * damaged: free the account and begin anew (a new worker). */
+bool account_store_must_restart(const struct account_store *account);
+
+/* Who makes the cached parse (message_cache.h) of a new message from its
+ * file: 0, or -1 for none. */
+void account_store_set_cache_maker(struct account_store *account,
+    int (*make)(int fd, uint64_t size, uint8_t form, struct buf *out));
 
 /* Nothing is under way: no change, delivery, healing. */
 bool account_store_is_idle(const struct account_store *account);

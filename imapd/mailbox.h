@@ -122,7 +122,7 @@ void mailbox_expunge(struct mailbox_view *view, const uint32_t *uids,
 
 /* ---- Contents ---- */
 
-struct message_body {
+struct mailbox_body {
 	int fd;	       /* pread from 0; closed after the callback unless -1 is
 			  put here by who keeps it */
 	uint64_t size; /* bytes in the file */
@@ -133,7 +133,7 @@ struct message_body {
 /* The bytes of a message, from its file or from the store. `done` may come
  * before this returns. STATUS_MISSING: expunged; UNAVAILABLE, DAMAGED. */
 void mailbox_read(struct mailbox_view *view, uint32_t uid,
-    void (*done)(enum status status, struct message_body *body, void *context),
+    void (*done)(enum status status, struct mailbox_body *body, void *context),
     void *context);
 /* No callback will come for this context any more. */
 void mailbox_read_cancel(struct account_store *account, void *context);

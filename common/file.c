@@ -1,0 +1,484 @@
+/*
+ * Files by directory descriptor.  A name may have several components; all but
+ * the last are walked one by one without following a link, so that every call
+ * below works on one component in one known directory.  ".." and absolute
+ * names are refused: nothing leads out of the directory that was given.
+ * What is opened for reading is a regular file, whatever was planted there.
+ */
+#include "common/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+	FILE_READ_STEP = 65536,
+	FILE_ALL_SEALS =
+	    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE
+};
+
+/* linux/fs.h; missing from glibc without _GNU_SOURCE. */
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#endif
+
+static int (*fault_hook)(const char *call, const char *name, void *context);
+static void *fault_context;
+
+void
+file_set_fault_hook(
+    int (*hook)(const char *call, const char *name, void *context),
+    void *context)
+{
+	fault_hook = hook;
+	fault_context = context;
+}
+
+/* 0, or -1 with errno as the hook wishes. */
+static int
+fault(const char *call, const char *name)
+{
+	int wished;
+
+	if (fault_hook == NULL)
+		return 0;
+	wished = fault_hook(call, name, fault_context);
+	if (wished == 0)
+		return 0;
+	errno = wished;
+	return -1;
+}
+
+/* The error of a failed call, with the codes that file.h promises. */
+static int
+fail(struct error *error, const char *call, const char *name)
+{
+	int saved = errno;
+
+	error_set_errno(error, "%s %s", call, name);
+	if (error != NULL && saved == EEXIST)
+		error->code = ERROR_EXISTS;
+	if (error != NULL && (saved == ELOOP || saved == EXDEV))
+		error->code = ERROR_REFUSED;
+	errno = saved;
+	return -1;
+}
+
+static int
+refuse(struct error *error, int errno_value, const char *name, const char *why)
+{
+	error_set(error, ERROR_REFUSED, "%s: %s", name, why);
+	errno = errno_value;
+	return -1;
+}
+
+static void
+close_keep_errno(int fd)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+}
+
+/* Where the last component of a name lives. */
+struct place {
+	int dir_fd;
+	bool is_ours; /* dir_fd was opened on the way */
+	const char *name;
+};
+
+static void
+place_leave(struct place *place)
+{
+	if (place->is_ours)
+		close_keep_errno(place->dir_fd);
+}
+
+/* Steps into the component of `size` bytes; 0 or -1 and errno. */
+static int
+place_step(struct place *place, const char *component, size_t size)
+{
+	char name[NAME_MAX + 1];
+	int fd;
+
+	if (size > NAME_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(name, component, size);
+	name[size] = '\0';
+	if (strcmp(name, "..") == 0) {
+		errno = EXDEV;
+		return -1;
+	}
+	fd = openat(
+	    place->dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	place_leave(place);
+	place->dir_fd = fd;
+	place->is_ours = true;
+	return 0;
+}
+
+static int
+place_find(
+    struct place *place, int dir_fd, const char *path, struct error *error)
+{
+	const char *slash;
+
+	*place = (struct place){ dir_fd, false, path };
+	if (path[0] == '/' || path[0] == '\0')
+		return refuse(error, EXDEV, path, "not a relative name");
+	while ((slash = strchr(place->name, '/')) != NULL) {
+		if (slash > place->name &&
+		    place_step(place, place->name, slash - place->name) < 0) {
+			place_leave(place);
+			return fail(error, "open", path);
+		}
+		place->name = slash + 1;
+	}
+	if (place->name[0] == '\0' || strcmp(place->name, "..") == 0) {
+		place_leave(place);
+		return refuse(error, EXDEV, path, "not a name beneath");
+	}
+	return 0;
+}
+
+static int
+open_at(int dir_fd, const char *path, int flags, mode_t mode, const char *call,
+    struct error *error)
+{
+	struct place place;
+	int fd;
+
+	if (place_find(&place, dir_fd, path, error) < 0)
+		return -1;
+	fd = openat(place.dir_fd, place.name,
+	    flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, mode);
+	place_leave(&place);
+	if (fd < 0)
+		return fail(error, call, path);
+	return fd;
+}
+
+/* `fd` if it is a regular file; else it is closed. */
+static int
+only_regular(int fd, const char *name, struct error *error)
+{
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0) {
+		close_keep_errno(fd);
+		return fail(error, "fstat", name);
+	}
+	if (S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return refuse(error, EINVAL, name, "not a regular file");
+}
+
+int
+file_open_directory(int dir_fd, const char *name, struct error *error)
+{
+	return open_at(dir_fd, name, O_RDONLY | O_DIRECTORY, 0, "open", error);
+}
+
+int
+file_open_read(int dir_fd, const char *name, struct error *error)
+{
+	int fd;
+
+	/* O_NONBLOCK: a FIFO planted there must not stop us. */
+	fd = open_at(dir_fd, name, O_RDONLY | O_NONBLOCK, 0, "open", error);
+	return only_regular(fd, name, error);
+}
+
+int
+file_create(int dir_fd, const char *name, mode_t mode, struct error *error)
+{
+	if (fault("create", name) < 0)
+		return fail(error, "create", name);
+	return open_at(
+	    dir_fd, name, O_RDWR | O_CREAT | O_EXCL, mode, "create", error);
+}
+
+int
+file_open_append(int dir_fd, const char *name, mode_t mode, struct error *error)
+{
+	int fd;
+
+	if (fault("append", name) < 0)
+		return fail(error, "open", name);
+	fd = open_at(dir_fd, name, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK,
+	    mode, "open", error);
+	return only_regular(fd, name, error);
+}
+
+int
+file_make_directory(
+    int dir_fd, const char *name, mode_t mode, struct error *error)
+{
+	struct place place;
+	int result;
+
+	if (place_find(&place, dir_fd, name, error) < 0)
+		return -1;
+	result = fault("mkdir", name);
+	if (result == 0)
+		result = mkdirat(place.dir_fd, place.name, mode);
+	place_leave(&place);
+	return result < 0 ? fail(error, "mkdir", name) : 0;
+}
+
+static int
+rename_at(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
+    unsigned int flags, struct error *error)
+{
+	struct place source, target;
+	int result;
+
+	if (place_find(&source, from_dir_fd, from, error) < 0)
+		return -1;
+	if (place_find(&target, to_dir_fd, to, error) < 0) {
+		place_leave(&source);
+		return -1;
+	}
+	result = fault("rename", to);
+	if (result == 0)
+		result = renameat2(source.dir_fd, source.name, target.dir_fd,
+		    target.name, flags);
+	place_leave(&source);
+	place_leave(&target);
+	return result < 0 ? fail(error, "rename", from) : 0;
+}
+
+int
+file_rename(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
+    struct error *error)
+{
+	return rename_at(from_dir_fd, from, to_dir_fd, to, 0, error);
+}
+
+int
+file_rename_new(int from_dir_fd, const char *from, int to_dir_fd,
+    const char *to, struct error *error)
+{
+	return rename_at(
+	    from_dir_fd, from, to_dir_fd, to, RENAME_NOREPLACE, error);
+}
+
+static int
+unlink_at(int dir_fd, const char *name, int flags, const char *call,
+    struct error *error)
+{
+	struct place place;
+	int result;
+
+	if (place_find(&place, dir_fd, name, error) < 0)
+		return -1;
+	result = fault(call, name);
+	if (result == 0)
+		result = unlinkat(place.dir_fd, place.name, flags);
+	place_leave(&place);
+	return result < 0 ? fail(error, call, name) : 0;
+}
+
+int
+file_unlink(int dir_fd, const char *name, struct error *error)
+{
+	return unlink_at(dir_fd, name, 0, "unlink", error);
+}
+
+int
+file_remove_directory(int dir_fd, const char *name, struct error *error)
+{
+	return unlink_at(dir_fd, name, AT_REMOVEDIR, "rmdir", error);
+}
+
+int
+file_write_all(int fd, const void *data, size_t size, struct error *error)
+{
+	const char *bytes = data;
+	ssize_t n;
+
+	if (fault("write", "") < 0)
+		return fail(error, "write", "file");
+	while (size > 0) {
+		n = write(fd, bytes, size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(error, "write", "file");
+		bytes += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int
+file_read_all(int fd, struct buf *to, struct error *error)
+{
+	uint8_t extra, *room;
+	size_t want;
+	ssize_t n;
+
+	for (;;) {
+		want = to->max_size - to->size;
+		if (want > FILE_READ_STEP)
+			want = FILE_READ_STEP;
+		room = want > 0 ? buf_reserve(to, want) : &extra;
+		n = read(fd, room, want > 0 ? want : 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(error, "read", "file");
+		if (n == 0)
+			return 0;
+		if (want == 0) {
+			errno = EFBIG;
+			return error_set(error, ERROR_LIMIT,
+			    "file is larger than %zu bytes", to->max_size);
+		}
+		buf_added(to, (size_t)n);
+	}
+}
+
+int
+file_set_times(int fd, int64_t seconds, struct error *error)
+{
+	struct timespec times[2] = { { .tv_sec = seconds },
+		{ .tv_sec = seconds } };
+
+	if (fault("utime", "") < 0 || futimens(fd, times) < 0)
+		return fail(error, "set times of", "file");
+	return 0;
+}
+
+int
+file_sync(int fd, struct error *error)
+{
+	if (fault("sync", "") < 0 || fdatasync(fd) < 0)
+		return fail(error, "sync", "file");
+	return 0;
+}
+
+int
+file_sync_directory(int fd, struct error *error)
+{
+	if (fault("sync_directory", "") < 0 || fsync(fd) < 0)
+		return fail(error, "sync", "directory");
+	return 0;
+}
+
+/* Creates NAME.XXXXXXXX.tmp, whose name goes to `temporary`. */
+static int
+create_temporary(int dir_fd, const char *name, mode_t mode, char *temporary,
+    size_t size, struct error *error)
+{
+	uint32_t random;
+	int n;
+
+	if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+		return fail(error, "getrandom for", name);
+	n = snprintf(temporary, size, "%s.%08x.tmp", name, random);
+	if (n < 0 || (size_t)n >= size)
+		return error_set(error, ERROR_LIMIT, "name is too long");
+	return file_create(dir_fd, temporary, mode, error);
+}
+
+/* The directory of `path`, synced: what was renamed in it stays. */
+static int
+sync_parent(int dir_fd, const char *path, struct error *error)
+{
+	struct place place;
+	int fd, result;
+
+	if (place_find(&place, dir_fd, path, error) < 0)
+		return -1;
+	fd = openat(place.dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	place_leave(&place);
+	if (fd < 0)
+		return fail(error, "open directory of", path);
+	result = file_sync_directory(fd, error);
+	close_keep_errno(fd);
+	return result;
+}
+
+int
+file_replace(int dir_fd, const char *name, const void *data, size_t size,
+    mode_t mode, struct error *error)
+{
+	char temporary[PATH_MAX];
+	int fd, result;
+
+	fd = create_temporary(
+	    dir_fd, name, mode, temporary, sizeof temporary, error);
+	if (fd < 0)
+		return -1;
+	result = file_write_all(fd, data, size, error);
+	if (result == 0)
+		result = file_sync(fd, error);
+	close_keep_errno(fd);
+	if (result == 0)
+		result = file_rename(dir_fd, temporary, dir_fd, name, error);
+	if (result < 0) {
+		int saved = errno;
+
+		file_unlink(dir_fd, temporary, NULL);
+		errno = saved;
+		return -1;
+	}
+	return sync_parent(dir_fd, name, error);
+}
+
+int
+file_sealed_memory(
+    const char *name, const void *data, size_t size, struct error *error)
+{
+	const char *bytes = data;
+	ssize_t n;
+	int fd;
+
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return fail(error, "memfd", name);
+	/* Not file_write_all: memory is no disk, no fault hook. */
+	for (; size > 0; bytes += n, size -= (size_t)n) {
+		n = write(fd, bytes, size);
+		if (n < 0) {
+			close_keep_errno(fd);
+			return fail(error, "write memfd", name);
+		}
+	}
+	if (lseek(fd, 0, SEEK_SET) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, FILE_ALL_SEALS) < 0) {
+		close_keep_errno(fd);
+		return fail(error, "seal memfd", name);
+	}
+	return fd;
+}
+
+int
+file_check_sealed(int fd, struct error *error)
+{
+	int seals;
+
+	/* Fails for everything that is not a memfd (or shmem file). */
+	seals = fcntl(fd, F_GET_SEALS);
+	if (seals < 0)
+		return error_set(error, ERROR_REFUSED, "not a memfd");
+	if ((seals & FILE_ALL_SEALS) != FILE_ALL_SEALS)
+		return error_set(error, ERROR_REFUSED, "memfd is not sealed");
+	return 0;
+}
