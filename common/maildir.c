@@ -40,8 +40,8 @@ maildir_folder_format(struct text mailbox, struct buf *to)
 	if (text_is_nocase(mailbox, "INBOX"))
 		return 0;
 	buf_init(&utf7, 4 * RECORD_MAX_NAME_SIZE);
-	if (mailbox.size == 0 || utf7_encode(mailbox, &utf7) == -1
-	    || utf7.data[utf7.size - 1] == '/')
+	if (mailbox.size == 0 || utf7_encode(mailbox, &utf7) == -1 ||
+	    utf7.data[utf7.size - 1] == '/')
 		result = -1;
 	rest = text_make(utf7.data, utf7.size);
 	while (result == 0 && text_next(&rest, '/', &level))
@@ -60,16 +60,16 @@ get_level(struct text level, struct buf *to)
 		return -1;
 	for (size_t i = 0; i < level.size; i++) {
 		if (level.data[i] != '\\') {
-			if (level.data[i] == '/'
-			    || buf_put_byte(to, (uint8_t)level.data[i]) == -1)
+			if (level.data[i] == '/' ||
+			    buf_put_byte(to, (uint8_t)level.data[i]) == -1)
 				return -1;
 			continue;
 		}
-		if (level.size - i < 3
-		    || text_parse_hex(text_make(level.data + i + 1, 2), &byte,
-			   1) == -1
-		    || !is_escaped((char)byte, i == 0)
-		    || buf_put_byte(to, byte) == -1)
+		if (level.size - i < 3 ||
+		    text_parse_hex(
+			text_make(level.data + i + 1, 2), &byte, 1) == -1 ||
+		    !is_escaped((char)byte, i == 0) ||
+		    buf_put_byte(to, byte) == -1)
 			return -1;
 		i += 2;
 	}
@@ -83,8 +83,8 @@ maildir_folder_parse(struct text folder, struct buf *to)
 	struct text rest, level;
 	int result = 0;
 
-	if (folder.size < 2 || folder.size > MAILDIR_MAX_NAME
-	    || folder.data[0] != '.' || folder.data[folder.size - 1] == '.')
+	if (folder.size < 2 || folder.size > MAILDIR_MAX_NAME ||
+	    folder.data[0] != '.' || folder.data[folder.size - 1] == '.')
 		return -1;
 	buf_init(&utf7, MAILDIR_MAX_NAME);
 	rest = text_skip(folder, 1);
@@ -138,8 +138,8 @@ parse_field(struct text field, struct maildir_name *name)
 {
 	uint64_t value;
 
-	if (field.size < 3 || field.data[1] != '='
-	    || text_parse_number(text_skip(field, 2), UINT64_MAX, &value) == -1)
+	if (field.size < 3 || field.data[1] != '=' ||
+	    text_parse_number(text_skip(field, 2), UINT64_MAX, &value) == -1)
 		return;
 	if (field.data[0] == 'S') {
 		name->has_size = true;
@@ -157,12 +157,12 @@ maildir_name_parse(struct text file, struct maildir_name *name)
 	ptrdiff_t colon;
 
 	memset(name, 0, sizeof(*name));
-	if (file.size == 0 || file.size > MAILDIR_MAX_NAME
-	    || file.data[0] == '.')
+	if (file.size == 0 || file.size > MAILDIR_MAX_NAME ||
+	    file.data[0] == '.')
 		return -1;
 	for (size_t i = 0; i < file.size; i++)
-		if ((unsigned char)file.data[i] < 0x20 || file.data[i] == 0x7f
-		    || file.data[i] == '/')
+		if ((unsigned char)file.data[i] < 0x20 ||
+		    file.data[i] == 0x7f || file.data[i] == '/')
 			return -1;
 	colon = text_find_byte(file, ':');
 	name->whole = file;
@@ -194,12 +194,12 @@ maildir_name_format(struct text whole, bool is_new, uint32_t flags,
 	if (!is_new && buf_put_text(to, ":2,") == -1)
 		return -1;
 	for (size_t n = 0; !is_new && n < FLAG_LETTERS; n++)
-		if ((flags & flag_letters[n].flag)
-		    && buf_put_byte(to, (uint8_t)flag_letters[n].letter) == -1)
+		if ((flags & flag_letters[n].flag) &&
+		    buf_put_byte(to, (uint8_t)flag_letters[n].letter) == -1)
 			return -1;
 	for (unsigned int n = 0; !is_new && n < MAILDIR_MAX_KEYWORDS; n++)
-		if ((keywords >> n & 1)
-		    && buf_put_byte(to, (uint8_t)('a' + n)) == -1)
+		if ((keywords >> n & 1) &&
+		    buf_put_byte(to, (uint8_t)('a' + n)) == -1)
 			return -1;
 	return to->size - before <= MAILDIR_MAX_NAME ? 0 : -1;
 }
@@ -226,15 +226,16 @@ uidlist_parse_header(struct text *rest, struct uidlist_header *header)
 	uint64_t value;
 
 	memset(header, 0, sizeof(*header));
-	if (!next_line(rest, &line) || !text_next(&line, ' ', &word)
-	    || !text_is(word, "3"))
+	if (!next_line(rest, &line) || !text_next(&line, ' ', &word) ||
+	    !text_is(word, "3"))
 		return -1;
 	while (text_next(&line, ' ', &word)) {
-		if (word.size == 0 || (word.data[0] != 'V' && word.data[0] != 'N'))
+		if (word.size == 0 ||
+		    (word.data[0] != 'V' && word.data[0] != 'N'))
 			continue;
-		if (text_parse_number(text_skip(word, 1), UINT32_MAX, &value)
-			== -1
-		    || value == 0)
+		if (text_parse_number(text_skip(word, 1), UINT32_MAX, &value) ==
+			-1 ||
+		    value == 0)
 			return -1;
 		if (word.data[0] == 'V')
 			header->uidvalidity = (uint32_t)value;
@@ -258,13 +259,11 @@ uidlist_parse_entry(
 	if (!next_line(rest, &line))
 		return -1;
 	colon = text_find_byte(line, ':');
-	if (colon == -1
-	    || maildir_name_parse(text_skip(line, (size_t)colon + 1), &name)
-		== -1)
+	if (colon == -1 ||
+	    maildir_name_parse(text_skip(line, (size_t)colon + 1), &name) == -1)
 		return -1;
-	if (!text_next(&line, ' ', &number)
-	    || text_parse_number(number, UINT32_MAX, &uid) == -1
-	    || uid <= after)
+	if (!text_next(&line, ' ', &number) ||
+	    text_parse_number(number, UINT32_MAX, &uid) == -1 || uid <= after)
 		return -1;
 	entry->uid = (uint32_t)uid;
 	entry->whole = name.whole;
@@ -286,17 +285,16 @@ uidlist_format_entry(const struct uidlist_entry *entry, struct buf *to)
 }
 
 int
-keywords_parse_line(
-    struct text *rest, unsigned int *number, struct text *name)
+keywords_parse_line(struct text *rest, unsigned int *number, struct text *name)
 {
 	struct text line, word;
 	uint64_t value;
 
 	if (rest->size == 0)
 		return 0;
-	if (!next_line(rest, &line) || !text_next(&line, ' ', &word)
-	    || text_parse_number(word, RECORD_MAX_KEYWORDS - 1, &value) == -1
-	    || line.size == 0 || line.size > RECORD_MAX_KEYWORD_SIZE)
+	if (!next_line(rest, &line) || !text_next(&line, ' ', &word) ||
+	    text_parse_number(word, RECORD_MAX_KEYWORDS - 1, &value) == -1 ||
+	    line.size == 0 || line.size > RECORD_MAX_KEYWORD_SIZE)
 		return -1;
 	*number = (unsigned int)value;
 	*name = line;

@@ -32,8 +32,8 @@ struct maildir_name {
 	uint64_t size;
 	bool has_wire_size;
 	uint64_t wire_size;
-	bool has_flags;	   /* there is a ":2," */
-	uint32_t flags;	   /* FLAG_ bits */
+	bool has_flags;    /* there is a ":2," */
+	uint32_t flags;    /* FLAG_ bits */
 	uint64_t keywords; /* bits 0 to 25 */
 	struct text whole; /* before the ':' */
 };
@@ -62,8 +62,8 @@ struct uidlist_entry {
 int uidlist_parse_header(struct text *rest, struct uidlist_header *header);
 /* The next entry: 1, 0 at the end, -1 malformed (or UIDs do not rise: pass the
  * UID before, 0 at first). */
-int uidlist_parse_entry(struct text *rest, uint32_t after,
-    struct uidlist_entry *entry);
+int uidlist_parse_entry(
+    struct text *rest, uint32_t after, struct uidlist_entry *entry);
 int uidlist_format_header(const struct uidlist_header *header, struct buf *to);
 int uidlist_format_entry(const struct uidlist_entry *entry, struct buf *to);
 
@@ -71,7 +71,6 @@ int uidlist_format_entry(const struct uidlist_entry *entry, struct buf *to);
 
 int keywords_parse_line(struct text *rest, unsigned int *number,
     struct text *name); /* as uidlist_parse_entry */
-int keywords_format_line(unsigned int number, struct text name,
-    struct buf *to);
+int keywords_format_line(unsigned int number, struct text name, struct buf *to);
 
 #endif

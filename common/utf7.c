@@ -7,18 +7,18 @@
 #include <stdbool.h>
 #include <string.h>
 
-static const char digits[]
-    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
+static const char digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
 /* Takes one code point off valid UTF-8. */
 static uint32_t
 next_code_point(struct text *rest)
 {
 	const uint8_t *p = (const uint8_t *)rest->data;
-	unsigned int more = p[0] < 0x80 ? 0
-	    : p[0] < 0xe0		? 1
-	    : p[0] < 0xf0		? 2
-					: 3;
+	unsigned int more = p[0] < 0x80   ? 0
+			    : p[0] < 0xe0 ? 1
+			    : p[0] < 0xf0 ? 2
+					  : 3;
 	uint32_t c = more == 0 ? p[0] : p[0] & (0x3fU >> more);
 
 	for (unsigned int i = 1; i <= more; i++)
@@ -64,8 +64,8 @@ put_unit(struct base64 *state, uint32_t unit, struct buf *to)
 	while (state->count >= 6) {
 		state->count -= 6;
 		if (buf_put_byte(to,
-			(uint8_t)digits[state->bits >> state->count & 63])
-		    == -1)
+			(uint8_t)digits[state->bits >> state->count & 63]) ==
+		    -1)
 			return -1;
 	}
 	state->bits &= (1U << state->count) - 1;
@@ -75,10 +75,9 @@ put_unit(struct base64 *state, uint32_t unit, struct buf *to)
 static int
 end_run(struct base64 *state, struct buf *to)
 {
-	if (state->count > 0
-	    && buf_put_byte(to,
-		   (uint8_t)digits[state->bits << (6 - state->count) & 63])
-		== -1)
+	if (state->count > 0 &&
+	    buf_put_byte(to,
+		(uint8_t)digits[state->bits << (6 - state->count) & 63]) == -1)
 		return -1;
 	return buf_put_byte(to, '-');
 }
@@ -124,8 +123,8 @@ utf7_encode(struct text utf8, struct buf *to)
 				return -1;
 			continue;
 		}
-		if (buf_put_byte(to, byte) == -1
-		    || (byte == '&' && buf_put_byte(to, '-') == -1))
+		if (buf_put_byte(to, byte) == -1 ||
+		    (byte == '&' && buf_put_byte(to, '-') == -1))
 			return -1;
 		utf8 = text_skip(utf8, 1);
 	}
@@ -171,8 +170,8 @@ decode_run(struct text run, struct buf *to)
 		if (state.count < 16)
 			continue;
 		state.count -= 16;
-		if (decode_unit(state.bits >> state.count & 0xffff, &high, to)
-		    == -1)
+		if (decode_unit(
+			state.bits >> state.count & 0xffff, &high, to) == -1)
 			return -1;
 		state.bits &= (1U << state.count) - 1;
 	}
@@ -200,10 +199,10 @@ utf7_decode(struct text utf7, struct buf *to)
 		end = text_find_byte(utf7, '-');
 		if (end == -1 || (was_run && end != 1))
 			return -1;
-		if (end == 1 ? buf_put_byte(to, '&')
-			     : decode_run(text_make(utf7.data + 1,
-					      (size_t)end - 1),
-				   to))
+		if (end == 1
+			? buf_put_byte(to, '&')
+			: decode_run(
+			      text_make(utf7.data + 1, (size_t)end - 1), to))
 			return -1;
 		was_run = end != 1;
 		utf7 = text_skip(utf7, (size_t)end + 1);

@@ -51,8 +51,8 @@ copy_text(struct text text)
 static void
 set_info(struct mailbox_info *info, const struct mailbox_record *record)
 {
-	struct text *keywords
-	    = memory_new(record->keyword_count + 1U, sizeof(*keywords));
+	struct text *keywords =
+	    memory_new(record->keyword_count + 1U, sizeof(*keywords));
 	size_t count = info->message_count;
 	struct text name = copy_text(record->name);
 
@@ -77,10 +77,8 @@ insert_folder(struct account_store *account, struct folder *folder)
 
 	account->folders = memory_resize(account->folders,
 	    account->folder_count + 1, sizeof(struct folder *));
-	while (at > 0
-	    && compare_names(folder->info.name,
-		   account->folders[at - 1]->info.name)
-		< 0) {
+	while (at > 0 && compare_names(folder->info.name,
+			     account->folders[at - 1]->info.name) < 0) {
 		account->folders[at] = account->folders[at - 1];
 		at--;
 	}
@@ -248,8 +246,8 @@ list_append(struct folder *folder, uint32_t uid)
 
 	if (list->count == list->capacity) {
 		list->capacity = list->capacity * 2;
-		list->uids = memory_resize(
-		    list->uids, list->capacity, sizeof(uint32_t));
+		list->uids =
+		    memory_resize(list->uids, list->capacity, sizeof(uint32_t));
 	}
 	list->uids[list->count++] = uid;
 }
@@ -265,8 +263,8 @@ add_row(struct folder *folder, const struct index_row *row)
 	at = row_position(folder, row->uid);
 	if (folder->row_count == folder->row_capacity) {
 		folder->row_capacity = folder->row_capacity * 2 + 16;
-		folder->rows = memory_resize(folder->rows,
-		    folder->row_capacity, sizeof(struct index_row));
+		folder->rows = memory_resize(folder->rows, folder->row_capacity,
+		    sizeof(struct index_row));
 	}
 	memmove(&folder->rows[at + 1], &folder->rows[at],
 	    (folder->row_count - at) * sizeof(struct index_row));
@@ -291,8 +289,8 @@ drop_row(struct folder *folder, uint32_t uid)
 		return;
 	folder->row_count--;
 	memmove(row, row + 1,
-	    (size_t)(folder->rows + folder->row_count - row)
-		* sizeof(struct index_row));
+	    (size_t)(folder->rows + folder->row_count - row) *
+		sizeof(struct index_row));
 	if (folder->list->references > 1) {
 		list_release(&folder->list);
 		folder->list = list_new(folder);
@@ -329,15 +327,12 @@ name_file(const struct message_record *record, struct index_file *file,
 	snprintf(whole, sizeof(whole), "%.*s,S=%llu,W=%llu",
 	    TEXT_FMT(record->base), (unsigned long long)record->stored_size,
 	    (unsigned long long)record->size);
-	file->is_new
-	    = (record->flags & FLAG_ALL) == 0 && record->keywords == 0;
+	file->is_new = (record->flags & FLAG_ALL) == 0 && record->keywords == 0;
 	if (maildir_name_format(text_of(whole), file->is_new, record->flags,
-		record->keywords, buf)
-	    == -1) {
+		record->keywords, buf) == -1) {
 		buf_reset(buf);
 		if (maildir_name_format(record->base, file->is_new,
-			record->flags, record->keywords, buf)
-		    == -1)
+			record->flags, record->keywords, buf) == -1)
 			return -1;
 	}
 	file->name = text_make(buf->data, buf->size);
@@ -364,17 +359,17 @@ fill_cache(struct account_store *account, const struct message_record *record,
 	struct buf buf;
 	int fd = source->fd;
 
-	if (account->make_cache == NULL
-	    || index_find_cache(account->index, &record->hash, &cached))
+	if (account->make_cache == NULL ||
+	    index_find_cache(account->index, &record->hash, &cached))
 		return;
 	if (fd == -1)
-		fd = file_sealed_memory("message", source->data.data,
-		    source->data.size, &error);
+		fd = file_sealed_memory(
+		    "message", source->data.data, source->data.size, &error);
 	if (fd == -1)
 		return;
 	buf_init(&buf, 8 * 1024 * 1024);
-	if (account->make_cache(fd, record->stored_size, record->form, &buf)
-	    == 0)
+	if (account->make_cache(fd, record->stored_size, record->form, &buf) ==
+	    0)
 		index_put_cache(account->index, &record->hash,
 		    text_make(buf.data, buf.size));
 	buf_clear(&buf);
@@ -395,16 +390,14 @@ make_file(struct account_store *account, struct folder *folder,
 	if (source != NULL && source->is_assumed)
 		return;
 	if (source != NULL && source->moved_from != NULL) {
-		is_made = index_find_file(account->index,
-			      source->moved_from->info.id, source->moved_uid,
-			      &old)
-		    && files_rename(account, source->moved_from, &old, folder,
-			   file, &error)
-			== 0;
+		is_made =
+		    index_find_file(account->index, source->moved_from->info.id,
+			source->moved_uid, &old) &&
+		    files_rename(account, source->moved_from, &old, folder,
+			file, &error) == 0;
 	} else if (source != NULL) {
 		is_made = files_write(account, folder, file,
-			      record->internaldate, source, &error)
-		    == 0;
+			      record->internaldate, source, &error) == 0;
 		if (!is_made)
 			log_warning("file-write", "error=\"%s\"", error.text);
 	}
@@ -434,8 +427,7 @@ add_message(struct account_store *account, struct folder *folder,
 	index_put_row(account->index, record->mailbox, &row);
 	index_put_file(account->index, record->mailbox, record->uid, &file);
 	index_count_cache(account->index, &record->hash, 1);
-	if (source != NULL && source->moved_from == NULL
-	    && !source->is_assumed)
+	if (source != NULL && source->moved_from == NULL && !source->is_assumed)
 		fill_cache(account, record, source);
 	buf_clear(&buf);
 	add_row(folder, &row);
@@ -464,15 +456,14 @@ rename_flags(struct account_store *account, struct folder *folder,
 	old.name = text_make(kept.data, old.name.size);
 	new = old;
 	new.born = record->born;
-	new.is_new = old.is_new && (record->flags & FLAG_ALL) == 0
-	    && record->keywords == 0;
-	if (maildir_name_parse(old.name, &name) == 0
-	    && maildir_name_format(name.whole, new.is_new, record->flags,
-		   record->keywords, &buf)
-		== 0) {
+	new.is_new = old.is_new && (record->flags & FLAG_ALL) == 0 &&
+		     record->keywords == 0;
+	if (maildir_name_parse(old.name, &name) == 0 &&
+	    maildir_name_format(name.whole, new.is_new, record->flags,
+		record->keywords, &buf) == 0) {
 		new.name = text_make(buf.data, buf.size);
-		if (files_rename(account, folder, &old, folder, &new, &error)
-		    == -1)
+		if (files_rename(account, folder, &old, folder, &new, &error) ==
+		    -1)
 			folder->needs_scan = true;
 	}
 	index_put_file(account->index, record->mailbox, record->uid, &new);
@@ -488,12 +479,12 @@ change_message(struct account_store *account, struct folder *folder,
 	struct index_row row, *in_memory;
 
 	row_of_record(record, &row);
-	if (((row.flags ^ old->flags) & FLAG_ALL) != 0
-	    || row.keywords != old->keywords)
+	if (((row.flags ^ old->flags) & FLAG_ALL) != 0 ||
+	    row.keywords != old->keywords)
 		rename_flags(account, folder, record);
 	index_put_row(account->index, record->mailbox, &row);
-	if (folder->is_loaded
-	    && (in_memory = folder_row(folder, row.uid)) != NULL)
+	if (folder->is_loaded &&
+	    (in_memory = folder_row(folder, row.uid)) != NULL)
 		*in_memory = row;
 	view_flags_changed(folder, row.uid, origin);
 }
@@ -513,8 +504,7 @@ apply_message(struct account_store *account,
 	index_begin(account->index);
 	if (record->uid >= folder->info.uidnext)
 		folder->info.uidnext = record->uid + 1;
-	if (!index_find_row(
-		account->index, record->mailbox, record->uid, &old))
+	if (!index_find_row(account->index, record->mailbox, record->uid, &old))
 		add_message(account, folder, record, source);
 	else if (record->modseq > old.modseq)
 		change_message(account, folder, record, &old, origin);
@@ -646,20 +636,19 @@ apply_subscribed(
 {
 	size_t at = 0;
 
-	while (at < account->subscribed_count
-	    && compare_names(text_of(account->subscribed[at]), name) < 0)
+	while (at < account->subscribed_count &&
+	       compare_names(text_of(account->subscribed[at]), name) < 0)
 		at++;
-	if ((at < account->subscribed_count
-		&& text_is(name, account->subscribed[at]))
-	    == is_subscribed)
+	if ((at < account->subscribed_count &&
+		text_is(name, account->subscribed[at])) == is_subscribed)
 		return;
 	if (is_subscribed) {
 		account->subscribed = memory_resize(account->subscribed,
 		    account->subscribed_count + 1, sizeof(char *));
 		memmove(&account->subscribed[at + 1], &account->subscribed[at],
 		    (account->subscribed_count - at) * sizeof(char *));
-		account->subscribed[at]
-		    = (char *)(uintptr_t)copy_text(name).data;
+		account->subscribed[at] =
+		    (char *)(uintptr_t)copy_text(name).data;
 		account->subscribed_count++;
 	} else {
 		free(account->subscribed[at]);

@@ -56,7 +56,7 @@ struct mailbox_view {
 	bool is_pending; /* `changed` has to be called */
 	bool has_new_keywords;
 	struct uid_list *list;
-	size_t count;	      /* UIDs of the list that the client knows */
+	size_t count;          /* UIDs of the list that the client knows */
 	uint32_t told_uidnext; /* new messages from here on are not told */
 	uint32_t *recent;
 	size_t recent_count;
@@ -105,6 +105,7 @@ struct account_store {
 	size_t rebuild_left;
 	struct heal *heals;
 	struct heal **heals_end;
+	struct heal *healed; /* marked rows to be told of */
 	unsigned int healing;
 	unsigned int changing; /* operations under way */
 	uint64_t files_written;
@@ -138,8 +139,8 @@ void apply_message(struct account_store *account,
     const struct mailbox_view *origin);
 void apply_expunge(struct account_store *account, uint64_t mailbox,
     uint32_t uid, uint64_t modseq);
-void apply_mailbox(struct account_store *account,
-    const struct mailbox_record *record);
+void apply_mailbox(
+    struct account_store *account, const struct mailbox_record *record);
 void apply_subscribed(
     struct account_store *account, struct text name, bool is_subscribed);
 /* All changes of a listing; -1 if it is malformed. */
@@ -158,12 +159,11 @@ struct index_row *folder_row(const struct folder *folder, uint32_t uid);
 void folder_free(struct folder **folder);
 
 /* ---- mailbox_files.c: the Maildir of a folder ---- */
-int files_make_folder(struct account_store *account, struct folder *folder,
-    struct error *error);
+int files_make_folder(
+    struct account_store *account, struct folder *folder, struct error *error);
 int files_rename_folder(struct account_store *account, struct folder *folder,
     const char *directory, struct error *error);
-void files_remove_folder(struct account_store *account,
-    struct folder *folder);
+void files_remove_folder(struct account_store *account, struct folder *folder);
 char *files_directory(struct text mailbox);
 int files_write(struct account_store *account, const struct folder *folder,
     const struct index_file *file, int64_t internaldate,
@@ -183,8 +183,8 @@ int files_read_id(struct account_store *account, const char *directory,
 
 /* ---- mailbox.c ---- */
 void view_message_added(struct folder *folder, uint32_t uid);
-void view_flags_changed(struct folder *folder, uint32_t uid,
-    const struct mailbox_view *origin);
+void view_flags_changed(
+    struct folder *folder, uint32_t uid, const struct mailbox_view *origin);
 void view_message_removed(struct folder *folder);
 void view_keywords_changed(struct folder *folder);
 void view_folder_gone(struct folder *folder);
@@ -199,8 +199,8 @@ void sync_folder(struct account_store *account, struct folder *folder);
 void sync_folder_if_changed(
     struct account_store *account, struct folder *folder);
 /* Around a change of our own, so that it is not taken for another's. */
-bool sync_is_current(struct account_store *account,
-    const struct folder *folder);
+bool sync_is_current(
+    struct account_store *account, const struct folder *folder);
 void sync_note_times(struct account_store *account, struct folder *folder);
 void sync_heal(struct account_store *account, uint64_t mailbox, uint32_t uid,
     bool is_marked);

@@ -158,8 +158,7 @@ write_witness(struct account_store *account)
 	writer_put_u64(&w, account->meta.incarnation);
 	writer_put_u64(&w, account->applied);
 	if (file_replace(
-		account->home_fd, "witness", bytes, w.size, 0600, &error)
-	    == -1)
+		account->home_fd, "witness", bytes, w.size, 0600, &error) == -1)
 		log_warning("witness-write", "error=\"%s\"", error.text);
 }
 
@@ -174,8 +173,8 @@ is_store_right(struct account_store *account, const struct store_state *state)
 		log_alarm("store-foreign", "error=\"another store's id\"");
 		return false;
 	}
-	if (witness.incarnation == state->incarnation
-	    && state->sequence < witness.confirmed) {
+	if (witness.incarnation == state->incarnation &&
+	    state->sequence < witness.confirmed) {
 		log_alarm("store-older", "sequence=%llu witness=%llu",
 		    (unsigned long long)state->sequence,
 		    (unsigned long long)witness.confirmed);
@@ -211,8 +210,8 @@ become_ready(struct account_store *account, uint64_t sequence)
 static void
 failed(struct account_store *account, const char *what, enum status status)
 {
-	log_error("account-start", "step=%s status=%s", what,
-	    status_name(status));
+	log_error(
+	    "account-start", "step=%s status=%s", what, status_name(status));
 }
 
 static void
@@ -247,8 +246,8 @@ listed_messages(
 		return;
 	reader_init(&r, data.data, data.size);
 	index_begin(account->index);
-	while (status == STATUS_OK
-	    && (more = record_get_message(&r, &record)) == 1)
+	while (status == STATUS_OK &&
+	       (more = record_get_message(&r, &record)) == 1)
 		apply_message(account, &record, &assumed, NULL);
 	index_commit(account->index);
 	if (status != STATUS_OK || more == -1) {
@@ -282,8 +281,8 @@ listed_mailboxes(
 
 		folder->needs_scan = true;
 		folder->state.first_recent = folder->info.uidnext;
-		store_list_messages(account->client, folder->info.id,
-		    listed_messages, account);
+		store_list_messages(
+		    account->client, folder->info.id, listed_messages, account);
 	}
 	if (account->rebuild_left == 0)
 		become_ready(account, sequence);
@@ -302,11 +301,11 @@ greeted(const struct store_state *state, void *context)
 		tell_waiters(account, STATUS_UNAVAILABLE);
 		return;
 	}
-	is_known = account->is_index_filled
-	    && memcmp(&account->meta.store, &state->store,
-		   sizeof(state->store)) == 0
-	    && account->meta.incarnation == state->incarnation
-	    && account->meta.confirmed <= state->sequence;
+	is_known = account->is_index_filled &&
+		   memcmp(&account->meta.store, &state->store,
+		       sizeof(state->store)) == 0 &&
+		   account->meta.incarnation == state->incarnation &&
+		   account->meta.confirmed <= state->sequence;
 	if (!is_known && account->folder_count > 0) {
 		/* What is open was made from another state of the store. */
 		log_alarm("store-changed", "incarnation=%llu",
@@ -351,13 +350,12 @@ caught_up(
 		status = STATUS_DAMAGED;
 	if (status == STATUS_OK) {
 		confirm(account, sequence);
-		for (size_t i = 0;
-		     c->check_files && i < account->folder_count; i++)
+		for (size_t i = 0; c->check_files && i < account->folder_count;
+		     i++)
 			sync_folder(account, account->folders[i]);
 	}
 	store_client_caught_up(account->client, c->tag, status,
-	    account->files_written - written,
-	    account->files_failed - unhealed);
+	    account->files_written - written, account->files_failed - unhealed);
 	free(c);
 }
 
@@ -419,16 +417,15 @@ load_index(struct account_store *account)
 static void
 make_home(struct account_store *account)
 {
-	static const char *const names[]
-	    = { "Maildir", "Maildir/cur", "Maildir/new", "Maildir/tmp" };
+	static const char *const names[] = { "Maildir", "Maildir/cur",
+		"Maildir/new", "Maildir/tmp" };
 	struct error error;
 
 	/* Emptiness is never believed, so making them is safe. */
 	for (size_t i = 0; i < 4; i++)
 		if (file_make_directory(
-			account->home_fd, names[i], 0700, &error)
-			== -1
-		    && error.code != ERROR_EXISTS)
+			account->home_fd, names[i], 0700, &error) == -1 &&
+		    error.code != ERROR_EXISTS)
 			log_warning("maildir-make", "error=\"%s\"", error.text);
 }
 
@@ -451,8 +448,8 @@ notify_views(void *context)
 struct account_store *
 account_store_new(struct event_loop *loop, int home_fd)
 {
-	static const struct store_client_handler handler
-	    = { greeted, catch_up, away };
+	static const struct store_client_handler handler = { greeted, catch_up,
+		away };
 	struct account_store *account = memory_new(1, sizeof(*account));
 	struct error error;
 	bool was_made = true;
@@ -465,8 +462,8 @@ account_store_new(struct event_loop *loop, int home_fd)
 	account->notify_timer = timer_new(loop, notify_views, account);
 	account->client = store_client_new(loop, &handler, account);
 	make_home(account);
-	account->index = index_open(
-	    home_fd, &was_made, &account->is_unclean, &error);
+	account->index =
+	    index_open(home_fd, &was_made, &account->is_unclean, &error);
 	if (account->index == NULL)
 		log_error("index-open", "error=\"%s\"", error.text);
 	else if (!was_made)
@@ -487,8 +484,8 @@ account_store_attach_snapd(struct account_store *account, int fd)
 bool
 account_store_must_restart(const struct account_store *account)
 {
-	return account->must_restart || account->index == NULL
-	    || index_is_broken(account->index);
+	return account->must_restart || account->index == NULL ||
+	       index_is_broken(account->index);
 }
 
 void
@@ -500,10 +497,10 @@ account_store_set_cache_maker(struct account_store *account, cache_maker *make)
 bool
 account_store_is_idle(const struct account_store *account)
 {
-	return account->changing == 0 && account->healing == 0
-	    && account->heals == NULL && account->deliveries == NULL
-	    && account->readings == NULL
-	    && !store_client_is_busy(account->client);
+	return account->changing == 0 && account->healing == 0 &&
+	       account->heals == NULL && account->deliveries == NULL &&
+	       account->readings == NULL &&
+	       !store_client_is_busy(account->client);
 }
 
 void

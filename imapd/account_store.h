@@ -80,17 +80,17 @@ struct mailbox_info {
 
 /* By name order ("INBOX" first): `after` is the last one's name or {NULL, 0};
  * NULL at the end. */
-const struct mailbox_info *mailbox_list_next(struct account_store *account,
-    struct text after);
+const struct mailbox_info *mailbox_list_next(
+    struct account_store *account, struct text after);
 /* "inbox" in any case; NULL if there is none. */
-const struct mailbox_info *mailbox_list_find(struct account_store *account,
-    struct text name);
+const struct mailbox_info *mailbox_list_find(
+    struct account_store *account, struct text name);
 
 /* Subscribed names in order, existing or not: true and `name`. */
-bool mailbox_list_next_subscribed(struct account_store *account,
-    struct text after, struct text *name);
-bool mailbox_list_is_subscribed(struct account_store *account,
-    struct text name);
+bool mailbox_list_next_subscribed(
+    struct account_store *account, struct text after, struct text *name);
+bool mailbox_list_is_subscribed(
+    struct account_store *account, struct text name);
 
 struct mailbox_counts {
 	size_t messages;
@@ -108,10 +108,10 @@ struct mailbox_answer {
 	enum status status;
 	uint64_t modseq;
 	uint32_t uidvalidity; /* append, copy, move, create: the target's */
-	size_t count;	      /* of the two lists below, in the same order */
+	size_t count;         /* of the two lists below, in the same order */
 	const uint32_t *source_uids; /* copy, move; flags: changed; expunge */
 	const uint32_t *target_uids; /* copy, move, append */
-	size_t modified_count; /* flags: refused by unchanged_since */
+	size_t modified_count;       /* flags: refused by unchanged_since */
 	const uint32_t *modified_uids;
 };
 typedef void mailbox_done(const struct mailbox_answer *answer, void *context);

@@ -65,14 +65,13 @@ choose_mailbox(struct account_store *account, struct text address)
 		if (address.data[i - 1] == '@')
 			at = (ptrdiff_t)i - 1;
 	if (plus != -1 && at > plus + 1)
-		folder = folder_find(account,
-		    text_make(address.data + plus + 1, (size_t)(at - plus - 1)));
+		folder = folder_find(account, text_make(address.data + plus + 1,
+						  (size_t)(at - plus - 1)));
 	return folder != NULL ? folder : folder_find(account, TEXT("INBOX"));
 }
 
 static void
-filed(
-    enum status status, uint64_t sequence, struct text results, void *context)
+filed(enum status status, uint64_t sequence, struct text results, void *context)
 {
 	struct delivery *d = context;
 	struct account_store *account = d->account;
@@ -125,8 +124,8 @@ read_unfiled(enum status status, const struct text *envelope, int *fd,
 	reader_init(&r, envelope->data, envelope->size);
 	if (status == STATUS_OK && record_get_unfiled(&r, &record) != 1)
 		status = STATUS_DAMAGED;
-	if (status == STATUS_OK
-	    && (folder = choose_mailbox(d->account, record.address)) == NULL)
+	if (status == STATUS_OK &&
+	    (folder = choose_mailbox(d->account, record.address)) == NULL)
 		status = STATUS_UNAVAILABLE;
 	if (status != STATUS_OK) {
 		/* Missing: filed before; asking again tells where. */
@@ -183,8 +182,8 @@ add(struct account_store *account, const struct delivery_id *id)
 	d->fd = -1;
 	*at = d;
 	if (account->deliver_timer == NULL)
-		account->deliver_timer
-		    = timer_new(account->loop, begin_some, account);
+		account->deliver_timer =
+		    timer_new(account->loop, begin_some, account);
 	timer_start(account->deliver_timer, 0);
 	return d;
 }
@@ -192,8 +191,7 @@ add(struct account_store *account, const struct delivery_id *id)
 /* -- What waits in the store -- */
 
 static void
-listed(
-    enum status status, uint64_t sequence, struct text data, void *context)
+listed(enum status status, uint64_t sequence, struct text data, void *context)
 {
 	struct account_store *account = context;
 	struct unfiled_record record;

@@ -64,13 +64,13 @@ mailbox_view_number(const struct mailbox_view *view, uint32_t uid)
 }
 
 bool
-mailbox_row(const struct mailbox_view *view, uint32_t uid,
-    struct mailbox_row *to)
+mailbox_row(
+    const struct mailbox_view *view, uint32_t uid, struct mailbox_row *to)
 {
 	const struct index_row *row;
 
-	if (view->folder->is_gone
-	    || (row = folder_row(view->folder, uid)) == NULL)
+	if (view->folder->is_gone ||
+	    (row = folder_row(view->folder, uid)) == NULL)
 		return false;
 	to->uid = row->uid;
 	to->flags = row->flags & FLAG_ALL;
@@ -87,8 +87,8 @@ mailbox_view_first_unseen(const struct mailbox_view *view)
 	struct mailbox_row row;
 
 	for (size_t n = 1; n <= view->count; n++)
-		if (mailbox_row(view, view->list->uids[n - 1], &row)
-		    && !(row.flags & FLAG_SEEN))
+		if (mailbox_row(view, view->list->uids[n - 1], &row) &&
+		    !(row.flags & FLAG_SEEN))
 			return n;
 	return 0;
 }
@@ -130,14 +130,14 @@ claim_recent(struct mailbox_view *view)
 {
 	struct folder *folder = view->folder;
 
-	for (size_t n = mailbox_view_number_from(
-		 view, folder->state.first_recent);
+	for (size_t n =
+		 mailbox_view_number_from(view, folder->state.first_recent);
 	     n <= view->count; n++)
 		add_uid(&view->recent, &view->recent_count,
 		    view->list->uids[n - 1]);
 	view->told_recent = view->recent_count;
-	if (view->is_read_only
-	    || folder->state.first_recent == folder->info.uidnext)
+	if (view->is_read_only ||
+	    folder->state.first_recent == folder->info.uidnext)
 		return;
 	folder->state.first_recent = folder->info.uidnext;
 	folder_put(view->account, folder);
@@ -244,8 +244,8 @@ view_message_added(struct folder *folder, uint32_t uid)
 }
 
 void
-view_flags_changed(struct folder *folder, uint32_t uid,
-    const struct mailbox_view *origin)
+view_flags_changed(
+    struct folder *folder, uint32_t uid, const struct mailbox_view *origin)
 {
 	for (struct mailbox_view *v = folder->views; v != NULL; v = v->next) {
 		if (v == origin || mailbox_view_number(v, uid) == 0)
@@ -294,8 +294,8 @@ first_expunged(const struct mailbox_view *view)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (now != NULL && middle < now->count
-		    && now->uids[middle] == view->list->uids[middle])
+		if (now != NULL && middle < now->count &&
+		    now->uids[middle] == view->list->uids[middle])
 			low = middle + 1;
 		else
 			high = middle;
@@ -357,19 +357,17 @@ next_exists(struct mailbox_view *view, struct mailbox_update *update)
 		}
 		view->count = folder->list->count;
 	} else {
-		uint32_t last
-		    = before == 0 ? 0 : view->list->uids[before - 1];
+		uint32_t last = before == 0 ? 0 : view->list->uids[before - 1];
 		size_t at = folder->row_count;
 
 		own_list(view);
-		while (at > 0 && folder->rows[at - 1].uid > last
-		    && folder->rows[at - 1].uid >= view->told_uidnext)
+		while (at > 0 && folder->rows[at - 1].uid > last &&
+		       folder->rows[at - 1].uid >= view->told_uidnext)
 			at--;
 		view->list->uids = memory_resize(view->list->uids,
 		    before + folder->row_count - at + 1, sizeof(uint32_t));
 		for (; at < folder->row_count; at++)
-			view->list->uids[view->count++]
-			    = folder->rows[at].uid;
+			view->list->uids[view->count++] = folder->rows[at].uid;
 		view->list->count = view->count;
 		view->list->capacity = view->count + 1;
 	}
@@ -387,12 +385,11 @@ next_flags(struct mailbox_view *view, struct mailbox_update *update)
 		struct mailbox_row row;
 		bool is_repeated = false;
 
-		for (size_t i = 0; i < view->changed_count && !is_repeated;
-		     i++)
+		for (size_t i = 0; i < view->changed_count && !is_repeated; i++)
 			is_repeated = view->changed[i] == uid;
 		update->number = mailbox_view_number(view, uid);
-		if (is_repeated || update->number == 0
-		    || !mailbox_row(view, uid, &row))
+		if (is_repeated || update->number == 0 ||
+		    !mailbox_row(view, uid, &row))
 			continue;
 		update->kind = UPDATE_FLAGS;
 		update->uid = uid;
@@ -403,8 +400,8 @@ next_flags(struct mailbox_view *view, struct mailbox_update *update)
 }
 
 bool
-mailbox_view_next_update(struct mailbox_view *view, bool may_expunge,
-    struct mailbox_update *update)
+mailbox_view_next_update(
+    struct mailbox_view *view, bool may_expunge, struct mailbox_update *update)
 {
 	memset(update, 0, sizeof(*update));
 	if (view->has_new_keywords) {
@@ -412,8 +409,8 @@ mailbox_view_next_update(struct mailbox_view *view, bool may_expunge,
 		update->kind = UPDATE_KEYWORDS;
 		return true;
 	}
-	if ((may_expunge && next_expunge(view, update))
-	    || next_exists(view, update))
+	if ((may_expunge && next_expunge(view, update)) ||
+	    next_exists(view, update))
 		return true;
 	if (view->told_recent != view->recent_count) {
 		view->told_recent = view->recent_count;
@@ -427,18 +424,18 @@ mailbox_view_next_update(struct mailbox_view *view, bool may_expunge,
 bool
 mailbox_view_has_updates(const struct mailbox_view *view)
 {
-	return view->has_new_keywords || view->changed_count > 0
-	    || view->folder->is_gone || view->list != view->folder->list
-	    || view->count != view->folder->list->count
-	    || view->told_recent != view->recent_count;
+	return view->has_new_keywords || view->changed_count > 0 ||
+	       view->folder->is_gone || view->list != view->folder->list ||
+	       view->count != view->folder->list->count ||
+	       view->told_recent != view->recent_count;
 }
 
 int
 mailbox_view_vanished_since(struct mailbox_view *view, uint64_t modseq,
     void (*callback)(uint32_t uid, void *context), void *context)
 {
-	index_each_vanished(view->account->index, view->folder->info.id,
-	    modseq, callback, context);
+	index_each_vanished(view->account->index, view->folder->info.id, modseq,
+	    callback, context);
 	return 0;
 }
 
@@ -457,12 +454,12 @@ struct reading {
 };
 
 static void
-finish_reading(struct reading *reading, enum status status, int *fd,
-    uint64_t size)
+finish_reading(
+    struct reading *reading, enum status status, int *fd, uint64_t size)
 {
 	struct reading **at = &reading->account->readings;
-	struct mailbox_body body
-	    = { *fd, size, reading->form, reading->wire_size };
+	struct mailbox_body body = { *fd, size, reading->form,
+		reading->wire_size };
 
 	while (*at != reading)
 		at = &(*at)->next;
@@ -480,8 +477,8 @@ read_from_store(enum status status, const struct text *envelope, int *fd,
 	struct reading *reading = context;
 
 	if (status == STATUS_OK)
-		sync_heal(reading->account, reading->mailbox, reading->uid,
-		    false);
+		sync_heal(
+		    reading->account, reading->mailbox, reading->uid, false);
 	finish_reading(reading, status, fd, size);
 }
 
@@ -497,8 +494,8 @@ mailbox_read(struct mailbox_view *view, uint32_t uid,
 	struct reading *reading;
 	struct error error;
 
-	if (!mailbox_row(view, uid, &row)
-	    || !index_find_file(
+	if (!mailbox_row(view, uid, &row) ||
+	    !index_find_file(
 		account->index, view->folder->info.id, uid, &file)) {
 		done(STATUS_MISSING, &body, context);
 		return;
@@ -537,8 +534,7 @@ mailbox_read_cancel(struct account_store *account, void *context)
 /* -- The cache -- */
 
 bool
-mailbox_cache_find(
-    struct mailbox_view *view, uint32_t uid, struct text *bytes)
+mailbox_cache_find(struct mailbox_view *view, uint32_t uid, struct text *bytes)
 {
 	struct index_file file;
 	struct hash hash;

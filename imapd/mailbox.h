@@ -57,16 +57,16 @@ struct mailbox_row {
 };
 
 /* From memory; false if the message is gone. */
-bool mailbox_row(const struct mailbox_view *view, uint32_t uid,
-    struct mailbox_row *row);
+bool mailbox_row(
+    const struct mailbox_view *view, uint32_t uid, struct mailbox_row *row);
 
 /* ---- Updates ---- */
 
 enum mailbox_update_kind {
 	UPDATE_EXPUNGE, /* number (as of now) and uid */
-	UPDATE_EXISTS,	/* number: the new count */
-	UPDATE_RECENT,	/* number: the new count */
-	UPDATE_FLAGS,	/* number and uid: send FETCH with flags (and MODSEQ) */
+	UPDATE_EXISTS,  /* number: the new count */
+	UPDATE_RECENT,  /* number: the new count */
+	UPDATE_FLAGS,   /* number and uid: send FETCH with flags (and MODSEQ) */
 	UPDATE_KEYWORDS /* new keywords: send FLAGS */
 };
 
@@ -79,8 +79,8 @@ struct mailbox_update {
 bool mailbox_view_has_updates(const struct mailbox_view *view);
 /* Takes the next update: true, or false when none is left. Call until false
  * with the same may_expunge; numbers are right for the moment of each. */
-bool mailbox_view_next_update(struct mailbox_view *view, bool may_expunge,
-    struct mailbox_update *update);
+bool mailbox_view_next_update(
+    struct mailbox_view *view, bool may_expunge, struct mailbox_update *update);
 
 /* Messages that were expunged after `modseq`: calls back for each UID. -1 if
  * the index does not reach back that far. */
@@ -123,7 +123,7 @@ void mailbox_expunge(struct mailbox_view *view, const uint32_t *uids,
 /* ---- Contents ---- */
 
 struct mailbox_body {
-	int fd;	       /* pread from 0; closed after the callback unless -1 is
+	int fd;        /* pread from 0; closed after the callback unless -1 is
 			  put here by who keeps it */
 	uint64_t size; /* bytes in the file */
 	uint8_t form;  /* FORM_LF: each LF stands for CRLF */
@@ -144,9 +144,9 @@ void mailbox_read_cancel(struct account_store *account, void *context);
  * the next call of a function of this header; put: after mailbox_read, when
  * find said false.
  */
-bool mailbox_cache_find(struct mailbox_view *view, uint32_t uid,
-    struct text *bytes);
-void mailbox_cache_put(struct mailbox_view *view, uint32_t uid,
-    struct text bytes);
+bool mailbox_cache_find(
+    struct mailbox_view *view, uint32_t uid, struct text *bytes);
+void mailbox_cache_put(
+    struct mailbox_view *view, uint32_t uid, struct text bytes);
 
 #endif

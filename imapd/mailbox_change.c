@@ -111,8 +111,8 @@ record_of(struct account_store *account, uint64_t mailbox, uint32_t uid,
 	struct index_row row;
 
 	memset(record, 0, sizeof(*record));
-	if (!index_find_row(account->index, mailbox, uid, &row)
-	    || !index_find_file(account->index, mailbox, uid, &file))
+	if (!index_find_row(account->index, mailbox, uid, &row) ||
+	    !index_find_file(account->index, mailbox, uid, &file))
 		return false;
 	record->mailbox = mailbox;
 	record->uid = uid;
@@ -147,12 +147,11 @@ keyword_bits(struct folder *folder, const struct text *names, size_t count,
 	for (size_t i = 0; i < count; i++) {
 		size_t n = 0;
 
-		if (names[i].size == 0
-		    || names[i].size > RECORD_MAX_KEYWORD_SIZE)
+		if (names[i].size == 0 ||
+		    names[i].size > RECORD_MAX_KEYWORD_SIZE)
 			return STATUS_LIMIT;
-		while (n < known
-		    && !text_equal_nocase(
-			folder->info.keywords[n], names[i]))
+		while (n < known &&
+		       !text_equal_nocase(folder->info.keywords[n], names[i]))
 			n++;
 		for (size_t f = 0; n >= known && f < *added; f++, n++)
 			if (text_equal_nocase(fresh[f], names[i]))
@@ -198,8 +197,8 @@ learn_keywords(struct account_store *account, uint64_t mailbox,
 	for (size_t i = 0; i < count; i++) {
 		size_t n = 0;
 
-		while (n < record.keyword_count
-		    && !text_equal_nocase(record.keywords[n], names[i]))
+		while (n < record.keyword_count &&
+		       !text_equal_nocase(record.keywords[n], names[i]))
 			n++;
 		if (n == record.keyword_count && n < RECORD_MAX_KEYWORDS)
 			record.keywords[record.keyword_count++] = names[i];
@@ -221,12 +220,12 @@ names_copy(const struct text *names, size_t count)
 	struct names *copy = memory_new(1, sizeof(*copy));
 	size_t used = 0;
 
-	for (size_t i = 0; i < count && i < RECORD_MAX_KEYWORDS
-	     && names[i].size <= RECORD_MAX_KEYWORD_SIZE;
+	for (size_t i = 0; i < count && i < RECORD_MAX_KEYWORDS &&
+			   names[i].size <= RECORD_MAX_KEYWORD_SIZE;
 	     i++) {
 		memcpy(copy->bytes + used, names[i].data, names[i].size);
-		copy->list[copy->count++]
-		    = text_make(copy->bytes + used, names[i].size);
+		copy->list[copy->count++] =
+		    text_make(copy->bytes + used, names[i].size);
 		used += names[i].size;
 	}
 	return copy;
@@ -263,8 +262,8 @@ flags_committed(
 	reader_init(&r, results.data, results.size);
 	if (status == STATUS_OK) {
 		index_begin(account->index);
-		learn_keywords(account, change->mailbox, f->names->list,
-		    f->names->count);
+		learn_keywords(
+		    account, change->mailbox, f->names->list, f->names->count);
 		for (size_t i = 0; i < change->new_keywords; i++)
 			next_result(&r, &result);
 		for (size_t i = 0; i < change->item_count; i++) {
@@ -273,15 +272,15 @@ flags_committed(
 			if (!record_of(account, change->mailbox,
 				change->items[i].uid, &record, base))
 				continue;
-			record.flags = change->items[i].flags
-			    | (record.flags & RECORD_MISSING);
+			record.flags = change->items[i].flags |
+				       (record.flags & RECORD_MISSING);
 			record.keywords = change->items[i].keywords;
 			record.modseq = result.modseq;
 			record.born = sequence;
 			apply_message(account, &record, NULL, change->origin);
 			change->answer.modseq = result.modseq;
-			change->source_uids[change->answer.count++]
-			    = record.uid;
+			change->source_uids[change->answer.count++] =
+			    record.uid;
 		}
 		apply_sequence(account, sequence);
 		index_commit(account->index);
@@ -354,23 +353,23 @@ mailbox_change_flags(struct mailbox_view *view, const uint32_t *uids,
 	size_t added;
 
 	status = view->is_read_only ? STATUS_REFUSED
-	    : folder->is_gone	    ? STATUS_MISSING
-				    : keyword_bits(folder, wish->keywords,
-					wish->keyword_count,
-					wish->mode == FLAGS_REMOVE ? NULL
-								   : batch,
-					&added, &keywords);
+		 : folder->is_gone
+		     ? STATUS_MISSING
+		     : keyword_bits(folder, wish->keywords, wish->keyword_count,
+			   wish->mode == FLAGS_REMOVE ? NULL : batch, &added,
+			   &keywords);
 	if (status != STATUS_OK) {
 		store_batch_free(&batch);
 		account_answer(done, context, status);
 		return;
 	}
 	f = memory_new(1, sizeof(*f));
-	f->change = change_new(
-	    account, WHAT_FLAGS, folder, uid_count, done, context);
+	f->change =
+	    change_new(account, WHAT_FLAGS, folder, uid_count, done, context);
 	f->change->origin = view;
 	f->change->new_keywords = added;
-	f->names = names_copy(wish->keywords, added > 0 ? wish->keyword_count : 0);
+	f->names =
+	    names_copy(wish->keywords, added > 0 ? wish->keyword_count : 0);
 	for (size_t i = 0; i < uid_count; i++) {
 		const struct index_row *row = folder_row(folder, uids[i]);
 
@@ -409,8 +408,8 @@ expunge_committed(
 				next_result(&r, &result);
 			apply_expunge(account, change->mailbox,
 			    change->items[i].uid, result.modseq);
-			change->source_uids[change->answer.count++]
-			    = change->items[i].uid;
+			change->source_uids[change->answer.count++] =
+			    change->items[i].uid;
 			change->answer.modseq = result.modseq;
 		}
 		apply_sequence(account, sequence);
@@ -453,12 +452,12 @@ mailbox_expunge(struct mailbox_view *view, const uint32_t *uids,
 		    view->is_read_only ? STATUS_REFUSED : STATUS_MISSING);
 		return;
 	}
-	change = change_new(
-	    account, WHAT_EXPUNGE, folder, count, done, context);
+	change =
+	    change_new(account, WHAT_EXPUNGE, folder, count, done, context);
 	for (size_t i = 0; i < count; i++) {
 		const struct index_row *row = uids == NULL
-		    ? &folder->rows[i]
-		    : folder_row(folder, uids[i]);
+						  ? &folder->rows[i]
+						  : folder_row(folder, uids[i]);
 
 		if (row != NULL && (row->flags & FLAG_DELETED))
 			change->items[change->item_count++].uid = row->uid;
@@ -489,9 +488,8 @@ copy_one(struct change *change, const struct item *item,
 	struct index_file file;
 	struct error error;
 
-	if (source == NULL
-	    || !record_of(
-		account, change->mailbox, item->uid, &record, base))
+	if (source == NULL ||
+	    !record_of(account, change->mailbox, item->uid, &record, base))
 		return;
 	if (change->is_move) {
 		bytes.moved_from = source;
@@ -507,7 +505,8 @@ copy_one(struct change *change, const struct item *item,
 	record.flags &= FLAG_ALL;
 	record.keywords = item->keywords;
 	record.blob = result->blob;
-	text_format_hex(item->delivery.bytes, sizeof(item->delivery.bytes), hex);
+	text_format_hex(
+	    item->delivery.bytes, sizeof(item->delivery.bytes), hex);
 	record.base = text_of(hex);
 	apply_message(account, &record,
 	    change->is_move || bytes.fd != -1 ? &bytes : NULL, NULL);
@@ -535,13 +534,12 @@ copy_committed(
 	reader_init(&r, results.data, results.size);
 	if (status == STATUS_OK) {
 		index_begin(account->index);
-		learn_keywords(account, change->target, f->names->list,
-		    f->names->count);
+		learn_keywords(
+		    account, change->target, f->names->list, f->names->count);
 		for (size_t i = 0; i < change->new_keywords; i++)
 			next_result(&r, &result);
-		for (size_t i = 0; i < change->item_count
-		     && next_result(&r, &result);
-		     i++)
+		for (size_t i = 0;
+		     i < change->item_count && next_result(&r, &result); i++)
 			copy_one(change, &change->items[i], &result, sequence);
 		apply_sequence(account, sequence);
 		index_commit(account->index);
@@ -642,9 +640,8 @@ pick_copies(struct change *change, const struct folder *source,
 }
 
 void
-mailbox_copy(struct mailbox_view *view, const uint32_t *uids,
-    size_t uid_count, struct text target_name, bool is_move,
-    mailbox_done *done, void *context)
+mailbox_copy(struct mailbox_view *view, const uint32_t *uids, size_t uid_count,
+    struct text target_name, bool is_move, mailbox_done *done, void *context)
 {
 	struct account_store *account = view->account;
 	struct folder *target = folder_find(account, target_name);
@@ -662,13 +659,12 @@ mailbox_copy(struct mailbox_view *view, const uint32_t *uids,
 	f->change->target = target->info.id;
 	f->change->is_move = is_move;
 	batch = store_batch_new();
-	status = pick_copies(f->change, view->folder, target, uids, uid_count,
-	    batch, &f->names);
+	status = pick_copies(
+	    f->change, view->folder, target, uids, uid_count, batch, &f->names);
 	f->change->answer.uidvalidity = target->info.uidvalidity;
 	if (status == STATUS_OK && f->change->item_count > 0) {
 		add_copies(batch, f->change);
-		store_client_commit(
-		    account->client, &batch, copy_committed, f);
+		store_client_commit(account->client, &batch, copy_committed, f);
 		return;
 	}
 	store_batch_free(&batch);
@@ -700,9 +696,8 @@ struct append {
 };
 
 struct append *
-append_begin(struct account_store *account, struct text mailbox,
-    uint32_t flags, const struct text *keywords, size_t keyword_count,
-    int64_t internaldate)
+append_begin(struct account_store *account, struct text mailbox, uint32_t flags,
+    const struct text *keywords, size_t keyword_count, int64_t internaldate)
 {
 	struct append *append = memory_new(1, sizeof(*append));
 
@@ -738,12 +733,10 @@ spill(struct append *append)
 	struct error error;
 
 	if (append->fd == -1)
-		append->fd = memfd_create(
-		    "append", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (append->fd == -1
-	    || file_write_all(append->fd, append->bytes.data,
-		   append->bytes.size, &error)
-		== -1) {
+		append->fd =
+		    memfd_create("append", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (append->fd == -1 || file_write_all(append->fd, append->bytes.data,
+				    append->bytes.size, &error) == -1) {
 		append->has_failed = true;
 		return -1;
 	}
@@ -755,8 +748,8 @@ spill(struct append *append)
 static int
 put(struct append *append, const void *data, size_t size)
 {
-	if (append->bytes.size + size > APPEND_MEMORY + APPEND_STEP
-	    && spill(append) == -1)
+	if (append->bytes.size + size > APPEND_MEMORY + APPEND_STEP &&
+	    spill(append) == -1)
 		return -1;
 	if (buf_put(&append->bytes, data, size) == 0)
 		return 0;
@@ -824,10 +817,11 @@ write_lines(struct append *append, const uint8_t *data, size_t size)
 			used++;
 			continue;
 		}
-		while (used + run < size && end[run] != '\r'
-		    && end[run] != '\n')
+		while (
+		    used + run < size && end[run] != '\r' && end[run] != '\n')
 			run++;
-		put(append, end, run);
+		if (run > 0)
+			put(append, end, run);
 		used += run;
 		if (used < size && data[used] == '\r') {
 			append->has_cr = true;
@@ -844,8 +838,8 @@ append_write(struct append *append, const void *data, size_t size)
 
 	append->wire_size += size;
 	while (!append->has_failed && used < size) {
-		size_t step = size - used < APPEND_STEP ? size - used
-							: APPEND_STEP;
+		size_t step =
+		    size - used < APPEND_STEP ? size - used : APPEND_STEP;
 
 		if (append->form == FORM_LF) {
 			size_t taken = write_lines(
@@ -880,8 +874,8 @@ append_seal(struct append *append)
 		return -1;
 	return append->fd == -1 ? 0
 				: fcntl(append->fd, F_ADD_SEALS,
-				    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW
-					| F_SEAL_WRITE);
+				      F_SEAL_SEAL | F_SEAL_SHRINK |
+					  F_SEAL_GROW | F_SEAL_WRITE);
 }
 
 static void
@@ -890,10 +884,8 @@ append_committed(
 {
 	struct change *change = context;
 	struct append *append = change->append;
-	struct message_source source
-	    = { .fd = append->fd,
-		      .data
-		      = text_make(append->bytes.data, append->bytes.size) };
+	struct message_source source = { .fd = append->fd,
+		.data = text_make(append->bytes.data, append->bytes.size) };
 	struct message_record record = { 0 };
 	struct result_record result;
 	char hex[2 * 18 + 1];
@@ -918,8 +910,8 @@ append_committed(
 			record.internaldate = append->internaldate;
 			record.size = append->wire_size;
 			record.stored_size = append->fd == -1
-			    ? append->bytes.size
-			    : append->fd_size;
+						 ? append->bytes.size
+						 : append->fd_size;
 			record.flags = append->flags;
 			record.keywords = change->items[0].keywords;
 			record.blob = result.blob;
@@ -944,8 +936,8 @@ void
 append_commit(struct append **from, mailbox_done *done, void *context)
 {
 	struct append *append = *from;
-	struct folder *folder
-	    = folder_find(append->account, text_of(append->mailbox));
+	struct folder *folder =
+	    folder_find(append->account, text_of(append->mailbox));
 	struct message m = { .type = MESSAGE_change_append };
 	struct store_batch *batch = store_batch_new();
 	enum status status = STATUS_MISSING;
@@ -956,17 +948,18 @@ append_commit(struct append **from, mailbox_done *done, void *context)
 	*from = NULL;
 	if (folder != NULL)
 		status = append_seal(append) == -1
-		    ? STATUS_FULL
-		    : keyword_bits(folder, append->keywords->list,
-			append->keywords->count, batch, &added, &keywords);
+			     ? STATUS_FULL
+			     : keyword_bits(folder, append->keywords->list,
+				   append->keywords->count, batch, &added,
+				   &keywords);
 	if (status != STATUS_OK) {
 		store_batch_free(&batch);
 		append_abort(&append);
 		account_answer(done, context, status);
 		return;
 	}
-	change = change_new(
-	    append->account, WHAT_APPEND, folder, 1, done, context);
+	change =
+	    change_new(append->account, WHAT_APPEND, folder, 1, done, context);
 	change->append = append;
 	change->new_keywords = added;
 	change->items[0].keywords = keywords;
@@ -977,11 +970,11 @@ append_commit(struct append **from, mailbox_done *done, void *context)
 	m.change_append.flags = append->flags;
 	m.change_append.keywords = keywords;
 	m.change_append.form = append->form;
-	m.change_append.size = append->fd == -1 ? append->bytes.size
-						: append->fd_size;
+	m.change_append.size =
+	    append->fd == -1 ? append->bytes.size : append->fd_size;
 	if (append->fd == -1)
-		m.change_append.data
-		    = text_make(append->bytes.data, append->bytes.size);
+		m.change_append.data =
+		    text_make(append->bytes.data, append->bytes.size);
 	store_batch_add(batch, &m, append->fd);
 	store_client_commit(
 	    append->account->client, &batch, append_committed, change);

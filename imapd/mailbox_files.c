@@ -51,8 +51,8 @@ files_path(const struct folder *folder, bool is_new, struct text name,
 static int
 make(struct account_store *account, const char *path, struct error *error)
 {
-	if (file_make_directory(account->home_fd, path, 0700, error) == -1
-	    && error->code != ERROR_EXISTS)
+	if (file_make_directory(account->home_fd, path, 0700, error) == -1 &&
+	    error->code != ERROR_EXISTS)
 		return -1;
 	return 0;
 }
@@ -101,10 +101,10 @@ files_read_id(struct account_store *account, const char *directory,
 	buf_init(&buf, 200);
 	if (file_read_all(fd, &buf, &error) == 0) {
 		rest = text_trim(text_make(buf.data, buf.size));
-		if (text_next(&rest, ' ', &word) && text_is(word, "1")
-		    && text_next(&rest, ' ', &word)
-		    && text_parse_hex(word, store->bytes, 16) == 0
-		    && text_parse_number(rest, UINT64_MAX, mailbox) == 0)
+		if (text_next(&rest, ' ', &word) && text_is(word, "1") &&
+		    text_next(&rest, ' ', &word) &&
+		    text_parse_hex(word, store->bytes, 16) == 0 &&
+		    text_parse_number(rest, UINT64_MAX, mailbox) == 0)
 			result = 0;
 	}
 	buf_clear(&buf);
@@ -113,8 +113,8 @@ files_read_id(struct account_store *account, const char *directory,
 }
 
 int
-files_make_folder(struct account_store *account, struct folder *folder,
-    struct error *error)
+files_make_folder(
+    struct account_store *account, struct folder *folder, struct error *error)
 {
 	char path[ACCOUNT_PATH_MAX];
 	struct store_id store;
@@ -123,8 +123,8 @@ files_make_folder(struct account_store *account, struct folder *folder,
 	if (make(account, folder->directory, error) == -1)
 		return -1;
 	for (size_t i = 0; i < 3; i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder->directory,
-		    parts[i]);
+		snprintf(
+		    path, sizeof(path), "%s/%s", folder->directory, parts[i]);
 		if (make(account, path, error) == -1)
 			return -1;
 	}
@@ -132,15 +132,15 @@ files_make_folder(struct account_store *account, struct folder *folder,
 		int fd;
 
 		/* What Maildir++ knows a folder by. */
-		snprintf(path, sizeof(path), "%s/maildirfolder",
-		    folder->directory);
+		snprintf(
+		    path, sizeof(path), "%s/maildirfolder", folder->directory);
 		fd = file_create(account->home_fd, path, 0600, error);
 		if (fd != -1)
 			close(fd);
 	}
-	if (files_read_id(account, folder->directory, &store, &mailbox) == 0
-	    && mailbox == folder->info.id
-	    && memcmp(&store, &account->meta.store, sizeof(store)) == 0)
+	if (files_read_id(account, folder->directory, &store, &mailbox) == 0 &&
+	    mailbox == folder->info.id &&
+	    memcmp(&store, &account->meta.store, sizeof(store)) == 0)
 		return 0;
 	return write_id(account, folder, error);
 }
@@ -170,12 +170,12 @@ files_remove_folder(struct account_store *account, struct folder *folder)
 		file_unlink(account->home_fd, path, &error);
 	}
 	for (size_t i = 0; i < 3; i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder->directory,
-		    parts[i]);
+		snprintf(
+		    path, sizeof(path), "%s/%s", folder->directory, parts[i]);
 		file_remove_directory(account->home_fd, path, &error);
 	}
-	if (file_remove_directory(account->home_fd, folder->directory, &error)
-	    == -1)
+	if (file_remove_directory(
+		account->home_fd, folder->directory, &error) == -1)
 		log_warning("folder-left", "mailbox=%llu error=\"%s\"",
 		    (unsigned long long)folder->info.id, error.text);
 }
@@ -199,9 +199,9 @@ static int
 fill(int fd, int64_t internaldate, const struct message_source *source,
     struct error *error)
 {
-	int result = source->fd != -1
-	    ? copy_bytes(source->fd, fd, error)
-	    : file_write_all(fd, source->data.data, source->data.size, error);
+	int result = source->fd != -1 ? copy_bytes(source->fd, fd, error)
+				      : file_write_all(fd, source->data.data,
+					    source->data.size, error);
 
 	return result == -1 ? -1 : file_set_times(fd, internaldate, error);
 }
@@ -215,16 +215,16 @@ files_write(struct account_store *account, const struct folder *folder,
 	struct error ignored;
 	int fd, result;
 
-	snprintf(temporary, sizeof(temporary), "%s/tmp/%.*s",
-	    folder->directory, TEXT_FMT(file->base));
+	snprintf(temporary, sizeof(temporary), "%s/tmp/%.*s", folder->directory,
+	    TEXT_FMT(file->base));
 	files_path(folder, file->is_new, file->name, path);
 	fd = file_create(account->home_fd, temporary, 0600, error);
 	if (fd == -1 && error->code == ERROR_EXISTS) {
 		file_unlink(account->home_fd, temporary, &ignored);
 		fd = file_create(account->home_fd, temporary, 0600, error);
-	} else if (fd == -1 && error->code == ERROR_MISSING
-	    && files_make_folder(
-		   account, (struct folder *)(uintptr_t)folder, error) == 0) {
+	} else if (fd == -1 && error->code == ERROR_MISSING &&
+		   files_make_folder(account,
+		       (struct folder *)(uintptr_t)folder, error) == 0) {
 		fd = file_create(account->home_fd, temporary, 0600, error);
 	}
 	if (fd == -1)
@@ -232,8 +232,8 @@ files_write(struct account_store *account, const struct folder *folder,
 	result = fill(fd, internaldate, source, error);
 	close(fd);
 	if (result == 0)
-		result = file_rename(account->home_fd, temporary,
-		    account->home_fd, path, error);
+		result = file_rename(
+		    account->home_fd, temporary, account->home_fd, path, error);
 	if (result == -1)
 		file_unlink(account->home_fd, temporary, &ignored);
 	return result;
@@ -251,8 +251,8 @@ files_open(struct account_store *account, const struct folder *folder,
 	fd = file_open_read(account->home_fd, path, error);
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, &info) == 0
-	    && (uint64_t)info.st_size == file->stored_size)
+	if (fstat(fd, &info) == 0 &&
+	    (uint64_t)info.st_size == file->stored_size)
 		return fd;
 	close(fd);
 	return error_set(
@@ -282,7 +282,7 @@ files_unlink(struct account_store *account, const struct folder *folder,
 	struct error error;
 
 	files_path(folder, file->is_new, file->name, path);
-	if (file_unlink(account->home_fd, path, &error) == -1
-	    && error.code != ERROR_MISSING)
+	if (file_unlink(account->home_fd, path, &error) == -1 &&
+	    error.code != ERROR_MISSING)
 		log_warning("file-unlink", "error=\"%s\"", error.text);
 }

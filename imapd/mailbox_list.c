@@ -39,9 +39,8 @@ mailbox_list_next(struct account_store *account, struct text after)
 		const struct mailbox_info *info = &account->folders[at++]->info;
 		bool is_inbox = text_is(info->name, "INBOX");
 
-		if (!is_inbox
-		    && (text_is(after, "INBOX")
-			|| text_compare(info->name, after) > 0))
+		if (!is_inbox && (text_is(after, "INBOX") ||
+				     text_compare(info->name, after) > 0))
 			return info;
 	}
 	return NULL;
@@ -53,10 +52,9 @@ mailbox_list_next_subscribed(
 {
 	for (size_t i = 0; i < account->subscribed_count; i++) {
 		*name = text_of(account->subscribed[i]);
-		if (after.size == 0
-		    || (!text_is(*name, "INBOX")
-			&& (text_is(after, "INBOX")
-			    || text_compare(*name, after) > 0)))
+		if (after.size == 0 || (!text_is(*name, "INBOX") &&
+					   (text_is(after, "INBOX") ||
+					       text_compare(*name, after) > 0)))
 			return true;
 	}
 	return false;
@@ -66,9 +64,9 @@ bool
 mailbox_list_is_subscribed(struct account_store *account, struct text name)
 {
 	for (size_t i = 0; i < account->subscribed_count; i++)
-		if (text_is(name, account->subscribed[i])
-		    || (text_is_nocase(name, "INBOX")
-			&& strcmp(account->subscribed[i], "INBOX") == 0))
+		if (text_is(name, account->subscribed[i]) ||
+		    (text_is_nocase(name, "INBOX") &&
+			strcmp(account->subscribed[i], "INBOX") == 0))
 			return true;
 	return false;
 }
@@ -105,8 +103,8 @@ mailbox_name_check(struct text name)
 	size_t levels = 0;
 	bool fits;
 
-	if (name.size == 0 || !text_is_utf8(name)
-	    || name.data[name.size - 1] == '/')
+	if (name.size == 0 || !text_is_utf8(name) ||
+	    name.data[name.size - 1] == '/')
 		return STATUS_INVALID;
 	if (name.size > RECORD_MAX_NAME_SIZE)
 		return STATUS_LIMIT;
@@ -129,8 +127,8 @@ static char *
 normalise(struct text name)
 {
 	size_t size = 0;
-	uint8_t *nfc = u8_normalize(UNINORM_NFC, (const uint8_t *)name.data,
-	    name.size, NULL, &size);
+	uint8_t *nfc = u8_normalize(
+	    UNINORM_NFC, (const uint8_t *)name.data, name.size, NULL, &size);
 	char *copy;
 
 	if (nfc == NULL)
@@ -138,8 +136,8 @@ normalise(struct text name)
 	copy = memory_new(1, size + 1);
 	memcpy(copy, nfc, size);
 	free(nfc);
-	if (text_starts_nocase(text_of(copy), "INBOX")
-	    && (copy[5] == '\0' || copy[5] == '/'))
+	if (text_starts_nocase(text_of(copy), "INBOX") &&
+	    (copy[5] == '\0' || copy[5] == '/'))
 		memcpy(copy, "INBOX", 5);
 	return copy;
 }
@@ -161,10 +159,9 @@ finish(struct list_change *change, enum status status)
 
 	change->account->changing--;
 	change->answer.status = status;
-	if (change->name != NULL && status == STATUS_OK
-	    && (folder = folder_find(
-		    change->account, text_of(change->name)))
-		!= NULL)
+	if (change->name != NULL && status == STATUS_OK &&
+	    (folder = folder_find(change->account, text_of(change->name))) !=
+		NULL)
 		change->answer.uidvalidity = folder->info.uidvalidity;
 	change->done(&change->answer, change->context);
 	free(change->name);
@@ -172,8 +169,7 @@ finish(struct list_change *change, enum status status)
 }
 
 static void
-listed(
-    enum status status, uint64_t sequence, struct text data, void *context)
+listed(enum status status, uint64_t sequence, struct text data, void *context)
 {
 	struct list_change *change = context;
 
@@ -214,8 +210,7 @@ commit(struct account_store *account, struct store_batch *batch, char *name,
 }
 
 static void
-add_create(
-    struct store_batch *batch, struct text name, uint32_t special_use)
+add_create(struct store_batch *batch, struct text name, uint32_t special_use)
 {
 	struct message m = { .type = MESSAGE_change_create };
 
@@ -226,12 +221,12 @@ add_create(
 
 /* The levels above `name` that are missing. */
 static void
-add_parents(struct account_store *account, struct store_batch *batch,
-    struct text name)
+add_parents(
+    struct account_store *account, struct store_batch *batch, struct text name)
 {
 	for (size_t i = 1; i < name.size; i++)
-		if (name.data[i] == '/'
-		    && folder_find(account, text_make(name.data, i)) == NULL)
+		if (name.data[i] == '/' &&
+		    folder_find(account, text_make(name.data, i)) == NULL)
 			add_create(batch, text_make(name.data, i), 0);
 }
 
@@ -248,8 +243,8 @@ new_name(struct account_store *account, struct text name, char **normal)
 	if (*normal == NULL)
 		return STATUS_INVALID;
 	status = mailbox_name_check(text_of(*normal));
-	if (status == STATUS_OK
-	    && folder_find(account, text_of(*normal)) != NULL)
+	if (status == STATUS_OK &&
+	    folder_find(account, text_of(*normal)) != NULL)
 		status = STATUS_EXISTS;
 	if (status == STATUS_OK && account->folder_count >= MAILBOX_MAX_COUNT)
 		status = STATUS_LIMIT;
@@ -316,8 +311,8 @@ add_children(struct account_store *account, struct store_batch *batch,
 		struct buf buf;
 		bool fits;
 
-		if (name.size <= from.size || name.data[from.size] != '/'
-		    || memcmp(name.data, from.data, from.size) != 0)
+		if (name.size <= from.size || name.data[from.size] != '/' ||
+		    memcmp(name.data, from.data, from.size) != 0)
 			continue;
 		buf_init(&buf, 4 * RECORD_MAX_NAME_SIZE);
 		buf_put_text(&buf, to);
@@ -367,8 +362,8 @@ inbox_target_made(const struct mailbox_answer *answer, void *context)
 	enum status status = answer->status;
 
 	if (status == STATUS_OK)
-		r->view = mailbox_view_open(r->account, TEXT("INBOX"), true,
-		    &handler, NULL, &status);
+		r->view = mailbox_view_open(
+		    r->account, TEXT("INBOX"), true, &handler, NULL, &status);
 	if (status != STATUS_OK) {
 		struct mailbox_answer refused = { .status = status };
 
@@ -381,8 +376,8 @@ inbox_target_made(const struct mailbox_answer *answer, void *context)
 }
 
 static void
-rename_inbox(struct account_store *account, struct text to,
-    mailbox_done *done, void *context)
+rename_inbox(struct account_store *account, struct text to, mailbox_done *done,
+    void *context)
 {
 	struct inbox_rename *r = memory_new(1, sizeof(*r));
 
@@ -412,9 +407,9 @@ mailbox_list_rename(struct account_store *account, struct text from,
 		rename_inbox(account, to, done, context);
 		return;
 	}
-	if (status == STATUS_OK && strlen(normal) > from.size
-	    && normal[from.size] == '/'
-	    && memcmp(normal, from.data, from.size) == 0)
+	if (status == STATUS_OK && strlen(normal) > from.size &&
+	    normal[from.size] == '/' &&
+	    memcmp(normal, from.data, from.size) == 0)
 		status = STATUS_INVALID; /* into itself */
 	if (status != STATUS_OK) {
 		free(normal);

@@ -56,8 +56,20 @@ changed_ns(struct account_store *account, const struct folder *folder,
 	snprintf(path, sizeof(path), "%s/%s", folder->directory, part);
 	if (fstatat(account->home_fd, path, &info, AT_SYMLINK_NOFOLLOW) == -1)
 		return -1;
-	return (int64_t)info.st_mtim.tv_sec * 1000000000
-	    + info.st_mtim.tv_nsec;
+	return (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+}
+
+static void
+missing_marked(
+    enum status status, uint64_t sequence, struct text results, void *context)
+{
+	struct account_store *account = context;
+
+	account->changing--;
+	if (status == STATUS_OK)
+		apply_sequence(account, sequence);
+	else
+		log_warning("missing-mark", "status=%s", status_name(status));
 }
 
 /* -- Healing -- */
@@ -69,6 +81,34 @@ struct healing {
 
 static void heal_some(void *context);
 
+/* Tells the store that the files of all marked rows are there again. */
+static void
+tell_healed(struct account_store *account)
+{
+	struct message m = { .type = MESSAGE_change_missing };
+	struct store_batch *batch = store_batch_new();
+	struct heal *heal;
+
+	while ((heal = account->healed) != NULL) {
+		uint8_t bytes[4000];
+		struct writer w;
+
+		writer_init(&w, bytes, sizeof(bytes));
+		m.change_missing.mailbox = heal->mailbox;
+		while ((heal = account->healed) != NULL &&
+		       heal->mailbox == m.change_missing.mailbox &&
+		       w.size < sizeof(bytes)) {
+			writer_put_u32(&w, heal->uid);
+			account->healed = heal->next;
+			free(heal);
+		}
+		m.change_missing.uids = text_make(bytes, w.size);
+		store_batch_add(batch, &m, -1);
+	}
+	account->changing++;
+	store_client_commit(account->client, &batch, missing_marked, account);
+}
+
 static void
 heal_done(struct account_store *account, struct heal *heal, bool is_healed)
 {
@@ -76,10 +116,17 @@ heal_done(struct account_store *account, struct heal *heal, bool is_healed)
 		account->files_written++;
 	else
 		account->files_failed++;
-	free(heal);
+	if (is_healed && heal->is_marked) {
+		heal->next = account->healed;
+		account->healed = heal;
+	} else {
+		free(heal);
+	}
 	account->healing--;
 	if (account->heals != NULL)
 		timer_start(account->heal_timer, 0);
+	else if (account->healing == 0 && account->healed != NULL)
+		tell_healed(account);
 }
 
 static void
@@ -97,14 +144,14 @@ heal_read(enum status status, const struct text *envelope, int *fd,
 	bool is_healed = false;
 
 	free(h);
-	if (status == STATUS_OK && folder != NULL
-	    && index_find_row(account->index, heal->mailbox, heal->uid, &row)
-	    && index_find_file(account->index, heal->mailbox, heal->uid, &file))
+	if (status == STATUS_OK && folder != NULL &&
+	    index_find_row(account->index, heal->mailbox, heal->uid, &row) &&
+	    index_find_file(account->index, heal->mailbox, heal->uid, &file))
 		is_healed = files_write(account, folder, &file,
-				row.internaldate, &source, &error)
-		    == 0;
+				row.internaldate, &source, &error) == 0;
 	if (!is_healed && folder != NULL)
-		log_warning("heal", "mailbox=%llu uid=%u status=%s error=\"%s\"",
+		log_warning("heal",
+		    "mailbox=%llu uid=%u status=%s error=\"%s\"",
 		    (unsigned long long)heal->mailbox, heal->uid,
 		    status_name(status), error.text);
 	heal_done(account, heal, is_healed);
@@ -120,9 +167,8 @@ heal_one(struct account_store *account, struct heal *heal)
 	int fd;
 
 	account->healing++;
-	if (folder == NULL
-	    || !index_find_file(
-		account->index, heal->mailbox, heal->uid, &file)) {
+	if (folder == NULL ||
+	    !index_find_file(account->index, heal->mailbox, heal->uid, &file)) {
 		heal_done(account, heal, true);
 		return;
 	}
@@ -146,8 +192,8 @@ heal_some(void *context)
 
 	if (!store_client_is_present(account->client))
 		return; /* goes on when the store is back */
-	while (account->heals != NULL && steps++ < 64
-	    && account->healing < ACCOUNT_MAX_HEALING) {
+	while (account->heals != NULL && steps++ < 64 &&
+	       account->healing < ACCOUNT_MAX_HEALING) {
 		struct heal *heal = account->heals;
 
 		account->heals = heal->next;
@@ -171,20 +217,23 @@ sync_heal(struct account_store *account, uint64_t mailbox, uint32_t uid,
 	*account->heals_end = heal;
 	account->heals_end = &heal->next;
 	if (account->heal_timer == NULL)
-		account->heal_timer
-		    = timer_new(account->loop, heal_some, account);
+		account->heal_timer =
+		    timer_new(account->loop, heal_some, account);
 	timer_start(account->heal_timer, 0);
 }
 
 void
 sync_free(struct account_store *account)
 {
-	while (account->heals != NULL) {
-		struct heal *heal = account->heals;
+	struct heal *const lists[] = { account->heals, account->healed };
 
-		account->heals = heal->next;
-		free(heal);
-	}
+	for (size_t i = 0; i < 2; i++)
+		for (struct heal *heal = lists[i], *next; heal != NULL;
+		     heal = next) {
+			next = heal->next;
+			free(heal);
+		}
+	account->heals = account->healed = NULL;
 	timer_free(&account->heal_timer);
 }
 
@@ -216,8 +265,8 @@ static void adopt_next(struct adoption *adoption);
 static void
 adoption_free(struct adoption *adoption)
 {
-	struct folder *folder
-	    = folder_find_id(adoption->account, adoption->mailbox);
+	struct folder *folder =
+	    folder_find_id(adoption->account, adoption->mailbox);
 
 	if (folder != NULL)
 		folder->is_adopting = false;
@@ -229,9 +278,8 @@ adoption_free(struct adoption *adoption)
 
 /* The row of a file that stays where it is, under its own name. */
 static void
-adopt_row(struct adoption *adoption, struct folder *folder,
-    struct found *found, const struct result_record *result,
-    uint64_t sequence)
+adopt_row(struct adoption *adoption, struct folder *folder, struct found *found,
+    const struct result_record *result, uint64_t sequence)
 {
 	static const struct message_source there = { .is_assumed = true };
 	struct account_store *account = adoption->account;
@@ -253,7 +301,8 @@ adopt_row(struct adoption *adoption, struct folder *folder,
 	record->hash = result->hash;
 	record->base = name.base;
 	apply_message(account, record, &there, NULL);
-	if (!index_find_file(account->index, record->mailbox, record->uid, &file))
+	if (!index_find_file(
+		account->index, record->mailbox, record->uid, &file))
 		return;
 	file.name = text_of(found->name);
 	file.base = name.base;
@@ -273,8 +322,7 @@ adopted(
 
 	if (status != STATUS_OK || folder == NULL) {
 		log_warning("adopt", "mailbox=%llu status=%s",
-		    (unsigned long long)adoption->mailbox,
-		    status_name(status));
+		    (unsigned long long)adoption->mailbox, status_name(status));
 		adoption_free(adoption);
 		return;
 	}
@@ -287,9 +335,8 @@ adopted(
 	}
 	for (size_t i = 0; i < adoption->extra_results; i++)
 		record_get_result(&r, &result);
-	for (size_t i = 0; i < adoption->in_batch
-	     && record_get_result(&r, &result) == 1;
-	     i++)
+	for (size_t i = 0;
+	     i < adoption->in_batch && record_get_result(&r, &result) == 1; i++)
 		if (adoption->found[adoption->done + i].name[0] != '\0')
 			adopt_row(adoption, folder,
 			    &adoption->found[adoption->done + i], &result,
@@ -315,12 +362,11 @@ adopt_file(struct adoption *adoption, struct folder *folder,
 	int fd;
 
 	files_path(folder, found->is_new, text_of(found->name), path);
-	if (maildir_name_parse(text_of(found->name), &name) == -1
-	    || (fd = file_open_read(account->home_fd, path, &error)) == -1)
+	if (maildir_name_parse(text_of(found->name), &name) == -1 ||
+	    (fd = file_open_read(account->home_fd, path, &error)) == -1)
 		return false;
 	buf_init(&bytes, ADOPT_MAX_SIZE);
-	if (fstat(fd, &info) == -1
-	    || file_read_all(fd, &bytes, &error) == -1) {
+	if (fstat(fd, &info) == -1 || file_read_all(fd, &bytes, &error) == -1) {
 		log_warning("adopt-read", "error=\"%s\"", error.text);
 		close(fd);
 		buf_clear(&bytes);
@@ -330,12 +376,11 @@ adopt_file(struct adoption *adoption, struct folder *folder,
 	found->record.internaldate = info.st_mtim.tv_sec;
 	found->record.flags = name.flags;
 	found->record.keywords = name.keywords;
-	found->record.form
-	    = memchr(bytes.data == NULL ? (uint8_t *)"" : bytes.data, '\r',
-		  bytes.size)
-		== NULL
-	    ? FORM_LF
-	    : FORM_EXACT;
+	found->record.form =
+	    memchr(bytes.data == NULL ? (uint8_t *)"" : bytes.data, '\r',
+		bytes.size) == NULL
+		? FORM_LF
+		: FORM_EXACT;
 	found->record.stored_size = bytes.size;
 	m.change_append.delivery = found->delivery;
 	m.change_append.mailbox = adoption->mailbox;
@@ -348,7 +393,8 @@ adopt_file(struct adoption *adoption, struct folder *folder,
 	m.change_append.size = bytes.size;
 	fd = -1;
 	if (bytes.size > 16384)
-		fd = file_sealed_memory("adopt", bytes.data, bytes.size, &error);
+		fd =
+		    file_sealed_memory("adopt", bytes.data, bytes.size, &error);
 	else
 		m.change_append.data = text_make(bytes.data, bytes.size);
 	if (bytes.size <= 16384 || fd != -1)
@@ -364,8 +410,8 @@ static void
 add_identity(struct adoption *adoption, struct store_batch *batch)
 {
 	struct message m = { .type = MESSAGE_change_identity };
-	struct text rest = text_make(
-	    adoption->keywords.data, adoption->keywords.size);
+	struct text rest =
+	    text_make(adoption->keywords.data, adoption->keywords.size);
 	struct text name;
 	unsigned int number, next = 0;
 
@@ -377,8 +423,8 @@ add_identity(struct adoption *adoption, struct store_batch *batch)
 		adoption->extra_results++;
 	}
 	m.type = MESSAGE_change_keyword;
-	while (keywords_parse_line(&rest, &number, &name) == 1
-	    && number == next) {
+	while (
+	    keywords_parse_line(&rest, &number, &name) == 1 && number == next) {
 		m.change_keyword.mailbox = adoption->mailbox;
 		m.change_keyword.number = (uint8_t)number;
 		m.change_keyword.name = name;
@@ -405,8 +451,8 @@ adopt_next(struct adoption *adoption)
 	if (adoption->done == 0)
 		add_identity(adoption, batch);
 	adoption->in_batch = 0;
-	for (size_t i = adoption->done; i < adoption->found_count
-	     && adoption->in_batch < ADOPT_A_BATCH;
+	for (size_t i = adoption->done;
+	     i < adoption->found_count && adoption->in_batch < ADOPT_A_BATCH;
 	     i++) {
 		if (!adopt_file(adoption, folder, &adoption->found[i], batch))
 			continue;
@@ -487,18 +533,18 @@ import_uidlist(struct adoption *adoption, const struct folder *folder)
 		struct maildir_name name;
 
 		if (maildir_name_parse(
-			text_of(adoption->found[i].name), &name)
-		    == 0)
-			adoption->found[i].uid = (uint32_t)(uintptr_t)table_find(
-			    uids, name.base.data, name.base.size);
+			text_of(adoption->found[i].name), &name) == 0)
+			adoption->found[i].uid =
+			    (uint32_t)(uintptr_t)table_find(
+				uids, name.base.data, name.base.size);
 	}
 	table_free(&uids);
 	buf_clear(&buf);
 }
 
 static void
-adopt(struct account_store *account, struct folder *folder,
-    struct found *found, size_t count)
+adopt(struct account_store *account, struct folder *folder, struct found *found,
+    size_t count)
 {
 	struct adoption *adoption = memory_new(1, sizeof(*adoption));
 
@@ -530,10 +576,11 @@ struct look {
 /* A delivery id that the same file always gets: its own base name if that is
  * one of ours, else one made of mailbox and base. */
 static void
-delivery_of(const struct folder *folder, struct text base,
-    struct delivery_id *delivery)
+delivery_of(
+    const struct folder *folder, struct text base, struct delivery_id *delivery)
 {
-	static const uint8_t keys[2][16] = { "firnmail adopts", "from a maildir" };
+	static const uint8_t keys[2][16] = { "firnmail adopts",
+		"from a maildir" };
 	uint8_t bytes[8 + MAILDIR_MAX_NAME];
 
 	if (text_parse_hex(base, delivery->bytes, sizeof(delivery->bytes)) == 0)
@@ -574,9 +621,8 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 	struct index_row *row = folder_row(look->folder, uid);
 	struct index_file known;
 
-	if (row == NULL
-	    || !index_find_file(
-		account->index, look->folder->info.id, uid, &known))
+	if (row == NULL || !index_find_file(account->index,
+			       look->folder->info.id, uid, &known))
 		return;
 	look->seen[row - look->folder->rows] = 1;
 	if (known.is_new == is_new && text_is(known.name, file))
@@ -585,16 +631,16 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 	known.name = text_of(file);
 	known.is_new = is_new;
 	index_put_file(account->index, look->folder->info.id, uid, &known);
-	if (is_new || !name->has_flags
-	    || (name->flags == (row->flags & FLAG_ALL)
-		&& name->keywords == (row->keywords & letters)))
+	if (is_new || !name->has_flags ||
+	    (name->flags == (row->flags & FLAG_ALL) &&
+		name->keywords == (row->keywords & letters)))
 		return;
-	look->flagged = memory_resize(look->flagged, look->flagged_count + 1,
-	    sizeof(struct index_row));
+	look->flagged = memory_resize(
+	    look->flagged, look->flagged_count + 1, sizeof(struct index_row));
 	look->flagged[look->flagged_count] = *row;
 	look->flagged[look->flagged_count].flags = name->flags;
-	look->flagged[look->flagged_count++].keywords
-	    = (row->keywords & ~letters) | name->keywords;
+	look->flagged[look->flagged_count++].keywords =
+	    (row->keywords & ~letters) | name->keywords;
 }
 
 static void
@@ -613,8 +659,8 @@ look_into(struct look *look, const char *part, bool is_new)
 
 		if (maildir_name_parse(text_of(entry->d_name), &name) == -1)
 			continue;
-		uid = index_find_name(look->account->index,
-		    look->folder->info.id, name.base);
+		uid = index_find_name(
+		    look->account->index, look->folder->info.id, name.base);
 		if (uid != 0)
 			look_known(look, uid, entry->d_name, is_new, &name);
 		else if (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN)
@@ -697,19 +743,6 @@ take_over_flags(struct look *look)
 	store_client_commit(look->account->client, &batch, flags_taken_over, t);
 }
 
-static void
-missing_marked(
-    enum status status, uint64_t sequence, struct text results, void *context)
-{
-	struct account_store *account = context;
-
-	account->changing--;
-	if (status == STATUS_OK)
-		apply_sequence(account, sequence);
-	else
-		log_warning("missing-mark", "status=%s", status_name(status));
-}
-
 /* Tells the store which files are gone: a mark on rows, an alarm. */
 static void
 mark_missing(struct look *look, size_t count)
@@ -746,17 +779,19 @@ look_for_missing(struct look *look)
 	struct folder *folder = look->folder;
 	size_t few = folder->row_count / 20;
 	size_t count = 0;
+	bool is_marked;
 
 	for (size_t i = 0; i < folder->row_count; i++)
 		count += !look->seen[i];
 	if (count == 0)
 		return;
-	if (count > (few > MISSING_FEW ? few : MISSING_FEW))
+	is_marked = count > (few > MISSING_FEW ? few : MISSING_FEW);
+	if (is_marked)
 		mark_missing(look, count);
 	for (size_t i = 0; i < folder->row_count; i++)
 		if (!look->seen[i])
 			sync_heal(look->account, folder->info.id,
-			    folder->rows[i].uid, false);
+			    folder->rows[i].uid, is_marked);
 }
 
 void
@@ -791,11 +826,11 @@ sync_folder(struct account_store *account, struct folder *folder)
 bool
 sync_is_current(struct account_store *account, const struct folder *folder)
 {
-	return !folder->needs_scan
-	    && changed_ns(account, folder, "cur")
-		== folder->state.cur_changed_ns
-	    && changed_ns(account, folder, "new")
-		== folder->state.new_changed_ns;
+	return !folder->needs_scan &&
+	       changed_ns(account, folder, "cur") ==
+		   folder->state.cur_changed_ns &&
+	       changed_ns(account, folder, "new") ==
+		   folder->state.new_changed_ns;
 }
 
 void
@@ -829,13 +864,12 @@ sync_directory(struct account_store *account, const char *name)
 	for (size_t i = 0; i < account->folder_count; i++)
 		if (strcmp(account->folders[i]->directory, path) == 0)
 			return;
-	if (files_read_id(account, path, &store, &mailbox) == 0
-	    && memcmp(&store, &account->meta.store, sizeof(store)) == 0)
+	if (files_read_id(account, path, &store, &mailbox) == 0 &&
+	    memcmp(&store, &account->meta.store, sizeof(store)) == 0)
 		folder = folder_find_id(account, mailbox);
-	if (folder != NULL
-	    && file_rename_new(account->home_fd, path, account->home_fd,
-		   folder->directory, &error)
-		== 0) {
+	if (folder != NULL &&
+	    file_rename_new(account->home_fd, path, account->home_fd,
+		folder->directory, &error) == 0) {
 		log_info("rename-finished", "mailbox=%llu",
 		    (unsigned long long)mailbox);
 		return;
@@ -857,9 +891,9 @@ adopt_directory(struct account_store *account, const char *name)
 	struct buf buf;
 
 	buf_init(&buf, RECORD_MAX_NAME_SIZE);
-	if (maildir_folder_parse(text_of(name), &buf) == 0
-	    && mailbox_name_check(text_make(buf.data, buf.size)) == STATUS_OK
-	    && folder_find(account, text_make(buf.data, buf.size)) == NULL)
+	if (maildir_folder_parse(text_of(name), &buf) == 0 &&
+	    mailbox_name_check(text_make(buf.data, buf.size)) == STATUS_OK &&
+	    folder_find(account, text_make(buf.data, buf.size)) == NULL)
 		mailbox_list_create(account, text_make(buf.data, buf.size), 0,
 		    adopted_folder, account);
 	buf_clear(&buf);
@@ -875,8 +909,8 @@ sync_folders(struct account_store *account)
 		if (open_listing(account->home_fd, "Maildir", &listing) == -1)
 			break;
 		while ((entry = readdir(listing)) != NULL) {
-			if (entry->d_name[0] != '.' || entry->d_name[1] == '.'
-			    || entry->d_name[1] == '\0')
+			if (entry->d_name[0] != '.' ||
+			    entry->d_name[1] == '.' || entry->d_name[1] == '\0')
 				continue;
 			if (pass == 0)
 				sync_directory(account, entry->d_name);

@@ -71,8 +71,8 @@ start(struct account_store *account)
 	watcher->account = account;
 	watcher->fd = fd;
 	if (fd != -1)
-		watcher->watch
-		    = watch_new(account->loop, fd, WATCH_READ, fired, watcher);
+		watcher->watch =
+		    watch_new(account->loop, fd, WATCH_READ, fired, watcher);
 	watcher->timer = timer_new(account->loop, look, watcher);
 	account->watcher = watcher;
 	return fd != -1;
@@ -96,11 +96,11 @@ watcher_add(struct account_store *account, struct folder *folder)
 	for (size_t i = 0; i < 2; i++) {
 		char path[ACCOUNT_PATH_MAX + 40];
 
-		snprintf(path, sizeof(path), "%s/%s", folder->directory,
-		    parts[i]);
+		snprintf(
+		    path, sizeof(path), "%s/%s", folder->directory, parts[i]);
 		w->wd[i] = inotify_add_watch(account->watcher->fd, path,
-		    IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE
-			| IN_ONLYDIR | IN_DONT_FOLLOW);
+		    IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+			IN_ONLYDIR | IN_DONT_FOLLOW);
 	}
 	w->next = account->watcher->watched;
 	account->watcher->watched = w;
@@ -113,8 +113,7 @@ watcher_remove(struct account_store *account, struct folder *folder)
 
 	if (account->watcher == NULL)
 		return;
-	for (at = &account->watcher->watched; (w = *at) != NULL;
-	     at = &w->next)
+	for (at = &account->watcher->watched; (w = *at) != NULL; at = &w->next)
 		if (w->mailbox == folder->info.id)
 			break;
 	if (w == NULL)

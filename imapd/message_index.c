@@ -60,8 +60,8 @@ read_boot_id(char boot[40])
 	clock_gettime(CLOCK_BOOTTIME, &up);
 	clock_gettime(CLOCK_REALTIME, &now);
 	memset(boot, 0, 40);
-	snprintf(boot, 40, "up-%lld",
-	    (long long)(now.tv_sec - up.tv_sec + 5) / 10);
+	snprintf(
+	    boot, 40, "up-%lld", (long long)(now.tv_sec - up.tv_sec + 5) / 10);
 }
 
 static int
@@ -172,8 +172,8 @@ open_environment(struct message_index *index, struct error *error)
 	if (rc == 0)
 		rc = mdb_env_set_mapsize(index->env, MAP_STEP);
 	if (rc == 0)
-		rc = mdb_env_open(index->env, path, MDB_NOSYNC | MDB_NOLOCK,
-		    0600);
+		rc = mdb_env_open(
+		    index->env, path, MDB_NOSYNC | MDB_NOLOCK, 0600);
 	if (rc == 0)
 		rc = open_databases(index);
 	if (rc == 0)
@@ -183,8 +183,8 @@ open_environment(struct message_index *index, struct error *error)
 		rc = mdb_txn_commit(txn);
 	}
 	if (rc == 0)
-		rc = mdb_txn_begin(
-		    index->env, NULL, MDB_RDONLY, &index->reader);
+		rc =
+		    mdb_txn_begin(index->env, NULL, MDB_RDONLY, &index->reader);
 	if (rc != 0)
 		return error_set(
 		    error, ERROR_DAMAGED, "index: %s", mdb_strerror(rc));
@@ -229,14 +229,13 @@ is_data_there(int home_fd)
 {
 	struct stat info;
 
-	return fstatat(home_fd, "index/data.mdb", &info, AT_SYMLINK_NOFOLLOW)
-	    == 0
-	    && S_ISREG(info.st_mode) && info.st_size > 0;
+	return fstatat(home_fd, "index/data.mdb", &info, AT_SYMLINK_NOFOLLOW) ==
+		   0 &&
+	       S_ISREG(info.st_mode) && info.st_size > 0;
 }
 
 struct message_index *
-index_open(
-    int home_fd, bool *was_made, bool *was_unclean, struct error *error)
+index_open(int home_fd, bool *was_made, bool *was_unclean, struct error *error)
 {
 	struct message_index *index = memory_new(1, sizeof(*index));
 	struct index_state state = { "", 0, 0 }, now = { "", 0, 0 };
@@ -250,19 +249,19 @@ index_open(
 	is_same_boot = has_state && memcmp(state.boot, now.boot, 40) == 0;
 	*was_unclean = has_state && !state.is_clean && !is_same_boot;
 	now.crashes = state.is_clean ? 0 : (uint8_t)(state.crashes + 1);
-	*was_made = !has_state || *was_unclean || now.crashes > MAX_CRASHES
-	    || !is_data_there(home_fd);
+	*was_made = !has_state || *was_unclean || now.crashes > MAX_CRASHES ||
+		    !is_data_there(home_fd);
 	if (*was_made)
 		now.crashes = 0;
-	if (file_make_directory(home_fd, "index", 0700, error) == -1
-	    && error->code != ERROR_EXISTS)
+	if (file_make_directory(home_fd, "index", 0700, error) == -1 &&
+	    error->code != ERROR_EXISTS)
 		goto failed;
 	if (write_state(home_fd, &now, error) == -1)
 		goto failed;
 	if (*was_made)
 		remove_files(home_fd);
-	if (open_environment(index, &ignored) == -1
-	    || (!*was_made && !has_format(index))) {
+	if (open_environment(index, &ignored) == -1 ||
+	    (!*was_made && !has_format(index))) {
 		close_environment(index);
 		remove_files(home_fd);
 		*was_made = true;
@@ -324,8 +323,8 @@ grow_map(struct message_index *index)
 	mdb_env_info(index->env, &info);
 	used = (info.me_last_pgno + 1) * 4096;
 	if (info.me_mapsize - used < MAP_STEP / 2)
-		mdb_env_set_mapsize(index->env,
-		    (used / MAP_STEP + 2) * (size_t)MAP_STEP);
+		mdb_env_set_mapsize(
+		    index->env, (used / MAP_STEP + 2) * (size_t)MAP_STEP);
 }
 
 void
@@ -357,8 +356,8 @@ index_commit(struct message_index *index)
 }
 
 static void
-put(struct message_index *index, MDB_dbi dbi, const void *key,
-    size_t key_size, const void *data, size_t size)
+put(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size,
+    const void *data, size_t size)
 {
 	MDB_val k = { key_size, (void *)(uintptr_t)key };
 	MDB_val v = { size, (void *)(uintptr_t)data };
@@ -372,8 +371,7 @@ put(struct message_index *index, MDB_dbi dbi, const void *key,
 }
 
 static void
-del(struct message_index *index, MDB_dbi dbi, const void *key,
-    size_t key_size)
+del(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size)
 {
 	MDB_val k = { key_size, (void *)(uintptr_t)key };
 	int rc;
@@ -406,8 +404,8 @@ read_end(struct message_index *index, MDB_txn *txn)
 /* Copies the value into the scratch buffer, so that it outlives the
  * transaction. */
 static bool
-get(struct message_index *index, MDB_dbi dbi, const void *key,
-    size_t key_size, struct text *value)
+get(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size,
+    struct text *value)
 {
 	MDB_val k = { key_size, (void *)(uintptr_t)key }, v;
 	MDB_txn *txn = read_begin(index);
@@ -416,8 +414,8 @@ get(struct message_index *index, MDB_dbi dbi, const void *key,
 	if (txn == NULL)
 		return false;
 	buf_reset(&index->scratch);
-	found = mdb_get(txn, dbi, &k, &v) == 0
-	    && buf_put(&index->scratch, v.mv_data, v.mv_size) == 0;
+	found = mdb_get(txn, dbi, &k, &v) == 0 &&
+		buf_put(&index->scratch, v.mv_data, v.mv_size) == 0;
 	read_end(index, txn);
 	*value = text_make(index->scratch.data, index->scratch.size);
 	return found;
@@ -452,8 +450,8 @@ uid_key(uint8_t *key, uint64_t mailbox, uint32_t uid)
 static size_t
 name_key(uint8_t *key, uint64_t mailbox, struct text base)
 {
-	size_t size = base.size > RECORD_MAX_BASE_SIZE ? RECORD_MAX_BASE_SIZE
-						   : base.size;
+	size_t size =
+	    base.size > RECORD_MAX_BASE_SIZE ? RECORD_MAX_BASE_SIZE : base.size;
 
 	memcpy(put_big(key, mailbox, 8), base.data, size);
 	return 8 + size;
@@ -521,8 +519,8 @@ remove_range(struct message_index *index, MDB_dbi dbi, uint64_t mailbox)
 	int rc;
 
 	put_big(prefix, mailbox, 8);
-	if (index->writer == NULL
-	    || mdb_cursor_open(index->writer, dbi, &cursor) != 0)
+	if (index->writer == NULL ||
+	    mdb_cursor_open(index->writer, dbi, &cursor) != 0)
 		return;
 	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
 	while (rc == 0 && k.mv_size >= 8 && memcmp(k.mv_data, prefix, 8) == 0) {
@@ -531,7 +529,7 @@ remove_range(struct message_index *index, MDB_dbi dbi, uint64_t mailbox)
 			broke(index, "cursor-del", rc);
 			break;
 		}
-		k = (MDB_val) { sizeof(prefix), prefix };
+		k = (MDB_val){ sizeof(prefix), prefix };
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
 	}
 	mdb_cursor_close(cursor);
@@ -603,8 +601,8 @@ index_each_subscribed(struct message_index *index,
 	MDB_cursor *cursor;
 	MDB_val k, v;
 
-	if (txn == NULL
-	    || mdb_cursor_open(txn, index->subscribed, &cursor) != 0)
+	if (txn == NULL ||
+	    mdb_cursor_open(txn, index->subscribed, &cursor) != 0)
 		return;
 	while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0)
 		callback(text_make(v.mv_data, v.mv_size), context);
@@ -652,7 +650,7 @@ seek_row(struct message_index *index, MDB_txn *txn, uint64_t mailbox,
 
 	put_big(key, mailbox, 8);
 	put_big(bytes, uid, 4);
-	*value = (MDB_val) { sizeof(bytes), bytes };
+	*value = (MDB_val){ sizeof(bytes), bytes };
 	if (mdb_cursor_open(txn, index->row, cursor) != 0)
 		return false;
 	if (mdb_cursor_get(*cursor, &k, value, MDB_GET_BOTH) == 0)
@@ -668,8 +666,8 @@ remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid)
 	MDB_val v;
 	int rc;
 
-	if (index->writer == NULL
-	    || !seek_row(index, index->writer, mailbox, uid, &cursor, &v))
+	if (index->writer == NULL ||
+	    !seek_row(index, index->writer, mailbox, uid, &cursor, &v))
 		return;
 	rc = mdb_cursor_del(cursor, 0);
 	if (rc != 0)
@@ -678,8 +676,8 @@ remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid)
 }
 
 void
-index_put_row(struct message_index *index, uint64_t mailbox,
-    const struct index_row *row)
+index_put_row(
+    struct message_index *index, uint64_t mailbox, const struct index_row *row)
 {
 	uint8_t key[8], bytes[ROW_SIZE];
 
@@ -736,7 +734,8 @@ index_load_rows(struct message_index *index, uint64_t mailbox, size_t *count)
 	while (rc == 0) {
 		const uint8_t *at = v.mv_data;
 
-		for (size_t left = v.mv_size; left >= ROW_SIZE && *count < total;
+		for (size_t left = v.mv_size;
+		     left >= ROW_SIZE && *count < total;
 		     left -= ROW_SIZE, at += ROW_SIZE)
 			decode_row(at, &rows[(*count)++]);
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT_MULTIPLE);
@@ -798,14 +797,14 @@ index_find_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
 }
 
 uint32_t
-index_find_name(
-    struct message_index *index, uint64_t mailbox, struct text base)
+index_find_name(struct message_index *index, uint64_t mailbox, struct text base)
 {
 	uint8_t key[KEY_MAX];
 	struct text value;
 
-	if (!get(index, index->name, key, name_key(key, mailbox, base), &value)
-	    || value.size != 4)
+	if (!get(index, index->name, key, name_key(key, mailbox, base),
+		&value) ||
+	    value.size != 4)
 		return 0;
 	return (uint32_t)get_big((const uint8_t *)value.data, 4);
 }
@@ -816,21 +815,24 @@ bool
 index_find_cache(
     struct message_index *index, const struct hash *hash, struct text *bytes)
 {
-	if (!get(index, index->cache, hash->bytes, sizeof(hash->bytes), bytes)
-	    || bytes->size < 4)
+	if (!get(
+		index, index->cache, hash->bytes, sizeof(hash->bytes), bytes) ||
+	    bytes->size < 4)
 		return false;
 	*bytes = text_skip(*bytes, 4);
 	return true;
 }
 
 void
-index_count_cache(struct message_index *index, const struct hash *hash, int delta)
+index_count_cache(
+    struct message_index *index, const struct hash *hash, int delta)
 {
 	struct text value;
 	uint32_t references;
 
-	if (!get(index, index->cache, hash->bytes, sizeof(hash->bytes), &value)
-	    || value.size < 4)
+	if (!get(index, index->cache, hash->bytes, sizeof(hash->bytes),
+		&value) ||
+	    value.size < 4)
 		return;
 	references = (uint32_t)get_big((const uint8_t *)value.data, 4);
 	references += (uint32_t)delta;
@@ -852,12 +854,12 @@ index_put_cache(
 
 	index_begin(index);
 	put_big(references, 1, 4);
-	if (get(index, index->cache, hash->bytes, sizeof(hash->bytes), &old)
-	    && old.size >= 4)
+	if (get(index, index->cache, hash->bytes, sizeof(hash->bytes), &old) &&
+	    old.size >= 4)
 		memcpy(references, old.data, 4);
 	buf_reset(&index->scratch);
-	if (buf_put(&index->scratch, references, 4) == 0
-	    && buf_put(&index->scratch, bytes.data, bytes.size) == 0)
+	if (buf_put(&index->scratch, references, 4) == 0 &&
+	    buf_put(&index->scratch, bytes.data, bytes.size) == 0)
 		put(index, index->cache, hash->bytes, sizeof(hash->bytes),
 		    index->scratch.data, index->scratch.size);
 	index_commit(index);
@@ -877,8 +879,8 @@ index_remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
 		struct hash hash = file.hash;
 		size_t size = name_key(key, mailbox, file.base);
 
-		if (index_find_name(index, mailbox, text_make(key + 8, size - 8))
-		    == uid)
+		if (index_find_name(
+			index, mailbox, text_make(key + 8, size - 8)) == uid)
 			del(index, index->name, key, size);
 		index_count_cache(index, &hash, -1);
 	}
@@ -907,8 +909,8 @@ index_each_vanished(struct message_index *index, uint64_t mailbox,
 	put_big(put_big(put_big(key, mailbox, 8), after_modseq + 1, 8), 0, 4);
 	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
 	while (rc == 0 && k.mv_size == 20 && memcmp(k.mv_data, key, 8) == 0) {
-		callback((uint32_t)get_big((uint8_t *)k.mv_data + 16, 4),
-		    context);
+		callback(
+		    (uint32_t)get_big((uint8_t *)k.mv_data + 16, 4), context);
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 	}
 	mdb_cursor_close(cursor);

@@ -122,8 +122,7 @@ send_part(struct store_client *client, const struct part *part)
 	struct error error;
 
 	if (message_decode(part->data, part->size, ROLE_WORKER, ROLE_SNAPD,
-		&message, &error)
-	    == -1)
+		&message, &error) == -1)
 		fatal("store_client: own packet is malformed: %s", error.text);
 	channel_send(client->channel, &message, &part->fd, part->fd != -1);
 }
@@ -171,8 +170,8 @@ ask(struct store_client *client, struct question *q)
 		else {
 			int fd = -1;
 
-			q->read(STATUS_UNAVAILABLE, &no_text, &fd, 0,
-			    q->context);
+			q->read(
+			    STATUS_UNAVAILABLE, &no_text, &fd, 0, q->context);
 		}
 		free(q);
 		return;
@@ -200,8 +199,8 @@ void
 store_list_mailboxes(
     struct store_client *client, store_listed *done, void *context)
 {
-	struct question *q = question_new(
-	    client, MESSAGE_list_mailboxes, done, NULL, context);
+	struct question *q =
+	    question_new(client, MESSAGE_list_mailboxes, done, NULL, context);
 
 	q->message.list_mailboxes.tag = q->tag;
 	ask(client, q);
@@ -211,8 +210,8 @@ void
 store_list_messages(struct store_client *client, uint64_t mailbox,
     store_listed *done, void *context)
 {
-	struct question *q = question_new(
-	    client, MESSAGE_list_messages, done, NULL, context);
+	struct question *q =
+	    question_new(client, MESSAGE_list_messages, done, NULL, context);
 
 	q->message.list_messages.tag = q->tag;
 	q->message.list_messages.mailbox = mailbox;
@@ -223,8 +222,8 @@ void
 store_list_changes(struct store_client *client, uint64_t since,
     store_listed *done, void *context)
 {
-	struct question *q = question_new(
-	    client, MESSAGE_list_changes, done, NULL, context);
+	struct question *q =
+	    question_new(client, MESSAGE_list_changes, done, NULL, context);
 
 	q->message.list_changes.tag = q->tag;
 	q->message.list_changes.since = since;
@@ -235,19 +234,19 @@ void
 store_list_unfiled(
     struct store_client *client, store_listed *done, void *context)
 {
-	struct question *q = question_new(
-	    client, MESSAGE_list_unfiled, done, NULL, context);
+	struct question *q =
+	    question_new(client, MESSAGE_list_unfiled, done, NULL, context);
 
 	q->message.list_unfiled.tag = q->tag;
 	ask(client, q);
 }
 
 void
-store_read_blob(struct store_client *client, uint64_t blob, store_read *done,
-    void *context)
+store_read_blob(
+    struct store_client *client, uint64_t blob, store_read *done, void *context)
 {
-	struct question *q
-	    = question_new(client, MESSAGE_read_blob, NULL, done, context);
+	struct question *q =
+	    question_new(client, MESSAGE_read_blob, NULL, done, context);
 
 	q->message.read_blob.tag = q->tag;
 	q->message.read_blob.blob = blob;
@@ -258,8 +257,8 @@ void
 store_read_unfiled(struct store_client *client,
     const struct delivery_id *delivery, store_read *done, void *context)
 {
-	struct question *q
-	    = question_new(client, MESSAGE_read_unfiled, NULL, done, context);
+	struct question *q =
+	    question_new(client, MESSAGE_read_unfiled, NULL, done, context);
 
 	q->message.read_unfiled.tag = q->tag;
 	q->message.read_unfiled.delivery = *delivery;
@@ -311,9 +310,9 @@ answer_bytes(struct text inline_data, uint64_t size, int fd, struct buf *buf,
 		return size == inline_data.size ? 0 : -1;
 	}
 	buf_init(buf, STORE_MAX_LISTING);
-	if (file_check_sealed(fd, &error) == -1
-	    || lseek(fd, 0, SEEK_SET) == -1
-	    || file_read_all(fd, buf, &error) == -1 || buf->size != size)
+	if (file_check_sealed(fd, &error) == -1 ||
+	    lseek(fd, 0, SEEK_SET) == -1 ||
+	    file_read_all(fd, buf, &error) == -1 || buf->size != size)
 		return -1;
 	*data = text_make(buf->data, buf->size);
 	return 0;
@@ -331,8 +330,8 @@ received_listing(
 	if (q == NULL)
 		return;
 	buf_init(&buf, 0);
-	if (status == STATUS_OK
-	    && answer_bytes(m->data, m->size, fd, &buf, &data) == -1)
+	if (status == STATUS_OK &&
+	    answer_bytes(m->data, m->size, fd, &buf, &data) == -1)
 		status = STATUS_DAMAGED;
 	q->listed(status, m->sequence, data, q->context);
 	buf_clear(&buf);
@@ -357,9 +356,9 @@ received_body(
 			    "body", m->data.data, m->data.size, &error);
 		if (fd == -1)
 			status = STATUS_UNAVAILABLE;
-	} else if (status == STATUS_OK
-	    && (file_check_sealed(fd, &error) == -1
-		|| lseek(fd, 0, SEEK_END) != (off_t)m->size)) {
+	} else if (status == STATUS_OK &&
+		   (file_check_sealed(fd, &error) == -1 ||
+		       lseek(fd, 0, SEEK_END) != (off_t)m->size)) {
 		status = STATUS_DAMAGED;
 	}
 	q->read(status, &m->envelope, &fd, m->size, q->context);
@@ -385,8 +384,8 @@ received_batch_done(
 	if (client->batches == NULL)
 		client->batches_end = &client->batches;
 	buf_init(&buf, 0);
-	if (status == STATUS_OK
-	    && answer_bytes(m->results, m->size, fd, &buf, &results) == -1)
+	if (status == STATUS_OK &&
+	    answer_bytes(m->results, m->size, fd, &buf, &results) == -1)
 		status = STATUS_DAMAGED;
 	batch->done(status, m->sequence, results, batch->context);
 	buf_clear(&buf);
@@ -502,8 +501,8 @@ store_client_attach(struct store_client *client, int fd)
 
 	channel_free(&client->channel);
 	client->is_present = false;
-	client->channel = channel_new(client->loop, fd, ROLE_WORKER,
-	    ROLE_SNAPD, &channel_handler, client);
+	client->channel = channel_new(client->loop, fd, ROLE_WORKER, ROLE_SNAPD,
+	    &channel_handler, client);
 	channel_set_limit(client->channel, 64 * 1024 * 1024);
 	client->hello_tag = ++client->tag;
 	hello.worker_hello.tag = client->hello_tag;

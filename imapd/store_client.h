@@ -35,8 +35,8 @@ struct store_client_handler {
 	/* The store answered the hello, at first and after each reconnect. */
 	void (*greeted)(const struct store_state *state, void *context);
 	/* The store changed without us; answer with store_client_caught_up. */
-	void (*catch_up)(uint64_t tag, uint64_t sequence, bool check_files,
-	    void *context);
+	void (*catch_up)(
+	    uint64_t tag, uint64_t sequence, bool check_files, void *context);
 	/* The channel is gone. */
 	void (*away)(void *context);
 };
@@ -53,16 +53,16 @@ bool store_client_is_present(const struct store_client *client);
 bool store_client_is_busy(const struct store_client *client);
 
 /* `data` is the whole listing, valid during the call. */
-typedef void store_listed(enum status status, uint64_t sequence,
-    struct text data, void *context);
-void store_list_mailboxes(struct store_client *client, store_listed *done,
-    void *context);
+typedef void store_listed(
+    enum status status, uint64_t sequence, struct text data, void *context);
+void store_list_mailboxes(
+    struct store_client *client, store_listed *done, void *context);
 void store_list_messages(struct store_client *client, uint64_t mailbox,
     store_listed *done, void *context);
 void store_list_changes(struct store_client *client, uint64_t since,
     store_listed *done, void *context);
-void store_list_unfiled(struct store_client *client, store_listed *done,
-    void *context);
+void store_list_unfiled(
+    struct store_client *client, store_listed *done, void *context);
 
 /* `fd` holds the bytes from 0 and is closed after the call; the callback
  * keeps it by putting -1 there. `envelope` only for unfiled ones. */
@@ -79,13 +79,13 @@ struct store_batch;
 
 struct store_batch *store_batch_new(void);
 void store_batch_free(struct store_batch **batch);
-void store_batch_add(struct store_batch *batch, const struct message *part,
-    int fd);
+void store_batch_add(
+    struct store_batch *batch, const struct message *part, int fd);
 bool store_batch_is_empty(const struct store_batch *batch);
 
 /* `results` are the result records of the batch, valid during the call. */
-typedef void store_committed(enum status status, uint64_t sequence,
-    struct text results, void *context);
+typedef void store_committed(
+    enum status status, uint64_t sequence, struct text results, void *context);
 /* Takes the batch. */
 void store_client_commit(struct store_client *client,
     struct store_batch **batch, store_committed *done, void *context);

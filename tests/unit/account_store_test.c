@@ -76,8 +76,8 @@ wait_for(struct world *w, bool (*condition)(struct world *world))
 static bool
 is_ready(struct world *w)
 {
-	return account_store_status(w->account) == STATUS_OK
-	    && account_store_is_idle(w->account);
+	return account_store_status(w->account) == STATUS_OK &&
+	       account_store_is_idle(w->account);
 }
 
 static bool
@@ -152,8 +152,8 @@ wipe(const char *path)
 	while ((entry = readdir(listing)) != NULL) {
 		char below[600];
 
-		if (strcmp(entry->d_name, ".") == 0
-		    || strcmp(entry->d_name, "..") == 0)
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0)
 			continue;
 		snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
 		wipe(below);
@@ -182,8 +182,8 @@ teardown(void **state)
 static void
 append_to(struct world *w, const char *mailbox, const char *body)
 {
-	struct append *append = append_begin(
-	    w->account, text_of(mailbox), 0, NULL, 0, 1600000000);
+	struct append *append =
+	    append_begin(w->account, text_of(mailbox), 0, NULL, 0, 1600000000);
 
 	w->answers = 0;
 	append_write(append, body, strlen(body));
@@ -195,8 +195,8 @@ static struct mailbox_view *
 open_view(struct world *w, const char *name)
 {
 	enum status status;
-	struct mailbox_view *view = mailbox_view_open(w->account,
-	    text_of(name), false, &view_handler, w, &status);
+	struct mailbox_view *view = mailbox_view_open(
+	    w->account, text_of(name), false, &view_handler, w, &status);
 
 	assert_non_null(view);
 	return view;
@@ -216,8 +216,8 @@ body_read(enum status status, struct mailbox_body *body, void *context)
 }
 
 static void
-assert_body(struct world *w, struct mailbox_view *view, uint32_t uid,
-    const char *body)
+assert_body(
+    struct world *w, struct mailbox_view *view, uint32_t uid, const char *body)
 {
 	w->answers = 0;
 	mailbox_read(view, uid, body_read, w);
@@ -237,14 +237,14 @@ count_files(struct world *w, const char *folder, char *name)
 		struct dirent *entry;
 		DIR *listing;
 
-		snprintf(path, sizeof(path), "%s/%s/%s", w->home, folder,
-		    parts[i]);
+		snprintf(
+		    path, sizeof(path), "%s/%s/%s", w->home, folder, parts[i]);
 		listing = opendir(path);
 		while (listing != NULL && (entry = readdir(listing)) != NULL)
 			if (entry->d_name[0] != '.') {
 				count++;
 				if (name != NULL)
-					snprintf(name, 600, "%s/%s", path,
+					snprintf(name, 900, "%s/%s", path,
 					    entry->d_name);
 			}
 		if (listing != NULL)
@@ -295,13 +295,14 @@ append_is_committed_filed_and_read_back(void **state)
 static void
 bytes_that_are_not_lines_of_crlf_are_kept_as_they_came(void **state)
 {
-	static const char *const bodies[]
-	    = { "a\nb\r\n", "a\r\nb\rc", "a\r\nb\r", "\r\r\n", "\n" };
+	static const char *const bodies[] = { "a\nb\r\n", "a\r\nb\rc",
+		"a\r\nb\r", "\r\r\n", "\n" };
 	struct world *w = *state;
 	struct mailbox_view *view = open_view(w, "INBOX");
 
 	for (uint32_t i = 0; i < 5; i++) {
 		append_to(w, "INBOX", bodies[i]);
+		assert_int_equal(w->status, STATUS_OK);
 		assert_int_equal(w->target_uid, i + 1);
 		assert_body(w, view, i + 1, bodies[i]);
 	}
@@ -320,7 +321,7 @@ flags_are_in_the_file_name_and_told_to_the_other_session(void **state)
 	struct mailbox_view *mine, *other;
 	struct mailbox_update update;
 	const uint32_t uid = 1;
-	char name[600];
+	char name[900];
 
 	append_to(w, "INBOX", "x\r\n");
 	mine = open_view(w, "INBOX");
@@ -345,8 +346,8 @@ static void
 expunge_waits_until_the_session_may_be_told(void **state)
 {
 	struct world *w = *state;
-	struct flag_change change
-	    = { .mode = FLAGS_ADD, .flags = FLAG_DELETED };
+	struct flag_change change = { .mode = FLAGS_ADD,
+		.flags = FLAG_DELETED };
 	struct mailbox_view *mine, *other;
 	struct mailbox_update update;
 	struct mailbox_row row;
@@ -394,10 +395,8 @@ copy_move_create_rename_delete_follow_the_store(void **state)
 	mailbox_copy(view, &uid, 1, TEXT("A.b/\xc3\xa4"), false, answered, w);
 	wait_for(w, is_idle);
 	assert_int_equal(w->status, STATUS_OK);
-	assert_int_equal(
-	    count_files(w, "Maildir/.A\\2eb.&AOQ-", NULL), 1);
-	mailbox_list_rename(
-	    w->account, TEXT("A.b"), TEXT("C"), answered, w);
+	assert_int_equal(count_files(w, "Maildir/.A\\2eb.&AOQ-", NULL), 1);
+	mailbox_list_rename(w->account, TEXT("A.b"), TEXT("C"), answered, w);
 	wait_for(w, is_idle);
 	assert_int_equal(count_files(w, "Maildir/.C.&AOQ-", NULL), 1);
 	mailbox_copy(view, &uid, 1, TEXT("C"), true, answered, w);
@@ -433,7 +432,8 @@ a_wiped_maildir_is_served_and_made_again(void **state)
 	wait_for(w, is_idle);
 	assert_int_equal(count_files(w, "Maildir", NULL), 30);
 	assert_int_equal(false_store_live(w->store, 1), 30);
-	assert_int_equal(false_store_missing(w->store), 30);
+	assert_in_range(false_store_marked(w->store), 29, 30);
+	assert_int_equal(false_store_missing(w->store), 0);
 	mailbox_view_close(&view);
 }
 
@@ -502,15 +502,14 @@ a_lost_answer_is_asked_for_again_and_nothing_is_doubled(void **state)
 
 	append_to(w, "INBOX", "one\r\n");
 	false_store_lose_answers(w->store, true);
-	append = append_begin(
-	    w->account, TEXT("INBOX"), 0, NULL, 0, 1600000000);
+	append =
+	    append_begin(w->account, TEXT("INBOX"), 0, NULL, 0, 1600000000);
 	append_write(append, "two\r\n", 5);
 	w->answers = 0;
 	append_commit(&append, answered, w);
 	wait_for(w, two_batches);
 	false_store_lose_answers(w->store, false);
-	account_store_attach_snapd(
-	    w->account, false_store_connect(w->store));
+	account_store_attach_snapd(w->account, false_store_connect(w->store));
 	wait_for(w, has_answer);
 	assert_int_equal(w->status, STATUS_OK);
 	assert_int_equal(w->target_uid, 2);
@@ -528,8 +527,8 @@ a_change_while_the_store_is_away_is_unavailable(void **state)
 	open_account(w);
 	false_store_disconnect(w->store);
 	while (w->status != STATUS_UNAVAILABLE) {
-		struct append *append = append_begin(
-		    w->account, TEXT("INBOX"), 0, NULL, 0, 1);
+		struct append *append =
+		    append_begin(w->account, TEXT("INBOX"), 0, NULL, 0, 1);
 
 		w->answers = 0;
 		append_commit(&append, answered, w);
@@ -540,8 +539,7 @@ a_change_while_the_store_is_away_is_unavailable(void **state)
 	assert_int_equal(mailbox_view_count(view), 1);
 	assert_body(w, view, 1, "one\n");
 	mailbox_view_close(&view);
-	account_store_attach_snapd(
-	    w->account, false_store_connect(w->store));
+	account_store_attach_snapd(w->account, false_store_connect(w->store));
 	wait_for(w, is_ready);
 }
 
@@ -551,7 +549,7 @@ files_of_other_programs_are_adopted_with_their_flags(void **state)
 	struct world *w = *state;
 	struct mailbox_view *view;
 	struct mailbox_row row;
-	char old[600], new[700];
+	char old[900], new[1000];
 
 	put_file(w, "Maildir/cur/123.foreign:2,FS", "foreign\n");
 	view = open_view(w, "INBOX");
@@ -629,8 +627,7 @@ an_older_store_is_not_served(void **state)
 	    w->loop, open(w->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	account_store_attach_snapd(w->account, false_store_connect(w->store));
 	wait_for(w, is_idle);
-	assert_int_equal(
-	    account_store_status(w->account), STATUS_UNAVAILABLE);
+	assert_int_equal(account_store_status(w->account), STATUS_UNAVAILABLE);
 }
 
 int
@@ -646,8 +643,7 @@ main(void)
 		TEST_CASE(expunge_waits_until_the_session_may_be_told),
 		TEST_CASE(copy_move_create_rename_delete_follow_the_store),
 		TEST_CASE(a_wiped_maildir_is_served_and_made_again),
-		TEST_CASE(
-		    wiped_index_and_maildir_come_back_with_the_same_uids),
+		TEST_CASE(wiped_index_and_maildir_come_back_with_the_same_uids),
 		TEST_CASE(
 		    a_lost_answer_is_asked_for_again_and_nothing_is_doubled),
 		TEST_CASE(what_was_committed_before_a_crash_is_there_after_it),

@@ -60,6 +60,7 @@ struct false_store {
 	uint64_t sequence;
 	uint64_t counter;
 	uint64_t batches;
+	size_t marked;
 	uint32_t uidvalidity;
 	struct row *rows;
 	size_t row_count;
@@ -93,9 +94,9 @@ static struct row *
 find_row(struct false_store *s, uint64_t mailbox, uint32_t uid)
 {
 	for (size_t i = s->row_count; i > 0; i--)
-		if (s->rows[i - 1].record.mailbox == mailbox
-		    && s->rows[i - 1].record.uid == uid
-		    && s->rows[i - 1].died == 0)
+		if (s->rows[i - 1].record.mailbox == mailbox &&
+		    s->rows[i - 1].record.uid == uid &&
+		    s->rows[i - 1].died == 0)
 			return &s->rows[i - 1];
 	return NULL;
 }
@@ -130,8 +131,8 @@ full_record(struct false_store *s, struct mailbox *m)
 static uint64_t
 add_blob(struct false_store *s, const void *data, size_t size)
 {
-	s->blobs = memory_resize(
-	    s->blobs, s->blob_count + 1, sizeof(struct blob));
+	s->blobs =
+	    memory_resize(s->blobs, s->blob_count + 1, sizeof(struct blob));
 	s->blobs[s->blob_count].data = memory_copy(data, size);
 	s->blobs[s->blob_count].size = size;
 	return ++s->blob_count;
@@ -161,8 +162,7 @@ add_row(struct false_store *s, struct mailbox *m,
 {
 	struct row *row;
 
-	s->rows
-	    = memory_resize(s->rows, s->row_count + 1, sizeof(struct row));
+	s->rows = memory_resize(s->rows, s->row_count + 1, sizeof(struct row));
 	row = &s->rows[s->row_count++];
 	memset(row, 0, sizeof(*row));
 	row->delivery = *delivery;
@@ -181,8 +181,8 @@ static struct row *
 find_delivery(struct false_store *s, const struct delivery_id *delivery)
 {
 	for (size_t i = 0; i < s->row_count; i++)
-		if (memcmp(&s->rows[i].delivery, delivery, sizeof(*delivery))
-		    == 0)
+		if (memcmp(&s->rows[i].delivery, delivery, sizeof(*delivery)) ==
+		    0)
 			return &s->rows[i];
 	return NULL;
 }
@@ -198,8 +198,7 @@ do_file(struct false_store *s, const struct message_change_file *c,
 		struct mailbox *m = find_mailbox(s, c->mailbox);
 
 		if (memcmp(&u->record.delivery, &c->delivery,
-			sizeof(c->delivery))
-		    != 0)
+			sizeof(c->delivery)) != 0)
 			continue;
 		m->record.highest_modseq++;
 		row = add_row(s, m, &c->delivery, 0, u->record.blob);
@@ -232,8 +231,8 @@ do_append(struct false_store *s, const struct message_change_append *c,
 		row->record.keywords = c->keywords;
 		row->record.form = c->form;
 		row->record.stored_size = body->size;
-		row->record.size
-		    = body->size + (c->form == FORM_LF ? lines : 0);
+		row->record.size =
+		    body->size + (c->form == FORM_LF ? lines : 0);
 		if (c->base.size > 0)
 			text_copy(c->base, row->base, sizeof(row->base));
 	}
@@ -262,8 +261,8 @@ do_flags(struct false_store *s, const struct message_change_flags *c,
 
 		if (row == NULL)
 			continue;
-		row->record.flags = flag.flags
-		    | (row->record.flags & RECORD_MISSING);
+		row->record.flags =
+		    flag.flags | (row->record.flags & RECORD_MISSING);
 		row->record.keywords = flag.keywords;
 		row->record.modseq = modseq;
 		row->record.born = s->sequence;
@@ -308,8 +307,8 @@ do_uids(struct false_store *s, uint64_t mailbox, struct text uids,
     bool is_expunge, bool is_missing, struct writer *w)
 {
 	struct mailbox *m = find_mailbox(s, mailbox);
-	uint64_t modseq
-	    = is_expunge ? ++m->record.highest_modseq : m->record.highest_modseq;
+	uint64_t modseq =
+	    is_expunge ? ++m->record.highest_modseq : m->record.highest_modseq;
 	struct reader r;
 
 	reader_init(&r, uids.data, uids.size);
@@ -321,7 +320,7 @@ do_uids(struct false_store *s, uint64_t mailbox, struct text uids,
 		if (is_expunge)
 			kill_row(s, row, modseq);
 		else if (is_missing)
-			row->record.flags |= RECORD_MISSING;
+			row->record.flags |= RECORD_MISSING, s->marked++;
 		else
 			row->record.flags &= ~(uint32_t)RECORD_MISSING;
 	}
@@ -371,8 +370,8 @@ do_mailbox(struct false_store *s, const struct message *c, struct writer *w)
 		text_copy(c->change_keyword.name,
 		    m->keywords[c->change_keyword.number],
 		    RECORD_MAX_KEYWORD_SIZE + 1);
-		m->record.keyword_count
-		    = (uint8_t)(c->change_keyword.number + 1);
+		m->record.keyword_count =
+		    (uint8_t)(c->change_keyword.number + 1);
 		break;
 	default:
 		m = find_mailbox(s, c->change_identity.mailbox);
@@ -392,8 +391,7 @@ do_part(struct false_store *s, struct part *part, struct writer *w)
 	struct error error;
 
 	if (message_decode(part->packet, part->size, ROLE_WORKER, ROLE_SNAPD,
-		&c, &error)
-	    == -1)
+		&c, &error) == -1)
 		abort();
 	switch ((int)c.type) {
 	case MESSAGE_change_file:
@@ -455,8 +453,8 @@ commit(struct false_store *s, uint64_t counter)
 		s->batches++;
 		for (size_t i = 0; i < s->part_count; i++)
 			do_part(s, &s->parts[i], &w);
-		s->answers = memory_resize(s->answers, s->answer_count + 1,
-		    sizeof(struct answer));
+		s->answers = memory_resize(
+		    s->answers, s->answer_count + 1, sizeof(struct answer));
 		answer = &s->answers[s->answer_count++];
 		answer->counter = s->counter = counter;
 		answer->sequence = s->sequence;
@@ -470,8 +468,8 @@ commit(struct false_store *s, uint64_t counter)
 	m.batch_done.sequence = answer->sequence;
 	m.batch_done.size = answer->results.size;
 	if (answer->results.size <= 60000)
-		m.batch_done.results
-		    = text_make(answer->results.data, answer->results.size);
+		m.batch_done.results =
+		    text_make(answer->results.data, answer->results.size);
 	else
 		fd = file_sealed_memory("results", answer->results.data,
 		    answer->results.size, &error);
@@ -634,12 +632,11 @@ static void
 read_unfiled(struct false_store *s, const struct message_read_unfiled *q)
 {
 	for (size_t i = 0; i < s->unfiled_count; i++)
-		if (!s->unfiled[i].is_filed
-		    && memcmp(&s->unfiled[i].record.delivery, &q->delivery,
-			   sizeof(q->delivery))
-			== 0) {
-			s->unfiled[i].record.address
-			    = text_of(s->unfiled[i].address);
+		if (!s->unfiled[i].is_filed &&
+		    memcmp(&s->unfiled[i].record.delivery, &q->delivery,
+			sizeof(q->delivery)) == 0) {
+			s->unfiled[i].record.address =
+			    text_of(s->unfiled[i].address);
 			answer_body(s, q->tag, s->unfiled[i].record.blob,
 			    &s->unfiled[i].record);
 			return;
@@ -666,14 +663,14 @@ keep_part(struct false_store *s, const struct message *message, int fd)
 	if (fd == -1)
 		memcpy(part->body.data, message->change_append.data.data,
 		    part->body.size);
-	else if (pread(fd, part->body.data, part->body.size, 0)
-	    != (ssize_t)part->body.size)
+	else if (pread(fd, part->body.data, part->body.size, 0) !=
+		 (ssize_t)part->body.size)
 		abort();
 }
 
 static void
-received(struct channel *channel, const struct message *m, int *fds,
-    void *context)
+received(
+    struct channel *channel, const struct message *m, int *fds, void *context)
 {
 	struct false_store *s = context;
 	struct message state = { .type = MESSAGE_account_state };
@@ -743,8 +740,8 @@ false_store_connect(struct false_store *s)
 	if (channel_pair(ends, &error) == -1)
 		abort();
 	channel_free(&s->channel);
-	s->channel = channel_new(
-	    s->loop, ends[0], ROLE_SNAPD, ROLE_WORKER, &handler, s);
+	s->channel =
+	    channel_new(s->loop, ends[0], ROLE_SNAPD, ROLE_WORKER, &handler, s);
 	channel_set_limit(s->channel, 256 * 1024 * 1024);
 	return ends[1];
 }
@@ -762,8 +759,7 @@ false_store_lose_answers(struct false_store *s, bool lose)
 }
 
 struct delivery_id
-false_store_accept(
-    struct false_store *s, const char *address, const char *body)
+false_store_accept(struct false_store *s, const char *address, const char *body)
 {
 	struct unfiled *u;
 	size_t lines = 0;
@@ -791,8 +787,8 @@ false_store_live(const struct false_store *s, uint64_t mailbox)
 	size_t count = 0;
 
 	for (size_t i = 0; i < s->row_count; i++)
-		count += s->rows[i].died == 0
-		    && s->rows[i].record.mailbox == mailbox;
+		count += s->rows[i].died == 0 &&
+			 s->rows[i].record.mailbox == mailbox;
 	return count;
 }
 
@@ -802,9 +798,15 @@ false_store_missing(const struct false_store *s)
 	size_t count = 0;
 
 	for (size_t i = 0; i < s->row_count; i++)
-		count += s->rows[i].died == 0
-		    && (s->rows[i].record.flags & RECORD_MISSING) != 0;
+		count += s->rows[i].died == 0 &&
+			 (s->rows[i].record.flags & RECORD_MISSING) != 0;
 	return count;
+}
+
+size_t
+false_store_marked(const struct false_store *s)
+{
+	return s->marked;
 }
 
 uint64_t

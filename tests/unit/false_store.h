@@ -23,9 +23,11 @@ void false_store_lose_answers(struct false_store *store, bool lose);
 struct delivery_id false_store_accept(
     struct false_store *store, const char *address, const char *body);
 size_t false_store_live(const struct false_store *store, uint64_t mailbox);
+/* Rows marked as missing now, and ever. */
 size_t false_store_missing(const struct false_store *store);
+size_t false_store_marked(const struct false_store *store);
 uint64_t false_store_batches(const struct false_store *store);
-void false_store_set_incarnation(struct false_store *store, uint64_t value,
-    uint64_t sequence);
+void false_store_set_incarnation(
+    struct false_store *store, uint64_t value, uint64_t sequence);
 
 #endif
