@@ -19,3 +19,17 @@ common_libcommon_a_SOURCES = \
 	common/utf7.c common/utf7.h \
 	common/maildir.c common/maildir.h \
 	common/file.c common/file.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/maildir_test
+tests_unit_maildir_test_SOURCES = tests/unit/maildir_test.c
+tests_unit_maildir_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+endif
+
+EXTRA_DIST += tests/fuzz/corpus/maildir
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/maildir_fuzz
+tests_fuzz_maildir_fuzz_SOURCES = tests/fuzz/maildir_fuzz.c
+tests_fuzz_maildir_fuzz_LDADD = $(COMMON_LIBS)
+tests_fuzz_maildir_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
