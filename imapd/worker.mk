@@ -22,3 +22,4 @@ tests_unit_account_store_test_SOURCES = \
 	tests/unit/false_store.c tests/unit/false_store.h
 tests_unit_account_store_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 endif
+EXTRA_DIST += imapd/worker_program.mk imapd/worker_main.c
