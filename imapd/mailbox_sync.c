@@ -34,15 +34,10 @@ open_listing(int home_fd, const char *path, DIR **listing)
 {
 	struct error error;
 	int fd = file_open_directory(home_fd, path, &error);
-	int readable;
 
-	if (fd == -1)
-		return -1;
-	readable = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	close(fd);
-	*listing = readable == -1 ? NULL : fdopendir(readable);
-	if (*listing == NULL && readable != -1)
-		close(readable);
+	*listing = fd == -1 ? NULL : fdopendir(fd);
+	if (*listing == NULL && fd != -1)
+		close(fd);
 	return *listing == NULL ? -1 : 0;
 }
 

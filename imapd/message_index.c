@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 
+#include <endian.h>
 #include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
@@ -626,18 +627,28 @@ encode_row(const struct index_row *row, uint8_t *bytes)
 	writer_put_u64(&w, row->size);
 }
 
+/* Little-endian, without a reader's checks: rows have one size. */
+static uint64_t
+get_little(const uint8_t *from)
+{
+	uint64_t value;
+
+	memcpy(&value, from, sizeof(value));
+	return le64toh(value);
+}
+
 static void
 decode_row(const uint8_t *bytes, struct index_row *row)
 {
-	struct reader r;
+	uint32_t flags;
 
+	memcpy(&flags, bytes + 4, sizeof(flags));
 	row->uid = (uint32_t)get_big(bytes, 4);
-	reader_init(&r, bytes + 4, ROW_SIZE - 4);
-	row->flags = reader_get_u32(&r);
-	row->keywords = reader_get_u64(&r);
-	row->modseq = reader_get_u64(&r);
-	row->internaldate = (int64_t)reader_get_u64(&r);
-	row->size = reader_get_u64(&r);
+	row->flags = le32toh(flags);
+	row->keywords = get_little(bytes + 8);
+	row->modseq = get_little(bytes + 16);
+	row->internaldate = (int64_t)get_little(bytes + 24);
+	row->size = get_little(bytes + 32);
 }
 
 /* A cursor on the row of a UID; false (and none) if it is not there. */

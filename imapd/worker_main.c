@@ -6,12 +6,14 @@
  */
 #include "common/channel.h"
 #include "common/event_loop.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/process.h"
 #include "imapd/account_store.h"
 #include "imapd/imap_session.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 enum {
@@ -153,14 +155,17 @@ main(void)
 	static const struct channel_handler handler = { received, closed };
 	struct worker worker = { 0 };
 	struct process process;
+	struct error error;
 	uint32_t walls;
 	int home_fd;
 
 	process_begin(&process, ROLE_WORKER);
-	home_fd = process_take(&process, START_ROOT, 0);
-	if (home_fd == -1)
-		fatal("the account's home was not given");
 	walls = process_confine(&process);
+	/* The account's home is the root, or the current directory where no
+	 * chroot could be had. */
+	home_fd = file_open_directory(AT_FDCWD, ".", &error);
+	if (home_fd == -1)
+		fatal("the account's home: %s", error.text);
 	worker.loop = event_loop_new();
 	worker.account = account_store_new(worker.loop, home_fd);
 	worker.timer = timer_new(worker.loop, look, &worker);
