@@ -8,9 +8,9 @@
 /* -- Folders -- */
 
 static bool
-is_escaped(char byte, bool is_first)
+is_escaped(char byte)
 {
-	return byte == '.' || byte == '\\' || (byte == '~' && is_first);
+	return byte == '.' || byte == '\\';
 }
 
 static int
@@ -21,7 +21,7 @@ put_level(struct text level, struct buf *to)
 	for (size_t i = 0; i < level.size; i++) {
 		char byte = level.data[i];
 
-		if (is_escaped(byte, i == 0)
+		if (is_escaped(byte)
 			? buf_put_format(to, "\\%02x", (unsigned char)byte)
 			: buf_put_byte(to, (uint8_t)byte))
 			return -1;
@@ -68,7 +68,7 @@ get_level(struct text level, struct buf *to)
 		if (level.size - i < 3 ||
 		    text_parse_hex(
 			text_make(level.data + i + 1, 2), &byte, 1) == -1 ||
-		    !is_escaped((char)byte, i == 0) ||
+		    !is_escaped((char)byte) ||
 		    buf_put_byte(to, byte) == -1)
 			return -1;
 		i += 2;

@@ -16,7 +16,7 @@ static const struct {
 	{ "Sent", ".Sent" },
 	{ "A/B", ".A.B" },
 	{ "a.b/c", ".a\\2eb.c" },
-	{ "~x", ".\\7ex" },
+	{ "~x", ".~x" },
 	{ "a\\b", ".a\\5cb" },
 	{ "Entw\xc3\xbcrfe", ".Entw&APw-rfe" },
 	{ "R&D", ".R&-D" },
