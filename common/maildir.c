@@ -54,6 +54,7 @@ maildir_folder_format(struct text mailbox, struct buf *to)
 static int
 get_level(struct text level, struct buf *to)
 {
+	struct text code;
 	uint8_t byte;
 
 	if (level.size == 0)
@@ -65,10 +66,11 @@ get_level(struct text level, struct buf *to)
 				return -1;
 			continue;
 		}
-		if (level.size - i < 3 ||
-		    text_parse_hex(
-			text_make(level.data + i + 1, 2), &byte, 1) == -1 ||
-		    !is_escaped((char)byte) ||
+		/* Lower-case only: each name has one folder. */
+		code = text_make(level.data + i + 1, level.size - i - 1);
+		code.size = code.size < 2 ? code.size : 2;
+		if ((!text_is(code, "2e") && !text_is(code, "5c")) ||
+		    text_parse_hex(code, &byte, 1) == -1 ||
 		    buf_put_byte(to, byte) == -1)
 			return -1;
 		i += 2;
