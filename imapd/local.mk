@@ -31,3 +31,4 @@ tests_fuzz_mail_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_mail_fuzz_LDADD = $(COMMON_LIBS)
 endif
 EXTRA_DIST += tests/fuzz/mail_message.dict tests/fuzz/mail.dict
+include imapd/worker.mk

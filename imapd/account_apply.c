@@ -1,0 +1,707 @@
+/*
+ * Brings a change that the store has committed into index, memory, Maildir
+ * and views, in this one place for all of them.  Applying a change twice is
+ * harmless: after a crash, and where the list of changes overlaps with the
+ * answers to our own batches, it happens.
+ */
+#include "imapd/account_state.h"
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/maildir.h"
+#include "common/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* -- Folders in memory -- */
+
+static int
+compare_names(struct text a, struct text b)
+{
+	bool a_inbox = text_is(a, "INBOX"), b_inbox = text_is(b, "INBOX");
+
+	if (a_inbox || b_inbox)
+		return (int)b_inbox - (int)a_inbox;
+	return text_compare(a, b);
+}
+
+static void
+clear_info(struct mailbox_info *info)
+{
+	for (size_t i = 0; i < info->keyword_count; i++)
+		free((char *)(uintptr_t)info->keywords[i].data);
+	free((struct text *)(uintptr_t)info->keywords);
+	free((char *)(uintptr_t)info->name.data);
+	memset(info, 0, sizeof(*info));
+}
+
+static struct text
+copy_text(struct text text)
+{
+	char *copy = memory_new(1, text.size + 1);
+
+	if (text.size > 0)
+		memcpy(copy, text.data, text.size);
+	return text_make(copy, text.size);
+}
+
+static void
+set_info(struct mailbox_info *info, const struct mailbox_record *record)
+{
+	struct text *keywords =
+	    memory_new(record->keyword_count + 1U, sizeof(*keywords));
+	size_t count = info->message_count;
+	struct text name = copy_text(record->name);
+
+	for (size_t i = 0; i < record->keyword_count; i++)
+		keywords[i] = copy_text(record->keywords[i]);
+	clear_info(info);
+	info->id = record->id;
+	info->uidvalidity = record->uidvalidity;
+	info->uidnext = record->uidnext;
+	info->highest_modseq = record->highest_modseq;
+	info->special_use = record->special_use;
+	info->message_count = count;
+	info->name = name;
+	info->keyword_count = record->keyword_count;
+	info->keywords = keywords;
+}
+
+static void
+insert_folder(struct account_store *account, struct folder *folder)
+{
+	size_t at = account->folder_count;
+
+	account->folders = memory_resize(account->folders,
+	    account->folder_count + 1, sizeof(struct folder *));
+	while (at > 0 && compare_names(folder->info.name,
+			     account->folders[at - 1]->info.name) < 0) {
+		account->folders[at] = account->folders[at - 1];
+		at--;
+	}
+	account->folders[at] = folder;
+	account->folder_count++;
+}
+
+static void
+take_folder(struct account_store *account, const struct folder *folder)
+{
+	size_t at = 0;
+
+	while (at < account->folder_count && account->folders[at] != folder)
+		at++;
+	if (at == account->folder_count)
+		return;
+	account->folder_count--;
+	memmove(&account->folders[at], &account->folders[at + 1],
+	    (account->folder_count - at) * sizeof(struct folder *));
+}
+
+void
+folder_free(struct folder **folder)
+{
+	folder_unload(*folder);
+	clear_info(&(*folder)->info);
+	free((*folder)->directory);
+	memory_free(folder);
+}
+
+struct folder *
+folder_add(struct account_store *account, const struct mailbox_record *record,
+    const struct index_mailbox_state *state)
+{
+	struct folder *folder = memory_new(1, sizeof(*folder));
+
+	set_info(&folder->info, record);
+	folder->info.message_count = record->message_count;
+	folder->directory = files_directory(record->name);
+	if (folder->directory == NULL) {
+		log_error("mailbox-name", "mailbox=%llu error=unusable",
+		    (unsigned long long)record->id);
+		folder_free(&folder);
+		return NULL;
+	}
+	folder->state = *state;
+	if (folder->state.first_recent == 0)
+		folder->state.first_recent = 1;
+	insert_folder(account, folder);
+	return folder;
+}
+
+/* The folder's record into the index. */
+void
+folder_put(struct account_store *account, struct folder *folder)
+{
+	static struct mailbox_record record;
+
+	memset(&record, 0, sizeof(record));
+	record.id = folder->info.id;
+	record.uidvalidity = folder->info.uidvalidity;
+	record.uidnext = folder->info.uidnext;
+	record.highest_modseq = folder->info.highest_modseq;
+	record.message_count = folder->info.message_count;
+	record.special_use = folder->info.special_use;
+	record.name = folder->info.name;
+	record.keyword_count = (uint8_t)folder->info.keyword_count;
+	for (size_t i = 0; i < folder->info.keyword_count; i++)
+		record.keywords[i] = folder->info.keywords[i];
+	index_begin(account->index);
+	index_put_mailbox(account->index, &record, &folder->state);
+	index_commit(account->index);
+}
+
+void
+folder_set_modseq(
+    struct account_store *account, struct folder *folder, uint64_t modseq)
+{
+	if (modseq > folder->info.highest_modseq)
+		folder->info.highest_modseq = modseq;
+	folder_put(account, folder);
+}
+
+/* -- Rows in memory -- */
+
+static size_t
+row_position(const struct folder *folder, uint32_t uid)
+{
+	size_t low = 0, high = folder->row_count;
+
+	if (high > 0 && folder->rows[high - 1].uid < uid)
+		return high;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (folder->rows[middle].uid < uid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct index_row *
+folder_row(const struct folder *folder, uint32_t uid)
+{
+	size_t at = row_position(folder, uid);
+
+	if (at == folder->row_count || folder->rows[at].uid != uid)
+		return NULL;
+	return &folder->rows[at];
+}
+
+static struct uid_list *
+list_new(const struct folder *folder)
+{
+	struct uid_list *list = memory_new(1, sizeof(*list));
+
+	list->references = 1;
+	list->count = folder->row_count;
+	list->capacity = folder->row_count + 16;
+	list->uids = memory_new(list->capacity, sizeof(uint32_t));
+	for (size_t i = 0; i < folder->row_count; i++)
+		list->uids[i] = folder->rows[i].uid;
+	return list;
+}
+
+static void
+list_release(struct uid_list **list)
+{
+	if (*list != NULL && --(*list)->references == 0) {
+		free((*list)->uids);
+		free(*list);
+	}
+	*list = NULL;
+}
+
+void
+folder_load(struct account_store *account, struct folder *folder)
+{
+	if (folder->is_loaded)
+		return;
+	folder->rows = index_load_rows(
+	    account->index, folder->info.id, &folder->row_count);
+	folder->row_capacity = folder->row_count;
+	folder->is_loaded = true;
+	folder->list = list_new(folder);
+	folder->info.message_count = folder->row_count;
+}
+
+void
+folder_unload(struct folder *folder)
+{
+	memory_free(&folder->rows);
+	list_release(&folder->list);
+	folder->row_count = 0;
+	folder->row_capacity = 0;
+	folder->is_loaded = false;
+}
+
+static void
+list_append(struct folder *folder, uint32_t uid)
+{
+	struct uid_list *list = folder->list;
+
+	if (list->count == list->capacity) {
+		list->capacity = list->capacity * 2;
+		list->uids =
+		    memory_resize(list->uids, list->capacity, sizeof(uint32_t));
+	}
+	list->uids[list->count++] = uid;
+}
+
+static void
+add_row(struct folder *folder, const struct index_row *row)
+{
+	size_t at;
+
+	folder->info.message_count++;
+	if (!folder->is_loaded)
+		return;
+	at = row_position(folder, row->uid);
+	if (folder->row_count == folder->row_capacity) {
+		folder->row_capacity = folder->row_capacity * 2 + 16;
+		folder->rows = memory_resize(folder->rows, folder->row_capacity,
+		    sizeof(struct index_row));
+	}
+	memmove(&folder->rows[at + 1], &folder->rows[at],
+	    (folder->row_count - at) * sizeof(struct index_row));
+	folder->rows[at] = *row;
+	folder->row_count++;
+	if (at == folder->row_count - 1) {
+		list_append(folder, row->uid);
+	} else {
+		list_release(&folder->list);
+		folder->list = list_new(folder);
+	}
+}
+
+static void
+drop_row(struct folder *folder, uint32_t uid)
+{
+	struct index_row *row;
+
+	if (folder->info.message_count > 0)
+		folder->info.message_count--;
+	if (!folder->is_loaded || (row = folder_row(folder, uid)) == NULL)
+		return;
+	folder->row_count--;
+	memmove(row, row + 1,
+	    (size_t)(folder->rows + folder->row_count - row) *
+		sizeof(struct index_row));
+	if (folder->list->references > 1) {
+		list_release(&folder->list);
+		folder->list = list_new(folder);
+	} else {
+		uint32_t *uids = folder->list->uids;
+		size_t at = (size_t)(row - folder->rows);
+
+		memmove(&uids[at], &uids[at + 1],
+		    (folder->list->count - at - 1) * sizeof(uint32_t));
+		folder->list->count--;
+	}
+}
+
+/* -- Messages -- */
+
+static void
+row_of_record(const struct message_record *record, struct index_row *row)
+{
+	row->uid = record->uid;
+	row->flags = record->flags;
+	row->keywords = record->keywords;
+	row->modseq = record->modseq;
+	row->internaldate = record->internaldate;
+	row->size = record->size;
+}
+
+/* BASE,S=size,W=wire size and the flags; `buf` holds the name. */
+static int
+name_file(const struct message_record *record, struct index_file *file,
+    struct buf *buf)
+{
+	char whole[RECORD_MAX_BASE_SIZE + 64];
+
+	snprintf(whole, sizeof(whole), "%.*s,S=%llu,W=%llu",
+	    TEXT_FMT(record->base), (unsigned long long)record->stored_size,
+	    (unsigned long long)record->size);
+	file->is_new = (record->flags & FLAG_ALL) == 0 && record->keywords == 0;
+	if (maildir_name_format(text_of(whole), file->is_new, record->flags,
+		record->keywords, buf) == -1) {
+		buf_reset(buf);
+		if (maildir_name_format(record->base, file->is_new,
+			record->flags, record->keywords, buf) == -1)
+			return -1;
+	}
+	file->name = text_make(buf->data, buf->size);
+	file->base = record->base;
+	return 0;
+}
+
+static void
+file_of_record(const struct message_record *record, struct index_file *file)
+{
+	file->born = record->born;
+	file->blob = record->blob;
+	file->stored_size = record->stored_size;
+	file->hash = record->hash;
+	file->form = record->form;
+}
+
+static void
+fill_cache(struct account_store *account, const struct message_record *record,
+    const struct message_source *source)
+{
+	struct text cached;
+	struct error error;
+	struct buf buf;
+	int fd = source->fd;
+
+	if (account->make_cache == NULL ||
+	    index_find_cache(account->index, &record->hash, &cached))
+		return;
+	if (fd == -1)
+		fd = file_sealed_memory(
+		    "message", source->data.data, source->data.size, &error);
+	if (fd == -1)
+		return;
+	buf_init(&buf, 8 * 1024 * 1024);
+	if (account->make_cache(fd, record->stored_size, record->form, &buf) ==
+	    0)
+		index_put_cache(account->index, &record->hash,
+		    text_make(buf.data, buf.size));
+	buf_clear(&buf);
+	if (fd != source->fd)
+		close(fd);
+}
+
+/* Makes the file of a new row: moved, written, or asked from the store. */
+static void
+make_file(struct account_store *account, struct folder *folder,
+    const struct message_record *record, struct index_file *file,
+    const struct message_source *source)
+{
+	struct index_file old;
+	struct error error;
+	bool is_made = false;
+
+	if (source != NULL && source->is_assumed)
+		return;
+	if (source != NULL && source->moved_from != NULL) {
+		is_made =
+		    index_find_file(account->index, source->moved_from->info.id,
+			source->moved_uid, &old) &&
+		    files_rename(account, source->moved_from, &old, folder,
+			file, &error) == 0;
+	} else if (source != NULL) {
+		is_made = files_write(account, folder, file,
+			      record->internaldate, source, &error) == 0;
+		if (!is_made)
+			log_warning("file-write", "error=\"%s\"", error.text);
+	}
+	if (is_made)
+		account->files_written++;
+	else
+		sync_heal(account, record->mailbox, record->uid, false);
+}
+
+static void
+add_message(struct account_store *account, struct folder *folder,
+    const struct message_record *record, const struct message_source *source)
+{
+	struct index_file file;
+	struct index_row row;
+	struct buf buf;
+
+	buf_init(&buf, 2 * MAILDIR_MAX_NAME);
+	file_of_record(record, &file);
+	row_of_record(record, &row);
+	if (name_file(record, &file, &buf) == -1) {
+		log_error("file-name", "mailbox=%llu uid=%u error=unusable",
+		    (unsigned long long)record->mailbox, record->uid);
+		file.name = record->base;
+	}
+	make_file(account, folder, record, &file, source);
+	index_put_row(account->index, record->mailbox, &row);
+	index_put_file(account->index, record->mailbox, record->uid, &file);
+	index_count_cache(account->index, &record->hash, 1);
+	if (source != NULL && source->moved_from == NULL && !source->is_assumed)
+		fill_cache(account, record, source);
+	buf_clear(&buf);
+	add_row(folder, &row);
+	view_message_added(folder, record->uid);
+}
+
+/* Renames the file to the new flags; a file that is not there is found by the
+ * next look at the folder. */
+static void
+rename_flags(struct account_store *account, struct folder *folder,
+    const struct message_record *record)
+{
+	struct index_file old, new;
+	struct maildir_name name;
+	struct error error;
+	struct buf kept, buf;
+
+	if (!index_find_file(
+		account->index, record->mailbox, record->uid, &old))
+		return;
+	buf_init(&buf, 2 * MAILDIR_MAX_NAME);
+	buf_init(&kept, 4 * MAILDIR_MAX_NAME);
+	buf_put(&kept, old.name.data, old.name.size);
+	buf_put(&kept, old.base.data, old.base.size);
+	old.base = text_make(kept.data + old.name.size, old.base.size);
+	old.name = text_make(kept.data, old.name.size);
+	new = old;
+	new.born = record->born;
+	new.is_new = old.is_new && (record->flags & FLAG_ALL) == 0 &&
+		     record->keywords == 0;
+	if (maildir_name_parse(old.name, &name) == 0 &&
+	    maildir_name_format(name.whole, new.is_new, record->flags,
+		record->keywords, &buf) == 0) {
+		new.name = text_make(buf.data, buf.size);
+		if (files_rename(account, folder, &old, folder, &new, &error) ==
+		    -1)
+			folder->needs_scan = true;
+	}
+	index_put_file(account->index, record->mailbox, record->uid, &new);
+	buf_clear(&buf);
+	buf_clear(&kept);
+}
+
+static void
+change_message(struct account_store *account, struct folder *folder,
+    const struct message_record *record, const struct index_row *old,
+    const struct mailbox_view *origin)
+{
+	struct index_row row, *in_memory;
+
+	row_of_record(record, &row);
+	if (((row.flags ^ old->flags) & FLAG_ALL) != 0 ||
+	    row.keywords != old->keywords)
+		rename_flags(account, folder, record);
+	index_put_row(account->index, record->mailbox, &row);
+	if (folder->is_loaded &&
+	    (in_memory = folder_row(folder, row.uid)) != NULL)
+		*in_memory = row;
+	view_flags_changed(folder, row.uid, origin);
+}
+
+void
+apply_message(struct account_store *account,
+    const struct message_record *record, const struct message_source *source,
+    const struct mailbox_view *origin)
+{
+	struct folder *folder = folder_find_id(account, record->mailbox);
+	struct index_row old;
+	bool was_current;
+
+	if (folder == NULL)
+		return;
+	was_current = sync_is_current(account, folder);
+	index_begin(account->index);
+	if (record->uid >= folder->info.uidnext)
+		folder->info.uidnext = record->uid + 1;
+	if (!index_find_row(account->index, record->mailbox, record->uid, &old))
+		add_message(account, folder, record, source);
+	else if (record->modseq > old.modseq)
+		change_message(account, folder, record, &old, origin);
+	if (was_current)
+		sync_note_times(account, folder);
+	folder_set_modseq(account, folder, record->modseq);
+	index_commit(account->index);
+}
+
+void
+apply_expunge(struct account_store *account, uint64_t mailbox, uint32_t uid,
+    uint64_t modseq)
+{
+	struct folder *folder = folder_find_id(account, mailbox);
+	struct index_file file;
+	bool was_current;
+
+	if (folder == NULL)
+		return;
+	was_current = sync_is_current(account, folder);
+	index_begin(account->index);
+	if (index_find_file(account->index, mailbox, uid, &file)) {
+		files_unlink(account, folder, &file);
+		if (was_current)
+			sync_note_times(account, folder);
+		index_remove_row(account->index, mailbox, uid, modseq);
+		drop_row(folder, uid);
+		view_message_removed(folder);
+	}
+	folder_set_modseq(account, folder, modseq);
+	index_commit(account->index);
+}
+
+/* -- Mailboxes -- */
+
+static void
+retire(struct account_store *account, struct folder *folder)
+{
+	struct index_file file;
+
+	folder_load(account, folder);
+	for (size_t i = 0; i < folder->row_count; i++)
+		if (index_find_file(account->index, folder->info.id,
+			folder->rows[i].uid, &file))
+			files_unlink(account, folder, &file);
+	watcher_remove(account, folder);
+	files_remove_folder(account, folder);
+	index_remove_mailbox(account->index, folder->info.id);
+	take_folder(account, folder);
+	folder->is_gone = true;
+	if (folder->views == NULL)
+		folder_free(&folder);
+	else
+		view_folder_gone(folder);
+}
+
+static void
+rename_folder(struct account_store *account, struct folder *folder,
+    const struct mailbox_record *record)
+{
+	char *directory = files_directory(record->name);
+	struct error error;
+
+	if (directory == NULL)
+		return;
+	take_folder(account, folder);
+	set_info(&folder->info, record);
+	if (files_rename_folder(account, folder, directory, &error) == -1) {
+		log_warning("folder-rename", "mailbox=%llu error=\"%s\"",
+		    (unsigned long long)folder->info.id, error.text);
+		folder->needs_scan = true;
+	}
+	free(folder->directory);
+	folder->directory = directory;
+	insert_folder(account, folder);
+}
+
+static void
+create_folder(
+    struct account_store *account, const struct mailbox_record *record)
+{
+	static const struct index_mailbox_state none;
+	struct folder *folder = folder_add(account, record, &none);
+	struct error error;
+
+	if (folder == NULL)
+		return;
+	folder->info.message_count = 0;
+	if (files_make_folder(account, folder, &error) == -1)
+		log_warning("folder-make", "mailbox=%llu error=\"%s\"",
+		    (unsigned long long)record->id, error.text);
+	folder_put(account, folder);
+	watcher_add(account, folder);
+}
+
+void
+apply_mailbox(
+    struct account_store *account, const struct mailbox_record *record)
+{
+	struct folder *folder = folder_find_id(account, record->id);
+
+	index_begin(account->index);
+	if (record->is_retired) {
+		if (folder != NULL)
+			retire(account, folder);
+	} else if (folder == NULL) {
+		create_folder(account, record);
+	} else {
+		size_t keywords = folder->info.keyword_count;
+		uint64_t modseq = folder->info.highest_modseq;
+		uint32_t uidnext = folder->info.uidnext;
+
+		if (!text_equal(folder->info.name, record->name))
+			rename_folder(account, folder, record);
+		else
+			set_info(&folder->info, record);
+		if (folder->info.uidnext < uidnext)
+			folder->info.uidnext = uidnext;
+		folder_set_modseq(account, folder, modseq);
+		if (folder->info.keyword_count != keywords)
+			view_keywords_changed(folder);
+	}
+	index_commit(account->index);
+}
+
+void
+apply_subscribed(
+    struct account_store *account, struct text name, bool is_subscribed)
+{
+	size_t at = 0;
+
+	while (at < account->subscribed_count &&
+	       compare_names(text_of(account->subscribed[at]), name) < 0)
+		at++;
+	if ((at < account->subscribed_count &&
+		text_is(name, account->subscribed[at])) == is_subscribed)
+		return;
+	if (is_subscribed) {
+		account->subscribed = memory_resize(account->subscribed,
+		    account->subscribed_count + 1, sizeof(char *));
+		memmove(&account->subscribed[at + 1], &account->subscribed[at],
+		    (account->subscribed_count - at) * sizeof(char *));
+		account->subscribed[at] =
+		    (char *)(uintptr_t)copy_text(name).data;
+		account->subscribed_count++;
+	} else {
+		free(account->subscribed[at]);
+		account->subscribed_count--;
+		memmove(&account->subscribed[at], &account->subscribed[at + 1],
+		    (account->subscribed_count - at) * sizeof(char *));
+	}
+	index_begin(account->index);
+	index_put_subscribed(account->index, name, is_subscribed);
+	index_commit(account->index);
+}
+
+/* -- Listings -- */
+
+static void
+apply_change(struct account_store *account, const struct change_record *change)
+{
+	switch (change->kind) {
+	case CHANGE_MESSAGE:
+		apply_message(account, &change->message, NULL, NULL);
+		break;
+	case CHANGE_EXPUNGE:
+		apply_expunge(account, change->message.mailbox,
+		    change->message.uid, change->message.modseq);
+		break;
+	case CHANGE_MAILBOX:
+		apply_mailbox(account, &change->mailbox);
+		break;
+	case CHANGE_SUBSCRIBE:
+		apply_subscribed(
+		    account, change->name, change->is_subscribed != 0);
+		break;
+	}
+}
+
+int
+apply_listing(struct account_store *account, struct text data)
+{
+	static struct change_record change;
+	struct reader r;
+	int more;
+
+	reader_init(&r, data.data, data.size);
+	index_begin(account->index);
+	while ((more = record_get_change(&r, &change)) == 1)
+		apply_change(account, &change);
+	index_commit(account->index);
+	return more;
+}
+
+void
+apply_sequence(struct account_store *account, uint64_t sequence)
+{
+	if (sequence > account->applied)
+		account->applied = sequence;
+}

@@ -1,0 +1,218 @@
+/*
+ * What the files of an account's mailboxes share among themselves: the struct
+ * behind account_store.h.  Not for the IMAP commands.
+ *
+ * Rows change in one place only, account_apply.c: from the answer to our own
+ * batch, or from a change listed by the store. It keeps index, memory, files
+ * and views in step.
+ */
+#ifndef IMAPD_ACCOUNT_STATE_H
+#define IMAPD_ACCOUNT_STATE_H
+
+#include "common/table.h"
+#include "imapd/mailbox.h"
+#include "imapd/message_index.h"
+#include "imapd/store_client.h"
+
+enum {
+	ACCOUNT_READY_WAIT_MS = 10000,
+	ACCOUNT_MAX_HEALING = 8,
+	ACCOUNT_PATH_MAX = 600,
+	/* Bytes of bodies and changes in one batch. */
+	ACCOUNT_BATCH_BODIES = 100
+};
+
+/* UIDs in rising order, shared by the views that are up to date. Appending
+ * leaves the part that a view knows as it was; removing makes a new list. */
+struct uid_list {
+	unsigned int references;
+	size_t count;
+	size_t capacity;
+	uint32_t *uids;
+};
+
+struct folder {
+	struct mailbox_info info;
+	char *directory; /* beneath home: "Maildir", "Maildir/.A" */
+	struct index_mailbox_state state;
+	bool is_loaded;
+	struct index_row *rows; /* sorted by UID; while is_loaded */
+	size_t row_count;
+	size_t row_capacity;
+	struct uid_list *list; /* while is_loaded */
+	struct mailbox_view *views;
+	bool is_gone;
+	bool needs_scan;
+	bool is_adopting;
+};
+
+struct mailbox_view {
+	struct mailbox_view *next;
+	struct account_store *account;
+	struct folder *folder;
+	const struct mailbox_view_handler *handler;
+	void *context;
+	bool is_read_only;
+	bool is_pending; /* `changed` has to be called */
+	bool has_new_keywords;
+	struct uid_list *list;
+	size_t count;          /* UIDs of the list that the client knows */
+	uint32_t told_uidnext; /* new messages from here on are not told */
+	uint32_t *recent;
+	size_t recent_count;
+	size_t told_recent;
+	uint32_t *changed; /* UIDs with new flags */
+	size_t changed_count;
+};
+
+struct waiter {
+	struct waiter *next;
+	void (*callback)(enum status status, void *context);
+	void *context;
+};
+
+struct heal {
+	struct heal *next;
+	uint64_t mailbox;
+	uint32_t uid;
+	bool is_marked; /* the store was told that it is missing */
+};
+
+/* Makes the cached parse of a message; 0, or -1: none. */
+typedef int cache_maker(int fd, uint64_t size, uint8_t form, struct buf *out);
+
+struct account_store {
+	struct event_loop *loop;
+	int home_fd;
+	struct store_client *client;
+	struct channel *queue;
+	struct message_index *index;
+	cache_maker *make_cache;
+	enum status status;
+	bool must_restart;
+	bool is_index_filled;
+	bool is_unclean;
+	struct index_meta meta;
+	uint64_t applied; /* sequence of the newest change in the index */
+	struct folder **folders; /* by name, INBOX first */
+	size_t folder_count;
+	char **subscribed; /* sorted */
+	size_t subscribed_count;
+	struct waiter *waiters;
+	struct timer *waiters_timer;
+	struct timer *notify_timer;
+	struct timer *heal_timer;
+	size_t rebuild_left;
+	struct heal *heals;
+	struct heal **heals_end;
+	struct heal *healed; /* marked rows to be told of */
+	unsigned int healing;
+	unsigned int changing; /* operations under way */
+	uint64_t files_written;
+	uint64_t files_failed;
+	struct reading *readings;
+	struct delivery *deliveries;
+	struct timer *deliver_timer;
+	struct watcher *watcher;
+};
+
+/* ---- account_store.c ---- */
+struct folder *folder_find(struct account_store *account, struct text name);
+struct folder *folder_find_id(struct account_store *account, uint64_t id);
+void account_answer(mailbox_done *done, void *context, enum status status);
+
+/* ---- account_apply.c ---- */
+
+/* The bytes of a new message, if they are at hand: in `fd` (-1: in `data`).
+ * NULL: its file is made from the store. */
+struct message_source {
+	int fd;
+	struct text data;
+	/* A move: the file is renamed from there. */
+	struct folder *moved_from;
+	uint32_t moved_uid;
+	/* The file is there, or the scan that follows finds that it is not. */
+	bool is_assumed;
+};
+void apply_message(struct account_store *account,
+    const struct message_record *record, const struct message_source *source,
+    const struct mailbox_view *origin);
+void apply_expunge(struct account_store *account, uint64_t mailbox,
+    uint32_t uid, uint64_t modseq);
+void apply_mailbox(
+    struct account_store *account, const struct mailbox_record *record);
+void apply_subscribed(
+    struct account_store *account, struct text name, bool is_subscribed);
+/* All changes of a listing; -1 if it is malformed. */
+int apply_listing(struct account_store *account, struct text data);
+/* The sequence up to which our own batches are applied. */
+void apply_sequence(struct account_store *account, uint64_t sequence);
+void folder_put(struct account_store *account, struct folder *folder);
+struct folder *folder_add(struct account_store *account,
+    const struct mailbox_record *record,
+    const struct index_mailbox_state *state);
+void folder_set_modseq(
+    struct account_store *account, struct folder *folder, uint64_t modseq);
+void folder_load(struct account_store *account, struct folder *folder);
+void folder_unload(struct folder *folder);
+struct index_row *folder_row(const struct folder *folder, uint32_t uid);
+void folder_free(struct folder **folder);
+
+/* ---- mailbox_files.c: the Maildir of a folder ---- */
+int files_make_folder(
+    struct account_store *account, struct folder *folder, struct error *error);
+int files_rename_folder(struct account_store *account, struct folder *folder,
+    const char *directory, struct error *error);
+void files_remove_folder(struct account_store *account, struct folder *folder);
+char *files_directory(struct text mailbox);
+int files_write(struct account_store *account, const struct folder *folder,
+    const struct index_file *file, int64_t internaldate,
+    const struct message_source *source, struct error *error);
+/* Descriptor with the right size, or -1. */
+int files_open(struct account_store *account, const struct folder *folder,
+    const struct index_file *file, struct error *error);
+int files_rename(struct account_store *account, const struct folder *from,
+    const struct index_file *old, const struct folder *to,
+    const struct index_file *new, struct error *error);
+void files_unlink(struct account_store *account, const struct folder *folder,
+    const struct index_file *file);
+void files_path(const struct folder *folder, bool is_new, struct text name,
+    char path[ACCOUNT_PATH_MAX]);
+int files_read_id(struct account_store *account, const char *directory,
+    struct store_id *store, uint64_t *mailbox);
+
+/* ---- mailbox.c ---- */
+void view_message_added(struct folder *folder, uint32_t uid);
+void view_flags_changed(
+    struct folder *folder, uint32_t uid, const struct mailbox_view *origin);
+void view_message_removed(struct folder *folder);
+void view_keywords_changed(struct folder *folder);
+void view_folder_gone(struct folder *folder);
+void view_notify_soon(struct mailbox_view *view);
+
+/* ---- mailbox_sync.c ---- */
+/* Directories against the list of mailboxes, at start. */
+void sync_folders(struct account_store *account);
+/* Files of a folder against its rows. */
+void sync_folder(struct account_store *account, struct folder *folder);
+/* The same if its directories changed since the last look. */
+void sync_folder_if_changed(
+    struct account_store *account, struct folder *folder);
+/* Around a change of our own, so that it is not taken for another's. */
+bool sync_is_current(
+    struct account_store *account, const struct folder *folder);
+void sync_note_times(struct account_store *account, struct folder *folder);
+void sync_heal(struct account_store *account, uint64_t mailbox, uint32_t uid,
+    bool is_marked);
+void sync_free(struct account_store *account);
+
+/* ---- deliver.c ---- */
+void deliver_start(struct account_store *account);
+void deliver_free_all(struct account_store *account);
+
+/* ---- mailbox_watch.c ---- */
+void watcher_add(struct account_store *account, struct folder *folder);
+void watcher_remove(struct account_store *account, struct folder *folder);
+void watcher_free(struct account_store *account);
+
+#endif

@@ -1,0 +1,544 @@
+/*
+ * The life of an account in its worker: opens the index, greets the store,
+ * checks the witness, brings the index up to the store's sequence (or makes it
+ * anew from the store's rows), and only then lets sessions in.
+ *
+ * A store that is not the one of the witness, or older than it, is never
+ * served: the account stays UNAVAILABLE and an alarm is raised.
+ */
+#include "imapd/account_state.h"
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/memory.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	WITNESS_FORMAT = 1
+};
+
+struct folder *
+folder_find_id(struct account_store *account, uint64_t id)
+{
+	for (size_t i = 0; i < account->folder_count; i++)
+		if (account->folders[i]->info.id == id)
+			return account->folders[i];
+	return NULL;
+}
+
+struct folder *
+folder_find(struct account_store *account, struct text name)
+{
+	bool is_inbox = text_is_nocase(name, "INBOX");
+
+	for (size_t i = 0; i < account->folder_count; i++)
+		if (is_inbox ? text_is(account->folders[i]->info.name, "INBOX")
+			     : text_equal(account->folders[i]->info.name, name))
+			return account->folders[i];
+	return NULL;
+}
+
+void
+account_answer(mailbox_done *done, void *context, enum status status)
+{
+	struct mailbox_answer answer = { .status = status };
+
+	done(&answer, context);
+}
+
+/* -- Waiting for it -- */
+
+static void
+tell_waiters(struct account_store *account, enum status status)
+{
+	struct waiter *waiter;
+
+	timer_stop(account->waiters_timer);
+	while ((waiter = account->waiters) != NULL) {
+		account->waiters = waiter->next;
+		waiter->callback(status, waiter->context);
+		free(waiter);
+	}
+}
+
+static void
+waited_enough(void *context)
+{
+	struct account_store *account = context;
+
+	tell_waiters(account, account->status);
+}
+
+void
+account_store_when_ready(struct account_store *account,
+    void (*callback)(enum status status, void *context), void *context)
+{
+	struct waiter *waiter;
+
+	if (account->status != STATUS_UNAVAILABLE || account->must_restart) {
+		callback(account_store_status(account), context);
+		return;
+	}
+	waiter = memory_new(1, sizeof(*waiter));
+	waiter->callback = callback;
+	waiter->context = context;
+	waiter->next = account->waiters;
+	if (account->waiters == NULL)
+		timer_start(account->waiters_timer, ACCOUNT_READY_WAIT_MS);
+	account->waiters = waiter;
+}
+
+void
+account_store_forget_ready(struct account_store *account, void *context)
+{
+	struct waiter **at = &account->waiters;
+
+	while (*at != NULL) {
+		struct waiter *waiter = *at;
+
+		if (waiter->context != context) {
+			at = &waiter->next;
+			continue;
+		}
+		*at = waiter->next;
+		free(waiter);
+	}
+}
+
+enum status
+account_store_status(const struct account_store *account)
+{
+	if (account->index == NULL || index_is_broken(account->index))
+		return STATUS_UNAVAILABLE;
+	return account->status;
+}
+
+/* -- The witness: which store, and how far it was -- */
+
+static int
+read_witness(struct account_store *account, struct index_meta *witness)
+{
+	struct error error;
+	struct reader r;
+	struct buf buf;
+	int fd = file_open_read(account->home_fd, "witness", &error);
+	int result;
+
+	if (fd == -1)
+		return -1;
+	buf_init(&buf, 64);
+	result = file_read_all(fd, &buf, &error);
+	close(fd);
+	reader_init(&r, buf.data, buf.size);
+	if (reader_get_u8(&r) != WITNESS_FORMAT)
+		result = -1;
+	reader_get_raw(&r, witness->store.bytes, sizeof(witness->store.bytes));
+	witness->incarnation = reader_get_u64(&r);
+	witness->confirmed = reader_get_u64(&r);
+	if (reader_done(&r) == -1)
+		result = -1;
+	buf_clear(&buf);
+	return result;
+}
+
+static void
+write_witness(struct account_store *account)
+{
+	uint8_t bytes[64];
+	struct error error;
+	struct writer w;
+
+	writer_init(&w, bytes, sizeof(bytes));
+	writer_put_u8(&w, WITNESS_FORMAT);
+	writer_put_raw(&w, account->meta.store.bytes, 16);
+	writer_put_u64(&w, account->meta.incarnation);
+	writer_put_u64(&w, account->applied);
+	if (file_replace(
+		account->home_fd, "witness", bytes, w.size, 0600, &error) == -1)
+		log_warning("witness-write", "error=\"%s\"", error.text);
+}
+
+static bool
+is_store_right(struct account_store *account, const struct store_state *state)
+{
+	struct index_meta witness;
+
+	if (read_witness(account, &witness) == -1)
+		return true;
+	if (memcmp(&witness.store, &state->store, sizeof(state->store)) != 0) {
+		log_alarm("store-foreign", "error=\"another store's id\"");
+		return false;
+	}
+	if (witness.incarnation == state->incarnation &&
+	    state->sequence < witness.confirmed) {
+		log_alarm("store-older", "sequence=%llu witness=%llu",
+		    (unsigned long long)state->sequence,
+		    (unsigned long long)witness.confirmed);
+		return false;
+	}
+	return true;
+}
+
+/* -- Up to date -- */
+
+static void
+confirm(struct account_store *account, uint64_t sequence)
+{
+	account->meta.confirmed = sequence;
+	apply_sequence(account, sequence);
+	index_begin(account->index);
+	index_put_meta(account->index, &account->meta);
+	index_commit(account->index);
+}
+
+static void
+become_ready(struct account_store *account, uint64_t sequence)
+{
+	confirm(account, sequence);
+	account->is_index_filled = true;
+	write_witness(account);
+	account->status = STATUS_OK;
+	sync_folders(account);
+	deliver_start(account);
+	tell_waiters(account, STATUS_OK);
+}
+
+static void
+failed(struct account_store *account, const char *what, enum status status)
+{
+	log_error(
+	    "account-start", "step=%s status=%s", what, status_name(status));
+}
+
+static void
+listed_changes(
+    enum status status, uint64_t sequence, struct text data, void *context)
+{
+	struct account_store *account = context;
+
+	if (status == STATUS_UNAVAILABLE)
+		return;
+	if (status != STATUS_OK || apply_listing(account, data) == -1) {
+		failed(account, "changes", status);
+		account->must_restart = true;
+		return;
+	}
+	become_ready(account, sequence);
+}
+
+/* -- Making the index from the store's rows -- */
+
+static void
+listed_messages(
+    enum status status, uint64_t sequence, struct text data, void *context)
+{
+	struct account_store *account = context;
+	static const struct message_source assumed = { .is_assumed = true };
+	static struct message_record record;
+	struct reader r;
+	int more = 1;
+
+	if (status == STATUS_UNAVAILABLE)
+		return;
+	reader_init(&r, data.data, data.size);
+	index_begin(account->index);
+	while (status == STATUS_OK &&
+	       (more = record_get_message(&r, &record)) == 1)
+		apply_message(account, &record, &assumed, NULL);
+	index_commit(account->index);
+	if (status != STATUS_OK || more == -1) {
+		failed(account, "messages", status);
+		account->must_restart = true;
+		return;
+	}
+	if (--account->rebuild_left == 0)
+		store_list_changes(account->client, account->meta.confirmed,
+		    listed_changes, account);
+}
+
+static void
+listed_mailboxes(
+    enum status status, uint64_t sequence, struct text data, void *context)
+{
+	struct account_store *account = context;
+
+	if (status == STATUS_UNAVAILABLE)
+		return;
+	if (status != STATUS_OK || apply_listing(account, data) == -1) {
+		failed(account, "mailboxes", status);
+		account->must_restart = true;
+		return;
+	}
+	/* What happens while the mailboxes are listed comes once more. */
+	account->meta.confirmed = sequence;
+	account->rebuild_left = account->folder_count;
+	for (size_t i = 0; i < account->folder_count; i++) {
+		struct folder *folder = account->folders[i];
+
+		folder->needs_scan = true;
+		folder->state.first_recent = folder->info.uidnext;
+		store_list_messages(
+		    account->client, folder->info.id, listed_messages, account);
+	}
+	if (account->rebuild_left == 0)
+		become_ready(account, sequence);
+}
+
+static void
+greeted(const struct store_state *state, void *context)
+{
+	struct account_store *account = context;
+	bool is_known;
+
+	if (state->status != STATUS_OK || !is_store_right(account, state)) {
+		log_error("account-start", "step=hello status=%s",
+		    status_name(state->status));
+		account->status = STATUS_UNAVAILABLE;
+		tell_waiters(account, STATUS_UNAVAILABLE);
+		return;
+	}
+	is_known = account->is_index_filled &&
+		   memcmp(&account->meta.store, &state->store,
+		       sizeof(state->store)) == 0 &&
+		   account->meta.incarnation == state->incarnation &&
+		   account->meta.confirmed <= state->sequence;
+	if (!is_known && account->folder_count > 0) {
+		/* What is open was made from another state of the store. */
+		log_alarm("store-changed", "incarnation=%llu",
+		    (unsigned long long)state->incarnation);
+		account->must_restart = true;
+		return;
+	}
+	account->meta.store = state->store;
+	account->meta.incarnation = state->incarnation;
+	if (is_known)
+		store_list_changes(account->client, account->meta.confirmed,
+		    listed_changes, account);
+	else
+		store_list_mailboxes(
+		    account->client, listed_mailboxes, account);
+}
+
+static void
+away(void *context)
+{
+	/* Mailboxes stay open, changes are refused by the client. */
+}
+
+/* -- The store changed without us -- */
+
+struct catching_up {
+	struct account_store *account;
+	uint64_t tag;
+	bool check_files;
+};
+
+static void
+caught_up(
+    enum status status, uint64_t sequence, struct text data, void *context)
+{
+	struct catching_up *c = context;
+	struct account_store *account = c->account;
+	uint64_t written = account->files_written;
+	uint64_t unhealed = account->files_failed;
+
+	if (status == STATUS_OK && apply_listing(account, data) == -1)
+		status = STATUS_DAMAGED;
+	if (status == STATUS_OK) {
+		confirm(account, sequence);
+		for (size_t i = 0; c->check_files && i < account->folder_count;
+		     i++)
+			sync_folder(account, account->folders[i]);
+	}
+	store_client_caught_up(account->client, c->tag, status,
+	    account->files_written - written, account->files_failed - unhealed);
+	free(c);
+}
+
+static void
+catch_up(uint64_t tag, uint64_t sequence, bool check_files, void *context)
+{
+	struct catching_up *c = memory_new(1, sizeof(*c));
+
+	c->account = context;
+	c->tag = tag;
+	c->check_files = check_files;
+	store_list_changes(
+	    c->account->client, c->account->meta.confirmed, caught_up, c);
+}
+
+/* -- Beginning and end -- */
+
+static void
+load_mailbox(const struct mailbox_record *record,
+    const struct index_mailbox_state *state, void *context)
+{
+	folder_add(context, record, state);
+}
+
+struct subscribed_names {
+	struct account_store *account;
+	struct buf names;
+};
+
+static void
+load_subscribed(struct text name, void *context)
+{
+	struct subscribed_names *s = context;
+
+	buf_put(&s->names, name.data, name.size);
+	buf_put_byte(&s->names, '\n');
+}
+
+static void
+load_index(struct account_store *account)
+{
+	struct subscribed_names s = { account, { 0 } };
+	struct text rest, name;
+
+	if (!index_get_meta(account->index, &account->meta))
+		return;
+	account->is_index_filled = true;
+	account->applied = account->meta.confirmed;
+	index_each_mailbox(account->index, load_mailbox, account);
+	buf_init(&s.names, 16 * 1024 * 1024);
+	index_each_subscribed(account->index, load_subscribed, &s);
+	rest = text_make(s.names.data, s.names.size);
+	while (text_next(&rest, '\n', &name))
+		if (name.size > 0)
+			apply_subscribed(account, name, true);
+	buf_clear(&s.names);
+}
+
+static void
+make_home(struct account_store *account)
+{
+	static const char *const names[] = { "Maildir", "Maildir/cur",
+		"Maildir/new", "Maildir/tmp" };
+	struct error error;
+
+	/* Emptiness is never believed, so making them is safe. */
+	for (size_t i = 0; i < 4; i++)
+		if (file_make_directory(
+			account->home_fd, names[i], 0700, &error) == -1 &&
+		    error.code != ERROR_EXISTS)
+			log_warning("maildir-make", "error=\"%s\"", error.text);
+}
+
+static void
+notify_views(void *context)
+{
+	struct account_store *account = context;
+
+	for (size_t i = 0; i < account->folder_count; i++)
+		for (struct mailbox_view *v = account->folders[i]->views, *next;
+		     v != NULL; v = next) {
+			next = v->next;
+			if (!v->is_pending)
+				continue;
+			v->is_pending = false;
+			v->handler->changed(v, v->context);
+		}
+}
+
+struct account_store *
+account_store_new(struct event_loop *loop, int home_fd)
+{
+	static const struct store_client_handler handler = { greeted, catch_up,
+		away };
+	struct account_store *account = memory_new(1, sizeof(*account));
+	struct error error;
+	bool was_made = true;
+
+	account->loop = loop;
+	account->home_fd = home_fd;
+	account->status = STATUS_UNAVAILABLE;
+	account->heals_end = &account->heals;
+	account->waiters_timer = timer_new(loop, waited_enough, account);
+	account->notify_timer = timer_new(loop, notify_views, account);
+	account->client = store_client_new(loop, &handler, account);
+	make_home(account);
+	account->index =
+	    index_open(home_fd, &was_made, &account->is_unclean, &error);
+	if (account->index == NULL)
+		log_error("index-open", "error=\"%s\"", error.text);
+	else if (!was_made)
+		load_index(account);
+	return account;
+}
+
+void
+account_store_attach_snapd(struct account_store *account, int fd)
+{
+	if (account->index == NULL) {
+		close(fd);
+		return;
+	}
+	store_client_attach(account->client, fd);
+}
+
+bool
+account_store_must_restart(const struct account_store *account)
+{
+	return account->must_restart || account->index == NULL ||
+	       index_is_broken(account->index);
+}
+
+void
+account_store_set_cache_maker(struct account_store *account, cache_maker *make)
+{
+	account->make_cache = make;
+}
+
+bool
+account_store_is_idle(const struct account_store *account)
+{
+	return account->changing == 0 && account->healing == 0 &&
+	       account->heals == NULL && account->deliveries == NULL &&
+	       account->readings == NULL &&
+	       !store_client_is_busy(account->client);
+}
+
+void
+account_store_trim(struct account_store *account)
+{
+	for (size_t i = 0; i < account->folder_count; i++)
+		if (account->folders[i]->views == NULL)
+			folder_unload(account->folders[i]);
+	malloc_trim(0);
+}
+
+void
+account_store_free(struct account_store **account)
+{
+	struct account_store *a = *account;
+
+	if (a == NULL)
+		return;
+	store_client_free(&a->client);
+	deliver_free_all(a);
+	sync_free(a);
+	watcher_free(a);
+	while (a->waiters != NULL)
+		account_store_forget_ready(a, a->waiters->context);
+	if (a->status == STATUS_OK && !a->must_restart)
+		write_witness(a);
+	while (a->folder_count > 0)
+		folder_free(&a->folders[--a->folder_count]);
+	for (size_t i = 0; i < a->subscribed_count; i++)
+		free(a->subscribed[i]);
+	free(a->subscribed);
+	free(a->folders);
+	if (a->must_restart)
+		index_abandon(&a->index);
+	else
+		index_close(&a->index);
+	timer_free(&a->waiters_timer);
+	timer_free(&a->notify_timer);
+	close(a->home_fd);
+	memory_free(account);
+}

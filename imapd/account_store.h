@@ -1,0 +1,154 @@
+/*
+ * The mail of one account, as its worker holds it: the channel to the snapshot
+ * store, the index of what the store said, the Maildir, and the mailboxes that
+ * sessions have open.  The store's rows are the truth; index and Maildir are
+ * made from them and may vanish at any time without a message being missed.
+ *
+ * All changes are asynchronous: `done` comes when the store has committed (or
+ * refused) them, never before, and may come before the call returns if the
+ * change is refused at once. A change while the store is away is refused with
+ * STATUS_UNAVAILABLE.
+ *
+ * Pointers to a mailbox_info and texts in it are valid until the event loop is
+ * entered again.
+ */
+#ifndef IMAPD_ACCOUNT_STORE_H
+#define IMAPD_ACCOUNT_STORE_H
+
+#include "common/buf.h"
+#include "common/channel.h"
+#include "common/event_loop.h"
+#include "common/record.h"
+#include "common/status.h"
+#include "common/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct account_store;
+
+/* Takes over `home_fd`, the account's home (Maildir, index, state, witness). */
+struct account_store *account_store_new(struct event_loop *loop, int home_fd);
+/* Orderly: writes index and state. Views must be closed before. */
+void account_store_free(struct account_store **account);
+
+/* New ends of the channels to snapd and queue, which are taken over; an older
+ * one of the same kind is dropped. */
+void account_store_attach_snapd(struct account_store *account, int fd);
+void account_store_attach_queue(struct account_store *account, int fd);
+
+/*
+ * STATUS_OK once mailboxes may be opened, which stays so while snapd is away
+ * later on; before, STATUS_UNAVAILABLE (session says BYE or NO [UNAVAILABLE]).
+ */
+enum status account_store_status(const struct account_store *account);
+
+/* Called once, when the status has become STATUS_OK, or another one for good,
+ * or after 10 s; at once if it is so already. */
+void account_store_when_ready(struct account_store *account,
+    void (*callback)(enum status status, void *context), void *context);
+void account_store_forget_ready(struct account_store *account, void *context);
+
+/* The store is another one than the index was made from, or the index is
+ * damaged: free the account and begin anew (a new worker). */
+bool account_store_must_restart(const struct account_store *account);
+
+/* Who makes the cached parse (message_cache.h) of a new message from its
+ * file: 0, or -1 for none. */
+void account_store_set_cache_maker(struct account_store *account,
+    int (*make)(int fd, uint64_t size, uint8_t form, struct buf *out));
+
+/* Nothing is under way: no change, delivery, healing. */
+bool account_store_is_idle(const struct account_store *account);
+/* Gives memory back: called when the worker waits. */
+void account_store_trim(struct account_store *account);
+
+/* ---- The list of mailboxes ---- */
+
+struct mailbox_info {
+	uint64_t id;
+	uint32_t uidvalidity;
+	uint32_t uidnext;
+	uint64_t highest_modseq;
+	uint32_t special_use; /* SPECIAL_USE_ bits of common/record.h */
+	size_t message_count;
+	struct text name; /* UTF-8, NFC, '/' between levels; "INBOX" */
+	size_t keyword_count;
+	const struct text *keywords; /* names by number */
+};
+
+/* By name order ("INBOX" first): `after` is the last one's name or {NULL, 0};
+ * NULL at the end. */
+const struct mailbox_info *mailbox_list_next(
+    struct account_store *account, struct text after);
+/* "inbox" in any case; NULL if there is none. */
+const struct mailbox_info *mailbox_list_find(
+    struct account_store *account, struct text name);
+
+/* Subscribed names in order, existing or not: true and `name`. */
+bool mailbox_list_next_subscribed(
+    struct account_store *account, struct text after, struct text *name);
+bool mailbox_list_is_subscribed(
+    struct account_store *account, struct text name);
+
+struct mailbox_counts {
+	size_t messages;
+	size_t recent;
+	size_t unseen;
+	size_t deleted;
+	uint64_t size; /* RFC822.SIZE of all */
+};
+/* For STATUS, without opening the mailbox. */
+void mailbox_list_count(struct account_store *account,
+    const struct mailbox_info *info, struct mailbox_counts *counts);
+
+/* What became of a change. Arrays are valid during the call. */
+struct mailbox_answer {
+	enum status status;
+	uint64_t modseq;
+	uint32_t uidvalidity; /* append, copy, move, create: the target's */
+	size_t count;         /* of the two lists below, in the same order */
+	const uint32_t *source_uids; /* copy, move; flags: changed; expunge */
+	const uint32_t *target_uids; /* copy, move, append */
+	size_t modified_count;       /* flags: refused by unchanged_since */
+	const uint32_t *modified_uids;
+};
+typedef void mailbox_done(const struct mailbox_answer *answer, void *context);
+
+/*
+ * Names must be what mailbox_name_check accepts, INBOX in any case.  Statuses:
+ * create EXISTS, LIMIT; delete MISSING, REFUSED (INBOX); rename MISSING,
+ * EXISTS. Creating makes missing levels above as well; renaming takes the
+ * levels below along; renaming INBOX moves its messages (RFC 3501 6.3.5).
+ */
+void mailbox_list_create(struct account_store *account, struct text name,
+    uint32_t special_use, mailbox_done *done, void *context);
+void mailbox_list_delete(struct account_store *account, struct text name,
+    mailbox_done *done, void *context);
+void mailbox_list_rename(struct account_store *account, struct text from,
+    struct text to, mailbox_done *done, void *context);
+void mailbox_list_subscribe(struct account_store *account, struct text name,
+    bool is_subscribed, mailbox_done *done, void *context);
+
+/* STATUS_OK, or STATUS_INVALID or STATUS_LIMIT for a name that no mailbox may
+ * have (empty level, control byte, too long, not UTF-8). */
+enum status mailbox_name_check(struct text name);
+
+/* ---- APPEND ---- */
+
+struct append;
+
+/* The bytes as they came in the literal follow with append_write. `keywords`
+ * are names as the client wrote them. internaldate: seconds since 1970. The
+ * mailbox is looked up at commit. */
+struct append *append_begin(struct account_store *account, struct text mailbox,
+    uint32_t flags, const struct text *keywords, size_t keyword_count,
+    int64_t internaldate);
+/* 0, or -1 if it will not fit in memory (the commit says so as well). */
+int append_write(struct append *append, const void *data, size_t size);
+/* Ends `append` in any case. STATUS_MISSING: no such mailbox (TRYCREATE). */
+void append_commit(struct append **append, mailbox_done *done, void *context);
+void append_abort(struct append **append);
+
+#endif

@@ -1,0 +1,260 @@
+/*
+ * Files mail that the queue accepted: reads the delivery from the store,
+ * chooses the mailbox, asks the store to make it a message, and then writes
+ * the Maildir file and answers the queue.  All of it may be repeated: the
+ * store answers by delivery id what was decided before.
+ */
+#include "imapd/account_state.h"
+
+#include "common/log.h"
+#include "common/memory.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	DELIVER_AT_ONCE = 32
+};
+
+struct delivery {
+	struct delivery *next;
+	struct account_store *account;
+	struct delivery_id id;
+	bool is_asked; /* the queue waits for an answer */
+	bool is_begun;
+	int fd;
+	uint64_t stored_size;
+	uint64_t size;
+	int64_t time;
+	uint8_t form;
+	uint64_t mailbox;
+};
+
+static void
+answer(struct delivery *d, enum status status, uint32_t uid, struct text name)
+{
+	struct message m = { .type = MESSAGE_filed };
+	struct delivery **at = &d->account->deliveries;
+
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+	m.filed.delivery = d->id;
+	m.filed.status = (uint8_t)status;
+	m.filed.uid = uid;
+	m.filed.mailbox = name;
+	if (d->is_asked && d->account->queue != NULL)
+		channel_send(d->account->queue, &m, NULL, 0);
+	if (d->account->deliveries != NULL)
+		timer_start(d->account->deliver_timer, 0);
+	if (d->fd != -1)
+		close(d->fd);
+	free(d);
+}
+
+/* user+detail goes to the mailbox `detail` if there is one. */
+static struct folder *
+choose_mailbox(struct account_store *account, struct text address)
+{
+	struct folder *folder = NULL;
+	ptrdiff_t at = -1, plus = text_find_byte(address, '+');
+
+	for (size_t i = address.size; i > 0 && at == -1; i--)
+		if (address.data[i - 1] == '@')
+			at = (ptrdiff_t)i - 1;
+	if (plus != -1 && at > plus + 1)
+		folder = folder_find(account, text_make(address.data + plus + 1,
+						  (size_t)(at - plus - 1)));
+	return folder != NULL ? folder : folder_find(account, TEXT("INBOX"));
+}
+
+static void
+filed(enum status status, uint64_t sequence, struct text results, void *context)
+{
+	struct delivery *d = context;
+	struct account_store *account = d->account;
+	struct message_source source = { .fd = d->fd };
+	struct message_record record = { 0 };
+	struct result_record result;
+	struct folder *folder;
+	char hex[2 * 18 + 1];
+	struct reader r;
+
+	reader_init(&r, results.data, results.size);
+	if (status == STATUS_OK && record_get_result(&r, &result) != 1)
+		status = STATUS_DAMAGED;
+	if (status != STATUS_OK) {
+		answer(d, status, 0, text_of(""));
+		return;
+	}
+	text_format_hex(d->id.bytes, sizeof(d->id.bytes), hex);
+	record.mailbox = result.mailbox;
+	record.uid = result.uid;
+	record.modseq = result.modseq;
+	record.born = result.born;
+	record.internaldate = d->time;
+	record.size = d->size;
+	record.stored_size = d->stored_size;
+	record.blob = result.blob;
+	record.form = d->form;
+	record.hash = result.hash;
+	record.base = text_of(hex);
+	/* An old decision, told again: its row may be changed or dead. */
+	if (result.born == sequence)
+		apply_message(account, &record, &source, NULL);
+	apply_sequence(account, sequence);
+	folder = folder_find_id(account, result.mailbox);
+	answer(d, STATUS_OK, result.uid,
+	    folder == NULL ? text_of("") : folder->info.name);
+}
+
+static void
+read_unfiled(enum status status, const struct text *envelope, int *fd,
+    uint64_t size, void *context)
+{
+	struct delivery *d = context;
+	struct store_batch *batch;
+	struct message m = { .type = MESSAGE_change_file };
+	struct unfiled_record record;
+	struct folder *folder = NULL;
+	struct reader r;
+
+	reader_init(&r, envelope->data, envelope->size);
+	if (status == STATUS_OK && record_get_unfiled(&r, &record) != 1)
+		status = STATUS_DAMAGED;
+	if (status == STATUS_OK &&
+	    (folder = choose_mailbox(d->account, record.address)) == NULL)
+		status = STATUS_UNAVAILABLE;
+	if (status != STATUS_OK) {
+		/* Missing: filed before; asking again tells where. */
+		folder = folder_find(d->account, TEXT("INBOX"));
+		if (status != STATUS_MISSING || folder == NULL) {
+			answer(d, status, 0, text_of(""));
+			return;
+		}
+	} else {
+		d->fd = *fd;
+		*fd = -1;
+		d->stored_size = record.stored_size;
+		d->size = record.size;
+		d->time = record.time;
+		d->form = record.form;
+	}
+	batch = store_batch_new();
+	m.change_file.delivery = d->id;
+	m.change_file.mailbox = folder->info.id;
+	store_batch_add(batch, &m, -1);
+	store_client_commit(d->account->client, &batch, filed, d);
+}
+
+static void
+begin_some(void *context)
+{
+	struct account_store *account = context;
+	unsigned int begun = 0;
+
+	if (account->status != STATUS_OK)
+		return;
+	for (struct delivery *d = account->deliveries, *next;
+	     d != NULL && begun < DELIVER_AT_ONCE; d = next) {
+		next = d->next;
+		begun++;
+		if (d->is_begun)
+			continue;
+		d->is_begun = true;
+		store_read_unfiled(account->client, &d->id, read_unfiled, d);
+	}
+}
+
+static struct delivery *
+add(struct account_store *account, const struct delivery_id *id)
+{
+	struct delivery **at = &account->deliveries, *d;
+
+	for (; (d = *at) != NULL; at = &d->next)
+		if (memcmp(&d->id, id, sizeof(*id)) == 0)
+			return d;
+	d = memory_new(1, sizeof(*d));
+	d->account = account;
+	d->id = *id;
+	d->fd = -1;
+	*at = d;
+	if (account->deliver_timer == NULL)
+		account->deliver_timer =
+		    timer_new(account->loop, begin_some, account);
+	timer_start(account->deliver_timer, 0);
+	return d;
+}
+
+/* -- What waits in the store -- */
+
+static void
+listed(enum status status, uint64_t sequence, struct text data, void *context)
+{
+	struct account_store *account = context;
+	struct unfiled_record record;
+	struct reader r;
+
+	reader_init(&r, data.data, data.size);
+	while (status == STATUS_OK && record_get_unfiled(&r, &record) == 1)
+		add(account, &record.delivery);
+}
+
+void
+deliver_start(struct account_store *account)
+{
+	store_list_unfiled(account->client, listed, account);
+	if (account->deliveries != NULL)
+		timer_start(account->deliver_timer, 0);
+}
+
+/* -- The queue -- */
+
+static void
+received(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct account_store *account = context;
+
+	if (message->type == MESSAGE_file)
+		add(account, &message->file.delivery)->is_asked = true;
+}
+
+static void
+closed(struct channel *channel, const struct error *error, void *context)
+{
+	struct account_store *account = context;
+
+	for (struct delivery *d = account->deliveries; d != NULL; d = d->next)
+		d->is_asked = false;
+	channel_free(&account->queue);
+}
+
+void
+account_store_attach_queue(struct account_store *account, int fd)
+{
+	static const struct channel_handler handler = { received, closed };
+
+	for (struct delivery *d = account->deliveries; d != NULL; d = d->next)
+		d->is_asked = false;
+	channel_free(&account->queue);
+	account->queue = channel_new(
+	    account->loop, fd, ROLE_WORKER, ROLE_QUEUE, &handler, account);
+}
+
+void
+deliver_free_all(struct account_store *account)
+{
+	channel_free(&account->queue);
+	while (account->deliveries != NULL) {
+		struct delivery *d = account->deliveries;
+
+		account->deliveries = d->next;
+		if (d->fd != -1)
+			close(d->fd);
+		free(d);
+	}
+	timer_free(&account->deliver_timer);
+}

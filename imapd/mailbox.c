@@ -1,0 +1,560 @@
+/*
+ * The views of sessions, and reading messages.  See mailbox.h; what changes
+ * rows is in account_apply.c, what asks the store for changes in
+ * mailbox_change.c.
+ */
+#include "imapd/mailbox.h"
+
+#include "common/log.h"
+#include "common/memory.h"
+#include "imapd/account_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* -- UIDs -- */
+
+static void
+release_list(struct uid_list **list)
+{
+	if (*list != NULL && --(*list)->references == 0) {
+		free((*list)->uids);
+		free(*list);
+	}
+	*list = NULL;
+}
+
+size_t
+mailbox_view_count(const struct mailbox_view *view)
+{
+	return view->count;
+}
+
+uint32_t
+mailbox_view_uid(const struct mailbox_view *view, size_t number)
+{
+	if (number == 0 || number > view->count)
+		return 0;
+	return view->list->uids[number - 1];
+}
+
+size_t
+mailbox_view_number_from(const struct mailbox_view *view, uint32_t uid)
+{
+	size_t low = 0, high = view->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (view->list->uids[middle] < uid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low + 1;
+}
+
+size_t
+mailbox_view_number(const struct mailbox_view *view, uint32_t uid)
+{
+	size_t number = mailbox_view_number_from(view, uid);
+
+	return mailbox_view_uid(view, number) == uid ? number : 0;
+}
+
+bool
+mailbox_row(
+    const struct mailbox_view *view, uint32_t uid, struct mailbox_row *to)
+{
+	const struct index_row *row;
+
+	if (view->folder->is_gone ||
+	    (row = folder_row(view->folder, uid)) == NULL)
+		return false;
+	to->uid = row->uid;
+	to->flags = row->flags & FLAG_ALL;
+	to->keywords = row->keywords;
+	to->modseq = row->modseq;
+	to->internaldate = row->internaldate;
+	to->size = row->size;
+	return true;
+}
+
+size_t
+mailbox_view_first_unseen(const struct mailbox_view *view)
+{
+	struct mailbox_row row;
+
+	for (size_t n = 1; n <= view->count; n++)
+		if (mailbox_row(view, view->list->uids[n - 1], &row) &&
+		    !(row.flags & FLAG_SEEN))
+			return n;
+	return 0;
+}
+
+/* -- \Recent -- */
+
+bool
+mailbox_view_is_recent(const struct mailbox_view *view, uint32_t uid)
+{
+	for (size_t i = 0; i < view->recent_count; i++)
+		if (view->recent[i] == uid)
+			return true;
+	return false;
+}
+
+size_t
+mailbox_view_recent_count(const struct mailbox_view *view)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < view->recent_count; i++)
+		if (mailbox_view_number(view, view->recent[i]) != 0)
+			count++;
+	return count;
+}
+
+static void
+add_uid(uint32_t **uids, size_t *count, uint32_t uid)
+{
+	if ((*count & (*count - 1)) == 0)
+		*uids = memory_resize(
+		    *uids, *count == 0 ? 1 : *count * 2, sizeof(uint32_t));
+	(*uids)[(*count)++] = uid;
+}
+
+/* The messages nobody was told of become recent in this view. */
+static void
+claim_recent(struct mailbox_view *view)
+{
+	struct folder *folder = view->folder;
+
+	for (size_t n =
+		 mailbox_view_number_from(view, folder->state.first_recent);
+	     n <= view->count; n++)
+		add_uid(&view->recent, &view->recent_count,
+		    view->list->uids[n - 1]);
+	view->told_recent = view->recent_count;
+	if (view->is_read_only ||
+	    folder->state.first_recent == folder->info.uidnext)
+		return;
+	folder->state.first_recent = folder->info.uidnext;
+	folder_put(view->account, folder);
+}
+
+/* -- Opening -- */
+
+struct mailbox_view *
+mailbox_view_open(struct account_store *account, struct text name,
+    bool is_read_only, const struct mailbox_view_handler *handler,
+    void *context, enum status *status)
+{
+	struct folder *folder = folder_find(account, name);
+	struct mailbox_view *view;
+
+	*status = account_store_status(account);
+	if (*status == STATUS_OK && folder == NULL)
+		*status = STATUS_MISSING;
+	if (*status != STATUS_OK)
+		return NULL;
+	sync_folder_if_changed(account, folder);
+	folder_load(account, folder);
+	view = memory_new(1, sizeof(*view));
+	view->account = account;
+	view->folder = folder;
+	view->handler = handler;
+	view->context = context;
+	view->is_read_only = is_read_only;
+	view->list = folder->list;
+	view->list->references++;
+	view->count = folder->row_count;
+	view->told_uidnext = folder->info.uidnext;
+	view->next = folder->views;
+	if (folder->views == NULL)
+		watcher_add(account, folder);
+	folder->views = view;
+	claim_recent(view);
+	return view;
+}
+
+void
+mailbox_view_close(struct mailbox_view **view)
+{
+	struct mailbox_view *v = *view, **at;
+	struct folder *folder;
+
+	if (v == NULL)
+		return;
+	folder = v->folder;
+	for (at = &folder->views; *at != v; at = &(*at)->next)
+		;
+	*at = v->next;
+	release_list(&v->list);
+	free(v->recent);
+	free(v->changed);
+	memory_free(view);
+	if (folder->is_gone && folder->views == NULL)
+		folder_free(&folder);
+}
+
+const struct mailbox_info *
+mailbox_view_info(struct mailbox_view *view)
+{
+	return &view->folder->info;
+}
+
+bool
+mailbox_view_is_read_only(const struct mailbox_view *view)
+{
+	return view->is_read_only;
+}
+
+bool
+mailbox_view_is_gone(const struct mailbox_view *view)
+{
+	return view->folder->is_gone;
+}
+
+/* -- What happened, from account_apply.c -- */
+
+void
+view_notify_soon(struct mailbox_view *view)
+{
+	if (view->is_pending)
+		return;
+	view->is_pending = true;
+	timer_start(view->account->notify_timer, 0);
+}
+
+void
+view_message_added(struct folder *folder, uint32_t uid)
+{
+	struct mailbox_view *claimer = NULL;
+
+	for (struct mailbox_view *v = folder->views; v != NULL; v = v->next) {
+		view_notify_soon(v);
+		if (claimer == NULL && !v->is_read_only)
+			claimer = v;
+	}
+	if (claimer == NULL || uid < folder->state.first_recent)
+		return;
+	add_uid(&claimer->recent, &claimer->recent_count, uid);
+	folder->state.first_recent = uid + 1;
+}
+
+void
+view_flags_changed(
+    struct folder *folder, uint32_t uid, const struct mailbox_view *origin)
+{
+	for (struct mailbox_view *v = folder->views; v != NULL; v = v->next) {
+		if (v == origin || mailbox_view_number(v, uid) == 0)
+			continue;
+		add_uid(&v->changed, &v->changed_count, uid);
+		view_notify_soon(v);
+	}
+}
+
+void
+view_message_removed(struct folder *folder)
+{
+	for (struct mailbox_view *v = folder->views; v != NULL; v = v->next)
+		view_notify_soon(v);
+}
+
+void
+view_keywords_changed(struct folder *folder)
+{
+	for (struct mailbox_view *v = folder->views; v != NULL; v = v->next) {
+		v->has_new_keywords = true;
+		view_notify_soon(v);
+	}
+}
+
+void
+view_folder_gone(struct folder *folder)
+{
+	for (struct mailbox_view *v = folder->views; v != NULL; v = v->next)
+		v->handler->changed(v, v->context);
+}
+
+/* -- Updates -- */
+
+/* The view's first UID that its folder has no more; 0: none. */
+static size_t
+first_expunged(const struct mailbox_view *view)
+{
+	const struct folder *folder = view->folder;
+	const struct uid_list *now = folder->is_gone ? NULL : folder->list;
+	size_t low = 0, high = view->count;
+
+	if (now == view->list)
+		return 0;
+	/* Both rise, and before the first difference they are equal. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (now != NULL && middle < now->count &&
+		    now->uids[middle] == view->list->uids[middle])
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < view->count ? low + 1 : 0;
+}
+
+/* A list of the view's own, from which UIDs may be taken. */
+static void
+own_list(struct mailbox_view *view)
+{
+	struct uid_list *own;
+
+	if (view->list->references == 1 && view->list != view->folder->list)
+		return;
+	own = memory_new(1, sizeof(*own));
+	own->references = 1;
+	own->count = view->count;
+	own->capacity = view->count + 1;
+	own->uids = memory_new(own->capacity, sizeof(uint32_t));
+	memcpy(own->uids, view->list->uids, view->count * sizeof(uint32_t));
+	release_list(&view->list);
+	view->list = own;
+}
+
+static bool
+next_expunge(struct mailbox_view *view, struct mailbox_update *update)
+{
+	size_t number = first_expunged(view);
+
+	if (number == 0)
+		return false;
+	update->kind = UPDATE_EXPUNGE;
+	update->number = number;
+	update->uid = view->list->uids[number - 1];
+	own_list(view);
+	view->count--;
+	memmove(&view->list->uids[number - 1], &view->list->uids[number],
+	    (view->count - number + 1) * sizeof(uint32_t));
+	view->list->count = view->count;
+	return true;
+}
+
+/* New messages, behind what the client knows. While expunges wait, the view
+ * keeps a list of its own. */
+static bool
+next_exists(struct mailbox_view *view, struct mailbox_update *update)
+{
+	struct folder *folder = view->folder;
+	size_t before = view->count;
+
+	if (folder->is_gone)
+		return false;
+	if (first_expunged(view) == 0) {
+		if (view->list != folder->list) {
+			release_list(&view->list);
+			view->list = folder->list;
+			view->list->references++;
+		}
+		view->count = folder->list->count;
+	} else {
+		uint32_t last = before == 0 ? 0 : view->list->uids[before - 1];
+		size_t at = folder->row_count;
+
+		own_list(view);
+		while (at > 0 && folder->rows[at - 1].uid > last &&
+		       folder->rows[at - 1].uid >= view->told_uidnext)
+			at--;
+		view->list->uids = memory_resize(view->list->uids,
+		    before + folder->row_count - at + 1, sizeof(uint32_t));
+		for (; at < folder->row_count; at++)
+			view->list->uids[view->count++] = folder->rows[at].uid;
+		view->list->count = view->count;
+		view->list->capacity = view->count + 1;
+	}
+	view->told_uidnext = folder->info.uidnext;
+	update->kind = UPDATE_EXISTS;
+	update->number = view->count;
+	return view->count != before;
+}
+
+static bool
+next_flags(struct mailbox_view *view, struct mailbox_update *update)
+{
+	while (view->changed_count > 0) {
+		uint32_t uid = view->changed[--view->changed_count];
+		struct mailbox_row row;
+		bool is_repeated = false;
+
+		for (size_t i = 0; i < view->changed_count && !is_repeated; i++)
+			is_repeated = view->changed[i] == uid;
+		update->number = mailbox_view_number(view, uid);
+		if (is_repeated || update->number == 0 ||
+		    !mailbox_row(view, uid, &row))
+			continue;
+		update->kind = UPDATE_FLAGS;
+		update->uid = uid;
+		return true;
+	}
+	memory_free(&view->changed);
+	return false;
+}
+
+bool
+mailbox_view_next_update(
+    struct mailbox_view *view, bool may_expunge, struct mailbox_update *update)
+{
+	memset(update, 0, sizeof(*update));
+	if (view->has_new_keywords) {
+		view->has_new_keywords = false;
+		update->kind = UPDATE_KEYWORDS;
+		return true;
+	}
+	if ((may_expunge && next_expunge(view, update)) ||
+	    next_exists(view, update))
+		return true;
+	if (view->told_recent != view->recent_count) {
+		view->told_recent = view->recent_count;
+		update->kind = UPDATE_RECENT;
+		update->number = mailbox_view_recent_count(view);
+		return true;
+	}
+	return next_flags(view, update);
+}
+
+bool
+mailbox_view_has_updates(const struct mailbox_view *view)
+{
+	return view->has_new_keywords || view->changed_count > 0 ||
+	       view->folder->is_gone || view->list != view->folder->list ||
+	       view->count != view->folder->list->count ||
+	       view->told_recent != view->recent_count;
+}
+
+int
+mailbox_view_vanished_since(struct mailbox_view *view, uint64_t modseq,
+    void (*callback)(uint32_t uid, void *context), void *context)
+{
+	index_each_vanished(view->account->index, view->folder->info.id, modseq,
+	    callback, context);
+	return 0;
+}
+
+/* -- Reading -- */
+
+struct reading {
+	struct reading *next;
+	struct account_store *account;
+	uint64_t mailbox;
+	uint32_t uid;
+	uint8_t form;
+	uint64_t wire_size;
+	void (*done)(enum status status, struct mailbox_body *body,
+	    void *context); /* NULL: cancelled */
+	void *context;
+};
+
+static void
+finish_reading(
+    struct reading *reading, enum status status, int *fd, uint64_t size)
+{
+	struct reading **at = &reading->account->readings;
+	struct mailbox_body body = { *fd, size, reading->form,
+		reading->wire_size };
+
+	while (*at != reading)
+		at = &(*at)->next;
+	*at = reading->next;
+	if (reading->done != NULL)
+		reading->done(status, &body, reading->context);
+	*fd = body.fd;
+	free(reading);
+}
+
+static void
+read_from_store(enum status status, const struct text *envelope, int *fd,
+    uint64_t size, void *context)
+{
+	struct reading *reading = context;
+
+	if (status == STATUS_OK)
+		sync_heal(
+		    reading->account, reading->mailbox, reading->uid, false);
+	finish_reading(reading, status, fd, size);
+}
+
+void
+mailbox_read(struct mailbox_view *view, uint32_t uid,
+    void (*done)(enum status status, struct mailbox_body *body, void *context),
+    void *context)
+{
+	struct account_store *account = view->account;
+	struct mailbox_body body = { .fd = -1 };
+	struct index_file file;
+	struct mailbox_row row;
+	struct reading *reading;
+	struct error error;
+
+	if (!mailbox_row(view, uid, &row) ||
+	    !index_find_file(
+		account->index, view->folder->info.id, uid, &file)) {
+		done(STATUS_MISSING, &body, context);
+		return;
+	}
+	body.fd = files_open(account, view->folder, &file, &error);
+	if (body.fd != -1) {
+		body.size = file.stored_size;
+		body.form = file.form;
+		body.wire_size = row.size;
+		done(STATUS_OK, &body, context);
+		if (body.fd != -1)
+			close(body.fd);
+		return;
+	}
+	reading = memory_new(1, sizeof(*reading));
+	reading->account = account;
+	reading->mailbox = view->folder->info.id;
+	reading->uid = uid;
+	reading->form = file.form;
+	reading->wire_size = row.size;
+	reading->done = done;
+	reading->context = context;
+	reading->next = account->readings;
+	account->readings = reading;
+	store_read_blob(account->client, file.blob, read_from_store, reading);
+}
+
+void
+mailbox_read_cancel(struct account_store *account, void *context)
+{
+	for (struct reading *r = account->readings; r != NULL; r = r->next)
+		if (r->context == context)
+			r->done = NULL;
+}
+
+/* -- The cache -- */
+
+bool
+mailbox_cache_find(struct mailbox_view *view, uint32_t uid, struct text *bytes)
+{
+	struct index_file file;
+	struct hash hash;
+
+	if (!index_find_file(
+		view->account->index, view->folder->info.id, uid, &file))
+		return false;
+	hash = file.hash;
+	return index_find_cache(view->account->index, &hash, bytes);
+}
+
+void
+mailbox_cache_put(struct mailbox_view *view, uint32_t uid, struct text bytes)
+{
+	struct index_file file;
+	struct hash hash;
+
+	if (!index_find_file(
+		view->account->index, view->folder->info.id, uid, &file))
+		return;
+	hash = file.hash;
+	index_put_cache(view->account->index, &hash, bytes);
+}

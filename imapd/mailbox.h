@@ -1,0 +1,152 @@
+/*
+ * An open mailbox and the view that one session has of it.  All sessions of
+ * the account that have the mailbox selected share its rows; each view has its
+ * own sequence numbers, which change only when the session takes the updates
+ * that wait for it (RFC 3501 7.4.1: an EXPUNGE may not come at any time).
+ *
+ * A view may hold UIDs whose message is gone already and not yet told:
+ * mailbox_row says false for them.
+ */
+#ifndef IMAPD_MAILBOX_H
+#define IMAPD_MAILBOX_H
+
+#include "common/buf.h"
+#include "imapd/account_store.h"
+
+struct mailbox_view;
+
+struct mailbox_view_handler {
+	/* There are updates to take (from the loop, once until they are
+	 * taken). The mailbox may also be gone: see mailbox_view_is_gone. */
+	void (*changed)(struct mailbox_view *view, void *context);
+};
+
+/* NULL and `status` (MISSING, UNAVAILABLE). A read-only view (EXAMINE) does
+ * not take away \Recent. */
+struct mailbox_view *mailbox_view_open(struct account_store *account,
+    struct text name, bool is_read_only,
+    const struct mailbox_view_handler *handler, void *context,
+    enum status *status);
+void mailbox_view_close(struct mailbox_view **view);
+
+/* Identity, UIDNEXT, HIGHESTMODSEQ, keywords as of now. */
+const struct mailbox_info *mailbox_view_info(struct mailbox_view *view);
+bool mailbox_view_is_read_only(const struct mailbox_view *view);
+/* Deleted by another session: every message looks expunged. */
+bool mailbox_view_is_gone(const struct mailbox_view *view);
+
+/* Sequence numbers are 1 to mailbox_view_count. */
+size_t mailbox_view_count(const struct mailbox_view *view);
+uint32_t mailbox_view_uid(const struct mailbox_view *view, size_t number);
+/* 0 if the view has no such UID. */
+size_t mailbox_view_number(const struct mailbox_view *view, uint32_t uid);
+/* The first number whose UID is at least `uid`; count + 1 if there is none. */
+size_t mailbox_view_number_from(const struct mailbox_view *view, uint32_t uid);
+bool mailbox_view_is_recent(const struct mailbox_view *view, uint32_t uid);
+size_t mailbox_view_recent_count(const struct mailbox_view *view);
+/* Number of the first message without \Seen, 0 if there is none. */
+size_t mailbox_view_first_unseen(const struct mailbox_view *view);
+
+struct mailbox_row {
+	uint32_t uid;
+	uint32_t flags; /* FLAG_ bits */
+	uint64_t keywords;
+	uint64_t modseq;
+	int64_t internaldate;
+	uint64_t size; /* RFC822.SIZE */
+};
+
+/* From memory; false if the message is gone. */
+bool mailbox_row(
+    const struct mailbox_view *view, uint32_t uid, struct mailbox_row *row);
+
+/* ---- Updates ---- */
+
+enum mailbox_update_kind {
+	UPDATE_EXPUNGE, /* number (as of now) and uid */
+	UPDATE_EXISTS,  /* number: the new count */
+	UPDATE_RECENT,  /* number: the new count */
+	UPDATE_FLAGS,   /* number and uid: send FETCH with flags (and MODSEQ) */
+	UPDATE_KEYWORDS /* new keywords: send FLAGS */
+};
+
+struct mailbox_update {
+	enum mailbox_update_kind kind;
+	size_t number;
+	uint32_t uid;
+};
+
+bool mailbox_view_has_updates(const struct mailbox_view *view);
+/* Takes the next update: true, or false when none is left. Call until false
+ * with the same may_expunge; numbers are right for the moment of each. */
+bool mailbox_view_next_update(
+    struct mailbox_view *view, bool may_expunge, struct mailbox_update *update);
+
+/* Messages that were expunged after `modseq`: calls back for each UID. -1 if
+ * the index does not reach back that far. */
+int mailbox_view_vanished_since(struct mailbox_view *view, uint64_t modseq,
+    void (*callback)(uint32_t uid, void *context), void *context);
+
+/* ---- Changes: updates that they cause are for the other views; the asking
+ * session tells its own client of changed flags, and takes its expunges from
+ * mailbox_view_next_update. A view may be closed while its change is under
+ * way: `done` still comes. ---- */
+
+enum flag_mode {
+	FLAGS_REPLACE,
+	FLAGS_ADD,
+	FLAGS_REMOVE
+};
+
+struct flag_change {
+	enum flag_mode mode;
+	uint32_t flags;
+	const struct text *keywords; /* names as the client wrote them */
+	size_t keyword_count;
+	bool has_unchanged_since;
+	uint64_t unchanged_since;
+};
+
+/* One batch. STATUS_LIMIT: too many keywords. UIDs that are gone are left out.
+ * Rows that have these flags already are not touched (RFC 7162 3.1). */
+void mailbox_change_flags(struct mailbox_view *view, const uint32_t *uids,
+    size_t uid_count, const struct flag_change *change, mailbox_done *done,
+    void *context);
+/* STATUS_MISSING: no such target (TRYCREATE). Copying is all or nothing. */
+void mailbox_copy(struct mailbox_view *view, const uint32_t *uids,
+    size_t uid_count, struct text target, bool is_move, mailbox_done *done,
+    void *context);
+/* Those of `uids` (NULL: of all) that carry \Deleted. */
+void mailbox_expunge(struct mailbox_view *view, const uint32_t *uids,
+    size_t uid_count, mailbox_done *done, void *context);
+
+/* ---- Contents ---- */
+
+struct mailbox_body {
+	int fd;        /* pread from 0; closed after the callback unless -1 is
+			  put here by who keeps it */
+	uint64_t size; /* bytes in the file */
+	uint8_t form;  /* FORM_LF: each LF stands for CRLF */
+	uint64_t wire_size; /* RFC822.SIZE */
+};
+
+/* The bytes of a message, from its file or from the store. `done` may come
+ * before this returns. STATUS_MISSING: expunged; UNAVAILABLE, DAMAGED. */
+void mailbox_read(struct mailbox_view *view, uint32_t uid,
+    void (*done)(enum status status, struct mailbox_body *body, void *context),
+    void *context);
+/* No callback will come for this context any more. */
+void mailbox_read_cancel(struct account_store *account, void *context);
+
+/*
+ * The cached parse of a message (imapd/message_cache.h), by its content:
+ * filled at filing, copies share it. true and the bytes, which are valid until
+ * the next call of a function of this header; put: after mailbox_read, when
+ * find said false.
+ */
+bool mailbox_cache_find(
+    struct mailbox_view *view, uint32_t uid, struct text *bytes);
+void mailbox_cache_put(
+    struct mailbox_view *view, uint32_t uid, struct text bytes);
+
+#endif

@@ -1,0 +1,288 @@
+/*
+ * The Maildir++ folders and message files of an account: makes, renames,
+ * opens and removes them, nothing more.  It is the materialised view of the
+ * store's rows: no call here syncs, and none decides whether a message lives.
+ */
+#include "imapd/account_state.h"
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/maildir.h"
+#include "common/memory.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const parts[] = { "cur", "new", "tmp" };
+
+char *
+files_directory(struct text mailbox)
+{
+	struct buf buf;
+	char *directory;
+
+	buf_init(&buf, 4096);
+	buf_put_text(&buf, "Maildir/");
+	if (maildir_folder_format(mailbox, &buf) == -1) {
+		buf_clear(&buf);
+		return NULL;
+	}
+	if (buf.size == strlen("Maildir/"))
+		buf.size--;
+	buf_put_byte(&buf, '\0');
+	directory = memory_copy_text((const char *)buf.data);
+	buf_clear(&buf);
+	return directory;
+}
+
+void
+files_path(const struct folder *folder, bool is_new, struct text name,
+    char path[ACCOUNT_PATH_MAX])
+{
+	snprintf(path, ACCOUNT_PATH_MAX, "%s/%s/%.*s", folder->directory,
+	    is_new ? "new" : "cur", TEXT_FMT(name));
+}
+
+static int
+make(struct account_store *account, const char *path, struct error *error)
+{
+	if (file_make_directory(account->home_fd, path, 0700, error) == -1 &&
+	    error->code != ERROR_EXISTS)
+		return -1;
+	return 0;
+}
+
+static int
+write_id(struct account_store *account, const struct folder *folder,
+    struct error *error)
+{
+	char path[ACCOUNT_PATH_MAX], temporary[ACCOUNT_PATH_MAX];
+	char hex[33], line[80];
+	int fd, result;
+
+	text_format_hex(account->meta.store.bytes, 16, hex);
+	snprintf(line, sizeof(line), "1 %s %llu\n", hex,
+	    (unsigned long long)folder->info.id);
+	snprintf(path, sizeof(path), "%s/firnmail-id", folder->directory);
+	snprintf(temporary, sizeof(temporary), "%s/tmp/firnmail-id",
+	    folder->directory);
+	file_unlink(account->home_fd, temporary, error);
+	fd = file_create(account->home_fd, temporary, 0600, error);
+	if (fd == -1)
+		return -1;
+	result = file_write_all(fd, line, strlen(line), error);
+	close(fd);
+	if (result == -1)
+		return -1;
+	return file_rename(
+	    account->home_fd, temporary, account->home_fd, path, error);
+}
+
+int
+files_read_id(struct account_store *account, const char *directory,
+    struct store_id *store, uint64_t *mailbox)
+{
+	char path[ACCOUNT_PATH_MAX];
+	struct error error;
+	struct text rest, word;
+	struct buf buf;
+	int result = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/firnmail-id", directory);
+	fd = file_open_read(account->home_fd, path, &error);
+	if (fd == -1)
+		return -1;
+	buf_init(&buf, 200);
+	if (file_read_all(fd, &buf, &error) == 0) {
+		rest = text_trim(text_make(buf.data, buf.size));
+		if (text_next(&rest, ' ', &word) && text_is(word, "1") &&
+		    text_next(&rest, ' ', &word) &&
+		    text_parse_hex(word, store->bytes, 16) == 0 &&
+		    text_parse_number(rest, UINT64_MAX, mailbox) == 0)
+			result = 0;
+	}
+	buf_clear(&buf);
+	close(fd);
+	return result;
+}
+
+int
+files_make_folder(
+    struct account_store *account, struct folder *folder, struct error *error)
+{
+	char path[ACCOUNT_PATH_MAX];
+	struct store_id store;
+	uint64_t mailbox;
+
+	if (make(account, folder->directory, error) == -1)
+		return -1;
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(
+		    path, sizeof(path), "%s/%s", folder->directory, parts[i]);
+		if (make(account, path, error) == -1)
+			return -1;
+	}
+	if (strcmp(folder->directory, "Maildir") != 0) {
+		int fd;
+
+		/* What Maildir++ knows a folder by. */
+		snprintf(
+		    path, sizeof(path), "%s/maildirfolder", folder->directory);
+		fd = file_create(account->home_fd, path, 0600, error);
+		if (fd != -1)
+			close(fd);
+	}
+	if (files_read_id(account, folder->directory, &store, &mailbox) == 0 &&
+	    mailbox == folder->info.id &&
+	    memcmp(&store, &account->meta.store, sizeof(store)) == 0)
+		return 0;
+	return write_id(account, folder, error);
+}
+
+int
+files_rename_folder(struct account_store *account, struct folder *folder,
+    const char *directory, struct error *error)
+{
+	return file_rename_new(account->home_fd, folder->directory,
+	    account->home_fd, directory, error);
+}
+
+/* Files that no row knows keep their folder alive: rmdir fails then. */
+void
+files_remove_folder(struct account_store *account, struct folder *folder)
+{
+	static const char *const controls[] = { "firnmail-id", "maildirfolder",
+		"dovecot-uidlist", "dovecot-keywords" };
+	char path[ACCOUNT_PATH_MAX];
+	struct error error;
+
+	if (strcmp(folder->directory, "Maildir") == 0)
+		return;
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder->directory,
+		    controls[i]);
+		file_unlink(account->home_fd, path, &error);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(
+		    path, sizeof(path), "%s/%s", folder->directory, parts[i]);
+		file_remove_directory(account->home_fd, path, &error);
+	}
+	if (file_remove_directory(
+		account->home_fd, folder->directory, &error) == -1)
+		log_warning("folder-left", "mailbox=%llu error=\"%s\"",
+		    (unsigned long long)folder->info.id, error.text);
+}
+
+static int
+copy_bytes(int from, int to, struct error *error)
+{
+	static uint8_t step[65536];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(from, step, sizeof(step), at)) > 0) {
+		if (file_write_all(to, step, (size_t)n, error) == -1)
+			return -1;
+		at += n;
+	}
+	return n == 0 ? 0 : error_set_errno(error, "read");
+}
+
+static int
+fill(int fd, int64_t internaldate, const struct message_source *source,
+    struct error *error)
+{
+	int result = source->fd != -1 ? copy_bytes(source->fd, fd, error)
+				      : file_write_all(fd, source->data.data,
+					    source->data.size, error);
+
+	return result == -1 ? -1 : file_set_times(fd, internaldate, error);
+}
+
+int
+files_write(struct account_store *account, const struct folder *folder,
+    const struct index_file *file, int64_t internaldate,
+    const struct message_source *source, struct error *error)
+{
+	char temporary[ACCOUNT_PATH_MAX], path[ACCOUNT_PATH_MAX];
+	struct error ignored;
+	int fd, result;
+
+	snprintf(temporary, sizeof(temporary), "%s/tmp/%.*s", folder->directory,
+	    TEXT_FMT(file->base));
+	files_path(folder, file->is_new, file->name, path);
+	fd = file_create(account->home_fd, temporary, 0600, error);
+	if (fd == -1 && error->code == ERROR_EXISTS) {
+		file_unlink(account->home_fd, temporary, &ignored);
+		fd = file_create(account->home_fd, temporary, 0600, error);
+	} else if (fd == -1 && error->code == ERROR_MISSING &&
+		   files_make_folder(account,
+		       (struct folder *)(uintptr_t)folder, error) == 0) {
+		fd = file_create(account->home_fd, temporary, 0600, error);
+	}
+	if (fd == -1)
+		return -1;
+	result = fill(fd, internaldate, source, error);
+	close(fd);
+	if (result == 0)
+		result = file_rename(
+		    account->home_fd, temporary, account->home_fd, path, error);
+	if (result == -1)
+		file_unlink(account->home_fd, temporary, &ignored);
+	return result;
+}
+
+int
+files_open(struct account_store *account, const struct folder *folder,
+    const struct index_file *file, struct error *error)
+{
+	char path[ACCOUNT_PATH_MAX];
+	struct stat info;
+	int fd;
+
+	files_path(folder, file->is_new, file->name, path);
+	fd = file_open_read(account->home_fd, path, error);
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &info) == 0 &&
+	    (uint64_t)info.st_size == file->stored_size)
+		return fd;
+	close(fd);
+	return error_set(
+	    error, ERROR_DAMAGED, "%s: its size is not the row's", path);
+}
+
+int
+files_rename(struct account_store *account, const struct folder *from,
+    const struct index_file *old, const struct folder *to,
+    const struct index_file *new, struct error *error)
+{
+	char old_path[ACCOUNT_PATH_MAX], new_path[ACCOUNT_PATH_MAX];
+
+	files_path(from, old->is_new, old->name, old_path);
+	files_path(to, new->is_new, new->name, new_path);
+	if (strcmp(old_path, new_path) == 0)
+		return 0;
+	return file_rename(
+	    account->home_fd, old_path, account->home_fd, new_path, error);
+}
+
+void
+files_unlink(struct account_store *account, const struct folder *folder,
+    const struct index_file *file)
+{
+	char path[ACCOUNT_PATH_MAX];
+	struct error error;
+
+	files_path(folder, file->is_new, file->name, path);
+	if (file_unlink(account->home_fd, path, &error) == -1 &&
+	    error.code != ERROR_MISSING)
+		log_warning("file-unlink", "error=\"%s\"", error.text);
+}

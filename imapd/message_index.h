@@ -1,0 +1,131 @@
+/*
+ * The index of one account: what the store's rows said, kept in an LMDB
+ * environment of the worker so that opening a mailbox asks nobody.  Derived
+ * data only: it is written without a sync, and deleted and made again from the
+ * store whenever it may be wrong.
+ *
+ * Beside it the file `state`, synced before the index is first written and
+ * after it was closed in order, tells whether it may be trusted: it holds the
+ * boot, whether the index was closed, and how often it was not.
+ *
+ * Databases (keys big-endian, values little-endian, a format byte in `meta`):
+ *   meta     text -> store id, incarnation, confirmed sequence
+ *   mailbox  id -> record (common/record.h) and the worker's own fields
+ *   row      id -> one fixed row a message, by UID (DUPFIXED: read by pages)
+ *   file     id, uid -> what is needed to open the message
+ *   name     id, base name -> uid
+ *   vanished id, modseq, uid
+ *   cache    content hash -> references, bytes of message_cache
+ *   subscribed  name
+ */
+#ifndef IMAPD_MESSAGE_INDEX_H
+#define IMAPD_MESSAGE_INDEX_H
+
+#include "common/buf.h"
+#include "common/error.h"
+#include "common/record.h"
+
+#include <stdbool.h>
+
+struct message_index;
+
+/* One message; the part of it that is in memory while a mailbox is open. */
+struct index_row {
+	uint32_t uid;
+	uint32_t flags; /* with RECORD_MISSING */
+	uint64_t keywords;
+	uint64_t modseq;
+	int64_t internaldate;
+	uint64_t size;
+};
+
+struct index_file {
+	uint64_t born;
+	uint64_t blob;
+	uint64_t stored_size;
+	struct hash hash;
+	uint8_t form;
+	bool is_new;      /* in new/, not in cur/ */
+	struct text name; /* of the file as last seen */
+	struct text base;
+};
+
+/* The worker's own part of a mailbox. */
+struct index_mailbox_state {
+	uint32_t first_recent;  /* UIDs from here on nobody was told of */
+	int64_t cur_changed_ns; /* directory times at the last full look */
+	int64_t new_changed_ns;
+};
+
+/* Opens home/index, or makes it anew; `was_made`: it is empty and must be
+ * filled from the store; `was_unclean`: files may be damaged as well (the
+ * machine went down). */
+struct message_index *index_open(
+    int home_fd, bool *was_made, bool *was_unclean, struct error *error);
+/* In order: synced and marked as such. */
+void index_close(struct message_index **index);
+/* Leaves everything as a crash would. */
+void index_abandon(struct message_index **index);
+/* A write failed: nothing in it may be trusted any more. */
+bool index_is_broken(const struct message_index *index);
+
+/* Writes go between these; begin may be nested. */
+void index_begin(struct message_index *index);
+void index_commit(struct message_index *index);
+
+struct index_meta {
+	struct store_id store;
+	uint64_t incarnation;
+	uint64_t confirmed; /* all changes up to here are in the index */
+};
+bool index_get_meta(struct message_index *index, struct index_meta *meta);
+void index_put_meta(struct message_index *index, const struct index_meta *meta);
+
+void index_put_mailbox(struct message_index *index,
+    const struct mailbox_record *record,
+    const struct index_mailbox_state *state);
+/* With its rows, files, names, vanished. */
+void index_remove_mailbox(struct message_index *index, uint64_t mailbox);
+void index_each_mailbox(struct message_index *index,
+    void (*callback)(const struct mailbox_record *record,
+	const struct index_mailbox_state *state, void *context),
+    void *context);
+
+void index_put_subscribed(
+    struct message_index *index, struct text name, bool is_subscribed);
+void index_each_subscribed(struct message_index *index,
+    void (*callback)(struct text name, void *context), void *context);
+
+void index_put_row(
+    struct message_index *index, uint64_t mailbox, const struct index_row *row);
+void index_put_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
+    const struct index_file *file);
+/* Row, file, name; `modseq` != 0: and remembered as vanished then. */
+void index_remove_row(struct message_index *index, uint64_t mailbox,
+    uint32_t uid, uint64_t modseq);
+
+/* All rows of a mailbox by UID, in memory that the caller frees. */
+struct index_row *index_load_rows(
+    struct message_index *index, uint64_t mailbox, size_t *count);
+bool index_find_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
+    struct index_row *row);
+/* Texts are valid until the next index call. */
+bool index_find_file(struct message_index *index, uint64_t mailbox,
+    uint32_t uid, struct index_file *file);
+/* 0: none. */
+uint32_t index_find_name(
+    struct message_index *index, uint64_t mailbox, struct text base);
+
+void index_each_vanished(struct message_index *index, uint64_t mailbox,
+    uint64_t after_modseq, void (*callback)(uint32_t uid, void *context),
+    void *context);
+
+bool index_find_cache(
+    struct message_index *index, const struct hash *hash, struct text *bytes);
+/* Adds to the references of an entry, if there is one; at 0 it goes. */
+void index_count_cache(
+    struct message_index *index, const struct hash *hash, int delta);
+void index_put_cache(
+    struct message_index *index, const struct hash *hash, struct text bytes);
+
+#endif

@@ -1,0 +1,549 @@
+/*
+ * See store_client.h.  Questions wait in a table by tag, batches in a list by
+ * counter; both keep their packets until they are answered.  After a
+ * reconnect: hello first, then all of them again in their old order.
+ */
+#include "imapd/store_client.h"
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/memory.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct part {
+	struct part *next;
+	int fd;
+	size_t size;
+	uint8_t data[];
+};
+
+struct store_batch {
+	struct store_batch *next;
+	uint64_t counter;
+	struct part *first;
+	struct part **end;
+	store_committed *done;
+	void *context;
+};
+
+/* A listing or a body that was asked for. */
+struct question {
+	struct question *next;
+	uint64_t tag;
+	struct message message;
+	store_listed *listed;
+	store_read *read;
+	void *context;
+};
+
+struct store_client {
+	struct event_loop *loop;
+	struct channel *channel;
+	const struct store_client_handler *handler;
+	void *context;
+	struct timer *patience;
+	bool is_present;
+	bool has_counter;
+	uint64_t counter; /* of the batch sent last */
+	uint64_t tag;
+	uint64_t hello_tag;
+	struct question *questions;
+	struct question **questions_end;
+	struct store_batch *batches;
+	struct store_batch **batches_end;
+};
+
+static const struct text no_text;
+
+/* -- Batches -- */
+
+struct store_batch *
+store_batch_new(void)
+{
+	struct store_batch *batch = memory_new(1, sizeof(*batch));
+
+	batch->end = &batch->first;
+	return batch;
+}
+
+void
+store_batch_free(struct store_batch **batch)
+{
+	struct part *part;
+
+	if (*batch == NULL)
+		return;
+	while ((part = (*batch)->first) != NULL) {
+		(*batch)->first = part->next;
+		if (part->fd != -1)
+			close(part->fd);
+		free(part);
+	}
+	memory_free(batch);
+}
+
+bool
+store_batch_is_empty(const struct store_batch *batch)
+{
+	return batch->first == NULL;
+}
+
+void
+store_batch_add(
+    struct store_batch *batch, const struct message *message, int fd)
+{
+	static uint8_t packet[MESSAGE_MAX_SIZE];
+	size_t size = message_encode(message, packet);
+	struct part *part;
+
+	if (size == 0)
+		fatal("store_client: a field of %d is too long",
+		    (int)message->type);
+	part = memory_new(1, sizeof(*part) + size);
+	part->fd = fd == -1 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd != -1 && part->fd == -1)
+		log_error("store-batch", "error=out-of-descriptors");
+	part->size = size;
+	memcpy(part->data, packet, size);
+	*batch->end = part;
+	batch->end = &part->next;
+}
+
+/* -- Sending -- */
+
+static void
+send_part(struct store_client *client, const struct part *part)
+{
+	struct message message;
+	struct error error;
+
+	if (message_decode(part->data, part->size, ROLE_WORKER, ROLE_SNAPD,
+		&message, &error) == -1)
+		fatal("store_client: own packet is malformed: %s", error.text);
+	channel_send(client->channel, &message, &part->fd, part->fd != -1);
+}
+
+static void
+send_batch(struct store_client *client, const struct store_batch *batch)
+{
+	struct message begin = { .type = MESSAGE_batch_begin };
+	struct message commit = { .type = MESSAGE_batch_commit };
+
+	begin.batch_begin.counter = batch->counter;
+	channel_send(client->channel, &begin, NULL, 0);
+	for (const struct part *p = batch->first; p != NULL; p = p->next)
+		send_part(client, p);
+	commit.batch_commit.counter = batch->counter;
+	channel_send(client->channel, &commit, NULL, 0);
+}
+
+void
+store_client_commit(struct store_client *client, struct store_batch **batch,
+    store_committed *done, void *context)
+{
+	struct store_batch *b = *batch;
+
+	*batch = NULL;
+	if (!client->is_present) {
+		store_batch_free(&b);
+		done(STATUS_UNAVAILABLE, 0, no_text, context);
+		return;
+	}
+	b->counter = ++client->counter;
+	b->done = done;
+	b->context = context;
+	*client->batches_end = b;
+	client->batches_end = &b->next;
+	send_batch(client, b);
+}
+
+static void
+ask(struct store_client *client, struct question *q)
+{
+	if (!client->is_present) {
+		if (q->listed != NULL)
+			q->listed(STATUS_UNAVAILABLE, 0, no_text, q->context);
+		else {
+			int fd = -1;
+
+			q->read(
+			    STATUS_UNAVAILABLE, &no_text, &fd, 0, q->context);
+		}
+		free(q);
+		return;
+	}
+	*client->questions_end = q;
+	client->questions_end = &q->next;
+	channel_send(client->channel, &q->message, NULL, 0);
+}
+
+static struct question *
+question_new(struct store_client *client, enum message_type type,
+    store_listed *listed, store_read *reading, void *context)
+{
+	struct question *q = memory_new(1, sizeof(*q));
+
+	q->tag = ++client->tag;
+	q->message.type = type;
+	q->listed = listed;
+	q->read = reading;
+	q->context = context;
+	return q;
+}
+
+void
+store_list_mailboxes(
+    struct store_client *client, store_listed *done, void *context)
+{
+	struct question *q =
+	    question_new(client, MESSAGE_list_mailboxes, done, NULL, context);
+
+	q->message.list_mailboxes.tag = q->tag;
+	ask(client, q);
+}
+
+void
+store_list_messages(struct store_client *client, uint64_t mailbox,
+    store_listed *done, void *context)
+{
+	struct question *q =
+	    question_new(client, MESSAGE_list_messages, done, NULL, context);
+
+	q->message.list_messages.tag = q->tag;
+	q->message.list_messages.mailbox = mailbox;
+	ask(client, q);
+}
+
+void
+store_list_changes(struct store_client *client, uint64_t since,
+    store_listed *done, void *context)
+{
+	struct question *q =
+	    question_new(client, MESSAGE_list_changes, done, NULL, context);
+
+	q->message.list_changes.tag = q->tag;
+	q->message.list_changes.since = since;
+	ask(client, q);
+}
+
+void
+store_list_unfiled(
+    struct store_client *client, store_listed *done, void *context)
+{
+	struct question *q =
+	    question_new(client, MESSAGE_list_unfiled, done, NULL, context);
+
+	q->message.list_unfiled.tag = q->tag;
+	ask(client, q);
+}
+
+void
+store_read_blob(
+    struct store_client *client, uint64_t blob, store_read *done, void *context)
+{
+	struct question *q =
+	    question_new(client, MESSAGE_read_blob, NULL, done, context);
+
+	q->message.read_blob.tag = q->tag;
+	q->message.read_blob.blob = blob;
+	ask(client, q);
+}
+
+void
+store_read_unfiled(struct store_client *client,
+    const struct delivery_id *delivery, store_read *done, void *context)
+{
+	struct question *q =
+	    question_new(client, MESSAGE_read_unfiled, NULL, done, context);
+
+	q->message.read_unfiled.tag = q->tag;
+	q->message.read_unfiled.delivery = *delivery;
+	ask(client, q);
+}
+
+void
+store_client_caught_up(struct store_client *client, uint64_t tag,
+    enum status status, uint64_t written, uint64_t failed)
+{
+	struct message message = { .type = MESSAGE_caught_up };
+
+	if (client->channel == NULL)
+		return;
+	message.caught_up.tag = tag;
+	message.caught_up.status = (uint8_t)status;
+	message.caught_up.files_written = written;
+	message.caught_up.files_failed = failed;
+	channel_send(client->channel, &message, NULL, 0);
+}
+
+/* -- Answers -- */
+
+static struct question *
+take_question(struct store_client *client, uint64_t tag, bool is_listing)
+{
+	struct question **at = &client->questions, *q;
+
+	while ((q = *at) != NULL && q->tag != tag)
+		at = &q->next;
+	if (q == NULL || (q->listed != NULL) != is_listing)
+		return NULL;
+	*at = q->next;
+	if (q->next == NULL)
+		client->questions_end = at;
+	return q;
+}
+
+/* The bytes of an answer: in the packet, or `size` bytes of `fd` read into
+ * `buf`. */
+static int
+answer_bytes(struct text inline_data, uint64_t size, int fd, struct buf *buf,
+    struct text *data)
+{
+	struct error error;
+
+	if (fd == -1) {
+		*data = inline_data;
+		return size == inline_data.size ? 0 : -1;
+	}
+	buf_init(buf, STORE_MAX_LISTING);
+	if (file_check_sealed(fd, &error) == -1 ||
+	    lseek(fd, 0, SEEK_SET) == -1 ||
+	    file_read_all(fd, buf, &error) == -1 || buf->size != size)
+		return -1;
+	*data = text_make(buf->data, buf->size);
+	return 0;
+}
+
+static void
+received_listing(
+    struct store_client *client, const struct message_listing *m, int fd)
+{
+	struct question *q = take_question(client, m->tag, true);
+	enum status status = m->status;
+	struct text data = no_text;
+	struct buf buf;
+
+	if (q == NULL)
+		return;
+	buf_init(&buf, 0);
+	if (status == STATUS_OK &&
+	    answer_bytes(m->data, m->size, fd, &buf, &data) == -1)
+		status = STATUS_DAMAGED;
+	q->listed(status, m->sequence, data, q->context);
+	buf_clear(&buf);
+	free(q);
+}
+
+static void
+received_body(
+    struct store_client *client, const struct message_body *m, int *from)
+{
+	struct question *q = take_question(client, m->tag, false);
+	enum status status = m->status;
+	struct error error;
+	int fd = *from;
+
+	if (q == NULL)
+		return;
+	*from = -1;
+	if (status == STATUS_OK && fd == -1) {
+		if (m->size == m->data.size)
+			fd = file_sealed_memory(
+			    "body", m->data.data, m->data.size, &error);
+		if (fd == -1)
+			status = STATUS_UNAVAILABLE;
+	} else if (status == STATUS_OK &&
+		   (file_check_sealed(fd, &error) == -1 ||
+		       lseek(fd, 0, SEEK_END) != (off_t)m->size)) {
+		status = STATUS_DAMAGED;
+	}
+	q->read(status, &m->envelope, &fd, m->size, q->context);
+	if (fd != -1)
+		close(fd);
+	free(q);
+}
+
+static void
+received_batch_done(
+    struct store_client *client, const struct message_batch_done *m, int fd)
+{
+	struct store_batch *batch = client->batches;
+	enum status status = m->status;
+	struct text results = no_text;
+	struct buf buf;
+
+	if (batch == NULL || batch->counter != m->counter) {
+		log_warning("store-answer", "error=unknown-counter");
+		return;
+	}
+	client->batches = batch->next;
+	if (client->batches == NULL)
+		client->batches_end = &client->batches;
+	buf_init(&buf, 0);
+	if (status == STATUS_OK &&
+	    answer_bytes(m->results, m->size, fd, &buf, &results) == -1)
+		status = STATUS_DAMAGED;
+	batch->done(status, m->sequence, results, batch->context);
+	buf_clear(&buf);
+	store_batch_free(&batch);
+}
+
+/* All that was asked before and not answered, once more. */
+static void
+resume(struct store_client *client)
+{
+	for (struct store_batch *b = client->batches; b != NULL; b = b->next)
+		send_batch(client, b);
+	for (struct question *q = client->questions; q != NULL; q = q->next)
+		channel_send(client->channel, &q->message, NULL, 0);
+}
+
+static void
+received_state(
+    struct store_client *client, const struct message_account_state *m)
+{
+	struct store_state state = { m->status, m->store, m->incarnation,
+		m->sequence };
+
+	if (m->tag != client->hello_tag)
+		return;
+	if (state.status == STATUS_OK) {
+		timer_stop(client->patience);
+		if (!client->has_counter || client->batches == NULL)
+			client->counter = m->counter;
+		client->has_counter = true;
+		client->is_present = true;
+		resume(client);
+	}
+	client->handler->greeted(&state, client->context);
+}
+
+static void
+received(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct store_client *client = context;
+
+	switch ((int)message->type) {
+	case MESSAGE_account_state:
+		received_state(client, &message->account_state);
+		break;
+	case MESSAGE_listing:
+		received_listing(client, &message->listing, fds[0]);
+		break;
+	case MESSAGE_body:
+		received_body(client, &message->body, &fds[0]);
+		break;
+	case MESSAGE_batch_done:
+		received_batch_done(client, &message->batch_done, fds[0]);
+		break;
+	case MESSAGE_catch_up:
+		client->handler->catch_up(message->catch_up.tag,
+		    message->catch_up.sequence, message->catch_up.check_files,
+		    client->context);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Tells everybody who waits that no answer will come. */
+static void
+give_up(void *context)
+{
+	struct store_client *client = context;
+	struct question *q = client->questions;
+	struct store_batch *batch = client->batches;
+
+	client->questions = NULL;
+	client->questions_end = &client->questions;
+	client->batches = NULL;
+	client->batches_end = &client->batches;
+	while (batch != NULL) {
+		struct store_batch *next = batch->next;
+
+		batch->done(STATUS_UNAVAILABLE, 0, no_text, batch->context);
+		store_batch_free(&batch);
+		batch = next;
+	}
+	while (q != NULL) {
+		struct question *next = q->next;
+
+		client->is_present = false;
+		q->next = NULL;
+		ask(client, q); /* answers at once */
+		q = next;
+	}
+}
+
+static void
+closed(struct channel *channel, const struct error *error, void *context)
+{
+	struct store_client *client = context;
+
+	channel_free(&client->channel);
+	client->is_present = false;
+	log_warning("store-away", "error=\"%s\"", error->text);
+	timer_start(client->patience, STORE_WAIT_MS);
+	client->handler->away(client->context);
+}
+
+static const struct channel_handler channel_handler = { received, closed };
+
+void
+store_client_attach(struct store_client *client, int fd)
+{
+	struct message hello = { .type = MESSAGE_worker_hello };
+
+	channel_free(&client->channel);
+	client->is_present = false;
+	client->channel = channel_new(client->loop, fd, ROLE_WORKER, ROLE_SNAPD,
+	    &channel_handler, client);
+	channel_set_limit(client->channel, 64 * 1024 * 1024);
+	client->hello_tag = ++client->tag;
+	hello.worker_hello.tag = client->hello_tag;
+	channel_send(client->channel, &hello, NULL, 0);
+}
+
+struct store_client *
+store_client_new(struct event_loop *loop,
+    const struct store_client_handler *handler, void *context)
+{
+	struct store_client *client = memory_new(1, sizeof(*client));
+
+	client->loop = loop;
+	client->handler = handler;
+	client->context = context;
+	client->patience = timer_new(loop, give_up, client);
+	client->questions_end = &client->questions;
+	client->batches_end = &client->batches;
+	return client;
+}
+
+void
+store_client_free(struct store_client **client)
+{
+	if (*client == NULL)
+		return;
+	(*client)->is_present = false;
+	give_up(*client);
+	channel_free(&(*client)->channel);
+	timer_free(&(*client)->patience);
+	memory_free(client);
+}
+
+bool
+store_client_is_present(const struct store_client *client)
+{
+	return client->is_present;
+}
+
+bool
+store_client_is_busy(const struct store_client *client)
+{
+	return client->batches != NULL || client->questions != NULL;
+}

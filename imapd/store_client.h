@@ -1,0 +1,96 @@
+/*
+ * The worker's end of the channel to snapd: greets the store, asks for
+ * listings and bodies, sends batches of changes with the account's counter,
+ * and sends those again that were unanswered when the channel broke.  snapd
+ * remembers what it committed by counter, so that nothing is lost or doubled.
+ *
+ * Every call that asks has one callback.  While the store is away, asking
+ * calls back at once with STATUS_UNAVAILABLE; what was under way waits
+ * STORE_WAIT_MS for the store to come back before it is told the same.
+ */
+#ifndef IMAPD_STORE_CLIENT_H
+#define IMAPD_STORE_CLIENT_H
+
+#include "common/channel.h"
+#include "common/event_loop.h"
+#include "common/record.h"
+#include "common/status.h"
+
+enum {
+	STORE_WAIT_MS = 20000,
+	/* Listings and bodies beyond this are refused (STATUS_LIMIT). */
+	STORE_MAX_LISTING = 1024 * 1024 * 1024
+};
+
+struct store_client;
+
+struct store_state {
+	enum status status;
+	struct store_id store;
+	uint64_t incarnation;
+	uint64_t sequence;
+};
+
+struct store_client_handler {
+	/* The store answered the hello, at first and after each reconnect. */
+	void (*greeted)(const struct store_state *state, void *context);
+	/* The store changed without us; answer with store_client_caught_up. */
+	void (*catch_up)(
+	    uint64_t tag, uint64_t sequence, bool check_files, void *context);
+	/* The channel is gone. */
+	void (*away)(void *context);
+};
+
+struct store_client *store_client_new(struct event_loop *loop,
+    const struct store_client_handler *handler, void *context);
+/* Unanswered callbacks are told STATUS_UNAVAILABLE. */
+void store_client_free(struct store_client **client);
+void store_client_attach(struct store_client *client, int fd);
+
+/* Greeted with STATUS_OK and the channel is there. */
+bool store_client_is_present(const struct store_client *client);
+/* Something is unanswered. */
+bool store_client_is_busy(const struct store_client *client);
+
+/* `data` is the whole listing, valid during the call. */
+typedef void store_listed(
+    enum status status, uint64_t sequence, struct text data, void *context);
+void store_list_mailboxes(
+    struct store_client *client, store_listed *done, void *context);
+void store_list_messages(struct store_client *client, uint64_t mailbox,
+    store_listed *done, void *context);
+void store_list_changes(struct store_client *client, uint64_t since,
+    store_listed *done, void *context);
+void store_list_unfiled(
+    struct store_client *client, store_listed *done, void *context);
+
+/* `fd` holds the bytes from 0 and is closed after the call; the callback
+ * keeps it by putting -1 there. `envelope` only for unfiled ones. */
+typedef void store_read(enum status status, const struct text *envelope,
+    int *fd, uint64_t size, void *context);
+void store_read_blob(struct store_client *client, uint64_t blob,
+    store_read *done, void *context);
+void store_read_unfiled(struct store_client *client,
+    const struct delivery_id *delivery, store_read *done, void *context);
+
+/* A batch under construction. Messages are copied, `fd` (-1: none) is
+ * duplicated. */
+struct store_batch;
+
+struct store_batch *store_batch_new(void);
+void store_batch_free(struct store_batch **batch);
+void store_batch_add(
+    struct store_batch *batch, const struct message *part, int fd);
+bool store_batch_is_empty(const struct store_batch *batch);
+
+/* `results` are the result records of the batch, valid during the call. */
+typedef void store_committed(
+    enum status status, uint64_t sequence, struct text results, void *context);
+/* Takes the batch. */
+void store_client_commit(struct store_client *client,
+    struct store_batch **batch, store_committed *done, void *context);
+
+void store_client_caught_up(struct store_client *client, uint64_t tag,
+    enum status status, uint64_t written, uint64_t failed);
+
+#endif

@@ -1,0 +1,25 @@
+# The worker below the IMAP commands, in the order in which mail flows.
+noinst_LIBRARIES += imapd/libworker.a
+imapd_libworker_a_SOURCES = \
+	imapd/store_client.c imapd/store_client.h \
+	imapd/deliver.c \
+	imapd/message_index.c imapd/message_index.h \
+	imapd/account_store.c imapd/account_store.h \
+	imapd/account_apply.c imapd/account_state.h \
+	imapd/mailbox_files.c \
+	imapd/mailbox_list.c \
+	imapd/mailbox.c imapd/mailbox.h \
+	imapd/mailbox_change.c \
+	imapd/mailbox_sync.c \
+	imapd/mailbox_watch.c
+
+WORKER_LIBS = imapd/libworker.a $(COMMON_LIBS) $(LMDB_LIBS) $(UNISTRING_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/account_store_test
+tests_unit_account_store_test_SOURCES = \
+	tests/unit/account_store_test.c \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_account_store_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+endif
+EXTRA_DIST += imapd/worker_program.mk imapd/worker_main.c

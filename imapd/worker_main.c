@@ -1,0 +1,182 @@
+/*
+ * imapd-worker: one process an active account, under its uid, in its mail
+ * directory.  Takes channels to snapd and queue and the streams of sessions
+ * from the broker, and ends when the broker says so.  Never hashes, never
+ * speaks to the network, owns no key.
+ */
+#include "common/channel.h"
+#include "common/event_loop.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "common/process.h"
+#include "imapd/account_store.h"
+#include "imapd/imap_session.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+enum {
+	WORKER_IDLE_MS = 30000,
+	WORKER_LOOK_MS = 1000
+};
+
+struct worker_session {
+	struct worker_session *next;
+	struct worker *worker;
+	struct imap_session *session;
+	bool has_ended;
+};
+
+struct worker {
+	struct event_loop *loop;
+	struct channel *broker;
+	struct account_store *account;
+	struct worker_session *sessions;
+	struct timer *timer;
+	int64_t idle_ms;
+};
+
+static void
+session_ended(struct imap_session *session, void *context)
+{
+	struct worker_session *ended = context;
+
+	ended->has_ended = true;
+	timer_start(ended->worker->timer, 0);
+}
+
+static void
+free_ended(struct worker *worker)
+{
+	struct worker_session **at = &worker->sessions, *s;
+
+	while ((s = *at) != NULL) {
+		if (!s->has_ended) {
+			at = &s->next;
+			continue;
+		}
+		*at = s->next;
+		imap_session_free(&s->session);
+		free(s);
+	}
+}
+
+/* Once a second: sessions that ended, and whether there is work left. */
+static void
+look(void *context)
+{
+	struct worker *worker = context;
+	struct message idle = { .type = MESSAGE_worker_idle };
+
+	free_ended(worker);
+	if (account_store_must_restart(worker->account)) {
+		event_loop_stop(worker->loop);
+		return;
+	}
+	timer_start(worker->timer, WORKER_LOOK_MS);
+	if (worker->sessions != NULL
+	    || !account_store_is_idle(worker->account)) {
+		worker->idle_ms = 0;
+		return;
+	}
+	worker->idle_ms += WORKER_LOOK_MS;
+	if (worker->idle_ms == 5 * WORKER_LOOK_MS)
+		account_store_trim(worker->account);
+	if (worker->idle_ms % WORKER_IDLE_MS == 0)
+		channel_send(worker->broker, &idle, NULL, 0);
+}
+
+static void
+open_session(
+    struct worker *worker, const struct message_session_open *m, int *fd)
+{
+	struct worker_session *s;
+
+	if (*fd == -1)
+		return;
+	s = memory_new(1, sizeof(*s));
+	s->worker = worker;
+	s->next = worker->sessions;
+	worker->sessions = s;
+	worker->idle_ms = 0;
+	s->session = imap_session_new(worker->loop, worker->account, *fd,
+	    m->session, m->user, m->client_ip, m->is_tls != 0, session_ended,
+	    s);
+	*fd = -1;
+}
+
+static void
+introduce(struct worker *worker, const struct message_introduce *m, int *fd)
+{
+	if (*fd == -1)
+		return;
+	if (m->role == ROLE_SNAPD)
+		account_store_attach_snapd(worker->account, *fd);
+	else if (m->role == ROLE_QUEUE)
+		account_store_attach_queue(worker->account, *fd);
+	else
+		return;
+	*fd = -1;
+}
+
+static void
+received(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct worker *worker = context;
+
+	switch ((int)message->type) {
+	case MESSAGE_introduce:
+		introduce(worker, &message->introduce, &fds[0]);
+		break;
+	case MESSAGE_session_open:
+		open_session(worker, &message->session_open, &fds[0]);
+		break;
+	case MESSAGE_stop:
+		event_loop_stop(worker->loop);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+closed(struct channel *channel, const struct error *error, void *context)
+{
+	struct worker *worker = context;
+
+	event_loop_stop(worker->loop);
+}
+
+int
+main(void)
+{
+	static const struct channel_handler handler = { received, closed };
+	struct worker worker = { 0 };
+	struct process process;
+	struct error error;
+	uint32_t walls;
+	int home_fd;
+
+	process_begin(&process, ROLE_WORKER);
+	walls = process_confine(&process);
+	/* The account's home is the root, or the current directory where no
+	 * chroot could be had. */
+	home_fd = file_open_directory(AT_FDCWD, ".", &error);
+	if (home_fd == -1)
+		fatal("the account's home: %s", error.text);
+	worker.loop = event_loop_new();
+	worker.account = account_store_new(worker.loop, home_fd);
+	worker.timer = timer_new(worker.loop, look, &worker);
+	worker.broker
+	    = process_ready(&process, worker.loop, walls, &handler, &worker);
+	timer_start(worker.timer, WORKER_LOOK_MS);
+	event_loop_run(worker.loop);
+	for (struct worker_session *s = worker.sessions; s != NULL; s = s->next)
+		s->has_ended = true;
+	free_ended(&worker);
+	account_store_free(&worker.account);
+	channel_free(&worker.broker);
+	return 0;
+}

@@ -1,0 +1,658 @@
+/*
+ * The worker's mailboxes against a false store in the same process, on a real
+ * Maildir in a temporary directory: promises P5 to P7 under wipes, crashes and
+ * other programs.
+ */
+#include "imapd/mailbox.h"
+#include "tests/unit/false_store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+	DEADLINE_MS = 10000
+};
+
+struct world {
+	struct event_loop *loop;
+	struct timer *deadline;
+	struct timer *tick;
+	struct false_store *store;
+	struct account_store *account;
+	char home[64];
+	bool (*condition)(struct world *world);
+	bool is_late;
+	size_t changed;
+	/* of the last answer */
+	unsigned int answers;
+	enum status status;
+	uint32_t target_uid;
+	size_t count;
+	char body[200];
+};
+
+static void
+late(void *context)
+{
+	struct world *w = context;
+
+	w->is_late = true;
+	event_loop_stop(w->loop);
+}
+
+static void
+tick(void *context)
+{
+	struct world *w = context;
+
+	if (w->condition(w))
+		event_loop_stop(w->loop);
+	else
+		timer_start(w->tick, 1);
+}
+
+static void
+wait_for(struct world *w, bool (*condition)(struct world *world))
+{
+	w->condition = condition;
+	w->is_late = false;
+	timer_start(w->deadline, DEADLINE_MS);
+	timer_start(w->tick, 0);
+	event_loop_run(w->loop);
+	timer_stop(w->deadline);
+	timer_stop(w->tick);
+	assert_false(w->is_late);
+}
+
+static bool
+is_ready(struct world *w)
+{
+	return account_store_status(w->account) == STATUS_OK &&
+	       account_store_is_idle(w->account);
+}
+
+static bool
+is_idle(struct world *w)
+{
+	return account_store_is_idle(w->account);
+}
+
+static bool
+has_answer(struct world *w)
+{
+	return w->answers > 0;
+}
+
+static void
+answered(const struct mailbox_answer *answer, void *context)
+{
+	struct world *w = context;
+
+	w->answers++;
+	w->status = answer->status;
+	w->count = answer->count;
+	if (answer->count > 0 && answer->target_uids != NULL)
+		w->target_uid = answer->target_uids[0];
+}
+
+static void
+changed(struct mailbox_view *view, void *context)
+{
+	struct world *w = context;
+
+	w->changed++;
+}
+
+static const struct mailbox_view_handler view_handler = { changed };
+
+static void
+open_account(struct world *w)
+{
+	w->account = account_store_new(
+	    w->loop, open(w->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	account_store_attach_snapd(w->account, false_store_connect(w->store));
+	wait_for(w, is_ready);
+}
+
+static int
+setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	snprintf(w->home, sizeof(w->home), "/tmp/firnmail-account-XXXXXX");
+	assert_non_null(mkdtemp(w->home));
+	w->loop = event_loop_new();
+	w->deadline = timer_new(w->loop, late, w);
+	w->tick = timer_new(w->loop, tick, w);
+	w->store = false_store_new(w->loop);
+	open_account(w);
+	*state = w;
+	return 0;
+}
+
+static void
+wipe(const char *path)
+{
+	DIR *listing = opendir(path);
+	struct dirent *entry;
+
+	if (listing == NULL) {
+		unlink(path);
+		return;
+	}
+	while ((entry = readdir(listing)) != NULL) {
+		char below[600];
+
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0)
+			continue;
+		snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
+		wipe(below);
+	}
+	closedir(listing);
+	rmdir(path);
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+
+	account_store_free(&w->account);
+	false_store_free(&w->store);
+	timer_free(&w->deadline);
+	timer_free(&w->tick);
+	event_loop_free(&w->loop);
+	if (chdir("/tmp") == -1)
+		return -1;
+	wipe(w->home);
+	free(w);
+	return 0;
+}
+
+static void
+append_to(struct world *w, const char *mailbox, const char *body)
+{
+	struct append *append =
+	    append_begin(w->account, text_of(mailbox), 0, NULL, 0, 1600000000);
+
+	w->answers = 0;
+	append_write(append, body, strlen(body));
+	append_commit(&append, answered, w);
+	wait_for(w, has_answer);
+}
+
+static struct mailbox_view *
+open_view(struct world *w, const char *name)
+{
+	enum status status;
+	struct mailbox_view *view = mailbox_view_open(
+	    w->account, text_of(name), false, &view_handler, w, &status);
+
+	assert_non_null(view);
+	return view;
+}
+
+static void
+body_read(enum status status, struct mailbox_body *body, void *context)
+{
+	struct world *w = context;
+	ssize_t n = 0;
+
+	w->answers++;
+	w->status = status;
+	if (status == STATUS_OK)
+		n = pread(body->fd, w->body, sizeof(w->body) - 1, 0);
+	w->body[n > 0 ? n : 0] = '\0';
+}
+
+static void
+assert_body(
+    struct world *w, struct mailbox_view *view, uint32_t uid, const char *body)
+{
+	w->answers = 0;
+	mailbox_read(view, uid, body_read, w);
+	wait_for(w, has_answer);
+	assert_int_equal(w->status, STATUS_OK);
+	assert_string_equal(w->body, body);
+}
+
+static size_t
+count_files(struct world *w, const char *folder, char *name)
+{
+	static const char *const parts[] = { "cur", "new" };
+	size_t count = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		char path[600];
+		struct dirent *entry;
+		DIR *listing;
+
+		snprintf(
+		    path, sizeof(path), "%s/%s/%s", w->home, folder, parts[i]);
+		listing = opendir(path);
+		while (listing != NULL && (entry = readdir(listing)) != NULL)
+			if (entry->d_name[0] != '.') {
+				count++;
+				if (name != NULL)
+					snprintf(name, 900, "%s/%s", path,
+					    entry->d_name);
+			}
+		if (listing != NULL)
+			closedir(listing);
+	}
+	return count;
+}
+
+static void
+put_file(struct world *w, const char *name, const char *body)
+{
+	char path[600];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", w->home, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(body, file);
+	fclose(file);
+}
+
+/* -- Tests -- */
+
+static void
+append_is_committed_filed_and_read_back(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+	struct mailbox_row row;
+
+	append_to(w, "INBOX", "Subject: a\r\n\r\none\r\n");
+	assert_int_equal(w->status, STATUS_OK);
+	assert_int_equal(w->target_uid, 1);
+	assert_int_equal(false_store_live(w->store, 1), 1);
+	assert_int_equal(count_files(w, "Maildir", NULL), 1);
+	view = open_view(w, "inbox");
+	assert_int_equal(mailbox_view_count(view), 1);
+	assert_true(mailbox_row(view, 1, &row));
+	assert_int_equal(row.size, 19);
+	assert_int_equal(row.internaldate, 1600000000);
+	assert_true(mailbox_view_is_recent(view, 1));
+	assert_body(w, view, 1, "Subject: a\n\none\n");
+	mailbox_view_close(&view);
+	append_to(w, "Nowhere", "x");
+	assert_int_equal(w->status, STATUS_MISSING);
+}
+
+static void
+bytes_that_are_not_lines_of_crlf_are_kept_as_they_came(void **state)
+{
+	static const char *const bodies[] = { "a\nb\r\n", "a\r\nb\rc",
+		"a\r\nb\r", "\r\r\n", "\n" };
+	struct world *w = *state;
+	struct mailbox_view *view = open_view(w, "INBOX");
+
+	for (uint32_t i = 0; i < 5; i++) {
+		append_to(w, "INBOX", bodies[i]);
+		assert_int_equal(w->status, STATUS_OK);
+		assert_int_equal(w->target_uid, i + 1);
+		assert_body(w, view, i + 1, bodies[i]);
+	}
+	mailbox_view_close(&view);
+}
+
+static void
+flags_are_in_the_file_name_and_told_to_the_other_session(void **state)
+{
+	struct world *w = *state;
+	const struct text keyword = TEXT("$Forwarded");
+	struct flag_change change = { .mode = FLAGS_ADD,
+		.flags = FLAG_SEEN,
+		.keywords = &keyword,
+		.keyword_count = 1 };
+	struct mailbox_view *mine, *other;
+	struct mailbox_update update;
+	const uint32_t uid = 1;
+	char name[900];
+
+	append_to(w, "INBOX", "x\r\n");
+	mine = open_view(w, "INBOX");
+	other = open_view(w, "INBOX");
+	w->answers = 0;
+	mailbox_change_flags(mine, &uid, 1, &change, answered, w);
+	wait_for(w, has_answer);
+	assert_int_equal(w->status, STATUS_OK);
+	assert_int_equal(count_files(w, "Maildir", name), 1);
+	assert_non_null(strstr(name, ":2,Sa"));
+	assert_true(mailbox_view_next_update(other, true, &update));
+	assert_int_equal(update.kind, UPDATE_KEYWORDS);
+	assert_true(mailbox_view_next_update(other, true, &update));
+	assert_int_equal(update.kind, UPDATE_FLAGS);
+	assert_int_equal(update.number, 1);
+	assert_false(mailbox_view_next_update(other, true, &update));
+	mailbox_view_close(&mine);
+	mailbox_view_close(&other);
+}
+
+static void
+expunge_waits_until_the_session_may_be_told(void **state)
+{
+	struct world *w = *state;
+	struct flag_change change = { .mode = FLAGS_ADD,
+		.flags = FLAG_DELETED };
+	struct mailbox_view *mine, *other;
+	struct mailbox_update update;
+	struct mailbox_row row;
+	const uint32_t uid = 2;
+
+	for (int i = 0; i < 3; i++)
+		append_to(w, "INBOX", "x\r\n");
+	mine = open_view(w, "INBOX");
+	other = open_view(w, "INBOX");
+	mailbox_change_flags(mine, &uid, 1, &change, answered, w);
+	wait_for(w, is_idle);
+	mailbox_expunge(mine, NULL, 0, answered, w);
+	wait_for(w, is_idle);
+	append_to(w, "INBOX", "new\r\n");
+	assert_int_equal(mailbox_view_uid(other, 3), 3);
+	assert_false(mailbox_row(other, 2, &row));
+	while (mailbox_view_next_update(other, false, &update))
+		assert_int_not_equal(update.kind, UPDATE_EXPUNGE);
+	assert_int_equal(mailbox_view_count(other), 4);
+	assert_int_equal(mailbox_view_uid(other, 4), 4);
+	assert_true(mailbox_view_next_update(other, true, &update));
+	assert_int_equal(update.kind, UPDATE_EXPUNGE);
+	assert_int_equal(update.number, 2);
+	while (mailbox_view_next_update(other, true, &update))
+		assert_int_not_equal(update.kind, UPDATE_EXPUNGE);
+	assert_int_equal(mailbox_view_count(other), 3);
+	assert_int_equal(mailbox_view_number(other, 4), 3);
+	assert_int_equal(count_files(w, "Maildir", NULL), 3);
+	mailbox_view_close(&mine);
+	mailbox_view_close(&other);
+}
+
+static void
+copy_move_create_rename_delete_follow_the_store(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view, *target;
+	const uint32_t uid = 1;
+
+	append_to(w, "INBOX", "x\r\n");
+	view = open_view(w, "INBOX");
+	mailbox_list_create(w->account, TEXT("A.b/\xc3\xa4"), 0, answered, w);
+	wait_for(w, is_idle);
+	assert_non_null(mailbox_list_find(w->account, TEXT("A.b")));
+	mailbox_copy(view, &uid, 1, TEXT("A.b/\xc3\xa4"), false, answered, w);
+	wait_for(w, is_idle);
+	assert_int_equal(w->status, STATUS_OK);
+	assert_int_equal(count_files(w, "Maildir/.A\\2eb.&AOQ-", NULL), 1);
+	mailbox_list_rename(w->account, TEXT("A.b"), TEXT("C"), answered, w);
+	wait_for(w, is_idle);
+	assert_int_equal(count_files(w, "Maildir/.C.&AOQ-", NULL), 1);
+	mailbox_copy(view, &uid, 1, TEXT("C"), true, answered, w);
+	wait_for(w, is_idle);
+	assert_int_equal(count_files(w, "Maildir", NULL), 0);
+	target = open_view(w, "C");
+	assert_body(w, target, 1, "x\n");
+	mailbox_list_delete(w->account, TEXT("C"), answered, w);
+	wait_for(w, is_idle);
+	assert_true(mailbox_view_is_gone(target));
+	assert_null(mailbox_list_find(w->account, TEXT("C")));
+	mailbox_view_close(&target);
+	mailbox_view_close(&view);
+}
+
+static void
+a_wiped_maildir_is_served_and_made_again(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+	char path[600];
+
+	for (int i = 0; i < 30; i++)
+		append_to(w, "INBOX", "kept\r\n");
+	view = open_view(w, "INBOX");
+	snprintf(path, sizeof(path), "%s/Maildir", w->home);
+	wipe(path);
+	assert_int_equal(mailbox_view_count(view), 30);
+	assert_body(w, view, 7, "kept\n");
+	mailbox_view_close(&view);
+	view = open_view(w, "INBOX");
+	assert_int_equal(mailbox_view_count(view), 30);
+	wait_for(w, is_idle);
+	assert_int_equal(count_files(w, "Maildir", NULL), 30);
+	assert_int_equal(false_store_live(w->store, 1), 30);
+	assert_in_range(false_store_marked(w->store), 29, 30);
+	assert_int_equal(false_store_missing(w->store), 0);
+	mailbox_view_close(&view);
+}
+
+static void
+wiped_index_and_maildir_come_back_with_the_same_uids(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+	uint32_t uidvalidity;
+
+	for (int i = 0; i < 5; i++)
+		append_to(w, "INBOX", "kept\r\n");
+	view = open_view(w, "INBOX");
+	uidvalidity = mailbox_view_info(view)->uidvalidity;
+	mailbox_view_close(&view);
+	account_store_free(&w->account);
+	wipe(w->home);
+	assert_int_equal(mkdir(w->home, 0700), 0);
+	open_account(w);
+	view = open_view(w, "INBOX");
+	assert_int_equal(mailbox_view_count(view), 5);
+	assert_int_equal(mailbox_view_uid(view, 5), 5);
+	assert_int_equal(mailbox_view_info(view)->uidvalidity, uidvalidity);
+	wait_for(w, is_idle);
+	assert_int_equal(count_files(w, "Maildir", NULL), 5);
+	mailbox_view_close(&view);
+}
+
+static bool
+two_batches(struct world *w)
+{
+	return false_store_batches(w->store) >= 2;
+}
+
+static void
+what_was_committed_before_a_crash_is_there_after_it(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+
+	append_to(w, "INBOX", "one\r\n");
+	false_store_lose_answers(w->store, true);
+	{
+		struct append *append = append_begin(
+		    w->account, TEXT("INBOX"), 0, NULL, 0, 1600000000);
+
+		append_write(append, "two\r\n", 5);
+		append_commit(&append, answered, w);
+		wait_for(w, two_batches);
+	}
+	account_store_free(&w->account);
+	false_store_lose_answers(w->store, false);
+	open_account(w);
+	view = open_view(w, "INBOX");
+	assert_int_equal(mailbox_view_count(view), 2);
+	wait_for(w, is_idle);
+	assert_int_equal(count_files(w, "Maildir", NULL), 2);
+	mailbox_view_close(&view);
+}
+
+static void
+a_lost_answer_is_asked_for_again_and_nothing_is_doubled(void **state)
+{
+	struct world *w = *state;
+	struct append *append;
+
+	append_to(w, "INBOX", "one\r\n");
+	false_store_lose_answers(w->store, true);
+	append =
+	    append_begin(w->account, TEXT("INBOX"), 0, NULL, 0, 1600000000);
+	append_write(append, "two\r\n", 5);
+	w->answers = 0;
+	append_commit(&append, answered, w);
+	wait_for(w, two_batches);
+	false_store_lose_answers(w->store, false);
+	account_store_attach_snapd(w->account, false_store_connect(w->store));
+	wait_for(w, has_answer);
+	assert_int_equal(w->status, STATUS_OK);
+	assert_int_equal(w->target_uid, 2);
+	assert_int_equal(false_store_live(w->store, 1), 2);
+}
+
+static void
+a_change_while_the_store_is_away_is_unavailable(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+
+	append_to(w, "INBOX", "one\r\n");
+	account_store_free(&w->account);
+	open_account(w);
+	false_store_disconnect(w->store);
+	while (w->status != STATUS_UNAVAILABLE) {
+		struct append *append =
+		    append_begin(w->account, TEXT("INBOX"), 0, NULL, 0, 1);
+
+		w->answers = 0;
+		append_commit(&append, answered, w);
+		if (w->answers == 0)
+			break;
+	}
+	view = open_view(w, "INBOX");
+	assert_int_equal(mailbox_view_count(view), 1);
+	assert_body(w, view, 1, "one\n");
+	mailbox_view_close(&view);
+	account_store_attach_snapd(w->account, false_store_connect(w->store));
+	wait_for(w, is_ready);
+}
+
+static void
+files_of_other_programs_are_adopted_with_their_flags(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+	struct mailbox_row row;
+	char old[900], new[1000];
+
+	put_file(w, "Maildir/cur/123.foreign:2,FS", "foreign\n");
+	view = open_view(w, "INBOX");
+	wait_for(w, is_idle);
+	assert_true(mailbox_row(view, 1, &row));
+	assert_int_equal(row.flags, FLAG_SEEN | FLAG_FLAGGED);
+	assert_body(w, view, 1, "foreign\n");
+	assert_int_equal(count_files(w, "Maildir", old), 1);
+	snprintf(new, sizeof(new), "%.*sT", (int)strlen(old), old);
+	assert_int_equal(rename(old, new), 0);
+	mailbox_view_close(&view);
+	view = open_view(w, "INBOX");
+	wait_for(w, is_idle);
+	assert_true(mailbox_row(view, 1, &row));
+	assert_int_equal(row.flags, FLAG_SEEN | FLAG_FLAGGED | FLAG_DELETED);
+	assert_body(w, view, 1, "foreign\n");
+	assert_int_equal(false_store_live(w->store, 1), 1);
+	mailbox_view_close(&view);
+}
+
+static void
+uids_of_dovecot_are_imported_on_first_sight(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+
+	put_file(w, "Maildir/dovecot-uidlist",
+	    "3 V1234567890 N901 G00\n17 :b,S=2\n900 :a,S=2\n");
+	put_file(w, "Maildir/cur/a,S=2:2,", "a\n");
+	put_file(w, "Maildir/cur/b,S=2:2,S", "b\n");
+	view = open_view(w, "INBOX");
+	wait_for(w, is_idle);
+	mailbox_view_close(&view);
+	view = open_view(w, "INBOX");
+	assert_int_equal(mailbox_view_count(view), 2);
+	assert_int_equal(mailbox_view_uid(view, 1), 17);
+	assert_int_equal(mailbox_view_uid(view, 2), 900);
+	assert_int_equal(mailbox_view_info(view)->uidvalidity, 1234567890);
+	assert_int_equal(mailbox_view_info(view)->uidnext, 901);
+	assert_body(w, view, 17, "b\n");
+	mailbox_view_close(&view);
+}
+
+static void
+mail_that_waits_in_the_store_is_filed_at_start(void **state)
+{
+	struct world *w = *state;
+	const struct mailbox_info *info;
+
+	mailbox_list_create(w->account, TEXT("lists"), 0, answered, w);
+	wait_for(w, is_idle);
+	account_store_free(&w->account);
+	false_store_accept(w->store, "alice@demo.test", "one\n");
+	false_store_accept(w->store, "alice+lists@demo.test", "two\n");
+	false_store_accept(w->store, "alice+none@demo.test", "three\n");
+	open_account(w);
+	wait_for(w, is_idle);
+	info = mailbox_list_find(w->account, TEXT("INBOX"));
+	assert_int_equal(info->message_count, 2);
+	info = mailbox_list_find(w->account, TEXT("lists"));
+	assert_int_equal(info->message_count, 1);
+	assert_int_equal(count_files(w, "Maildir/.lists", NULL), 1);
+}
+
+static void
+an_older_store_is_not_served(void **state)
+{
+	struct world *w = *state;
+
+	append_to(w, "INBOX", "one\r\n");
+	append_to(w, "INBOX", "two\r\n");
+	account_store_free(&w->account);
+	false_store_set_incarnation(w->store, 1, 1);
+	w->account = account_store_new(
+	    w->loop, open(w->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	account_store_attach_snapd(w->account, false_store_connect(w->store));
+	wait_for(w, is_idle);
+	assert_int_equal(account_store_status(w->account), STATUS_UNAVAILABLE);
+}
+
+int
+main(void)
+{
+#define TEST_CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST_CASE(append_is_committed_filed_and_read_back),
+		TEST_CASE(
+		    bytes_that_are_not_lines_of_crlf_are_kept_as_they_came),
+		TEST_CASE(
+		    flags_are_in_the_file_name_and_told_to_the_other_session),
+		TEST_CASE(expunge_waits_until_the_session_may_be_told),
+		TEST_CASE(copy_move_create_rename_delete_follow_the_store),
+		TEST_CASE(a_wiped_maildir_is_served_and_made_again),
+		TEST_CASE(wiped_index_and_maildir_come_back_with_the_same_uids),
+		TEST_CASE(
+		    a_lost_answer_is_asked_for_again_and_nothing_is_doubled),
+		TEST_CASE(what_was_committed_before_a_crash_is_there_after_it),
+		TEST_CASE(a_change_while_the_store_is_away_is_unavailable),
+		TEST_CASE(files_of_other_programs_are_adopted_with_their_flags),
+		TEST_CASE(uids_of_dovecot_are_imported_on_first_sight),
+		TEST_CASE(mail_that_waits_in_the_store_is_filed_at_start),
+		TEST_CASE(an_older_store_is_not_served),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
