@@ -50,6 +50,8 @@ common_libcommon_a_SOURCES += common/login.h
 common_libcommon_a_SOURCES += common/sasl.c common/sasl.h
 common_libcommon_a_SOURCES += common/base64.c common/base64.h
 common_libcommon_a_SOURCES += common/smtp_verdict.c common/smtp_verdict.h
+common_libcommon_a_SOURCES += common/utf7.c common/utf7.h
+common_libcommon_a_SOURCES += common/maildir.c common/maildir.h
 common_libcommon_a_SOURCES += common/mail_token.c common/mail_token.h
 common_libcommon_a_SOURCES += common/mail_header.c common/mail_header.h
 common_libcommon_a_SOURCES += common/mail_address.c common/mail_address.h
@@ -80,35 +82,14 @@ tests_unit_mail_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/mime_test
 tests_unit_mime_test_SOURCES = tests/unit/mime_test.c
 tests_unit_mime_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
-common_libcommon_a_SOURCES = \
-	common/error.c common/error.h \
-	common/log.c common/log.h \
-	common/memory.c common/memory.h \
-	common/pool.c common/pool.h \
-	common/buf.c common/buf.h \
-	common/text.c common/text.h \
-	common/table.c common/table.h \
-	common/clock.c common/clock.h \
-	common/status.c common/status.h \
-	common/event_loop.c common/event_loop.h \
-	common/codec.c common/codec.h \
-	common/messages.c common/messages.h common/messages.def \
-	common/record.c common/record.h \
-	common/channel.c common/channel.h \
-	common/utf7.c common/utf7.h \
-	common/maildir.c common/maildir.h \
-	common/file.c common/file.h
-
-if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/maildir_test
 tests_unit_maildir_test_SOURCES = tests/unit/maildir_test.c
-tests_unit_maildir_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_maildir_test_LDADD = $(COMMON_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 endif
 
-EXTRA_DIST += tests/fuzz/corpus/maildir
 if ENABLE_FUZZ
 noinst_PROGRAMS += tests/fuzz/maildir_fuzz
 tests_fuzz_maildir_fuzz_SOURCES = tests/fuzz/maildir_fuzz.c
-tests_fuzz_maildir_fuzz_LDADD = $(COMMON_LIBS)
-tests_fuzz_maildir_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_maildir_fuzz_LDADD = $(COMMON_LIBS) $(UNISTRING_LIBS)
+tests_fuzz_maildir_fuzz_LDFLAGS = $(LINK_FUZZER)
 endif

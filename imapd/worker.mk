@@ -1,6 +1,5 @@
 # The worker below the IMAP commands, in the order in which mail flows.
-noinst_LIBRARIES += imapd/libworker.a
-imapd_libworker_a_SOURCES = \
+imapd_libworker_a_SOURCES += \
 	imapd/store_client.c imapd/store_client.h \
 	imapd/deliver.c \
 	imapd/message_index.c imapd/message_index.h \
