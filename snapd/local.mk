@@ -19,3 +19,9 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/control.c
 SNAPD_LIBS = snapd/libsnapd.a common/libcommon.a $(LMDB_LIBS) \
 	$(CRYPTO_LIBS) $(EVENT_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/snapd_test
+tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c
+tests_unit_snapd_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+endif
