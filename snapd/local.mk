@@ -25,3 +25,7 @@ check_PROGRAMS += tests/unit/snapd_test
 tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c
 tests_unit_snapd_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 endif
+
+noinst_PROGRAMS += tests/bench/store_bench
+tests_bench_store_bench_SOURCES = tests/bench/store_bench.c
+tests_bench_store_bench_LDADD = $(SNAPD_LIBS)
