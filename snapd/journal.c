@@ -188,8 +188,41 @@ journal_touch(struct journal *journal, uint64_t mailbox, uint32_t uid,
 		journal->touched = memory_resize(journal->touched,
 		    journal->touched_room, sizeof(*journal->touched));
 	}
-	journal->touched[journal->touched_count++] =
-	    (struct touched){ mailbox, uid, (uint8_t)what, modseq };
+	journal->touched[journal->touched_count] = (struct touched){ mailbox,
+		uid, (uint8_t)what, journal->touched_count, modseq };
+	journal->touched_count++;
+}
+
+static int
+compare_touched(const void *a, const void *b)
+{
+	const struct touched *x = a, *y = b;
+
+	if (x->mailbox != y->mailbox)
+		return x->mailbox < y->mailbox ? -1 : 1;
+	if (x->uid != y->uid)
+		return x->uid < y->uid ? -1 : 1;
+	return x->order < y->order ? -1 : 1;
+}
+
+/* By mailbox and UID, and of each row only what happened to it last. */
+static void
+settle_touched(struct journal *journal)
+{
+	struct touched *touched = journal->touched;
+	size_t i, kept = 0;
+
+	if (journal->touched_count == 0)
+		return;
+	qsort(
+	    touched, journal->touched_count, sizeof(*touched), compare_touched);
+	for (i = 1; i < journal->touched_count; i++) {
+		if (touched[i].mailbox != touched[kept].mailbox ||
+		    touched[i].uid != touched[kept].uid)
+			kept++;
+		touched[kept] = touched[i];
+	}
+	journal->touched_count = kept + 1;
 }
 
 /* One entry for each touched row; the digest of all goes into the event. */
@@ -199,6 +232,7 @@ put_touched(struct journal *journal, uint32_t account, struct hash *hash,
 {
 	size_t i;
 
+	settle_touched(journal);
 	digest_start(journal->digest);
 	for (i = 0; i < journal->touched_count; i++) {
 		const struct touched *touched = &journal->touched[i];

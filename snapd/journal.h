@@ -50,6 +50,7 @@ struct touched {
 	uint64_t mailbox;
 	uint32_t uid;
 	uint8_t what; /* enum touch */
+	size_t order; /* in the batch: the last word on a row counts */
 	uint64_t modseq;
 };
 

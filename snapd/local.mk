@@ -21,7 +21,9 @@ SNAPD_LIBS = snapd/libsnapd.a common/libcommon.a $(LMDB_LIBS) \
 	$(CRYPTO_LIBS) $(EVENT_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/snapd_test
+check_PROGRAMS += tests/unit/snapd_test tests/unit/merkle_log_test
+tests_unit_merkle_log_test_SOURCES = tests/unit/merkle_log_test.c
+tests_unit_merkle_log_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c
 tests_unit_snapd_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 endif

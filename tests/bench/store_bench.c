@@ -43,8 +43,8 @@ check(int status)
 }
 
 static void
-received(struct channel *channel, const struct message *m, int *fds,
-    void *context)
+received(
+    struct channel *channel, const struct message *m, int *fds, void *context)
 {
 	struct bench *bench = context;
 
@@ -81,8 +81,8 @@ connect_peer(struct bench *bench, enum role role)
 	if (channel_pair(ends, &error) != 0)
 		fatal("%s", error.text);
 	snapd_add_channel(bench->snapd, ends[0], role, 1);
-	return channel_new(bench->loop, ends[1], role, ROLE_SNAPD, &handler,
-	    bench);
+	return channel_new(
+	    bench->loop, ends[1], role, ROLE_SNAPD, &handler, bench);
 }
 
 static void
@@ -94,8 +94,8 @@ say(struct channel *channel, const struct message *m)
 
 /* Seconds for `count` answers with so many outstanding. */
 static double
-run(struct bench *bench, void (*next)(struct bench *bench),
-    unsigned int count, unsigned int outstanding)
+run(struct bench *bench, void (*next)(struct bench *bench), unsigned int count,
+    unsigned int outstanding)
 {
 	int64_t start = clock_monotonic_us();
 
@@ -147,14 +147,14 @@ send_batch(struct bench *bench)
 	m.batch_begin.counter = ++bench->counter;
 	say(bench->worker, &m);
 	for (i = 0; i < BATCH; i++) {
-		m = (struct message) { .type = MESSAGE_change_append };
+		m = (struct message){ .type = MESSAGE_change_append };
 		m.change_append.delivery = fresh_delivery();
 		m.change_append.mailbox = 1;
 		m.change_append.data = text_make(body, 100);
 		m.change_append.size = 100;
 		say(bench->worker, &m);
 	}
-	m = (struct message) { .type = MESSAGE_batch_commit };
+	m = (struct message){ .type = MESSAGE_batch_commit };
 	m.batch_commit.counter = bench->counter;
 	bench->sent++;
 	say(bench->worker, &m);
@@ -209,8 +209,8 @@ measure(struct bench *bench, unsigned int messages)
 	printf("listing now: %.1f ms\n", s * 1e3 / LISTINGS);
 	bench->as_of = bench->sequence;
 	s = run(bench, send_list, LISTINGS, 1);
-	printf("listing as of %u marks ago: %.1f ms\n", MARKS,
-	    s * 1e3 / LISTINGS);
+	printf(
+	    "listing as of %u marks ago: %.1f ms\n", MARKS, s * 1e3 / LISTINGS);
 }
 
 int
