@@ -20,6 +20,10 @@ snapd_libsnapd_a_SOURCES = \
 SNAPD_LIBS = snapd/libsnapd.a common/libcommon.a $(LMDB_LIBS) \
 	$(CRYPTO_LIBS) $(EVENT_LIBS)
 
+pkglibexec_PROGRAMS += snapd/snapd
+snapd_snapd_SOURCES = snapd/main.c
+snapd_snapd_LDADD = $(SNAPD_LIBS)
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/snapd_test tests/unit/merkle_log_test
 tests_unit_merkle_log_test_SOURCES = tests/unit/merkle_log_test.c
