@@ -1,1 +1,37 @@
 # Sources of snapd/ in the order in which data flows through them.
+
+noinst_LIBRARIES += snapd/libsnapd.a
+snapd_libsnapd_a_SOURCES = \
+	snapd/snapd.c snapd/snapd.h \
+	snapd/mail_requests.c \
+	snapd/journal.c snapd/journal.h \
+	snapd/journal_requests.c \
+	snapd/batch.c snapd/batch.h \
+	snapd/batch_messages.c snapd/batch_changes.h \
+	snapd/batch_mailboxes.c \
+	snapd/rows.c snapd/rows.h \
+	snapd/object_store.c snapd/object_store.h \
+	snapd/store.c snapd/store.h \
+	snapd/digest.c snapd/digest.h \
+	snapd/merkle_log.c snapd/merkle_log.h \
+	snapd/reading.c snapd/reading.h \
+	snapd/reader_thread.c \
+	snapd/control.c
+SNAPD_LIBS = snapd/libsnapd.a common/libcommon.a $(LMDB_LIBS) \
+	$(CRYPTO_LIBS) $(EVENT_LIBS)
+
+pkglibexec_PROGRAMS += snapd/snapd
+snapd_snapd_SOURCES = snapd/main.c
+snapd_snapd_LDADD = $(SNAPD_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/snapd_test tests/unit/merkle_log_test
+tests_unit_merkle_log_test_SOURCES = tests/unit/merkle_log_test.c
+tests_unit_merkle_log_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c
+tests_unit_snapd_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+endif
+
+noinst_PROGRAMS += tests/bench/store_bench
+tests_bench_store_bench_SOURCES = tests/bench/store_bench.c
+tests_bench_store_bench_LDADD = $(SNAPD_LIBS)

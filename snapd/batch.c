@@ -1,0 +1,266 @@
+/*
+ * Batches: see batch.h.  What each change does to the rows is in
+ * batch_messages.c and batch_mailboxes.c; here they are kept, walked, answered
+ * and remembered.
+ *
+ * reply value: form u8, counter u64, sequence u64, results.
+ */
+#include "snapd/batch.h"
+
+#include "common/memory.h"
+#include "snapd/batch_changes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	REPLY_SLOTS = 64 /* as many batches may be unanswered */
+};
+
+struct part {
+	struct part *next;
+	uint8_t *body;
+	size_t body_size;
+	size_t size;
+	uint8_t packet[];
+};
+
+struct batch {
+	uint64_t counter;
+	struct part *first;
+	struct part **last;
+	uint64_t bytes;
+	enum status spoiled;
+};
+
+struct batch *
+batch_new(uint64_t counter)
+{
+	struct batch *batch = memory_new(1, sizeof(*batch));
+
+	batch->counter = counter;
+	batch->last = &batch->first;
+	return batch;
+}
+
+void
+batch_free(struct batch **batch)
+{
+	struct part *part, *next;
+
+	if (*batch == NULL)
+		return;
+	for (part = (*batch)->first; part != NULL; part = next) {
+		next = part->next;
+		free(part->body);
+		free(part);
+	}
+	memory_free(batch);
+}
+
+uint64_t
+batch_counter(const struct batch *batch)
+{
+	return batch->counter;
+}
+
+void
+batch_spoil(struct batch *batch, enum status status)
+{
+	if (batch->spoiled == STATUS_OK)
+		batch->spoiled = status;
+}
+
+int
+batch_add(struct batch *batch, const struct message *message, uint8_t *body,
+    size_t body_size)
+{
+	static uint8_t packet[MESSAGE_MAX_SIZE];
+	struct part *part;
+	size_t size = message_encode(message, packet);
+
+	if (size == 0 ||
+	    batch->bytes + size + body_size > JOURNAL_MAX_BATCH_BYTES)
+		batch_spoil(batch, STATUS_LIMIT);
+	if (batch->spoiled != STATUS_OK) {
+		free(body);
+		return -1;
+	}
+	part = memory_new(1, sizeof(*part) + size);
+	memcpy(part->packet, packet, size);
+	part->size = size;
+	part->body = body;
+	part->body_size = body_size;
+	batch->bytes += size + body_size;
+	*batch->last = part;
+	batch->last = &part->next;
+	return 0;
+}
+
+/* Does it need room beside the reserve?  Deaths and flags do not. */
+static bool
+batch_adds(const struct batch *batch)
+{
+	const struct part *part;
+	unsigned int type;
+
+	for (part = batch->first; part != NULL; part = part->next) {
+		type = part->packet[0] | (unsigned int)part->packet[1] << 8;
+		if (type == MESSAGE_change_append ||
+		    type == MESSAGE_change_copy ||
+		    type == MESSAGE_change_create)
+			return true;
+	}
+	return false;
+}
+
+static struct key
+reply_key(uint32_t account, uint64_t counter)
+{
+	struct key key = { .size = 0 };
+
+	key_put_u32(&key, account);
+	key_put_u8(&key, (uint8_t)(counter % REPLY_SLOTS));
+	return key;
+}
+
+/* The answer of then. */
+static void
+find_reply(struct journal *journal, uint32_t account, uint64_t counter,
+    struct batch_reply *reply, struct error *error)
+{
+	struct key key = reply_key(account, counter);
+	struct text value;
+	struct reader r;
+	int found;
+
+	reply->status = STATUS_INVALID;
+	found = store_get(journal->batch, DB_REPLY, &key, &value, error);
+	if (found < 0)
+		reply->status = journal_status_of(error);
+	if (found != 1)
+		return;
+	reader_init(&r, value.data, value.size);
+	reader_get_u8(&r);
+	if (reader_get_u64(&r) != counter)
+		return;
+	reply->sequence = reader_get_u64(&r);
+	if (!r.failed && buf_put(&reply->results, r.data, r.size) == 0)
+		reply->status = STATUS_OK;
+}
+
+static int
+put_reply(struct journal *journal, uint32_t account, uint64_t counter,
+    const struct batch_reply *reply, struct error *error)
+{
+	struct key key = reply_key(account, counter);
+	uint8_t head[17] = { 0 };
+	struct writer w;
+	struct buf value;
+	int result = -1;
+
+	writer_init(&w, head, sizeof(head));
+	writer_put_u8(&w, 1);
+	writer_put_u64(&w, counter);
+	writer_put_u64(&w, reply->sequence);
+	buf_init(&value, sizeof(head) + reply->results.size);
+	if (buf_put(&value, head, sizeof(head)) == 0 &&
+	    buf_put(&value, reply->results.data, reply->results.size) == 0)
+		result = store_put(journal->batch, DB_REPLY, &key,
+		    text_make(value.data, value.size), error);
+	buf_clear(&value);
+	return result;
+}
+
+/* The last thing in the batch: mailbox counters, account counter, reply. */
+static int
+close_batch(
+    struct change_context *context, uint64_t counter, struct batch_reply *reply)
+{
+	struct journal *journal = context->journal;
+	struct account_row account;
+
+	reply->sequence = journal_sequence(journal);
+	if (row_find_account(journal->batch, context->account, &account,
+		context->error) != 1)
+		return -1;
+	account.counter = counter;
+	if (row_put_account(journal->batch, context->account, &account,
+		context->error) != 0)
+		return -1;
+	return put_reply(
+	    journal, context->account, counter, reply, context->error);
+}
+
+static enum status
+apply_parts(struct change_context *context, const struct batch *batch)
+{
+	const struct part *part;
+	struct message message;
+	enum status status;
+
+	for (part = batch->first; part != NULL; part = part->next) {
+		if (message_decode(part->packet, part->size, ROLE_WORKER,
+			ROLE_SNAPD, &message, context->error) != 0)
+			return STATUS_INVALID;
+		context->body = part->body != NULL
+				    ? text_make(part->body, part->body_size)
+				    : text_make(NULL, 0);
+		context->has_body = part->body != NULL;
+		status = change_apply(context, &message);
+		if (status != STATUS_OK)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+static void
+apply_new(struct batch *batch, struct journal *journal, uint32_t account,
+    struct batch_reply *reply, struct error *error)
+{
+	struct change_context context = { .journal = journal,
+		.account = account,
+		.results = &reply->results,
+		.error = error };
+
+	reply->status = apply_parts(&context, batch);
+	if (reply->status == STATUS_OK &&
+	    close_batch(&context, batch->counter, reply) != 0)
+		reply->status = journal_status_of(error);
+	if (reply->status != STATUS_OK) {
+		journal_drop(journal);
+		buf_reset(&reply->results);
+		return;
+	}
+	reply->status = journal_finish(
+	    journal, EVENT_BATCH, ROLE_WORKER, account, "", error);
+}
+
+void
+batch_apply(struct batch *batch, struct journal *journal, uint32_t account,
+    struct batch_reply *reply)
+{
+	struct error error = { .code = ERROR_NONE };
+	struct account_row row;
+	int found;
+
+	buf_init(&reply->results, JOURNAL_MAX_RESULTS * RECORD_RESULT_SIZE);
+	reply->sequence = 0;
+	reply->status = batch->spoiled;
+	if (reply->status == STATUS_OK)
+		reply->status = journal_begin(
+		    journal, batch_adds(batch) ? batch->bytes + 1 : 0, &error);
+	if (reply->status != STATUS_OK)
+		return;
+	found = row_find_account(journal->batch, account, &row, &error);
+	if (found == 1 && batch->counter > row.counter) {
+		apply_new(batch, journal, account, reply, &error);
+		return;
+	}
+	if (found == 1)
+		find_reply(journal, account, batch->counter, reply, &error);
+	else
+		reply->status =
+		    found == 0 ? STATUS_MISSING : journal_status_of(&error);
+	journal_drop(journal);
+}

@@ -1,0 +1,36 @@
+/*
+ * A worker's batch: its parts wait here until the commit, then all of them are
+ * applied, or none.  Every mailbox, UID and delivery is looked up under the
+ * account of the channel, which the worker cannot name.
+ */
+#ifndef SNAPD_BATCH_H
+#define SNAPD_BATCH_H
+
+#include "snapd/journal.h"
+
+struct batch;
+
+struct batch_reply {
+	enum status status;
+	uint64_t sequence;
+	struct buf results; /* result records; the caller clears it */
+};
+
+struct batch *batch_new(uint64_t counter);
+void batch_free(struct batch **batch);
+uint64_t batch_counter(const struct batch *batch);
+
+/* Keeps a copy of the part and takes over `body` (malloc, may be NULL); -1 if
+ * the batch is beyond JOURNAL_MAX_BATCH_BYTES: its commit says STATUS_LIMIT. */
+int batch_add(struct batch *batch, const struct message *part, uint8_t *body,
+    size_t body_size);
+
+/* The commit will answer `status`: a part could not be taken. */
+void batch_spoil(struct batch *batch, enum status status);
+
+/* Applies the batch for `account`, or gives the answer of then if its counter
+ * was committed before. */
+void batch_apply(struct batch *batch, struct journal *journal, uint32_t account,
+    struct batch_reply *reply);
+
+#endif

@@ -1,0 +1,347 @@
+/*
+ * Rounds, batches, events and the clock: see journal.h.
+ *
+ * meta "state": form u8, sequence, next blob, next mailbox, incarnation, guard
+ * clock (u64 each), then the roots of the Merkle tree's complete subtrees.
+ * log value: form u8, wall clock u64, guard clock u64, incarnation u64, kind
+ * u8, actor u8, account u32, changed rows u64, SHA-256 over the account_log
+ * entries of this sequence, detail text. Its bytes are the Merkle leaf.
+ */
+#include "snapd/journal.h"
+
+#include "common/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct key
+state_key(void)
+{
+	struct key key = { .size = 0 };
+
+	key_put_raw(&key, "state", 5);
+	return key;
+}
+
+static int
+load_state(struct journal *journal, struct error *error)
+{
+	struct journal_state *state = &journal->state;
+	struct key key = state_key();
+	struct transaction *t;
+	struct text value;
+	struct reader r;
+	int found;
+
+	t = transaction_begin(journal->store, false, error);
+	if (t == NULL)
+		return -1;
+	found = store_get(t, DB_META, &key, &value, error);
+	*state = (struct journal_state){
+		.next_blob = 1, .next_mailbox = 1, .incarnation = 1
+	};
+	if (found == 1) {
+		reader_init(&r, value.data, value.size);
+		reader_get_u8(&r);
+		state->sequence = reader_get_u64(&r);
+		state->next_blob = reader_get_u64(&r);
+		state->next_mailbox = reader_get_u64(&r);
+		state->incarnation = reader_get_u64(&r);
+		state->guard_us = reader_get_u64(&r);
+		state->merkle.count = state->sequence;
+		while (r.size > 0 && !r.failed && state->merkle.root_count < 64)
+			reader_get_raw(&r,
+			    state->merkle.roots[state->merkle.root_count++]
+				.bytes,
+			    32);
+		if (reader_done(&r) != 0)
+			found = error_set(error, ERROR_DAMAGED, "store state");
+	}
+	transaction_abort(&t);
+	journal->committed = *state;
+	return found < 0 ? -1 : 0;
+}
+
+static int
+save_state(struct journal *journal, struct error *error)
+{
+	const struct journal_state *state = &journal->state;
+	uint8_t data[64 + 64 * 32];
+	struct key key = state_key();
+	struct writer w;
+	size_t i;
+
+	writer_init(&w, data, sizeof(data));
+	writer_put_u8(&w, 1);
+	writer_put_u64(&w, state->sequence);
+	writer_put_u64(&w, state->next_blob);
+	writer_put_u64(&w, state->next_mailbox);
+	writer_put_u64(&w, state->incarnation);
+	writer_put_u64(&w, state->guard_us);
+	for (i = 0; i < state->merkle.root_count; i++)
+		writer_put_raw(&w, state->merkle.roots[i].bytes, 32);
+	return store_put(
+	    journal->round, DB_META, &key, text_make(data, w.size), error);
+}
+
+struct journal *
+journal_new(struct store *store, struct error *error)
+{
+	struct journal *journal = memory_new(1, sizeof(*journal));
+
+	journal->store = store;
+	journal->digest = digest_new();
+	if (load_state(journal, error) != 0)
+		journal_free(&journal);
+	return journal;
+}
+
+void
+journal_free(struct journal **journal)
+{
+	if (*journal == NULL)
+		return;
+	transaction_abort(&(*journal)->batch);
+	transaction_abort(&(*journal)->round);
+	digest_free(&(*journal)->digest);
+	free((*journal)->touched);
+	memory_free(journal);
+}
+
+void
+journal_set_clock(struct journal *journal, int64_t wall_us, int64_t raw_us)
+{
+	/* The guard clock goes on only while we run, and never back. */
+	if (journal->raw_us != 0 && raw_us > journal->raw_us)
+		journal->state.guard_us += (uint64_t)(raw_us - journal->raw_us);
+	journal->raw_us = raw_us;
+	journal->now_us = wall_us;
+}
+
+enum status
+journal_status_of(const struct error *error)
+{
+	switch (error->code) {
+	case ERROR_NONE:
+		return STATUS_OK;
+	case ERROR_FULL:
+		return STATUS_FULL;
+	case ERROR_MISSING:
+		return STATUS_MISSING;
+	case ERROR_EXISTS:
+		return STATUS_EXISTS;
+	case ERROR_REFUSED:
+		return STATUS_REFUSED;
+	case ERROR_INPUT:
+		return STATUS_INVALID;
+	case ERROR_LIMIT:
+		return STATUS_LIMIT;
+	case ERROR_DAMAGED:
+		return STATUS_DAMAGED;
+	default:
+		return STATUS_UNAVAILABLE;
+	}
+}
+
+uint64_t
+journal_sequence(const struct journal *journal)
+{
+	return journal->state.sequence + 1;
+}
+
+enum status
+journal_begin(struct journal *journal, uint64_t bytes, struct error *error)
+{
+	if (journal->is_failed)
+		return STATUS_UNAVAILABLE;
+	/* Pages are whole: a small row may cost a few of them. */
+	if (bytes > 0 &&
+	    !store_has_room(journal->store,
+		journal->round_bytes + bytes + bytes / 16 + 65536)) {
+		error_set(error, ERROR_FULL, "the snapshot store is full");
+		return STATUS_FULL;
+	}
+	if (journal->round == NULL)
+		journal->round = transaction_begin(journal->store, true, error);
+	if (journal->round != NULL)
+		journal->batch = transaction_nest(journal->round, error);
+	if (journal->batch == NULL)
+		return journal_status_of(error);
+	journal->round_bytes += bytes + bytes / 16 + 65536;
+	journal->touched_count = 0;
+	return STATUS_OK;
+}
+
+void
+journal_drop(struct journal *journal)
+{
+	transaction_abort(&journal->batch);
+}
+
+void
+journal_touch(struct journal *journal, uint64_t mailbox, uint32_t uid,
+    enum touch what, uint64_t modseq)
+{
+	if (journal->touched_count == journal->touched_room) {
+		journal->touched_room = journal->touched_room * 2 + 64;
+		journal->touched = memory_resize(journal->touched,
+		    journal->touched_room, sizeof(*journal->touched));
+	}
+	journal->touched[journal->touched_count] = (struct touched){ mailbox,
+		uid, (uint8_t)what, journal->touched_count, modseq };
+	journal->touched_count++;
+}
+
+static int
+compare_touched(const void *a, const void *b)
+{
+	const struct touched *x = a, *y = b;
+
+	if (x->mailbox != y->mailbox)
+		return x->mailbox < y->mailbox ? -1 : 1;
+	if (x->uid != y->uid)
+		return x->uid < y->uid ? -1 : 1;
+	return x->order < y->order ? -1 : 1;
+}
+
+/* By mailbox and UID, and of each row only what happened to it last. */
+static void
+settle_touched(struct journal *journal)
+{
+	struct touched *touched = journal->touched;
+	size_t i, kept = 0;
+
+	if (journal->touched_count == 0)
+		return;
+	qsort(
+	    touched, journal->touched_count, sizeof(*touched), compare_touched);
+	for (i = 1; i < journal->touched_count; i++) {
+		if (touched[i].mailbox != touched[kept].mailbox ||
+		    touched[i].uid != touched[kept].uid)
+			kept++;
+		touched[kept] = touched[i];
+	}
+	journal->touched_count = kept + 1;
+}
+
+/* One entry for each touched row; the digest of all goes into the event. */
+static int
+put_touched(struct journal *journal, uint32_t account, struct hash *hash,
+    struct error *error)
+{
+	size_t i;
+
+	settle_touched(journal);
+	digest_start(journal->digest);
+	for (i = 0; i < journal->touched_count; i++) {
+		const struct touched *touched = &journal->touched[i];
+		struct key key = { .size = 0 };
+		uint8_t data[16];
+		struct writer w;
+
+		key_put_u32(&key, account);
+		key_put_u64(&key, journal_sequence(journal));
+		key_put_u64(&key, touched->mailbox);
+		key_put_u32(&key, touched->uid);
+		writer_init(&w, data, sizeof(data));
+		writer_put_u8(&w, 1);
+		writer_put_u8(&w, touched->what);
+		writer_put_u64(&w, touched->modseq);
+		digest_add(journal->digest, key.bytes, key.size);
+		digest_add(journal->digest, data, w.size);
+		if (store_put(journal->batch, DB_ACCOUNT_LOG, &key,
+			text_make(data, w.size), error) != 0)
+			return -1;
+	}
+	*hash = digest_finish(journal->digest);
+	return 0;
+}
+
+static int
+put_event(struct journal *journal, enum event_kind kind, enum role actor,
+    uint32_t account, const char *detail, struct error *error)
+{
+	struct key key = { .size = 0 };
+	struct hash content;
+	uint8_t data[512];
+	struct writer w;
+
+	if (put_touched(journal, account, &content, error) != 0)
+		return -1;
+	writer_init(&w, data, sizeof(data));
+	writer_put_u8(&w, 1);
+	writer_put_u64(&w, (uint64_t)journal->now_us);
+	writer_put_u64(&w, journal->state.guard_us);
+	writer_put_u64(&w, journal->state.incarnation);
+	writer_put_u8(&w, (uint8_t)kind);
+	writer_put_u8(&w, (uint8_t)actor);
+	writer_put_u32(&w, account);
+	writer_put_u64(&w, journal->touched_count);
+	writer_put_raw(&w, content.bytes, sizeof(content.bytes));
+	writer_put_text(&w, text_of(detail), 255);
+	key_put_u64(&key, journal_sequence(journal));
+	if (store_put(journal->batch, DB_LOG, &key, text_make(data, w.size),
+		error) != 0)
+		return -1;
+	if (transaction_commit(&journal->batch, error) != 0)
+		return -1;
+	merkle_log_add(&journal->state.merkle, journal->digest, data, w.size);
+	journal->state.sequence++;
+	return 0;
+}
+
+enum status
+journal_finish(struct journal *journal, enum event_kind kind, enum role actor,
+    uint32_t account, const char *detail, struct error *error)
+{
+	if (put_event(journal, kind, actor, account, detail, error) != 0) {
+		journal_drop(journal);
+		return journal_status_of(error);
+	}
+	return STATUS_OK;
+}
+
+enum status
+journal_commit(struct journal *journal, struct error *error)
+{
+	uint64_t guard_us = journal->state.guard_us;
+
+	if (journal->is_failed)
+		return STATUS_UNAVAILABLE;
+	journal->round_bytes = 0;
+	if (journal->round == NULL)
+		return STATUS_OK;
+	if (save_state(journal, error) != 0)
+		transaction_abort(&journal->round);
+	else if (transaction_commit(&journal->round, error) == 0) {
+		journal->committed = journal->state;
+		return STATUS_OK;
+	}
+	journal->state = journal->committed;
+	journal->state.guard_us = guard_us;
+	if (error->code == ERROR_FULL)
+		return STATUS_FULL;
+	journal->is_failed = true;
+	return STATUS_UNAVAILABLE;
+}
+
+void
+journal_delivery_key(
+    struct key *key, uint32_t account, const struct delivery_id *delivery)
+{
+	key->size = 0;
+	key_put_u32(key, account);
+	key_put_raw(key, delivery->bytes, sizeof(delivery->bytes));
+}
+
+void
+journal_name_key(struct journal *journal, struct key *key, uint32_t account,
+    struct text name)
+{
+	struct hash hash = digest_of(journal->digest, name.data, name.size);
+
+	key->size = 0;
+	key_put_u32(key, account);
+	key_put_raw(key, hash.bytes, sizeof(hash.bytes));
+}

@@ -1,0 +1,123 @@
+/*
+ * The one writer of the store.  Requests that change something are applied to
+ * an open LMDB transaction, each in a nested one of its own, whole or not at
+ * all; journal_commit makes all of a round durable, and only then may they be
+ * answered.  A committed request has a sequence, one event in the log, and a
+ * leaf in the Merkle tree.
+ *
+ * Nothing here deletes: a change closes a row (it moves from live to dead) and
+ * opens a new one.
+ */
+#ifndef SNAPD_JOURNAL_H
+#define SNAPD_JOURNAL_H
+
+#include "common/buf.h"
+#include "common/status.h"
+#include "snapd/merkle_log.h"
+#include "snapd/object_store.h"
+#include "snapd/rows.h"
+
+#include <stdbool.h>
+
+enum event_kind {
+	EVENT_ACCEPT = 1,
+	EVENT_BATCH,
+	EVENT_ACCOUNT,
+	EVENT_MARK,
+	EVENT_RESTORE,
+	EVENT_ALARM,
+	EVENT_LEAP
+};
+
+enum {
+	JOURNAL_MAX_BODY = 256 << 20,        /* bytes of one message */
+	JOURNAL_MAX_BATCH_BYTES = 256 << 20, /* parts and bodies of a batch */
+	JOURNAL_MAX_RESULTS = 65536,         /* results of a batch */
+	JOURNAL_MAX_RECIPIENTS = 1000
+};
+
+/* What stands in meta "state", kept in memory beside the transaction. */
+struct journal_state {
+	uint64_t sequence; /* of the last event */
+	uint64_t next_blob;
+	uint64_t next_mailbox;
+	uint64_t incarnation;
+	uint64_t guard_us; /* guard clock: see guard_clock in journal.c */
+	struct merkle_log merkle;
+};
+
+struct touched {
+	uint64_t mailbox;
+	uint32_t uid;
+	uint8_t what; /* enum touch */
+	size_t order; /* in the batch: the last word on a row counts */
+	uint64_t modseq;
+};
+
+struct journal {
+	struct store *store;
+	struct digest *digest;
+	struct transaction *round; /* NULL: nothing to commit */
+	struct transaction *batch; /* nested in round while one is applied */
+	struct journal_state state;
+	struct journal_state committed;
+	int64_t now_us;          /* wall clock of this round */
+	int64_t raw_us;          /* CLOCK_MONOTONIC_RAW when guard_us was set */
+	uint64_t round_bytes;    /* asked of the store since the last commit */
+	struct touched *touched; /* rows of the batch that is applied */
+	size_t touched_count;
+	size_t touched_room;
+	bool is_failed; /* the disk failed: nothing works any more */
+};
+
+/* NULL and error. The store stays the caller's. */
+struct journal *journal_new(struct store *store, struct error *error);
+void journal_free(struct journal **journal);
+
+/* Before the requests of a round, with the clocks. */
+void journal_set_clock(
+    struct journal *journal, int64_t wall_us, int64_t raw_us);
+
+/* For one request: begin, changes, then finish (STATUS_OK and the event) or
+ * drop. Begin gives STATUS_FULL if `bytes` do not fit beside the reserve. */
+enum status journal_begin(
+    struct journal *journal, uint64_t bytes, struct error *error);
+enum status journal_finish(struct journal *journal, enum event_kind kind,
+    enum role actor, uint32_t account, const char *detail, struct error *error);
+void journal_drop(struct journal *journal);
+/* The sequence that the batch being applied will have. */
+uint64_t journal_sequence(const struct journal *journal);
+void journal_touch(struct journal *journal, uint64_t mailbox, uint32_t uid,
+    enum touch what, uint64_t modseq);
+
+/* STATUS_OK: all that was finished since the last call is on disk.
+ * STATUS_FULL: none of it is. STATUS_UNAVAILABLE: the disk failed, end. */
+enum status journal_commit(struct journal *journal, struct error *error);
+
+/* The whole requests. */
+enum status journal_accept(struct journal *journal,
+    const struct delivery_id *delivery, uint8_t form, int64_t time,
+    struct text sender, struct text recipients, struct text body,
+    struct error *error);
+enum status journal_create_account(struct journal *journal, uint32_t account,
+    struct text name, struct error *error);
+enum status journal_mark(struct journal *journal, uint32_t account,
+    struct text name, struct text why, uint64_t *sequence, struct error *error);
+
+/* What an error is for the asker. */
+enum status journal_status_of(const struct error *error);
+
+/* Key of DB_DELIVERY; its value: form u8, is_filed u8, then mailbox u64, uid
+ * u32, modseq u64, born u64, blob u64, size u64, SHA-256 if filed, else
+ * sequence u64 and number u16 of the unfiled row. */
+void journal_delivery_key(
+    struct key *key, uint32_t account, const struct delivery_id *delivery);
+
+/* A mailbox of that name for the account: the batch must be begun. */
+enum status journal_make_mailbox(struct journal *journal, uint32_t account,
+    struct text name, uint32_t special_use, struct mailbox_row *row,
+    struct error *error);
+void journal_name_key(struct journal *journal, struct key *key,
+    uint32_t account, struct text name);
+
+#endif

@@ -1,0 +1,324 @@
+/*
+ * What queue and workers may ask of the store: add and read, no more.  The
+ * account of a worker is that of its channel.  Requests go to journal (changes)
+ * and reading (the rest); nothing here can remove anything.
+ */
+#include "snapd/snapd.h"
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "snapd/batch.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The bytes of a body that came as a descriptor: a regular file of exactly the
+ * size that was announced, read once and never mapped. */
+static uint8_t *
+read_descriptor(int fd, uint64_t size)
+{
+	struct stat st;
+	uint8_t *data;
+	size_t done = 0;
+	ssize_t n;
+
+	if (fd < 0 || size > JOURNAL_MAX_BODY || fstat(fd, &st) != 0 ||
+	    !S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
+		return NULL;
+	data = memory_new(1, size + 1);
+	while (done < size) {
+		n = pread(fd, data + done, size - done, (off_t)done);
+		if (n <= 0) {
+			free(data);
+			return NULL;
+		}
+		done += (size_t)n;
+	}
+	return data;
+}
+
+static void
+answer_accepted(struct client *client, uint64_t tag, enum status status)
+{
+	struct message answer = { .type = MESSAGE_accepted };
+
+	answer.accepted.tag = tag;
+	answer.accepted.status = (uint8_t)status;
+	snapd_answer(client, &answer, text_make(NULL, 0));
+}
+
+static void
+receive_accept(
+    struct client *client, const struct message_accept *accept, int fd)
+{
+	struct journal *journal = snapd_journal(client->snapd);
+	struct error error = { .code = ERROR_NONE };
+	enum status status = STATUS_UNAVAILABLE;
+	struct text body = accept->data;
+	uint8_t *read_data = NULL;
+
+	if (accept->size != body.size) {
+		read_data = read_descriptor(fd, accept->size);
+		body = text_make(read_data, accept->size);
+	}
+	if (journal != NULL && accept->form <= FORM_EXACT && body.data != NULL)
+		status = journal_accept(journal, &accept->delivery,
+		    accept->form, accept->time, accept->sender,
+		    accept->recipients, body, &error);
+	else if (journal != NULL)
+		status = STATUS_INVALID;
+	free(read_data);
+	answer_accepted(client, accept->tag, status);
+}
+
+static void
+receive_queue_hello(struct client *client, uint64_t tag)
+{
+	struct journal *journal = snapd_journal(client->snapd);
+	struct message answer = { .type = MESSAGE_store_state };
+	struct message_store_state *state = &answer.store_state;
+
+	state->tag = tag;
+	state->status = STATUS_UNAVAILABLE;
+	if (journal != NULL) {
+		state->status = STATUS_OK;
+		state->store = *store_identity(journal->store);
+		state->incarnation = journal->state.incarnation;
+		state->sequence = journal->committed.sequence;
+	}
+	snapd_answer(client, &answer, text_make(NULL, 0));
+}
+
+static enum status
+find_counter(struct journal *journal, uint32_t account, uint64_t *counter)
+{
+	struct error error = { .code = ERROR_NONE };
+	struct account_row row;
+	struct transaction *t;
+	int found;
+
+	/* Within the round's transaction, so that no batch is overlooked. */
+	t = journal->round != NULL
+		? journal->round
+		: transaction_begin(journal->store, false, &error);
+	if (t == NULL)
+		return journal_status_of(&error);
+	found = row_find_account(t, account, &row, &error);
+	if (t != journal->round)
+		transaction_abort(&t);
+	if (found == 1)
+		*counter = row.counter;
+	return found == 1   ? STATUS_OK
+	       : found == 0 ? STATUS_MISSING
+			    : journal_status_of(&error);
+}
+
+static void
+receive_worker_hello(struct client *client, uint64_t tag)
+{
+	struct journal *journal = snapd_journal(client->snapd);
+	struct message answer = { .type = MESSAGE_account_state };
+	struct message_account_state *state = &answer.account_state;
+
+	state->tag = tag;
+	state->status = STATUS_UNAVAILABLE;
+	if (journal != NULL) {
+		state->status = (uint8_t)find_counter(
+		    journal, client->account, &state->counter);
+		state->store = *store_identity(journal->store);
+		state->incarnation = journal->state.incarnation;
+		state->sequence = journal->state.sequence;
+	}
+	snapd_answer(client, &answer, text_make(NULL, 0));
+}
+
+/* -- Readings -- */
+
+void
+mail_reading_done(struct client *client, struct reading *reading)
+{
+	struct text data = text_make(reading->data.data, reading->data.size);
+	struct message answer = { .type = MESSAGE_listing };
+	size_t inline_max = 60000;
+	struct error error;
+	int fd = -1;
+
+	if (reading->kind == READ_BLOB || reading->kind == READ_UNFILED_BODY)
+		inline_max = 16384;
+	if (data.size > inline_max) {
+		fd =
+		    file_sealed_memory("listing", data.data, data.size, &error);
+		data = text_make(NULL, 0);
+		if (fd < 0)
+			reading->status = STATUS_UNAVAILABLE;
+	}
+	if (reading->kind == READ_UNFILED_ACCOUNTS) {
+		answer.type = MESSAGE_unfiled_accounts;
+		answer.unfiled_accounts =
+		    (struct message_unfiled_accounts){ reading->tag,
+			    (uint8_t)reading->status, data };
+	} else if (inline_max == 16384) {
+		answer.type = MESSAGE_body;
+		answer.body = (struct message_body){ reading->tag,
+			(uint8_t)reading->status,
+			text_make(
+			    reading->envelope.data, reading->envelope.size),
+			reading->data.size, data };
+	} else {
+		answer.listing = (struct message_listing){ reading->tag,
+			(uint8_t)reading->status, reading->sequence,
+			reading->data.size, data };
+	}
+	if (channel_send(client->channel, &answer, &fd, fd >= 0) != 0)
+		log_warning("answer-dropped", "account=%u", client->account);
+	if (fd >= 0)
+		close(fd);
+}
+
+static struct reading *
+new_reading(enum reading_kind kind, uint64_t tag)
+{
+	struct reading *reading = memory_new(1, sizeof(*reading));
+
+	reading->kind = kind;
+	reading->tag = tag;
+	return reading;
+}
+
+static void
+start_reading(struct client *client, struct reading *reading)
+{
+	if (snapd_journal(client->snapd) != NULL) {
+		snapd_read(client, reading);
+		return;
+	}
+	reading->status = STATUS_UNAVAILABLE;
+	mail_reading_done(client, reading);
+	reading_free(&reading);
+}
+
+static void
+receive_reading(struct client *client, const struct message *message)
+{
+	struct reading *reading = new_reading(READ_UNFILED, 0);
+
+	switch ((int)message->type) {
+	case MESSAGE_list_mailboxes:
+		reading->kind = READ_MAILBOXES;
+		reading->tag = message->list_mailboxes.tag;
+		reading->as_of = message->list_mailboxes.as_of;
+		break;
+	case MESSAGE_list_messages:
+		reading->kind = READ_MESSAGES;
+		reading->tag = message->list_messages.tag;
+		reading->as_of = message->list_messages.as_of;
+		reading->mailbox = message->list_messages.mailbox;
+		break;
+	case MESSAGE_list_changes:
+		reading->kind = READ_CHANGES;
+		reading->tag = message->list_changes.tag;
+		reading->as_of = message->list_changes.since;
+		break;
+	case MESSAGE_list_unfiled:
+		reading->tag = message->list_unfiled.tag;
+		break;
+	case MESSAGE_read_blob:
+		reading->kind = READ_BLOB;
+		reading->tag = message->read_blob.tag;
+		reading->blob = message->read_blob.blob;
+		break;
+	case MESSAGE_read_unfiled:
+		reading->kind = READ_UNFILED_BODY;
+		reading->tag = message->read_unfiled.tag;
+		reading->delivery = message->read_unfiled.delivery;
+		break;
+	case MESSAGE_list_unfiled_accounts:
+		reading->kind = READ_UNFILED_ACCOUNTS;
+		reading->tag = message->list_unfiled_accounts.tag;
+		reading->after = message->list_unfiled_accounts.after;
+		break;
+	default:
+		reading_free(&reading);
+		return;
+	}
+	start_reading(client, reading);
+}
+
+/* -- Batches -- */
+
+static void
+receive_commit(struct client *client, uint64_t counter)
+{
+	struct journal *journal = snapd_journal(client->snapd);
+	struct message answer = { .type = MESSAGE_batch_done };
+	struct message_batch_done *done = &answer.batch_done;
+	struct batch_reply reply = { .status = STATUS_UNAVAILABLE };
+
+	buf_init(&reply.results, 0);
+	if (client->batch == NULL || batch_counter(client->batch) != counter)
+		reply.status = STATUS_INVALID;
+	else if (journal != NULL)
+		batch_apply(client->batch, journal, client->account, &reply);
+	batch_free(&client->batch);
+	done->counter = counter;
+	done->status = (uint8_t)reply.status;
+	done->sequence = reply.sequence;
+	snapd_answer(
+	    client, &answer, text_make(reply.results.data, reply.results.size));
+	buf_clear(&reply.results);
+}
+
+static void
+receive_part(struct client *client, const struct message *message, int fd)
+{
+	const struct message_change_append *append = &message->change_append;
+	uint8_t *body = NULL;
+	size_t size = 0;
+
+	if (client->batch == NULL)
+		return; /* its commit says STATUS_INVALID */
+	if (message->type == MESSAGE_change_append &&
+	    append->size != append->data.size) {
+		size = append->size;
+		body = read_descriptor(fd, size);
+		if (body == NULL) {
+			batch_spoil(client->batch, STATUS_INVALID);
+			return;
+		}
+	}
+	batch_add(client->batch, message, body, size);
+}
+
+void
+mail_request_received(
+    struct client *client, const struct message *message, int *fds)
+{
+	switch ((int)message->type) {
+	case MESSAGE_accept:
+		receive_accept(client, &message->accept, fds[0]);
+		break;
+	case MESSAGE_queue_hello:
+		receive_queue_hello(client, message->queue_hello.tag);
+		break;
+	case MESSAGE_worker_hello:
+		receive_worker_hello(client, message->worker_hello.tag);
+		break;
+	case MESSAGE_batch_begin:
+		batch_free(&client->batch);
+		client->batch = batch_new(message->batch_begin.counter);
+		break;
+	case MESSAGE_batch_commit:
+		receive_commit(client, message->batch_commit.counter);
+		break;
+	case MESSAGE_caught_up:
+		break;
+	default:
+		if (message_rule_find((uint16_t)message->type)->flow ==
+		    FLOW_PART)
+			receive_part(client, message, fds[0]);
+		else
+			receive_reading(client, message);
+	}
+}

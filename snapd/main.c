@@ -1,0 +1,162 @@
+/*
+ * snapd: the snapshot store's process.  Started by master with the store's
+ * directory as its root, the control socket for snapctl and its settings; the
+ * broker introduces queue and workers.  `snapd create`, run once by setup with
+ * the empty directory as descriptor 3, makes the store and prints its id.
+ */
+#include "common/event_loop.h"
+#include "common/log.h"
+#include "common/process.h"
+#include "common/settings.h"
+#include "snapd/snapd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct server {
+	struct process process;
+	struct event_loop *loop;
+	struct snapd *snapd;
+	struct channel *starter;
+	struct watch *control;
+	bool is_failed;
+};
+
+static int
+create(void)
+{
+	struct store_id id;
+	struct error error;
+	char hex[33];
+
+	if (store_create(PROCESS_STARTER_FD, &id, &error) != 0) {
+		fprintf(stderr, "snapd: %s\n", error.text);
+		return 1;
+	}
+	text_format_hex(id.bytes, sizeof(id.bytes), hex);
+	return puts(hex) >= 0 && fflush(stdout) == 0 ? 0 : 1;
+}
+
+static void
+failed(void *context)
+{
+	struct server *server = context;
+
+	server->is_failed = true;
+	event_loop_stop(server->loop);
+}
+
+static void
+received(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct server *server = context;
+	const struct message_introduce *introduce = &message->introduce;
+
+	switch ((int)message->type) {
+	case MESSAGE_introduce:
+		if (fds[0] < 0 || (introduce->role != ROLE_QUEUE &&
+				      introduce->role != ROLE_WORKER))
+			break;
+		snapd_add_channel(
+		    server->snapd, fds[0], introduce->role, introduce->account);
+		fds[0] = -1;
+		break;
+	case MESSAGE_stop:
+		event_loop_stop(server->loop);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+closed(struct channel *channel, const struct error *error, void *context)
+{
+	struct server *server = context;
+
+	event_loop_stop(server->loop);
+}
+
+/* root or our own uid, nobody else. */
+static void
+accept_control(int fd, int events, void *context)
+{
+	struct server *server = context;
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	int client;
+
+	client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (client < 0)
+		return;
+	if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+	    (peer.uid != 0 && peer.uid != geteuid())) {
+		log_alarm("control-refused", "uid=%u", (unsigned)peer.uid);
+		close(client);
+		return;
+	}
+	snapd_add_channel(server->snapd, client, ROLE_SNAPCTL, 0);
+}
+
+static const struct channel_handler handler = { received, closed };
+
+static struct settings *
+take_settings(struct process *process)
+{
+	struct settings *settings;
+	struct error error;
+	int fd = process_take(process, START_SETTINGS, 0);
+
+	settings = settings_read_slice(fd, &error);
+	if (settings == NULL)
+		fatal("settings: %s", error.text);
+	close(fd);
+	return settings;
+}
+
+static void
+serve(struct server *server, const struct settings *settings, int control_fd,
+    uint32_t walls)
+{
+	struct snapd_options options = { .path = ".",
+		.store_id = settings->store_id,
+		.failed = failed,
+		.context = server };
+
+	server->loop = event_loop_new();
+	server->snapd = snapd_new(server->loop, &options);
+	server->starter = process_ready(
+	    &server->process, server->loop, walls, &handler, server);
+	if (control_fd >= 0)
+		server->control = watch_new(server->loop, control_fd,
+		    WATCH_READ, accept_control, server);
+	event_loop_run(server->loop);
+	watch_free(&server->control);
+	channel_free(&server->starter);
+	snapd_free(&server->snapd);
+	event_loop_free(&server->loop);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct server server = { .is_failed = false };
+	struct settings *settings;
+	uint32_t walls;
+	int control_fd;
+
+	if (argc == 2 && strcmp(argv[1], "create") == 0)
+		return create();
+	process_begin(&server.process, ROLE_SNAPD);
+	settings = take_settings(&server.process);
+	control_fd = process_take(&server.process, START_CONTROL, 0);
+	walls = process_confine(&server.process);
+	serve(&server, settings, control_fd, walls);
+	settings_free(&settings);
+	return server.is_failed ? 1 : 0;
+}

@@ -1,0 +1,61 @@
+/*
+ * Everything that is only read: listings of any sequence, changes, bodies.  A
+ * thread of its own does it on an LMDB snapshot, so that a long listing never
+ * holds up a delivery.  Jobs go in from the loop, finished ones come back to
+ * the loop in order.  The thread calls nothing that logs.
+ */
+#ifndef SNAPD_READING_H
+#define SNAPD_READING_H
+
+#include "common/buf.h"
+#include "common/event_loop.h"
+#include "common/status.h"
+#include "snapd/store.h"
+
+enum reading_kind {
+	READ_MAILBOXES, /* change records: mailboxes and subscriptions */
+	READ_MESSAGES,  /* message records by UID */
+	READ_CHANGES,   /* change records after `since` */
+	READ_UNFILED,   /* unfiled records, oldest first */
+	READ_BLOB,
+	READ_UNFILED_BODY,    /* body, and its unfiled record as `envelope` */
+	READ_UNFILED_ACCOUNTS /* u32 each, above `after` */
+};
+
+struct reading {
+	enum reading_kind kind;
+	uint32_t account;
+	uint64_t as_of; /* 0: now; also `since` */
+	uint64_t mailbox;
+	uint64_t blob;
+	uint32_t after;
+	struct delivery_id delivery;
+	uint64_t tag;  /* the asker's */
+	void *context; /* the asker */
+	/* The answer. */
+	enum status status;
+	uint64_t sequence; /* of what was read */
+	struct buf data;
+	struct buf envelope;
+	struct reading *next; /* private */
+};
+
+enum {
+	READING_MAX_BYTES = 1 << 30 /* of one answer */
+};
+
+struct reader_thread;
+
+/* `done` is called in the loop and owns the job (reading_free). */
+struct reader_thread *reader_thread_new(struct event_loop *loop,
+    struct store *store, void (*done)(struct reading *reading, void *context),
+    void *context);
+void reader_thread_free(struct reader_thread **thread);
+void reader_thread_submit(
+    struct reader_thread *thread, struct reading *reading);
+void reading_free(struct reading **reading);
+
+/* The work itself, in whatever thread. */
+void reading_run(struct reading *reading, struct store *store);
+
+#endif

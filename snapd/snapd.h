@@ -1,0 +1,62 @@
+/*
+ * The snapshot process as an object: the store, its writer, its reader thread
+ * and its channels.  All that is ready in a round of the loop is applied, then
+ * committed once, then answered: an answer never goes out before the commit.
+ */
+#ifndef SNAPD_SNAPD_H
+#define SNAPD_SNAPD_H
+
+#include "common/channel.h"
+#include "snapd/journal.h"
+#include "snapd/reading.h"
+
+struct snapd;
+
+struct snapd_options {
+	const char *path;     /* the store's directory */
+	size_t map_bytes;     /* 0: the default */
+	const char *store_id; /* 32 hex digits: which store must be there */
+	/* The disk failed: nothing is answered any more, the process ends. */
+	void (*failed)(void *context);
+	void *context;
+};
+
+/* Never fails: without the right store everybody is answered
+ * STATUS_UNAVAILABLE, and nothing is created. */
+struct snapd *snapd_new(
+    struct event_loop *loop, const struct snapd_options *options);
+void snapd_free(struct snapd **snapd);
+
+/* A channel to a queue, a worker of `account` or a snapctl. Takes over fd. */
+void snapd_add_channel(
+    struct snapd *snapd, int fd, enum role peer, uint32_t account);
+
+/* For mail_requests.c and control.c. */
+
+struct client {
+	uint64_t id;
+	struct snapd *snapd;
+	struct channel *channel;
+	enum role role;
+	uint32_t account;
+	struct batch *batch; /* that is being received */
+};
+
+/* NULL while there is no store to serve. */
+struct journal *snapd_journal(struct snapd *snapd);
+
+/* The answer goes out after this round's commit; if that fails, `status`
+ * (which points into `answer`) tells so. `data` is copied. A text field of the
+ * answer is given by `data`: listing.data or batch_done.results. */
+void snapd_answer(
+    struct client *client, const struct message *answer, struct text data);
+/* The reading starts after this round's commit. */
+void snapd_read(struct client *client, struct reading *reading);
+
+void mail_request_received(
+    struct client *client, const struct message *message, int *fds);
+void mail_reading_done(struct client *client, struct reading *reading);
+void control_request_received(
+    struct client *client, const struct message *message);
+
+#endif

@@ -1,0 +1,556 @@
+/*
+ * The index environment: see store.h.  Data comes from journal and the readers
+ * and goes to LMDB in its default, fully synchronous mode.  Nothing here may
+ * create an environment but store_create.
+ */
+#include "snapd/store.h"
+
+#include "common/file.h"
+#include "common/memory.h"
+#include "common/table.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+	SUM_SIZE = 8
+};
+
+static const char *const database_names[DB_COUNT] = {
+	[DB_META] = "meta",
+	[DB_ACCOUNT] = "account",
+	[DB_MAILBOX] = "mailbox",
+	[DB_NAME] = "name",
+	[DB_MAILBOX_OLD] = "mailbox_old",
+	[DB_SUBSCRIBED] = "subscribed",
+	[DB_UNFILED] = "unfiled",
+	[DB_LIVE] = "live",
+	[DB_DEAD] = "dead",
+	[DB_LOG] = "log",
+	[DB_ACCOUNT_LOG] = "account_log",
+	[DB_MARK] = "mark",
+	[DB_DELIVERY] = "delivery",
+	[DB_BLOB] = "blob",
+	[DB_HASH] = "hash",
+	[DB_CHUNK] = "chunk",
+	[DB_REPLY] = "reply",
+};
+
+struct store {
+	MDB_env *env;
+	MDB_dbi databases[DB_COUNT];
+	struct store_id id;
+	uint64_t page_size;
+	uint64_t map_bytes;
+};
+
+struct transaction {
+	struct store *store;
+	MDB_txn *txn;
+	bool is_nested;
+};
+
+struct cursor {
+	struct transaction *transaction;
+	MDB_cursor *cursor;
+	enum database database;
+	struct key from;
+	bool is_started;
+};
+
+static int commit_fault;
+
+void
+store_set_commit_fault(int errno_value)
+{
+	commit_fault = errno_value;
+}
+
+void
+key_put_raw(struct key *key, const void *data, size_t size)
+{
+	if (size > STORE_MAX_KEY - key->size)
+		abort();
+	memcpy(key->bytes + key->size, data, size);
+	key->size += size;
+}
+
+void
+key_put_u8(struct key *key, uint8_t value)
+{
+	key_put_raw(key, &value, 1);
+}
+
+void
+key_put_u16(struct key *key, uint16_t value)
+{
+	uint8_t bytes[2] = { (uint8_t)(value >> 8), (uint8_t)value };
+
+	key_put_raw(key, bytes, sizeof(bytes));
+}
+
+void
+key_put_u32(struct key *key, uint32_t value)
+{
+	key_put_u16(key, (uint16_t)(value >> 16));
+	key_put_u16(key, (uint16_t)value);
+}
+
+void
+key_put_u64(struct key *key, uint64_t value)
+{
+	key_put_u32(key, (uint32_t)(value >> 32));
+	key_put_u32(key, (uint32_t)value);
+}
+
+uint64_t
+key_u64_at(struct text key, size_t offset)
+{
+	uint64_t value = 0;
+	size_t i;
+
+	for (i = 0; i < 8; i++)
+		value =
+		    value << 8 |
+		    (offset + i < key.size ? (uint8_t)key.data[offset + i] : 0);
+	return value;
+}
+
+uint32_t
+key_u32_at(struct text key, size_t offset)
+{
+	return (uint32_t)(key_u64_at(key, offset) >> 32);
+}
+
+/* What an LMDB return code means to us. */
+static int
+set_error(struct error *error, int rc, const char *what)
+{
+	enum error_code code = ERROR_SYSTEM;
+
+	if (rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || rc == ENOSPC ||
+	    rc == EDQUOT)
+		code = ERROR_FULL;
+	else if (rc == ENOENT)
+		code = ERROR_MISSING;
+	else if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND ||
+		 rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH ||
+		 rc == MDB_PANIC)
+		code = ERROR_DAMAGED;
+	error_set(error, code, "store: %s: %s", what, mdb_strerror(rc));
+	if (error != NULL && rc > 0)
+		error->errno_value = rc;
+	return -1;
+}
+
+static uint64_t
+sum_of(const struct store *store, enum database database, const MDB_val *key,
+    const void *value, size_t size)
+{
+	uint8_t sip_key[16] = { 'f', 'i', 'r', 'n', 'm', 'a', 'i', 'l' };
+	uint64_t of_key;
+
+	(void)store;
+	sip_key[8] = (uint8_t)database;
+	of_key = table_siphash(sip_key, key->mv_data, key->mv_size);
+	memcpy(sip_key + 8, &of_key, 8);
+	sip_key[0] = (uint8_t)database;
+	return table_siphash(sip_key, value, size);
+}
+
+static int
+open_databases(
+    struct store *store, MDB_txn *txn, unsigned int flags, struct error *error)
+{
+	int i, rc;
+
+	for (i = 0; i < DB_COUNT; i++) {
+		rc = mdb_dbi_open(
+		    txn, database_names[i], flags, &store->databases[i]);
+		if (rc != 0)
+			return set_error(error,
+			    rc == MDB_NOTFOUND ? MDB_INVALID : rc,
+			    database_names[i]);
+	}
+	return 0;
+}
+
+static int
+open_environment(struct store *store, const char *path, size_t map_bytes,
+    struct error *error)
+{
+	MDB_stat stat;
+	int rc;
+
+	rc = mdb_env_create(&store->env);
+	if (rc != 0)
+		return set_error(error, rc, "create environment");
+	mdb_env_set_maxdbs(store->env, DB_COUNT + 4);
+	mdb_env_set_mapsize(store->env, map_bytes);
+	rc = mdb_env_open(store->env, path, MDB_NOTLS | MDB_NORDAHEAD, 0600);
+	if (rc != 0)
+		return set_error(error, rc, path);
+	mdb_env_stat(store->env, &stat);
+	store->page_size = stat.ms_psize;
+	store->map_bytes = map_bytes;
+	return 0;
+}
+
+static int
+read_identity(struct store *store, struct error *error)
+{
+	struct transaction *transaction;
+	struct key key = { "store_id", 8 };
+	struct text value;
+	int found;
+
+	transaction = transaction_begin(store, false, error);
+	if (transaction == NULL)
+		return -1;
+	found = store_get(transaction, DB_META, &key, &value, error);
+	if (found == 1 && value.size == 1 + sizeof(store->id.bytes))
+		memcpy(
+		    store->id.bytes, value.data + 1, sizeof(store->id.bytes));
+	else if (found >= 0)
+		found = error_set(error, ERROR_DAMAGED, "store has no id");
+	transaction_abort(&transaction);
+	return found < 0 ? -1 : 0;
+}
+
+struct store *
+store_open(const char *path, size_t map_bytes, struct error *error)
+{
+	struct store *store = memory_new(1, sizeof(*store));
+	char index_path[4096];
+	char data_path[4096];
+	MDB_txn *txn;
+	int rc;
+
+	snprintf(index_path, sizeof(index_path), "%s/index", path);
+	snprintf(data_path, sizeof(data_path), "%s/index/data.mdb", path);
+	if (access(data_path, F_OK) != 0) {
+		error_set_errno(error, "%s", data_path);
+		free(store);
+		return NULL;
+	}
+	if (open_environment(store, index_path, map_bytes, error) != 0) {
+		store_close(&store);
+		return NULL;
+	}
+	rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+	if (rc != 0) {
+		set_error(error, rc, "begin");
+		store_close(&store);
+		return NULL;
+	}
+	if (open_databases(store, txn, 0, error) != 0) {
+		mdb_txn_abort(txn);
+		store_close(&store);
+		return NULL;
+	}
+	rc = mdb_txn_commit(txn);
+	if (rc != 0 || read_identity(store, error) != 0) {
+		if (rc != 0)
+			set_error(error, rc, "open databases");
+		store_close(&store);
+	}
+	return store;
+}
+
+void
+store_close(struct store **store)
+{
+	if (*store == NULL)
+		return;
+	if ((*store)->env != NULL)
+		mdb_env_close((*store)->env);
+	memory_free(store);
+}
+
+const struct store_id *
+store_identity(const struct store *store)
+{
+	return &store->id;
+}
+
+static int
+put_identity(struct store *store, MDB_txn *txn, struct error *error)
+{
+	struct transaction transaction = { store, txn, false };
+	struct key key = { "store_id", 8 };
+	char value[1 + sizeof(store->id.bytes)] = { 1 };
+
+	if (getrandom(store->id.bytes, sizeof(store->id.bytes), 0) !=
+	    (ssize_t)sizeof(store->id.bytes))
+		return error_set_errno(error, "getrandom");
+	memcpy(value + 1, store->id.bytes, sizeof(store->id.bytes));
+	return store_put(&transaction, DB_META, &key,
+	    text_make(value, sizeof(value)), error);
+}
+
+int
+store_create(int dir_fd, struct store_id *id, struct error *error)
+{
+	struct store *store;
+	MDB_txn *txn;
+	int rc;
+
+	if (fchdir(dir_fd) != 0)
+		return error_set_errno(error, "store directory");
+	if (file_make_directory(dir_fd, "index", 0700, error) != 0)
+		return -1;
+	store = memory_new(1, sizeof(*store));
+	if (open_environment(store, "index", 1 << 24, error) != 0) {
+		store_close(&store);
+		return -1;
+	}
+	rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+	if (rc == 0 && (open_databases(store, txn, MDB_CREATE, error) != 0 ||
+			   put_identity(store, txn, error) != 0)) {
+		mdb_txn_abort(txn);
+		store_close(&store);
+		return -1;
+	}
+	if (rc == 0)
+		rc = mdb_txn_commit(txn);
+	if (rc != 0)
+		set_error(error, rc, "create");
+	else
+		rc = file_sync_directory(dir_fd, error);
+	*id = store->id;
+	store_close(&store);
+	return rc == 0 ? 0 : -1;
+}
+
+bool
+store_has_room(const struct store *store, uint64_t bytes)
+{
+	uint64_t reserve = STORE_RESERVE_BYTES;
+	MDB_envinfo info;
+
+	if (reserve > store->map_bytes / 4)
+		reserve = store->map_bytes / 4;
+	mdb_env_info(store->env, &info);
+	return (info.me_last_pgno + 1) * store->page_size + bytes + reserve <=
+	       store->map_bytes;
+}
+
+struct transaction *
+transaction_begin(struct store *store, bool is_write, struct error *error)
+{
+	struct transaction *transaction = memory_new(1, sizeof(*transaction));
+	int rc;
+
+	transaction->store = store;
+	rc = mdb_txn_begin(
+	    store->env, NULL, is_write ? 0 : MDB_RDONLY, &transaction->txn);
+	if (rc != 0) {
+		set_error(error, rc, "begin");
+		memory_free(&transaction);
+	}
+	return transaction;
+}
+
+struct transaction *
+transaction_nest(struct transaction *parent, struct error *error)
+{
+	struct transaction *transaction = memory_new(1, sizeof(*transaction));
+	int rc;
+
+	transaction->store = parent->store;
+	transaction->is_nested = true;
+	rc = mdb_txn_begin(
+	    parent->store->env, parent->txn, 0, &transaction->txn);
+	if (rc != 0) {
+		set_error(error, rc, "begin");
+		memory_free(&transaction);
+	}
+	return transaction;
+}
+
+int
+transaction_commit(struct transaction **transaction, struct error *error)
+{
+	int rc = 0;
+
+	if (commit_fault != 0 && !(*transaction)->is_nested) {
+		rc = commit_fault;
+		mdb_txn_abort((*transaction)->txn);
+	} else {
+		rc = mdb_txn_commit((*transaction)->txn);
+	}
+	memory_free(transaction);
+	return rc == 0 ? 0 : set_error(error, rc, "commit");
+}
+
+void
+transaction_abort(struct transaction **transaction)
+{
+	if (*transaction == NULL)
+		return;
+	mdb_txn_abort((*transaction)->txn);
+	memory_free(transaction);
+}
+
+static int
+check_sum(const struct transaction *transaction, enum database database,
+    const MDB_val *key, const MDB_val *data, struct text *value,
+    struct error *error)
+{
+	uint64_t sum, expected;
+	size_t size = data->mv_size;
+
+	if (database == DB_CHUNK) {
+		*value = text_make(data->mv_data, size);
+		return 1;
+	}
+	if (size >= SUM_SIZE) {
+		size -= SUM_SIZE;
+		memcpy(&sum, (const char *)data->mv_data + size, SUM_SIZE);
+		expected = sum_of(
+		    transaction->store, database, key, data->mv_data, size);
+		*value = text_make(data->mv_data, size);
+		if (sum == expected)
+			return 1;
+	}
+	return error_set(error, ERROR_DAMAGED, "store: wrong sum in %s",
+	    database_names[database]);
+}
+
+int
+store_get(struct transaction *transaction, enum database database,
+    const struct key *key, struct text *value, struct error *error)
+{
+	MDB_val k = { key->size, (void *)(uintptr_t)key->bytes };
+	MDB_val v;
+	int rc;
+
+	rc = mdb_get(
+	    transaction->txn, transaction->store->databases[database], &k, &v);
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	if (rc != 0)
+		return set_error(error, rc, database_names[database]);
+	return check_sum(transaction, database, &k, &v, value, error);
+}
+
+int
+store_put(struct transaction *transaction, enum database database,
+    const struct key *key, struct text value, struct error *error)
+{
+	MDB_val k = { key->size, (void *)(uintptr_t)key->bytes };
+	MDB_val v = { value.size, NULL };
+	uint64_t sum;
+	int rc;
+
+	if (database != DB_CHUNK)
+		v.mv_size += SUM_SIZE;
+	sum = database == DB_CHUNK ? 0
+				   : sum_of(transaction->store, database, &k,
+					 value.data, value.size);
+	rc = mdb_put(transaction->txn, transaction->store->databases[database],
+	    &k, &v, MDB_RESERVE);
+	if (rc != 0)
+		return set_error(error, rc, database_names[database]);
+	memcpy(v.mv_data, value.data, value.size);
+	if (database != DB_CHUNK)
+		memcpy((char *)v.mv_data + value.size, &sum, SUM_SIZE);
+	return 0;
+}
+
+int
+store_take(struct transaction *transaction, enum database database,
+    const struct key *key, struct error *error)
+{
+	MDB_val k = { key->size, (void *)(uintptr_t)key->bytes };
+	int rc;
+
+	rc = mdb_del(transaction->txn, transaction->store->databases[database],
+	    &k, NULL);
+	return rc == 0 || rc == MDB_NOTFOUND
+		   ? 0
+		   : set_error(error, rc, database_names[database]);
+}
+
+struct cursor *
+cursor_open(struct transaction *transaction, enum database database,
+    const struct key *from, struct error *error)
+{
+	struct cursor *cursor = memory_new(1, sizeof(*cursor));
+	int rc;
+
+	cursor->transaction = transaction;
+	cursor->database = database;
+	cursor->from = *from;
+	rc = mdb_cursor_open(transaction->txn,
+	    transaction->store->databases[database], &cursor->cursor);
+	if (rc != 0) {
+		set_error(error, rc, database_names[database]);
+		memory_free(&cursor);
+	}
+	return cursor;
+}
+
+int
+cursor_next(struct cursor *cursor, struct text *key, struct text *value,
+    struct error *error)
+{
+	MDB_val k = { cursor->from.size, cursor->from.bytes };
+	MDB_val v;
+	MDB_cursor_op op = MDB_NEXT;
+	int rc;
+
+	if (!cursor->is_started)
+		op = cursor->from.size > 0 ? MDB_SET_RANGE : MDB_FIRST;
+	cursor->is_started = true;
+	rc = mdb_cursor_get(cursor->cursor, &k, &v, op);
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	if (rc != 0)
+		return set_error(error, rc, database_names[cursor->database]);
+	*key = text_make(k.mv_data, k.mv_size);
+	return check_sum(
+	    cursor->transaction, cursor->database, &k, &v, value, error);
+}
+
+int
+store_last_before(struct transaction *transaction, enum database database,
+    const struct key *before, struct text *key, struct text *value,
+    struct error *error)
+{
+	struct cursor *cursor;
+	MDB_val k = { before->size, (void *)(uintptr_t)before->bytes };
+	MDB_val v;
+	int rc;
+
+	cursor = cursor_open(transaction, database, before, error);
+	if (cursor == NULL)
+		return -1;
+	rc = mdb_cursor_get(cursor->cursor, &k, &v, MDB_SET_RANGE);
+	rc = mdb_cursor_get(
+	    cursor->cursor, &k, &v, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+	if (rc == 0) {
+		*key = text_make(k.mv_data, k.mv_size);
+		rc = check_sum(transaction, database, &k, &v, value, error);
+	} else {
+		rc = rc == MDB_NOTFOUND
+			 ? 0
+			 : set_error(error, rc, database_names[database]);
+	}
+	cursor_close(&cursor);
+	return rc;
+}
+
+void
+cursor_close(struct cursor **cursor)
+{
+	if (*cursor == NULL)
+		return;
+	mdb_cursor_close((*cursor)->cursor);
+	memory_free(cursor);
+}

@@ -1,0 +1,122 @@
+/*
+ * The index environment of the snapshot store: an LMDB environment in the
+ * folder `index`, its databases, its transactions.  The only file here that
+ * includes lmdb.h.  Every value but a chunk ends with 8 bytes of SipHash over
+ * database, key and value, put and checked here, so that a flipped bit is found
+ * when it is read (LMDB has no checksums).
+ *
+ * It never creates anything unless store_create is called, and that is called
+ * by setup alone.
+ */
+#ifndef SNAPD_STORE_H
+#define SNAPD_STORE_H
+
+#include "common/error.h"
+#include "common/messages.h"
+#include "common/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Numbers in keys are big-endian, in values little-endian; the first byte of a
+ * value is the version of its form (1).  The number of a database goes into
+ * the sums: append only.
+ */
+enum database {
+	DB_META,        /* text -> see journal.c */
+	DB_ACCOUNT,     /* account u32 -> account row */
+	DB_MAILBOX,     /* account u32, mailbox u64 -> mailbox row, live form */
+	DB_NAME,        /* account u32, SHA-256 of name -> mailbox u64 */
+	DB_MAILBOX_OLD, /* mailbox u64, died u64 -> mailbox row as it was */
+	DB_SUBSCRIBED,  /* account u32, SHA-256 of name, born u64 -> yes/no */
+	DB_UNFILED,     /* account u32, sequence u64, number u16 -> envelope */
+	DB_LIVE,        /* mailbox u64, uid u32 -> message row */
+	DB_DEAD,        /* mailbox u64, died u64, uid u32 -> why, message row */
+	DB_LOG,         /* sequence u64 -> event, a leaf of the Merkle tree */
+	DB_ACCOUNT_LOG, /* account u32, sequence u64, mailbox u64, uid u32 ->
+			   what happened to the row */
+	DB_MARK,        /* sequence u64, account u32 -> mark */
+	DB_DELIVERY,    /* account u32, delivery id 18 -> where it went */
+	DB_BLOB,        /* blob u64 -> account, size, SHA-256 */
+	DB_HASH,        /* account u32, keyed SHA-256 -> blob u64 */
+	DB_CHUNK,       /* blob u64, number u32 -> up to 4,080 bytes, no sum */
+	DB_REPLY,       /* account u32, slot u8 -> the answer to a batch */
+	DB_COUNT
+};
+
+enum {
+	STORE_MAX_KEY = 64,
+	STORE_CHUNK_SIZE = 4080,
+	STORE_RESERVE_BYTES = 64 << 20 /* for deaths, marks and expiry */
+};
+
+struct key {
+	uint8_t bytes[STORE_MAX_KEY];
+	size_t size;
+};
+
+void key_put_u8(struct key *key, uint8_t value);
+void key_put_u16(struct key *key, uint16_t value);
+void key_put_u32(struct key *key, uint32_t value);
+void key_put_u64(struct key *key, uint64_t value);
+void key_put_raw(struct key *key, const void *data, size_t size);
+uint32_t key_u32_at(struct text key, size_t offset);
+uint64_t key_u64_at(struct text key, size_t offset);
+
+struct store;
+struct transaction;
+struct cursor;
+
+/* Makes an empty store in the directory: ERROR_EXISTS if there is one. Changes
+ * into the directory and stays there (LMDB opens by path). */
+int store_create(int dir_fd, struct store_id *id, struct error *error);
+
+/* Opens the store in directory `path` for map_bytes at most. ERROR_MISSING if
+ * there is none. */
+struct store *store_open(
+    const char *path, size_t map_bytes, struct error *error);
+void store_close(struct store **store);
+const struct store_id *store_identity(const struct store *store);
+
+/* Would `bytes` more leave the reserve untouched? */
+bool store_has_room(const struct store *store, uint64_t bytes);
+
+/* One write transaction at a time (one thread); reading ones in any thread,
+ * each used by one at a time. Nested: write into write. NULL and error. */
+struct transaction *transaction_begin(
+    struct store *store, bool is_write, struct error *error);
+struct transaction *transaction_nest(
+    struct transaction *parent, struct error *error);
+/* Durable when it returns 0. ERROR_FULL: nothing was changed. Any other error:
+ * the disk failed, and the process must end without an answer. */
+int transaction_commit(struct transaction **transaction, struct error *error);
+void transaction_abort(struct transaction **transaction);
+
+/* 1 and the value (valid until the next write or the end), 0 if there is none,
+ * -1 and error: ERROR_DAMAGED if its sum is wrong. */
+int store_get(struct transaction *transaction, enum database database,
+    const struct key *key, struct text *value, struct error *error);
+int store_put(struct transaction *transaction, enum database database,
+    const struct key *key, struct text value, struct error *error);
+/* Takes a row out of its place, to be put elsewhere by the caller. */
+int store_take(struct transaction *transaction, enum database database,
+    const struct key *key, struct error *error);
+
+/* Entries from the first one >= `from` on, in order. Next: as store_get. The
+ * cursor ends before its transaction does. */
+struct cursor *cursor_open(struct transaction *transaction,
+    enum database database, const struct key *from, struct error *error);
+int cursor_next(struct cursor *cursor, struct text *key, struct text *value,
+    struct error *error);
+/* The last entry before `before` (1, 0 or -1). */
+int store_last_before(struct transaction *transaction, enum database database,
+    const struct key *before, struct text *key, struct text *value,
+    struct error *error);
+void cursor_close(struct cursor **cursor);
+
+/* Tests only: the next commits fail with this errno; 0: none. */
+void store_set_commit_fault(int errno_value);
+
+#endif

@@ -1,0 +1,775 @@
+/*
+ * The snapshot process with a false queue and a false worker at its channels,
+ * all in this process: what is answered is on disk, nothing is doubled, and an
+ * account reaches its own rows only.
+ */
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/memory.h"
+#include "snapd/snapd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+	DEADLINE_MS = 10000,
+	MAP_BYTES = 64 << 20
+};
+
+/* One end of a channel to snapd, and the last answer on it. */
+struct peer {
+	struct channel *channel;
+	struct message answer;
+	uint8_t *data; /* the bytes of a listing, body or result */
+	size_t size;
+	unsigned int answers;
+	bool is_closed;
+};
+
+struct fixture {
+	char path[64];
+	char id[33];
+	struct event_loop *loop;
+	struct snapd *snapd;
+	struct timer *deadline;
+	struct peer control, queue, worker, other;
+	unsigned int failures;
+	unsigned int wanted;
+	struct peer *waiting;
+	uint64_t counter;
+};
+
+static struct fixture *current;
+
+static void
+take_data(struct peer *peer, struct text data, uint64_t size, int *fds)
+{
+	memory_free(&peer->data);
+	peer->size = size;
+	peer->data = memory_new(1, size + 1);
+	if (data.size > 0)
+		memcpy(peer->data, data.data, data.size);
+	else if (fds[0] >= 0)
+		assert_int_equal(pread(fds[0], peer->data, size, 0), size);
+}
+
+static void
+peer_received(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct peer *peer = context;
+
+	peer->answer = *message;
+	peer->answers++;
+	switch ((int)message->type) {
+	case MESSAGE_listing:
+		take_data(
+		    peer, message->listing.data, message->listing.size, fds);
+		break;
+	case MESSAGE_body:
+		take_data(peer, message->body.data, message->body.size, fds);
+		break;
+	case MESSAGE_batch_done:
+		take_data(peer, message->batch_done.results,
+		    message->batch_done.size, fds);
+		break;
+	case MESSAGE_unfiled_accounts:
+		take_data(peer, message->unfiled_accounts.accounts,
+		    message->unfiled_accounts.accounts.size, fds);
+		break;
+	default:
+		break;
+	}
+	if (current->waiting == peer && peer->answers >= current->wanted)
+		event_loop_stop(current->loop);
+}
+
+static void
+peer_closed(struct channel *channel, const struct error *error, void *context)
+{
+	struct peer *peer = context;
+
+	peer->is_closed = true;
+	event_loop_stop(current->loop);
+}
+
+static const struct channel_handler peer_handler = { peer_received,
+	peer_closed };
+
+static void
+too_late(void *context)
+{
+	fail_msg("no answer before the deadline");
+}
+
+static void
+store_failed(void *context)
+{
+	((struct fixture *)context)->failures++;
+	event_loop_stop(current->loop);
+}
+
+static void
+wait_answers(struct peer *peer, unsigned int wanted)
+{
+	current->waiting = peer;
+	current->wanted = wanted;
+	timer_start(current->deadline, DEADLINE_MS);
+	if (peer->answers < wanted)
+		event_loop_run(current->loop);
+	timer_stop(current->deadline);
+}
+
+/* Sends and waits for the one answer. */
+static void
+ask(struct peer *peer, const struct message *message)
+{
+	peer->answers = 0;
+	assert_int_equal(channel_send(peer->channel, message, NULL, 0), 0);
+	wait_answers(peer, 1);
+}
+
+static void
+connect_peer(
+    struct fixture *f, struct peer *peer, enum role role, uint32_t account)
+{
+	struct error error;
+	int ends[2];
+
+	memset(peer, 0, sizeof(*peer));
+	assert_int_equal(channel_pair(ends, &error), 0);
+	snapd_add_channel(f->snapd, ends[0], role, account);
+	peer->channel = channel_new(
+	    f->loop, ends[1], role, ROLE_SNAPD, &peer_handler, peer);
+}
+
+static void
+start(struct fixture *f, size_t map_bytes)
+{
+	struct snapd_options options = { f->path, map_bytes, f->id,
+		store_failed, f };
+
+	current = f;
+	f->loop = event_loop_new();
+	f->deadline = timer_new(f->loop, too_late, f);
+	f->snapd = snapd_new(f->loop, &options);
+	connect_peer(f, &f->control, ROLE_SNAPCTL, 0);
+	connect_peer(f, &f->queue, ROLE_QUEUE, 0);
+	connect_peer(f, &f->worker, ROLE_WORKER, 1);
+	connect_peer(f, &f->other, ROLE_WORKER, 2);
+}
+
+static void
+free_peer(struct peer *peer)
+{
+	channel_free(&peer->channel);
+	memory_free(&peer->data);
+}
+
+static void
+stop(struct fixture *f)
+{
+	snapd_free(&f->snapd);
+	free_peer(&f->control);
+	free_peer(&f->queue);
+	free_peer(&f->worker);
+	free_peer(&f->other);
+	timer_free(&f->deadline);
+	event_loop_free(&f->loop);
+}
+
+static void
+create_account(struct fixture *f, uint32_t account, enum status expected)
+{
+	struct message m = { .type = MESSAGE_account_create };
+
+	m.account_create.account = account;
+	m.account_create.name = TEXT("alice@demo.test");
+	ask(&f->control, &m);
+	assert_int_equal(f->control.answer.store_changed.status, expected);
+}
+
+static void
+make_store(struct fixture *f)
+{
+	struct store_id id;
+	struct error error;
+	int cwd = open(".", O_DIRECTORY | O_CLOEXEC);
+	int fd;
+
+	strcpy(f->path, "/tmp/snapd_test.XXXXXX");
+	assert_non_null(mkdtemp(f->path));
+	fd = open(f->path, O_DIRECTORY | O_CLOEXEC);
+	if (store_create(fd, &id, &error) != 0)
+		fail_msg("%s", error.text);
+	assert_int_equal(fchdir(cwd), 0);
+	close(cwd);
+	close(fd);
+	text_format_hex(id.bytes, sizeof(id.bytes), f->id);
+}
+
+static int
+set_up(void **state)
+{
+	struct fixture *f = memory_new(1, sizeof(*f));
+
+	make_store(f);
+	start(f, MAP_BYTES);
+	create_account(f, 1, STATUS_OK);
+	create_account(f, 2, STATUS_OK);
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+
+	store_set_commit_fault(0);
+	stop(f);
+	snprintf(path, sizeof(path), "%s/index/data.mdb", f->path);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/index/lock.mdb", f->path);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/index", f->path);
+	rmdir(path);
+	rmdir(f->path);
+	free(f);
+	return 0;
+}
+
+/* -- What the false queue and worker say -- */
+
+static struct delivery_id
+delivery_of(unsigned int n)
+{
+	struct delivery_id delivery = { { 0 } };
+
+	memcpy(delivery.bytes, &n, sizeof(n));
+	return delivery;
+}
+
+static void
+make_accept(struct message *m, unsigned int n, uint32_t account,
+    struct text body, uint8_t *recipients)
+{
+	struct recipient_record recipient = { account, TEXT("a@demo.test") };
+	struct writer w;
+
+	writer_init(&w, recipients, 400);
+	record_put_recipient(&w, &recipient);
+	*m = (struct message){ .type = MESSAGE_accept };
+	m->accept.delivery = delivery_of(n);
+	m->accept.time = 1700000000;
+	m->accept.sender = TEXT("s@example.org");
+	m->accept.recipients = text_make(recipients, w.size);
+	m->accept.size = body.size;
+	m->accept.data = body;
+}
+
+static enum status
+accept_mail(
+    struct fixture *f, unsigned int n, uint32_t account, struct text body)
+{
+	uint8_t recipients[400];
+	struct message m;
+
+	make_accept(&m, n, account, body, recipients);
+	ask(&f->queue, &m);
+	return f->queue.answer.accepted.status;
+}
+
+static void
+begin(struct peer *worker, uint64_t counter)
+{
+	struct message m = { .type = MESSAGE_batch_begin };
+
+	m.batch_begin.counter = counter;
+	worker->answers = 0;
+	channel_send(worker->channel, &m, NULL, 0);
+}
+
+static enum status
+commit(struct peer *worker, uint64_t counter)
+{
+	struct message m = { .type = MESSAGE_batch_commit };
+
+	m.batch_commit.counter = counter;
+	channel_send(worker->channel, &m, NULL, 0);
+	wait_answers(worker, 1);
+	return worker->answer.batch_done.status;
+}
+
+static void
+part_append(
+    struct peer *worker, unsigned int n, uint64_t mailbox, const char *body)
+{
+	struct message m = { .type = MESSAGE_change_append };
+
+	m.change_append.delivery = delivery_of(n);
+	m.change_append.mailbox = mailbox;
+	m.change_append.data = text_of(body);
+	m.change_append.size = strlen(body);
+	channel_send(worker->channel, &m, NULL, 0);
+}
+
+static struct result_record
+first_result(const struct peer *worker)
+{
+	struct result_record result = { 0 };
+	struct reader r;
+
+	reader_init(&r, worker->data, worker->size);
+	assert_int_equal(record_get_result(&r, &result), 1);
+	return result;
+}
+
+static enum status
+append(struct fixture *f, unsigned int n, uint64_t mailbox)
+{
+	begin(&f->worker, ++f->counter);
+	part_append(&f->worker, n, mailbox, "Subject: x\n\nbody\n");
+	return commit(&f->worker, f->counter);
+}
+
+static enum status
+file_mail(struct fixture *f, unsigned int n, uint64_t mailbox)
+{
+	struct message m = { .type = MESSAGE_change_file };
+
+	m.change_file.delivery = delivery_of(n);
+	m.change_file.mailbox = mailbox;
+	begin(&f->worker, ++f->counter);
+	channel_send(f->worker.channel, &m, NULL, 0);
+	return commit(&f->worker, f->counter);
+}
+
+static enum status
+set_flags(struct fixture *f, uint64_t mailbox, uint32_t uid, uint32_t flags)
+{
+	struct message m = { .type = MESSAGE_change_flags };
+	struct flag_record flag = { uid, flags, 0 };
+	uint8_t data[32];
+	struct writer w;
+
+	writer_init(&w, data, sizeof(data));
+	record_put_flags(&w, &flag);
+	m.change_flags.mailbox = mailbox;
+	m.change_flags.records = text_make(data, w.size);
+	begin(&f->worker, ++f->counter);
+	channel_send(f->worker.channel, &m, NULL, 0);
+	return commit(&f->worker, f->counter);
+}
+
+static enum status
+expunge(struct fixture *f, uint64_t mailbox, uint32_t uid)
+{
+	struct message m = { .type = MESSAGE_change_expunge };
+	uint8_t data[4];
+	struct writer w;
+
+	writer_init(&w, data, sizeof(data));
+	writer_put_u32(&w, uid);
+	m.change_expunge.mailbox = mailbox;
+	m.change_expunge.uids = text_make(data, w.size);
+	begin(&f->worker, ++f->counter);
+	channel_send(f->worker.channel, &m, NULL, 0);
+	return commit(&f->worker, f->counter);
+}
+
+static size_t
+list_as_of(struct peer *worker, uint64_t mailbox, uint64_t as_of,
+    struct message_record *records, size_t room)
+{
+	struct message m = { .type = MESSAGE_list_messages };
+	size_t count = 0;
+	struct reader r;
+
+	m.list_messages.mailbox = mailbox;
+	m.list_messages.as_of = as_of;
+	ask(worker, &m);
+	if (worker->answer.listing.status != STATUS_OK)
+		return SIZE_MAX;
+	reader_init(&r, worker->data, worker->size);
+	while (count < room && record_get_message(&r, &records[count]) == 1)
+		count++;
+	assert_int_equal(reader_done(&r), 0);
+	return count;
+}
+
+/* -- Tests -- */
+
+static void
+accepted_mail_is_filed_once(void **state)
+{
+	struct message read = { .type = MESSAGE_read_unfiled };
+	struct fixture *f = *state;
+	struct message_record record;
+	struct result_record result;
+
+	assert_int_equal(
+	    accept_mail(f, 7, 1, TEXT("A: b\n\nhello\n")), STATUS_OK);
+	assert_int_equal(
+	    accept_mail(f, 7, 1, TEXT("A: b\n\nOTHER\n")), STATUS_OK);
+	read.read_unfiled.delivery = delivery_of(7);
+	ask(&f->worker, &read);
+	assert_int_equal(f->worker.answer.body.status, STATUS_OK);
+	assert_memory_equal(f->worker.data, "A: b\n\nhello\n", 12);
+	assert_int_equal(file_mail(f, 7, 1), STATUS_OK);
+	result = first_result(&f->worker);
+	assert_int_equal(result.uid, 1);
+	assert_int_equal(result.size, 15);
+	assert_int_equal(file_mail(f, 7, 1), STATUS_OK);
+	assert_int_equal(first_result(&f->worker).uid, 1);
+	assert_int_equal(list_as_of(&f->worker, 1, 0, &record, 1), 1);
+	assert_int_equal(record.internaldate, 1700000000);
+}
+
+static void
+accept_for_unknown_account_stores_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = { .type = MESSAGE_list_unfiled_accounts };
+
+	assert_int_equal(accept_mail(f, 1, 99, TEXT("x")), STATUS_MISSING);
+	ask(&f->queue, &m);
+	assert_int_equal(f->queue.size, 0);
+}
+
+static void
+repeated_batch_gets_the_answer_of_then(void **state)
+{
+	struct fixture *f = *state;
+	struct message_record records[3];
+
+	assert_int_equal(append(f, 1, 1), STATUS_OK);
+	assert_int_equal(append(f, 2, 1), STATUS_OK);
+	begin(&f->worker, 1);
+	part_append(&f->worker, 9, 1, "something else");
+	assert_int_equal(commit(&f->worker, 1), STATUS_OK);
+	assert_int_equal(first_result(&f->worker).uid, 1);
+	assert_int_equal(list_as_of(&f->worker, 1, 0, records, 3), 2);
+}
+
+static void
+batch_with_one_bad_change_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct message_record record;
+
+	begin(&f->worker, 1);
+	part_append(&f->worker, 1, 1, "good");
+	part_append(&f->worker, 2, 77, "no such mailbox");
+	assert_int_equal(commit(&f->worker, 1), STATUS_MISSING);
+	assert_int_equal(list_as_of(&f->worker, 1, 0, &record, 1), 0);
+	assert_int_equal(append(f, 1, 1), STATUS_OK);
+	assert_int_equal(first_result(&f->worker).uid, 1);
+}
+
+static void
+foreign_mailbox_blob_and_delivery_are_missing(void **state)
+{
+	struct fixture *f = *state;
+	struct message read = { .type = MESSAGE_read_blob };
+	struct message file = { .type = MESSAGE_change_file };
+	struct message_record record;
+	uint64_t blob;
+
+	assert_int_equal(append(f, 1, 1), STATUS_OK);
+	blob = first_result(&f->worker).blob;
+	assert_int_equal(list_as_of(&f->other, 1, 0, &record, 1), SIZE_MAX);
+	assert_int_equal(f->other.answer.listing.status, STATUS_MISSING);
+	read.read_blob.blob = blob;
+	ask(&f->other, &read);
+	assert_int_equal(f->other.answer.body.status, STATUS_MISSING);
+	begin(&f->other, 1);
+	part_append(&f->other, 5, 1, "into another's mailbox");
+	assert_int_equal(commit(&f->other, 1), STATUS_MISSING);
+	assert_int_equal(accept_mail(f, 6, 1, TEXT("x")), STATUS_OK);
+	file.change_file.delivery = delivery_of(6);
+	file.change_file.mailbox = 2;
+	begin(&f->other, 1);
+	channel_send(f->other.channel, &file, NULL, 0);
+	assert_int_equal(commit(&f->other, 1), STATUS_MISSING);
+}
+
+static void
+same_bytes_of_two_accounts_are_two_blobs(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t mine, again;
+
+	assert_int_equal(append(f, 1, 1), STATUS_OK);
+	mine = first_result(&f->worker).blob;
+	assert_int_equal(append(f, 2, 1), STATUS_OK);
+	again = first_result(&f->worker).blob;
+	begin(&f->other, 1);
+	part_append(&f->other, 1, 2, "Subject: x\n\nbody\n");
+	assert_int_equal(commit(&f->other, 1), STATUS_OK);
+	assert_int_equal(mine, again);
+	assert_int_not_equal(first_result(&f->other).blob, mine);
+}
+
+static void
+reused_name_gets_a_higher_uidvalidity(void **state)
+{
+	struct fixture *f = *state;
+	struct message create = { .type = MESSAGE_change_create };
+	struct message retire = { .type = MESSAGE_change_retire };
+	struct result_record first, second;
+
+	create.change_create.name = TEXT("Work/2026");
+	begin(&f->worker, 1);
+	channel_send(f->worker.channel, &create, NULL, 0);
+	assert_int_equal(commit(&f->worker, 1), STATUS_OK);
+	first = first_result(&f->worker);
+	begin(&f->worker, 2);
+	channel_send(f->worker.channel, &create, NULL, 0);
+	assert_int_equal(commit(&f->worker, 2), STATUS_EXISTS);
+	retire.change_retire.mailbox = first.mailbox;
+	begin(&f->worker, 2);
+	channel_send(f->worker.channel, &retire, NULL, 0);
+	channel_send(f->worker.channel, &create, NULL, 0);
+	assert_int_equal(commit(&f->worker, 2), STATUS_OK);
+	memmove(f->worker.data, f->worker.data + RECORD_RESULT_SIZE,
+	    f->worker.size - RECORD_RESULT_SIZE);
+	f->worker.size -= RECORD_RESULT_SIZE;
+	second = first_result(&f->worker);
+	assert_true(second.uid > first.uid);
+	assert_true(second.mailbox > first.mailbox);
+}
+
+enum {
+	MODEL_STEPS = 400,
+	MODEL_UIDS = 200
+};
+
+struct model {
+	uint32_t flags[MODEL_STEPS + 1][MODEL_UIDS];
+	bool is_live[MODEL_STEPS + 1][MODEL_UIDS];
+	uint64_t sequence[MODEL_STEPS + 1];
+	uint32_t next;
+};
+
+static void
+model_step(struct fixture *f, struct model *model, unsigned int n)
+{
+	uint32_t uid = 1 + (uint32_t)random() % (model->next + 1);
+	uint32_t flags = (uint32_t)random() & FLAG_ALL;
+
+	memcpy(model->flags[n], model->flags[n - 1], sizeof(model->flags[0]));
+	memcpy(model->is_live[n], model->is_live[n - 1],
+	    sizeof(model->is_live[0]));
+	if (uid >= model->next || !model->is_live[n][uid]) {
+		if (model->next == MODEL_UIDS)
+			flags = UINT32_MAX;
+		else
+			assert_int_equal(append(f, n, 1), STATUS_OK);
+		if (flags != UINT32_MAX) {
+			assert_int_equal(
+			    first_result(&f->worker).uid, model->next);
+			model->flags[n][model->next] = 0;
+			model->is_live[n][model->next++] = true;
+		}
+	} else if (random() % 3 == 0) {
+		assert_int_equal(expunge(f, 1, uid), STATUS_OK);
+		model->is_live[n][uid] = false;
+	} else {
+		assert_int_equal(set_flags(f, 1, uid, flags), STATUS_OK);
+		model->flags[n][uid] = flags;
+	}
+	model->sequence[n] = f->worker.answer.batch_done.sequence;
+}
+
+static void
+listing_as_of_any_sequence_equals_a_naive_model(void **state)
+{
+	struct model *model = memory_new(1, sizeof(*model));
+	struct message_record records[MODEL_UIDS];
+	struct fixture *f = *state;
+	unsigned int n, uid;
+	size_t count, i;
+
+	srandom(4);
+	model->next = 1;
+	for (n = 1; n <= MODEL_STEPS; n++)
+		model_step(f, model, n);
+	for (n = 1; n <= MODEL_STEPS; n++) {
+		count = list_as_of(
+		    &f->worker, 1, model->sequence[n], records, MODEL_UIDS);
+		for (i = 0, uid = 1; uid < MODEL_UIDS; uid++) {
+			if (!model->is_live[n][uid])
+				continue;
+			assert_true(i < count);
+			assert_int_equal(records[i].uid, uid);
+			assert_int_equal(
+			    records[i].flags, model->flags[n][uid]);
+			i++;
+		}
+		assert_int_equal(i, count);
+	}
+	free(model);
+}
+
+static void
+failed_disk_is_never_answered(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t recipients[400];
+	struct message m;
+
+	store_set_commit_fault(EIO);
+	make_accept(&m, 1, 1, TEXT("x"), recipients);
+	f->queue.answers = 0;
+	channel_send(f->queue.channel, &m, NULL, 0);
+	timer_start(f->deadline, DEADLINE_MS);
+	event_loop_run(f->loop);
+	timer_stop(f->deadline);
+	assert_int_equal(f->failures, 1);
+	assert_int_equal(f->queue.answers, 0);
+}
+
+static void
+full_disk_says_full_and_stores_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = { .type = MESSAGE_list_unfiled_accounts };
+
+	store_set_commit_fault(ENOSPC);
+	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_FULL);
+	store_set_commit_fault(0);
+	ask(&f->queue, &m);
+	assert_int_equal(f->queue.size, 0);
+	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
+}
+
+static void
+full_store_takes_deaths_and_marks_but_no_mail(void **state)
+{
+	struct message mark = { .type = MESSAGE_mark_create };
+	struct fixture *f = *state;
+	enum status status = STATUS_OK;
+	char *body = memory_new(1, 16000);
+	unsigned int n;
+
+	assert_int_equal(append(f, 1, 1), STATUS_OK);
+	memset(body, 'x', 16000);
+	for (n = 2; n < 20000 && status == STATUS_OK; n++) {
+		memcpy(body, &n, sizeof(n));
+		status = accept_mail(f, n, 1, text_make(body, 16000));
+	}
+	free(body);
+	assert_int_equal(status, STATUS_FULL);
+	/* A small one may still fit where a larger one did not. */
+	for (n = 30000, status = STATUS_OK; n < 31000 && status == STATUS_OK;
+	     n++)
+		status = append(f, n, 1);
+	assert_int_equal(status, STATUS_FULL);
+	assert_int_equal(set_flags(f, 1, 1, FLAG_DELETED), STATUS_OK);
+	assert_int_equal(expunge(f, 1, 1), STATUS_OK);
+	ask(&f->control, &mark);
+	assert_int_equal(f->control.answer.store_changed.status, STATUS_OK);
+}
+
+static void
+foreign_or_missing_store_serves_nobody_and_creates_nothing(void **state)
+{
+	struct message hello = { .type = MESSAGE_queue_hello };
+	struct fixture *f = *state;
+	char right[33], path[64];
+	struct stat st;
+
+	memcpy(right, f->id, sizeof(right));
+	memcpy(path, f->path, sizeof(path));
+	stop(f);
+	f->id[0] = f->id[0] == '0' ? '1' : '0';
+	start(f, MAP_BYTES);
+	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_UNAVAILABLE);
+	assert_int_equal(append(f, 1, 1), STATUS_UNAVAILABLE);
+	stop(f);
+	memcpy(f->id, right, sizeof(right));
+	strcpy(f->path, "/tmp/snapd_test_none");
+	start(f, MAP_BYTES);
+	ask(&f->queue, &hello);
+	assert_int_equal(
+	    f->queue.answer.store_state.status, STATUS_UNAVAILABLE);
+	assert_int_equal(stat(f->path, &st), -1);
+	memcpy(f->path, path, sizeof(path));
+}
+
+static void
+answered_mail_survives_a_kill(void **state)
+{
+	struct message m = { .type = MESSAGE_list_unfiled };
+	struct fixture *f = *state;
+	struct unfiled_record record;
+	unsigned int n, answered = 0, found = 0;
+	int report[2], status;
+	struct reader r;
+	pid_t child;
+
+	stop(f);
+	assert_int_equal(pipe(report), 0);
+	child = fork();
+	if (child == 0) {
+		start(f, MAP_BYTES);
+		for (n = 1; accept_mail(f, n, 1, TEXT("x")) == STATUS_OK; n++)
+			if (write(report[1], &n, sizeof(n)) != sizeof(n))
+				break;
+		_exit(1);
+	}
+	while (answered < 200 &&
+	       read(report[0], &answered, sizeof(answered)) == sizeof(answered))
+		continue;
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(report[1]);
+	while (read(report[0], &answered, sizeof(answered)) == sizeof(answered))
+		continue;
+	close(report[0]);
+	start(f, MAP_BYTES);
+	ask(&f->worker, &m);
+	reader_init(&r, f->worker.data, f->worker.size);
+	while (record_get_unfiled(&r, &record) == 1)
+		found++;
+	assert_true(answered >= 200);
+	/* One more may have been committed and not been answered yet. */
+	assert_true(found == answered || found == answered + 1);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(accepted_mail_is_filed_once),
+		TEST(accept_for_unknown_account_stores_nothing),
+		TEST(repeated_batch_gets_the_answer_of_then),
+		TEST(batch_with_one_bad_change_changes_nothing),
+		TEST(foreign_mailbox_blob_and_delivery_are_missing),
+		TEST(same_bytes_of_two_accounts_are_two_blobs),
+		TEST(reused_name_gets_a_higher_uidvalidity),
+		TEST(listing_as_of_any_sequence_equals_a_naive_model),
+		TEST(failed_disk_is_never_answered),
+		TEST(full_disk_says_full_and_stores_nothing),
+		TEST(full_store_takes_deaths_and_marks_but_no_mail),
+		TEST(
+		    foreign_or_missing_store_serves_nobody_and_creates_nothing),
+		TEST(answered_mail_survives_a_kill),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
