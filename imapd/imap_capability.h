@@ -1,0 +1,14 @@
+/*
+ * What CAPABILITY says: one list, so that front and worker never differ.
+ */
+#ifndef IMAPD_IMAP_CAPABILITY_H
+#define IMAPD_IMAP_CAPABILITY_H
+
+#define IMAP_CAPABILITY_ALWAYS \
+	"IMAP4rev1 SASL-IR LITERAL+ ID ENABLE IDLE NAMESPACE"
+#define IMAP_CAPABILITY_AFTER_LOGIN                         \
+	IMAP_CAPABILITY_ALWAYS                              \
+	" CHILDREN CONDSTORE ESEARCH LIST-EXTENDED LIST-STATUS" \
+	" MOVE SPECIAL-USE UIDPLUS UNSELECT"
+
+#endif
