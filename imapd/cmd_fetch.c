@@ -45,7 +45,7 @@ struct fetch_state {
 	/* Of the current message. */
 	struct pool *pool;
 	struct buf record; /* a cache record that we made */
-	struct message_body body;
+	struct mailbox_body body;
 	bool is_read;
 	struct mime_part *root;
 	bool section_done[IMAP_MAX_FETCH_ITEMS];
@@ -301,7 +301,7 @@ find_cache(struct imap_command *command, uint32_t uid,
 static enum command_step fetch_resume(struct imap_command *command);
 
 static void
-body_read(enum status status, struct message_body *body, void *context)
+body_read(enum status status, struct mailbox_body *body, void *context)
 {
 	struct imap_command *command = context;
 	struct fetch_state *state = command->state;

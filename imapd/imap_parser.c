@@ -6,7 +6,7 @@
  */
 #include "imapd/imap_parser.h"
 
-#include "common/modified_utf7.h"
+#include "common/utf7.h"
 #include "common/record.h"
 
 #include <string.h>
@@ -242,7 +242,7 @@ decode_mailbox(struct imap_parser *parser, struct text name,
 	} else if (parser->is_utf8_names) {
 		result = buf_put(&buf, name.data, name.size);
 	} else {
-		result = modified_utf7_decode(name, &buf);
+		result = utf7_decode(name, &buf);
 	}
 	if (result == 0)
 		*decoded = pool_text(parser->pool, (const char *)buf.data,

@@ -6,7 +6,7 @@
  */
 #include "imapd/imap_writer.h"
 
-#include "common/modified_utf7.h"
+#include "common/utf7.h"
 #include "common/record.h"
 
 #include <string.h>
@@ -92,7 +92,7 @@ imap_put_mailbox(struct buf *to, struct text name)
 	int result;
 
 	buf_init(&encoded, 8192);
-	result = modified_utf7_encode(name, &encoded);
+	result = utf7_encode(name, &encoded);
 	if (result == 0) {
 		struct text value = text_make(encoded.data, encoded.size);
 
