@@ -32,3 +32,25 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_store.c \
 	imapd/cmd_subscribe.c \
 	imapd/imap_writer.c imapd/imap_writer.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/imap_parser_test tests/unit/imap_session_test
+tests_unit_imap_parser_test_SOURCES = tests/unit/imap_parser_test.c
+tests_unit_imap_parser_test_LDADD = imapd/libsession.a $(COMMON_LIBS) \
+	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
+# The false store stands for the mailbox half of the worker; the mail parsers
+# of FETCH are the worker's own.
+tests_unit_imap_session_test_SOURCES = tests/unit/imap_session_test.c \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_imap_session_test_LDADD = imapd/libsession.a $(MAIL_LIBS) \
+	$(COMMON_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/imap_command_fuzz
+tests_fuzz_imap_command_fuzz_SOURCES = tests/fuzz/imap_command_fuzz.c
+tests_fuzz_imap_command_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_imap_command_fuzz_LDADD = imapd/libsession.a $(COMMON_LIBS) \
+	$(UNISTRING_LIBS)
+endif
+EXTRA_DIST += tests/fuzz/corpus/imap_command

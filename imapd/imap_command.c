@@ -119,12 +119,20 @@ command_change_done(const struct mailbox_answer *answer, void *context)
 	struct imap_session *session = wait->session;
 	enum command_step (*answered)(struct imap_command *command,
 	    const struct mailbox_answer *answer) = wait->answered;
+	enum command_step step;
 
 	free(wait);
 	if (session == NULL)
 		return;
 	session->wait = NULL;
-	command_wake(&session->command, answered(&session->command, answer));
+	/* What it asks for next may be there at once, too. */
+	session->is_running = true;
+	session->was_woken = false;
+	step = answered(&session->command, answer);
+	session->is_running = false;
+	if (step == COMMAND_WAIT && session->was_woken)
+		step = session->step;
+	command_wake(&session->command, step);
 }
 
 /* ---- The session ---- */
