@@ -42,7 +42,7 @@ tests_unit_imap_parser_test_LDADD = imapd/libsession.a $(COMMON_LIBS) \
 # of FETCH are the worker's own.
 tests_unit_imap_session_test_SOURCES = tests/unit/imap_session_test.c \
 	tests/unit/false_store.c tests/unit/false_store.h
-tests_unit_imap_session_test_LDADD = imapd/libsession.a $(MAIL_LIBS) \
+tests_unit_imap_session_test_LDADD = imapd/libsession.a imapd/libworker.a \
 	$(COMMON_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 endif
 

@@ -146,7 +146,8 @@ read_line(struct imap_input *input, struct text *bytes)
 	size_t size = end < 0 ? bytes->size : (size_t)end;
 
 	if (size > input->limits.line - input->line_size ||
-	    buf_put(&input->command, bytes->data, size) == -1) {
+	    (size > 0 &&
+		buf_put(&input->command, bytes->data, size) == -1)) {
 		input->state = IMAP_INPUT_SKIPPING_LINE;
 		input->tail_size = 0;
 		keep_tail(input,
@@ -167,7 +168,8 @@ take_literal(struct imap_input *input, struct text *bytes)
 	if (size > input->literal_left)
 		size = (size_t)input->literal_left;
 	/* imap_input_take made sure that it fits. */
-	(void)buf_put(&input->command, bytes->data, size);
+	if (size > 0)
+		(void)buf_put(&input->command, bytes->data, size);
 	*bytes = text_skip(*bytes, size);
 	input->literal_left -= size;
 	if (input->literal_left == 0) {
