@@ -30,7 +30,7 @@ cmd_append_is_message(struct text arguments)
 	/* The other literal that may stand in front is the mailbox: then it
 	 * is the first argument. */
 	return !text_starts_nocase(arguments, " {") ||
-	    text_find_byte(arguments, '\n') != -1;
+	       text_find_byte(arguments, '\n') != -1;
 }
 
 static void
@@ -129,10 +129,10 @@ cmd_append_end(struct imap_command *command, struct text rest)
 	state->append = NULL;
 	if (rest.size > 0) {
 		append_abort(&append);
-		return command_bad(command,
-		    "Only one message can be appended at a time");
+		return command_bad(
+		    command, "Only one message can be appended at a time");
 	}
-	append_commit(&append, command_change_done,
-	    command_wait(command, appended));
+	append_commit(
+	    &append, command_change_done, command_wait(command, appended));
 	return COMMAND_WAIT;
 }

@@ -5,8 +5,8 @@
 #include "imapd/imap_commands.h"
 
 static enum command_step
-close_expunged(struct imap_command *command,
-    const struct mailbox_answer *answer)
+close_expunged(
+    struct imap_command *command, const struct mailbox_answer *answer)
 {
 	if (answer->status != STATUS_OK)
 		return command_failed(command, answer->status);

@@ -24,9 +24,9 @@ parse_use(struct imap_parser *parser, uint32_t *special_use)
 		if (special_use_find(name) == 0)
 			return imap_parse_error(parser, "Unknown attribute");
 	} while (imap_parse_skip(parser, ' '));
-	return imap_parse_skip(parser, ')') && imap_parse_skip(parser, ')') ?
-	    0 :
-	    imap_parse_error(parser, "List has no end");
+	return imap_parse_skip(parser, ')') && imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "List has no end");
 }
 
 static enum command_step

@@ -28,9 +28,8 @@ cmd_expunge(struct imap_command *command)
 	struct imap_set set;
 	size_t count = 0;
 
-	if (command->is_uid &&
-	    (imap_parse_space(parser) == -1 ||
-		imap_parse_set(parser, &set) == -1))
+	if (command->is_uid && (imap_parse_space(parser) == -1 ||
+				   imap_parse_set(parser, &set) == -1))
 		return command_malformed(command);
 	if (imap_parse_end(parser) == -1)
 		return command_malformed(command);

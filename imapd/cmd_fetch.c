@@ -23,8 +23,8 @@ enum {
 };
 
 enum fetch_stage {
-	FETCH_MESSAGE,	/* the next message */
-	FETCH_READING,	/* its body is asked for */
+	FETCH_MESSAGE,  /* the next message */
+	FETCH_READING,  /* its body is asked for */
 	FETCH_SECTIONS, /* its response is begun: sections from the body */
 	FETCH_STREAMING /* in the middle of a literal */
 };
@@ -35,7 +35,7 @@ struct fetch_state {
 	uint64_t changed_since;
 	uint32_t *uids;
 	size_t count;
-	size_t at; /* the message that is being answered */
+	size_t at;            /* the message that is being answered */
 	const uint32_t *seen; /* those that FETCH itself has marked */
 	size_t seen_count;
 	size_t turn; /* messages since others had their turn */
@@ -100,9 +100,8 @@ fetch_done(struct imap_command *command)
 	if (worst != STATUS_OK)
 		return command_failed(command, worst);
 	return command_ok(command,
-	    is_expunge_issued ?
-		"[EXPUNGEISSUED] Some messages are expunged" :
-		"Fetch completed");
+	    is_expunge_issued ? "[EXPUNGEISSUED] Some messages are expunged"
+			      : "Fetch completed");
 }
 
 /* ---- From memory and cache ---- */
@@ -133,8 +132,8 @@ put_flags(struct imap_command *command, const struct mailbox_row *row)
 	(void)buf_put_format(command->out, "%sFLAGS ", state->space);
 	(void)imap_put_flags(command->out, row->flags, row->keywords,
 	    info->keywords, info->keyword_count,
-	    mailbox_view_is_recent(command->view, row->uid) ? "\\Recent" :
-							     NULL);
+	    mailbox_view_is_recent(command->view, row->uid) ? "\\Recent"
+							    : NULL);
 	state->space = " ";
 }
 
@@ -145,8 +144,8 @@ put_row(struct imap_command *command, const struct mailbox_row *row)
 	unsigned int items = state->items.simple;
 	struct buf *out = command->out;
 
-	(void)buf_put_format(out, "* %zu FETCH (",
-	    mailbox_view_number(command->view, row->uid));
+	(void)buf_put_format(
+	    out, "* %zu FETCH (", mailbox_view_number(command->view, row->uid));
 	state->space = "";
 	if ((items & FETCH_UID) || command->is_uid) {
 		(void)buf_put_format(out, "UID %u", row->uid);
@@ -190,10 +189,10 @@ put_cached(struct imap_command *command, const struct message_cache *cache)
 	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		if ((state->items.simple & texts[i].item) == 0)
 			continue;
-		(void)buf_put_format(command->out, "%s%s ", state->space,
-		    texts[i].name);
-		(void)buf_put(command->out, texts[i].value.data,
-		    texts[i].value.size);
+		(void)buf_put_format(
+		    command->out, "%s%s ", state->space, texts[i].name);
+		(void)buf_put(
+		    command->out, texts[i].value.data, texts[i].value.size);
 		state->space = " ";
 	}
 }
@@ -203,8 +202,8 @@ put_label(struct imap_command *command, const struct fetch_section *section)
 {
 	struct fetch_state *state = command->state;
 
-	(void)buf_put_format(command->out, "%s%.*s", state->space,
-	    TEXT_FMT(section->label));
+	(void)buf_put_format(
+	    command->out, "%s%.*s", state->space, TEXT_FMT(section->label));
 	if (section->section.is_partial)
 		(void)buf_put_format(command->out, "<%llu>",
 		    (unsigned long long)section->section.first);
@@ -224,7 +223,7 @@ static bool
 is_header_fields(const struct fetch_section *section)
 {
 	return section->section.kind == SECTION_HEADER_FIELDS &&
-	    section->section.depth == 0;
+	       section->section.depth == 0;
 }
 
 static void
@@ -236,12 +235,11 @@ put_cached_fields(struct imap_command *command,
 	struct buf fields;
 
 	buf_init(&fields, FETCH_MAX_HEADER);
-	(void)message_cache_put_fields(cache, s->names, s->name_count,
-	    &fields);
+	(void)message_cache_put_fields(cache, s->names, s->name_count, &fields);
 	value = text_make(fields.data, fields.size);
 	if (s->is_partial) {
-		value = text_skip(value, s->first < value.size ?
-			(size_t)s->first : value.size);
+		value = text_skip(value,
+		    s->first < value.size ? (size_t)s->first : value.size);
 		if (value.size > s->count)
 			value.size = (size_t)s->count;
 	}
@@ -251,8 +249,8 @@ put_cached_fields(struct imap_command *command,
 }
 
 static bool
-has_cached_fields(const struct fetch_section *section,
-    const struct message_cache *cache)
+has_cached_fields(
+    const struct fetch_section *section, const struct message_cache *cache)
 {
 	uint32_t i;
 
@@ -272,8 +270,8 @@ check_sections(struct fetch_state *state, const struct message_cache *cache)
 	size_t i;
 
 	for (i = 0; i < items->section_count; i++) {
-		state->section_done[i] = cache != NULL &&
-		    is_header_fields(&items->sections[i]) &&
+		state->section_done[i] =
+		    cache != NULL && is_header_fields(&items->sections[i]) &&
 		    has_cached_fields(&items->sections[i], cache);
 		all = all && state->section_done[i];
 	}
@@ -281,8 +279,8 @@ check_sections(struct fetch_state *state, const struct message_cache *cache)
 }
 
 static bool
-find_cache(struct imap_command *command, uint32_t uid,
-    struct message_cache *cache)
+find_cache(
+    struct imap_command *command, uint32_t uid, struct message_cache *cache)
 {
 	struct fetch_state *state = command->state;
 	struct text bytes;
@@ -352,8 +350,8 @@ make_cache(struct imap_command *command, uint32_t uid)
 		state->worst = STATUS_DAMAGED;
 		return -1;
 	}
-	if (message_cache_format(state->root, state->body.size,
-		&state->record) == -1) {
+	if (message_cache_format(
+		state->root, state->body.size, &state->record) == -1) {
 		state->worst = STATUS_LIMIT;
 		return -1;
 	}
@@ -422,8 +420,8 @@ begin_literal(struct imap_command *command, const struct section *section,
 		if (size > section->count)
 			size = section->count;
 	}
-	(void)buf_put_format(command->out, "{%llu}\r\n",
-	    (unsigned long long)size);
+	(void)buf_put_format(
+	    command->out, "{%llu}\r\n", (unsigned long long)size);
 	memset(&state->line_ends, 0, sizeof(state->line_ends));
 	state->line_ends.skip = first;
 	state->line_ends.left = size;
@@ -445,8 +443,8 @@ stream_literal(struct imap_command *command)
 		want = state->end - state->offset;
 		if (want > sizeof(chunk))
 			want = sizeof(chunk);
-		n = want == 0 ? 0 :
-				pread(state->body.fd, chunk, (size_t)want,
+		n = want == 0 ? 0
+			      : pread(state->body.fd, chunk, (size_t)want,
 				    (off_t)state->offset);
 		if (n <= 0 ||
 		    fetch_body_put_wire(&state->line_ends,
@@ -497,8 +495,8 @@ put_sections(struct imap_command *command)
 		if (i >= state->items.section_count)
 			break;
 		if (!state->section_done[i])
-			result = put_section(command,
-			    &state->items.sections[i]);
+			result =
+			    put_section(command, &state->items.sections[i]);
 	}
 	if (result == -1) {
 		fetch_free(command);
@@ -529,12 +527,12 @@ begin_response(struct imap_command *command, const struct mailbox_row *row,
 		put_cached(command, &again);
 		for (i = 0; i < state->items.section_count; i++) {
 			if (state->section_done[i])
-				put_cached_fields(command,
-				    &state->items.sections[i], &again);
+				put_cached_fields(
+				    command, &state->items.sections[i], &again);
 		}
 		if (!is_all_cached && state->root == NULL)
-			state->root = message_cache_get_parts(&again,
-			    state->pool);
+			state->root =
+			    message_cache_get_parts(&again, state->pool);
 	}
 	state->section_at = 0;
 	state->stage = FETCH_SECTIONS;

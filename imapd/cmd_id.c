@@ -38,9 +38,9 @@ skip_fields(struct imap_parser *parser)
 		    skip_nstring(parser) == -1)
 			return -1;
 	} while (imap_parse_skip(parser, ' '));
-	return imap_parse_skip(parser, ')') ?
-	    0 :
-	    imap_parse_error(parser, "List has no end");
+	return imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "List has no end");
 }
 
 enum command_step

@@ -31,7 +31,7 @@ struct list_state {
 	unsigned int status_items;
 	size_t pattern_count;
 	struct text patterns[LIST_MAX_PATTERNS]; /* with the reference */
-	char last[IMAP_MAX_MAILBOX + 1];	 /* name that was listed last */
+	char last[IMAP_MAX_MAILBOX + 1];         /* name that was listed last */
 	bool has_last;
 };
 
@@ -44,26 +44,26 @@ parse_selection(struct imap_parser *parser, struct list_state *state)
 		return 0;
 	do {
 		if (imap_parse_skip_word(parser, "SUBSCRIBED"))
-			state->options |= LIST_SELECT_SUBSCRIBED |
-			    LIST_RETURN_SUBSCRIBED;
+			state->options |=
+			    LIST_SELECT_SUBSCRIBED | LIST_RETURN_SUBSCRIBED;
 		else if (imap_parse_skip_word(parser, "RECURSIVEMATCH"))
 			state->options |= LIST_SELECT_RECURSIVE;
 		else if (imap_parse_skip_word(parser, "SPECIAL-USE"))
-			state->options |= LIST_SELECT_SPECIAL_USE |
-			    LIST_RETURN_SPECIAL_USE;
+			state->options |=
+			    LIST_SELECT_SPECIAL_USE | LIST_RETURN_SPECIAL_USE;
 		else if (imap_parse_skip_word(parser, "REMOTE"))
 			state->options |= LIST_SELECT_REMOTE;
 		else
-			return imap_parse_error(parser,
-			    "Unknown selection option");
+			return imap_parse_error(
+			    parser, "Unknown selection option");
 	} while (imap_parse_skip(parser, ' '));
 	if ((state->options & LIST_SELECT_RECURSIVE) &&
 	    (state->options & LIST_SELECT_SUBSCRIBED) == 0)
-		return imap_parse_error(parser,
-		    "RECURSIVEMATCH needs SUBSCRIBED");
-	return imap_parse_skip(parser, ')') ?
-	    0 :
-	    imap_parse_error(parser, "List has no end");
+		return imap_parse_error(
+		    parser, "RECURSIVEMATCH needs SUBSCRIBED");
+	return imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "List has no end");
 }
 
 static int
@@ -84,21 +84,21 @@ parse_return(struct imap_parser *parser, struct list_state *state)
 		else if (imap_parse_skip_word(parser, "STATUS")) {
 			state->options |= LIST_RETURN_STATUS;
 			if (imap_parse_space(parser) == -1 ||
-			    status_items_parse(parser,
-				&state->status_items) == -1)
+			    status_items_parse(parser, &state->status_items) ==
+				-1)
 				return -1;
 		} else
-			return imap_parse_error(parser,
-			    "Unknown return option");
+			return imap_parse_error(
+			    parser, "Unknown return option");
 	} while (imap_parse_skip(parser, ' '));
-	return imap_parse_skip(parser, ')') ?
-	    0 :
-	    imap_parse_error(parser, "List has no end");
+	return imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "List has no end");
 }
 
 static int
-add_pattern(struct imap_parser *parser, struct list_state *state,
-    const char *reference)
+add_pattern(
+    struct imap_parser *parser, struct list_state *state, const char *reference)
 {
 	size_t size = strlen(reference);
 	const char *pattern;
@@ -116,8 +116,8 @@ add_pattern(struct imap_parser *parser, struct list_state *state,
 }
 
 static int
-parse_patterns(struct imap_parser *parser, struct list_state *state,
-    const char *reference)
+parse_patterns(
+    struct imap_parser *parser, struct list_state *state, const char *reference)
 {
 	if (state->is_lsub || !imap_parse_skip(parser, '('))
 		return add_pattern(parser, state, reference);
@@ -126,9 +126,9 @@ parse_patterns(struct imap_parser *parser, struct list_state *state,
 		if (add_pattern(parser, state, reference) == -1)
 			return -1;
 	} while (imap_parse_skip(parser, ' '));
-	return imap_parse_skip(parser, ')') ?
-	    0 :
-	    imap_parse_error(parser, "List has no end");
+	return imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "List has no end");
 }
 
 static int
@@ -175,7 +175,7 @@ static bool
 is_below(struct text name, struct text parent)
 {
 	return name.size > parent.size && name.data[parent.size] == '/' &&
-	    memcmp(name.data, parent.data, parent.size) == 0;
+	       memcmp(name.data, parent.data, parent.size) == 0;
 }
 
 static bool
@@ -236,17 +236,18 @@ list_name(struct imap_command *command, struct text name,
 		return;
 	attributes[0] = '\0';
 	if (info == NULL)
-		strcat(attributes, (options & LIST_SELECT_SUBSCRIBED) ?
-			"\\NonExistent " : "\\Noselect ");
-	strcat(attributes, has_children(command, name) ? "\\HasChildren" :
-							 "\\HasNoChildren");
+		strcat(attributes, (options & LIST_SELECT_SUBSCRIBED)
+				       ? "\\NonExistent "
+				       : "\\Noselect ");
+	strcat(attributes,
+	    has_children(command, name) ? "\\HasChildren" : "\\HasNoChildren");
 	if ((options & LIST_RETURN_SUBSCRIBED) && is_subscribed)
 		strcat(attributes, " \\Subscribed");
 	put_name(command, "LIST", name, attributes, use);
 	if ((options & LIST_SELECT_RECURSIVE) &&
 	    has_subscribed_below(command, name))
-		(void)buf_put_text(command->out,
-		    " (\"CHILDINFO\" (\"SUBSCRIBED\"))");
+		(void)buf_put_text(
+		    command->out, " (\"CHILDINFO\" (\"SUBSCRIBED\"))");
 	(void)buf_put_text(command->out, "\r\n");
 	if ((options & LIST_RETURN_STATUS) && info != NULL)
 		status_items_put(command, info, state->status_items);
@@ -296,8 +297,8 @@ list_mailboxes(struct imap_command *command)
 		list_parents(command, info->name);
 		if (matches(state, info->name))
 			list_name(command, info->name, info,
-			    mailbox_list_is_subscribed(command->account,
-				info->name));
+			    mailbox_list_is_subscribed(
+				command->account, info->name));
 		remember(state, info->name);
 		after = text_of(state->last);
 	}

@@ -8,7 +8,7 @@ cmd_namespace(struct imap_command *command)
 {
 	if (imap_parse_end(&command->parser) == -1)
 		return command_malformed(command);
-	(void)buf_put_text(command->out,
-	    "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+	(void)buf_put_text(
+	    command->out, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
 	return command_ok(command, "Namespace completed");
 }

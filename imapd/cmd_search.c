@@ -26,7 +26,7 @@ struct search_state {
 	bool is_reading;
 	enum status worst;
 	struct pool *pool; /* of one body */
-	size_t bodies;	   /* read in this turn */
+	size_t bodies;     /* read in this turn */
 };
 
 static void
@@ -104,9 +104,8 @@ add_found(struct imap_command *command, const struct mailbox_row *row)
 {
 	struct search_state *state = command->state;
 
-	state->found[state->found_count++] = command->is_uid ?
-	    row->uid :
-	    (uint32_t)state->number;
+	state->found[state->found_count++] =
+	    command->is_uid ? row->uid : (uint32_t)state->number;
 	if (row->modseq > state->highest_modseq)
 		state->highest_modseq = row->modseq;
 }
@@ -129,8 +128,8 @@ fill_subject(struct imap_command *command, const struct mailbox_row *row,
 static int
 read_stored(const struct mailbox_body *body, struct buf *stored)
 {
-	size_t size = body->size > SEARCH_MAX_BODY ? SEARCH_MAX_BODY :
-						     (size_t)body->size;
+	size_t size =
+	    body->size > SEARCH_MAX_BODY ? SEARCH_MAX_BODY : (size_t)body->size;
 	uint8_t *room = buf_reserve(stored, size > 0 ? size : 1);
 	size_t done = 0;
 	ssize_t n;
@@ -199,8 +198,7 @@ search_next(struct imap_command *command)
 		if (turn == COMMAND_TURN_MESSAGES)
 			return COMMAND_MORE;
 		if (!mailbox_row(command->view,
-			mailbox_view_uid(command->view, state->number),
-			&row)) {
+			mailbox_view_uid(command->view, state->number), &row)) {
 			state->number++;
 			continue;
 		}
@@ -208,8 +206,8 @@ search_next(struct imap_command *command)
 		result = search_match(state->request.root, &subject);
 		if (result == SEARCH_UNKNOWN) {
 			state->is_reading = true;
-			mailbox_read(command->view, row.uid, body_read,
-			    command);
+			mailbox_read(
+			    command->view, row.uid, body_read, command);
 			return COMMAND_WAIT;
 		}
 		if (result == SEARCH_YES)
@@ -229,8 +227,10 @@ resolve_sets(struct imap_command *command, struct search_key *key)
 		if (key->kind == SEARCH_SET)
 			imap_set_resolve(&key->set, (uint32_t)count);
 		if (key->kind == SEARCH_UID)
-			imap_set_resolve(&key->set, count == 0 ?
-				0 : mailbox_view_uid(command->view, count));
+			imap_set_resolve(&key->set,
+			    count == 0
+				? 0
+				: mailbox_view_uid(command->view, count));
 		resolve_sets(command, key->child);
 	}
 }
@@ -244,8 +244,8 @@ cmd_search(struct imap_command *command)
 	state = pool_alloc(command->pool, 1, sizeof(*state));
 	result = search_keys_parse(&command->parser, &state->request);
 	if (result == -2)
-		return command_no(command,
-		    "[BADCHARSET (US-ASCII UTF-8)] Unknown charset");
+		return command_no(
+		    command, "[BADCHARSET (US-ASCII UTF-8)] Unknown charset");
 	if (result == -1)
 		return command_malformed(command);
 	if (state->request.has_modseq)
@@ -253,8 +253,8 @@ cmd_search(struct imap_command *command)
 	resolve_sets(command, state->request.root);
 	state->number = 1;
 	state->count = mailbox_view_count(command->view);
-	state->found = pool_alloc(command->pool, state->count + 1,
-	    sizeof(*state->found));
+	state->found =
+	    pool_alloc(command->pool, state->count + 1, sizeof(*state->found));
 	state->pool = pool_new();
 	command->state = state;
 	command->resume = search_next;

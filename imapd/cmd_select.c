@@ -23,9 +23,9 @@ parse_parameters(struct imap_parser *parser, bool *is_condstore)
 			return imap_parse_error(parser, "Unknown parameter");
 		*is_condstore = true;
 	} while (imap_parse_skip(parser, ' '));
-	return imap_parse_skip(parser, ')') ?
-	    0 :
-	    imap_parse_error(parser, "List has no end");
+	return imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "List has no end");
 }
 
 static void
@@ -40,8 +40,8 @@ put_state(struct imap_command *command)
 	(void)buf_put_format(out, "* %zu EXISTS\r\n* %zu RECENT\r\n",
 	    mailbox_view_count(view), mailbox_view_recent_count(view));
 	if (unseen != 0)
-		(void)buf_put_format(out, "* OK [UNSEEN %zu] First unseen\r\n",
-		    unseen);
+		(void)buf_put_format(
+		    out, "* OK [UNSEEN %zu] First unseen\r\n", unseen);
 	info = mailbox_view_info(view);
 	(void)buf_put_format(out,
 	    "* OK [UIDVALIDITY %u] UIDs valid\r\n"
@@ -75,9 +75,9 @@ open_mailbox(struct imap_command *command, bool is_read_only)
 		return command_failed(command, status);
 	command_select(command, view);
 	put_state(command);
-	return command_ok(command,
-	    is_read_only ? "[READ-ONLY] Examine completed" :
-			   "[READ-WRITE] Select completed");
+	return command_ok(command, is_read_only
+				       ? "[READ-ONLY] Examine completed"
+				       : "[READ-WRITE] Select completed");
 }
 
 enum command_step

@@ -47,9 +47,9 @@ status_items_parse(struct imap_parser *parser, unsigned int *items)
 		if (parse_item(parser, items) == -1)
 			return -1;
 	} while (imap_parse_skip(parser, ' '));
-	return imap_parse_skip(parser, ')') ?
-	    0 :
-	    imap_parse_error(parser, "List has no end");
+	return imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "List has no end");
 }
 
 void
@@ -75,8 +75,8 @@ status_items_put(struct imap_command *command, const struct mailbox_info *info,
 	for (i = 0; i < ITEM_COUNT; i++) {
 		if ((items & item_names[i].item) == 0)
 			continue;
-		(void)buf_put_format(out, "%s%s %llu", space,
-		    item_names[i].name, values[i]);
+		(void)buf_put_format(
+		    out, "%s%s %llu", space, item_names[i].name, values[i]);
 		space = " ";
 	}
 	(void)buf_put_text(out, ")\r\n");

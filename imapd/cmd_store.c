@@ -28,8 +28,8 @@ parse_modifiers(struct imap_command *command, struct store_state *state)
 		return 0;
 	if (!imap_parse_skip_word(parser, "UNCHANGEDSINCE") ||
 	    imap_parse_space(parser) == -1 ||
-	    imap_parse_number(parser, INT64_MAX,
-		&state->change.unchanged_since) == -1 ||
+	    imap_parse_number(
+		parser, INT64_MAX, &state->change.unchanged_since) == -1 ||
 	    !imap_parse_skip(parser, ')'))
 		return imap_parse_error(parser, "Unknown STORE modifier");
 	state->change.has_unchanged_since = true;
@@ -157,7 +157,6 @@ cmd_store(struct imap_command *command)
 	if (state->count == 0)
 		return command_ok(command, "No messages in the set");
 	mailbox_change_flags(command->view, state->uids, state->count,
-	    &state->change, command_change_done,
-	    command_wait(command, stored));
+	    &state->change, command_change_done, command_wait(command, stored));
 	return COMMAND_WAIT;
 }

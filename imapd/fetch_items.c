@@ -11,10 +11,10 @@ static const struct {
 	const char *name;
 	unsigned int items;
 } simple_items[] = {
-	{ "ALL", FETCH_FLAGS | FETCH_INTERNALDATE | FETCH_SIZE |
-		FETCH_ENVELOPE },
+	{ "ALL",
+	    FETCH_FLAGS | FETCH_INTERNALDATE | FETCH_SIZE | FETCH_ENVELOPE },
 	{ "FULL", FETCH_FLAGS | FETCH_INTERNALDATE | FETCH_SIZE |
-		FETCH_ENVELOPE | FETCH_BODY },
+		      FETCH_ENVELOPE | FETCH_BODY },
 	{ "FAST", FETCH_FLAGS | FETCH_INTERNALDATE | FETCH_SIZE },
 	/* Above: macros, only alone. */
 	{ "UID", FETCH_UID },
@@ -75,14 +75,14 @@ parse_names(struct imap_parser *parser, struct section *section)
 	do {
 		if (section->name_count == IMAP_MAX_HEADER_NAMES)
 			return imap_parse_error(parser, "Too many fields");
-		if (imap_parse_astring(parser,
-			&names[section->name_count++]) == -1)
+		if (imap_parse_astring(parser, &names[section->name_count++]) ==
+		    -1)
 			return -1;
 	} while (imap_parse_skip(parser, ' '));
 	section->names = names;
-	return imap_parse_skip(parser, ')') ?
-	    0 :
-	    imap_parse_error(parser, "List has no end");
+	return imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "List has no end");
 }
 
 static int
@@ -127,9 +127,9 @@ parse_section(struct imap_parser *parser, struct section *section)
 			return imap_parse_error(parser, "Invalid section");
 	}
 	if (imap_parse_next_is(parser, ']'))
-		return section->depth == 0 ?
-		    0 :
-		    imap_parse_error(parser, "Invalid section");
+		return section->depth == 0
+			   ? 0
+			   : imap_parse_error(parser, "Invalid section");
 	return parse_section_text(parser, section);
 }
 
@@ -149,8 +149,8 @@ parse_partial(struct imap_parser *parser, struct section *section)
 
 /* "BODY[...]<...>", behind BODY or BODY.PEEK. */
 static int
-parse_body_section(struct imap_parser *parser, struct fetch_items *items,
-    bool is_seen)
+parse_body_section(
+    struct imap_parser *parser, struct fetch_items *items, bool is_seen)
 {
 	struct fetch_section *to = add_section(parser, items);
 	struct text start = parser->rest;
@@ -224,7 +224,7 @@ fetch_items_parse(struct imap_parser *parser, struct fetch_items *items)
 		if (parse_item(parser, items, FETCH_MACROS) == -1)
 			return -1;
 	} while (imap_parse_skip(parser, ' '));
-	return imap_parse_skip(parser, ')') ?
-	    0 :
-	    imap_parse_error(parser, "List has no end");
+	return imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "List has no end");
 }

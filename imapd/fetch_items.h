@@ -22,7 +22,7 @@ enum {
 struct fetch_section {
 	struct section section;
 	struct text label; /* "BODY[1.2]", as the answer names it */
-	bool is_seen;	   /* without .PEEK: sets \\Seen */
+	bool is_seen;      /* without .PEEK: sets \\Seen */
 };
 
 struct fetch_items {

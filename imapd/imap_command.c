@@ -86,8 +86,8 @@ command_failed(struct imap_command *command, enum status status)
 
 void *
 command_wait(struct imap_command *command,
-    enum command_step (*answered)(struct imap_command *command,
-	const struct mailbox_answer *answer))
+    enum command_step (*answered)(
+	struct imap_command *command, const struct mailbox_answer *answer))
 {
 	struct session_wait *wait = memory_new(1, sizeof(*wait));
 
@@ -117,7 +117,7 @@ command_change_done(const struct mailbox_answer *answer, void *context)
 {
 	struct session_wait *wait = context;
 	struct imap_session *session = wait->session;
-	enum command_step (*answered)(struct imap_command *command,
+	enum command_step (*answered)(struct imap_command * command,
 	    const struct mailbox_answer *answer) = wait->answered;
 	enum command_step step;
 
@@ -197,14 +197,14 @@ void
 command_put_mailbox_flags(struct imap_command *command)
 {
 	const struct mailbox_info *info = mailbox_view_info(command->view);
-	uint64_t all = info->keyword_count >= 64 ?
-	    UINT64_MAX :
-	    (UINT64_C(1) << info->keyword_count) - 1;
+	uint64_t all = info->keyword_count >= 64
+			   ? UINT64_MAX
+			   : (UINT64_C(1) << info->keyword_count) - 1;
 	struct buf *out = command->out;
 
 	(void)buf_put_text(out, "* FLAGS ");
-	(void)imap_put_flags(out, FLAG_ALL, all, info->keywords,
-	    info->keyword_count, NULL);
+	(void)imap_put_flags(
+	    out, FLAG_ALL, all, info->keywords, info->keyword_count, NULL);
 	(void)buf_put_text(out, "\r\n* OK [PERMANENTFLAGS ");
 	if (mailbox_view_is_read_only(command->view))
 		(void)buf_put_text(out, "()] Read-only mailbox\r\n");
@@ -230,8 +230,8 @@ command_put_flags_update(struct imap_command *command, size_t number,
 	recent = mailbox_view_is_recent(command->view, uid) ? "\\Recent" : NULL;
 	(void)buf_put_format(out, "* %zu FETCH (", number);
 	if (command->is_uid || has_modseq)
-		(void)buf_put_format(out, "UID %u%s", uid,
-		    has_flags || has_modseq ? " " : "");
+		(void)buf_put_format(
+		    out, "UID %u%s", uid, has_flags || has_modseq ? " " : "");
 	if (has_modseq)
 		(void)buf_put_format(out, "MODSEQ (%llu)%s",
 		    (unsigned long long)row.modseq, has_flags ? " " : "");
@@ -256,8 +256,8 @@ collect_uids(struct imap_command *command, const struct imap_set *set,
 		number = set->ranges[i].first;
 		last = set->ranges[i].last;
 		if (command->is_uid) {
-			number = mailbox_view_number_from(view,
-			    set->ranges[i].first);
+			number = mailbox_view_number_from(
+			    view, set->ranges[i].first);
 			last = mailbox_view_count(view);
 		}
 		for (; number <= last; number++) {
@@ -280,19 +280,19 @@ command_uids(struct imap_command *command, struct imap_set *set,
 	*count = 0;
 	maximum = (uint32_t)messages;
 	if (command->is_uid)
-		maximum = messages == 0 ?
-		    0 :
-		    mailbox_view_uid(command->view, messages);
+		maximum = messages == 0
+			      ? 0
+			      : mailbox_view_uid(command->view, messages);
 	*uids = pool_alloc(command->pool, messages + 1, sizeof(**uids));
 	if (messages == 0)
-		return command->is_uid ?
-		    0 :
-		    imap_parse_error(&command->parser,
-			"Invalid message number: mailbox is empty");
+		return command->is_uid
+			   ? 0
+			   : imap_parse_error(&command->parser,
+				 "Invalid message number: mailbox is empty");
 	imap_set_resolve(set, maximum);
 	if (!command->is_uid && imap_set_last(set) > messages)
-		return imap_parse_error(&command->parser,
-		    "Message number beyond the mailbox");
+		return imap_parse_error(
+		    &command->parser, "Message number beyond the mailbox");
 	collect_uids(command, set, *uids, count);
 	return 0;
 }

@@ -24,11 +24,11 @@ enum {
 };
 
 enum command_step {
-	COMMAND_DONE,	/* command_answer was called */
+	COMMAND_DONE,   /* command_answer was called */
 	COMMAND_OUTPUT, /* go on when the client has read */
-	COMMAND_MORE,	/* go on after the others had their turn */
-	COMMAND_WAIT,	/* the store's answer brings it on */
-	COMMAND_IDLE	/* until the client says DONE */
+	COMMAND_MORE,   /* go on after the others had their turn */
+	COMMAND_WAIT,   /* the store's answer brings it on */
+	COMMAND_IDLE    /* until the client says DONE */
 };
 
 struct imap_session;
@@ -40,11 +40,11 @@ struct command_rule {
 	unsigned int flags;
 };
 enum {
-	COMMAND_SELECTED = 1,	/* only with a mailbox selected */
-	COMMAND_UID = 2,	/* has a UID form */
-	COMMAND_UID_ONLY = 4,	/* UID form has a grammar of its own */
-	COMMAND_WRITES = 8,	/* not in a mailbox opened by EXAMINE */
-	COMMAND_NUMBERS = 16	/* no EXPUNGE may come before its answer */
+	COMMAND_SELECTED = 1, /* only with a mailbox selected */
+	COMMAND_UID = 2,      /* has a UID form */
+	COMMAND_UID_ONLY = 4, /* UID form has a grammar of its own */
+	COMMAND_WRITES = 8,   /* not in a mailbox opened by EXAMINE */
+	COMMAND_NUMBERS = 16  /* no EXPUNGE may come before its answer */
 };
 
 /* The row, or NULL. */
@@ -58,14 +58,14 @@ struct imap_command {
 	bool is_uid;
 	struct text tag;
 	struct imap_parser parser; /* behind the name: " arguments" */
-	struct pool *pool;	   /* lives as long as the command */
-	struct buf *out;	   /* to the client */
-	void *state;		   /* the command's own, in the pool */
+	struct pool *pool;         /* lives as long as the command */
+	struct buf *out;           /* to the client */
+	void *state;               /* the command's own, in the pool */
 	/* After COMMAND_OUTPUT and COMMAND_MORE. */
 	enum command_step (*resume)(struct imap_command *command);
 	/* After COMMAND_WAIT on a change. */
-	enum command_step (*answered)(struct imap_command *command,
-	    const struct mailbox_answer *answer);
+	enum command_step (*answered)(
+	    struct imap_command *command, const struct mailbox_answer *answer);
 	/* The session ends while the command is at work. */
 	void (*abandon)(struct imap_command *command);
 };
@@ -80,15 +80,15 @@ enum command_step command_bad(struct imap_command *command, const char *text);
 /* BAD with what the parser found. */
 enum command_step command_malformed(struct imap_command *command);
 /* NO with the response code for a status that is not OK. */
-enum command_step command_failed(struct imap_command *command,
-    enum status status);
+enum command_step command_failed(
+    struct imap_command *command, enum status status);
 /* For long answers: the tagged line is what was put here ("OK [...] ..."). */
 struct buf *command_answer(struct imap_command *command);
 
 /* The context and callback for one change; then return COMMAND_WAIT. */
 void *command_wait(struct imap_command *command,
-    enum command_step (*answered)(struct imap_command *command,
-	const struct mailbox_answer *answer));
+    enum command_step (*answered)(
+	struct imap_command *command, const struct mailbox_answer *answer));
 void command_change_done(const struct mailbox_answer *answer, void *context);
 /* COMMAND_WAIT is over by other means (a body was read). */
 void command_wake(struct imap_command *command, enum command_step step);
@@ -126,10 +126,9 @@ void command_put_flags_update(struct imap_command *command, size_t number,
 bool cmd_append_is_message(struct text arguments);
 /* Parses the arguments and makes room: COMMAND_WAIT: write the bytes; else it
  * has been answered. */
-enum command_step cmd_append_begin(struct imap_command *command,
-    uint64_t size);
+enum command_step cmd_append_begin(struct imap_command *command, uint64_t size);
 void cmd_append_data(struct imap_command *command, struct text data);
-enum command_step cmd_append_end(struct imap_command *command,
-    struct text rest);
+enum command_step cmd_append_end(
+    struct imap_command *command, struct text rest);
 
 #endif

@@ -15,8 +15,8 @@ enum {
 };
 
 void
-imap_input_init(struct imap_input *input,
-    const struct imap_input_limits *limits)
+imap_input_init(
+    struct imap_input *input, const struct imap_input_limits *limits)
 {
 	memset(input, 0, sizeof(*input));
 	input->limits = *limits;
@@ -33,7 +33,7 @@ bool
 imap_input_is_empty(const struct imap_input *input)
 {
 	return (input->state == IMAP_INPUT_LINE && input->command.size == 0) ||
-	    input->state == IMAP_INPUT_COMPLETE;
+	       input->state == IMAP_INPUT_COMPLETE;
 }
 
 static void
@@ -130,8 +130,8 @@ keep_tail(struct imap_input *input, struct text part)
 	}
 	keep = sizeof(input->tail) - part.size;
 	if (input->tail_size > keep) {
-		memmove(input->tail, input->tail + input->tail_size - keep,
-		    keep);
+		memmove(
+		    input->tail, input->tail + input->tail_size - keep, keep);
 		input->tail_size = keep;
 	}
 	if (part.size > 0)
@@ -146,13 +146,12 @@ read_line(struct imap_input *input, struct text *bytes)
 	size_t size = end < 0 ? bytes->size : (size_t)end;
 
 	if (size > input->limits.line - input->line_size ||
-	    (size > 0 &&
-		buf_put(&input->command, bytes->data, size) == -1)) {
+	    (size > 0 && buf_put(&input->command, bytes->data, size) == -1)) {
 		input->state = IMAP_INPUT_SKIPPING_LINE;
 		input->tail_size = 0;
-		keep_tail(input,
-		    text_make(input->command.data + input->line_offset,
-			input->command.size - input->line_offset));
+		keep_tail(
+		    input, text_make(input->command.data + input->line_offset,
+			       input->command.size - input->line_offset));
 		return IMAP_INPUT_TOO_LONG;
 	}
 	input->line_size += size;
@@ -209,8 +208,8 @@ skip_line(struct imap_input *input, struct text *bytes)
 		return IMAP_INPUT_MORE;
 	if (input->tail_size > 0 && input->tail[input->tail_size - 1] == '\r')
 		input->tail_size--;
-	found = line_literal(text_make(input->tail, input->tail_size),
-	    &literal, &is_synchronising);
+	found = line_literal(text_make(input->tail, input->tail_size), &literal,
+	    &is_synchronising);
 	if (found == 1)
 		return skip_literal(input, literal, is_synchronising);
 	if (found == -1)
@@ -236,8 +235,7 @@ skip_literal_bytes(struct imap_input *input, struct text *bytes)
 }
 
 enum imap_input_event
-imap_input_next(struct imap_input *input, struct text *bytes,
-    struct text *data)
+imap_input_next(struct imap_input *input, struct text *bytes, struct text *data)
 {
 	enum imap_input_event event = IMAP_INPUT_MORE;
 
@@ -277,8 +275,8 @@ imap_input_take(struct imap_input *input)
 	/* The parser finds the literal's bytes behind its "{n}" and CRLF. */
 	(void)buf_put(&input->command, "\r\n", 2);
 	input->line_offset = input->command.size;
-	input->state = input->literal_left > 0 ? IMAP_INPUT_TAKING :
-						 IMAP_INPUT_LINE;
+	input->state =
+	    input->literal_left > 0 ? IMAP_INPUT_TAKING : IMAP_INPUT_LINE;
 }
 
 void
@@ -286,8 +284,8 @@ imap_input_stream(struct imap_input *input)
 {
 	input->rest_offset = input->command.size;
 	input->line_offset = input->command.size;
-	input->state = input->literal_left > 0 ? IMAP_INPUT_STREAMING :
-						 IMAP_INPUT_LINE;
+	input->state =
+	    input->literal_left > 0 ? IMAP_INPUT_STREAMING : IMAP_INPUT_LINE;
 }
 
 int
@@ -295,8 +293,8 @@ imap_input_refuse(struct imap_input *input)
 {
 	enum imap_input_event event;
 
-	event = skip_literal(input, input->literal_left,
-	    input->is_synchronising);
+	event =
+	    skip_literal(input, input->literal_left, input->is_synchronising);
 	return event == IMAP_INPUT_HOPELESS ? -1 : 0;
 }
 
@@ -304,6 +302,6 @@ bool
 imap_input_fits(const struct imap_input *input)
 {
 	return input->literal_left <= input->limits.command &&
-	    input->command.size + 2 + input->literal_left <=
-	    input->limits.command;
+	       input->command.size + 2 + input->literal_left <=
+		   input->limits.command;
 }

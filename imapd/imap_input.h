@@ -17,8 +17,8 @@
 
 /* What one command may take; the limits of a worker. */
 struct imap_input_limits {
-	size_t line;	  /* bytes outside of literals */
-	size_t command;	  /* all bytes that are kept */
+	size_t line;      /* bytes outside of literals */
+	size_t command;   /* all bytes that are kept */
 	uint64_t skipped; /* a literal larger than this ends the connection */
 };
 
@@ -52,12 +52,12 @@ struct imap_input {
 	size_t line_offset;    /* where the line that is being read begins */
 	uint64_t literal_left; /* bytes of the literal still to come */
 	bool is_synchronising; /* the client waits for a "+" */
-	char tail[32];	       /* the end of a line that is skipped */
+	char tail[32];         /* the end of a line that is skipped */
 	size_t tail_size;
 };
 
-void imap_input_init(struct imap_input *input,
-    const struct imap_input_limits *limits);
+void imap_input_init(
+    struct imap_input *input, const struct imap_input_limits *limits);
 void imap_input_clear(struct imap_input *input);
 
 /*
@@ -65,8 +65,8 @@ void imap_input_clear(struct imap_input *input);
  * is set with IMAP_INPUT_DATA and points into `bytes`. After COMMAND and
  * TOO_LONG the command is valid until the next call, which begins a new one.
  */
-enum imap_input_event imap_input_next(struct imap_input *input,
-    struct text *bytes, struct text *data);
+enum imap_input_event imap_input_next(
+    struct imap_input *input, struct text *bytes, struct text *data);
 
 /* After IMAP_INPUT_LITERAL: whether the literal may be taken. */
 bool imap_input_fits(const struct imap_input *input);

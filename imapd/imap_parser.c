@@ -12,8 +12,8 @@
 #include <string.h>
 
 void
-imap_parser_init(struct imap_parser *parser, struct text command,
-    struct pool *pool)
+imap_parser_init(
+    struct imap_parser *parser, struct text command, struct pool *pool)
 {
 	memset(parser, 0, sizeof(*parser));
 	parser->rest = command;
@@ -93,8 +93,7 @@ imap_parse_tag(struct imap_parser *parser, struct text *tag)
 {
 	*tag = take_while(parser, "]");
 	if (tag->size == 0 || tag->size > IMAP_MAX_TAG_SIZE ||
-	    memchr(tag->data, '+', tag->size) != NULL ||
-	    !text_is_ascii(*tag)) {
+	    memchr(tag->data, '+', tag->size) != NULL || !text_is_ascii(*tag)) {
 		tag->size = 0;
 		return imap_parse_error(parser, "Missing or malformed tag");
 	}
@@ -123,8 +122,8 @@ parse_quoted(struct imap_parser *parser, struct text *string)
 			break;
 		if (rest.data[i] == '\0' || rest.data[i] == '\r' ||
 		    rest.data[i] == '\n')
-			return imap_parse_error(parser,
-			    "Control byte in quoted string");
+			return imap_parse_error(
+			    parser, "Control byte in quoted string");
 		copy[size++] = rest.data[i];
 	}
 	if (i >= rest.size)
@@ -183,9 +182,9 @@ int
 imap_parse_space(struct imap_parser *parser)
 {
 	if (!imap_parse_skip(parser, ' '))
-		return imap_parse_error(parser,
-		    imap_parse_at_end(parser) ? "Missing argument" :
-						"Space expected");
+		return imap_parse_error(parser, imap_parse_at_end(parser)
+						    ? "Missing argument"
+						    : "Space expected");
 	return 0;
 }
 
@@ -227,8 +226,8 @@ imap_parse_set(struct imap_parser *parser, struct imap_set *set)
 
 /* A name off the wire as UTF-8 in the pool. */
 static int
-decode_mailbox(struct imap_parser *parser, struct text name,
-    const char **decoded)
+decode_mailbox(
+    struct imap_parser *parser, struct text name, const char **decoded)
 {
 	struct buf buf;
 	int result = 0;
@@ -245,12 +244,12 @@ decode_mailbox(struct imap_parser *parser, struct text name,
 		result = utf7_decode(name, &buf);
 	}
 	if (result == 0)
-		*decoded = pool_text(parser->pool, (const char *)buf.data,
-		    buf.size);
+		*decoded =
+		    pool_text(parser->pool, (const char *)buf.data, buf.size);
 	buf_clear(&buf);
-	return result == 0 ?
-	    0 :
-	    imap_parse_error(parser, "Malformed or too long mailbox name");
+	return result == 0 ? 0
+			   : imap_parse_error(
+				 parser, "Malformed or too long mailbox name");
 }
 
 int
@@ -288,10 +287,8 @@ static const struct {
 	const char *name;
 	unsigned int flag;
 } system_flags[] = {
-	{ "Answered", FLAG_ANSWERED },
-	{ "Flagged", FLAG_FLAGGED },
-	{ "Deleted", FLAG_DELETED },
-	{ "Seen", FLAG_SEEN },
+	{ "Answered", FLAG_ANSWERED }, { "Flagged", FLAG_FLAGGED },
+	{ "Deleted", FLAG_DELETED }, { "Seen", FLAG_SEEN },
 	{ "Draft", FLAG_DRAFT },
 	{ "Recent", 0 }, /* not the client's to set; some send it */
 };
@@ -331,8 +328,8 @@ parse_flag(struct imap_parser *parser, struct imap_flags *flags)
 }
 
 int
-imap_parse_flags(struct imap_parser *parser, bool is_bare_allowed,
-    struct imap_flags *flags)
+imap_parse_flags(
+    struct imap_parser *parser, bool is_bare_allowed, struct imap_flags *flags)
 {
 	bool is_list = imap_parse_skip(parser, '(');
 
@@ -388,8 +385,8 @@ civil_date(struct text s, int64_t *day, size_t *used)
 
 	if (s.size < at + 9)
 		return -1;
-	d = at == 2 && s.data[0] == ' ' ? fixed_number(s, 1, 1) :
-					  fixed_number(s, 0, at);
+	d = at == 2 && s.data[0] == ' ' ? fixed_number(s, 1, 1)
+					: fixed_number(s, 0, at);
 	for (month = 0; month < 12; month++) {
 		if (text_equal_nocase(text_make(s.data + at + 1, 3),
 			text_make(months + month * 3, 3)))
@@ -437,7 +434,7 @@ time_and_zone(struct text s, int64_t *seconds)
 		return -1;
 	sign = s.data[10] == '+' ? 1 : -1;
 	*seconds = hour * 3600 + minute * 60 + second -
-	    sign * (zone_hour * 3600 + zone_minute * 60);
+		   sign * (zone_hour * 3600 + zone_minute * 60);
 	return 0;
 }
 

@@ -15,9 +15,9 @@
 
 enum {
 	IMAP_MAX_TAG_SIZE = 128,
-	IMAP_MAX_FLAGS = 128,	 /* in one list */
-	IMAP_MAX_KEYWORD = 100,	 /* bytes of a keyword */
-	IMAP_MAX_NESTING = 64,	 /* of search keys */
+	IMAP_MAX_FLAGS = 128,    /* in one list */
+	IMAP_MAX_KEYWORD = 100,  /* bytes of a keyword */
+	IMAP_MAX_NESTING = 64,   /* of search keys */
 	IMAP_MAX_MAILBOX = 1000, /* bytes of a name in UTF-8 */
 	IMAP_MAX_SEARCH_KEYS = 4096,
 	IMAP_MAX_FETCH_ITEMS = 1024,
@@ -31,8 +31,8 @@ struct imap_parser {
 	bool is_utf8_names; /* after ENABLE UTF8=ACCEPT: names as they are */
 };
 
-void imap_parser_init(struct imap_parser *parser, struct text command,
-    struct pool *pool);
+void imap_parser_init(
+    struct imap_parser *parser, struct text command, struct pool *pool);
 
 /* All: 0, or -1 with parser->error set (static text). */
 int imap_parse_error(struct imap_parser *parser, const char *error);
@@ -42,8 +42,8 @@ int imap_parse_string(struct imap_parser *parser, struct text *string);
 int imap_parse_astring(struct imap_parser *parser, struct text *string);
 int imap_parse_space(struct imap_parser *parser);
 int imap_parse_end(struct imap_parser *parser);
-int imap_parse_number(struct imap_parser *parser, uint64_t max,
-    uint64_t *number);
+int imap_parse_number(
+    struct imap_parser *parser, uint64_t max, uint64_t *number);
 int imap_parse_set(struct imap_parser *parser, struct imap_set *set);
 
 /* A mailbox name, NUL-terminated, UTF-8; INBOX in that case. A name that is
@@ -59,8 +59,8 @@ struct imap_flags {
 };
 
 /* "(\Seen foo)", and also without the parentheses if `is_bare_allowed`. */
-int imap_parse_flags(struct imap_parser *parser, bool is_bare_allowed,
-    struct imap_flags *flags);
+int imap_parse_flags(
+    struct imap_parser *parser, bool is_bare_allowed, struct imap_flags *flags);
 
 /* "dd-Mon-yyyy", quoted or not; days since 1970-01-01. */
 int imap_parse_date(struct imap_parser *parser, int64_t *day);

@@ -172,8 +172,8 @@ session_after_step(struct imap_session *session, enum command_step step)
 		step = session->step;
 	session->was_woken = false;
 	session->step = step;
-	session_enter_state(session,
-	    step == COMMAND_DONE ? SESSION_UPDATING : SESSION_WORKING);
+	session_enter_state(
+	    session, step == COMMAND_DONE ? SESSION_UPDATING : SESSION_WORKING);
 }
 
 static void
@@ -190,12 +190,12 @@ session_start_command(struct imap_session *session)
 	session->was_woken = false;
 	if ((session->command.rule->flags & COMMAND_WRITES) &&
 	    mailbox_view_is_read_only(session->view))
-		session_after_step(session,
-		    command_no(&session->command,
-			"[NOPERM] Mailbox is open read-only"));
+		session_after_step(
+		    session, command_no(&session->command,
+				 "[NOPERM] Mailbox is open read-only"));
 	else
-		session_after_step(session,
-		    session->command.rule->start(&session->command));
+		session_after_step(
+		    session, session->command.rule->start(&session->command));
 }
 
 /* A literal was announced: part of a command, or the message of an APPEND. */
@@ -209,11 +209,12 @@ session_literal(struct imap_session *session)
 
 	session_begin_command(session);
 	problem = session_parse_name(session);
-	if (problem == NULL && !text_is_nocase(text_of(command->rule->name),
-				   "APPEND") &&
+	if (problem == NULL &&
+	    !text_is_nocase(text_of(command->rule->name), "APPEND") &&
 	    !imap_input_fits(input))
 		problem = "[TOOBIG] Literal is too large";
-	if (problem == NULL && text_is(text_of(command->rule->name), "APPEND") &&
+	if (problem == NULL &&
+	    text_is(text_of(command->rule->name), "APPEND") &&
 	    cmd_append_is_message(command->parser.rest)) {
 		session->step = cmd_append_begin(command, input->literal_left);
 		if (session->step == COMMAND_WAIT) {
@@ -238,8 +239,8 @@ session_literal(struct imap_session *session)
 }
 
 static void
-session_input_event(struct imap_session *session, enum imap_input_event event,
-    struct text data)
+session_input_event(
+    struct imap_session *session, enum imap_input_event event, struct text data)
 {
 	struct text rest;
 
@@ -249,12 +250,12 @@ session_input_event(struct imap_session *session, enum imap_input_event event,
 	case IMAP_INPUT_COMMAND:
 		if (session->state == SESSION_APPENDING) {
 			rest = text_make(session->input.command.data +
-				session->input.rest_offset,
+					     session->input.rest_offset,
 			    session->input.command.size -
 				session->input.rest_offset);
 			session->was_woken = false;
-			session_after_step(session,
-			    cmd_append_end(&session->command, rest));
+			session_after_step(
+			    session, cmd_append_end(&session->command, rest));
 		} else {
 			session_start_command(session);
 		}
@@ -282,8 +283,8 @@ session_input_event(struct imap_session *session, enum imap_input_event event,
 static void
 session_idle_line(struct imap_session *session, enum imap_input_event event)
 {
-	struct text line = text_make(session->input.command.data,
-	    session->input.command.size);
+	struct text line =
+	    text_make(session->input.command.data, session->input.command.size);
 
 	if (event == IMAP_INPUT_MORE)
 		return;
@@ -324,8 +325,8 @@ session_read(struct imap_session *session)
 /* ---- Updates ---- */
 
 static void
-session_put_update(struct imap_session *session,
-    const struct mailbox_update *update)
+session_put_update(
+    struct imap_session *session, const struct mailbox_update *update)
 {
 	struct imap_command *command = &session->command;
 	struct buf *out = &session->out;
@@ -362,8 +363,8 @@ session_put_updates(struct imap_session *session, bool may_expunge)
 	session->command.view = session->view;
 	session->command.out = &session->out;
 	while (session->out.size < COMMAND_OUTPUT_SIZE) {
-		if (!mailbox_view_next_update(session->view, may_expunge,
-			&update))
+		if (!mailbox_view_next_update(
+			session->view, may_expunge, &update))
 			return true;
 		session_put_update(session, &update);
 	}
@@ -375,14 +376,14 @@ session_finish_command(struct imap_session *session)
 {
 	const struct command_rule *rule = session->command.rule;
 	bool may_expunge = rule == NULL || session->command.is_uid ||
-	    (rule->flags & COMMAND_NUMBERS) == 0;
+			   (rule->flags & COMMAND_NUMBERS) == 0;
 
 	if (!session_put_updates(session, may_expunge))
 		return false;
-	(void)buf_put_format(&session->out, "%s ",
-	    session->tag[0] != '\0' ? session->tag : "*");
-	(void)buf_put(&session->out, session->answer.data,
-	    session->answer.size);
+	(void)buf_put_format(
+	    &session->out, "%s ", session->tag[0] != '\0' ? session->tag : "*");
+	(void)buf_put(
+	    &session->out, session->answer.data, session->answer.size);
 	session_say(session, "\r\n");
 	memset(&session->command, 0, sizeof(session->command));
 	session_enter_state(session, SESSION_READING);
@@ -419,8 +420,8 @@ session_work(struct imap_session *session)
 		if (session->out.size >= COMMAND_OUTPUT_SIZE)
 			return false;
 		session->was_woken = false;
-		session_after_step(session,
-		    session->command.resume(&session->command));
+		session_after_step(
+		    session, session->command.resume(&session->command));
 		if (session->step == COMMAND_MORE) {
 			timer_start(session->turn, 0);
 			return false;
@@ -462,9 +463,9 @@ static bool
 session_wants_input(const struct imap_session *session)
 {
 	return session->state == SESSION_READING ||
-	    session->state == SESSION_APPENDING ||
-	    (session->state == SESSION_WORKING &&
-		session->step == COMMAND_IDLE);
+	       session->state == SESSION_APPENDING ||
+	       (session->state == SESSION_WORKING &&
+		   session->step == COMMAND_IDLE);
 }
 
 /* Gives back what a resting session does not need. */
@@ -572,8 +573,7 @@ session_view_changed(struct mailbox_view *view, void *context)
 {
 	struct imap_session *session = context;
 
-	if (session->state == SESSION_WORKING &&
-	    session->step == COMMAND_IDLE)
+	if (session->state == SESSION_WORKING && session->step == COMMAND_IDLE)
 		timer_start(session->turn, 0);
 }
 
@@ -638,8 +638,8 @@ imap_session_free(struct imap_session **sessionp)
 	buf_clear(&session->out);
 	buf_clear(&session->answer);
 	pool_free(&session->pool);
-	log_info("session-close", "sid=%llu",
-	    (unsigned long long)session->number);
+	log_info(
+	    "session-close", "sid=%llu", (unsigned long long)session->number);
 	free(session);
 }
 
@@ -658,5 +658,5 @@ bool
 imap_session_is_idle(const struct imap_session *session)
 {
 	return session_wants_input(session) && session->out.size == 0 &&
-	    session->in.size == 0 && session->state != SESSION_APPENDING;
+	       session->in.size == 0 && session->state != SESSION_APPENDING;
 }

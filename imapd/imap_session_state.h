@@ -21,8 +21,8 @@ enum session_state {
 /* Outlives the session: the context of a change that is under way. */
 struct session_wait {
 	struct imap_session *session; /* NULL: gone */
-	enum command_step (*answered)(struct imap_command *command,
-	    const struct mailbox_answer *answer);
+	enum command_step (*answered)(
+	    struct imap_command *command, const struct mailbox_answer *answer);
 };
 
 struct imap_session {
@@ -33,7 +33,7 @@ struct imap_session {
 	bool is_tls;
 	bool is_condstore;
 	bool is_running;     /* session_run is on the stack */
-	bool was_woken;	     /* ... and meanwhile the command was answered */
+	bool was_woken;      /* ... and meanwhile the command was answered */
 	bool is_input_ended; /* the client will send nothing more */
 	unsigned int bad_commands;
 	enum session_state state;
@@ -54,8 +54,8 @@ struct imap_session {
 	void *ended_context;
 };
 
-void session_enter_state(struct imap_session *session,
-    enum session_state state);
+void session_enter_state(
+    struct imap_session *session, enum session_state state);
 void session_run(struct imap_session *session);
 
 #endif

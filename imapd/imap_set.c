@@ -51,15 +51,15 @@ count_ranges(struct text text)
 		if (text.data[i] == ',')
 			count++;
 		else if (!text_is_digit(text.data[i]) && text.data[i] != ':' &&
-		    text.data[i] != '*')
+			 text.data[i] != '*')
 			break;
 	}
 	return count;
 }
 
 int
-imap_set_parse(struct text text, struct pool *pool, struct imap_set *set,
-    size_t *size)
+imap_set_parse(
+    struct text text, struct pool *pool, struct imap_set *set, size_t *size)
 {
 	size_t at = 0, count = count_ranges(text);
 

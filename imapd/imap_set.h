@@ -28,8 +28,8 @@ struct imap_set {
 };
 
 /* The set at the start of `text`; `*size` says how long it was. 0, or -1. */
-int imap_set_parse(struct text text, struct pool *pool, struct imap_set *set,
-    size_t *size);
+int imap_set_parse(
+    struct text text, struct pool *pool, struct imap_set *set, size_t *size);
 
 /* "*" becomes `maximum`; ranges are sorted and merged. */
 void imap_set_resolve(struct imap_set *set, uint32_t maximum);

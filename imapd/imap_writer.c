@@ -38,8 +38,7 @@ is_atom(struct text value)
 		return false;
 	for (i = 0; i < value.size; i++) {
 		c = value.data[i];
-		if (c <= 0x20 || c == 0x7f ||
-		    strchr("(){%*\"\\]&~", c) != NULL)
+		if (c <= 0x20 || c == 0x7f || strchr("(){%*\"\\]&~", c) != NULL)
 			return false;
 	}
 	return true;
@@ -96,8 +95,8 @@ imap_put_mailbox(struct buf *to, struct text name)
 	if (result == 0) {
 		struct text value = text_make(encoded.data, encoded.size);
 
-		result = is_atom(value) ? buf_put(to, value.data, value.size) :
-					  imap_put_string(to, value);
+		result = is_atom(value) ? buf_put(to, value.data, value.size)
+					: imap_put_string(to, value);
 	}
 	buf_clear(&encoded);
 	return result;

@@ -10,7 +10,7 @@ static bool
 same_byte(char a, char b, bool is_any_case)
 {
 	return a == b ||
-	    (is_any_case && text_lower_byte(a) == text_lower_byte(b));
+	       (is_any_case && text_lower_byte(a) == text_lower_byte(b));
 }
 
 /* From reachable places in the pattern to those that need no further byte. */
@@ -27,8 +27,8 @@ spread(struct text pattern, unsigned char *reached)
 }
 
 static void
-advance(struct text pattern, unsigned char *reached, char byte,
-    bool is_any_case)
+advance(
+    struct text pattern, unsigned char *reached, char byte, bool is_any_case)
 {
 	unsigned char next[LIST_PATTERN_MAX_SIZE + 1] = { 0 };
 	size_t i;
@@ -57,7 +57,7 @@ list_pattern_matches(struct text pattern, struct text name)
 	if (pattern.size > LIST_PATTERN_MAX_SIZE)
 		return false;
 	is_inbox = text_starts_nocase(name, "INBOX") &&
-	    (name.size == 5 || name.data[5] == '/');
+		   (name.size == 5 || name.data[5] == '/');
 	spread(pattern, reached);
 	for (i = 0; i < name.size; i++)
 		advance(pattern, reached, name.data[i], is_inbox && i < 5);

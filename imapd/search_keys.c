@@ -91,8 +91,8 @@ search_fold(struct text text, struct pool *pool)
 			copy[i] = text_lower_byte(text.data[i]);
 		return text_make(copy, text.size);
 	}
-	folded = u8_casefold((const uint8_t *)text.data, text.size, NULL, NULL,
-	    NULL, &size);
+	folded = u8_casefold(
+	    (const uint8_t *)text.data, text.size, NULL, NULL, NULL, &size);
 	if (folded == NULL)
 		return text;
 	result = text_make(pool_copy(pool, folded, size), size);
@@ -100,8 +100,7 @@ search_fold(struct text text, struct pool *pool)
 	return result;
 }
 
-static struct search_key *
-parse_key(struct key_parser *keys);
+static struct search_key *parse_key(struct key_parser *keys);
 
 static int
 parse_text(struct key_parser *keys, struct search_key *key)
@@ -135,8 +134,8 @@ parse_modseq(struct key_parser *keys, struct search_key *key)
 }
 
 static int
-parse_key_argument(struct key_parser *keys, struct search_key *key,
-    enum key_argument argument)
+parse_key_argument(
+    struct key_parser *keys, struct search_key *key, enum key_argument argument)
 {
 	struct imap_parser *parser = keys->parser;
 
@@ -222,13 +221,12 @@ parse_key_into(struct key_parser *keys, struct search_key *key)
 	if (imap_parse_skip(parser, '(')) {
 		if (parse_key_list(keys, key) == -1)
 			return -1;
-		return imap_parse_skip(parser, ')') ?
-		    0 :
-		    imap_parse_error(parser, "List has no end");
+		return imap_parse_skip(parser, ')')
+			   ? 0
+			   : imap_parse_error(parser, "List has no end");
 	}
-	if (parser->rest.size > 0 &&
-	    (text_is_digit(parser->rest.data[0]) ||
-		parser->rest.data[0] == '*')) {
+	if (parser->rest.size > 0 && (text_is_digit(parser->rest.data[0]) ||
+					 parser->rest.data[0] == '*')) {
 		key->kind = SEARCH_SET;
 		return imap_parse_set(parser, &key->set);
 	}
@@ -271,8 +269,8 @@ parse_return(struct imap_parser *parser, struct search_request *request)
 		else if (imap_parse_skip_word(parser, "COUNT"))
 			request->is_count = true;
 		else
-			return imap_parse_error(parser,
-			    "Unknown return option");
+			return imap_parse_error(
+			    parser, "Unknown return option");
 		if (!imap_parse_next_is(parser, ')') &&
 		    imap_parse_space(parser) == -1)
 			return -1;

@@ -11,16 +11,16 @@ enum search_kind {
 	SEARCH_AND, /* of `child` and its siblings */
 	SEARCH_OR,
 	SEARCH_NOT,
-	SEARCH_FLAG,	 /* number: FLAG_ bit; is_unset */
-	SEARCH_KEYWORD,	 /* text; is_unset */
-	SEARCH_RECENT,	 /* is_unset: OLD */
-	SEARCH_NEW,	 /* recent and not seen */
-	SEARCH_SET,	 /* message numbers */
-	SEARCH_UID,	 /* set */
-	SEARCH_LARGER,	 /* number */
-	SEARCH_SMALLER,	 /* number */
-	SEARCH_MODSEQ,	 /* number: at least */
-	SEARCH_BEFORE,	 /* day, of INTERNALDATE */
+	SEARCH_FLAG,    /* number: FLAG_ bit; is_unset */
+	SEARCH_KEYWORD, /* text; is_unset */
+	SEARCH_RECENT,  /* is_unset: OLD */
+	SEARCH_NEW,     /* recent and not seen */
+	SEARCH_SET,     /* message numbers */
+	SEARCH_UID,     /* set */
+	SEARCH_LARGER,  /* number */
+	SEARCH_SMALLER, /* number */
+	SEARCH_MODSEQ,  /* number: at least */
+	SEARCH_BEFORE,  /* day, of INTERNALDATE */
 	SEARCH_ON,
 	SEARCH_SINCE,
 	SEARCH_SENTBEFORE, /* day, of the Date field; from here on the body */
@@ -52,8 +52,8 @@ struct search_request {
 
 /* "RETURN (...) CHARSET x keys"; 0, -1 with parser->error, or -2 for a charset
  * that is not known. */
-int search_keys_parse(struct imap_parser *parser,
-    struct search_request *request);
+int search_keys_parse(
+    struct imap_parser *parser, struct search_request *request);
 
 /* Some key looks at more than the row. */
 bool search_keys_need_body(const struct search_key *key);

@@ -34,7 +34,7 @@ contains_folded(struct text value, struct text folded, struct pool *pool)
 		return true;
 	in = search_fold(value, pool);
 	return in.size >= folded.size &&
-	    memmem(in.data, in.size, folded.data, folded.size) != NULL;
+	       memmem(in.data, in.size, folded.data, folded.size) != NULL;
 }
 
 static bool
@@ -46,10 +46,10 @@ value_contains(struct text value, struct text folded, struct pool *pool)
 	buf_init(&unfolded, MATCH_MAX_VALUE);
 	buf_init(&decoded, 4 * MATCH_MAX_VALUE);
 	if (mail_header_unfold(value, true, &unfolded) == 0 &&
-	    mime_decode_words(text_make(unfolded.data, unfolded.size),
-		&decoded) == 0)
-		found = contains_folded(text_make(decoded.data, decoded.size),
-		    folded, pool);
+	    mime_decode_words(
+		text_make(unfolded.data, unfolded.size), &decoded) == 0)
+		found = contains_folded(
+		    text_make(decoded.data, decoded.size), folded, pool);
 	buf_clear(&unfolded);
 	buf_clear(&decoded);
 	return found;
@@ -57,8 +57,8 @@ value_contains(struct text value, struct text folded, struct pool *pool)
 
 /* Any field, or that of key->field. */
 static bool
-header_contains(struct text header, const struct search_key *key,
-    struct pool *pool)
+header_contains(
+    struct text header, const struct search_key *key, struct pool *pool)
 {
 	struct mail_field field;
 	struct text rest = header;
@@ -69,7 +69,7 @@ header_contains(struct text header, const struct search_key *key,
 			    value_contains(field.value, key->text, pool))
 				return true;
 		} else if (contains_folded(field.name, key->text, pool) ||
-		    value_contains(field.value, key->text, pool))
+			   value_contains(field.value, key->text, pool))
 			return true;
 	}
 	return false;
@@ -81,13 +81,13 @@ part_bytes(const struct search_subject *subject, const struct mime_span *span)
 	if (span->offset > subject->stored.size ||
 	    span->size > subject->stored.size - span->offset)
 		return text_make(NULL, 0);
-	return text_make(subject->stored.data + span->offset,
-	    (size_t)span->size);
+	return text_make(
+	    subject->stored.data + span->offset, (size_t)span->size);
 }
 
 static bool
-decoded_contains(struct text body, struct text header, struct text folded,
-    struct pool *pool)
+decoded_contains(
+    struct text body, struct text header, struct text folded, struct pool *pool)
 {
 	struct mime_decoder decoder = { MIME_ENCODING_IDENTITY, 0, 0, 0, "" };
 	const struct charset *charset = NULL;
@@ -111,10 +111,10 @@ decoded_contains(struct text body, struct text header, struct text folded,
 	(void)mime_decode(&decoder, body, &bytes);
 	(void)mime_decode_end(&decoder, &bytes);
 	if (charset != NULL) {
-		(void)charset_decode(charset,
-		    text_make(bytes.data, bytes.size), &utf8);
-		found = contains_folded(text_make(utf8.data, utf8.size),
-		    folded, pool);
+		(void)charset_decode(
+		    charset, text_make(bytes.data, bytes.size), &utf8);
+		found = contains_folded(
+		    text_make(utf8.data, utf8.size), folded, pool);
 	}
 	buf_clear(&bytes);
 	buf_clear(&utf8);
@@ -129,8 +129,8 @@ is_text_part(struct text header)
 	if (!mail_header_find(header, "Content-Type", &field))
 		return true;
 	return text_starts_nocase(text_trim(field.value), "text/") ||
-	    text_starts_nocase(text_trim(field.value), "text;") ||
-	    text_trim(field.value).size == 0;
+	       text_starts_nocase(text_trim(field.value), "text;") ||
+	       text_trim(field.value).size == 0;
 }
 
 static bool
@@ -142,8 +142,8 @@ body_contains(const struct search_subject *subject,
 
 	if (part->kind == MIME_LEAF)
 		return is_text_part(header) &&
-		    decoded_contains(part_bytes(subject, &part->body), header,
-			key->text, subject->pool);
+		       decoded_contains(part_bytes(subject, &part->body),
+			   header, key->text, subject->pool);
 	for (child = part->child; child != NULL; child = child->next) {
 		/* The header of an enclosed message, and of parts, is text of
 		 * the body. */
@@ -189,8 +189,8 @@ match_sent(const struct search_key *key, struct text header)
 }
 
 static enum search_result
-match_content(const struct search_key *key,
-    const struct search_subject *subject)
+match_content(
+    const struct search_key *key, const struct search_subject *subject)
 {
 	struct text header;
 
@@ -204,7 +204,7 @@ match_content(const struct search_key *key,
 		return result_of(body_contains(subject, subject->root, key));
 	case SEARCH_TEXT:
 		return result_of(header_contains(header, key, subject->pool) ||
-		    body_contains(subject, subject->root, key));
+				 body_contains(subject, subject->root, key));
 	default:
 		return match_sent(key, header);
 	}
@@ -239,19 +239,19 @@ match_row(const struct search_key *key, const struct search_subject *subject)
 	case SEARCH_ALL:
 		return SEARCH_YES;
 	case SEARCH_FLAG:
-		return result_of(((row->flags & key->number) == 0) ==
-		    key->is_unset);
+		return result_of(
+		    ((row->flags & key->number) == 0) == key->is_unset);
 	case SEARCH_KEYWORD:
-		return result_of(has_keyword(subject, key->text) !=
-		    key->is_unset);
+		return result_of(
+		    has_keyword(subject, key->text) != key->is_unset);
 	case SEARCH_RECENT:
 		return result_of(subject->is_recent != key->is_unset);
 	case SEARCH_NEW:
-		return result_of(subject->is_recent &&
-		    (row->flags & FLAG_SEEN) == 0);
+		return result_of(
+		    subject->is_recent && (row->flags & FLAG_SEEN) == 0);
 	case SEARCH_SET:
-		return result_of(imap_set_has(&key->set,
-		    (uint32_t)subject->number));
+		return result_of(
+		    imap_set_has(&key->set, (uint32_t)subject->number));
 	case SEARCH_UID:
 		return result_of(imap_set_has(&key->set, row->uid));
 	case SEARCH_LARGER:
@@ -290,8 +290,7 @@ match_children(const struct search_key *key,
 }
 
 enum search_result
-search_match(const struct search_key *key,
-    const struct search_subject *subject)
+search_match(const struct search_key *key, const struct search_subject *subject)
 {
 	enum search_result result;
 

@@ -21,11 +21,11 @@ struct search_subject {
 	size_t number;
 	bool is_recent;
 	const struct mime_part *root; /* NULL: not read */
-	struct text stored;	      /* all bytes, if read */
-	struct pool *pool;	      /* for decoding, cleared by the caller */
+	struct text stored;           /* all bytes, if read */
+	struct pool *pool;            /* for decoding, cleared by the caller */
 };
 
-enum search_result search_match(const struct search_key *key,
-    const struct search_subject *subject);
+enum search_result search_match(
+    const struct search_key *key, const struct search_subject *subject);
 
 #endif

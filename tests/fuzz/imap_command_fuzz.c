@@ -60,8 +60,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (bytes.size > 0 && event != IMAP_INPUT_HOPELESS) {
 		event = imap_input_next(&input, &bytes, &part);
 		if (event == IMAP_INPUT_COMMAND)
-			parse_all(text_make(input.command.data,
-			    input.command.size));
+			parse_all(
+			    text_make(input.command.data, input.command.size));
 		else if (event == IMAP_INPUT_LITERAL) {
 			if (imap_input_fits(&input))
 				imap_input_take(&input);

@@ -172,8 +172,8 @@ changed(struct account_store *account, struct box *box)
 
 	for (i = 0; i < MAX_VIEWS; i++) {
 		if (account->views[i] != NULL && account->views[i]->box == box)
-			account->views[i]->handler.changed(account->views[i],
-			    account->views[i]->context);
+			account->views[i]->handler.changed(
+			    account->views[i], account->views[i]->context);
 	}
 }
 
@@ -270,8 +270,8 @@ mailbox_list_find(struct account_store *account, struct text name)
 }
 
 bool
-mailbox_list_next_subscribed(struct account_store *account, struct text after,
-    struct text *name)
+mailbox_list_next_subscribed(
+    struct account_store *account, struct text after, struct text *name)
 {
 	bool found = false;
 	size_t i;
@@ -535,8 +535,8 @@ mailbox_view_number(const struct mailbox_view *view, uint32_t uid)
 {
 	size_t number = mailbox_view_number_from(view, uid);
 
-	return number <= view->count && view->uids[number - 1] == uid ? number :
-									0;
+	return number <= view->count && view->uids[number - 1] == uid ? number
+								      : 0;
 }
 
 bool
@@ -564,8 +564,8 @@ mailbox_view_first_unseen(const struct mailbox_view *view)
 }
 
 bool
-mailbox_row(const struct mailbox_view *view, uint32_t uid,
-    struct mailbox_row *row)
+mailbox_row(
+    const struct mailbox_view *view, uint32_t uid, struct mailbox_row *row)
 {
 	struct row *found = row_find(view->box, uid);
 
@@ -621,8 +621,8 @@ next_exists(struct mailbox_view *view, struct mailbox_update *update)
 }
 
 bool
-mailbox_view_next_update(struct mailbox_view *view, bool may_expunge,
-    struct mailbox_update *update)
+mailbox_view_next_update(
+    struct mailbox_view *view, bool may_expunge, struct mailbox_update *update)
 {
 	struct row *row;
 	size_t i;
@@ -656,13 +656,13 @@ keyword_bits(struct box *box, const struct flag_change *change)
 
 	for (i = 0; i < change->keyword_count; i++) {
 		for (k = 0; k < box->info.keyword_count; k++) {
-			if (text_equal_nocase(box->keywords[k],
-				change->keywords[i]))
+			if (text_equal_nocase(
+				box->keywords[k], change->keywords[i]))
 				break;
 		}
 		if (k == box->info.keyword_count) {
-			(void)text_copy(change->keywords[i],
-			    box->keyword_names[k], 100);
+			(void)text_copy(
+			    change->keywords[i], box->keyword_names[k], 100);
 			box->keywords[k] = text_of(box->keyword_names[k]);
 			box->info.keyword_count++;
 		}
@@ -672,8 +672,8 @@ keyword_bits(struct box *box, const struct flag_change *change)
 }
 
 static void
-change_row(struct mailbox_row *row, const struct flag_change *change,
-    uint64_t bits)
+change_row(
+    struct mailbox_row *row, const struct flag_change *change, uint64_t bits)
 {
 	if (change->mode == FLAGS_REPLACE) {
 		row->flags = change->flags;

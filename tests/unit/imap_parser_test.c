@@ -37,8 +37,8 @@ cut(const char *stream, size_t step, char *events, size_t size)
 	imap_input_init(&input, &small_limits);
 	events[0] = '\0';
 	while (rest.size > 0) {
-		bytes = text_make(rest.data,
-		    rest.size < step ? rest.size : step);
+		bytes =
+		    text_make(rest.data, rest.size < step ? rest.size : step);
 		rest = text_skip(rest, bytes.size);
 		do {
 			event = imap_input_next(&input, &bytes, &data);
@@ -47,8 +47,8 @@ cut(const char *stream, size_t step, char *events, size_t size)
 				    "[%.*s]", (int)input.command.size,
 				    input.command.data);
 			else if (event == IMAP_INPUT_TOO_LONG)
-				at += (size_t)snprintf(events + at, size - at,
-				    "T");
+				at += (size_t)snprintf(
+				    events + at, size - at, "T");
 			else if (event == IMAP_INPUT_HOPELESS) {
 				snprintf(events + at, size - at, "H");
 				imap_input_clear(&input);
@@ -56,8 +56,8 @@ cut(const char *stream, size_t step, char *events, size_t size)
 			} else if (event == IMAP_INPUT_LITERAL) {
 				bool fits = imap_input_fits(&input);
 
-				at += (size_t)snprintf(events + at, size - at,
-				    fits ? "L" : "R");
+				at += (size_t)snprintf(
+				    events + at, size - at, fits ? "L" : "R");
 				if (fits)
 					imap_input_take(&input);
 				else if (imap_input_refuse(&input) == -1) {
@@ -191,8 +191,8 @@ fetch_items_are_parsed_or_refused(void **state)
 
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		imap_parser_init(&parser, text_of(cases[i].items), pool);
-		assert_int_equal(fetch_items_parse(&parser, &items),
-		    cases[i].result);
+		assert_int_equal(
+		    fetch_items_parse(&parser, &items), cases[i].result);
 		if (cases[i].result == -1) {
 			assert_non_null(parser.error);
 			continue;
@@ -236,8 +236,8 @@ search_keys_are_parsed_or_refused(void **state)
 
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		imap_parser_init(&parser, text_of(cases[i].keys), pool);
-		assert_int_equal(search_keys_parse(&parser, &request),
-		    cases[i].result);
+		assert_int_equal(
+		    search_keys_parse(&parser, &request), cases[i].result);
 		if (cases[i].result == 0)
 			assert_int_equal(search_keys_need_body(request.root),
 			    cases[i].needs_body);
@@ -285,8 +285,8 @@ dates_are_seconds_since_1970(void **state)
 
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		imap_parser_init(&parser, text_of(cases[i].date), pool);
-		assert_int_equal(imap_parse_date_time(&parser, &seconds),
-		    cases[i].result);
+		assert_int_equal(
+		    imap_parse_date_time(&parser, &seconds), cases[i].result);
 		if (cases[i].result == 0)
 			assert_int_equal(seconds, cases[i].seconds);
 	}
@@ -318,9 +318,8 @@ patterns_match_names(void **state)
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		assert_int_equal(
-		    list_pattern_matches(text_of(cases[i].pattern),
-			text_of(cases[i].name)),
+		assert_int_equal(list_pattern_matches(text_of(cases[i].pattern),
+				     text_of(cases[i].name)),
 		    cases[i].matches);
 }
 
@@ -344,8 +343,8 @@ strings_take_the_smallest_safe_form(void **state)
 	buf_init(&buf, 100);
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		buf_reset(&buf);
-		assert_int_equal(imap_put_astring(&buf, text_of(cases[i].value)),
-		    0);
+		assert_int_equal(
+		    imap_put_astring(&buf, text_of(cases[i].value)), 0);
 		assert_int_equal(buf.size, strlen(cases[i].written));
 		assert_memory_equal(buf.data, cases[i].written, buf.size);
 	}

@@ -20,22 +20,22 @@
 
 #include <cmocka.h>
 
-#define MESSAGE_1                                               \
-	"From: Ann <ann@example.org>\r\nTo: bob@example.org\r\n" \
+#define MESSAGE_1                                                  \
+	"From: Ann <ann@example.org>\r\nTo: bob@example.org\r\n"   \
 	"Subject: One\r\nDate: Mon, 5 Jan 2026 10:00:00 +0000\r\n" \
 	"\r\nFirst body\r\n"
-#define MESSAGE_2                                            \
+#define MESSAGE_2                                                           \
 	"From: eve@example.org\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n" \
 	"\r\nSecond body\r\n"
 
-#define SELECTED                                                          \
-	"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"     \
-	"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen "    \
-	"\\Draft \\*)] Flags permitted\r\n"                               \
-	"* 2 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 1] First unseen\r\n"    \
-	"* OK [UIDVALIDITY 1001] UIDs valid\r\n"                          \
-	"* OK [UIDNEXT 3] Predicted next UID\r\n"                         \
-	"* OK [HIGHESTMODSEQ 3] Highest\r\n"                              \
+#define SELECTED                                                       \
+	"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"  \
+	"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen " \
+	"\\Draft \\*)] Flags permitted\r\n"                            \
+	"* 2 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 1] First unseen\r\n" \
+	"* OK [UIDVALIDITY 1001] UIDs valid\r\n"                       \
+	"* OK [UIDNEXT 3] Predicted next UID\r\n"                      \
+	"* OK [HIGHESTMODSEQ 3] Highest\r\n"                           \
 	"s OK [READ-WRITE] Select completed\r\n"
 #define GOODBYE "* BYE Logging out\r\nz OK Logout completed\r\n"
 
@@ -49,8 +49,8 @@ struct transcript {
 static const struct transcript transcripts[] = {
 	{ "noop_has_nothing_to_say", "a NOOP\r\n", "a OK NOOP completed\r\n",
 	    STATUS_OK },
-	{ "unknown_command_is_bad", "a FROB x\r\n",
-	    "a BAD Unknown command\r\n", STATUS_OK },
+	{ "unknown_command_is_bad", "a FROB x\r\n", "a BAD Unknown command\r\n",
+	    STATUS_OK },
 	{ "missing_tag_is_bad", "\r\n+ x\r\n",
 	    "* BAD Missing or malformed tag\r\n"
 	    "* BAD Missing or malformed tag\r\n",
@@ -63,8 +63,7 @@ static const struct transcript transcripts[] = {
 	    "* 2 FETCH (FLAGS () INTERNALDATE \"05-Jan-2026 10:00:00 +0000\" "
 	    "RFC822.SIZE 76)\r\na OK Fetch completed\r\n",
 	    STATUS_OK },
-	{ "uid_fetch_beyond_the_end_is_the_last",
-	    "a UID FETCH 900:* FLAGS\r\n",
+	{ "uid_fetch_beyond_the_end_is_the_last", "a UID FETCH 900:* FLAGS\r\n",
 	    "* 2 FETCH (UID 2 FLAGS ())\r\na OK Fetch completed\r\n",
 	    STATUS_OK },
 	{ "number_beyond_the_mailbox_is_bad", "a FETCH 3 FLAGS\r\n",
@@ -79,8 +78,7 @@ static const struct transcript transcripts[] = {
 	    "* 1 FETCH (FLAGS (\\Seen) BODY[TEXT]<6> {4}\r\nbody)\r\n"
 	    "a OK Fetch completed\r\n",
 	    STATUS_OK },
-	{ "body_is_read_though_the_store_is_away",
-	    "a FETCH 1 BODY[TEXT]\r\n",
+	{ "body_is_read_though_the_store_is_away", "a FETCH 1 BODY[TEXT]\r\n",
 	    "* 1 FETCH (BODY[TEXT] {12}\r\nFirst body\r\n)\r\n"
 	    "a OK Fetch completed\r\n",
 	    STATUS_UNAVAILABLE },
@@ -97,8 +95,7 @@ static const struct transcript transcripts[] = {
 	    "a OK Fetch completed\r\n",
 	    STATUS_OK },
 	{ "missing_part_is_nil", "a FETCH 1 BODY.PEEK[7]\r\n",
-	    "* 1 FETCH (BODY[7] NIL)\r\na OK Fetch completed\r\n",
-	    STATUS_OK },
+	    "* 1 FETCH (BODY[7] NIL)\r\na OK Fetch completed\r\n", STATUS_OK },
 	{ "store_tells_the_flags", "a STORE 1 +FLAGS (\\Deleted)\r\n",
 	    "* 1 FETCH (FLAGS (\\Deleted))\r\na OK Store completed\r\n",
 	    STATUS_OK },
@@ -150,8 +147,7 @@ static const struct transcript transcripts[] = {
 	    "hello\r\n",
 	    "* 3 EXISTS\r\na OK [APPENDUID 1001 3] Append completed\r\n",
 	    STATUS_OK },
-	{ "synchronising_append_gets_a_plus",
-	    "a APPEND INBOX {5}\r\nhello\r\n",
+	{ "synchronising_append_gets_a_plus", "a APPEND INBOX {5}\r\nhello\r\n",
 	    "+ OK\r\n* 3 EXISTS\r\n"
 	    "a OK [APPENDUID 1001 3] Append completed\r\n",
 	    STATUS_OK },
@@ -184,8 +180,7 @@ static const struct transcript transcripts[] = {
 	    "* ESEARCH (TAG \"a\") UID COUNT 2 ALL 1:2\r\n"
 	    "a OK Search completed\r\n",
 	    STATUS_OK },
-	{ "search_modseq",
-	    "a SEARCH MODSEQ \"/flags/\\\\seen\" all 3\r\n",
+	{ "search_modseq", "a SEARCH MODSEQ \"/flags/\\\\seen\" all 3\r\n",
 	    "* OK [HIGHESTMODSEQ 3] Highest\r\n* SEARCH 2 (MODSEQ 3)\r\n"
 	    "a OK Search completed\r\n",
 	    STATUS_OK },
@@ -332,9 +327,9 @@ converse(struct run *run, const char *script, size_t step, enum status refuse)
 	false_store_deliver(run->account, MESSAGE_1);
 	false_store_deliver(run->account, MESSAGE_2);
 	false_store_refuse(run->account, refuse);
-	assert_int_equal(socketpair(AF_UNIX,
-			     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-			     ends),
+	assert_int_equal(
+	    socketpair(
+		AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
 	    0);
 	run->client = ends[0];
 	run->to_send = script;
@@ -343,8 +338,8 @@ converse(struct run *run, const char *script, size_t step, enum status refuse)
 	run->session = imap_session_new(run->loop, run->account, ends[1], 1,
 	    TEXT("ann@example.org"), TEXT("127.0.0.1"), true, session_ended,
 	    run);
-	watch = watch_new(run->loop, ends[0], WATCH_READ | WATCH_WRITE,
-	    client_ready, run);
+	watch = watch_new(
+	    run->loop, ends[0], WATCH_READ | WATCH_WRITE, client_ready, run);
 	timer = timer_new(run->loop, timed_out, run);
 	timer_start(timer, 5000);
 	event_loop_run(run->loop);
@@ -367,16 +362,15 @@ check_transcript(const struct transcript *t, size_t step)
 
 	snprintf(script, sizeof(script), "s SELECT INBOX\r\n%sz LOGOUT\r\n",
 	    t->client);
-	snprintf(expected, sizeof(expected), "%s%s%s", SELECTED, t->server,
-	    GOODBYE);
+	snprintf(
+	    expected, sizeof(expected), "%s%s%s", SELECTED, t->server, GOODBYE);
 	converse(&run, script, step, t->refuse);
 	if (strcmp(run.got, expected) == 0)
 		return 0;
 	print_error("%s:\n-- expected\n%s-- got\n%s", t->name,
 	    expected + sizeof(SELECTED) - 1,
-	    strlen(run.got) > sizeof(SELECTED) ?
-		run.got + sizeof(SELECTED) - 1 :
-		run.got);
+	    strlen(run.got) > sizeof(SELECTED) ? run.got + sizeof(SELECTED) - 1
+					       : run.got);
 	return 1;
 }
 
@@ -412,9 +406,8 @@ too_long_line_is_bad_and_the_next_command_is_found(void **state)
 	memset(script + 7, 'x', 100000);
 	strcat(script, "\r\nb NOOP\r\nz LOGOUT\r\n");
 	converse(&run, script, SIZE_MAX, STATUS_OK);
-	assert_string_equal(run.got,
-	    "a BAD Command line is too long\r\nb OK NOOP completed\r\n"
-	    GOODBYE);
+	assert_string_equal(run.got, "a BAD Command line is too long\r\nb OK "
+				     "NOOP completed\r\n" GOODBYE);
 	free(script);
 }
 
