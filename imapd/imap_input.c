@@ -76,6 +76,14 @@ line_literal(struct text line, uint64_t *size, bool *is_synchronising)
 	return 1;
 }
 
+/* What `command` holds of the line that is being read. */
+static struct text
+current_line(const struct imap_input *input)
+{
+	return text_skip(text_make(input->command.data, input->command.size),
+	    input->line_offset);
+}
+
 /* The line that announced a literal which is not kept. */
 static enum imap_input_event
 skip_literal(struct imap_input *input, uint64_t size, bool is_synchronising)
@@ -103,8 +111,7 @@ line_ended(struct imap_input *input)
 	if (input->command.size > input->line_offset &&
 	    input->command.data[input->command.size - 1] == '\r')
 		input->command.size--;
-	line = text_make(input->command.data + input->line_offset,
-	    input->command.size - input->line_offset);
+	line = current_line(input);
 	found = line_literal(line, &size, &is_synchronising);
 	if (found == 0) {
 		input->state = IMAP_INPUT_COMPLETE;

@@ -249,10 +249,9 @@ session_input_event(
 		break;
 	case IMAP_INPUT_COMMAND:
 		if (session->state == SESSION_APPENDING) {
-			rest = text_make(session->input.command.data +
-					     session->input.rest_offset,
-			    session->input.command.size -
-				session->input.rest_offset);
+			rest = text_skip(text_make(session->input.command.data,
+				     session->input.command.size),
+			    session->input.rest_offset);
 			session->was_woken = false;
 			session_after_step(
 			    session, cmd_append_end(&session->command, rest));
