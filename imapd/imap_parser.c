@@ -60,6 +60,7 @@ is_atom_char(char c)
 static struct text
 take_while(struct imap_parser *parser, const char *also)
 {
+	struct text word;
 	size_t size = 0;
 	char c;
 
@@ -69,9 +70,9 @@ take_while(struct imap_parser *parser, const char *also)
 			break;
 		size++;
 	}
-	parser->rest.data += size;
-	parser->rest.size -= size;
-	return text_make(parser->rest.data - size, size);
+	word = text_make(parser->rest.data, size);
+	parser->rest = text_skip(parser->rest, size);
+	return word;
 }
 
 bool
