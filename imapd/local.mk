@@ -31,4 +31,5 @@ tests_fuzz_mail_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_mail_fuzz_LDADD = $(COMMON_LIBS)
 endif
 EXTRA_DIST += tests/fuzz/mail_message.dict tests/fuzz/mail.dict
+include imapd/imap.mk
 include imapd/worker.mk

@@ -14,6 +14,10 @@ imapd_libworker_a_SOURCES += \
 
 WORKER_LIBS = imapd/libworker.a $(COMMON_LIBS) $(LMDB_LIBS) $(UNISTRING_LIBS)
 
+pkglibexec_PROGRAMS += imapd/imapd-worker
+imapd_imapd_worker_SOURCES = imapd/worker_main.c
+imapd_imapd_worker_LDADD = imapd/libsession.a $(WORKER_LIBS)
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/account_store_test
 tests_unit_account_store_test_SOURCES = \
@@ -21,4 +25,3 @@ tests_unit_account_store_test_SOURCES = \
 	tests/unit/false_store.c tests/unit/false_store.h
 tests_unit_account_store_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 endif
-EXTRA_DIST += imapd/worker_program.mk imapd/worker_main.c

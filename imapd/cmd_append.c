@@ -1,0 +1,138 @@
+/*
+ * APPEND (RFC 3501 6.3.11) with APPENDUID (RFC 4315 3).  The message comes as
+ * a literal, which the session hands on in parts as it arrives: it is never
+ * whole in memory here.  OK means that the store has committed.
+ */
+#include "imapd/imap_commands.h"
+
+#include <string.h>
+#include <time.h>
+
+enum {
+	APPEND_MAX_SIZE = 512 * 1024 * 1024
+};
+
+struct append_state {
+	struct append *append;
+	bool has_failed;
+};
+
+/* APPEND without a literal never gets here by itself. */
+enum command_step
+cmd_append(struct imap_command *command)
+{
+	return command_bad(command, "Message literal expected");
+}
+
+bool
+cmd_append_is_message(struct text arguments)
+{
+	/* The other literal that may stand in front is the mailbox: then it
+	 * is the first argument. */
+	return !text_starts_nocase(arguments, " {") ||
+	       text_find_byte(arguments, '\n') != -1;
+}
+
+static void
+abandon(struct imap_command *command)
+{
+	struct append_state *state = command->state;
+
+	append_abort(&state->append);
+}
+
+static int
+parse_arguments(struct imap_command *command, const char **name,
+    struct imap_flags *flags, int64_t *date)
+{
+	struct imap_parser *parser = &command->parser;
+
+	memset(flags, 0, sizeof(*flags));
+	*date = (int64_t)time(NULL);
+	if (imap_parse_space(parser) == -1 ||
+	    imap_parse_mailbox(parser, name) == -1 ||
+	    imap_parse_space(parser) == -1)
+		return -1;
+	if (imap_parse_next_is(parser, '(') &&
+	    (imap_parse_flags(parser, false, flags) == -1 ||
+		imap_parse_space(parser) == -1))
+		return -1;
+	if (imap_parse_next_is(parser, '"') &&
+	    (imap_parse_date_time(parser, date) == -1 ||
+		imap_parse_space(parser) == -1))
+		return -1;
+	if (!imap_parse_next_is(parser, '{'))
+		return imap_parse_error(parser, "Message literal expected");
+	return 0;
+}
+
+enum command_step
+cmd_append_begin(struct imap_command *command, uint64_t size)
+{
+	struct append_state *state;
+	struct imap_flags *flags;
+	const char *name;
+	int64_t date;
+
+	flags = pool_alloc(command->pool, 1, sizeof(*flags));
+	if (parse_arguments(command, &name, flags, &date) == -1)
+		return command_malformed(command);
+	if (size == 0)
+		return command_no(command, "[CANNOT] Message is empty");
+	if (size > APPEND_MAX_SIZE)
+		return command_no(command, "[TOOBIG] Message is too large");
+	if (mailbox_list_find(command->account, text_of(name)) == NULL)
+		return command_no(command, "[TRYCREATE] No such mailbox");
+	state = pool_alloc(command->pool, 1, sizeof(*state));
+	state->append = append_begin(command->account, text_of(name),
+	    flags->system, flags->keywords, flags->keyword_count, date);
+	command->state = state;
+	command->abandon = abandon;
+	return COMMAND_WAIT;
+}
+
+void
+cmd_append_data(struct imap_command *command, struct text data)
+{
+	struct append_state *state = command->state;
+
+	if (!state->has_failed &&
+	    append_write(state->append, data.data, data.size) == -1)
+		state->has_failed = true;
+}
+
+static enum command_step
+appended(struct imap_command *command, const struct mailbox_answer *answer)
+{
+	struct buf *line;
+
+	if (answer->status == STATUS_MISSING)
+		return command_no(command, "[TRYCREATE] No such mailbox");
+	if (answer->status != STATUS_OK)
+		return command_failed(command, answer->status);
+	line = command_answer(command);
+	(void)buf_put_text(line, "OK ");
+	if (answer->count > 0)
+		(void)buf_put_format(line, "[APPENDUID %u %u] ",
+		    answer->uidvalidity, answer->target_uids[0]);
+	(void)buf_put_text(line, "Append completed");
+	return COMMAND_DONE;
+}
+
+enum command_step
+cmd_append_end(struct imap_command *command, struct text rest)
+{
+	struct append_state *state = command->state;
+	struct append *append = state->append;
+
+	command->abandon = NULL;
+	state->append = NULL;
+	if (rest.size > 0) {
+		append_abort(&append);
+		return command_bad(
+		    command, "Only one message can be appended at a time");
+	}
+	append_commit(
+	    &append, command_change_done, command_wait(command, appended));
+	return COMMAND_WAIT;
+}

@@ -1,0 +1,90 @@
+/*
+ * COPY (RFC 3501 6.4.7), MOVE (RFC 6851), with COPYUID (RFC 4315 3).  All
+ * messages or none; the OK comes after the store's commit.
+ */
+#include "imapd/imap_commands.h"
+
+static void
+put_copyuid(struct buf *to, const struct mailbox_answer *answer)
+{
+	(void)buf_put_format(to, "OK [COPYUID %u ", answer->uidvalidity);
+	(void)imap_set_put(to, answer->source_uids, answer->count);
+	(void)buf_put_byte(to, ' ');
+	(void)imap_set_put(to, answer->target_uids, answer->count);
+	(void)buf_put_text(to, "] ");
+}
+
+static enum command_step
+copy_failed(struct imap_command *command, enum status status)
+{
+	if (status == STATUS_MISSING)
+		return command_no(command, "[TRYCREATE] No such mailbox");
+	return command_failed(command, status);
+}
+
+static enum command_step
+copied(struct imap_command *command, const struct mailbox_answer *answer)
+{
+	struct buf *line;
+
+	if (answer->status != STATUS_OK)
+		return copy_failed(command, answer->status);
+	if (answer->count == 0)
+		return command_ok(command, "Nothing copied");
+	line = command_answer(command);
+	put_copyuid(line, answer);
+	(void)buf_put_text(line, "Copy completed");
+	return COMMAND_DONE;
+}
+
+static enum command_step
+moved(struct imap_command *command, const struct mailbox_answer *answer)
+{
+	if (answer->status != STATUS_OK)
+		return copy_failed(command, answer->status);
+	if (answer->count == 0)
+		return command_ok(command, "Nothing moved");
+	/* RFC 6851 4.3: before the EXPUNGEs that the session sends. */
+	(void)buf_put_text(command->out, "* ");
+	put_copyuid(command->out, answer);
+	(void)buf_put_text(command->out, "Moved\r\n");
+	return command_ok(command, "Move completed");
+}
+
+static enum command_step
+copy_messages(struct imap_command *command, bool is_move)
+{
+	struct imap_parser *parser = &command->parser;
+	struct imap_set set;
+	uint32_t *uids;
+	size_t count;
+	const char *name;
+
+	if (imap_parse_space(parser) == -1 ||
+	    imap_parse_set(parser, &set) == -1 ||
+	    imap_parse_space(parser) == -1 ||
+	    imap_parse_mailbox(parser, &name) == -1 ||
+	    imap_parse_end(parser) == -1 ||
+	    command_uids(command, &set, &uids, &count) == -1)
+		return command_malformed(command);
+	if (mailbox_list_find(command->account, text_of(name)) == NULL)
+		return copy_failed(command, STATUS_MISSING);
+	if (count == 0)
+		return command_ok(command, "No messages in the set");
+	mailbox_copy(command->view, uids, count, text_of(name), is_move,
+	    command_change_done,
+	    command_wait(command, is_move ? moved : copied));
+	return COMMAND_WAIT;
+}
+
+enum command_step
+cmd_copy(struct imap_command *command)
+{
+	return copy_messages(command, false);
+}
+
+enum command_step
+cmd_move(struct imap_command *command)
+{
+	return copy_messages(command, true);
+}

@@ -1,0 +1,65 @@
+/*
+ * CREATE (RFC 3501 6.3.3), with USE (RFC 6154 3).  A trailing separator only
+ * says that names below it will follow.
+ */
+#include "imapd/imap_commands.h"
+
+#include "imapd/special_use.h"
+
+#include <string.h>
+
+static int
+parse_use(struct imap_parser *parser, uint32_t *special_use)
+{
+	struct text name;
+
+	if (!imap_parse_skip_word(parser, "USE") ||
+	    imap_parse_space(parser) == -1 || !imap_parse_skip(parser, '('))
+		return imap_parse_error(parser, "USE expected");
+	do {
+		if (!imap_parse_skip(parser, '\\') ||
+		    imap_parse_atom(parser, &name) == -1)
+			return imap_parse_error(parser, "Attribute expected");
+		*special_use |= special_use_find(name);
+		if (special_use_find(name) == 0)
+			return imap_parse_error(parser, "Unknown attribute");
+	} while (imap_parse_skip(parser, ' '));
+	return imap_parse_skip(parser, ')') && imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "List has no end");
+}
+
+static enum command_step
+created(struct imap_command *command, const struct mailbox_answer *answer)
+{
+	if (answer->status != STATUS_OK)
+		return command_failed(command, answer->status);
+	return command_ok(command, "Create completed");
+}
+
+enum command_step
+cmd_create(struct imap_command *command)
+{
+	struct imap_parser *parser = &command->parser;
+	uint32_t special_use = 0;
+	struct text text;
+	const char *name;
+	enum status status;
+
+	if (imap_parse_space(parser) == -1 ||
+	    imap_parse_mailbox(parser, &name) == -1)
+		return command_malformed(command);
+	if (imap_parse_skip(parser, ' ') && imap_parse_skip(parser, '(') &&
+	    parse_use(parser, &special_use) == -1)
+		return command_malformed(command);
+	if (imap_parse_end(parser) == -1)
+		return command_malformed(command);
+	text = text_of(name);
+	if (text.size > 1 && text.data[text.size - 1] == '/')
+		text.size--;
+	if ((status = mailbox_name_check(text)) != STATUS_OK)
+		return command_failed(command, status);
+	mailbox_list_create(command->account, text, special_use,
+	    command_change_done, command_wait(command, created));
+	return COMMAND_WAIT;
+}

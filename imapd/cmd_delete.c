@@ -1,0 +1,29 @@
+/*
+ * DELETE (RFC 3501 6.3.4).  What the mailbox held stays in the snapshot store.
+ */
+#include "imapd/imap_commands.h"
+
+static enum command_step
+deleted(struct imap_command *command, const struct mailbox_answer *answer)
+{
+	if (answer->status == STATUS_REFUSED)
+		return command_no(command, "[CANNOT] INBOX stays");
+	if (answer->status != STATUS_OK)
+		return command_failed(command, answer->status);
+	return command_ok(command, "Delete completed");
+}
+
+enum command_step
+cmd_delete(struct imap_command *command)
+{
+	struct imap_parser *parser = &command->parser;
+	const char *name;
+
+	if (imap_parse_space(parser) == -1 ||
+	    imap_parse_mailbox(parser, &name) == -1 ||
+	    imap_parse_end(parser) == -1)
+		return command_malformed(command);
+	mailbox_list_delete(command->account, text_of(name),
+	    command_change_done, command_wait(command, deleted));
+	return COMMAND_WAIT;
+}

@@ -1,0 +1,44 @@
+/*
+ * EXPUNGE (RFC 3501 6.4.3) and UID EXPUNGE (RFC 4315 2.1).  The session sends
+ * the EXPUNGE responses when the store has committed.
+ */
+#include "imapd/imap_commands.h"
+
+static enum command_step
+expunged(struct imap_command *command, const struct mailbox_answer *answer)
+{
+	struct buf *line;
+
+	if (answer->status != STATUS_OK)
+		return command_failed(command, answer->status);
+	if (!command_is_condstore(command) || answer->count == 0)
+		return command_ok(command, "Expunge completed");
+	line = command_answer(command);
+	(void)buf_put_format(line, "OK [HIGHESTMODSEQ %llu] Expunge completed",
+	    (unsigned long long)mailbox_view_info(command->view)
+		->highest_modseq);
+	return COMMAND_DONE;
+}
+
+enum command_step
+cmd_expunge(struct imap_command *command)
+{
+	struct imap_parser *parser = &command->parser;
+	uint32_t *uids = NULL;
+	struct imap_set set;
+	size_t count = 0;
+
+	if (command->is_uid && (imap_parse_space(parser) == -1 ||
+				   imap_parse_set(parser, &set) == -1))
+		return command_malformed(command);
+	if (imap_parse_end(parser) == -1)
+		return command_malformed(command);
+	if (command->is_uid) {
+		(void)command_uids(command, &set, &uids, &count);
+		if (count == 0)
+			return command_ok(command, "Nothing to expunge");
+	}
+	mailbox_expunge(command->view, uids, count, command_change_done,
+	    command_wait(command, expunged));
+	return COMMAND_WAIT;
+}

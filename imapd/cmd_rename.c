@@ -1,0 +1,32 @@
+/*
+ * RENAME (RFC 3501 6.3.5).
+ */
+#include "imapd/imap_commands.h"
+
+static enum command_step
+renamed(struct imap_command *command, const struct mailbox_answer *answer)
+{
+	if (answer->status != STATUS_OK)
+		return command_failed(command, answer->status);
+	return command_ok(command, "Rename completed");
+}
+
+enum command_step
+cmd_rename(struct imap_command *command)
+{
+	struct imap_parser *parser = &command->parser;
+	const char *from, *to;
+	enum status status;
+
+	if (imap_parse_space(parser) == -1 ||
+	    imap_parse_mailbox(parser, &from) == -1 ||
+	    imap_parse_space(parser) == -1 ||
+	    imap_parse_mailbox(parser, &to) == -1 ||
+	    imap_parse_end(parser) == -1)
+		return command_malformed(command);
+	if ((status = mailbox_name_check(text_of(to))) != STATUS_OK)
+		return command_failed(command, status);
+	mailbox_list_rename(command->account, text_of(from), text_of(to),
+	    command_change_done, command_wait(command, renamed));
+	return COMMAND_WAIT;
+}

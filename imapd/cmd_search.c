@@ -1,0 +1,263 @@
+/*
+ * SEARCH and UID SEARCH (RFC 3501 6.4.4), RETURN (RFC 4731), MODSEQ (RFC 7162
+ * 3.1.5).  Rows are matched in memory; a body is read only if the rows alone
+ * do not decide.
+ */
+#include "imapd/imap_commands.h"
+
+#include "imapd/search_match.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	SEARCH_MAX_BODY = 64 * 1024 * 1024, /* searched up to here */
+	SEARCH_TURN_BODIES = 20
+};
+
+struct search_state {
+	struct search_request request;
+	size_t number; /* looked at next */
+	size_t count;  /* messages when the search began */
+	uint32_t *found;
+	size_t found_count;
+	uint64_t highest_modseq; /* of those found */
+	bool is_reading;
+	enum status worst;
+	struct pool *pool; /* of one body */
+	size_t bodies;     /* read in this turn */
+};
+
+static void
+search_free(struct imap_command *command)
+{
+	struct search_state *state = command->state;
+
+	if (state->is_reading)
+		mailbox_read_cancel(command->account, command);
+	pool_free(&state->pool);
+	command->abandon = NULL;
+}
+
+/* ---- The answer ---- */
+
+static void
+put_plain(struct imap_command *command, const struct search_state *state)
+{
+	size_t i;
+
+	(void)buf_put_text(command->out, "* SEARCH");
+	for (i = 0; i < state->found_count; i++)
+		(void)buf_put_format(command->out, " %u", state->found[i]);
+	if (state->request.has_modseq && state->found_count > 0)
+		(void)buf_put_format(command->out, " (MODSEQ %llu)",
+		    (unsigned long long)state->highest_modseq);
+	(void)buf_put_text(command->out, "\r\n");
+}
+
+static void
+put_extended(struct imap_command *command, const struct search_state *state)
+{
+	const struct search_request *request = &state->request;
+	struct buf *out = command->out;
+	size_t count = state->found_count;
+
+	(void)buf_put_format(out, "* ESEARCH (TAG \"%.*s\")%s",
+	    TEXT_FMT(command->tag), command->is_uid ? " UID" : "");
+	if (request->is_min && count > 0)
+		(void)buf_put_format(out, " MIN %u", state->found[0]);
+	if (request->is_max && count > 0)
+		(void)buf_put_format(out, " MAX %u", state->found[count - 1]);
+	if (request->is_count)
+		(void)buf_put_format(out, " COUNT %zu", count);
+	if (request->is_all && count > 0) {
+		(void)buf_put_text(out, " ALL ");
+		(void)imap_set_put(out, state->found, count);
+	}
+	if (request->has_modseq && count > 0)
+		(void)buf_put_format(out, " MODSEQ %llu",
+		    (unsigned long long)state->highest_modseq);
+	(void)buf_put_text(out, "\r\n");
+}
+
+static enum command_step
+search_done(struct imap_command *command)
+{
+	struct search_state *state = command->state;
+	enum status worst = state->worst;
+
+	if (worst == STATUS_OK && state->request.has_return)
+		put_extended(command, state);
+	else if (worst == STATUS_OK)
+		put_plain(command, state);
+	search_free(command);
+	if (worst != STATUS_OK)
+		return command_failed(command, worst);
+	return command_ok(command, "Search completed");
+}
+
+/* ---- Messages ---- */
+
+static void
+add_found(struct imap_command *command, const struct mailbox_row *row)
+{
+	struct search_state *state = command->state;
+
+	state->found[state->found_count++] =
+	    command->is_uid ? row->uid : (uint32_t)state->number;
+	if (row->modseq > state->highest_modseq)
+		state->highest_modseq = row->modseq;
+}
+
+static void
+fill_subject(struct imap_command *command, const struct mailbox_row *row,
+    struct search_subject *subject)
+{
+	struct search_state *state = command->state;
+
+	memset(subject, 0, sizeof(*subject));
+	subject->row = row;
+	subject->info = mailbox_view_info(command->view);
+	subject->number = state->number;
+	subject->is_recent = mailbox_view_is_recent(command->view, row->uid);
+	subject->pool = state->pool;
+}
+
+/* The bytes of a body, up to the limit. 0 or -1. */
+static int
+read_stored(const struct mailbox_body *body, struct buf *stored)
+{
+	size_t size =
+	    body->size > SEARCH_MAX_BODY ? SEARCH_MAX_BODY : (size_t)body->size;
+	uint8_t *room = buf_reserve(stored, size > 0 ? size : 1);
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < size) {
+		n = pread(body->fd, room + done, size - done, (off_t)done);
+		if (n <= 0)
+			return -1;
+		done += (size_t)n;
+	}
+	buf_added(stored, size);
+	return 0;
+}
+
+static void
+match_body(struct imap_command *command, const struct mailbox_body *body)
+{
+	struct search_state *state = command->state;
+	uint32_t uid = mailbox_view_uid(command->view, state->number);
+	struct search_subject subject;
+	struct mailbox_row row;
+	struct buf stored;
+
+	if (!mailbox_row(command->view, uid, &row))
+		return;
+	buf_init(&stored, SEARCH_MAX_BODY + 1);
+	if (read_stored(body, &stored) == -1) {
+		state->worst = STATUS_DAMAGED;
+	} else {
+		fill_subject(command, &row, &subject);
+		subject.stored = text_make(stored.data, stored.size);
+		subject.root = mime_parse(subject.stored, state->pool);
+		if (search_match(state->request.root, &subject) == SEARCH_YES)
+			add_found(command, &row);
+	}
+	buf_clear(&stored);
+	pool_clear(state->pool);
+}
+
+static void
+body_read(enum status status, struct mailbox_body *body, void *context)
+{
+	struct imap_command *command = context;
+	struct search_state *state = command->state;
+
+	state->is_reading = false;
+	state->bodies++;
+	if (status == STATUS_OK)
+		match_body(command, body);
+	else if (status != STATUS_MISSING)
+		state->worst = status;
+	state->number++;
+	command_wake(command, COMMAND_MORE);
+}
+
+static enum command_step
+search_next(struct imap_command *command)
+{
+	struct search_state *state = command->state;
+	struct search_subject subject;
+	enum search_result result;
+	struct mailbox_row row;
+	size_t turn;
+
+	for (turn = 0; state->number <= state->count; turn++) {
+		if (turn == COMMAND_TURN_MESSAGES)
+			return COMMAND_MORE;
+		if (!mailbox_row(command->view,
+			mailbox_view_uid(command->view, state->number), &row)) {
+			state->number++;
+			continue;
+		}
+		fill_subject(command, &row, &subject);
+		result = search_match(state->request.root, &subject);
+		if (result == SEARCH_UNKNOWN) {
+			state->is_reading = true;
+			mailbox_read(
+			    command->view, row.uid, body_read, command);
+			return COMMAND_WAIT;
+		}
+		if (result == SEARCH_YES)
+			add_found(command, &row);
+		state->number++;
+	}
+	return search_done(command);
+}
+
+/* Sets of the keys against the mailbox as it is now. */
+static void
+resolve_sets(struct imap_command *command, struct search_key *key)
+{
+	size_t count = mailbox_view_count(command->view);
+
+	for (; key != NULL; key = key->next) {
+		if (key->kind == SEARCH_SET)
+			imap_set_resolve(&key->set, (uint32_t)count);
+		if (key->kind == SEARCH_UID)
+			imap_set_resolve(&key->set,
+			    count == 0
+				? 0
+				: mailbox_view_uid(command->view, count));
+		resolve_sets(command, key->child);
+	}
+}
+
+enum command_step
+cmd_search(struct imap_command *command)
+{
+	struct search_state *state;
+	int result;
+
+	state = pool_alloc(command->pool, 1, sizeof(*state));
+	result = search_keys_parse(&command->parser, &state->request);
+	if (result == -2)
+		return command_no(
+		    command, "[BADCHARSET (US-ASCII UTF-8)] Unknown charset");
+	if (result == -1)
+		return command_malformed(command);
+	if (state->request.has_modseq)
+		command_enable_condstore(command);
+	resolve_sets(command, state->request.root);
+	state->number = 1;
+	state->count = mailbox_view_count(command->view);
+	state->found =
+	    pool_alloc(command->pool, state->count + 1, sizeof(*state->found));
+	state->pool = pool_new();
+	command->state = state;
+	command->resume = search_next;
+	command->abandon = search_free;
+	return search_next(command);
+}

@@ -1,0 +1,106 @@
+/*
+ * STATUS (RFC 3501 6.3.10) with HIGHESTMODSEQ (RFC 7162 3.1.7).
+ */
+#include "imapd/imap_commands.h"
+#include "imapd/imap_writer.h"
+#include "imapd/status_items.h"
+
+static const struct {
+	const char *name;
+	unsigned int item;
+} item_names[] = {
+	{ "MESSAGES", STATUS_ITEM_MESSAGES },
+	{ "RECENT", STATUS_ITEM_RECENT },
+	{ "UIDNEXT", STATUS_ITEM_UIDNEXT },
+	{ "UIDVALIDITY", STATUS_ITEM_UIDVALIDITY },
+	{ "UNSEEN", STATUS_ITEM_UNSEEN },
+	{ "HIGHESTMODSEQ", STATUS_ITEM_HIGHESTMODSEQ },
+};
+enum {
+	ITEM_COUNT = sizeof(item_names) / sizeof(*item_names)
+};
+
+static int
+parse_item(struct imap_parser *parser, unsigned int *items)
+{
+	struct text name;
+	size_t i;
+
+	if (imap_parse_atom(parser, &name) == -1)
+		return -1;
+	for (i = 0; i < ITEM_COUNT; i++) {
+		if (text_is_nocase(name, item_names[i].name)) {
+			*items |= item_names[i].item;
+			return 0;
+		}
+	}
+	return imap_parse_error(parser, "Unknown status item");
+}
+
+int
+status_items_parse(struct imap_parser *parser, unsigned int *items)
+{
+	*items = 0;
+	if (!imap_parse_skip(parser, '('))
+		return imap_parse_error(parser, "List of items expected");
+	do {
+		if (parse_item(parser, items) == -1)
+			return -1;
+	} while (imap_parse_skip(parser, ' '));
+	return imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "List has no end");
+}
+
+void
+status_items_put(struct imap_command *command, const struct mailbox_info *info,
+    unsigned int items)
+{
+	struct mailbox_counts counts;
+	unsigned long long values[ITEM_COUNT];
+	struct buf *out = command->out;
+	const char *space = "";
+	size_t i;
+
+	mailbox_list_count(command->account, info, &counts);
+	values[0] = counts.messages;
+	values[1] = counts.recent;
+	values[2] = info->uidnext;
+	values[3] = info->uidvalidity;
+	values[4] = counts.unseen;
+	values[5] = info->highest_modseq;
+	(void)buf_put_text(out, "* STATUS ");
+	(void)imap_put_mailbox(out, info->name);
+	(void)buf_put_text(out, " (");
+	for (i = 0; i < ITEM_COUNT; i++) {
+		if ((items & item_names[i].item) == 0)
+			continue;
+		(void)buf_put_format(
+		    out, "%s%s %llu", space, item_names[i].name, values[i]);
+		space = " ";
+	}
+	(void)buf_put_text(out, ")\r\n");
+}
+
+enum command_step
+cmd_status(struct imap_command *command)
+{
+	struct imap_parser *parser = &command->parser;
+	const struct mailbox_info *info;
+	unsigned int items;
+	const char *name;
+
+	if (imap_parse_space(parser) == -1 ||
+	    imap_parse_mailbox(parser, &name) == -1 ||
+	    imap_parse_space(parser) == -1 ||
+	    status_items_parse(parser, &items) == -1 ||
+	    imap_parse_end(parser) == -1)
+		return command_malformed(command);
+	if (items & STATUS_ITEM_HIGHESTMODSEQ)
+		command_enable_condstore(command);
+	info = mailbox_list_find(command->account, text_of(name));
+	if (info == NULL)
+		return command_failed(command, STATUS_MISSING);
+	status_items_put(command, info, items);
+	return command_ok(command, "Status completed");
+}

@@ -1,0 +1,230 @@
+/*
+ * The items of FETCH: macros, attributes and BODY[section]<partial> (RFC 3501
+ * section 9, "fetch-att").  Comes from a client's command, goes to cmd_fetch.
+ * Every list has a limit of imap_parser.h.
+ */
+#include "imapd/fetch_items.h"
+
+#include <string.h>
+
+static const struct {
+	const char *name;
+	unsigned int items;
+} simple_items[] = {
+	{ "ALL",
+	    FETCH_FLAGS | FETCH_INTERNALDATE | FETCH_SIZE | FETCH_ENVELOPE },
+	{ "FULL", FETCH_FLAGS | FETCH_INTERNALDATE | FETCH_SIZE |
+		      FETCH_ENVELOPE | FETCH_BODY },
+	{ "FAST", FETCH_FLAGS | FETCH_INTERNALDATE | FETCH_SIZE },
+	/* Above: macros, only alone. */
+	{ "UID", FETCH_UID },
+	{ "FLAGS", FETCH_FLAGS },
+	{ "INTERNALDATE", FETCH_INTERNALDATE },
+	{ "RFC822.SIZE", FETCH_SIZE },
+	{ "MODSEQ", FETCH_MODSEQ },
+	{ "ENVELOPE", FETCH_ENVELOPE },
+	{ "BODYSTRUCTURE", FETCH_BODYSTRUCTURE },
+	{ "BODY", FETCH_BODY },
+};
+enum {
+	FETCH_MACROS = 3
+};
+
+/* Old names of sections (RFC 3501 6.4.5). */
+static const struct {
+	const char *name;
+	enum section_kind kind;
+	bool is_seen;
+} old_items[] = {
+	{ "RFC822", SECTION_ALL, true },
+	{ "RFC822.HEADER", SECTION_HEADER, false },
+	{ "RFC822.TEXT", SECTION_TEXT, true },
+};
+
+static struct fetch_section *
+add_section(struct imap_parser *parser, struct fetch_items *items)
+{
+	if (items->section_count == IMAP_MAX_FETCH_ITEMS) {
+		(void)imap_parse_error(parser, "Too many items");
+		return NULL;
+	}
+	/* Room doubles: 1, 2, 4 ... */
+	if ((items->section_count & (items->section_count - 1)) == 0) {
+		struct fetch_section *larger = pool_alloc(parser->pool,
+		    items->section_count == 0 ? 1 : items->section_count * 2,
+		    sizeof(*larger));
+
+		if (items->section_count > 0)
+			memcpy(larger, items->sections,
+			    items->section_count * sizeof(*larger));
+		items->sections = larger;
+	}
+	return &items->sections[items->section_count++];
+}
+
+static int
+parse_names(struct imap_parser *parser, struct section *section)
+{
+	struct text *names;
+
+	names = pool_alloc(parser->pool, IMAP_MAX_HEADER_NAMES, sizeof(*names));
+	if (imap_parse_space(parser) == -1)
+		return -1;
+	if (!imap_parse_skip(parser, '('))
+		return imap_parse_error(parser, "List of fields expected");
+	do {
+		if (section->name_count == IMAP_MAX_HEADER_NAMES)
+			return imap_parse_error(parser, "Too many fields");
+		if (imap_parse_astring(parser, &names[section->name_count++]) ==
+		    -1)
+			return -1;
+	} while (imap_parse_skip(parser, ' '));
+	section->names = names;
+	return imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "List has no end");
+}
+
+static int
+parse_section_text(struct imap_parser *parser, struct section *section)
+{
+	if (imap_parse_skip_word(parser, "HEADER.FIELDS.NOT")) {
+		section->kind = SECTION_HEADER_FIELDS_NOT;
+		return parse_names(parser, section);
+	}
+	if (imap_parse_skip_word(parser, "HEADER.FIELDS")) {
+		section->kind = SECTION_HEADER_FIELDS;
+		return parse_names(parser, section);
+	}
+	if (imap_parse_skip_word(parser, "HEADER"))
+		section->kind = SECTION_HEADER;
+	else if (imap_parse_skip_word(parser, "TEXT"))
+		section->kind = SECTION_TEXT;
+	else if (section->depth > 0 && imap_parse_skip_word(parser, "MIME"))
+		section->kind = SECTION_MIME;
+	else
+		return imap_parse_error(parser, "Unknown section");
+	return 0;
+}
+
+/* What stands between "[" and "]". */
+static int
+parse_section(struct imap_parser *parser, struct section *section)
+{
+	uint64_t number;
+
+	section->kind = SECTION_ALL;
+	while (parser->rest.size > 0 && text_is_digit(parser->rest.data[0])) {
+		if (section->depth == SECTION_MAX_DEPTH)
+			return imap_parse_error(parser, "Section is too deep");
+		if (imap_parse_number(parser, UINT32_MAX, &number) == -1 ||
+		    number == 0)
+			return imap_parse_error(parser, "Invalid part number");
+		section->path[section->depth++] = (uint32_t)number;
+		if (imap_parse_next_is(parser, ']'))
+			return 0;
+		if (!imap_parse_skip(parser, '.'))
+			return imap_parse_error(parser, "Invalid section");
+	}
+	if (imap_parse_next_is(parser, ']'))
+		return section->depth == 0
+			   ? 0
+			   : imap_parse_error(parser, "Invalid section");
+	return parse_section_text(parser, section);
+}
+
+static int
+parse_partial(struct imap_parser *parser, struct section *section)
+{
+	if (!imap_parse_skip(parser, '<'))
+		return 0;
+	section->is_partial = true;
+	if (imap_parse_number(parser, UINT32_MAX, &section->first) == -1 ||
+	    !imap_parse_skip(parser, '.') ||
+	    imap_parse_number(parser, UINT32_MAX, &section->count) == -1 ||
+	    section->count == 0 || !imap_parse_skip(parser, '>'))
+		return imap_parse_error(parser, "Invalid partial range");
+	return 0;
+}
+
+/* "BODY[...]<...>", behind BODY or BODY.PEEK. */
+static int
+parse_body_section(
+    struct imap_parser *parser, struct fetch_items *items, bool is_seen)
+{
+	struct fetch_section *to = add_section(parser, items);
+	struct text start = parser->rest;
+	size_t size;
+	char *label;
+
+	if (to == NULL)
+		return -1;
+	(void)imap_parse_skip(parser, '[');
+	if (parse_section(parser, &to->section) == -1)
+		return -1;
+	if (!imap_parse_skip(parser, ']'))
+		return imap_parse_error(parser, "Section has no end");
+	size = start.size - parser->rest.size;
+	label = pool_alloc(parser->pool, size + 5, 1);
+	memcpy(label, "BODY", 4);
+	memcpy(label + 4, start.data, size);
+	to->label = text_make(label, size + 4);
+	to->is_seen = is_seen;
+	return parse_partial(parser, &to->section);
+}
+
+static int
+parse_old_item(struct imap_parser *parser, struct fetch_items *items)
+{
+	struct fetch_section *to;
+	size_t i;
+
+	for (i = 0; i < sizeof(old_items) / sizeof(*old_items); i++) {
+		if (!imap_parse_skip_word(parser, old_items[i].name))
+			continue;
+		if ((to = add_section(parser, items)) == NULL)
+			return -1;
+		to->section.kind = old_items[i].kind;
+		to->label = text_of(old_items[i].name);
+		to->is_seen = old_items[i].is_seen;
+		return 0;
+	}
+	return imap_parse_error(parser, "Unknown item");
+}
+
+static int
+parse_item(struct imap_parser *parser, struct fetch_items *items, size_t from)
+{
+	size_t i;
+
+	if (text_starts_nocase(parser->rest, "BODY[")) {
+		parser->rest = text_skip(parser->rest, 4);
+		return parse_body_section(parser, items, true);
+	}
+	if (text_starts_nocase(parser->rest, "BODY.PEEK[")) {
+		parser->rest = text_skip(parser->rest, 9);
+		return parse_body_section(parser, items, false);
+	}
+	for (i = from; i < sizeof(simple_items) / sizeof(*simple_items); i++) {
+		if (imap_parse_skip_word(parser, simple_items[i].name)) {
+			items->simple |= simple_items[i].items;
+			return 0;
+		}
+	}
+	return parse_old_item(parser, items);
+}
+
+int
+fetch_items_parse(struct imap_parser *parser, struct fetch_items *items)
+{
+	memset(items, 0, sizeof(*items));
+	if (!imap_parse_skip(parser, '('))
+		return parse_item(parser, items, 0);
+	do {
+		if (parse_item(parser, items, FETCH_MACROS) == -1)
+			return -1;
+	} while (imap_parse_skip(parser, ' '));
+	return imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "List has no end");
+}

@@ -1,0 +1,37 @@
+/*
+ * What a FETCH asks for (RFC 3501 6.4.5, "fetch-att").  Pure.
+ */
+#ifndef IMAPD_FETCH_ITEMS_H
+#define IMAPD_FETCH_ITEMS_H
+
+#include "imapd/fetch_body.h"
+#include "imapd/imap_parser.h"
+
+enum {
+	FETCH_UID = 1,
+	FETCH_FLAGS = 2,
+	FETCH_INTERNALDATE = 4,
+	FETCH_SIZE = 8,
+	FETCH_MODSEQ = 16,
+	FETCH_ENVELOPE = 32,
+	FETCH_BODY = 64,
+	FETCH_BODYSTRUCTURE = 128,
+	FETCH_CACHED = FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE
+};
+
+struct fetch_section {
+	struct section section;
+	struct text label; /* "BODY[1.2]", as the answer names it */
+	bool is_seen;      /* without .PEEK: sets \\Seen */
+};
+
+struct fetch_items {
+	unsigned int simple; /* FETCH_ bits */
+	size_t section_count;
+	struct fetch_section *sections; /* in the pool */
+};
+
+/* 0, or -1 with parser->error. */
+int fetch_items_parse(struct imap_parser *parser, struct fetch_items *items);
+
+#endif

@@ -1,0 +1,56 @@
+# The IMAP protocol of a session: imapd/local.mk includes this.  Sources stand
+# in the order in which a command flows.
+noinst_LIBRARIES += imapd/libsession.a
+imapd_libsession_a_SOURCES = \
+	imapd/imap_session.c imapd/imap_session.h imapd/imap_session_state.h \
+	imapd/imap_input.c imapd/imap_input.h \
+	imapd/imap_parser.c imapd/imap_parser.h \
+	imapd/imap_set.c imapd/imap_set.h \
+	imapd/imap_commands.c imapd/imap_commands.h \
+	imapd/imap_command.c imapd/imap_command.h imapd/imap_capability.h \
+	imapd/cmd_append.c \
+	imapd/cmd_capability.c \
+	imapd/cmd_check.c \
+	imapd/cmd_close.c \
+	imapd/cmd_copy.c \
+	imapd/cmd_create.c imapd/special_use.c imapd/special_use.h \
+	imapd/cmd_delete.c \
+	imapd/cmd_enable.c \
+	imapd/cmd_expunge.c \
+	imapd/cmd_fetch.c imapd/fetch_items.c imapd/fetch_items.h \
+	imapd/cmd_id.c \
+	imapd/cmd_idle.c \
+	imapd/cmd_list.c imapd/list_pattern.c imapd/list_pattern.h \
+	imapd/cmd_logout.c \
+	imapd/cmd_namespace.c \
+	imapd/cmd_noop.c \
+	imapd/cmd_rename.c \
+	imapd/cmd_search.c imapd/search_keys.c imapd/search_keys.h \
+	imapd/search_match.c imapd/search_match.h \
+	imapd/cmd_select.c \
+	imapd/cmd_status.c imapd/status_items.h \
+	imapd/cmd_store.c \
+	imapd/cmd_subscribe.c \
+	imapd/imap_writer.c imapd/imap_writer.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/imap_parser_test tests/unit/imap_session_test
+tests_unit_imap_parser_test_SOURCES = tests/unit/imap_parser_test.c
+tests_unit_imap_parser_test_LDADD = imapd/libsession.a $(COMMON_LIBS) \
+	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
+# The false store stands for the mailbox half of the worker; the mail parsers
+# of FETCH are the worker's own.
+tests_unit_imap_session_test_SOURCES = tests/unit/imap_session_test.c \
+	tests/unit/false_account.c tests/unit/false_account.h
+tests_unit_imap_session_test_LDADD = imapd/libsession.a imapd/libworker.a \
+	$(COMMON_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/imap_command_fuzz
+tests_fuzz_imap_command_fuzz_SOURCES = tests/fuzz/imap_command_fuzz.c
+tests_fuzz_imap_command_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_imap_command_fuzz_LDADD = imapd/libsession.a $(COMMON_LIBS) \
+	$(UNISTRING_LIBS)
+endif
+EXTRA_DIST += tests/fuzz/corpus/imap_command

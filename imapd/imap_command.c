@@ -1,0 +1,298 @@
+/*
+ * What commands say and change: tagged answers with their response codes from
+ * one table, the wait for the store, and the forms that several commands
+ * share.  Answers wait in the session until the updates before them are sent.
+ */
+#include "imapd/imap_command.h"
+
+#include "common/log.h"
+#include "common/memory.h"
+#include "common/record.h"
+#include "imapd/imap_session_state.h"
+#include "imapd/imap_writer.h"
+
+#include <stdlib.h>
+
+bool
+command_output_is_full(const struct imap_command *command)
+{
+	return command->out->size >= COMMAND_OUTPUT_SIZE;
+}
+
+struct buf *
+command_answer(struct imap_command *command)
+{
+	buf_reset(&command->session->answer);
+	return &command->session->answer;
+}
+
+static enum command_step
+put_answer(struct imap_command *command, const char *word, const char *text)
+{
+	(void)buf_put_format(command_answer(command), "%s %s", word, text);
+	return COMMAND_DONE;
+}
+
+enum command_step
+command_ok(struct imap_command *command, const char *text)
+{
+	return put_answer(command, "OK", text);
+}
+
+enum command_step
+command_no(struct imap_command *command, const char *text)
+{
+	return put_answer(command, "NO", text);
+}
+
+enum command_step
+command_bad(struct imap_command *command, const char *text)
+{
+	return put_answer(command, "BAD", text);
+}
+
+enum command_step
+command_malformed(struct imap_command *command)
+{
+	const char *error = command->parser.error;
+
+	return command_bad(command, error != NULL ? error : "Syntax error");
+}
+
+enum command_step
+command_failed(struct imap_command *command, enum status status)
+{
+	static const char *const texts[STATUS_COUNT] = {
+		[STATUS_OK] = "Done",
+		[STATUS_MISSING] = "[NONEXISTENT] No such mailbox",
+		[STATUS_EXISTS] = "[ALREADYEXISTS] Mailbox exists",
+		[STATUS_REFUSED] = "[CANNOT] Not permitted",
+		[STATUS_INVALID] = "[CANNOT] Invalid mailbox name",
+		[STATUS_LIMIT] = "[LIMIT] Beyond a limit of this server",
+		[STATUS_FULL] = "[OVERQUOTA] No space left",
+		[STATUS_UNAVAILABLE] =
+		    "[UNAVAILABLE] Mail store is not available, try again",
+		[STATUS_FENCED] =
+		    "[UNAVAILABLE] Mailbox is held for the administrator",
+		[STATUS_DAMAGED] = "[SERVERBUG] Stored message is damaged",
+	};
+
+	if ((unsigned int)status >= STATUS_COUNT)
+		status = STATUS_UNAVAILABLE;
+	return command_no(command, texts[status]);
+}
+
+/* ---- Waiting ---- */
+
+void *
+command_wait(struct imap_command *command,
+    enum command_step (*answered)(
+	struct imap_command *command, const struct mailbox_answer *answer))
+{
+	struct session_wait *wait = memory_new(1, sizeof(*wait));
+
+	wait->session = command->session;
+	wait->answered = answered;
+	command->session->wait = wait;
+	return wait;
+}
+
+void
+command_wake(struct imap_command *command, enum command_step step)
+{
+	struct imap_session *session = command->session;
+
+	session->step = step;
+	session->was_woken = true;
+	if (session->is_running)
+		return; /* session_after_step sees it */
+	session->was_woken = false;
+	if (step == COMMAND_DONE)
+		session_enter_state(session, SESSION_UPDATING);
+	session_run(session);
+}
+
+void
+command_change_done(const struct mailbox_answer *answer, void *context)
+{
+	struct session_wait *wait = context;
+	struct imap_session *session = wait->session;
+	enum command_step (*answered)(struct imap_command * command,
+	    const struct mailbox_answer *answer) = wait->answered;
+	enum command_step step;
+
+	free(wait);
+	if (session == NULL)
+		return;
+	session->wait = NULL;
+	/* What it asks for next may be there at once, too. */
+	session->is_running = true;
+	session->was_woken = false;
+	step = answered(&session->command, answer);
+	session->is_running = false;
+	if (step == COMMAND_WAIT && session->was_woken)
+		step = session->step;
+	command_wake(&session->command, step);
+}
+
+/* ---- The session ---- */
+
+bool
+command_is_condstore(const struct imap_command *command)
+{
+	return command->session->is_condstore;
+}
+
+void
+command_enable_condstore(struct imap_command *command)
+{
+	const struct mailbox_info *info;
+
+	if (command->session->is_condstore)
+		return;
+	command->session->is_condstore = true;
+	if (command->view == NULL)
+		return;
+	info = mailbox_view_info(command->view);
+	(void)buf_put_format(command->out,
+	    "* OK [HIGHESTMODSEQ %llu] Highest\r\n",
+	    (unsigned long long)info->highest_modseq);
+}
+
+void
+command_select(struct imap_command *command, struct mailbox_view *view)
+{
+	mailbox_view_close(&command->session->view);
+	command->session->view = view;
+	command->view = view;
+}
+
+void
+command_logout(struct imap_command *command)
+{
+	struct imap_session *session = command->session;
+
+	(void)buf_put_format(command->out,
+	    "* BYE Logging out\r\n%s OK Logout completed\r\n", session->tag);
+	session_enter_state(session, SESSION_CLOSING);
+}
+
+void
+command_disconnect(struct imap_command *command, const char *why)
+{
+	struct imap_session *session = command->session;
+
+	log_warning("session-broken", "sid=%llu why=\"%s\"",
+	    (unsigned long long)session->number, why);
+	session_enter_state(session, SESSION_ENDED);
+}
+
+bool
+command_is_tls(const struct imap_command *command)
+{
+	return command->session->is_tls;
+}
+
+void
+command_put_mailbox_flags(struct imap_command *command)
+{
+	const struct mailbox_info *info = mailbox_view_info(command->view);
+	uint64_t all = info->keyword_count >= 64
+			   ? UINT64_MAX
+			   : (UINT64_C(1) << info->keyword_count) - 1;
+	struct buf *out = command->out;
+
+	(void)buf_put_text(out, "* FLAGS ");
+	(void)imap_put_flags(
+	    out, FLAG_ALL, all, info->keywords, info->keyword_count, NULL);
+	(void)buf_put_text(out, "\r\n* OK [PERMANENTFLAGS ");
+	if (mailbox_view_is_read_only(command->view))
+		(void)buf_put_text(out, "()] Read-only mailbox\r\n");
+	else {
+		(void)imap_put_flags(out, FLAG_ALL, all, info->keywords,
+		    info->keyword_count,
+		    info->keyword_count < RECORD_MAX_KEYWORDS ? "\\*" : NULL);
+		(void)buf_put_text(out, "] Flags permitted\r\n");
+	}
+}
+
+void
+command_put_flags_update(struct imap_command *command, size_t number,
+    uint32_t uid, bool has_flags, bool has_modseq)
+{
+	const struct mailbox_info *info = mailbox_view_info(command->view);
+	struct mailbox_row row;
+	const char *recent;
+	struct buf *out = command->out;
+
+	if (!mailbox_row(command->view, uid, &row))
+		return;
+	recent = mailbox_view_is_recent(command->view, uid) ? "\\Recent" : NULL;
+	(void)buf_put_format(out, "* %zu FETCH (", number);
+	if (command->is_uid || has_modseq)
+		(void)buf_put_format(
+		    out, "UID %u%s", uid, has_flags || has_modseq ? " " : "");
+	if (has_modseq)
+		(void)buf_put_format(out, "MODSEQ (%llu)%s",
+		    (unsigned long long)row.modseq, has_flags ? " " : "");
+	if (has_flags) {
+		(void)buf_put_text(out, "FLAGS ");
+		(void)imap_put_flags(out, row.flags, row.keywords,
+		    info->keywords, info->keyword_count, recent);
+	}
+	(void)buf_put_text(out, ")\r\n");
+}
+
+/* ---- Sets ---- */
+
+static void
+collect_uids(struct imap_command *command, const struct imap_set *set,
+    uint32_t *uids, size_t *count)
+{
+	struct mailbox_view *view = command->view;
+	size_t i, number, last;
+
+	for (i = 0; i < set->count; i++) {
+		number = set->ranges[i].first;
+		last = set->ranges[i].last;
+		if (command->is_uid) {
+			number = mailbox_view_number_from(
+			    view, set->ranges[i].first);
+			last = mailbox_view_count(view);
+		}
+		for (; number <= last; number++) {
+			uint32_t uid = mailbox_view_uid(view, number);
+
+			if (command->is_uid && uid > set->ranges[i].last)
+				break;
+			uids[(*count)++] = uid;
+		}
+	}
+}
+
+int
+command_uids(struct imap_command *command, struct imap_set *set,
+    uint32_t **uids, size_t *count)
+{
+	size_t messages = mailbox_view_count(command->view);
+	uint32_t maximum;
+
+	*count = 0;
+	maximum = (uint32_t)messages;
+	if (command->is_uid)
+		maximum = messages == 0
+			      ? 0
+			      : mailbox_view_uid(command->view, messages);
+	*uids = pool_alloc(command->pool, messages + 1, sizeof(**uids));
+	if (messages == 0)
+		return command->is_uid
+			   ? 0
+			   : imap_parse_error(&command->parser,
+				 "Invalid message number: mailbox is empty");
+	imap_set_resolve(set, maximum);
+	if (!command->is_uid && imap_set_last(set) > messages)
+		return imap_parse_error(
+		    &command->parser, "Message number beyond the mailbox");
+	collect_uids(command, set, *uids, count);
+	return 0;
+}

@@ -1,0 +1,455 @@
+/*
+ * The grammar shared by all IMAP commands: tags, atoms, strings, literals,
+ * numbers, sets, mailbox names, flags and dates (RFC 3501 section 9).  Reads a
+ * complete command in memory, writes only to the pool; what is malformed gets
+ * a sentence for the client's BAD and never more than that.
+ */
+#include "imapd/imap_parser.h"
+
+#include "common/utf7.h"
+#include "common/record.h"
+
+#include <string.h>
+
+void
+imap_parser_init(
+    struct imap_parser *parser, struct text command, struct pool *pool)
+{
+	memset(parser, 0, sizeof(*parser));
+	parser->rest = command;
+	parser->pool = pool;
+}
+
+int
+imap_parse_error(struct imap_parser *parser, const char *error)
+{
+	parser->error = error;
+	return -1;
+}
+
+bool
+imap_parse_at_end(const struct imap_parser *parser)
+{
+	return parser->rest.size == 0;
+}
+
+bool
+imap_parse_next_is(const struct imap_parser *parser, char c)
+{
+	return parser->rest.size > 0 && parser->rest.data[0] == c;
+}
+
+bool
+imap_parse_skip(struct imap_parser *parser, char c)
+{
+	if (!imap_parse_next_is(parser, c))
+		return false;
+	parser->rest = text_skip(parser->rest, 1);
+	return true;
+}
+
+/* ATOM-CHAR, and "]" where the grammar lets it stand in an astring. */
+static bool
+is_atom_char(char c)
+{
+	unsigned char u = (unsigned char)c;
+
+	return u > 0x20 && u != 0x7f && strchr("(){%*\"\\]", c) == NULL;
+}
+
+static struct text
+take_while(struct imap_parser *parser, const char *also)
+{
+	struct text word;
+	size_t size = 0;
+	char c;
+
+	while (size < parser->rest.size) {
+		c = parser->rest.data[size];
+		if (!is_atom_char(c) && (c == '\0' || strchr(also, c) == NULL))
+			break;
+		size++;
+	}
+	word = text_make(parser->rest.data, size);
+	parser->rest = text_skip(parser->rest, size);
+	return word;
+}
+
+bool
+imap_parse_skip_word(struct imap_parser *parser, const char *word)
+{
+	size_t size = strlen(word);
+
+	if (!text_starts_nocase(parser->rest, word))
+		return false;
+	if (parser->rest.size > size && is_atom_char(parser->rest.data[size]) &&
+	    parser->rest.data[size] != '[' && parser->rest.data[size] != '<')
+		return false;
+	parser->rest = text_skip(parser->rest, size);
+	return true;
+}
+
+int
+imap_parse_tag(struct imap_parser *parser, struct text *tag)
+{
+	*tag = take_while(parser, "]");
+	if (tag->size == 0 || tag->size > IMAP_MAX_TAG_SIZE ||
+	    memchr(tag->data, '+', tag->size) != NULL || !text_is_ascii(*tag)) {
+		tag->size = 0;
+		return imap_parse_error(parser, "Missing or malformed tag");
+	}
+	return 0;
+}
+
+int
+imap_parse_atom(struct imap_parser *parser, struct text *atom)
+{
+	*atom = take_while(parser, "");
+	if (atom->size == 0)
+		return imap_parse_error(parser, "Atom expected");
+	return 0;
+}
+
+static int
+parse_quoted(struct imap_parser *parser, struct text *string)
+{
+	struct text rest = text_skip(parser->rest, 1);
+	size_t i, size = 0;
+	char *copy;
+
+	copy = pool_alloc(parser->pool, rest.size + 1, 1);
+	for (i = 0; i < rest.size && rest.data[i] != '"'; i++) {
+		if (rest.data[i] == '\\' && ++i == rest.size)
+			break;
+		if (rest.data[i] == '\0' || rest.data[i] == '\r' ||
+		    rest.data[i] == '\n')
+			return imap_parse_error(
+			    parser, "Control byte in quoted string");
+		copy[size++] = rest.data[i];
+	}
+	if (i >= rest.size)
+		return imap_parse_error(parser, "Quoted string has no end");
+	*string = text_make(copy, size);
+	parser->rest = text_skip(rest, i + 1);
+	return 0;
+}
+
+static int
+parse_literal(struct imap_parser *parser, struct text *string)
+{
+	struct text digits, rest = text_skip(parser->rest, 1);
+	ptrdiff_t end = text_find_byte(rest, '}');
+	uint64_t size;
+
+	if (end <= 0)
+		return imap_parse_error(parser, "Malformed literal");
+	digits = text_make(rest.data, (size_t)end);
+	if (digits.data[end - 1] == '+')
+		digits.size--;
+	rest = text_skip(rest, (size_t)end + 1);
+	if (rest.size < 2 || memcmp(rest.data, "\r\n", 2) != 0 ||
+	    text_parse_number(digits, rest.size - 2, &size) == -1)
+		return imap_parse_error(parser, "Malformed literal");
+	rest = text_skip(rest, 2);
+	*string = text_make(rest.data, (size_t)size);
+	parser->rest = text_skip(rest, (size_t)size);
+	if (size > 0 && memchr(string->data, '\0', string->size) != NULL)
+		return imap_parse_error(parser, "NUL byte in literal");
+	return 0;
+}
+
+int
+imap_parse_string(struct imap_parser *parser, struct text *string)
+{
+	if (imap_parse_next_is(parser, '"'))
+		return parse_quoted(parser, string);
+	if (imap_parse_next_is(parser, '{'))
+		return parse_literal(parser, string);
+	return imap_parse_error(parser, "String expected");
+}
+
+int
+imap_parse_astring(struct imap_parser *parser, struct text *string)
+{
+	if (imap_parse_next_is(parser, '"') || imap_parse_next_is(parser, '{'))
+		return imap_parse_string(parser, string);
+	*string = take_while(parser, "]");
+	if (string->size == 0)
+		return imap_parse_error(parser, "String expected");
+	return 0;
+}
+
+int
+imap_parse_space(struct imap_parser *parser)
+{
+	if (!imap_parse_skip(parser, ' '))
+		return imap_parse_error(parser, imap_parse_at_end(parser)
+						    ? "Missing argument"
+						    : "Space expected");
+	return 0;
+}
+
+int
+imap_parse_end(struct imap_parser *parser)
+{
+	/* Some clients leave a space behind the command. */
+	while (imap_parse_skip(parser, ' '))
+		;
+	if (!imap_parse_at_end(parser))
+		return imap_parse_error(parser, "Unexpected argument");
+	return 0;
+}
+
+int
+imap_parse_number(struct imap_parser *parser, uint64_t max, uint64_t *number)
+{
+	struct text rest = parser->rest;
+	size_t size = 0;
+
+	while (size < rest.size && text_is_digit(rest.data[size]))
+		size++;
+	if (text_parse_number(text_make(rest.data, size), max, number) == -1)
+		return imap_parse_error(parser, "Invalid number");
+	parser->rest = text_skip(rest, size);
+	return 0;
+}
+
+int
+imap_parse_set(struct imap_parser *parser, struct imap_set *set)
+{
+	size_t size;
+
+	if (imap_set_parse(parser->rest, parser->pool, set, &size) == -1)
+		return imap_parse_error(parser, "Invalid message set");
+	parser->rest = text_skip(parser->rest, size);
+	return 0;
+}
+
+/* A name off the wire as UTF-8 in the pool. */
+static int
+decode_mailbox(
+    struct imap_parser *parser, struct text name, const char **decoded)
+{
+	struct buf buf;
+	int result = 0;
+
+	buf_init(&buf, IMAP_MAX_MAILBOX);
+	if (!text_is_ascii(name)) {
+		/* RFC 9755, and what careless clients send anyway. */
+		if (!text_is_utf8(name) ||
+		    buf_put(&buf, name.data, name.size) == -1)
+			result = -1;
+	} else if (parser->is_utf8_names) {
+		result = buf_put(&buf, name.data, name.size);
+	} else {
+		result = utf7_decode(name, &buf);
+	}
+	if (result == 0)
+		*decoded =
+		    pool_text(parser->pool, (const char *)buf.data, buf.size);
+	buf_clear(&buf);
+	return result == 0 ? 0
+			   : imap_parse_error(
+				 parser, "Malformed or too long mailbox name");
+}
+
+int
+imap_parse_mailbox(struct imap_parser *parser, const char **name)
+{
+	struct text raw;
+
+	if (imap_parse_astring(parser, &raw) == -1)
+		return -1;
+	if (text_is_nocase(raw, "INBOX")) {
+		*name = "INBOX";
+		return 0;
+	}
+	return decode_mailbox(parser, raw, name);
+}
+
+int
+imap_parse_list_mailbox(struct imap_parser *parser, const char **pattern)
+{
+	struct text raw;
+
+	if (imap_parse_next_is(parser, '"') ||
+	    imap_parse_next_is(parser, '{')) {
+		if (imap_parse_string(parser, &raw) == -1)
+			return -1;
+	} else {
+		raw = take_while(parser, "]%*");
+		if (raw.size == 0)
+			return imap_parse_error(parser, "Pattern expected");
+	}
+	return decode_mailbox(parser, raw, pattern);
+}
+
+static const struct {
+	const char *name;
+	unsigned int flag;
+} system_flags[] = {
+	{ "Answered", FLAG_ANSWERED }, { "Flagged", FLAG_FLAGGED },
+	{ "Deleted", FLAG_DELETED }, { "Seen", FLAG_SEEN },
+	{ "Draft", FLAG_DRAFT },
+	{ "Recent", 0 }, /* not the client's to set; some send it */
+};
+
+static int
+parse_system_flag(struct imap_parser *parser, struct imap_flags *flags)
+{
+	struct text name;
+	size_t i;
+
+	if (imap_parse_atom(parser, &name) == -1)
+		return -1;
+	for (i = 0; i < sizeof(system_flags) / sizeof(*system_flags); i++) {
+		if (text_is_nocase(name, system_flags[i].name)) {
+			flags->system |= system_flags[i].flag;
+			return 0;
+		}
+	}
+	return imap_parse_error(parser, "Unknown system flag");
+}
+
+static int
+parse_flag(struct imap_parser *parser, struct imap_flags *flags)
+{
+	struct text name;
+
+	if (imap_parse_skip(parser, '\\'))
+		return parse_system_flag(parser, flags);
+	if (imap_parse_atom(parser, &name) == -1)
+		return -1;
+	if (name.size > IMAP_MAX_KEYWORD || !text_is_ascii(name))
+		return imap_parse_error(parser, "Invalid keyword");
+	if (flags->keyword_count == IMAP_MAX_FLAGS)
+		return imap_parse_error(parser, "Too many keywords");
+	flags->keywords[flags->keyword_count++] = name;
+	return 0;
+}
+
+int
+imap_parse_flags(
+    struct imap_parser *parser, bool is_bare_allowed, struct imap_flags *flags)
+{
+	bool is_list = imap_parse_skip(parser, '(');
+
+	flags->system = 0;
+	flags->keyword_count = 0;
+	if (!is_list && !is_bare_allowed)
+		return imap_parse_error(parser, "Flag list expected");
+	if (is_list && imap_parse_skip(parser, ')'))
+		return 0;
+	do {
+		if (parse_flag(parser, flags) == -1)
+			return -1;
+	} while (imap_parse_skip(parser, ' '));
+	if (is_list && !imap_parse_skip(parser, ')'))
+		return imap_parse_error(parser, "Flag list has no end");
+	return 0;
+}
+
+int64_t
+imap_days_from_civil(int year, int month, int day)
+{
+	int64_t era, of_era, of_year;
+
+	year -= month <= 2;
+	era = (year >= 0 ? year : year - 399) / 400;
+	of_era = year - era * 400;
+	of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+	of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+	return era * 146097 + of_era - 719468;
+}
+
+/* `size` digits at `at` of `s`; -1 if there is something else. */
+static int
+fixed_number(struct text s, size_t at, size_t size)
+{
+	uint64_t value;
+
+	if (at + size > s.size ||
+	    text_parse_number(text_make(s.data + at, size), 9999, &value) == -1)
+		return -1;
+	return (int)value;
+}
+
+/* "d-Mon-yyyy" or "dd-Mon-yyyy" or " d-Mon-yyyy": days; `*used` its size. */
+static int
+civil_date(struct text s, int64_t *day, size_t *used)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	static const int days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30,
+		31 };
+	size_t at = s.size > 1 && s.data[1] == '-' ? 1 : 2;
+	int d, month, year;
+
+	if (s.size < at + 9)
+		return -1;
+	d = at == 2 && s.data[0] == ' ' ? fixed_number(s, 1, 1)
+					: fixed_number(s, 0, at);
+	for (month = 0; month < 12; month++) {
+		if (text_equal_nocase(text_make(s.data + at + 1, 3),
+			text_make(months + month * 3, 3)))
+			break;
+	}
+	year = fixed_number(s, at + 5, 4);
+	if (month == 12 || d < 1 || d > days[month] || year < 1 ||
+	    s.data[at] != '-' || s.data[at + 4] != '-')
+		return -1;
+	*day = imap_days_from_civil(year, month + 1, d);
+	*used = at + 9;
+	return 0;
+}
+
+int
+imap_parse_date(struct imap_parser *parser, int64_t *day)
+{
+	struct text s;
+	size_t used;
+
+	if (imap_parse_astring(parser, &s) == -1 ||
+	    civil_date(s, day, &used) == -1 || used != s.size)
+		return imap_parse_error(parser, "Invalid date");
+	return 0;
+}
+
+/* " hh:mm:ss +zzzz" */
+static int
+time_and_zone(struct text s, int64_t *seconds)
+{
+	int hour, minute, second, zone_hour, zone_minute, sign;
+
+	if (s.size != 15 || s.data[0] != ' ' || s.data[3] != ':' ||
+	    s.data[6] != ':' || s.data[9] != ' ' ||
+	    (s.data[10] != '+' && s.data[10] != '-'))
+		return -1;
+	hour = fixed_number(s, 1, 2);
+	minute = fixed_number(s, 4, 2);
+	second = fixed_number(s, 7, 2);
+	zone_hour = fixed_number(s, 11, 2);
+	zone_minute = fixed_number(s, 13, 2);
+	if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
+	    second > 60 || zone_hour < 0 || zone_hour > 23 || zone_minute < 0 ||
+	    zone_minute > 59)
+		return -1;
+	sign = s.data[10] == '+' ? 1 : -1;
+	*seconds = hour * 3600 + minute * 60 + second -
+		   sign * (zone_hour * 3600 + zone_minute * 60);
+	return 0;
+}
+
+int
+imap_parse_date_time(struct imap_parser *parser, int64_t *seconds)
+{
+	struct text s;
+	int64_t day, time;
+	size_t used;
+
+	if (imap_parse_string(parser, &s) == -1 ||
+	    civil_date(s, &day, &used) == -1 ||
+	    time_and_zone(text_skip(s, used), &time) == -1)
+		return imap_parse_error(parser, "Invalid date-time");
+	*seconds = day * 86400 + time;
+	return 0;
+}

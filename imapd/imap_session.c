@@ -1,0 +1,661 @@
+/*
+ * One IMAP session after login.  Bytes come from the front's stream, are cut
+ * by imap_input and go, a command at a time, to the functions of
+ * imap_commands.c; what they say goes back bounded: a client that does not
+ * read stops its command, not the worker.  Untagged updates are sent here and
+ * nowhere else, before a tagged answer and in IDLE, as RFC 3501 7.4.1 allows.
+ * It never says OK to a change: commands do, when the store has committed.
+ */
+#include "imapd/imap_session_state.h"
+
+#include "common/log.h"
+#include "common/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	SESSION_READ_SIZE = 65536,
+	SESSION_INPUT_SIZE = 2 * SESSION_READ_SIZE,
+	SESSION_OUTPUT_SIZE = 16 * 1024 * 1024,
+	SESSION_MAX_BAD = 20,
+	SESSION_TIMEOUT_MS = 30 * 60 * 1000, /* RFC 3501 5.4 */
+	SESSION_TURN_COMMANDS = 200
+};
+
+static const struct imap_input_limits session_limits = {
+	.line = 64 * 1024,
+	.command = 2 * 1024 * 1024,
+	.skipped = 1024 * 1024 * 1024,
+};
+
+void
+session_enter_state(struct imap_session *session, enum session_state state)
+{
+	if (session->state != SESSION_CLOSING &&
+	    session->state != SESSION_ENDED)
+		session->state = state;
+	else if (state == SESSION_ENDED)
+		session->state = SESSION_ENDED;
+}
+
+/* ---- The stream ---- */
+
+/* 0, or -1 if the client is gone. */
+static int
+session_flush(struct imap_session *session)
+{
+	ssize_t n;
+
+	while (session->out.size > 0) {
+		n = send(session->fd, session->out.data, session->out.size,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return 0;
+		if (n < 0)
+			return -1;
+		buf_cut(&session->out, (size_t)n);
+	}
+	return 0;
+}
+
+/* Bytes for the next command, 0 if there are none now. */
+static size_t
+session_fill(struct imap_session *session)
+{
+	uint8_t *to;
+	ssize_t n;
+
+	if (session->is_input_ended)
+		return 0;
+	to = buf_reserve(&session->in, SESSION_READ_SIZE);
+	if (to == NULL)
+		return 0;
+	do {
+		n = recv(session->fd, to, SESSION_READ_SIZE, MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		buf_added(&session->in, (size_t)n);
+		timer_start(session->timeout, SESSION_TIMEOUT_MS);
+		return (size_t)n;
+	}
+	if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
+		session->is_input_ended = true;
+	return 0;
+}
+
+/* ---- Commands ---- */
+
+static void
+session_say(struct imap_session *session, const char *line)
+{
+	(void)buf_put_text(&session->out, line);
+}
+
+static void
+session_bye(struct imap_session *session, const char *line)
+{
+	session_say(session, line);
+	session_enter_state(session, SESSION_CLOSING);
+}
+
+static void
+session_begin_command(struct imap_session *session)
+{
+	struct imap_command *command = &session->command;
+
+	memset(command, 0, sizeof(*command));
+	if (session->pool == NULL)
+		session->pool = pool_new();
+	else
+		pool_clear(session->pool);
+	buf_reset(&session->answer);
+	session->tag[0] = '\0';
+	command->session = session;
+	command->account = session->account;
+	command->view = session->view;
+	command->pool = session->pool;
+	command->out = &session->out;
+	imap_parser_init(&command->parser,
+	    text_make(session->input.command.data, session->input.command.size),
+	    session->pool);
+}
+
+/* Tag and name: finds the rule. NULL, or what is wrong. */
+static const char *
+session_parse_name(struct imap_session *session)
+{
+	struct imap_command *command = &session->command;
+	struct imap_parser *parser = &command->parser;
+	struct text name;
+
+	if (imap_parse_tag(parser, &command->tag) == -1)
+		return parser->error;
+	(void)text_copy(command->tag, session->tag, sizeof(session->tag));
+	command->tag = text_of(session->tag);
+	if (imap_parse_space(parser) == -1 ||
+	    imap_parse_atom(parser, &name) == -1)
+		return "Missing command";
+	if (text_is_nocase(name, "UID")) {
+		command->is_uid = true;
+		if (imap_parse_space(parser) == -1 ||
+		    imap_parse_atom(parser, &name) == -1)
+			return "Missing command after UID";
+	}
+	command->rule = command_find(name, command->is_uid);
+	if (command->rule == NULL)
+		return "Unknown command";
+	if ((command->rule->flags & COMMAND_SELECTED) && command->view == NULL)
+		return "No mailbox selected";
+	return NULL;
+}
+
+static void
+session_answer_bad(struct imap_session *session, const char *text)
+{
+	session->step = command_bad(&session->command, text);
+	session_enter_state(session, SESSION_UPDATING);
+	if (++session->bad_commands >= SESSION_MAX_BAD)
+		session_bye(session, "* BYE Too many invalid commands\r\n");
+}
+
+static void
+session_after_step(struct imap_session *session, enum command_step step)
+{
+	/* A change that was refused at once has answered already. */
+	if (step == COMMAND_WAIT && session->was_woken)
+		step = session->step;
+	session->was_woken = false;
+	session->step = step;
+	session_enter_state(
+	    session, step == COMMAND_DONE ? SESSION_UPDATING : SESSION_WORKING);
+}
+
+static void
+session_start_command(struct imap_session *session)
+{
+	const char *problem;
+
+	session_begin_command(session);
+	problem = session_parse_name(session);
+	if (problem != NULL) {
+		session_answer_bad(session, problem);
+		return;
+	}
+	session->was_woken = false;
+	if ((session->command.rule->flags & COMMAND_WRITES) &&
+	    mailbox_view_is_read_only(session->view))
+		session_after_step(
+		    session, command_no(&session->command,
+				 "[NOPERM] Mailbox is open read-only"));
+	else
+		session_after_step(
+		    session, session->command.rule->start(&session->command));
+}
+
+/* A literal was announced: part of a command, or the message of an APPEND. */
+static void
+session_literal(struct imap_session *session)
+{
+	struct imap_input *input = &session->input;
+	struct imap_command *command = &session->command;
+	const char *problem;
+	bool is_synchronising = input->is_synchronising;
+
+	session_begin_command(session);
+	problem = session_parse_name(session);
+	if (problem == NULL &&
+	    !text_is_nocase(text_of(command->rule->name), "APPEND") &&
+	    !imap_input_fits(input))
+		problem = "[TOOBIG] Literal is too large";
+	if (problem == NULL &&
+	    text_is(text_of(command->rule->name), "APPEND") &&
+	    cmd_append_is_message(command->parser.rest)) {
+		session->step = cmd_append_begin(command, input->literal_left);
+		if (session->step == COMMAND_WAIT) {
+			imap_input_stream(input);
+			session_enter_state(session, SESSION_APPENDING);
+			if (is_synchronising)
+				session_say(session, "+ OK\r\n");
+			return;
+		}
+		session_enter_state(session, SESSION_UPDATING);
+	} else if (problem == NULL && imap_input_fits(input)) {
+		imap_input_take(input);
+		if (is_synchronising)
+			session_say(session, "+ OK\r\n");
+		return;
+	} else {
+		session_answer_bad(session,
+		    problem != NULL ? problem : "Literal is too large");
+	}
+	if (imap_input_refuse(input) == -1)
+		session_bye(session, "* BYE Literal is too large\r\n");
+}
+
+static void
+session_input_event(
+    struct imap_session *session, enum imap_input_event event, struct text data)
+{
+	struct text rest;
+
+	switch (event) {
+	case IMAP_INPUT_MORE:
+		break;
+	case IMAP_INPUT_COMMAND:
+		if (session->state == SESSION_APPENDING) {
+			rest = text_skip(text_make(session->input.command.data,
+				     session->input.command.size),
+			    session->input.rest_offset);
+			session->was_woken = false;
+			session_after_step(
+			    session, cmd_append_end(&session->command, rest));
+		} else {
+			session_start_command(session);
+		}
+		break;
+	case IMAP_INPUT_LITERAL:
+		session_literal(session);
+		break;
+	case IMAP_INPUT_DATA:
+		cmd_append_data(&session->command, data);
+		break;
+	case IMAP_INPUT_TOO_LONG:
+		if (session->state == SESSION_APPENDING)
+			session->command.abandon(&session->command);
+		session_begin_command(session);
+		(void)session_parse_name(session);
+		session_answer_bad(session, "Command line is too long");
+		break;
+	case IMAP_INPUT_HOPELESS:
+		session_bye(session, "* BYE Literal is too large\r\n");
+		break;
+	}
+}
+
+/* A line after IDLE (RFC 2177): only DONE ends it well. */
+static void
+session_idle_line(struct imap_session *session, enum imap_input_event event)
+{
+	struct text line =
+	    text_make(session->input.command.data, session->input.command.size);
+
+	if (event == IMAP_INPUT_MORE)
+		return;
+	if (event == IMAP_INPUT_COMMAND && text_is_nocase(line, "DONE"))
+		session->step = command_ok(&session->command, "Idle completed");
+	else
+		session->step = command_bad(&session->command, "Expected DONE");
+	session_enter_state(session, SESSION_UPDATING);
+	if (event == IMAP_INPUT_LITERAL &&
+	    imap_input_refuse(&session->input) == -1)
+		session_bye(session, "* BYE Literal is too large\r\n");
+}
+
+/* True if an event was handled, false if the client has to send more. */
+static bool
+session_read(struct imap_session *session)
+{
+	enum imap_input_event event;
+	struct text bytes, data = { NULL, 0 };
+	size_t size;
+
+	if (session->in.size == 0 && session_fill(session) == 0) {
+		if (session->is_input_ended)
+			session_enter_state(session, SESSION_ENDED);
+		return session->is_input_ended;
+	}
+	bytes = text_make(session->in.data, session->in.size);
+	size = bytes.size;
+	event = imap_input_next(&session->input, &bytes, &data);
+	if (session->step == COMMAND_IDLE && session->state == SESSION_WORKING)
+		session_idle_line(session, event);
+	else
+		session_input_event(session, event, data);
+	buf_cut(&session->in, size - bytes.size);
+	return true;
+}
+
+/* ---- Updates ---- */
+
+static void
+session_put_update(
+    struct imap_session *session, const struct mailbox_update *update)
+{
+	struct imap_command *command = &session->command;
+	struct buf *out = &session->out;
+
+	switch (update->kind) {
+	case UPDATE_EXPUNGE:
+		(void)buf_put_format(out, "* %zu EXPUNGE\r\n", update->number);
+		break;
+	case UPDATE_EXISTS:
+		(void)buf_put_format(out, "* %zu EXISTS\r\n", update->number);
+		break;
+	case UPDATE_RECENT:
+		(void)buf_put_format(out, "* %zu RECENT\r\n", update->number);
+		break;
+	case UPDATE_FLAGS:
+		command_put_flags_update(command, update->number, update->uid,
+		    true, session->is_condstore);
+		break;
+	case UPDATE_KEYWORDS:
+		command_put_mailbox_flags(command);
+		break;
+	}
+}
+
+/* True when all that may be told now was told. */
+static bool
+session_put_updates(struct imap_session *session, bool may_expunge)
+{
+	struct mailbox_update update;
+
+	if (session->view == NULL)
+		return true;
+	session->command.session = session;
+	session->command.view = session->view;
+	session->command.out = &session->out;
+	while (session->out.size < COMMAND_OUTPUT_SIZE) {
+		if (!mailbox_view_next_update(
+			session->view, may_expunge, &update))
+			return true;
+		session_put_update(session, &update);
+	}
+	return false;
+}
+
+static bool
+session_finish_command(struct imap_session *session)
+{
+	const struct command_rule *rule = session->command.rule;
+	bool may_expunge = rule == NULL || session->command.is_uid ||
+			   (rule->flags & COMMAND_NUMBERS) == 0;
+
+	if (!session_put_updates(session, may_expunge))
+		return false;
+	(void)buf_put_format(
+	    &session->out, "%s ", session->tag[0] != '\0' ? session->tag : "*");
+	(void)buf_put(
+	    &session->out, session->answer.data, session->answer.size);
+	session_say(session, "\r\n");
+	memset(&session->command, 0, sizeof(session->command));
+	session_enter_state(session, SESSION_READING);
+	if (session->view != NULL && mailbox_view_is_gone(session->view))
+		session_bye(session, "* BYE Mailbox was deleted\r\n");
+	return true;
+}
+
+/* ---- The driver ---- */
+
+/* IDLE: tells what is new, takes DONE. */
+static bool
+session_idle(struct imap_session *session)
+{
+	if (!session_put_updates(session, true))
+		return false;
+	if (session->view != NULL && mailbox_view_is_gone(session->view)) {
+		session_bye(session, "* BYE Mailbox was deleted\r\n");
+		return true;
+	}
+	return session_read(session);
+}
+
+static bool
+session_work(struct imap_session *session)
+{
+	switch (session->step) {
+	case COMMAND_WAIT:
+		return false;
+	case COMMAND_IDLE:
+		return session_idle(session);
+	case COMMAND_MORE:
+	case COMMAND_OUTPUT:
+		if (session->out.size >= COMMAND_OUTPUT_SIZE)
+			return false;
+		session->was_woken = false;
+		session_after_step(
+		    session, session->command.resume(&session->command));
+		if (session->step == COMMAND_MORE) {
+			timer_start(session->turn, 0);
+			return false;
+		}
+		return true;
+	case COMMAND_DONE:
+		session_enter_state(session, SESSION_UPDATING);
+		return true;
+	}
+	return false;
+}
+
+/* One thing: true if there may be more to do now. */
+static bool
+session_advance(struct imap_session *session)
+{
+	if (session->out.size >= COMMAND_OUTPUT_SIZE &&
+	    session_flush(session) == -1)
+		session_enter_state(session, SESSION_ENDED);
+	if (session->out.size >= COMMAND_OUTPUT_SIZE)
+		return false;
+	switch (session->state) {
+	case SESSION_OPENING:
+	case SESSION_CLOSING:
+	case SESSION_ENDED:
+		return false;
+	case SESSION_READING:
+	case SESSION_APPENDING:
+		return session_read(session);
+	case SESSION_WORKING:
+		return session_work(session);
+	case SESSION_UPDATING:
+		return session_finish_command(session);
+	}
+	return false;
+}
+
+static bool
+session_wants_input(const struct imap_session *session)
+{
+	return session->state == SESSION_READING ||
+	       session->state == SESSION_APPENDING ||
+	       (session->state == SESSION_WORKING &&
+		   session->step == COMMAND_IDLE);
+}
+
+/* Gives back what a resting session does not need. */
+static void
+session_rest(struct imap_session *session)
+{
+	if (session->in.size == 0)
+		buf_clear(&session->in);
+	if (session->out.size == 0)
+		buf_clear(&session->out);
+	if (session->state == SESSION_READING) {
+		buf_clear(&session->answer);
+		if (imap_input_is_empty(&session->input))
+			imap_input_clear(&session->input);
+		pool_free(&session->pool);
+	}
+}
+
+static void
+session_end(struct imap_session *session)
+{
+	watch_free(&session->watch);
+	timer_stop(session->timeout);
+	timer_stop(session->turn);
+	session->ended(session, session->ended_context);
+}
+
+void
+session_run(struct imap_session *session)
+{
+	int events = 0, turns = 0;
+
+	if (session->is_running || session->watch == NULL)
+		return;
+	session->is_running = true;
+	while (session_advance(session) && turns < SESSION_TURN_COMMANDS) {
+		if (session->state == SESSION_READING)
+			turns++;
+	}
+	session->is_running = false;
+	if (session_flush(session) == -1)
+		session_enter_state(session, SESSION_ENDED);
+	if (session->state == SESSION_ENDED ||
+	    (session->state == SESSION_CLOSING && session->out.size == 0)) {
+		session_end(session);
+		return;
+	}
+	if (turns == SESSION_TURN_COMMANDS ||
+	    (session->out.size == 0 && session->step == COMMAND_OUTPUT &&
+		session->state == SESSION_WORKING))
+		timer_start(session->turn, 0);
+	session_rest(session);
+	if (session_wants_input(session))
+		events |= WATCH_READ;
+	if (session->out.size > 0)
+		events |= WATCH_WRITE;
+	watch_set(session->watch, events);
+}
+
+/* ---- Events from the loop ---- */
+
+static void
+session_ready(int fd, int events, void *context)
+{
+	struct imap_session *session = context;
+
+	if ((events & WATCH_WRITE) && session_flush(session) == -1)
+		session_enter_state(session, SESSION_ENDED);
+	session_run(session);
+}
+
+static void
+session_turn(void *context)
+{
+	session_run(context);
+}
+
+static void
+session_timed_out(void *context)
+{
+	struct imap_session *session = context;
+
+	session_bye(session, "* BYE Logged out for inactivity\r\n");
+	(void)session_flush(session);
+	session_enter_state(session, SESSION_ENDED);
+	session_run(session);
+}
+
+static void
+session_account_ready(enum status status, void *context)
+{
+	struct imap_session *session = context;
+
+	if (status == STATUS_OK)
+		session_enter_state(session, SESSION_READING);
+	else
+		session_bye(session,
+		    "* BYE [UNAVAILABLE] Mail store is not available\r\n");
+	if (!session->is_running)
+		session_run(session);
+}
+
+static void
+session_view_changed(struct mailbox_view *view, void *context)
+{
+	struct imap_session *session = context;
+
+	if (session->state == SESSION_WORKING && session->step == COMMAND_IDLE)
+		timer_start(session->turn, 0);
+}
+
+const struct mailbox_view_handler command_view_handler = {
+	.changed = session_view_changed,
+};
+
+struct imap_session *
+imap_session_new(struct event_loop *loop, struct account_store *account, int fd,
+    uint64_t number, struct text user, struct text client_ip, bool is_tls,
+    void (*ended)(struct imap_session *session, void *context), void *context)
+{
+	struct imap_session *session = memory_new(1, sizeof(*session));
+
+	session->loop = loop;
+	session->account = account;
+	session->fd = fd;
+	session->number = number;
+	session->is_tls = is_tls;
+	session->ended = ended;
+	session->ended_context = context;
+	buf_init(&session->in, SESSION_INPUT_SIZE);
+	buf_init(&session->out, SESSION_OUTPUT_SIZE);
+	buf_init(&session->answer, SESSION_OUTPUT_SIZE / 4);
+	imap_input_init(&session->input, &session_limits);
+	session->watch = watch_new(loop, fd, 0, session_ready, session);
+	session->timeout = timer_new(loop, session_timed_out, session);
+	session->turn = timer_new(loop, session_turn, session);
+	timer_start(session->timeout, SESSION_TIMEOUT_MS);
+	log_info("session-open", "sid=%llu user=%.*s ip=%.*s tls=%d",
+	    (unsigned long long)number, TEXT_FMT(user), TEXT_FMT(client_ip),
+	    is_tls);
+	/* What comes of it is told from the loop, not before we return. */
+	session->is_running = true;
+	account_store_when_ready(account, session_account_ready, session);
+	session->is_running = false;
+	timer_start(session->turn, 0);
+	return session;
+}
+
+void
+imap_session_free(struct imap_session **sessionp)
+{
+	struct imap_session *session = *sessionp;
+
+	if (session == NULL)
+		return;
+	*sessionp = NULL;
+	if (session->state == SESSION_OPENING)
+		account_store_forget_ready(session->account, session);
+	if (session->command.abandon != NULL)
+		session->command.abandon(&session->command);
+	if (session->wait != NULL)
+		session->wait->session = NULL;
+	mailbox_view_close(&session->view);
+	watch_free(&session->watch);
+	timer_free(&session->timeout);
+	timer_free(&session->turn);
+	close(session->fd);
+	imap_input_clear(&session->input);
+	buf_clear(&session->in);
+	buf_clear(&session->out);
+	buf_clear(&session->answer);
+	pool_free(&session->pool);
+	log_info(
+	    "session-close", "sid=%llu", (unsigned long long)session->number);
+	free(session);
+}
+
+void
+imap_session_stop(struct imap_session *session)
+{
+	if (session->watch == NULL)
+		return;
+	session_bye(session, "* BYE [UNAVAILABLE] Server is restarting\r\n");
+	(void)session_flush(session);
+	session_enter_state(session, SESSION_ENDED);
+	session_run(session);
+}
+
+bool
+imap_session_is_idle(const struct imap_session *session)
+{
+	return session_wants_input(session) && session->out.size == 0 &&
+	       session->in.size == 0 && session->state != SESSION_APPENDING;
+}

@@ -1,0 +1,45 @@
+/*
+ * Sequence sets (RFC 3501 "sequence-set"): message numbers or UIDs.
+ */
+#ifndef IMAPD_IMAP_SET_H
+#define IMAPD_IMAP_SET_H
+
+#include "common/buf.h"
+#include "common/pool.h"
+#include "common/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	IMAP_SET_STAR = 0, /* "*" until imap_set_resolve */
+	IMAP_SET_MAX_RANGES = 20000
+};
+
+struct imap_range {
+	uint32_t first;
+	uint32_t last;
+};
+
+struct imap_set {
+	size_t count;
+	struct imap_range *ranges; /* in the pool that it was parsed into */
+};
+
+/* The set at the start of `text`; `*size` says how long it was. 0, or -1. */
+int imap_set_parse(
+    struct text text, struct pool *pool, struct imap_set *set, size_t *size);
+
+/* "*" becomes `maximum`; ranges are sorted and merged. */
+void imap_set_resolve(struct imap_set *set, uint32_t maximum);
+
+/* In a resolved set. */
+bool imap_set_has(const struct imap_set *set, uint32_t number);
+/* The largest number in it, 0 if it is empty. */
+uint32_t imap_set_last(const struct imap_set *set);
+
+/* "1:3,5" from ascending numbers; 0, or -1 if `to` is full. */
+int imap_set_put(struct buf *to, const uint32_t *numbers, size_t count);
+
+#endif

@@ -1,0 +1,319 @@
+/*
+ * The grammar of SEARCH: RETURN options, CHARSET (US-ASCII and UTF-8), keys.
+ * Comes from a client's command, goes to search_match.  Depth and number of
+ * keys are limited (imap_parser.h), so that matching is.
+ */
+#include "imapd/search_keys.h"
+
+#include "common/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unicase.h>
+
+enum key_argument {
+	ARGUMENT_NONE,
+	ARGUMENT_TEXT,
+	ARGUMENT_FIELD_TEXT,
+	ARGUMENT_KEYWORD,
+	ARGUMENT_DATE,
+	ARGUMENT_NUMBER,
+	ARGUMENT_SET,
+	ARGUMENT_MODSEQ,
+	ARGUMENT_KEY,
+	ARGUMENT_TWO_KEYS
+};
+
+static const struct key_rule {
+	const char *name;
+	enum search_kind kind;
+	enum key_argument argument;
+	uint64_t number;
+	bool is_unset;
+	const char *field;
+} key_rules[] = {
+	{ "ALL", SEARCH_ALL, ARGUMENT_NONE, 0, false, NULL },
+	{ "ANSWERED", SEARCH_FLAG, ARGUMENT_NONE, FLAG_ANSWERED, false, NULL },
+	{ "BCC", SEARCH_HEADER, ARGUMENT_TEXT, 0, false, "Bcc" },
+	{ "BEFORE", SEARCH_BEFORE, ARGUMENT_DATE, 0, false, NULL },
+	{ "BODY", SEARCH_BODY, ARGUMENT_TEXT, 0, false, NULL },
+	{ "CC", SEARCH_HEADER, ARGUMENT_TEXT, 0, false, "Cc" },
+	{ "DELETED", SEARCH_FLAG, ARGUMENT_NONE, FLAG_DELETED, false, NULL },
+	{ "DRAFT", SEARCH_FLAG, ARGUMENT_NONE, FLAG_DRAFT, false, NULL },
+	{ "FLAGGED", SEARCH_FLAG, ARGUMENT_NONE, FLAG_FLAGGED, false, NULL },
+	{ "FROM", SEARCH_HEADER, ARGUMENT_TEXT, 0, false, "From" },
+	{ "HEADER", SEARCH_HEADER, ARGUMENT_FIELD_TEXT, 0, false, NULL },
+	{ "KEYWORD", SEARCH_KEYWORD, ARGUMENT_KEYWORD, 0, false, NULL },
+	{ "LARGER", SEARCH_LARGER, ARGUMENT_NUMBER, 0, false, NULL },
+	{ "MODSEQ", SEARCH_MODSEQ, ARGUMENT_MODSEQ, 0, false, NULL },
+	{ "NEW", SEARCH_NEW, ARGUMENT_NONE, 0, false, NULL },
+	{ "NOT", SEARCH_NOT, ARGUMENT_KEY, 0, false, NULL },
+	{ "OLD", SEARCH_RECENT, ARGUMENT_NONE, 0, true, NULL },
+	{ "ON", SEARCH_ON, ARGUMENT_DATE, 0, false, NULL },
+	{ "OR", SEARCH_OR, ARGUMENT_TWO_KEYS, 0, false, NULL },
+	{ "RECENT", SEARCH_RECENT, ARGUMENT_NONE, 0, false, NULL },
+	{ "SEEN", SEARCH_FLAG, ARGUMENT_NONE, FLAG_SEEN, false, NULL },
+	{ "SENTBEFORE", SEARCH_SENTBEFORE, ARGUMENT_DATE, 0, false, NULL },
+	{ "SENTON", SEARCH_SENTON, ARGUMENT_DATE, 0, false, NULL },
+	{ "SENTSINCE", SEARCH_SENTSINCE, ARGUMENT_DATE, 0, false, NULL },
+	{ "SINCE", SEARCH_SINCE, ARGUMENT_DATE, 0, false, NULL },
+	{ "SMALLER", SEARCH_SMALLER, ARGUMENT_NUMBER, 0, false, NULL },
+	{ "SUBJECT", SEARCH_HEADER, ARGUMENT_TEXT, 0, false, "Subject" },
+	{ "TEXT", SEARCH_TEXT, ARGUMENT_TEXT, 0, false, NULL },
+	{ "TO", SEARCH_HEADER, ARGUMENT_TEXT, 0, false, "To" },
+	{ "UID", SEARCH_UID, ARGUMENT_SET, 0, false, NULL },
+	{ "UNANSWERED", SEARCH_FLAG, ARGUMENT_NONE, FLAG_ANSWERED, true, NULL },
+	{ "UNDELETED", SEARCH_FLAG, ARGUMENT_NONE, FLAG_DELETED, true, NULL },
+	{ "UNDRAFT", SEARCH_FLAG, ARGUMENT_NONE, FLAG_DRAFT, true, NULL },
+	{ "UNFLAGGED", SEARCH_FLAG, ARGUMENT_NONE, FLAG_FLAGGED, true, NULL },
+	{ "UNKEYWORD", SEARCH_KEYWORD, ARGUMENT_KEYWORD, 0, true, NULL },
+	{ "UNSEEN", SEARCH_FLAG, ARGUMENT_NONE, FLAG_SEEN, true, NULL },
+};
+
+struct key_parser {
+	struct imap_parser *parser;
+	struct search_request *request;
+	size_t count;
+	unsigned int depth;
+};
+
+struct text
+search_fold(struct text text, struct pool *pool)
+{
+	uint8_t *folded;
+	struct text result;
+	size_t size, i;
+	char *copy;
+
+	if (text_is_ascii(text)) {
+		copy = pool_alloc(pool, text.size + 1, 1);
+		for (i = 0; i < text.size; i++)
+			copy[i] = text_lower_byte(text.data[i]);
+		return text_make(copy, text.size);
+	}
+	folded = u8_casefold(
+	    (const uint8_t *)text.data, text.size, NULL, NULL, NULL, &size);
+	if (folded == NULL)
+		return text;
+	result = text_make(pool_copy(pool, folded, size), size);
+	free(folded);
+	return result;
+}
+
+static struct search_key *parse_key(struct key_parser *keys);
+
+static int
+parse_text(struct key_parser *keys, struct search_key *key)
+{
+	struct imap_parser *parser = keys->parser;
+	struct text text;
+
+	if (imap_parse_astring(parser, &text) == -1)
+		return -1;
+	if (!text_is_utf8(text))
+		return imap_parse_error(parser, "Text is not UTF-8");
+	key->text = search_fold(text, parser->pool);
+	return 0;
+}
+
+/* "MODSEQ 5" or "MODSEQ \"/flags/\\\\seen\" all 5". */
+static int
+parse_modseq(struct key_parser *keys, struct search_key *key)
+{
+	struct imap_parser *parser = keys->parser;
+	struct text entry;
+
+	if (imap_parse_next_is(parser, '"') &&
+	    (imap_parse_string(parser, &entry) == -1 ||
+		imap_parse_space(parser) == -1 ||
+		imap_parse_atom(parser, &entry) == -1 ||
+		imap_parse_space(parser) == -1))
+		return -1;
+	keys->request->has_modseq = true;
+	return imap_parse_number(parser, INT64_MAX, &key->number);
+}
+
+static int
+parse_key_argument(
+    struct key_parser *keys, struct search_key *key, enum key_argument argument)
+{
+	struct imap_parser *parser = keys->parser;
+
+	switch (argument) {
+	case ARGUMENT_NONE:
+		return 0;
+	case ARGUMENT_TEXT:
+		return parse_text(keys, key);
+	case ARGUMENT_FIELD_TEXT:
+		if (imap_parse_astring(parser, &key->field) == -1 ||
+		    imap_parse_space(parser) == -1)
+			return -1;
+		return parse_text(keys, key);
+	case ARGUMENT_KEYWORD:
+		return imap_parse_atom(parser, &key->text);
+	case ARGUMENT_DATE:
+		return imap_parse_date(parser, &key->day);
+	case ARGUMENT_NUMBER:
+		return imap_parse_number(parser, UINT32_MAX, &key->number);
+	case ARGUMENT_SET:
+		return imap_parse_set(parser, &key->set);
+	case ARGUMENT_MODSEQ:
+		return parse_modseq(keys, key);
+	case ARGUMENT_KEY:
+		key->child = parse_key(keys);
+		return key->child != NULL ? 0 : -1;
+	case ARGUMENT_TWO_KEYS:
+		if ((key->child = parse_key(keys)) == NULL ||
+		    imap_parse_space(parser) == -1)
+			return -1;
+		key->child->next = parse_key(keys);
+		return key->child->next != NULL ? 0 : -1;
+	}
+	return -1;
+}
+
+/* Keys with spaces between them, all of which must hold. */
+static int
+parse_key_list(struct key_parser *keys, struct search_key *parent)
+{
+	struct search_key **end = &parent->child;
+
+	parent->kind = SEARCH_AND;
+	do {
+		if (imap_parse_at_end(keys->parser) && parent->child != NULL)
+			break;
+		if ((*end = parse_key(keys)) == NULL)
+			return -1;
+		end = &(*end)->next;
+	} while (imap_parse_skip(keys->parser, ' '));
+	return 0;
+}
+
+static int
+parse_named_key(struct key_parser *keys, struct search_key *key)
+{
+	struct imap_parser *parser = keys->parser;
+	const struct key_rule *rule;
+	size_t i;
+
+	for (i = 0; i < sizeof(key_rules) / sizeof(*key_rules); i++) {
+		rule = &key_rules[i];
+		if (!imap_parse_skip_word(parser, rule->name))
+			continue;
+		key->kind = rule->kind;
+		key->number = rule->number;
+		key->is_unset = rule->is_unset;
+		if (rule->field != NULL)
+			key->field = text_of(rule->field);
+		if (rule->argument != ARGUMENT_NONE &&
+		    imap_parse_space(parser) == -1)
+			return -1;
+		return parse_key_argument(keys, key, rule->argument);
+	}
+	return imap_parse_error(parser, "Unknown search key");
+}
+
+static int
+parse_key_into(struct key_parser *keys, struct search_key *key)
+{
+	struct imap_parser *parser = keys->parser;
+
+	if (imap_parse_skip(parser, '(')) {
+		if (parse_key_list(keys, key) == -1)
+			return -1;
+		return imap_parse_skip(parser, ')')
+			   ? 0
+			   : imap_parse_error(parser, "List has no end");
+	}
+	if (parser->rest.size > 0 && (text_is_digit(parser->rest.data[0]) ||
+					 parser->rest.data[0] == '*')) {
+		key->kind = SEARCH_SET;
+		return imap_parse_set(parser, &key->set);
+	}
+	return parse_named_key(keys, key);
+}
+
+static struct search_key *
+parse_key(struct key_parser *keys)
+{
+	struct search_key *key;
+	int result;
+
+	if (++keys->count > IMAP_MAX_SEARCH_KEYS ||
+	    keys->depth == IMAP_MAX_NESTING) {
+		(void)imap_parse_error(keys->parser, "Search is too complex");
+		return NULL;
+	}
+	key = pool_alloc(keys->parser->pool, 1, sizeof(*key));
+	keys->depth++;
+	result = parse_key_into(keys, key);
+	keys->depth--;
+	return result == 0 ? key : NULL;
+}
+
+static int
+parse_return(struct imap_parser *parser, struct search_request *request)
+{
+	request->has_return = true;
+	if (imap_parse_space(parser) == -1)
+		return -1;
+	if (!imap_parse_skip(parser, '('))
+		return imap_parse_error(parser, "List of options expected");
+	while (!imap_parse_skip(parser, ')')) {
+		if (imap_parse_skip_word(parser, "MIN"))
+			request->is_min = true;
+		else if (imap_parse_skip_word(parser, "MAX"))
+			request->is_max = true;
+		else if (imap_parse_skip_word(parser, "ALL"))
+			request->is_all = true;
+		else if (imap_parse_skip_word(parser, "COUNT"))
+			request->is_count = true;
+		else
+			return imap_parse_error(
+			    parser, "Unknown return option");
+		if (!imap_parse_next_is(parser, ')') &&
+		    imap_parse_space(parser) == -1)
+			return -1;
+	}
+	if (!request->is_min && !request->is_max && !request->is_count)
+		request->is_all = true;
+	return imap_parse_space(parser);
+}
+
+int
+search_keys_parse(struct imap_parser *parser, struct search_request *request)
+{
+	struct key_parser keys = { .parser = parser, .request = request };
+	struct text charset;
+
+	memset(request, 0, sizeof(*request));
+	if (imap_parse_space(parser) == -1)
+		return -1;
+	if (imap_parse_skip_word(parser, "RETURN") &&
+	    parse_return(parser, request) == -1)
+		return -1;
+	if (imap_parse_skip_word(parser, "CHARSET")) {
+		if (imap_parse_space(parser) == -1 ||
+		    imap_parse_astring(parser, &charset) == -1 ||
+		    imap_parse_space(parser) == -1)
+			return -1;
+		if (!text_is_nocase(charset, "UTF-8") &&
+		    !text_is_nocase(charset, "US-ASCII"))
+			return -2;
+	}
+	request->root = pool_alloc(parser->pool, 1, sizeof(*request->root));
+	if (parse_key_list(&keys, request->root) == -1)
+		return -1;
+	return imap_parse_end(parser);
+}
+
+bool
+search_keys_need_body(const struct search_key *key)
+{
+	for (; key != NULL; key = key->next) {
+		if (key->kind >= SEARCH_SENTBEFORE ||
+		    search_keys_need_body(key->child))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,76 @@
+/*
+ * Any bytes as an IMAP client's: cut into commands, and each parsed by every
+ * grammar that a session has.
+ */
+#include "imapd/fetch_items.h"
+#include "imapd/imap_input.h"
+#include "imapd/imap_parser.h"
+#include "imapd/list_pattern.h"
+#include "imapd/search_keys.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct imap_input_limits limits = {
+	.line = 4096,
+	.command = 16384,
+	.skipped = 1 << 20,
+};
+
+static void
+parse_all(struct text command)
+{
+	struct pool *pool = pool_new();
+	struct search_request request;
+	struct fetch_items items;
+	struct imap_parser parser;
+	struct imap_flags flags;
+	const char *name;
+	struct text tag, word;
+	int64_t time;
+
+	imap_parser_init(&parser, command, pool);
+	(void)imap_parse_tag(&parser, &tag);
+	(void)imap_parse_space(&parser);
+	(void)imap_parse_atom(&parser, &word);
+	command = parser.rest;
+	(void)search_keys_parse(&parser, &request);
+	imap_parser_init(&parser, text_skip(command, 1), pool);
+	(void)fetch_items_parse(&parser, &items);
+	imap_parser_init(&parser, text_skip(command, 1), pool);
+	(void)imap_parse_flags(&parser, true, &flags);
+	imap_parser_init(&parser, text_skip(command, 1), pool);
+	(void)imap_parse_date_time(&parser, &time);
+	imap_parser_init(&parser, text_skip(command, 1), pool);
+	if (imap_parse_list_mailbox(&parser, &name) == 0)
+		(void)list_pattern_matches(text_of(name), command);
+	pool_free(&pool);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct text bytes = text_make(data, size), part = { NULL, 0 };
+	struct imap_input input;
+	enum imap_input_event event = IMAP_INPUT_MORE;
+
+	imap_input_init(&input, &limits);
+	while (bytes.size > 0 && event != IMAP_INPUT_HOPELESS) {
+		event = imap_input_next(&input, &bytes, &part);
+		if (event == IMAP_INPUT_COMMAND)
+			parse_all(
+			    text_make(input.command.data, input.command.size));
+		else if (event == IMAP_INPUT_LITERAL) {
+			if (imap_input_fits(&input))
+				imap_input_take(&input);
+			else if ((input.literal_left & 1) != 0)
+				imap_input_stream(&input);
+			else if (imap_input_refuse(&input) == -1)
+				break;
+		}
+	}
+	imap_input_clear(&input);
+	return 0;
+}

@@ -1,0 +1,439 @@
+/*
+ * Whole sessions over a socketpair against a false store: what a client sends
+ * and exactly what it gets, once in one piece and once byte by byte.
+ */
+#include "common/event_loop.h"
+#include "common/memory.h"
+#include "imapd/imap_session.h"
+#include "tests/unit/false_account.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MESSAGE_1                                                  \
+	"From: Ann <ann@example.org>\r\nTo: bob@example.org\r\n"   \
+	"Subject: One\r\nDate: Mon, 5 Jan 2026 10:00:00 +0000\r\n" \
+	"\r\nFirst body\r\n"
+#define MESSAGE_2                                                           \
+	"From: eve@example.org\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n" \
+	"\r\nSecond body\r\n"
+
+#define SELECTED                                                       \
+	"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"  \
+	"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen " \
+	"\\Draft \\*)] Flags permitted\r\n"                            \
+	"* 2 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 1] First unseen\r\n" \
+	"* OK [UIDVALIDITY 1001] UIDs valid\r\n"                       \
+	"* OK [UIDNEXT 3] Predicted next UID\r\n"                      \
+	"* OK [HIGHESTMODSEQ 3] Highest\r\n"                           \
+	"s OK [READ-WRITE] Select completed\r\n"
+#define GOODBYE "* BYE Logging out\r\nz OK Logout completed\r\n"
+
+struct transcript {
+	const char *name;
+	const char *client;
+	const char *server; /* behind SELECTED, before GOODBYE */
+	enum status refuse;
+};
+
+static const struct transcript transcripts[] = {
+	{ "noop_has_nothing_to_say", "a NOOP\r\n", "a OK NOOP completed\r\n",
+	    STATUS_OK },
+	{ "unknown_command_is_bad", "a FROB x\r\n", "a BAD Unknown command\r\n",
+	    STATUS_OK },
+	{ "missing_tag_is_bad", "\r\n+ x\r\n",
+	    "* BAD Missing or malformed tag\r\n"
+	    "* BAD Missing or malformed tag\r\n",
+	    STATUS_OK },
+	{ "fetch_of_flags_and_uids", "a FETCH 1:* (UID FLAGS)\r\n",
+	    "* 1 FETCH (UID 1 FLAGS ())\r\n* 2 FETCH (UID 2 FLAGS ())\r\n"
+	    "a OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "fetch_fast_has_size_and_date", "a FETCH 2 FAST\r\n",
+	    "* 2 FETCH (FLAGS () INTERNALDATE \"05-Jan-2026 10:00:00 +0000\" "
+	    "RFC822.SIZE 76)\r\na OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "uid_fetch_beyond_the_end_is_the_last", "a UID FETCH 900:* FLAGS\r\n",
+	    "* 2 FETCH (UID 2 FLAGS ())\r\na OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "number_beyond_the_mailbox_is_bad", "a FETCH 3 FLAGS\r\n",
+	    "a BAD Message number beyond the mailbox\r\n", STATUS_OK },
+	{ "body_peek_does_not_set_seen",
+	    "a FETCH 1 BODY.PEEK[TEXT]\r\nb FETCH 1 FLAGS\r\n",
+	    "* 1 FETCH (BODY[TEXT] {12}\r\nFirst body\r\n)\r\n"
+	    "a OK Fetch completed\r\n"
+	    "* 1 FETCH (FLAGS ())\r\nb OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "body_sets_seen_and_says_so", "a FETCH 1 BODY[TEXT]<6.4>\r\n",
+	    "* 1 FETCH (FLAGS (\\Seen) BODY[TEXT]<6> {4}\r\nbody)\r\n"
+	    "a OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "body_is_read_though_the_store_is_away", "a FETCH 1 BODY[TEXT]\r\n",
+	    "* 1 FETCH (BODY[TEXT] {12}\r\nFirst body\r\n)\r\n"
+	    "a OK Fetch completed\r\n",
+	    STATUS_UNAVAILABLE },
+	{ "header_fields_are_filtered",
+	    "a FETCH 1 (BODY.PEEK[HEADER.FIELDS (SUBJECT X-No)])\r\n",
+	    "* 1 FETCH (BODY[HEADER.FIELDS (SUBJECT X-No)] {16}\r\n"
+	    "Subject: One\r\n\r\n)\r\na OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "envelope_is_given", "a FETCH 2 ENVELOPE\r\n",
+	    "* 2 FETCH (ENVELOPE (NIL \"=?utf-8?q?Gr=C3=BC=C3=9Fe?=\" "
+	    "((NIL NIL \"eve\" \"example.org\")) "
+	    "((NIL NIL \"eve\" \"example.org\")) "
+	    "((NIL NIL \"eve\" \"example.org\")) NIL NIL NIL NIL NIL))\r\n"
+	    "a OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "missing_part_is_nil", "a FETCH 1 BODY.PEEK[7]\r\n",
+	    "* 1 FETCH (BODY[7] NIL)\r\na OK Fetch completed\r\n", STATUS_OK },
+	{ "store_tells_the_flags", "a STORE 1 +FLAGS (\\Deleted)\r\n",
+	    "* 1 FETCH (FLAGS (\\Deleted))\r\na OK Store completed\r\n",
+	    STATUS_OK },
+	{ "store_silent_is_silent", "a STORE 1:2 FLAGS.SILENT (\\Seen)\r\n",
+	    "a OK Store completed\r\n", STATUS_OK },
+	{ "store_refused_is_no", "a STORE 1 +FLAGS (\\Seen)\r\n",
+	    "a NO [UNAVAILABLE] Mail store is not available, try again\r\n",
+	    STATUS_UNAVAILABLE },
+	{ "unchangedsince_names_what_was_modified",
+	    "a STORE 1:2 (UNCHANGEDSINCE 2) +FLAGS.SILENT (\\Seen)\r\n",
+	    "* OK [HIGHESTMODSEQ 3] Highest\r\n"
+	    "* 1 FETCH (UID 1 MODSEQ (4))\r\n"
+	    "a OK [MODIFIED 2] Conditional store failed for some\r\n",
+	    STATUS_OK },
+	{ "changedsince_leaves_out_what_is_old",
+	    "a FETCH 1:* (FLAGS) (CHANGEDSINCE 2)\r\n",
+	    "* OK [HIGHESTMODSEQ 3] Highest\r\n"
+	    "* 2 FETCH (FLAGS () MODSEQ (3))\r\na OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "new_keywords_are_announced", "a STORE 2 FLAGS ($Label1)\r\n",
+	    "* 2 FETCH (FLAGS ($Label1))\r\n"
+	    "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Label1)"
+	    "\r\n* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen "
+	    "\\Draft $Label1 \\*)] Flags permitted\r\n"
+	    "a OK Store completed\r\n",
+	    STATUS_OK },
+	{ "expunge_counts_down",
+	    "a STORE 1:2 +FLAGS.SILENT \\Deleted\r\nb EXPUNGE\r\n",
+	    "a OK Store completed\r\n* 1 EXPUNGE\r\n* 1 EXPUNGE\r\n"
+	    "b OK Expunge completed\r\n",
+	    STATUS_OK },
+	{ "uid_expunge_takes_only_its_set",
+	    "a STORE 1:2 +FLAGS.SILENT \\Deleted\r\nb UID EXPUNGE 2\r\n",
+	    "a OK Store completed\r\n* 2 EXPUNGE\r\n"
+	    "b OK Expunge completed\r\n",
+	    STATUS_OK },
+	{ "copy_pairs_uids", "a CREATE x\r\nb UID COPY 1:2 x\r\n",
+	    "a OK Create completed\r\n"
+	    "b OK [COPYUID 1002 1:2 1:2] Copy completed\r\n",
+	    STATUS_OK },
+	{ "copy_to_nowhere_is_trycreate", "a COPY 1 nowhere\r\n",
+	    "a NO [TRYCREATE] No such mailbox\r\n", STATUS_OK },
+	{ "move_says_copyuid_then_expunge", "a CREATE x\r\nb MOVE 1 x\r\n",
+	    "a OK Create completed\r\n* OK [COPYUID 1002 1 1] Moved\r\n"
+	    "* 1 EXPUNGE\r\nb OK Move completed\r\n",
+	    STATUS_OK },
+	{ "append_gets_its_uid",
+	    "a APPEND INBOX (\\Seen) \" 5-Jan-2026 10:00:00 +0000\" {5+}\r\n"
+	    "hello\r\n",
+	    "* 3 EXISTS\r\na OK [APPENDUID 1001 3] Append completed\r\n",
+	    STATUS_OK },
+	{ "synchronising_append_gets_a_plus", "a APPEND INBOX {5}\r\nhello\r\n",
+	    "+ OK\r\n* 3 EXISTS\r\n"
+	    "a OK [APPENDUID 1001 3] Append completed\r\n",
+	    STATUS_OK },
+	{ "mailbox_and_message_as_literals",
+	    "a APPEND {5+}\r\nINBOX {2+}\r\nhi\r\n",
+	    "* 3 EXISTS\r\na OK [APPENDUID 1001 3] Append completed\r\n",
+	    STATUS_OK },
+	{ "append_to_nowhere_keeps_in_step",
+	    "a APPEND nowhere {6+}\r\nz NOOP\r\nb NOOP\r\n",
+	    "a NO [TRYCREATE] No such mailbox\r\nb OK NOOP completed\r\n",
+	    STATUS_OK },
+	{ "append_that_the_store_refuses_is_no",
+	    "a APPEND INBOX {2+}\r\nhi\r\n",
+	    "a NO [UNAVAILABLE] Mail store is not available, try again\r\n",
+	    STATUS_UNAVAILABLE },
+	{ "literal_of_an_unknown_command_is_skipped",
+	    "a FROB {6+}\r\nx NOOP\r\nb NOOP\r\n",
+	    "a BAD Unknown command\r\nb OK NOOP completed\r\n", STATUS_OK },
+	{ "search_by_flag_and_size", "a SEARCH UNSEEN LARGER 100\r\n",
+	    "* SEARCH 1\r\na OK Search completed\r\n", STATUS_OK },
+	{ "search_of_encoded_subject",
+	    "a UID SEARCH CHARSET UTF-8 SUBJECT {7+}\r\ngr\303\234SSe\r\n",
+	    "* SEARCH 2\r\na OK Search completed\r\n", STATUS_OK },
+	{ "search_of_body_and_sent_date",
+	    "a SEARCH OR BODY second SENTON 5-Jan-2026\r\n",
+	    "* SEARCH 1 2\r\na OK Search completed\r\n", STATUS_OK },
+	{ "search_not_from", "a SEARCH NOT FROM ann\r\n",
+	    "* SEARCH 2\r\na OK Search completed\r\n", STATUS_OK },
+	{ "search_return_all", "a UID SEARCH RETURN (ALL COUNT) ALL\r\n",
+	    "* ESEARCH (TAG \"a\") UID COUNT 2 ALL 1:2\r\n"
+	    "a OK Search completed\r\n",
+	    STATUS_OK },
+	{ "search_modseq", "a SEARCH MODSEQ \"/flags/\\\\seen\" all 3\r\n",
+	    "* OK [HIGHESTMODSEQ 3] Highest\r\n* SEARCH 2 (MODSEQ 3)\r\n"
+	    "a OK Search completed\r\n",
+	    STATUS_OK },
+	{ "unknown_charset_is_named", "a SEARCH CHARSET KOI8-R ALL\r\n",
+	    "a NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n",
+	    STATUS_OK },
+	{ "list_shows_children_and_special_use",
+	    "a CREATE a/b\r\nb CREATE Sent (USE (\\Sent))\r\n"
+	    "c LIST \"\" %\r\n",
+	    "a OK Create completed\r\nb OK Create completed\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" INBOX\r\n"
+	    "* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n"
+	    "* LIST (\\Noselect \\HasChildren) \"/\" a\r\n"
+	    "c OK List completed\r\n",
+	    STATUS_OK },
+	{ "list_returns_status", "a LIST \"\" * RETURN (STATUS (MESSAGES))\r\n",
+	    "* LIST (\\HasNoChildren) \"/\" INBOX\r\n"
+	    "* STATUS INBOX (MESSAGES 2)\r\na OK List completed\r\n",
+	    STATUS_OK },
+	{ "names_are_modified_utf7",
+	    "a CREATE \"Entw&APw-rfe\"\r\nb LIST \"\" \"Entw*\"\r\n",
+	    "a OK Create completed\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" \"Entw&APw-rfe\"\r\n"
+	    "b OK List completed\r\n",
+	    STATUS_OK },
+	{ "malformed_name_is_bad", "a CREATE \"x&AG\"\r\n",
+	    "a BAD Malformed or too long mailbox name\r\n", STATUS_OK },
+	{ "subscriptions_are_listed",
+	    "a SUBSCRIBE old/one\r\nb LSUB \"\" %\r\nc LIST (SUBSCRIBED) \"\" "
+	    "*\r\n",
+	    "a OK Subscription changed\r\n"
+	    "* LSUB (\\Noselect) \"/\" old\r\nb OK Lsub completed\r\n"
+	    "* LIST (\\NonExistent \\HasNoChildren \\Subscribed) \"/\" "
+	    "old/one\r\nc OK List completed\r\n",
+	    STATUS_OK },
+	{ "status_of_another_mailbox",
+	    "a STATUS inbox (MESSAGES UIDNEXT UIDVALIDITY UNSEEN)\r\n",
+	    "* STATUS INBOX (MESSAGES 2 UIDNEXT 3 UIDVALIDITY 1001 UNSEEN 2)"
+	    "\r\na OK Status completed\r\n",
+	    STATUS_OK },
+	{ "existing_name_is_alreadyexists", "a CREATE INBOX\r\n",
+	    "a NO [ALREADYEXISTS] Mailbox exists\r\n", STATUS_OK },
+	{ "missing_name_is_nonexistent", "a DELETE x\r\n",
+	    "a NO [NONEXISTENT] No such mailbox\r\n", STATUS_OK },
+	{ "inbox_cannot_be_deleted", "a DELETE INBOX\r\n",
+	    "a NO [CANNOT] INBOX stays\r\n", STATUS_OK },
+	{ "unselect_leaves_nothing_selected",
+	    "a UNSELECT\r\nb STORE 1 FLAGS ()\r\n",
+	    "a OK Unselect completed\r\nb BAD No mailbox selected\r\n",
+	    STATUS_OK },
+	{ "malformed_examine_keeps_what_is_selected",
+	    "a EXAMINE INBOX (X)\r\nb NOOP\r\nc FETCH 1 BODY[1]<0.3>\r\n",
+	    "a BAD Unknown parameter\r\nb OK NOOP completed\r\n"
+	    "* 1 FETCH (FLAGS (\\Seen) BODY[1]<0> {3}\r\nFir)\r\n"
+	    "c OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "close_expunges_without_a_word",
+	    "a STORE 1 +FLAGS.SILENT \\Deleted\r\nb CLOSE\r\n"
+	    "c STATUS INBOX (MESSAGES)\r\n",
+	    "a OK Store completed\r\nb OK Close completed\r\n"
+	    "* STATUS INBOX (MESSAGES 1)\r\nc OK Status completed\r\n",
+	    STATUS_OK },
+	{ "idle_ends_with_done", "a IDLE\r\nDONE\r\nb NOOP\r\n",
+	    "+ idling\r\na OK Idle completed\r\nb OK NOOP completed\r\n",
+	    STATUS_OK },
+	{ "idle_does_not_take_commands", "a IDLE\r\nb NOOP\r\n",
+	    "+ idling\r\na BAD Expected DONE\r\n", STATUS_OK },
+	{ "enable_and_id_and_namespace",
+	    "a ENABLE CONDSTORE X\r\nb ID (\"name\" \"x\" \"v\" NIL)\r\n"
+	    "c NAMESPACE\r\n",
+	    "* ENABLED CONDSTORE\r\n* OK [HIGHESTMODSEQ 3] Highest\r\n"
+	    "a OK Enabled\r\n* ID (\"name\" \"Firnmail\")\r\n"
+	    "b OK ID completed\r\n* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n"
+	    "c OK Namespace completed\r\n",
+	    STATUS_OK },
+};
+
+struct run {
+	struct event_loop *loop;
+	struct account_store *account;
+	struct imap_session *session;
+	int client;
+	const char *to_send;
+	size_t send_size;
+	size_t step;
+	char got[65536];
+	size_t got_size;
+	bool is_timed_out;
+};
+
+static void
+session_ended(struct imap_session *session, void *context)
+{
+	struct run *run = context;
+
+	imap_session_free(&run->session);
+}
+
+static void
+client_ready(int fd, int events, void *context)
+{
+	struct run *run = context;
+	ssize_t n;
+	size_t size;
+
+	if ((events & WATCH_WRITE) && run->send_size > 0) {
+		size = run->step < run->send_size ? run->step : run->send_size;
+		n = send(fd, run->to_send, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n > 0) {
+			run->to_send += n;
+			run->send_size -= (size_t)n;
+		}
+	}
+	if ((events & WATCH_READ) == 0)
+		return;
+	n = recv(fd, run->got + run->got_size,
+	    sizeof(run->got) - 1 - run->got_size, MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN))
+		event_loop_stop(run->loop);
+	if (n > 0)
+		run->got_size += (size_t)n;
+}
+
+static void
+timed_out(void *context)
+{
+	struct run *run = context;
+
+	run->is_timed_out = true;
+	event_loop_stop(run->loop);
+}
+
+/* All that the server says to `script`, until it closes. */
+static void
+converse(struct run *run, const char *script, size_t step, enum status refuse)
+{
+	struct watch *watch;
+	struct timer *timer;
+	int ends[2];
+
+	memset(run, 0, sizeof(*run));
+	run->loop = event_loop_new();
+	run->account = false_account_new(run->loop);
+	false_account_deliver(run->account, MESSAGE_1);
+	false_account_deliver(run->account, MESSAGE_2);
+	false_account_refuse(run->account, refuse);
+	assert_int_equal(
+	    socketpair(
+		AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+	    0);
+	run->client = ends[0];
+	run->to_send = script;
+	run->send_size = strlen(script);
+	run->step = step;
+	run->session = imap_session_new(run->loop, run->account, ends[1], 1,
+	    TEXT("ann@example.org"), TEXT("127.0.0.1"), true, session_ended,
+	    run);
+	watch = watch_new(
+	    run->loop, ends[0], WATCH_READ | WATCH_WRITE, client_ready, run);
+	timer = timer_new(run->loop, timed_out, run);
+	timer_start(timer, 5000);
+	event_loop_run(run->loop);
+	timer_free(&timer);
+	watch_free(&watch);
+	close(ends[0]);
+	imap_session_free(&run->session);
+	false_account_free(&run->account);
+	event_loop_free(&run->loop);
+	run->got[run->got_size] = '\0';
+	assert_false(run->is_timed_out);
+}
+
+/* 1 if it went otherwise. */
+static int
+check_transcript(const struct transcript *t, size_t step)
+{
+	static struct run run;
+	char script[4096], expected[8192];
+
+	snprintf(script, sizeof(script), "s SELECT INBOX\r\n%sz LOGOUT\r\n",
+	    t->client);
+	snprintf(
+	    expected, sizeof(expected), "%s%s%s", SELECTED, t->server, GOODBYE);
+	converse(&run, script, step, t->refuse);
+	if (strcmp(run.got, expected) == 0)
+		return 0;
+	print_error("%s:\n-- expected\n%s-- got\n%s", t->name,
+	    expected + sizeof(SELECTED) - 1,
+	    strlen(run.got) > sizeof(SELECTED) ? run.got + sizeof(SELECTED) - 1
+					       : run.got);
+	return 1;
+}
+
+static void
+sessions_answer_as_written(void **state)
+{
+	int failures = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(transcripts) / sizeof(*transcripts); i++)
+		failures += check_transcript(&transcripts[i], SIZE_MAX);
+	assert_int_equal(failures, 0);
+}
+
+static void
+sessions_answer_the_same_byte_by_byte(void **state)
+{
+	int failures = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(transcripts) / sizeof(*transcripts); i++)
+		failures += check_transcript(&transcripts[i], 1);
+	assert_int_equal(failures, 0);
+}
+
+static void
+too_long_line_is_bad_and_the_next_command_is_found(void **state)
+{
+	static struct run run;
+	char *script = memory_new(1, 200000);
+
+	strcpy(script, "a NOOP ");
+	memset(script + 7, 'x', 100000);
+	strcat(script, "\r\nb NOOP\r\nz LOGOUT\r\n");
+	converse(&run, script, SIZE_MAX, STATUS_OK);
+	assert_string_equal(run.got, "a BAD Command line is too long\r\nb OK "
+				     "NOOP completed\r\n" GOODBYE);
+	free(script);
+}
+
+static void
+twenty_bad_commands_end_the_session(void **state)
+{
+	static struct run run;
+	char script[1000] = "";
+	int i;
+
+	for (i = 0; i < 30; i++)
+		strcat(script, "a X\r\n");
+	converse(&run, script, SIZE_MAX, STATUS_OK);
+	assert_non_null(strstr(run.got, "* BYE Too many invalid commands\r\n"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sessions_answer_as_written),
+		cmocka_unit_test(sessions_answer_the_same_byte_by_byte),
+		cmocka_unit_test(
+		    too_long_line_is_bad_and_the_next_command_is_found),
+		cmocka_unit_test(twenty_bad_commands_end_the_session),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
