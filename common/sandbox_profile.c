@@ -98,6 +98,9 @@ static const struct call_rule files[] = {
 static const struct call_rule store[] = {
 	ANY("fallocate"), ANY("set_robust_list"), ANY("get_robust_list"),
 	ANY("mlock"), ANY("mincore"),
+	/* The reader thread, and how it wakes the loop. */
+	IF("clone", 0, CLONE_THREAD, CLONE_THREAD), ANY("rseq"),
+	ANY("eventfd2"), ANY("set_tid_address"),
 };
 
 #define NEW_NAMESPACES (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | \
