@@ -98,11 +98,13 @@ static void
 closed(struct channel *channel, const struct error *error, void *context)
 {
 	struct member *member = context;
+	bool misbehaved = error->code == ERROR_INPUT;
 
-	channel_free(&member->channel);
-	if (error->code == ERROR_INPUT) {
+	if (misbehaved)
 		log_alarm("misbehaved", "role=%s pid=%d why=\"%s\"",
 		    role_name(member->role), member->pid, error->text);
+	channel_free(&member->channel); /* and `error` with it */
+	if (misbehaved) {
 		member_kill(member);
 		return;
 	}

@@ -334,10 +334,10 @@ closed(struct channel *channel, const struct error *error, void *context)
 {
 	struct child *child = context;
 
-	channel_free(&child->channel);
 	if (error->code == ERROR_INPUT)
 		log_alarm("misbehaved", "role=%s why=\"%s\"",
 		    role_name(child->role), error->text);
+	channel_free(&child->channel); /* and `error` with it */
 	if (child->pid != 0)
 		kill(child->pid, SIGKILL);
 }
