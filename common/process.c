@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -132,6 +133,8 @@ void
 process_begin(struct process *process, enum role role)
 {
 	*process = (struct process){ .role = role };
+	/* glibc reads the time zone once, even for gmtime: before the walls. */
+	tzset();
 	check_standard_descriptors();
 	if (fcntl(PROCESS_STARTER_FD, F_SETFD, FD_CLOEXEC) == -1)
 		fatal("what=\"to be started by firnmaild only\"");

@@ -22,6 +22,7 @@ struct server {
 	struct event_loop *loop;
 	struct snapd *snapd;
 	struct channel *starter;
+	struct channel *broker; /* NULL while it is away */
 	struct watch *control;
 	bool is_failed;
 };
@@ -50,20 +51,53 @@ failed(void *context)
 	event_loop_stop(server->loop);
 }
 
+/* -- The broker: it introduces queue and workers -- */
+
+static void
+broker_received(struct channel *channel, const struct message *message,
+    int *fds, void *context)
+{
+	struct server *server = context;
+	const struct message_introduce *introduce = &message->introduce;
+
+	(void)channel;
+	if (message->type != MESSAGE_introduce || fds[0] == -1 ||
+	    (introduce->role != ROLE_QUEUE && introduce->role != ROLE_WORKER))
+		return;
+	snapd_add_channel(
+	    server->snapd, fds[0], introduce->role, introduce->account);
+	fds[0] = -1;
+}
+
+static void
+broker_closed(struct channel *channel, const struct error *error, void *context)
+{
+	struct server *server = context;
+
+	(void)channel;
+	log_warning("broker-away", "why=\"%s\"", error->text);
+	channel_free(&server->broker);
+}
+
+static const struct channel_handler broker_handler = { broker_received,
+	broker_closed };
+
+/* -- master, who introduces the broker -- */
+
 static void
 received(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
 	struct server *server = context;
-	const struct message_introduce *introduce = &message->introduce;
 
-	switch ((int)message->type) {
+	(void)channel;
+	switch (message->type) {
 	case MESSAGE_introduce:
-		if (fds[0] < 0 || (introduce->role != ROLE_QUEUE &&
-				      introduce->role != ROLE_WORKER))
+		if (message->introduce.role != ROLE_BROKER || fds[0] == -1)
 			break;
-		snapd_add_channel(
-		    server->snapd, fds[0], introduce->role, introduce->account);
+		channel_free(&server->broker);
+		server->broker = channel_new(server->loop, fds[0], ROLE_SNAPD,
+		    ROLE_BROKER, &broker_handler, server);
 		fds[0] = -1;
 		break;
 	case MESSAGE_stop:
@@ -79,6 +113,8 @@ closed(struct channel *channel, const struct error *error, void *context)
 {
 	struct server *server = context;
 
+	(void)channel;
+	log_warning("master-gone", "why=\"%s\"", error->text);
 	event_loop_stop(server->loop);
 }
 
@@ -137,6 +173,7 @@ serve(struct server *server, const struct settings *settings, int control_fd,
 		    WATCH_READ, accept_control, server);
 	event_loop_run(server->loop);
 	watch_free(&server->control);
+	channel_free(&server->broker);
 	channel_free(&server->starter);
 	snapd_free(&server->snapd);
 	event_loop_free(&server->loop);
