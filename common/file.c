@@ -330,6 +330,7 @@ int
 file_read_all(int fd, struct buf *to, struct error *error)
 {
 	uint8_t extra, *room;
+	off_t offset = 0;
 	size_t want;
 	ssize_t n;
 
@@ -338,7 +339,9 @@ file_read_all(int fd, struct buf *to, struct error *error)
 		if (want > FILE_READ_STEP)
 			want = FILE_READ_STEP;
 		room = want > 0 ? buf_reserve(to, want) : &extra;
-		n = read(fd, room, want > 0 ? want : 1);
+		n = pread(fd, room, want > 0 ? want : 1, offset);
+		if (n < 0 && errno == ESPIPE)
+			n = read(fd, room, want > 0 ? want : 1);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -351,6 +354,7 @@ file_read_all(int fd, struct buf *to, struct error *error)
 			    "file is larger than %zu bytes", to->max_size);
 		}
 		buf_added(to, (size_t)n);
+		offset += n;
 	}
 }
 

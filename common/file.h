@@ -35,7 +35,9 @@ int file_remove_directory(int dir_fd, const char *name, struct error *error);
 
 int file_write_all(int fd, const void *data, size_t size,
     struct error *error);
-/* Appends the whole file to `to`, ERROR_LIMIT beyond its max_size. */
+/* Appends the whole file to `to`, ERROR_LIMIT beyond its max_size. From its
+ * start, wherever the descriptor stands: processes that were given the same
+ * memfd share one offset, and may read at the same time. */
 int file_read_all(int fd, struct buf *to, struct error *error);
 int file_set_times(int fd, int64_t seconds, struct error *error);
 
