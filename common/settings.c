@@ -11,8 +11,11 @@
 #include "common/file.h"
 #include "common/memory.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
 	SLICE_MAGIC = 0x31534e46, /* "FNS1" */
@@ -283,4 +286,33 @@ settings_read_slice(int fd, struct error *error)
 	}
 	buf_clear(&buf);
 	return settings;
+}
+
+const struct listen_setting *
+settings_find_listener(const struct settings *settings, int fd)
+{
+	struct sockaddr_storage bound = { 0 };
+	const struct sockaddr_in *v4 = (const void *)&bound;
+	const struct sockaddr_in6 *v6 = (const void *)&bound;
+	socklen_t size = sizeof(bound);
+	char address[INET6_ADDRSTRLEN] = "";
+	uint16_t port;
+
+	if (getsockname(fd, (struct sockaddr *)&bound, &size) == -1)
+		return NULL;
+	if (bound.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &v6->sin6_addr, address, sizeof(address));
+	else
+		inet_ntop(AF_INET, &v4->sin_addr, address, sizeof(address));
+	port =
+	    ntohs(bound.ss_family == AF_INET6 ? v6->sin6_port : v4->sin_port);
+	for (size_t i = 0; i < settings->listener_count; i++) {
+		const struct listen_setting *listen = &settings->listeners[i];
+
+		if (listen->port == port &&
+		    (strcmp(listen->address, "*") == 0 ||
+			strcmp(listen->address, address) == 0))
+			return listen;
+	}
+	return NULL;
 }

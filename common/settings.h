@@ -21,7 +21,7 @@ enum {
 };
 
 enum service {
-	SERVICE_SMTP,	/* mail from everyone, no AUTH */
+	SERVICE_SMTP,   /* mail from everyone, no AUTH */
 	SERVICE_SUBMIT, /* mail from our users, AUTH required */
 	SERVICE_IMAP
 };
@@ -84,9 +84,14 @@ struct settings {
 struct settings *settings_new(void); /* with all defaults */
 void settings_free(struct settings **settings);
 
+/* The listener that a bound socket was made for (a `*` listener has a socket
+ * for IPv4 and one for IPv6), by its address and port; NULL if there is none. */
+const struct listen_setting *settings_find_listener(
+    const struct settings *settings, int fd);
+
 /* The slice for `role` as a sealed memfd, or -1. */
-int settings_slice(const struct settings *settings, enum role role,
-    struct error *error);
+int settings_slice(
+    const struct settings *settings, enum role role, struct error *error);
 
 /* From a sealed memfd; the caller frees. NULL and error if it is not one of
  * ours. */

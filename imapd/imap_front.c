@@ -15,6 +15,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum {
+	/* A `*` listener has one for IPv4 and one for IPv6. */
+	FRONT_MAX_SOCKETS = 2 * SETTINGS_MAX_LISTENERS
+};
+
 struct front_listener {
 	struct imap_front *front;
 	struct listener *listener;
@@ -28,7 +33,7 @@ struct imap_front {
 	struct key_client *keys;
 	struct listener_limits *limits;
 	size_t listener_count;
-	struct front_listener listeners[SETTINGS_MAX_LISTENERS];
+	struct front_listener listeners[FRONT_MAX_SOCKETS];
 	struct channel *broker; /* the starter's, not ours to free */
 	struct channel *authd;  /* NULL while it is away */
 	struct table *logins;   /* by connection number */
@@ -131,18 +136,20 @@ accepted(
 }
 
 void
-imap_front_listen(struct imap_front *front, int fd, size_t number)
+imap_front_listen(struct imap_front *front, int fd)
 {
+	const struct listen_setting *setting =
+	    settings_find_listener(front->settings, fd);
 	struct front_listener *listener;
 
-	if (front->listener_count == SETTINGS_MAX_LISTENERS ||
-	    number >= front->settings->listener_count) {
+	if (setting == NULL || front->listener_count == FRONT_MAX_SOCKETS) {
+		log_error("listener-unknown", "proto=imap");
 		close(fd);
 		return;
 	}
 	listener = &front->listeners[front->listener_count++];
 	listener->front = front;
-	listener->setting = front->settings->listeners[number];
+	listener->setting = *setting;
 	listener->listener =
 	    listener_new(front->loop, fd, front->limits, accepted, listener);
 }
@@ -262,7 +269,7 @@ static void
 reload(
     struct imap_front *front, const struct message_settings *message, int *fds)
 {
-	size_t listeners = 0;
+	bool has_listeners = false;
 
 	for (size_t i = 0; i < message->kinds.size; i++) {
 		struct settings *settings;
@@ -282,9 +289,10 @@ reload(
 			    settings->max_connections_per_address);
 			make_tls(front);
 		} else if (message->kinds.data[i] == START_LISTENER) {
-			if (listeners == 0)
+			if (!has_listeners)
 				stop_listening(front);
-			imap_front_listen(front, fds[i], listeners++);
+			has_listeners = true;
+			imap_front_listen(front, fds[i]);
 			fds[i] = -1;
 		}
 	}

@@ -29,9 +29,8 @@ void imap_front_free(struct imap_front **front);
 void imap_front_set_broker(struct imap_front *front, struct channel *broker);
 extern const struct channel_handler imap_front_starter;
 
-/* Takes over `fd`; `number` is the place of its IMAP listener in the
- * settings. */
-void imap_front_listen(struct imap_front *front, int fd, size_t number);
+/* Takes over `fd`, a socket bound for one of the settings' listeners. */
+void imap_front_listen(struct imap_front *front, int fd);
 
 /* -- For imap_login.c and imap_relay.c -- */
 

@@ -30,7 +30,7 @@ main(void)
 	front = imap_front_new(loop, settings);
 	for (unsigned int i = 0;
 	     (fd = process_take(&process, START_LISTENER, i)) != -1; i++)
-		imap_front_listen(front, fd, i);
+		imap_front_listen(front, fd);
 	walls = process_confine(&process);
 	broker =
 	    process_ready(&process, loop, walls, &imap_front_starter, front);

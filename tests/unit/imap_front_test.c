@@ -276,6 +276,9 @@ world_open(struct world *world, bool is_plain_login, uint32_t per_address)
 		    .is_plain_login = is_plain_login };
 	settings->max_connections_per_address = per_address;
 	snprintf(settings->host, sizeof(settings->host), "mail.example.org");
+	port = listen_on_loopback(&listen_fd);
+	settings->listeners[0].port = port;
+	snprintf(settings->listeners[0].address, 64, "*");
 	world->front = imap_front_new(world->loop, settings);
 	assert_int_equal(channel_pair(ends, &error), 0);
 	world->broker = channel_new(world->loop, ends[0], ROLE_BROKER,
@@ -283,8 +286,7 @@ world_open(struct world *world, bool is_plain_login, uint32_t per_address)
 	world->front_end = channel_new(world->loop, ends[1], ROLE_IMAPD,
 	    ROLE_BROKER, &imap_front_starter, world->front);
 	imap_front_set_broker(world->front, world->front_end);
-	port = listen_on_loopback(&listen_fd);
-	imap_front_listen(world->front, listen_fd, 0);
+	imap_front_listen(world->front, listen_fd);
 	world->client_fd = connect_to(port);
 	world->client = watch_new(
 	    world->loop, world->client_fd, WATCH_READ, client_ready, world);
