@@ -55,6 +55,18 @@ is_front(enum role role)
 	return role == ROLE_SMTPD || role == ROLE_IMAPD;
 }
 
+const struct listen_setting *
+settings_find_listener(
+    const struct settings *settings, enum role role, size_t n)
+{
+	for (size_t i = 0; i < settings->listener_count; i++)
+		if ((settings->listeners[i].service == SERVICE_IMAP) ==
+			(role == ROLE_IMAPD) &&
+		    n-- == 0)
+			return &settings->listeners[i];
+	return NULL;
+}
+
 /* What of listeners, domains and paths a role has business with. */
 static bool
 knows_domains(enum role role)

@@ -84,6 +84,11 @@ struct settings {
 struct settings *settings_new(void); /* with all defaults */
 void settings_free(struct settings **settings);
 
+/* The n-th `listen` line that is `role`'s (a front), which its n-th
+ * START_LISTENER belongs to; NULL if there is none. */
+const struct listen_setting *settings_find_listener(
+    const struct settings *settings, enum role role, size_t n);
+
 /* The slice for `role` as a sealed memfd, or -1. */
 int settings_slice(const struct settings *settings, enum role role,
     struct error *error);

@@ -133,16 +133,18 @@ accepted(
 void
 imap_front_listen(struct imap_front *front, int fd, size_t number)
 {
+	const struct listen_setting *setting =
+	    settings_find_listener(front->settings, ROLE_IMAPD, number);
 	struct front_listener *listener;
 
 	if (front->listener_count == SETTINGS_MAX_LISTENERS ||
-	    number >= front->settings->listener_count) {
+	    setting == NULL) {
 		close(fd);
 		return;
 	}
 	listener = &front->listeners[front->listener_count++];
 	listener->front = front;
-	listener->setting = front->settings->listeners[number];
+	listener->setting = *setting;
 	listener->listener =
 	    listener_new(front->loop, fd, front->limits, accepted, listener);
 }
