@@ -33,6 +33,7 @@ struct account_table {
 	size_t alias_count;
 	size_t alias_capacity;
 	struct table *by_address;
+	struct table *by_alias; /* lower-case name -> place + 1 of the first */
 	struct table *by_number;
 };
 
@@ -43,6 +44,7 @@ account_table_new(void)
 
 	table->pool = pool_new();
 	table->by_address = table_new();
+	table->by_alias = table_new();
 	table->by_number = table_new();
 	return table;
 }
@@ -60,6 +62,7 @@ account_table_free(struct account_table **table)
 	memory_free(&(*table)->accounts);
 	memory_free(&(*table)->aliases);
 	table_free(&(*table)->by_address);
+	table_free(&(*table)->by_alias);
 	table_free(&(*table)->by_number);
 	pool_free(&(*table)->pool);
 	memory_free(table);
@@ -90,6 +93,40 @@ account_table_add(struct account_table *table, const struct account *account)
 	return 0;
 }
 
+/* Addresses are looked up without regard to ASCII case. False: too long. */
+static bool
+make_key(struct text name, char key[ADDRESS_MAX])
+{
+	if (name.size > ADDRESS_MAX)
+		return false;
+	for (size_t i = 0; i < name.size; i++)
+		key[i] = text_lower_byte(name.data[i]);
+	return true;
+}
+
+/* Rows of one name are chained: `next` is a place + 1, and the first row knows
+ * the `last`. */
+static void
+index_alias(struct account_table *table, struct text name, size_t place)
+{
+	char key[ADDRESS_MAX];
+	struct account_alias *first;
+	uintptr_t found;
+
+	if (!make_key(name, key))
+		return; /* no slice can hold it either */
+	found = (uintptr_t)table_find(table->by_alias, key, name.size);
+	if (found == 0) {
+		table_put(table->by_alias, key, name.size,
+		    (void *)(uintptr_t)(place + 1));
+		table->aliases[place].last = place;
+		return;
+	}
+	first = &table->aliases[found - 1];
+	table->aliases[first->last].next = place + 1;
+	first->last = place;
+}
+
 void
 account_table_add_alias(
     struct account_table *table, struct text name, struct text target)
@@ -104,6 +141,27 @@ account_table_add_alias(
 	alias = &table->aliases[table->alias_count++];
 	alias->name = pool_text(table->pool, name.data, name.size);
 	alias->target = pool_text(table->pool, target.data, target.size);
+	alias->next = 0;
+	index_alias(table, name, table->alias_count - 1);
+}
+
+const struct account_alias *
+account_find_alias(const struct account_table *table, struct text name)
+{
+	char key[ADDRESS_MAX];
+	uintptr_t found;
+
+	if (!make_key(name, key))
+		return NULL;
+	found = (uintptr_t)table_find(table->by_alias, key, name.size);
+	return found == 0 ? NULL : &table->aliases[found - 1];
+}
+
+const struct account_alias *
+account_next_alias(
+    const struct account_table *table, const struct account_alias *alias)
+{
+	return alias->next == 0 ? NULL : &table->aliases[alias->next - 1];
 }
 
 size_t
@@ -121,13 +179,11 @@ account_table_at(const struct account_table *table, size_t n)
 const struct account *
 account_find_address(const struct account_table *table, struct text address)
 {
-	char lower[ADDRESS_MAX];
+	char key[ADDRESS_MAX];
 
-	if (address.size > sizeof(lower))
-		return NULL;
-	for (size_t i = 0; i < address.size; i++)
-		lower[i] = text_lower_byte(address.data[i]);
-	return table_find(table->by_address, lower, address.size);
+	return make_key(address, key)
+		   ? table_find(table->by_address, key, address.size)
+		   : NULL;
 }
 
 const struct account *

@@ -31,6 +31,8 @@ struct account {
 struct account_alias {
 	const char *name;   /* local@domain, or local alone for every domain */
 	const char *target; /* an account's address */
+	size_t next;        /* private */
+	size_t last;        /* private */
 };
 
 struct account_table;
@@ -54,6 +56,13 @@ const struct account *account_find_number(const struct account_table *table,
     uint32_t number);
 size_t account_table_aliases(const struct account_table *table,
     const struct account_alias **aliases);
+
+/* The first alias of exactly that name, in any case, and those after it, in the
+ * order they were added; NULL if there is none (more). */
+const struct account_alias *account_find_alias(
+    const struct account_table *table, struct text name);
+const struct account_alias *account_next_alias(
+    const struct account_table *table, const struct account_alias *alias);
 
 /* The slice for `role` (for ROLE_WORKER that of `number`), sealed; or -1. */
 int account_table_slice(const struct account_table *table, enum role role,

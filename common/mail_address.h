@@ -38,6 +38,7 @@ struct mail_address *mail_address_parse_list(
     struct text value, struct pool *pool);
 
 struct mailbox_address {
+	struct text address; /* as it came, without a source route; "" for <> */
 	struct text local;  /* unquoted */
 	struct text domain; /* without brackets around a literal's */
 	struct text user;   /* local up to the first separator */

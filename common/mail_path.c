@@ -163,6 +163,7 @@ mail_address_parse_mailbox(struct text a, bool allow_utf8, char separator,
 		return error_set(error, ERROR_INPUT, "address without domain");
 	if (set_domain(address, text_skip(rest, 1), allow_utf8, error) < 0)
 		return -1;
+	address->address = a;
 	address->is_utf8 = !text_is_ascii(a);
 	return 0;
 }
@@ -218,6 +219,7 @@ mail_address_parse_path(struct text *rest, enum mail_path kind, bool allow_utf8,
 		    error, ERROR_INPUT, "path is not in angle brackets");
 	inner = text_make(rest->data + 1, (size_t)end - 1);
 	*rest = text_skip(*rest, (size_t)end + 1);
+	address->address = inner;
 	if (inner.size == 0 && kind == MAIL_PATH_REVERSE)
 		return 0;
 	if (kind == MAIL_PATH_FORWARD && text_is_nocase(inner, "postmaster")) {

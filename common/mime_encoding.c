@@ -232,27 +232,6 @@ mime_encode_end(struct mime_encoder *e, struct buf *out)
 	return e->held_count == 0 ? 0 : put_base64(e, out);
 }
 
-int
-mime_base64_decode_strict(struct text data, struct buf *out)
-{
-	struct mime_decoder d = { .encoding = MIME_ENCODING_BASE64 };
-	size_t padding = 0;
-
-	if (data.size % 4 != 0)
-		return -1;
-	while (padding < 2 && padding < data.size &&
-	       data.data[data.size - 1 - padding] == '=')
-		padding++;
-	data.size -= padding;
-	for (size_t i = 0; i < data.size; i++)
-		if (digit_value(data.data[i]) < 0)
-			return -1;
-	if (mime_decode(&d, data, out) < 0 ||
-	    (d.bits & ((1u << d.bit_count) - 1)) != 0)
-		return -1;
-	return 0;
-}
-
 /* Encoded words and extended parameters */
 
 struct word {

@@ -49,8 +49,6 @@ int mime_encode(
     struct mime_encoder *encoder, struct text data, struct buf *out);
 int mime_encode_end(struct mime_encoder *encoder, struct buf *out);
 
-/* Exactly base64 with padding and nothing else (SASL); 0 or -1. */
-int mime_base64_decode_strict(struct text data, struct buf *out);
 
 /* An unstructured value (unfolded or not) with its encoded words decoded,
  * as UTF-8: bytes that are neither become U+FFFD. 0, or -1 if `out` is full.

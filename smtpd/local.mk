@@ -2,11 +2,9 @@
 
 noinst_LIBRARIES += smtpd/libsmtpd.a smtpd/libqueue.a
 smtpd_libsmtpd_a_SOURCES = \
-	smtpd/smtp_listener.c smtpd/smtp_listener.h \
 	smtpd/smtp_front.c smtpd/smtp_front.h \
 	smtpd/smtp_session.c smtpd/smtp_session.h \
 	smtpd/smtp_command.c smtpd/smtp_command.h \
-	smtpd/smtp_path.c smtpd/smtp_path.h \
 	smtpd/smtp_reply.c smtpd/smtp_reply.h \
 	smtpd/smtp_hello.c \
 	smtpd/smtp_login.c \
@@ -25,8 +23,7 @@ smtpd_smtpd_SOURCES = smtpd/main.c
 smtpd_smtpd_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) $(SSL_LIBS) \
 	$(CRYPTO_LIBS)
 smtpd_smtpd_queue_SOURCES = smtpd/queue_main.c
-# smtp_path.c of the front's library parses addresses here too.
-smtpd_smtpd_queue_LDADD = smtpd/libqueue.a smtpd/libsmtpd.a $(COMMON_LIBS)
+smtpd_smtpd_queue_LDADD = smtpd/libqueue.a $(COMMON_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp_data_test tests/unit/smtp_command_test \

@@ -43,6 +43,18 @@ write_head(struct mail_body *body, struct error *error)
 	return 0;
 }
 
+/* What a former delivery put there is not ours to keep. */
+static void
+drop_return_path(struct mail_body *body)
+{
+	size_t size = body->head.size;
+
+	if (!body->header.has_return_path)
+		return;
+	body->head.size = header_drop_return_path(body->head.data, size);
+	body->stored_size -= size - body->head.size;
+}
+
 /* Moves what there is to a memfd, behind the trace fields. */
 static int
 spill(struct mail_body *body, struct error *error)
@@ -50,6 +62,7 @@ spill(struct mail_body *body, struct error *error)
 	struct buf prefix;
 	int result;
 
+	drop_return_path(body);
 	body->fd = memfd_create("mail", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (body->fd == -1)
 		return error_set_errno(error, "memory for a message");
@@ -149,6 +162,7 @@ mail_body_finish(struct mail_body *body, struct error *error)
 	if (body->fd != -1)
 		return write_head(body, error) == -1 ? -1
 						     : seal(body->fd, error);
+	drop_return_path(body);
 	buf_init(&whole, MAIL_BODY_INLINE_SIZE);
 	body->make_prefix(body, &whole, body->context);
 	body->stored_size += whole.size;

@@ -3,10 +3,9 @@
  * they say and hands it on to the queue.  It runs in an empty root, opens no
  * connection and keeps nothing.
  */
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/process.h"
-#include "smtpd/smtp_listener.h"
+#include "smtpd/smtp_front.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,38 +13,42 @@
 static struct event_loop *loop;
 static struct smtp_front *front;
 static struct settings *settings;
-static struct smtp_listener *listeners[SETTINGS_MAX_LISTENERS];
 
 static void
-reload(const struct message_settings *said, int *fds)
+take_settings(int fd)
 {
 	struct settings *fresh;
 	struct error error;
+
+	fresh = settings_read_slice(fd, &error);
+	if (fresh == NULL) {
+		log_error("reload", "why=\"%s\"", error.text);
+		return;
+	}
+	smtp_front_reload(front, fresh);
+	settings_free(&settings);
+	settings = fresh;
+}
+
+/* The settings stand before the listeners, which are all there are from now
+ * on: connections of the others live on. */
+static void
+reload(const struct message_settings *said, int *fds)
+{
+	bool has_listeners = false;
 	size_t i;
 
 	for (i = 0; i < said->kinds.size; i++) {
-		if (said->kinds.data[i] != START_SETTINGS)
-			continue;
-		fresh = settings_read_slice(fds[i], &error);
-		if (fresh == NULL) {
-			log_error("reload", "why=\"%s\"", error.text);
-			return;
+		if (said->kinds.data[i] == START_SETTINGS) {
+			take_settings(fds[i]);
+		} else if (said->kinds.data[i] == START_LISTENER) {
+			if (!has_listeners)
+				smtp_front_stop_listening(front);
+			has_listeners = true;
+			smtp_front_listen(front, fds[i]);
+			fds[i] = -1;
 		}
-		smtp_front_reload(front, fresh);
-		settings_free(&settings);
-		settings = fresh;
 	}
-}
-
-static void
-stop(void)
-{
-	size_t i;
-
-	for (i = 0; i < SETTINGS_MAX_LISTENERS; i++)
-		smtp_listener_free(&listeners[i]);
-	smtp_front_stop(front);
-	event_loop_stop(loop);
 }
 
 static void
@@ -59,33 +62,15 @@ received(struct channel *channel, const struct message *message, int *fds,
 	} else if (message->type == MESSAGE_settings) {
 		reload(&message->settings, fds);
 	} else if (message->type == MESSAGE_stop) {
-		stop();
+		smtp_front_stop(front);
 	}
 }
 
+/* Without the broker there is nobody to hand mail to. */
 static void
 closed(struct channel *channel, const struct error *error, void *context)
 {
-	stop();
-}
-
-/* The n-th listener is the n-th `listen` line that is ours. */
-static void
-make_listeners(struct process *process)
-{
-	unsigned int n = 0;
-	size_t i;
-	int fd;
-
-	for (i = 0; i < settings->listener_count; i++) {
-		if (settings->listeners[i].service == SERVICE_IMAP)
-			continue;
-		fd = process_take(process, START_LISTENER, n);
-		if (fd == -1)
-			fatal("no socket for listener %u", n);
-		listeners[n++] =
-		    smtp_listener_new(front, fd, &settings->listeners[i]);
-	}
+	event_loop_stop(loop);
 }
 
 int
@@ -95,6 +80,7 @@ main(void)
 	struct process process;
 	struct channel *starter;
 	struct error error;
+	unsigned int place;
 	uint32_t walls;
 	int fd;
 
@@ -106,7 +92,9 @@ main(void)
 	close(fd);
 	loop = event_loop_new();
 	front = smtp_front_new(loop, settings);
-	make_listeners(&process);
+	for (place = 0;
+	     (fd = process_take(&process, START_LISTENER, place)) != -1; place++)
+		smtp_front_listen(front, fd);
 	walls = process_confine(&process);
 	starter = process_ready(&process, loop, walls, &handler, NULL);
 	event_loop_run(loop);

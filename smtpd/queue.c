@@ -143,17 +143,20 @@ front_received(struct channel *channel, const struct message *message, int *fds,
 static void
 front_free(struct front *front)
 {
-	struct front **at = &front->queue->fronts;
+	struct queue *queue = front->queue;
+	struct front **at = &queue->fronts;
 
 	while (*at != front)
 		at = &(*at)->next;
 	*at = front->next;
-	front->queue->front_count--;
+	queue->front_count--;
 	transaction_drop_all(front);
 	remove_grants_of(front->queue, front->instance);
 	table_free(&front->transactions);
 	channel_free(&front->channel);
 	free(front);
+	if (queue->is_stopping && queue->front_count == 0)
+		event_loop_stop(queue->loop);
 }
 
 static void
@@ -271,6 +274,24 @@ add_snapd(struct queue *queue, int fd)
 /* -- All together -- */
 
 static void
+stop_at_last(void *context)
+{
+	struct queue *queue = context;
+
+	log_warning("stop-unfinished", "fronts=%zu", queue->front_count);
+	event_loop_stop(queue->loop);
+}
+
+void
+queue_stop(struct queue *queue)
+{
+	queue->is_stopping = true;
+	timer_start(queue->stop_timer, QUEUE_STOP_TIMEOUT_MS);
+	if (queue->front_count == 0)
+		event_loop_stop(queue->loop);
+}
+
+static void
 tick(void *context)
 {
 	struct queue *queue = context;
@@ -295,6 +316,7 @@ queue_new(struct event_loop *loop, const struct settings *settings,
 	queue->grants = table_new();
 	queue->accepts = table_new();
 	queue->filings = filing_list_new(queue);
+	queue->stop_timer = timer_new(loop, stop_at_last, queue);
 	queue->timer = timer_new(loop, tick, queue);
 	timer_start(queue->timer, QUEUE_RETRY_MS);
 	return queue;
@@ -321,6 +343,7 @@ queue_free(struct queue **pointer)
 	table_free(&queue->grants);
 	table_free(&queue->accepts);
 	timer_free(&queue->timer);
+	timer_free(&queue->stop_timer);
 	memory_free(pointer);
 }
 

@@ -31,7 +31,9 @@ enum {
 	QUEUE_MAX_BYTES = 256 << 20,   /* of bodies in memory, all together */
 	QUEUE_MAX_STARTING = 8,        /* workers asked for at once */
 	QUEUE_ACCEPT_DEADLINE_MS = 30000, /* then 451, whatever snapd does */
-	QUEUE_RETRY_MS = 2000
+	QUEUE_RETRY_MS = 2000,
+	/* After `stop`: the fronts take SMTP_STOP_TIMEOUT_MS at most. */
+	QUEUE_STOP_TIMEOUT_MS = 4000
 };
 
 struct queue {
@@ -50,6 +52,8 @@ struct queue {
 	uint64_t bytes; /* of all bodies */
 	struct filing_list *filings;
 	struct timer *timer;
+	bool is_stopping;
+	struct timer *stop_timer;
 };
 
 struct front {
@@ -72,6 +76,10 @@ struct queue *queue_new(struct event_loop *loop,
 void queue_free(struct queue **queue);
 void queue_reload(struct queue *queue, const struct settings *settings,
     const struct account_table *accounts);
+
+/* Works on for the fronts that are there, which are stopping too; ends the loop
+ * when they are gone or QUEUE_STOP_TIMEOUT_MS has passed. */
+void queue_stop(struct queue *queue);
 
 /* The channel to the broker, which stays the caller's; NULL: it is gone. */
 void queue_set_starter(struct queue *queue, struct channel *starter);

@@ -51,7 +51,7 @@ received(struct channel *channel, const struct message *message, int *fds,
 	if (message->type == MESSAGE_settings)
 		reload(&message->settings, fds);
 	else if (message->type == MESSAGE_stop)
-		event_loop_stop(loop);
+		queue_stop(queue);
 	else
 		queue_starter_says(queue, message, fds);
 }

@@ -113,6 +113,8 @@ note_name(struct header_scan *scan)
 		scan->has_date = true;
 	else if (text_is_nocase(name, "message-id"))
 		scan->has_message_id = true;
+	else if (text_is_nocase(name, "return-path"))
+		scan->has_return_path = true;
 }
 
 void
@@ -139,4 +141,40 @@ header_scan_feed(struct header_scan *scan, const uint8_t *data, size_t size)
 			scan->name[scan->place++] = (char)*p;
 		}
 	}
+}
+
+static bool
+is_return_path(const uint8_t *line, size_t size)
+{
+	const uint8_t *colon = memchr(line, ':', size);
+	struct text name;
+
+	if (colon == NULL || line[0] == ' ' || line[0] == '\t')
+		return false;
+	name = text_trim(text_make(line, (size_t)(colon - line)));
+	return text_is_nocase(name, "return-path");
+}
+
+size_t
+header_drop_return_path(uint8_t *data, size_t size)
+{
+	uint8_t *from = data, *to = data, *end = data + size, *line_end;
+	bool is_dropping = false;
+	size_t length;
+
+	while (from < end && *from != '\n') {
+		line_end = memchr(from, '\n', (size_t)(end - from));
+		if (line_end == NULL)
+			break;
+		length = (size_t)(line_end + 1 - from);
+		if (*from != ' ' && *from != '\t')
+			is_dropping = is_return_path(from, length);
+		if (!is_dropping) {
+			memmove(to, from, length);
+			to += length;
+		}
+		from += length;
+	}
+	memmove(to, from, (size_t)(end - from));
+	return (size_t)(to - data) + (size_t)(end - from);
 }

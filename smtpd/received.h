@@ -45,6 +45,7 @@ struct header_scan {
 	unsigned int received_count;
 	bool has_date;
 	bool has_message_id;
+	bool has_return_path;
 	bool is_over;       /* the empty line came */
 	char name[16];      /* private: the start of the line */
 	unsigned int place; /* private: bytes of this line so far */
@@ -52,5 +53,12 @@ struct header_scan {
 
 void header_scan_feed(
     struct header_scan *scan, const uint8_t *data, size_t size);
+
+/*
+ * Takes the Return-Path fields out of the header at the start of `data` (LF
+ * line ends), in place: ours is the only one (RFC 5321 section 4.4). A field
+ * that does not end inside `data` stays. The new size.
+ */
+size_t header_drop_return_path(uint8_t *data, size_t size);
 
 #endif

@@ -3,8 +3,8 @@
  */
 #include "smtpd/route.h"
 
+#include "common/mail_address.h"
 #include "common/smtp_verdict.h"
-#include "smtpd/smtp_path.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,20 +36,19 @@ static void
 add_aliases(
     struct route *route, const struct account_table *accounts, struct text name)
 {
-	const struct account_alias *aliases;
-	size_t count = account_table_aliases(accounts, &aliases), i;
+	const struct account_alias *alias;
 
-	for (i = 0; i < count; i++)
-		if (text_is_nocase(name, aliases[i].name))
-			add_account(route, account_find_address(accounts,
-					       text_of(aliases[i].target)));
+	for (alias = account_find_alias(accounts, name); alias != NULL;
+	     alias = account_next_alias(accounts, alias))
+		add_account(route,
+		    account_find_address(accounts, text_of(alias->target)));
 }
 
 static void
 find_local(struct route *route, const struct account_table *accounts,
     struct text local, struct text domain)
 {
-	char name[SMTP_PATH_MAX_LOCAL_SIZE + SMTP_PATH_MAX_DOMAIN_SIZE + 2];
+	char name[MAIL_ADDRESS_MAX_LOCAL + MAIL_ADDRESS_MAX_DOMAIN + 2];
 	struct text address;
 
 	snprintf(
@@ -67,28 +66,28 @@ route_find(const struct settings *settings,
     const struct account_table *accounts, struct text address,
     struct route *route)
 {
-	char unquoted[SMTP_PATH_MAX_LOCAL_SIZE];
-	struct smtp_path path;
+	struct mailbox_address mailbox;
 	struct text local;
-	ptrdiff_t plus;
 
 	memset(route, 0, sizeof(*route));
 	if (text_is_nocase(address, "postmaster")) {
-		path.local = address;
-		path.domain =
+		mailbox.local = address;
+		mailbox.detail = (struct text){ NULL, 0 };
+		mailbox.domain =
 		    text_of(settings->domain_count > 0 ? settings->domains[0]
 						       : settings->host);
-	} else if (smtp_mailbox_parse(address, &path) == -1) {
+	} else if (mail_address_parse_mailbox(
+		       address, true, '+', &mailbox, NULL) == -1) {
 		return VERDICT_BAD_RECIPIENT;
-	} else if (!is_our_domain(settings, path.domain)) {
+	} else if (mailbox.is_literal ||
+		   !is_our_domain(settings, mailbox.domain)) {
 		return VERDICT_RELAYING;
 	}
-	local = smtp_local_unquote(path.local, unquoted);
-	find_local(route, accounts, local, path.domain);
-	plus = text_find_byte(local, '+');
-	if (route->count == 0 && plus > 0) {
-		local.size = (size_t)plus;
-		find_local(route, accounts, local, path.domain);
+	local = mailbox.local;
+	find_local(route, accounts, local, mailbox.domain);
+	if (route->count == 0 && mailbox.detail.data != NULL) {
+		local = mailbox.user;
+		find_local(route, accounts, local, mailbox.domain);
 	}
 	if (route->count == 0 && account_table_count(accounts) > 0 &&
 	    (text_is_nocase(local, "postmaster") ||

@@ -53,7 +53,7 @@ parse_hello(struct text argument, struct smtp_command *command)
 	struct text name = text_trim(argument);
 	size_t i;
 
-	if (name.size == 0 || name.size > SMTP_PATH_MAX_DOMAIN_SIZE ||
+	if (name.size == 0 || name.size > MAIL_ADDRESS_MAX_DOMAIN ||
 	    !text_is_utf8(name))
 		return SMTP_COMMAND_BAD_ARGUMENTS;
 	for (i = 0; i < name.size; i++)
@@ -78,8 +78,8 @@ parse_auth(struct text argument, struct smtp_command *command)
 
 /* "FROM:" or "TO:", lenient about spaces after the colon, then the path. */
 static enum smtp_command_result
-parse_path(
-    struct text *argument, const char *keyword, struct smtp_command *command)
+parse_path(struct text *argument, const char *keyword, enum mail_path kind,
+    struct smtp_command *command)
 {
 	*argument = text_trim(*argument);
 	if (!text_starts_nocase(*argument, keyword))
@@ -87,7 +87,8 @@ parse_path(
 	*argument = text_trim(text_skip(*argument, strlen(keyword)));
 	if (argument->size == 0)
 		return SMTP_COMMAND_BAD_ARGUMENTS;
-	if (smtp_path_parse(*argument, &command->path, argument) == -1)
+	if (mail_address_parse_path(
+		argument, kind, true, 0, &command->path, NULL) == -1)
 		return SMTP_COMMAND_BAD_PATH;
 	if (argument->size > 0 && argument->data[0] != ' ')
 		return SMTP_COMMAND_BAD_ARGUMENTS;
@@ -141,7 +142,7 @@ parse_mail(struct text argument, struct smtp_command *command)
 	unsigned int seen = 0, bit;
 	struct text parameter;
 
-	result = parse_path(&argument, "FROM:", command);
+	result = parse_path(&argument, "FROM:", MAIL_PATH_REVERSE, command);
 	if (result != SMTP_COMMAND_OK)
 		return result;
 	while (next_word(&argument, &parameter)) {
@@ -152,8 +153,6 @@ parse_mail(struct text argument, struct smtp_command *command)
 			return SMTP_COMMAND_TWICE;
 		seen |= bit;
 	}
-	if (command->path.address.size > 0 && command->path.domain.size == 0)
-		return SMTP_COMMAND_BAD_PATH;
 	if (command->path.is_utf8 && !command->is_smtputf8)
 		return SMTP_COMMAND_NEEDS_SMTPUTF8;
 	return SMTP_COMMAND_OK;
@@ -164,13 +163,11 @@ parse_rcpt(struct text argument, struct smtp_command *command)
 {
 	enum smtp_command_result result;
 
-	result = parse_path(&argument, "TO:", command);
+	result = parse_path(&argument, "TO:", MAIL_PATH_FORWARD, command);
 	if (result != SMTP_COMMAND_OK)
 		return result;
-	if (text_trim(argument).size > 0)
-		return SMTP_COMMAND_BAD_PARAMETER;
-	return command->path.address.size > 0 ? SMTP_COMMAND_OK
-					      : SMTP_COMMAND_BAD_PATH;
+	return text_trim(argument).size == 0 ? SMTP_COMMAND_OK
+					     : SMTP_COMMAND_BAD_PARAMETER;
 }
 
 static const struct {

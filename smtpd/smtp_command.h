@@ -5,8 +5,8 @@
 #ifndef SMTPD_SMTP_COMMAND_H
 #define SMTPD_SMTP_COMMAND_H
 
+#include "common/mail_address.h"
 #include "common/text.h"
-#include "smtpd/smtp_path.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,7 +52,7 @@ enum smtp_command_result {
 struct smtp_command {
 	enum smtp_verb verb;
 	struct text argument;  /* EHLO HELO VRFY HELP NOOP: all of it */
-	struct smtp_path path; /* MAIL, RCPT */
+	struct mailbox_address path; /* MAIL, RCPT */
 	uint64_t size;         /* MAIL SIZE=, 0 if it was not said */
 	enum smtp_body body;   /* MAIL BODY= */
 	bool is_smtputf8;      /* MAIL SMTPUTF8 */
@@ -60,7 +60,8 @@ struct smtp_command {
 	struct text initial;   /* AUTH; NULL data if none */
 };
 
-/* `line` without its CR LF. Texts in `command` point into it. */
+/* `line` without its CR LF. Texts in `command` point into it
+ * and into `command`, which must not be copied. */
 enum smtp_command_result smtp_command_parse(
     struct text line, struct smtp_command *command);
 

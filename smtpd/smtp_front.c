@@ -8,68 +8,13 @@
 #include "common/smtp_verdict.h"
 #include "smtpd/smtp_session.h"
 
-#include <arpa/inet.h>
-#include <stdlib.h>
-#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
-
-enum {
-	SIGN_TIMEOUT_MS = 5000
-};
-
-/* -- keyd -- */
-
-static int
-receive_signature(
-    struct smtp_front *front, uint8_t *signature, size_t *signature_size)
-{
-	uint8_t *storage = memory_new(1, MESSAGE_MAX_SIZE);
-	struct message message;
-	int fds[CHANNEL_MAX_DESCRIPTORS];
-	size_t fd_count;
-	int result = -1;
-
-	while (channel_receive_now(front->keyd_fd, ROLE_SMTPD, ROLE_KEYD,
-		   SIGN_TIMEOUT_MS, storage, &message, fds, &fd_count,
-		   NULL) == 0) {
-		if (message.smtp_signature.tag != front->next_sign_tag)
-			continue; /* of one that was given up */
-		if (message.smtp_signature.status == STATUS_OK &&
-		    message.smtp_signature.signature.size <= *signature_size) {
-			*signature_size = message.smtp_signature.signature.size;
-			memcpy(signature, message.smtp_signature.signature.data,
-			    *signature_size);
-			result = 0;
-		}
-		break;
-	}
-	free(storage);
-	return result;
-}
-
-static int
-ask_keyd(uint32_t key, uint16_t scheme, const void *data, size_t size,
-    uint8_t *signature, size_t *signature_size, void *context)
-{
-	struct message message = { .type = MESSAGE_smtp_sign };
-	struct smtp_front *front = context;
-
-	if (front->keyd_fd == -1)
-		return -1;
-	message.smtp_sign.tag = ++front->next_sign_tag;
-	message.smtp_sign.key = key;
-	message.smtp_sign.scheme = scheme;
-	message.smtp_sign.to_sign = text_make(data, size);
-	if (channel_send_now(front->keyd_fd, ROLE_SMTPD, ROLE_KEYD, &message,
-		NULL, 0, NULL) == -1)
-		return -1;
-	return receive_signature(front, signature, signature_size);
-}
 
 static void
 make_tls(struct smtp_front *front)
 {
-	const struct tls_signer signer = { ask_keyd, front };
+	const struct tls_signer signer = key_client_signer(front->keys);
 	const char *chains[SETTINGS_MAX_KEYS];
 	struct tls_server *tls;
 	struct error error;
@@ -156,6 +101,105 @@ authd_closed(struct channel *channel, const struct error *error, void *context)
 		smtp_session_authd_gone(session);
 }
 
+/* -- Connections -- */
+
+/* Nobody waits for a client who is sent away. */
+static void
+refuse(int fd, const char *client_ip)
+{
+	char line[256];
+	size_t size;
+
+	size =
+	    smtp_reply_format(REPLY_TOO_MANY_CONNECTIONS, line, sizeof(line));
+	(void)send(fd, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	log_info("too-many-connections", "proto=smtp ip=%s", client_ip);
+	close(fd);
+}
+
+static void
+accepted(int fd, const char *client_ip, bool is_loopback, bool is_refused,
+    void *context)
+{
+	struct smtp_listener *listener = context;
+
+	if (is_refused)
+		refuse(fd, client_ip);
+	else
+		(void)smtp_session_new(
+		    listener->front, fd, &listener->setting, client_ip);
+}
+
+void
+smtp_front_listen(struct smtp_front *front, int fd)
+{
+	const struct listen_setting *setting =
+	    settings_find_listener(front->settings, fd);
+	struct smtp_listener *listener;
+
+	if (setting == NULL ||
+	    front->listener_count == 2 * SETTINGS_MAX_LISTENERS) {
+		close(fd);
+		return;
+	}
+	listener = &front->listeners[front->listener_count++];
+	listener->front = front;
+	listener->setting = *setting;
+	listener->listener =
+	    listener_new(front->loop, fd, front->limits, accepted, listener);
+}
+
+void
+smtp_front_stop_listening(struct smtp_front *front)
+{
+	while (front->listener_count > 0)
+		listener_free(
+		    &front->listeners[--front->listener_count].listener);
+}
+
+static void
+end_if_empty(struct smtp_front *front)
+{
+	if (front->is_stopping && table_count(front->sessions) == 0)
+		event_loop_stop(front->loop);
+}
+
+void
+smtp_front_left(
+    struct smtp_front *front, uint64_t number, const char *client_ip)
+{
+	table_remove_u64(front->sessions, number);
+	listener_limits_release(front->limits, client_ip);
+	end_if_empty(front);
+}
+
+static void
+stop_at_last(void *context)
+{
+	struct smtp_front *front = context;
+
+	log_warning("stop-unfinished", "sessions=%zu",
+	    table_count(front->sessions));
+	event_loop_stop(front->loop);
+}
+
+void
+smtp_front_stop(struct smtp_front *front)
+{
+	size_t position = 0;
+	void *session;
+
+	if (front->is_stopping)
+		return;
+	smtp_front_stop_listening(front);
+	front->is_stopping = true;
+	timer_start(front->stop_timer, SMTP_STOP_TIMEOUT_MS);
+	/* No session goes away in this: it ends when its output is sent. */
+	while (table_next(front->sessions, &position, NULL, NULL, &session))
+		smtp_session_run(session);
+	end_if_empty(front);
+}
+
 /* -- All together -- */
 
 struct smtp_front *
@@ -166,10 +210,12 @@ smtp_front_new(struct event_loop *loop, const struct settings *settings)
 	front->loop = loop;
 	front->settings = settings;
 	front->store = STATUS_UNAVAILABLE;
-	front->keyd_fd = -1;
+	front->keys = key_client_new(-1, ROLE_SMTPD);
 	front->sessions = table_new();
 	front->transactions = table_new();
-	front->addresses = table_new();
+	front->limits = listener_limits_new(
+	    settings->max_connections, settings->max_connections_per_address);
+	front->stop_timer = timer_new(loop, stop_at_last, front);
 	make_tls(front);
 	return front;
 }
@@ -178,6 +224,8 @@ void
 smtp_front_reload(struct smtp_front *front, const struct settings *settings)
 {
 	front->settings = settings;
+	listener_limits_set(front->limits, settings->max_connections,
+	    settings->max_connections_per_address);
 	make_tls(front);
 }
 
@@ -185,24 +233,21 @@ void
 smtp_front_free(struct smtp_front **pointer)
 {
 	struct smtp_front *front = *pointer;
-	size_t position;
-	void *value;
+	size_t position = 0;
+	void *session;
 
 	if (front == NULL)
 		return;
-	for (position = 0;
-	     table_next(front->sessions, &position, NULL, NULL, &value);)
-		smtp_session_free(value);
-	for (position = 0;
-	     table_next(front->addresses, &position, NULL, NULL, &value);)
-		free(value);
+	smtp_front_stop_listening(front);
+	while (table_next(front->sessions, &position, NULL, NULL, &session))
+		smtp_session_free(session);
 	table_free(&front->sessions);
 	table_free(&front->transactions);
-	table_free(&front->addresses);
+	listener_limits_free(&front->limits);
+	timer_free(&front->stop_timer);
 	channel_free(&front->queue);
 	channel_free(&front->authd);
-	if (front->keyd_fd != -1)
-		close(front->keyd_fd);
+	key_client_free(&front->keys);
 	tls_server_free(&front->tls);
 	memory_free(pointer);
 }
@@ -229,63 +274,9 @@ smtp_front_introduce(struct smtp_front *front, int fd, enum role role)
 		    ROLE_AUTHD, &authd_handler, front);
 		return true;
 	case ROLE_KEYD:
-		if (front->keyd_fd != -1)
-			close(front->keyd_fd);
-		front->keyd_fd = fd;
+		key_client_replace(front->keys, fd);
 		return true;
 	default:
 		return false;
-	}
-}
-
-void
-smtp_front_stop(struct smtp_front *front)
-{
-	size_t position = 0;
-	void *session;
-
-	while (table_next(front->sessions, &position, NULL, NULL, &session))
-		smtp_session_close(session, REPLY_SHUTDOWN);
-}
-
-/* IPv6 clients are counted by their /64: a site has no fewer addresses. */
-static size_t
-address_key(const char *client_ip, struct in6_addr *key)
-{
-	memset(key, 0, sizeof(*key));
-	if (inet_pton(AF_INET6, client_ip, key) == 1)
-		return 8;
-	return inet_pton(AF_INET, client_ip, key) == 1 ? 4 : 0;
-}
-
-bool
-smtp_front_enter(struct smtp_front *front, const char *client_ip)
-{
-	struct in6_addr key;
-	size_t key_size = address_key(client_ip, &key), *count;
-
-	if (table_count(front->sessions) >= front->settings->max_connections)
-		return false;
-	count = table_find(front->addresses, &key, key_size);
-	if (count == NULL) {
-		count = memory_new(1, sizeof(*count));
-		table_put(front->addresses, &key, key_size, count);
-	}
-	if (*count >= front->settings->max_connections_per_address)
-		return false;
-	(*count)++;
-	return true;
-}
-
-void
-smtp_front_left(struct smtp_front *front, const char *client_ip)
-{
-	struct in6_addr key;
-	size_t key_size = address_key(client_ip, &key);
-	size_t *count = table_find(front->addresses, &key, key_size);
-
-	if (count != NULL && --*count == 0) {
-		table_remove(front->addresses, &key, key_size);
-		free(count);
 	}
 }

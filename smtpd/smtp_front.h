@@ -1,12 +1,14 @@
 /*
  * What all sessions of a front share: settings, TLS, the channels to queue,
- * authd and keyd, and who is connected.
+ * authd and keyd, the listeners, and who is connected.
  */
 #ifndef SMTPD_SMTP_FRONT_H
 #define SMTPD_SMTP_FRONT_H
 
 #include "common/channel.h"
 #include "common/event_loop.h"
+#include "common/key_client.h"
+#include "common/listener.h"
 #include "common/settings.h"
 #include "common/status.h"
 #include "common/table.h"
@@ -14,7 +16,18 @@
 
 #include <stdbool.h>
 
+enum {
+	/* To finish what was begun after `stop`; the broker kills after 5 s. */
+	SMTP_STOP_TIMEOUT_MS = 3000
+};
+
 struct smtp_session;
+
+struct smtp_listener {
+	struct smtp_front *front;
+	struct listener *listener;
+	struct listen_setting setting;
+};
 
 struct smtp_front {
 	struct event_loop *loop;
@@ -22,20 +35,27 @@ struct smtp_front {
 	struct tls_server *tls; /* NULL: no TLS now */
 	struct channel *queue;  /* NULL: away */
 	struct channel *authd;
-	int keyd_fd;            /* asked and waited for: see tls.h; -1: away */
+	struct key_client *keys;
 	enum status store;      /* as the queue says */
 	struct table *sessions; /* connection number -> session */
 	struct table *transactions; /* transaction number -> session */
-	struct table *addresses;    /* client address -> number of sessions */
+	struct listener_limits *limits;
+	struct smtp_listener listeners[SETTINGS_MAX_LISTENERS];
+	size_t listener_count;
+	bool is_stopping;
+	struct timer *stop_timer;
 	uint64_t next_connection;
 	uint64_t next_transaction;
-	uint64_t next_sign_tag;
 };
 
 /* `settings` stay the caller's. */
 struct smtp_front *smtp_front_new(
     struct event_loop *loop, const struct settings *settings);
 void smtp_front_free(struct smtp_front **front);
+
+/* Takes over `fd`, a socket bound for one of the settings' listeners. */
+void smtp_front_listen(struct smtp_front *front, int fd);
+void smtp_front_stop_listening(struct smtp_front *front);
 
 /* New settings: for connections made from now on; TLS is made anew. */
 void smtp_front_reload(
@@ -45,11 +65,13 @@ void smtp_front_reload(
  * does not want (false). */
 bool smtp_front_introduce(struct smtp_front *front, int fd, enum role role);
 
-/* 421 to everyone. */
+/* Takes no more connections, 421 to those who are between commands, and to the
+ * others after the answer that they wait for; ends the loop when all are gone
+ * or SMTP_STOP_TIMEOUT_MS has passed. */
 void smtp_front_stop(struct smtp_front *front);
 
-/* May a client of that address connect? Counted until smtp_front_left. */
-bool smtp_front_enter(struct smtp_front *front, const char *client_ip);
-void smtp_front_left(struct smtp_front *front, const char *client_ip);
+/* A session is gone. */
+void smtp_front_left(
+    struct smtp_front *front, uint64_t number, const char *client_ip);
 
 #endif

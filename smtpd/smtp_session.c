@@ -203,6 +203,10 @@ take_input(struct smtp_session *session)
 	switch (session->state) {
 	case SMTP_STATE_COMMAND:
 	case SMTP_STATE_RESPONSE:
+		if (session->front->is_stopping) {
+			smtp_session_close(session, REPLY_SHUTDOWN);
+			return false;
+		}
 		/* A client that does not read its replies is not read. */
 		return connection_output_room(session->connection) >=
 			   SMTP_OUTPUT_LIMIT / 2 &&
@@ -327,9 +331,8 @@ smtp_session_free(struct smtp_session *session)
 		sasl_clear(session->sasl);
 	free(session->sasl);
 	free(session->part);
-	table_remove_u64(front->sessions, session->number);
-	smtp_front_left(front, session->client_ip);
 	timer_free(&session->timer);
 	connection_free(&session->connection);
+	smtp_front_left(front, session->number, session->client_ip);
 	free(session);
 }

@@ -52,7 +52,7 @@ struct smtp_session {
 	enum listen_tls tls_mode;
 	uint64_t number; /* of the connection, never used again */
 	char client_ip[64];
-	char helo[SMTP_PATH_MAX_DOMAIN_SIZE + 1]; /* "" before EHLO */
+	char helo[MAIL_ADDRESS_MAX_DOMAIN + 1]; /* "" before EHLO */
 	bool is_esmtp;
 	bool is_logged_in;
 	bool is_running; /* smtp_session_run is on the stack */

@@ -12,8 +12,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct smtp_command command;
-	struct smtp_path again;
-	char local[SMTP_PATH_MAX_LOCAL_SIZE];
+	struct mailbox_address again;
 
 	if (size > SMTP_COMMAND_MAX_SIZE)
 		return 0;
@@ -21,11 +20,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    SMTP_COMMAND_OK)
 		return 0;
 	if (command.path.domain.size > 0 &&
-	    smtp_mailbox_parse(command.path.address, &again) == -1)
+	    mail_address_parse_mailbox(
+		command.path.address, true, 0, &again, NULL) == -1)
 		abort();
-	if (command.path.local.size > 0 &&
-	    smtp_local_unquote(command.path.local, local).size >
-		command.path.local.size)
+	if (command.path.domain.size > 0 &&
+	    !text_equal(command.path.local, again.local))
 		abort();
 	return 0;
 }

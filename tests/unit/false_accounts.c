@@ -7,9 +7,11 @@ static const struct account accounts[] = {
 	{ .number = 1, .address = "alice@demo.test", .hash = "" },
 	{ .number = 2, .address = "bob@demo.test", .hash = "" }
 };
-static const struct account_alias aliases[] = { { "team@demo.test",
-						    "alice@demo.test" },
-	{ "team@demo.test", "bob@demo.test" }, { "sales", "bob@demo.test" } };
+static const struct account_alias aliases[] = {
+	{ .name = "team@demo.test", .target = "alice@demo.test" },
+	{ .name = "team@demo.test", .target = "bob@demo.test" },
+	{ .name = "sales", .target = "bob@demo.test" }
+};
 
 size_t
 account_table_count(const struct account_table *table)
@@ -34,10 +36,20 @@ account_find_address(const struct account_table *table, struct text address)
 	return NULL;
 }
 
-size_t
-account_table_aliases(
-    const struct account_table *table, const struct account_alias **found)
+const struct account_alias *
+account_find_alias(const struct account_table *table, struct text name)
 {
-	*found = aliases;
-	return sizeof(aliases) / sizeof(aliases[0]);
+	size_t i;
+
+	for (i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+		if (text_is_nocase(name, aliases[i].name))
+			return &aliases[i];
+	return NULL;
+}
+
+const struct account_alias *
+account_next_alias(
+    const struct account_table *table, const struct account_alias *alias)
+{
+	return alias == &aliases[0] ? &aliases[1] : NULL;
 }

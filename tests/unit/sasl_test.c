@@ -23,6 +23,7 @@ static const struct row {
 	{ "PLAIN", "AGJvYgBwdx==", { NULL }, SASL_MALFORMED },
 	{ "PLAIN", "AGJvYgBwdw=", { NULL }, SASL_MALFORMED },
 	{ "PLAIN", "AGJv YgBwdw=", { NULL }, SASL_MALFORMED },
+	{ "PLAIN", "AGJv=gBw", { NULL }, SASL_MALFORMED },
 	{ "PLAIN", "AGJvYgA=", { NULL }, SASL_MALFORMED },
 	{ "PLAIN", "AABwdw==", { NULL }, SASL_MALFORMED },
 	{ "PLAIN", NULL, { "*" }, SASL_CANCELLED },

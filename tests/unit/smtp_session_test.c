@@ -255,7 +255,6 @@ call(enum service service)
 	struct listen_setting listen = { .service = service,
 		.tls = LISTEN_TLS_OFFERED };
 
-	assert_true(smtp_front_enter(front, "127.0.0.1"));
 	smtp_session_new(front, -1, &listen, "127.0.0.1");
 }
 
