@@ -128,9 +128,9 @@ read_unfiled(enum status status, const struct text *envelope, int *fd,
 	    (folder = choose_mailbox(d->account, record.address)) == NULL)
 		status = STATUS_UNAVAILABLE;
 	if (status != STATUS_OK) {
-		/* Missing: filed before; asking again tells where. */
+		/* Filed before: asking again tells where. */
 		folder = folder_find(d->account, TEXT("INBOX"));
-		if (status != STATUS_MISSING || folder == NULL) {
+		if (status != STATUS_EXISTS || folder == NULL) {
 			answer(d, status, 0, text_of(""));
 			return;
 		}

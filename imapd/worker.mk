@@ -24,4 +24,12 @@ tests_unit_account_store_test_SOURCES = \
 	tests/unit/account_store_test.c \
 	tests/unit/false_store.c tests/unit/false_store.h
 tests_unit_account_store_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+
+# The same scenarios with the real snapshot process.
+check_PROGRAMS += tests/unit/worker_store_test
+tests_unit_worker_store_test_SOURCES = \
+	tests/unit/account_store_test.c \
+	tests/unit/real_store.c tests/unit/false_store.h
+tests_unit_worker_store_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
+	$(CMOCKA_LIBS)
 endif

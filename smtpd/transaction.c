@@ -452,8 +452,8 @@ file_all(struct transaction *t)
 	size_t i;
 
 	for (i = 0; i < t->count; i++) {
-		delivery.bytes[16] = (uint8_t)i;
-		delivery.bytes[17] = (uint8_t)(i >> 8);
+		delivery.bytes[16] = (uint8_t)(i >> 8);
+		delivery.bytes[17] = (uint8_t)i;
 		filing_add(t->queue->filings, t->accounts[i], &delivery);
 	}
 }

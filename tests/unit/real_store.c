@@ -1,0 +1,365 @@
+/*
+ * The interface of false_store.h on the real snapshot process: libsnapd in
+ * this process, on a store in a temporary directory.  Between it and the
+ * worker stands a proxy that counts batches and can lose their answers.
+ */
+#include "common/file.h"
+#include "common/memory.h"
+#include "snapd/snapd.h"
+#include "tests/unit/false_store.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+	DEADLINE_MS = 10000,
+	MAP_BYTES = 256 << 20,
+	ACCOUNT = 1
+};
+
+struct false_store {
+	struct event_loop *loop;
+	struct timer *deadline;
+	struct snapd *snapd;
+	char path[64];
+	char id[33];
+	struct buf kept; /* the store's bytes when it was new */
+	/* The proxy: towards the worker, towards snapd. */
+	struct channel *worker, *store;
+	bool lose;
+	uint64_t batches;
+	size_t marked;
+	unsigned int deliveries;
+	/* One question at a time. */
+	struct channel *asking;
+	struct message answer;
+	struct buf data;
+	bool has_answer;
+};
+
+/* -- The proxy -- */
+
+static size_t
+count_fds(const int *fds)
+{
+	size_t count = 0;
+
+	while (count < CHANNEL_MAX_DESCRIPTORS && fds[count] >= 0)
+		count++;
+	return count;
+}
+
+static void
+from_worker(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct false_store *s = context;
+
+	if (message->type == MESSAGE_change_missing &&
+	    message->change_missing.is_missing)
+		s->marked += message->change_missing.uids.size / 4;
+	if (s->store != NULL)
+		channel_send(s->store, message, fds, count_fds(fds));
+}
+
+static void
+from_store(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct false_store *s = context;
+
+	if (message->type == MESSAGE_batch_done) {
+		s->batches++;
+		if (s->lose)
+			return;
+	}
+	if (s->worker != NULL)
+		channel_send(s->worker, message, fds, count_fds(fds));
+}
+
+static void
+ended(struct channel *channel, const struct error *error, void *context)
+{
+	struct false_store *s = context;
+
+	assert_int_equal(error->code, ERROR_UNAVAILABLE);
+	channel_free(&s->worker);
+	channel_free(&s->store);
+}
+
+int
+false_store_connect(struct false_store *s)
+{
+	static const struct channel_handler worker = { from_worker, ended };
+	static const struct channel_handler store = { from_store, ended };
+	struct error error;
+	int near[2], far[2];
+
+	false_store_disconnect(s);
+	assert_int_equal(channel_pair(near, &error), 0);
+	assert_int_equal(channel_pair(far, &error), 0);
+	snapd_add_channel(s->snapd, far[1], ROLE_WORKER, ACCOUNT);
+	s->worker = channel_new(
+	    s->loop, near[1], ROLE_SNAPD, ROLE_WORKER, &worker, s);
+	s->store =
+	    channel_new(s->loop, far[0], ROLE_WORKER, ROLE_SNAPD, &store, s);
+	channel_set_limit(s->store, (size_t)256 << 20);
+	channel_set_limit(s->worker, (size_t)256 << 20);
+	return near[0];
+}
+
+void
+false_store_disconnect(struct false_store *s)
+{
+	channel_free(&s->worker);
+	channel_free(&s->store);
+}
+
+void
+false_store_lose_answers(struct false_store *s, bool lose)
+{
+	s->lose = lose;
+}
+
+/* -- Asking -- */
+
+static void
+answered(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct false_store *s = context;
+	struct error error;
+
+	s->answer = *message;
+	s->has_answer = true;
+	buf_reset(&s->data);
+	if (message->type == MESSAGE_listing && fds[0] >= 0) {
+		assert_int_equal(lseek(fds[0], 0, SEEK_SET), 0);
+		assert_int_equal(file_read_all(fds[0], &s->data, &error), 0);
+	} else if (message->type == MESSAGE_listing) {
+		buf_put(&s->data, message->listing.data.data,
+		    message->listing.data.size);
+	}
+	event_loop_stop(s->loop);
+}
+
+static void
+asking_closed(struct channel *channel, const struct error *error, void *context)
+{
+	fail_msg("snapd closed the channel: %s", error->text);
+}
+
+static void
+too_late(void *context)
+{
+	fail_msg("no answer from snapd before the deadline");
+}
+
+static void
+ask(struct false_store *s, enum role role, const struct message *message)
+{
+	static const struct channel_handler handler = { answered,
+		asking_closed };
+	struct error error;
+	int ends[2];
+
+	assert_int_equal(channel_pair(ends, &error), 0);
+	snapd_add_channel(s->snapd, ends[0], role, ACCOUNT);
+	s->asking =
+	    channel_new(s->loop, ends[1], role, ROLE_SNAPD, &handler, s);
+	s->has_answer = false;
+	channel_send(s->asking, message, NULL, 0);
+	timer_start(s->deadline, DEADLINE_MS);
+	while (!s->has_answer)
+		event_loop_run(s->loop);
+	timer_stop(s->deadline);
+	channel_free(&s->asking);
+}
+
+struct delivery_id
+false_store_accept(struct false_store *s, const char *address, const char *body)
+{
+	struct recipient_record recipient = { ACCOUNT, text_of(address) };
+	struct message m = { .type = MESSAGE_accept };
+	struct delivery_id delivery = { { 0xde } };
+	uint8_t bytes[1000];
+	struct writer w;
+
+	delivery.bytes[1] = (uint8_t)++s->deliveries;
+	writer_init(&w, bytes, sizeof(bytes));
+	record_put_recipient(&w, &recipient);
+	m.accept.delivery = delivery;
+	m.accept.time = 1600000000;
+	m.accept.sender = TEXT("s@example.org");
+	m.accept.recipients = text_make(bytes, w.size);
+	m.accept.data = text_of(body);
+	m.accept.size = strlen(body);
+	ask(s, ROLE_QUEUE, &m);
+	assert_int_equal(s->answer.accepted.status, STATUS_OK);
+	return delivery;
+}
+
+/* Live rows of a mailbox; those with all of `flags`. */
+static size_t
+count_rows(struct false_store *s, uint64_t mailbox, uint32_t flags)
+{
+	struct message m = { .type = MESSAGE_list_messages };
+	struct message_record record;
+	struct reader r;
+	size_t count = 0;
+
+	m.list_messages.mailbox = mailbox;
+	ask(s, ROLE_WORKER, &m);
+	assert_int_equal(s->answer.listing.status, STATUS_OK);
+	reader_init(&r, s->data.data, s->data.size);
+	while (record_get_message(&r, &record) == 1)
+		count += (record.flags & flags) == flags;
+	return count;
+}
+
+size_t
+false_store_live(const struct false_store *s, uint64_t mailbox)
+{
+	return count_rows((struct false_store *)(uintptr_t)s, mailbox, 0);
+}
+
+size_t
+false_store_missing(const struct false_store *s)
+{
+	return count_rows(
+	    (struct false_store *)(uintptr_t)s, 1, RECORD_MISSING);
+}
+
+size_t
+false_store_marked(const struct false_store *s)
+{
+	return s->marked;
+}
+
+uint64_t
+false_store_batches(const struct false_store *s)
+{
+	return s->batches;
+}
+
+/* -- Beginning and end -- */
+
+static void
+disk_failed(void *context)
+{
+	fail_msg("snapd says that its disk failed");
+}
+
+static void
+start(struct false_store *s)
+{
+	struct snapd_options options = { s->path, MAP_BYTES, s->id, disk_failed,
+		s };
+
+	s->snapd = snapd_new(s->loop, &options);
+}
+
+static void
+data_path(const struct false_store *s, char path[128])
+{
+	snprintf(path, 128, "%s/index/data.mdb", s->path);
+}
+
+/* The store's file as it was when it was new, in place: what a disk image put
+ * back does. */
+void
+false_store_set_incarnation(
+    struct false_store *s, uint64_t value, uint64_t sequence)
+{
+	char path[128];
+	int fd;
+
+	snapd_free(&s->snapd);
+	data_path(s, path);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(
+	    write(fd, s->kept.data, s->kept.size), (ssize_t)s->kept.size);
+	close(fd);
+	start(s);
+}
+
+static void
+keep(struct false_store *s)
+{
+	struct error error;
+	char path[128];
+	int fd;
+
+	data_path(s, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_not_equal(fd, -1);
+	buf_init(&s->kept, MAP_BYTES);
+	assert_int_equal(file_read_all(fd, &s->kept, &error), 0);
+	close(fd);
+}
+
+static void
+make_store(struct false_store *s)
+{
+	struct store_id id;
+	struct error error;
+	int cwd = open(".", O_DIRECTORY | O_CLOEXEC), fd;
+
+	strcpy(s->path, "/tmp/firnmail-store-XXXXXX");
+	assert_non_null(mkdtemp(s->path));
+	fd = open(s->path, O_DIRECTORY | O_CLOEXEC);
+	if (store_create(fd, &id, &error) != 0)
+		fail_msg("%s", error.text);
+	assert_int_equal(fchdir(cwd), 0);
+	close(cwd);
+	close(fd);
+	text_format_hex(id.bytes, sizeof(id.bytes), s->id);
+}
+
+struct false_store *
+false_store_new(struct event_loop *loop)
+{
+	struct message m = { .type = MESSAGE_account_create };
+	struct false_store *s = memory_new(1, sizeof(*s));
+
+	s->loop = loop;
+	s->deadline = timer_new(loop, too_late, s);
+	buf_init(&s->data, 64 << 20);
+	make_store(s);
+	start(s);
+	m.account_create.account = ACCOUNT;
+	m.account_create.name = TEXT("alice@demo.test");
+	ask(s, ROLE_SNAPCTL, &m);
+	assert_int_equal(s->answer.store_changed.status, STATUS_OK);
+	keep(s);
+	return s;
+}
+
+void
+false_store_free(struct false_store **store)
+{
+	struct false_store *s = *store;
+	char path[128];
+
+	false_store_disconnect(s);
+	snapd_free(&s->snapd);
+	timer_free(&s->deadline);
+	buf_clear(&s->kept);
+	buf_clear(&s->data);
+	data_path(s, path);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/index/lock.mdb", s->path);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/index", s->path);
+	rmdir(path);
+	rmdir(s->path);
+	memory_free(store);
+}
