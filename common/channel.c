@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -626,6 +627,27 @@ wait_for(int fd, short events, int timeout_ms, struct error *error)
 		return error_set(error, ERROR_UNAVAILABLE,
 		    "no answer within %d ms", timeout_ms);
 	return 0;
+}
+
+int
+channel_connect_now(const char *path, struct error *error)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (text_copy(text_of(path), address.sun_path,
+		sizeof(address.sun_path)) == -1)
+		return error_set(
+		    error, ERROR_INPUT, "the socket's path is too long");
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return error_set_errno(error, "socket");
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == -1) {
+		error_set_errno(error, "%s", path);
+		close(fd);
+		return -1;
+	}
+	return fd;
 }
 
 int

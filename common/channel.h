@@ -81,6 +81,8 @@ void channel_set_context(struct channel *channel, void *context);
  * texts of `message` point into (MESSAGE_MAX_SIZE bytes). Received descriptors
  * are the caller's: fds has room for CHANNEL_MAX_DESCRIPTORS.
  */
+/* Connects to a control socket, for these two. Descriptor, or -1. */
+int channel_connect_now(const char *path, struct error *error);
 int channel_send_now(int fd, enum role self, enum role peer,
     const struct message *message, const int *fds, size_t fd_count,
     struct error *error);

@@ -204,6 +204,44 @@ file_open_read(int dir_fd, const char *name, struct error *error)
 	return only_regular(fd, name, error);
 }
 
+/* From "/": the rest of the path is walked as any other. */
+static int
+open_absolute(const char *path,
+    int (*open_in)(int dir_fd, const char *name, struct error *error),
+    struct error *error)
+{
+	int root_fd, fd;
+
+	if (path[0] != '/')
+		return refuse(error, EINVAL, path, "not an absolute path");
+	root_fd = file_open_top(error);
+	if (root_fd < 0)
+		return -1;
+	fd = open_in(root_fd, path + strspn(path, "/"), error);
+	close_keep_errno(root_fd);
+	return fd;
+}
+
+int
+file_open_top(struct error *error)
+{
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? fail(error, "open", "/") : fd;
+}
+
+int
+file_open_absolute(const char *path, struct error *error)
+{
+	return open_absolute(path, file_open_read, error);
+}
+
+int
+file_open_absolute_directory(const char *path, struct error *error)
+{
+	return open_absolute(path, file_open_directory, error);
+}
+
 int
 file_create(int dir_fd, const char *name, mode_t mode, struct error *error)
 {

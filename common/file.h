@@ -20,6 +20,11 @@
 int file_open_directory(int dir_fd, const char *name, struct error *error);
 /* Regular files only: ERROR_REFUSED for a FIFO, device, link or directory. */
 int file_open_read(int dir_fd, const char *name, struct error *error);
+/* The same for absolute paths, which the administrator wrote; and "/" itself,
+ * to walk from. */
+int file_open_absolute(const char *path, struct error *error);
+int file_open_absolute_directory(const char *path, struct error *error);
+int file_open_top(struct error *error);
 int file_create(int dir_fd, const char *name, mode_t mode,
     struct error *error); /* ERROR_EXISTS if it is there */
 int file_open_append(int dir_fd, const char *name, mode_t mode,

@@ -8,7 +8,6 @@
 #include "common/file.h"
 #include "common/memory.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,20 +19,13 @@ enum {
 int
 settings_read_file(const char *path, struct buf *to, struct error *error)
 {
-	int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int status = -1;
-	int fd = -1;
+	int fd = file_open_absolute(path, error);
+	int status;
 
-	if (root_fd == -1)
-		return error_set_errno(error, "open /");
-	while (*path == '/')
-		path++;
-	fd = file_open_read(root_fd, path, error);
-	close(root_fd);
-	if (fd != -1) {
-		status = file_read_all(fd, to, error);
-		close(fd);
-	}
+	if (fd == -1)
+		return -1;
+	status = file_read_all(fd, to, error);
+	close(fd);
 	return status;
 }
 

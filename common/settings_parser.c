@@ -406,7 +406,7 @@ finish_listen(struct parser *parser)
 	if ((seen & LISTEN_SEEN_PORT) == 0)
 		complain(parser, parser->words[0], "listen needs a port");
 	if ((seen & LISTEN_SEEN_ADDRESS) == 0)
-		strcpy(listener->address, "*");
+		memcpy(listener->address, "*", sizeof("*"));
 	if (report_errors(parser->report) != parser->had_errors)
 		return;
 	parser->origin->listener[parser->settings->listener_count++] =
@@ -430,16 +430,23 @@ key_of(struct parser *parser)
 	return &parser->settings->keys[parser->settings->key_count];
 }
 
+/* Every path in struct settings is as large as the one in struct value. */
+static void
+copy_path(char to[512], const struct value *value)
+{
+	memcpy(to, value->path, sizeof(value->path));
+}
+
 static void
 apply_certificate(struct parser *parser, const struct value *value)
 {
-	strcpy(key_of(parser)->certificate_path, value->path);
+	copy_path(key_of(parser)->certificate_path, value);
 }
 
 static void
 apply_key(struct parser *parser, const struct value *value)
 {
-	strcpy(key_of(parser)->key_path, value->path);
+	copy_path(key_of(parser)->key_path, value);
 }
 
 static int
@@ -482,11 +489,11 @@ finish_key(struct parser *parser)
 		    parser->line;
 }
 
-#define APPLY_PATH(name, member)                               \
-	static void apply_##name(                              \
-	    struct parser *parser, const struct value *value)  \
-	{                                                      \
-		strcpy(parser->settings->member, value->path); \
+#define APPLY_PATH(name, member)                              \
+	static void apply_##name(                             \
+	    struct parser *parser, const struct value *value) \
+	{                                                     \
+		copy_path(parser->settings->member, value);   \
 	}
 #define APPLY_NUMBER(name, type, member)                                \
 	static void apply_##name(                                       \

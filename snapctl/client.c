@@ -7,39 +7,13 @@
 #include "common/channel.h"
 #include "common/status.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 enum {
 	/* A restore and a full verification take their time and say so in
 	 * progress rows; silence longer than this is a dead daemon. */
 	CLIENT_TIMEOUT_MS = 120 * 1000
 };
-
-int
-client_connect(const char *path, struct error *error)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (text_copy(text_of(path), address.sun_path,
-		sizeof(address.sun_path)) == -1)
-		return error_set(
-		    error, ERROR_INPUT, "the socket's path is too long");
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return error_set_errno(error, "socket");
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == -1) {
-		error_set_errno(error, "%s", path);
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
 
 static int
 exit_of_status(enum status status)

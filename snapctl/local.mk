@@ -6,7 +6,6 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/snapctl.h \
 	snapctl/selector.c snapctl/selector.h \
 	snapctl/client.c \
-	snapctl/output.c snapctl/output.h \
 	snapctl/command.c \
 	snapctl/cmd_create.c \
 	snapctl/cmd_list.c \
@@ -18,7 +17,6 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_restore.c \
 	snapctl/cmd_verify.c \
 	snapctl/cmd_status.c
-snapctl_libsnapctl_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 snapctl_snapctl_SOURCES = snapctl/main.c
 snapctl_snapctl_LDADD = snapctl/libsnapctl.a $(COMMON_LIBS) $(JANSSON_LIBS)
 

@@ -6,22 +6,17 @@
 #include "snapctl/snapctl.h"
 
 #include "common/account_parser.h"
+#include "common/channel.h"
 #include "common/clock.h"
 #include "common/report.h"
+#include "common/sandbox_ids.h"
 #include "common/settings_parser.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
-
-enum {
-	NOBODY = 65534
-};
 
 /* Letters for long options that have no short one. */
 enum {
@@ -250,21 +245,6 @@ load_accounts(const char *config)
 	return accounts;
 }
 
-/* What comes from the store, mail included, is shown without any right. */
-static int
-drop_rights(void)
-{
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-		return -1;
-	if (geteuid() != 0)
-		return 0;
-	if (setgroups(0, NULL) == -1 ||
-	    setresgid(NOBODY, NOBODY, NOBODY) == -1 ||
-	    setresuid(NOBODY, NOBODY, NOBODY) == -1)
-		return -1;
-	return 0;
-}
-
 static int
 run(const struct verb *verb, const struct invocation *invocation,
     struct snapctl *snapctl, int argc, char **argv)
@@ -274,15 +254,17 @@ run(const struct verb *verb, const struct invocation *invocation,
 
 	snapctl->accounts = load_accounts(invocation->config);
 	snapctl->now = clock_wall_us() / 1000000;
-	snapctl->socket = client_connect(invocation->socket, &error);
+	snapctl->socket = channel_connect_now(invocation->socket, &error);
 	if (snapctl->socket == -1) {
 		fprintf(stderr,
 		    "snapctl: the snapshot store cannot be reached: %s\n",
 		    error.text);
 		return EXIT_UNREACHABLE;
 	}
-	if (drop_rights() == -1) {
-		perror("snapctl: cannot give up rights");
+	/* What comes from the store, mail included, is shown without any
+	 * right. */
+	if (sandbox_become(SANDBOX_NOBODY, &error) == -1) {
+		fprintf(stderr, "snapctl: %s\n", error.text);
 		return EXIT_FAILED;
 	}
 	snapctl->output = output_new(invocation->form, invocation->is_exact);

@@ -8,25 +8,12 @@
 #include "common/account.h"
 #include "common/control_record.h"
 #include "common/error.h"
+#include "common/exit_code.h"
 #include "common/messages.h"
-#include "snapctl/output.h"
+#include "common/output.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum exit_code {
-	EXIT_DONE = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_PARTLY = 3,
-	EXIT_DIFFERS = 4,
-	EXIT_NONE = 10, /* no such snapshot, account, message */
-	EXIT_BUSY = 11,
-	EXIT_REFUSED = 12,
-	EXIT_DAMAGED = 20,
-	EXIT_UNREACHABLE = 75,
-	EXIT_CONFIG = 78
-};
 
 struct options {
 	const char *message; /* -m */
@@ -49,9 +36,6 @@ struct snapctl {
 };
 
 /* -- The conversation -- */
-
-/* Connects and checks nothing else. -1 and error. */
-int client_connect(const char *path, struct error *error);
 
 /*
  * Sends a request, whose tag it sets, and calls `row` for each row of its

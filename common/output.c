@@ -1,5 +1,5 @@
 /* See output.h. */
-#include "snapctl/output.h"
+#include "common/output.h"
 
 #include "common/buf.h"
 #include "common/clock.h"

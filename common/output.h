@@ -1,10 +1,10 @@
 /*
- * What snapctl prints: a table for people, tab-separated lines for scripts
+ * What snapctl and firnmail print: a table for people, tab-separated lines for scripts
  * (-H), one JSON object a line (--json).  Bytes that come from mail or from
  * names are never sent to a terminal as control bytes.
  */
-#ifndef SNAPCTL_OUTPUT_H
-#define SNAPCTL_OUTPUT_H
+#ifndef COMMON_OUTPUT_H
+#define COMMON_OUTPUT_H
 
 #include "common/text.h"
 
