@@ -21,8 +21,6 @@ common_libcommon_a_SOURCES += common/sandbox_landlock.c common/sandbox_landlock.
 common_libcommon_a_SOURCES += common/sandbox.c common/sandbox.h
 common_libcommon_a_SOURCES += common/process.c common/process.h
 common_libcommon_a_SOURCES += common/process_start.c common/process_start.h
-common_libcommon_a_SOURCES += common/sandbox_ids.c common/sandbox_ids.h
-common_libcommon_a_SOURCES += common/spawn.c common/spawn.h
 
 # Layer 2.
 common_libcommon_a_SOURCES += common/event_loop.c common/event_loop.h
@@ -48,9 +46,6 @@ common_libcommon_a_SOURCES += common/account.c common/account.h
 common_libcommon_a_SOURCES += common/account_parser.c common/account_parser.h
 
 # Layer 5.
-common_libcommon_a_SOURCES += common/exit_code.h
-common_libcommon_a_SOURCES += common/output.c common/output.h
-common_libcommon_a_SOURCES += common/password.c common/password.h
 common_libcommon_a_SOURCES += common/login.h
 common_libcommon_a_SOURCES += common/sasl.c common/sasl.h
 common_libcommon_a_SOURCES += common/base64.c common/base64.h
@@ -66,6 +61,11 @@ common_libcommon_a_SOURCES += common/charset.c common/charset.h
 common_libcommon_a_SOURCES += common/charset_tables.h
 common_libcommon_a_SOURCES += common/mime_encoding.c common/mime_encoding.h
 common_libcommon_a_SOURCES += common/mime_parser.c common/mime_parser.h
+common_libcommon_a_SOURCES += common/exit_code.h
+common_libcommon_a_SOURCES += common/output.c common/output.h
+common_libcommon_a_SOURCES += common/password.c common/password.h
+common_libcommon_a_SOURCES += common/sandbox_ids.c common/sandbox_ids.h
+common_libcommon_a_SOURCES += common/spawn.c common/spawn.h
 EXTRA_DIST += common/charset_tables.py
 
 # The only user of libseccomp: master and tests link it.

@@ -40,7 +40,7 @@ struct smtp_front {
 	struct table *sessions; /* connection number -> session */
 	struct table *transactions; /* transaction number -> session */
 	struct listener_limits *limits;
-	struct smtp_listener listeners[SETTINGS_MAX_LISTENERS];
+	struct smtp_listener listeners[2 * SETTINGS_MAX_LISTENERS];
 	size_t listener_count;
 	bool is_stopping;
 	struct timer *stop_timer;
