@@ -222,6 +222,12 @@ output_row(struct output *output, const char *type, const struct field *fields,
 }
 
 void
+output_new_table(struct output *output)
+{
+	output->has_titles = false;
+}
+
+void
 output_say(struct output *output, const char *format, ...)
 {
 	va_list arguments;

@@ -60,6 +60,9 @@ void output_free(struct output **output);
 void output_row(struct output *output, const char *type,
     const struct field *fields, size_t count);
 
+/* The next row has titles of its own: another table begins. */
+void output_new_table(struct output *output);
+
 /* A sentence for people: nothing is printed for scripts. */
 void output_say(struct output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

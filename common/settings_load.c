@@ -50,15 +50,15 @@ load_chain(struct key_setting *key, struct report *report)
 	buf_clear(&buf);
 }
 
-static void
-load_store_id(
+int
+settings_load_store_id(
     const char *directory, struct settings *settings, struct report *report)
 {
 	char path[600];
 	struct report_place place = { path, 0, 0, { NULL, 0 } };
+	size_t before = report_errors(report);
 	uint8_t id[16];
 	struct error error;
-	struct text text;
 	struct buf buf;
 
 	(void)snprintf(path, sizeof(path), "%s/store-id", directory);
@@ -66,15 +66,14 @@ load_store_id(
 	if (settings_read_file(path, &buf, &error) == -1) {
 		if (error.code != ERROR_MISSING)
 			report_error(report, &place, "%s", error.text);
-		buf_clear(&buf);
-		return;
-	}
-	text = text_trim(text_make(buf.data, buf.size));
-	if (text_parse_hex(text, id, sizeof(id)) == -1)
+	} else if (text_parse_hex(text_trim(text_make(buf.data, buf.size)), id,
+		       sizeof(id)) == -1) {
 		report_error(report, &place, "is not 32 hex digits");
-	else
+	} else {
 		text_format_hex(id, sizeof(id), settings->store_id);
+	}
 	buf_clear(&buf);
+	return report_errors(report) == before ? 0 : -1;
 }
 
 struct settings *
@@ -98,7 +97,7 @@ settings_load(
 		    (int)(name - path), path);
 		(void)settings_parse(name + 1, directory,
 		    text_make(buf.data, buf.size), settings, origin, report);
-		load_store_id(directory, settings, report);
+		(void)settings_load_store_id(directory, settings, report);
 		for (size_t i = 0; i < settings->key_count; i++)
 			load_chain(&settings->keys[i], report);
 	}

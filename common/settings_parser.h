@@ -47,6 +47,10 @@ int settings_parse(const char *name, const char *directory, struct text text,
 struct settings *settings_load(
     const char *path, struct settings_origin *origin, struct report *report);
 
+/* Only `store-id` in `directory`, for setup. -1 if it is there, but wrong. */
+int settings_load_store_id(
+    const char *directory, struct settings *settings, struct report *report);
+
 /* Appends the whole regular file at an absolute path; no link on the way is
  * followed. */
 int settings_read_file(const char *path, struct buf *to, struct error *error);

@@ -1,1 +1,26 @@
-# Sources of firnmail/ in the order in which data flows through them.
+# firnmail: one verb, one file.
+
+sbin_PROGRAMS += firnmail/firnmail
+noinst_LIBRARIES += firnmail/libfirnmail.a
+firnmail_libfirnmail_a_SOURCES = \
+	firnmail/firnmail.h \
+	firnmail/command.c \
+	firnmail/daemon.c \
+	firnmail/config_template.c firnmail/config_template.h \
+	firnmail/certificate.c firnmail/certificate.h \
+	firnmail/directory.c firnmail/directory.h \
+	firnmail/store_setup.c firnmail/store_setup.h \
+	firnmail/users_file.c firnmail/users_file.h \
+	firnmail/process_list.c firnmail/process_list.h \
+	firnmail/password_input.c firnmail/password_input.h \
+	firnmail/cmd_setup.c \
+	firnmail/cmd_check.c \
+	firnmail/cmd_account.c \
+	firnmail/cmd_reload.c \
+	firnmail/cmd_status.c \
+	firnmail/cmd_who.c
+firnmail_firnmail_SOURCES = firnmail/main.c
+firnmail_firnmail_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'
+firnmail_firnmail_LDADD = firnmail/libfirnmail.a $(COMMON_LIBS) \
+	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(JANSSON_LIBS)

@@ -1,0 +1,23 @@
+/*
+ * Rewrites the users file: bytes in, bytes out, with every line that is not
+ * meant kept as it is, comments and Dovecot's fields included.  Pure; reading
+ * is common/account_parser's, writing cmd_account's.
+ */
+#ifndef FIRNMAIL_USERS_FILE_H
+#define FIRNMAIL_USERS_FILE_H
+
+#include "common/buf.h"
+#include "common/text.h"
+
+#include <stdint.h>
+
+/* `users` and a new line at its end, into `to`. -1 if it does not fit. */
+int users_file_add(struct text users, struct text address, struct text hash,
+    uint32_t number, struct buf *to);
+
+/* `users` with another hash for `address`. -1 if it does not fit or has no line
+ * of that address. */
+int users_file_set_hash(
+    struct text users, struct text address, struct text hash, struct buf *to);
+
+#endif
