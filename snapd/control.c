@@ -1,25 +1,44 @@
 /*
  * The admin's requests, from snapctl: new accounts, marks, the state of the
- * store.  Like everything else they only add: there is no request here, or in
+ * store.  Each is answered by rows (common/control_record.h) and one done.
+ * Like everything else they only add: there is no request here, or in
  * messages.def, that removes or shortens anything.
  */
+#include "common/control_record.h"
 #include "snapd/snapd.h"
+#include "snapd/snapshot.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 static void
-answer_changed(
-    struct client *client, uint64_t tag, enum status status, uint64_t sequence)
+put_row(struct client *client, uint64_t tag, enum control_row_kind kind,
+    const struct writer *w)
 {
-	struct message answer = { .type = MESSAGE_store_changed };
+	struct message row = { .type = MESSAGE_control_row };
 
-	answer.store_changed.tag = tag;
-	answer.store_changed.status = (uint8_t)status;
-	answer.store_changed.sequence = sequence;
-	snapd_answer(client, &answer, text_make(NULL, 0));
+	row.control_row.tag = tag;
+	row.control_row.kind = (uint8_t)kind;
+	snapd_answer(client, &row, text_make(w->data, w->size));
+}
+
+static void
+put_done(struct client *client, uint64_t tag, enum status status,
+    const struct error *error)
+{
+	struct message done = { .type = MESSAGE_control_done };
+
+	done.control_done.tag = tag;
+	done.control_done.status = (uint8_t)status;
+	snapd_answer(client, &done,
+	    error->code != ERROR_NONE ? text_of(error->text)
+				      : text_make(NULL, 0));
 }
 
 static void
 receive_account(
-    struct client *client, const struct message_account_create *request)
+    struct client *client, const struct message_control_account_create *request)
 {
 	struct journal *journal = snapd_journal(client->snapd);
 	struct error error = { .code = ERROR_NONE };
@@ -27,13 +46,36 @@ receive_account(
 
 	if (journal != NULL)
 		status = journal_create_account(
-		    journal, request->account, request->name, &error);
-	answer_changed(client, request->tag, status,
-	    journal != NULL ? journal->state.sequence : 0);
+		    journal, request->account, text_make(NULL, 0), &error);
+	put_done(client, request->tag, status, &error);
 }
 
 static void
-receive_mark(struct client *client, const struct message_mark_create *request)
+put_mark(struct client *client, const struct message_control_create *request,
+    const struct journal *journal, uint64_t sequence)
+{
+	struct hash id = snapshot_id(journal->digest,
+	    store_identity(journal->store), request->account, sequence);
+	struct control_snapshot row = { .sequence = sequence,
+		.time = journal->now_us / 1000000,
+		.account = request->account,
+		.kind = SNAPSHOT_NAMED,
+		.name = request->name,
+		.why = request->why };
+	char hex[SNAPSHOT_ID_HEX_MAX + 1];
+	uint8_t data[1200];
+	struct writer w;
+
+	text_format_hex(id.bytes, sizeof(id.bytes), hex);
+	row.id = text_make(hex, SNAPSHOT_ID_HEX);
+	writer_init(&w, data, sizeof(data));
+	control_put_snapshot(&w, &row);
+	put_row(client, request->tag, CONTROL_SNAPSHOT, &w);
+}
+
+static void
+receive_create(
+    struct client *client, const struct message_control_create *request)
 {
 	struct journal *journal = snapd_journal(client->snapd);
 	struct error error = { .code = ERROR_NONE };
@@ -41,46 +83,111 @@ receive_mark(struct client *client, const struct message_mark_create *request)
 	uint64_t sequence = 0;
 
 	if (journal != NULL)
-		status = journal_mark(journal, request->account, request->name,
-		    request->why, &sequence, &error);
-	answer_changed(client, request->tag, status, sequence);
+		status = journal_mark(journal, SNAPSHOT_NAMED, request->account,
+		    request->name, request->why, &sequence, &error);
+	if (status == STATUS_OK)
+		put_mark(client, request, journal, sequence);
+	put_done(client, request->tag, status, &error);
+}
+
+/* -- status -- */
+
+static void __attribute__((format(printf, 4, 5)))
+put_fact(struct client *client, uint64_t tag, const char *name,
+    const char *format, ...)
+{
+	struct control_fact fact = { .name = text_of(name) };
+	char value[200];
+	uint8_t data[300];
+	struct writer w;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(value, sizeof(value), format, arguments);
+	va_end(arguments);
+	fact.value = text_of(value);
+	writer_init(&w, data, sizeof(data));
+	control_put_fact(&w, &fact);
+	put_row(client, tag, CONTROL_FACT, &w);
+}
+
+static void
+put_counts(struct client *client, uint64_t tag, struct journal *journal,
+    struct transaction *t)
+{
+	put_fact(
+	    client, tag, "accounts", "%" PRIu64, store_count(t, DB_ACCOUNT));
+	put_fact(client, tag, "messages", "%" PRIu64, store_count(t, DB_LIVE));
+	put_fact(
+	    client, tag, "messages_kept", "%" PRIu64, store_count(t, DB_DEAD));
+	put_fact(
+	    client, tag, "unfiled", "%" PRIu64, store_count(t, DB_UNFILED));
+	put_fact(client, tag, "marks", "%" PRIu64, store_count(t, DB_MARK));
+	put_fact(
+	    client, tag, "bytes", "%" PRIu64, store_used_bytes(journal->store));
+}
+
+static void
+put_facts(struct client *client, uint64_t tag, struct journal *journal,
+    struct transaction *t)
+{
+	const struct journal_state *state = &journal->state;
+	struct hash root = merkle_log_root(&state->merkle, journal->digest);
+	char hex[65];
+
+	text_format_hex(store_identity(journal->store)->bytes, 16, hex);
+	put_fact(client, tag, "store", "%s", hex);
+	put_fact(client, tag, "incarnation", "%" PRIu64, state->incarnation);
+	put_fact(client, tag, "sequence", "%" PRIu64, state->sequence);
+	put_fact(client, tag, "events", "%" PRIu64, state->merkle.count);
+	put_counts(client, tag, journal, t);
+	put_fact(client, tag, "guard_clock_s", "%" PRIu64,
+	    state->guard_us / 1000000);
+	text_format_hex(root.bytes, sizeof(root.bytes), hex);
+	put_fact(client, tag, "root", "%s", hex);
+	put_fact(client, tag, "vault", "none paired");
 }
 
 static void
 receive_status(struct client *client, uint64_t tag)
 {
 	struct journal *journal = snapd_journal(client->snapd);
-	struct message answer = { .type = MESSAGE_store_status };
-	struct message_store_status *status = &answer.store_status;
+	struct error error = { .code = ERROR_NONE };
+	struct transaction *t = NULL;
 
-	status->tag = tag;
-	status->status = STATUS_UNAVAILABLE;
-	if (journal != NULL) {
-		status->status = STATUS_OK;
-		status->store = *store_identity(journal->store);
-		status->incarnation = journal->state.incarnation;
-		status->sequence = journal->committed.sequence;
-		status->guard_us = journal->state.guard_us;
-		status->root = merkle_log_root(
-		    &journal->committed.merkle, journal->digest);
+	if (journal == NULL) {
+		put_done(client, tag, STATUS_UNAVAILABLE, &error);
+		return;
 	}
-	snapd_answer(client, &answer, text_make(NULL, 0));
+	t = journal->round != NULL
+		? journal->round
+		: transaction_begin(journal->store, false, &error);
+	if (t != NULL)
+		put_facts(client, tag, journal, t);
+	if (t != journal->round)
+		transaction_abort(&t);
+	put_done(client, tag, journal_status_of(&error), &error);
 }
 
 void
 control_request_received(struct client *client, const struct message *message)
 {
+	struct error error = { .code = ERROR_NONE };
+
 	switch ((int)message->type) {
-	case MESSAGE_account_create:
-		receive_account(client, &message->account_create);
+	case MESSAGE_control_account_create:
+		receive_account(client, &message->control_account_create);
 		break;
-	case MESSAGE_mark_create:
-		receive_mark(client, &message->mark_create);
+	case MESSAGE_control_create:
+		receive_create(client, &message->control_create);
 		break;
-	case MESSAGE_read_status:
-		receive_status(client, message->read_status.tag);
+	case MESSAGE_control_status:
+		receive_status(client, message->control_status.tag);
 		break;
 	default:
+		/* Each request of this group begins with its tag. */
+		put_done(client, message->control_status.tag,
+		    STATUS_UNAVAILABLE, &error);
 		break;
 	}
 }

@@ -101,8 +101,10 @@ enum status journal_accept(struct journal *journal,
     struct error *error);
 enum status journal_create_account(struct journal *journal, uint32_t account,
     struct text name, struct error *error);
-enum status journal_mark(struct journal *journal, uint32_t account,
-    struct text name, struct text why, uint64_t *sequence, struct error *error);
+/* `kind` is enum control_snapshot_kind; account 0: all. */
+enum status journal_mark(struct journal *journal, uint8_t kind,
+    uint32_t account, struct text name, struct text why, uint64_t *sequence,
+    struct error *error);
 
 /* What an error is for the asker. */
 enum status journal_status_of(const struct error *error);

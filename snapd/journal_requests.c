@@ -3,8 +3,8 @@
  * mark, a new mailbox.  Batches of a worker are in batch.c.
  *
  * unfiled value: form u8, blob u64, time i64, body form u8, delivery id 18,
- * sender text, recipient text. mark value: form u8, time u64, root of the
- * Merkle tree 32, name text, why text.
+ * sender text, recipient text. mark value: form u8, kind u8, time u64,
+ * root of the Merkle tree before it 32, name text, why text.
  */
 #include "snapd/journal.h"
 
@@ -217,8 +217,8 @@ journal_create_account(struct journal *journal, uint32_t account,
 }
 
 enum status
-journal_mark(struct journal *journal, uint32_t account, struct text name,
-    struct text why, uint64_t *sequence, struct error *error)
+journal_mark(struct journal *journal, uint8_t kind, uint32_t account,
+    struct text name, struct text why, uint64_t *sequence, struct error *error)
 {
 	struct hash root =
 	    merkle_log_root(&journal->state.merkle, journal->digest);
@@ -233,9 +233,10 @@ journal_mark(struct journal *journal, uint32_t account, struct text name,
 	*sequence = journal_sequence(journal);
 	writer_init(&w, data, sizeof(data));
 	writer_put_u8(&w, 1);
+	writer_put_u8(&w, kind);
 	writer_put_u64(&w, (uint64_t)journal->now_us);
 	writer_put_raw(&w, root.bytes, sizeof(root.bytes));
-	writer_put_text(&w, name, 100);
+	writer_put_text(&w, name, 64);
 	writer_put_text(&w, why, 500);
 	key_put_u64(&key, *sequence);
 	key_put_u32(&key, account);

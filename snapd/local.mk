@@ -16,6 +16,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/merkle_log.c snapd/merkle_log.h \
 	snapd/reading.c snapd/reading.h \
 	snapd/reader_thread.c \
+	snapd/snapshot.c snapd/snapshot.h \
 	snapd/control.c
 SNAPD_LIBS = snapd/libsnapd.a common/libcommon.a $(LMDB_LIBS) \
 	$(CRYPTO_LIBS) $(EVENT_LIBS)

@@ -91,8 +91,8 @@ set_status(struct message *answer, enum status status)
 	case MESSAGE_batch_done:
 		answer->batch_done.status = (uint8_t)status;
 		break;
-	case MESSAGE_store_changed:
-		answer->store_changed.status = (uint8_t)status;
+	case MESSAGE_control_done:
+		answer->control_done.status = (uint8_t)status;
 		break;
 	default:
 		break;
@@ -116,6 +116,16 @@ send_pending(struct snapd *snapd, struct pending *pending, enum status status)
 	}
 	if (status != STATUS_OK)
 		set_status(answer, status);
+	if (answer->type == MESSAGE_control_row) {
+		/* A row of what was not committed says nothing. */
+		if (status != STATUS_OK)
+			return;
+		answer->control_row.record =
+		    text_make(pending->data.data, pending->data.size);
+	} else if (answer->type == MESSAGE_control_done) {
+		answer->control_done.text =
+		    text_make(pending->data.data, pending->data.size);
+	}
 	if (answer->type == MESSAGE_batch_done && status == STATUS_OK) {
 		answer->batch_done.size = pending->data.size;
 		answer->batch_done.results =

@@ -47,7 +47,8 @@ struct journal *snapd_journal(struct snapd *snapd);
 
 /* The answer goes out after this round's commit; if that fails, `status`
  * (which points into `answer`) tells so. `data` is copied. A text field of the
- * answer is given by `data`: listing.data or batch_done.results. */
+ * answer is given by `data`: batch_done.results, control_row.record or
+ * control_done.text. A control_row is dropped if the commit fails. */
 void snapd_answer(
     struct client *client, const struct message *answer, struct text data);
 /* The reading starts after this round's commit. */

@@ -327,17 +327,23 @@ store_create(int dir_fd, struct store_id *id, struct error *error)
 	return rc == 0 ? 0 : -1;
 }
 
+uint64_t
+store_used_bytes(const struct store *store)
+{
+	MDB_envinfo info;
+
+	mdb_env_info(store->env, &info);
+	return (info.me_last_pgno + 1) * store->page_size;
+}
+
 bool
 store_has_room(const struct store *store, uint64_t bytes)
 {
 	uint64_t reserve = STORE_RESERVE_BYTES;
-	MDB_envinfo info;
 
 	if (reserve > store->map_bytes / 4)
 		reserve = store->map_bytes / 4;
-	mdb_env_info(store->env, &info);
-	return (info.me_last_pgno + 1) * store->page_size + bytes + reserve <=
-	       store->map_bytes;
+	return store_used_bytes(store) + bytes + reserve <= store->map_bytes;
 }
 
 struct transaction *
@@ -475,6 +481,16 @@ store_take(struct transaction *transaction, enum database database,
 	return rc == 0 || rc == MDB_NOTFOUND
 		   ? 0
 		   : set_error(error, rc, database_names[database]);
+}
+
+uint64_t
+store_count(struct transaction *transaction, enum database database)
+{
+	MDB_stat stat = { .ms_entries = 0 };
+
+	mdb_stat(
+	    transaction->txn, transaction->store->databases[database], &stat);
+	return stat.ms_entries;
 }
 
 struct cursor *

@@ -83,6 +83,9 @@ const struct store_id *store_identity(const struct store *store);
 /* Would `bytes` more leave the reserve untouched? */
 bool store_has_room(const struct store *store, uint64_t bytes);
 
+/* Bytes of the file that hold something or once did: it never shrinks. */
+uint64_t store_used_bytes(const struct store *store);
+
 /* One write transaction at a time (one thread); reading ones in any thread,
  * each used by one at a time. Nested: write into write. NULL and error. */
 struct transaction *transaction_begin(
@@ -103,6 +106,9 @@ int store_put(struct transaction *transaction, enum database database,
 /* Takes a row out of its place, to be put elsewhere by the caller. */
 int store_take(struct transaction *transaction, enum database database,
     const struct key *key, struct error *error);
+
+/* How many entries there are. */
+uint64_t store_count(struct transaction *transaction, enum database database);
 
 /* Entries from the first one >= `from` on, in order. Next: as store_get. The
  * cursor ends before its transaction does. */

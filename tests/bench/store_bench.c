@@ -52,8 +52,8 @@ received(
 		check(m->accepted.status);
 	else if (m->type == MESSAGE_batch_done)
 		check(m->batch_done.status);
-	else if (m->type == MESSAGE_store_changed)
-		check(m->store_changed.status);
+	else if (m->type == MESSAGE_control_done)
+		check(m->control_done.status);
 	else if (m->type == MESSAGE_listing)
 		check(m->listing.status);
 	if (m->type == MESSAGE_batch_done)
@@ -163,7 +163,7 @@ send_batch(struct bench *bench)
 static void
 send_mark(struct bench *bench)
 {
-	struct message m = { .type = MESSAGE_mark_create };
+	struct message m = { .type = MESSAGE_control_create };
 
 	bench->sent++;
 	say(bench->control, &m);
@@ -183,10 +183,9 @@ send_list(struct bench *bench)
 static void
 send_account(struct bench *bench)
 {
-	struct message m = { .type = MESSAGE_account_create };
+	struct message m = { .type = MESSAGE_control_account_create };
 
-	m.account_create.account = 1;
-	m.account_create.name = TEXT("a@demo.test");
+	m.control_account_create.account = 1;
 	bench->sent++;
 	say(bench->control, &m);
 }

@@ -192,12 +192,11 @@ stop(struct fixture *f)
 static void
 create_account(struct fixture *f, uint32_t account, enum status expected)
 {
-	struct message m = { .type = MESSAGE_account_create };
+	struct message m = { .type = MESSAGE_control_account_create };
 
-	m.account_create.account = account;
-	m.account_create.name = TEXT("alice@demo.test");
+	m.control_account_create.account = account;
 	ask(&f->control, &m);
-	assert_int_equal(f->control.answer.store_changed.status, expected);
+	assert_int_equal(f->control.answer.control_done.status, expected);
 }
 
 static void
@@ -659,7 +658,7 @@ full_disk_says_full_and_stores_nothing(void **state)
 static void
 full_store_takes_deaths_and_marks_but_no_mail(void **state)
 {
-	struct message mark = { .type = MESSAGE_mark_create };
+	struct message mark = { .type = MESSAGE_control_create };
 	struct fixture *f = *state;
 	enum status status = STATUS_OK;
 	char *body = memory_new(1, 16000);
@@ -681,7 +680,7 @@ full_store_takes_deaths_and_marks_but_no_mail(void **state)
 	assert_int_equal(set_flags(f, 1, 1, FLAG_DELETED), STATUS_OK);
 	assert_int_equal(expunge(f, 1, 1), STATUS_OK);
 	ask(&f->control, &mark);
-	assert_int_equal(f->control.answer.store_changed.status, STATUS_OK);
+	assert_int_equal(f->control.answer.control_done.status, STATUS_OK);
 }
 
 static void
