@@ -5,6 +5,10 @@ keyd_libkeyd_a_SOURCES = \
 	keyd/sign_block.c keyd/sign_block.h \
 	keyd/keys.c keyd/keys.h
 
+pkglibexec_PROGRAMS += keyd/keyd
+keyd_keyd_SOURCES = keyd/main.c
+keyd_keyd_LDADD = keyd/libkeyd.a $(COMMON_LIBS) $(CRYPTO_LIBS)
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/keys_test
 tests_unit_keys_test_SOURCES = tests/unit/keys_test.c
