@@ -72,3 +72,8 @@ EXTRA_DIST += tests/fuzz/smtp_command.dict \
 	tests/fuzz/corpus/smtp_data/defects \
 	tests/fuzz/corpus/sasl/login tests/fuzz/corpus/sasl/plain \
 	tests/fuzz/corpus/smtp_session/mail tests/fuzz/corpus/smtp_session/login
+
+# smtpd, smtpd-queue and keyd in their sandboxes, everybody else played.
+noinst_PROGRAMS += tests/system/smtp_stand
+tests_system_smtp_stand_SOURCES = tests/system/smtp_stand.c
+tests_system_smtp_stand_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)

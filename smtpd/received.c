@@ -3,8 +3,9 @@
  */
 #include "smtpd/received.h"
 
+#include "common/mail_date.h"
+
 #include <string.h>
-#include <time.h>
 
 const char *
 received_protocol(const struct received *received)
@@ -49,18 +50,16 @@ put_address(struct buf *to, struct text address)
 				     : (uint8_t)address.data[i]);
 }
 
+/* Not by gmtime: it looks for a file of time zones, and this process has none
+ * and dies of looking. */
 static void
 put_date(struct buf *to, int64_t seconds)
 {
-	static const char days[] = "SunMonTueWedThuFriSat";
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	time_t when = (time_t)seconds;
-	struct tm tm;
+	const struct mail_date date = { .time = seconds };
+	char text[MAIL_DATE_SIZE];
 
-	gmtime_r(&when, &tm);
-	buf_put_format(to, "%.3s, %d %.3s %d %02d:%02d:%02d +0000\n",
-	    days + 3 * tm.tm_wday, tm.tm_mday, months + 3 * tm.tm_mon,
-	    tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	mail_date_format(&date, text);
+	buf_put_format(to, "%s\n", text);
 }
 
 void
