@@ -84,6 +84,7 @@ insert_folder(struct account_store *account, struct folder *folder)
 	}
 	account->folders[at] = folder;
 	account->folder_count++;
+	table_put_u64(account->folders_by_id, folder->info.id, folder);
 }
 
 static void
@@ -95,6 +96,7 @@ take_folder(struct account_store *account, const struct folder *folder)
 		at++;
 	if (at == account->folder_count)
 		return;
+	table_remove_u64(account->folders_by_id, folder->info.id);
 	account->folder_count--;
 	memmove(&account->folders[at], &account->folders[at + 1],
 	    (account->folder_count - at) * sizeof(struct folder *));
@@ -153,13 +155,11 @@ folder_put(struct account_store *account, struct folder *folder)
 	index_commit(account->index);
 }
 
-void
-folder_set_modseq(
-    struct account_store *account, struct folder *folder, uint64_t modseq)
+static void
+raise_modseq(struct folder *folder, uint64_t modseq)
 {
 	if (modseq > folder->info.highest_modseq)
 		folder->info.highest_modseq = modseq;
-	folder_put(account, folder);
 }
 
 /* -- Rows in memory -- */
@@ -187,7 +187,8 @@ folder_row(const struct folder *folder, uint32_t uid)
 {
 	size_t at = row_position(folder, uid);
 
-	if (at == folder->row_count || folder->rows[at].uid != uid)
+	if (at == folder->row_count || folder->rows[at].uid != uid ||
+	    (folder->rows[at].flags & ROW_GONE))
 		return NULL;
 	return &folder->rows[at];
 }
@@ -278,30 +279,86 @@ add_row(struct folder *folder, const struct index_row *row)
 	}
 }
 
+/* Out of the count now, out of the lists at apply_end. */
 static void
 drop_row(struct folder *folder, uint32_t uid)
 {
 	struct index_row *row;
+	size_t at;
 
 	if (folder->info.message_count > 0)
 		folder->info.message_count--;
 	if (!folder->is_loaded || (row = folder_row(folder, uid)) == NULL)
 		return;
-	folder->row_count--;
-	memmove(row, row + 1,
-	    (size_t)(folder->rows + folder->row_count - row) *
-		sizeof(struct index_row));
-	if (folder->list->references > 1) {
-		list_release(&folder->list);
-		folder->list = list_new(folder);
-	} else {
-		uint32_t *uids = folder->list->uids;
-		size_t at = (size_t)(row - folder->rows);
+	row->flags |= ROW_GONE;
+	at = (size_t)(row - folder->rows);
+	if (folder->gone_count++ == 0 || at < folder->first_gone)
+		folder->first_gone = at;
+}
 
-		memmove(&uids[at], &uids[at + 1],
-		    (folder->list->count - at - 1) * sizeof(uint32_t));
-		folder->list->count--;
-	}
+static void
+take_gone_rows(struct folder *folder)
+{
+	size_t kept = folder->first_gone;
+
+	if (folder->gone_count == 0)
+		return;
+	for (size_t i = kept; i < folder->row_count; i++)
+		if (!(folder->rows[i].flags & ROW_GONE))
+			folder->rows[kept++] = folder->rows[i];
+	folder->row_count = kept;
+	folder->gone_count = 0;
+	list_release(&folder->list);
+	folder->list = list_new(folder);
+}
+
+/* -- Many changes at a time -- */
+
+void
+apply_begin(struct account_store *account)
+{
+	account->applying++;
+	index_begin(account->index);
+}
+
+static void
+touch(struct account_store *account, struct folder *folder)
+{
+	if (folder->is_touched)
+		return;
+	folder->is_touched = true;
+	folder->was_current = sync_is_current(account, folder);
+	folder->next_touched = account->touched;
+	account->touched = folder;
+}
+
+static void
+untouch(struct account_store *account, struct folder *folder)
+{
+	struct folder **at = &account->touched;
+
+	while (*at != NULL && *at != folder)
+		at = &(*at)->next_touched;
+	if (*at != NULL)
+		*at = folder->next_touched;
+	folder->is_touched = false;
+}
+
+void
+apply_end(struct account_store *account)
+{
+	struct folder *folder;
+
+	if (--account->applying == 0)
+		while ((folder = account->touched) != NULL) {
+			account->touched = folder->next_touched;
+			folder->is_touched = false;
+			take_gone_rows(folder);
+			if (folder->was_current)
+				sync_note_times(account, folder);
+			folder_put(account, folder);
+		}
+	index_commit(account->index);
 }
 
 /* -- Messages -- */
@@ -348,33 +405,6 @@ file_of_record(const struct message_record *record, struct index_file *file)
 	file->stored_size = record->stored_size;
 	file->hash = record->hash;
 	file->form = record->form;
-}
-
-static void
-fill_cache(struct account_store *account, const struct message_record *record,
-    const struct message_source *source)
-{
-	struct text cached;
-	struct error error;
-	struct buf buf;
-	int fd = source->fd;
-
-	if (account->make_cache == NULL ||
-	    index_find_cache(account->index, &record->hash, &cached))
-		return;
-	if (fd == -1)
-		fd = file_sealed_memory(
-		    "message", source->data.data, source->data.size, &error);
-	if (fd == -1)
-		return;
-	buf_init(&buf, 8 * 1024 * 1024);
-	if (account->make_cache(fd, record->stored_size, record->form, &buf) ==
-	    0)
-		index_put_cache(account->index, &record->hash,
-		    text_make(buf.data, buf.size));
-	buf_clear(&buf);
-	if (fd != source->fd)
-		close(fd);
 }
 
 /* Makes the file of a new row: moved, written, or asked from the store. */
@@ -428,7 +458,8 @@ add_message(struct account_store *account, struct folder *folder,
 	index_put_file(account->index, record->mailbox, record->uid, &file);
 	index_count_cache(account->index, &record->hash, 1);
 	if (source != NULL && source->moved_from == NULL && !source->is_assumed)
-		fill_cache(account, record, source);
+		cache_fill(account, &record->hash, source->fd, source->data,
+		    record->stored_size);
 	buf_clear(&buf);
 	add_row(folder, &row);
 	view_message_added(folder, record->uid);
@@ -496,22 +527,19 @@ apply_message(struct account_store *account,
 {
 	struct folder *folder = folder_find_id(account, record->mailbox);
 	struct index_row old;
-	bool was_current;
 
 	if (folder == NULL)
 		return;
-	was_current = sync_is_current(account, folder);
-	index_begin(account->index);
+	apply_begin(account);
+	touch(account, folder);
 	if (record->uid >= folder->info.uidnext)
 		folder->info.uidnext = record->uid + 1;
 	if (!index_find_row(account->index, record->mailbox, record->uid, &old))
 		add_message(account, folder, record, source);
 	else if (record->modseq > old.modseq)
 		change_message(account, folder, record, &old, origin);
-	if (was_current)
-		sync_note_times(account, folder);
-	folder_set_modseq(account, folder, record->modseq);
-	index_commit(account->index);
+	raise_modseq(folder, record->modseq);
+	apply_end(account);
 }
 
 void
@@ -520,22 +548,19 @@ apply_expunge(struct account_store *account, uint64_t mailbox, uint32_t uid,
 {
 	struct folder *folder = folder_find_id(account, mailbox);
 	struct index_file file;
-	bool was_current;
 
 	if (folder == NULL)
 		return;
-	was_current = sync_is_current(account, folder);
-	index_begin(account->index);
+	apply_begin(account);
+	touch(account, folder);
 	if (index_find_file(account->index, mailbox, uid, &file)) {
 		files_unlink(account, folder, &file);
-		if (was_current)
-			sync_note_times(account, folder);
 		index_remove_row(account->index, mailbox, uid, modseq);
 		drop_row(folder, uid);
 		view_message_removed(folder);
 	}
-	folder_set_modseq(account, folder, modseq);
-	index_commit(account->index);
+	raise_modseq(folder, modseq);
+	apply_end(account);
 }
 
 /* -- Mailboxes -- */
@@ -553,6 +578,7 @@ retire(struct account_store *account, struct folder *folder)
 	watcher_remove(account, folder);
 	files_remove_folder(account, folder);
 	index_remove_mailbox(account->index, folder->info.id);
+	untouch(account, folder);
 	take_folder(account, folder);
 	folder->is_gone = true;
 	if (folder->views == NULL)
@@ -606,7 +632,7 @@ apply_mailbox(
 {
 	struct folder *folder = folder_find_id(account, record->id);
 
-	index_begin(account->index);
+	apply_begin(account);
 	if (record->is_retired) {
 		if (folder != NULL)
 			retire(account, folder);
@@ -623,11 +649,12 @@ apply_mailbox(
 			set_info(&folder->info, record);
 		if (folder->info.uidnext < uidnext)
 			folder->info.uidnext = uidnext;
-		folder_set_modseq(account, folder, modseq);
+		raise_modseq(folder, modseq);
+		folder_put(account, folder);
 		if (folder->info.keyword_count != keywords)
 			view_keywords_changed(folder);
 	}
-	index_commit(account->index);
+	apply_end(account);
 }
 
 void
@@ -692,10 +719,10 @@ apply_listing(struct account_store *account, struct text data)
 	int more;
 
 	reader_init(&r, data.data, data.size);
-	index_begin(account->index);
+	apply_begin(account);
 	while ((more = record_get_change(&r, &change)) == 1)
 		apply_change(account, &change);
-	index_commit(account->index);
+	apply_end(account);
 	return more;
 }
 

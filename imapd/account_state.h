@@ -22,6 +22,9 @@ enum {
 	ACCOUNT_BATCH_BODIES = 100
 };
 
+/* In index_row.flags, in memory only: expunged, taken out at apply_end. */
+#define ROW_GONE (UINT32_C(1) << 31)
+
 /* UIDs in rising order, shared by the views that are up to date. Appending
  * leaves the part that a view knows as it was; removing makes a new list. */
 struct uid_list {
@@ -44,6 +47,12 @@ struct folder {
 	bool is_gone;
 	bool needs_scan;
 	bool is_adopting;
+	/* While changes are applied (apply_begin to apply_end). */
+	struct folder *next_touched;
+	bool is_touched;
+	bool was_current;    /* its directories held nothing unseen */
+	size_t first_gone;   /* rows with ROW_GONE, from here on */
+	size_t gone_count;
 };
 
 struct mailbox_view {
@@ -78,16 +87,12 @@ struct heal {
 	bool is_marked; /* the store was told that it is missing */
 };
 
-/* Makes the cached parse of a message; 0, or -1: none. */
-typedef int cache_maker(int fd, uint64_t size, uint8_t form, struct buf *out);
-
 struct account_store {
 	struct event_loop *loop;
 	int home_fd;
 	struct store_client *client;
 	struct channel *queue;
 	struct message_index *index;
-	cache_maker *make_cache;
 	enum status status;
 	bool must_restart;
 	bool is_index_filled;
@@ -95,6 +100,9 @@ struct account_store {
 	struct index_meta meta;
 	uint64_t applied; /* sequence of the newest change in the index */
 	struct folder **folders; /* by name, INBOX first */
+	struct table *folders_by_id;
+	struct folder *touched;
+	unsigned int applying;
 	size_t folder_count;
 	char **subscribed; /* sorted */
 	size_t subscribed_count;
@@ -114,6 +122,7 @@ struct account_store {
 	struct delivery *deliveries;
 	struct timer *deliver_timer;
 	struct watcher *watcher;
+	struct cache_filler *filler;
 };
 
 /* ---- account_store.c ---- */
@@ -134,6 +143,10 @@ struct message_source {
 	/* The file is there, or the scan that follows finds that it is not. */
 	bool is_assumed;
 };
+/* Changes are applied between these, which may be nested: one transaction of
+ * the index, and what is to be done once a folder is done at the end. */
+void apply_begin(struct account_store *account);
+void apply_end(struct account_store *account);
 void apply_message(struct account_store *account,
     const struct message_record *record, const struct message_source *source,
     const struct mailbox_view *origin);
@@ -151,8 +164,6 @@ void folder_put(struct account_store *account, struct folder *folder);
 struct folder *folder_add(struct account_store *account,
     const struct mailbox_record *record,
     const struct index_mailbox_state *state);
-void folder_set_modseq(
-    struct account_store *account, struct folder *folder, uint64_t modseq);
 void folder_load(struct account_store *account, struct folder *folder);
 void folder_unload(struct folder *folder);
 struct index_row *folder_row(const struct folder *folder, uint32_t uid);
@@ -209,6 +220,17 @@ void sync_free(struct account_store *account);
 /* ---- deliver.c ---- */
 void deliver_start(struct account_store *account);
 void deliver_free_all(struct account_store *account);
+
+/* ---- cache_fill.c ---- */
+/* The record of a message in `fd` (-1: in `data`); 0, or -1: none. */
+int cache_make(
+    int fd, struct text data, uint64_t stored_size, struct buf *out);
+/* The same into the index, if it is not there yet. */
+void cache_fill(struct account_store *account, const struct hash *hash, int fd,
+    struct text data, uint64_t stored_size);
+/* Goes over all messages in the background. */
+void cache_filler_start(struct account_store *account);
+void cache_filler_free(struct account_store *account);
 
 /* ---- mailbox_watch.c ---- */
 void watcher_add(struct account_store *account, struct folder *folder);

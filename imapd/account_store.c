@@ -24,10 +24,7 @@ enum {
 struct folder *
 folder_find_id(struct account_store *account, uint64_t id)
 {
-	for (size_t i = 0; i < account->folder_count; i++)
-		if (account->folders[i]->info.id == id)
-			return account->folders[i];
-	return NULL;
+	return table_find_u64(account->folders_by_id, id);
 }
 
 struct folder *
@@ -245,11 +242,11 @@ listed_messages(
 	if (status == STATUS_UNAVAILABLE)
 		return;
 	reader_init(&r, data.data, data.size);
-	index_begin(account->index);
+	apply_begin(account);
 	while (status == STATUS_OK &&
 	       (more = record_get_message(&r, &record)) == 1)
 		apply_message(account, &record, &assumed, NULL);
-	index_commit(account->index);
+	apply_end(account);
 	if (status != STATUS_OK || more == -1) {
 		failed(account, "messages", status);
 		account->must_restart = true;
@@ -457,6 +454,7 @@ account_store_new(struct event_loop *loop, int home_fd)
 	account->loop = loop;
 	account->home_fd = home_fd;
 	account->status = STATUS_UNAVAILABLE;
+	account->folders_by_id = table_new();
 	account->heals_end = &account->heals;
 	account->waiters_timer = timer_new(loop, waited_enough, account);
 	account->notify_timer = timer_new(loop, notify_views, account);
@@ -488,12 +486,6 @@ account_store_must_restart(const struct account_store *account)
 	       index_is_broken(account->index);
 }
 
-void
-account_store_set_cache_maker(struct account_store *account, cache_maker *make)
-{
-	account->make_cache = make;
-}
-
 bool
 account_store_is_idle(const struct account_store *account)
 {
@@ -523,6 +515,7 @@ account_store_free(struct account_store **account)
 	deliver_free_all(a);
 	sync_free(a);
 	watcher_free(a);
+	cache_filler_free(a);
 	while (a->waiters != NULL)
 		account_store_forget_ready(a, a->waiters->context);
 	if (a->status == STATUS_OK && !a->must_restart)
@@ -533,6 +526,7 @@ account_store_free(struct account_store **account)
 		free(a->subscribed[i]);
 	free(a->subscribed);
 	free(a->folders);
+	table_free(&a->folders_by_id);
 	if (a->must_restart)
 		index_abandon(&a->index);
 	else

@@ -54,11 +54,6 @@ void account_store_forget_ready(struct account_store *account, void *context);
  * damaged: free the account and begin anew (a new worker). */
 bool account_store_must_restart(const struct account_store *account);
 
-/* Who makes the cached parse (message_cache.h) of a new message from its
- * file: 0, or -1 for none. */
-void account_store_set_cache_maker(struct account_store *account,
-    int (*make)(int fd, uint64_t size, uint8_t form, struct buf *out));
-
 /* Nothing is under way: no change, delivery, healing. */
 bool account_store_is_idle(const struct account_store *account);
 /* Gives memory back: called when the worker waits. */

@@ -261,7 +261,7 @@ flags_committed(
 
 	reader_init(&r, results.data, results.size);
 	if (status == STATUS_OK) {
-		index_begin(account->index);
+		apply_begin(account);
 		learn_keywords(
 		    account, change->mailbox, f->names->list, f->names->count);
 		for (size_t i = 0; i < change->new_keywords; i++)
@@ -283,7 +283,7 @@ flags_committed(
 			    record.uid;
 		}
 		apply_sequence(account, sequence);
-		index_commit(account->index);
+		apply_end(account);
 	}
 	finish(change, status);
 	free(f->names);
@@ -402,7 +402,7 @@ expunge_committed(
 
 	reader_init(&r, results.data, results.size);
 	if (status == STATUS_OK) {
-		index_begin(account->index);
+		apply_begin(account);
 		for (size_t i = 0; i < change->item_count; i++) {
 			if (i % RECORDS_A_PART == 0)
 				next_result(&r, &result);
@@ -413,7 +413,7 @@ expunge_committed(
 			change->answer.modseq = result.modseq;
 		}
 		apply_sequence(account, sequence);
-		index_commit(account->index);
+		apply_end(account);
 	}
 	finish(change, status);
 }
@@ -533,7 +533,7 @@ copy_committed(
 
 	reader_init(&r, results.data, results.size);
 	if (status == STATUS_OK) {
-		index_begin(account->index);
+		apply_begin(account);
 		learn_keywords(
 		    account, change->target, f->names->list, f->names->count);
 		for (size_t i = 0; i < change->new_keywords; i++)
@@ -542,7 +542,7 @@ copy_committed(
 		     i < change->item_count && next_result(&r, &result); i++)
 			copy_one(change, &change->items[i], &result, sequence);
 		apply_sequence(account, sequence);
-		index_commit(account->index);
+		apply_end(account);
 		if (target != NULL)
 			change->answer.uidvalidity = target->info.uidvalidity;
 	}
@@ -895,7 +895,7 @@ append_committed(
 	if (status == STATUS_OK) {
 		struct folder *folder;
 
-		index_begin(change->account->index);
+		apply_begin(change->account);
 		learn_keywords(change->account, change->mailbox,
 		    append->keywords->list, append->keywords->count);
 		for (size_t i = 0; i < change->new_keywords; i++)
@@ -927,7 +927,7 @@ append_committed(
 		if (folder != NULL)
 			change->answer.uidvalidity = folder->info.uidvalidity;
 		apply_sequence(change->account, sequence);
-		index_commit(change->account->index);
+		apply_end(change->account);
 	}
 	finish(change, status);
 }

@@ -681,7 +681,7 @@ flags_taken_over(
 
 	t->account->changing--;
 	reader_init(&r, results.data, results.size);
-	index_begin(t->account->index);
+	apply_begin(t->account);
 	for (size_t i = 0; status == STATUS_OK && i < t->count; i++) {
 		struct message_record record = { 0 };
 		struct index_file file;
@@ -703,7 +703,7 @@ flags_taken_over(
 	}
 	if (status == STATUS_OK)
 		apply_sequence(t->account, sequence);
-	index_commit(t->account->index);
+	apply_end(t->account);
 	free(t->rows);
 	free(t);
 }

@@ -720,6 +720,25 @@ index_find_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
 	return found;
 }
 
+uint32_t
+index_next_uid(struct message_index *index, uint64_t mailbox, uint32_t after)
+{
+	uint8_t key[12];
+	MDB_val k = { uid_key(key, mailbox, after + 1), key }, v;
+	MDB_txn *txn = read_begin(index);
+	MDB_cursor *cursor;
+	uint32_t uid = 0;
+
+	if (txn == NULL || mdb_cursor_open(txn, index->file, &cursor) != 0)
+		return 0;
+	if (mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE) == 0 &&
+	    k.mv_size == 12 && memcmp(k.mv_data, key, 8) == 0)
+		uid = (uint32_t)get_big((uint8_t *)k.mv_data + 8, 4);
+	mdb_cursor_close(cursor);
+	read_end(index, txn);
+	return uid;
+}
+
 struct index_row *
 index_load_rows(struct message_index *index, uint64_t mailbox, size_t *count)
 {

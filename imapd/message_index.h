@@ -109,6 +109,9 @@ struct index_row *index_load_rows(
     struct message_index *index, uint64_t mailbox, size_t *count);
 bool index_find_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
     struct index_row *row);
+/* The first UID above `after`; 0: none. */
+uint32_t index_next_uid(
+    struct message_index *index, uint64_t mailbox, uint32_t after);
 /* Texts are valid until the next index call. */
 bool index_find_file(struct message_index *index, uint64_t mailbox,
     uint32_t uid, struct index_file *file);

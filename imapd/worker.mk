@@ -6,6 +6,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/account_store.c imapd/account_store.h \
 	imapd/account_apply.c imapd/account_state.h \
 	imapd/mailbox_files.c \
+	imapd/cache_fill.c \
 	imapd/mailbox_list.c \
 	imapd/mailbox.c imapd/mailbox.h \
 	imapd/mailbox_change.c \

@@ -210,29 +210,75 @@ apply_keyword(
 	return put_changed(context, &row);
 }
 
+/* Did any mailbox of the account, retired ones too, ever have it? A value that
+ * was given out must not come back with other messages behind it. */
+static int
+is_uidvalidity_used(struct change_context *context, uint32_t uidvalidity)
+{
+	struct key from = { .size = 0 };
+	struct text key, value;
+	struct mailbox_row row;
+	struct cursor *cursor;
+	int got, used = 0;
+
+	key_put_u32(&from, context->account);
+	cursor = cursor_open(
+	    context->journal->batch, DB_MAILBOX, &from, context->error);
+	if (cursor == NULL)
+		return -1;
+	while (!used &&
+	       (got = cursor_next(cursor, &key, &value, context->error)) == 1 &&
+	       key_u32_at(key, 0) == context->account) {
+		if (row_decode_mailbox(value, &row, context->error) < 0) {
+			got = -1;
+			break;
+		}
+		used = row.record.uidvalidity == uidvalidity;
+	}
+	cursor_close(&cursor);
+	return used ? 1 : got < 0 ? -1 : 0;
+}
+
+/* The account's highest UIDVALIDITY is above all that it ever had. */
+static int
+note_uidvalidity(struct change_context *context, uint32_t uidvalidity)
+{
+	struct account_row account;
+
+	if (row_find_account(context->journal->batch, context->account,
+		&account, context->error) != 1)
+		return -1;
+	if (account.uidvalidity >= uidvalidity)
+		return 0;
+	account.uidvalidity = uidvalidity;
+	return row_put_account(context->journal->batch, context->account,
+	    &account, context->error);
+}
+
+/* UIDNEXT may always rise; UIDVALIDITY is replaced only where no UID was ever
+ * given out. */
 static enum status
 apply_identity(struct change_context *context,
     const struct message_change_identity *change)
 {
-	struct account_row account;
 	struct mailbox_row row;
 	enum status status;
+	int used = 0;
 
 	status = change_find_mailbox(context, change->mailbox, &row);
 	if (status != STATUS_OK)
 		return status;
-	if (row.record.message_count != 0 || row.record.uidnext != 1 ||
-	    change->uidvalidity <= row.record.uidvalidity ||
-	    change->uidnext <= row.record.uidnext)
+	if (change->uidvalidity == 0 || change->uidnext < row.record.uidnext)
 		return STATUS_REFUSED;
-	if (renew(context, &row) != 0 ||
-	    row_find_account(context->journal->batch, context->account,
-		&account, context->error) != 1)
-		return change_failed(context);
-	if (account.uidvalidity < change->uidvalidity)
-		account.uidvalidity = change->uidvalidity;
-	if (row_put_account(context->journal->batch, context->account, &account,
-		context->error) != 0)
+	if (change->uidvalidity != row.record.uidvalidity) {
+		if (row.record.message_count != 0 || row.record.uidnext != 1)
+			return STATUS_REFUSED;
+		used = is_uidvalidity_used(context, change->uidvalidity);
+	}
+	if (used == 1)
+		return STATUS_REFUSED;
+	if (used < 0 || renew(context, &row) != 0 ||
+	    note_uidvalidity(context, change->uidvalidity) != 0)
 		return change_failed(context);
 	row.record.uidvalidity = change->uidvalidity;
 	row.record.uidnext = change->uidnext;
