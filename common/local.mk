@@ -13,9 +13,12 @@ common_libcommon_a_SOURCES += common/text.c common/text.h
 common_libcommon_a_SOURCES += common/table.c common/table.h
 common_libcommon_a_SOURCES += common/clock.c common/clock.h
 common_libcommon_a_SOURCES += common/status.c common/status.h
+common_libcommon_a_SOURCES += common/exit_code.h
 
 # Layer 1.
 common_libcommon_a_SOURCES += common/file.c common/file.h
+common_libcommon_a_SOURCES += common/spawn.c common/spawn.h
+common_libcommon_a_SOURCES += common/sandbox_ids.c common/sandbox_ids.h
 common_libcommon_a_SOURCES += common/sandbox_profile.c common/sandbox_profile.h
 common_libcommon_a_SOURCES += common/sandbox_landlock.c common/sandbox_landlock.h
 common_libcommon_a_SOURCES += common/sandbox.c common/sandbox.h
@@ -44,9 +47,11 @@ common_libcommon_a_SOURCES += common/settings_parser.c common/settings_parser.h
 common_libcommon_a_SOURCES += common/settings_load.c
 common_libcommon_a_SOURCES += common/account.c common/account.h
 common_libcommon_a_SOURCES += common/account_parser.c common/account_parser.h
+common_libcommon_a_SOURCES += common/output.c common/output.h
 
 # Layer 5.
 common_libcommon_a_SOURCES += common/login.h
+common_libcommon_a_SOURCES += common/password.c common/password.h
 common_libcommon_a_SOURCES += common/sasl.c common/sasl.h
 common_libcommon_a_SOURCES += common/base64.c common/base64.h
 common_libcommon_a_SOURCES += common/smtp_verdict.c common/smtp_verdict.h
@@ -61,11 +66,6 @@ common_libcommon_a_SOURCES += common/charset.c common/charset.h
 common_libcommon_a_SOURCES += common/charset_tables.h
 common_libcommon_a_SOURCES += common/mime_encoding.c common/mime_encoding.h
 common_libcommon_a_SOURCES += common/mime_parser.c common/mime_parser.h
-common_libcommon_a_SOURCES += common/exit_code.h
-common_libcommon_a_SOURCES += common/output.c common/output.h
-common_libcommon_a_SOURCES += common/password.c common/password.h
-common_libcommon_a_SOURCES += common/sandbox_ids.c common/sandbox_ids.h
-common_libcommon_a_SOURCES += common/spawn.c common/spawn.h
 EXTRA_DIST += common/charset_tables.py
 
 # The only user of libseccomp: master and tests link it.
