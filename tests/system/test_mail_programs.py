@@ -77,12 +77,15 @@ User %s
 Pass %s
 SSLType IMAPS
 CertificateFile %s
+
 IMAPStore far
 Account firn
+
 MaildirStore near
 Path %s/
 Inbox %s/inbox
 SubFolders Verbatim
+
 Channel all
 Far :far:
 Near :near:
