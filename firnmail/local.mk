@@ -24,3 +24,10 @@ firnmail_firnmail_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'
 firnmail_firnmail_LDADD = firnmail/libfirnmail.a $(COMMON_LIBS) \
 	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(JANSSON_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/admin_test
+tests_unit_admin_test_SOURCES = tests/unit/admin_test.c
+tests_unit_admin_test_LDADD = firnmail/libfirnmail.a $(COMMON_LIBS) \
+	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+endif
