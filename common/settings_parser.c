@@ -1168,6 +1168,15 @@ explain_from(struct buf *to, const char *name, unsigned int line)
 		(void)buf_put_format(to, "  # %s:%u\n", name, line);
 }
 
+/* In quotes where it must be. */
+static void
+put_path(struct buf *to, const char *what, const char *path)
+{
+	const char *quote = strpbrk(path, " \t\r#") != NULL ? "\"" : "";
+
+	(void)buf_put_format(to, "%s %s%s%s", what, quote, path, quote);
+}
+
 static void
 put_span(struct buf *to, uint64_t seconds)
 {
@@ -1204,9 +1213,9 @@ explain_lists(const char *name, const struct settings *settings,
 		explain_from(to, name, origin->listener[i]);
 	}
 	for (size_t i = 0; i < settings->key_count; i++) {
-		(void)buf_put_format(to, "tls certificate %s key %s",
-		    settings->keys[i].certificate_path,
-		    settings->keys[i].key_path);
+		put_path(to, "tls certificate",
+		    settings->keys[i].certificate_path);
+		put_path(to, " key", settings->keys[i].key_path);
 		explain_from(to, name, origin->key[i]);
 	}
 }
@@ -1217,7 +1226,7 @@ explain_keep(const char *name, const struct settings *settings,
 {
 	(void)buf_put_text(to, "snapshot every ");
 	put_span(to, settings->snapshot_every_s);
-	(void)buf_put_format(to, " dir %s", settings->snap_path);
+	put_path(to, " dir", settings->snap_path);
 	explain_from(to, name, origin->directive[DIRECTIVE_SNAPSHOT]);
 	(void)buf_put_text(to, "keep ");
 	for (size_t i = 0; i < settings->keep_count; i++) {
@@ -1251,14 +1260,13 @@ settings_explain(const char *name, const struct settings *settings,
 	(void)buf_put_format(to, "host %s", settings->host);
 	explain_from(to, name, line[DIRECTIVE_HOST]);
 	explain_lists(name, settings, origin, to);
-	(void)buf_put_format(to, "users file %s", settings->users_path);
+	put_path(to, "users file", settings->users_path);
 	explain_from(to, name, line[DIRECTIVE_USERS]);
 	if (settings->aliases_path[0] != '\0') {
-		(void)buf_put_format(
-		    to, "aliases file %s", settings->aliases_path);
+		put_path(to, "aliases file", settings->aliases_path);
 		explain_from(to, name, line[DIRECTIVE_ALIASES]);
 	}
-	(void)buf_put_format(to, "store maildir %s", settings->mail_path);
+	put_path(to, "store maildir", settings->mail_path);
 	explain_from(to, name, line[DIRECTIVE_STORE]);
 	explain_keep(name, settings, origin, to);
 	(void)buf_put_text(to, "match from any for domain <domains> deliver");

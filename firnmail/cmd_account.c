@@ -6,12 +6,11 @@
  * What ends half-way costs a number and nothing else.
  */
 #include "common/file.h"
+#include "common/status.h"
 #include "firnmail/directory.h"
 #include "firnmail/firnmail.h"
 #include "firnmail/password_input.h"
 #include "firnmail/users_file.h"
-
-#include "common/status.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -94,26 +93,28 @@ users_replace(const struct firnmail *firnmail, const struct users *users,
 	return EXIT_DONE;
 }
 
-/* Says what is wrong with the address before anything is asked or done. */
+/* Says what is wrong with the address or the given hash before anything is
+ * asked or done. */
 static int
-check_address(const struct settings *settings, const char *address)
+check_line(const struct firnmail *firnmail, const char *address)
 {
-	struct account_table *table;
+	const char *hash = firnmail->options.hash;
+	struct account_table *table = NULL;
 	struct buf line;
-	int code = EXIT_USAGE;
 
+	if (strpbrk(address, ":\r\n") != NULL || address[0] == '#')
+		return command_fail(
+		    EXIT_USAGE, "\"%s\" is not an address", address);
 	buf_init(&line, ACCOUNT_MAX_LINE_BYTES);
-	if (strpbrk(address, ":\r\n") != NULL || address[0] == '#' ||
-	    users_file_add(
-		text_make(NULL, 0), text_of(address), TEXT(""), 1, &line) == -1)
-		return command_fail(code, "\"%s\" is not an address", address);
-	table = parse_users(settings, address, text_make(line.data, line.size));
-	if (table != NULL)
-		code = EXIT_DONE;
-	if (table != NULL)
-		account_table_free(&table);
+	if (users_file_add(text_make(NULL, 0), text_of(address),
+		text_of(hash != NULL ? hash : ""), 1, &line) == 0)
+		table = parse_users(firnmail->settings, address,
+		    text_make(line.data, line.size));
 	buf_clear(&line);
-	return code;
+	if (table == NULL)
+		return command_fail(EXIT_USAGE, "nothing was changed");
+	account_table_free(&table);
+	return EXIT_DONE;
 }
 
 /* The hash that was given, or that of the password that is typed. */
@@ -286,7 +287,7 @@ account_add(struct firnmail *firnmail, const char *address)
 	struct daemons daemons = { { .fd = -1 }, { .fd = -1 } };
 	struct users users = { .dir_fd = -1 };
 	char hash[PASSWORD_HASH_SIZE] = "";
-	int code = check_address(firnmail->settings, address);
+	int code = check_line(firnmail, address);
 
 	if (code == EXIT_DONE)
 		code = open_daemons(firnmail, &daemons);
@@ -325,8 +326,6 @@ passwd_locked(struct firnmail *firnmail, const char *address, const char *hash,
 	return code;
 }
 
-/* A password needs nothing of the store: it can be set before the first
- * start, too. */
 static int
 account_passwd(struct firnmail *firnmail, const char *address)
 {
@@ -337,7 +336,9 @@ account_passwd(struct firnmail *firnmail, const char *address)
 
 	if (account_find_address(firnmail->accounts, text_of(address)) == NULL)
 		return command_fail(EXIT_NONE, "%s is no account", address);
-	code = daemon_open(firnmail, ROLE_BROKER, &broker);
+	code = check_line(firnmail, address);
+	if (code == EXIT_DONE)
+		code = daemon_open(firnmail, ROLE_BROKER, &broker);
 	if (code == EXIT_DONE)
 		code = take_hash(&firnmail->options, hash);
 	if (code == EXIT_DONE) {

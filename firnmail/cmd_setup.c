@@ -208,13 +208,16 @@ static int
 make_mail(struct firnmail *firnmail)
 {
 	const char *path = firnmail->settings->mail_path;
+	int was_there = file_open_absolute_directory(path, NULL);
 	struct error error;
 	int fd = directory_make(path, 0700, geteuid(), &error);
 
+	if (was_there != -1)
+		close(was_there);
 	if (fd == -1)
 		return command_fail(EXIT_FAILED, "%s", error.text);
 	close(fd);
-	tell(firnmail, "mail", path, 0);
+	tell(firnmail, "mail", path, was_there == -1);
 	return EXIT_DONE;
 }
 

@@ -66,7 +66,7 @@ show_store(struct firnmail *firnmail, struct daemon *snapd)
 	struct message answer;
 	int code;
 
-	output_say(firnmail->output, "\nsnapshot store (vault: none paired)");
+	output_say(firnmail->output, "\nsnapshot store");
 	output_new_table(firnmail->output);
 	code = daemon_ask(snapd, &request, print_fact, firnmail, &answer);
 	if (code != EXIT_DONE || answer.control_done.status == STATUS_OK)

@@ -24,3 +24,21 @@ firnmail_firnmail_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'
 firnmail_firnmail_LDADD = firnmail/libfirnmail.a $(COMMON_LIBS) \
 	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(JANSSON_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/admin_test
+tests_unit_admin_test_SOURCES = tests/unit/admin_test.c
+tests_unit_admin_test_LDADD = firnmail/libfirnmail.a $(COMMON_LIBS) \
+	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/accounts_fuzz tests/fuzz/settings_fuzz
+tests_fuzz_accounts_fuzz_SOURCES = tests/fuzz/accounts_fuzz.c
+tests_fuzz_accounts_fuzz_LDADD = firnmail/libfirnmail.a $(COMMON_LIBS)
+tests_fuzz_accounts_fuzz_LDFLAGS = $(LINK_FUZZER)
+tests_fuzz_settings_fuzz_SOURCES = tests/fuzz/settings_fuzz.c
+tests_fuzz_settings_fuzz_LDADD = $(COMMON_LIBS)
+tests_fuzz_settings_fuzz_LDFLAGS = $(LINK_FUZZER)
+endif
+EXTRA_DIST += tests/fuzz/accounts.dict tests/fuzz/settings.dict

@@ -1,7 +1,7 @@
 /* See password_input.h. */
 #include "firnmail/password_input.h"
 
-#include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -37,23 +37,56 @@ read_line(char to[PASSWORD_MAX_BYTES + 1], struct error *error)
 	return 0;
 }
 
-static int
-ask(const char *prompt, char to[PASSWORD_MAX_BYTES + 1], struct error *error)
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+enum {
+	SIGNAL_COUNT = sizeof(signals) / sizeof(signals[0])
+};
+
+static volatile sig_atomic_t caught_signal;
+
+static void
+note_signal(int number)
 {
+	caught_signal = number;
+}
+
+/* Reads with what is typed hidden; a signal interrupts the reading. */
+static int
+read_hidden(char to[PASSWORD_MAX_BYTES + 1], struct error *error)
+{
+	/* Without SA_RESTART. */
+	const struct sigaction note = { .sa_handler = note_signal };
+	struct sigaction before[SIGNAL_COUNT];
 	struct termios shown, hidden;
 	int status;
 
 	if (tcgetattr(STDIN_FILENO, &shown) == -1)
 		return error_set_errno(error, "terminal");
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		(void)sigaction(signals[i], &note, &before[i]);
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)ECHO;
+	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) == -1)
+		status = error_set_errno(error, "terminal");
+	else
+		status = read_line(to, error);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		(void)sigaction(signals[i], &before[i], NULL);
+	return status;
+}
+
+static int
+ask(const char *prompt, char to[PASSWORD_MAX_BYTES + 1], struct error *error)
+{
+	int status;
+
 	fputs(prompt, stderr);
 	fflush(stderr);
-	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) == -1)
-		return error_set_errno(error, "terminal");
-	status = read_line(to, error);
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+	status = read_hidden(to, error);
 	fputc('\n', stderr);
+	if (caught_signal != 0)
+		(void)raise(caught_signal);
 	return status;
 }
 
