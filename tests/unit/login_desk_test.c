@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <cmocka.h>
 
 static struct event_loop *loop;
@@ -70,6 +71,13 @@ closed(struct channel *channel, const struct error *error, void *context)
 static void
 confine(void *context)
 {
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static void
+lost(void *context)
+{
+	fail_msg("the keeper is gone");
 }
 
 static void
@@ -130,7 +138,7 @@ each_login_gets_its_answer(void **state)
 	loop = event_loop_new();
 	timer = timer_new(loop, late, NULL);
 	timer_start(timer, 10000);
-	password_pool_start(pool, loop);
+	password_pool_start(pool, loop, lost, NULL);
 	desk = login_desk_new(loop, pool, accounts_new());
 	assert_int_equal(channel_pair(ends, &error), 0);
 	login_desk_add_front(desk, ends[0], ROLE_IMAPD, 77);
