@@ -1,3 +1,4 @@
 # Sources of man/ in the order in which data flows through them.
 dist_man_MANS += man/firnmail-smtpd.8 man/firnmail-smtpd-queue.8
 dist_man_MANS += man/firnmaild.8 man/snapctl.8
+dist_man_MANS += man/firnmail-authd.8 man/firnmail-keyd.8
