@@ -1,22 +1,26 @@
 /*
- * One struct login for each request.  An unknown user, a disabled account and
- * a wrong password go the same way and take the same time: where there is no
- * hash, that of another account is computed and its result thrown away.  The
- * front is told "ok" only after the grant is in force.
+ * One struct login for each request, in the order of arrival.  An unknown
+ * user, a disabled account and a wrong password go the same way and take the
+ * same time: where there is no hash, that of another account is computed and
+ * its result thrown away.  When a password may be checked is login_gate.c's
+ * to say; the cache is asked only then, so that a right guess shows no sooner
+ * than a wrong one.  The front is told "ok" only after the grant is in force.
  */
 #include "authd/login_desk.h"
 
-#include "authd/login_delay.h"
+#include "authd/dummy_hash.h"
+#include "authd/login_cache.h"
+#include "authd/login_gate.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/login.h"
 #include "common/memory.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
 enum login_state {
+	LOGIN_ARRIVED,
 	LOGIN_DELAYED,
 	LOGIN_CHECKED, /* in a child */
 	LOGIN_GRANTED  /* waits for broker or queue */
@@ -34,7 +38,12 @@ struct login {
 	struct login_desk *desk;
 	struct login *next;
 	struct front *front; /* NULL: gone, nobody to answer */
+	enum role role;	     /* the front's */
 	enum login_state state;
+	struct login_who who;
+	struct login_proof proof;
+	uint64_t generation; /* of the accounts that `hash` is from */
+	int64_t arrived_us;
 	struct timer *timer;
 	uint64_t connection;
 	uint32_t account; /* 0: none that may log in */
@@ -49,8 +58,10 @@ struct login_desk {
 	struct event_loop *loop;
 	struct password_pool *pool;
 	struct account_table *accounts;
-	struct login_delay *by_address;
-	struct login_delay *by_user;
+	uint64_t generation; /* raised when accounts are new */
+	const char *dummy_hash;
+	struct login_gate *gate;
+	struct login_cache *cache;
 	struct channel *broker;
 	struct channel *queue;
 	struct front *fronts;
@@ -63,15 +74,17 @@ login_desk_new(struct event_loop *loop, struct password_pool *pool,
     struct account_table *accounts)
 {
 	struct login_desk *desk = memory_new(1, sizeof(*desk));
-	uint8_t key[16];
+	uint8_t key[32];
 
 	if (getrandom(key, sizeof(key), 0) != sizeof(key))
-		fatal("no random bytes");
+		fatal("why=\"no random bytes\"");
 	desk->loop = loop;
 	desk->pool = pool;
 	desk->accounts = accounts;
-	desk->by_address = login_delay_new(key);
-	desk->by_user = login_delay_new(key);
+	desk->dummy_hash = dummy_hash_choose(accounts);
+	desk->gate = login_gate_new();
+	desk->cache = login_cache_new(key);
+	explicit_bzero(key, sizeof(key));
 	return desk;
 }
 
@@ -104,8 +117,8 @@ login_desk_free(struct login_desk **desk)
 		memory_free(&front);
 	}
 	account_table_free(&(*desk)->accounts);
-	login_delay_free(&(*desk)->by_address);
-	login_delay_free(&(*desk)->by_user);
+	login_gate_free(&(*desk)->gate);
+	login_cache_free(&(*desk)->cache);
 	memory_free(desk);
 }
 
@@ -114,6 +127,9 @@ login_desk_set_accounts(struct login_desk *desk, struct account_table *accounts)
 {
 	account_table_free(&desk->accounts);
 	desk->accounts = accounts;
+	desk->dummy_hash = dummy_hash_choose(accounts);
+	desk->generation++;
+	login_cache_clear(desk->cache);
 }
 
 static void
@@ -143,35 +159,58 @@ answer(struct login *login, enum login_result result)
 	login_free(login);
 }
 
+/* A name in the log is what a stranger sent: no byte of it may look like
+ * another pair. */
+static void
+name_for_log(const char *user, char name[321])
+{
+	size_t i;
+
+	for (i = 0; user[i] != '\0' && i < 320; i++)
+		name[i] = user[i] <= ' ' || user[i] == '=' || user[i] == '"' ||
+				  user[i] == 0x7f
+			      ? '?'
+			      : user[i];
+	name[i] = '\0';
+}
+
+/* The form of these lines is fixed: fail2ban reads them. */
+static void
+log_outcome(const struct login *login, bool is_right)
+{
+	const char *proto = login->role == ROLE_SMTPD ? "smtp" : "imap";
+	char name[321];
+
+	name_for_log(login->user, name);
+	if (is_right)
+		log_info("auth-ok", "user=%s ip=%s proto=%s", name,
+		    login->client_ip, proto);
+	else
+		log_warning("auth-fail", "user=%s ip=%s proto=%s", name,
+		    login->client_ip, proto);
+}
+
 static void
 deny(struct login *login)
 {
-	struct login_desk *desk = login->desk;
-	struct text ip = text_of(login->client_ip);
-	int64_t now_us = clock_monotonic_us();
+	bool is_too_many = login_gate_is_too_many(
+	    login->desk->gate, &login->who, clock_monotonic_us());
 
-	login_delay_failed(desk->by_address, ip, now_us);
-	login_delay_failed(desk->by_user, text_of(login->user), now_us);
-	log_warning("auth-fail", "user=%s ip=%s proto=%s", login->user,
-	    login->client_ip,
-	    login->front != NULL && login->front->role == ROLE_SMTPD ? "smtp"
-								     : "imap");
-	answer(login, login_delay_mistakes(desk->by_address, ip, now_us) >=
-			      LOGIN_DELAY_MANY
-			  ? LOGIN_TOO_MANY
-			  : LOGIN_FAILED);
+	log_outcome(login, false);
+	answer(login, is_too_many ? LOGIN_TOO_MANY : LOGIN_FAILED);
 }
 
 /* Imap sessions are granted at the broker, senders at the queue. */
 static void
 grant(struct login *login)
 {
-	bool is_sender = login->front->role == ROLE_SMTPD;
+	bool is_sender = login->role == ROLE_SMTPD;
 	struct channel *channel =
 	    is_sender ? login->desk->queue : login->desk->broker;
 	struct message message = { 0 };
 
 	login->state = LOGIN_GRANTED;
+	log_outcome(login, true);
 	if (is_sender) {
 		message.type = MESSAGE_grant_sender;
 		message.grant_sender =
@@ -188,55 +227,141 @@ grant(struct login *login)
 		answer(login, LOGIN_UNAVAILABLE);
 }
 
-static void
-checked(bool is_right, void *context)
-{
-	struct login *login = context;
+/* -- Waiting and checking -- */
 
+/* A check has ended: others of the same address or pair may go on. */
+static void
+wake_others(struct login_desk *desk, const struct login_who *who)
+{
+	struct login *next;
+
+	for (struct login *login = desk->logins; login != NULL; login = next) {
+		next = login->next;
+		if (login->state == LOGIN_DELAYED &&
+		    (login->who.address == who->address ||
+			login->who.pair == who->pair))
+			timer_start(login->timer, 0);
+	}
+}
+
+static enum login_outcome
+outcome_of(const struct login *login, enum password_result result)
+{
+	if (result == PASSWORD_UNKNOWN)
+		return LOGIN_WAS_NOT_CHECKED;
+	return result == PASSWORD_RIGHT && login->account != 0
+		   ? LOGIN_WAS_RIGHT
+		   : LOGIN_WAS_WRONG;
+}
+
+static void
+decide(struct login *login, enum login_outcome outcome)
+{
 	if (login->front == NULL) {
+		if (outcome == LOGIN_WAS_WRONG)
+			log_outcome(login, false);
 		login_free(login);
-	} else if (!is_right || login->account == 0) {
+	} else if (outcome == LOGIN_WAS_NOT_CHECKED) {
+		answer(login, LOGIN_UNAVAILABLE);
+	} else if (outcome == LOGIN_WAS_WRONG) {
 		deny(login);
 	} else {
-		login_delay_succeeded(
-		    login->desk->by_address, text_of(login->client_ip));
-		login_delay_succeeded(
-		    login->desk->by_user, text_of(login->user));
 		grant(login);
 	}
 }
 
 static void
-check(void *context)
+checked(enum password_result result, void *context)
 {
 	struct login *login = context;
+	struct login_desk *desk = login->desk;
+	enum login_outcome outcome = outcome_of(login, result);
+	struct login_who who = login->who;
+	int64_t now_us = clock_monotonic_us();
 
-	if (login->front == NULL) {
-		login_free(login);
+	login_gate_finished(desk->gate, &who, outcome, now_us);
+	/* Not what was found in accounts that are no longer the ones. */
+	if (outcome == LOGIN_WAS_RIGHT &&
+	    login->generation == desk->generation)
+		login_cache_add(desk->cache, login->proof, now_us);
+	decide(login, outcome);
+	wake_others(desk, &who);
+}
+
+static void
+check(struct login *login)
+{
+	struct login_desk *desk = login->desk;
+	struct text hash = text_of(login->hash);
+	struct text password =
+	    text_make(login->password, login->password_size);
+	int64_t now_us = clock_monotonic_us();
+	int result;
+
+	login->state = LOGIN_CHECKED;
+	login_gate_started(desk->gate, &login->who, now_us);
+	login->proof = login_cache_proof(desk->cache, hash, password);
+	if (login->account != 0 &&
+	    login_cache_has(desk->cache, login->proof, now_us)) {
+		explicit_bzero(login->password, sizeof(login->password));
+		login_gate_finished(
+		    desk->gate, &login->who, LOGIN_WAS_RIGHT, now_us);
+		grant(login);
 		return;
 	}
-	login->state = LOGIN_CHECKED;
-	if (password_pool_check(login->desk->pool, login->hash,
-		text_make(login->password, login->password_size), checked,
-		login) == -1)
+	result = password_pool_check(desk->pool, hash, password, checked, login);
+	explicit_bzero(login->password, sizeof(login->password));
+	if (result == -1) {
+		login_gate_finished(
+		    desk->gate, &login->who, LOGIN_WAS_NOT_CHECKED, now_us);
 		answer(login, LOGIN_UNAVAILABLE);
-	else
-		explicit_bzero(login->password, sizeof(login->password));
-}
-
-/* What is computed for a user that is none: the first account's hash. */
-static const char *
-dummy_hash(const struct login_desk *desk)
-{
-	for (size_t i = 0; i < account_table_count(desk->accounts); i++) {
-		const struct account *account =
-		    account_table_at(desk->accounts, i);
-
-		if (account->hash[0] != '\0')
-			return account->hash;
 	}
-	return "$6$rounds=100000$firnmail$";
 }
+
+static bool
+may_wait(const struct login *login)
+{
+	const struct login_desk *desk = login->desk;
+	size_t of_address = 0;
+
+	if (desk->login_count > LOGIN_DESK_MAX_WAITING)
+		return false;
+	for (const struct login *other = desk->logins; other != NULL;
+	     other = other->next)
+		if (other != login && other->state == LOGIN_DELAYED &&
+		    (login->who.is_local
+			    ? other->who.pair == login->who.pair
+			    : other->who.address == login->who.address))
+			of_address++;
+	return of_address < LOGIN_DESK_MAX_WAITING_OF_ADDRESS;
+}
+
+static void
+try_check(struct login *login)
+{
+	int64_t wait_ms = login_gate_wait_ms(login->desk->gate, &login->who,
+	    login->arrived_us, clock_monotonic_us());
+
+	if (wait_ms == 0) {
+		check(login);
+		return;
+	}
+	if (login->state == LOGIN_ARRIVED && !may_wait(login)) {
+		answer(login, LOGIN_TOO_MANY);
+		return;
+	}
+	login->state = LOGIN_DELAYED;
+	if (wait_ms != LOGIN_GATE_WAIT)
+		timer_start(login->timer, wait_ms);
+}
+
+static void
+on_timer(void *context)
+{
+	try_check(context);
+}
+
+/* -- Fronts -- */
 
 static void
 find_account(struct login *login)
@@ -244,7 +369,7 @@ find_account(struct login *login)
 	const struct login_desk *desk = login->desk;
 	const struct account *account =
 	    account_find_address(desk->accounts, text_of(login->user));
-	const char *hash = dummy_hash(desk);
+	const char *hash = desk->dummy_hash;
 
 	if (account != NULL && account->hash[0] != '\0') {
 		hash = account->hash;
@@ -257,16 +382,25 @@ find_account(struct login *login)
 	(void)text_copy(text_of(hash), login->hash, sizeof(login->hash));
 }
 
-static int64_t
-delay_of(struct login *login)
+static struct login *
+login_new(struct front *front, uint64_t connection)
 {
-	int64_t now_us = clock_monotonic_us();
-	int64_t a = login_delay_ms(
-	    login->desk->by_address, text_of(login->client_ip), now_us);
-	int64_t b =
-	    login_delay_ms(login->desk->by_user, text_of(login->user), now_us);
+	struct login_desk *desk = front->desk;
+	struct login *login = memory_new(1, sizeof(*login));
+	struct login **last = &desk->logins;
 
-	return a > b ? a : b;
+	login->desk = desk;
+	login->front = front;
+	login->role = front->role;
+	login->connection = connection;
+	login->generation = desk->generation;
+	login->arrived_us = clock_monotonic_us();
+	login->timer = timer_new(desk->loop, on_timer, login);
+	while (*last != NULL) /* who came first goes first */
+		last = &(*last)->next;
+	*last = login;
+	desk->login_count++;
+	return login;
 }
 
 static void
@@ -275,31 +409,20 @@ begin(struct front *front, uint64_t connection, struct text user,
 {
 	struct login_desk *desk = front->desk;
 	struct login *login;
-	int64_t delay_ms;
 
 	if (desk->login_count == LOGIN_DESK_MAX) {
 		send_result(front, connection, LOGIN_UNAVAILABLE, "");
 		return;
 	}
-	login = memory_new(1, sizeof(*login));
-	login->desk = desk;
-	login->front = front;
-	login->connection = connection;
-	login->timer = timer_new(desk->loop, check, login);
-	login->next = desk->logins;
-	desk->logins = login;
-	desk->login_count++;
+	login = login_new(front, connection);
 	(void)text_copy(user, login->user, sizeof(login->user));
 	(void)text_copy(client_ip, login->client_ip, sizeof(login->client_ip));
 	if (password.size > 0)
 		memcpy(login->password, password.data, password.size);
 	login->password_size = password.size;
+	login->who = login_gate_who(desk->gate, user, client_ip);
 	find_account(login);
-	delay_ms = delay_of(login);
-	if (delay_ms > 0)
-		timer_start(login->timer, delay_ms);
-	else
-		check(login);
+	try_check(login);
 }
 
 static void

@@ -10,7 +10,10 @@
 #include "common/channel.h"
 
 enum {
-	LOGIN_DESK_MAX = 4096 /* logins on their way; more are turned away */
+	LOGIN_DESK_MAX = 4096, /* logins on their way; more are turned away */
+	/* With so many on their way, who would have to wait is sent away. */
+	LOGIN_DESK_MAX_WAITING = 3072,
+	LOGIN_DESK_MAX_WAITING_OF_ADDRESS = 20
 };
 
 struct login_desk;

@@ -128,9 +128,10 @@ read_accounts(struct process *process)
 	return accounts;
 }
 
-/* A child's own walls: those of authd, before it hears of a password. */
+/* The keeper of the children has all walls of authd, and none of its
+ * descriptors but the log. */
 static void
-confine_child(void *context)
+confine_keeper(void *context)
 {
 	struct process *process = context;
 
@@ -146,10 +147,18 @@ start_children(struct process *process)
 	struct error error;
 
 	pool = password_pool_new(
-	    cores > 1 ? (size_t)cores : 1, confine_child, process, &error);
+	    cores > 1 ? (size_t)cores : 1, confine_keeper, process, &error);
 	if (pool == NULL)
 		fatal("why=\"%s\"", error.text);
 	return pool;
+}
+
+/* The broker starts a whole authd again. */
+static void
+children_lost(void *context)
+{
+	log_error("password-keeper-lost", "result=restart");
+	_exit(EXIT_FAILURE);
 }
 
 int
@@ -169,7 +178,7 @@ main(void)
 	accounts = read_accounts(&process);
 	walls = process_confine(&process);
 	loop = event_loop_new();
-	password_pool_start(pool, loop);
+	password_pool_start(pool, loop, children_lost, NULL);
 	desk = login_desk_new(loop, pool, accounts);
 	broker = process_ready(&process, loop, walls, &handler, NULL);
 	login_desk_set_broker(desk, broker);

@@ -1,35 +1,32 @@
 /*
- * Children and the jobs that wait for one.  A job is a packet: the hash, a
- * NUL, the password; the answer is one byte.  A child that died takes no more
- * jobs; its job is answered with no.
+ * Jobs wait in one queue and are given to idle children.  A job has a number,
+ * new each time it is given to a child, so that a late answer to what was
+ * given before a death is told from the one that is waited for.
  */
 #include "authd/password_pool.h"
 
-#include "common/channel.h"
+#include "common/codec.h"
 #include "common/memory.h"
 
-#include <crypt.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-	JOB_MAX = 2048
-};
-
 struct job {
 	struct job *next;
+	size_t deaths; /* of children that had it */
 	size_t size;
-	void (*done)(bool is_right, void *context);
+	void (*done)(enum password_result result, void *context);
 	void *context;
-	char packet[JOB_MAX];
+	uint8_t packet[PASSWORD_CHILD_MAX_JOB];
 };
 
 struct child {
 	struct password_pool *pool;
-	int fd; /* -1: dead */
-	struct watch *watch;
+	int fd;
+	struct watch *watch; /* NULL: lost */
 	struct job *job;
+	uint32_t number; /* of the job */
 };
 
 struct password_pool {
@@ -38,85 +35,44 @@ struct password_pool {
 	struct job *first;
 	struct job **last;
 	size_t waiting;
+	uint32_t last_number;
+	void (*lost)(void *context);
+	void *lost_context;
 };
 
-/* No early end: the time does not tell where the difference is. */
-static bool
-is_same(const char *a, const char *b)
+static int
+make_sockets(struct password_pool *pool, size_t count, int *far_ends,
+    struct error *error)
 {
-	size_t size = strlen(a);
-	unsigned char different = 0;
+	int ends[2];
 
-	if (strlen(b) != size)
-		return false;
-	for (size_t i = 0; i < size; i++)
-		different |= (unsigned char)(a[i] ^ b[i]);
-	return different == 0;
-}
-
-/* `packet` has a NUL behind its end. */
-static bool
-is_right(const char *packet, size_t size)
-{
-	static struct crypt_data data;
-	size_t hash_size = strlen(packet);
-	const char *password = packet + hash_size + 1;
-	const char *made;
-	bool right;
-
-	if (hash_size >= size || memchr(password, '\0', size - hash_size - 1))
-		return false;
-	made = crypt_rn(password, packet, &data, sizeof(data));
-	right = made != NULL && made[0] != '*' && is_same(made, packet);
-	explicit_bzero(&data, sizeof(data));
-	return right;
-}
-
-static void
-child_run(int fd)
-{
-	char packet[JOB_MAX + 1];
-	ssize_t size;
-	char answer;
-
-	while ((size = recv(fd, packet, JOB_MAX, 0)) > 0) {
-		packet[size] = '\0';
-		answer = is_right(packet, (size_t)size);
-		explicit_bzero(packet, sizeof(packet));
-		if (send(fd, &answer, 1, MSG_NOSIGNAL) != 1)
-			break;
+	/* Blocking: a child has nothing else to do than to wait. */
+	for (size_t i = 0; i < count; i++) {
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+			ends) == -1)
+			return error_set_errno(error, "socketpair");
+		far_ends[i] = ends[1];
+		pool->children[i].pool = pool;
+		pool->children[i].fd = ends[0];
+		pool->child_count++;
 	}
-	_exit(0);
+	return 0;
 }
 
 static int
-fork_child(struct password_pool *pool, void (*confine)(void *context),
-    void *context, struct error *error)
+fork_keeper(struct password_pool *pool, const int *far_ends,
+    void (*confine)(void *context), void *context, struct error *error)
 {
-	int ends[2];
-	pid_t pid;
+	pid_t pid = fork();
 
-	/* Blocking: the child has nothing else to do than to wait. */
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == -1)
-		return error_set_errno(error, "socketpair");
-	pid = fork();
-	if (pid == -1) {
-		error_set_errno(error, "fork");
-		close(ends[0]);
-		close(ends[1]);
-		return -1;
-	}
-	if (pid == 0) {
-		for (size_t i = 0; i < pool->child_count; i++)
-			close(pool->children[i].fd);
-		close(ends[0]);
-		confine(context);
-		child_run(ends[1]);
-	}
-	close(ends[1]);
-	pool->children[pool->child_count].pool = pool;
-	pool->children[pool->child_count++].fd = ends[0];
-	return 0;
+	if (pid == -1)
+		return error_set_errno(error, "fork");
+	if (pid > 0)
+		return 0;
+	for (size_t i = 0; i < pool->child_count; i++)
+		close(pool->children[i].fd);
+	confine(context);
+	password_keeper_run(far_ends, pool->child_count);
 }
 
 struct password_pool *
@@ -124,16 +80,19 @@ password_pool_new(size_t children, void (*confine)(void *context),
     void *context, struct error *error)
 {
 	struct password_pool *pool = memory_new(1, sizeof(*pool));
+	int far_ends[PASSWORD_POOL_MAX_CHILDREN];
+	int result;
 
 	pool->last = &pool->first;
 	if (children > PASSWORD_POOL_MAX_CHILDREN)
 		children = PASSWORD_POOL_MAX_CHILDREN;
-	for (size_t i = 0; i < children; i++) {
-		if (fork_child(pool, confine, context, error) == 0)
-			continue;
+	result = make_sockets(pool, children, far_ends, error);
+	if (result == 0)
+		result = fork_keeper(pool, far_ends, confine, context, error);
+	for (size_t i = 0; i < pool->child_count; i++)
+		close(far_ends[i]);
+	if (result == -1)
 		password_pool_free(&pool);
-		return NULL;
-	}
 	return pool;
 }
 
@@ -159,8 +118,7 @@ password_pool_free(struct password_pool **pointer)
 			watch_free(&child->watch);
 		if (child->job != NULL)
 			job_free(&child->job);
-		if (child->fd != -1)
-			close(child->fd);
+		close(child->fd);
 	}
 	while ((job = pool->first) != NULL) {
 		pool->first = job->next;
@@ -170,24 +128,31 @@ password_pool_free(struct password_pool **pointer)
 }
 
 static void
-finish_job(struct job *job, bool right)
+finish_job(struct job *job, enum password_result result)
 {
-	void (*done)(bool, void *) = job->done;
+	void (*done)(enum password_result, void *) = job->done;
 	void *context = job->context;
 
 	job_free(&job);
-	done(right, context);
+	done(result, context);
 }
 
 static void
 give_job(struct child *child, struct job *job)
 {
+	struct password_pool *pool = child->pool;
+	struct writer writer;
+
+	if (++pool->last_number == 0)
+		pool->last_number = 1;
 	child->job = job;
-	/* One packet in flight: the socket is empty and takes it. A child that
-	 * is gone shows at the watch. */
+	child->number = pool->last_number;
+	writer_init(&writer, job->packet, 4);
+	writer_put_u32(&writer, child->number);
+	/* A job at a time: the socket has room. A keeper that is gone shows at
+	 * the watch. */
 	(void)send(
 	    child->fd, job->packet, job->size, MSG_NOSIGNAL | MSG_DONTWAIT);
-	explicit_bzero(job->packet, sizeof(job->packet));
 }
 
 static void
@@ -196,7 +161,7 @@ next_job(struct child *child)
 	struct password_pool *pool = child->pool;
 	struct job *job = pool->first;
 
-	if (child->fd == -1 || child->job != NULL || job == NULL)
+	if (child->watch == NULL || child->job != NULL || job == NULL)
 		return;
 	pool->first = job->next;
 	if (pool->first == NULL)
@@ -205,52 +170,106 @@ next_job(struct child *child)
 	give_job(child, job);
 }
 
+/* Its children may live and answer, but nobody would follow them. */
+static void
+lose(struct child *child)
+{
+	struct password_pool *pool = child->pool;
+	struct job *job = child->job;
+
+	child->job = NULL;
+	watch_free(&child->watch);
+	if (job != NULL)
+		finish_job(job, PASSWORD_UNKNOWN);
+	pool->lost(pool->lost_context);
+}
+
+static void
+child_died(struct child *child)
+{
+	struct job *job = child->job;
+
+	if (job == NULL)
+		return;
+	if (job->deaths++ == 0) {
+		give_job(child, job);
+		return;
+	}
+	child->job = NULL;
+	next_job(child);
+	finish_job(job, PASSWORD_UNKNOWN);
+}
+
+static void
+answered(struct child *child, uint32_t number, uint8_t result)
+{
+	struct job *job = child->job;
+
+	if (job == NULL || number != child->number)
+		return;
+	child->job = NULL;
+	next_job(child);
+	finish_job(job, result == PASSWORD_RIGHT ? PASSWORD_RIGHT
+			: result == PASSWORD_WRONG ? PASSWORD_WRONG
+						   : PASSWORD_UNKNOWN);
+}
+
 static void
 on_answer(int fd, int events, void *context)
 {
 	struct child *child = context;
-	struct job *job = child->job;
-	char answer = 0;
-	ssize_t n = recv(fd, &answer, 1, MSG_DONTWAIT);
+	uint8_t packet[PASSWORD_CHILD_ANSWER];
+	struct reader reader;
+	uint32_t number;
+	uint8_t result;
+	ssize_t n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
 
-	child->job = NULL;
-	if (n != 1) {
-		watch_free(&child->watch);
-		close(child->fd);
-		child->fd = -1;
+	if (n <= 0) {
+		lose(child);
+		return;
 	}
-	next_job(child);
-	if (job != NULL)
-		finish_job(job, n == 1 && answer == 1);
+	reader_init(&reader, packet, (size_t)n);
+	number = reader_get_u32(&reader);
+	result = reader_get_u8(&reader);
+	if (reader_done(&reader) == -1)
+		return;
+	if (number == 0)
+		child_died(child);
+	else
+		answered(child, number, result);
 }
 
 void
-password_pool_start(struct password_pool *pool, struct event_loop *loop)
+password_pool_start(struct password_pool *pool, struct event_loop *loop,
+    void (*lost)(void *context), void *context)
 {
+	pool->lost = lost;
+	pool->lost_context = context;
 	for (size_t i = 0; i < pool->child_count; i++)
 		pool->children[i].watch = watch_new(loop, pool->children[i].fd,
 		    WATCH_READ, on_answer, &pool->children[i]);
 }
 
 int
-password_pool_check(struct password_pool *pool, const char *hash,
-    struct text password, void (*done)(bool is_right, void *context),
-    void *context)
+password_pool_check(struct password_pool *pool, struct text hash,
+    struct text password,
+    void (*done)(enum password_result result, void *context), void *context)
 {
-	size_t hash_size = strlen(hash) + 1;
-	bool is_alive = false;
+	struct writer writer;
 	struct job *job;
 
-	for (size_t i = 0; i < pool->child_count; i++)
-		is_alive = is_alive || pool->children[i].fd != -1;
-	if (!is_alive || pool->waiting == PASSWORD_POOL_MAX_WAITING ||
-	    hash_size + password.size > JOB_MAX)
+	if (pool->waiting == PASSWORD_POOL_MAX_WAITING)
 		return -1;
 	job = memory_new(1, sizeof(*job));
-	memcpy(job->packet, hash, hash_size);
-	if (password.size > 0)
-		memcpy(job->packet + hash_size, password.data, password.size);
-	job->size = hash_size + password.size;
+	writer_init(&writer, job->packet, sizeof(job->packet));
+	writer_put_u32(&writer, 0);
+	writer_put_text(&writer, hash, PASSWORD_CHILD_MAX_HASH);
+	writer_put_text(&writer, password, PASSWORD_CHILD_MAX_PASSWORD);
+	if (writer.failed) {
+		job_free(&job);
+		return -1;
+	}
+	job->size = writer.size;
 	job->done = done;
 	job->context = context;
 	*pool->last = job;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -110,6 +111,8 @@ static const struct call_rule children[] = {
 	IF("clone", 0, NEW_NAMESPACES, 0), ANY("fork"), ANY("wait4"),
 	ANY("waitid"), ANY("socketpair"), ANY("set_robust_list"),
 	ANY("rseq"), ANY("set_tid_address"),
+	/* A filter more, never one less. */
+	IF("seccomp", 0, ALL_BITS, SECCOMP_SET_MODE_FILTER),
 };
 
 static const struct call_rule starter[] = {

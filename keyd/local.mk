@@ -14,4 +14,16 @@ check_PROGRAMS += tests/unit/keys_test
 tests_unit_keys_test_SOURCES = tests/unit/keys_test.c
 tests_unit_keys_test_LDADD = keyd/libkeyd.a $(COMMON_LIBS) $(CMOCKA_LIBS) \
 	$(SSL_LIBS) $(CRYPTO_LIBS)
+check_PROGRAMS += tests/unit/key_requests_test
+tests_unit_key_requests_test_SOURCES = tests/unit/key_requests_test.c
+tests_unit_key_requests_test_LDADD = keyd/libkeyd.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS) $(CRYPTO_LIBS)
 endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/sign_block_fuzz
+tests_fuzz_sign_block_fuzz_SOURCES = tests/fuzz/sign_block_fuzz.c
+tests_fuzz_sign_block_fuzz_LDADD = keyd/libkeyd.a $(COMMON_LIBS)
+tests_fuzz_sign_block_fuzz_LDFLAGS = $(LINK_FUZZER)
+endif
+EXTRA_DIST += tests/fuzz/sign_block.dict
