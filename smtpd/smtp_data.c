@@ -192,8 +192,7 @@ smtp_data_scan(struct smtp_data *data, const uint8_t *in, size_t in_size,
 		while (at < in_size && data->state != STATE_END &&
 		       out_size - output.size >= SMTP_DATA_MIN_ROOM) {
 			step(data, &output, in[at++]);
-			if (at == in_size ||
-			    (in[at] != '\r' && in[at] != '\n'))
+			if (at == in_size || (in[at] != '\r' && in[at] != '\n'))
 				break;
 		}
 	}

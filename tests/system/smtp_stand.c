@@ -101,7 +101,8 @@ take_accept(const struct message_accept *accept, int fd)
 	struct stat st;
 
 	if (fd != -1)
-		must(fstat(fd, &st) == 0 && (uint64_t)st.st_size == accept->size,
+		must(
+		    fstat(fd, &st) == 0 && (uint64_t)st.st_size == accept->size,
 		    "size of a body");
 	if (is_verbose)
 		say("body", accept->size, fd != -1);
@@ -238,8 +239,7 @@ need_worker(uint32_t account)
 	if (account > USERS)
 		return;
 	channel_free(&workers[account]);
-	workers[account] =
-	    play(ROLE_WORKER, &children[1], account, &handler);
+	workers[account] = play(ROLE_WORKER, &children[1], account, &handler);
 }
 
 static void
@@ -368,9 +368,9 @@ start_child(struct child *child, enum role role, const char *program)
 	if (process_start(&start, &child->pid, &fd, &error) == -1)
 		fatal("why=\"%s\"", error.text);
 	alive++;
-	child->channel = channel_new(loop, fd,
-	    role == ROLE_KEYD ? ROLE_MASTER : ROLE_BROKER, role, &handler,
-	    child);
+	child->channel =
+	    channel_new(loop, fd, role == ROLE_KEYD ? ROLE_MASTER : ROLE_BROKER,
+		role, &handler, child);
 }
 
 /* -- What the test wants -- */
@@ -520,7 +520,8 @@ main(int argc, char **argv)
 	char root[] = "/tmp/firnmail-stand-XXXXXX";
 
 	if (argc < 4) {
-		fprintf(stderr, "usage: smtp_stand BUILD CERTIFICATE KEY [-v]\n");
+		fprintf(
+		    stderr, "usage: smtp_stand BUILD CERTIFICATE KEY [-v]\n");
 		return 2;
 	}
 	build = argv[1];

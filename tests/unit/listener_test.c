@@ -88,8 +88,7 @@ call(uint8_t last)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	from.sin_addr.s_addr = htonl(0x7f000000U + last);
-	assert_int_equal(
-	    bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	assert_int_equal(
 	    connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	timer_start(deadline, DEADLINE_MS);
@@ -106,8 +105,8 @@ limits_hold_and_places_are_given_back(void **state)
 		uint8_t caller, leaver;
 		int taken, refused;
 	} rows[] = { { 1, 0, 1, 0 }, { 1, 0, 2, 0 }, { 1, 0, 2, 1 },
-		{ 2, 0, 3, 1 }, { 3, 0, 3, 2 }, { 0, 2, 3, 2 },
-		{ 1, 0, 3, 3 }, { 3, 0, 4, 3 }, { 0, 1, 4, 3 },
+		{ 2, 0, 3, 1 }, { 3, 0, 3, 2 }, { 0, 2, 3, 2 }, { 1, 0, 3, 3 },
+		{ 3, 0, 4, 3 }, { 0, 1, 4, 3 },
 		{ 0, 9, 4, 3 }, /* was never there */
 		{ 1, 0, 5, 3 }, { 2, 0, 5, 4 } };
 	char ip[] = "127.0.0.0";
@@ -115,15 +114,14 @@ limits_hold_and_places_are_given_back(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].caller != 0) {
 			call(rows[i].caller);
-			assert_int_equal(
-			    last_ip[8], '0' + rows[i].caller);
+			assert_int_equal(last_ip[8], '0' + rows[i].caller);
 		} else {
 			ip[8] = (char)('0' + rows[i].leaver);
 			listener_limits_release(limits, ip);
 		}
 		if (taken != rows[i].taken || refused != rows[i].refused)
-			fail_msg("row %zu: %d taken, %d refused", i, taken,
-			    refused);
+			fail_msg(
+			    "row %zu: %d taken, %d refused", i, taken, refused);
 	}
 }
 

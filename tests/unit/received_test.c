@@ -76,7 +76,8 @@ return_paths_of_others_leave_the_header(void **state)
 		{ "Return-Path-X: 1\nX: Return-Path: 1\n\n",
 		    "Return-Path-X: 1\nX: Return-Path: 1\n\n" },
 		{ "A: b\nReturn-Path: cut", "A: b\nReturn-Path: cut" },
-		{ "", "" }, { "\n", "\n" }, { "no colon\n\n", "no colon\n\n" } };
+		{ "", "" }, { "\n", "\n" },
+		{ "no colon\n\n", "no colon\n\n" } };
 	char data[100];
 	size_t i, size;
 
@@ -139,13 +140,14 @@ a_body_keeps_only_our_return_path(void **state)
 	memset(filler, 'f', sizeof(filler));
 	for (large = 0; large < 2; large++) {
 		mail_body_init(&body, put_prefix, NULL);
-		mail_body_put(&body, (const uint8_t *)in, sizeof(in) - 1, &error);
+		mail_body_put(
+		    &body, (const uint8_t *)in, sizeof(in) - 1, &error);
 		if (large)
-			mail_body_put(&body, (uint8_t *)filler, sizeof(filler),
-			    &error);
+			mail_body_put(
+			    &body, (uint8_t *)filler, sizeof(filler), &error);
 		assert_int_equal(mail_body_finish(&body, &error), 0);
-		assert_int_equal(body.stored_size,
-		    sizeof(out) - 1 + large * sizeof(filler));
+		assert_int_equal(
+		    body.stored_size, sizeof(out) - 1 + large * sizeof(filler));
 		assert_int_equal(body.fd != -1, large);
 		if (body.fd != -1)
 			assert_int_equal(pread(body.fd, back, sizeof(back), 0),

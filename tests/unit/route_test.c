@@ -24,8 +24,8 @@ set_up(void **state)
 	static const char *const addresses[] = { "root@demo.test",
 		"alice@demo.test", "bob@demo.test", "bob@second.test",
 		"a b@demo.test", "x+y@demo.test" };
-	static const char *const aliases[][2] = {
-		{ "team@demo.test", "alice@demo.test" },
+	static const char *const aliases[][2] = { { "team@demo.test",
+						      "alice@demo.test" },
 		{ "Team@demo.test", "bob@demo.test" },
 		{ "team@demo.test", "alice@demo.test" },
 		{ "sales", "bob@demo.test" },
@@ -44,8 +44,8 @@ set_up(void **state)
 		assert_int_equal(account_table_add(accounts, &account), 0);
 	}
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
-		account_table_add_alias(accounts, text_of(aliases[i][0]),
-		    text_of(aliases[i][1]));
+		account_table_add_alias(
+		    accounts, text_of(aliases[i][0]), text_of(aliases[i][1]));
 	return 0;
 }
 
@@ -101,8 +101,8 @@ each_address_goes_where_the_table_says(void **state)
 		for (size_t n = 0; n < 3; n++)
 			if ((n < route.count ? route.accounts[n]->number : 0) !=
 			    rows[i].numbers[n])
-				fail_msg("account %zu of %s", n,
-				    rows[i].address);
+				fail_msg(
+				    "account %zu of %s", n, rows[i].address);
 	}
 }
 
@@ -115,7 +115,8 @@ a_sender_owns_what_reaches_him(void **state)
 		bool is_owner;
 	} rows[] = { { "bob@demo.test", 3, true },
 		{ "bob+x@demo.test", 3, true }, { "team@demo.test", 3, true },
-		{ "alice@demo.test", 3, false }, { "bob@second.test", 3, false },
+		{ "alice@demo.test", 3, false },
+		{ "bob@second.test", 3, false },
 		{ "bob@elsewhere.test", 3, false },
 		{ "postmaster@demo.test", 3, false },
 		{ "postmaster@demo.test", 1, true } };
@@ -141,8 +142,8 @@ an_alias_of_too_many_is_cut(void **state)
 		account_table_add_alias(
 		    accounts, TEXT("all"), text_of(address));
 	}
-	assert_int_equal(route_find(settings, accounts, TEXT("all@demo.test"),
-			     &route),
+	assert_int_equal(
+	    route_find(settings, accounts, TEXT("all@demo.test"), &route),
 	    VERDICT_OK);
 	assert_int_equal(route.count, ROUTE_MAX_ACCOUNTS);
 }
@@ -151,7 +152,9 @@ an_alias_of_too_many_is_cut(void **state)
 static void
 many_aliases_are_found_at_once(void **state)
 {
-	enum { MANY = 100000 };
+	enum {
+		MANY = 100000
+	};
 	int64_t start;
 	char name[32];
 
