@@ -83,6 +83,12 @@ gone(struct channel *channel, const struct error *error, void *context)
 		printf("misbehaved %s\n", error->text);
 }
 
+static void
+ignored(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+}
+
 /* -- snapd -- */
 
 static void
@@ -215,6 +221,21 @@ join(struct child *a, struct child *b)
 	introduce(b, a->role, 0, ends[1]);
 }
 
+/* keyd is master's child; the broker introduces the fronts to it. */
+static struct child *
+meet_keyd(void)
+{
+	static const struct channel_handler handler = { ignored, gone };
+	static struct child keyd = { .role = ROLE_KEYD };
+	int ends[2];
+
+	must(channel_pair(ends, NULL) == 0, "pair");
+	introduce(&children[2], ROLE_BROKER, 0, ends[1]);
+	keyd.channel =
+	    channel_new(loop, ends[0], ROLE_BROKER, ROLE_KEYD, &handler, NULL);
+	return &keyd;
+}
+
 static void
 introduce_all(void)
 {
@@ -224,7 +245,7 @@ introduce_all(void)
 		gone };
 
 	join(&children[0], &children[1]);
-	join(&children[0], &children[2]);
+	join(&children[0], meet_keyd());
 	authd_front = play(ROLE_AUTHD, &children[0], 0, &authd_handler);
 	authd_queue = play(ROLE_AUTHD, &children[1], 0, &authd_handler);
 	snapd = play(ROLE_SNAPD, &children[1], 0, &snapd_handler);
