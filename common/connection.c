@@ -33,6 +33,7 @@ struct connection {
 	struct watch *watch;
 	struct timer *timer; /* silence */
 	struct timer *soon;  /* readable again after resume, finish */
+	struct timer *flush; /* output that was written outside a callback */
 	int64_t timeout_ms;
 	struct buf input;
 	struct buf output;
@@ -312,6 +313,14 @@ on_soon(void *context)
 	leave(connection);
 }
 
+/* Most output goes out at once: asking the kernel to tell when it can would
+ * cost four system calls more. */
+static void
+on_flush(void *context)
+{
+	work(context, false);
+}
+
 static void
 on_silence(void *context)
 {
@@ -339,6 +348,7 @@ connection_new(struct event_loop *loop, int fd, size_t input_limit,
 	    watch_new(loop, fd, WATCH_READ, on_ready, connection);
 	connection->timer = timer_new(loop, on_silence, connection);
 	connection->soon = timer_new(loop, on_soon, connection);
+	connection->flush = timer_new(loop, on_flush, connection);
 	return connection;
 }
 
@@ -353,6 +363,7 @@ connection_free(struct connection **pointer)
 	watch_free(&connection->watch);
 	timer_free(&connection->timer);
 	timer_free(&connection->soon);
+	timer_free(&connection->flush);
 	if (connection->tls != NULL)
 		connection->operations->session_free(&connection->tls);
 	buf_clear(&connection->input);
@@ -379,8 +390,8 @@ connection_write(struct connection *connection, const void *data, size_t size)
 		return -1;
 	if (connection->output.size > connection->output.max_size / 2)
 		connection->was_above_half = true;
-	if (connection->depth == 0)
-		connection_arm(connection);
+	if (connection->depth == 0 && connection->output.size == size)
+		timer_start(connection->flush, 0);
 	return 0;
 }
 

@@ -29,6 +29,11 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp_data_test tests/unit/smtp_command_test \
 	tests/unit/sasl_test tests/unit/received_test \
 	tests/unit/smtp_session_test
+check_PROGRAMS += tests/unit/route_test tests/unit/listener_test
+tests_unit_route_test_SOURCES = tests/unit/route_test.c
+tests_unit_route_test_LDADD = smtpd/libqueue.a $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_listener_test_SOURCES = tests/unit/listener_test.c
+tests_unit_listener_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_smtp_data_test_SOURCES = tests/unit/smtp_data_test.c
 tests_unit_smtp_data_test_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)

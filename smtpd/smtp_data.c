@@ -188,9 +188,13 @@ smtp_data_scan(struct smtp_data *data, const uint8_t *in, size_t in_size,
 		left = in_size - at;
 		at += copy_plain(
 		    data, in + at, left < room ? left : room, &output);
-		if (at < in_size &&
-		    out_size - output.size >= SMTP_DATA_MIN_ROOM)
+		/* Where line ends stand close, a look for text costs more. */
+		while (at < in_size && data->state != STATE_END &&
+		       out_size - output.size >= SMTP_DATA_MIN_ROOM) {
 			step(data, &output, in[at++]);
+			if (at == in_size || (in[at] != '\r' && in[at] != '\n'))
+				break;
+		}
 	}
 	*used = at;
 	*made = output.size;

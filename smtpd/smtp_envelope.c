@@ -106,8 +106,6 @@ smtp_begin_data(struct smtp_session *session)
 	} else {
 		smtp_data_init(
 		    &session->data, session->service == SERVICE_SUBMIT);
-		session->part = memory_new(1, SMTP_PART_SIZE);
-		session->part_size = 0;
 		session->parts_waiting = 0;
 		session->verdict = VERDICT_OK;
 		smtp_session_enter_state(session, SMTP_STATE_DATA);
@@ -120,15 +118,19 @@ static int
 send_part(struct smtp_session *session)
 {
 	struct message message = { .type = MESSAGE_transaction_part };
-	size_t size = session->part_size;
+	int result;
 
-	session->part_size = 0;
-	if (session->verdict != VERDICT_OK)
+	if (session->verdict != VERDICT_OK) {
+		buf_reset(&session->part);
 		return 0;
+	}
 	message.transaction_part.transaction = session->transaction;
-	message.transaction_part.data = text_make(session->part, size);
+	message.transaction_part.data =
+	    text_make(session->part.data, session->part.size);
 	session->parts_waiting++;
-	return ask_queue(session, &message);
+	result = ask_queue(session, &message);
+	buf_reset(&session->part);
+	return result;
 }
 
 static void
@@ -139,7 +141,7 @@ send_end(struct smtp_session *session)
 	message.transaction_end.transaction = session->transaction;
 	message.transaction_end.defects = (uint8_t)session->data.defects;
 	message.transaction_end.data =
-	    text_make(session->part, session->part_size);
+	    text_make(session->part.data, session->part.size);
 	if (ask_queue(session, &message) == 0)
 		smtp_session_enter_state(session, SMTP_STATE_STORING);
 }
@@ -149,14 +151,17 @@ smtp_take_data(struct smtp_session *session)
 {
 	struct buf *input = connection_input(session->connection);
 	enum smtp_data_step step;
+	size_t room = SMTP_PART_SIZE - session->part.size;
+	size_t need = 2 * input->size + SMTP_DATA_MIN_ROOM;
 	size_t used, made;
 
 	if (session->parts_waiting >= SMTP_MAX_PARTS)
 		return false;
+	if (need < room)
+		room = need; /* no byte comes out as more than two */
 	step = smtp_data_scan(&session->data, input->data, input->size, &used,
-	    session->part + session->part_size,
-	    SMTP_PART_SIZE - session->part_size, &made);
-	session->part_size += made;
+	    buf_reserve(&session->part, room), room, &made);
+	buf_added(&session->part, made);
 	buf_cut(input, used);
 	if (step == SMTP_DATA_END) {
 		send_end(session);

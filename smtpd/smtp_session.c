@@ -29,7 +29,7 @@ void
 smtp_session_enter_state(struct smtp_session *session, enum smtp_state state)
 {
 	if (session->state == SMTP_STATE_DATA && state != SMTP_STATE_DATA)
-		memory_free(&session->part);
+		buf_clear(&session->part);
 	session->state = state;
 	start_timer(session);
 }
@@ -298,6 +298,7 @@ smtp_session_new(struct smtp_front *front, int fd,
 	session->front = front;
 	session->service = listen->service;
 	session->tls_mode = listen->tls;
+	buf_init(&session->part, SMTP_PART_SIZE);
 	session->number = ++front->next_connection;
 	snprintf(
 	    session->client_ip, sizeof(session->client_ip), "%s", client_ip);
@@ -330,7 +331,7 @@ smtp_session_free(struct smtp_session *session)
 	if (session->sasl != NULL)
 		sasl_clear(session->sasl);
 	free(session->sasl);
-	free(session->part);
+	buf_clear(&session->part);
 	timer_free(&session->timer);
 	connection_free(&session->connection);
 	smtp_front_left(front, session->number, session->client_ip);

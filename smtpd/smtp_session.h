@@ -63,8 +63,7 @@ struct smtp_session {
 	uint64_t transaction; /* 0: none */
 	unsigned int recipients;
 	struct smtp_data data;
-	uint8_t *part; /* during DATA */
-	size_t part_size;
+	struct buf part; /* during DATA */
 	unsigned int parts_waiting;
 	unsigned int verdict; /* the first bad one of a part */
 };

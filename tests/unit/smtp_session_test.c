@@ -31,6 +31,9 @@ static struct channel *workers[3]; /* by account */
 static struct channel *starter;
 static enum status accept_status;
 static bool is_silent; /* snapd does not answer accept */
+static enum status file_status;
+static unsigned int unanswered; /* files that the worker keeps */
+static bool is_keeping;
 static unsigned int accepts, files, wanted;
 static struct delivery_id last_delivery;
 static char stored[65536];
@@ -124,7 +127,12 @@ worker_hears(struct channel *channel, const struct message *message, int *fds,
 	struct message answer = { .type = MESSAGE_filed };
 
 	files++;
+	if (is_keeping) {
+		unanswered++;
+		return;
+	}
 	answer.filed.delivery = message->file.delivery;
+	answer.filed.status = (uint8_t)file_status;
 	channel_send(channel, &answer, NULL, 0);
 }
 
@@ -197,7 +205,9 @@ set_up(void **state)
 	int ends[2];
 
 	accept_status = STATUS_OK;
-	is_silent = false;
+	is_silent = is_keeping = false;
+	file_status = STATUS_OK;
+	unanswered = 0;
 	accepts = files = wanted = 0;
 	loop = event_loop_new();
 	ticker = timer_new(loop, check_condition, NULL);
@@ -424,6 +434,99 @@ too_many_errors_end_the_connection(void **state)
 	assert_true(false_connection_is_finished(false_connection()));
 }
 
+static void
+mail_that_has_gone_round_is_refused(void **state)
+{
+	char mail[51 * 14 + 10] = "";
+	unsigned int hops, i;
+
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	for (hops = 50; hops <= 51; hops++) {
+		mail[0] = '\0';
+		for (i = 0; i < hops; i++)
+			strcat(mail, "Received: x\r\n");
+		strcat(mail, "\r\n.\r\n");
+		say(ENVELOPE, "354 ");
+		say(mail, hops == 50 ? "250 2.0.0" : "554 5.4.6");
+	}
+	assert_int_equal(accepts, 1);
+}
+
+static bool
+all_are_filed(void)
+{
+	return filing_count(queue->filings) == 0;
+}
+
+static bool
+two_were_tried(void)
+{
+	return files == 2;
+}
+
+static bool
+window_is_full(void)
+{
+	return unanswered == 32;
+}
+
+static void
+deliver(uint32_t account, unsigned int count)
+{
+	struct delivery_id delivery = { { 0 } };
+
+	for (unsigned int i = 0; i < count; i++) {
+		delivery.bytes[0] = (uint8_t)(i + 1);
+		delivery.bytes[1] = (uint8_t)(i >> 8);
+		filing_add(queue->filings, account, &delivery);
+	}
+}
+
+static void
+what_a_worker_cannot_file_waits_and_is_tried_again(void **state)
+{
+	file_status = STATUS_UNAVAILABLE;
+	deliver(1, 2);
+	wait_for(two_were_tried);
+	assert_int_equal(filing_count(queue->filings), 1);
+	file_status = STATUS_OK;
+	filing_retry(queue->filings);
+	wait_for(all_are_filed);
+	assert_int_equal(wanted, 1);
+}
+
+/* A worker that dies with 32 of 100 unanswered: its successor gets all. */
+static void
+a_new_worker_gets_what_the_dead_one_had(void **state)
+{
+	is_keeping = true;
+	deliver(2, 100);
+	wait_for(window_is_full);
+	assert_int_equal(files, 32);
+	is_keeping = false;
+	channel_free(&workers[2]);
+	wait_for(all_are_filed); /* by the queue's own timer */
+	assert_int_equal(wanted, 2);
+	assert_int_equal(files, 32 + 100);
+}
+
+static void
+at_a_stop_answers_come_before_the_421(void **state)
+{
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	say(ENVELOPE, "354 ");
+	smtp_front_stop(front);
+	assert_false(false_connection_is_finished(false_connection()));
+	say("x\r\n.\r\nNOOP\r\n", "421 4.3.2");
+	assert_non_null(strstr(conversation, "250 2.0.0 Ok, safe"));
+	assert_int_equal(accepts, 1);
+	assert_true(false_connection_is_finished(false_connection()));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -435,6 +538,10 @@ main(void)
 		TEST(defects_are_refused_after_the_end_of_data),
 		TEST(a_store_that_is_full_or_away_never_gets_a_250),
 		TEST(submission_needs_tls_login_and_an_own_sender),
+		TEST(mail_that_has_gone_round_is_refused),
+		TEST(what_a_worker_cannot_file_waits_and_is_tried_again),
+		TEST(a_new_worker_gets_what_the_dead_one_had),
+		TEST(at_a_stop_answers_come_before_the_421),
 		TEST(too_many_errors_end_the_connection)
 	};
 

@@ -1,0 +1,188 @@
+/*
+ * Where mail goes, and how long it takes to find out with many aliases.
+ */
+#include "common/clock.h"
+#include "common/memory.h"
+#include "common/smtp_verdict.h"
+#include "smtpd/route.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct settings *settings;
+static struct account_table *accounts;
+
+static int
+set_up(void **state)
+{
+	static const char *const addresses[] = { "root@demo.test",
+		"alice@demo.test", "bob@demo.test", "bob@second.test",
+		"a b@demo.test", "x+y@demo.test" };
+	static const char *const aliases[][2] = { { "team@demo.test",
+						      "alice@demo.test" },
+		{ "Team@demo.test", "bob@demo.test" },
+		{ "team@demo.test", "alice@demo.test" },
+		{ "sales", "bob@demo.test" },
+		{ "abuse@second.test", "bob@second.test" },
+		{ "broken", "nobody@demo.test" } };
+	struct account account = { .hash = "" };
+
+	settings = settings_new();
+	strcpy(settings->host, "mx.demo.test");
+	strcpy(settings->domains[settings->domain_count++], "demo.test");
+	strcpy(settings->domains[settings->domain_count++], "second.test");
+	accounts = account_table_new();
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		account.number = (uint32_t)i + 1;
+		account.address = addresses[i];
+		assert_int_equal(account_table_add(accounts, &account), 0);
+	}
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+		account_table_add_alias(
+		    accounts, text_of(aliases[i][0]), text_of(aliases[i][1]));
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	account_table_free(&accounts);
+	settings_free(&settings);
+	return 0;
+}
+
+static void
+each_address_goes_where_the_table_says(void **state)
+{
+	static const struct row {
+		const char *address;
+		unsigned int verdict;
+		uint32_t numbers[3];
+	} rows[] = { { "alice@demo.test", VERDICT_OK, { 2 } },
+		{ "ALICE@Demo.TEST", VERDICT_OK, { 2 } },
+		{ "bob@second.test", VERDICT_OK, { 4 } },
+		{ "alice@second.test", VERDICT_UNKNOWN_USER, { 0 } },
+		{ "alice@elsewhere.test", VERDICT_RELAYING, { 0 } },
+		{ "alice@[192.0.2.1]", VERDICT_RELAYING, { 0 } },
+		{ "alice%elsewhere.test@demo.test", VERDICT_UNKNOWN_USER,
+		    { 0 } },
+		{ "alice", VERDICT_BAD_RECIPIENT, { 0 } },
+		{ "", VERDICT_BAD_RECIPIENT, { 0 } },
+		{ "a@b@demo.test", VERDICT_BAD_RECIPIENT, { 0 } },
+		{ "\"alice\"@demo.test", VERDICT_OK, { 2 } },
+		{ "\"a b\"@demo.test", VERDICT_OK, { 5 } },
+		{ "alice+tag@demo.test", VERDICT_OK, { 2 } },
+		{ "alice+@demo.test", VERDICT_OK, { 2 } },
+		{ "x+y@demo.test", VERDICT_OK, { 6 } },
+		{ "+tag@demo.test", VERDICT_UNKNOWN_USER, { 0 } },
+		{ "TEAM@demo.test", VERDICT_OK, { 2, 3 } },
+		{ "team+x@demo.test", VERDICT_OK, { 2, 3 } },
+		{ "team@second.test", VERDICT_UNKNOWN_USER, { 0 } },
+		{ "sales@second.test", VERDICT_OK, { 3 } },
+		{ "broken@demo.test", VERDICT_UNKNOWN_USER, { 0 } },
+		{ "postmaster", VERDICT_OK, { 1 } },
+		{ "Postmaster@demo.test", VERDICT_OK, { 1 } },
+		{ "postmaster+x@second.test", VERDICT_OK, { 1 } },
+		{ "postmaster@elsewhere.test", VERDICT_RELAYING, { 0 } },
+		{ "abuse@demo.test", VERDICT_OK, { 1 } },
+		{ "abuse@second.test", VERDICT_OK, { 4 } } };
+	struct route route;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (route_find(settings, accounts, text_of(rows[i].address),
+			&route) != rows[i].verdict)
+			fail_msg("verdict of %s", rows[i].address);
+		for (size_t n = 0; n < 3; n++)
+			if ((n < route.count ? route.accounts[n]->number : 0) !=
+			    rows[i].numbers[n])
+				fail_msg(
+				    "account %zu of %s", n, rows[i].address);
+	}
+}
+
+static void
+a_sender_owns_what_reaches_him(void **state)
+{
+	static const struct {
+		const char *address;
+		uint32_t account;
+		bool is_owner;
+	} rows[] = { { "bob@demo.test", 3, true },
+		{ "bob+x@demo.test", 3, true }, { "team@demo.test", 3, true },
+		{ "alice@demo.test", 3, false },
+		{ "bob@second.test", 3, false },
+		{ "bob@elsewhere.test", 3, false },
+		{ "postmaster@demo.test", 3, false },
+		{ "postmaster@demo.test", 1, true } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(route_is_owner(settings, accounts,
+				     text_of(rows[i].address), rows[i].account),
+		    rows[i].is_owner);
+}
+
+static void
+an_alias_of_too_many_is_cut(void **state)
+{
+	struct account account = { .hash = "" };
+	struct route route;
+	char address[64];
+
+	for (uint32_t i = 100; i < 200; i++) {
+		snprintf(address, sizeof(address), "u%u@demo.test", i);
+		account.number = i;
+		account.address = address;
+		account_table_add(accounts, &account);
+		account_table_add_alias(
+		    accounts, TEXT("all"), text_of(address));
+	}
+	assert_int_equal(
+	    route_find(settings, accounts, TEXT("all@demo.test"), &route),
+	    VERDICT_OK);
+	assert_int_equal(route.count, ROUTE_MAX_ACCOUNTS);
+}
+
+/* 100,000 aliases, 100,000 lookups: a walk over all would take minutes. */
+static void
+many_aliases_are_found_at_once(void **state)
+{
+	enum {
+		MANY = 100000
+	};
+	int64_t start;
+	char name[32];
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "alias%d", i);
+		account_table_add_alias(
+		    accounts, text_of(name), TEXT("bob@demo.test"));
+	}
+	start = clock_monotonic_us();
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "ALIAS%d", i);
+		assert_non_null(account_find_alias(accounts, text_of(name)));
+	}
+	assert_null(account_find_alias(accounts, TEXT("alias100000")));
+	assert_true(clock_monotonic_us() - start < 5000000);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(each_address_goes_where_the_table_says),
+		TEST(a_sender_owns_what_reaches_him),
+		TEST(an_alias_of_too_many_is_cut),
+		TEST(many_aliases_are_found_at_once)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
