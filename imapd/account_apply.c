@@ -431,9 +431,7 @@ make_file(struct account_store *account, struct folder *folder,
 		if (!is_made)
 			log_warning("file-write", "error=\"%s\"", error.text);
 	}
-	if (is_made)
-		account->files_written++;
-	else
+	if (!is_made)
 		sync_heal(account, record->mailbox, record->uid, false);
 }
 

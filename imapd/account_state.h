@@ -85,6 +85,7 @@ struct heal {
 	uint64_t mailbox;
 	uint32_t uid;
 	bool is_marked; /* the store was told that it is missing */
+	bool must_compare; /* the file may be damaged */
 };
 
 struct account_store {
@@ -96,6 +97,8 @@ struct account_store {
 	enum status status;
 	bool must_restart;
 	bool is_index_filled;
+	bool is_rebuilt; /* the index was made anew from the store */
+	struct catching_up *catching_up;
 	bool is_unclean;
 	struct index_meta meta;
 	uint64_t applied; /* sequence of the newest change in the index */
@@ -114,9 +117,10 @@ struct account_store {
 	struct heal *heals;
 	struct heal **heals_end;
 	struct heal *healed; /* marked rows to be told of */
+	struct heal *heals_later; /* that failed */
 	unsigned int healing;
 	unsigned int changing; /* operations under way */
-	uint64_t files_written;
+	uint64_t files_written; /* by healing */
 	uint64_t files_failed;
 	struct reading *readings;
 	struct delivery *deliveries;
@@ -129,6 +133,8 @@ struct account_store {
 struct folder *folder_find(struct account_store *account, struct text name);
 struct folder *folder_find_id(struct account_store *account, uint64_t id);
 void account_answer(mailbox_done *done, void *context, enum status status);
+/* All healing is done. */
+void account_healed(struct account_store *account);
 
 /* ---- account_apply.c ---- */
 
@@ -213,9 +219,32 @@ void sync_folder_if_changed(
 bool sync_is_current(
     struct account_store *account, const struct folder *folder);
 void sync_note_times(struct account_store *account, struct folder *folder);
+
+/* ---- mailbox_heal.c ---- */
 void sync_heal(struct account_store *account, uint64_t mailbox, uint32_t uid,
     bool is_marked);
-void sync_free(struct account_store *account);
+/* The file is there, but its bytes may not be those of the store. */
+void heal_compare(struct account_store *account, uint64_t mailbox, uint32_t uid);
+/* The store is back. */
+void heal_resume(struct account_store *account);
+void heal_free(struct account_store *account);
+/* Answers a batch of marks; the caller added to `changing`. */
+void heal_marked(
+    enum status status, uint64_t sequence, struct text results, void *context);
+
+/* ---- mailbox_adopt.c ---- */
+struct found {
+	char *name; /* of the file */
+	bool is_new;
+	uint32_t uid; /* wished for, from dovecot-uidlist; 0: the next one */
+	struct delivery_id delivery;
+};
+/* Takes over `found` and its names. */
+void adopt_files(struct account_store *account, struct folder *folder,
+    struct found *found, size_t count);
+/* The delivery id that a file of this base name always gets. */
+void adopt_delivery(const struct folder *folder, struct text base,
+    struct delivery_id *delivery);
 
 /* ---- deliver.c ---- */
 void deliver_start(struct account_store *account);

@@ -11,6 +11,8 @@ imapd_libworker_a_SOURCES += \
 	imapd/mailbox.c imapd/mailbox.h \
 	imapd/mailbox_change.c \
 	imapd/mailbox_sync.c \
+	imapd/mailbox_adopt.c \
+	imapd/mailbox_heal.c \
 	imapd/mailbox_watch.c
 
 WORKER_LIBS = imapd/libworker.a $(COMMON_LIBS) $(LMDB_LIBS) $(UNISTRING_LIBS)
