@@ -577,6 +577,7 @@ retire(struct account_store *account, struct folder *folder)
 	files_remove_folder(account, folder);
 	index_remove_mailbox(account->index, folder->info.id);
 	untouch(account, folder);
+	list_folder_adopted(account, folder);
 	take_folder(account, folder);
 	folder->is_gone = true;
 	if (folder->views == NULL)

@@ -47,6 +47,8 @@ struct folder {
 	bool is_gone;
 	bool needs_scan;
 	bool is_adopting;
+	bool must_compare; /* an unclean stop: files may lack their bytes */
+	struct list_change *deletions; /* wait for the adoption */
 	/* While changes are applied (apply_begin to apply_end). */
 	struct folder *next_touched;
 	bool is_touched;
@@ -181,6 +183,8 @@ int files_make_folder(
 int files_rename_folder(struct account_store *account, struct folder *folder,
     const char *directory, struct error *error);
 void files_remove_folder(struct account_store *account, struct folder *folder);
+void files_set_aside(
+    struct account_store *account, const char *directory, uint64_t mailbox);
 char *files_directory(struct text mailbox);
 int files_write(struct account_store *account, const struct folder *folder,
     const struct index_file *file, int64_t internaldate,
@@ -197,6 +201,10 @@ void files_path(const struct folder *folder, bool is_new, struct text name,
     char path[ACCOUNT_PATH_MAX]);
 int files_read_id(struct account_store *account, const char *directory,
     struct store_id *store, uint64_t *mailbox);
+
+/* ---- mailbox_list.c ---- */
+/* What was found in the folder is in the store now. */
+void list_folder_adopted(struct account_store *account, struct folder *folder);
 
 /* ---- mailbox.c ---- */
 void view_message_added(struct folder *folder, uint32_t uid);

@@ -279,6 +279,7 @@ listed_mailboxes(
 		struct folder *folder = account->folders[i];
 
 		folder->needs_scan = true;
+		folder->must_compare = account->is_unclean;
 		folder->state.first_recent = folder->info.uidnext;
 		store_list_messages(
 		    account->client, folder->info.id, listed_messages, account);

@@ -95,19 +95,21 @@ adopt_delivery(
 static void
 adoption_end(struct adoption *adoption)
 {
-	struct folder *folder =
-	    folder_find_id(adoption->account, adoption->mailbox);
+	struct account_store *account = adoption->account;
+	struct folder *folder = folder_find_id(account, adoption->mailbox);
 
 	if (folder != NULL) {
 		folder->is_adopting = false;
 		folder->needs_scan |= adoption->has_failed;
 	}
-	adoption->account->changing--;
+	account->changing--;
 	buf_clear(&adoption->keywords);
 	for (size_t i = 0; i < adoption->found_count; i++)
 		free(adoption->found[i].name);
 	free(adoption->found);
 	free(adoption);
+	if (folder != NULL)
+		list_folder_adopted(account, folder);
 }
 
 static void adopt_more(struct adoption *adoption);

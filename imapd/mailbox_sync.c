@@ -22,7 +22,8 @@
 #include <unistd.h>
 
 enum {
-	MISSING_FEW = 20
+	MISSING_FEW = 20,
+	COMPARE_SECONDS = 15 * 60 /* what a file system may not have written */
 };
 
 static int
@@ -60,6 +61,8 @@ struct look {
 	size_t found_count;
 	struct index_row *flagged; /* rows whose file carries other flags */
 	size_t flagged_count;
+	int64_t *changed; /* ctime of each row's file, after an unclean stop */
+	int64_t newest;
 };
 
 static void
@@ -89,6 +92,44 @@ known_letters(const struct folder *folder)
 	return ((uint64_t)1 << count) - 1;
 }
 
+/* After an unclean stop a file may be shorter than it was: false then. Notes
+ * when the others were written. */
+static bool
+look_inside(struct look *look, size_t at, const char *file, bool is_new,
+    uint64_t stored_size)
+{
+	char path[ACCOUNT_PATH_MAX];
+	struct stat info;
+
+	if (look->changed == NULL)
+		return true;
+	files_path(look->folder, is_new, text_of(file), path);
+	if (fstatat(look->account->home_fd, path, &info, AT_SYMLINK_NOFOLLOW) ==
+		-1 ||
+	    (uint64_t)info.st_size != stored_size)
+		return false;
+	look->changed[at] = info.st_ctim.tv_sec;
+	if (info.st_ctim.tv_sec > look->newest)
+		look->newest = info.st_ctim.tv_sec;
+	return true;
+}
+
+/* What was written in the last minutes before the stop is compared byte by
+ * byte with what the store has. */
+static void
+compare_newest(struct look *look)
+{
+	struct folder *folder = look->folder;
+
+	for (size_t i = 0; look->changed != NULL && i < folder->row_count; i++)
+		if (look->seen[i] &&
+		    look->changed[i] >= look->newest - COMPARE_SECONDS)
+			heal_compare(look->account, folder->info.id,
+			    folder->rows[i].uid);
+	folder->must_compare = false;
+	free(look->changed);
+}
+
 /* A file of a row: other name, other flags? */
 static void
 look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
@@ -102,7 +143,9 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 	if (row == NULL || !index_find_file(account->index,
 			       look->folder->info.id, uid, &known))
 		return;
-	look->seen[row - look->folder->rows] = 1;
+	look->seen[row - look->folder->rows] =
+	    look_inside(look, (size_t)(row - look->folder->rows), file, is_new,
+		known.stored_size);
 	if (known.is_new == is_new && text_is(known.name, file))
 		return;
 	known.base = name->base;
@@ -287,6 +330,9 @@ sync_folder(struct account_store *account, struct folder *folder)
 	folder->state.cur_changed_ns = changed_ns(account, folder, "cur");
 	folder->state.new_changed_ns = changed_ns(account, folder, "new");
 	look.seen = memory_new(folder->row_count + 1, 1);
+	if (folder->must_compare)
+		look.changed =
+		    memory_new(folder->row_count + 1, sizeof(int64_t));
 	index_begin(account->index);
 	look_into(&look, "new", true);
 	look_into(&look, "cur", false);
@@ -294,6 +340,7 @@ sync_folder(struct account_store *account, struct folder *folder)
 	folder_put(account, folder);
 	index_commit(account->index);
 	look_for_missing(&look);
+	compare_newest(&look);
 	free(look.seen);
 	if (look.flagged_count > 0)
 		take_over_flags(&look);
@@ -328,7 +375,8 @@ sync_folder_if_changed(struct account_store *account, struct folder *folder)
 /* -- Folders -- */
 
 /* A folder that carries the id of a live mailbox of another name is a RENAME
- * that a crash cut; one without any is a mailbox of another program. */
+ * that a crash cut, one with the id of a retired mailbox a DELETE; one without any
+ * is a mailbox of another program. */
 static void
 sync_directory(struct account_store *account, const char *name)
 {
@@ -337,43 +385,65 @@ sync_directory(struct account_store *account, const char *name)
 	struct store_id store;
 	struct error error;
 	uint64_t mailbox;
+	bool has_id;
 
 	snprintf(path, sizeof(path), "Maildir/%s", name);
 	for (size_t i = 0; i < account->folder_count; i++)
 		if (strcmp(account->folders[i]->directory, path) == 0)
 			return;
-	if (files_read_id(account, path, &store, &mailbox) == 0 &&
-	    memcmp(&store, &account->meta.store, sizeof(store)) == 0)
+	has_id = files_read_id(account, path, &store, &mailbox) == 0 &&
+		 memcmp(&store, &account->meta.store, sizeof(store)) == 0;
+	if (has_id)
 		folder = folder_find_id(account, mailbox);
 	if (folder != NULL &&
 	    file_rename_new(account->home_fd, path, account->home_fd,
 		folder->directory, &error) == 0) {
 		log_info("rename-finished", "mailbox=%llu",
 		    (unsigned long long)mailbox);
-		return;
+		folder->needs_scan = true;
+	} else if (folder == NULL && has_id) {
+		files_set_aside(account, path, mailbox);
 	}
-	log_info("folder-found", "known=%d", folder != NULL);
 }
+
+struct folder_adoption {
+	struct account_store *account;
+	char *name;
+};
 
 static void
 adopted_folder(const struct mailbox_answer *answer, void *context)
 {
+	struct folder_adoption *a = context;
+	struct folder *folder = folder_find(a->account, text_of(a->name));
+
 	if (answer->status != STATUS_OK)
 		log_warning(
 		    "folder-adopt", "status=%s", status_name(answer->status));
+	else if (folder != NULL)
+		sync_folder(a->account, folder);
+	free(a->name);
+	free(a);
 }
 
 static void
 adopt_directory(struct account_store *account, const char *name)
 {
+	struct folder_adoption *a;
+	struct text mailbox;
 	struct buf buf;
 
-	buf_init(&buf, RECORD_MAX_NAME_SIZE);
+	buf_init(&buf, RECORD_MAX_NAME_SIZE + 1);
 	if (maildir_folder_parse(text_of(name), &buf) == 0 &&
-	    mailbox_name_check(text_make(buf.data, buf.size)) == STATUS_OK &&
-	    folder_find(account, text_make(buf.data, buf.size)) == NULL)
-		mailbox_list_create(account, text_make(buf.data, buf.size), 0,
-		    adopted_folder, account);
+	    mailbox_name_check(mailbox = text_make(buf.data, buf.size)) ==
+		STATUS_OK &&
+	    folder_find(account, mailbox) == NULL) {
+		a = memory_new(1, sizeof(*a));
+		a->account = account;
+		a->name = memory_new(1, mailbox.size + 1);
+		memcpy(a->name, mailbox.data, mailbox.size);
+		mailbox_list_create(account, mailbox, 0, adopted_folder, a);
+	}
 	buf_clear(&buf);
 }
 
