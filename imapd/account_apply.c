@@ -407,6 +407,16 @@ file_of_record(const struct message_record *record, struct index_file *file)
 	file->form = record->form;
 }
 
+/* A file is not as its row says: the next look at the folder, in this life or
+ * another, finds out. */
+static void
+look_again(struct folder *folder)
+{
+	folder->needs_scan = true;
+	folder->was_current = false;
+	folder->state.cur_changed_ns = 0;
+}
+
 /* Makes the file of a new row: moved, written, or asked from the store. */
 static void
 make_file(struct account_store *account, struct folder *folder,
@@ -431,6 +441,8 @@ make_file(struct account_store *account, struct folder *folder,
 		if (!is_made)
 			log_warning("file-write", "error=\"%s\"", error.text);
 	}
+	if (!is_made)
+		look_again(folder);
 	if (!is_made)
 		sync_heal(account, record->mailbox, record->uid, false);
 }
@@ -493,7 +505,7 @@ rename_flags(struct account_store *account, struct folder *folder,
 		new.name = text_make(buf.data, buf.size);
 		if (files_rename(account, folder, &old, folder, &new, &error) ==
 		    -1)
-			folder->needs_scan = true;
+			look_again(folder);
 	}
 	index_put_file(account->index, record->mailbox, record->uid, &new);
 	buf_clear(&buf);
@@ -545,6 +557,7 @@ apply_expunge(struct account_store *account, uint64_t mailbox, uint32_t uid,
     uint64_t modseq)
 {
 	struct folder *folder = folder_find_id(account, mailbox);
+	char name[MAILDIR_MAX_NAME + 1], base[RECORD_MAX_BASE_SIZE + 1];
 	struct index_file file;
 
 	if (folder == NULL)
@@ -552,8 +565,16 @@ apply_expunge(struct account_store *account, uint64_t mailbox, uint32_t uid,
 	apply_begin(account);
 	touch(account, folder);
 	if (index_find_file(account->index, mailbox, uid, &file)) {
-		files_unlink(account, folder, &file);
+		text_copy(file.name, name, sizeof(name));
+		text_copy(file.base, base, sizeof(base));
+		file.name = text_of(name);
+		file.base = text_of(base);
 		index_remove_row(account->index, mailbox, uid, modseq);
+		if (files_unlink(account, folder, &file) == -1) {
+			/* Its name stays known, as one of a dead row. */
+			index_put_file(account->index, mailbox, uid, &file);
+			look_again(folder);
+		}
 		drop_row(folder, uid);
 		view_message_removed(folder);
 	}

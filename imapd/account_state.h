@@ -195,7 +195,8 @@ int files_open(struct account_store *account, const struct folder *folder,
 int files_rename(struct account_store *account, const struct folder *from,
     const struct index_file *old, const struct folder *to,
     const struct index_file *new, struct error *error);
-void files_unlink(struct account_store *account, const struct folder *folder,
+/* 0 also if it is not there. */
+int files_unlink(struct account_store *account, const struct folder *folder,
     const struct index_file *file);
 void files_path(const struct folder *folder, bool is_new, struct text name,
     char path[ACCOUNT_PATH_MAX]);

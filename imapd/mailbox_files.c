@@ -295,7 +295,7 @@ files_rename(struct account_store *account, const struct folder *from,
 	    account->home_fd, old_path, account->home_fd, new_path, error);
 }
 
-void
+int
 files_unlink(struct account_store *account, const struct folder *folder,
     const struct index_file *file)
 {
@@ -303,7 +303,9 @@ files_unlink(struct account_store *account, const struct folder *folder,
 	struct error error;
 
 	files_path(folder, file->is_new, file->name, path);
-	if (file_unlink(account->home_fd, path, &error) == -1 &&
-	    error.code != ERROR_MISSING)
-		log_warning("file-unlink", "error=\"%s\"", error.text);
+	if (file_unlink(account->home_fd, path, &error) == 0 ||
+	    error.code == ERROR_MISSING)
+		return 0;
+	log_warning("file-unlink", "error=\"%s\"", error.text);
+	return -1;
 }

@@ -140,9 +140,17 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 	struct index_row *row = folder_row(look->folder, uid);
 	struct index_file known;
 
-	if (row == NULL || !index_find_file(account->index,
-			       look->folder->info.id, uid, &known))
+	if (!index_find_file(
+		account->index, look->folder->info.id, uid, &known))
 		return;
+	if (row == NULL) { /* an expunge that could not take the file */
+		known.name = text_of(file);
+		known.is_new = is_new;
+		if (files_unlink(account, look->folder, &known) == 0)
+			index_remove_row(
+			    account->index, look->folder->info.id, uid, 0);
+		return;
+	}
 	look->seen[row - look->folder->rows] =
 	    look_inside(look, (size_t)(row - look->folder->rows), file, is_new,
 		known.stored_size);
