@@ -475,10 +475,8 @@ add_message(struct account_store *account, struct folder *folder,
 	view_message_added(folder, record->uid);
 }
 
-/* Renames the file to the new flags; a file that is not there is found by the
- * next look at the folder. */
-static void
-rename_flags(struct account_store *account, struct folder *folder,
+void
+apply_file_name(struct account_store *account, struct folder *folder,
     const struct message_record *record)
 {
 	struct index_file old, new;
@@ -504,8 +502,11 @@ rename_flags(struct account_store *account, struct folder *folder,
 		record->keywords, &buf) == 0) {
 		new.name = text_make(buf.data, buf.size);
 		if (files_rename(account, folder, &old, folder, &new, &error) ==
-		    -1)
+		    -1) {
+			new.name = old.name;
+			new.is_new = old.is_new;
 			look_again(folder);
+		}
 	}
 	index_put_file(account->index, record->mailbox, record->uid, &new);
 	buf_clear(&buf);
@@ -522,7 +523,7 @@ change_message(struct account_store *account, struct folder *folder,
 	row_of_record(record, &row);
 	if (((row.flags ^ old->flags) & FLAG_ALL) != 0 ||
 	    row.keywords != old->keywords)
-		rename_flags(account, folder, record);
+		apply_file_name(account, folder, record);
 	index_put_row(account->index, record->mailbox, &row);
 	if (folder->is_loaded &&
 	    (in_memory = folder_row(folder, row.uid)) != NULL)

@@ -158,6 +158,10 @@ void apply_end(struct account_store *account);
 void apply_message(struct account_store *account,
     const struct message_record *record, const struct message_source *source,
     const struct mailbox_view *origin);
+/* Renames the file to the row's flags; one that cannot be renamed, or is not
+ * there, is found by the next look at the folder. */
+void apply_file_name(struct account_store *account, struct folder *folder,
+    const struct message_record *record);
 void apply_expunge(struct account_store *account, uint64_t mailbox,
     uint32_t uid, uint64_t modseq);
 void apply_mailbox(

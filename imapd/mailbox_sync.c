@@ -130,6 +130,23 @@ compare_newest(struct look *look)
 	free(look->changed);
 }
 
+/* A file that we could not rename when its flags changed. */
+static void
+look_at_flags(struct look *look, const struct index_row *row, uint64_t born,
+    const struct maildir_name *name)
+{
+	uint64_t letters = known_letters(look->folder);
+	struct message_record record = { .mailbox = look->folder->info.id,
+		.uid = row->uid,
+		.born = born,
+		.flags = row->flags & FLAG_ALL,
+		.keywords = row->keywords };
+
+	if (name->flags != record.flags ||
+	    (name->keywords & letters) != (record.keywords & letters))
+		apply_file_name(look->account, look->folder, &record);
+}
+
 /* A file of a row: other name, other flags? */
 static void
 look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
@@ -154,8 +171,10 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 	look->seen[row - look->folder->rows] =
 	    look_inside(look, (size_t)(row - look->folder->rows), file, is_new,
 		known.stored_size);
-	if (known.is_new == is_new && text_is(known.name, file))
+	if (known.is_new == is_new && text_is(known.name, file)) {
+		look_at_flags(look, row, known.born, name);
 		return;
+	}
 	known.base = name->base;
 	known.name = text_of(file);
 	known.is_new = is_new;
