@@ -407,6 +407,16 @@ file_of_record(const struct message_record *record, struct index_file *file)
 	file->form = record->form;
 }
 
+/* A file is not as its row says: the next look at the folder, in this life or
+ * another, finds out. */
+static void
+look_again(struct folder *folder)
+{
+	folder->needs_scan = true;
+	folder->was_current = false;
+	folder->state.cur_changed_ns = 0;
+}
+
 /* Makes the file of a new row: moved, written, or asked from the store. */
 static void
 make_file(struct account_store *account, struct folder *folder,
@@ -431,9 +441,9 @@ make_file(struct account_store *account, struct folder *folder,
 		if (!is_made)
 			log_warning("file-write", "error=\"%s\"", error.text);
 	}
-	if (is_made)
-		account->files_written++;
-	else
+	if (!is_made)
+		look_again(folder);
+	if (!is_made)
 		sync_heal(account, record->mailbox, record->uid, false);
 }
 
@@ -465,10 +475,8 @@ add_message(struct account_store *account, struct folder *folder,
 	view_message_added(folder, record->uid);
 }
 
-/* Renames the file to the new flags; a file that is not there is found by the
- * next look at the folder. */
-static void
-rename_flags(struct account_store *account, struct folder *folder,
+void
+apply_file_name(struct account_store *account, struct folder *folder,
     const struct message_record *record)
 {
 	struct index_file old, new;
@@ -494,8 +502,11 @@ rename_flags(struct account_store *account, struct folder *folder,
 		record->keywords, &buf) == 0) {
 		new.name = text_make(buf.data, buf.size);
 		if (files_rename(account, folder, &old, folder, &new, &error) ==
-		    -1)
-			folder->needs_scan = true;
+		    -1) {
+			new.name = old.name;
+			new.is_new = old.is_new;
+			look_again(folder);
+		}
 	}
 	index_put_file(account->index, record->mailbox, record->uid, &new);
 	buf_clear(&buf);
@@ -512,7 +523,7 @@ change_message(struct account_store *account, struct folder *folder,
 	row_of_record(record, &row);
 	if (((row.flags ^ old->flags) & FLAG_ALL) != 0 ||
 	    row.keywords != old->keywords)
-		rename_flags(account, folder, record);
+		apply_file_name(account, folder, record);
 	index_put_row(account->index, record->mailbox, &row);
 	if (folder->is_loaded &&
 	    (in_memory = folder_row(folder, row.uid)) != NULL)
@@ -547,6 +558,7 @@ apply_expunge(struct account_store *account, uint64_t mailbox, uint32_t uid,
     uint64_t modseq)
 {
 	struct folder *folder = folder_find_id(account, mailbox);
+	char name[MAILDIR_MAX_NAME + 1], base[RECORD_MAX_BASE_SIZE + 1];
 	struct index_file file;
 
 	if (folder == NULL)
@@ -554,8 +566,16 @@ apply_expunge(struct account_store *account, uint64_t mailbox, uint32_t uid,
 	apply_begin(account);
 	touch(account, folder);
 	if (index_find_file(account->index, mailbox, uid, &file)) {
-		files_unlink(account, folder, &file);
+		text_copy(file.name, name, sizeof(name));
+		text_copy(file.base, base, sizeof(base));
+		file.name = text_of(name);
+		file.base = text_of(base);
 		index_remove_row(account->index, mailbox, uid, modseq);
+		if (files_unlink(account, folder, &file) == -1) {
+			/* Its name stays known, as one of a dead row. */
+			index_put_file(account->index, mailbox, uid, &file);
+			look_again(folder);
+		}
 		drop_row(folder, uid);
 		view_message_removed(folder);
 	}
@@ -579,6 +599,7 @@ retire(struct account_store *account, struct folder *folder)
 	files_remove_folder(account, folder);
 	index_remove_mailbox(account->index, folder->info.id);
 	untouch(account, folder);
+	list_folder_adopted(account, folder);
 	take_folder(account, folder);
 	folder->is_gone = true;
 	if (folder->views == NULL)

@@ -47,6 +47,8 @@ struct folder {
 	bool is_gone;
 	bool needs_scan;
 	bool is_adopting;
+	bool must_compare; /* an unclean stop: files may lack their bytes */
+	struct list_change *deletions; /* wait for the adoption */
 	/* While changes are applied (apply_begin to apply_end). */
 	struct folder *next_touched;
 	bool is_touched;
@@ -85,6 +87,7 @@ struct heal {
 	uint64_t mailbox;
 	uint32_t uid;
 	bool is_marked; /* the store was told that it is missing */
+	bool must_compare; /* the file may be damaged */
 };
 
 struct account_store {
@@ -96,6 +99,8 @@ struct account_store {
 	enum status status;
 	bool must_restart;
 	bool is_index_filled;
+	bool is_rebuilt; /* the index was made anew from the store */
+	struct catching_up *catching_up;
 	bool is_unclean;
 	struct index_meta meta;
 	uint64_t applied; /* sequence of the newest change in the index */
@@ -114,9 +119,10 @@ struct account_store {
 	struct heal *heals;
 	struct heal **heals_end;
 	struct heal *healed; /* marked rows to be told of */
+	struct heal *heals_later; /* that failed */
 	unsigned int healing;
 	unsigned int changing; /* operations under way */
-	uint64_t files_written;
+	uint64_t files_written; /* by healing */
 	uint64_t files_failed;
 	struct reading *readings;
 	struct delivery *deliveries;
@@ -129,6 +135,8 @@ struct account_store {
 struct folder *folder_find(struct account_store *account, struct text name);
 struct folder *folder_find_id(struct account_store *account, uint64_t id);
 void account_answer(mailbox_done *done, void *context, enum status status);
+/* All healing is done. */
+void account_healed(struct account_store *account);
 
 /* ---- account_apply.c ---- */
 
@@ -150,6 +158,10 @@ void apply_end(struct account_store *account);
 void apply_message(struct account_store *account,
     const struct message_record *record, const struct message_source *source,
     const struct mailbox_view *origin);
+/* Renames the file to the row's flags; one that cannot be renamed, or is not
+ * there, is found by the next look at the folder. */
+void apply_file_name(struct account_store *account, struct folder *folder,
+    const struct message_record *record);
 void apply_expunge(struct account_store *account, uint64_t mailbox,
     uint32_t uid, uint64_t modseq);
 void apply_mailbox(
@@ -175,6 +187,8 @@ int files_make_folder(
 int files_rename_folder(struct account_store *account, struct folder *folder,
     const char *directory, struct error *error);
 void files_remove_folder(struct account_store *account, struct folder *folder);
+void files_set_aside(
+    struct account_store *account, const char *directory, uint64_t mailbox);
 char *files_directory(struct text mailbox);
 int files_write(struct account_store *account, const struct folder *folder,
     const struct index_file *file, int64_t internaldate,
@@ -185,12 +199,17 @@ int files_open(struct account_store *account, const struct folder *folder,
 int files_rename(struct account_store *account, const struct folder *from,
     const struct index_file *old, const struct folder *to,
     const struct index_file *new, struct error *error);
-void files_unlink(struct account_store *account, const struct folder *folder,
+/* 0 also if it is not there. */
+int files_unlink(struct account_store *account, const struct folder *folder,
     const struct index_file *file);
 void files_path(const struct folder *folder, bool is_new, struct text name,
     char path[ACCOUNT_PATH_MAX]);
 int files_read_id(struct account_store *account, const char *directory,
     struct store_id *store, uint64_t *mailbox);
+
+/* ---- mailbox_list.c ---- */
+/* What was found in the folder is in the store now. */
+void list_folder_adopted(struct account_store *account, struct folder *folder);
 
 /* ---- mailbox.c ---- */
 void view_message_added(struct folder *folder, uint32_t uid);
@@ -213,9 +232,32 @@ void sync_folder_if_changed(
 bool sync_is_current(
     struct account_store *account, const struct folder *folder);
 void sync_note_times(struct account_store *account, struct folder *folder);
+
+/* ---- mailbox_heal.c ---- */
 void sync_heal(struct account_store *account, uint64_t mailbox, uint32_t uid,
     bool is_marked);
-void sync_free(struct account_store *account);
+/* The file is there, but its bytes may not be those of the store. */
+void heal_compare(struct account_store *account, uint64_t mailbox, uint32_t uid);
+/* The store is back. */
+void heal_resume(struct account_store *account);
+void heal_free(struct account_store *account);
+/* Answers a batch of marks; the caller added to `changing`. */
+void heal_marked(
+    enum status status, uint64_t sequence, struct text results, void *context);
+
+/* ---- mailbox_adopt.c ---- */
+struct found {
+	char *name; /* of the file */
+	bool is_new;
+	uint32_t uid; /* wished for, from dovecot-uidlist; 0: the next one */
+	struct delivery_id delivery;
+};
+/* Takes over `found` and its names. */
+void adopt_files(struct account_store *account, struct folder *folder,
+    struct found *found, size_t count);
+/* The delivery id that a file of this base name always gets. */
+void adopt_delivery(const struct folder *folder, struct text base,
+    struct delivery_id *delivery);
 
 /* ---- deliver.c ---- */
 void deliver_start(struct account_store *account);

@@ -200,6 +200,8 @@ become_ready(struct account_store *account, uint64_t sequence)
 	write_witness(account);
 	account->status = STATUS_OK;
 	sync_folders(account);
+	if (account->is_rebuilt)
+		cache_filler_start(account);
 	deliver_start(account);
 	tell_waiters(account, STATUS_OK);
 }
@@ -277,6 +279,7 @@ listed_mailboxes(
 		struct folder *folder = account->folders[i];
 
 		folder->needs_scan = true;
+		folder->must_compare = account->is_unclean;
 		folder->state.first_recent = folder->info.uidnext;
 		store_list_messages(
 		    account->client, folder->info.id, listed_messages, account);
@@ -315,9 +318,11 @@ greeted(const struct store_state *state, void *context)
 	if (is_known)
 		store_list_changes(account->client, account->meta.confirmed,
 		    listed_changes, account);
-	else
+	else {
+		account->is_rebuilt = true;
 		store_list_mailboxes(
 		    account->client, listed_mailboxes, account);
+	}
 }
 
 static void
@@ -329,10 +334,41 @@ away(void *context)
 /* -- The store changed without us -- */
 
 struct catching_up {
+	struct catching_up *next;
 	struct account_store *account;
 	uint64_t tag;
 	bool check_files;
+	bool is_applied; /* only healing is left */
+	uint64_t written; /* when it began */
+	uint64_t failed;
 };
+
+static void
+end_catching_up(struct catching_up *c, enum status status)
+{
+	struct account_store *account = c->account;
+	struct catching_up **at = &account->catching_up;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	store_client_caught_up(account->client, c->tag, status,
+	    account->files_written - c->written,
+	    account->files_failed - c->failed);
+	free(c);
+}
+
+void
+account_healed(struct account_store *account)
+{
+	struct catching_up *c, *next;
+
+	for (c = account->catching_up; c != NULL; c = next) {
+		next = c->next;
+		if (c->is_applied)
+			end_catching_up(c, STATUS_OK);
+	}
+}
 
 static void
 caught_up(
@@ -340,32 +376,36 @@ caught_up(
 {
 	struct catching_up *c = context;
 	struct account_store *account = c->account;
-	uint64_t written = account->files_written;
-	uint64_t unhealed = account->files_failed;
 
 	if (status == STATUS_OK && apply_listing(account, data) == -1)
 		status = STATUS_DAMAGED;
-	if (status == STATUS_OK) {
-		confirm(account, sequence);
-		for (size_t i = 0; c->check_files && i < account->folder_count;
-		     i++)
-			sync_folder(account, account->folders[i]);
+	if (status != STATUS_OK) {
+		end_catching_up(c, status);
+		return;
 	}
-	store_client_caught_up(account->client, c->tag, status,
-	    account->files_written - written, account->files_failed - unhealed);
-	free(c);
+	confirm(account, sequence);
+	for (size_t i = 0; c->check_files && i < account->folder_count; i++)
+		sync_folder(account, account->folders[i]);
+	c->is_applied = true;
+	if (account->heals == NULL && account->healing == 0)
+		account_healed(account);
 }
 
 static void
 catch_up(uint64_t tag, uint64_t sequence, bool check_files, void *context)
 {
+	struct account_store *account = context;
 	struct catching_up *c = memory_new(1, sizeof(*c));
 
-	c->account = context;
+	c->account = account;
 	c->tag = tag;
 	c->check_files = check_files;
+	c->written = account->files_written;
+	c->failed = account->files_failed;
+	c->next = account->catching_up;
+	account->catching_up = c;
 	store_list_changes(
-	    c->account->client, c->account->meta.confirmed, caught_up, c);
+	    account->client, account->meta.confirmed, caught_up, c);
 }
 
 /* -- Beginning and end -- */
@@ -491,6 +531,7 @@ account_store_is_idle(const struct account_store *account)
 {
 	return account->changing == 0 && account->healing == 0 &&
 	       account->heals == NULL && account->deliveries == NULL &&
+	       account->catching_up == NULL &&
 	       account->readings == NULL &&
 	       !store_client_is_busy(account->client);
 }
@@ -513,9 +554,15 @@ account_store_free(struct account_store **account)
 		return;
 	store_client_free(&a->client);
 	deliver_free_all(a);
-	sync_free(a);
+	heal_free(a);
 	watcher_free(a);
 	cache_filler_free(a);
+	while (a->catching_up != NULL) {
+		struct catching_up *c = a->catching_up;
+
+		a->catching_up = c->next;
+		free(c);
+	}
 	while (a->waiters != NULL)
 		account_store_forget_ready(a, a->waiters->context);
 	if (a->status == STATUS_OK && !a->must_restart)

@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 enum {
-	DELIVER_AT_ONCE = 32
+	DELIVER_AT_ONCE = 32,
+	DELIVER_AGAIN_MS = 5000, /* doubled at each failure, */
+	DELIVER_DOUBLINGS = 6    /* so often */
 };
 
 struct delivery {
@@ -24,6 +26,8 @@ struct delivery {
 	struct delivery_id id;
 	bool is_asked; /* the queue waits for an answer */
 	bool is_begun;
+	bool must_wait; /* failed: for the timer, or for the store to be back */
+	unsigned int failures;
 	int fd;
 	uint64_t stored_size;
 	uint64_t size;
@@ -52,6 +56,30 @@ answer(struct delivery *d, enum status status, uint32_t uid, struct text name)
 	if (d->fd != -1)
 		close(d->fd);
 	free(d);
+}
+
+/* It could not be filed: it lies safe in the store and is tried again. The
+ * queue, which tries by itself as well, is told at once. */
+static void
+fail(struct delivery *d, enum status status)
+{
+	struct message m = { .type = MESSAGE_filed };
+
+	log_warning("deliver", "status=%s", status_name(status));
+	m.filed.delivery = d->id;
+	m.filed.status = (uint8_t)status;
+	if (d->is_asked && d->account->queue != NULL)
+		channel_send(d->account->queue, &m, NULL, 0);
+	d->is_asked = false;
+	d->is_begun = false;
+	d->must_wait = true;
+	if (d->fd != -1)
+		close(d->fd);
+	d->fd = -1;
+	timer_start(d->account->deliver_timer,
+	    (int64_t)DELIVER_AGAIN_MS << d->failures);
+	if (d->failures < DELIVER_DOUBLINGS)
+		d->failures++;
 }
 
 /* user+detail goes to the mailbox `detail` if there is one. */
@@ -86,7 +114,7 @@ filed(enum status status, uint64_t sequence, struct text results, void *context)
 	if (status == STATUS_OK && record_get_result(&r, &result) != 1)
 		status = STATUS_DAMAGED;
 	if (status != STATUS_OK) {
-		answer(d, status, 0, text_of(""));
+		fail(d, status);
 		return;
 	}
 	text_format_hex(d->id.bytes, sizeof(d->id.bytes), hex);
@@ -130,8 +158,12 @@ read_unfiled(enum status status, const struct text *envelope, int *fd,
 	if (status != STATUS_OK) {
 		/* Filed before: asking again tells where. */
 		folder = folder_find(d->account, TEXT("INBOX"));
-		if (status != STATUS_EXISTS || folder == NULL) {
+		if (status == STATUS_MISSING) { /* not our account's */
 			answer(d, status, 0, text_of(""));
+			return;
+		}
+		if (status != STATUS_EXISTS || folder == NULL) {
+			fail(d, status);
 			return;
 		}
 	} else {
@@ -149,23 +181,43 @@ read_unfiled(enum status status, const struct text *envelope, int *fd,
 	store_client_commit(d->account->client, &batch, filed, d);
 }
 
+/* The next one is asked for anew each time: asking may end deliveries. */
+static struct delivery *
+next_waiting(struct account_store *account)
+{
+	unsigned int begun = 0;
+
+	for (struct delivery *d = account->deliveries; d != NULL; d = d->next) {
+		if (d->is_begun && ++begun >= DELIVER_AT_ONCE)
+			return NULL;
+		if (!d->is_begun && !d->must_wait)
+			return d;
+	}
+	return NULL;
+}
+
+static void
+begin_waiting(struct account_store *account)
+{
+	struct delivery *d;
+
+	while ((d = next_waiting(account)) != NULL) {
+		d->is_begun = true;
+		store_read_unfiled(account->client, &d->id, read_unfiled, d);
+	}
+}
+
 static void
 begin_some(void *context)
 {
 	struct account_store *account = context;
-	unsigned int begun = 0;
 
-	if (account->status != STATUS_OK)
-		return;
-	for (struct delivery *d = account->deliveries, *next;
-	     d != NULL && begun < DELIVER_AT_ONCE; d = next) {
-		next = d->next;
-		begun++;
-		if (d->is_begun)
-			continue;
-		d->is_begun = true;
-		store_read_unfiled(account->client, &d->id, read_unfiled, d);
-	}
+	if (account->status != STATUS_OK ||
+	    !store_client_is_present(account->client))
+		return; /* deliver_start comes when the store is back */
+	for (struct delivery *d = account->deliveries; d != NULL; d = d->next)
+		d->must_wait = false;
+	begin_waiting(account);
 }
 
 static struct delivery *

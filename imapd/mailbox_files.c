@@ -153,7 +153,28 @@ files_rename_folder(struct account_store *account, struct folder *folder,
 	    account->home_fd, directory, error);
 }
 
-/* Files that no row knows keep their folder alive: rmdir fails then. */
+/* Files that no row knows, in a folder whose mailbox is gone: out of the
+ * Maildir, so that it is not adopted again, and kept. */
+void
+files_set_aside(
+    struct account_store *account, const char *directory, uint64_t mailbox)
+{
+	char path[ACCOUNT_PATH_MAX];
+	struct error error;
+
+	snprintf(path, sizeof(path), "%s/firnmail-id", directory);
+	file_unlink(account->home_fd, path, &error);
+	snprintf(path, sizeof(path), "left/%llu", (unsigned long long)mailbox);
+	if (make(account, "left", &error) == -1 ||
+	    file_rename_new(account->home_fd, directory, account->home_fd, path,
+		&error) == -1)
+		log_warning("folder-left", "mailbox=%llu error=\"%s\"",
+		    (unsigned long long)mailbox, error.text);
+	else
+		log_warning("folder-set-aside", "mailbox=%llu",
+		    (unsigned long long)mailbox);
+}
+
 void
 files_remove_folder(struct account_store *account, struct folder *folder)
 {
@@ -175,9 +196,9 @@ files_remove_folder(struct account_store *account, struct folder *folder)
 		file_remove_directory(account->home_fd, path, &error);
 	}
 	if (file_remove_directory(
-		account->home_fd, folder->directory, &error) == -1)
-		log_warning("folder-left", "mailbox=%llu error=\"%s\"",
-		    (unsigned long long)folder->info.id, error.text);
+		account->home_fd, folder->directory, &error) == -1 &&
+	    error.code != ERROR_MISSING)
+		files_set_aside(account, folder->directory, folder->info.id);
 }
 
 static int
@@ -274,7 +295,7 @@ files_rename(struct account_store *account, const struct folder *from,
 	    account->home_fd, old_path, account->home_fd, new_path, error);
 }
 
-void
+int
 files_unlink(struct account_store *account, const struct folder *folder,
     const struct index_file *file)
 {
@@ -282,7 +303,9 @@ files_unlink(struct account_store *account, const struct folder *folder,
 	struct error error;
 
 	files_path(folder, file->is_new, file->name, path);
-	if (file_unlink(account->home_fd, path, &error) == -1 &&
-	    error.code != ERROR_MISSING)
-		log_warning("file-unlink", "error=\"%s\"", error.text);
+	if (file_unlink(account->home_fd, path, &error) == 0 ||
+	    error.code == ERROR_MISSING)
+		return 0;
+	log_warning("file-unlink", "error=\"%s\"", error.text);
+	return -1;
 }

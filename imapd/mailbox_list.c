@@ -145,6 +145,7 @@ normalise(struct text name)
 /* -- Changes -- */
 
 struct list_change {
+	struct list_change *next;
 	struct account_store *account;
 	mailbox_done *done;
 	void *context;
@@ -271,23 +272,57 @@ mailbox_list_create(struct account_store *account, struct text name,
 	commit(account, batch, normal, done, context);
 }
 
+static void
+retire(struct list_change *deletion, struct folder *folder)
+{
+	struct message m = { .type = MESSAGE_change_retire };
+	struct store_batch *batch = store_batch_new();
+
+	m.change_retire.mailbox = folder->info.id;
+	store_batch_add(batch, &m, -1);
+	store_client_commit(
+	    deletion->account->client, &batch, committed, deletion);
+}
+
+void
+list_folder_adopted(struct account_store *account, struct folder *folder)
+{
+	struct list_change *deletion = folder->deletions;
+
+	folder->deletions = NULL;
+	while (deletion != NULL) {
+		struct list_change *next = deletion->next;
+
+		retire(deletion, folder);
+		deletion = next;
+	}
+}
+
+/* What other programs put there goes to the store before. */
 void
 mailbox_list_delete(struct account_store *account, struct text name,
     mailbox_done *done, void *context)
 {
-	struct message m = { .type = MESSAGE_change_retire };
 	struct folder *folder = folder_find(account, name);
-	struct store_batch *batch;
+	struct list_change *deletion;
 
 	if (folder == NULL || text_is_nocase(name, "INBOX")) {
 		account_answer(done, context,
 		    folder == NULL ? STATUS_MISSING : STATUS_REFUSED);
 		return;
 	}
-	batch = store_batch_new();
-	m.change_retire.mailbox = folder->info.id;
-	store_batch_add(batch, &m, -1);
-	commit(account, batch, NULL, done, context);
+	deletion = memory_new(1, sizeof(*deletion));
+	deletion->account = account;
+	deletion->done = done;
+	deletion->context = context;
+	account->changing++;
+	sync_folder_if_changed(account, folder);
+	if (folder->is_adopting) {
+		deletion->next = folder->deletions;
+		folder->deletions = deletion;
+	} else {
+		retire(deletion, folder);
+	}
 }
 
 static void

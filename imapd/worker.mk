@@ -9,8 +9,13 @@ imapd_libworker_a_SOURCES += \
 	imapd/cache_fill.c \
 	imapd/mailbox_list.c \
 	imapd/mailbox.c imapd/mailbox.h \
-	imapd/mailbox_change.c \
+	imapd/mailbox_change.c imapd/mailbox_change.h \
+	imapd/change_flags.c \
+	imapd/change_copy.c \
+	imapd/append.c \
 	imapd/mailbox_sync.c \
+	imapd/mailbox_adopt.c \
+	imapd/mailbox_heal.c \
 	imapd/mailbox_watch.c
 
 WORKER_LIBS = imapd/libworker.a $(COMMON_LIBS) $(LMDB_LIBS) $(UNISTRING_LIBS)

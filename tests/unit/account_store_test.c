@@ -3,10 +3,12 @@
  * Maildir in a temporary directory: promises P5 to P7 under wipes, crashes and
  * other programs.
  */
+#include "common/file.h"
 #include "imapd/mailbox.h"
 #include "tests/unit/false_store.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -630,6 +632,391 @@ an_older_store_is_not_served(void **state)
 	assert_int_equal(account_store_status(w->account), STATUS_UNAVAILABLE);
 }
 
+/* -- Crashes, other programs and a failing disk -- */
+
+static void
+restart(struct world *w)
+{
+	account_store_free(&w->account);
+	open_account(w);
+	wait_for(w, is_idle);
+}
+
+static void
+make_directory(struct world *w, const char *name)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/%s", w->home, name);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static bool
+is_there(struct world *w, const char *name)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/%s", w->home, name);
+	return access(path, F_OK) == 0;
+}
+
+static void
+lose_index(struct world *w)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/index", w->home);
+	wipe(path);
+	snprintf(path, sizeof(path), "%s/state", w->home);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* As a power cut leaves it: another boot, not closed. */
+static void
+cut_power(struct world *w)
+{
+	char path[600], bytes[43] = { 1, 'x' };
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/state", w->home);
+	file = fopen(path, "w");
+	assert_int_equal(fwrite(bytes, 1, 43, file), 43);
+	fclose(file);
+}
+
+static void
+delete_message(struct world *w, struct mailbox_view *view, uint32_t uid)
+{
+	struct flag_change change = { .mode = FLAGS_ADD,
+		.flags = FLAG_DELETED };
+
+	w->answers = 0;
+	mailbox_change_flags(view, &uid, 1, &change, answered, w);
+	wait_for(w, has_answer);
+	assert_int_equal(w->status, STATUS_OK);
+	w->answers = 0;
+	mailbox_expunge(view, NULL, 0, answered, w);
+	wait_for(w, has_answer);
+	assert_int_equal(w->status, STATUS_OK);
+}
+
+static size_t
+message_count(struct world *w, const char *name)
+{
+	struct mailbox_view *view = open_view(w, name);
+	size_t count = mailbox_view_count(view);
+
+	mailbox_view_close(&view);
+	return count;
+}
+
+static void
+a_deleted_mailbox_with_foreign_files_does_not_come_back(void **state)
+{
+	struct world *w = *state;
+	const struct mailbox_info *info;
+	uint64_t id;
+
+	mailbox_list_create(w->account, TEXT("A"), 0, answered, w);
+	wait_for(w, is_idle);
+	info = mailbox_list_find(w->account, TEXT("A"));
+	assert_non_null(info);
+	id = info->id;
+	append_to(w, "A", "ours\r\n");
+	put_file(w, "Maildir/.A/cur/123.foreign:2,", "foreign\n");
+	put_file(w, "Maildir/.A/note", "not a message\n");
+	w->answers = 0;
+	mailbox_list_delete(w->account, TEXT("A"), answered, w);
+	wait_for(w, has_answer);
+	assert_int_equal(w->status, STATUS_OK);
+	/* The foreign message was given to the store before. */
+	assert_int_equal(false_store_live(w->store, id), 2);
+	assert_false(is_there(w, "Maildir/.A"));
+	assert_true(is_there(w, "left"));
+	restart(w);
+	assert_null(mailbox_list_find(w->account, TEXT("A")));
+	account_store_free(&w->account);
+	lose_index(w);
+	open_account(w);
+	wait_for(w, is_idle);
+	assert_null(mailbox_list_find(w->account, TEXT("A")));
+}
+
+static void
+files_that_a_power_cut_damaged_are_made_again(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+	char name[900];
+	int fd;
+
+	append_to(w, "INBOX", "whole\r\n");
+	assert_int_equal(count_files(w, "Maildir", name), 1);
+	append_to(w, "INBOX", "also whole\r\n");
+	account_store_free(&w->account);
+	fd = open(name, O_WRONLY);
+	assert_int_equal(write(fd, "\0\0\0\0\0\0", 6), 6); /* same size */
+	close(fd);
+	cut_power(w);
+	open_account(w);
+	wait_for(w, is_idle);
+	view = open_view(w, "INBOX");
+	assert_body(w, view, 1, "whole\n");
+	assert_body(w, view, 2, "also whole\n");
+	mailbox_view_close(&view);
+	account_store_free(&w->account);
+	assert_int_equal(truncate(name, 0), 0);
+	cut_power(w);
+	open_account(w);
+	wait_for(w, is_idle);
+	assert_int_equal(count_files(w, "Maildir", NULL), 2);
+	view = open_view(w, "INBOX");
+	assert_body(w, view, 1, "whole\n");
+	mailbox_view_close(&view);
+}
+
+static void
+an_expunge_that_was_cut_off_stays_expunged_without_the_index(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+	char name[900];
+
+	append_to(w, "INBOX", "gone\r\n");
+	assert_int_equal(count_files(w, "Maildir", name), 1);
+	view = open_view(w, "INBOX");
+	delete_message(w, view, 1);
+	mailbox_view_close(&view);
+	assert_int_equal(count_files(w, "Maildir", NULL), 0);
+	account_store_free(&w->account);
+	lose_index(w);
+	put_file(w, name + strlen(w->home) + 1, "gone\n");
+	open_account(w);
+	wait_for(w, is_idle);
+	assert_int_equal(message_count(w, "INBOX"), 0);
+	assert_int_equal(count_files(w, "Maildir", NULL), 0);
+}
+
+static void
+a_file_brought_to_another_folder_is_a_message_of_its_own(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+	char name[900], to[1600];
+
+	mailbox_list_create(w->account, TEXT("B"), 0, answered, w);
+	wait_for(w, is_idle);
+	append_to(w, "INBOX", "one\r\n");
+	assert_int_equal(count_files(w, "Maildir", name), 1);
+	snprintf(to, sizeof(to), "%s/Maildir/.B/cur/%s:2,S", w->home,
+	    strrchr(name, '/') + 1);
+	assert_int_equal(rename(name, to), 0);
+	assert_int_equal(message_count(w, "B"), 0);
+	wait_for(w, is_idle);
+	view = open_view(w, "B");
+	assert_int_equal(mailbox_view_count(view), 1);
+	assert_body(w, view, 1, "one\n");
+	mailbox_view_close(&view);
+	assert_int_equal(message_count(w, "INBOX"), 1);
+	wait_for(w, is_idle);
+	assert_int_equal(count_files(w, "Maildir", NULL), 1);
+	assert_int_equal(count_files(w, "Maildir/.B", NULL), 1);
+}
+
+static void
+a_folder_of_another_program_is_adopted_at_start(void **state)
+{
+	struct world *w = *state;
+
+	make_directory(w, "Maildir/.New");
+	make_directory(w, "Maildir/.New/cur");
+	make_directory(w, "Maildir/.New/new");
+	make_directory(w, "Maildir/.New/tmp");
+	put_file(w, "Maildir/.New/new/5.foreign", "five\n");
+	restart(w);
+	assert_non_null(mailbox_list_find(w->account, TEXT("New")));
+	assert_int_equal(message_count(w, "New"), 1);
+}
+
+static void
+a_rename_that_was_cut_off_is_finished(void **state)
+{
+	struct world *w = *state;
+	char from[600], to[600];
+
+	mailbox_list_create(w->account, TEXT("Now"), 0, answered, w);
+	wait_for(w, is_idle);
+	append_to(w, "Now", "kept\r\n");
+	account_store_free(&w->account);
+	snprintf(from, sizeof(from), "%s/Maildir/.Now", w->home);
+	snprintf(to, sizeof(to), "%s/Maildir/.Before", w->home);
+	assert_int_equal(rename(from, to), 0);
+	open_account(w);
+	wait_for(w, is_idle);
+	assert_null(mailbox_list_find(w->account, TEXT("Before")));
+	assert_false(is_there(w, "Maildir/.Before"));
+	assert_int_equal(count_files(w, "Maildir/.Now", NULL), 1);
+	assert_int_equal(message_count(w, "Now"), 1);
+	assert_int_equal(false_store_marked(w->store), 0);
+}
+
+static bool
+has_caught_up(struct world *w)
+{
+	uint64_t written, failed;
+
+	return false_store_caught_up(w->store, &written, &failed);
+}
+
+static void
+caught_up_is_said_when_the_files_are_there_and_counts_them(void **state)
+{
+	struct world *w = *state;
+	uint64_t written, failed;
+	char path[600];
+
+	for (int i = 0; i < 30; i++)
+		append_to(w, "INBOX", "kept\r\n");
+	snprintf(path, sizeof(path), "%s/Maildir", w->home);
+	wipe(path);
+	false_store_catch_up(w->store);
+	wait_for(w, has_caught_up);
+	assert_int_equal(count_files(w, "Maildir", NULL), 30);
+	assert_true(false_store_caught_up(w->store, &written, &failed));
+	assert_int_equal(written, 30);
+	assert_int_equal(failed, 0);
+	wait_for(w, is_idle);
+}
+
+static bool
+one_more_batch(struct world *w)
+{
+	return false_store_batches(w->store) > w->count;
+}
+
+static void
+a_delivery_whose_answer_got_lost_is_filed_once(void **state)
+{
+	struct world *w = *state;
+
+	account_store_free(&w->account);
+	w->count = false_store_batches(w->store);
+	false_store_accept(w->store, "alice@demo.test", "one\n");
+	false_store_lose_answers(w->store, true);
+	w->account = account_store_new(
+	    w->loop, open(w->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	account_store_attach_snapd(w->account, false_store_connect(w->store));
+	wait_for(w, one_more_batch);
+	false_store_lose_answers(w->store, false);
+	account_store_attach_snapd(w->account, false_store_connect(w->store));
+	wait_for(w, is_idle);
+	assert_int_equal(message_count(w, "INBOX"), 1);
+	assert_int_equal(count_files(w, "Maildir", NULL), 1);
+	assert_int_equal(false_store_live(w->store, 1), 1);
+}
+
+static bool
+both_are_cached(struct world *w)
+{
+	struct mailbox_view *view = open_view(w, "INBOX");
+	struct text bytes;
+	bool are = mailbox_cache_find(view, 1, &bytes) &&
+		   mailbox_cache_find(view, 2, &bytes);
+
+	mailbox_view_close(&view);
+	return are;
+}
+
+static void
+the_parse_is_cached_at_append_and_after_a_lost_index(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+	struct text bytes;
+
+	append_to(w, "INBOX", "Subject: a\r\n\r\nbody\r\n");
+	put_file(w, "Maildir/cur/9.foreign:2,", "Subject: b\n\nfive\n");
+	view = open_view(w, "INBOX");
+	wait_for(w, is_idle);
+	assert_true(mailbox_cache_find(view, 1, &bytes));
+	assert_true(mailbox_cache_find(view, 2, &bytes));
+	mailbox_view_close(&view);
+	account_store_free(&w->account);
+	lose_index(w);
+	open_account(w);
+	wait_for(w, both_are_cached);
+}
+
+struct fault {
+	unsigned int left; /* calls until it strikes */
+	int errno_value;
+	bool has_struck;
+};
+
+static int
+strike(const char *call, const char *name, void *context)
+{
+	struct fault *fault = context;
+
+	if (fault->left-- > 0 || fault->has_struck)
+		return 0;
+	fault->has_struck = true;
+	return fault->errno_value;
+}
+
+/* One message comes, gets a flag, another goes: whatever fails, the client
+ * has its OK, and afterwards files and rows agree. */
+static bool
+live_through(struct world *w, struct fault *fault)
+{
+	struct flag_change seen = { .mode = FLAGS_ADD, .flags = FLAG_SEEN };
+	struct mailbox_view *view;
+	uint32_t uid;
+	size_t before;
+
+	append_to(w, "INBOX", "to be deleted\r\n");
+	before = message_count(w, "INBOX");
+	file_set_fault_hook(strike, fault);
+	append_to(w, "INBOX", "kept\r\n");
+	assert_int_equal(w->status, STATUS_OK);
+	uid = w->target_uid;
+	view = open_view(w, "INBOX");
+	w->answers = 0;
+	mailbox_change_flags(view, &uid, 1, &seen, answered, w);
+	wait_for(w, has_answer);
+	assert_int_equal(w->status, STATUS_OK);
+	delete_message(w, view, uid - 1);
+	assert_body(w, view, uid, "kept\n");
+	file_set_fault_hook(NULL, NULL);
+	mailbox_view_close(&view);
+	restart(w);
+	assert_int_equal(message_count(w, "INBOX"), before);
+	wait_for(w, is_idle);
+	assert_int_equal(count_files(w, "Maildir", NULL), before);
+	assert_int_equal(message_count(w, "INBOX"), before);
+	view = open_view(w, "INBOX");
+	assert_body(w, view, uid, "kept\n");
+	mailbox_view_close(&view);
+	return fault->has_struck;
+}
+
+static void
+a_failing_disk_costs_no_message_and_no_answer(void **state)
+{
+	static const int errors[] = { ENOSPC, EIO };
+	struct world *w = *state;
+
+	for (size_t e = 0; e < 2; e++) {
+		struct fault fault = { 0, errors[e], true };
+
+		for (unsigned int n = 0; fault.has_struck; n++) {
+			fault = (struct fault){ n, errors[e], false };
+			live_through(w, &fault);
+			assert_in_range(n, 0, 200);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -652,6 +1039,20 @@ main(void)
 		TEST_CASE(uids_of_dovecot_are_imported_on_first_sight),
 		TEST_CASE(mail_that_waits_in_the_store_is_filed_at_start),
 		TEST_CASE(an_older_store_is_not_served),
+		TEST_CASE(
+		    a_deleted_mailbox_with_foreign_files_does_not_come_back),
+		TEST_CASE(files_that_a_power_cut_damaged_are_made_again),
+		TEST_CASE(
+		    an_expunge_that_was_cut_off_stays_expunged_without_the_index),
+		TEST_CASE(
+		    a_file_brought_to_another_folder_is_a_message_of_its_own),
+		TEST_CASE(a_folder_of_another_program_is_adopted_at_start),
+		TEST_CASE(a_rename_that_was_cut_off_is_finished),
+		TEST_CASE(
+		    caught_up_is_said_when_the_files_are_there_and_counts_them),
+		TEST_CASE(a_delivery_whose_answer_got_lost_is_filed_once),
+		TEST_CASE(the_parse_is_cached_at_append_and_after_a_lost_index),
+		TEST_CASE(a_failing_disk_costs_no_message_and_no_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,7 @@ struct false_store {
 	struct event_loop *loop;
 	struct channel *channel;
 	bool lose;
+	struct message caught_up;
 	uint64_t incarnation;
 	uint64_t sequence;
 	uint64_t counter;
@@ -710,6 +711,9 @@ received(
 	case MESSAGE_read_unfiled:
 		read_unfiled(s, &m->read_unfiled);
 		break;
+	case MESSAGE_caught_up:
+		s->caught_up = *m;
+		break;
 	case MESSAGE_batch_begin:
 		clear_parts(s);
 		break;
@@ -750,6 +754,26 @@ void
 false_store_disconnect(struct false_store *s)
 {
 	channel_free(&s->channel);
+}
+
+void
+false_store_catch_up(struct false_store *s)
+{
+	struct message m = { .type = MESSAGE_catch_up };
+
+	m.catch_up.tag = 7;
+	m.catch_up.check_files = 1;
+	s->caught_up = (struct message){ 0 };
+	channel_send(s->channel, &m, NULL, 0);
+}
+
+bool
+false_store_caught_up(
+    const struct false_store *s, uint64_t *written, uint64_t *failed)
+{
+	*written = s->caught_up.caught_up.files_written;
+	*failed = s->caught_up.caught_up.files_failed;
+	return s->caught_up.caught_up.tag == 7;
 }
 
 void

@@ -29,5 +29,9 @@ size_t false_store_marked(const struct false_store *store);
 uint64_t false_store_batches(const struct false_store *store);
 void false_store_set_incarnation(
     struct false_store *store, uint64_t value, uint64_t sequence);
+/* Asks the worker to catch up and to look for each file; then its answer. */
+void false_store_catch_up(struct false_store *store);
+bool false_store_caught_up(
+    const struct false_store *store, uint64_t *written, uint64_t *failed);
 
 #endif

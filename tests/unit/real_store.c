@@ -34,6 +34,7 @@ struct false_store {
 	/* The proxy: towards the worker, towards snapd. */
 	struct channel *worker, *store;
 	bool lose;
+	struct message caught_up;
 	uint64_t batches;
 	size_t marked;
 	unsigned int deliveries;
@@ -65,7 +66,9 @@ from_worker(struct channel *channel, const struct message *message, int *fds,
 	if (message->type == MESSAGE_change_missing &&
 	    message->change_missing.is_missing)
 		s->marked += message->change_missing.uids.size / 4;
-	if (s->store != NULL)
+	if (message->type == MESSAGE_caught_up)
+		s->caught_up = *message;
+	else if (s->store != NULL)
 		channel_send(s->store, message, fds, count_fds(fds));
 }
 
@@ -120,6 +123,26 @@ false_store_disconnect(struct false_store *s)
 {
 	channel_free(&s->worker);
 	channel_free(&s->store);
+}
+
+void
+false_store_catch_up(struct false_store *s)
+{
+	struct message m = { .type = MESSAGE_catch_up };
+
+	m.catch_up.tag = 7;
+	m.catch_up.check_files = 1;
+	s->caught_up = (struct message){ 0 };
+	channel_send(s->worker, &m, NULL, 0);
+}
+
+bool
+false_store_caught_up(
+    const struct false_store *s, uint64_t *written, uint64_t *failed)
+{
+	*written = s->caught_up.caught_up.files_written;
+	*failed = s->caught_up.caught_up.files_failed;
+	return s->caught_up.caught_up.tag == 7;
 }
 
 void

@@ -1,0 +1,204 @@
+/*
+ * COPY and MOVE as one batch to the store: the target's keywords, then a row
+ * for each message, under a delivery id of its own.
+ */
+#include "imapd/mailbox_change.h"
+
+#include "common/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void
+copy_one(struct change *change, const struct item *item,
+    const struct result_record *result, uint64_t sequence)
+{
+	struct account_store *account = change->account;
+	struct folder *source = folder_find_id(account, change->mailbox);
+	struct message_source bytes = { .fd = -1 };
+	char base[RECORD_MAX_BASE_SIZE + 1], hex[2 * 18 + 1];
+	struct message_record record;
+	struct index_file file;
+	struct error error;
+
+	if (source == NULL ||
+	    !change_record(account, change->mailbox, item->uid, &record, base))
+		return;
+	if (change->is_move) {
+		bytes.moved_from = source;
+		bytes.moved_uid = item->uid;
+	} else if (index_find_file(
+		       account->index, change->mailbox, item->uid, &file)) {
+		bytes.fd = files_open(account, source, &file, &error);
+	}
+	record.mailbox = change->target;
+	record.uid = result->uid;
+	record.modseq = result->modseq;
+	record.born = sequence;
+	record.flags &= FLAG_ALL;
+	record.keywords = item->keywords;
+	record.blob = result->blob;
+	text_format_hex(
+	    item->delivery.bytes, sizeof(item->delivery.bytes), hex);
+	record.base = text_of(hex);
+	apply_message(account, &record,
+	    change->is_move || bytes.fd != -1 ? &bytes : NULL, NULL);
+	if (bytes.fd != -1)
+		close(bytes.fd);
+	if (change->is_move)
+		apply_expunge(
+		    account, change->mailbox, item->uid, result->modseq);
+	change->source_uids[change->answer.count] = item->uid;
+	change->target_uids[change->answer.count++] = result->uid;
+	change->answer.modseq = result->modseq;
+}
+
+static void
+copy_committed(
+    enum status status, uint64_t sequence, struct text results, void *context)
+{
+	struct change *change = context;
+	struct account_store *account = change->account;
+	struct folder *target = folder_find_id(account, change->target);
+	struct result_record result = { 0 };
+	struct reader r;
+
+	reader_init(&r, results.data, results.size);
+	if (status == STATUS_OK) {
+		apply_begin(account);
+		change_learn_keywords(account, change->target,
+		    change->names->list, change->names->count);
+		for (size_t i = 0; i < change->new_keywords; i++)
+			change_next_result(&r, &result);
+		for (size_t i = 0;
+		     i < change->item_count && change_next_result(&r, &result);
+		     i++)
+			copy_one(change, &change->items[i], &result, sequence);
+		apply_sequence(account, sequence);
+		apply_end(account);
+		if (target != NULL)
+			change->answer.uidvalidity = target->info.uidvalidity;
+	}
+	change_finish(change, status);
+}
+
+static void
+add_copies(struct store_batch *batch, const struct change *change)
+{
+	struct message m = { .type = MESSAGE_change_copy };
+	static uint8_t bytes[RECORDS_A_PART * RECORD_COPY_SIZE];
+
+	for (size_t i = 0; i < change->item_count;) {
+		struct writer w;
+
+		writer_init(&w, bytes, sizeof(bytes));
+		do {
+			struct copy_record record = { change->items[i].uid,
+				change->items[i].keywords,
+				change->items[i].delivery };
+
+			record_put_copy(&w, &record);
+		} while (++i < change->item_count && i % RECORDS_A_PART != 0);
+		m.change_copy.source = change->mailbox;
+		m.change_copy.target = change->target;
+		m.change_copy.is_move = change->is_move;
+		m.change_copy.records = text_make(bytes, w.size);
+		store_batch_add(batch, &m, -1);
+	}
+}
+
+/* Names of the source's keywords that any of the messages carries. */
+static size_t
+used_keywords(const struct folder *folder, const uint32_t *uids, size_t count,
+    struct text names[RECORD_MAX_KEYWORDS],
+    unsigned int numbers[RECORD_MAX_KEYWORDS])
+{
+	uint64_t used = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct index_row *row = folder_row(folder, uids[i]);
+
+		used |= row == NULL ? 0 : row->keywords;
+	}
+	for (unsigned int k = 0; k < folder->info.keyword_count; k++)
+		if (used >> k & 1) {
+			names[n] = folder->info.keywords[k];
+			numbers[n++] = k;
+		}
+	return n;
+}
+
+static enum status
+pick_copies(struct change *change, const struct folder *source,
+    struct folder *target, const uint32_t *uids, size_t uid_count,
+    struct store_batch *batch, struct names **kept)
+{
+	struct text names[RECORD_MAX_KEYWORDS];
+	unsigned int numbers[RECORD_MAX_KEYWORDS];
+	uint64_t bits[RECORD_MAX_KEYWORDS], all;
+	size_t count = used_keywords(source, uids, uid_count, names, numbers);
+	enum status status = change_keyword_bits(
+	    target, names, count, batch, &change->new_keywords, &all);
+	size_t known = target->info.keyword_count, added;
+
+	*kept = change_copy_names(names, change->new_keywords > 0 ? count : 0);
+	if (status != STATUS_OK)
+		return status;
+	/* New ones were numbered in the order of `names`. */
+	added = known;
+	for (size_t i = 0; i < count; i++) {
+		size_t none;
+
+		change_keyword_bits(
+		    target, &names[i], 1, NULL, &none, &bits[i]);
+		if (bits[i] == 0)
+			bits[i] = (uint64_t)1 << added++;
+	}
+	for (size_t i = 0; i < uid_count; i++) {
+		const struct index_row *row = folder_row(source, uids[i]);
+		struct item *item = &change->items[change->item_count];
+
+		if (row == NULL)
+			continue;
+		item->uid = uids[i];
+		change_draw_delivery(&item->delivery);
+		for (size_t k = 0; k < count; k++)
+			if (row->keywords >> numbers[k] & 1)
+				item->keywords |= bits[k];
+		change->item_count++;
+	}
+	return STATUS_OK;
+}
+
+void
+mailbox_copy(struct mailbox_view *view, const uint32_t *uids, size_t uid_count,
+    struct text target_name, bool is_move, mailbox_done *done, void *context)
+{
+	struct account_store *account = view->account;
+	struct folder *target = folder_find(account, target_name);
+	struct store_batch *batch;
+	struct change *change;
+	enum status status;
+
+	if (target == NULL || view->folder->is_gone) {
+		account_answer(done, context, STATUS_MISSING);
+		return;
+	}
+	change = change_new(account, view->folder, uid_count, done, context);
+	change->target = target->info.id;
+	change->is_move = is_move;
+	batch = store_batch_new();
+	status = pick_copies(change, view->folder, target, uids, uid_count,
+	    batch, &change->names);
+	change->answer.uidvalidity = target->info.uidvalidity;
+	if (status == STATUS_OK && change->item_count > 0) {
+		add_copies(batch, change);
+		store_client_commit(
+		    account->client, &batch, copy_committed, change);
+		return;
+	}
+	store_batch_free(&batch);
+	change_finish(change, status);
+}

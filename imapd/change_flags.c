@@ -1,0 +1,232 @@
+/*
+ * STORE and EXPUNGE as batches to the store; when one is committed, its
+ * results and what was asked for make the new rows.
+ */
+#include "imapd/mailbox_change.h"
+
+#include "common/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* -- Flags -- */
+
+static void
+flags_committed(
+    enum status status, uint64_t sequence, struct text results, void *context)
+{
+	struct change *change = context;
+	struct account_store *account = change->account;
+	char base[RECORD_MAX_BASE_SIZE + 1];
+	struct result_record result = { 0 };
+	struct message_record record;
+	struct reader r;
+
+	reader_init(&r, results.data, results.size);
+	if (status == STATUS_OK) {
+		apply_begin(account);
+		change_learn_keywords(account, change->mailbox,
+		    change->names->list, change->names->count);
+		for (size_t i = 0; i < change->new_keywords; i++)
+			change_next_result(&r, &result);
+		for (size_t i = 0; i < change->item_count; i++) {
+			if (i % RECORDS_A_PART == 0)
+				change_next_result(&r, &result);
+			if (!change_record(account, change->mailbox,
+				change->items[i].uid, &record, base))
+				continue;
+			record.flags = change->items[i].flags |
+				       (record.flags & RECORD_MISSING);
+			record.keywords = change->items[i].keywords;
+			record.modseq = result.modseq;
+			record.born = sequence;
+			apply_message(account, &record, NULL, change->origin);
+			change->answer.modseq = result.modseq;
+			change->source_uids[change->answer.count++] =
+			    record.uid;
+		}
+		apply_sequence(account, sequence);
+		apply_end(account);
+	}
+	change_finish(change, status);
+}
+
+static void
+add_flags(struct store_batch *batch, const struct change *change)
+{
+	struct message m = { .type = MESSAGE_change_flags };
+	static uint8_t bytes[RECORDS_A_PART * RECORD_FLAGS_SIZE];
+
+	for (size_t i = 0; i < change->item_count;) {
+		struct writer w;
+
+		writer_init(&w, bytes, sizeof(bytes));
+		do {
+			struct flag_record record = { change->items[i].uid,
+				change->items[i].flags,
+				change->items[i].keywords };
+
+			record_put_flags(&w, &record);
+		} while (++i < change->item_count && i % RECORDS_A_PART != 0);
+		m.change_flags.mailbox = change->mailbox;
+		m.change_flags.records = text_make(bytes, w.size);
+		store_batch_add(batch, &m, -1);
+	}
+}
+
+static void
+pick_flags(struct change *change, const struct index_row *row,
+    const struct flag_change *wish, uint64_t keywords)
+{
+	struct item *item = &change->items[change->item_count];
+	uint32_t old_flags = row->flags & FLAG_ALL;
+	uint32_t flags = wish->flags & FLAG_ALL;
+
+	if (wish->has_unchanged_since && row->modseq > wish->unchanged_since) {
+		change->modified[change->answer.modified_count++] = row->uid;
+		return;
+	}
+	item->uid = row->uid;
+	item->flags = flags;
+	item->keywords = keywords;
+	if (wish->mode == FLAGS_ADD) {
+		item->flags = old_flags | flags;
+		item->keywords = row->keywords | keywords;
+	} else if (wish->mode == FLAGS_REMOVE) {
+		item->flags = old_flags & ~flags;
+		item->keywords = row->keywords & ~keywords;
+	}
+	if (item->flags != old_flags || item->keywords != row->keywords)
+		change->item_count++;
+}
+
+void
+mailbox_change_flags(struct mailbox_view *view, const uint32_t *uids,
+    size_t uid_count, const struct flag_change *wish, mailbox_done *done,
+    void *context)
+{
+	struct account_store *account = view->account;
+	struct folder *folder = view->folder;
+	struct store_batch *batch = store_batch_new();
+	struct change *change;
+	uint64_t keywords;
+	enum status status;
+	size_t added;
+
+	status = view->is_read_only ? STATUS_REFUSED
+		 : folder->is_gone
+		     ? STATUS_MISSING
+		     : change_keyword_bits(folder, wish->keywords,
+			   wish->keyword_count,
+			   wish->mode == FLAGS_REMOVE ? NULL : batch, &added,
+			   &keywords);
+	if (status != STATUS_OK) {
+		store_batch_free(&batch);
+		account_answer(done, context, status);
+		return;
+	}
+	change = change_new(account, folder, uid_count, done, context);
+	change->origin = view;
+	change->new_keywords = added;
+	change->names = change_copy_names(
+	    wish->keywords, added > 0 ? wish->keyword_count : 0);
+	for (size_t i = 0; i < uid_count; i++) {
+		const struct index_row *row = folder_row(folder, uids[i]);
+
+		if (row != NULL)
+			pick_flags(change, row, wish, keywords);
+	}
+	add_flags(batch, change);
+	if (!store_batch_is_empty(batch)) {
+		store_client_commit(
+		    account->client, &batch, flags_committed, change);
+		return;
+	}
+	store_batch_free(&batch);
+	change->answer.modseq = folder->info.highest_modseq;
+	change_finish(change, STATUS_OK);
+}
+
+/* -- Expunge -- */
+
+static void
+expunge_committed(
+    enum status status, uint64_t sequence, struct text results, void *context)
+{
+	struct change *change = context;
+	struct account_store *account = change->account;
+	struct result_record result = { 0 };
+	struct reader r;
+
+	reader_init(&r, results.data, results.size);
+	if (status == STATUS_OK) {
+		apply_begin(account);
+		for (size_t i = 0; i < change->item_count; i++) {
+			if (i % RECORDS_A_PART == 0)
+				change_next_result(&r, &result);
+			apply_expunge(account, change->mailbox,
+			    change->items[i].uid, result.modseq);
+			change->source_uids[change->answer.count++] =
+			    change->items[i].uid;
+			change->answer.modseq = result.modseq;
+		}
+		apply_sequence(account, sequence);
+		apply_end(account);
+	}
+	change_finish(change, status);
+}
+
+static void
+add_expunges(struct store_batch *batch, const struct change *change)
+{
+	struct message m = { .type = MESSAGE_change_expunge };
+	static uint8_t bytes[RECORDS_A_PART * 4];
+
+	for (size_t i = 0; i < change->item_count;) {
+		struct writer w;
+
+		writer_init(&w, bytes, sizeof(bytes));
+		do
+			writer_put_u32(&w, change->items[i].uid);
+		while (++i < change->item_count && i % RECORDS_A_PART != 0);
+		m.change_expunge.mailbox = change->mailbox;
+		m.change_expunge.uids = text_make(bytes, w.size);
+		store_batch_add(batch, &m, -1);
+	}
+}
+
+void
+mailbox_expunge(struct mailbox_view *view, const uint32_t *uids,
+    size_t uid_count, mailbox_done *done, void *context)
+{
+	struct account_store *account = view->account;
+	struct folder *folder = view->folder;
+	struct store_batch *batch;
+	struct change *change;
+	size_t count = uids == NULL ? folder->row_count : uid_count;
+
+	if (view->is_read_only || folder->is_gone) {
+		account_answer(done, context,
+		    view->is_read_only ? STATUS_REFUSED : STATUS_MISSING);
+		return;
+	}
+	change = change_new(account, folder, count, done, context);
+	for (size_t i = 0; i < count; i++) {
+		const struct index_row *row = uids == NULL
+						  ? &folder->rows[i]
+						  : folder_row(folder, uids[i]);
+
+		if (row != NULL && (row->flags & FLAG_DELETED))
+			change->items[change->item_count++].uid = row->uid;
+	}
+	batch = store_batch_new();
+	add_expunges(batch, change);
+	if (change->item_count > 0) {
+		store_client_commit(
+		    account->client, &batch, expunge_committed, change);
+		return;
+	}
+	store_batch_free(&batch);
+	change->answer.modseq = folder->info.highest_modseq;
+	change_finish(change, STATUS_OK);
+}

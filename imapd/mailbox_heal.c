@@ -1,0 +1,327 @@
+/*
+ * Makes message files again from the store: what a wipe took, what a restore
+ * brought back, what could not be written when the message came (a full disk).
+ * Until then messages are served from the store.  What fails is tried again
+ * every HEAL_AGAIN_MS; nothing here changes a row but its mark of missing.
+ */
+#include "imapd/account_state.h"
+
+#include "common/log.h"
+#include "common/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	HEAL_A_STEP = 64,
+	HEAL_AGAIN_MS = 30000
+};
+
+enum heal_result {
+	HEAL_NEEDLESS, /* the file is there, or the message is gone */
+	HEAL_WRITTEN,
+	HEAL_FAILED
+};
+
+struct healing {
+	struct account_store *account;
+	struct heal *heal;
+};
+
+static void heal_some(void *context);
+
+static void
+put_last(struct account_store *account, struct heal *heal)
+{
+	heal->next = NULL;
+	*account->heals_end = heal;
+	account->heals_end = &heal->next;
+}
+
+static void
+start_timer(struct account_store *account, int64_t delay_ms)
+{
+	if (account->heal_timer == NULL)
+		account->heal_timer =
+		    timer_new(account->loop, heal_some, account);
+	timer_start(account->heal_timer, delay_ms);
+}
+
+/* -- The store's marks -- */
+
+void
+heal_marked(
+    enum status status, uint64_t sequence, struct text results, void *context)
+{
+	struct account_store *account = context;
+
+	account->changing--;
+	if (status == STATUS_OK)
+		apply_sequence(account, sequence);
+	else
+		log_warning("missing-mark", "status=%s", status_name(status));
+}
+
+/* Tells the store that the files of all marked rows are there again. */
+static void
+tell_healed(struct account_store *account)
+{
+	struct message m = { .type = MESSAGE_change_missing };
+	struct store_batch *batch = store_batch_new();
+	struct heal *heal;
+
+	while ((heal = account->healed) != NULL) {
+		uint8_t bytes[4000];
+		struct writer w;
+
+		writer_init(&w, bytes, sizeof(bytes));
+		m.change_missing.mailbox = heal->mailbox;
+		while ((heal = account->healed) != NULL &&
+		       heal->mailbox == m.change_missing.mailbox &&
+		       w.size < sizeof(bytes)) {
+			writer_put_u32(&w, heal->uid);
+			account->healed = heal->next;
+			free(heal);
+		}
+		m.change_missing.uids = text_make(bytes, w.size);
+		store_batch_add(batch, &m, -1);
+	}
+	account->changing++;
+	store_client_commit(account->client, &batch, heal_marked, account);
+}
+
+/* -- One file -- */
+
+static void
+heal_done(
+    struct account_store *account, struct heal *heal, enum heal_result result)
+{
+	account->healing--;
+	account->files_written += result == HEAL_WRITTEN;
+	account->files_failed += result == HEAL_FAILED;
+	if (result == HEAL_FAILED) {
+		heal->next = account->heals_later;
+		account->heals_later = heal;
+	} else if (heal->is_marked) {
+		heal->next = account->healed;
+		account->healed = heal;
+	} else {
+		free(heal);
+	}
+	if (account->heals != NULL) {
+		start_timer(account, 0);
+		return;
+	}
+	if (account->healing > 0)
+		return;
+	if (account->healed != NULL)
+		tell_healed(account);
+	if (account->heals_later != NULL)
+		start_timer(account, HEAL_AGAIN_MS);
+	account_healed(account);
+}
+
+static enum heal_result
+write_file(struct account_store *account, const struct heal *heal, int fd)
+{
+	struct folder *folder = folder_find_id(account, heal->mailbox);
+	struct message_source source = { .fd = fd };
+	struct index_file file;
+	struct index_row row;
+	struct error error;
+	bool was_current;
+	int result;
+
+	if (folder == NULL ||
+	    !index_find_row(account->index, heal->mailbox, heal->uid, &row) ||
+	    !index_find_file(account->index, heal->mailbox, heal->uid, &file))
+		return HEAL_NEEDLESS;
+	was_current = sync_is_current(account, folder);
+	result = files_write(
+	    account, folder, &file, row.internaldate, &source, &error);
+	if (was_current)
+		sync_note_times(account, folder);
+	if (result == 0)
+		return HEAL_WRITTEN;
+	log_warning("heal", "mailbox=%llu uid=%u error=\"%s\"",
+	    (unsigned long long)heal->mailbox, heal->uid, error.text);
+	return HEAL_FAILED;
+}
+
+static void
+heal_read(enum status status, const struct text *envelope, int *fd,
+    uint64_t size, void *context)
+{
+	struct healing *h = context;
+	struct account_store *account = h->account;
+	struct heal *heal = h->heal;
+
+	free(h);
+	if (status == STATUS_OK) {
+		heal_done(account, heal, write_file(account, heal, *fd));
+		return;
+	}
+	if (status == STATUS_UNAVAILABLE) { /* when the store is back */
+		account->healing--;
+		put_last(account, heal);
+		return;
+	}
+	log_warning("heal", "mailbox=%llu uid=%u status=%s",
+	    (unsigned long long)heal->mailbox, heal->uid, status_name(status));
+	heal_done(account, heal, HEAL_FAILED);
+}
+
+/* -- After a power cut: the file's bytes against the store's -- */
+
+static bool
+is_same(int a, int b)
+{
+	uint8_t x[8192], y[8192];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(a, x, sizeof(x), at)) > 0) {
+		if (pread(b, y, (size_t)n, at) != n ||
+		    memcmp(x, y, (size_t)n) != 0)
+			return false;
+		at += n;
+	}
+	return n == 0 && pread(b, y, 1, at) == 0;
+}
+
+/* A file that differs from what was committed lost its blocks. */
+static void
+compare_read(enum status status, const struct text *envelope, int *fd,
+    uint64_t size, void *context)
+{
+	struct healing *h = context;
+	struct account_store *account = h->account;
+	struct heal *heal = h->heal;
+	struct folder *folder = folder_find_id(account, heal->mailbox);
+	struct index_file file;
+	struct error error;
+	bool is_good = false;
+	int there;
+
+	if (status == STATUS_OK && folder != NULL &&
+	    index_find_file(account->index, heal->mailbox, heal->uid, &file) &&
+	    (there = files_open(account, folder, &file, &error)) != -1) {
+		is_good = is_same(there, *fd);
+		close(there);
+		if (!is_good)
+			log_warning("file-damaged", "mailbox=%llu uid=%u",
+			    (unsigned long long)heal->mailbox, heal->uid);
+	}
+	if (!is_good) {
+		heal_read(status, envelope, fd, size, context);
+		return;
+	}
+	free(h);
+	heal_done(account, heal, HEAL_NEEDLESS);
+}
+
+static void
+heal_one(struct account_store *account, struct heal *heal)
+{
+	struct folder *folder = folder_find_id(account, heal->mailbox);
+	struct index_file file;
+	struct healing *h;
+	struct error error;
+	int fd;
+
+	account->healing++;
+	if (folder == NULL ||
+	    !index_find_file(account->index, heal->mailbox, heal->uid, &file)) {
+		heal_done(account, heal, HEAL_NEEDLESS);
+		return;
+	}
+	fd = heal->must_compare ? -1
+				: files_open(account, folder, &file, &error);
+	if (fd != -1) {
+		close(fd);
+		heal_done(account, heal, HEAL_NEEDLESS);
+		return;
+	}
+	h = memory_new(1, sizeof(*h));
+	h->account = account;
+	h->heal = heal;
+	store_read_blob(account->client, file.blob,
+	    heal->must_compare ? compare_read : heal_read, h);
+}
+
+static void
+heal_some(void *context)
+{
+	struct account_store *account = context;
+	struct heal *heal;
+	unsigned int steps = 0;
+
+	if (!store_client_is_present(account->client))
+		return; /* goes on when the store is back */
+	while (account->heals == NULL &&
+	       (heal = account->heals_later) != NULL) {
+		account->heals_later = heal->next;
+		put_last(account, heal);
+	}
+	while ((heal = account->heals) != NULL && steps++ < HEAL_A_STEP &&
+	       account->healing < ACCOUNT_MAX_HEALING) {
+		account->heals = heal->next;
+		if (account->heals == NULL)
+			account->heals_end = &account->heals;
+		heal_one(account, heal);
+	}
+	if (account->heals != NULL && account->healing < ACCOUNT_MAX_HEALING)
+		start_timer(account, 0);
+}
+
+static void
+add(struct account_store *account, uint64_t mailbox, uint32_t uid,
+    bool is_marked, bool must_compare)
+{
+	struct heal *heal = memory_new(1, sizeof(*heal));
+
+	heal->mailbox = mailbox;
+	heal->uid = uid;
+	heal->is_marked = is_marked;
+	heal->must_compare = must_compare;
+	put_last(account, heal);
+	start_timer(account, 0);
+}
+
+void
+sync_heal(struct account_store *account, uint64_t mailbox, uint32_t uid,
+    bool is_marked)
+{
+	add(account, mailbox, uid, is_marked, false);
+}
+
+void
+heal_compare(struct account_store *account, uint64_t mailbox, uint32_t uid)
+{
+	add(account, mailbox, uid, false, true);
+}
+
+void
+heal_resume(struct account_store *account)
+{
+	if (account->heals != NULL)
+		start_timer(account, 0);
+}
+
+void
+heal_free(struct account_store *account)
+{
+	struct heal *const lists[] = { account->heals, account->healed,
+		account->heals_later };
+
+	for (size_t i = 0; i < 3; i++)
+		for (struct heal *heal = lists[i], *next; heal != NULL;
+		     heal = next) {
+			next = heal->next;
+			free(heal);
+		}
+	account->heals = account->healed = account->heals_later = NULL;
+	account->heals_end = &account->heals;
+	timer_free(&account->heal_timer);
+}
