@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/login.h"
 #include "common/memory.h"
+#include "common/process.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -461,6 +462,7 @@ front_closed(struct channel *channel, const struct error *error, void *context)
 	while (*place != front)
 		place = &(*place)->next;
 	*place = front->next;
+	process_peer_closed(error, front->role, 0, front->instance);
 	channel_free(&front->channel);
 	memory_free(&front);
 }

@@ -15,6 +15,7 @@ static struct event_loop *loop;
 static struct login_desk *desk;
 static struct channel *broker; /* the starter */
 static struct channel *queue;  /* NULL while there is none */
+static uint64_t queue_instance;
 
 /* -- The queue -- */
 
@@ -32,11 +33,12 @@ static void
 queue_closed(struct channel *channel, const struct error *error, void *context)
 {
 	login_desk_set_queue(desk, NULL);
+	process_peer_closed(error, ROLE_QUEUE, 0, queue_instance);
 	channel_free(&queue);
 }
 
 static void
-set_queue(int fd)
+set_queue(int fd, uint64_t instance)
 {
 	static const struct channel_handler handler = { from_queue,
 		queue_closed };
@@ -45,6 +47,7 @@ set_queue(int fd)
 	channel_free(&queue);
 	queue =
 	    channel_new(loop, fd, ROLE_AUTHD, ROLE_QUEUE, &handler, NULL);
+	queue_instance = instance;
 	login_desk_set_queue(desk, queue);
 }
 
@@ -58,7 +61,7 @@ introduced(const struct message_introduce *introduce, int *fd)
 	if (*fd == -1)
 		return;
 	if (role == ROLE_QUEUE)
-		set_queue(*fd);
+		set_queue(*fd, introduce->instance);
 	else if (role == ROLE_SMTPD || role == ROLE_IMAPD)
 		login_desk_add_front(desk, *fd, role, introduce->instance);
 	else

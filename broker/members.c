@@ -98,6 +98,17 @@ member_connect_keyd(struct member *member)
 	connect_two(member, NULL, ROLE_KEYD, member->broker->keyd);
 }
 
+bool
+members_are_pair(enum role a, enum role b)
+{
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if ((pairs[i].a == a && pairs[i].b == b) ||
+		    (pairs[i].a == b && pairs[i].b == a))
+			return true;
+	return (a == ROLE_QUEUE && b == ROLE_WORKER) ||
+	       (a == ROLE_WORKER && b == ROLE_QUEUE);
+}
+
 static void
 connect_pair(struct broker *broker, enum role a, enum role b)
 {

@@ -80,6 +80,8 @@ void service_start(struct member *member);
 /* A channel between a member and another, snapd or keyd: both ends introduced.
  * Does nothing while one of them is away. */
 void members_connect(struct member *a, struct member *b);
+/* Whether processes of these two roles ever have a channel. */
+bool members_are_pair(enum role a, enum role b);
 void member_connect_snapd(struct member *member);
 void member_connect_keyd(struct member *member);
 /* snapd (keyd, logger) is new: everybody gets a new channel to it. */

@@ -49,12 +49,21 @@ attach(struct member *front, const struct message_attach *wish)
 	(void)channel_send(front->channel, &answer, NULL, 0);
 }
 
+/* A complaint counts only about one whom the plaintiff has a channel to, or
+ * else a taken-over front could end whom it likes. */
 static void
-forward_distrust(struct member *by, const struct message *message)
+hear_complaint(struct member *by, const struct message_misbehaved *about)
 {
+	enum role role = (enum role)about->role;
+
 	log_alarm("misbehaved", "by=%s role=%s account=%u", role_name(by->role),
-	    role_name((enum role)message->misbehaved.role),
-	    message->misbehaved.account);
+	    role_name(role), about->account);
+	if (!members_are_pair(by->role, role)) {
+		log_alarm("complaint-refused", "by=%s pid=%d",
+		    role_name(by->role), by->pid);
+		return;
+	}
+	broker_distrust(by->broker, role, about->account, about->instance);
 }
 
 static void
@@ -85,9 +94,7 @@ received(struct channel *channel, const struct message *message, int *fds,
 		worker_idle(broker->workers, member);
 		break;
 	case MESSAGE_misbehaved:
-		forward_distrust(member, message);
-		broker_distrust(broker, (enum role)message->misbehaved.role,
-		    message->misbehaved.account, message->misbehaved.instance);
+		hear_complaint(member, &message->misbehaved);
 		break;
 	default:
 		break;

@@ -211,6 +211,10 @@ process_confine_with(struct process *process, const int *program_fds,
 	return walls;
 }
 
+/* The starter's, from ready on; its owner frees it after the loop has ended,
+ * when no handler is called any more. */
+static struct channel *ready_channel;
+
 struct channel *
 process_ready(struct process *process, struct event_loop *loop, uint32_t walls,
     const struct channel_handler *handler, void *context)
@@ -223,5 +227,23 @@ process_ready(struct process *process, struct event_loop *loop, uint32_t walls,
 	message.ready.walls = walls;
 	if (channel_send(channel, &message, NULL, 0) == -1)
 		fatal("what=\"cannot say ready\"");
+	ready_channel = channel;
 	return channel;
+}
+
+void
+process_peer_closed(const struct error *error, enum role peer,
+    uint32_t account, uint64_t instance)
+{
+	struct message message = { .type = MESSAGE_misbehaved };
+
+	if (error == NULL || error->code != ERROR_INPUT)
+		return;
+	log_alarm("peer-misbehaved", "peer=%s account=%u why=\"%s\"",
+	    role_name(peer), account, error->text);
+	message.misbehaved.role = (uint8_t)peer;
+	message.misbehaved.account = account;
+	message.misbehaved.instance = instance;
+	if (ready_channel != NULL)
+		(void)channel_send(ready_channel, &message, NULL, 0);
 }

@@ -81,4 +81,12 @@ uint32_t process_confine_with(struct process *process, const int *program_fds,
 struct channel *process_ready(struct process *process, struct event_loop *loop,
     uint32_t walls, const struct channel_handler *handler, void *context);
 
+/*
+ * For a handler's `closed`, before channel_free: if the peer, as introduce
+ * named it, misbehaved, the starter is told and will end it. Nothing happens
+ * for any other reason (`error` may be NULL), or without a starter.
+ */
+void process_peer_closed(const struct error *error, enum role peer,
+    uint32_t account, uint64_t instance);
+
 #endif

@@ -232,6 +232,33 @@ enter_filter(
 	return 0;
 }
 
+static int
+limit(int resource, rlim_t most, struct error *error)
+{
+	struct rlimit now;
+
+	if (getrlimit((__rlimit_resource_t)resource, &now) == -1)
+		return error_set_errno(error, "getrlimit");
+	if (most < now.rlim_max)
+		now.rlim_max = most;
+	/* No more than master has, all of it. */
+	now.rlim_cur = now.rlim_max;
+	if (setrlimit((__rlimit_resource_t)resource, &now) == -1)
+		return error_set_errno(error, "setrlimit");
+	return 0;
+}
+
+/* ASan's shadow alone is above any limit. */
+static int
+enter_limits(const struct sandbox_request *request,
+    const struct sandbox_profile *profile, struct error *error)
+{
+	if (!request->is_sanitizer &&
+	    limit(RLIMIT_DATA, (rlim_t)profile->memory_mib << 20, error) == -1)
+		return -1;
+	return limit(RLIMIT_NOFILE, profile->descriptors, error);
+}
+
 /* What holds for everybody, root of the red team included. */
 static int
 enter_always(struct error *error)
@@ -263,6 +290,7 @@ sandbox_enter(
 	if (enter_ids(request, walls, error) == -1 ||
 	    enter_root(request, profile, walls, error) == -1 ||
 	    enter_capabilities(request, profile, walls, error) == -1 ||
+	    enter_limits(request, profile, error) == -1 ||
 	    enter_always(error) == -1)
 		return -1;
 	if ((request->without & WALL_LANDLOCK) == 0)

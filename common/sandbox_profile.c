@@ -24,21 +24,40 @@ enum {
 };
 
 static const struct sandbox_profile profiles[ROLE_COUNT] = {
-	[ROLE_LOGGER] = { .calls = CALLS_BASE },
-	[ROLE_KEYD] = { .calls = CALLS_BASE },
+	[ROLE_LOGGER] = { .calls = CALLS_BASE,
+	    .memory_mib = 512,
+	    .descriptors = 65536 },
+	[ROLE_KEYD] = { .calls = CALLS_BASE,
+	    .memory_mib = 256,
+	    .descriptors = 1024 },
 	[ROLE_SNAPD] = { .calls = CALLS_BASE | CALLS_ACCEPT | CALLS_MEMORY |
 				  CALLS_FILES | CALLS_STORE,
-	    .files = FILES_ROOT },
+	    .files = FILES_ROOT,
+	    .memory_mib = 8192,
+	    .descriptors = 65536 },
 	[ROLE_BROKER] = { .calls = CALLS_FRONT | CALLS_WORKER | CALLS_CHILDREN |
 				   CALLS_STARTER | CALLS_BEGIN | CALLS_CONFINE,
 	    .files = FILES_STARTER,
 	    .capabilities = CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) |
-			    CAPABILITY(CAP_SYS_CHROOT) },
-	[ROLE_AUTHD] = { .calls = CALLS_BASE | CALLS_CHILDREN },
-	[ROLE_SMTPD] = { .calls = CALLS_FRONT },
-	[ROLE_QUEUE] = { .calls = CALLS_BASE | CALLS_MEMORY },
-	[ROLE_IMAPD] = { .calls = CALLS_FRONT },
-	[ROLE_WORKER] = { .calls = CALLS_WORKER, .files = FILES_ROOT },
+			    CAPABILITY(CAP_SYS_CHROOT),
+	    .memory_mib = 8192,
+	    .descriptors = 65536 },
+	[ROLE_AUTHD] = { .calls = CALLS_BASE | CALLS_CHILDREN,
+	    .memory_mib = 1024,
+	    .descriptors = 1024 },
+	[ROLE_SMTPD] = { .calls = CALLS_FRONT,
+	    .memory_mib = 8192,
+	    .descriptors = 65536 },
+	[ROLE_QUEUE] = { .calls = CALLS_BASE | CALLS_MEMORY,
+	    .memory_mib = 2048,
+	    .descriptors = 65536 },
+	[ROLE_IMAPD] = { .calls = CALLS_FRONT,
+	    .memory_mib = 8192,
+	    .descriptors = 65536 },
+	[ROLE_WORKER] = { .calls = CALLS_WORKER,
+	    .files = FILES_ROOT,
+	    .memory_mib = 4096,
+	    .descriptors = 4096 },
 };
 
 /* clang-format off */

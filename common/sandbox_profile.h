@@ -35,6 +35,11 @@ struct sandbox_profile {
 	unsigned int calls; /* of enum call_group */
 	enum file_rights files;
 	uint64_t capabilities; /* kept, and handed to children (ambient) */
+	/* What a taken-over one can use up: RLIMIT_DATA (maps of files, the
+	 * store's, do not count) and RLIMIT_NOFILE. The broker's are those of
+	 * its children at least, who inherit them. */
+	uint32_t memory_mib;
+	uint32_t descriptors;
 };
 
 /* NULL for roles that are not confined (master, command line tools). */

@@ -95,6 +95,7 @@ struct account_store {
 	int home_fd;
 	struct store_client *client;
 	struct channel *queue;
+	uint64_t queue_instance;
 	struct message_index *index;
 	enum status status;
 	bool must_restart;

@@ -36,7 +36,8 @@ void account_store_free(struct account_store **account);
 /* New ends of the channels to snapd and queue, which are taken over; an older
  * one of the same kind is dropped. */
 void account_store_attach_snapd(struct account_store *account, int fd);
-void account_store_attach_queue(struct account_store *account, int fd);
+void account_store_attach_queue(
+    struct account_store *account, int fd, uint64_t instance);
 
 /*
  * STATUS_OK once mailboxes may be opened, which stays so while snapd is away

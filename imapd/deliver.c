@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/process.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -281,17 +282,20 @@ closed(struct channel *channel, const struct error *error, void *context)
 
 	for (struct delivery *d = account->deliveries; d != NULL; d = d->next)
 		d->is_asked = false;
+	process_peer_closed(error, ROLE_QUEUE, 0, account->queue_instance);
 	channel_free(&account->queue);
 }
 
 void
-account_store_attach_queue(struct account_store *account, int fd)
+account_store_attach_queue(
+    struct account_store *account, int fd, uint64_t instance)
 {
 	static const struct channel_handler handler = { received, closed };
 
 	for (struct delivery *d = account->deliveries; d != NULL; d = d->next)
 		d->is_asked = false;
 	channel_free(&account->queue);
+	account->queue_instance = instance;
 	account->queue = channel_new(
 	    account->loop, fd, ROLE_WORKER, ROLE_QUEUE, &handler, account);
 }

@@ -36,6 +36,7 @@ struct imap_front {
 	struct front_listener listeners[FRONT_MAX_SOCKETS];
 	struct channel *broker; /* the starter's, not ours to free */
 	struct channel *authd;  /* NULL while it is away */
+	uint64_t authd_instance;
 	struct table *logins;   /* by connection number */
 	uint64_t last_connection;
 };
@@ -206,6 +207,7 @@ authd_gone(struct channel *channel, const struct error *error, void *context)
 	void *login;
 
 	(void)channel;
+	process_peer_closed(error, ROLE_AUTHD, 0, front->authd_instance);
 	log_warning("authd-away", "why=\"%s\"", error->text);
 	channel_free(&front->authd);
 	while (table_next(front->logins, &position, NULL, NULL, &login))
@@ -242,6 +244,7 @@ introduced(
 {
 	if (who->role == ROLE_AUTHD) {
 		channel_free(&front->authd);
+		front->authd_instance = who->instance;
 		front->authd = channel_new(front->loop, *fd, ROLE_IMAPD,
 		    ROLE_AUTHD, &authd_handler, front);
 		*fd = -1;

@@ -114,7 +114,8 @@ introduce(struct worker *worker, const struct message_introduce *m, int *fd)
 	if (m->role == ROLE_SNAPD)
 		account_store_attach_snapd(worker->account, *fd);
 	else if (m->role == ROLE_QUEUE)
-		account_store_attach_queue(worker->account, *fd);
+		account_store_attach_queue(
+		    worker->account, *fd, m->instance);
 	else
 		return;
 	*fd = -1;

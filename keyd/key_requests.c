@@ -130,11 +130,12 @@ closed(struct channel *channel, const struct error *error, void *context)
 	struct key_requests *requests = front->requests;
 	enum role role = channel_peer(channel);
 	uint64_t instance = front->instance;
+	bool misbehaved = error->code == ERROR_INPUT;
 
 	log_info("front-gone", "peer=%s why=\"%s\"", role_name(role),
 	    error->text);
-	front_free(front);
-	if (error->code == ERROR_INPUT)
+	front_free(front); /* and `error` with it */
+	if (misbehaved)
 		requests->misbehaved(role, instance, requests->context);
 }
 

@@ -7,6 +7,7 @@
 #include "common/buf.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/process.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct filing {
 	struct filing_list *list;
 	uint32_t account;
 	enum filing_state state;
+	uint64_t instance;       /* of the worker behind the channel */
 	struct channel *channel; /* with FILING_RUNNING, or paused with it */
 	struct buf unsent;       /* delivery ids */
 	struct buf sent;
@@ -186,9 +188,8 @@ worker_closed(struct channel *channel, const struct error *error, void *context)
 {
 	struct filing *filing = context;
 
-	if (error->code == ERROR_INPUT)
-		log_alarm("worker-misbehaved", "account=%u why=\"%s\"",
-		    filing->account, error->text);
+	process_peer_closed(
+	    error, ROLE_WORKER, filing->account, filing->instance);
 	channel_free(&filing->channel);
 	buf_put(&filing->unsent, filing->sent.data, filing->sent.size);
 	buf_reset(&filing->sent);
@@ -237,11 +238,12 @@ filing_add(struct filing_list *list, uint32_t account,
 }
 
 void
-filing_worker(struct filing_list *list, uint32_t account, int fd)
+filing_worker(struct filing_list *list,
+    const struct message_introduce *introduce, int fd)
 {
 	static const struct channel_handler handler = { worker_received,
 		worker_closed };
-	struct filing *filing = find_or_add(list, account);
+	struct filing *filing = find_or_add(list, introduce->account);
 
 	if (filing->state == FILING_STARTING)
 		list->starting--;
@@ -252,6 +254,7 @@ filing_worker(struct filing_list *list, uint32_t account, int fd)
 	}
 	filing->channel = channel_new(
 	    list->queue->loop, fd, ROLE_QUEUE, ROLE_WORKER, &handler, filing);
+	filing->instance = introduce->instance;
 	filing->state = FILING_RUNNING;
 	send_files(filing);
 	ask_for_workers(list);

@@ -18,7 +18,8 @@ void filing_add(struct filing_list *list, uint32_t account,
     const struct delivery_id *delivery);
 
 /* The worker's channel. Takes over `fd`. */
-void filing_worker(struct filing_list *list, uint32_t account, int fd);
+void filing_worker(struct filing_list *list,
+    const struct message_introduce *introduce, int fd);
 
 /* The broker's answer to need_worker. */
 void filing_started(

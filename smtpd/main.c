@@ -57,7 +57,8 @@ received(struct channel *channel, const struct message *message, int *fds,
 {
 	if (message->type == MESSAGE_introduce) {
 		if (fds[0] != -1 && smtp_front_introduce(front, fds[0],
-					(enum role)message->introduce.role))
+					(enum role)message->introduce.role,
+					message->introduce.instance))
 			fds[0] = -1;
 	} else if (message->type == MESSAGE_settings) {
 		reload(&message->settings, fds);

@@ -7,6 +7,7 @@
 #include "common/codec.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/process.h"
 #include "smtpd/filing.h"
 #include "smtpd/transaction.h"
 
@@ -18,6 +19,7 @@ struct peer {
 	struct peer *next;
 	struct queue *queue;
 	struct channel *channel;
+	uint64_t instance;
 };
 
 static void
@@ -107,18 +109,20 @@ authd_closed(struct channel *channel, const struct error *error, void *context)
 	while (*at != peer)
 		at = &(*at)->next;
 	*at = peer->next;
+	process_peer_closed(error, ROLE_AUTHD, 0, peer->instance);
 	channel_free(&peer->channel);
 	free(peer);
 }
 
 static void
-add_authd(struct queue *queue, int fd)
+add_authd(struct queue *queue, int fd, uint64_t instance)
 {
 	static const struct channel_handler handler = { authd_received,
 		authd_closed };
 	struct peer *peer = memory_new(1, sizeof(*peer));
 
 	peer->queue = queue;
+	peer->instance = instance;
 	peer->next = queue->authds;
 	queue->authds = peer;
 	peer->channel = channel_new(
@@ -162,9 +166,10 @@ front_free(struct front *front)
 static void
 front_closed(struct channel *channel, const struct error *error, void *context)
 {
-	if (error->code == ERROR_INPUT)
-		log_alarm("front-misbehaved", "why=\"%s\"", error->text);
-	front_free(context);
+	struct front *front = context;
+
+	process_peer_closed(error, ROLE_SMTPD, 0, front->instance);
+	front_free(front);
 }
 
 static void
@@ -378,10 +383,10 @@ queue_starter_says(struct queue *queue, const struct message *message, int *fds)
 		add_snapd(queue, fds[0]);
 		break;
 	case ROLE_AUTHD:
-		add_authd(queue, fds[0]);
+		add_authd(queue, fds[0], introduce->instance);
 		break;
 	case ROLE_WORKER:
-		filing_worker(queue->filings, introduce->account, fds[0]);
+		filing_worker(queue->filings, introduce, fds[0]);
 		break;
 	case ROLE_SMTPD:
 		if (queue->front_count >= QUEUE_MAX_FRONTS)

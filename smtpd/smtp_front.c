@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/process.h"
 #include "common/smtp_verdict.h"
 #include "smtpd/smtp_session.h"
 
@@ -60,6 +61,7 @@ queue_closed(struct channel *channel, const struct error *error, void *context)
 	size_t position;
 	void *session;
 
+	process_peer_closed(error, ROLE_QUEUE, 0, front->queue_instance);
 	channel_free(&front->queue);
 	front->store = STATUS_UNAVAILABLE;
 	/* A session that says goodbye leaves the table: begin again. */
@@ -96,6 +98,7 @@ authd_closed(struct channel *channel, const struct error *error, void *context)
 	size_t position = 0;
 	void *session;
 
+	process_peer_closed(error, ROLE_AUTHD, 0, front->authd_instance);
 	channel_free(&front->authd);
 	while (table_next(front->sessions, &position, NULL, NULL, &session))
 		smtp_session_authd_gone(session);
@@ -253,7 +256,8 @@ smtp_front_free(struct smtp_front **pointer)
 }
 
 bool
-smtp_front_introduce(struct smtp_front *front, int fd, enum role role)
+smtp_front_introduce(
+    struct smtp_front *front, int fd, enum role role, uint64_t instance)
 {
 	static const struct channel_handler queue_handler = { queue_received,
 		queue_closed };
@@ -264,12 +268,14 @@ smtp_front_introduce(struct smtp_front *front, int fd, enum role role)
 	case ROLE_QUEUE:
 		if (front->queue != NULL)
 			queue_closed(front->queue, NULL, front);
+		front->queue_instance = instance;
 		front->queue = channel_new(front->loop, fd, ROLE_SMTPD,
 		    ROLE_QUEUE, &queue_handler, front);
 		return true;
 	case ROLE_AUTHD:
 		if (front->authd != NULL)
 			authd_closed(front->authd, NULL, front);
+		front->authd_instance = instance;
 		front->authd = channel_new(front->loop, fd, ROLE_SMTPD,
 		    ROLE_AUTHD, &authd_handler, front);
 		return true;

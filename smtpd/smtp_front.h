@@ -33,6 +33,8 @@ struct smtp_front {
 	struct event_loop *loop;
 	const struct settings *settings;
 	struct tls_server *tls; /* NULL: no TLS now */
+	uint64_t queue_instance;
+	uint64_t authd_instance;
 	struct channel *queue;  /* NULL: away */
 	struct channel *authd;
 	struct key_client *keys;
@@ -63,7 +65,8 @@ void smtp_front_reload(
 
 /* One end of a channel to queue, authd or keyd, which it takes over (true) or
  * does not want (false). */
-bool smtp_front_introduce(struct smtp_front *front, int fd, enum role role);
+bool smtp_front_introduce(
+    struct smtp_front *front, int fd, enum role role, uint64_t instance);
 
 /* Takes no more connections, 421 to those who are between commands, and to the
  * others after the answer that they wait for; ends the loop when all are gone

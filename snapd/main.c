@@ -64,8 +64,7 @@ broker_received(struct channel *channel, const struct message *message,
 	if (message->type != MESSAGE_introduce || fds[0] == -1 ||
 	    (introduce->role != ROLE_QUEUE && introduce->role != ROLE_WORKER))
 		return;
-	snapd_add_channel(
-	    server->snapd, fds[0], introduce->role, introduce->account);
+	snapd_add_introduced(server->snapd, fds[0], introduce);
 	fds[0] = -1;
 }
 

@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/process.h"
 #include "common/table.h"
 #include "snapd/batch.h"
 
@@ -218,16 +219,15 @@ closed(struct channel *channel, const struct error *error, void *context)
 {
 	struct client *client = context;
 
-	if (error->code == ERROR_INPUT)
-		log_alarm("peer-misbehaved", "peer=%s account=%u error=%s",
-		    role_name(client->role), client->account, error->text);
+	process_peer_closed(
+	    error, client->role, client->account, client->instance);
 	free_client(client);
 }
 
 static const struct channel_handler handler = { received, closed };
 
-void
-snapd_add_channel(struct snapd *snapd, int fd, enum role peer, uint32_t account)
+static struct client *
+add_client(struct snapd *snapd, int fd, enum role peer, uint32_t account)
 {
 	struct client *client = memory_new(1, sizeof(*client));
 
@@ -238,6 +238,23 @@ snapd_add_channel(struct snapd *snapd, int fd, enum role peer, uint32_t account)
 	client->channel =
 	    channel_new(snapd->loop, fd, ROLE_SNAPD, peer, &handler, client);
 	table_put_u64(snapd->clients, client->id, client);
+	return client;
+}
+
+void
+snapd_add_channel(struct snapd *snapd, int fd, enum role peer, uint32_t account)
+{
+	(void)add_client(snapd, fd, peer, account);
+}
+
+void
+snapd_add_introduced(
+    struct snapd *snapd, int fd, const struct message_introduce *introduce)
+{
+	struct client *client = add_client(
+	    snapd, fd, (enum role)introduce->role, introduce->account);
+
+	client->instance = introduce->instance;
 }
 
 /* Opens the store only if it is the one that the settings name. */

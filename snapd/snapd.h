@@ -30,6 +30,9 @@ void snapd_free(struct snapd **snapd);
 /* A channel to a queue, a worker of `account` or a snapctl. Takes over fd. */
 void snapd_add_channel(
     struct snapd *snapd, int fd, enum role peer, uint32_t account);
+/* The same for one whom the broker introduced. */
+void snapd_add_introduced(struct snapd *snapd, int fd,
+    const struct message_introduce *introduce);
 
 /* For mail_requests.c and control.c. */
 
@@ -39,6 +42,7 @@ struct client {
 	struct channel *channel;
 	enum role role;
 	uint32_t account;
+	uint64_t instance; /* as the broker introduced it */
 	struct batch *batch; /* that is being received */
 };
 

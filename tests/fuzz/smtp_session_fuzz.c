@@ -31,7 +31,7 @@ begin(void)
 	if (channel_pair(ends, NULL) == -1)
 		abort();
 	queue_end = ends[1];
-	smtp_front_introduce(front, ends[0], ROLE_QUEUE);
+	smtp_front_introduce(front, ends[0], ROLE_QUEUE, 0);
 	front->store = STATUS_OK;
 }
 

@@ -3,7 +3,9 @@ noinst_PROGRAMS += tests/redteam/idle_role
 tests_redteam_idle_role_SOURCES = tests/redteam/idle_role.c
 tests_redteam_idle_role_LDADD = $(COMMON_LIBS)
 noinst_PROGRAMS += tests/redteam/attack
-tests_redteam_attack_SOURCES = tests/redteam/attack.c tests/redteam/attacks.def
+tests_redteam_attack_SOURCES = tests/redteam/attack.c \
+	tests/redteam/attacks.c tests/redteam/attacks.h \
+	tests/redteam/attacks.def
 tests_redteam_attack_LDADD = $(COMMON_LIBS)
 noinst_PROGRAMS += tests/redteam/redteam
 tests_redteam_redteam_SOURCES = tests/redteam/redteam.c

@@ -58,8 +58,35 @@ static const struct {
 	    false, false },
 };
 
+/*
+ * What a role may do because it is its task, and what the calls that ASan needs
+ * (CALLS_SANITIZER: openat, mmap with PROT_EXEC, no limit of memory) leave open
+ * in that build alone, where one wall stands by itself.  Nothing else is
+ * excused.
+ */
+static const struct {
+	bool is_sanitizer;
+	enum role role; /* ROLE_COUNT: any */
+	const char *attack;
+	const char *why;
+} excuses[] = {
+	{ false, ROLE_BROKER, "become_other_account", "its task" },
+	{ false, ROLE_BROKER, "fork_once", "its task" },
+	{ false, ROLE_BROKER, "memory_to_execute", "ld.so of its children" },
+	{ true, ROLE_COUNT, "store_open_read", "openat" },
+	{ true, ROLE_COUNT, "store_open_write", "openat" },
+	{ true, ROLE_COUNT, "store_map", "openat" },
+	{ true, ROLE_COUNT, "store_lock_file", "openat" },
+	{ true, ROLE_COUNT, "store_create_beside", "openat" },
+	{ true, ROLE_COUNT, "store_by_proc_root", "openat" },
+	{ true, ROLE_COUNT, "store_by_proc_fd", "openat" },
+	{ true, ROLE_COUNT, "keeper_proc_mem", "openat" },
+	{ true, ROLE_COUNT, "memory_to_execute", "mmap" },
+	{ true, ROLE_COUNT, "memory_without_end", "no RLIMIT_DATA" },
+};
+
 static char store[] = "/tmp/firnmail-redteam-XXXXXX";
-static char folder[64], data_path[80], taken[80];
+static char folder[64], data_path[80], lock_path[80], planted[80], taken[80];
 static int program_fd, null_fd, home_fd, target_fd;
 static int filters[ROLE_COUNT];
 static pid_t keeper;
@@ -87,6 +114,12 @@ restore_store(void)
 		 0,
 	    "chown");
 	close(fd);
+	fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	must(fd != -1 && fchown(fd, SERVICE_BASE + ROLE_SNAPD,
+			     SERVICE_BASE + ROLE_SNAPD) == 0,
+	    "lock");
+	close(fd);
+	(void)unlink(planted);
 	must(chown(folder, SERVICE_BASE + ROLE_SNAPD,
 		 SERVICE_BASE + ROLE_SNAPD) == 0,
 	    "chown");
@@ -177,6 +210,8 @@ prepare(const char *program)
 	must(mkdtemp(store) != NULL && chmod(store, 0755) == 0, "mkdtemp");
 	snprintf(folder, sizeof(folder), "%s/snap", store);
 	snprintf(data_path, sizeof(data_path), "%s/data.mdb", folder);
+	snprintf(lock_path, sizeof(lock_path), "%s/lock.mdb", folder);
+	snprintf(planted, sizeof(planted), "%s/planted", folder);
 	snprintf(taken, sizeof(taken), "%s.taken", folder);
 	snprintf(home, sizeof(home), "%s/home", store);
 	must(mkdir(home, 0755) == 0, "home");
@@ -198,12 +233,37 @@ prepare(const char *program)
 	start_keeper();
 }
 
-static unsigned int tried, through, empty, broken;
+static unsigned int tried, through, excused, empty, broken;
+
+#ifdef __SANITIZE_ADDRESS__
+static const bool is_sanitizer = true;
+#else
+static const bool is_sanitizer = false;
+#endif
+
+/* The store's files stay behind more than one wall: only where seccomp stands
+ * alone do ASan's calls count as an excuse. */
+static const char *
+excuse_of(size_t mode, enum role role, unsigned int attack)
+{
+	for (size_t i = 0; i < sizeof(excuses) / sizeof(excuses[0]); i++) {
+		if (strcmp(excuses[i].attack, attacks[attack].name) != 0 ||
+		    (excuses[i].role != ROLE_COUNT && excuses[i].role != role))
+			continue;
+		if (!excuses[i].is_sanitizer)
+			return excuses[i].why;
+		if (is_sanitizer &&
+		    (attacks[attack].kind == SYSTEM ||
+			modes[mode].without == (WALLS_ALL & ~WALL_SECCOMP)))
+			return excuses[i].why;
+	}
+	return NULL;
+}
 
 static void
 judge(size_t mode, enum role role, unsigned int attack)
 {
-	const char *text;
+	const char *text, *why = NULL;
 	int status;
 
 	restore_store();
@@ -216,6 +276,13 @@ judge(size_t mode, enum role role, unsigned int attack)
 		broken++;
 	if (modes[mode].expect_through) {
 		empty += strncmp(text, "THROUGH", 7) != 0;
+		return;
+	}
+	if (strcmp(text, "THROUGH") == 0)
+		why = excuse_of(mode, role, attack);
+	if (why != NULL) {
+		printf("  excused in this build: %s\n", why);
+		excused++;
 		return;
 	}
 	through += strncmp(text, "THROUGH", 7) == 0;
@@ -239,6 +306,7 @@ main(int argc, char **argv)
 	kill(keeper, SIGKILL);
 	printf("with all walls off %u did not go through, %u broke\n", empty,
 	    broken);
+	printf("%u excused by name (their task, or ASan's calls)\n", excused);
 	printf("%u attacks, %u through\n", tried, through);
 	return through + empty + broken > 0;
 }

@@ -228,10 +228,10 @@ set_up(void **state)
 	    loop, ends[1], ROLE_BROKER, ROLE_QUEUE, &broker_handler, NULL);
 	queue_set_starter(queue, starter);
 	channel_pair(ends, NULL);
-	smtp_front_introduce(front, ends[0], ROLE_QUEUE);
+	smtp_front_introduce(front, ends[0], ROLE_QUEUE, 0);
 	introduce(ROLE_SMTPD, 0, ends[1]);
 	channel_pair(ends, NULL);
-	smtp_front_introduce(front, ends[0], ROLE_AUTHD);
+	smtp_front_introduce(front, ends[0], ROLE_AUTHD, 0);
 	authd_front = channel_new(
 	    loop, ends[1], ROLE_AUTHD, ROLE_SMTPD, &authd_handler, NULL);
 	authd_queue = connect_queue(ROLE_AUTHD, 0, &authd_handler);
