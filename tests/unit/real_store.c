@@ -350,7 +350,7 @@ make_store(struct false_store *s)
 struct false_store *
 false_store_new(struct event_loop *loop)
 {
-	struct message m = { .type = MESSAGE_account_create };
+	struct message m = { .type = MESSAGE_control_account_create };
 	struct false_store *s = memory_new(1, sizeof(*s));
 
 	s->loop = loop;
@@ -358,10 +358,9 @@ false_store_new(struct event_loop *loop)
 	buf_init(&s->data, 64 << 20);
 	make_store(s);
 	start(s);
-	m.account_create.account = ACCOUNT;
-	m.account_create.name = TEXT("alice@demo.test");
+	m.control_account_create.account = ACCOUNT;
 	ask(s, ROLE_SNAPCTL, &m);
-	assert_int_equal(s->answer.store_changed.status, STATUS_OK);
+	assert_int_equal(s->answer.control_done.status, STATUS_OK);
 	keep(s);
 	return s;
 }
