@@ -75,8 +75,7 @@ directory_make(const char *path, mode_t mode, uint32_t uid, struct error *error)
 		fd = file_open_directory(top_fd, copy, &cause);
 	close(top_fd);
 	if (fd == -1)
-		return error_set(
-		    error, cause.code, "%s: %s", path, cause.text);
+		return error_set(error, cause.code, "%s: %s", path, cause.text);
 	if ((is_new ? give(fd, path, mode, uid, error)
 		    : check_owner(fd, path, uid, error)) == 0)
 		return fd;
