@@ -367,7 +367,7 @@ file_write_all(int fd, const void *data, size_t size, struct error *error)
 int
 file_read_all(int fd, struct buf *to, struct error *error)
 {
-	uint8_t extra, *room;
+	uint8_t extra = 0, *room;
 	off_t offset = 0;
 	size_t want;
 	ssize_t n;

@@ -59,6 +59,7 @@ check_owner(int fd, const char *path, uint32_t uid, struct error *error)
 int
 directory_make(const char *path, mode_t mode, uint32_t uid, struct error *error)
 {
+	struct error cause;
 	char copy[PATH_MAX];
 	int top_fd, fd = -1, is_new;
 
@@ -69,12 +70,12 @@ directory_make(const char *path, mode_t mode, uint32_t uid, struct error *error)
 	top_fd = file_open_top(error);
 	if (top_fd == -1)
 		return -1;
-	is_new = make_all(top_fd, copy, mode, error);
+	is_new = make_all(top_fd, copy, mode, &cause);
 	if (is_new != -1)
-		fd = file_open_directory(top_fd, copy, error);
+		fd = file_open_directory(top_fd, copy, &cause);
 	close(top_fd);
 	if (fd == -1)
-		return -1;
+		return error_set(error, cause.code, "%s: %s", path, cause.text);
 	if ((is_new ? give(fd, path, mode, uid, error)
 		    : check_owner(fd, path, uid, error)) == 0)
 		return fd;
