@@ -51,7 +51,7 @@ def test_kills_lose_and_double_nothing(server):
                  90, 'mail is taken again')
         role = choice.choice(ROLES)
         if role == 'worker':
-            one.view()
+            wait_for(one.view, 60, 'a worker')
         one.kill(role)
     for sender in senders:
         sender.done.set()
