@@ -187,12 +187,24 @@ listener_ready(int fd, int events, void *context)
 			return;
 }
 
+void
+listener_pause(struct listener *listener)
+{
+	watch_set(listener->watch, 0);
+}
+
+void
+listener_resume(struct listener *listener)
+{
+	watch_set(listener->watch, WATCH_READ);
+}
+
 static void
-listener_resume(void *context)
+pause_is_over(void *context)
 {
 	struct listener *listener = context;
 
-	watch_set(listener->watch, WATCH_READ);
+	listener_resume(listener);
 }
 
 struct listener *
@@ -207,7 +219,7 @@ listener_new(struct event_loop *loop, int fd, struct listener_limits *limits,
 	listener->limits = limits;
 	listener->accepted = accepted;
 	listener->context = context;
-	listener->pause = timer_new(loop, listener_resume, listener);
+	listener->pause = timer_new(loop, pause_is_over, listener);
 	listener->watch =
 	    watch_new(loop, fd, WATCH_READ, listener_ready, listener);
 	return listener;

@@ -44,4 +44,8 @@ struct listener *listener_new(struct event_loop *loop, int fd,
     void *context);
 void listener_free(struct listener **listener);
 
+/* While paused, clients wait in the kernel's backlog. */
+void listener_pause(struct listener *listener);
+void listener_resume(struct listener *listener);
+
 #endif

@@ -36,6 +36,20 @@ make_tls(struct smtp_front *front)
 
 /* -- queue -- */
 
+/* The queue has spoken, or was waited for long enough: clients are taken. */
+static void
+begin_service(void *context)
+{
+	struct smtp_front *front = context;
+
+	if (!front->is_starting)
+		return;
+	front->is_starting = false;
+	timer_stop(front->start_timer);
+	for (size_t i = 0; i < front->listener_count; i++)
+		listener_resume(front->listeners[i].listener);
+}
+
 static void
 queue_received(struct channel *channel, const struct message *message, int *fds,
     void *context)
@@ -47,6 +61,7 @@ queue_received(struct channel *channel, const struct message *message, int *fds,
 
 	if (message->type == MESSAGE_queue_state) {
 		front->store = (enum status)message->queue_state.status;
+		begin_service(front);
 		return;
 	}
 	session = table_find_u64(front->transactions, said->transaction);
@@ -150,6 +165,8 @@ smtp_front_listen(struct smtp_front *front, int fd)
 	listener->setting = *setting;
 	listener->listener =
 	    listener_new(front->loop, fd, front->limits, accepted, listener);
+	if (front->is_starting)
+		listener_pause(listener->listener);
 }
 
 void
@@ -219,6 +236,9 @@ smtp_front_new(struct event_loop *loop, const struct settings *settings)
 	front->limits = listener_limits_new(
 	    settings->max_connections, settings->max_connections_per_address);
 	front->stop_timer = timer_new(loop, stop_at_last, front);
+	front->is_starting = true;
+	front->start_timer = timer_new(loop, begin_service, front);
+	timer_start(front->start_timer, SMTP_START_TIMEOUT_MS);
 	make_tls(front);
 	return front;
 }
@@ -247,6 +267,7 @@ smtp_front_free(struct smtp_front **pointer)
 	table_free(&front->sessions);
 	table_free(&front->transactions);
 	listener_limits_free(&front->limits);
+	timer_free(&front->start_timer);
 	timer_free(&front->stop_timer);
 	channel_free(&front->queue);
 	channel_free(&front->authd);

@@ -18,7 +18,10 @@
 
 enum {
 	/* To finish what was begun after `stop`; the broker kills after 5 s. */
-	SMTP_STOP_TIMEOUT_MS = 3000
+	SMTP_STOP_TIMEOUT_MS = 3000,
+	/* After the start clients are not greeted until the queue has said how
+	 * the store is, but for at most so long. */
+	SMTP_START_TIMEOUT_MS = 10000
 };
 
 struct smtp_session;
@@ -44,6 +47,8 @@ struct smtp_front {
 	struct listener_limits *limits;
 	struct smtp_listener listeners[2 * SETTINGS_MAX_LISTENERS];
 	size_t listener_count;
+	bool is_starting; /* the queue has said nothing yet */
+	struct timer *start_timer;
 	bool is_stopping;
 	struct timer *stop_timer;
 	uint64_t next_connection;
