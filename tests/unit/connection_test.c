@@ -430,9 +430,9 @@ openssl_s_client_talks_to_us(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		char port[8], address[32];
 		int listener = listen_on(port);
-		char *argv[] = { "openssl", "s_client", "-quiet",
-			"-no_ign_eof", (char *)(uintptr_t)rows[i].option,
-			"-connect", address, NULL };
+		char *argv[] = { "openssl", "s_client", "-quiet", "-no_ign_eof",
+			(char *)(uintptr_t)rows[i].option, "-connect", address,
+			NULL };
 
 		(void)snprintf(address, sizeof(address), "127.0.0.1:%s", port);
 		heard_size = 0;
