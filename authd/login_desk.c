@@ -167,7 +167,7 @@ name_for_log(const char *user, char name[321])
 {
 	size_t i;
 
-	for (i = 0; user[i] != '\0' && i < 320; i++)
+	for (i = 0; i < 320 && user[i] != '\0'; i++)
 		name[i] = user[i] <= ' ' || user[i] == '=' || user[i] == '"' ||
 				  user[i] == 0x7f
 			      ? '?'
@@ -483,7 +483,7 @@ login_desk_add_front(
 	    channel_new(desk->loop, fd, ROLE_AUTHD, role, &handler, front);
 }
 
-/* Whoever should have granted is gone: what waits for it fails for now. */
+/* Whoever should have granted is gone: whoever waits for it is told to come again. */
 static void
 forget_grants(struct login_desk *desk, enum role front_role)
 {
