@@ -483,7 +483,7 @@ login_desk_add_front(
 	    channel_new(desk->loop, fd, ROLE_AUTHD, role, &handler, front);
 }
 
-/* Whoever should have granted is gone: whoever waits for it is told to come again. */
+/* Who waits for one that is gone is told to come again. */
 static void
 forget_grants(struct login_desk *desk, enum role front_role)
 {
