@@ -32,8 +32,8 @@ struct login_proof {
 struct login_cache *login_cache_new(const uint8_t key[32]);
 void login_cache_free(struct login_cache **cache);
 
-struct login_proof login_cache_proof(const struct login_cache *cache,
-    struct text hash, struct text password);
+struct login_proof login_cache_proof(
+    const struct login_cache *cache, struct text hash, struct text password);
 void login_cache_add(
     struct login_cache *cache, struct login_proof proof, int64_t now_us);
 bool login_cache_has(

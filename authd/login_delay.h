@@ -18,7 +18,7 @@ enum {
 	LOGIN_DELAY_STEP_MS = 500,
 	LOGIN_DELAY_MAX_MS = 15000,
 	LOGIN_DELAY_LOCAL_MAX_MS = 2000, /* from this host: webmail */
-	LOGIN_DELAY_MANY = 12		 /* mistakes: close the connection */
+	LOGIN_DELAY_MANY = 12            /* mistakes: close the connection */
 };
 
 struct login_delay;
@@ -32,8 +32,8 @@ uint64_t login_delay_key(const struct login_delay *delay, struct text who);
  * login_delay_finished, which says whether it was wrong. */
 void login_delay_started(
     struct login_delay *delay, uint64_t who, int64_t now_us);
-void login_delay_finished(struct login_delay *delay, uint64_t who,
-    bool is_mistake, int64_t now_us);
+void login_delay_finished(
+    struct login_delay *delay, uint64_t who, bool is_mistake, int64_t now_us);
 
 struct login_standing {
 	unsigned int mistakes;

@@ -39,7 +39,7 @@ struct login {
 	struct login_desk *desk;
 	struct login *next;
 	struct front *front; /* NULL: gone, nobody to answer */
-	enum role role;	     /* the front's */
+	enum role role;      /* the front's */
 	enum login_state state;
 	struct login_who who;
 	struct login_proof proof;
@@ -167,7 +167,7 @@ name_for_log(const char *user, char name[321])
 {
 	size_t i;
 
-	for (i = 0; user[i] != '\0' && i < 320; i++)
+	for (i = 0; i < 320 && user[i] != '\0'; i++)
 		name[i] = user[i] <= ' ' || user[i] == '=' || user[i] == '"' ||
 				  user[i] == 0x7f
 			      ? '?'
@@ -282,8 +282,7 @@ checked(enum password_result result, void *context)
 
 	login_gate_finished(desk->gate, &who, outcome, now_us);
 	/* Not what was found in accounts that are no longer the ones. */
-	if (outcome == LOGIN_WAS_RIGHT &&
-	    login->generation == desk->generation)
+	if (outcome == LOGIN_WAS_RIGHT && login->generation == desk->generation)
 		login_cache_add(desk->cache, login->proof, now_us);
 	decide(login, outcome);
 	wake_others(desk, &who);
@@ -294,8 +293,7 @@ check(struct login *login)
 {
 	struct login_desk *desk = login->desk;
 	struct text hash = text_of(login->hash);
-	struct text password =
-	    text_make(login->password, login->password_size);
+	struct text password = text_make(login->password, login->password_size);
 	int64_t now_us = clock_monotonic_us();
 	int result;
 
@@ -310,7 +308,8 @@ check(struct login *login)
 		grant(login);
 		return;
 	}
-	result = password_pool_check(desk->pool, hash, password, checked, login);
+	result =
+	    password_pool_check(desk->pool, hash, password, checked, login);
 	explicit_bzero(login->password, sizeof(login->password));
 	if (result == -1) {
 		login_gate_finished(
@@ -484,7 +483,7 @@ login_desk_add_front(
 	    channel_new(desk->loop, fd, ROLE_AUTHD, role, &handler, front);
 }
 
-/* Whoever should have granted is gone: what waits for it fails for now. */
+/* Who waits for one that is gone is told to come again. */
 static void
 forget_grants(struct login_desk *desk, enum role front_role)
 {

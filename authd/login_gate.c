@@ -80,15 +80,14 @@ login_gate_who(
 	size = snprintf(pair, sizeof(pair), "%s %s", network, name);
 	who.address = login_delay_key(gate->addresses, text_of(network));
 	who.user = login_delay_key(gate->users, text_of(name));
-	who.pair =
-	    login_delay_key(gate->pairs, text_make(pair, (size_t)size));
+	who.pair = login_delay_key(gate->pairs, text_make(pair, (size_t)size));
 	return who;
 }
 
 /* One after the other, each after the delay from the last mistake. */
 static int64_t
-wait_in_line(const struct login_standing *standing, int64_t max_ms,
-    int64_t now_us)
+wait_in_line(
+    const struct login_standing *standing, int64_t max_ms, int64_t now_us)
 {
 	int64_t until_us;
 
@@ -136,9 +135,8 @@ login_gate_wait_ms(struct login_gate *gate, const struct login_who *who,
 	/* A trusted pair's checks may run at once until it makes mistakes: a
 	 * mail program opens many connections. */
 	if (login_delay_is_trusted(gate->pairs, who->pair, now_us))
-		return pair.mistakes == 0
-			   ? 0
-			   : wait_in_line(&pair, max_ms, now_us);
+		return pair.mistakes == 0 ? 0
+					  : wait_in_line(&pair, max_ms, now_us);
 	wait = longer(wait_in_line(&pair, max_ms, now_us),
 	    wait_from_arrival(&user, max_ms, arrived_us, now_us));
 	if (!who->is_local)
@@ -161,8 +159,8 @@ login_gate_finished(struct login_gate *gate, const struct login_who *who,
 {
 	bool is_mistake = outcome == LOGIN_WAS_WRONG;
 
-	login_delay_finished(
-	    gate->addresses, who->address, is_mistake && !who->is_local, now_us);
+	login_delay_finished(gate->addresses, who->address,
+	    is_mistake && !who->is_local, now_us);
 	login_delay_finished(gate->users, who->user, is_mistake, now_us);
 	login_delay_finished(gate->pairs, who->pair, is_mistake, now_us);
 	if (outcome == LOGIN_WAS_RIGHT)

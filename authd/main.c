@@ -45,8 +45,7 @@ set_queue(int fd, uint64_t instance)
 
 	login_desk_set_queue(desk, NULL);
 	channel_free(&queue);
-	queue =
-	    channel_new(loop, fd, ROLE_AUTHD, ROLE_QUEUE, &handler, NULL);
+	queue = channel_new(loop, fd, ROLE_AUTHD, ROLE_QUEUE, &handler, NULL);
 	queue_instance = instance;
 	login_desk_set_queue(desk, queue);
 }

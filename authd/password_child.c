@@ -93,8 +93,7 @@ answer(int fd, uint32_t number, enum password_result result)
 }
 
 /* Ends with 0 when authd closed, with 1 when something is wrong. */
-static void __attribute__((noreturn))
-child_run(int fd)
+static void __attribute__((noreturn)) child_run(int fd)
 {
 	uint8_t packet[PASSWORD_CHILD_MAX_JOB];
 	struct reader reader;
@@ -147,8 +146,9 @@ static void
 tell_end(const struct child *child, int status)
 {
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-		log_alarm("seccomp-kill", "role=authd part=password-child "
-					  "pid=%d",
+		log_alarm("seccomp-kill",
+		    "role=authd part=password-child "
+		    "pid=%d",
 		    child->pid);
 	else
 		log_warning("password-child-ended", "pid=%d status=0x%x",

@@ -48,8 +48,8 @@ make_sockets(struct password_pool *pool, size_t count, int *far_ends,
 
 	/* Blocking: a child has nothing else to do than to wait. */
 	for (size_t i = 0; i < count; i++) {
-		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
-			ends) == -1)
+		if (socketpair(
+			AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == -1)
 			return error_set_errno(error, "socketpair");
 		far_ends[i] = ends[1];
 		pool->children[i].pool = pool;
@@ -209,7 +209,7 @@ answered(struct child *child, uint32_t number, uint8_t result)
 		return;
 	child->job = NULL;
 	next_job(child);
-	finish_job(job, result == PASSWORD_RIGHT ? PASSWORD_RIGHT
+	finish_job(job, result == PASSWORD_RIGHT   ? PASSWORD_RIGHT
 			: result == PASSWORD_WRONG ? PASSWORD_WRONG
 						   : PASSWORD_UNKNOWN);
 }

@@ -24,21 +24,20 @@
 #endif
 
 /* All of these are little-endian: the low half of an argument comes first. */
-#define LOAD(member)                                              \
-	(struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS,   \
+#define LOAD(member)                                            \
+	(struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
 	    (uint32_t)offsetof(struct seccomp_data, member))
-#define IF_IS(value, yes, no)                                     \
-	(struct sock_filter) BPF_JUMP(                            \
-	    BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), yes, no)
-#define IF_HAS(bits, yes, no)                                     \
-	(struct sock_filter) BPF_JUMP(                            \
-	    BPF_JMP | BPF_JSET | BPF_K, (uint32_t)(bits), yes, no)
-#define RETURN(action) \
-	(struct sock_filter) BPF_STMT(BPF_RET | BPF_K, action)
+#define IF_IS(value, yes, no) \
+	(struct sock_filter)  \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), yes, no)
+#define IF_HAS(bits, yes, no) \
+	(struct sock_filter)  \
+	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (uint32_t)(bits), yes, no)
+#define RETURN(action) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, action)
 
-static const int allowed[] = { SYS_recvfrom, SYS_sendto, SYS_brk, SYS_munmap,
-	SYS_mremap, SYS_madvise, SYS_futex, SYS_rt_sigreturn, SYS_exit,
-	SYS_exit_group,
+static const int allowed[] = {
+	SYS_recvfrom, SYS_sendto, SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise,
+	SYS_futex, SYS_rt_sigreturn, SYS_exit, SYS_exit_group,
 #ifdef __SANITIZE_ADDRESS__
 	SYS_getpid, SYS_gettid, SYS_sched_yield, SYS_sigaltstack,
 	SYS_rt_sigprocmask, SYS_write, SYS_clock_gettime

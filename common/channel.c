@@ -306,9 +306,10 @@ static void
 tell_closed(void *context)
 {
 	struct channel *channel = context;
+	struct error error = channel->closed_error;
 
-	channel->handler->closed(
-	    channel, &channel->closed_error, channel->context);
+	/* A copy: the owner frees the channel and may look at it afterwards. */
+	channel->handler->closed(channel, &error, channel->context);
 }
 
 /* Sends the packet now: 1, 0 if it must wait, -1 if it never will go. */

@@ -136,6 +136,22 @@ can_read(const struct connection *connection)
 	       connection->input.size < connection->input.max_size;
 }
 
+/* The peer sends no more but may read: a client that pipes in commands and
+ * closes. */
+static void
+flush_last(struct connection *connection)
+{
+	struct error error = { 0 };
+	enum tls_step step = TLS_DONE;
+
+	while (connection->output.size > 0 && step == TLS_DONE) {
+		size_t done = 0;
+
+		step = write_some(connection, &done, &error);
+		buf_cut(&connection->output, done);
+	}
+}
+
 static void
 end_by_step(struct connection *connection, enum tls_step step,
     const struct error *error)
@@ -163,6 +179,8 @@ read_once(struct connection *connection)
 	if (step == TLS_WANT_READ || step == TLS_WANT_WRITE)
 		return false;
 	if (step != TLS_DONE) {
+		if (step == TLS_CLOSED)
+			flush_last(connection);
 		end_by_step(connection, step, &error);
 		return false;
 	}

@@ -17,6 +17,12 @@
 struct connection;
 struct tls_server; /* common/tls.h */
 
+/*
+ * All three are called from the loop only, never from inside a call of the
+ * owner's (connection_write, _finish, _resume ...), so that he need not expect
+ * his connection to end under his hands.  Output that waits when the peer has
+ * closed his side is still sent as far as the socket takes it.
+ */
 struct connection_handler {
 	/* New bytes stand in connection_input; the owner cuts what it used
 	 * (buf_cut). Also called after connection_resume if some are left. */
@@ -37,12 +43,14 @@ void connection_free(struct connection **connection);
 
 struct buf *connection_input(struct connection *connection);
 /* 0, or -1 if output_limit would be passed (the owner stops producing before:
- * see connection_output_room). */
+ * see connection_output_room) or after connection_finish. Until a TLS handshake
+ * is done the bytes wait. */
 int connection_write(struct connection *connection, const void *data,
     size_t size);
 size_t connection_output_room(const struct connection *connection);
 
-/* Sends what waits, then closes and calls `ended`. */
+/* Sends what waits, shuts the sending side down and calls `ended` with
+ * ERROR_NONE; the timeout still holds. Nothing more is read. */
 void connection_finish(struct connection *connection);
 
 /* While paused nothing is read. */

@@ -27,6 +27,7 @@ enum {
 struct tls_server {
 	struct tls_server_head head;
 	OSSL_LIB_CTX *library;
+	struct tls_providers providers;
 	SSL_CTX *context;
 	struct tls_signer signer;
 };
@@ -267,7 +268,7 @@ tls_server_new(const char *const *chains, size_t count,
 	server->signer = *signer;
 	server->library = OSSL_LIB_CTX_new();
 	if (server->library == NULL ||
-	    tls_provider_load(server->library) == -1 ||
+	    tls_provider_load(server->library, &server->providers) == -1 ||
 	    (server->context = SSL_CTX_new_ex(server->library, PREFER_DEFAULT,
 		 TLS_server_method())) == NULL ||
 	    set_options(server->context) == -1) {
@@ -290,6 +291,7 @@ tls_server_free(struct tls_server **server)
 	if (*server == NULL)
 		return;
 	SSL_CTX_free((*server)->context);
+	tls_provider_unload(&(*server)->providers);
 	OSSL_LIB_CTX_free((*server)->library);
 	memory_free(server);
 }

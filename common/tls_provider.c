@@ -375,15 +375,25 @@ provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
 }
 
 int
-tls_provider_load(OSSL_LIB_CTX *library)
+tls_provider_load(OSSL_LIB_CTX *library, struct tls_providers *providers)
 {
 	loading = library;
-	if (OSSL_PROVIDER_load(library, "default") == NULL ||
-	    OSSL_PROVIDER_add_builtin(library, "firnmail", provider_init) !=
-		1 ||
-	    OSSL_PROVIDER_load(library, "firnmail") == NULL)
+	providers->system = OSSL_PROVIDER_load(library, "default");
+	if (providers->system == NULL ||
+	    OSSL_PROVIDER_add_builtin(library, "firnmail", provider_init) != 1)
 		return -1;
-	return 0;
+	providers->own = OSSL_PROVIDER_load(library, "firnmail");
+	return providers->own != NULL ? 0 : -1;
+}
+
+void
+tls_provider_unload(struct tls_providers *providers)
+{
+	if (providers->own != NULL)
+		OSSL_PROVIDER_unload(providers->own);
+	if (providers->system != NULL)
+		OSSL_PROVIDER_unload(providers->system);
+	*providers = (struct tls_providers){ NULL, NULL };
 }
 
 EVP_PKEY *

@@ -99,8 +99,8 @@ received(struct channel *channel, const struct message *message, int *fds,
 	if (message->type == MESSAGE_smtp_sign) {
 		const struct message_smtp_sign *sign = &message->smtp_sign;
 
-		make_signature(front, sign->key, sign->scheme, sign->to_sign,
-		    &signature);
+		make_signature(
+		    front, sign->key, sign->scheme, sign->to_sign, &signature);
 		answer.type = MESSAGE_smtp_signature;
 		answer.smtp_signature =
 		    (struct message_smtp_signature){ sign->tag,
@@ -109,8 +109,8 @@ received(struct channel *channel, const struct message *message, int *fds,
 	} else if (message->type == MESSAGE_imap_sign) {
 		const struct message_imap_sign *sign = &message->imap_sign;
 
-		make_signature(front, sign->key, sign->scheme, sign->to_sign,
-		    &signature);
+		make_signature(
+		    front, sign->key, sign->scheme, sign->to_sign, &signature);
 		answer.type = MESSAGE_imap_signature;
 		answer.imap_signature =
 		    (struct message_imap_signature){ sign->tag,
@@ -132,8 +132,8 @@ closed(struct channel *channel, const struct error *error, void *context)
 	uint64_t instance = front->instance;
 	bool misbehaved = error->code == ERROR_INPUT;
 
-	log_info("front-gone", "peer=%s why=\"%s\"", role_name(role),
-	    error->text);
+	log_info(
+	    "front-gone", "peer=%s why=\"%s\"", role_name(role), error->text);
 	front_free(front); /* and `error` with it */
 	if (misbehaved)
 		requests->misbehaved(role, instance, requests->context);
@@ -155,7 +155,7 @@ key_requests_serve(
 	front->instance = instance;
 	front->next = requests->fronts;
 	requests->fronts = front;
-	front->channel = channel_new(
-	    requests->loop, fd, ROLE_KEYD, peer, &handler, front);
+	front->channel =
+	    channel_new(requests->loop, fd, ROLE_KEYD, peer, &handler, front);
 	return 0;
 }

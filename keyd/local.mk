@@ -14,6 +14,11 @@ check_PROGRAMS += tests/unit/keys_test
 tests_unit_keys_test_SOURCES = tests/unit/keys_test.c
 tests_unit_keys_test_LDADD = keyd/libkeyd.a $(COMMON_LIBS) $(CMOCKA_LIBS) \
 	$(SSL_LIBS) $(CRYPTO_LIBS)
+# Real TLS clients before a connection whose key is behind keyd's signer.
+check_PROGRAMS += tests/unit/connection_test
+tests_unit_connection_test_SOURCES = tests/unit/connection_test.c
+tests_unit_connection_test_LDADD = keyd/libkeyd.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 check_PROGRAMS += tests/unit/key_requests_test
 tests_unit_key_requests_test_SOURCES = tests/unit/key_requests_test.c
 tests_unit_key_requests_test_LDADD = keyd/libkeyd.a $(COMMON_LIBS) \

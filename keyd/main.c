@@ -58,8 +58,7 @@ set_broker(int *fd)
 		broker_closed };
 
 	channel_free(&broker);
-	broker = channel_new(
-	    loop, *fd, ROLE_KEYD, ROLE_BROKER, &handler, NULL);
+	broker = channel_new(loop, *fd, ROLE_KEYD, ROLE_BROKER, &handler, NULL);
 	*fd = -1;
 }
 

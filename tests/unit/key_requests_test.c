@@ -84,9 +84,9 @@ front_run(void *context)
 	struct tls_signer signer = key_client_signer(front->client);
 
 	front->signature_size = sizeof(front->signature);
-	front->result = signer.sign(front->key, 0x0403, front->block,
-	    front->block_size, front->signature, &front->signature_size,
-	    signer.context);
+	front->result =
+	    signer.sign(front->key, 0x0403, front->block, front->block_size,
+		front->signature, &front->signature_size, signer.context);
 	atomic_store(&front->is_done, true);
 	return NULL;
 }
@@ -111,11 +111,11 @@ static bool
 is_signed(const struct front *front)
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	bool ok = EVP_DigestVerifyInit(
-		      context, NULL, EVP_sha256(), NULL, pair) == 1 &&
-		  EVP_DigestVerify(context, front->signature,
-		      front->signature_size, (const uint8_t *)front->block,
-		      front->block_size) == 1;
+	bool ok =
+	    EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, pair) ==
+		1 &&
+	    EVP_DigestVerify(context, front->signature, front->signature_size,
+		(const uint8_t *)front->block, front->block_size) == 1;
 
 	EVP_MD_CTX_free(context);
 	return ok;
@@ -236,8 +236,8 @@ only_fronts_are_served(void **state)
 		if (role == ROLE_SMTPD || role == ROLE_IMAPD)
 			continue;
 		assert_int_equal(channel_pair(ends, &error), 0);
-		assert_int_equal(key_requests_serve(requests, ends[0],
-				     (enum role)role, 12),
+		assert_int_equal(
+		    key_requests_serve(requests, ends[0], (enum role)role, 12),
 		    -1);
 		close(ends[1]);
 	}

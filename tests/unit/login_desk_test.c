@@ -93,9 +93,9 @@ granter_hears(struct channel *channel, const struct message *message, int *fds,
 		assert_memory_equal(grant->user.data, "alice@example.org",
 		    strlen("alice@example.org"));
 		answer.type = MESSAGE_sender_granted;
-		answer.sender_granted = (struct message_sender_granted){
-			grant->instance, grant->connection
-		};
+		answer.sender_granted =
+		    (struct message_sender_granted){ grant->instance,
+			    grant->connection };
 	}
 	if (grants_are_answered)
 		assert_int_equal(channel_send(channel, &answer, NULL, 0), 0);
@@ -148,8 +148,7 @@ accounts_new(const char *password, const char *setting)
 	struct account account = { .number = 3,
 		.address = "alice@example.org" };
 
-	account.hash =
-	    crypt_rn(password, setting, &data, sizeof(data));
+	account.hash = crypt_rn(password, setting, &data, sizeof(data));
 	assert_int_equal(account_table_add(table, &account), 0);
 	account.number = 4;
 	account.address = "off@example.org";
@@ -186,10 +185,10 @@ begin_as(enum role role)
 	front =
 	    channel_new(loop, ends[1], role, ROLE_AUTHD, &front_handler, NULL);
 	assert_int_equal(channel_pair(ends, &error), 0);
-	authd_end = channel_new(
-	    loop, ends[0], ROLE_AUTHD, by, &authd_handler, NULL);
-	granter = channel_new(
-	    loop, ends[1], by, ROLE_AUTHD, &granter_handler, NULL);
+	authd_end =
+	    channel_new(loop, ends[0], ROLE_AUTHD, by, &authd_handler, NULL);
+	granter =
+	    channel_new(loop, ends[1], by, ROLE_AUTHD, &granter_handler, NULL);
 	if (by == ROLE_QUEUE)
 		login_desk_set_queue(desk, authd_end);
 	else
@@ -218,16 +217,14 @@ say(const char *name, const char *password, const char *ip)
 	connection++;
 	if (authd_end != NULL && channel_peer(authd_end) == ROLE_QUEUE) {
 		message.type = MESSAGE_smtp_credentials;
-		message.smtp_credentials = (struct message_smtp_credentials){
-			connection, text_of(name), text_of(password),
-			text_of(ip)
-		};
+		message.smtp_credentials =
+		    (struct message_smtp_credentials){ connection,
+			    text_of(name), text_of(password), text_of(ip) };
 	} else {
 		message.type = MESSAGE_imap_credentials;
-		message.imap_credentials = (struct message_imap_credentials){
-			connection, text_of(name), text_of(password),
-			text_of(ip)
-		};
+		message.imap_credentials =
+		    (struct message_imap_credentials){ connection,
+			    text_of(name), text_of(password), text_of(ip) };
 	}
 	assert_int_equal(channel_send(front, &message, NULL, 0), 0);
 }
@@ -366,8 +363,8 @@ a_front_that_dies_takes_its_logins_along(void **state)
 
 		assert_int_equal(channel_pair(ends, &error), 0);
 		login_desk_add_front(desk, ends[0], ROLE_IMAPD, INSTANCE);
-		front = channel_new(loop, ends[1], ROLE_IMAPD, ROLE_AUTHD,
-		    &handler, NULL);
+		front = channel_new(
+		    loop, ends[1], ROLE_IMAPD, ROLE_AUTHD, &handler, NULL);
 	}
 	grants_are_answered = true;
 	answers = 0;

@@ -100,9 +100,8 @@ hash_of(const char *password, const char *setting)
 static void
 check(struct password_pool *pool, const char *hash, struct text password)
 {
-	assert_int_equal(password_pool_check(
-			     pool, text_of(hash), password, done, NULL),
-	    0);
+	assert_int_equal(
+	    password_pool_check(pool, text_of(hash), password, done, NULL), 0);
 }
 
 static void
@@ -267,12 +266,11 @@ too_many_and_too_long_are_refused(void **state)
 	int accepted = 0;
 
 	memset(long_text, 'a', sizeof(long_text));
-	assert_int_equal(password_pool_check(pool, TEXT("*"),
-			     text_make(long_text, sizeof(long_text)), done,
-			     NULL),
+	assert_int_equal(
+	    password_pool_check(pool, TEXT("*"),
+		text_make(long_text, sizeof(long_text)), done, NULL),
 	    -1);
-	while (password_pool_check(
-		   pool, TEXT("*"), TEXT("x"), done, NULL) == 0)
+	while (password_pool_check(pool, TEXT("*"), TEXT("x"), done, NULL) == 0)
 		accepted++;
 	assert_int_equal(accepted, PASSWORD_POOL_MAX_WAITING + 1);
 	run_until_done(accepted);
@@ -289,8 +287,8 @@ an_unknown_user_costs_what_most_accounts_cost(void **state)
 	} rows[] = { { "$y$j9T$salt$hash", "$y$j9T$" },
 		{ "$2b$12$abcdefghijklmnopqrstuuhash", "$2b$12$" },
 		{ "$6$rounds=5000$salt$hash", "$6$rounds=5000$" },
-		{ "$6$salt$hash", "$6$" }, { "$7$CU..../....salt$hash",
-			"$7$CU..../...." },
+		{ "$6$salt$hash", "$6$" },
+		{ "$7$CU..../....salt$hash", "$7$CU..../...." },
 		{ "_J9..salthash", "_J9.." }, { "ab1234567890.", "" } };
 	struct account_table *table = account_table_new();
 	struct account account = { .uid = 1, .gid = 1 };
@@ -305,8 +303,9 @@ an_unknown_user_costs_what_most_accounts_cost(void **state)
 		    address, sizeof(address), "user%u@example.org", i);
 		account.number = i;
 		account.address = address;
-		account.hash = i <= 3 ? "$6$rounds=1000$other$x"
-				      : i <= 5 ? "$y$j9T$a$b" : "$y$j9T$c$d";
+		account.hash = i <= 3   ? "$6$rounds=1000$other$x"
+			       : i <= 5 ? "$y$j9T$a$b"
+					: "$y$j9T$c$d";
 		assert_int_equal(account_table_add(table, &account), 0);
 	}
 	assert_memory_equal(dummy_hash_choose(table), "$y$j9T$", 7);
@@ -327,10 +326,10 @@ what_was_checked_is_remembered_for_a_while(void **state)
 	login_cache_add(cache, proof, 0);
 	assert_true(login_cache_has(cache, proof, end_us - 1));
 	assert_false(login_cache_has(cache, proof, end_us));
-	assert_false(login_cache_has(cache,
-	    login_cache_proof(cache, TEXT("$6$a"), TEXT("Secret")), 0));
-	assert_false(login_cache_has(cache,
-	    login_cache_proof(cache, TEXT("$6$b"), TEXT("secret")), 0));
+	assert_false(login_cache_has(
+	    cache, login_cache_proof(cache, TEXT("$6$a"), TEXT("Secret")), 0));
+	assert_false(login_cache_has(
+	    cache, login_cache_proof(cache, TEXT("$6$b"), TEXT("secret")), 0));
 	assert_int_not_equal(
 	    login_cache_proof(other, TEXT("$6$a"), TEXT("secret")).value[0],
 	    proof.value[0]);
@@ -351,8 +350,7 @@ main(void)
 		    a_job_that_killed_two_is_unknown_and_not_wrong),
 		cmocka_unit_test(a_dead_keeper_is_told),
 		cmocka_unit_test(too_many_and_too_long_are_refused),
-		cmocka_unit_test(
-		    an_unknown_user_costs_what_most_accounts_cost),
+		cmocka_unit_test(an_unknown_user_costs_what_most_accounts_cost),
 		cmocka_unit_test(what_was_checked_is_remembered_for_a_while),
 	};
 
