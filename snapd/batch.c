@@ -10,6 +10,7 @@
 #include "common/memory.h"
 #include "snapd/batch_changes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -236,12 +237,76 @@ apply_new(struct batch *batch, struct journal *journal, uint32_t account,
 	    journal, EVENT_BATCH, ROLE_WORKER, account, "", error);
 }
 
+/* -- Bulk loss -- */
+
+/* How many messages the part takes out of which mailbox. */
+static uint64_t
+count_lost(const struct message *m, uint64_t *mailbox)
+{
+	switch ((int)m->type) {
+	case MESSAGE_change_expunge:
+		*mailbox = m->change_expunge.mailbox;
+		return m->change_expunge.uids.size / 4;
+	case MESSAGE_change_missing:
+		*mailbox = m->change_missing.mailbox;
+		return m->change_missing.is_missing
+			   ? m->change_missing.uids.size / 4
+			   : 0;
+	default:
+		return 0;
+	}
+}
+
+static bool
+is_loss(struct journal *journal, uint32_t account, uint64_t mailbox,
+    uint64_t lost, char why[100])
+{
+	struct mailbox_row row;
+	uint64_t few = JOURNAL_LOSS_FEW;
+
+	if (lost <= few ||
+	    row_find_mailbox(journal->batch, account, mailbox, &row, NULL) != 1)
+		return false;
+	if (few < row.record.message_count / 20)
+		few = row.record.message_count / 20;
+	snprintf(why, 100, "%llu of %llu messages of mailbox %llu",
+	    (unsigned long long)lost,
+	    (unsigned long long)row.record.message_count,
+	    (unsigned long long)mailbox);
+	return lost > few;
+}
+
+/* Does the batch lose a lot of one mailbox?  Parts of one mailbox follow each
+ * other. */
+static bool
+batch_loses(const struct batch *batch, struct journal *journal,
+    uint32_t account, char why[100])
+{
+	uint64_t mailbox = 0, sum = 0, current, lost;
+	const struct part *part;
+	struct message message;
+
+	for (part = batch->first; part != NULL; part = part->next) {
+		current = mailbox;
+		if (message_decode(part->packet, part->size, ROLE_WORKER,
+			ROLE_SNAPD, &message, NULL) != 0)
+			return false;
+		lost = count_lost(&message, &current);
+		sum = current == mailbox ? sum + lost : lost;
+		mailbox = current;
+		if (is_loss(journal, account, mailbox, sum, why))
+			return true;
+	}
+	return false;
+}
+
 void
 batch_apply(struct batch *batch, struct journal *journal, uint32_t account,
     struct batch_reply *reply)
 {
 	struct error error = { .code = ERROR_NONE };
 	struct account_row row;
+	char why[100];
 	int found;
 
 	buf_init(&reply->results, JOURNAL_MAX_RESULTS * RECORD_RESULT_SIZE);
@@ -254,6 +319,13 @@ batch_apply(struct batch *batch, struct journal *journal, uint32_t account,
 		return;
 	found = row_find_account(journal->batch, account, &row, &error);
 	if (found == 1 && batch->counter > row.counter) {
+		if (batch_loses(batch, journal, account, why)) {
+			journal_drop(journal);
+			journal_mark_loss(journal, account, why);
+			reply->status = journal_begin(journal, 0, &error);
+			if (reply->status != STATUS_OK)
+				return;
+		}
 		apply_new(batch, journal, account, reply, &error);
 		return;
 	}

@@ -20,6 +20,18 @@ struct change_context {
 enum status change_apply(
     struct change_context *context, const struct message *message);
 
+/* For restore, which adds as a batch does. */
+
+/* A new message in the mailbox: UID (0: the next) and MODSEQ are given, its
+ * rows are put; the caller puts the mailbox. */
+enum status change_add_message(struct change_context *context,
+    struct mailbox_row *mailbox, struct message_row *row, uint32_t uid);
+/* A retired mailbox is listed again: under its name, or as "<name>
+ * (restored)" if that is taken. */
+enum status change_bring_back(struct change_context *context, uint64_t mailbox);
+enum status change_subscribe(
+    struct change_context *context, struct text name, bool is_subscribed);
+
 /* For batch_messages.c and batch_mailboxes.c. */
 enum status change_mailbox_apply(
     struct change_context *context, const struct message *message);

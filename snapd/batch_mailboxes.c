@@ -6,6 +6,7 @@
  */
 #include "snapd/batch_changes.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Levels separated by '/', none empty, no control bytes. */
@@ -160,29 +161,37 @@ apply_retire(
 	return status == STATUS_OK ? put_changed(context, &row) : status;
 }
 
-static enum status
-apply_subscribe(struct change_context *context,
-    const struct message_change_subscribe *change)
+enum status
+change_subscribe(
+    struct change_context *context, struct text name, bool is_subscribed)
 {
 	struct journal *journal = context->journal;
 	uint8_t data[RECORD_MAX_NAME_SIZE + 16];
 	struct writer w;
 	struct key key;
 
-	if (!is_name(change->name) || change->is_subscribed > 1)
-		return STATUS_INVALID;
-	journal_name_key(journal, &key, context->account, change->name);
+	journal_name_key(journal, &key, context->account, name);
 	key_put_u64(&key, journal_sequence(journal));
 	writer_init(&w, data, sizeof(data));
 	writer_put_u8(&w, 1);
-	writer_put_u8(&w, change->is_subscribed);
-	writer_put_text(&w, change->name, RECORD_MAX_NAME_SIZE);
+	writer_put_u8(&w, is_subscribed);
+	writer_put_text(&w, name, RECORD_MAX_NAME_SIZE);
 	if (store_put(journal->batch, DB_SUBSCRIBED, &key,
 		text_make(data, w.size), context->error) != 0)
 		return change_failed(context);
 	/* No mailbox: the entry says only that subscriptions changed. */
 	journal_touch(journal, 0, 0, TOUCH_SUBSCRIBED, 0);
 	return STATUS_OK;
+}
+
+static enum status
+apply_subscribe(struct change_context *context,
+    const struct message_change_subscribe *change)
+{
+	if (!is_name(change->name) || change->is_subscribed > 1)
+		return STATUS_INVALID;
+	return change_subscribe(
+	    context, change->name, change->is_subscribed != 0);
 }
 
 static enum status
@@ -283,6 +292,55 @@ apply_identity(struct change_context *context,
 	row.record.uidvalidity = change->uidvalidity;
 	row.record.uidnext = change->uidnext;
 	return put_changed(context, &row);
+}
+
+/* Takes the name, or the first free one of "<name> (restored)", "<name>
+ * (restored 2)" and so on, which `storage` holds. */
+static enum status
+take_free_name(struct change_context *context, struct mailbox_row *row,
+    char storage[RECORD_MAX_NAME_SIZE + 1])
+{
+	struct text name = row->record.name;
+	enum status status =
+	    take_name(context, row->record.id, row->record.name);
+	int number;
+
+	if (name.size > RECORD_MAX_NAME_SIZE - 20)
+		name.size = RECORD_MAX_NAME_SIZE - 20;
+	while (!text_is_utf8(name))
+		name.size--;
+	for (number = 1; status == STATUS_EXISTS && number < 1000; number++) {
+		if (number == 1)
+			snprintf(storage, RECORD_MAX_NAME_SIZE,
+			    "%.*s (restored)", TEXT_FMT(name));
+		else
+			snprintf(storage, RECORD_MAX_NAME_SIZE,
+			    "%.*s (restored %d)", TEXT_FMT(name), number);
+		row->record.name = text_of(storage);
+		status = take_name(context, row->record.id, row->record.name);
+	}
+	return status;
+}
+
+enum status
+change_bring_back(struct change_context *context, uint64_t mailbox)
+{
+	char storage[RECORD_MAX_NAME_SIZE + 1];
+	struct mailbox_row row;
+	enum status status;
+	int found;
+
+	found = row_find_mailbox(context->journal->batch, context->account,
+	    mailbox, &row, context->error);
+	if (found != 1)
+		return found == 0 ? STATUS_MISSING : change_failed(context);
+	if (!row.record.is_retired)
+		return STATUS_OK;
+	if (renew(context, &row) != 0)
+		return change_failed(context);
+	row.record.is_retired = 0;
+	status = take_free_name(context, &row, storage);
+	return status == STATUS_OK ? put_changed(context, &row) : status;
 }
 
 enum status

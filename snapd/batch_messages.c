@@ -109,10 +109,8 @@ put_delivery(struct change_context *context, const struct delivery_id *delivery,
 	    text_make(data, w.size), context->error);
 }
 
-/* A new message in the mailbox: UID (0: the next) and MODSEQ are given, the
- * rows are put, the result is appended. */
-static enum status
-add_message(struct change_context *context, struct mailbox_row *mailbox,
+enum status
+change_add_message(struct change_context *context, struct mailbox_row *mailbox,
     struct message_row *row, uint32_t uid)
 {
 	struct journal *journal = context->journal;
@@ -207,7 +205,7 @@ apply_file(
 	row.record.keywords = change->keywords;
 	if (take_unfiled(context, value, &row) != 0)
 		return change_failed(context);
-	status = add_message(context, &mailbox, &row, 0);
+	status = change_add_message(context, &mailbox, &row, 0);
 	return status == STATUS_OK ? put_mailbox(context, &mailbox) : status;
 }
 
@@ -261,7 +259,7 @@ apply_append(
 	row.record.base = change->base;
 	if (store_body(context, change, &row) != 0)
 		return change_failed(context);
-	status = add_message(context, &mailbox, &row, change->uid);
+	status = change_add_message(context, &mailbox, &row, change->uid);
 	return status == STATUS_OK ? put_mailbox(context, &mailbox) : status;
 }
 
@@ -439,7 +437,7 @@ copy_one(struct change_context *context, const struct copy_record *copy,
 	row.delivery = copy->delivery;
 	row.record.base = text_make(NULL, 0);
 	row.record.keywords = copy->keywords;
-	status = add_message(context, target, &row, 0);
+	status = change_add_message(context, target, &row, 0);
 	if (status == STATUS_OK && is_move)
 		status = kill_message(context, source, &from, DEATH_MOVE,
 		    change_modseq(context, source));

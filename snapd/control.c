@@ -5,7 +5,8 @@
  * messages.def, that removes or shortens anything.
  */
 #include "common/control_record.h"
-#include "snapd/snapd.h"
+#include "common/memory.h"
+#include "snapd/restore.h"
 #include "snapd/snapshot.h"
 
 #include <inttypes.h>
@@ -62,7 +63,7 @@ put_mark(struct client *client, const struct message_control_create *request,
 		.kind = SNAPSHOT_NAMED,
 		.name = request->name,
 		.why = request->why };
-	char hex[SNAPSHOT_ID_HEX_MAX + 1];
+	char hex[65];
 	uint8_t data[1200];
 	struct writer w;
 
@@ -128,6 +129,43 @@ put_counts(struct client *client, uint64_t tag, struct journal *journal,
 }
 
 static void
+put_snapshot_fact(struct client *client, uint64_t tag, const char *name,
+    const struct snapshot *snapshot)
+{
+	char hex[2 * SNAPSHOT_ID_BYTES + 1];
+
+	text_format_hex(snapshot->id, sizeof(snapshot->id), hex);
+	put_fact(client, tag, name, "%.*s sequence=%" PRIu64 " time=%" PRId64,
+	    snapshot->digits, hex, snapshot->sequence, snapshot->time);
+}
+
+static void
+put_snapshots(struct client *client, uint64_t tag, struct journal *journal,
+    struct transaction *t)
+{
+	struct snapshot_list list;
+	struct error error;
+	uint64_t alarms = 0;
+	size_t i;
+
+	if (snapshot_list_make(&list, t, journal->digest,
+		store_identity(journal->store), snapd_retention(client->snapd),
+		journal->now_us / 1000000, 0, &error) == 0) {
+		for (i = 0; i < list.count; i++)
+			alarms += list.snapshots[i].kind == SNAPSHOT_ALARM;
+		put_fact(client, tag, "snapshots", "%zu", list.count);
+		put_fact(client, tag, "alarms", "%" PRIu64, alarms);
+		if (list.count > 0) {
+			put_snapshot_fact(
+			    client, tag, "oldest_snapshot", &list.snapshots[0]);
+			put_snapshot_fact(client, tag, "newest_snapshot",
+			    &list.snapshots[list.count - 1]);
+		}
+	}
+	snapshot_list_clear(&list);
+}
+
+static void
 put_facts(struct client *client, uint64_t tag, struct journal *journal,
     struct transaction *t)
 {
@@ -141,6 +179,7 @@ put_facts(struct client *client, uint64_t tag, struct journal *journal,
 	put_fact(client, tag, "sequence", "%" PRIu64, state->sequence);
 	put_fact(client, tag, "events", "%" PRIu64, state->merkle.count);
 	put_counts(client, tag, journal, t);
+	put_snapshots(client, tag, journal, t);
 	put_fact(client, tag, "guard_clock_s", "%" PRIu64,
 	    state->guard_us / 1000000);
 	text_format_hex(root.bytes, sizeof(root.bytes), hex);
@@ -169,11 +208,113 @@ receive_status(struct client *client, uint64_t tag)
 	put_done(client, tag, journal_status_of(&error), &error);
 }
 
+/* -- What is read: in steps, as fast as snapctl takes the rows -- */
+
+static void
+go_on(struct client *client)
+{
+	struct reading *reading = client->stream;
+
+	client->stream = NULL;
+	if (reading != NULL)
+		snapd_read_on(client, reading);
+}
+
+static void
+drained(struct channel *channel, void *context)
+{
+	go_on(context);
+}
+
+static void
+end_job(struct client *client, struct reading *reading)
+{
+	struct control_job *job = reading->control;
+	struct message done = { .type = MESSAGE_control_done };
+	struct error *error = &job->error;
+
+	client->is_asking = false;
+	done.control_done.tag = job->tag;
+	done.control_done.status = (uint8_t)journal_status_of(error);
+	if (error->code != ERROR_NONE)
+		done.control_done.text = text_of(error->text);
+	(void)channel_send(client->channel, &done, NULL, 0);
+	reading_free(&reading);
+}
+
+void
+control_reading_done(struct client *client, struct reading *reading)
+{
+	struct control_job *job = reading->control;
+	struct message row = { .type = MESSAGE_control_row };
+	size_t at = 0;
+
+	row.control_row.tag = job->tag;
+	while (control_job_row(
+	    job, &at, &row.control_row.kind, &row.control_row.record))
+		if (channel_send(client->channel, &row, NULL, 0) != 0)
+			break;
+	if (job->is_done) {
+		end_job(client, reading);
+		return;
+	}
+	client->stream = reading;
+	if (channel_waiting_bytes(client->channel) == 0)
+		go_on(client);
+	else
+		channel_on_drained(client->channel, drained);
+}
+
+static void
+start_job(struct client *client, struct control_job *job)
+{
+	struct reading *reading = memory_new(1, sizeof(*reading));
+
+	reading->kind = READ_CONTROL;
+	reading->control = job;
+	client->is_asking = true;
+	snapd_read(client, reading);
+}
+
+static void
+receive_question(struct client *client, const struct message *message)
+{
+	struct journal *journal = snapd_journal(client->snapd);
+	struct error error = { .code = ERROR_NONE };
+	enum status status = STATUS_UNAVAILABLE;
+	struct control_job *job = NULL;
+
+	if (journal != NULL && client->is_asking) {
+		error_set(&error, ERROR_BUSY, "one question at a time");
+		status = STATUS_LIMIT;
+	} else if (journal != NULL) {
+		job = control_job_new(message, &error);
+		status = job != NULL ? STATUS_OK : STATUS_INVALID;
+	}
+	if (job == NULL) {
+		/* Each request of this group begins with its tag. */
+		put_done(client, message->control_status.tag, status, &error);
+		return;
+	}
+	job->retention = *snapd_retention(client->snapd);
+	job->now = journal->now_us / 1000000;
+	if (message->type != MESSAGE_control_restore ||
+	    message->control_restore.is_dry_run) {
+		start_job(client, job);
+		return;
+	}
+	status = restore_start(client, job, &error);
+	if (status == STATUS_OK) {
+		client->is_asking = true;
+		return;
+	}
+	put_done(client, job->tag, status, &error);
+	control_job_free(&job);
+}
+
 void
 control_request_received(struct client *client, const struct message *message)
 {
-	struct error error = { .code = ERROR_NONE };
-
 	switch ((int)message->type) {
 	case MESSAGE_control_account_create:
 		receive_account(client, &message->control_account_create);
@@ -185,9 +326,7 @@ control_request_received(struct client *client, const struct message *message)
 		receive_status(client, message->control_status.tag);
 		break;
 	default:
-		/* Each request of this group begins with its tag. */
-		put_done(client, message->control_status.tag,
-		    STATUS_UNAVAILABLE, &error);
+		receive_question(client, message);
 		break;
 	}
 }

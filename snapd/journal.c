@@ -92,6 +92,7 @@ journal_new(struct store *store, struct error *error)
 
 	journal->store = store;
 	journal->digest = digest_new();
+	journal->loss_marks = table_new();
 	if (load_state(journal, error) != 0)
 		journal_free(&journal);
 	return journal;
@@ -105,6 +106,7 @@ journal_free(struct journal **journal)
 	transaction_abort(&(*journal)->batch);
 	transaction_abort(&(*journal)->round);
 	digest_free(&(*journal)->digest);
+	table_free(&(*journal)->loss_marks);
 	free((*journal)->touched);
 	memory_free(journal);
 }
@@ -300,6 +302,17 @@ journal_finish(struct journal *journal, enum event_kind kind, enum role actor,
 		return journal_status_of(error);
 	}
 	return STATUS_OK;
+}
+
+enum status
+journal_keep_clock(struct journal *journal, struct error *error)
+{
+	if (journal->is_failed)
+		return STATUS_UNAVAILABLE;
+	/* The round's commit saves the state, clock and all. */
+	if (journal->round == NULL)
+		journal->round = transaction_begin(journal->store, true, error);
+	return journal->round != NULL ? STATUS_OK : journal_status_of(error);
 }
 
 enum status

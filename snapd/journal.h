@@ -13,6 +13,7 @@
 
 #include "common/buf.h"
 #include "common/status.h"
+#include "common/table.h"
 #include "snapd/merkle_log.h"
 #include "snapd/object_store.h"
 #include "snapd/rows.h"
@@ -67,7 +68,13 @@ struct journal {
 	struct touched *touched; /* rows of the batch that is applied */
 	size_t touched_count;
 	size_t touched_room;
-	bool is_failed; /* the disk failed: nothing works any more */
+	bool is_failed;           /* the disk failed: nothing works any more */
+	struct table *loss_marks; /* account -> minute of its last one */
+};
+
+enum {
+	JOURNAL_LOSS_FEW = 20, /* or a twentieth of the mailbox, if more */
+	JOURNAL_LOSS_MINUTES = 10
 };
 
 /* NULL and error. The store stays the caller's. */
@@ -90,6 +97,9 @@ uint64_t journal_sequence(const struct journal *journal);
 void journal_touch(struct journal *journal, uint64_t mailbox, uint32_t uid,
     enum touch what, uint64_t modseq);
 
+/* Puts the guard clock on disk, without an event. */
+enum status journal_keep_clock(struct journal *journal, struct error *error);
+
 /* STATUS_OK: all that was finished since the last call is on disk.
  * STATUS_FULL: none of it is. STATUS_UNAVAILABLE: the disk failed, end. */
 enum status journal_commit(struct journal *journal, struct error *error);
@@ -105,6 +115,11 @@ enum status journal_create_account(struct journal *journal, uint32_t account,
 enum status journal_mark(struct journal *journal, uint8_t kind,
     uint32_t account, struct text name, struct text why, uint64_t *sequence,
     struct error *error);
+
+/* An alarm mark of the state before a batch that loses a lot, one in
+ * JOURNAL_LOSS_MINUTES for an account. No batch may be begun. */
+void journal_mark_loss(
+    struct journal *journal, uint32_t account, const char *why);
 
 /* What an error is for the asker. */
 enum status journal_status_of(const struct error *error);

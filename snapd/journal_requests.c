@@ -8,6 +8,9 @@
  */
 #include "snapd/journal.h"
 
+#include "common/control_record.h"
+#include "common/log.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -247,4 +250,22 @@ journal_mark(struct journal *journal, uint8_t kind, uint32_t account,
 	}
 	return journal_finish(
 	    journal, EVENT_MARK, ROLE_SNAPCTL, account, "mark", error);
+}
+
+void
+journal_mark_loss(struct journal *journal, uint32_t account, const char *why)
+{
+	uintptr_t now = (uintptr_t)(journal->state.guard_us / 60000000) + 1;
+	uintptr_t last =
+	    (uintptr_t)table_find_u64(journal->loss_marks, account);
+	struct error error = { .code = ERROR_NONE };
+	uint64_t sequence;
+
+	if (last != 0 && now < last + JOURNAL_LOSS_MINUTES)
+		return;
+	table_put_u64(journal->loss_marks, account, (void *)now);
+	log_alarm("bulk-loss", "account=%u why=\"%s\"", account, why);
+	if (journal_mark(journal, SNAPSHOT_ALARM, account, TEXT("before-loss"),
+		text_of(why), &sequence, &error) != STATUS_OK)
+		log_alarm("bulk-loss-mark", "error=\"%s\"", error.text);
 }

@@ -16,7 +16,13 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/merkle_log.c snapd/merkle_log.h \
 	snapd/reading.c snapd/reading.h \
 	snapd/reader_thread.c \
+	snapd/as_of.c snapd/as_of.h \
+	snapd/retention.c snapd/retention.h \
 	snapd/snapshot.c snapd/snapshot.h \
+	snapd/walk.c snapd/walk.h \
+	snapd/restore_plan.c snapd/restore_plan.h \
+	snapd/control_reading.c snapd/control_reading.h \
+	snapd/restore.c snapd/restore.h \
 	snapd/control.c
 SNAPD_LIBS = snapd/libsnapd.a common/libcommon.a $(LMDB_LIBS) \
 	$(CRYPTO_LIBS) $(EVENT_LIBS)
@@ -26,7 +32,10 @@ snapd_snapd_SOURCES = snapd/main.c
 snapd_snapd_LDADD = $(SNAPD_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/snapd_test tests/unit/merkle_log_test
+check_PROGRAMS += tests/unit/snapd_test tests/unit/merkle_log_test \
+	tests/unit/snapd_control_test
+tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c
+tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_merkle_log_test_SOURCES = tests/unit/merkle_log_test.c
 tests_unit_merkle_log_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c

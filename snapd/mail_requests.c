@@ -312,8 +312,6 @@ mail_request_received(
 	case MESSAGE_batch_commit:
 		receive_commit(client, message->batch_commit.counter);
 		break;
-	case MESSAGE_caught_up:
-		break;
 	default:
 		if (message_rule_find((uint16_t)message->type)->flow ==
 		    FLOW_PART)

@@ -22,7 +22,6 @@ struct server {
 	struct event_loop *loop;
 	struct snapd *snapd;
 	struct channel *starter;
-	struct channel *broker; /* NULL while it is away */
 	struct watch *control;
 	bool is_failed;
 };
@@ -51,36 +50,6 @@ failed(void *context)
 	event_loop_stop(server->loop);
 }
 
-/* -- The broker: it introduces queue and workers -- */
-
-static void
-broker_received(struct channel *channel, const struct message *message,
-    int *fds, void *context)
-{
-	struct server *server = context;
-	const struct message_introduce *introduce = &message->introduce;
-
-	(void)channel;
-	if (message->type != MESSAGE_introduce || fds[0] == -1 ||
-	    (introduce->role != ROLE_QUEUE && introduce->role != ROLE_WORKER))
-		return;
-	snapd_add_introduced(server->snapd, fds[0], introduce);
-	fds[0] = -1;
-}
-
-static void
-broker_closed(struct channel *channel, const struct error *error, void *context)
-{
-	struct server *server = context;
-
-	(void)channel;
-	log_warning("broker-away", "why=\"%s\"", error->text);
-	channel_free(&server->broker);
-}
-
-static const struct channel_handler broker_handler = { broker_received,
-	broker_closed };
-
 /* -- master, who introduces the broker -- */
 
 static void
@@ -94,9 +63,7 @@ received(struct channel *channel, const struct message *message, int *fds,
 	case MESSAGE_introduce:
 		if (message->introduce.role != ROLE_BROKER || fds[0] == -1)
 			break;
-		channel_free(&server->broker);
-		server->broker = channel_new(server->loop, fds[0], ROLE_SNAPD,
-		    ROLE_BROKER, &broker_handler, server);
+		snapd_add_channel(server->snapd, fds[0], ROLE_BROKER, 0);
 		fds[0] = -1;
 		break;
 	case MESSAGE_stop:
@@ -154,12 +121,27 @@ take_settings(struct process *process)
 	return settings;
 }
 
+static struct retention
+retention_of(const struct settings *settings)
+{
+	struct retention retention = { .every_s = settings->snapshot_every_s };
+	size_t i;
+
+	for (i = 0; i < settings->keep_count && i < RETENTION_MAX_TIERS; i++) {
+		retention.tiers[i].every_s = settings->keep[i].every_s;
+		retention.tiers[i].span_s = settings->keep[i].span_s;
+	}
+	retention.count = i;
+	return retention;
+}
+
 static void
 serve(struct server *server, const struct settings *settings, int control_fd,
     uint32_t walls)
 {
 	struct snapd_options options = { .path = ".",
 		.store_id = settings->store_id,
+		.retention = retention_of(settings),
 		.failed = failed,
 		.context = server };
 
@@ -172,7 +154,6 @@ serve(struct server *server, const struct settings *settings, int control_fd,
 		    WATCH_READ, accept_control, server);
 	event_loop_run(server->loop);
 	watch_free(&server->control);
-	channel_free(&server->broker);
 	channel_free(&server->starter);
 	snapd_free(&server->snapd);
 	event_loop_free(&server->loop);

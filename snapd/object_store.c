@@ -2,8 +2,9 @@
  * Blobs in chunks: see object_store.h.
  *
  * blob value: form u8 = 1, account u32, size u64, wire size u64, SHA-256.
- * hash key: account u32, SHA-256(account u32, SHA-256 of the bytes), so that
- * the same bytes of two accounts never meet.
+ * hash key: account u32, SHA-256(the store's secret, account u32, SHA-256 of
+ * the bytes): the same bytes of two accounts never meet, and an index that got
+ * out does not tell who has a known file.  The input is of one length.
  */
 #include "snapd/object_store.h"
 
@@ -28,14 +29,18 @@ wire_size_of(uint8_t form, struct text bytes)
 }
 
 static void
-hash_key(struct digest *digest, const struct object *object, struct key *key)
+hash_key(const struct transaction *transaction, struct digest *digest,
+    const struct object *object, struct key *key)
 {
 	struct key input = { .size = 0 };
 	struct hash hash;
 
 	key_put_u32(&input, object->account);
 	key_put_raw(&input, object->hash.bytes, sizeof(object->hash.bytes));
-	hash = digest_of(digest, input.bytes, input.size);
+	digest_start(digest);
+	digest_add(digest, store_secret(transaction), 32);
+	digest_add(digest, input.bytes, input.size);
+	hash = digest_finish(digest);
 	key->size = 0;
 	key_put_u32(key, object->account);
 	key_put_raw(key, hash.bytes, sizeof(hash.bytes));
@@ -97,7 +102,7 @@ object_store_add(struct transaction *transaction, struct digest *digest,
 	int found;
 
 	object->hash = digest_of(digest, bytes.data, bytes.size);
-	hash_key(digest, object, &key);
+	hash_key(transaction, digest, object, &key);
 	found = store_get(transaction, DB_HASH, &key, &value, error);
 	if (found < 0)
 		return -1;
@@ -140,6 +145,29 @@ object_store_find(struct transaction *transaction, uint64_t blob,
 	reader_get_raw(&r, object->hash.bytes, sizeof(object->hash.bytes));
 	if (reader_done(&r) != 0)
 		return error_set(error, ERROR_DAMAGED, "store: blob row");
+	return 1;
+}
+
+int
+object_store_part(struct transaction *transaction, const struct object *object,
+    uint64_t offset, struct text *part, struct error *error)
+{
+	struct key key = { .size = 0 };
+	int found;
+
+	if (offset >= object->size)
+		return 0;
+	key_put_u64(&key, object->blob);
+	key_put_u32(&key, (uint32_t)(offset / STORE_CHUNK_SIZE));
+	found = store_get(transaction, DB_CHUNK, &key, part, error);
+	if (found < 0)
+		return -1;
+	if (found == 0 || part->size <= offset % STORE_CHUNK_SIZE ||
+	    part->size > STORE_CHUNK_SIZE)
+		return error_set(error, ERROR_DAMAGED,
+		    "store: blob %llu is cut",
+		    (unsigned long long)object->blob);
+	*part = text_skip(*part, offset % STORE_CHUNK_SIZE);
 	return 1;
 }
 

@@ -31,6 +31,13 @@ int object_store_add(struct transaction *transaction, struct digest *digest,
 int object_store_find(struct transaction *transaction, uint64_t blob,
     struct object *object, struct error *error);
 
+/* The bytes from `offset`, which all reads before ended at: 1 and a run of at
+ * least one byte (it lives as long as the transaction), 0 at the end, -1. The
+ * hash is the caller's to check. */
+int object_store_part(struct transaction *transaction,
+    const struct object *object, uint64_t offset, struct text *part,
+    struct error *error);
+
 /* Reads the whole object into `to` (object->size bytes) and checks its hash:
  * ERROR_DAMAGED if it differs. */
 int object_store_read(struct transaction *transaction, struct digest *digest,

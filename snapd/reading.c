@@ -1,40 +1,17 @@
 /*
- * What a reading does: see reading.h.  As of S means live rows with born <= S
- * and dead ones with born <= S < died.
+ * What a reading does: see reading.h.
  */
 #include "snapd/reading.h"
 
 #include "common/memory.h"
+#include "snapd/as_of.h"
+#include "snapd/control_reading.h"
 #include "snapd/journal.h"
 #include "snapd/object_store.h"
 #include "snapd/rows.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Dead rows that were alive at S, to be merged by UID. */
-struct revenants {
-	struct {
-		uint32_t uid;
-		size_t offset;
-		size_t size;
-	} * rows;
-	size_t count;
-	size_t room;
-	struct buf records;
-};
-
-static uint64_t
-last_sequence(struct transaction *t)
-{
-	struct key before = { .size = 0 };
-	struct text key, value;
-
-	key_put_u64(&before, UINT64_MAX);
-	if (store_last_before(t, DB_LOG, &before, &key, &value, NULL) != 1)
-		return 0;
-	return key_u64_at(key, 0);
-}
 
 static int
 put_message(struct buf *to, const struct message_row *row)
@@ -51,103 +28,12 @@ put_message(struct buf *to, const struct message_row *row)
 }
 
 static int
-compare_uid(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static int
-find_revenants(struct transaction *t, uint64_t mailbox, uint64_t as_of,
-    struct revenants *found, struct error *error)
-{
-	struct key from = { .size = 0 };
-	struct message_row row;
-	struct text key, value;
-	struct cursor *cursor;
-	size_t before;
-	int got;
-
-	key_put_u64(&from, mailbox);
-	key_put_u64(&from, as_of + 1);
-	cursor = cursor_open(t, DB_DEAD, &from, error);
-	if (cursor == NULL)
-		return -1;
-	while ((got = cursor_next(cursor, &key, &value, error)) == 1 &&
-	       key_u64_at(key, 0) == mailbox) {
-		got = row_decode_dead(key, value, &row, error);
-		if (got < 0)
-			break;
-		if (row.record.born > as_of)
-			continue;
-		before = found->records.size;
-		got = put_message(&found->records, &row);
-		if (got < 0)
-			break;
-		if (found->count == found->room) {
-			found->room = found->room * 2 + 64;
-			found->rows = memory_resize(
-			    found->rows, found->room, sizeof(*found->rows));
-		}
-		found->rows[found->count].uid = row.record.uid;
-		found->rows[found->count].offset = before;
-		found->rows[found->count++].size = found->records.size - before;
-	}
-	cursor_close(&cursor);
-	if (found->count > 1)
-		qsort(found->rows, found->count, sizeof(*found->rows),
-		    compare_uid);
-	return got < 0 ? -1 : 0;
-}
-
-static int
-put_revenants(struct buf *to, const struct revenants *found, size_t *next,
-    uint64_t below_uid)
-{
-	for (; *next < found->count && found->rows[*next].uid < below_uid;
-	     (*next)++)
-		if (buf_put(to, found->records.data + found->rows[*next].offset,
-			found->rows[*next].size) != 0)
-			return -1;
-	return 0;
-}
-
-static int
-list_live(struct transaction *t, uint64_t mailbox, uint64_t as_of,
-    const struct revenants *found, struct buf *to, struct error *error)
-{
-	struct key from = { .size = 0 };
-	struct message_row row;
-	struct text key, value;
-	struct cursor *cursor;
-	size_t next = 0;
-	int got;
-
-	key_put_u64(&from, mailbox);
-	cursor = cursor_open(t, DB_LIVE, &from, error);
-	if (cursor == NULL)
-		return -1;
-	while ((got = cursor_next(cursor, &key, &value, error)) == 1 &&
-	       key_u64_at(key, 0) == mailbox) {
-		got = row_decode_live(key, value, &row, error);
-		if (got == 0)
-			got = put_revenants(to, found, &next, row.record.uid);
-		if (got == 0 && row.record.born <= as_of)
-			got = put_message(to, &row);
-		if (got < 0)
-			break;
-	}
-	cursor_close(&cursor);
-	return got < 0 ? -1 : put_revenants(to, found, &next, UINT64_MAX);
-}
-
-static int
 read_messages(
     struct reading *reading, struct transaction *t, struct error *error)
 {
-	struct revenants found = { 0 };
+	struct as_of as_of = { 0 };
 	struct mailbox_row mailbox;
+	struct message_row row;
 	int got;
 
 	got = row_find_mailbox(
@@ -156,16 +42,11 @@ read_messages(
 		return got < 0
 			   ? -1
 			   : error_set(error, ERROR_MISSING, "no such mailbox");
-	buf_init(&found.records, READING_MAX_BYTES);
-	got = 0;
-	if (reading->as_of < reading->sequence)
-		got = find_revenants(
-		    t, reading->mailbox, reading->as_of, &found, error);
-	if (got == 0)
-		got = list_live(t, reading->mailbox, reading->as_of, &found,
-		    &reading->data, error);
-	buf_clear(&found.records);
-	free(found.rows);
+	as_of_start(&as_of, reading->mailbox, reading->as_of, 0);
+	got = as_of_resume(&as_of, t, error);
+	while (got >= 0 && (got = as_of_next(&as_of, &row, error)) == 1)
+		got = put_message(&reading->data, &row);
+	as_of_clear(&as_of);
 	return got;
 }
 
@@ -178,37 +59,6 @@ put_change(struct buf *to, const struct change_record *change)
 	writer_init(&w, data, sizeof(data));
 	record_put_change(&w, change);
 	return w.failed ? -1 : buf_put(to, data, w.size);
-}
-
-/* The mailbox's form as of S into `row`: 1, 0 if it was not there, -1. */
-static int
-mailbox_as_of(struct transaction *t, uint64_t as_of, struct mailbox_row *row,
-    struct error *error)
-{
-	struct mailbox_record now = row->record;
-	struct key from = { .size = 0 };
-	struct text key, value;
-	struct cursor *cursor;
-	int got;
-
-	if (row->born <= as_of)
-		return 1;
-	key_put_u64(&from, row->record.id);
-	key_put_u64(&from, as_of + 1);
-	cursor = cursor_open(t, DB_MAILBOX_OLD, &from, error);
-	if (cursor == NULL)
-		return -1;
-	got = cursor_next(cursor, &key, &value, error);
-	if (got == 1 && key_u64_at(key, 0) == now.id)
-		got = row_decode_mailbox(value, row, error) < 0 ? -1 : 1;
-	else if (got == 1)
-		got = 0;
-	cursor_close(&cursor);
-	/* Counters are those of now: they never go back. */
-	row->record.uidnext = now.uidnext;
-	row->record.highest_modseq = now.highest_modseq;
-	row->record.message_count = now.message_count;
-	return got == 1 && row->born <= as_of ? 1 : got < 0 ? -1 : 0;
 }
 
 static int
@@ -262,7 +112,7 @@ read_mailboxes(
 	       key_u32_at(key, 0) == reading->account) {
 		got = row_decode_mailbox(value, &row, error);
 		if (got == 0)
-			got = mailbox_as_of(t, reading->as_of, &row, error);
+			got = as_of_mailbox(t, reading->as_of, &row, error);
 		if (got < 0)
 			break;
 		if (got == 0 || row.record.is_retired)
@@ -534,6 +384,8 @@ run_kind(struct reading *reading, struct transaction *t, struct error *error)
 		return read_unfiled_body(reading, t, error);
 	case READ_UNFILED_ACCOUNTS:
 		return read_unfiled_accounts(reading, t, error);
+	case READ_CONTROL:
+		break;
 	}
 	return error_set(error, ERROR_INPUT, "no such reading");
 }
@@ -544,6 +396,10 @@ reading_run(struct reading *reading, struct store *store)
 	struct error error = { .code = ERROR_NONE };
 	struct transaction *t;
 
+	if (reading->kind == READ_CONTROL) {
+		control_job_step(reading->control, store);
+		return;
+	}
 	buf_init(&reading->data,
 	    reading->kind == READ_UNFILED_ACCOUNTS ? 40000 : READING_MAX_BYTES);
 	buf_init(&reading->envelope, 2000);
@@ -552,7 +408,7 @@ reading_run(struct reading *reading, struct store *store)
 		reading->status = journal_status_of(&error);
 		return;
 	}
-	reading->sequence = last_sequence(t);
+	reading->sequence = as_of_last_sequence(t);
 	if (reading->kind != READ_CHANGES &&
 	    (reading->as_of == 0 || reading->as_of > reading->sequence))
 		reading->as_of = reading->sequence;
@@ -573,5 +429,6 @@ reading_free(struct reading **reading)
 		return;
 	buf_clear(&(*reading)->data);
 	buf_clear(&(*reading)->envelope);
+	control_job_free(&(*reading)->control);
 	memory_free(reading);
 }

@@ -18,8 +18,9 @@ enum reading_kind {
 	READ_CHANGES,   /* change records after `since` */
 	READ_UNFILED,   /* unfiled records, oldest first */
 	READ_BLOB,
-	READ_UNFILED_BODY,    /* body, and its unfiled record as `envelope` */
-	READ_UNFILED_ACCOUNTS /* u32 each, above `after` */
+	READ_UNFILED_BODY,     /* body, and its unfiled record as `envelope` */
+	READ_UNFILED_ACCOUNTS, /* u32 each, above `after` */
+	READ_CONTROL           /* one step of `control` */
 };
 
 struct reading {
@@ -37,7 +38,8 @@ struct reading {
 	uint64_t sequence; /* of what was read */
 	struct buf data;
 	struct buf envelope;
-	struct reading *next; /* private */
+	struct control_job *control; /* READ_CONTROL */
+	struct reading *next;        /* private */
 };
 
 enum {

@@ -10,14 +10,18 @@
 #include "common/memory.h"
 #include "common/process.h"
 #include "common/table.h"
+#include "common/control_record.h"
 #include "snapd/batch.h"
+#include "snapd/restore.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
-	INLINE_MAX = 60000 /* bytes of a listing or result in the packet */
+	INLINE_MAX = 60000,    /* bytes of a listing or result in the packet */
+	CLOCK_EVERY_MS = 60000 /* the guard clock is put on disk */
 };
 
 /* What waits for the commit: an answer, or a reading. */
@@ -39,8 +43,77 @@ struct snapd {
 	uint64_t next_client;
 	struct pending *first;
 	struct pending **last;
+	uint64_t broker; /* client id; 0: none */
+	struct timer *clock;
+	struct restore *restore; /* at most one runs */
 	bool is_failed;
 };
+
+const struct retention *
+snapd_retention(const struct snapd *snapd)
+{
+	return &snapd->options.retention;
+}
+
+struct event_loop *
+snapd_loop(struct snapd *snapd)
+{
+	return snapd->loop;
+}
+
+struct restore **
+snapd_restore(struct snapd *snapd)
+{
+	return &snapd->restore;
+}
+
+struct client *
+snapd_client(struct snapd *snapd, uint64_t id)
+{
+	return table_find_u64(snapd->clients, id);
+}
+
+size_t
+snapd_waiting_bytes(const struct snapd *snapd)
+{
+	size_t position = 0, sum = 0;
+	void *value;
+
+	while (table_next(snapd->clients, &position, NULL, NULL, &value)) {
+		const struct client *client = value;
+
+		if (client->role == ROLE_SNAPCTL)
+			sum += channel_waiting_bytes(client->channel);
+	}
+	return sum;
+}
+
+struct client *
+snapd_worker(struct snapd *snapd, uint32_t account)
+{
+	size_t position = 0;
+	void *value;
+
+	while (table_next(snapd->clients, &position, NULL, NULL, &value)) {
+		struct client *client = value;
+
+		if (client->role == ROLE_WORKER && client->account == account)
+			return client;
+	}
+	return NULL;
+}
+
+int
+snapd_start_worker(struct snapd *snapd, uint32_t account)
+{
+	struct message message = { .type = MESSAGE_start_worker };
+	struct client *broker = snapd_client(snapd, snapd->broker);
+
+	if (broker == NULL)
+		return -1;
+	message.start_worker.account = account;
+	return channel_send(broker->channel, &message, NULL, 0);
+}
 
 struct journal *
 snapd_journal(struct snapd *snapd)
@@ -79,6 +152,13 @@ snapd_read(struct client *client, struct reading *reading)
 	add_pending(client)->reading = reading;
 	reading->account = client->account;
 	reading->context = (void *)(uintptr_t)client->id;
+}
+
+void
+snapd_read_on(struct client *client, struct reading *reading)
+{
+	reading->context = (void *)(uintptr_t)client->id;
+	reader_thread_submit(client->snapd->reader, reading);
 }
 
 /* The status field of the answers that follow a change. */
@@ -186,6 +266,11 @@ reading_done(struct reading *reading, void *context)
 	struct client *client = table_find_u64(
 	    snapd->clients, (uint64_t)(uintptr_t)reading->context);
 
+	if (client != NULL && !snapd->is_failed &&
+	    reading->kind == READ_CONTROL) {
+		control_reading_done(client, reading);
+		return;
+	}
 	if (client != NULL && !snapd->is_failed)
 		mail_reading_done(client, reading);
 	reading_free(&reading);
@@ -195,9 +280,65 @@ static void
 free_client(struct client *client)
 {
 	table_remove_u64(client->snapd->clients, client->id);
+	if (client->snapd->broker == client->id)
+		client->snapd->broker = 0;
+	if (client->role == ROLE_WORKER)
+		restore_worker_gone(client->snapd, client->account);
+	reading_free(&client->stream);
 	channel_free(&client->channel);
 	batch_free(&client->batch);
 	free(client);
+}
+
+/* Somebody died by a seccomp kill, or misbehaved. */
+static void
+receive_alarm(struct snapd *snapd, const struct message_alarm *alarm)
+{
+	struct journal *journal = snapd_journal(snapd);
+	struct error error = { .code = ERROR_NONE };
+	uint64_t sequence;
+	char why[80];
+
+	snprintf(why, sizeof(why), "%s of account %u: reason %u",
+	    alarm->role < ROLE_COUNT ? role_name(alarm->role) : "?",
+	    alarm->account, alarm->reason);
+	log_alarm("alarm", "why=\"%s\"", why);
+	if (journal != NULL &&
+	    journal_mark(journal, SNAPSHOT_ALARM, 0, TEXT("alarm"),
+		text_of(why), &sequence, &error) != STATUS_OK)
+		log_alarm("alarm-mark", "error=\"%s\"", error.text);
+}
+
+static struct client *add_client(
+    struct snapd *snapd, int fd, enum role peer, uint32_t account);
+
+static void
+receive_from_broker(
+    struct snapd *snapd, const struct message *message, int *fds)
+{
+	const struct message_introduce *introduce = &message->introduce;
+
+	switch ((int)message->type) {
+	case MESSAGE_introduce:
+		if (fds[0] == -1 || (introduce->role != ROLE_QUEUE &&
+					introduce->role != ROLE_WORKER))
+			break;
+		add_client(snapd, fds[0], (enum role)introduce->role,
+		    introduce->account)
+		    ->instance = introduce->instance;
+		fds[0] = -1;
+		break;
+	case MESSAGE_account_started:
+		if (message->account_started.status != STATUS_OK)
+			restore_worker_failed(
+			    snapd, message->account_started.account);
+		break;
+	case MESSAGE_alarm:
+		receive_alarm(snapd, &message->alarm);
+		break;
+	default:
+		break;
+	}
 }
 
 static void
@@ -208,8 +349,13 @@ received(struct channel *channel, const struct message *message, int *fds,
 
 	if (client->snapd->is_failed)
 		return;
-	if (client->role == ROLE_SNAPCTL)
+	if (client->role == ROLE_BROKER)
+		receive_from_broker(client->snapd, message, fds);
+	else if (client->role == ROLE_SNAPCTL)
 		control_request_received(client, message);
+	else if (message->type == MESSAGE_caught_up)
+		restore_caught_up(
+		    client->snapd, client->account, &message->caught_up);
 	else
 		mail_request_received(client, message, fds);
 }
@@ -238,6 +384,10 @@ add_client(struct snapd *snapd, int fd, enum role peer, uint32_t account)
 	client->channel =
 	    channel_new(snapd->loop, fd, ROLE_SNAPD, peer, &handler, client);
 	table_put_u64(snapd->clients, client->id, client);
+	if (peer == ROLE_BROKER)
+		snapd->broker = client->id;
+	else if (peer == ROLE_WORKER)
+		restore_worker_there(snapd, account);
 	return client;
 }
 
@@ -245,16 +395,6 @@ void
 snapd_add_channel(struct snapd *snapd, int fd, enum role peer, uint32_t account)
 {
 	(void)add_client(snapd, fd, peer, account);
-}
-
-void
-snapd_add_introduced(
-    struct snapd *snapd, int fd, const struct message_introduce *introduce)
-{
-	struct client *client = add_client(
-	    snapd, fd, (enum role)introduce->role, introduce->account);
-
-	client->instance = introduce->instance;
 }
 
 /* Opens the store only if it is the one that the settings name. */
@@ -277,6 +417,19 @@ open_store(struct snapd *snapd, struct error *error)
 	return snapd->journal != NULL ? 0 : -1;
 }
 
+static void
+keep_clock(void *context)
+{
+	struct snapd *snapd = context;
+	struct journal *journal = snapd_journal(snapd);
+	struct error error = { .code = ERROR_NONE };
+
+	if (journal != NULL && !snapd->is_failed &&
+	    journal_keep_clock(journal, &error) != STATUS_OK)
+		log_warning("guard-clock", "error=\"%s\"", error.text);
+	timer_start(snapd->clock, CLOCK_EVERY_MS);
+}
+
 struct snapd *
 snapd_new(struct event_loop *loop, const struct snapd_options *options)
 {
@@ -294,7 +447,11 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 		snapd->reader =
 		    reader_thread_new(loop, snapd->store, reading_done, snapd);
 	}
+	snapd->clock = timer_new(loop, keep_clock, snapd);
+	timer_start(snapd->clock, CLOCK_EVERY_MS);
 	event_loop_on_round(loop, on_round, snapd);
+	/* The clock goes on from here, whoever comes when. */
+	(void)snapd_journal(snapd);
 	return snapd;
 }
 
@@ -309,6 +466,8 @@ snapd_free(struct snapd **snapd)
 	if (s == NULL)
 		return;
 	event_loop_on_round(s->loop, NULL, NULL);
+	restore_free(&s->restore);
+	timer_free(&s->clock);
 	reader_thread_free(&s->reader);
 	for (pending = s->first; pending != NULL; pending = next) {
 		next = pending->next;

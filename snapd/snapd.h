@@ -9,6 +9,7 @@
 #include "common/channel.h"
 #include "snapd/journal.h"
 #include "snapd/reading.h"
+#include "snapd/retention.h"
 
 struct snapd;
 
@@ -16,6 +17,7 @@ struct snapd_options {
 	const char *path;     /* the store's directory */
 	size_t map_bytes;     /* 0: the default */
 	const char *store_id; /* 32 hex digits: which store must be there */
+	struct retention retention; /* which timer snapshots there are */
 	/* The disk failed: nothing is answered any more, the process ends. */
 	void (*failed)(void *context);
 	void *context;
@@ -27,12 +29,13 @@ struct snapd *snapd_new(
     struct event_loop *loop, const struct snapd_options *options);
 void snapd_free(struct snapd **snapd);
 
-/* A channel to a queue, a worker of `account` or a snapctl. Takes over fd. */
+/* A channel to the broker (which introduces the others), a queue, a worker of
+ * `account` or a snapctl. Takes over fd. */
 void snapd_add_channel(
     struct snapd *snapd, int fd, enum role peer, uint32_t account);
-/* The same for one whom the broker introduced. */
-void snapd_add_introduced(struct snapd *snapd, int fd,
-    const struct message_introduce *introduce);
+
+/* What waits for snapctl to be read, for tests. */
+size_t snapd_waiting_bytes(const struct snapd *snapd);
 
 /* For mail_requests.c and control.c. */
 
@@ -42,8 +45,11 @@ struct client {
 	struct channel *channel;
 	enum role role;
 	uint32_t account;
-	uint64_t instance; /* as the broker introduced it */
+	uint64_t instance;   /* as the broker introduced it */
 	struct batch *batch; /* that is being received */
+	/* snapctl: its one question at a time. */
+	bool is_asking;
+	struct reading *stream; /* waits until what was sent is on its way */
 };
 
 /* NULL while there is no store to serve. */
@@ -58,10 +64,23 @@ void snapd_answer(
 /* The reading starts after this round's commit. */
 void snapd_read(struct client *client, struct reading *reading);
 
+/* The reading goes on now; snapd owns it until it comes back. */
+void snapd_read_on(struct client *client, struct reading *reading);
+const struct retention *snapd_retention(const struct snapd *snapd);
+struct event_loop *snapd_loop(struct snapd *snapd);
+struct restore **snapd_restore(struct snapd *snapd);
+/* NULL if it is gone, or the account has none. */
+struct client *snapd_client(struct snapd *snapd, uint64_t id);
+struct client *snapd_worker(struct snapd *snapd, uint32_t account);
+/* Asks the broker for a worker of `account`: -1 if there is no broker. */
+int snapd_start_worker(struct snapd *snapd, uint32_t account);
+
 void mail_request_received(
     struct client *client, const struct message *message, int *fds);
 void mail_reading_done(struct client *client, struct reading *reading);
 void control_request_received(
     struct client *client, const struct message *message);
+/* Takes over the reading. */
+void control_reading_done(struct client *client, struct reading *reading);
 
 #endif

@@ -1,7 +1,16 @@
 /* See snapshot.h. */
 #include "snapd/snapshot.h"
 
-#include "snapd/store.h"
+#include "common/codec.h"
+#include "common/memory.h"
+#include "snapd/as_of.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	MIN_ID_DIGITS = 4
+};
 
 struct hash
 snapshot_id(struct digest *digest, const struct store_id *store, uint32_t scope,
@@ -13,4 +22,267 @@ snapshot_id(struct digest *digest, const struct store_id *store, uint32_t scope,
 	key_put_u32(&input, scope);
 	key_put_u64(&input, sequence);
 	return digest_of(digest, input.bytes, input.size);
+}
+
+static void
+add(struct snapshot_list *list, struct digest *digest,
+    const struct store_id *store, const struct snapshot *snapshot)
+{
+	struct snapshot *to;
+	struct hash id;
+
+	if (list->count == list->room) {
+		list->room = list->room * 2 + 64;
+		list->snapshots = memory_resize(
+		    list->snapshots, list->room, sizeof(*list->snapshots));
+	}
+	to = &list->snapshots[list->count++];
+	*to = *snapshot;
+	to->digits = SNAPSHOT_ID_HEX;
+	id = snapshot_id(digest, store, to->account, to->sequence);
+	memcpy(to->id, id.bytes, sizeof(to->id));
+}
+
+static int
+decode_mark(struct text value, struct snapshot *snapshot, struct text *name,
+    struct text *why, struct error *error)
+{
+	struct hash root;
+	struct reader r;
+
+	reader_init(&r, value.data, value.size);
+	reader_get_u8(&r);
+	snapshot->kind = reader_get_u8(&r);
+	snapshot->time = (int64_t)(reader_get_u64(&r) / 1000000);
+	reader_get_raw(&r, root.bytes, sizeof(root.bytes));
+	*name = reader_get_text(&r, CONTROL_MAX_NAME);
+	*why = reader_get_text(&r, 500);
+	return reader_done(&r) == 0
+		   ? 0
+		   : error_set(error, ERROR_DAMAGED, "store: malformed mark");
+}
+
+static int
+add_marks(struct snapshot_list *list, struct transaction *t,
+    struct digest *digest, const struct store_id *store, uint32_t account,
+    struct error *error)
+{
+	struct key from = { .size = 0 };
+	struct text key, value, name, why;
+	struct snapshot mark = { 0 };
+	struct cursor *cursor;
+	int got;
+
+	cursor = cursor_open(t, DB_MARK, &from, error);
+	if (cursor == NULL)
+		return -1;
+	while ((got = cursor_next(cursor, &key, &value, error)) == 1) {
+		mark.sequence = key_u64_at(key, 0);
+		mark.account = key_u32_at(key, 8);
+		if (account != 0 && mark.account != 0 &&
+		    mark.account != account)
+			continue;
+		got = decode_mark(value, &mark, &name, &why, error);
+		if (got < 0)
+			break;
+		add(list, digest, store, &mark);
+	}
+	cursor_close(&cursor);
+	return got < 0 ? -1 : 0;
+}
+
+/* An instant at which nothing had changed since the one before is the same
+ * snapshot. */
+static int
+add_timers(struct snapshot_list *list, struct transaction *t,
+    struct digest *digest, const struct store_id *store,
+    const struct retention *retention, int64_t now, struct error *error)
+{
+	struct snapshot timer = { .kind = SNAPSHOT_TIMER };
+	uint64_t sequence;
+	int64_t at = 0;
+
+	while ((at = retention_next(retention, now, at)) >= 0) {
+		if (as_of_sequence_at(t, at * 1000000, &sequence, error) != 0)
+			return -1;
+		if (sequence == timer.sequence)
+			continue;
+		timer.sequence = sequence;
+		timer.time = at;
+		add(list, digest, store, &timer);
+	}
+	return 0;
+}
+
+static int
+compare_sequence(const void *a, const void *b)
+{
+	const struct snapshot *x = a, *y = b;
+
+	if (x->sequence != y->sequence)
+		return x->sequence < y->sequence ? -1 : 1;
+	if (x->account != y->account)
+		return x->account < y->account ? -1 : 1;
+	return (int)y->kind - (int)x->kind;
+}
+
+static int
+compare_id(const void *a, const void *b)
+{
+	return memcmp(((const struct snapshot *)a)->id,
+	    ((const struct snapshot *)b)->id, SNAPSHOT_ID_BYTES);
+}
+
+static unsigned int
+nibble(const struct snapshot *snapshot, unsigned int i)
+{
+	return i % 2 == 0 ? snapshot->id[i / 2] >> 4 : snapshot->id[i / 2] & 15;
+}
+
+/* As many digits as tell neighbours in the order of ids apart. */
+static void
+settle_digits(struct snapshot_list *list)
+{
+	unsigned int same;
+	size_t i;
+
+	for (i = 1; i < list->count; i++) {
+		struct snapshot *a = &list->snapshots[i - 1], *b = a + 1;
+
+		for (same = 0; same < SNAPSHOT_ID_BYTES * 2 &&
+			       nibble(a, same) == nibble(b, same);
+		     same++)
+			continue;
+		if (same == SNAPSHOT_ID_BYTES * 2)
+			continue; /* the same scope and sequence */
+		if (a->digits < same + 1)
+			a->digits = (uint8_t)(same + 1);
+		if (b->digits < same + 1)
+			b->digits = (uint8_t)(same + 1);
+	}
+}
+
+int
+snapshot_list_make(struct snapshot_list *list, struct transaction *t,
+    struct digest *digest, const struct store_id *store,
+    const struct retention *retention, int64_t now, uint32_t account,
+    struct error *error)
+{
+	size_t i, kept = 0;
+
+	*list = (struct snapshot_list){ 0 };
+	if (add_marks(list, t, digest, store, account, error) != 0 ||
+	    add_timers(list, t, digest, store, retention, now, error) != 0)
+		return -1;
+	if (list->count == 0)
+		return 0;
+	qsort(
+	    list->snapshots, list->count, sizeof(struct snapshot), compare_id);
+	settle_digits(list);
+	qsort(list->snapshots, list->count, sizeof(struct snapshot),
+	    compare_sequence);
+	/* A mark at a timer's sequence says all of it. */
+	for (i = 0; i < list->count; i++)
+		if (i == 0 || compare_id(&list->snapshots[kept - 1],
+				  &list->snapshots[i]) != 0)
+			list->snapshots[kept++] = list->snapshots[i];
+	list->count = kept;
+	return 0;
+}
+
+void
+snapshot_list_clear(struct snapshot_list *list)
+{
+	free(list->snapshots);
+	*list = (struct snapshot_list){ 0 };
+}
+
+int
+snapshot_texts(struct transaction *t, const struct snapshot *snapshot,
+    struct text *name, struct text *why, struct error *error)
+{
+	struct key key = { .size = 0 };
+	struct snapshot mark;
+	struct text value;
+	int found;
+
+	*name = *why = text_make(NULL, 0);
+	if (snapshot->kind == SNAPSHOT_TIMER)
+		return 0;
+	key_put_u64(&key, snapshot->sequence);
+	key_put_u32(&key, snapshot->account);
+	found = store_get(t, DB_MARK, &key, &value, error);
+	if (found != 1)
+		return found;
+	return decode_mark(value, &mark, name, why, error);
+}
+
+static bool
+is_id(const struct snapshot *snapshot, struct text hex)
+{
+	char id[SNAPSHOT_ID_BYTES * 2 + 1];
+
+	text_format_hex(snapshot->id, sizeof(snapshot->id), id);
+	return hex.size >= MIN_ID_DIGITS && hex.size < sizeof(id) &&
+	       text_equal_nocase(hex, text_make(id, hex.size));
+}
+
+/* A name, the newest of that name; else an id. */
+static int
+resolve_name(const struct snapshot_list *list, struct transaction *t,
+    struct text wanted, uint64_t *sequence, struct error *error)
+{
+	const struct snapshot *match = NULL;
+	struct text name, why;
+	size_t i;
+
+	for (i = list->count; i > 0; i--) {
+		if (snapshot_texts(
+			t, &list->snapshots[i - 1], &name, &why, error) != 0)
+			return -1;
+		if (name.size > 0 && text_equal(name, wanted)) {
+			*sequence = list->snapshots[i - 1].sequence;
+			return 0;
+		}
+	}
+	for (i = 0; i < list->count; i++) {
+		if (!is_id(&list->snapshots[i], wanted))
+			continue;
+		if (match != NULL &&
+		    match->sequence != list->snapshots[i].sequence)
+			return error_set(error, ERROR_LIMIT,
+			    "\"%.*s\" is the beginning of several ids",
+			    TEXT_FMT(wanted));
+		match = &list->snapshots[i];
+	}
+	if (match == NULL)
+		return error_set(error, ERROR_MISSING, "no snapshot \"%.*s\"",
+		    TEXT_FMT(wanted));
+	*sequence = match->sequence;
+	return 0;
+}
+
+int
+snapshot_resolve(const struct snapshot_list *list, struct transaction *t,
+    const struct snapshot_point *point, uint64_t *sequence, struct error *error)
+{
+	*sequence = as_of_last_sequence(t);
+	switch (point->kind) {
+	case POINT_NOW:
+		return 0;
+	case POINT_LATEST:
+		if (list->count > 0)
+			*sequence = list->snapshots[list->count - 1].sequence;
+		return 0;
+	case POINT_NAMED:
+		return resolve_name(
+		    list, t, text_of(point->name), sequence, error);
+	case POINT_TIME:
+		if (point->time > INT64_MAX / 1000000 - 1 || point->time < 0)
+			return error_set(error, ERROR_INPUT, "no such time");
+		return as_of_sequence_at(
+		    t, point->time * 1000000 + 999999, sequence, error);
+	default:
+		return error_set(error, ERROR_INPUT, "no such kind of point");
+	}
 }

@@ -45,6 +45,7 @@ struct store {
 	MDB_env *env;
 	MDB_dbi databases[DB_COUNT];
 	struct store_id id;
+	uint8_t secret[32];
 	uint64_t page_size;
 	uint64_t map_bytes;
 };
@@ -205,7 +206,7 @@ static int
 read_identity(struct store *store, struct error *error)
 {
 	struct transaction *transaction;
-	struct key key = { "store_id", 8 };
+	struct key key = { "store_id", 8 }, secret = { "secret", 6 };
 	struct text value;
 	int found;
 
@@ -218,6 +219,12 @@ read_identity(struct store *store, struct error *error)
 		    store->id.bytes, value.data + 1, sizeof(store->id.bytes));
 	else if (found >= 0)
 		found = error_set(error, ERROR_DAMAGED, "store has no id");
+	if (found == 1)
+		found = store_get(transaction, DB_META, &secret, &value, error);
+	if (found == 1 && value.size == 1 + sizeof(store->secret))
+		memcpy(store->secret, value.data + 1, sizeof(store->secret));
+	else if (found >= 0)
+		found = error_set(error, ERROR_DAMAGED, "store has no secret");
 	transaction_abort(&transaction);
 	return found < 0 ? -1 : 0;
 }
@@ -278,19 +285,31 @@ store_identity(const struct store *store)
 	return &store->id;
 }
 
+const uint8_t *
+store_secret(const struct transaction *transaction)
+{
+	return transaction->store->secret;
+}
+
 static int
 put_identity(struct store *store, MDB_txn *txn, struct error *error)
 {
 	struct transaction transaction = { store, txn, false };
-	struct key key = { "store_id", 8 };
+	struct key key = { "store_id", 8 }, secret = { "secret", 6 };
 	char value[1 + sizeof(store->id.bytes)] = { 1 };
+	char secret_value[1 + sizeof(store->secret)] = { 1 };
 
 	if (getrandom(store->id.bytes, sizeof(store->id.bytes), 0) !=
-	    (ssize_t)sizeof(store->id.bytes))
+		(ssize_t)sizeof(store->id.bytes) ||
+	    getrandom(secret_value + 1, sizeof(store->secret), 0) !=
+		(ssize_t)sizeof(store->secret))
 		return error_set_errno(error, "getrandom");
 	memcpy(value + 1, store->id.bytes, sizeof(store->id.bytes));
-	return store_put(&transaction, DB_META, &key,
-	    text_make(value, sizeof(value)), error);
+	if (store_put(&transaction, DB_META, &key,
+		text_make(value, sizeof(value)), error) != 0)
+		return -1;
+	return store_put(&transaction, DB_META, &secret,
+	    text_make(secret_value, sizeof(secret_value)), error);
 }
 
 int

@@ -40,7 +40,8 @@ enum database {
 	DB_MARK,        /* sequence u64, account u32 -> mark */
 	DB_DELIVERY,    /* account u32, delivery id 18 -> where it went */
 	DB_BLOB,        /* blob u64 -> account, size, SHA-256 */
-	DB_HASH,        /* account u32, keyed SHA-256 -> blob u64 */
+	DB_HASH,        /* account u32, SHA-256 keyed with the store's secret
+			   -> blob u64 */
 	DB_CHUNK,       /* blob u64, number u32 -> up to 4,080 bytes, no sum */
 	DB_REPLY,       /* account u32, slot u8 -> the answer to a batch */
 	DB_COUNT
@@ -79,6 +80,8 @@ struct store *store_open(
     const char *path, size_t map_bytes, struct error *error);
 void store_close(struct store **store);
 const struct store_id *store_identity(const struct store *store);
+/* 32 random bytes that never leave the store: the key of DB_HASH. */
+const uint8_t *store_secret(const struct transaction *transaction);
 
 /* Would `bytes` more leave the reserve untouched? */
 bool store_has_room(const struct store *store, uint64_t bytes);

@@ -157,8 +157,11 @@ connect_peer(
 static void
 start(struct fixture *f, size_t map_bytes)
 {
-	struct snapd_options options = { f->path, map_bytes, f->id,
-		store_failed, f };
+	struct snapd_options options = { .path = f->path,
+		.map_bytes = map_bytes,
+		.store_id = f->id,
+		.failed = store_failed,
+		.context = f };
 
 	current = f;
 	f->loop = event_loop_new();

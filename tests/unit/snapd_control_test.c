@@ -1,0 +1,969 @@
+/*
+ * snapctl's requests and restore, with a false snapctl, worker and broker at
+ * the channels of a real snapshot process, all in this process.
+ */
+#include "common/control_record.h"
+#include "common/clock.h"
+#include "common/memory.h"
+#include "snapd/retention.h"
+#include "snapd/snapd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+	DEADLINE_MS = 60000
+};
+
+struct peer {
+	struct channel *channel;
+	struct message answer;
+	char text[300]; /* of control_done */
+	uint8_t results[200];
+	uint64_t listing_size;
+	unsigned int answers;
+	struct buf rows; /* kind, size, record */
+	size_t row_count;
+};
+
+struct fixture {
+	char path[64];
+	char id[33];
+	struct event_loop *loop;
+	struct snapd *snapd;
+	struct timer *deadline;
+	struct peer control, worker, broker;
+	uint64_t counter;
+	unsigned int catch_ups;
+	unsigned int starts;
+	bool has_no_worker;
+	size_t exit_at_row; /* 0: never */
+};
+
+static struct fixture *current;
+static const struct channel_handler peer_handler;
+
+static void
+connect_peer(
+    struct fixture *f, struct peer *peer, enum role role, uint32_t account)
+{
+	struct error error;
+	int ends[2];
+
+	assert_int_equal(channel_pair(ends, &error), 0);
+	peer->channel = channel_new(
+	    f->loop, ends[1], role, ROLE_SNAPD, &peer_handler, peer);
+	buf_init(&peer->rows, 512 << 20);
+	snapd_add_channel(f->snapd, ends[0], role, account);
+}
+
+static void
+take_row(struct peer *peer, const struct message_control_row *row)
+{
+	uint8_t head[5];
+	struct writer w;
+
+	writer_init(&w, head, sizeof(head));
+	writer_put_u8(&w, row->kind);
+	writer_put_u32(&w, (uint32_t)row->record.size);
+	buf_put(&peer->rows, head, sizeof(head));
+	buf_put(&peer->rows, row->record.data, row->record.size);
+	if (++peer->row_count == current->exit_at_row)
+		_exit(0);
+}
+
+/* The false worker writes all files it is asked to look for. */
+static void
+answer_catch_up(struct peer *peer, const struct message_catch_up *request)
+{
+	struct message answer = { .type = MESSAGE_caught_up };
+
+	assert_int_equal(request->check_files, 1);
+	current->catch_ups++;
+	answer.caught_up.tag = request->tag;
+	answer.caught_up.files_written = 7;
+	channel_send(peer->channel, &answer, NULL, 0);
+}
+
+static void
+peer_received(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct peer *peer = context;
+	struct fixture *f = current;
+
+	switch ((int)message->type) {
+	case MESSAGE_control_row:
+		take_row(peer, &message->control_row);
+		return;
+	case MESSAGE_catch_up:
+		answer_catch_up(peer, &message->catch_up);
+		return;
+	case MESSAGE_start_worker:
+		f->starts++;
+		if (!f->has_no_worker)
+			connect_peer(f, &f->worker, ROLE_WORKER,
+			    message->start_worker.account);
+		else {
+			struct message no = { .type = MESSAGE_account_started };
+
+			no.account_started.account =
+			    message->start_worker.account;
+			no.account_started.status = STATUS_UNAVAILABLE;
+			channel_send(peer->channel, &no, NULL, 0);
+		}
+		return;
+	case MESSAGE_control_done:
+		text_copy(
+		    message->control_done.text, peer->text, sizeof(peer->text));
+		break;
+	case MESSAGE_listing:
+		peer->listing_size = message->listing.size;
+		break;
+	case MESSAGE_batch_done:
+		if (message->batch_done.results.size <= sizeof(peer->results))
+			memcpy(peer->results, message->batch_done.results.data,
+			    message->batch_done.results.size);
+		break;
+	default:
+		break;
+	}
+	peer->answer = *message;
+	peer->answers++;
+	event_loop_stop(f->loop);
+}
+
+static void
+peer_closed(struct channel *channel, const struct error *error, void *context)
+{
+	fail_msg("channel closed: %s", error->text);
+}
+
+static const struct channel_handler peer_handler = { peer_received,
+	peer_closed };
+
+static void
+too_late(void *context)
+{
+	fail_msg("no answer before the deadline");
+}
+
+static void
+wait_answer(struct peer *peer)
+{
+	timer_start(current->deadline, DEADLINE_MS);
+	while (peer->answers == 0)
+		event_loop_run(current->loop);
+	timer_stop(current->deadline);
+}
+
+static void
+start(struct fixture *f)
+{
+	struct snapd_options options = { .path = f->path,
+		.map_bytes = (size_t)1 << 30,
+		.store_id = f->id,
+		.retention = { .every_s = 900 } };
+
+	current = f;
+	f->loop = event_loop_new();
+	f->deadline = timer_new(f->loop, too_late, f);
+	f->snapd = snapd_new(f->loop, &options);
+	memset(&f->worker, 0, sizeof(f->worker));
+	connect_peer(f, &f->control, ROLE_SNAPCTL, 0);
+	connect_peer(f, &f->broker, ROLE_BROKER, 0);
+}
+
+static void
+free_peer(struct peer *peer)
+{
+	channel_free(&peer->channel);
+	buf_clear(&peer->rows);
+	memset(peer, 0, sizeof(*peer));
+}
+
+static void
+stop(struct fixture *f)
+{
+	snapd_free(&f->snapd);
+	free_peer(&f->control);
+	free_peer(&f->broker);
+	free_peer(&f->worker);
+	timer_free(&f->deadline);
+	event_loop_free(&f->loop);
+}
+
+/* -- What the false snapctl and worker say -- */
+
+static enum status
+ask(struct fixture *f, struct message *m)
+{
+	f->control.answers = 0;
+	f->control.row_count = 0;
+	buf_reset(&f->control.rows);
+	m->control_status.tag = 42;
+	assert_int_equal(channel_send(f->control.channel, m, NULL, 0), 0);
+	wait_answer(&f->control);
+	assert_int_equal(f->control.answer.type, MESSAGE_control_done);
+	assert_int_equal(f->control.answer.control_done.tag, 42);
+	return f->control.answer.control_done.status;
+}
+
+/* The n-th row of a kind: its record. */
+static bool
+find_row(struct fixture *f, enum control_row_kind kind, size_t n,
+    struct text *record)
+{
+	struct reader r;
+
+	reader_init(&r, f->control.rows.data, f->control.rows.size);
+	while (r.size > 0) {
+		uint8_t k = reader_get_u8(&r);
+
+		*record = reader_get_text(&r, 60000);
+		if (k == kind && n-- == 0)
+			return true;
+	}
+	return false;
+}
+
+static size_t
+count_rows(struct fixture *f, enum control_row_kind kind)
+{
+	struct text record;
+	size_t n = 0;
+
+	while (find_row(f, kind, n, &record))
+		n++;
+	return n;
+}
+
+static void
+begin(struct fixture *f)
+{
+	struct message m = { .type = MESSAGE_batch_begin };
+
+	if (f->worker.channel == NULL)
+		connect_peer(f, &f->worker, ROLE_WORKER, 1);
+	m.batch_begin.counter = ++f->counter;
+	f->worker.answers = 0;
+	channel_send(f->worker.channel, &m, NULL, 0);
+}
+
+static void
+commit(struct fixture *f)
+{
+	struct message m = { .type = MESSAGE_batch_commit };
+
+	m.batch_commit.counter = f->counter;
+	channel_send(f->worker.channel, &m, NULL, 0);
+	wait_answer(&f->worker);
+	assert_int_equal(f->worker.answer.batch_done.status, STATUS_OK);
+}
+
+static void
+add_append(struct fixture *f, unsigned int n, uint64_t mailbox)
+{
+	struct message m = { .type = MESSAGE_change_append };
+	char body[200];
+
+	snprintf(body, sizeof(body),
+	    "Subject: x\nMessage-ID: <m%u@demo.test>\n\nbody %u\n", n, n);
+	memcpy(m.change_append.delivery.bytes, &n, sizeof(n));
+	m.change_append.mailbox = mailbox;
+	m.change_append.internaldate = 1700000000 + n;
+	m.change_append.flags = n % 2 ? FLAG_SEEN : 0;
+	m.change_append.data = text_of(body);
+	m.change_append.size = strlen(body);
+	assert_int_equal(channel_send(f->worker.channel, &m, NULL, 0), 0);
+}
+
+static void
+append(struct fixture *f, unsigned int from, unsigned int to, uint64_t mailbox)
+{
+	unsigned int n;
+
+	for (; from <= to; from = n) {
+		begin(f);
+		for (n = from; n <= to && n < from + 500; n++)
+			add_append(f, n, mailbox);
+		commit(f);
+	}
+}
+
+static void
+expunge(struct fixture *f, uint64_t mailbox, uint32_t from, uint32_t to)
+{
+	struct message m = { .type = MESSAGE_change_expunge };
+	static uint8_t data[60000];
+	struct writer w;
+
+	begin(f);
+	m.change_expunge.mailbox = mailbox;
+	while (from <= to) {
+		writer_init(&w, data, sizeof(data));
+		while (from <= to && w.size < sizeof(data))
+			writer_put_u32(&w, from++);
+		m.change_expunge.uids = text_make(data, w.size);
+		channel_send(f->worker.channel, &m, NULL, 0);
+	}
+	commit(f);
+}
+
+static void
+move(struct fixture *f, uint64_t from, uint64_t to, uint32_t uid)
+{
+	struct message m = { .type = MESSAGE_change_copy };
+	struct copy_record copy = { .uid = uid };
+	uint8_t data[64];
+	struct writer w;
+
+	memset(copy.delivery.bytes, (int)uid, sizeof(copy.delivery.bytes));
+	writer_init(&w, data, sizeof(data));
+	record_put_copy(&w, &copy);
+	m.change_copy.source = from;
+	m.change_copy.target = to;
+	m.change_copy.is_move = 1;
+	m.change_copy.records = text_make(data, w.size);
+	begin(f);
+	channel_send(f->worker.channel, &m, NULL, 0);
+	commit(f);
+}
+
+static uint64_t
+create_mailbox(struct fixture *f, const char *name)
+{
+	struct message m = { .type = MESSAGE_change_create };
+	struct result_record result;
+	struct reader r;
+
+	begin(f);
+	m.change_create.name = text_of(name);
+	channel_send(f->worker.channel, &m, NULL, 0);
+	m = (struct message){ .type = MESSAGE_change_subscribe };
+	m.change_subscribe.name = text_of(name);
+	m.change_subscribe.is_subscribed = 1;
+	channel_send(f->worker.channel, &m, NULL, 0);
+	commit(f);
+	reader_init(&r, f->worker.results, sizeof(f->worker.results));
+	assert_int_equal(record_get_result(&r, &result), 1);
+	return result.mailbox;
+}
+
+static void
+retire(struct fixture *f, uint64_t mailbox, const char *name)
+{
+	struct message m = { .type = MESSAGE_change_retire };
+
+	begin(f);
+	m.change_retire.mailbox = mailbox;
+	channel_send(f->worker.channel, &m, NULL, 0);
+	m = (struct message){ .type = MESSAGE_change_subscribe };
+	m.change_subscribe.name = text_of(name);
+	channel_send(f->worker.channel, &m, NULL, 0);
+	commit(f);
+}
+
+static void
+mark(struct fixture *f, const char *name)
+{
+	struct message m = { .type = MESSAGE_control_create };
+
+	m.control_create.name = text_of(name);
+	m.control_create.why = TEXT("before the test");
+	assert_int_equal(ask(f, &m), STATUS_OK);
+}
+
+static void
+set_missing(struct fixture *f, uint64_t mailbox, uint32_t from, uint32_t to)
+{
+	struct message m = { .type = MESSAGE_change_missing };
+	uint8_t data[4000];
+	struct writer w;
+
+	writer_init(&w, data, sizeof(data));
+	while (from <= to)
+		writer_put_u32(&w, from++);
+	m.change_missing.mailbox = mailbox;
+	m.change_missing.is_missing = 1;
+	m.change_missing.uids = text_make(data, w.size);
+	begin(f);
+	channel_send(f->worker.channel, &m, NULL, 0);
+	commit(f);
+}
+
+static enum status
+ls(struct fixture *f, const char *point, uint32_t account, const char *mailbox)
+{
+	struct message m = { .type = MESSAGE_control_ls };
+
+	m.control_ls.point_kind = point != NULL ? POINT_NAMED : POINT_NOW;
+	m.control_ls.point_name = text_of(point != NULL ? point : "");
+	m.control_ls.account = account;
+	m.control_ls.mailbox = text_of(mailbox);
+	return ask(f, &m);
+}
+
+struct sums {
+	uint64_t add;
+	uint64_t refill;
+	uint64_t bytes;
+	size_t mailboxes;
+};
+
+static enum status
+restore(
+    struct fixture *f, const char *point, bool is_dry_run, struct sums *sums)
+{
+	struct message m = { .type = MESSAGE_control_restore };
+	struct control_plan plan;
+	struct text record;
+	enum status status;
+
+	m.control_restore.is_dry_run = is_dry_run;
+	m.control_restore.point_kind = POINT_NAMED;
+	m.control_restore.point_name = text_of(point);
+	m.control_restore.account = 1;
+	status = ask(f, &m);
+	memset(sums, 0, sizeof(*sums));
+	for (; find_row(f, CONTROL_PLAN, sums->mailboxes, &record);
+	     sums->mailboxes++) {
+		assert_int_equal(control_get_plan(record, &plan), 0);
+		sums->add += plan.add;
+		sums->refill += plan.refill;
+		sums->bytes += plan.bytes;
+	}
+	return status;
+}
+
+static void
+create_account(struct fixture *f, uint32_t account)
+{
+	struct message m = { .type = MESSAGE_control_account_create };
+
+	m.control_account_create.account = account;
+	assert_int_equal(ask(f, &m), STATUS_OK);
+}
+
+static int
+set_up(void **state)
+{
+	struct fixture *f = memory_new(1, sizeof(*f));
+	struct store_id id;
+	struct error error;
+	int cwd = open(".", O_DIRECTORY | O_CLOEXEC);
+	int fd;
+
+	snprintf(f->path, sizeof(f->path), "/tmp/snapd_control_test.XXXXXX");
+	assert_non_null(mkdtemp(f->path));
+	fd = open(f->path, O_DIRECTORY | O_CLOEXEC);
+	if (store_create(fd, &id, &error) != 0)
+		fail_msg("%s", error.text);
+	assert_int_equal(fchdir(cwd), 0);
+	close(cwd);
+	close(fd);
+	text_format_hex(id.bytes, sizeof(id.bytes), f->id);
+	start(f);
+	create_account(f, 1);
+	create_account(f, 2);
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	static const char *const names[] = { "index/data.mdb", "index/lock.mdb",
+		"index", "" };
+	struct fixture *f = *state;
+	char path[128];
+	size_t i;
+
+	stop(f);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", f->path, names[i]);
+		remove(path);
+	}
+	free(f);
+	return 0;
+}
+
+/* -- Tests -- */
+
+static void
+status_says_what_the_store_holds(void **state)
+{
+	struct message m = { .type = MESSAGE_control_status };
+	struct fixture *f = *state;
+	struct control_fact fact;
+	struct text record;
+	unsigned int known = 0;
+
+	append(f, 1, 3, 1);
+	assert_int_equal(ask(f, &m), STATUS_OK);
+	for (size_t i = 0; find_row(f, CONTROL_FACT, i, &record); i++) {
+		assert_int_equal(control_get_fact(record, &fact), 0);
+		known +=
+		    text_is(fact.name, "accounts") && text_is(fact.value, "2");
+		known +=
+		    text_is(fact.name, "messages") && text_is(fact.value, "3");
+		known +=
+		    text_is(fact.name, "store") && text_is(fact.value, f->id);
+		known += text_is(fact.name, "vault") &&
+			 text_is(fact.value, "none paired");
+	}
+	assert_int_equal(known, 4);
+}
+
+static void
+mark_is_found_by_name_and_by_id(void **state)
+{
+	struct fixture *f = *state;
+	struct message list = { .type = MESSAGE_control_list };
+	struct control_snapshot snapshot;
+	struct text record;
+	char id[65];
+
+	append(f, 1, 3, 1);
+	mark(f, "monday");
+	append(f, 4, 5, 1);
+	assert_int_equal(ask(f, &list), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_SNAPSHOT), 1);
+	assert_true(find_row(f, CONTROL_SNAPSHOT, 0, &record));
+	assert_int_equal(control_get_snapshot(record, &snapshot), 0);
+	assert_true(text_is(snapshot.name, "monday"));
+	assert_int_equal(snapshot.kind, SNAPSHOT_NAMED);
+	assert_int_equal(snapshot.id.size, 8);
+	text_copy(snapshot.id, id, sizeof(id));
+	assert_int_equal(ls(f, "monday", 1, "INBOX"), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 3);
+	assert_int_equal(ls(f, id, 1, "INBOX"), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 3);
+	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 5);
+	assert_int_equal(ls(f, "tuesday", 1, "INBOX"), STATUS_MISSING);
+	assert_int_equal(ls(f, "monday", 1, "None"), STATUS_MISSING);
+	assert_int_equal(ls(f, "monday", 9, ""), STATUS_MISSING);
+}
+
+static void
+ls_counts_accounts_and_mailboxes_as_of_then(void **state)
+{
+	struct fixture *f = *state;
+	struct control_account account;
+	struct mailbox_record mailbox;
+	struct text record;
+	struct reader r;
+
+	append(f, 1, 10, 1);
+	mark(f, "ten");
+	expunge(f, 1, 1, 4);
+	assert_int_equal(ls(f, "ten", 0, ""), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_ACCOUNT), 2);
+	assert_true(find_row(f, CONTROL_ACCOUNT, 0, &record));
+	assert_int_equal(control_get_account(record, &account), 0);
+	assert_int_equal(account.messages, 10);
+	assert_int_equal(account.mailboxes, 1);
+	assert_int_equal(ls(f, NULL, 1, ""), STATUS_OK);
+	assert_true(find_row(f, CONTROL_MAILBOX, 0, &record));
+	reader_init(&r, record.data, record.size);
+	assert_int_equal(record_get_mailbox(&r, &mailbox), 1);
+	assert_int_equal(mailbox.message_count, 6);
+	assert_true(text_is(mailbox.name, "INBOX"));
+}
+
+static enum status
+cat(struct fixture *f, const char *point, uint32_t uid, const char *id)
+{
+	struct message m = { .type = MESSAGE_control_cat };
+
+	m.control_cat.point_kind = point != NULL ? POINT_NAMED : POINT_NOW;
+	m.control_cat.point_name = text_of(point != NULL ? point : "");
+	m.control_cat.account = 1;
+	m.control_cat.mailbox = TEXT("INBOX");
+	m.control_cat.uid = uid;
+	m.control_cat.message_id = text_of(id);
+	return ask(f, &m);
+}
+
+static void
+cat_gives_an_expunged_message_by_uid_and_by_message_id(void **state)
+{
+	static const char body[] =
+	    "Subject: x\nMessage-ID: <m2@demo.test>\n\nbody 2\n";
+	struct fixture *f = *state;
+	struct text record;
+
+	append(f, 1, 3, 1);
+	mark(f, "all");
+	expunge(f, 1, 2, 2);
+	assert_int_equal(cat(f, "all", 2, ""), STATUS_OK);
+	assert_true(find_row(f, CONTROL_BODY, 0, &record));
+	assert_true(text_is(record, body));
+	assert_int_equal(cat(f, "all", 0, "m2@demo.test"), STATUS_OK);
+	assert_true(find_row(f, CONTROL_BODY, 0, &record));
+	assert_true(text_is(record, body));
+	assert_int_equal(cat(f, NULL, 2, ""), STATUS_MISSING);
+	assert_int_equal(cat(f, NULL, 0, "<m2@demo.test>"), STATUS_MISSING);
+	assert_int_equal(cat(f, NULL, 0, "<m3@demo.test>"), STATUS_OK);
+}
+
+static void
+diff_shows_added_removed_and_changed(void **state)
+{
+	struct message m = { .type = MESSAGE_control_diff };
+	struct fixture *f = *state;
+	unsigned int seen[3] = { 0 };
+	struct control_diff diff;
+	struct text record;
+
+	append(f, 1, 5, 1);
+	mark(f, "before");
+	expunge(f, 1, 1, 2);
+	append(f, 6, 6, 1);
+	set_missing(f, 1, 4, 4); /* not a difference to people */
+	m.control_diff.from_kind = POINT_NAMED;
+	m.control_diff.from_name = TEXT("before");
+	m.control_diff.to_kind = POINT_NOW;
+	assert_int_equal(ask(f, &m), STATUS_OK);
+	for (size_t i = 0; find_row(f, CONTROL_DIFF, i, &record); i++) {
+		assert_int_equal(control_get_diff(record, &diff), 0);
+		assert_true(diff.difference < 3);
+		seen[diff.difference]++;
+	}
+	assert_int_equal(seen[DIFFERENCE_ADDED], 1);
+	assert_int_equal(seen[DIFFERENCE_REMOVED], 2);
+	assert_int_equal(seen[DIFFERENCE_CHANGED], 0);
+}
+
+static void
+log_tells_every_event_in_order(void **state)
+{
+	struct message m = { .type = MESSAGE_control_log };
+	struct fixture *f = *state;
+	struct control_event event;
+	uint64_t sequence = 0;
+	struct text record;
+	size_t i;
+
+	append(f, 1, 1, 1);
+	mark(f, "end");
+	assert_int_equal(ask(f, &m), STATUS_OK);
+	for (i = 0; find_row(f, CONTROL_EVENT, i, &record); i++) {
+		assert_int_equal(control_get_event(record, &event), 0);
+		assert_int_equal(event.sequence, ++sequence);
+	}
+	assert_int_equal(i, 4);
+	m.control_log.account = 2;
+	assert_int_equal(ask(f, &m), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_EVENT), 2);
+}
+
+static void
+lose_a_lot(struct fixture *f, uint64_t *mailbox)
+{
+	*mailbox = create_mailbox(f, "Work");
+	append(f, 1, 700, 1);
+	append(f, 701, 710, *mailbox);
+	mark(f, "good");
+	expunge(f, 1, 1, 600);
+	set_missing(f, 1, 601, 610);
+	retire(f, *mailbox, "Work");
+}
+
+static void
+restore_brings_back_what_was_expunged_and_retired(void **state)
+{
+	struct fixture *f = *state;
+	struct message_record record;
+	struct sums plan, done;
+	uint64_t mailbox;
+	struct text row;
+	struct reader r;
+
+	lose_a_lot(f, &mailbox);
+	assert_int_equal(restore(f, "good", true, &plan), STATUS_OK);
+	assert_int_equal(plan.add, 600);
+	assert_int_equal(plan.refill, 20);
+	assert_int_equal(plan.mailboxes, 2);
+	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 100);
+	assert_int_equal(restore(f, "good", false, &done), STATUS_OK);
+	assert_memory_equal(&plan, &done, sizeof(plan));
+	assert_int_equal(f->catch_ups, 1);
+	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 700);
+	/* UID 1 is 701 now: the same date and flags. */
+	assert_true(find_row(f, CONTROL_MESSAGE, 100, &row));
+	reader_init(&r, row.data, row.size);
+	assert_int_equal(record_get_message(&r, &record), 1);
+	assert_int_equal(record.uid, 701);
+	assert_int_equal(record.internaldate, 1700000001);
+	assert_int_equal(record.flags, FLAG_SEEN);
+	assert_int_equal(ls(f, NULL, 1, "Work"), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 10);
+}
+
+static void
+second_restore_adds_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct sums sums;
+	uint64_t mailbox;
+
+	lose_a_lot(f, &mailbox);
+	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
+	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
+	assert_int_equal(sums.add, 0);
+	/* The false worker does not clear the marks. */
+	assert_int_equal(sums.refill, 10);
+	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 700);
+	/* What was brought back and expunged again comes back again. */
+	expunge(f, 1, 701, 705);
+	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
+	assert_int_equal(sums.add, 5);
+}
+
+static void
+moved_message_is_not_lost_until_its_copy_is(void **state)
+{
+	struct fixture *f = *state;
+	struct sums sums;
+	uint64_t trash;
+
+	trash = create_mailbox(f, "Trash");
+	append(f, 1, 2, 1);
+	mark(f, "good");
+	move(f, 1, trash, 1);
+	assert_int_equal(restore(f, "good", true, &sums), STATUS_OK);
+	assert_int_equal(sums.add, 0);
+	expunge(f, trash, 1, 1);
+	assert_int_equal(restore(f, "good", true, &sums), STATUS_OK);
+	assert_int_equal(sums.add, 1);
+	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
+	assert_int_equal(sums.add, 1);
+	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
+	assert_int_equal(sums.add, 0);
+}
+
+static void
+retired_mailbox_whose_name_is_taken_comes_back_beside_it(void **state)
+{
+	struct fixture *f = *state;
+	struct sums sums;
+	uint64_t mailbox;
+
+	lose_a_lot(f, &mailbox);
+	create_mailbox(f, "Work");
+	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
+	assert_int_equal(ls(f, NULL, 1, "Work"), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 0);
+	assert_int_equal(ls(f, NULL, 1, "Work (restored)"), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 10);
+}
+
+static void
+restore_starts_a_worker_if_there_is_none(void **state)
+{
+	struct fixture *f = *state;
+	struct sums sums;
+	uint64_t mailbox;
+
+	lose_a_lot(f, &mailbox);
+	stop(f);
+	start(f);
+	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
+	assert_int_equal(sums.add, 600);
+	assert_int_equal(f->starts, 1);
+	assert_int_equal(f->catch_ups, 1);
+}
+
+static void
+restore_without_a_worker_says_that_the_files_follow(void **state)
+{
+	struct fixture *f = *state;
+	struct sums sums;
+	uint64_t mailbox;
+
+	lose_a_lot(f, &mailbox);
+	stop(f);
+	start(f);
+	f->has_no_worker = true;
+	assert_int_equal(restore(f, "good", false, &sums), STATUS_UNAVAILABLE);
+	assert_int_equal(sums.add, 600);
+	assert_non_null(strstr(f->control.text, "rows are back"));
+	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 700);
+}
+
+/* A restore that is killed after its first rows, and asked for again. */
+static void
+restore_that_was_killed_goes_on_where_it_was(void **state)
+{
+	struct message m = { .type = MESSAGE_control_restore };
+	struct fixture *f = *state;
+	struct sums sums;
+	uint64_t mailbox;
+	int status;
+	pid_t child;
+
+	lose_a_lot(f, &mailbox);
+	stop(f);
+	child = fork();
+	if (child == 0) {
+		start(f);
+		m.control_restore.point_kind = POINT_NAMED;
+		m.control_restore.point_name = TEXT("good");
+		m.control_restore.account = 1;
+		channel_send(f->control.channel, &m, NULL, 0);
+		/* Two progress rows: one step at least is on disk. */
+		f->exit_at_row = 2;
+		event_loop_run(f->loop);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	start(f);
+	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
+	assert_true(count_rows(f, CONTROL_MESSAGE) > 100);
+	assert_true(count_rows(f, CONTROL_MESSAGE) < 700);
+	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
+	assert_true(sums.add > 0 && sums.add < 600);
+	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 700);
+}
+
+static uint64_t
+count_alarms(struct fixture *f)
+{
+	struct message list = { .type = MESSAGE_control_list };
+	struct control_snapshot snapshot;
+	struct text record;
+	uint64_t alarms = 0;
+
+	assert_int_equal(ask(f, &list), STATUS_OK);
+	for (size_t i = 0; find_row(f, CONTROL_SNAPSHOT, i, &record); i++) {
+		assert_int_equal(control_get_snapshot(record, &snapshot), 0);
+		alarms += snapshot.kind == SNAPSHOT_ALARM;
+	}
+	return alarms;
+}
+
+static void
+bulk_loss_makes_one_mark_of_the_state_before_it(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, 1, 100, 1);
+	expunge(f, 1, 1, 20);
+	assert_int_equal(count_alarms(f), 0);
+	expunge(f, 1, 21, 41);
+	assert_int_equal(count_alarms(f), 1);
+	expunge(f, 1, 42, 100);
+	assert_int_equal(count_alarms(f), 1);
+	assert_int_equal(ls(f, "before-loss", 1, "INBOX"), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 80);
+}
+
+static void
+alarm_from_the_broker_makes_a_mark(void **state)
+{
+	struct message m = { .type = MESSAGE_alarm };
+	struct fixture *f = *state;
+
+	m.alarm.role = ROLE_WORKER;
+	m.alarm.account = 1;
+	channel_send(f->broker.channel, &m, NULL, 0);
+	while (count_alarms(f) == 0)
+		continue;
+	assert_int_equal(ls(f, "alarm", 1, "INBOX"), STATUS_OK);
+}
+
+static void
+schedule_gives_each_tier_its_instants(void **state)
+{
+	struct retention r = { .every_s = 900,
+		.count = 2,
+		.tiers = { { 900, 3600 }, { 86400, 3 * 86400 } } };
+	int64_t now = 10 * 86400 + 1000, at = 0;
+	int64_t expected[] = { 8 * 86400, 9 * 86400, 10 * 86400 - 1800,
+		10 * 86400 - 900, 10 * 86400, 10 * 86400 + 900 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 6; i++) {
+		at = retention_next(&r, now, at);
+		assert_int_equal(at, expected[i]);
+	}
+	assert_int_equal(retention_next(&r, now, at), -1);
+	r.every_s = 0;
+	assert_int_equal(retention_next(&r, now, 0), -1);
+}
+
+static void
+answer_that_nobody_reads_costs_one_step(void **state)
+{
+	struct message m = { .type = MESSAGE_control_ls };
+	struct fixture *f = *state;
+	struct timer *once;
+	unsigned int i;
+
+	append(f, 1, 100000, 1);
+	m.control_ls.tag = 42;
+	m.control_ls.point_kind = POINT_NOW;
+	m.control_ls.account = 1;
+	m.control_ls.mailbox = TEXT("INBOX");
+	f->control.answers = 0;
+	channel_pause(f->control.channel);
+	channel_send(f->control.channel, &m, NULL, 0);
+	once = timer_new(f->loop, (void (*)(void *))event_loop_stop, f->loop);
+	for (i = 0; i < 50; i++) {
+		timer_start(once, 2);
+		event_loop_run(f->loop);
+		assert_true(snapd_waiting_bytes(f->snapd) < 1 << 20);
+	}
+	timer_free(&once);
+	assert_true(snapd_waiting_bytes(f->snapd) > 0);
+	assert_int_equal(f->control.answers, 0);
+	channel_resume(f->control.channel);
+	wait_answer(&f->control);
+	assert_int_equal(f->control.row_count, 100000);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(status_says_what_the_store_holds),
+		TEST(mark_is_found_by_name_and_by_id),
+		TEST(ls_counts_accounts_and_mailboxes_as_of_then),
+		TEST(cat_gives_an_expunged_message_by_uid_and_by_message_id),
+		TEST(diff_shows_added_removed_and_changed),
+		TEST(log_tells_every_event_in_order),
+		TEST(restore_brings_back_what_was_expunged_and_retired),
+		TEST(second_restore_adds_nothing),
+		TEST(moved_message_is_not_lost_until_its_copy_is),
+		TEST(retired_mailbox_whose_name_is_taken_comes_back_beside_it),
+		TEST(restore_starts_a_worker_if_there_is_none),
+		TEST(restore_without_a_worker_says_that_the_files_follow),
+		TEST(restore_that_was_killed_goes_on_where_it_was),
+		TEST(bulk_loss_makes_one_mark_of_the_state_before_it),
+		TEST(alarm_from_the_broker_makes_a_mark),
+		cmocka_unit_test(schedule_gives_each_tier_its_instants),
+		TEST(answer_that_nobody_reads_costs_one_step),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
