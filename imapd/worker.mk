@@ -38,4 +38,9 @@ tests_unit_worker_store_test_SOURCES = \
 	tests/unit/real_store.c tests/unit/false_store.h
 tests_unit_worker_store_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
+
+noinst_PROGRAMS += tests/bench/worker_bench
+tests_bench_worker_bench_SOURCES = tests/bench/worker_bench.c \
+	tests/unit/real_store.c tests/unit/false_store.h
+tests_bench_worker_bench_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) $(CMOCKA_LIBS)
 endif
