@@ -8,7 +8,7 @@
  * after it was closed in order, tells whether it may be trusted: it holds the
  * boot, whether the index was closed, and how often it was not.
  *
- * Databases (keys big-endian, values little-endian, a format byte in `meta`):
+ * Databases (index_record.h; keys big-endian, values little-endian, a format byte in `meta`):
  *   meta     text -> store id, incarnation, confirmed sequence
  *   mailbox  id -> record (common/record.h) and the worker's own fields
  *   row      id -> one fixed row a message, by UID (DUPFIXED: read by pages)
