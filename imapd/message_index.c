@@ -21,9 +21,13 @@
 
 enum {
 	KEY_MAX = 511,
-	MAP_STEP = 32 * 1024 * 1024,
 	MAX_CRASHES = 2
 };
+
+/* Address space only: without MDB_WRITEMAP the file grows as it is filled, and
+ * no transaction, however large, meets the end of the map. */
+static const size_t map_bytes =
+    sizeof(size_t) >= 8 ? (size_t)64 << 30 : (size_t)1 << 30;
 
 struct message_index {
 	int home_fd;
@@ -102,7 +106,7 @@ open_environment(struct message_index *index, struct error *error)
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(index->env, 8);
 	if (rc == 0)
-		rc = mdb_env_set_mapsize(index->env, MAP_STEP);
+		rc = mdb_env_set_mapsize(index->env, map_bytes);
 	if (rc == 0)
 		rc = mdb_env_open(
 		    index->env, path, MDB_NOSYNC | MDB_NOLOCK, 0600);
@@ -247,44 +251,50 @@ index_is_broken(const struct message_index *index)
 /* -- Transactions -- */
 
 static void
-grow_map(struct message_index *index)
+begin(struct message_index *index)
 {
-	MDB_envinfo info;
-	size_t used;
+	int rc = mdb_txn_begin(index->env, NULL, 0, &index->writer);
 
-	mdb_env_info(index->env, &info);
-	used = (info.me_last_pgno + 1) * 4096;
-	if (info.me_mapsize - used < MAP_STEP / 2)
-		mdb_env_set_mapsize(
-		    index->env, (used / MAP_STEP + 2) * (size_t)MAP_STEP);
-}
-
-void
-index_begin(struct message_index *index)
-{
-	int rc;
-
-	if (index->depth++ > 0)
-		return;
-	grow_map(index);
-	rc = mdb_txn_begin(index->env, NULL, 0, &index->writer);
 	if (rc != 0) {
 		index->writer = NULL;
 		broke(index, "begin", rc);
 	}
 }
 
-void
-index_commit(struct message_index *index)
+static void
+commit(struct message_index *index)
 {
 	int rc;
 
-	if (--index->depth > 0 || index->writer == NULL)
+	if (index->writer == NULL)
 		return;
 	rc = mdb_txn_commit(index->writer);
 	index->writer = NULL;
 	if (rc != 0)
 		broke(index, "commit", rc);
+}
+
+void
+index_begin(struct message_index *index)
+{
+	if (index->depth++ == 0)
+		begin(index);
+}
+
+void
+index_commit(struct message_index *index)
+{
+	if (--index->depth == 0)
+		commit(index);
+}
+
+void
+index_flush(struct message_index *index)
+{
+	if (index->depth == 0)
+		return;
+	commit(index);
+	begin(index);
 }
 
 static void

@@ -72,6 +72,9 @@ bool index_is_broken(const struct message_index *index);
 /* Writes go between these; begin may be nested. */
 void index_begin(struct message_index *index);
 void index_commit(struct message_index *index);
+/* In a long run of writes now and then: what was written so far is committed,
+ * so that it need not stay in memory. */
+void index_flush(struct message_index *index);
 
 struct index_meta {
 	struct store_id store;
