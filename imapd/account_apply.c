@@ -16,6 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+	APPLY_FLUSH = 4096 /* rows in one transaction of the index */
+};
+
 /* -- Folders in memory -- */
 
 static int
@@ -321,9 +325,13 @@ apply_begin(struct account_store *account)
 	index_begin(account->index);
 }
 
+/* Before each change of a row. Half a batch in the index is harmless: it is
+ * not confirmed before all of it is there. */
 static void
 touch(struct account_store *account, struct folder *folder)
 {
+	if (++account->unflushed % APPLY_FLUSH == 0)
+		index_flush(account->index);
 	if (folder->is_touched)
 		return;
 	folder->is_touched = true;

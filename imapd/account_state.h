@@ -109,6 +109,7 @@ struct account_store {
 	struct table *folders_by_id;
 	struct folder *touched;
 	unsigned int applying;
+	unsigned int unflushed;
 	size_t folder_count;
 	char **subscribed; /* sorted */
 	size_t subscribed_count;

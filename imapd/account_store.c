@@ -536,9 +536,21 @@ account_store_is_idle(const struct account_store *account)
 	       !store_client_is_busy(account->client);
 }
 
+/* Nothing is under way, so all that the store did for this account is in the
+ * index: the next start has no changes to go through. */
+static void
+confirm_applied(struct account_store *account)
+{
+	if (account->status == STATUS_OK && !account->must_restart &&
+	    account_store_is_idle(account) &&
+	    account->applied > account->meta.confirmed)
+		confirm(account, account->applied);
+}
+
 void
 account_store_trim(struct account_store *account)
 {
+	confirm_applied(account);
 	for (size_t i = 0; i < account->folder_count; i++)
 		if (account->folders[i]->views == NULL)
 			folder_unload(account->folders[i]);
@@ -552,6 +564,8 @@ account_store_free(struct account_store **account)
 
 	if (a == NULL)
 		return;
+	if (a->index != NULL)
+		confirm_applied(a);
 	store_client_free(&a->client);
 	deliver_free_all(a);
 	heal_free(a);

@@ -8,24 +8,26 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "imapd/index_record.h"
+#include "imapd/index_state.h"
 
-#include <endian.h>
 #include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-	INDEX_FORMAT = 1,
-	ROW_SIZE = 40,
 	KEY_MAX = 511,
-	MAP_STEP = 32 * 1024 * 1024,
 	MAX_CRASHES = 2
 };
+
+/* Address space only: without MDB_WRITEMAP the file grows as it is filled, and
+ * no transaction, however large, meets the end of the map. */
+static const size_t map_bytes =
+    sizeof(size_t) >= 8 ? (size_t)64 << 30 : (size_t)1 << 30;
 
 struct message_index {
 	int home_fd;
@@ -37,73 +39,6 @@ struct message_index {
 	MDB_dbi meta, mailbox, row, file, name, vanished, cache, subscribed;
 	struct buf scratch;
 };
-
-/* -- The state file -- */
-
-struct index_state {
-	char boot[40];
-	uint8_t is_clean;
-	uint8_t crashes;
-};
-
-static void
-read_boot_id(char boot[40])
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd == -1 ? 0 : read(fd, boot, 36);
-	struct timespec up, now;
-
-	if (fd != -1)
-		close(fd);
-	if (n == 36)
-		return;
-	/* Without /proc (chroot): when the machine came up, in 10 s steps. */
-	clock_gettime(CLOCK_BOOTTIME, &up);
-	clock_gettime(CLOCK_REALTIME, &now);
-	memset(boot, 0, 40);
-	snprintf(
-	    boot, 40, "up-%lld", (long long)(now.tv_sec - up.tv_sec + 5) / 10);
-}
-
-static int
-read_state(int home_fd, struct index_state *state)
-{
-	struct error error;
-	struct buf buf;
-	struct reader r;
-	int fd = file_open_read(home_fd, "state", &error);
-	int result;
-
-	if (fd == -1)
-		return -1;
-	buf_init(&buf, 256);
-	result = file_read_all(fd, &buf, &error);
-	close(fd);
-	reader_init(&r, buf.data, buf.size);
-	if (reader_get_u8(&r) != INDEX_FORMAT)
-		result = -1;
-	reader_get_raw(&r, state->boot, sizeof(state->boot));
-	state->is_clean = reader_get_u8(&r);
-	state->crashes = reader_get_u8(&r);
-	if (reader_done(&r) == -1)
-		result = -1;
-	buf_clear(&buf);
-	return result;
-}
-
-static int
-write_state(int home_fd, const struct index_state *state, struct error *error)
-{
-	uint8_t bytes[64];
-	struct writer w;
-
-	writer_init(&w, bytes, sizeof(bytes));
-	writer_put_u8(&w, INDEX_FORMAT);
-	writer_put_raw(&w, state->boot, sizeof(state->boot));
-	writer_put_u8(&w, state->is_clean);
-	writer_put_u8(&w, state->crashes);
-	return file_replace(home_fd, "state", bytes, w.size, 0600, error);
-}
 
 /* -- Opening -- */
 
@@ -171,7 +106,7 @@ open_environment(struct message_index *index, struct error *error)
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(index->env, 8);
 	if (rc == 0)
-		rc = mdb_env_set_mapsize(index->env, MAP_STEP);
+		rc = mdb_env_set_mapsize(index->env, map_bytes);
 	if (rc == 0)
 		rc = mdb_env_open(
 		    index->env, path, MDB_NOSYNC | MDB_NOLOCK, 0600);
@@ -241,12 +176,12 @@ index_open(int home_fd, bool *was_made, bool *was_unclean, struct error *error)
 	struct message_index *index = memory_new(1, sizeof(*index));
 	struct index_state state = { "", 0, 0 }, now = { "", 0, 0 };
 	struct error ignored;
-	bool has_state = read_state(home_fd, &state) == 0;
+	bool has_state = index_state_read(home_fd, &state) == 0;
 	bool is_same_boot;
 
 	index->home_fd = home_fd;
 	buf_init(&index->scratch, 16 * 1024 * 1024);
-	read_boot_id(now.boot);
+	index_state_boot(now.boot);
 	is_same_boot = has_state && memcmp(state.boot, now.boot, 40) == 0;
 	*was_unclean = has_state && !state.is_clean && !is_same_boot;
 	now.crashes = state.is_clean ? 0 : (uint8_t)(state.crashes + 1);
@@ -257,7 +192,7 @@ index_open(int home_fd, bool *was_made, bool *was_unclean, struct error *error)
 	if (file_make_directory(home_fd, "index", 0700, error) == -1 &&
 	    error->code != ERROR_EXISTS)
 		goto failed;
-	if (write_state(home_fd, &now, error) == -1)
+	if (index_state_write(home_fd, &now, error) == -1)
 		goto failed;
 	if (*was_made)
 		remove_files(home_fd);
@@ -300,10 +235,10 @@ index_close(struct message_index **index)
 	if (*index == NULL)
 		return;
 	home_fd = (*index)->home_fd;
-	read_boot_id(state.boot);
+	index_state_boot(state.boot);
 	is_good = !(*index)->is_broken && mdb_env_sync((*index)->env, 1) == 0;
 	index_abandon(index);
-	if (is_good && write_state(home_fd, &state, &error) == -1)
+	if (is_good && index_state_write(home_fd, &state, &error) == -1)
 		log_warning("index-close", "error=\"%s\"", error.text);
 }
 
@@ -316,44 +251,50 @@ index_is_broken(const struct message_index *index)
 /* -- Transactions -- */
 
 static void
-grow_map(struct message_index *index)
+begin(struct message_index *index)
 {
-	MDB_envinfo info;
-	size_t used;
+	int rc = mdb_txn_begin(index->env, NULL, 0, &index->writer);
 
-	mdb_env_info(index->env, &info);
-	used = (info.me_last_pgno + 1) * 4096;
-	if (info.me_mapsize - used < MAP_STEP / 2)
-		mdb_env_set_mapsize(
-		    index->env, (used / MAP_STEP + 2) * (size_t)MAP_STEP);
-}
-
-void
-index_begin(struct message_index *index)
-{
-	int rc;
-
-	if (index->depth++ > 0)
-		return;
-	grow_map(index);
-	rc = mdb_txn_begin(index->env, NULL, 0, &index->writer);
 	if (rc != 0) {
 		index->writer = NULL;
 		broke(index, "begin", rc);
 	}
 }
 
-void
-index_commit(struct message_index *index)
+static void
+commit(struct message_index *index)
 {
 	int rc;
 
-	if (--index->depth > 0 || index->writer == NULL)
+	if (index->writer == NULL)
 		return;
 	rc = mdb_txn_commit(index->writer);
 	index->writer = NULL;
 	if (rc != 0)
 		broke(index, "commit", rc);
+}
+
+void
+index_begin(struct message_index *index)
+{
+	if (index->depth++ == 0)
+		begin(index);
+}
+
+void
+index_commit(struct message_index *index)
+{
+	if (--index->depth == 0)
+		commit(index);
+}
+
+void
+index_flush(struct message_index *index)
+{
+	if (index->depth == 0)
+		return;
+	commit(index);
+	begin(index);
 }
 
 static void
@@ -424,28 +365,10 @@ get(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size,
 
 /* -- Keys -- */
 
-static uint8_t *
-put_big(uint8_t *to, uint64_t value, unsigned int size)
-{
-	for (unsigned int i = 0; i < size; i++)
-		to[i] = (uint8_t)(value >> 8 * (size - 1 - i));
-	return to + size;
-}
-
-static uint64_t
-get_big(const uint8_t *from, unsigned int size)
-{
-	uint64_t value = 0;
-
-	for (unsigned int i = 0; i < size; i++)
-		value = value << 8 | from[i];
-	return value;
-}
-
 static size_t
 uid_key(uint8_t *key, uint64_t mailbox, uint32_t uid)
 {
-	return (size_t)(put_big(put_big(key, mailbox, 8), uid, 4) - key);
+	return (size_t)(index_put_big(index_put_big(key, mailbox, 8), uid, 4) - key);
 }
 
 static size_t
@@ -454,7 +377,7 @@ name_key(uint8_t *key, uint64_t mailbox, struct text base)
 	size_t size =
 	    base.size > RECORD_MAX_BASE_SIZE ? RECORD_MAX_BASE_SIZE : base.size;
 
-	memcpy(put_big(key, mailbox, 8), base.data, size);
+	memcpy(index_put_big(key, mailbox, 8), base.data, size);
 	return 8 + size;
 }
 
@@ -464,17 +387,10 @@ bool
 index_get_meta(struct message_index *index, struct index_meta *meta)
 {
 	struct text value;
-	struct reader r;
 
 	if (!get(index, index->meta, "account", 7, &value))
 		return false;
-	reader_init(&r, value.data, value.size);
-	if (reader_get_u8(&r) != INDEX_FORMAT)
-		return false;
-	reader_get_raw(&r, meta->store.bytes, sizeof(meta->store.bytes));
-	meta->incarnation = reader_get_u64(&r);
-	meta->confirmed = reader_get_u64(&r);
-	return reader_done(&r) == 0;
+	return index_meta_decode(value, meta) == 0;
 }
 
 void
@@ -484,10 +400,7 @@ index_put_meta(struct message_index *index, const struct index_meta *meta)
 	struct writer w;
 
 	writer_init(&w, bytes, sizeof(bytes));
-	writer_put_u8(&w, INDEX_FORMAT);
-	writer_put_raw(&w, meta->store.bytes, sizeof(meta->store.bytes));
-	writer_put_u64(&w, meta->incarnation);
-	writer_put_u64(&w, meta->confirmed);
+	index_meta_encode(&w, meta);
 	put(index, index->meta, "account", 7, bytes, w.size);
 }
 
@@ -501,12 +414,9 @@ index_put_mailbox(struct message_index *index,
 	uint8_t key[8], bytes[RECORD_MAILBOX_MAX + 64];
 	struct writer w;
 
-	put_big(key, record->id, 8);
+	index_put_big(key, record->id, 8);
 	writer_init(&w, bytes, sizeof(bytes));
-	writer_put_u32(&w, state->first_recent);
-	writer_put_u64(&w, (uint64_t)state->cur_changed_ns);
-	writer_put_u64(&w, (uint64_t)state->new_changed_ns);
-	record_put_mailbox(&w, record);
+	index_mailbox_encode(&w, record, state);
 	put(index, index->mailbox, key, sizeof(key), bytes, w.size);
 }
 
@@ -519,7 +429,7 @@ remove_range(struct message_index *index, MDB_dbi dbi, uint64_t mailbox)
 	MDB_cursor *cursor;
 	int rc;
 
-	put_big(prefix, mailbox, 8);
+	index_put_big(prefix, mailbox, 8);
 	if (index->writer == NULL ||
 	    mdb_cursor_open(index->writer, dbi, &cursor) != 0)
 		return;
@@ -541,7 +451,7 @@ index_remove_mailbox(struct message_index *index, uint64_t mailbox)
 {
 	uint8_t key[8];
 
-	put_big(key, mailbox, 8);
+	index_put_big(key, mailbox, 8);
 	index_begin(index);
 	del(index, index->mailbox, key, sizeof(key));
 	del(index, index->row, key, sizeof(key));
@@ -566,13 +476,9 @@ index_each_mailbox(struct message_index *index,
 	while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0) {
 		struct index_mailbox_state state;
 		struct mailbox_record record;
-		struct reader r;
 
-		reader_init(&r, v.mv_data, v.mv_size);
-		state.first_recent = reader_get_u32(&r);
-		state.cur_changed_ns = (int64_t)reader_get_u64(&r);
-		state.new_changed_ns = (int64_t)reader_get_u64(&r);
-		if (record_get_mailbox(&r, &record) == 1)
+		if (index_mailbox_decode(text_make(v.mv_data, v.mv_size),
+			&record, &state) == 0)
 			callback(&record, &state, context);
 		else
 			broke(index, "mailbox-record", MDB_CORRUPTED);
@@ -613,54 +519,16 @@ index_each_subscribed(struct message_index *index,
 
 /* -- Rows -- */
 
-static void
-encode_row(const struct index_row *row, uint8_t *bytes)
-{
-	struct writer w;
-
-	put_big(bytes, row->uid, 4);
-	writer_init(&w, bytes + 4, ROW_SIZE - 4);
-	writer_put_u32(&w, row->flags);
-	writer_put_u64(&w, row->keywords);
-	writer_put_u64(&w, row->modseq);
-	writer_put_u64(&w, (uint64_t)row->internaldate);
-	writer_put_u64(&w, row->size);
-}
-
-/* Little-endian, without a reader's checks: rows have one size. */
-static uint64_t
-get_little(const uint8_t *from)
-{
-	uint64_t value;
-
-	memcpy(&value, from, sizeof(value));
-	return le64toh(value);
-}
-
-static void
-decode_row(const uint8_t *bytes, struct index_row *row)
-{
-	uint32_t flags;
-
-	memcpy(&flags, bytes + 4, sizeof(flags));
-	row->uid = (uint32_t)get_big(bytes, 4);
-	row->flags = le32toh(flags);
-	row->keywords = get_little(bytes + 8);
-	row->modseq = get_little(bytes + 16);
-	row->internaldate = (int64_t)get_little(bytes + 24);
-	row->size = get_little(bytes + 32);
-}
-
 /* A cursor on the row of a UID; false (and none) if it is not there. */
 static bool
 seek_row(struct message_index *index, MDB_txn *txn, uint64_t mailbox,
     uint32_t uid, MDB_cursor **cursor, MDB_val *value)
 {
-	static uint8_t key[8], bytes[ROW_SIZE];
+	static uint8_t key[8], bytes[INDEX_ROW_SIZE];
 	MDB_val k = { sizeof(key), key };
 
-	put_big(key, mailbox, 8);
-	put_big(bytes, uid, 4);
+	index_put_big(key, mailbox, 8);
+	index_put_big(bytes, uid, 4);
 	*value = (MDB_val){ sizeof(bytes), bytes };
 	if (mdb_cursor_open(txn, index->row, cursor) != 0)
 		return false;
@@ -690,10 +558,10 @@ void
 index_put_row(
     struct message_index *index, uint64_t mailbox, const struct index_row *row)
 {
-	uint8_t key[8], bytes[ROW_SIZE];
+	uint8_t key[8], bytes[INDEX_ROW_SIZE];
 
-	put_big(key, mailbox, 8);
-	encode_row(row, bytes);
+	index_put_big(key, mailbox, 8);
+	index_row_encode(row, bytes);
 	index_begin(index);
 	remove_row(index, mailbox, row->uid);
 	put(index, index->row, key, sizeof(key), bytes, sizeof(bytes));
@@ -713,7 +581,7 @@ index_find_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
 		return false;
 	found = seek_row(index, txn, mailbox, uid, &cursor, &v);
 	if (found) {
-		decode_row(v.mv_data, row);
+		index_row_decode(v.mv_data, row);
 		mdb_cursor_close(cursor);
 	}
 	read_end(index, txn);
@@ -733,7 +601,7 @@ index_next_uid(struct message_index *index, uint64_t mailbox, uint32_t after)
 		return 0;
 	if (mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE) == 0 &&
 	    k.mv_size == 12 && memcmp(k.mv_data, key, 8) == 0)
-		uid = (uint32_t)get_big((uint8_t *)k.mv_data + 8, 4);
+		uid = (uint32_t)index_get_big((uint8_t *)k.mv_data + 8, 4);
 	mdb_cursor_close(cursor);
 	read_end(index, txn);
 	return uid;
@@ -751,7 +619,7 @@ index_load_rows(struct message_index *index, uint64_t mailbox, size_t *count)
 	int rc;
 
 	*count = 0;
-	put_big(key, mailbox, 8);
+	index_put_big(key, mailbox, 8);
 	if (txn == NULL || mdb_cursor_open(txn, index->row, &cursor) != 0)
 		return NULL;
 	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET);
@@ -765,9 +633,9 @@ index_load_rows(struct message_index *index, uint64_t mailbox, size_t *count)
 		const uint8_t *at = v.mv_data;
 
 		for (size_t left = v.mv_size;
-		     left >= ROW_SIZE && *count < total;
-		     left -= ROW_SIZE, at += ROW_SIZE)
-			decode_row(at, &rows[(*count)++]);
+		     left >= INDEX_ROW_SIZE && *count < total;
+		     left -= INDEX_ROW_SIZE, at += INDEX_ROW_SIZE)
+			index_row_decode(at, &rows[(*count)++]);
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT_MULTIPLE);
 	}
 	mdb_cursor_close(cursor);
@@ -785,17 +653,10 @@ index_put_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
 	struct writer w;
 
 	writer_init(&w, bytes, sizeof(bytes));
-	writer_put_u64(&w, file->born);
-	writer_put_u64(&w, file->blob);
-	writer_put_u64(&w, file->stored_size);
-	writer_put_raw(&w, file->hash.bytes, sizeof(file->hash.bytes));
-	writer_put_u8(&w, file->form);
-	writer_put_u8(&w, file->is_new);
-	writer_put_text(&w, file->name, RECORD_MAX_BASE_SIZE);
-	writer_put_text(&w, file->base, RECORD_MAX_BASE_SIZE);
+	index_file_encode(&w, file);
 	index_begin(index);
 	put(index, index->file, key, uid_key(key, mailbox, uid), bytes, w.size);
-	put_big(number, uid, 4);
+	index_put_big(number, uid, 4);
 	put(index, index->name, key, name_key(key, mailbox, file->base), number,
 	    sizeof(number));
 	index_commit(index);
@@ -807,20 +668,10 @@ index_find_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
 {
 	uint8_t key[12];
 	struct text value;
-	struct reader r;
 
 	if (!get(index, index->file, key, uid_key(key, mailbox, uid), &value))
 		return false;
-	reader_init(&r, value.data, value.size);
-	file->born = reader_get_u64(&r);
-	file->blob = reader_get_u64(&r);
-	file->stored_size = reader_get_u64(&r);
-	reader_get_raw(&r, file->hash.bytes, sizeof(file->hash.bytes));
-	file->form = reader_get_u8(&r);
-	file->is_new = reader_get_u8(&r) != 0;
-	file->name = reader_get_text(&r, RECORD_MAX_BASE_SIZE);
-	file->base = reader_get_text(&r, RECORD_MAX_BASE_SIZE);
-	if (reader_done(&r) == 0)
+	if (index_file_decode(value, file) == 0)
 		return true;
 	broke(index, "file-record", MDB_CORRUPTED);
 	return false;
@@ -836,7 +687,7 @@ index_find_name(struct message_index *index, uint64_t mailbox, struct text base)
 		&value) ||
 	    value.size != 4)
 		return 0;
-	return (uint32_t)get_big((const uint8_t *)value.data, 4);
+	return (uint32_t)index_get_big((const uint8_t *)value.data, 4);
 }
 
 /* -- The cache of parses -- */
@@ -864,13 +715,13 @@ index_count_cache(
 		&value) ||
 	    value.size < 4)
 		return;
-	references = (uint32_t)get_big((const uint8_t *)value.data, 4);
+	references = (uint32_t)index_get_big((const uint8_t *)value.data, 4);
 	references += (uint32_t)delta;
 	if (references == 0) {
 		del(index, index->cache, hash->bytes, sizeof(hash->bytes));
 		return;
 	}
-	put_big((uint8_t *)(uintptr_t)value.data, references, 4);
+	index_put_big((uint8_t *)(uintptr_t)value.data, references, 4);
 	put(index, index->cache, hash->bytes, sizeof(hash->bytes), value.data,
 	    value.size);
 }
@@ -883,7 +734,7 @@ index_put_cache(
 	uint8_t references[4];
 
 	index_begin(index);
-	put_big(references, 1, 4);
+	index_put_big(references, 1, 4);
 	if (get(index, index->cache, hash->bytes, sizeof(hash->bytes), &old) &&
 	    old.size >= 4)
 		memcpy(references, old.data, 4);
@@ -917,7 +768,7 @@ index_remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
 	del(index, index->file, key, uid_key(key, mailbox, uid));
 	remove_row(index, mailbox, uid);
 	if (modseq != 0) {
-		put_big(put_big(put_big(key, mailbox, 8), modseq, 8), uid, 4);
+		index_put_big(index_put_big(index_put_big(key, mailbox, 8), modseq, 8), uid, 4);
 		put(index, index->vanished, key, 20, "", 0);
 	}
 	index_commit(index);
@@ -936,11 +787,11 @@ index_each_vanished(struct message_index *index, uint64_t mailbox,
 
 	if (txn == NULL || mdb_cursor_open(txn, index->vanished, &cursor) != 0)
 		return;
-	put_big(put_big(put_big(key, mailbox, 8), after_modseq + 1, 8), 0, 4);
+	index_put_big(index_put_big(index_put_big(key, mailbox, 8), after_modseq + 1, 8), 0, 4);
 	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
 	while (rc == 0 && k.mv_size == 20 && memcmp(k.mv_data, key, 8) == 0) {
 		callback(
-		    (uint32_t)get_big((uint8_t *)k.mv_data + 16, 4), context);
+		    (uint32_t)index_get_big((uint8_t *)k.mv_data + 16, 4), context);
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 	}
 	mdb_cursor_close(cursor);

@@ -8,7 +8,7 @@
  * after it was closed in order, tells whether it may be trusted: it holds the
  * boot, whether the index was closed, and how often it was not.
  *
- * Databases (keys big-endian, values little-endian, a format byte in `meta`):
+ * Databases (index_record.h; keys big-endian, values little-endian, a format byte in `meta`):
  *   meta     text -> store id, incarnation, confirmed sequence
  *   mailbox  id -> record (common/record.h) and the worker's own fields
  *   row      id -> one fixed row a message, by UID (DUPFIXED: read by pages)
@@ -72,6 +72,9 @@ bool index_is_broken(const struct message_index *index);
 /* Writes go between these; begin may be nested. */
 void index_begin(struct message_index *index);
 void index_commit(struct message_index *index);
+/* In a long run of writes now and then: what was written so far is committed,
+ * so that it need not stay in memory. */
+void index_flush(struct message_index *index);
 
 struct index_meta {
 	struct store_id store;

@@ -3,6 +3,8 @@ imapd_libworker_a_SOURCES += \
 	imapd/store_client.c imapd/store_client.h \
 	imapd/deliver.c \
 	imapd/message_index.c imapd/message_index.h \
+	imapd/index_record.c imapd/index_record.h \
+	imapd/index_state.c imapd/index_state.h \
 	imapd/account_store.c imapd/account_store.h \
 	imapd/account_apply.c imapd/account_state.h \
 	imapd/mailbox_files.c \
@@ -38,4 +40,16 @@ tests_unit_worker_store_test_SOURCES = \
 	tests/unit/real_store.c tests/unit/false_store.h
 tests_unit_worker_store_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
+
+noinst_PROGRAMS += tests/bench/worker_bench
+tests_bench_worker_bench_SOURCES = tests/bench/worker_bench.c \
+	tests/unit/real_store.c tests/unit/false_store.h
+tests_bench_worker_bench_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) $(CMOCKA_LIBS)
+endif
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/index_record_fuzz
+tests_fuzz_index_record_fuzz_SOURCES = tests/fuzz/index_record_fuzz.c
+tests_fuzz_index_record_fuzz_LDFLAGS = $(LINK_FUZZER)
+tests_fuzz_index_record_fuzz_LDADD = $(WORKER_LIBS)
 endif

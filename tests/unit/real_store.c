@@ -20,9 +20,11 @@
 
 enum {
 	DEADLINE_MS = 10000,
-	MAP_BYTES = 256 << 20,
 	ACCOUNT = 1
 };
+
+/* Of the store's address space; the file grows as it is filled. */
+static const size_t map_bytes = (size_t)2 << 30;
 
 struct false_store {
 	struct event_loop *loop;
@@ -109,8 +111,8 @@ false_store_connect(struct false_store *s)
 	assert_int_equal(channel_pair(near, &error), 0);
 	assert_int_equal(channel_pair(far, &error), 0);
 	snapd_add_channel(s->snapd, far[1], ROLE_WORKER, ACCOUNT);
-	s->worker = channel_new(
-	    s->loop, near[1], ROLE_SNAPD, ROLE_WORKER, &worker, s);
+	s->worker =
+	    channel_new(s->loop, near[1], ROLE_SNAPD, ROLE_WORKER, &worker, s);
 	s->store =
 	    channel_new(s->loop, far[0], ROLE_WORKER, ROLE_SNAPD, &store, s);
 	channel_set_limit(s->store, (size_t)256 << 20);
@@ -283,7 +285,7 @@ disk_failed(void *context)
 static void
 start(struct false_store *s)
 {
-	struct snapd_options options = { s->path, MAP_BYTES, s->id, disk_failed,
+	struct snapd_options options = { s->path, map_bytes, s->id, disk_failed,
 		s };
 
 	s->snapd = snapd_new(s->loop, &options);
@@ -324,7 +326,7 @@ keep(struct false_store *s)
 	data_path(s, path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_int_not_equal(fd, -1);
-	buf_init(&s->kept, MAP_BYTES);
+	buf_init(&s->kept, map_bytes);
 	assert_int_equal(file_read_all(fd, &s->kept, &error), 0);
 	close(fd);
 }
