@@ -94,7 +94,8 @@ main(void)
 	loop = event_loop_new();
 	front = smtp_front_new(loop, settings);
 	for (place = 0;
-	     (fd = process_take(&process, START_LISTENER, place)) != -1; place++)
+	     (fd = process_take(&process, START_LISTENER, place)) != -1;
+	     place++)
 		smtp_front_listen(front, fd);
 	walls = process_confine(&process);
 	starter = process_ready(&process, loop, walls, &handler, NULL);

@@ -51,13 +51,13 @@ enum smtp_command_result {
 
 struct smtp_command {
 	enum smtp_verb verb;
-	struct text argument;  /* EHLO HELO VRFY HELP NOOP: all of it */
+	struct text argument;        /* EHLO HELO VRFY HELP NOOP: all of it */
 	struct mailbox_address path; /* MAIL, RCPT */
-	uint64_t size;         /* MAIL SIZE=, 0 if it was not said */
-	enum smtp_body body;   /* MAIL BODY= */
-	bool is_smtputf8;      /* MAIL SMTPUTF8 */
-	struct text mechanism; /* AUTH */
-	struct text initial;   /* AUTH; NULL data if none */
+	uint64_t size;               /* MAIL SIZE=, 0 if it was not said */
+	enum smtp_body body;         /* MAIL BODY= */
+	bool is_smtputf8;            /* MAIL SMTPUTF8 */
+	struct text mechanism;       /* AUTH */
+	struct text initial;         /* AUTH; NULL data if none */
 };
 
 /* `line` without its CR LF. Texts in `command` point into it

@@ -181,8 +181,8 @@ stop_at_last(void *context)
 {
 	struct smtp_front *front = context;
 
-	log_warning("stop-unfinished", "sessions=%zu",
-	    table_count(front->sessions));
+	log_warning(
+	    "stop-unfinished", "sessions=%zu", table_count(front->sessions));
 	event_loop_stop(front->loop);
 }
 

@@ -35,11 +35,11 @@ struct smtp_front {
 	struct tls_server *tls; /* NULL: no TLS now */
 	uint64_t queue_instance;
 	uint64_t authd_instance;
-	struct channel *queue;  /* NULL: away */
+	struct channel *queue; /* NULL: away */
 	struct channel *authd;
 	struct key_client *keys;
-	enum status store;      /* as the queue says */
-	struct table *sessions; /* connection number -> session */
+	enum status store;          /* as the queue says */
+	struct table *sessions;     /* connection number -> session */
 	struct table *transactions; /* transaction number -> session */
 	struct listener_limits *limits;
 	struct smtp_listener listeners[2 * SETTINGS_MAX_LISTENERS];

@@ -90,8 +90,8 @@ ask(enum role peer, struct message *message, int fd, enum message_type answer)
 	int fds[CHANNEL_MAX_DESCRIPTORS];
 	size_t count;
 
-	if (channel_send_now(peer_fd(peer), self, peer, message, &fd, fd != -1,
-		&why) == -1)
+	if (channel_send_now(
+		peer_fd(peer), self, peer, message, &fd, fd != -1, &why) == -1)
 		return false;
 	do {
 		if (channel_receive_now(peer_fd(peer), self, peer, PATIENCE_MS,
@@ -115,6 +115,8 @@ own_request(enum role peer)
 	case ROLE_KEYD:
 		return self == ROLE_SMTPD ? MESSAGE_smtp_sign
 					  : MESSAGE_imap_sign;
+	case ROLE_QUEUE:
+		return MESSAGE_sender_gone;
 	case ROLE_AUTHD:
 		return self == ROLE_SMTPD ? MESSAGE_smtp_credentials
 					  : MESSAGE_imap_credentials;
@@ -228,15 +230,16 @@ complain(void)
 	uint8_t packet[] = { 0x0b, 0x01, ROLE_SNAPD, 0, 0, 0, 0, 1, 0, 0, 0, 0,
 		0, 0, 0 };
 
-	return send_raw(PROCESS_STARTER_FD, packet, sizeof(packet), -1) ? REFUSED
-									: NO_PEER;
+	return send_raw(PROCESS_STARTER_FD, packet, sizeof(packet), -1)
+		   ? REFUSED
+		   : NO_PEER;
 }
 
 /* -- What is given to the store -- */
 
 static enum status
-accept_mail(uint32_t account, uint8_t first, const char *bytes, int fd,
-    uint64_t size)
+accept_mail(
+    uint32_t account, uint8_t first, const char *bytes, int fd, uint64_t size)
 {
 	struct message message = { .type = MESSAGE_accept };
 	struct recipient_record recipient = { .account = account,
@@ -311,9 +314,9 @@ give_moving(void)
 	for (uint8_t i = 0; i < 20; i++) {
 		(void)ftruncate(fd, 8 << 20);
 		memset(message.accept.delivery.bytes, 0xe0 + i, 16);
-		if (channel_send_now(PROCESS_STARTER_FD == -1 ? -1
-							      : peers[ROLE_SNAPD],
-			self, ROLE_SNAPD, &message, &fd, 1, &why) == -1)
+		if (channel_send_now(
+			PROCESS_STARTER_FD == -1 ? -1 : peers[ROLE_SNAPD], self,
+			ROLE_SNAPD, &message, &fd, 1, &why) == -1)
 			return THROUGH;
 		for (int turn = 0; turn < 200; turn++) {
 			(void)pwrite(fd, "changed", 7, turn * 4096);
@@ -358,8 +361,8 @@ list_own(uint64_t *own, size_t most)
 	if (!ask(ROLE_SNAPD, &message, -1, MESSAGE_listing) ||
 	    message.listing.status != STATUS_OK)
 		return 0;
-	reader_init(&reader, message.listing.data.data,
-	    message.listing.data.size);
+	reader_init(
+	    &reader, message.listing.data.data, message.listing.data.size);
 	while (count < most && record_get_mailbox(&reader, &record) == 1)
 		own[count++] = record.id;
 	return count;
@@ -469,8 +472,8 @@ change_others_mailbox(void)
 		commit.batch_commit.counter = 2000 + id;
 		change.change_rename.mailbox = id;
 		change.change_rename.name = text_of("taken");
-		(void)channel_send_now(peers[ROLE_SNAPD], self, ROLE_SNAPD,
-		    &begin, NULL, 0, &why);
+		(void)channel_send_now(
+		    peers[ROLE_SNAPD], self, ROLE_SNAPD, &begin, NULL, 0, &why);
 		(void)channel_send_now(peers[ROLE_SNAPD], self, ROLE_SNAPD,
 		    &change, NULL, 0, &why);
 		if (ask(ROLE_SNAPD, &commit, -1, MESSAGE_batch_done) &&
@@ -607,13 +610,15 @@ obey(const char *order)
 	if (sscanf(order, "%59s %199s %u %u %u %59s", name, store, &keeper,
 		&snapd, &other, password) != 6)
 		fatal("what=\"order\"");
-	if (self == ROLE_SMTPD && peers[ROLE_QUEUE] != -1)
+	if (self == ROLE_SMTPD && peers[ROLE_QUEUE] != -1 &&
+	    strstr(name, "_to_queue") == NULL) /* the real one then */
 		(void)send_raw(peers[ROLE_QUEUE], order, strlen(order), -1);
 	if (self == ROLE_QUEUE && peers[ROLE_WORKER] != -1)
 		(void)send_raw(peers[ROLE_WORKER], order, strlen(order), -1);
 	attacks_aim(store, (pid_t)keeper, snapd, other);
 	log_info("attack-begins", "name=%s", name);
-	log_info("attack-ends", "name=%s result=%s", name, words[attempt(name)]);
+	log_info(
+	    "attack-ends", "name=%s result=%s", name, words[attempt(name)]);
 }
 
 /* -- Waiting -- */
@@ -683,8 +688,8 @@ main(int argc, char **argv)
 	for (int i = 0; i < ROLE_COUNT; i++)
 		peers[i] = -1;
 	message.ready.walls = process_confine(&process);
-	(void)channel_send_now(PROCESS_STARTER_FD, self, ROLE_BROKER, &message,
-	    NULL, 0, &why);
+	(void)channel_send_now(
+	    PROCESS_STARTER_FD, self, ROLE_BROKER, &message, NULL, 0, &why);
 	if (self == ROLE_QUEUE) {
 		message = (struct message){ .type = MESSAGE_need_worker };
 		message.need_worker.account = 1;
