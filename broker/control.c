@@ -31,17 +31,39 @@ static uint64_t last_tag;
 static struct buf lines;
 
 static void
+put_line(enum role role, pid_t pid, uint32_t uid, uint32_t account,
+    uint32_t walls, int64_t started_us, unsigned int restarts,
+    uint64_t generation)
+{
+	(void)buf_put_format(&lines,
+	    "role=%s pid=%d uid=%u account=%u walls=0x%x uptime_s=%lld "
+	    "restarts=%u generation=%llu\n",
+	    role_name(role), pid, uid, account, walls,
+	    (long long)((clock_monotonic_us() - started_us) / 1000000),
+	    restarts, (unsigned long long)generation);
+}
+
+static void
+put_elders(void)
+{
+	for (int i = 0; i < ROLE_COUNT; i++) {
+		const struct elder *elder = &control_broker->elders[i];
+
+		if (elder->pid != 0)
+			put_line((enum role)i, elder->pid, elder->uid, 0,
+			    elder->walls, elder->started_us, elder->restarts,
+			    control_broker->settings->generation);
+	}
+}
+
+static void
 put_member(struct member *member)
 {
 	if (member->pid == 0)
 		return;
-	(void)buf_put_format(&lines,
-	    "role=%s pid=%d uid=%u account=%u walls=0x%x uptime_s=%lld "
-	    "restarts=%u generation=%llu\n",
-	    role_name(member->role), member->pid, member->uid, member->account,
-	    member->walls,
-	    (long long)((clock_monotonic_us() - member->started_us) / 1000000),
-	    member->starts - 1, (unsigned long long)member->generation);
+	put_line(member->role, member->pid, member->uid, member->account,
+	    member->walls, member->started_us, member->starts - 1,
+	    member->generation);
 }
 
 static void
@@ -50,6 +72,7 @@ answer_processes(struct channel *channel, uint64_t tag)
 	struct message answer = { .type = MESSAGE_processes };
 
 	buf_init(&lines, CONTROL_MAX_TEXT);
+	put_elders();
 	for (int i = ROLE_AUTHD; i <= ROLE_IMAPD; i++)
 		put_member(&control_broker->services[i]);
 	workers_each(control_broker->workers, put_member);

@@ -8,6 +8,7 @@
 #include "broker/control.h"
 #include "broker/workers.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/process.h"
@@ -154,6 +155,22 @@ new_settings(const struct message_settings *message, int *fds)
 		log_error("settings", "why=\"%s\"", error.text);
 }
 
+static void
+remember_elder(const struct message_elder *said)
+{
+	struct elder *elder;
+
+	if (said->role >= ROLE_COUNT)
+		return;
+	elder = &broker.elders[said->role];
+	elder->pid = (pid_t)said->pid;
+	elder->uid = said->uid;
+	elder->walls = said->walls;
+	elder->restarts = said->restarts;
+	elder->started_us =
+	    clock_monotonic_us() - (int64_t)said->uptime_s * 1000000;
+}
+
 /* -- Ending -- */
 
 static void
@@ -209,6 +226,9 @@ from_master(struct channel *channel, const struct message *message, int *fds,
 	case MESSAGE_reloaded:
 		control_reloaded(message->reloaded.tag,
 		    message->reloaded.status, message->reloaded.generation);
+		break;
+	case MESSAGE_elder:
+		remember_elder(&message->elder);
 		break;
 	case MESSAGE_stop:
 		stop_all();

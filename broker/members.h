@@ -46,6 +46,15 @@ struct member {
 	struct timer *kill_timer;
 };
 
+/* One that master started. */
+struct elder {
+	pid_t pid; /* 0: not heard of */
+	uint32_t uid;
+	uint32_t walls;
+	uint32_t restarts;
+	int64_t started_us;
+};
+
 struct broker {
 	struct event_loop *loop;
 	unsigned int flags;
@@ -57,6 +66,7 @@ struct broker {
 	struct channel *snapd; /* NULL while away */
 	struct channel *keyd;
 	int logger_fd;
+	struct elder elders[ROLE_COUNT];
 	struct member services[ROLE_COUNT];
 	struct workers *workers;
 	struct grants *grants;

@@ -1,8 +1,8 @@
 /*
  * See workers.h.  A worker's place goes ABSENT -> HOME (master makes sure of
  * its directory) -> RUNNING -> STOPPING -> ABSENT; after a crash it rests in
- * BACKOFF.  What is asked of it meanwhile waits in the place and is answered
- *
+ * BACKOFF, and when all places are taken it is QUEUED until one that idles has
+ * been retired for it.  What is asked of it meanwhile waits in the place.
  */
 #include "broker/workers.h"
 
@@ -19,6 +19,7 @@
 
 enum worker_state {
 	WORKER_ABSENT,
+	WORKER_QUEUED,
 	WORKER_HOME,
 	WORKER_RUNNING,
 	WORKER_STOPPING,
@@ -39,6 +40,7 @@ struct worker {
 	enum worker_state state;
 	bool queue_waits;
 	bool snapd_waits;
+	bool is_idle; /* said so, and nothing was wanted since */
 	size_t waiting_count;
 	struct waiting waiting[WORKER_MAX_WAITING];
 };
@@ -192,6 +194,47 @@ worker_of(struct workers *workers, uint32_t account)
 	return worker;
 }
 
+/* All places are taken: one that idles makes room. */
+static bool
+retire_one(struct workers *workers)
+{
+	size_t position = 0, size;
+	const void *key;
+	void *value;
+
+	while (
+	    table_next(workers->by_account, &position, &key, &size, &value)) {
+		struct worker *worker = value;
+
+		if (worker->state != WORKER_RUNNING || !worker->is_idle)
+			continue;
+		worker->state = WORKER_STOPPING;
+		member_stop(&worker->member, 0);
+		return true;
+	}
+	return false;
+}
+
+/* A place is free. */
+static void
+start_queued(struct workers *workers)
+{
+	size_t position = 0, size;
+	const void *key;
+	void *value;
+
+	while (
+	    table_next(workers->by_account, &position, &key, &size, &value)) {
+		struct worker *worker = value;
+
+		if (worker->state != WORKER_QUEUED)
+			continue;
+		worker->state = WORKER_ABSENT;
+		try_start(worker);
+		return;
+	}
+}
+
 /* First the home: master's answer goes on in workers_home_made. */
 static void
 try_start(struct worker *worker)
@@ -199,9 +242,15 @@ try_start(struct worker *worker)
 	struct broker *broker = worker->member.broker;
 	struct message message = { .type = MESSAGE_make_home };
 
-	if (broker->is_stopping || !broker->equipment[ROLE_WORKER].is_set ||
-	    worker->workers->running >= broker->settings->max_workers) {
+	if (broker->is_stopping || !broker->equipment[ROLE_WORKER].is_set) {
 		answer_all(worker, STATUS_UNAVAILABLE);
+		return;
+	}
+	if (worker->workers->running >= broker->settings->max_workers) {
+		if (retire_one(worker->workers))
+			worker->state = WORKER_QUEUED;
+		else
+			answer_all(worker, STATUS_UNAVAILABLE);
 		return;
 	}
 	message.make_home.account = worker->member.account;
@@ -230,9 +279,11 @@ workers_home_made(
 		workers->running--;
 		log_error("worker", "account=%u result=not-started", account);
 		answer_all(worker, STATUS_UNAVAILABLE);
+		start_queued(workers);
 		return;
 	}
 	worker->state = WORKER_RUNNING;
+	worker->is_idle = false;
 	member_connect_snapd(member);
 	members_connect(member, &workers->broker->services[ROLE_QUEUE]);
 	answer_all(worker, STATUS_OK);
@@ -244,6 +295,7 @@ want(struct worker *worker)
 {
 	if (worker->state == WORKER_RUNNING) {
 		timer_stop(worker->member.timer);
+		worker->is_idle = false;
 		answer_all(worker, STATUS_OK);
 	} else if (worker->state == WORKER_ABSENT) {
 		try_start(worker);
@@ -303,8 +355,10 @@ worker_idle(struct workers *workers, struct member *member)
 {
 	struct worker *worker = (struct worker *)(void *)member;
 
-	if (worker->state == WORKER_RUNNING)
-		timer_start(member->timer, WORKER_LINGER_MS);
+	if (worker->state != WORKER_RUNNING)
+		return;
+	worker->is_idle = true;
+	timer_start(member->timer, WORKER_LINGER_MS);
 }
 
 void
@@ -319,6 +373,7 @@ worker_ended(struct workers *workers, struct member *member)
 		worker->state = WORKER_ABSENT;
 		return;
 	}
+	start_queued(workers);
 	if (was_asked) {
 		worker->state = WORKER_ABSENT;
 		if (is_wanted(worker))

@@ -232,8 +232,8 @@ process_ready(struct process *process, struct event_loop *loop, uint32_t walls,
 }
 
 void
-process_peer_closed(const struct error *error, enum role peer,
-    uint32_t account, uint64_t instance)
+process_peer_closed(const struct error *error, enum role peer, uint32_t account,
+    uint64_t instance)
 {
 	struct message message = { .type = MESSAGE_misbehaved };
 

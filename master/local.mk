@@ -6,7 +6,8 @@ master_libfirnmaild_a_SOURCES = \
 	master/config.c master/config.h \
 	master/listeners.c master/listeners.h \
 	master/resources.c master/resources.h \
-	master/supervisor.c master/supervisor.h \
+	master/supervisor.c master/supervisor.h master/children.h \
+	master/introductions.c master/child_requests.c \
 	master/namespace.c master/namespace.h \
 	master/notify.c master/notify.h
 master_firnmaild_SOURCES = master/main.c

@@ -238,8 +238,8 @@ filing_add(struct filing_list *list, uint32_t account,
 }
 
 void
-filing_worker(struct filing_list *list,
-    const struct message_introduce *introduce, int fd)
+filing_worker(
+    struct filing_list *list, const struct message_introduce *introduce, int fd)
 {
 	static const struct channel_handler handler = { worker_received,
 		worker_closed };

@@ -38,7 +38,7 @@ struct smtp_front {
 	struct tls_server *tls; /* NULL: no TLS now */
 	uint64_t queue_instance;
 	uint64_t authd_instance;
-	struct channel *queue;  /* NULL: away */
+	struct channel *queue; /* NULL: away */
 	struct channel *authd;
 	struct key_client *keys;
 	enum status store;          /* as the queue says */

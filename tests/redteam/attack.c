@@ -29,8 +29,7 @@ main(int argc, char **argv)
 	target = process_take(&process, START_CONTROL, 0);
 	size = pread(target, store, sizeof(store) - 1, 0);
 	close(target);
-	if (size <= 0 ||
-	    process.account >= attacks_count())
+	if (size <= 0 || process.account >= attacks_count())
 		return 2;
 	without = (unsigned int)(process.instance >> 32);
 	attacks_aim(store, (pid_t)(uint32_t)process.instance,

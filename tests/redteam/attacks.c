@@ -27,7 +27,6 @@
 #include <time.h>
 #include <unistd.h>
 
-
 static char store[200], file[220], other[220];
 static pid_t keeper;
 static uint32_t snapd_uid, other_uid;
@@ -169,15 +168,14 @@ IN(run_shell)
 	return false;
 }
 
-
 /* -- Beyond opening: maps, descriptors, LMDB itself -- */
 
 IN(store_map)
 {
 	int fd = open(file, O_RDWR);
 
-	return fd != -1 && mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) !=
-			       MAP_FAILED;
+	return fd != -1 &&
+	       mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED;
 }
 
 IN(store_by_proc_fd)
@@ -209,13 +207,12 @@ IN(store_by_inherited_descriptor)
 	ssize_t size;
 
 	for (int fd = 0; fd < 1024; fd++) {
-		if (fstat(fd, &st) == -1 ||
-		    st.st_uid != snapd_uid || S_ISSOCK(st.st_mode))
+		if (fstat(fd, &st) == -1 || st.st_uid != snapd_uid ||
+		    S_ISSOCK(st.st_mode))
 			continue;
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		size = readlink(path, target, sizeof(target) - 1);
-		return size == -1 ||
-		       strncmp(target, "/memfd:", 7) != 0;
+		return size == -1 || strncmp(target, "/memfd:", 7) != 0;
 	}
 	return false;
 }
@@ -275,7 +272,10 @@ IN(enter_namespace)
 	return setns(fd, CLONE_NEWNS) == 0;
 }
 
-IN(umount_something) { return umount2("/proc", MNT_DETACH) == 0; }
+IN(umount_something)
+{
+	return umount2("/proc", MNT_DETACH) == 0;
+}
 
 IN(open_disk)
 {
@@ -289,7 +289,10 @@ IN(reboot_machine)
 	return syscall(SYS_reboot, 0xfee1dead, 672274793, 0, NULL) == 0;
 }
 
-IN(fault_by_user) { return syscall(SYS_userfaultfd, 0) != -1; }
+IN(fault_by_user)
+{
+	return syscall(SYS_userfaultfd, 0) != -1;
+}
 
 /* -- Network and control sockets -- */
 
@@ -308,8 +311,7 @@ IN(control_socket)
 
 	snprintf(at.sun_path, sizeof(at.sun_path), "%.80s/../../run/snapd.sock",
 	    store);
-	return fd != -1 &&
-	       connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
+	return fd != -1 && connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
 }
 
 IN(abstract_socket)
@@ -338,7 +340,10 @@ IN(memory_to_execute)
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
 }
 
-IN(fork_once) { return fork() != -1; }
+IN(fork_once)
+{
+	return fork() != -1;
+}
 
 /* Touches nothing: what counts is whether it may be had. */
 IN(memory_without_end)

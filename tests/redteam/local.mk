@@ -7,11 +7,16 @@ tests_redteam_attack_SOURCES = tests/redteam/attack.c \
 	tests/redteam/attacks.c tests/redteam/attacks.h \
 	tests/redteam/attacks.def
 tests_redteam_attack_LDADD = $(COMMON_LIBS)
+noinst_PROGRAMS += tests/redteam/intruder
+tests_redteam_intruder_SOURCES = tests/redteam/intruder.c \
+	tests/redteam/attacks.c tests/redteam/attacks.h \
+	tests/redteam/attacks.def
+tests_redteam_intruder_LDADD = $(COMMON_LIBS)
 noinst_PROGRAMS += tests/redteam/redteam
 tests_redteam_redteam_SOURCES = tests/redteam/redteam.c
 tests_redteam_redteam_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)
 
-EXTRA_DIST += tests/redteam/idle_walls
+EXTRA_DIST += tests/redteam/idle_walls tests/redteam/taken_over
 
 # In namespaces of its own, so that nothing it does reaches this machine.
 .PHONY: redteam
@@ -19,3 +24,4 @@ redteam: all
 	unshare --mount --pid --fork --mount-proc --net --ipc \
 	    tests/redteam/redteam tests/redteam/attack
 	$(srcdir)/tests/redteam/idle_walls .
+	$(srcdir)/tests/redteam/taken_over .
