@@ -285,8 +285,11 @@ disk_failed(void *context)
 static void
 start(struct false_store *s)
 {
-	struct snapd_options options = { s->path, map_bytes, s->id, disk_failed,
-		s };
+	struct snapd_options options = { .path = s->path,
+		.map_bytes = map_bytes,
+		.store_id = s->id,
+		.failed = disk_failed,
+		.context = s };
 
 	s->snapd = snapd_new(s->loop, &options);
 }
