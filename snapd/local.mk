@@ -19,6 +19,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/as_of.c snapd/as_of.h \
 	snapd/retention.c snapd/retention.h \
 	snapd/snapshot.c snapd/snapshot.h \
+	snapd/witness.c snapd/witness.h \
 	snapd/walk.c snapd/walk.h \
 	snapd/restore_plan.c snapd/restore_plan.h \
 	snapd/control_reading.c snapd/control_reading.h \

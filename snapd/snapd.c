@@ -13,6 +13,7 @@
 #include "common/control_record.h"
 #include "snapd/batch.h"
 #include "snapd/restore.h"
+#include "snapd/witness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -397,6 +398,22 @@ snapd_add_channel(struct snapd *snapd, int fd, enum role peer, uint32_t account)
 	(void)add_client(snapd, fd, peer, account);
 }
 
+/* A store that was put back leaps before anybody is served. */
+static int
+check_witness(struct snapd *snapd, struct error *error)
+{
+	struct journal *journal = snapd_journal(snapd);
+	enum status status = STATUS_OK;
+	char why[100];
+	int sign = witness_check(snapd->options.path, journal, why, error);
+
+	if (sign == 1)
+		status = journal_leap(journal, why, error);
+	if (status == STATUS_OK && sign >= 0)
+		status = journal_commit(journal, error);
+	return sign >= 0 && status == STATUS_OK ? 0 : -1;
+}
+
 /* Opens the store only if it is the one that the settings name. */
 static int
 open_store(struct snapd *snapd, struct error *error)
@@ -414,7 +431,7 @@ open_store(struct snapd *snapd, struct error *error)
 		return error_set(error, ERROR_REFUSED,
 		    "the store is %s and not %s", id, snapd->options.store_id);
 	snapd->journal = journal_new(snapd->store, error);
-	return snapd->journal != NULL ? 0 : -1;
+	return snapd->journal != NULL ? check_witness(snapd, error) : -1;
 }
 
 static void
@@ -442,6 +459,7 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 	snapd->last = &snapd->first;
 	if (open_store(snapd, &error) != 0) {
 		log_alarm("store-unavailable", "error=%s", error.text);
+		journal_free(&snapd->journal);
 		store_close(&snapd->store);
 	} else {
 		snapd->reader =
@@ -453,6 +471,25 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 	/* The clock goes on from here, whoever comes when. */
 	(void)snapd_journal(snapd);
 	return snapd;
+}
+
+/* A clean stop: what was not committed was not answered. */
+static void
+close_store(struct snapd *snapd)
+{
+	struct store_id id;
+	struct error error;
+	uint64_t sequence;
+
+	if (snapd->journal == NULL)
+		return;
+	id = *store_identity(snapd->store);
+	sequence = snapd->journal->committed.sequence;
+	journal_free(&snapd->journal);
+	store_close(&snapd->store);
+	if (!snapd->is_failed &&
+	    witness_write(snapd->options.path, &id, sequence, &error) != 0)
+		log_warning("witness", "error=\"%s\"", error.text);
 }
 
 void
@@ -476,7 +513,6 @@ snapd_free(struct snapd **snapd)
 	while (table_next(s->clients, &position, NULL, NULL, &client))
 		free_client(client);
 	table_free(&s->clients);
-	journal_free(&s->journal);
-	store_close(&s->store);
+	close_store(s);
 	memory_free(snapd);
 }

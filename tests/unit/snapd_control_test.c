@@ -890,6 +890,59 @@ alarm_from_the_broker_makes_a_mark(void **state)
 	assert_int_equal(ls(f, "alarm", 1, "INBOX"), STATUS_OK);
 }
 
+static uint32_t
+uidnext_of_inbox(struct fixture *f)
+{
+	struct mailbox_record mailbox;
+	struct text record;
+	struct reader r;
+
+	assert_int_equal(ls(f, NULL, 1, ""), STATUS_OK);
+	assert_true(find_row(f, CONTROL_MAILBOX, 0, &record));
+	reader_init(&r, record.data, record.size);
+	assert_int_equal(record_get_mailbox(&r, &mailbox), 1);
+	return mailbox.uidnext;
+}
+
+static void
+copy_index(struct fixture *f, const char *from, const char *to)
+{
+	char path[128], bytes[4096];
+	ssize_t n;
+	int in, out;
+
+	snprintf(path, sizeof(path), "%s/%s", f->path, from);
+	in = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%s/%s", f->path, to);
+	out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	while ((n = read(in, bytes, sizeof(bytes))) > 0)
+		assert_int_equal(write(out, bytes, (size_t)n), n);
+	close(in);
+	close(out);
+}
+
+static void
+store_that_was_put_back_leaps_once(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, 1, 10, 1);
+	stop(f);
+	copy_index(f, "index/data.mdb", "old.mdb");
+	start(f);
+	assert_int_equal(uidnext_of_inbox(f), 11);
+	append(f, 11, 20, 1);
+	stop(f);
+	copy_index(f, "old.mdb", "index/data.mdb");
+	start(f);
+	assert_int_equal(uidnext_of_inbox(f), 11 + (1 << 20));
+	assert_int_equal(count_alarms(f), 1);
+	stop(f);
+	start(f);
+	assert_int_equal(uidnext_of_inbox(f), 11 + (1 << 20));
+	assert_int_equal(count_alarms(f), 1);
+}
+
 static void
 schedule_gives_each_tier_its_instants(void **state)
 {
@@ -961,6 +1014,7 @@ main(void)
 		TEST(restore_that_was_killed_goes_on_where_it_was),
 		TEST(bulk_loss_makes_one_mark_of_the_state_before_it),
 		TEST(alarm_from_the_broker_makes_a_mark),
+		TEST(store_that_was_put_back_leaps_once),
 		cmocka_unit_test(schedule_gives_each_tier_its_instants),
 		TEST(answer_that_nobody_reads_costs_one_step),
 	};

@@ -248,6 +248,8 @@ tear_down(void **state)
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/index", f->path);
 	rmdir(path);
+	snprintf(path, sizeof(path), "%s/witness", f->path);
+	unlink(path);
 	rmdir(f->path);
 	free(f);
 	return 0;
