@@ -53,3 +53,4 @@ tests_fuzz_index_record_fuzz_SOURCES = tests/fuzz/index_record_fuzz.c
 tests_fuzz_index_record_fuzz_LDFLAGS = $(LINK_FUZZER)
 tests_fuzz_index_record_fuzz_LDADD = $(WORKER_LIBS)
 endif
+EXTRA_DIST += tests/fuzz/corpus/index_record
