@@ -170,12 +170,36 @@ is_data_there(int home_fd)
 	       S_ISREG(info.st_mode) && info.st_size > 0;
 }
 
+/* The directory, the state and the environment; one that cannot be opened is
+ * made anew, once. */
+static int
+prepare(struct message_index *index, const struct index_state *now,
+    bool *was_made, struct error *error)
+{
+	struct error ignored;
+	int home_fd = index->home_fd;
+
+	if (file_make_directory(home_fd, "index", 0700, error) == -1 &&
+	    error->code != ERROR_EXISTS)
+		return -1;
+	if (index_state_write(home_fd, now, error) == -1)
+		return -1;
+	if (*was_made)
+		remove_files(home_fd);
+	if (open_environment(index, &ignored) == 0 &&
+	    (*was_made || has_format(index)))
+		return 0;
+	close_environment(index);
+	remove_files(home_fd);
+	*was_made = true;
+	return open_environment(index, error);
+}
+
 struct message_index *
 index_open(int home_fd, bool *was_made, bool *was_unclean, struct error *error)
 {
 	struct message_index *index = memory_new(1, sizeof(*index));
 	struct index_state state = { "", 0, 0 }, now = { "", 0, 0 };
-	struct error ignored;
 	bool has_state = index_state_read(home_fd, &state) == 0;
 	bool is_same_boot;
 
@@ -189,23 +213,8 @@ index_open(int home_fd, bool *was_made, bool *was_unclean, struct error *error)
 		    !is_data_there(home_fd);
 	if (*was_made)
 		now.crashes = 0;
-	if (file_make_directory(home_fd, "index", 0700, error) == -1 &&
-	    error->code != ERROR_EXISTS)
-		goto failed;
-	if (index_state_write(home_fd, &now, error) == -1)
-		goto failed;
-	if (*was_made)
-		remove_files(home_fd);
-	if (open_environment(index, &ignored) == -1 ||
-	    (!*was_made && !has_format(index))) {
-		close_environment(index);
-		remove_files(home_fd);
-		*was_made = true;
-		if (open_environment(index, error) == -1)
-			goto failed;
-	}
-	return index;
-failed:
+	if (prepare(index, &now, was_made, error) == 0)
+		return index;
 	close_environment(index);
 	buf_clear(&index->scratch);
 	free(index);
