@@ -154,8 +154,9 @@ serve(struct server *server, const struct settings *settings, int control_fd,
 		    WATCH_READ, accept_control, server);
 	event_loop_run(server->loop);
 	watch_free(&server->control);
-	channel_free(&server->starter);
 	snapd_free(&server->snapd);
+	/* Last: master kills who closes his channel and is still there. */
+	channel_free(&server->starter);
 	event_loop_free(&server->loop);
 }
 
