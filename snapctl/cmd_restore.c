@@ -15,6 +15,7 @@ struct totals {
 	uint64_t add;
 	uint64_t refill;
 	uint64_t bytes;
+	uint64_t files;  /* that the account's worker wrote */
 	bool is_listing; /* the rows are printed, too */
 };
 
@@ -29,9 +30,12 @@ take_row(struct snapctl *snapctl, enum control_row_kind kind,
 
 	if (kind == CONTROL_PROGRESS &&
 	    control_get_progress(record, &progress) == 0 &&
-	    text_copy(progress.what, what, sizeof(what)) == 0)
+	    text_copy(progress.what, what, sizeof(what)) == 0) {
 		output_progress(
 		    snapctl->output, what, progress.done, progress.total);
+		if (text_is(progress.what, "files"))
+			totals->files = progress.done;
+	}
 	if (kind != CONTROL_PLAN || control_get_plan(record, &row) == -1)
 		return EXIT_DONE;
 	totals->mailboxes += row.add + row.refill > 0;
@@ -110,13 +114,18 @@ restore_one(struct snapctl *snapctl, const struct selector *selector)
 	if (code != EXIT_DONE)
 		return code;
 	say_totals(snapctl, "would add", &plan);
-	if (is_dry_run || plan.add + plan.refill == 0)
+	if (is_dry_run)
 		return EXIT_DONE;
-	if (!is_agreed(snapctl))
+	/* Files may be missing of which nobody has told the store yet: the
+	 * worker looks for each in any case. */
+	if (plan.add + plan.refill > 0 && !is_agreed(snapctl))
 		return EXIT_FAILED;
 	code = ask_restore(snapctl, selector, false, &done);
-	if (code == EXIT_DONE)
+	if (code == EXIT_DONE) {
 		say_totals(snapctl, "added", &done);
+		output_say(snapctl->output, "%llu files written",
+		    (unsigned long long)done.files);
+	}
 	return code;
 }
 

@@ -944,6 +944,34 @@ store_that_was_put_back_leaps_once(void **state)
 }
 
 static void
+guard_clock_goes_on_without_requests_and_never_back(void **state)
+{
+	struct fixture *f = *state;
+	struct journal *journal;
+	struct store *store;
+	struct error error;
+	uint64_t before;
+
+	stop(f);
+	store = store_open(f->path, (size_t)1 << 30, &error);
+	journal = journal_new(store, &error);
+	before = journal->state.guard_us;
+	journal_set_clock(journal, 1000, 5000000);
+	journal_set_clock(journal, 900, 8000000);
+	journal_set_clock(journal, 1 << 30, 1000000);
+	assert_int_equal(journal->state.guard_us, before + 3000000);
+	assert_int_equal(journal_keep_clock(journal, &error), STATUS_OK);
+	assert_int_equal(journal_commit(journal, &error), STATUS_OK);
+	journal_free(&journal);
+	journal = journal_new(store, &error);
+	assert_int_equal(journal->state.guard_us, before + 3000000);
+	assert_int_equal(journal->state.sequence, 2);
+	journal_free(&journal);
+	store_close(&store);
+	start(f);
+}
+
+static void
 schedule_gives_each_tier_its_instants(void **state)
 {
 	struct retention r = { .every_s = 900,
@@ -1015,6 +1043,7 @@ main(void)
 		TEST(bulk_loss_makes_one_mark_of_the_state_before_it),
 		TEST(alarm_from_the_broker_makes_a_mark),
 		TEST(store_that_was_put_back_leaps_once),
+		TEST(guard_clock_goes_on_without_requests_and_never_back),
 		cmocka_unit_test(schedule_gives_each_tier_its_instants),
 		TEST(answer_that_nobody_reads_costs_one_step),
 	};
