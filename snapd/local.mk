@@ -1,19 +1,34 @@
 # Sources of snapd/ in the order in which data flows through them.
 
+# Without LMDB: what snapd and snapd-verify both know.
+noinst_LIBRARIES += snapd/libverify.a
+snapd_libverify_a_SOURCES = \
+	snapd/verify.c snapd/verify.h \
+	snapd/verify_rows.c snapd/verify_rows.h \
+	snapd/verify_bodies.c \
+	snapd/page_walker.c snapd/page_walker.h \
+	snapd/page_file.c snapd/page_file.h \
+	snapd/head.c snapd/head.h \
+	snapd/event_form.c snapd/event_form.h \
+	snapd/merkle_log.c snapd/merkle_log.h \
+	snapd/digest.c snapd/digest.h \
+	snapd/store_form.c snapd/store_form.h
+VERIFY_LIBS = snapd/libverify.a common/libcommon.a $(CRYPTO_LIBS) \
+	$(EVENT_LIBS)
+
 noinst_LIBRARIES += snapd/libsnapd.a
 snapd_libsnapd_a_SOURCES = \
 	snapd/snapd.c snapd/snapd.h \
 	snapd/mail_requests.c \
 	snapd/journal.c snapd/journal.h \
 	snapd/journal_requests.c \
+	snapd/journal_head.c \
 	snapd/batch.c snapd/batch.h \
 	snapd/batch_messages.c snapd/batch_changes.h \
 	snapd/batch_mailboxes.c \
 	snapd/rows.c snapd/rows.h \
 	snapd/object_store.c snapd/object_store.h \
 	snapd/store.c snapd/store.h \
-	snapd/digest.c snapd/digest.h \
-	snapd/merkle_log.c snapd/merkle_log.h \
 	snapd/reading.c snapd/reading.h \
 	snapd/reader_thread.c \
 	snapd/as_of.c snapd/as_of.h \
@@ -25,7 +40,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/control_reading.c snapd/control_reading.h \
 	snapd/restore.c snapd/restore.h \
 	snapd/control.c
-SNAPD_LIBS = snapd/libsnapd.a common/libcommon.a $(LMDB_LIBS) \
+SNAPD_LIBS = snapd/libsnapd.a snapd/libverify.a common/libcommon.a $(LMDB_LIBS) \
 	$(CRYPTO_LIBS) $(EVENT_LIBS)
 
 pkglibexec_PROGRAMS += snapd/snapd
