@@ -52,6 +52,9 @@ check_PROGRAMS += tests/unit/snapd_test tests/unit/merkle_log_test \
 	tests/unit/snapd_control_test
 tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c
 tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/verify_test
+tests_unit_verify_test_SOURCES = tests/unit/verify_test.c
+tests_unit_verify_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_merkle_log_test_SOURCES = tests/unit/merkle_log_test.c
 tests_unit_merkle_log_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c
