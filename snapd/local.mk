@@ -39,6 +39,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/restore_plan.c snapd/restore_plan.h \
 	snapd/control_reading.c snapd/control_reading.h \
 	snapd/restore.c snapd/restore.h \
+	snapd/verify_client.c snapd/verify_client.h \
 	snapd/control.c
 SNAPD_LIBS = snapd/libsnapd.a snapd/libverify.a common/libcommon.a $(LMDB_LIBS) \
 	$(CRYPTO_LIBS) $(EVENT_LIBS)
@@ -46,6 +47,17 @@ SNAPD_LIBS = snapd/libsnapd.a snapd/libverify.a common/libcommon.a $(LMDB_LIBS) 
 pkglibexec_PROGRAMS += snapd/snapd
 snapd_snapd_SOURCES = snapd/main.c
 snapd_snapd_LDADD = $(SNAPD_LIBS)
+
+pkglibexec_PROGRAMS += snapd/snapd-verify
+snapd_snapd_verify_SOURCES = snapd/verify_main.c
+snapd_snapd_verify_LDADD = $(VERIFY_LIBS)
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/page_walker_fuzz
+tests_fuzz_page_walker_fuzz_SOURCES = tests/fuzz/page_walker_fuzz.c
+tests_fuzz_page_walker_fuzz_LDADD = $(VERIFY_LIBS)
+tests_fuzz_page_walker_fuzz_LDFLAGS = $(LINK_FUZZER)
+endif
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/snapd_test tests/unit/merkle_log_test \

@@ -14,6 +14,7 @@
 #include "snapd/batch.h"
 #include "snapd/restore.h"
 #include "snapd/witness.h"
+#include "snapd/verify_client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -423,6 +424,8 @@ open_store(struct snapd *snapd, struct error *error)
 
 	if (map_bytes == 0)
 		map_bytes = (size_t)1 << 40;
+	if (verify_before_open(snapd->options.path, error) != 0)
+		return -1;
 	snapd->store = store_open(snapd->options.path, map_bytes, error);
 	if (snapd->store == NULL)
 		return -1;

@@ -355,6 +355,25 @@ transaction_abort(struct transaction **transaction)
 	memory_free(transaction);
 }
 
+int
+transaction_read_meta(struct transaction *transaction, uint8_t *to, size_t size,
+    struct error *error)
+{
+	uint64_t id = mdb_txn_id(transaction->txn), found = 0;
+	off_t offset = (off_t)((id & 1) * transaction->store->page_size);
+	mdb_filehandle_t fd;
+
+	if (mdb_env_get_fd(transaction->store->env, &fd) != 0 ||
+	    pread(fd, to, size, offset) != (ssize_t)size)
+		return error_set_errno(error, "store: read meta page");
+	memcpy(&found, to + size - sizeof(found), sizeof(found));
+	if (found != id)
+		return error_set(error, ERROR_DAMAGED,
+		    "store: the meta page is of transaction %llu, not %llu",
+		    (unsigned long long)found, (unsigned long long)id);
+	return 0;
+}
+
 static int
 check_sum(const struct transaction *transaction, enum database database,
     const MDB_val *key, const MDB_val *data, struct text *value,

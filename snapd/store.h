@@ -54,6 +54,11 @@ struct transaction *transaction_nest(
 int transaction_commit(struct transaction **transaction, struct error *error);
 void transaction_abort(struct transaction **transaction);
 
+/* The meta page of a reading transaction, as the file holds it: to be called
+ * in the thread that writes, before the next commit. */
+int transaction_read_meta(struct transaction *transaction, uint8_t *to,
+    size_t size, struct error *error);
+
 /* 1 and the value (valid until the next write or the end), 0 if there is none,
  * -1 and error: ERROR_DAMAGED if its sum is wrong. */
 int store_get(struct transaction *transaction, enum database database,
