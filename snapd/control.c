@@ -325,6 +325,9 @@ control_request_received(struct client *client, const struct message *message)
 	case MESSAGE_control_status:
 		receive_status(client, message->control_status.tag);
 		break;
+	case MESSAGE_control_verify:
+		verify_request_received(client, &message->control_verify);
+		break;
 	default:
 		receive_question(client, message);
 		break;

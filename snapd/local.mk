@@ -40,6 +40,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/control_reading.c snapd/control_reading.h \
 	snapd/restore.c snapd/restore.h \
 	snapd/verify_client.c snapd/verify_client.h \
+	snapd/verify_request.c \
 	snapd/control.c
 SNAPD_LIBS = snapd/libsnapd.a snapd/libverify.a common/libcommon.a $(LMDB_LIBS) \
 	$(CRYPTO_LIBS) $(EVENT_LIBS)
