@@ -77,3 +77,6 @@ endif
 noinst_PROGRAMS += tests/bench/store_bench
 tests_bench_store_bench_SOURCES = tests/bench/store_bench.c
 tests_bench_store_bench_LDADD = $(SNAPD_LIBS)
+noinst_PROGRAMS += tests/bench/verify_bench
+tests_bench_verify_bench_SOURCES = tests/bench/verify_bench.c
+tests_bench_verify_bench_LDADD = $(SNAPD_LIBS)

@@ -619,6 +619,45 @@ forged_rows_with_right_sums_are_found(void **state)
 	assert_false(is_found(f));
 }
 
+/* While one reads, others write: what the reader holds stays as it was. */
+static void
+store_that_is_written_is_verified_as_of_a_transaction(void **state)
+{
+	struct fixture *f = *state;
+	struct verify_options options = { .depth = VERIFY_ALL,
+		.percent = 100,
+		.findings = { take_finding, f, 0 } };
+	struct verify_result before, result;
+	struct transaction *held;
+	uint8_t meta[PAGE_META_SIZE], other[PAGE_META_SIZE];
+	static char body[9000];
+	struct error error;
+	unsigned int n;
+
+	assert_int_equal(verify(f, VERIFY_ALL, &before), 0);
+	open_journal(f);
+	held = transaction_begin(f->store, false, &error);
+	assert_int_equal(
+	    transaction_read_meta(held, meta, sizeof(meta), &error), 0);
+	for (n = 1000; n < 1030; n++) {
+		append(f, n, body, sizeof(body));
+		commit(f);
+	}
+	/* Two commits later the meta page is another's. */
+	assert_int_equal(
+	    transaction_read_meta(held, other, sizeof(other), &error), -1);
+	options.meta = meta;
+	if (verify_run(f->fd, &options, &result) != 0)
+		fail_msg("%s", f->last);
+	assert_int_equal(result.events, before.events);
+	assert_memory_equal(&result.root, &before.root, 32);
+	transaction_abort(&held);
+	close_journal(f);
+	assert_int_equal(verify(f, VERIFY_ALL, &result), 0);
+	assert_int_equal(result.events, before.events + 30);
+	restore(f);
+}
+
 static void
 heads_are_signed_by_their_key_only(void **state)
 {
@@ -657,6 +696,8 @@ main(void)
 		cmocka_unit_test(
 		    older_meta_page_in_the_place_of_the_newest_is_found),
 		cmocka_unit_test(forged_rows_with_right_sums_are_found),
+		cmocka_unit_test(
+		    store_that_is_written_is_verified_as_of_a_transaction),
 		cmocka_unit_test(heads_are_signed_by_their_key_only),
 	};
 
