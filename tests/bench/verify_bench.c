@@ -5,6 +5,7 @@
  * too (from the page cache).
  */
 #include "common/clock.h"
+#include "common/control_record.h"
 #include "common/log.h"
 #include "snapd/journal.h"
 #include "snapd/verify.h"
@@ -65,8 +66,8 @@ build(const char *path, unsigned int events, unsigned int bodies)
 	    &error);
 	for (n = 0; n < events || n < bodies; n++) {
 		if (n < events)
-			check(journal_mark(journal, 1, TEXT("m"), TEXT(""),
-				  &sequence, &error),
+			check(journal_mark(journal, SNAPSHOT_NAMED, 1,
+				  TEXT("m"), TEXT(""), &sequence, &error),
 			    &error);
 		if (n < bodies)
 			add_body(journal, n);

@@ -5,6 +5,7 @@
  */
 #include "common/clock.h"
 #include "common/file.h"
+#include "common/control_record.h"
 #include "common/memory.h"
 #include "snapd/batch.h"
 #include "snapd/verify.h"
@@ -173,8 +174,8 @@ fill(struct fixture *f)
 	}
 	rename_new(f);
 	accept_one(f);
-	assert_int_equal(journal_mark(f->journal, 1, TEXT("mark"), TEXT("why"),
-			     &sequence, &error),
+	assert_int_equal(journal_mark(f->journal, SNAPSHOT_NAMED, 1,
+			     TEXT("mark"), TEXT("why"), &sequence, &error),
 	    STATUS_OK);
 	commit(f);
 }
