@@ -184,6 +184,9 @@ put_facts(struct client *client, uint64_t tag, struct journal *journal,
 	    state->guard_us / 1000000);
 	text_format_hex(root.bytes, sizeof(root.bytes), hex);
 	put_fact(client, tag, "root", "%s", hex);
+	text_format_hex(
+	    journal->key.public_key, sizeof(journal->key.public_key), hex);
+	put_fact(client, tag, "signing_key", "%s", hex);
 	put_fact(client, tag, "vault", "none paired");
 }
 
