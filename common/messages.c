@@ -103,6 +103,7 @@ role_name(enum role role)
 		[ROLE_WORKER] = "worker",
 		[ROLE_SNAPCTL] = "snapctl",
 		[ROLE_FIRNMAIL] = "firnmail",
+		[ROLE_VERIFY] = "verify",
 	};
 
 	if ((unsigned int)role >= ROLE_COUNT)

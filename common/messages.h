@@ -32,6 +32,7 @@ enum role {
 	ROLE_WORKER,
 	ROLE_SNAPCTL,
 	ROLE_FIRNMAIL,
+	ROLE_VERIFY,
 	ROLE_COUNT,
 	/* In rows only. */
 	ROLE_STARTER, /* whoever started the process: master or broker */

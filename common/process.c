@@ -42,6 +42,7 @@ starter_of(enum role role)
 	case ROLE_LOGGER:
 	case ROLE_SNAPD:
 	case ROLE_KEYD:
+	case ROLE_VERIFY:
 	case ROLE_BROKER:
 		return ROLE_MASTER;
 	default:

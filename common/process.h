@@ -33,7 +33,8 @@ enum start_descriptor {
 	START_CHANNEL_SNAPD, /* channel ends made by the starter */
 	START_CHANNEL_KEYD,
 	START_CHANNEL_LOGGER,
-	START_NULL /* an open /dev/null */
+	START_NULL, /* an open /dev/null */
+	START_DATA  /* verify: the store's data.mdb, for reading only */
 };
 
 /* Bits of `flags` in start. */

@@ -30,6 +30,9 @@ static const struct sandbox_profile profiles[ROLE_COUNT] = {
 	[ROLE_KEYD] = { .calls = CALLS_BASE,
 	    .memory_mib = 256,
 	    .descriptors = 1024 },
+	[ROLE_VERIFY] = { .calls = CALLS_BASE,
+	    .memory_mib = 1024,
+	    .descriptors = 64 },
 	[ROLE_SNAPD] = { .calls = CALLS_BASE | CALLS_ACCEPT | CALLS_MEMORY |
 				  CALLS_FILES | CALLS_STORE,
 	    .files = FILES_ROOT,

@@ -7,3 +7,4 @@ dist_man_MANS += man/firnmaild.8 man/snapctl.8
 dist_man_MANS += man/firnmail-authd.8 man/firnmail-keyd.8
 dist_man_MANS += man/firnmail-maildir.5
 dist_man_MANS += man/firnmail-store.5
+dist_man_MANS += man/firnmail-snapd.8 man/firnmail-snapd-verify.8

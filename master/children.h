@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 enum {
-	CHILD_COUNT = 4
+	CHILD_COUNT = 5
 };
 
 struct child {

@@ -150,7 +150,11 @@ introductions_started(struct child *child)
 		tell_elders(supervisor);
 		return;
 	}
-	connect_children(child, broker);
+	if (child->role == ROLE_VERIFY || child->role == ROLE_SNAPD)
+		connect_children(supervisor_child(supervisor, ROLE_SNAPD),
+		    supervisor_child(supervisor, ROLE_VERIFY));
+	if (child->role != ROLE_VERIFY)
+		connect_children(child, broker);
 }
 
 static void

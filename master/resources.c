@@ -27,6 +27,7 @@ static const char *const programs[ROLE_COUNT] = {
 	[ROLE_QUEUE] = "smtpd-queue",
 	[ROLE_IMAPD] = "imapd",
 	[ROLE_WORKER] = "imapd-worker",
+	[ROLE_VERIFY] = "snapd-verify",
 };
 
 uint32_t
@@ -280,6 +281,29 @@ give_slices(const struct config *config, enum role role,
 	return 0;
 }
 
+/* The store's file, for reading only. Its folder is snapd's, so that nothing
+ * in it is followed, and nothing but a file is taken. */
+static void
+give_data(const struct resources *resources, struct process_start *start)
+{
+	struct error error;
+	struct stat st;
+	int index, fd;
+
+	index = file_open_directory(resources->snap_fd, "index", &error);
+	if (index == -1)
+		return; /* no store: snapd-verify says so */
+	fd = openat(
+	    index, "data.mdb", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	close(index);
+	if (fd == -1)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		process_start_give(start, START_DATA, fd);
+	else
+		close(fd);
+}
+
 /* What only one role has. */
 static void
 give_own(const struct resources *resources, enum role role,
@@ -304,6 +328,9 @@ give_own(const struct resources *resources, enum role role,
 		for (int child = ROLE_AUTHD; child <= ROLE_WORKER; child++)
 			process_start_give(start, START_EXECUTABLE,
 			    resources->executables[child]);
+		break;
+	case ROLE_VERIFY:
+		give_data(resources, start);
 		break;
 	case ROLE_SMTPD:
 	case ROLE_IMAPD:
@@ -395,6 +422,7 @@ resources_taken(const struct process_start *start)
 {
 	for (size_t i = 0; i < start->fd_count; i++)
 		if (start->kinds[i] == START_SETTINGS ||
-		    start->kinds[i] == START_ACCOUNTS)
+		    start->kinds[i] == START_ACCOUNTS ||
+		    start->kinds[i] == START_DATA)
 			close(start->fds[i]);
 }

@@ -184,6 +184,9 @@ put_facts(struct client *client, uint64_t tag, struct journal *journal,
 	    state->guard_us / 1000000);
 	text_format_hex(root.bytes, sizeof(root.bytes), hex);
 	put_fact(client, tag, "root", "%s", hex);
+	text_format_hex(
+	    journal->key.public_key, sizeof(journal->key.public_key), hex);
+	put_fact(client, tag, "signing_key", "%s", hex);
 	put_fact(client, tag, "vault", "none paired");
 }
 
@@ -324,6 +327,9 @@ control_request_received(struct client *client, const struct message *message)
 		break;
 	case MESSAGE_control_status:
 		receive_status(client, message->control_status.tag);
+		break;
+	case MESSAGE_control_verify:
+		verify_request_received(client, &message->control_verify);
 		break;
 	default:
 		receive_question(client, message);

@@ -3,13 +3,13 @@
  *
  * meta "state": form u8, sequence, next blob, next mailbox, incarnation, guard
  * clock (u64 each), then the roots of the Merkle tree's complete subtrees.
- * log value: form u8, wall clock u64, guard clock u64, incarnation u64, kind
- * u8, actor u8, account u32, changed rows u64, SHA-256 over the account_log
- * entries of this sequence, detail text. Its bytes are the Merkle leaf.
+ * Events, their entries and what they cover: event_form.h. Signed heads:
+ * journal_head.c.
  */
 #include "snapd/journal.h"
 
 #include "common/memory.h"
+#include "snapd/event_form.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -93,7 +93,8 @@ journal_new(struct store *store, struct error *error)
 	journal->store = store;
 	journal->digest = digest_new();
 	journal->loss_marks = table_new();
-	if (load_state(journal, error) != 0)
+	if (load_state(journal, error) != 0 ||
+	    journal_load_heads(journal, error) != 0)
 		journal_free(&journal);
 	return journal;
 }
@@ -107,6 +108,7 @@ journal_free(struct journal **journal)
 	transaction_abort(&(*journal)->round);
 	digest_free(&(*journal)->digest);
 	table_free(&(*journal)->loss_marks);
+	explicit_bzero(&(*journal)->key, sizeof((*journal)->key));
 	free((*journal)->touched);
 	memory_free(journal);
 }
@@ -227,68 +229,133 @@ settle_touched(struct journal *journal)
 	journal->touched_count = kept + 1;
 }
 
+/* What the batch made of the row, as it stands now. */
+static int
+hash_message(struct journal *journal, const struct touched *touched,
+    struct event_entry *entry, struct error *error)
+{
+	struct key key = { .size = 0 };
+	struct message_row row;
+	struct text value;
+	int found;
+
+	key_put_u64(&key, touched->mailbox);
+	key_put_u32(&key, touched->uid);
+	found = store_get(journal->batch, DB_LIVE, &key, &value, error);
+	if (found < 0 ||
+	    (found == 1 && row_decode_live(text_make(key.bytes, key.size),
+			       value, &row, error) != 0))
+		return -1;
+	if (found == 1 && row.record.born == journal_sequence(journal)) {
+		entry->rows |= EVENT_HAS_BORN;
+		entry->born =
+		    digest_of(journal->digest, value.data, value.size);
+	}
+	key.size = 0;
+	key_put_u64(&key, touched->mailbox);
+	key_put_u64(&key, journal_sequence(journal));
+	key_put_u32(&key, touched->uid);
+	found = store_get(journal->batch, DB_DEAD, &key, &value, error);
+	if (found == 1) {
+		entry->rows |= EVENT_HAS_DEAD;
+		entry->dead =
+		    digest_of(journal->digest, value.data, value.size);
+	}
+	return found < 0 ? -1 : 0;
+}
+
+static int
+hash_mailbox(struct journal *journal, uint32_t account,
+    const struct touched *touched, struct event_entry *entry,
+    struct error *error)
+{
+	struct key key = { .size = 0 };
+	struct text value;
+	int found;
+
+	key_put_u32(&key, account);
+	key_put_u64(&key, touched->mailbox);
+	found = store_get(journal->batch, DB_MAILBOX, &key, &value, error);
+	if (found == 1) {
+		entry->rows |= EVENT_HAS_BORN;
+		entry->born = event_hash_mailbox(journal->digest, value);
+	}
+	return found < 0 ? -1 : 0;
+}
+
+/* The entry of one row; its bytes go into `content`. */
+static int
+put_entry(struct journal *journal, uint32_t account,
+    const struct touched *touched, struct buf *content, struct error *error)
+{
+	struct event_entry entry = { .what = touched->what,
+		.modseq = touched->modseq };
+	uint8_t data[EVENT_ENTRY_MAX];
+	int result = 0;
+	struct key key;
+	size_t size;
+
+	if (touched->uid != 0)
+		result = hash_message(journal, touched, &entry, error);
+	else if (touched->mailbox != 0)
+		result = hash_mailbox(journal, account, touched, &entry, error);
+	if (result != 0)
+		return -1;
+	event_entry_key(&key, account, journal_sequence(journal),
+	    touched->mailbox, touched->uid);
+	size = event_entry_encode(&entry, data);
+	if (buf_put(content, key.bytes, key.size) != 0 ||
+	    buf_put(content, data, size) != 0)
+		return error_set(error, ERROR_LIMIT, "rows of one batch");
+	return store_put(
+	    journal->batch, DB_ACCOUNT_LOG, &key, text_make(data, size), error);
+}
+
 /* One entry for each touched row; the digest of all goes into the event. */
 static int
 put_touched(struct journal *journal, uint32_t account, struct hash *hash,
     struct error *error)
 {
+	struct buf content;
+	int result = 0;
 	size_t i;
 
 	settle_touched(journal);
-	digest_start(journal->digest);
-	for (i = 0; i < journal->touched_count; i++) {
-		const struct touched *touched = &journal->touched[i];
-		struct key key = { .size = 0 };
-		uint8_t data[16];
-		struct writer w;
-
-		key_put_u32(&key, account);
-		key_put_u64(&key, journal_sequence(journal));
-		key_put_u64(&key, touched->mailbox);
-		key_put_u32(&key, touched->uid);
-		writer_init(&w, data, sizeof(data));
-		writer_put_u8(&w, 1);
-		writer_put_u8(&w, touched->what);
-		writer_put_u64(&w, touched->modseq);
-		digest_add(journal->digest, key.bytes, key.size);
-		digest_add(journal->digest, data, w.size);
-		if (store_put(journal->batch, DB_ACCOUNT_LOG, &key,
-			text_make(data, w.size), error) != 0)
-			return -1;
-	}
-	*hash = digest_finish(journal->digest);
-	return 0;
+	buf_init(&content, journal->touched_count * (24 + EVENT_ENTRY_MAX));
+	for (i = 0; i < journal->touched_count && result == 0; i++)
+		result = put_entry(
+		    journal, account, &journal->touched[i], &content, error);
+	*hash = digest_of(journal->digest, content.data, content.size);
+	buf_clear(&content);
+	return result;
 }
 
 static int
 put_event(struct journal *journal, enum event_kind kind, enum role actor,
     uint32_t account, const char *detail, struct error *error)
 {
+	struct event_form event = { .wall_us = (uint64_t)journal->now_us,
+		.guard_us = journal->state.guard_us,
+		.incarnation = journal->state.incarnation,
+		.kind = (uint8_t)kind,
+		.actor = (uint8_t)actor,
+		.account = account,
+		.detail = text_of(detail) };
 	struct key key = { .size = 0 };
-	struct hash content;
 	uint8_t data[512];
-	struct writer w;
+	size_t size;
 
-	if (put_touched(journal, account, &content, error) != 0)
+	if (put_touched(journal, account, &event.content, error) != 0)
 		return -1;
-	writer_init(&w, data, sizeof(data));
-	writer_put_u8(&w, 1);
-	writer_put_u64(&w, (uint64_t)journal->now_us);
-	writer_put_u64(&w, journal->state.guard_us);
-	writer_put_u64(&w, journal->state.incarnation);
-	writer_put_u8(&w, (uint8_t)kind);
-	writer_put_u8(&w, (uint8_t)actor);
-	writer_put_u32(&w, account);
-	writer_put_u64(&w, journal->touched_count);
-	writer_put_raw(&w, content.bytes, sizeof(content.bytes));
-	writer_put_text(&w, text_of(detail), 255);
+	event.entries = journal->touched_count;
+	size = event_encode(&event, data);
 	key_put_u64(&key, journal_sequence(journal));
-	if (store_put(journal->batch, DB_LOG, &key, text_make(data, w.size),
+	if (store_put(journal->batch, DB_LOG, &key, text_make(data, size),
 		error) != 0)
 		return -1;
 	if (transaction_commit(&journal->batch, error) != 0)
 		return -1;
-	merkle_log_add(&journal->state.merkle, journal->digest, data, w.size);
+	merkle_log_add(&journal->state.merkle, journal->digest, data, size);
 	journal->state.sequence++;
 	return 0;
 }
@@ -325,7 +392,8 @@ journal_commit(struct journal *journal, struct error *error)
 	journal->round_bytes = 0;
 	if (journal->round == NULL)
 		return STATUS_OK;
-	if (save_state(journal, error) != 0)
+	if (journal_put_head(journal, error) != 0 ||
+	    save_state(journal, error) != 0)
 		transaction_abort(&journal->round);
 	else if (transaction_commit(&journal->round, error) == 0) {
 		journal->committed = journal->state;
@@ -333,7 +401,8 @@ journal_commit(struct journal *journal, struct error *error)
 	}
 	journal->state = journal->committed;
 	journal->state.guard_us = guard_us;
-	if (error->code == ERROR_FULL)
+	if (error->code == ERROR_FULL &&
+	    journal_load_heads(journal, error) == 0)
 		return STATUS_FULL;
 	journal->is_failed = true;
 	return STATUS_UNAVAILABLE;

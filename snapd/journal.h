@@ -13,6 +13,7 @@
 
 #include "common/buf.h"
 #include "common/status.h"
+#include "snapd/head.h"
 #include "common/table.h"
 #include "snapd/merkle_log.h"
 #include "snapd/object_store.h"
@@ -70,6 +71,11 @@ struct journal {
 	size_t touched_room;
 	bool is_failed;           /* the disk failed: nothing works any more */
 	struct table *loss_marks; /* account -> minute of its last one */
+	struct head_key key;
+	struct hash last_head; /* SHA-256 of the newest signed head */
+	uint64_t last_head_events;
+	uint64_t last_head_us;
+	bool is_head_due; /* a mark was made */
 };
 
 enum {
@@ -120,6 +126,11 @@ enum status journal_mark(struct journal *journal, uint8_t kind,
  * JOURNAL_LOSS_MINUTES for an account. No batch may be begun. */
 void journal_mark_loss(
     struct journal *journal, uint32_t account, const char *why);
+
+/* Signed heads (journal_head.c): the newest one and the key; and one more in
+ * this round if a mark was made or the newest is an hour old. */
+int journal_load_heads(struct journal *journal, struct error *error);
+int journal_put_head(struct journal *journal, struct error *error);
 
 /* What an error is for the asker. */
 enum status journal_status_of(const struct error *error);

@@ -248,6 +248,7 @@ journal_mark(struct journal *journal, uint8_t kind, uint32_t account,
 		journal_drop(journal);
 		return w.failed ? STATUS_LIMIT : journal_status_of(error);
 	}
+	journal->is_head_due = true;
 	return journal_finish(
 	    journal, EVENT_MARK, ROLE_SNAPCTL, account, "mark", error);
 }

@@ -1,19 +1,34 @@
 # Sources of snapd/ in the order in which data flows through them.
 
+# Without LMDB: what snapd and snapd-verify both know.
+noinst_LIBRARIES += snapd/libverify.a
+snapd_libverify_a_SOURCES = \
+	snapd/verify.c snapd/verify.h \
+	snapd/verify_rows.c snapd/verify_rows.h \
+	snapd/verify_bodies.c \
+	snapd/page_walker.c snapd/page_walker.h \
+	snapd/page_file.c snapd/page_file.h \
+	snapd/head.c snapd/head.h \
+	snapd/event_form.c snapd/event_form.h \
+	snapd/merkle_log.c snapd/merkle_log.h \
+	snapd/digest.c snapd/digest.h \
+	snapd/store_form.c snapd/store_form.h
+VERIFY_LIBS = snapd/libverify.a common/libcommon.a $(CRYPTO_LIBS) \
+	$(EVENT_LIBS)
+
 noinst_LIBRARIES += snapd/libsnapd.a
 snapd_libsnapd_a_SOURCES = \
 	snapd/snapd.c snapd/snapd.h \
 	snapd/mail_requests.c \
 	snapd/journal.c snapd/journal.h \
 	snapd/journal_requests.c \
+	snapd/journal_head.c \
 	snapd/batch.c snapd/batch.h \
 	snapd/batch_messages.c snapd/batch_changes.h \
 	snapd/batch_mailboxes.c \
 	snapd/rows.c snapd/rows.h \
 	snapd/object_store.c snapd/object_store.h \
 	snapd/store.c snapd/store.h \
-	snapd/digest.c snapd/digest.h \
-	snapd/merkle_log.c snapd/merkle_log.h \
 	snapd/reading.c snapd/reading.h \
 	snapd/reader_thread.c \
 	snapd/as_of.c snapd/as_of.h \
@@ -24,19 +39,35 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/restore_plan.c snapd/restore_plan.h \
 	snapd/control_reading.c snapd/control_reading.h \
 	snapd/restore.c snapd/restore.h \
+	snapd/verify_client.c snapd/verify_client.h \
+	snapd/verify_request.c \
 	snapd/control.c
-SNAPD_LIBS = snapd/libsnapd.a common/libcommon.a $(LMDB_LIBS) \
+SNAPD_LIBS = snapd/libsnapd.a snapd/libverify.a common/libcommon.a $(LMDB_LIBS) \
 	$(CRYPTO_LIBS) $(EVENT_LIBS)
 
 pkglibexec_PROGRAMS += snapd/snapd
 snapd_snapd_SOURCES = snapd/main.c
 snapd_snapd_LDADD = $(SNAPD_LIBS)
 
+pkglibexec_PROGRAMS += snapd/snapd-verify
+snapd_snapd_verify_SOURCES = snapd/verify_main.c
+snapd_snapd_verify_LDADD = $(VERIFY_LIBS)
+
+if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/page_walker_fuzz
+tests_fuzz_page_walker_fuzz_SOURCES = tests/fuzz/page_walker_fuzz.c
+tests_fuzz_page_walker_fuzz_LDADD = $(VERIFY_LIBS)
+tests_fuzz_page_walker_fuzz_LDFLAGS = $(LINK_FUZZER)
+endif
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/snapd_test tests/unit/merkle_log_test \
 	tests/unit/snapd_control_test
 tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c
 tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/verify_test
+tests_unit_verify_test_SOURCES = tests/unit/verify_test.c
+tests_unit_verify_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_merkle_log_test_SOURCES = tests/unit/merkle_log_test.c
 tests_unit_merkle_log_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c
@@ -46,3 +77,6 @@ endif
 noinst_PROGRAMS += tests/bench/store_bench
 tests_bench_store_bench_SOURCES = tests/bench/store_bench.c
 tests_bench_store_bench_LDADD = $(SNAPD_LIBS)
+noinst_PROGRAMS += tests/bench/verify_bench
+tests_bench_verify_bench_SOURCES = tests/bench/verify_bench.c
+tests_bench_verify_bench_LDADD = $(SNAPD_LIBS)

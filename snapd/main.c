@@ -61,6 +61,11 @@ received(struct channel *channel, const struct message *message, int *fds,
 	(void)channel;
 	switch (message->type) {
 	case MESSAGE_introduce:
+		if (message->introduce.role == ROLE_VERIFY && fds[0] != -1) {
+			snapd_set_verifier(server->snapd, fds[0]);
+			fds[0] = -1;
+			break;
+		}
 		if (message->introduce.role != ROLE_BROKER || fds[0] == -1)
 			break;
 		snapd_add_channel(server->snapd, fds[0], ROLE_BROKER, 0);

@@ -14,6 +14,7 @@
 #include "snapd/batch.h"
 #include "snapd/restore.h"
 #include "snapd/witness.h"
+#include "snapd/verify_client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ struct snapd {
 	struct store *store;
 	struct journal *journal;
 	struct reader_thread *reader;
+	struct verify_client *verifier;
 	struct table *clients; /* by id */
 	uint64_t next_client;
 	struct pending *first;
@@ -414,6 +416,25 @@ check_witness(struct snapd *snapd, struct error *error)
 	return sign >= 0 && status == STATUS_OK ? 0 : -1;
 }
 
+void
+snapd_set_verifier(struct snapd *snapd, int fd)
+{
+	verify_client_free(&snapd->verifier);
+	snapd->verifier = verify_client_new(snapd->loop, fd);
+}
+
+struct verify_client *
+snapd_verifier(struct snapd *snapd)
+{
+	return snapd->verifier;
+}
+
+struct client *
+snapd_find_client(struct snapd *snapd, uint64_t id)
+{
+	return table_find_u64(snapd->clients, id);
+}
+
 /* Opens the store only if it is the one that the settings name. */
 static int
 open_store(struct snapd *snapd, struct error *error)
@@ -423,6 +444,8 @@ open_store(struct snapd *snapd, struct error *error)
 
 	if (map_bytes == 0)
 		map_bytes = (size_t)1 << 40;
+	if (verify_before_open(snapd->options.path, error) != 0)
+		return -1;
 	snapd->store = store_open(snapd->options.path, map_bytes, error);
 	if (snapd->store == NULL)
 		return -1;
@@ -505,6 +528,7 @@ snapd_free(struct snapd **snapd)
 	event_loop_on_round(s->loop, NULL, NULL);
 	restore_free(&s->restore);
 	timer_free(&s->clock);
+	verify_client_free(&s->verifier);
 	reader_thread_free(&s->reader);
 	for (pending = s->first; pending != NULL; pending = next) {
 		next = pending->next;

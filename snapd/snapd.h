@@ -37,6 +37,9 @@ void snapd_add_channel(
 /* What waits for snapctl to be read, for tests. */
 size_t snapd_waiting_bytes(const struct snapd *snapd);
 
+/* The channel to snapd-verify, taken over; replaces the one before. */
+void snapd_set_verifier(struct snapd *snapd, int fd);
+
 /* For mail_requests.c and control.c. */
 
 struct client {
@@ -78,6 +81,12 @@ int snapd_start_worker(struct snapd *snapd, uint32_t account);
 void mail_request_received(
     struct client *client, const struct message *message, int *fds);
 void mail_reading_done(struct client *client, struct reading *reading);
+/* Those that last longer than a round: NULL if it is gone. */
+struct client *snapd_find_client(struct snapd *snapd, uint64_t id);
+struct verify_client *snapd_verifier(struct snapd *snapd);
+/* Answers control_verify with findings and progress, then control_done. */
+void verify_request_received(
+    struct client *client, const struct message_control_verify *request);
 void control_request_received(
     struct client *client, const struct message *message);
 /* Takes over the reading. */

@@ -7,7 +7,7 @@
 
 #include "common/file.h"
 #include "common/memory.h"
-#include "common/table.h"
+#include "snapd/head.h"
 
 #include <errno.h>
 #include <lmdb.h>
@@ -16,30 +16,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
-
-enum {
-	SUM_SIZE = 8
-};
-
-static const char *const database_names[DB_COUNT] = {
-	[DB_META] = "meta",
-	[DB_ACCOUNT] = "account",
-	[DB_MAILBOX] = "mailbox",
-	[DB_NAME] = "name",
-	[DB_MAILBOX_OLD] = "mailbox_old",
-	[DB_SUBSCRIBED] = "subscribed",
-	[DB_UNFILED] = "unfiled",
-	[DB_LIVE] = "live",
-	[DB_DEAD] = "dead",
-	[DB_LOG] = "log",
-	[DB_ACCOUNT_LOG] = "account_log",
-	[DB_MARK] = "mark",
-	[DB_DELIVERY] = "delivery",
-	[DB_BLOB] = "blob",
-	[DB_HASH] = "hash",
-	[DB_CHUNK] = "chunk",
-	[DB_REPLY] = "reply",
-};
 
 struct store {
 	MDB_env *env;
@@ -72,62 +48,6 @@ store_set_commit_fault(int errno_value)
 	commit_fault = errno_value;
 }
 
-void
-key_put_raw(struct key *key, const void *data, size_t size)
-{
-	if (size > STORE_MAX_KEY - key->size)
-		abort();
-	memcpy(key->bytes + key->size, data, size);
-	key->size += size;
-}
-
-void
-key_put_u8(struct key *key, uint8_t value)
-{
-	key_put_raw(key, &value, 1);
-}
-
-void
-key_put_u16(struct key *key, uint16_t value)
-{
-	uint8_t bytes[2] = { (uint8_t)(value >> 8), (uint8_t)value };
-
-	key_put_raw(key, bytes, sizeof(bytes));
-}
-
-void
-key_put_u32(struct key *key, uint32_t value)
-{
-	key_put_u16(key, (uint16_t)(value >> 16));
-	key_put_u16(key, (uint16_t)value);
-}
-
-void
-key_put_u64(struct key *key, uint64_t value)
-{
-	key_put_u32(key, (uint32_t)(value >> 32));
-	key_put_u32(key, (uint32_t)value);
-}
-
-uint64_t
-key_u64_at(struct text key, size_t offset)
-{
-	uint64_t value = 0;
-	size_t i;
-
-	for (i = 0; i < 8; i++)
-		value =
-		    value << 8 |
-		    (offset + i < key.size ? (uint8_t)key.data[offset + i] : 0);
-	return value;
-}
-
-uint32_t
-key_u32_at(struct text key, size_t offset)
-{
-	return (uint32_t)(key_u64_at(key, offset) >> 32);
-}
-
 /* What an LMDB return code means to us. */
 static int
 set_error(struct error *error, int rc, const char *what)
@@ -150,18 +70,11 @@ set_error(struct error *error, int rc, const char *what)
 }
 
 static uint64_t
-sum_of(const struct store *store, enum database database, const MDB_val *key,
-    const void *value, size_t size)
+sum_of(
+    enum database database, const MDB_val *key, const void *value, size_t size)
 {
-	uint8_t sip_key[16] = { 'f', 'i', 'r', 'n', 'm', 'a', 'i', 'l' };
-	uint64_t of_key;
-
-	(void)store;
-	sip_key[8] = (uint8_t)database;
-	of_key = table_siphash(sip_key, key->mv_data, key->mv_size);
-	memcpy(sip_key + 8, &of_key, 8);
-	sip_key[0] = (uint8_t)database;
-	return table_siphash(sip_key, value, size);
+	return store_sum(database, text_make(key->mv_data, key->mv_size),
+	    text_make(value, size));
 }
 
 static int
@@ -172,11 +85,11 @@ open_databases(
 
 	for (i = 0; i < DB_COUNT; i++) {
 		rc = mdb_dbi_open(
-		    txn, database_names[i], flags, &store->databases[i]);
+		    txn, database_name(i), flags, &store->databases[i]);
 		if (rc != 0)
 			return set_error(error,
 			    rc == MDB_NOTFOUND ? MDB_INVALID : rc,
-			    database_names[i]);
+			    database_name(i));
 	}
 	return 0;
 }
@@ -312,6 +225,25 @@ put_identity(struct store *store, MDB_txn *txn, struct error *error)
 	    text_make(secret_value, sizeof(secret_value)), error);
 }
 
+static int
+put_signing_key(struct store *store, MDB_txn *txn, struct error *error)
+{
+	struct transaction transaction = { store, txn, false };
+	struct key key = { "signing_key", 11 };
+	uint8_t value[1 + sizeof(struct head_key)] = { 1 };
+	struct head_key pair;
+	int result;
+
+	if (head_key_make(&pair, error) != 0)
+		return -1;
+	memcpy(value + 1, &pair, sizeof(pair));
+	result = store_put(&transaction, DB_META, &key,
+	    text_make(value, sizeof(value)), error);
+	explicit_bzero(&pair, sizeof(pair));
+	explicit_bzero(value, sizeof(value));
+	return result;
+}
+
 int
 store_create(int dir_fd, struct store_id *id, struct error *error)
 {
@@ -330,7 +262,8 @@ store_create(int dir_fd, struct store_id *id, struct error *error)
 	}
 	rc = mdb_txn_begin(store->env, NULL, 0, &txn);
 	if (rc == 0 && (open_databases(store, txn, MDB_CREATE, error) != 0 ||
-			   put_identity(store, txn, error) != 0)) {
+			   put_identity(store, txn, error) != 0 ||
+			   put_signing_key(store, txn, error) != 0)) {
 		mdb_txn_abort(txn);
 		store_close(&store);
 		return -1;
@@ -422,6 +355,25 @@ transaction_abort(struct transaction **transaction)
 	memory_free(transaction);
 }
 
+int
+transaction_read_meta(struct transaction *transaction, uint8_t *to, size_t size,
+    struct error *error)
+{
+	uint64_t id = mdb_txn_id(transaction->txn), found = 0;
+	off_t offset = (off_t)((id & 1) * transaction->store->page_size);
+	mdb_filehandle_t fd;
+
+	if (mdb_env_get_fd(transaction->store->env, &fd) != 0 ||
+	    pread(fd, to, size, offset) != (ssize_t)size)
+		return error_set_errno(error, "store: read meta page");
+	memcpy(&found, to + size - sizeof(found), sizeof(found));
+	if (found != id)
+		return error_set(error, ERROR_DAMAGED,
+		    "store: the meta page is of transaction %llu, not %llu",
+		    (unsigned long long)found, (unsigned long long)id);
+	return 0;
+}
+
 static int
 check_sum(const struct transaction *transaction, enum database database,
     const MDB_val *key, const MDB_val *data, struct text *value,
@@ -434,17 +386,17 @@ check_sum(const struct transaction *transaction, enum database database,
 		*value = text_make(data->mv_data, size);
 		return 1;
 	}
-	if (size >= SUM_SIZE) {
-		size -= SUM_SIZE;
-		memcpy(&sum, (const char *)data->mv_data + size, SUM_SIZE);
-		expected = sum_of(
-		    transaction->store, database, key, data->mv_data, size);
+	if (size >= STORE_SUM_SIZE) {
+		size -= STORE_SUM_SIZE;
+		memcpy(
+		    &sum, (const char *)data->mv_data + size, STORE_SUM_SIZE);
+		expected = sum_of(database, key, data->mv_data, size);
 		*value = text_make(data->mv_data, size);
 		if (sum == expected)
 			return 1;
 	}
 	return error_set(error, ERROR_DAMAGED, "store: wrong sum in %s",
-	    database_names[database]);
+	    database_name(database));
 }
 
 int
@@ -460,7 +412,7 @@ store_get(struct transaction *transaction, enum database database,
 	if (rc == MDB_NOTFOUND)
 		return 0;
 	if (rc != 0)
-		return set_error(error, rc, database_names[database]);
+		return set_error(error, rc, database_name(database));
 	return check_sum(transaction, database, &k, &v, value, error);
 }
 
@@ -474,17 +426,17 @@ store_put(struct transaction *transaction, enum database database,
 	int rc;
 
 	if (database != DB_CHUNK)
-		v.mv_size += SUM_SIZE;
-	sum = database == DB_CHUNK ? 0
-				   : sum_of(transaction->store, database, &k,
-					 value.data, value.size);
+		v.mv_size += STORE_SUM_SIZE;
+	sum = database == DB_CHUNK
+		  ? 0
+		  : sum_of(database, &k, value.data, value.size);
 	rc = mdb_put(transaction->txn, transaction->store->databases[database],
 	    &k, &v, MDB_RESERVE);
 	if (rc != 0)
-		return set_error(error, rc, database_names[database]);
+		return set_error(error, rc, database_name(database));
 	memcpy(v.mv_data, value.data, value.size);
 	if (database != DB_CHUNK)
-		memcpy((char *)v.mv_data + value.size, &sum, SUM_SIZE);
+		memcpy((char *)v.mv_data + value.size, &sum, STORE_SUM_SIZE);
 	return 0;
 }
 
@@ -499,7 +451,7 @@ store_take(struct transaction *transaction, enum database database,
 	    &k, NULL);
 	return rc == 0 || rc == MDB_NOTFOUND
 		   ? 0
-		   : set_error(error, rc, database_names[database]);
+		   : set_error(error, rc, database_name(database));
 }
 
 uint64_t
@@ -525,7 +477,7 @@ cursor_open(struct transaction *transaction, enum database database,
 	rc = mdb_cursor_open(transaction->txn,
 	    transaction->store->databases[database], &cursor->cursor);
 	if (rc != 0) {
-		set_error(error, rc, database_names[database]);
+		set_error(error, rc, database_name(database));
 		memory_free(&cursor);
 	}
 	return cursor;
@@ -547,7 +499,7 @@ cursor_next(struct cursor *cursor, struct text *key, struct text *value,
 	if (rc == MDB_NOTFOUND)
 		return 0;
 	if (rc != 0)
-		return set_error(error, rc, database_names[cursor->database]);
+		return set_error(error, rc, database_name(cursor->database));
 	*key = text_make(k.mv_data, k.mv_size);
 	return check_sum(
 	    cursor->transaction, cursor->database, &k, &v, value, error);
@@ -575,7 +527,7 @@ store_last_before(struct transaction *transaction, enum database database,
 	} else {
 		rc = rc == MDB_NOTFOUND
 			 ? 0
-			 : set_error(error, rc, database_names[database]);
+			 : set_error(error, rc, database_name(database));
 	}
 	cursor_close(&cursor);
 	return rc;

@@ -1,0 +1,61 @@
+/*
+ * The forms of the event log, for the journal that writes it and the verifier
+ * that recomputes it.  An event (DB_LOG) is a leaf of the Merkle tree and holds
+ * a SHA-256 over its entries (DB_ACCOUNT_LOG, keys and values in order); each
+ * entry holds SHA-256s of the rows that it made.  So a root covers what stands
+ * in the rows.  Pure.
+ *
+ * event  form u8 = 1, wall clock u64, guard clock u64, incarnation u64, kind
+ *        u8, actor u8, account u32, entries u64, SHA-256 of them, detail text
+ * entry  form u8 = 2, what u8, modseq u64, then SHA-256 of the row that was
+ *        born (bit 1 of `rows`) and of the dead row (bit 2); rows u8 stands
+ *        before them
+ */
+#ifndef SNAPD_EVENT_FORM_H
+#define SNAPD_EVENT_FORM_H
+
+#include "snapd/digest.h"
+#include "snapd/store_form.h"
+
+#include <stdbool.h>
+
+enum {
+	EVENT_ENTRY_MAX = 11 + 64,
+	EVENT_HAS_BORN = 1,
+	EVENT_HAS_DEAD = 2
+};
+
+struct event_form {
+	uint64_t wall_us;
+	uint64_t guard_us;
+	uint64_t incarnation;
+	uint8_t kind;
+	uint8_t actor;
+	uint32_t account;
+	uint64_t entries;
+	struct hash content;
+	struct text detail;
+};
+
+struct event_entry {
+	uint8_t what; /* enum touch */
+	uint64_t modseq;
+	uint8_t rows;
+	struct hash born;
+	struct hash dead;
+};
+
+/* The size; `to` has 512 bytes or EVENT_ENTRY_MAX. */
+size_t event_encode(const struct event_form *event, uint8_t *to);
+size_t event_entry_encode(const struct event_entry *entry, uint8_t *to);
+/* 0, or -1 if malformed. */
+int event_decode(struct text value, struct event_form *event);
+int event_entry_decode(struct text value, struct event_entry *entry);
+
+void event_entry_key(struct key *key, uint32_t account, uint64_t sequence,
+    uint64_t mailbox, uint32_t uid);
+
+/* Of a mailbox row without its counters, which change with every message. */
+struct hash event_hash_mailbox(struct digest *digest, struct text value);
+
+#endif

@@ -1,0 +1,360 @@
+/*
+ * Rows against each other: see verify_rows.h.  Events must hash to what the
+ * state and the signed heads say, entries to what their event says, rows to
+ * what their entry says, and each entry must have its rows.
+ */
+#include "snapd/verify_rows.h"
+
+#include "common/memory.h"
+
+#include <string.h>
+
+enum {
+	DEAD_PREFIX = 9, /* why and when, before the row as it was born */
+	ROW_BORN = 1,    /* born u64 in a message row */
+	MAILBOX_ROW_BORN = 5
+};
+
+int
+verify_take_sum(enum database database, struct text key, struct text *value)
+{
+	uint64_t sum, expected;
+
+	if (value->data == NULL || value->size <= STORE_SUM_SIZE ||
+	    key.size > STORE_MAX_KEY)
+		return -1;
+	value->size -= STORE_SUM_SIZE;
+	memcpy(&sum, value->data + value->size, sizeof(sum));
+	expected = store_sum(database, key, *value);
+	return sum == expected ? 0 : -1;
+}
+
+/* 1 and the value without its sum. */
+static int
+find(struct verify *v, enum database database, const struct key *key,
+    struct text *value)
+{
+	struct text k = text_make(key->bytes, key->size);
+
+	if (v->finders[database] == NULL)
+		v->finders[database] = page_cursor_new(v->file,
+		    &v->trees[database], database_name(database),
+		    PAGE_WALK_VALUES | PAGE_WALK_QUIET);
+	if (page_cursor_find(v->finders[database], k, value) != 1)
+		return 0;
+	return verify_take_sum(database, k, value) == 0;
+}
+
+static uint64_t
+little_u64(struct text value, size_t offset)
+{
+	uint64_t number = 0;
+	size_t i;
+
+	for (i = 8; i-- > 0;)
+		number = number << 8 | (offset + i < value.size
+					       ? (uint8_t)value.data[offset + i]
+					       : 0);
+	return number;
+}
+
+/* -- Events and heads -- */
+
+static void
+check_head_root(struct verify *v)
+{
+	struct key key = { .size = 0 };
+	struct head head;
+	struct text value;
+	struct hash root;
+
+	key_put_u64(&key, v->merkle.count);
+	if (find(v, DB_HEAD, &key, &value) != 1 ||
+	    head_decode(value, &head, NULL) != 0)
+		return;
+	root = merkle_log_root(&v->merkle, v->digest);
+	if (memcmp(&root, &head.root, sizeof(root)) != 0)
+		finding(v->findings,
+		    "log: event %llu: the signed head has another root",
+		    (unsigned long long)v->merkle.count);
+}
+
+static void
+check_event(struct verify *v, struct text key, struct text value)
+{
+	struct event_form event;
+
+	if (key.size != 8 || key_u64_at(key, 0) != v->merkle.count + 1)
+		finding(v->findings, "log: event %llu is missing",
+		    (unsigned long long)v->merkle.count + 1);
+	if (event_decode(value, &event) != 0)
+		finding(v->findings, "log: malformed event");
+	else
+		v->entries_announced += event.entries;
+	merkle_log_add(&v->merkle, v->digest, value.data, value.size);
+	check_head_root(v);
+}
+
+static void
+check_log_end(struct verify *v)
+{
+	struct hash kept;
+
+	v->result->events = v->merkle.count;
+	v->result->root = merkle_log_root(&v->merkle, v->digest);
+	if (!v->has_state) {
+		if (v->merkle.count > 0)
+			finding(v->findings, "meta: no state");
+		return;
+	}
+	if (v->merkle.count != v->sequence ||
+	    v->merkle.root_count != v->kept.root_count) {
+		finding(v->findings, "log: %llu events, the state says %llu",
+		    (unsigned long long)v->merkle.count,
+		    (unsigned long long)v->sequence);
+		return;
+	}
+	kept = merkle_log_root(&v->kept, v->digest);
+	if (memcmp(&kept, &v->result->root, sizeof(kept)) != 0)
+		finding(v->findings, "log: the state has another root");
+}
+
+static void
+check_head(struct verify *v, struct text key, struct text value)
+{
+	struct head head;
+	struct error error;
+
+	v->result->heads++;
+	if (head_decode(value, &head, &error) != 0 ||
+	    head_check(value, v->result->public_key, &v->store, &error) != 0)
+		finding(v->findings, "head: %s", error.text);
+	else if (key.size != 8 || key_u64_at(key, 0) != head.events ||
+		 head.events > v->sequence)
+		finding(v->findings, "head: of another event than its place");
+	else if (memcmp(&head.previous, &v->last_head, 32) != 0)
+		finding(v->findings, "head: does not follow the one before");
+	v->last_head = digest_of(v->digest, value.data, value.size);
+}
+
+/* -- Entries -- */
+
+static void
+close_group(struct verify *v)
+{
+	struct key key = { .size = 0 };
+	struct event_form event;
+	struct text value;
+	struct hash content;
+
+	if (!v->has_group)
+		return;
+	v->has_group = false;
+	content = digest_finish(v->group);
+	key_put_u64(&key, v->group_sequence);
+	if (find(v, DB_LOG, &key, &value) != 1 ||
+	    event_decode(value, &event) != 0 ||
+	    event.account != v->group_account ||
+	    event.entries != v->group_count ||
+	    memcmp(&content, &event.content, sizeof(content)) != 0)
+		finding(v->findings,
+		    "account_log: entries of event %llu differ from it",
+		    (unsigned long long)v->group_sequence);
+}
+
+static void
+check_entry(struct verify *v, struct text key, struct text value)
+{
+	struct event_entry entry;
+
+	if (key.size != 24 || event_entry_decode(value, &entry) != 0) {
+		finding(v->findings, "account_log: malformed entry");
+		return;
+	}
+	if (!v->has_group || key_u32_at(key, 0) != v->group_account ||
+	    key_u64_at(key, 4) != v->group_sequence) {
+		close_group(v);
+		v->has_group = true;
+		v->group_account = key_u32_at(key, 0);
+		v->group_sequence = key_u64_at(key, 4);
+		v->group_count = 0;
+		if (v->group == NULL)
+			v->group = digest_new();
+		digest_start(v->group);
+	}
+	digest_add(v->group, key.data, key.size);
+	digest_add(v->group, value.data, value.size);
+	v->group_count++;
+	v->entries++;
+	v->born_entries += (entry.rows & EVENT_HAS_BORN) != 0;
+	v->dead_entries += (entry.rows & EVENT_HAS_DEAD) != 0;
+}
+
+static void
+check_entries_end(struct verify *v)
+{
+	close_group(v);
+	if (v->entries != v->entries_announced)
+		finding(v->findings,
+		    "account_log: %llu entries, the events say %llu",
+		    (unsigned long long)v->entries,
+		    (unsigned long long)v->entries_announced);
+}
+
+/* -- Rows -- */
+
+static void
+check_covered(struct verify *v, uint32_t account, uint64_t sequence,
+    uint64_t mailbox, uint32_t uid, uint8_t which, const struct hash *hash)
+{
+	struct event_entry entry;
+	struct text value;
+	struct key key;
+
+	event_entry_key(&key, account, sequence, mailbox, uid);
+	if (which == EVENT_HAS_BORN)
+		v->born_rows++;
+	else
+		v->dead_rows++;
+	if (find(v, DB_ACCOUNT_LOG, &key, &value) != 1 ||
+	    event_entry_decode(value, &entry) != 0 ||
+	    (entry.rows & which) == 0 ||
+	    memcmp(which == EVENT_HAS_BORN ? &entry.born : &entry.dead, hash,
+		sizeof(*hash)) != 0)
+		finding(v->findings,
+		    "mailbox %llu uid %u: event %llu tells of another row",
+		    (unsigned long long)mailbox, uid,
+		    (unsigned long long)sequence);
+}
+
+static int
+account_of(struct verify *v, uint64_t mailbox, uint32_t *account)
+{
+	uintptr_t found = (uintptr_t)table_find_u64(v->mailboxes, mailbox);
+
+	if (found == 0) {
+		finding(v->findings, "a row of mailbox %llu, which is missing",
+		    (unsigned long long)mailbox);
+		return -1;
+	}
+	*account = (uint32_t)(found - 1);
+	return 0;
+}
+
+static void
+check_live(struct verify *v, struct text key, struct text value)
+{
+	struct hash hash = digest_of(v->digest, value.data, value.size);
+	uint32_t account;
+
+	if (key.size != 12)
+		finding(v->findings, "live: malformed key");
+	else if (account_of(v, key_u64_at(key, 0), &account) == 0)
+		check_covered(v, account, little_u64(value, ROW_BORN),
+		    key_u64_at(key, 0), key_u32_at(key, 8), EVENT_HAS_BORN,
+		    &hash);
+}
+
+static void
+check_dead(struct verify *v, struct text key, struct text value)
+{
+	struct text born = text_skip(value, DEAD_PREFIX);
+	uint64_t sequence = little_u64(born, ROW_BORN), mailbox;
+	uint32_t account;
+	struct hash hash;
+
+	if (key.size != 20 || value.size <= DEAD_PREFIX) {
+		finding(v->findings, "dead: malformed row");
+		return;
+	}
+	mailbox = key_u64_at(key, 0);
+	if (account_of(v, mailbox, &account) != 0)
+		return;
+	hash = digest_of(v->digest, value.data, value.size);
+	check_covered(v, account, key_u64_at(key, 8), mailbox,
+	    key_u32_at(key, 16), EVENT_HAS_DEAD, &hash);
+	if (sequence == key_u64_at(key, 8))
+		return; /* born and died in one event: covered as dead */
+	hash = digest_of(v->digest, born.data, born.size);
+	check_covered(v, account, sequence, mailbox, key_u32_at(key, 16),
+	    EVENT_HAS_BORN, &hash);
+}
+
+static void
+check_mailbox(struct verify *v, struct text key, struct text value)
+{
+	struct hash hash = event_hash_mailbox(v->digest, value);
+	uint32_t account = key_u32_at(key, 0);
+	uint64_t mailbox = key_u64_at(key, 4);
+
+	if (key.size != 12) {
+		finding(v->findings, "mailbox: malformed key");
+		return;
+	}
+	table_put_u64(v->mailboxes, mailbox, (void *)((uintptr_t)account + 1));
+	check_covered(v, account, little_u64(value, MAILBOX_ROW_BORN), mailbox,
+	    0, EVENT_HAS_BORN, &hash);
+}
+
+static void
+check_old_mailbox(struct verify *v, struct text key, struct text value)
+{
+	struct hash hash = event_hash_mailbox(v->digest, value);
+	uint32_t account;
+
+	if (key.size != 16)
+		finding(v->findings, "mailbox_old: malformed key");
+	else if (account_of(v, key_u64_at(key, 0), &account) == 0)
+		check_covered(v, account, little_u64(value, MAILBOX_ROW_BORN),
+		    key_u64_at(key, 0), 0, EVENT_HAS_BORN, &hash);
+}
+
+void
+verify_row(struct verify *v, enum database database, struct text key,
+    struct text value)
+{
+	static void (*const checks[DB_COUNT])(
+	    struct verify * v, struct text key, struct text value) = {
+		[DB_LOG] = check_event,
+		[DB_HEAD] = check_head,
+		[DB_ACCOUNT_LOG] = check_entry,
+		[DB_MAILBOX] = check_mailbox,
+		[DB_MAILBOX_OLD] = check_old_mailbox,
+		[DB_LIVE] = check_live,
+		[DB_DEAD] = check_dead,
+	};
+
+	if (v->mailboxes == NULL)
+		v->mailboxes = table_new();
+	if (checks[database] != NULL)
+		checks[database](v, key, value);
+}
+
+void
+verify_rows_end(struct verify *v, enum database database)
+{
+	if (database == DB_LOG)
+		check_log_end(v);
+	else if (database == DB_ACCOUNT_LOG)
+		check_entries_end(v);
+	else if (database == DB_DEAD && (v->born_rows != v->born_entries ||
+					    v->dead_rows != v->dead_entries))
+		finding(v->findings,
+		    "rows: %llu born and %llu dead, the events say %llu and "
+		    "%llu",
+		    (unsigned long long)v->born_rows,
+		    (unsigned long long)v->dead_rows,
+		    (unsigned long long)v->born_entries,
+		    (unsigned long long)v->dead_entries);
+}
+
+void
+verify_rows_free(struct verify *v)
+{
+	int i;
+
+	for (i = 0; i < DB_COUNT; i++)
+		page_cursor_free(&v->finders[i]);
+	digest_free(&v->group);
+	table_free(&v->mailboxes);
+}
