@@ -120,16 +120,20 @@ command_change_done(const struct mailbox_answer *answer, void *context)
 	enum command_step (*answered)(struct imap_command * command,
 	    const struct mailbox_answer *answer) = wait->answered;
 	enum command_step step;
+	bool was_running;
 
 	free(wait);
 	if (session == NULL)
 		return;
 	session->wait = NULL;
-	/* What it asks for next may be there at once, too. */
+	/* What it asks for next may be there at once, too; and this may be the
+	 * answer to a change that there was no need to make, while the command
+	 * that asked for it is still being started. */
+	was_running = session->is_running;
 	session->is_running = true;
 	session->was_woken = false;
 	step = answered(&session->command, answer);
-	session->is_running = false;
+	session->is_running = was_running;
 	if (step == COMMAND_WAIT && session->was_woken)
 		step = session->step;
 	command_wake(&session->command, step);
