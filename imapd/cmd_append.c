@@ -5,8 +5,9 @@
  */
 #include "imapd/imap_commands.h"
 
+#include "common/clock.h"
+
 #include <string.h>
-#include <time.h>
 
 enum {
 	APPEND_MAX_SIZE = 512 * 1024 * 1024
@@ -48,7 +49,7 @@ parse_arguments(struct imap_command *command, const char **name,
 	struct imap_parser *parser = &command->parser;
 
 	memset(flags, 0, sizeof(*flags));
-	*date = (int64_t)time(NULL);
+	*date = clock_wall_us() / 1000000;
 	if (imap_parse_space(parser) == -1 ||
 	    imap_parse_mailbox(parser, name) == -1 ||
 	    imap_parse_space(parser) == -1)

@@ -689,6 +689,8 @@ cmd_fetch(struct imap_command *command)
 		return command_malformed(command);
 	if (state->items.simple & FETCH_MODSEQ)
 		command_enable_condstore(command);
+	if (mailbox_view_take_keywords(command->view))
+		command_put_mailbox_flags(command);
 	buf_init(&state->record, MESSAGE_CACHE_MAX_SIZE);
 	state->pool = pool_new();
 	command->state = state;

@@ -32,6 +32,8 @@ struct list_state {
 	size_t pattern_count;
 	struct text patterns[LIST_MAX_PATTERNS]; /* with the reference */
 	char last[IMAP_MAX_MAILBOX + 1];         /* name that was listed last */
+	/* The last subscribed name that does not match. */
+	char hidden[IMAP_MAX_MAILBOX + 1];
 	bool has_last;
 };
 
@@ -305,6 +307,26 @@ list_mailboxes(struct imap_command *command)
 	return command_ok(command, "List completed");
 }
 
+/* RECURSIVEMATCH: levels that match above a subscribed name that does not, and
+ * were not shown with the one before it (RFC 5258 3.5). */
+static void
+list_above_hidden(struct imap_command *command, struct text name)
+{
+	struct list_state *state = command->state;
+	struct text parent, hidden = text_of(state->hidden);
+	size_t i;
+
+	for (i = 1; i < name.size; i++) {
+		parent = text_make(name.data, i);
+		if (name.data[i] == '/' && !is_below(hidden, parent) &&
+		    matches(state, parent) &&
+		    !mailbox_list_is_subscribed(command->account, parent))
+			list_name(command, parent,
+			    mailbox_list_find(command->account, parent), false);
+	}
+	(void)text_copy(name, state->hidden, sizeof(state->hidden));
+}
+
 /* LIST (SUBSCRIBED ...): existing or not. */
 static enum command_step
 list_subscribed(struct imap_command *command)
@@ -322,6 +344,8 @@ list_subscribed(struct imap_command *command)
 		if (matches(state, after))
 			list_name(command, after,
 			    mailbox_list_find(command->account, after), true);
+		else if (state->options & LIST_SELECT_RECURSIVE)
+			list_above_hidden(command, after);
 	}
 	return command_ok(command, "List completed");
 }

@@ -1,7 +1,7 @@
 /*
  * SEARCH and UID SEARCH (RFC 3501 6.4.4), RETURN (RFC 4731), MODSEQ (RFC 7162
- * 3.1.5).  Rows are matched in memory; a body is read only if the rows alone
- * do not decide.
+ * 3.1.5).  Rows are matched in memory, then the fields in the cache; a body is
+ * read only if these do not decide.
  */
 #include "imapd/imap_commands.h"
 
@@ -185,11 +185,32 @@ body_read(enum status status, struct mailbox_body *body, void *context)
 	command_wake(command, COMMAND_MORE);
 }
 
+/* Without the body: rows first, then the fields in the cache. */
+static enum search_result
+match_known(struct imap_command *command, const struct mailbox_row *row)
+{
+	struct search_state *state = command->state;
+	struct search_subject subject;
+	struct message_cache cache;
+	enum search_result result;
+	struct text bytes;
+
+	fill_subject(command, row, &subject);
+	result = search_match(state->request.root, &subject);
+	if (result != SEARCH_UNKNOWN ||
+	    !mailbox_cache_find(command->view, row->uid, &bytes) ||
+	    message_cache_parse(bytes, &cache, NULL) == -1)
+		return result;
+	subject.cache = &cache;
+	result = search_match(state->request.root, &subject);
+	pool_clear(state->pool);
+	return result;
+}
+
 static enum command_step
 search_next(struct imap_command *command)
 {
 	struct search_state *state = command->state;
-	struct search_subject subject;
 	enum search_result result;
 	struct mailbox_row row;
 	size_t turn;
@@ -202,8 +223,7 @@ search_next(struct imap_command *command)
 			state->number++;
 			continue;
 		}
-		fill_subject(command, &row, &subject);
-		result = search_match(state->request.root, &subject);
+		result = match_known(command, &row);
 		if (result == SEARCH_UNKNOWN) {
 			state->is_reading = true;
 			mailbox_read(

@@ -128,6 +128,8 @@ stored(struct imap_command *command, const struct mailbox_answer *answer)
 		return command_no(command, "[LIMIT] Too many keywords");
 	if (answer->status != STATUS_OK)
 		return command_failed(command, answer->status);
+	if (mailbox_view_take_keywords(command->view))
+		command_put_mailbox_flags(command);
 	state->changed = pool_copy(command->pool, answer->source_uids,
 	    answer->count * sizeof(uint32_t));
 	state->changed_count = answer->count;

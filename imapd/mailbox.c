@@ -422,6 +422,15 @@ mailbox_view_next_update(
 }
 
 bool
+mailbox_view_take_keywords(struct mailbox_view *view)
+{
+	bool is_new = view->has_new_keywords;
+
+	view->has_new_keywords = false;
+	return is_new;
+}
+
+bool
 mailbox_view_has_updates(const struct mailbox_view *view)
 {
 	return view->has_new_keywords || view->changed_count > 0 ||

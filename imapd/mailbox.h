@@ -76,6 +76,9 @@ struct mailbox_update {
 	uint32_t uid;
 };
 
+/* True once after keywords were added: for a command that is about to name
+ * them; UPDATE_KEYWORDS does not come then. */
+bool mailbox_view_take_keywords(struct mailbox_view *view);
 bool mailbox_view_has_updates(const struct mailbox_view *view);
 /* Takes the next update: true, or false when none is left. Call until false
  * with the same may_expunge; numbers are right for the moment of each. */

@@ -188,6 +188,29 @@ match_sent(const struct search_key *key, struct text header)
 	return result_of(day >= key->day);
 }
 
+/* By the fields in the cache, if those that are asked for are among them. */
+static enum search_result
+match_cached(const struct search_key *key, const struct search_subject *subject)
+{
+	const struct message_cache *cache = subject->cache;
+
+	switch (key->kind) {
+	case SEARCH_HEADER:
+		if (!message_cache_has_name(cache, key->field))
+			return SEARCH_UNKNOWN;
+		return result_of(
+		    header_contains(cache->fields, key, subject->pool));
+	case SEARCH_SENTBEFORE:
+	case SEARCH_SENTON:
+	case SEARCH_SENTSINCE:
+		if (!message_cache_has_name(cache, TEXT("Date")))
+			return SEARCH_UNKNOWN;
+		return match_sent(key, cache->fields);
+	default:
+		return SEARCH_UNKNOWN;
+	}
+}
+
 static enum search_result
 match_content(
     const struct search_key *key, const struct search_subject *subject)
@@ -195,7 +218,8 @@ match_content(
 	struct text header;
 
 	if (subject->root == NULL)
-		return SEARCH_UNKNOWN;
+		return subject->cache == NULL ? SEARCH_UNKNOWN
+					      : match_cached(key, subject);
 	header = part_bytes(subject, &subject->root->header);
 	switch (key->kind) {
 	case SEARCH_HEADER:

@@ -7,6 +7,7 @@
 
 #include "common/mime_parser.h"
 #include "imapd/mailbox.h"
+#include "imapd/message_cache.h"
 #include "imapd/search_keys.h"
 
 enum search_result {
@@ -20,9 +21,10 @@ struct search_subject {
 	const struct mailbox_info *info; /* keyword names */
 	size_t number;
 	bool is_recent;
-	const struct mime_part *root; /* NULL: not read */
-	struct text stored;           /* all bytes, if read */
-	struct pool *pool;            /* for decoding, cleared by the caller */
+	const struct message_cache *cache; /* NULL: not looked up */
+	const struct mime_part *root;      /* NULL: not read */
+	struct text stored;                /* all bytes, if read */
+	struct pool *pool; /* for decoding, cleared by the caller */
 };
 
 enum search_result search_match(

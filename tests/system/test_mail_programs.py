@@ -145,6 +145,20 @@ def test_imaplib_does_everything_to_a_message(shared):
     assert 'all' in shared.view().keys.values()
 
 
+def test_a_change_that_changes_nothing_is_answered_once(shared):
+    with shared.imap_session(shared.user2) as client:
+        client.append('INBOX', '(\\Seen)', None, message('same').encode())
+        client.select('INBOX')
+        for _ in range(3):
+            assert client.store('1:*', '+FLAGS', '(\\Seen)')[0] == 'OK'
+            assert client.store('1:*', '+FLAGS.SILENT', '(\\Seen)')[0] == 'OK'
+            assert client.expunge() == ('OK', [None])
+        # More ranges than glibc's qsort() sorts on the stack.
+        ranges = ','.join(str(n) for n in range(1999, 1, -2))
+        assert client.uid('FETCH', ranges, 'FLAGS')[0] == 'OK'
+        assert client.noop()[0] == 'OK'
+
+
 def test_wrong_password_and_unknown_user_look_alike(shared):
     answers = []
     for user in (shared.user1, 'nobody@' + shared.domain):

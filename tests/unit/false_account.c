@@ -575,6 +575,15 @@ mailbox_row(
 }
 
 bool
+mailbox_view_take_keywords(struct mailbox_view *view)
+{
+	bool is_new = view->keyword_count != view->box->info.keyword_count;
+
+	view->keyword_count = view->box->info.keyword_count;
+	return is_new;
+}
+
+bool
 mailbox_view_has_updates(const struct mailbox_view *view)
 {
 	return true;

@@ -115,11 +115,12 @@ static const struct transcript transcripts[] = {
 	    "* OK [HIGHESTMODSEQ 3] Highest\r\n"
 	    "* 2 FETCH (FLAGS () MODSEQ (3))\r\na OK Fetch completed\r\n",
 	    STATUS_OK },
-	{ "new_keywords_are_announced", "a STORE 2 FLAGS ($Label1)\r\n",
-	    "* 2 FETCH (FLAGS ($Label1))\r\n"
+	{ "new_keywords_are_announced_before_they_are_used",
+	    "a STORE 2 FLAGS ($Label1)\r\n",
 	    "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Label1)"
 	    "\r\n* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen "
 	    "\\Draft $Label1 \\*)] Flags permitted\r\n"
+	    "* 2 FETCH (FLAGS ($Label1))\r\n"
 	    "a OK Store completed\r\n",
 	    STATUS_OK },
 	{ "expunge_counts_down",
