@@ -40,22 +40,22 @@ struct account_table;
 /* For account_parser.c and tests: texts are copied. The numbers and addresses
  * must be new (-1 if not). */
 struct account_table *account_table_new(void);
-int account_table_add(struct account_table *table,
-    const struct account *account);
-void account_table_add_alias(struct account_table *table, struct text name,
-    struct text target);
+int account_table_add(
+    struct account_table *table, const struct account *account);
+void account_table_add_alias(
+    struct account_table *table, struct text name, struct text target);
 
 void account_table_free(struct account_table **table);
 size_t account_table_count(const struct account_table *table);
-const struct account *account_table_at(const struct account_table *table,
-    size_t n);
+const struct account *account_table_at(
+    const struct account_table *table, size_t n);
 /* NULL if there is none. `address` in any case. */
-const struct account *account_find_address(const struct account_table *table,
-    struct text address);
-const struct account *account_find_number(const struct account_table *table,
-    uint32_t number);
-size_t account_table_aliases(const struct account_table *table,
-    const struct account_alias **aliases);
+const struct account *account_find_address(
+    const struct account_table *table, struct text address);
+const struct account *account_find_number(
+    const struct account_table *table, uint32_t number);
+size_t account_table_aliases(
+    const struct account_table *table, const struct account_alias **aliases);
 
 /* The first alias of exactly that name, in any case, and those after it, in the
  * order they were added; NULL if there is none (more). */

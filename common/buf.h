@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 struct buf {
-	uint8_t *data;	 /* the first byte, NULL while nothing was added */
-	size_t size;	 /* bytes in use */
+	uint8_t *data;   /* the first byte, NULL while nothing was added */
+	size_t size;     /* bytes in use */
 	size_t max_size; /* more than this is refused */
-	size_t offset;	 /* private: bytes cut from the front */
+	size_t offset;   /* private: bytes cut from the front */
 	size_t capacity; /* private */
 };
 

@@ -35,13 +35,13 @@ struct channel;
  * allowed.
  */
 struct channel_handler {
-	void (*received)(struct channel *channel,
-	    const struct message *message, int *fds, void *context);
+	void (*received)(struct channel *channel, const struct message *message,
+	    int *fds, void *context);
 	/* The other end closed (error->code ERROR_UNAVAILABLE), or misbehaved
 	 * (ERROR_INPUT: say so to whoever started it). No further call comes;
 	 * the owner frees the channel. */
-	void (*closed)(struct channel *channel, const struct error *error,
-	    void *context);
+	void (*closed)(
+	    struct channel *channel, const struct error *error, void *context);
 };
 
 /* Takes over `fd`. `self` and `peer` are the roles of the two ends. */
@@ -86,9 +86,9 @@ int channel_connect_now(const char *path, struct error *error);
 int channel_send_now(int fd, enum role self, enum role peer,
     const struct message *message, const int *fds, size_t fd_count,
     struct error *error);
-int channel_receive_now(int fd, enum role self, enum role peer,
-    int timeout_ms, uint8_t *storage, struct message *message, int *fds,
-    size_t *fd_count, struct error *error);
+int channel_receive_now(int fd, enum role self, enum role peer, int timeout_ms,
+    uint8_t *storage, struct message *message, int *fds, size_t *fd_count,
+    struct error *error);
 
 /* Two close-on-exec, non-blocking SOCK_SEQPACKET ends. 0, or -1 and error. */
 int channel_pair(int ends[2], struct error *error);

@@ -14,9 +14,9 @@
 
 struct writer {
 	uint8_t *data;
-	size_t size;	 /* bytes written */
+	size_t size;     /* bytes written */
 	size_t max_size; /* bytes that `data` holds */
-	bool failed;	 /* something did not fit */
+	bool failed;     /* something did not fit */
 };
 
 struct reader {

@@ -45,8 +45,8 @@ struct buf *connection_input(struct connection *connection);
 /* 0, or -1 if output_limit would be passed (the owner stops producing before:
  * see connection_output_room) or after connection_finish. Until a TLS handshake
  * is done the bytes wait. */
-int connection_write(struct connection *connection, const void *data,
-    size_t size);
+int connection_write(
+    struct connection *connection, const void *data, size_t size);
 size_t connection_output_room(const struct connection *connection);
 
 /* Sends what waits, shuts the sending side down and calls `ended` with
@@ -58,13 +58,11 @@ void connection_pause(struct connection *connection);
 void connection_resume(struct connection *connection);
 
 /* No byte for so long: `ended` with ERROR_UNAVAILABLE. 0: never. */
-void connection_set_timeout(struct connection *connection,
-    int64_t timeout_ms);
+void connection_set_timeout(struct connection *connection, int64_t timeout_ms);
 
 /* Starts TLS as a server. Input must be empty (else -1: injected before
  * STARTTLS). */
-int connection_start_tls(struct connection *connection,
-    struct tls_server *tls);
+int connection_start_tls(struct connection *connection, struct tls_server *tls);
 bool connection_is_tls(const struct connection *connection);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" */
 const char *connection_tls_name(const struct connection *connection);

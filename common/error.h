@@ -8,22 +8,22 @@
 
 enum error_code {
 	ERROR_NONE,
-	ERROR_SYSTEM,	   /* a system call failed: see errno_value */
-	ERROR_INPUT,	   /* the bytes handed in are malformed */
-	ERROR_LIMIT,	   /* well-formed, but beyond a limit of ours */
-	ERROR_MISSING,	   /* no such thing */
-	ERROR_EXISTS,	   /* it is there already */
-	ERROR_REFUSED,	   /* not permitted */
-	ERROR_FULL,	   /* no space left */
-	ERROR_DAMAGED,	   /* stored data does not match its checksum or form */
+	ERROR_SYSTEM,      /* a system call failed: see errno_value */
+	ERROR_INPUT,       /* the bytes handed in are malformed */
+	ERROR_LIMIT,       /* well-formed, but beyond a limit of ours */
+	ERROR_MISSING,     /* no such thing */
+	ERROR_EXISTS,      /* it is there already */
+	ERROR_REFUSED,     /* not permitted */
+	ERROR_FULL,        /* no space left */
+	ERROR_DAMAGED,     /* stored data does not match its checksum or form */
 	ERROR_UNAVAILABLE, /* not now: a peer or the store is away */
-	ERROR_BUSY	   /* not now: somebody else holds it */
+	ERROR_BUSY         /* not now: somebody else holds it */
 };
 
 struct error {
 	enum error_code code;
 	int errno_value; /* 0, or errno at the time for ERROR_SYSTEM */
-	char text[248];	 /* one line for people, without a newline */
+	char text[248];  /* one line for people, without a newline */
 };
 
 /* Fills `error` (which may be NULL) and returns -1. */

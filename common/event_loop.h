@@ -28,8 +28,8 @@ void event_loop_stop(struct event_loop *loop);
  * handled and before the loop waits again: the place for group commits.  One
  * a loop.
  */
-void event_loop_on_round(struct event_loop *loop,
-    void (*callback)(void *context), void *context);
+void event_loop_on_round(
+    struct event_loop *loop, void (*callback)(void *context), void *context);
 
 /* Watches `fd`, which stays the caller's, for `events` (0: nothing yet). */
 struct watch *watch_new(struct event_loop *loop, int fd, int events,
@@ -38,8 +38,8 @@ void watch_set(struct watch *watch, int events);
 void watch_free(struct watch **watch); /* before the descriptor is closed */
 
 /* A timer that is not running; it fires once a timer_start. */
-struct timer *timer_new(struct event_loop *loop,
-    void (*callback)(void *context), void *context);
+struct timer *timer_new(
+    struct event_loop *loop, void (*callback)(void *context), void *context);
 void timer_start(struct timer *timer, int64_t delay_ms);
 void timer_stop(struct timer *timer);
 void timer_free(struct timer **timer);

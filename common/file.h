@@ -27,8 +27,8 @@ int file_open_absolute_directory(const char *path, struct error *error);
 int file_open_top(struct error *error);
 int file_create(int dir_fd, const char *name, mode_t mode,
     struct error *error); /* ERROR_EXISTS if it is there */
-int file_open_append(int dir_fd, const char *name, mode_t mode,
-    struct error *error);
+int file_open_append(
+    int dir_fd, const char *name, mode_t mode, struct error *error);
 int file_make_directory(int dir_fd, const char *name, mode_t mode,
     struct error *error); /* ERROR_EXISTS if it is there */
 int file_rename(int from_dir_fd, const char *from, int to_dir_fd,
@@ -38,8 +38,7 @@ int file_rename_new(int from_dir_fd, const char *from, int to_dir_fd,
 int file_unlink(int dir_fd, const char *name, struct error *error);
 int file_remove_directory(int dir_fd, const char *name, struct error *error);
 
-int file_write_all(int fd, const void *data, size_t size,
-    struct error *error);
+int file_write_all(int fd, const void *data, size_t size, struct error *error);
 /* Appends the whole file to `to`, ERROR_LIMIT beyond its max_size. From its
  * start, wherever the descriptor stands: processes that were given the same
  * memfd share one offset, and may read at the same time. */
@@ -47,7 +46,7 @@ int file_read_all(int fd, struct buf *to, struct error *error);
 int file_set_times(int fd, int64_t seconds, struct error *error);
 
 /* After a failed sync the data must be taken for lost: never retry. */
-int file_sync(int fd, struct error *error);	 /* fdatasync */
+int file_sync(int fd, struct error *error);           /* fdatasync */
 int file_sync_directory(int fd, struct error *error); /* fsync */
 
 /* Writes `name` whole or not at all: temporary name, sync, rename, sync of
@@ -56,8 +55,8 @@ int file_replace(int dir_fd, const char *name, const void *data, size_t size,
     mode_t mode, struct error *error);
 
 /* A new memfd that holds `data` and is sealed against every change. */
-int file_sealed_memory(const char *name, const void *data, size_t size,
-    struct error *error);
+int file_sealed_memory(
+    const char *name, const void *data, size_t size, struct error *error);
 /* 0 if `fd` is a memfd with all seals. */
 int file_check_sealed(int fd, struct error *error);
 
@@ -66,7 +65,8 @@ int file_check_sealed(int fd, struct error *error);
  * ("rename") and the file's; a return other than 0 is the errno the call fails
  * with instead of being made. NULL: none.
  */
-void file_set_fault_hook(int (*hook)(const char *call, const char *name,
-    void *context), void *context);
+void file_set_fault_hook(
+    int (*hook)(const char *call, const char *name, void *context),
+    void *context);
 
 #endif

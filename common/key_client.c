@@ -121,7 +121,7 @@ key_client_sign(uint32_t key, uint16_t scheme, const void *data, size_t size,
 		return -1;
 	message = request(client, key, scheme, text_make(data, size));
 	if (ask(client, &message, storage, &answer, &error) == -1) {
-		log_error("key-unavailable", "why=%s", error.text);
+		log_error("key-unavailable", "why=\"%s\"", error.text);
 		forget(client);
 		return -1;
 	}

@@ -25,14 +25,14 @@ void log_set_level(enum log_level most_verbose);
 
 /* `event` is a word-with-dashes, `format` the pairs: "user=%s ip=%s". Control
  * bytes in the result are replaced by '?'. Longest line: 1,000 bytes. */
-void log_event(enum log_level level, const char *event, const char *format,
-    ...) __attribute__((format(printf, 3, 4)));
+void log_event(enum log_level level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-#define log_alarm(...)	 log_event(LOG_LEVEL_ALARM, __VA_ARGS__)
-#define log_error(...)	 log_event(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_alarm(...)   log_event(LOG_LEVEL_ALARM, __VA_ARGS__)
+#define log_error(...)   log_event(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_event(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_info(...)	 log_event(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...)	 log_event(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_info(...)    log_event(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)   log_event(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /* For start-up, broken invariants and lack of memory only: logs an error with
  * event "fatal" and exits with status 1. Never for what a peer, a client, a

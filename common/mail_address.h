@@ -39,13 +39,13 @@ struct mail_address *mail_address_parse_list(
 
 struct mailbox_address {
 	struct text address; /* as it came, without a source route; "" for <> */
-	struct text local;  /* unquoted */
-	struct text domain; /* without brackets around a literal's */
-	struct text user;   /* local up to the first separator */
-	struct text detail; /* behind it; data NULL if there is none */
-	bool is_literal;    /* [192.0.2.1], [IPv6:...] */
-	bool is_utf8;       /* needs SMTPUTF8 */
-	bool is_quoted;     /* local part came in quotes */
+	struct text local;   /* unquoted */
+	struct text domain;  /* without brackets around a literal's */
+	struct text user;    /* local up to the first separator */
+	struct text detail;  /* behind it; data NULL if there is none */
+	bool is_literal;     /* [192.0.2.1], [IPv6:...] */
+	bool is_utf8;        /* needs SMTPUTF8 */
+	bool is_quoted;      /* local part came in quotes */
 	char local_space[MAIL_ADDRESS_MAX_LOCAL + 1]; /* private */
 };
 

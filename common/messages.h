@@ -68,14 +68,14 @@ enum message_type {
 };
 
 /* struct message_accept and so on. */
-#define U8(name)	  uint8_t name;
-#define U16(name)	  uint16_t name;
-#define U32(name)	  uint32_t name;
-#define U64(name)	  uint64_t name;
-#define I64(name)	  int64_t name;
+#define U8(name)          uint8_t name;
+#define U16(name)         uint16_t name;
+#define U32(name)         uint32_t name;
+#define U64(name)         uint64_t name;
+#define I64(name)         int64_t name;
 #define DELIVERY_ID(name) struct delivery_id name;
-#define HASH(name)	  struct hash name;
-#define STORE_ID(name)	  struct store_id name;
+#define HASH(name)        struct hash name;
+#define STORE_ID(name)    struct store_id name;
 #define STRING(name, max) struct text name;
 #define BYTES(name, max)  struct text name;
 #define MESSAGE(number, name, from, to, flow, fds, ...) \

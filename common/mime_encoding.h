@@ -49,7 +49,6 @@ int mime_encode(
     struct mime_encoder *encoder, struct text data, struct buf *out);
 int mime_encode_end(struct mime_encoder *encoder, struct buf *out);
 
-
 /* An unstructured value (unfolded or not) with its encoded words decoded,
  * as UTF-8: bytes that are neither become U+FFFD. 0, or -1 if `out` is full.
  */

@@ -95,7 +95,7 @@ close_between(unsigned int first, unsigned int last)
 static void
 close_all_others(const struct process *process)
 {
-	int kept[CHANNEL_MAX_DESCRIPTORS];
+	int kept[CHANNEL_MAX_DESCRIPTORS] = { 0 };
 	unsigned int next = PROCESS_STARTER_FD + 1;
 
 	for (size_t i = 0; i < process->fd_count; i++)

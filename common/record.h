@@ -64,9 +64,9 @@ struct message_record {
 	uint64_t mailbox;
 	uint32_t uid;
 	uint64_t modseq;
-	uint64_t born;	      /* sequence of the batch that made this row */
+	uint64_t born;        /* sequence of the batch that made this row */
 	int64_t internaldate; /* seconds since 1970 */
-	uint64_t size;	      /* RFC822.SIZE: with CRLF line ends */
+	uint64_t size;        /* RFC822.SIZE: with CRLF line ends */
 	uint64_t stored_size; /* of the file */
 	uint32_t flags;
 	uint64_t keywords; /* bit n: keyword n of the mailbox */
@@ -91,8 +91,8 @@ struct change_record {
 	struct message_record message; /* _MESSAGE; _EXPUNGE: mailbox, uid,
 					  modseq only */
 	struct mailbox_record mailbox; /* _MAILBOX */
-	struct text name;	       /* _SUBSCRIBE */
-	uint8_t is_subscribed;	       /* _SUBSCRIBE */
+	struct text name;              /* _SUBSCRIBE */
+	uint8_t is_subscribed;         /* _SUBSCRIBE */
 };
 
 /* In accept: one for each recipient; number is its place in the list. */
@@ -105,7 +105,7 @@ struct unfiled_record {
 	struct delivery_id delivery;
 	int64_t time; /* seconds since 1970: becomes INTERNALDATE */
 	uint8_t form;
-	uint64_t size;	      /* RFC822.SIZE */
+	uint64_t size;        /* RFC822.SIZE */
 	uint64_t stored_size; /* of the body in the store */
 	uint64_t blob;
 	struct text sender;

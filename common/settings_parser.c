@@ -1213,8 +1213,8 @@ explain_lists(const char *name, const struct settings *settings,
 		explain_from(to, name, origin->listener[i]);
 	}
 	for (size_t i = 0; i < settings->key_count; i++) {
-		put_path(to, "tls certificate",
-		    settings->keys[i].certificate_path);
+		put_path(
+		    to, "tls certificate", settings->keys[i].certificate_path);
 		put_path(to, " key", settings->keys[i].key_path);
 		explain_from(to, name, origin->key[i]);
 	}

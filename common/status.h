@@ -7,15 +7,15 @@
 
 enum status {
 	STATUS_OK,
-	STATUS_MISSING,	    /* no such account, mailbox, message, snapshot */
-	STATUS_EXISTS,	    /* a mailbox of that name is there */
-	STATUS_REFUSED,	    /* not permitted to this peer */
-	STATUS_INVALID,	    /* a field is out of range: the asker's bug */
-	STATUS_LIMIT,	    /* beyond a limit (keywords, name, size, count) */
-	STATUS_FULL,	    /* no space; try again later */
+	STATUS_MISSING,     /* no such account, mailbox, message, snapshot */
+	STATUS_EXISTS,      /* a mailbox of that name is there */
+	STATUS_REFUSED,     /* not permitted to this peer */
+	STATUS_INVALID,     /* a field is out of range: the asker's bug */
+	STATUS_LIMIT,       /* beyond a limit (keywords, name, size, count) */
+	STATUS_FULL,        /* no space; try again later */
 	STATUS_UNAVAILABLE, /* store, worker or account away; try again later */
-	STATUS_FENCED,	    /* held for an admin after an alarm */
-	STATUS_DAMAGED,	    /* stored bytes do not match their hash */
+	STATUS_FENCED,      /* held for an admin after an alarm */
+	STATUS_DAMAGED,     /* stored bytes do not match their hash */
 	STATUS_COUNT
 };
 

@@ -17,8 +17,8 @@ size_t table_count(const struct table *table);
 
 /* Keys are copied. Put replaces and returns the value that was there before,
  * or NULL; a value may not be NULL. */
-void *table_put(struct table *table, const void *key, size_t key_size,
-    void *value);
+void *table_put(
+    struct table *table, const void *key, size_t key_size, void *value);
 void *table_find(const struct table *table, const void *key, size_t key_size);
 void *table_remove(struct table *table, const void *key, size_t key_size);
 

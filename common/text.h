@@ -14,7 +14,7 @@ struct text {
 	size_t size;
 };
 
-#define TEXT(literal)  ((struct text) { (literal), sizeof(literal) - 1 })
+#define TEXT(literal)  ((struct text){ (literal), sizeof(literal) - 1 })
 #define TEXT_FMT(text) (int)(text).size, (text).data /* for "%.*s" */
 
 struct text text_of(const char *s);

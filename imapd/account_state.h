@@ -52,8 +52,8 @@ struct folder {
 	/* While changes are applied (apply_begin to apply_end). */
 	struct folder *next_touched;
 	bool is_touched;
-	bool was_current;    /* its directories held nothing unseen */
-	size_t first_gone;   /* rows with ROW_GONE, from here on */
+	bool was_current;  /* its directories held nothing unseen */
+	size_t first_gone; /* rows with ROW_GONE, from here on */
 	size_t gone_count;
 };
 
@@ -86,7 +86,7 @@ struct heal {
 	struct heal *next;
 	uint64_t mailbox;
 	uint32_t uid;
-	bool is_marked; /* the store was told that it is missing */
+	bool is_marked;    /* the store was told that it is missing */
 	bool must_compare; /* the file may be damaged */
 };
 
@@ -120,10 +120,10 @@ struct account_store {
 	size_t rebuild_left;
 	struct heal *heals;
 	struct heal **heals_end;
-	struct heal *healed; /* marked rows to be told of */
+	struct heal *healed;      /* marked rows to be told of */
 	struct heal *heals_later; /* that failed */
 	unsigned int healing;
-	unsigned int changing; /* operations under way */
+	unsigned int changing;  /* operations under way */
 	uint64_t files_written; /* by healing */
 	uint64_t files_failed;
 	struct reading *readings;
@@ -239,7 +239,8 @@ void sync_note_times(struct account_store *account, struct folder *folder);
 void sync_heal(struct account_store *account, uint64_t mailbox, uint32_t uid,
     bool is_marked);
 /* The file is there, but its bytes may not be those of the store. */
-void heal_compare(struct account_store *account, uint64_t mailbox, uint32_t uid);
+void heal_compare(
+    struct account_store *account, uint64_t mailbox, uint32_t uid);
 /* The store is back. */
 void heal_resume(struct account_store *account);
 void heal_free(struct account_store *account);
@@ -267,8 +268,7 @@ void deliver_free_all(struct account_store *account);
 
 /* ---- cache_fill.c ---- */
 /* The record of a message in `fd` (-1: in `data`); 0, or -1: none. */
-int cache_make(
-    int fd, struct text data, uint64_t stored_size, struct buf *out);
+int cache_make(int fd, struct text data, uint64_t stored_size, struct buf *out);
 /* The same into the index, if it is not there yet. */
 void cache_fill(struct account_store *account, const struct hash *hash, int fd,
     struct text data, uint64_t stored_size);

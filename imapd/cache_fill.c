@@ -105,9 +105,9 @@ fill_some(struct cache_filler *filler, struct folder *folder)
 	uint32_t uid;
 
 	index_begin(account->index);
-	while (steps++ < FILL_A_STEP &&
-	       (uid = index_next_uid(
-		    account->index, folder->info.id, filler->uid)) != 0) {
+	while (
+	    steps++ < FILL_A_STEP && (uid = index_next_uid(account->index,
+					  folder->info.id, filler->uid)) != 0) {
 		fill_one(account, folder, uid);
 		filler->uid = uid;
 	}

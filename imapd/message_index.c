@@ -377,7 +377,8 @@ get(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size,
 static size_t
 uid_key(uint8_t *key, uint64_t mailbox, uint32_t uid)
 {
-	return (size_t)(index_put_big(index_put_big(key, mailbox, 8), uid, 4) - key);
+	return (size_t)(index_put_big(index_put_big(key, mailbox, 8), uid, 4) -
+			key);
 }
 
 static size_t
@@ -486,8 +487,8 @@ index_each_mailbox(struct message_index *index,
 		struct index_mailbox_state state;
 		struct mailbox_record record;
 
-		if (index_mailbox_decode(text_make(v.mv_data, v.mv_size),
-			&record, &state) == 0)
+		if (index_mailbox_decode(
+			text_make(v.mv_data, v.mv_size), &record, &state) == 0)
 			callback(&record, &state, context);
 		else
 			broke(index, "mailbox-record", MDB_CORRUPTED);
@@ -777,7 +778,9 @@ index_remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
 	del(index, index->file, key, uid_key(key, mailbox, uid));
 	remove_row(index, mailbox, uid);
 	if (modseq != 0) {
-		index_put_big(index_put_big(index_put_big(key, mailbox, 8), modseq, 8), uid, 4);
+		index_put_big(
+		    index_put_big(index_put_big(key, mailbox, 8), modseq, 8),
+		    uid, 4);
 		put(index, index->vanished, key, 20, "", 0);
 	}
 	index_commit(index);
@@ -796,11 +799,13 @@ index_each_vanished(struct message_index *index, uint64_t mailbox,
 
 	if (txn == NULL || mdb_cursor_open(txn, index->vanished, &cursor) != 0)
 		return;
-	index_put_big(index_put_big(index_put_big(key, mailbox, 8), after_modseq + 1, 8), 0, 4);
+	index_put_big(
+	    index_put_big(index_put_big(key, mailbox, 8), after_modseq + 1, 8),
+	    0, 4);
 	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
 	while (rc == 0 && k.mv_size == 20 && memcmp(k.mv_data, key, 8) == 0) {
-		callback(
-		    (uint32_t)index_get_big((uint8_t *)k.mv_data + 16, 4), context);
+		callback((uint32_t)index_get_big((uint8_t *)k.mv_data + 16, 4),
+		    context);
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 	}
 	mdb_cursor_close(cursor);

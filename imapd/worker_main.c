@@ -75,8 +75,8 @@ look(void *context)
 		return;
 	}
 	timer_start(worker->timer, WORKER_LOOK_MS);
-	if (worker->sessions != NULL
-	    || !account_store_is_idle(worker->account)) {
+	if (worker->sessions != NULL ||
+	    !account_store_is_idle(worker->account)) {
 		worker->idle_ms = 0;
 		return;
 	}
@@ -100,9 +100,9 @@ open_session(
 	s->next = worker->sessions;
 	worker->sessions = s;
 	worker->idle_ms = 0;
-	s->session = imap_session_new(worker->loop, worker->account, *fd,
-	    m->session, m->user, m->client_ip, m->is_tls != 0, session_ended,
-	    s);
+	s->session =
+	    imap_session_new(worker->loop, worker->account, *fd, m->session,
+		m->user, m->client_ip, m->is_tls != 0, session_ended, s);
 	*fd = -1;
 }
 
@@ -114,8 +114,7 @@ introduce(struct worker *worker, const struct message_introduce *m, int *fd)
 	if (m->role == ROLE_SNAPD)
 		account_store_attach_snapd(worker->account, *fd);
 	else if (m->role == ROLE_QUEUE)
-		account_store_attach_queue(
-		    worker->account, *fd, m->instance);
+		account_store_attach_queue(worker->account, *fd, m->instance);
 	else
 		return;
 	*fd = -1;
@@ -170,8 +169,8 @@ main(void)
 	worker.loop = event_loop_new();
 	worker.account = account_store_new(worker.loop, home_fd);
 	worker.timer = timer_new(worker.loop, look, &worker);
-	worker.broker
-	    = process_ready(&process, worker.loop, walls, &handler, &worker);
+	worker.broker =
+	    process_ready(&process, worker.loop, walls, &handler, &worker);
 	timer_start(worker.timer, WORKER_LOOK_MS);
 	event_loop_run(worker.loop);
 	for (struct worker_session *s = worker.sessions; s != NULL; s = s->next)

@@ -16,6 +16,7 @@
 struct sender {
 	struct channel *channel;
 	struct log_sender who;
+	uint64_t instance;
 };
 
 static struct event_loop *loop;
@@ -40,6 +41,8 @@ closed(struct channel *channel, const struct error *error, void *context)
 {
 	struct sender *sender = context;
 
+	process_peer_closed(
+	    error, sender->who.role, sender->who.account, sender->instance);
 	if (error->code == ERROR_INPUT)
 		log_output_complain(&output, &sender->who, error->text);
 	channel_free(&sender->channel);
@@ -60,6 +63,7 @@ add_sender(const struct message *message, int *fds)
 	sender->who.role = (enum role)introduce->role;
 	sender->who.pid = introduce->pid;
 	sender->who.account = introduce->account;
+	sender->instance = introduce->instance;
 	sender->channel = channel_new(
 	    loop, fds[0], ROLE_LOGGER, sender->who.role, &handler, sender);
 	fds[0] = -1;

@@ -2,11 +2,12 @@
  * See supervisor.h.  Each log channel's far end is kept here as well, so that
  * a logger which died loses no line: the next one is given the same ends.
  */
-#include "master/children.h"
+#include "master/supervisor.h"
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "master/children.h"
 
 #include <errno.h>
 #include <signal.h>

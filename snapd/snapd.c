@@ -250,7 +250,7 @@ on_round(void *context)
 		status = journal_commit(snapd->journal, &error);
 	if (status == STATUS_UNAVAILABLE && !snapd->is_failed) {
 		snapd->is_failed = true;
-		log_alarm("store-failed", "error=%s", error.text);
+		log_alarm("store-failed", "error=\"%s\"", error.text);
 		if (snapd->options.failed != NULL)
 			snapd->options.failed(snapd->options.context);
 	}
@@ -481,7 +481,7 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 	snapd->clients = table_new();
 	snapd->last = &snapd->first;
 	if (open_store(snapd, &error) != 0) {
-		log_alarm("store-unavailable", "error=%s", error.text);
+		log_alarm("store-unavailable", "error=\"%s\"", error.text);
 		journal_free(&snapd->journal);
 		store_close(&snapd->store);
 	} else {

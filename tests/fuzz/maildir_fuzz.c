@@ -16,12 +16,11 @@ try_folder(struct text folder)
 
 	buf_init(&mailbox, 4096);
 	buf_init(&again, 4096);
-	if (maildir_folder_parse(folder, &mailbox) == 0
-	    && maildir_folder_format(
-		   text_make(mailbox.data, mailbox.size), &again)
-		== 0
-	    && again.size != 0
-	    && !text_equal(folder, text_make(again.data, again.size)))
+	if (maildir_folder_parse(folder, &mailbox) == 0 &&
+	    maildir_folder_format(
+		text_make(mailbox.data, mailbox.size), &again) == 0 &&
+	    again.size != 0 &&
+	    !text_equal(folder, text_make(again.data, again.size)))
 		abort();
 	buf_clear(&mailbox);
 	buf_clear(&again);

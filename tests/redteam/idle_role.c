@@ -1,11 +1,13 @@
 /*
  * A process that begins, shuts its sandbox, says ready, and then does nothing:
  * what a role is before it has any work.  But a queue asks for the worker of
- * account 1, and an imapd attaches a connection that nobody granted.  Its role comes from the name it was
- * started under (firnmail-ROLE).
+ * account 2, then of 1 (there is one place: 2, who says that it idles, has to
+ * go), and an imapd attaches a connection that nobody granted.  Its role comes
+ * from the name it was started under (firnmail-ROLE).
  */
 #include "common/log.h"
 #include "common/process.h"
+#include "common/status.h"
 
 #include <string.h>
 
@@ -13,7 +15,35 @@ static struct event_loop *loop;
 
 static enum role self;
 
+static struct channel *starter;
+
+static struct timer *asking;
+
+static uint32_t wanted = 2;
+
 static const struct channel_handler peer_handler;
+
+static void
+ask_worker(void *context)
+{
+	struct message message = { .type = MESSAGE_need_worker };
+
+	message.need_worker.account = wanted;
+	(void)channel_send(starter, &message, NULL, 0);
+}
+
+/* The first may not have said yet that it idles: once more, later. */
+static void
+worker_started(const struct message_worker_started *said)
+{
+	log_info("worker-started", "account=%u status=%u", said->account,
+	    said->status);
+	if (said->status == STATUS_OK && said->account == 1)
+		return;
+	if (said->status == STATUS_OK)
+		wanted = 1;
+	timer_start(asking, 50);
+}
 
 static void
 received(struct channel *channel, const struct message *message, int *fds,
@@ -27,8 +57,7 @@ received(struct channel *channel, const struct message *message, int *fds,
 		fds[0] = -1;
 	}
 	if (message->type == MESSAGE_worker_started)
-		log_info("worker-started", "status=%u",
-		    message->worker_started.status);
+		worker_started(&message->worker_started);
 	if (message->type == MESSAGE_attached)
 		log_info("attached", "status=%u", message->attached.status);
 	if (message->type == MESSAGE_settings)
@@ -54,14 +83,14 @@ static const struct channel_handler peer_handler = { received, peer_closed };
 static const struct channel_handler handler = { received, closed };
 
 static void
-ask(struct channel *starter)
+ask(void)
 {
-	struct message message = { .type = MESSAGE_need_worker };
+	struct message message = { .type = MESSAGE_worker_idle };
 
-	if (self == ROLE_QUEUE) {
-		message.need_worker.account = 1;
+	if (self == ROLE_QUEUE)
+		ask_worker(NULL);
+	if (self == ROLE_WORKER)
 		(void)channel_send(starter, &message, NULL, 0);
-	}
 	if (self == ROLE_IMAPD) {
 		message.type = MESSAGE_attach;
 		message.attach.connection = 7;
@@ -86,7 +115,9 @@ main(int argc, char **argv)
 	process_begin(&process, role);
 	walls = process_confine(&process);
 	loop = event_loop_new();
-	ask(process_ready(&process, loop, walls, &handler, NULL));
+	asking = timer_new(loop, ask_worker, NULL);
+	starter = process_ready(&process, loop, walls, &handler, NULL);
+	ask();
 	event_loop_run(loop);
 	return 0;
 }

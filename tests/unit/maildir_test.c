@@ -33,8 +33,8 @@ mailbox_names_become_folders_and_back(void **state)
 		struct text folder = text_of(folders[i].folder);
 
 		buf_reset(&buf);
-		assert_int_equal(maildir_folder_format(
-				     text_of(folders[i].mailbox), &buf),
+		assert_int_equal(
+		    maildir_folder_format(text_of(folders[i].mailbox), &buf),
 		    0);
 		assert_int_equal(buf.size, folder.size);
 		if (folder.size == 0)
@@ -42,8 +42,8 @@ mailbox_names_become_folders_and_back(void **state)
 		assert_memory_equal(buf.data, folder.data, folder.size);
 		buf_reset(&buf);
 		assert_int_equal(maildir_folder_parse(folder, &buf), 0);
-		assert_true(text_is(
-		    text_make(buf.data, buf.size), folders[i].mailbox));
+		assert_true(
+		    text_is(text_make(buf.data, buf.size), folders[i].mailbox));
 	}
 	buf_clear(&buf);
 }
@@ -51,8 +51,8 @@ mailbox_names_become_folders_and_back(void **state)
 static void
 odd_folders_and_utf7_are_refused(void **state)
 {
-	static const char *const bad_folders[]
-	    = { "", ".", "..", ".a..b", ".a.", "a", ".a\\2", ".a\\41", "./" };
+	static const char *const bad_folders[] = { "", ".", "..", ".a..b",
+		".a.", "a", ".a\\2", ".a\\41", "./" };
 	static const char *const bad_utf7[] = { "&", "&AOQ", "&AGE-", "&2D0-",
 		"&3gA-", "&AOQ-&AOQ-", "\xc3\xa4", "&AOR-", "&A-" };
 	struct buf buf;
@@ -84,8 +84,8 @@ file_names_carry_sizes_flags_and_keywords(void **state)
 	assert_int_equal(maildir_name_format(name.whole, false, name.flags,
 			     name.keywords, &buf),
 	    0);
-	assert_true(text_is(
-	    text_make(buf.data, buf.size), "1.x,S=10,W=12:2,FSac"));
+	assert_true(
+	    text_is(text_make(buf.data, buf.size), "1.x,S=10,W=12:2,FSac"));
 	buf_clear(&buf);
 	assert_int_equal(maildir_name_parse(text_of(".hidden"), &name), -1);
 	assert_int_equal(maildir_name_parse(text_of(":2,S"), &name), -1);
@@ -95,8 +95,8 @@ file_names_carry_sizes_flags_and_keywords(void **state)
 static void
 uidlist_is_read_in_rising_order_only(void **state)
 {
-	struct text rest
-	    = text_of("3 V7 N30 Gx\n5 W1 :a,S=1\n9 :b:2,S\n9 :c\n");
+	struct text rest =
+	    text_of("3 V7 N30 Gx\n5 W1 :a,S=1\n9 :b:2,S\n9 :c\n");
 	struct uidlist_header header;
 	struct uidlist_entry entry;
 
