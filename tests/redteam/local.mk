@@ -16,7 +16,8 @@ noinst_PROGRAMS += tests/redteam/redteam
 tests_redteam_redteam_SOURCES = tests/redteam/redteam.c
 tests_redteam_redteam_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)
 
-EXTRA_DIST += tests/redteam/idle_walls tests/redteam/taken_over
+EXTRA_DIST += tests/redteam/idle_walls tests/redteam/taken_over \
+	tests/redteam/planted
 
 # In namespaces of its own, so that nothing it does reaches this machine.
 .PHONY: redteam
@@ -25,3 +26,4 @@ redteam: all
 	    tests/redteam/redteam tests/redteam/attack
 	$(srcdir)/tests/redteam/idle_walls .
 	$(srcdir)/tests/redteam/taken_over .
+	$(srcdir)/tests/redteam/planted .
