@@ -309,8 +309,8 @@ IN(control_socket)
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%.80s/../../run/snapd.sock",
-	    store);
+	snprintf(at.sun_path, sizeof(at.sun_path),
+	    "%.80s/../../../run/snapd.sock", store);
 	return fd != -1 && connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
 }
 
@@ -371,7 +371,7 @@ IN(other_account_mail)
 {
 	char path[300];
 
-	snprintf(path, sizeof(path), "%s/../mail/2/Maildir", store);
+	snprintf(path, sizeof(path), "%s/../../mail/2/Maildir", store);
 	return opens(path, O_RDONLY);
 }
 
@@ -379,7 +379,7 @@ IN(users_and_keys)
 {
 	char path[300];
 
-	snprintf(path, sizeof(path), "%s/../../etc/users", store);
+	snprintf(path, sizeof(path), "%s/../../../etc/users", store);
 	return opens(path, O_RDONLY) || opens("/etc/shadow", O_RDONLY);
 }
 
