@@ -192,6 +192,8 @@ confirm(struct account_store *account, uint64_t sequence)
 	index_commit(account->index);
 }
 
+static void start_catching_up(struct account_store *account);
+
 static void
 become_ready(struct account_store *account, uint64_t sequence)
 {
@@ -203,6 +205,7 @@ become_ready(struct account_store *account, uint64_t sequence)
 	if (account->is_rebuilt)
 		cache_filler_start(account);
 	deliver_start(account);
+	start_catching_up(account);
 	tell_waiters(account, STATUS_OK);
 }
 
@@ -338,6 +341,7 @@ struct catching_up {
 	struct account_store *account;
 	uint64_t tag;
 	bool check_files;
+	bool is_started; /* not before the account is ready */
 	bool is_applied; /* only healing is left */
 	uint64_t written; /* when it began */
 	uint64_t failed;
@@ -404,8 +408,21 @@ catch_up(uint64_t tag, uint64_t sequence, bool check_files, void *context)
 	c->failed = account->files_failed;
 	c->next = account->catching_up;
 	account->catching_up = c;
-	store_list_changes(
-	    account->client, account->meta.confirmed, caught_up, c);
+	if (account->status == STATUS_OK)
+		start_catching_up(account);
+}
+
+static void
+start_catching_up(struct account_store *account)
+{
+	for (struct catching_up *c = account->catching_up; c != NULL;
+	     c = c->next) {
+		if (c->is_started)
+			continue;
+		c->is_started = true;
+		store_list_changes(
+		    account->client, account->meta.confirmed, caught_up, c);
+	}
 }
 
 /* -- Beginning and end -- */
