@@ -7,12 +7,24 @@
 #include "common/log.h"
 #include "common/memory.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 struct digest {
 	EVP_MD_CTX *context;
 	EVP_MD *sha256;
 };
+
+void
+digest_prepare(void)
+{
+	struct digest *first;
+
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+		fatal("libcrypto does not start");
+	first = digest_new();
+	digest_free(&first);
+}
 
 struct digest *
 digest_new(void)

@@ -10,6 +10,10 @@
 
 struct digest;
 
+/* Before the walls are shut: libcrypto opens files when it is first used, and
+ * here it reads no configuration. */
+void digest_prepare(void);
+
 struct digest *digest_new(void);
 void digest_free(struct digest **digest);
 

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/process.h"
 #include "common/settings.h"
+#include "snapd/digest.h"
 #include "snapd/snapd.h"
 
 #include <errno.h>
@@ -178,6 +179,7 @@ main(int argc, char **argv)
 	process_begin(&server.process, ROLE_SNAPD);
 	settings = take_settings(&server.process);
 	control_fd = process_take(&server.process, START_CONTROL, 0);
+	digest_prepare();
 	walls = process_confine(&server.process);
 	serve(&server, settings, control_fd, walls);
 	settings_free(&settings);

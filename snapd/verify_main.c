@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/process.h"
 #include "common/status.h"
+#include "snapd/digest.h"
 #include "snapd/verify.h"
 
 #include <stdlib.h>
@@ -172,6 +173,7 @@ main(void)
 
 	process_begin(&process, ROLE_VERIFY);
 	server.data_fd = process_take(&process, START_DATA, 0);
+	digest_prepare();
 	walls = process_confine(&process);
 	server.loop = event_loop_new();
 	server.starter =
