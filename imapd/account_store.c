@@ -341,8 +341,8 @@ struct catching_up {
 	struct account_store *account;
 	uint64_t tag;
 	bool check_files;
-	bool is_started; /* not before the account is ready */
-	bool is_applied; /* only healing is left */
+	bool is_started;  /* not before the account is ready */
+	bool is_applied;  /* only healing is left */
 	uint64_t written; /* when it began */
 	uint64_t failed;
 };
@@ -548,8 +548,7 @@ account_store_is_idle(const struct account_store *account)
 {
 	return account->changing == 0 && account->healing == 0 &&
 	       account->heals == NULL && account->deliveries == NULL &&
-	       account->catching_up == NULL &&
-	       account->readings == NULL &&
+	       account->catching_up == NULL && account->readings == NULL &&
 	       !store_client_is_busy(account->client);
 }
 

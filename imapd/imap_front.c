@@ -37,7 +37,7 @@ struct imap_front {
 	struct channel *broker; /* the starter's, not ours to free */
 	struct channel *authd;  /* NULL while it is away */
 	uint64_t authd_instance;
-	struct table *logins;   /* by connection number */
+	struct table *logins; /* by connection number */
 	uint64_t last_connection;
 };
 

@@ -250,7 +250,7 @@ session_input_event(
 	case IMAP_INPUT_COMMAND:
 		if (session->state == SESSION_APPENDING) {
 			rest = text_skip(text_make(session->input.command.data,
-				     session->input.command.size),
+					     session->input.command.size),
 			    session->input.rest_offset);
 			session->was_woken = false;
 			session_after_step(

@@ -23,12 +23,12 @@
 #include <unistd.h>
 
 enum {
-	ADOPT_BATCHES = 3,	       /* under way */
-	ADOPT_A_BATCH = 500,	       /* files, */
-	ADOPT_BATCH_BYTES = 4 << 20,   /* bytes and */
-	ADOPT_BATCH_DESCRIPTORS = 64,  /* descriptors in one of them */
-	ADOPT_INLINE = 16384,	       /* as change_append's data */
-	ADOPT_MAX_SIZE = 200 << 20,    /* of a message */
+	ADOPT_BATCHES = 3,            /* under way */
+	ADOPT_A_BATCH = 500,          /* files, */
+	ADOPT_BATCH_BYTES = 4 << 20,  /* bytes and */
+	ADOPT_BATCH_DESCRIPTORS = 64, /* descriptors in one of them */
+	ADOPT_INLINE = 16384,         /* as change_append's data */
+	ADOPT_MAX_SIZE = 200 << 20,   /* of a message */
 	ADOPT_MAX_UIDLIST = 64 << 20
 };
 
@@ -118,8 +118,8 @@ static void adopt_more(struct adoption *adoption);
 static void
 put_again(struct adoption *adoption, const struct found *found)
 {
-	adoption->found = memory_resize(adoption->found,
-	    adoption->found_count + 1, sizeof(struct found));
+	adoption->found = memory_resize(
+	    adoption->found, adoption->found_count + 1, sizeof(struct found));
 	adoption->found[adoption->found_count] = *found;
 	adoption->found[adoption->found_count].name =
 	    memory_copy_text(found->name);
@@ -317,8 +317,8 @@ add_bytes(struct adopt_batch *b, const struct message *m, struct text bytes)
 	if (bytes.size <= ADOPT_INLINE)
 		with.change_append.data = bytes;
 	else
-		fd = file_sealed_memory(
-		    "adopt", bytes.data, bytes.size, &error);
+		fd =
+		    file_sealed_memory("adopt", bytes.data, bytes.size, &error);
 	if (bytes.size > ADOPT_INLINE && fd == -1) {
 		log_warning("adopt", "error=\"%s\"", error.text);
 		b->adoption->has_failed = true;
@@ -354,9 +354,9 @@ add_file(struct adopt_batch *b, struct folder *folder, struct found *found)
 		return;
 	}
 	record->flags = name.flags;
-	record->keywords = known >= 64 ? name.keywords
-				       : name.keywords &
-					     (((uint64_t)1 << known) - 1);
+	record->keywords = known >= 64
+			       ? name.keywords
+			       : name.keywords & (((uint64_t)1 << known) - 1);
 	record->stored_size = bytes.size;
 	record->size =
 	    wire_size(text_make(bytes.data, bytes.size), &record->form);
@@ -411,10 +411,10 @@ send_batch(struct adoption *adoption, struct folder *folder)
 		    adoption->uidnext);
 		adoption->is_raised = true;
 	}
-	while (adoption->next < adoption->found_count &&
-	       b->count < adoption->batch_limit &&
-	       b->bytes < ADOPT_BATCH_BYTES &&
-	       b->descriptors < ADOPT_BATCH_DESCRIPTORS && !must_raise(adoption))
+	while (
+	    adoption->next < adoption->found_count &&
+	    b->count < adoption->batch_limit && b->bytes < ADOPT_BATCH_BYTES &&
+	    b->descriptors < ADOPT_BATCH_DESCRIPTORS && !must_raise(adoption))
 		add_file(b, folder, &adoption->found[adoption->next++]);
 	if (store_batch_is_empty(b->batch)) {
 		free_batch(b);
@@ -430,11 +430,11 @@ adopt_more(struct adoption *adoption)
 	struct folder *folder;
 
 	adoption->under_way++; /* it does not end meanwhile */
-	while (!adoption->has_failed && adoption->under_way <= ADOPT_BATCHES &&
-	       (adoption->next < adoption->found_count ||
-		   must_raise(adoption)) &&
-	       (folder = folder_find_id(
-		    adoption->account, adoption->mailbox)) != NULL)
+	while (
+	    !adoption->has_failed && adoption->under_way <= ADOPT_BATCHES &&
+	    (adoption->next < adoption->found_count || must_raise(adoption)) &&
+	    (folder = folder_find_id(adoption->account, adoption->mailbox)) !=
+		NULL)
 		send_batch(adoption, folder);
 	if (--adoption->under_way == 0)
 		adoption_end(adoption);

@@ -259,8 +259,8 @@ heal_some(void *context)
 
 	if (!store_client_is_present(account->client))
 		return; /* goes on when the store is back */
-	while (account->heals == NULL &&
-	       (heal = account->heals_later) != NULL) {
+	while (
+	    account->heals == NULL && (heal = account->heals_later) != NULL) {
 		account->heals_later = heal->next;
 		put_last(account, heal);
 	}
