@@ -1,7 +1,5 @@
 /*
- * See charset.h.  Every decoder gives some text for any bytes; only the
- * mailbox names are strict, because two spellings of one name would be two
- * mailboxes.
+ * See charset.h.  Every decoder gives some text for any bytes.
  */
 #include "common/charset.h"
 #include "common/charset_tables.h"
@@ -12,8 +10,8 @@ enum {
 	REPLACEMENT = 0xfffd
 };
 
-static const char base64_name[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+";
 
 static bool
 same_name(struct text a, const char *b)
@@ -140,11 +138,11 @@ decode_utf16(struct text data, bool is_little, struct buf *out)
 }
 
 static int
-base64_value(char c, char last)
+base64_value(char c)
 {
-	const char *p = c == '\0' ? NULL : memchr(base64_name, c, 63);
+	const char *p = c == '\0' ? NULL : memchr(base64_digits, c, 63);
 
-	return p != NULL ? (int)(p - base64_name) : c == last ? 63 : -1;
+	return p != NULL ? (int)(p - base64_digits) : c == '/' ? 63 : -1;
 }
 
 static int
@@ -155,7 +153,7 @@ decode_utf7(struct text data, struct buf *out)
 
 	for (size_t i = 0; i < data.size; i++) {
 		char c = data.data[i];
-		int value = shifted ? base64_value(c, '/') : -1;
+		int value = shifted ? base64_value(c) : -1;
 
 		if (value >= 0) {
 			bits = bits << 6 | (uint32_t)value;
@@ -205,142 +203,4 @@ charset_decode(const struct charset *charset, struct text data, struct buf *out)
 		break;
 	}
 	return decode_table(charset->high, data, out);
-}
-
-/* Mailbox names */
-
-static int
-decode_name_run(struct text run, struct buf *out)
-{
-	uint32_t bits = 0, count = 0, high = 0;
-
-	for (size_t i = 0; i < run.size; i++) {
-		int value = base64_value(run.data[i], ',');
-		int64_t c;
-
-		if (value < 0)
-			return -1;
-		bits = (bits << 6 | (uint32_t)value) & 0x3fffff;
-		count += 6;
-		if (count < 16)
-			continue;
-		count -= 16;
-		bool had_high = high != 0;
-		c = join_unit(&high, bits >> count & 0xffff);
-		if (c < 0 ? had_high : (had_high && c < 0x10000))
-			return -1;
-		if (c >= 0 && ((c >= 0x20 && c < 0x7f) || c == 0 ||
-				  (c >= 0xd800 && c < 0xe000) ||
-				  charset_put_utf8(out, (uint32_t)c) < 0))
-			return -1;
-	}
-	/* what is left over is zero and less than a character */
-	return high != 0 || count >= 6 || (bits & ((1u << count) - 1)) != 0 ? -1
-									    : 0;
-}
-
-int
-charset_decode_mailbox_name(struct text name, struct buf *out)
-{
-	bool after_run = false;
-
-	while (name.size > 0) {
-		char c = name.data[0];
-		ptrdiff_t end;
-
-		if (c != '&') {
-			if (c < 0x20 || c > 0x7e ||
-			    buf_put_byte(out, (uint8_t)c) < 0)
-				return -1;
-			name = text_skip(name, 1);
-			after_run = false;
-			continue;
-		}
-		end = text_find_byte(name, '-');
-		if (end < 0)
-			return -1;
-		if (end == 1) {
-			if (buf_put_byte(out, '&') < 0)
-				return -1;
-			after_run = false;
-		} else if (after_run || decode_name_run(text_make(name.data + 1,
-							    (size_t)end - 1),
-					    out) < 0)
-			return -1;
-		else
-			after_run = true;
-		name = text_skip(name, (size_t)end + 1);
-	}
-	return 0;
-}
-
-static uint32_t
-get_utf8(struct text *rest)
-{
-	size_t size = utf8_size(*rest);
-	uint32_t c = (uint8_t)rest->data[0];
-
-	if (size > 1)
-		c &= 0xffu >> (size + 1);
-	for (size_t i = 1; i < size; i++)
-		c = c << 6 | ((uint8_t)rest->data[i] & 0x3f);
-	*rest = text_skip(*rest, size);
-	return c;
-}
-
-struct run {
-	bool is_open;
-	uint32_t bits;
-	uint32_t count;
-};
-
-static void
-put_unit(struct run *run, uint32_t unit, struct buf *out)
-{
-	run->bits = run->bits << 16 | unit;
-	for (run->count += 16; run->count >= 6; run->count -= 6)
-		buf_put_byte(out,
-		    (uint8_t)base64_name[run->bits >> (run->count - 6) & 63]);
-}
-
-static void
-close_run(struct run *run, struct buf *out)
-{
-	if (run->is_open && run->count > 0)
-		buf_put_byte(out,
-		    (uint8_t)base64_name[run->bits << (6 - run->count) & 63]);
-	if (run->is_open)
-		buf_put_byte(out, '-');
-	*run = (struct run){ 0 };
-}
-
-int
-charset_encode_mailbox_name(struct text utf8, struct buf *out)
-{
-	struct run run = { 0 };
-
-	if (!text_is_utf8(utf8) ||
-	    (utf8.size > 0 && memchr(utf8.data, 0, utf8.size) != NULL))
-		return -1;
-	while (utf8.size > 0) {
-		uint32_t c = get_utf8(&utf8);
-
-		if (c >= 0x20 && c < 0x7f) {
-			close_run(&run, out);
-			buf_put_byte(out, (uint8_t)c);
-			if (c == '&')
-				buf_put_byte(out, '-');
-			continue;
-		}
-		if (!run.is_open)
-			buf_put_byte(out, '&');
-		run.is_open = true;
-		if (c >= 0x10000) {
-			put_unit(&run, 0xd800 + ((c - 0x10000) >> 10), out);
-			c = 0xdc00 + ((c - 0x10000) & 0x3ff);
-		}
-		put_unit(&run, c, out);
-	}
-	close_run(&run, out);
-	return out->size < out->max_size ? 0 : -1;
 }

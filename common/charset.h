@@ -1,7 +1,7 @@
 /*
  * Charsets to UTF-8: the 8-bit ones by generated tables (charset_tables.h,
- * made by common/charset_tables.py), US-ASCII, UTF-8, UTF-16, UTF-7; and the
- * modified UTF-7 of IMAP mailbox names (RFC 3501 5.1.3).
+ * made by common/charset_tables.py), US-ASCII, UTF-8, UTF-16, UTF-7.
+ * The modified UTF-7 of mailbox names is in utf7.h.
  */
 #ifndef COMMON_CHARSET_H
 #define COMMON_CHARSET_H
@@ -23,11 +23,5 @@ int charset_decode(
 
 /* Appends one code point (U+FFFD for what is none). */
 int charset_put_utf8(struct buf *out, uint32_t code_point);
-
-/* Mailbox names.  Decoding refuses (-1) what no encoder may write: printable
- * ASCII in base64, no minus at the end, bits left over, 8-bit bytes, lone
- * surrogates, superfluous shifts.  Encoding refuses malformed UTF-8. */
-int charset_decode_mailbox_name(struct text name, struct buf *out);
-int charset_encode_mailbox_name(struct text utf8, struct buf *out);
 
 #endif

@@ -25,7 +25,8 @@ struct append {
 	uint32_t flags;
 	struct names *keywords;
 	int64_t internaldate;
-	uint64_t wire_size;
+	uint64_t wire_size; /* with CRLF line ends */
+	bool wire_after_cr;
 	struct buf bytes; /* in the form below, as long as fd is -1 */
 	int fd;
 	uint64_t fd_size;
@@ -170,12 +171,27 @@ write_lines(struct append *append, const uint8_t *data, size_t size)
 	return used;
 }
 
+static void
+count_wire_size(struct append *append, const char *data, size_t size)
+{
+	const char *p = data, *end = data + size;
+
+	append->wire_size += size;
+	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		append->wire_size +=
+		    p == data ? !append->wire_after_cr : p[-1] != '\r';
+		p++;
+	}
+	if (size > 0)
+		append->wire_after_cr = end[-1] == '\r';
+}
+
 int
 append_write(struct append *append, const void *data, size_t size)
 {
 	size_t used = 0;
 
-	append->wire_size += size;
+	count_wire_size(append, data, size);
 	while (!append->has_failed && used < size) {
 		size_t step =
 		    size - used < APPEND_STEP ? size - used : APPEND_STEP;

@@ -6,8 +6,9 @@
  */
 #include "imapd/imap_parser.h"
 
-#include "common/utf7.h"
+#include "common/mail_date.h"
 #include "common/record.h"
+#include "common/utf7.h"
 
 #include <string.h>
 
@@ -349,107 +350,28 @@ imap_parse_flags(
 	return 0;
 }
 
-int64_t
-imap_days_from_civil(int year, int month, int day)
-{
-	int64_t era, of_era, of_year;
-
-	year -= month <= 2;
-	era = (year >= 0 ? year : year - 399) / 400;
-	of_era = year - era * 400;
-	of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-	of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-	return era * 146097 + of_era - 719468;
-}
-
-/* `size` digits at `at` of `s`; -1 if there is something else. */
-static int
-fixed_number(struct text s, size_t at, size_t size)
-{
-	uint64_t value;
-
-	if (at + size > s.size ||
-	    text_parse_number(text_make(s.data + at, size), 9999, &value) == -1)
-		return -1;
-	return (int)value;
-}
-
-/* "d-Mon-yyyy" or "dd-Mon-yyyy" or " d-Mon-yyyy": days; `*used` its size. */
-static int
-civil_date(struct text s, int64_t *day, size_t *used)
-{
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	static const int days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30,
-		31 };
-	size_t at = s.size > 1 && s.data[1] == '-' ? 1 : 2;
-	int d, month, year;
-
-	if (s.size < at + 9)
-		return -1;
-	d = at == 2 && s.data[0] == ' ' ? fixed_number(s, 1, 1)
-					: fixed_number(s, 0, at);
-	for (month = 0; month < 12; month++) {
-		if (text_equal_nocase(text_make(s.data + at + 1, 3),
-			text_make(months + month * 3, 3)))
-			break;
-	}
-	year = fixed_number(s, at + 5, 4);
-	if (month == 12 || d < 1 || d > days[month] || year < 1 ||
-	    s.data[at] != '-' || s.data[at + 4] != '-')
-		return -1;
-	*day = imap_days_from_civil(year, month + 1, d);
-	*used = at + 9;
-	return 0;
-}
-
 int
 imap_parse_date(struct imap_parser *parser, int64_t *day)
 {
 	struct text s;
-	size_t used;
+	int64_t time;
 
 	if (imap_parse_astring(parser, &s) == -1 ||
-	    civil_date(s, day, &used) == -1 || used != s.size)
+	    mail_date_parse_day(s, &time) == -1)
 		return imap_parse_error(parser, "Invalid date");
-	return 0;
-}
-
-/* " hh:mm:ss +zzzz" */
-static int
-time_and_zone(struct text s, int64_t *seconds)
-{
-	int hour, minute, second, zone_hour, zone_minute, sign;
-
-	if (s.size != 15 || s.data[0] != ' ' || s.data[3] != ':' ||
-	    s.data[6] != ':' || s.data[9] != ' ' ||
-	    (s.data[10] != '+' && s.data[10] != '-'))
-		return -1;
-	hour = fixed_number(s, 1, 2);
-	minute = fixed_number(s, 4, 2);
-	second = fixed_number(s, 7, 2);
-	zone_hour = fixed_number(s, 11, 2);
-	zone_minute = fixed_number(s, 13, 2);
-	if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
-	    second > 60 || zone_hour < 0 || zone_hour > 23 || zone_minute < 0 ||
-	    zone_minute > 59)
-		return -1;
-	sign = s.data[10] == '+' ? 1 : -1;
-	*seconds = hour * 3600 + minute * 60 + second -
-		   sign * (zone_hour * 3600 + zone_minute * 60);
+	*day = time / 86400;
 	return 0;
 }
 
 int
 imap_parse_date_time(struct imap_parser *parser, int64_t *seconds)
 {
+	struct mail_date date;
 	struct text s;
-	int64_t day, time;
-	size_t used;
 
 	if (imap_parse_string(parser, &s) == -1 ||
-	    civil_date(s, &day, &used) == -1 ||
-	    time_and_zone(text_skip(s, used), &time) == -1)
+	    mail_date_parse_internal(s, &date) == -1)
 		return imap_parse_error(parser, "Invalid date-time");
-	*seconds = day * 86400 + time;
+	*seconds = date.time;
 	return 0;
 }

@@ -75,7 +75,4 @@ bool imap_parse_at_end(const struct imap_parser *parser);
  * atom ends. */
 bool imap_parse_skip_word(struct imap_parser *parser, const char *word);
 
-/* Days since 1970-01-01 of a date (proleptic Gregorian). */
-int64_t imap_days_from_civil(int year, int month, int day);
-
 #endif

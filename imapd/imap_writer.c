@@ -6,11 +6,15 @@
  */
 #include "imapd/imap_writer.h"
 
-#include "common/utf7.h"
+#include "common/mail_date.h"
 #include "common/record.h"
+#include "common/utf7.h"
 
 #include <string.h>
-#include <time.h>
+
+/* A date-time has years 1 to 9999. */
+#define DATE_FIRST INT64_C(-62135596800)
+#define DATE_LAST  INT64_C(253402300799)
 
 static bool
 is_quotable(struct text value)
@@ -144,15 +148,11 @@ imap_put_flags(struct buf *to, unsigned int flags, uint64_t keywords,
 int
 imap_put_date_time(struct buf *to, int64_t seconds)
 {
-	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May",
-		"Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-	time_t time = (time_t)seconds;
-	struct tm tm;
+	struct mail_date date = { seconds, 0 };
+	char value[MAIL_DATE_INTERNAL_SIZE];
 
-	if (gmtime_r(&time, &tm) == NULL || tm.tm_year + 1900 > 9999 ||
-	    tm.tm_year + 1900 < 1)
-		return buf_put_text(to, "\"01-Jan-1970 00:00:00 +0000\"");
-	return buf_put_format(to, "\"%02d-%s-%04d %02d:%02d:%02d +0000\"",
-	    tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
-	    tm.tm_min, tm.tm_sec);
+	if (seconds < DATE_FIRST || seconds > DATE_LAST)
+		date.time = 0;
+	mail_date_format_internal(&date, value);
+	return buf_put_format(to, "\"%s\"", value);
 }

@@ -12,7 +12,7 @@ imapd_libworker_a_SOURCES = \
 noinst_PROGRAMS += tests/interop/structure_dump
 tests_interop_structure_dump_SOURCES = tests/interop/structure_dump.c
 tests_interop_structure_dump_LDADD = imapd/libworker.a $(COMMON_LIBS)
-EXTRA_DIST += tests/interop/bodystructure
+EXTRA_DIST += tests/interop/bodystructure tests/interop/imap_compare
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/fetch_test

@@ -9,20 +9,18 @@
 #include "snapd/object_store.h"
 
 #include "common/codec.h"
-#include "common/record.h"
 
 #include <string.h>
 
+/* As it is sent: each line end is CRLF, whatever it is in the file. */
 static uint64_t
-wire_size_of(uint8_t form, struct text bytes)
+wire_size_of(struct text bytes)
 {
 	const char *p = bytes.data, *end = bytes.data + bytes.size;
 	uint64_t size = bytes.size;
 
-	if (form != FORM_LF || bytes.size == 0)
-		return size;
-	while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		size++;
+	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		size += p == bytes.data || p[-1] != '\r';
 		p++;
 	}
 	return size;
@@ -96,7 +94,7 @@ object_store_add(struct transaction *transaction, struct digest *digest,
     uint64_t *next_blob, uint8_t form, struct text bytes, struct object *object,
     struct error *error)
 {
-	uint64_t wire_size = wire_size_of(form, bytes);
+	uint64_t wire_size = wire_size_of(bytes);
 	struct text value;
 	struct key key;
 	int found;

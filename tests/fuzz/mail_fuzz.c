@@ -9,6 +9,7 @@
 #include "common/mail_date.h"
 #include "common/mime_encoding.h"
 #include "common/pool.h"
+#include "common/utf7.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +27,8 @@ try_mailbox_name(struct text input)
 
 	buf_init(&utf8, MAX_SIZE);
 	buf_init(&again, MAX_SIZE);
-	if (charset_decode_mailbox_name(input, &utf8) == 0 &&
-	    (charset_encode_mailbox_name(
-		 text_make(utf8.data, utf8.size), &again) < 0 ||
+	if (utf7_decode(input, &utf8) == 0 &&
+	    (utf7_encode(text_make(utf8.data, utf8.size), &again) < 0 ||
 		!text_equal(input, text_make(again.data, again.size))))
 		abort();
 	buf_clear(&utf8);

@@ -159,6 +159,19 @@ def test_a_change_that_changes_nothing_is_answered_once(shared):
         assert client.noop()[0] == 'OK'
 
 
+def test_rfc822_size_is_the_size_of_the_body(shared):
+    with shared.imap_session(shared.user2) as client:
+        for mail in (b'Subject: a\n\nx\ny\n', b'Subject: a\r\n\r\nx\ny\r\n',
+                     b'Subject: a\r\n\r\nx\ry\r\n', b'Subject: a\n\nx\r\ny'):
+            client.send(b'a APPEND INBOX {%d+}\r\n%s\r\n' % (len(mail), mail))
+            while not (line := client.readline()).startswith(b'a '):
+                pass
+            uid = line.split(b'APPENDUID ')[1].split()[1].rstrip(b']').decode()
+            client.select('INBOX')
+            _, data = client.uid('FETCH', uid, '(RFC822.SIZE BODY.PEEK[])')
+            assert b'RFC822.SIZE %d ' % len(data[0][1]) in data[0][0] + b' '
+
+
 def test_wrong_password_and_unknown_user_look_alike(shared):
     answers = []
     for user in (shared.user1, 'nobody@' + shared.domain):
