@@ -6,6 +6,8 @@
  * A store that is not the one of the witness, or older than it, is never
  * served: the account stays UNAVAILABLE and an alarm is raised.
  */
+#include "imapd/account_store.h"
+
 #include "imapd/account_state.h"
 
 #include "common/file.h"

@@ -10,6 +10,7 @@
 #include "imapd/special_use.h"
 #include "imapd/status_items.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -236,15 +237,14 @@ list_name(struct imap_command *command, struct text name,
 
 	if ((options & LIST_SELECT_SPECIAL_USE) && use == 0)
 		return;
-	attributes[0] = '\0';
-	if (info == NULL)
-		strcat(attributes, (options & LIST_SELECT_SUBSCRIBED)
-				       ? "\\NonExistent "
-				       : "\\Noselect ");
-	strcat(attributes,
-	    has_children(command, name) ? "\\HasChildren" : "\\HasNoChildren");
-	if ((options & LIST_RETURN_SUBSCRIBED) && is_subscribed)
-		strcat(attributes, " \\Subscribed");
+	snprintf(attributes, sizeof(attributes), "%s%s%s",
+	    info != NULL                         ? ""
+	    : (options & LIST_SELECT_SUBSCRIBED) ? "\\NonExistent "
+						 : "\\Noselect ",
+	    has_children(command, name) ? "\\HasChildren" : "\\HasNoChildren",
+	    (options & LIST_RETURN_SUBSCRIBED) && is_subscribed
+		? " \\Subscribed"
+		: "");
 	put_name(command, "LIST", name, attributes, use);
 	if ((options & LIST_SELECT_RECURSIVE) &&
 	    has_subscribed_below(command, name))

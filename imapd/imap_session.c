@@ -6,6 +6,8 @@
  * nowhere else, before a tagged answer and in IDLE, as RFC 3501 7.4.1 allows.
  * It never says OK to a change: commands do, when the store has committed.
  */
+#include "imapd/imap_session.h"
+
 #include "imapd/imap_session_state.h"
 
 #include "common/log.h"
