@@ -90,7 +90,7 @@ enum status
 change_keyword_bits(struct folder *folder, const struct text *names,
     size_t count, struct store_batch *batch, size_t *added, uint64_t *bits)
 {
-	struct text fresh[RECORD_MAX_KEYWORDS];
+	struct text fresh[RECORD_MAX_KEYWORDS] = { { 0 } };
 	size_t known = folder->info.keyword_count;
 
 	*bits = 0;

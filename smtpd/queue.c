@@ -101,6 +101,14 @@ authd_received(struct channel *channel, const struct message *message, int *fds,
 	(void)channel_send(channel, &answer, NULL, 0);
 }
 
+/* `peer` is in no list any more. */
+static void
+authd_free(struct peer *peer)
+{
+	channel_free(&peer->channel);
+	free(peer);
+}
+
 static void
 authd_closed(struct channel *channel, const struct error *error, void *context)
 {
@@ -110,8 +118,7 @@ authd_closed(struct channel *channel, const struct error *error, void *context)
 		at = &(*at)->next;
 	*at = peer->next;
 	process_peer_closed(error, ROLE_AUTHD, 0, peer->instance);
-	channel_free(&peer->channel);
-	free(peer);
+	authd_free(peer);
 }
 
 static void
@@ -144,15 +151,12 @@ front_received(struct channel *channel, const struct message *message, int *fds,
 		transaction_handle(front, message);
 }
 
+/* `front` is in no list any more. */
 static void
 front_free(struct front *front)
 {
 	struct queue *queue = front->queue;
-	struct front **at = &queue->fronts;
 
-	while (*at != front)
-		at = &(*at)->next;
-	*at = front->next;
 	queue->front_count--;
 	transaction_drop_all(front);
 	remove_grants_of(front->queue, front->instance);
@@ -166,8 +170,11 @@ front_free(struct front *front)
 static void
 front_closed(struct channel *channel, const struct error *error, void *context)
 {
-	struct front *front = context;
+	struct front *front = context, **at = &front->queue->fronts;
 
+	while (*at != front)
+		at = &(*at)->next;
+	*at = front->next;
 	process_peer_closed(error, ROLE_SMTPD, 0, front->instance);
 	front_free(front);
 }
@@ -331,16 +338,22 @@ void
 queue_free(struct queue **pointer)
 {
 	struct queue *queue = *pointer;
+	struct front *front;
+	struct peer *authd;
 	size_t position = 0;
 	void *value;
 
 	if (queue == NULL)
 		return;
-	while (queue->fronts != NULL)
-		front_free(queue->fronts);
+	while ((front = queue->fronts) != NULL) {
+		queue->fronts = front->next;
+		front_free(front);
+	}
 	transaction_expire(queue, INT64_MAX);
-	while (queue->authds != NULL)
-		authd_closed(queue->authds->channel, NULL, queue->authds);
+	while ((authd = queue->authds) != NULL) {
+		queue->authds = authd->next;
+		authd_free(authd);
+	}
 	filing_list_free(&queue->filings);
 	channel_free(&queue->snapd);
 	while (table_next(queue->grants, &position, NULL, NULL, &value))
