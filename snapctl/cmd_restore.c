@@ -114,6 +114,9 @@ restore_one(struct snapctl *snapctl, const struct selector *selector)
 	if (code != EXIT_DONE)
 		return code;
 	say_totals(snapctl, "would add", &plan);
+	output_say(snapctl->output,
+	    "and look for each live message's file: what is gone without "
+	    "anybody's notice is refilled, too");
 	if (is_dry_run)
 		return EXIT_DONE;
 	/* Files may be missing of which nobody has told the store yet: the
