@@ -76,9 +76,10 @@ def main():
     print('''
 Accounts {USER1} and {USER2}, password {PASS1}
 
-  send     curl -s smtp://127.0.0.1:{SMTP_PORT} --mail-from me@there.test \\
-             --mail-rcpt {USER1} -T README
-  read     curl -s "imap://127.0.0.1:{IMAP_PORT}/INBOX;UID=1" \\
+  send     printf 'Subject: Hello\\n\\nFirst letter\\n' | curl -sS --crlf -T - \\
+             smtp://127.0.0.1:{SMTP_PORT}/there.test \\
+             --mail-from me@there.test --mail-rcpt {USER1}
+  read     curl -sS "imap://127.0.0.1:{IMAP_PORT}/INBOX;UID=1" \\
              -u {USER1}:{PASS1}
            or any mail program: IMAP with TLS on port {IMAPS_PORT}
   look     {SNAPCTL} list {USER1}
