@@ -27,7 +27,7 @@ ATTACKS = {'store_unlink': 'deletes the store',
            'become_snapd': "takes the store's uid",
            'keeper_kill': "kills the store's keeper",
            'other_account_mail': "reads another's mail"}
-COLOURS = sys.stdout.isatty() and 'NO_COLOR' not in os.environ
+COLOURS = sys.stdout.isatty() and not os.environ.get('NO_COLOR')
 
 
 class Tour:
