@@ -279,6 +279,8 @@ def main():
                 tour.row(step.__name__.replace('_', ' '), '', False, '',
                          repr(error))
         return tour.table()
+    except KeyboardInterrupt:
+        return 130
     finally:
         subprocess.run([INSTANCE, 'stop', directory], check=False)
         shutil.rmtree(directory, ignore_errors=True)
