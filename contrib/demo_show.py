@@ -68,11 +68,13 @@ def main():
     stays = sys.stdin.isatty() and sys.stdout.isatty()
     form = '%-14s %7s %11s  %-20s %-12s %s'
     print(form % ('process', 'pid', 'uid', 'jail', 'capabilities', 'seccomp'))
-    for one in processes(int(row['PID'])):
+    rows = list(processes(int(row['PID'])))
+    for one in rows:
         print(form % one)
     if os.geteuid() != 0:
-        print('\nNot root: all processes share your uid; chroot and uid walls'
-              ' are missing (seccomp and Landlock stand).')
+        jails = any(one[3] != '/' for one in rows)
+        print('\nNot root: all processes share your uid, so the walls of uid%s'
+              ' are missing.' % ('' if jails else ' and chroot'))
     print('''
 Accounts {USER1} and {USER2}, password {PASS1}
 
