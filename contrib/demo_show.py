@@ -1,15 +1,18 @@
 """What ./demo prints of the instance that it started: each process with its
-user and its walls, and the commands to try."""
+user and its walls, and the commands to try.  On a terminal it stays until the
+instance ends, and Ctrl-C ends it; elsewhere the instance runs on."""
 import os
+import signal
 import subprocess
 import sys
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+INSTANCE = os.path.join(TOP, 'tests/instance')
 
 
 def values(directory):
-    out = subprocess.run([os.path.join(TOP, 'tests/instance'), 'show',
-                          directory], check=True, text=True,
+    out = subprocess.run([INSTANCE, 'show', directory], check=True, text=True,
                          stdout=subprocess.PIPE).stdout
     return dict(line.split('=', 1) for line in out.splitlines())
 
@@ -37,8 +40,8 @@ def processes(master):
             root = os.readlink('/proc/%d/root' % pid)
         except OSError:
             root = '?'
-        if len(root) > 30:
-            root = '...' + root[-27:]
+        if root.startswith(TOP + '/'):
+            root = root[len(TOP) + 1:]
         caps = int(one['CapEff'], 16)
         yield (one['Name'], pid, one['Uid'].split()[1], root,
                'none' if caps == 0 else '%x' % caps,
@@ -46,28 +49,48 @@ def processes(master):
         todo += parents.get(pid, [])
 
 
+def ends():
+    """Until the instance is stopped; ends it if we are told to end."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        while values(sys.argv[1])['PID']:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        print('\nstopping', flush=True)
+        subprocess.run([INSTANCE, 'stop', sys.argv[1]], check=True)
+
+
 def main():
     row = values(sys.argv[1])
-    form = '%-14s %7s %11s  %-30s %-12s %s'
-    print(form % ('process', 'pid', 'uid', 'root', 'capabilities', 'seccomp'))
-    for one in processes(int(row['PID'])):
+    stays = sys.stdin.isatty() and sys.stdout.isatty()
+    form = '%-14s %7s %11s  %-20s %-12s %s'
+    print(form % ('process', 'pid', 'uid', 'jail', 'capabilities', 'seccomp'))
+    rows = list(processes(int(row['PID'])))
+    for one in rows:
         print(form % one)
     if os.geteuid() != 0:
-        print('\nNot root: all processes share your uid; chroot and uid walls'
-              ' are missing (seccomp and Landlock stand).')
+        jails = any(one[3] != '/' for one in rows)
+        print('\nNot root: all processes share your uid, so the walls of uid%s'
+              ' are missing.' % ('' if jails else ' and chroot'))
     print('''
 Accounts {USER1} and {USER2}, password {PASS1}
 
-  send     curl -s smtp://127.0.0.1:{SMTP_PORT} --mail-from me@there.test \\
-             --mail-rcpt {USER1} -T README
-  read     curl -s "imap://127.0.0.1:{IMAP_PORT}/INBOX;UID=1" \\
+  send     printf 'Subject: Hello\\n\\nFirst letter\\n' | curl -sS --crlf -T - \\
+             smtp://127.0.0.1:{SMTP_PORT}/there.test \\
+             --mail-from me@there.test --mail-rcpt {USER1}
+  read     curl -sS "imap://127.0.0.1:{IMAP_PORT}/INBOX;UID=1" \\
              -u {USER1}:{PASS1}
            or any mail program: IMAP with TLS on port {IMAPS_PORT}
   look     {SNAPCTL} list {USER1}
   restore  {SNAPCTL} restore latest:{USER1}
   story    ./demo tour
-  stop     ./demo stop
-'''.format(**row))
+  stop     {how}
+'''.format(how='Ctrl-C' if stays else './demo stop', **row), flush=True)
+    if stays:
+        ends()
 
 
 main()

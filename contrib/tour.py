@@ -1,9 +1,12 @@
 """./demo tour: mail arrives, is read, is snapshotted, is wiped out by an
-intruder, and comes back under its old UIDs.  Each step is checked; the table at
-the end shows the command and the raw answer of each, and the exit status is 1
-if any went wrong.  Uses an instance of its own, which is removed."""
+intruder and then by root, and comes back under its old UIDs.  The intruder sits
+in each process that reads foreign bytes: the broker starts the red team's
+program in its place, behind the role's own walls.  Each step is checked; the
+table at the end shows the command and the raw answer of each, and the exit
+status is 1 if any FAILED.  Uses an instance of its own, which is removed."""
 import imaplib
 import os
+import re
 import shutil
 import smtplib
 import ssl
@@ -14,8 +17,17 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 INSTANCE = os.path.join(TOP, 'tests/instance')
+TAKEN_OVER = os.path.join(TOP, 'tests/redteam/taken_over')
 MESSAGES = 5
-COLOURS = sys.stdout.isatty() and 'NO_COLOR' not in os.environ
+FACES = ('smtpd', 'queue', 'imapd', 'worker')
+# What each of FACES tries: tests/redteam/attacks.def has them all.
+ATTACKS = {'store_unlink': 'deletes the store',
+           'store_truncate': 'empties the store',
+           'store_folder_rename': 'moves the store away',
+           'become_snapd': "takes the store's uid",
+           'keeper_kill': "kills the store's keeper",
+           'other_account_mail': "reads another's mail"}
+COLOURS = sys.stdout.isatty() and not os.environ.get('NO_COLOR')
 
 
 class Tour:
@@ -39,21 +51,26 @@ class Tour:
         client.login(self.at['USER1'], self.at['PASS1'])
         return client
 
-    def uids(self):
-        """(UIDVALIDITY, [UID, Message-ID]) as a fresh client sees them."""
+    def view(self):
+        """What a fresh client sees: EXISTS, UIDVALIDITY, and of each message
+        UID, flags, date and body."""
         client = self.imap()
-        _, count = client.select('INBOX')
+        status, count = client.select('INBOX')
+        if status != 'OK':
+            raise imaplib.IMAP4.error('SELECT: %s %s' % (status, count))
         _, validity = client.response('UIDVALIDITY')
-        found = []
+        data = []
         if int(count[0]):
             _, data = client.uid('FETCH', '1:*',
-                                 '(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])')
-            for item in data:
-                if isinstance(item, tuple):
-                    found.append((item[0].split(b'UID ')[1].split()[0],
-                                  item[1].split(b':', 1)[1].strip()))
+                                 '(FLAGS INTERNALDATE BODY.PEEK[])')
         client.logout()
-        return validity[0], sorted(found)
+        found = {}
+        for item in data:
+            if isinstance(item, tuple):
+                line = re.sub(rb'^\d+ \((.*) BODY\[\].*', rb'\1', item[0])
+                found[int(re.search(rb'UID (\d+)', line)[1])] = (
+                    line.decode(), item[1])
+        return int(count[0]), validity[0].decode(), found
 
     def snapctl(self, *words):
         command = self.at['SNAPCTL'].split() + list(words)
@@ -65,7 +82,7 @@ class Tour:
     # The story.
 
     def mail_arrives(self):
-        answer = ''
+        good = True
         with smtplib.SMTP('127.0.0.1', int(self.at['SMTP_PORT']),
                           timeout=20) as client:
             client.starttls(context=context())
@@ -76,77 +93,126 @@ class Tour:
                 answer = client.data(
                     'From: friend@tour.test\r\nMessage-ID: <tour-%d@tour.test>'
                     '\r\nSubject: Letter %d\r\n\r\nDear Alice\r\n' % (n, n))
-        self.row('%d letters arrive' % MESSAGES, 'a friend', answer[0] == 250,
-                 'SMTP DATA', answer)
+                good = good and answer[0] == 250
+        self.row('%d letters arrive' % MESSAGES, 'a friend', good,
+                 'SMTP DATA', '%d %s' % (answer[0], answer[1].decode()))
 
     def mail_is_read(self):
-        self.wait(lambda: len(self.uids()[1]) == MESSAGES)
-        self.before = self.uids()
-        self.row('she reads them', 'alice', len(self.before[1]) == MESSAGES,
-                 'UID FETCH 1:* (...)', self.before)
+        self.wait(lambda: self.view()[0] == MESSAGES)
+        client = self.imap()
+        client.select('INBOX')
+        client.uid('STORE', '2', '+FLAGS', '(\\Flagged \\Seen)')
+        client.logout()
+        self.before = self.view()
+        self.row('she reads them, flags one', 'alice',
+                 self.before[0] == MESSAGES == len(self.before[2]) and
+                 'Flagged' in self.before[2][2][0],
+                 FETCH, told(self.before))
 
     def snapshot_is_taken(self):
         code, out, command = self.snapctl('create', '-m', 'before the storm')
-        self.row('a snapshot is taken', 'admin', code == 0, command, out)
+        self.row('a snapshot is taken', 'root', code == 0, command, out)
 
     def nothing_can_be_destroyed(self):
         code, out, command = self.snapctl('destroy', 'latest')
-        self.row('snapshots cannot be destroyed', 'admin', code == 2, command,
+        self.row('snapshots cannot be destroyed', 'root', code == 2, command,
                  'exit %d: %s' % (code, out))
 
-    def store_is_closed_to_the_others(self):
-        """What an intruder with the uid of the account's worker, or of a
-        front, gets at the store."""
+    def intruder_attacks(self):
+        """From inside each mail-facing process, with the real snapd beside."""
         if os.geteuid() != 0:
-            self.row('the store is closed to other uids', 'intruder', False,
-                     'needs root', 'run as root to see this wall')
+            self.row('an intruder in each process', 'intruder', False, '',
+                     'run as root: without it these walls are not there')
             return
-        store = self.at['STORE']
-        uids = {status_uid(pid) for pid in children(int(self.at['PID']))}
-        uids -= {0, os.stat(store).st_uid}
-        answers = []
-        for uid in sorted(uids):
-            done = subprocess.run(
-                ['rm', '-rf', '--', *(os.path.join(store, name)
-                                      for name in os.listdir(store))],
-                user=uid, group=uid, extra_groups=[], text=True, check=False,
-                cwd='/', stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            answers.append('uid %d: exit %d %s' % (
-                uid, done.returncode, done.stdout.splitlines()[:1]))
-        good = bool(uids) and all(' exit 1 ' in one for one in answers) and \
-            bool(os.listdir(store))
-        self.row('he tries to wipe the store', 'intruder', good,
-                 'rm -rf STORE/* as each uid', '; '.join(answers))
+        self.instance('stop')
+        done = subprocess.run(
+            [TAKEN_OVER, os.environ['BUILD'], '--at', self.dir, *ATTACKS],
+            text=True, check=False, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+        for name, action in ATTACKS.items():
+            found = re.findall(r'^(\w*) +%s +(.*)$' % name, done.stdout, re.M)
+            good = sorted(role for role, _ in found) == sorted(FACES) and \
+                all(result in ('refused', 'stopped by seccomp')
+                    for _, result in found)
+            self.row('he %s' % action, 'intruder', good,
+                     'tests/redteam/taken_over BUILD --at DIR ' + name,
+                     ', '.join('%s: %s' % one for one in found) or
+                     done.stdout[-300:])
+        self.instance('start')
+        code, out, command = self.snapctl('list')
+        self.row('the snapshot is still there', 'root',
+                 done.returncode == 0 and code == 0 and
+                 'before the storm' in out, command, out)
 
-    def mail_is_wiped(self):
-        maildir = self.at['MAILDIR1']
-        shutil.rmtree(maildir)
-        self.row('he wipes the Maildir', 'intruder',
-                 not os.path.exists(maildir), 'rm -rf ' + maildir,
-                 'gone: %s' % (not os.path.exists(maildir)))
+    def worker_wipes_its_mail(self):
+        """What the worker of an account may do to the account's files."""
+        home = os.path.dirname(self.at['MAILDIR1'])
+        uid = os.stat(self.at['MAILDIR1']).st_uid
+        before = self.files()
+        done = subprocess.run(
+            ['rm', '-rfv', 'Maildir', 'index'], text=True, check=False,
+            cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            **({'user': uid, 'group': uid, 'extra_groups': []}
+               if os.geteuid() == 0 else {}))
+        gone = set(re.findall(r"^removed '(.*)'$", done.stdout, re.M))
+        self.row("he wipes all that her worker's uid may", 'intruder',
+                 done.returncode == 0 and len(before) == MESSAGES and
+                 {os.path.relpath(name, home) for name in before} <= gone,
+                 'rm -rfv Maildir index',
+                 'uid %d, exit %d, %d files removed' % (
+                     uid, done.returncode, len(gone)))
 
     def reconnecting_client_is_not_misled(self):
         try:
-            seen = self.uids()
-        except (imaplib.IMAP4.error, OSError, ValueError) as error:
-            seen = error
-        good = isinstance(seen, Exception) or seen == self.before
-        self.row('a mail program reconnects: no empty mailbox', 'alice', good,
-                 'SELECT INBOX', repr(seen))
+            seen = self.view()
+            good = seen == self.before
+            answer = told(seen)
+        except imaplib.IMAP4.error as error:
+            answer = str(error)
+            good = 'UNAVAILABLE' in answer
+        self.row('a mail program reconnects: not 0 EXISTS', 'alice', good,
+                 FETCH, answer)
+
+    def all_mail_is_wiped(self):
+        """The hand of an admin, or of who became one."""
+        mail = os.path.dirname(os.path.dirname(self.at['MAILDIR1']))
+        self.wait(lambda: len(self.files()) == MESSAGES)
+        before = len(self.files())
+        self.instance('stop')
+        shutil.rmtree(mail)
+        self.row('the mail of all accounts is wiped', 'root',
+                 before == MESSAGES and not os.path.exists(mail),
+                 'rm -rf ' + mail,
+                 '%d files of hers before, %d now' % (
+                     before, len(self.files())))
+        self.instance('start')
 
     def one_command_restores(self):
-        code, out, command = self.snapctl(
-            'restore', 'latest:' + self.at['USER1'], '--yes')
-        self.row('one command restores', 'admin', code == 0, command, out)
+        code, out, command = self.snapctl('restore', 'latest', '--yes')
+        self.wait(lambda: len(self.files()) == MESSAGES)
+        self.row('one command brings all back', 'root',
+                 code == 0 and len(self.files()) == MESSAGES, command,
+                 '%s\n%d files in her Maildir' % (out, len(self.files())))
 
     def same_mail_same_uids(self):
-        self.wait(lambda: self.uids() == self.before)
-        after = self.uids()
-        files = [name for _, _, names in os.walk(self.at['MAILDIR1'])
-                 for name in names if ',S=' in name]
-        self.row('the same mail under the same UIDs', 'alice',
-                 after == self.before and len(files) == MESSAGES,
-                 'UID FETCH 1:* (...)', '%s, %d files' % (after, len(files)))
+        after = self.view()
+        self.row('same UIDVALIDITY, UIDs, flags, dates, bytes', 'alice',
+                 after == self.before, FETCH, told(after))
+
+    def store_is_sound(self):
+        code, out, command = self.snapctl('verify', '--read-data')
+        self.row('the store is checked, each body read', 'root', code == 0,
+                 command, 'exit %d: %s' % (code, out))
+
+    def files(self):
+        return [os.path.join(top, name)
+                for top, _, names in os.walk(self.at['MAILDIR1'])
+                for name in names
+                if os.path.basename(top) in ('cur', 'new')]
+
+    def instance(self, verb):
+        subprocess.run([INSTANCE, verb, self.dir], check=True,
+                       stdout=subprocess.DEVNULL)
 
     def wait(self, condition):
         end = time.monotonic() + 20
@@ -159,19 +225,28 @@ class Tour:
             time.sleep(0.1)
 
     def table(self):
-        print('\n%-46s %-9s %s' % ('action', 'who', 'result'))
+        print('\n%-48s %-9s %s' % ('action', 'who', 'result'))
         for action, who, good, command, answer in self.rows:
-            print('%-46s %-9s %s' % (action, who, mark(good)))
+            print('%-48s %-9s %s' % (action, who, mark(good)))
             print('    $ %s' % command)
-            for line in answer.splitlines()[:4] or ['']:
+            for line in answer.splitlines()[:6] or ['']:
                 print('    %s' % line[:150])
         wrong = sum(not row[2] for row in self.rows)
-        print('\n%d steps, %d wrong' % (len(self.rows), wrong))
+        print('\n%d steps, %d failed' % (len(self.rows), wrong))
         return 1 if wrong else 0
 
 
+FETCH = 'SELECT INBOX; UID FETCH 1:* (FLAGS INTERNALDATE BODY.PEEK[])'
+
+
+def told(view):
+    count, validity, found = view
+    return '\n'.join(['%d EXISTS, UIDVALIDITY %s' % (count, validity)] +
+                     [line for line, _ in found.values()])
+
+
 def mark(good):
-    word = 'ok ' if good else 'BAD'
+    word = 'ok    ' if good else 'FAILED'
     if not COLOURS:
         return word
     return '\033[%dm%s\033[0m' % (32 if good else 31, word)
@@ -185,28 +260,6 @@ def context():
     return made
 
 
-def children(master):
-    parents = {}
-    for name in os.listdir('/proc'):
-        if name.isdigit():
-            try:
-                with open('/proc/%s/stat' % name, encoding='ascii',
-                          errors='replace') as file:
-                    parent = int(file.read().rpartition(')')[2].split()[1])
-            except OSError:
-                continue
-            parents.setdefault(parent, []).append(int(name))
-    todo = [master]
-    while todo:
-        pid = todo.pop()
-        yield pid
-        todo += parents.get(pid, [])
-
-
-def status_uid(pid):
-    return os.stat('/proc/%d' % pid).st_uid
-
-
 def main():
     directory = tempfile.mkdtemp(prefix='firnmail-tour-')
     os.chmod(directory, 0o711)
@@ -214,16 +267,20 @@ def main():
         tour = Tour(directory)
         for step in (tour.mail_arrives, tour.mail_is_read,
                      tour.snapshot_is_taken, tour.nothing_can_be_destroyed,
-                     tour.store_is_closed_to_the_others, tour.mail_is_wiped,
+                     tour.intruder_attacks, tour.worker_wipes_its_mail,
                      tour.reconnecting_client_is_not_misled,
-                     tour.one_command_restores, tour.same_mail_same_uids):
+                     tour.all_mail_is_wiped, tour.one_command_restores,
+                     tour.same_mail_same_uids, tour.store_is_sound):
             try:
                 step()
             except (imaplib.IMAP4.error, smtplib.SMTPException, OSError,
-                    ValueError) as error:
+                    ValueError, LookupError, AttributeError,
+                    subprocess.CalledProcessError) as error:
                 tour.row(step.__name__.replace('_', ' '), '', False, '',
                          repr(error))
         return tour.table()
+    except KeyboardInterrupt:
+        return 130
     finally:
         subprocess.run([INSTANCE, 'stop', directory], check=False)
         shutil.rmtree(directory, ignore_errors=True)
