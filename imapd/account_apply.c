@@ -137,11 +137,14 @@ folder_add(struct account_store *account, const struct mailbox_record *record,
 	return folder;
 }
 
-/* The folder's record into the index. */
+/* The folder's record into the index. While there are files that were seen but
+ * are not rows yet, it says that the directories were never looked at: whoever
+ * starts after us looks again. */
 void
 folder_put(struct account_store *account, struct folder *folder)
 {
 	static struct mailbox_record record;
+	struct index_mailbox_state state = folder->state;
 
 	memset(&record, 0, sizeof(record));
 	record.id = folder->info.id;
@@ -154,8 +157,12 @@ folder_put(struct account_store *account, struct folder *folder)
 	record.keyword_count = (uint8_t)folder->info.keyword_count;
 	for (size_t i = 0; i < folder->info.keyword_count; i++)
 		record.keywords[i] = folder->info.keywords[i];
+	if (folder->is_adopting || folder->needs_scan) {
+		state.cur_changed_ns = 0;
+		state.new_changed_ns = 0;
+	}
 	index_begin(account->index);
-	index_put_mailbox(account->index, &record, &folder->state);
+	index_put_mailbox(account->index, &record, &state);
 	index_commit(account->index);
 }
 

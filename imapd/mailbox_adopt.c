@@ -101,6 +101,7 @@ adoption_end(struct adoption *adoption)
 	if (folder != NULL) {
 		folder->is_adopting = false;
 		folder->needs_scan |= adoption->has_failed;
+		folder_put(account, folder);
 	}
 	account->changing--;
 	buf_clear(&adoption->keywords);

@@ -364,6 +364,7 @@ sync_folder(struct account_store *account, struct folder *folder)
 	look_into(&look, "new", true);
 	look_into(&look, "cur", false);
 	folder->needs_scan = false;
+	folder->is_adopting = look.found_count > 0;
 	folder_put(account, folder);
 	index_commit(account->index);
 	look_for_missing(&look);

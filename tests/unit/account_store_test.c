@@ -572,6 +572,38 @@ files_of_other_programs_are_adopted_with_their_flags(void **state)
 	mailbox_view_close(&view);
 }
 
+/* More than the batches that are under way at once. */
+static void
+an_adoption_that_was_cut_goes_on_at_the_next_start(void **state)
+{
+	enum {
+		FILES = 1700
+	};
+	struct world *w = *state;
+	struct mailbox_view *view;
+	char name[900];
+
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof(name), "Maildir/cur/%d.foreign:2,", i);
+		put_file(w, name, "foreign\n");
+	}
+	false_store_lose_answers(w->store, true);
+	view = open_view(w, "INBOX");
+	mailbox_view_close(&view);
+	account_store_free(&w->account);
+	false_store_lose_answers(w->store, false);
+	open_account(w);
+	wait_for(w, is_idle);
+	view = open_view(w, "INBOX");
+	wait_for(w, is_idle);
+	mailbox_view_close(&view);
+	view = open_view(w, "INBOX");
+	assert_int_equal(mailbox_view_count(view), FILES);
+	assert_int_equal(false_store_live(w->store, 1), FILES);
+	assert_int_equal(count_files(w, "Maildir", name), FILES);
+	mailbox_view_close(&view);
+}
+
 static void
 uids_of_dovecot_are_imported_on_first_sight(void **state)
 {
@@ -1036,6 +1068,7 @@ main(void)
 		TEST_CASE(what_was_committed_before_a_crash_is_there_after_it),
 		TEST_CASE(a_change_while_the_store_is_away_is_unavailable),
 		TEST_CASE(files_of_other_programs_are_adopted_with_their_flags),
+		TEST_CASE(an_adoption_that_was_cut_goes_on_at_the_next_start),
 		TEST_CASE(uids_of_dovecot_are_imported_on_first_sight),
 		TEST_CASE(mail_that_waits_in_the_store_is_filed_at_start),
 		TEST_CASE(an_older_store_is_not_served),
