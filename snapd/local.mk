@@ -38,6 +38,9 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/walk.c snapd/walk.h \
 	snapd/restore_plan.c snapd/restore_plan.h \
 	snapd/control_reading.c snapd/control_reading.h \
+	snapd/control_events.c snapd/control_steps.h \
+	snapd/control_walk.c \
+	snapd/control_diff.c \
 	snapd/restore.c snapd/restore.h \
 	snapd/verify_client.c snapd/verify_client.h \
 	snapd/verify_request.c \
