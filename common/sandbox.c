@@ -2,10 +2,9 @@
  * Shuts the walls of sandbox_profile.c around this process: ids, chroot,
  * capabilities, Landlock, seccomp, in this order, each step still having what
  * the next one needs.  Nothing is taken on trust: ids and capabilities are
- * read back.  The bounding set can be emptied only by who has CAP_SETPCAP
- * (children of master); for the broker's children it stays at the broker's
- * three, which without permitted capabilities, and without new privileges at
- * an exec, give nothing.
+ * read back, the bounding set too.  To empty that one takes CAP_SETPCAP, which
+ * the broker hands to its children for this and nothing else; who was started
+ * without root never had it, and `ready` says that the wall is missing.
  */
 #include "common/sandbox.h"
 
@@ -144,12 +143,31 @@ enter_root(const struct sandbox_request *request,
 	return 0;
 }
 
-static void
-drop_bounding(uint64_t kept)
+/* Whether nothing but `kept` is in the set. The kernel knows fewer than 64
+ * capabilities and says EINVAL to the rest. */
+static bool
+is_bounded(uint64_t kept)
+{
+	for (unsigned long n = 0; n < 64; n++)
+		if ((kept & UINT64_C(1) << n) == 0 &&
+		    prctl(PR_CAPBSET_READ, n, 0, 0, 0) == 1)
+			return false;
+	return true;
+}
+
+static int
+drop_bounding(const struct sandbox_request *request, uint64_t kept,
+    uint32_t *walls, struct error *error)
 {
 	for (unsigned long n = 0; n < 64; n++)
 		if ((kept & UINT64_C(1) << n) == 0)
 			(void)prctl(PR_CAPBSET_DROP, n, 0, 0, 0);
+	if (is_bounded(kept))
+		*walls |= WALL_BOUNDING;
+	else if (!request->is_one_uid)
+		return error_set(error, ERROR_REFUSED,
+		    "capabilities are left in the bounding set");
+	return 0;
 }
 
 static int
@@ -199,7 +217,8 @@ enter_capabilities(const struct sandbox_request *request,
 		return -1;
 	if (request->is_one_uid)
 		kept &= permitted;
-	drop_bounding(kept);
+	if (drop_bounding(request, kept, walls, error) == -1)
+		return -1;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1)
 		return error_set_errno(error, "clear ambient");
 	if (capabilities_set(kept, kept, error) == -1 ||

@@ -18,7 +18,8 @@ enum {
 	WALL_CHROOT = 2,
 	WALL_CAPABILITIES = 4, /* none, or the declared ones only */
 	WALL_LANDLOCK = 8,
-	WALL_SECCOMP = 16
+	WALL_SECCOMP = 16,
+	WALL_BOUNDING = 32 /* no exec brings a capability back */
 };
 
 struct sandbox_request {

@@ -13,6 +13,7 @@
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #define CAPABILITY(n) (UINT64_C(1) << (n))
 #define COUNT(array)  (sizeof(array) / sizeof((array)[0]))
@@ -41,7 +42,10 @@ static const struct sandbox_profile profiles[ROLE_COUNT] = {
 	[ROLE_BROKER] = { .calls = CALLS_FRONT | CALLS_WORKER | CALLS_CHILDREN |
 				   CALLS_STARTER | CALLS_BEGIN | CALLS_CONFINE,
 	    .files = FILES_STARTER,
+	    /* Its children's needs; SETPCAP so that they can empty their
+	     * bounding set. */
 	    .capabilities = CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) |
+			    CAPABILITY(CAP_SETPCAP) |
 			    CAPABILITY(CAP_SYS_CHROOT),
 	    .memory_mib = 8192,
 	    .descriptors = 65536 },
@@ -158,7 +162,14 @@ static const struct call_rule beginning[] = {
 static const struct call_rule confining[] = {
 	IF("setgroups", 0, ALL_BITS, 0), ANY("getgroups"),
 	ANY("getresuid"), ANY("getresgid"), ANY("chroot"), ANY("fchdir"),
-	ANY("chdir"), ANY("capget"), ANY("capset"), ANY("prctl"),
+	ANY("chdir"), ANY("capget"), ANY("capset"),
+	/* What sandbox.c does with it; no securebits, no ptracer. */
+	IF("prctl", 0, ALL_BITS, PR_SET_KEEPCAPS),
+	IF("prctl", 0, ALL_BITS, PR_SET_NO_NEW_PRIVS),
+	IF("prctl", 0, ALL_BITS, PR_SET_DUMPABLE),
+	IF("prctl", 0, ALL_BITS, PR_CAPBSET_READ),
+	IF("prctl", 0, ALL_BITS, PR_CAPBSET_DROP),
+	IF("prctl", 0, ALL_BITS, PR_CAP_AMBIENT),
 	ANY("seccomp"), ANY("landlock_create_ruleset"),
 	ANY("landlock_add_rule"), ANY("landlock_restrict_self"),
 };

@@ -82,7 +82,8 @@ process_line_walls(unsigned int walls, char to[64])
 		const char *name;
 	} names[] = { { WALL_UID, "uid" }, { WALL_CHROOT, "chroot" },
 		{ WALL_CAPABILITIES, "capabilities" },
-		{ WALL_LANDLOCK, "landlock" }, { WALL_SECCOMP, "seccomp" } };
+		{ WALL_BOUNDING, "bounding" }, { WALL_LANDLOCK, "landlock" },
+		{ WALL_SECCOMP, "seccomp" } };
 	size_t size = 0;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -229,6 +229,8 @@ process_line_is_read_or_refused(void **state)
 		  "restarts=0 generation=1 new=x",
 		    0, "uid chroot capabilities landlock seccomp" },
 		{ "role=worker pid=1 walls=0xc", 0, "capabilities landlock" },
+		{ "role=worker pid=1 walls=0x3f", 0,
+		    "uid chroot capabilities bounding landlock seccomp" },
 		{ "role=worker pid=1 walls=0x0", 0, "-" },
 		{ "role=smtpd", -1, NULL },
 		{ "pid=1", -1, NULL },
