@@ -68,13 +68,18 @@ common_libcommon_a_SOURCES += common/mime_encoding.c common/mime_encoding.h
 common_libcommon_a_SOURCES += common/mime_parser.c common/mime_parser.h
 EXTRA_DIST += common/charset_tables.py
 
-# The only user of libseccomp: master and tests link it.
+# The only user of libseccomp: master, snapctl, firnmail and tests link it.
 noinst_LIBRARIES += common/libsandboxfilter.a
-common_libsandboxfilter_a_SOURCES = common/sandbox_filter.c
+common_libsandboxfilter_a_SOURCES = common/sandbox_filter.c \
+	common/sandbox_tool.c common/sandbox_tool.h
 common_libsandboxfilter_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
-FILTER_LIBS = common/libsandboxfilter.a $(SECCOMP_LIBS)
+FILTER_LIBS = common/libsandboxfilter.a common/libcommon.a $(SECCOMP_LIBS)
 
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/sandbox_tool_test
+tests_unit_sandbox_tool_test_SOURCES = tests/unit/sandbox_tool_test.c
+tests_unit_sandbox_tool_test_LDADD = $(FILTER_LIBS) $(COMMON_LIBS) \
+	$(JANSSON_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/settings_parser_test
 tests_unit_settings_parser_test_SOURCES = tests/unit/settings_parser_test.c
 tests_unit_settings_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)

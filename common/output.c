@@ -40,6 +40,9 @@ output_new(enum output_form form, bool is_exact)
 	output->is_exact = is_exact;
 	output->is_terminal = isatty(STDOUT_FILENO) == 1;
 	output->is_progress_terminal = isatty(STDERR_FILENO) == 1;
+	/* Else at the first row, and behind the walls that is too late to open
+	 * /dev/urandom. */
+	json_object_seed(0);
 	return output;
 }
 

@@ -229,17 +229,14 @@ enter_capabilities(const struct sandbox_request *request,
 	return 0;
 }
 
-static int
-enter_filter(
-    const struct sandbox_request *request, uint32_t *walls, struct error *error)
+int
+sandbox_enter_filter(int fd, struct error *error)
 {
 	static struct sock_filter program[FILTER_MAX_INSTRUCTIONS];
 	struct sock_fprog filter = { .filter = program };
 	ssize_t size;
 
-	if (request->seccomp_fd == -1 || (request->without & WALL_SECCOMP))
-		return 0;
-	size = pread(request->seccomp_fd, program, sizeof(program), 0);
+	size = pread(fd, program, sizeof(program), 0);
 	if (size == -1)
 		return error_set_errno(error, "read filter");
 	if (size == 0 || (size_t)size % sizeof(program[0]) != 0)
@@ -247,7 +244,6 @@ enter_filter(
 	filter.len = (unsigned short)((size_t)size / sizeof(program[0]));
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) == -1)
 		return error_set_errno(error, "seccomp");
-	*walls |= WALL_SECCOMP;
 	return 0;
 }
 
@@ -319,5 +315,10 @@ sandbox_enter(
 		return -1;
 	if (landlock == 1)
 		*walls |= WALL_LANDLOCK;
-	return enter_filter(request, walls, error);
+	if (request->seccomp_fd == -1 || (request->without & WALL_SECCOMP))
+		return 0;
+	if (sandbox_enter_filter(request->seccomp_fd, error) == -1)
+		return -1;
+	*walls |= WALL_SECCOMP;
+	return 0;
 }

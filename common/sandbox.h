@@ -49,10 +49,15 @@ struct sandbox_ranges {
 int sandbox_enter(const struct sandbox_request *request, uint32_t *walls,
     struct error *error);
 
+/* Shuts the filter that was compiled into `fd`: the last wall, after which no
+ * new privileges are needed. 0, or -1. */
+int sandbox_enter_filter(int fd, struct error *error);
+
 /*
- * Compiles the role's seccomp filter into a new sealed memfd (master and tests
- * only: the one user of libseccomp is sandbox_filter.c, in libsandboxfilter.a,
- * so that no other program links it). Descriptor or -1.
+ * Compiles the role's seccomp filter into a new sealed memfd (master, the
+ * administrator's commands and tests: the one user of libseccomp is
+ * sandbox_filter.c, in libsandboxfilter.a, so that no other program links it).
+ * Descriptor or -1.
  */
 int sandbox_filter_compile(enum role role, const struct sandbox_ranges *ranges,
     unsigned int process_flags, struct error *error);

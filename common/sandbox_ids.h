@@ -1,5 +1,5 @@
 /*
- * Giving up root for good where there is no role: the command line tools and
+ * Giving up root for good: the administrator's commands (sandbox_tool.h) and
  * the program that setup starts.
  */
 #ifndef COMMON_SANDBOX_IDS_H

@@ -65,6 +65,8 @@ static const struct sandbox_profile profiles[ROLE_COUNT] = {
 	    .files = FILES_ROOT,
 	    .memory_mib = 4096,
 	    .descriptors = 4096 },
+	[ROLE_SNAPCTL] = { .calls = CALLS_BASE | CALLS_TERMINAL },
+	[ROLE_FIRNMAIL] = { .calls = CALLS_BASE | CALLS_TERMINAL },
 };
 
 /* clang-format off */
@@ -174,6 +176,10 @@ static const struct call_rule confining[] = {
 	ANY("landlock_add_rule"), ANY("landlock_restrict_self"),
 };
 
+static const struct call_rule terminal[] = {
+	IF("ioctl", 1, ALL_BITS, TCGETS),
+};
+
 static const struct call_rule sanitizer[] = {
 	ANY("sigaltstack"), ANY("sched_getaffinity"), ANY("sched_yield"),
 	ANY("readlink"), ANY("readlinkat"), ANY("openat"), ANY("open"),
@@ -198,6 +204,7 @@ static const struct {
 	{ CALLS_STARTER, starter, COUNT(starter) },
 	{ CALLS_BEGIN, beginning, COUNT(beginning) },
 	{ CALLS_CONFINE, confining, COUNT(confining) },
+	{ CALLS_TERMINAL, terminal, COUNT(terminal) },
 	{ CALLS_SANITIZER, sanitizer, COUNT(sanitizer) },
 };
 

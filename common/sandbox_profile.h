@@ -21,7 +21,8 @@ enum call_group {
 	CALLS_STARTER = 64,   /* vfork, execveat, socketpair (broker) */
 	CALLS_BEGIN = 128,    /* ld.so and process_begin (broker's children) */
 	CALLS_CONFINE = 256,  /* ids in the range, chroot, Landlock, seccomp */
-	CALLS_SANITIZER = 512 /* ASan build only */
+	CALLS_TERMINAL = 512, /* is it one (the administrator's commands) */
+	CALLS_SANITIZER = 1024 /* ASan build only */
 };
 
 /* What Landlock lets the role do beneath START_ROOT. */
@@ -42,7 +43,8 @@ struct sandbox_profile {
 	uint32_t descriptors;
 };
 
-/* NULL for roles that are not confined (master, command line tools). */
+/* NULL for master, the one role that is not confined. Of the administrator's
+ * commands only `calls` counts (sandbox_tool.h). */
 const struct sandbox_profile *sandbox_profile_find(enum role role);
 
 /* A call of a group; with a mask, only if argument & mask == value. Several

@@ -1,5 +1,5 @@
 /* What several verbs of firnmail need: complaints, settings, fewer rights. */
-#include "common/sandbox_ids.h"
+#include "common/sandbox_tool.h"
 #include "firnmail/firnmail.h"
 
 #include <stdarg.h>
@@ -61,7 +61,7 @@ command_drop_rights(void)
 {
 	struct error error;
 
-	if (sandbox_become(SANDBOX_NOBODY, &error) == 0)
+	if (sandbox_tool_enter(ROLE_FIRNMAIL, &error) == 0)
 		return EXIT_DONE;
 	return command_fail(EXIT_FAILED, "%s", error.text);
 }

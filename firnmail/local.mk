@@ -22,13 +22,13 @@ firnmail_libfirnmail_a_SOURCES = \
 firnmail_firnmail_SOURCES = firnmail/main.c
 firnmail_firnmail_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'
-firnmail_firnmail_LDADD = firnmail/libfirnmail.a $(COMMON_LIBS) \
+firnmail_firnmail_LDADD = firnmail/libfirnmail.a $(FILTER_LIBS) $(COMMON_LIBS) \
 	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(JANSSON_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/admin_test
 tests_unit_admin_test_SOURCES = tests/unit/admin_test.c
-tests_unit_admin_test_LDADD = firnmail/libfirnmail.a $(COMMON_LIBS) \
+tests_unit_admin_test_LDADD = firnmail/libfirnmail.a $(FILTER_LIBS) $(COMMON_LIBS) \
 	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 endif
 

@@ -18,7 +18,8 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_verify.c \
 	snapctl/cmd_status.c
 snapctl_snapctl_SOURCES = snapctl/main.c
-snapctl_snapctl_LDADD = snapctl/libsnapctl.a $(COMMON_LIBS) $(JANSSON_LIBS)
+snapctl_snapctl_LDADD = snapctl/libsnapctl.a $(FILTER_LIBS) $(COMMON_LIBS) \
+	$(JANSSON_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/selector_test

@@ -9,7 +9,7 @@
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/report.h"
-#include "common/sandbox_ids.h"
+#include "common/sandbox_tool.h"
 #include "common/settings_parser.h"
 
 #include <getopt.h>
@@ -261,13 +261,13 @@ run(const struct verb *verb, const struct invocation *invocation,
 		    error.text);
 		return EXIT_UNREACHABLE;
 	}
+	snapctl->output = output_new(invocation->form, invocation->is_exact);
 	/* What comes from the store, mail included, is shown without any
 	 * right. */
-	if (sandbox_become(SANDBOX_NOBODY, &error) == -1) {
+	if (sandbox_tool_enter(ROLE_SNAPCTL, &error) == -1) {
 		fprintf(stderr, "snapctl: %s\n", error.text);
 		return EXIT_FAILED;
 	}
-	snapctl->output = output_new(invocation->form, invocation->is_exact);
 	code = verb->run(snapctl, argc, argv);
 	output_free(&snapctl->output);
 	account_table_free(&snapctl->accounts);

@@ -1,7 +1,10 @@
 """firnmail against a running instance: accounts, passwords, reload, status."""
+import contextlib
+import fcntl
 import imaplib
 import json
 import os
+import pty
 import signal
 import subprocess
 import threading
@@ -205,3 +208,82 @@ def test_interrupted_add_leaves_the_file_whole(admin):
     assert admin.read_users() == before
     assert os.listdir(os.path.dirname(admin.users)).count('users') == 1
     admin.add('k@demo.test')
+
+
+def status_of(pid):
+    with open('/proc/%d/status' % pid, encoding='ascii') as file:
+        return dict(line.rstrip('\n').split(':\t', 1) for line in file
+                    if ':\t' in line)
+
+
+def walls_while_it_prints(command, patience=20):
+    """The status of a command that cannot go on: its output is full."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writer, b'x' * 4096)
+    child = subprocess.Popen(command, stdout=writer, stdin=subprocess.DEVNULL)
+    os.close(writer)
+    try:
+        return wait_for(lambda: (status_of(child.pid)['Seccomp'] == '2' and
+                                 status_of(child.pid)),
+                        patience, 'a filter around ' + ' '.join(command))
+    finally:
+        with os.fdopen(reader, 'rb') as file:
+            file.read()
+        assert child.wait(20) == 0
+
+
+def test_what_is_shown_is_shown_behind_walls(admin):
+    server = admin.server
+    for command in ([*admin.command, 'status'],
+                    [*admin.command, '--json', 'who'],
+                    [*admin.command, 'account', 'list'],
+                    [*server.snapctl_command.split(), 'list'],
+                    [*server.snapctl_command.split(), '--json', 'log']):
+        status = walls_while_it_prints(command)
+        assert status['NoNewPrivs'] == '1'
+        if os.geteuid() == 0:
+            assert set(status['Uid'].split()) == {'65534'}
+            assert status['CapPrm'] == status['CapEff'] == '0' * 16
+
+
+def on_a_terminal(command):
+    """(exit status, what was shown) of a command that has a terminal."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(command[0], command)
+    os.write(terminal, b'y\n')
+    shown = b''
+    with contextlib.suppress(OSError):  # EIO: it has ended
+        while data := os.read(terminal, 65536):
+            shown += data
+    os.close(terminal)
+    return os.waitpid(pid, 0)[1], shown.decode()
+
+
+def test_each_verb_does_its_work_behind_the_walls(admin):
+    """A call that the filter misses would be a death by SIGSYS."""
+    server = admin.server
+    server.fill(['m%d' % n for n in range(5)])
+    snapctl = server.snapctl_command.split()
+    inbox = 'live:%s/INBOX' % server.user1
+    admin.server.snapctl('create', '--name', 'one')
+    for verb in ('list', 'create', 'show one', 'ls one', 'ls ' + inbox,
+                 'cat %s;UID=1' % inbox, 'diff -1d live', 'log', 'status',
+                 'restore --dry-run one', 'restore one', 'restore --yes one',
+                 'verify', 'verify --read-data'):
+        for form in ((), ('--json',), ('-H',), ('-p',)):
+            command = [*snapctl, *form, *verb.split()]
+            for status, shown in (on_a_terminal(command), run_piped(command)):
+                assert status == 0, (command, status, shown)
+    for verb in ('status', 'who', 'account list'):
+        for form in ((), ('--json',), ('-H',), ('-p',)):
+            command = [*admin.command, *form, *verb.split()]
+            for status, shown in (on_a_terminal(command), run_piped(command)):
+                assert status == 0, (command, status, shown)
+
+
+def run_piped(command):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode, done.stdout
