@@ -12,16 +12,16 @@
 
 /* Groups of system calls, by what a role must do. */
 enum call_group {
-	CALLS_BASE = 1,       /* channels, loop, memory, time, end */
-	CALLS_ACCEPT = 2,     /* take connections of a bound socket */
-	CALLS_MEMORY = 4,     /* sealed memfds for large bodies */
-	CALLS_FILES = 8,      /* files beneath its root */
-	CALLS_STORE = 16,     /* LMDB's locks and synchronous writes */
-	CALLS_CHILDREN = 32,  /* fork without exec (authd's hashing) */
-	CALLS_STARTER = 64,   /* vfork, execveat, socketpair (broker) */
-	CALLS_BEGIN = 128,    /* ld.so and process_begin (broker's children) */
-	CALLS_CONFINE = 256,  /* ids in the range, chroot, Landlock, seccomp */
-	CALLS_TERMINAL = 512, /* is it one (the administrator's commands) */
+	CALLS_BASE = 1,        /* channels, loop, memory, time, end */
+	CALLS_ACCEPT = 2,      /* take connections of a bound socket */
+	CALLS_MEMORY = 4,      /* sealed memfds for large bodies */
+	CALLS_FILES = 8,       /* files beneath its root */
+	CALLS_STORE = 16,      /* LMDB's locks and synchronous writes */
+	CALLS_CHILDREN = 32,   /* fork without exec (authd's hashing) */
+	CALLS_STARTER = 64,    /* vfork, execveat, socketpair (broker) */
+	CALLS_BEGIN = 128,     /* ld.so and process_begin (broker's children) */
+	CALLS_CONFINE = 256,   /* ids in the range, chroot, Landlock, seccomp */
+	CALLS_TERMINAL = 512,  /* is it one (the administrator's commands) */
 	CALLS_SANITIZER = 1024 /* ASan build only */
 };
 
