@@ -29,7 +29,8 @@ enum control_row_kind {
 	CONTROL_PLAN,
 	CONTROL_PROGRESS,
 	CONTROL_FINDING,
-	CONTROL_FACT
+	CONTROL_FACT,
+	CONTROL_SUBSCRIPTION /* export: a name that the account subscribed */
 };
 
 enum {

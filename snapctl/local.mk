@@ -12,6 +12,12 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_show.c \
 	snapctl/cmd_ls.c \
 	snapctl/cmd_cat.c \
+	snapctl/cmd_export.c snapctl/export.h \
+	snapctl/export_maildir.c \
+	snapctl/export_eml.c \
+	snapctl/export_tree.c snapctl/export_tree.h \
+	snapctl/tar.c snapctl/tar.h \
+	snapctl/export_mbox.c \
 	snapctl/cmd_diff.c \
 	snapctl/cmd_log.c \
 	snapctl/cmd_restore.c \
@@ -22,7 +28,10 @@ snapctl_snapctl_LDADD = snapctl/libsnapctl.a $(FILTER_LIBS) $(COMMON_LIBS) \
 	$(JANSSON_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/selector_test
+check_PROGRAMS += tests/unit/selector_test tests/unit/export_test
+tests_unit_export_test_SOURCES = tests/unit/export_test.c
+tests_unit_export_test_LDADD = snapctl/libsnapctl.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
 tests_unit_selector_test_SOURCES = tests/unit/selector_test.c
 tests_unit_selector_test_LDADD = snapctl/libsnapctl.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)

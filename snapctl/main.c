@@ -24,6 +24,7 @@ enum {
 	OPTION_NAME,
 	OPTION_SINCE,
 	OPTION_MODE,
+	OPTION_FORMAT,
 	OPTION_DRY_RUN,
 	OPTION_YES,
 	OPTION_EXIT_CODE,
@@ -36,6 +37,7 @@ static const struct option long_options[] = {
 	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "since", required_argument, NULL, OPTION_SINCE },
 	{ "mode", required_argument, NULL, OPTION_MODE },
+	{ "format", required_argument, NULL, OPTION_FORMAT },
 	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
 	{ "yes", no_argument, NULL, OPTION_YES },
 	{ "exit-code", no_argument, NULL, OPTION_EXIT_CODE },
@@ -57,6 +59,8 @@ static const struct verb {
 	{ "show", cmd_show, "SEL", "show one snapshot, account or message" },
 	{ "ls", cmd_ls, "SEL", "list accounts, mailboxes or messages" },
 	{ "cat", cmd_cat, "SEL", "print one message" },
+	{ "export", cmd_export, "SEL [--format maildir|mbox|eml] > FILE",
+	    "write mail for other programs" },
 	{ "diff", cmd_diff, "[--exit-code] SNAP [SNAP|live][:ACCOUNT]",
 	    "compare two points in time" },
 	{ "log", cmd_log, "[ACCOUNT] [--since T]", "list what happened" },
@@ -170,6 +174,9 @@ take_option(int letter, struct invocation *invocation, struct options *options)
 		return 0;
 	case OPTION_MODE:
 		options->mode = optarg;
+		return 0;
+	case OPTION_FORMAT:
+		options->format = optarg;
 		return 0;
 	case OPTION_DRY_RUN:
 		options->is_dry_run = true;

@@ -20,6 +20,7 @@ struct options {
 	const char *name;    /* --name */
 	const char *since;   /* --since */
 	const char *mode;    /* --mode */
+	const char *format;  /* --format */
 	bool is_dry_run;
 	bool is_yes;
 	bool is_exit_code;
@@ -83,6 +84,7 @@ int cmd_list(struct snapctl *snapctl, int argc, char **argv);
 int cmd_show(struct snapctl *snapctl, int argc, char **argv);
 int cmd_ls(struct snapctl *snapctl, int argc, char **argv);
 int cmd_cat(struct snapctl *snapctl, int argc, char **argv);
+int cmd_export(struct snapctl *snapctl, int argc, char **argv);
 int cmd_diff(struct snapctl *snapctl, int argc, char **argv);
 int cmd_log(struct snapctl *snapctl, int argc, char **argv);
 int cmd_restore(struct snapctl *snapctl, int argc, char **argv);

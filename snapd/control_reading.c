@@ -142,7 +142,7 @@ copy_point(
 				  : -1;
 }
 
-/* ls, cat and restore ask in the same words. */
+/* ls, cat, export and restore ask in the same words. */
 static int
 copy_selection(
     struct control_job *job, const struct message_control_ls *request)
@@ -180,6 +180,21 @@ copy_restore(
 }
 
 static int
+copy_export(
+    struct control_job *job, const struct message_control_export *export)
+{
+	struct message_control_ls ls = { .point_kind = export->point_kind,
+		.point_time = export->point_time,
+		.point_name = export->point_name,
+		.account = export->account,
+		.mailbox = export->mailbox,
+		.uid = export->uid,
+		.message_id = export->message_id };
+
+	return copy_selection(job, &ls);
+}
+
+static int
 copy_request(struct control_job *job, const struct message *request)
 {
 	const struct message_control_diff *diff = &request->control_diff;
@@ -211,6 +226,8 @@ copy_request(struct control_job *job, const struct message *request)
 		return copy_selection(job, &ls);
 	case MESSAGE_control_restore:
 		return copy_restore(job, &request->control_restore);
+	case MESSAGE_control_export:
+		return copy_export(job, &request->control_export);
 	case MESSAGE_control_diff:
 		job->account = diff->account;
 		if (copy_point(&job->from, diff->from_kind, diff->from_time,

@@ -1,12 +1,13 @@
 /*
- * The steps of ls, cat and a restore's plan: a walk through the store as of a
- * sequence, whose accounts, mailboxes, messages and bodies become rows of a
- * job.
+ * The steps of ls, cat, export and a restore's plan: a walk through the store
+ * as of a sequence, whose accounts, mailboxes, messages and bodies become rows
+ * of a job.
  */
 #include "snapd/control_steps.h"
 
 #include "common/mail_header.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -75,6 +76,66 @@ put_account(struct control_job *job, struct transaction *t)
 }
 
 static void
+put_subscription(struct control_job *job, struct text name, bool is_subscribed)
+{
+	uint8_t data[RECORD_MAX_NAME_SIZE];
+	struct writer w;
+
+	writer_init(&w, data, sizeof(data));
+	writer_put_raw(&w, name.data, name.size);
+	if (is_subscribed)
+		control_put_row(job, CONTROL_SUBSCRIPTION, &w);
+}
+
+/* Versions of a name lie side by side by age: the last one counts. */
+static int
+put_subscriptions(struct control_job *job, struct transaction *t)
+{
+	struct text key, value, name = { NULL, 0 }, last = { NULL, 0 };
+	struct key from = { .size = 0 };
+	bool is_subscribed = false;
+	struct cursor *cursor;
+	struct reader r;
+	int got;
+
+	key_put_u32(&from, job->walk.account);
+	cursor = cursor_open(t, DB_SUBSCRIBED, &from, &job->error);
+	if (cursor == NULL)
+		return -1;
+	while ((got = cursor_next(cursor, &key, &value, &job->error)) == 1 &&
+	       key_u32_at(key, 0) == job->walk.account) {
+		struct text hashed = text_make(key.data, 36);
+
+		if (key_u64_at(key, 36) > job->sequence)
+			continue;
+		if (!text_equal(hashed, last))
+			put_subscription(job, name, is_subscribed);
+		last = hashed;
+		reader_init(&r, value.data, value.size);
+		reader_get_u8(&r);
+		is_subscribed = reader_get_u8(&r) != 0;
+		name = reader_get_text(&r, RECORD_MAX_NAME_SIZE);
+	}
+	put_subscription(job, name, is_subscribed);
+	cursor_close(&cursor);
+	return got < 0 ? -1 : 0;
+}
+
+/* Its number, and what it had subscribed then. */
+static int
+begin_account(struct control_job *job, struct transaction *t)
+{
+	struct control_account account = { .account = job->walk.account };
+	uint8_t data[64];
+	struct writer w;
+
+	writer_init(&w, data, sizeof(data));
+	control_put_account(&w, &account);
+	control_put_row(job, CONTROL_ACCOUNT, &w);
+	return put_subscriptions(job, t);
+}
+
+static void
 put_plan(struct control_job *job)
 {
 	uint8_t data[RECORD_MAX_NAME_SIZE + 64];
@@ -124,6 +185,22 @@ control_has_message_id(struct transaction *t, uint64_t blob, struct text wanted,
 	return got;
 }
 
+static void
+put_finding(struct control_job *job)
+{
+	struct control_finding finding = { .what = text_of(job->error.text) };
+	uint8_t data[RECORD_MAX_NAME_SIZE + 600];
+	char where[40];
+	struct writer w;
+
+	snprintf(where, sizeof(where), "blob %llu",
+	    (unsigned long long)job->object.blob);
+	finding.where = text_of(where);
+	writer_init(&w, data, sizeof(data));
+	control_put_finding(&w, &finding);
+	control_put_row(job, CONTROL_FINDING, &w);
+}
+
 static int
 begin_body(struct control_job *job, struct transaction *t,
     const struct message_row *row)
@@ -156,7 +233,10 @@ take_message(struct control_job *job, struct transaction *t,
 	job->was_found = true;
 	job->totals.messages++;
 	job->totals.bytes += row->record.stored_size;
-	if (job->verb == MESSAGE_control_cat)
+	if (job->verb == MESSAGE_control_export)
+		put_message(job, row);
+	if (job->verb == MESSAGE_control_cat ||
+	    job->verb == MESSAGE_control_export)
 		return begin_body(job, t, row);
 	if (job->verb == MESSAGE_control_restore)
 		return restore_plan_message(&job->plan, t, job->walk.account,
@@ -173,11 +253,12 @@ take_event(struct control_job *job, struct transaction *t,
     enum walk_event event, const struct message_row *row)
 {
 	bool is_ls = job->verb == MESSAGE_control_ls;
+	bool is_export = job->verb == MESSAGE_control_export;
 
 	switch (event) {
 	case WALK_ACCOUNT:
 		job->totals = (struct control_account){ 0 };
-		return 0;
+		return is_export ? begin_account(job, t) : 0;
 	case WALK_MAILBOX:
 		job->totals.mailboxes++;
 		if (job->account != 0)
@@ -185,6 +266,8 @@ take_event(struct control_job *job, struct transaction *t,
 		if (job->mailbox[0] != '\0' && job->uid == 0 &&
 		    job->message_id[0] == '\0')
 			job->was_found = true;
+		if (is_export)
+			put_mailbox(job);
 		return job->verb == MESSAGE_control_restore
 			   ? restore_plan_mailbox(
 				 &job->plan, t, &job->walk.mailbox, &job->error)
@@ -222,49 +305,66 @@ end_walk(struct control_job *job)
 	return 0;
 }
 
-/* 0 and, at the end of the body, job->is_done. */
+/* The end of a body: whoever reads one wants it whole, whoever exports many
+ * wants the others all the same. */
+static int
+end_body(struct control_job *job)
+{
+	bool is_export = job->verb == MESSAGE_control_export;
+
+	job->is_in_body = false;
+	job->is_done = !is_export;
+	if (job->error.code != ERROR_DAMAGED || !is_export)
+		return job->error.code == ERROR_NONE ? 0 : -1;
+	put_finding(job);
+	job->error.code = ERROR_NONE;
+	return 0;
+}
+
+static void
+check_hash(struct control_job *job)
+{
+	struct hash hash = digest_finish(job->digest);
+
+	if (memcmp(&hash, &job->object.hash, sizeof(hash)) != 0)
+		error_set(&job->error, ERROR_DAMAGED,
+		    "the message does not match its hash");
+}
+
 static int
 step_body(struct control_job *job, struct transaction *t)
 {
 	struct text part;
-	struct hash hash;
-	int got;
 
 	while (!control_is_step_full(job)) {
-		got = object_store_part(
+		int got = object_store_part(
 		    t, &job->object, job->position, &part, &job->error);
+
 		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
+			return end_body(job);
+		if (got == 0) {
+			check_hash(job);
+			return end_body(job);
+		}
 		digest_add(job->digest, part.data, part.size);
 		control_put_bytes(job, CONTROL_BODY, part);
 		job->position += part.size;
 	}
-	if (job->position < job->object.size)
-		return 0;
-	hash = digest_finish(job->digest);
-	if (memcmp(&hash, &job->object.hash, sizeof(hash)) != 0)
-		return error_set(&job->error, ERROR_DAMAGED,
-		    "the message does not match its hash");
-	job->is_done = true;
 	return 0;
 }
 
-int
-control_step_walk(struct control_job *job, struct transaction *t)
+static int
+step_messages(
+    struct control_job *job, struct transaction *t, unsigned int *looked)
 {
-	unsigned int looked = 0;
 	struct message_row row;
 	enum walk_event event;
 	int result = 0;
 
-	if (job->is_in_body)
-		return step_body(job, t);
 	if (walk_resume(&job->walk, t, &job->error) != 0)
 		return -1;
-	while (result == 0 && !control_is_step_full(job) && !job->is_in_body &&
-	       looked++ < CONTROL_STEP_ROWS) {
+	while (result == 0 && !job->is_in_body && !control_is_step_full(job) &&
+	       (*looked)++ < CONTROL_STEP_ROWS) {
 		event = walk_next(&job->walk, &row, &job->error);
 		if (event == WALK_END) {
 			result = end_walk(job);
@@ -273,5 +373,18 @@ control_step_walk(struct control_job *job, struct transaction *t)
 		result = take_event(job, t, event, &row);
 	}
 	walk_pause(&job->walk);
+	return result;
+}
+
+int
+control_step_walk(struct control_job *job, struct transaction *t)
+{
+	unsigned int looked = 0;
+	int result = 0;
+
+	while (result == 0 && !job->is_done && !control_is_step_full(job) &&
+	       looked < CONTROL_STEP_ROWS)
+		result = job->is_in_body ? step_body(job, t)
+					 : step_messages(job, t, &looked);
 	return result;
 }
