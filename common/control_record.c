@@ -172,10 +172,28 @@ control_get_finding(struct text row, struct control_finding *r)
 }
 
 void
+control_put_death(struct writer *w, const struct control_death *r)
+{
+	writer_put_u64(w, r->sequence);
+	writer_put_u64(w, (uint64_t)r->time);
+}
+
+void
 control_put_fact(struct writer *w, const struct control_fact *r)
 {
 	writer_put_text(w, r->name, CONTROL_MAX_NAME);
 	writer_put_text(w, r->value, CONTROL_MAX_TEXT);
+}
+
+int
+control_get_death(struct text row, struct control_death *r)
+{
+	struct reader reader;
+
+	reader_init(&reader, row.data, row.size);
+	r->sequence = reader_get_u64(&reader);
+	r->time = (int64_t)reader_get_u64(&reader);
+	return reader_done(&reader);
 }
 
 int

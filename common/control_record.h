@@ -14,7 +14,8 @@ enum control_point_kind {
 	POINT_LATEST, /* the newest mark or timer snapshot */
 	POINT_NOW,    /* the live state */
 	POINT_NAMED,  /* an id (hex, unambiguous) or a name */
-	POINT_TIME    /* as it was at point_time */
+	POINT_TIME,   /* as it was at point_time */
+	POINT_EVENT   /* as it was after event number point_time */
 };
 
 /* `kind` of control_row. */
@@ -30,7 +31,9 @@ enum control_row_kind {
 	CONTROL_PROGRESS,
 	CONTROL_FINDING,
 	CONTROL_FACT,
-	CONTROL_SUBSCRIPTION /* export: a name that the account subscribed */
+	CONTROL_SUBSCRIPTION, /* export: a name that the account subscribed */
+	CONTROL_DEATH,        /* find: of the message that follows */
+	CONTROL_HEAD /* find: of the message before; its header, in parts */
 };
 
 enum {
@@ -108,6 +111,12 @@ struct control_finding {
 	struct text what;
 };
 
+/* When a message was expunged, or its mailbox deleted. */
+struct control_death {
+	uint64_t sequence; /* as of the one before it was there */
+	int64_t time;
+};
+
 /* A line of `status`. */
 struct control_fact {
 	struct text name; /* word_with_underscores, stable */
@@ -121,6 +130,7 @@ void control_put_event(struct writer *w, const struct control_event *r);
 void control_put_plan(struct writer *w, const struct control_plan *r);
 void control_put_progress(struct writer *w, const struct control_progress *r);
 void control_put_finding(struct writer *w, const struct control_finding *r);
+void control_put_death(struct writer *w, const struct control_death *r);
 void control_put_fact(struct writer *w, const struct control_fact *r);
 
 /* 0, or -1 if the row's bytes are not exactly one such record. */
@@ -131,6 +141,7 @@ int control_get_event(struct text row, struct control_event *r);
 int control_get_plan(struct text row, struct control_plan *r);
 int control_get_progress(struct text row, struct control_progress *r);
 int control_get_finding(struct text row, struct control_finding *r);
+int control_get_death(struct text row, struct control_death *r);
 int control_get_fact(struct text row, struct control_fact *r);
 
 #endif

@@ -64,6 +64,7 @@ common_libcommon_a_SOURCES += common/mail_path.c
 common_libcommon_a_SOURCES += common/mail_date.c common/mail_date.h
 common_libcommon_a_SOURCES += common/charset.c common/charset.h
 common_libcommon_a_SOURCES += common/charset_tables.h
+common_libcommon_a_SOURCES += common/casefold.c common/casefold.h
 common_libcommon_a_SOURCES += common/mime_encoding.c common/mime_encoding.h
 common_libcommon_a_SOURCES += common/mime_parser.c common/mime_parser.h
 EXTRA_DIST += common/charset_tables.py

@@ -5,6 +5,7 @@
 #include "common/sandbox.h"
 #include "common/sandbox_ids.h"
 
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,7 +30,9 @@ sandbox_tool_enter(enum role tool, struct error *error)
 	const struct sandbox_ranges none = { 0 };
 	int filter, result;
 
-	/* glibc reads the time zone once. */
+	/* glibc reads the time zone once; the default one it looks at again at
+	 * each mktime(), unless it has a name. */
+	setenv("TZ", ":/etc/localtime", 0);
 	tzset();
 	filter = sandbox_filter_compile(tool, &none, process_flags, error);
 	if (filter == -1)

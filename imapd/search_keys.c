@@ -5,11 +5,11 @@
  */
 #include "imapd/search_keys.h"
 
+#include "common/casefold.h"
 #include "common/record.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unicase.h>
 
 enum key_argument {
 	ARGUMENT_NONE,
@@ -77,29 +77,6 @@ struct key_parser {
 	unsigned int depth;
 };
 
-struct text
-search_fold(struct text text, struct pool *pool)
-{
-	uint8_t *folded;
-	struct text result;
-	size_t size, i;
-	char *copy;
-
-	if (text_is_ascii(text)) {
-		copy = pool_alloc(pool, text.size + 1, 1);
-		for (i = 0; i < text.size; i++)
-			copy[i] = text_lower_byte(text.data[i]);
-		return text_make(copy, text.size);
-	}
-	folded = u8_casefold(
-	    (const uint8_t *)text.data, text.size, NULL, NULL, NULL, &size);
-	if (folded == NULL)
-		return text;
-	result = text_make(pool_copy(pool, folded, size), size);
-	free(folded);
-	return result;
-}
-
 static struct search_key *parse_key(struct key_parser *keys);
 
 static int
@@ -112,7 +89,7 @@ parse_text(struct key_parser *keys, struct search_key *key)
 		return -1;
 	if (!text_is_utf8(text))
 		return imap_parse_error(parser, "Text is not UTF-8");
-	key->text = search_fold(text, parser->pool);
+	key->text = casefold(text, parser->pool);
 	return 0;
 }
 

@@ -58,7 +58,4 @@ int search_keys_parse(
 /* Some key looks at more than the row. */
 bool search_keys_need_body(const struct search_key *key);
 
-/* `text` in the form in which texts are compared, in the pool. */
-struct text search_fold(struct text text, struct pool *pool);
-
 #endif

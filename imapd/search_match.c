@@ -6,6 +6,7 @@
  */
 #include "imapd/search_match.h"
 
+#include "common/casefold.h"
 #include "common/charset.h"
 #include "common/mail_date.h"
 #include "common/mail_header.h"
@@ -32,7 +33,7 @@ contains_folded(struct text value, struct text folded, struct pool *pool)
 
 	if (folded.size == 0)
 		return true;
-	in = search_fold(value, pool);
+	in = casefold(value, pool);
 	return in.size >= folded.size &&
 	       memmem(in.data, in.size, folded.data, folded.size) != NULL;
 }

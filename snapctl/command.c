@@ -34,23 +34,29 @@ command_account(
 }
 
 int
-command_since(const struct snapctl *snapctl, int64_t *since)
+command_time(const struct snapctl *snapctl, const char *option,
+    const char *value, int64_t *time)
 {
 	struct point point;
 	struct error error;
 
-	*since = 0;
-	if (snapctl->options.since == NULL)
+	*time = 0;
+	if (value == NULL)
 		return EXIT_DONE;
-	if (point_parse(text_of(snapctl->options.since), snapctl->now, &point,
-		&error) == -1)
+	if (point_parse(text_of(value), snapctl->now, &point, &error) == -1)
 		return command_fail(&error);
 	if (point.kind != POINT_TIME) {
-		fprintf(stderr, "snapctl: --since takes a date or an age\n");
+		fprintf(stderr, "snapctl: %s takes a date or an age\n", option);
 		return EXIT_USAGE;
 	}
-	*since = point.time;
+	*time = point.time;
 	return EXIT_DONE;
+}
+
+int
+command_since(const struct snapctl *snapctl, int64_t *since)
+{
+	return command_time(snapctl, "--since", snapctl->options.since, since);
 }
 
 struct text

@@ -12,6 +12,7 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_show.c \
 	snapctl/cmd_ls.c \
 	snapctl/cmd_cat.c \
+	snapctl/cmd_find.c \
 	snapctl/cmd_export.c snapctl/export.h \
 	snapctl/export_maildir.c \
 	snapctl/export_eml.c \
@@ -25,7 +26,7 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_status.c
 snapctl_snapctl_SOURCES = snapctl/main.c
 snapctl_snapctl_LDADD = snapctl/libsnapctl.a $(FILTER_LIBS) $(COMMON_LIBS) \
-	$(JANSSON_LIBS)
+	$(JANSSON_LIBS) $(UNISTRING_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/selector_test tests/unit/export_test

@@ -25,6 +25,13 @@ enum {
 	OPTION_SINCE,
 	OPTION_MODE,
 	OPTION_FORMAT,
+	OPTION_ACCOUNT,
+	OPTION_AT,
+	OPTION_FROM,
+	OPTION_TO,
+	OPTION_SUBJECT,
+	OPTION_BEFORE,
+	OPTION_DELETED,
 	OPTION_DRY_RUN,
 	OPTION_YES,
 	OPTION_EXIT_CODE,
@@ -38,6 +45,13 @@ static const struct option long_options[] = {
 	{ "since", required_argument, NULL, OPTION_SINCE },
 	{ "mode", required_argument, NULL, OPTION_MODE },
 	{ "format", required_argument, NULL, OPTION_FORMAT },
+	{ "account", required_argument, NULL, OPTION_ACCOUNT },
+	{ "at", required_argument, NULL, OPTION_AT },
+	{ "from", required_argument, NULL, OPTION_FROM },
+	{ "to", required_argument, NULL, OPTION_TO },
+	{ "subject", required_argument, NULL, OPTION_SUBJECT },
+	{ "before", required_argument, NULL, OPTION_BEFORE },
+	{ "deleted", no_argument, NULL, OPTION_DELETED },
 	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
 	{ "yes", no_argument, NULL, OPTION_YES },
 	{ "exit-code", no_argument, NULL, OPTION_EXIT_CODE },
@@ -59,6 +73,9 @@ static const struct verb {
 	{ "show", cmd_show, "SEL", "show one snapshot, account or message" },
 	{ "ls", cmd_ls, "SEL", "list accounts, mailboxes or messages" },
 	{ "cat", cmd_cat, "SEL", "print one message" },
+	{ "find", cmd_find,
+	    "[--deleted] [--from T] [--subject T] ... [TEXT...]",
+	    "find messages by their header" },
 	{ "export", cmd_export, "SEL [--format maildir|mbox|eml] > FILE",
 	    "write mail for other programs" },
 	{ "diff", cmd_diff, "[--exit-code] SNAP [SNAP|live][:ACCOUNT]",
@@ -85,7 +102,8 @@ print_usage(FILE *to)
 		    verbs[i].synopsis, verbs[i].summary);
 	fprintf(to,
 	    "SEL is SNAP[:ACCOUNT[/MAILBOX[;UID=n|;id=<message-id>]]], SNAP "
-	    "an id, a name,\nlatest, live, -3d or 2026-11-22T14:00: see "
+	    "an id, a name,\nlatest, live, -3d, 2026-11-22T14:00 or @EVENT: "
+	    "see "
 	    "snapctl(8).\n");
 }
 
@@ -140,22 +158,58 @@ struct invocation {
 	bool is_help;
 };
 
+/* Where an option's argument is kept; NULL if it is none of those. */
+static const char **
+text_option(int letter, struct invocation *invocation, struct options *options)
+{
+	switch (letter) {
+	case 'c':
+		return &invocation->config;
+	case OPTION_SOCKET:
+		return &invocation->socket;
+	case 'm':
+		return &options->message;
+	case OPTION_NAME:
+		return &options->name;
+	case OPTION_SINCE:
+		return &options->since;
+	case OPTION_MODE:
+		return &options->mode;
+	case OPTION_FORMAT:
+		return &options->format;
+	case OPTION_ACCOUNT:
+		return &options->account;
+	case OPTION_AT:
+		return &options->at;
+	case OPTION_FROM:
+		return &options->from;
+	case OPTION_TO:
+		return &options->to;
+	case OPTION_SUBJECT:
+		return &options->subject;
+	case OPTION_BEFORE:
+		return &options->before;
+	default:
+		return NULL;
+	}
+}
+
 /* 0, or -1 if the option is wrong. */
 static int
 take_option(int letter, struct invocation *invocation, struct options *options)
 {
-	switch (letter) {
-	case 'c':
-		invocation->config = optarg;
+	const char **text = text_option(letter, invocation, options);
+
+	if (text != NULL) {
+		*text = optarg;
 		return 0;
+	}
+	switch (letter) {
 	case 'H':
 		invocation->form = OUTPUT_TABS;
 		return 0;
 	case 'p':
 		invocation->is_exact = true;
-		return 0;
-	case 'm':
-		options->message = optarg;
 		return 0;
 	case 'h':
 		invocation->is_help = true;
@@ -163,20 +217,8 @@ take_option(int letter, struct invocation *invocation, struct options *options)
 	case OPTION_JSON:
 		invocation->form = OUTPUT_JSON;
 		return 0;
-	case OPTION_SOCKET:
-		invocation->socket = optarg;
-		return 0;
-	case OPTION_NAME:
-		options->name = optarg;
-		return 0;
-	case OPTION_SINCE:
-		options->since = optarg;
-		return 0;
-	case OPTION_MODE:
-		options->mode = optarg;
-		return 0;
-	case OPTION_FORMAT:
-		options->format = optarg;
+	case OPTION_DELETED:
+		options->is_deleted = true;
 		return 0;
 	case OPTION_DRY_RUN:
 		options->is_dry_run = true;

@@ -104,6 +104,19 @@ parse_age(
 	    "\"%.*s\" is not an age (-15m, -3h, -3d, -2w)", TEXT_FMT(text));
 }
 
+static int
+parse_event(struct text text, struct point *point, struct error *error)
+{
+	uint64_t number;
+
+	if (text_parse_number(text, INT64_MAX, &number) != 0)
+		return error_set(error, ERROR_INPUT,
+		    "\"@%.*s\" is not the number of an event", TEXT_FMT(text));
+	point->kind = POINT_EVENT;
+	point->time = (int64_t)number;
+	return 0;
+}
+
 int
 point_parse(
     struct text text, int64_t now, struct point *point, struct error *error)
@@ -123,6 +136,8 @@ point_parse(
 		return parse_age(text, now, point, error);
 	if (is_date(text))
 		return parse_date(text, point, error);
+	if (text.data[0] == '@')
+		return parse_event(text_skip(text, 1), point, error);
 	if (text.size > CONTROL_MAX_NAME)
 		return error_set(error, ERROR_INPUT,
 		    "a snapshot's name has at most %d bytes", CONTROL_MAX_NAME);

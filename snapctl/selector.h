@@ -1,7 +1,7 @@
 /*
  * What an administrator types to name a point in time and a part of the store:
  *
- *   SNAP := ID | NAME | latest | live | -3d | 2026-11-22[T14:00[:05]]
+ *   SNAP := ID | NAME | latest | live | -3d | 2026-11-22[T14:00[:05]] | @17
  *   SEL  := SNAP[:ACCOUNT[/MAILBOX[;UID=n|;id=<message-id>]]]
  *
  * Pure: text and the time in, a selector out.
@@ -18,7 +18,7 @@
 
 struct point {
 	enum control_point_kind kind;
-	int64_t time;     /* POINT_TIME */
+	int64_t time;     /* POINT_TIME; POINT_EVENT: its number */
 	struct text name; /* POINT_NAMED */
 };
 

@@ -21,6 +21,14 @@ struct options {
 	const char *since;   /* --since */
 	const char *mode;    /* --mode */
 	const char *format;  /* --format */
+	/* find */
+	const char *account;
+	const char *at;
+	const char *from;
+	const char *to;
+	const char *subject;
+	const char *before;
+	bool is_deleted;
 	bool is_dry_run;
 	bool is_yes;
 	bool is_exit_code;
@@ -58,7 +66,9 @@ int command_usage(const char *synopsis);
 int command_account(
     const struct snapctl *snapctl, int argc, char **argv, uint32_t *account);
 
-/* --since as seconds since 1970, 0 if it was not given. */
+/* An option's date or age as seconds since 1970, 0 if it was not given. */
+int command_time(const struct snapctl *snapctl, const char *option,
+    const char *value, int64_t *time);
 int command_since(const struct snapctl *snapctl, int64_t *since);
 
 /* An account for people: its address, or its number in `storage` (12 bytes).
@@ -84,6 +94,7 @@ int cmd_list(struct snapctl *snapctl, int argc, char **argv);
 int cmd_show(struct snapctl *snapctl, int argc, char **argv);
 int cmd_ls(struct snapctl *snapctl, int argc, char **argv);
 int cmd_cat(struct snapctl *snapctl, int argc, char **argv);
+int cmd_find(struct snapctl *snapctl, int argc, char **argv);
 int cmd_export(struct snapctl *snapctl, int argc, char **argv);
 int cmd_diff(struct snapctl *snapctl, int argc, char **argv);
 int cmd_log(struct snapctl *snapctl, int argc, char **argv);

@@ -78,7 +78,7 @@ start(struct control_job *job, struct transaction *t, struct store *store)
 	job->walk.only_mailbox = text_of(job->mailbox);
 	job->walk.only_uid = job->uid;
 	job->plan.digest = job->digest;
-	if (job->verb == MESSAGE_control_diff)
+	if (job->verb == MESSAGE_control_diff || job->is_expunged)
 		job->walk.account = job->account;
 	if (job->verb != MESSAGE_control_list)
 		snapshot_list_clear(&job->snapshots);
@@ -95,6 +95,9 @@ run(struct control_job *job, struct transaction *t)
 		return control_step_log(job, t);
 	case MESSAGE_control_diff:
 		return control_step_diff(job, t);
+	case MESSAGE_control_find:
+		return job->is_expunged ? control_step_deleted(job, t)
+					: control_step_walk(job, t);
 	default:
 		return control_step_walk(job, t);
 	}
@@ -138,8 +141,8 @@ copy_point(
 {
 	to->kind = kind;
 	to->time = time;
-	return kind <= POINT_TIME ? text_copy(name, to->name, sizeof(to->name))
-				  : -1;
+	return kind <= POINT_EVENT ? text_copy(name, to->name, sizeof(to->name))
+				   : -1;
 }
 
 /* ls, cat, export and restore ask in the same words. */
@@ -195,6 +198,17 @@ copy_export(
 }
 
 static int
+copy_find(struct control_job *job, const struct message_control_find *find)
+{
+	job->account = find->account;
+	job->is_expunged = find->is_expunged != 0;
+	job->since = find->since;
+	job->before = find->before;
+	return copy_point(
+	    &job->from, find->point_kind, find->point_time, find->point_name);
+}
+
+static int
 copy_request(struct control_job *job, const struct message *request)
 {
 	const struct message_control_diff *diff = &request->control_diff;
@@ -226,6 +240,8 @@ copy_request(struct control_job *job, const struct message *request)
 		return copy_selection(job, &ls);
 	case MESSAGE_control_restore:
 		return copy_restore(job, &request->control_restore);
+	case MESSAGE_control_find:
+		return copy_find(job, &request->control_find);
 	case MESSAGE_control_export:
 		return copy_export(job, &request->control_export);
 	case MESSAGE_control_diff:

@@ -29,6 +29,8 @@ struct control_job {
 	struct retention retention;
 	int64_t now; /* seconds since 1970 */
 	int64_t since;
+	int64_t before;   /* find; 0: none */
+	bool is_expunged; /* find */
 	uint32_t account;
 	uint32_t uid;
 	char mailbox[RECORD_MAX_NAME_SIZE + 1];
@@ -53,6 +55,11 @@ struct control_job {
 	bool was_found;
 	struct object object; /* cat */
 	bool is_in_body;
+	/* Deleted messages: the row to go on with, of which database; when
+	 * their mailbox was deleted itself (0: it was not). */
+	struct key after;
+	enum database database;
+	uint64_t retired;
 };
 
 /* NULL and error if a field of the request is malformed or it is none. */

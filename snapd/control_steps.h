@@ -13,12 +13,20 @@ int control_step_list(struct control_job *job, struct transaction *t);
 int control_step_log(struct control_job *job, struct transaction *t);
 int control_step_walk(struct control_job *job, struct transaction *t);
 int control_step_diff(struct control_job *job, struct transaction *t);
+int control_step_deleted(struct control_job *job, struct transaction *t);
 
 /* A row that does not fit its writer is left out. */
 void control_put_row(struct control_job *job, enum control_row_kind kind,
     const struct writer *w);
 void control_put_bytes(
     struct control_job *job, enum control_row_kind kind, struct text record);
+void control_put_account_number(struct control_job *job);
+void control_put_mailbox(struct control_job *job);
+void control_put_message(
+    struct control_job *job, const struct message_row *row);
+/* A message with its header, if its date is one that is looked for. */
+int control_put_found(struct control_job *job, struct transaction *t,
+    const struct message_row *row, int64_t date);
 bool control_is_step_full(const struct control_job *job);
 
 #endif

@@ -14,8 +14,8 @@ enum {
 	MAX_HEADER = 64 << 10 /* searched for a Message-ID */
 };
 
-static void
-put_message(struct control_job *job, const struct message_row *row)
+void
+control_put_message(struct control_job *job, const struct message_row *row)
 {
 	struct message_record record = row->record;
 	uint8_t data[RECORD_MESSAGE_MAX];
@@ -28,8 +28,8 @@ put_message(struct control_job *job, const struct message_row *row)
 	control_put_row(job, CONTROL_MESSAGE, &w);
 }
 
-static void
-put_mailbox(struct control_job *job)
+void
+control_put_mailbox(struct control_job *job)
 {
 	uint8_t data[RECORD_MAILBOX_MAX];
 	struct writer w;
@@ -121,9 +121,8 @@ put_subscriptions(struct control_job *job, struct transaction *t)
 	return got < 0 ? -1 : 0;
 }
 
-/* Its number, and what it had subscribed then. */
-static int
-begin_account(struct control_job *job, struct transaction *t)
+void
+control_put_account_number(struct control_job *job)
 {
 	struct control_account account = { .account = job->walk.account };
 	uint8_t data[64];
@@ -132,7 +131,18 @@ begin_account(struct control_job *job, struct transaction *t)
 	writer_init(&w, data, sizeof(data));
 	control_put_account(&w, &account);
 	control_put_row(job, CONTROL_ACCOUNT, &w);
-	return put_subscriptions(job, t);
+}
+
+/* Its number, and what it had subscribed then. */
+static int
+begin_account(struct control_job *job, struct transaction *t)
+{
+	if (job->verb != MESSAGE_control_export &&
+	    job->verb != MESSAGE_control_find)
+		return 0;
+	control_put_account_number(job);
+	return job->verb == MESSAGE_control_export ? put_subscriptions(job, t)
+						   : 0;
 }
 
 static void
@@ -233,8 +243,10 @@ take_message(struct control_job *job, struct transaction *t,
 	job->was_found = true;
 	job->totals.messages++;
 	job->totals.bytes += row->record.stored_size;
+	if (job->verb == MESSAGE_control_find)
+		return control_put_found(job, t, row, row->record.internaldate);
 	if (job->verb == MESSAGE_control_export)
-		put_message(job, row);
+		control_put_message(job, row);
 	if (job->verb == MESSAGE_control_cat ||
 	    job->verb == MESSAGE_control_export)
 		return begin_body(job, t, row);
@@ -244,7 +256,7 @@ take_message(struct control_job *job, struct transaction *t,
 			   ? -1
 			   : 0;
 	if (job->mailbox[0] != '\0' || id.size > 0)
-		put_message(job, row);
+		control_put_message(job, row);
 	return 0;
 }
 
@@ -253,12 +265,11 @@ take_event(struct control_job *job, struct transaction *t,
     enum walk_event event, const struct message_row *row)
 {
 	bool is_ls = job->verb == MESSAGE_control_ls;
-	bool is_export = job->verb == MESSAGE_control_export;
 
 	switch (event) {
 	case WALK_ACCOUNT:
 		job->totals = (struct control_account){ 0 };
-		return is_export ? begin_account(job, t) : 0;
+		return begin_account(job, t);
 	case WALK_MAILBOX:
 		job->totals.mailboxes++;
 		if (job->account != 0)
@@ -266,8 +277,9 @@ take_event(struct control_job *job, struct transaction *t,
 		if (job->mailbox[0] != '\0' && job->uid == 0 &&
 		    job->message_id[0] == '\0')
 			job->was_found = true;
-		if (is_export)
-			put_mailbox(job);
+		if (job->verb == MESSAGE_control_export ||
+		    job->verb == MESSAGE_control_find)
+			control_put_mailbox(job);
 		return job->verb == MESSAGE_control_restore
 			   ? restore_plan_mailbox(
 				 &job->plan, t, &job->walk.mailbox, &job->error)
@@ -279,7 +291,7 @@ take_event(struct control_job *job, struct transaction *t,
 			put_plan(job);
 		else if (is_ls && job->account != 0 &&
 			 job->mailbox[0] == '\0' && job->message_id[0] == '\0')
-			put_mailbox(job);
+			control_put_mailbox(job);
 		return 0;
 	case WALK_ACCOUNT_END:
 		return is_ls && job->account == 0 && job->message_id[0] == '\0'

@@ -40,6 +40,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/control_reading.c snapd/control_reading.h \
 	snapd/control_events.c snapd/control_steps.h \
 	snapd/control_walk.c \
+	snapd/control_find.c \
 	snapd/control_diff.c \
 	snapd/restore.c snapd/restore.h \
 	snapd/verify_client.c snapd/verify_client.h \

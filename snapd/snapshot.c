@@ -5,6 +5,7 @@
 #include "common/memory.h"
 #include "snapd/as_of.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -282,6 +283,12 @@ snapshot_resolve(const struct snapshot_list *list, struct transaction *t,
 			return error_set(error, ERROR_INPUT, "no such time");
 		return as_of_sequence_at(
 		    t, point->time * 1000000 + 999999, sequence, error);
+	case POINT_EVENT:
+		if (point->time < 0 || (uint64_t)point->time > *sequence)
+			return error_set(error, ERROR_MISSING,
+			    "there is no event %" PRId64, point->time);
+		*sequence = (uint64_t)point->time;
+		return 0;
 	default:
 		return error_set(error, ERROR_INPUT, "no such kind of point");
 	}

@@ -1,0 +1,14 @@
+/*
+ * Text in the form in which it is searched: without regard to case (Unicode
+ * full case folding).  Pure.
+ */
+#ifndef COMMON_CASEFOLD_H
+#define COMMON_CASEFOLD_H
+
+#include "common/pool.h"
+#include "common/text.h"
+
+/* `text` (UTF-8; returned as it is where it is not) in the pool. */
+struct text casefold(struct text text, struct pool *pool);
+
+#endif

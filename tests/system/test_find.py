@@ -1,0 +1,74 @@
+"""snapctl find: what a header says, live, then, and among the deleted."""
+import json
+import time
+
+import pytest
+
+
+@pytest.fixture(scope='module')
+def filled(shared):
+    with shared.imap_session() as client:
+        client.create('Work')
+        for number in range(3):
+            client.append('Work', None, None,
+                          b'From: a@b.test\r\nTo: c@d.test\r\n'
+                          b'Subject: report %d\r\n\r\nsecret\r\n' % number)
+        client.append('INBOX', None, None,
+                      b'From: =?utf-8?q?J=C3=BCrgen?= <j@x.test>\r\n'
+                      b'Subject: =?utf-8?q?=C3=84rger_im?=\r\n'
+                      b' =?utf-8?q?_B=C3=BCro?=\r\n'
+                      b'X-Long: ' + b'x' * 9000 + b'\r\n'
+                      b'Message-ID: <late@x.test>\r\n\r\nbody\r\n')
+        client.select('INBOX')
+        client.store('1', '+FLAGS', r'(\Deleted)')
+        client.expunge()
+        client.append('INBOX', None, None, b'Subject: stays\r\n\r\n')
+        client.unselect()
+        client.delete('Work')
+    return shared
+
+
+def find(server, *words):
+    return [json.loads(line) for line in
+            server.snapctl('--json', 'find', *words).splitlines()]
+
+
+@pytest.mark.parametrize('words, subjects', [
+    ([], ['stays']),
+    (['nothing like it'], []),
+    (['--deleted'], ['Ärger im Büro', 'report 0', 'report 1', 'report 2']),
+    (['--deleted', 'ärger', 'BÜRO'], ['Ärger im Büro']),
+    (['--deleted', '--from', 'jürgen'], ['Ärger im Büro']),
+    (['--deleted', '--to', 'c@d'], ['report 0', 'report 1', 'report 2']),
+    (['--deleted', '--subject', 'report', '2'], ['report 2']),
+    (['--deleted', 'secret'], []),
+    (['--deleted', '<late@x.test>'], ['Ärger im Büro']),
+    (['--deleted', '--account', 'user2@demo.test'], []),
+    (['--deleted', '--since', '-1h'], ['Ärger im Büro', 'report 0', 'report 1',
+                                       'report 2']),
+    (['--deleted', '--before', '2020-01-01'], []),
+    (['--at', '@0'], []),
+])
+def test_what_is_found(filled, words, subjects):
+    assert sorted(row['subject'] for row in find(filled, *words)) == \
+        sorted(subjects)
+
+
+def test_a_selection_names_the_message_for_other_verbs(filled):
+    for row in find(filled, '--deleted'):
+        assert abs(row['deleted'] - time.time()) < 600
+        assert row['subject'][:6] in ('report', 'Ärger ')
+        said = filled.snapctl('cat', row['selection'])
+        assert ('secret' in said) == (row['mailbox'] == 'Work')
+
+
+def test_dates_of_options_need_no_file_behind_the_walls(filled):
+    assert filled.snapctl('log', '--since', '2020-01-01') != ''
+    assert filled.snapctl('log', '--since', '2099-01-01') == ''
+
+
+def test_wrong_uses_are_explained(filled):
+    filled.snapctl('find', '--since', 'yesterday-ish', code=2)
+    filled.snapctl('find', '--deleted', '--at', 'latest', code=2)
+    filled.snapctl('find', '--account', 'nobody@demo.test', code=10)
+    filled.snapctl('find', '--at', '@999999', code=10)
