@@ -30,6 +30,7 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/account_store_test
 tests_unit_account_store_test_SOURCES = \
 	tests/unit/account_store_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
 	tests/unit/false_store.c tests/unit/false_store.h
 tests_unit_account_store_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
@@ -37,6 +38,7 @@ tests_unit_account_store_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/worker_store_test
 tests_unit_worker_store_test_SOURCES = \
 	tests/unit/account_store_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
 	tests/unit/real_store.c tests/unit/false_store.h
 tests_unit_worker_store_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
