@@ -120,8 +120,9 @@ struct account_store {
 	size_t rebuild_left;
 	struct heal *heals;
 	struct heal **heals_end;
-	struct heal *healed;      /* marked rows to be told of */
-	struct heal *heals_later; /* that failed */
+	struct heal *healed;        /* marked rows to be told of */
+	struct heal *heals_later;   /* that failed */
+	struct table *heals_by_row; /* those that are not done */
 	unsigned int healing;
 	unsigned int changing;  /* operations under way */
 	uint64_t files_written; /* by healing */
@@ -238,10 +239,14 @@ void sync_note_times(struct account_store *account, struct folder *folder);
 /* ---- mailbox_heal.c ---- */
 void sync_heal(struct account_store *account, uint64_t mailbox, uint32_t uid,
     bool is_marked);
+/* It waits for that, and the store was told that it is missing. */
+bool heal_is_marked(
+    const struct account_store *account, uint64_t mailbox, uint32_t uid);
 /* The file is there, but its bytes may not be those of the store. */
 void heal_compare(
     struct account_store *account, uint64_t mailbox, uint32_t uid);
-/* The store is back. */
+/* The store is back, or a folder was looked at: what failed is tried again.
+ */
 void heal_resume(struct account_store *account);
 void heal_free(struct account_store *account);
 /* Answers a batch of marks; the caller added to `changing`. */

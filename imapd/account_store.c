@@ -515,6 +515,7 @@ account_store_new(struct event_loop *loop, int home_fd)
 	account->status = STATUS_UNAVAILABLE;
 	account->folders_by_id = table_new();
 	account->heals_end = &account->heals;
+	account->heals_by_row = table_new();
 	account->waiters_timer = timer_new(loop, waited_enough, account);
 	account->notify_timer = timer_new(loop, notify_views, account);
 	account->client = store_client_new(loop, &handler, account);

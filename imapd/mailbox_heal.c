@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 enum {
+	HEAL_KEY_SIZE = 12,
 	HEAL_A_STEP = 64,
 	HEAL_AGAIN_MS = 30000
 };
@@ -30,6 +31,22 @@ struct healing {
 };
 
 static void heal_some(void *context);
+
+static void
+heal_key(uint64_t mailbox, uint32_t uid, uint8_t key[HEAL_KEY_SIZE])
+{
+	memcpy(key, &mailbox, sizeof(mailbox));
+	memcpy(key + sizeof(mailbox), &uid, sizeof(uid));
+}
+
+static void
+forget(struct account_store *account, const struct heal *heal)
+{
+	uint8_t key[HEAL_KEY_SIZE];
+
+	heal_key(heal->mailbox, heal->uid, key);
+	table_remove(account->heals_by_row, key, sizeof(key));
+}
 
 static void
 put_last(struct account_store *account, struct heal *heal)
@@ -103,10 +120,13 @@ heal_done(
 	if (result == HEAL_FAILED) {
 		heal->next = account->heals_later;
 		account->heals_later = heal;
-	} else if (heal->is_marked) {
+	} else {
+		forget(account, heal);
+	}
+	if (result != HEAL_FAILED && heal->is_marked) {
 		heal->next = account->healed;
 		account->healed = heal;
-	} else {
+	} else if (result != HEAL_FAILED) {
 		free(heal);
 	}
 	if (account->heals != NULL) {
@@ -251,6 +271,17 @@ heal_one(struct account_store *account, struct heal *heal)
 }
 
 static void
+take_later(struct account_store *account)
+{
+	struct heal *heal;
+
+	while ((heal = account->heals_later) != NULL) {
+		account->heals_later = heal->next;
+		put_last(account, heal);
+	}
+}
+
+static void
 heal_some(void *context)
 {
 	struct account_store *account = context;
@@ -259,11 +290,8 @@ heal_some(void *context)
 
 	if (!store_client_is_present(account->client))
 		return; /* goes on when the store is back */
-	while (
-	    account->heals == NULL && (heal = account->heals_later) != NULL) {
-		account->heals_later = heal->next;
-		put_last(account, heal);
-	}
+	if (account->heals == NULL)
+		take_later(account);
 	while ((heal = account->heals) != NULL && steps++ < HEAL_A_STEP &&
 	       account->healing < ACCOUNT_MAX_HEALING) {
 		account->heals = heal->next;
@@ -275,12 +303,40 @@ heal_some(void *context)
 		start_timer(account, 0);
 }
 
+static struct heal *
+find(const struct account_store *account, uint64_t mailbox, uint32_t uid)
+{
+	uint8_t key[HEAL_KEY_SIZE];
+
+	heal_key(mailbox, uid, key);
+	return table_find(account->heals_by_row, key, sizeof(key));
+}
+
+bool
+heal_is_marked(
+    const struct account_store *account, uint64_t mailbox, uint32_t uid)
+{
+	const struct heal *heal = find(account, mailbox, uid);
+
+	return heal != NULL && heal->is_marked;
+}
+
+/* One that is queued or under way already is not made twice. */
 static void
 add(struct account_store *account, uint64_t mailbox, uint32_t uid,
     bool is_marked, bool must_compare)
 {
-	struct heal *heal = memory_new(1, sizeof(*heal));
+	uint8_t key[HEAL_KEY_SIZE];
+	struct heal *heal = find(account, mailbox, uid);
 
+	if (heal != NULL) {
+		heal->is_marked |= is_marked;
+		heal->must_compare |= must_compare;
+		return;
+	}
+	heal = memory_new(1, sizeof(*heal));
+	heal_key(mailbox, uid, key);
+	table_put(account->heals_by_row, key, sizeof(key), heal);
 	heal->mailbox = mailbox;
 	heal->uid = uid;
 	heal->is_marked = is_marked;
@@ -305,6 +361,7 @@ heal_compare(struct account_store *account, uint64_t mailbox, uint32_t uid)
 void
 heal_resume(struct account_store *account)
 {
+	take_later(account);
 	if (account->heals != NULL)
 		start_timer(account, 0);
 }
@@ -323,5 +380,6 @@ heal_free(struct account_store *account)
 		}
 	account->heals = account->healed = account->heals_later = NULL;
 	account->heals_end = &account->heals;
+	table_free(&account->heals_by_row);
 	timer_free(&account->heal_timer);
 }

@@ -291,6 +291,16 @@ take_over_flags(struct look *look)
 	store_client_commit(look->account->client, &batch, flags_taken_over, t);
 }
 
+/* A row without its file, of which the store was not told yet. */
+static bool
+must_mark(const struct look *look, size_t at)
+{
+	const struct folder *folder = look->folder;
+
+	return !look->seen[at] && !heal_is_marked(look->account,
+				      folder->info.id, folder->rows[at].uid);
+}
+
 /* Tells the store which files are gone: a mark on rows, an alarm. */
 static void
 mark_missing(struct look *look, size_t count)
@@ -310,7 +320,7 @@ mark_missing(struct look *look, size_t count)
 
 		writer_init(&w, bytes, sizeof(bytes));
 		for (; i < folder->row_count && w.size < sizeof(bytes); i++)
-			if (!look->seen[i])
+			if (must_mark(look, i))
 				writer_put_u32(&w, folder->rows[i].uid);
 		m.change_missing.uids = text_make(bytes, w.size);
 		if (w.size > 0)
@@ -326,15 +336,18 @@ look_for_missing(struct look *look)
 {
 	struct folder *folder = look->folder;
 	size_t few = folder->row_count / 20;
-	size_t count = 0;
+	size_t count = 0, unmarked = 0;
 	bool is_marked;
 
-	for (size_t i = 0; i < folder->row_count; i++)
+	for (size_t i = 0; i < folder->row_count; i++) {
 		count += !look->seen[i];
+		unmarked += must_mark(look, i);
+	}
 	if (count == 0)
 		return;
+	heal_resume(look->account);
 	is_marked = count > (few > MISSING_FEW ? few : MISSING_FEW);
-	if (is_marked)
+	if (is_marked && unmarked > 0)
 		mark_missing(look, count);
 	for (size_t i = 0; i < folder->row_count; i++)
 		if (!look->seen[i])

@@ -43,6 +43,21 @@ tests_unit_worker_store_test_SOURCES = \
 tests_unit_worker_store_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/mailbox_sync_test
+tests_unit_mailbox_sync_test_SOURCES = \
+	tests/unit/mailbox_sync_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_mailbox_sync_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/worker_sync_test
+tests_unit_worker_sync_test_SOURCES = \
+	tests/unit/mailbox_sync_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/real_store.c tests/unit/false_store.h
+tests_unit_worker_sync_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
+	$(CMOCKA_LIBS)
+
 noinst_PROGRAMS += tests/bench/worker_bench
 tests_bench_worker_bench_SOURCES = tests/bench/worker_bench.c \
 	tests/unit/real_store.c tests/unit/false_store.h

@@ -94,11 +94,17 @@ changed(struct mailbox_view *view, void *context)
 static const struct mailbox_view_handler view_handler = { changed };
 
 void
-open_account(struct world *w)
+begin_account(struct world *w)
 {
 	w->account = account_store_new(
 	    w->loop, open(w->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	account_store_attach_snapd(w->account, false_store_connect(w->store));
+}
+
+void
+open_account(struct world *w)
+{
+	begin_account(w);
 	wait_for(w, is_ready);
 }
 
@@ -253,6 +259,20 @@ restart(struct world *w)
 	account_store_free(&w->account);
 	open_account(w);
 	wait_for(w, is_idle);
+}
+
+void
+kill_worker(struct world *w)
+{
+	char line[300], killed[80];
+
+	snprintf(killed, sizeof(killed), "%s.killed", w->home);
+	snprintf(line, sizeof(line), "cp -a %s %s", w->home, killed);
+	assert_int_equal(system(line), 0);
+	false_store_disconnect(w->store);
+	account_store_free(&w->account);
+	wipe(w->home);
+	assert_int_equal(rename(killed, w->home), 0);
 }
 
 void

@@ -36,6 +36,8 @@ bool is_ready(struct world *w);
 bool is_idle(struct world *w);
 bool has_answer(struct world *w);
 void answered(const struct mailbox_answer *answer, void *context);
+/* Without waiting until it is ready; waiting. */
+void begin_account(struct world *w);
 void open_account(struct world *w);
 int world_setup(void **state);
 void wipe(const char *path);
@@ -47,6 +49,8 @@ void assert_body(
 size_t count_files(struct world *w, const char *folder, char *name);
 void put_file(struct world *w, const char *name, const char *body);
 void restart(struct world *w);
+/* As SIGKILL leaves it: what lies on the disk, and nothing more said. */
+void kill_worker(struct world *w);
 void make_directory(struct world *w, const char *name);
 bool is_there(struct world *w, const char *name);
 void lose_index(struct world *w);
