@@ -342,7 +342,7 @@ touch(struct account_store *account, struct folder *folder)
 	if (folder->is_touched)
 		return;
 	folder->is_touched = true;
-	folder->was_current = sync_is_current(account, folder);
+	folder->was_current = sync_begin_change(account, folder);
 	folder->next_touched = account->touched;
 	account->touched = folder;
 }
@@ -370,7 +370,7 @@ apply_end(struct account_store *account)
 			folder->is_touched = false;
 			take_gone_rows(folder);
 			if (folder->was_current)
-				sync_note_times(account, folder);
+				sync_end_change(account, folder);
 			folder_put(account, folder);
 		}
 	index_commit(account->index);
@@ -420,16 +420,18 @@ file_of_record(const struct message_record *record, struct index_file *file)
 	file->stored_size = record->stored_size;
 	file->hash = record->hash;
 	file->form = record->form;
+	file->has_new_flags = false;
 }
 
 /* A file is not as its row says: the next look at the folder, in this life or
  * another, finds out. */
 static void
-look_again(struct folder *folder)
+look_again(struct account_store *account, struct folder *folder)
 {
 	folder->needs_scan = true;
 	folder->was_current = false;
 	folder->state.cur_changed_ns = 0;
+	watcher_look_later(account);
 }
 
 /* Makes the file of a new row: moved, written, or asked from the store. */
@@ -456,10 +458,10 @@ make_file(struct account_store *account, struct folder *folder,
 		if (!is_made)
 			log_warning("file-write", "error=\"%s\"", error.text);
 	}
-	if (!is_made)
-		look_again(folder);
-	if (!is_made)
-		sync_heal(account, record->mailbox, record->uid, false);
+	if (is_made)
+		return;
+	look_again(account, folder);
+	sync_heal(account, record->mailbox, record->uid, false);
 }
 
 static void
@@ -510,6 +512,7 @@ apply_file_name(struct account_store *account, struct folder *folder,
 	old.name = text_make(kept.data, old.name.size);
 	new = old;
 	new.born = record->born;
+	new.has_new_flags = false;
 	new.is_new = old.is_new && (record->flags & FLAG_ALL) == 0 &&
 		     record->keywords == 0;
 	if (maildir_name_parse(old.name, &name) == 0 &&
@@ -520,7 +523,7 @@ apply_file_name(struct account_store *account, struct folder *folder,
 		    -1) {
 			new.name = old.name;
 			new.is_new = old.is_new;
-			look_again(folder);
+			look_again(account, folder);
 		}
 	}
 	index_put_file(account->index, record->mailbox, record->uid, &new);
@@ -589,7 +592,7 @@ apply_expunge(struct account_store *account, uint64_t mailbox, uint32_t uid,
 		if (files_unlink(account, folder, &file) == -1) {
 			/* Its name stays known, as one of a dead row. */
 			index_put_file(account->index, mailbox, uid, &file);
-			look_again(folder);
+			look_again(account, folder);
 		}
 		drop_row(folder, uid);
 		view_message_removed(folder);
@@ -659,7 +662,6 @@ create_folder(
 		log_warning("folder-make", "mailbox=%llu error=\"%s\"",
 		    (unsigned long long)record->id, error.text);
 	folder_put(account, folder);
-	watcher_add(account, folder);
 }
 
 void

@@ -45,7 +45,7 @@ struct folder {
 	struct uid_list *list; /* while is_loaded */
 	struct mailbox_view *views;
 	bool is_gone;
-	bool needs_scan;
+	bool needs_scan; /* something in it may be unseen */
 	bool is_adopting;
 	bool must_compare; /* an unclean stop: files may lack their bytes */
 	struct list_change *deletions; /* wait for the adoption */
@@ -231,10 +231,13 @@ void sync_folder(struct account_store *account, struct folder *folder);
 /* The same if its directories changed since the last look. */
 void sync_folder_if_changed(
     struct account_store *account, struct folder *folder);
-/* Around a change of our own, so that it is not taken for another's. */
-bool sync_is_current(
-    struct account_store *account, const struct folder *folder);
-void sync_note_times(struct account_store *account, struct folder *folder);
+/* Around a change of our own. Begin: true if the folder held nothing unseen,
+ * and whatever others do in it from now on will be noticed by name. End, if
+ * so: the directory times are those of our change, not another's. */
+bool sync_begin_change(struct account_store *account, struct folder *folder);
+void sync_end_change(struct account_store *account, struct folder *folder);
+/* At the end: nothing that was not seen counts as seen at the next start. */
+void sync_settle(struct account_store *account);
 
 /* ---- mailbox_heal.c ---- */
 void sync_heal(struct account_store *account, uint64_t mailbox, uint32_t uid,
@@ -282,7 +285,17 @@ void cache_filler_start(struct account_store *account);
 void cache_filler_free(struct account_store *account);
 
 /* ---- mailbox_watch.c ---- */
-void watcher_add(struct account_store *account, struct folder *folder);
+/* From now on every change of the folder's files is held against the index
+ * (watcher_sees): false if it cannot be. */
+bool watcher_add(struct account_store *account, struct folder *folder);
+bool watcher_sees(struct account_store *account, const struct folder *folder);
+/* Judges all that happened up to now: `needs_scan` where it was not our doing.
+ * Not while changes are applied. */
+void watcher_read(struct account_store *account);
+/* Folders with `needs_scan` are looked at soon; or in half a minute, if there
+ * is nothing to be gained by looking at once. */
+void watcher_look_soon(struct account_store *account);
+void watcher_look_later(struct account_store *account);
 void watcher_remove(struct account_store *account, struct folder *folder);
 void watcher_free(struct account_store *account);
 

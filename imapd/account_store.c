@@ -461,6 +461,9 @@ load_index(struct account_store *account)
 	account->is_index_filled = true;
 	account->applied = account->meta.confirmed;
 	index_each_mailbox(account->index, load_mailbox, account);
+	if (index_was_killed(account->index))
+		for (size_t i = 0; i < account->folder_count; i++)
+			account->folders[i]->needs_scan = true;
 	buf_init(&s.names, 16 * 1024 * 1024);
 	index_each_subscribed(account->index, load_subscribed, &s);
 	rest = text_make(s.names.data, s.names.size);
@@ -585,6 +588,8 @@ account_store_free(struct account_store **account)
 		return;
 	if (a->index != NULL)
 		confirm_applied(a);
+	if (a->status == STATUS_OK)
+		sync_settle(a);
 	store_client_free(&a->client);
 	deliver_free_all(a);
 	heal_free(a);

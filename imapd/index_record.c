@@ -6,6 +6,11 @@
 #include <endian.h>
 #include <string.h>
 
+enum {
+	FILE_IS_NEW = 1,
+	FILE_HAS_NEW_FLAGS = 2
+};
+
 uint8_t *
 index_put_big(uint8_t *to, uint64_t value, unsigned int size)
 {
@@ -70,7 +75,8 @@ index_file_encode(struct writer *w, const struct index_file *file)
 	writer_put_u64(w, file->stored_size);
 	writer_put_raw(w, file->hash.bytes, sizeof(file->hash.bytes));
 	writer_put_u8(w, file->form);
-	writer_put_u8(w, file->is_new);
+	writer_put_u8(w, (file->is_new ? FILE_IS_NEW : 0) |
+			     (file->has_new_flags ? FILE_HAS_NEW_FLAGS : 0));
 	writer_put_text(w, file->name, RECORD_MAX_BASE_SIZE);
 	writer_put_text(w, file->base, RECORD_MAX_BASE_SIZE);
 }
@@ -79,6 +85,7 @@ int
 index_file_decode(struct text bytes, struct index_file *file)
 {
 	struct reader r;
+	uint8_t state;
 
 	reader_init(&r, bytes.data, bytes.size);
 	file->born = reader_get_u64(&r);
@@ -86,7 +93,9 @@ index_file_decode(struct text bytes, struct index_file *file)
 	file->stored_size = reader_get_u64(&r);
 	reader_get_raw(&r, file->hash.bytes, sizeof(file->hash.bytes));
 	file->form = reader_get_u8(&r);
-	file->is_new = reader_get_u8(&r) != 0;
+	state = reader_get_u8(&r);
+	file->is_new = (state & FILE_IS_NEW) != 0;
+	file->has_new_flags = (state & FILE_HAS_NEW_FLAGS) != 0;
 	file->name = reader_get_text(&r, RECORD_MAX_BASE_SIZE);
 	file->base = reader_get_text(&r, RECORD_MAX_BASE_SIZE);
 	return reader_done(&r);

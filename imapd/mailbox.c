@@ -158,6 +158,7 @@ mailbox_view_open(struct account_store *account, struct text name,
 		*status = STATUS_MISSING;
 	if (*status != STATUS_OK)
 		return NULL;
+	watcher_add(account, folder);
 	sync_folder_if_changed(account, folder);
 	folder_load(account, folder);
 	view = memory_new(1, sizeof(*view));
@@ -171,8 +172,6 @@ mailbox_view_open(struct account_store *account, struct text name,
 	view->count = folder->row_count;
 	view->told_uidnext = folder->info.uidnext;
 	view->next = folder->views;
-	if (folder->views == NULL)
-		watcher_add(account, folder);
 	folder->views = view;
 	claim_recent(view);
 	return view;

@@ -100,6 +100,10 @@ adoption_end(struct adoption *adoption)
 
 	if (folder != NULL) {
 		folder->is_adopting = false;
+		if (folder->needs_scan) /* what came meanwhile */
+			watcher_look_soon(account);
+		if (adoption->has_failed)
+			watcher_look_later(account);
 		folder->needs_scan |= adoption->has_failed;
 		folder_put(account, folder);
 	}

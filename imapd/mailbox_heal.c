@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -157,11 +158,11 @@ write_file(struct account_store *account, const struct heal *heal, int fd)
 	    !index_find_row(account->index, heal->mailbox, heal->uid, &row) ||
 	    !index_find_file(account->index, heal->mailbox, heal->uid, &file))
 		return HEAL_NEEDLESS;
-	was_current = sync_is_current(account, folder);
+	was_current = sync_begin_change(account, folder);
 	result = files_write(
 	    account, folder, &file, row.internaldate, &source, &error);
 	if (was_current)
-		sync_note_times(account, folder);
+		sync_end_change(account, folder);
 	if (result == 0)
 		return HEAL_WRITTEN;
 	log_warning("heal", "mailbox=%llu uid=%u error=\"%s\"",
@@ -241,6 +242,14 @@ compare_read(enum status status, const struct text *envelope, int *fd,
 	heal_done(account, heal, HEAL_NEEDLESS);
 }
 
+/* Whether the file is there cannot be said now: it is not written over. */
+static bool
+is_uncertain(const struct error *error)
+{
+	return error->errno_value == EMFILE || error->errno_value == ENFILE ||
+	       error->errno_value == ENOMEM || error->errno_value == EIO;
+}
+
 static void
 heal_one(struct account_store *account, struct heal *heal)
 {
@@ -256,11 +265,12 @@ heal_one(struct account_store *account, struct heal *heal)
 		heal_done(account, heal, HEAL_NEEDLESS);
 		return;
 	}
-	fd = heal->must_compare ? -1
-				: files_open(account, folder, &file, &error);
-	if (fd != -1) {
+	fd = files_open(account, folder, &file, &error);
+	if (fd != -1)
 		close(fd);
-		heal_done(account, heal, HEAL_NEEDLESS);
+	if (fd != -1 ? !heal->must_compare : is_uncertain(&error)) {
+		heal_done(
+		    account, heal, fd != -1 ? HEAL_NEEDLESS : HEAL_FAILED);
 		return;
 	}
 	h = memory_new(1, sizeof(*h));

@@ -4,6 +4,9 @@
  * are made again from the store.  A missing file never kills a row, and an
  * empty Maildir never makes an empty mailbox: what is missing beyond
  * max(20, 5 %) raises an alarm and is served from the store meanwhile.
+ *
+ * From a directory that cannot be read (no descriptor left, no permission, an
+ * input error) nothing is concluded: it is looked at again.
  */
 #include "imapd/account_state.h"
 
@@ -19,23 +22,30 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	MISSING_FEW = 20,
+	/* Directory times go in steps of the kernel's tick (10 ms at most): a
+	 * change may carry the time of one that was seen. */
+	YOUNG_NS = 50 * 1000 * 1000,
 	COMPARE_SECONDS = 15 * 60 /* what a file system may not have written */
 };
 
 static int
-open_listing(int home_fd, const char *path, DIR **listing)
+open_listing(int home_fd, const char *path, DIR **listing, struct error *error)
 {
-	struct error error;
-	int fd = file_open_directory(home_fd, path, &error);
+	int fd = file_open_directory(home_fd, path, error);
 
-	*listing = fd == -1 ? NULL : fdopendir(fd);
-	if (*listing == NULL && fd != -1)
-		close(fd);
-	return *listing == NULL ? -1 : 0;
+	if (fd == -1)
+		return -1;
+	*listing = fdopendir(fd);
+	if (*listing != NULL)
+		return 0;
+	error_set_errno(error, "%s", path);
+	close(fd);
+	return -1;
 }
 
 static int64_t
@@ -63,6 +73,7 @@ struct look {
 	size_t flagged_count;
 	int64_t *changed; /* ctime of each row's file, after an unclean stop */
 	int64_t newest;
+	bool is_blind; /* something could not be looked at */
 };
 
 static void
@@ -105,8 +116,11 @@ look_inside(struct look *look, size_t at, const char *file, bool is_new,
 		return true;
 	files_path(look->folder, is_new, text_of(file), path);
 	if (fstatat(look->account->home_fd, path, &info, AT_SYMLINK_NOFOLLOW) ==
-		-1 ||
-	    (uint64_t)info.st_size != stored_size)
+	    -1) {
+		look->is_blind |= errno != ENOENT;
+		return false;
+	}
+	if ((uint64_t)info.st_size != stored_size)
 		return false;
 	look->changed[at] = info.st_ctim.tv_sec;
 	if (info.st_ctim.tv_sec > look->newest)
@@ -126,7 +140,7 @@ compare_newest(struct look *look)
 		    look->changed[i] >= look->newest - COMPARE_SECONDS)
 			heal_compare(look->account, folder->info.id,
 			    folder->rows[i].uid);
-	folder->must_compare = false;
+	folder->must_compare = look->is_blind;
 	free(look->changed);
 }
 
@@ -147,15 +161,45 @@ look_at_flags(struct look *look, const struct index_row *row, uint64_t born,
 		apply_file_name(look->account, look->folder, &record);
 }
 
+/* What another program changed in the name, on top of the row's flags, which
+ * may have changed as well: true if the row is to follow. */
+static bool
+wish_flags(const struct look *look, const struct index_file *known,
+    const struct maildir_name *name, struct index_row *row)
+{
+	uint64_t letters = known_letters(look->folder), keywords;
+	struct maildir_name old;
+	uint32_t flags;
+
+	if (!name->has_flags)
+		return false;
+	/* Of a change that was cut off the old name is not known any more. */
+	if (known->has_new_flags ||
+	    maildir_name_parse(known->name, &old) == -1) {
+		old.flags = row->flags & FLAG_ALL;
+		old.keywords = row->keywords;
+	}
+	flags = ((row->flags & FLAG_ALL) | (name->flags & ~old.flags)) &
+		~(old.flags & ~name->flags);
+	keywords =
+	    (row->keywords | (name->keywords & ~old.keywords & letters)) &
+	    ~(old.keywords & ~name->keywords & letters);
+	if (flags == (row->flags & FLAG_ALL) && keywords == row->keywords)
+		return false;
+	row->flags = flags;
+	row->keywords = keywords;
+	return true;
+}
+
 /* A file of a row: other name, other flags? */
 static void
 look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
     const struct maildir_name *name)
 {
 	struct account_store *account = look->account;
-	uint64_t letters = known_letters(look->folder);
 	struct index_row *row = folder_row(look->folder, uid);
 	struct index_file known;
+	struct index_row wished;
 
 	if (!index_find_file(
 		account->index, look->folder->info.id, uid, &known))
@@ -171,24 +215,22 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 	look->seen[row - look->folder->rows] =
 	    look_inside(look, (size_t)(row - look->folder->rows), file, is_new,
 		known.stored_size);
-	if (known.is_new == is_new && text_is(known.name, file)) {
+	if (known.is_new == is_new && text_is(known.name, file) &&
+	    !known.has_new_flags) {
 		look_at_flags(look, row, known.born, name);
 		return;
 	}
+	wished = *row;
+	known.has_new_flags = wish_flags(look, &known, name, &wished);
 	known.base = name->base;
 	known.name = text_of(file);
 	known.is_new = is_new;
 	index_put_file(account->index, look->folder->info.id, uid, &known);
-	if (is_new || !name->has_flags ||
-	    (name->flags == (row->flags & FLAG_ALL) &&
-		(name->keywords & letters) == (row->keywords & letters)))
+	if (!known.has_new_flags)
 		return;
 	look->flagged = memory_resize(
 	    look->flagged, look->flagged_count + 1, sizeof(struct index_row));
-	look->flagged[look->flagged_count] = *row;
-	look->flagged[look->flagged_count].flags = name->flags;
-	look->flagged[look->flagged_count++].keywords =
-	    (row->keywords & ~letters) | (name->keywords & letters);
+	look->flagged[look->flagged_count++] = wished;
 }
 
 static void
@@ -196,12 +238,16 @@ look_into(struct look *look, const char *part, bool is_new)
 {
 	char path[ACCOUNT_PATH_MAX];
 	struct dirent *entry;
+	struct error error;
 	DIR *listing;
 
 	snprintf(path, sizeof(path), "%s/%s", look->folder->directory, part);
-	if (open_listing(look->account->home_fd, path, &listing) == -1)
+	if (open_listing(look->account->home_fd, path, &listing, &error) ==
+	    -1) {
+		look->is_blind |= error.code != ERROR_MISSING;
 		return;
-	while ((entry = readdir(listing)) != NULL) {
+	}
+	for (errno = 0; (entry = readdir(listing)) != NULL; errno = 0) {
 		struct maildir_name name;
 		uint32_t uid;
 
@@ -214,6 +260,7 @@ look_into(struct look *look, const char *part, bool is_new)
 		else if (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN)
 			look_unknown(look, entry->d_name, is_new, name.base);
 	}
+	look->is_blind |= errno != 0;
 	closedir(listing);
 }
 
@@ -223,6 +270,38 @@ struct taken_over {
 	size_t count;
 	struct index_row *rows;
 };
+
+/* The store has the flags of the name, or will not have them. */
+static void
+settle_flags(struct account_store *account, uint64_t mailbox, uint32_t uid)
+{
+	struct index_file file;
+
+	if (!index_find_file(account->index, mailbox, uid, &file) ||
+	    !file.has_new_flags)
+		return;
+	file.has_new_flags = false;
+	index_put_file(account->index, mailbox, uid, &file);
+}
+
+/* They wait in the names of the files until the store takes them; if it never
+ * will, the names follow the rows again. */
+static void
+flags_refused(struct taken_over *t, enum status status)
+{
+	struct folder *folder = folder_find_id(t->account, t->mailbox);
+	bool may_come = status == STATUS_UNAVAILABLE || status == STATUS_FULL;
+
+	log_warning("flags-take-over", "mailbox=%llu status=%s",
+	    (unsigned long long)t->mailbox, status_name(status));
+	for (size_t i = 0; i < t->count && !may_come; i++)
+		settle_flags(t->account, t->mailbox, t->rows[i].uid);
+	if (folder == NULL)
+		return;
+	folder->needs_scan = true;
+	folder_put(t->account, folder);
+	watcher_look_later(t->account);
+}
 
 static void
 flags_taken_over(
@@ -253,9 +332,12 @@ flags_taken_over(
 		record.flags = t->rows[i].flags;
 		record.keywords = t->rows[i].keywords;
 		apply_message(t->account, &record, NULL, NULL);
+		settle_flags(t->account, t->mailbox, record.uid);
 	}
 	if (status == STATUS_OK)
 		apply_sequence(t->account, sequence);
+	else
+		flags_refused(t, status);
 	apply_end(t->account);
 	free(t->rows);
 	free(t);
@@ -339,6 +421,11 @@ look_for_missing(struct look *look)
 	size_t count = 0, unmarked = 0;
 	bool is_marked;
 
+	if (look->is_blind) {
+		log_warning("folder-unreadable", "mailbox=%llu",
+		    (unsigned long long)folder->info.id);
+		return;
+	}
 	for (size_t i = 0; i < folder->row_count; i++) {
 		count += !look->seen[i];
 		unmarked += must_mark(look, i);
@@ -355,6 +442,52 @@ look_for_missing(struct look *look)
 			    folder->rows[i].uid, is_marked);
 }
 
+static int64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* What changes now may get the time that was noted. */
+static bool
+is_young(const struct folder *folder)
+{
+	int64_t limit = now_ns() - YOUNG_NS;
+
+	return folder->state.cur_changed_ns > limit ||
+	       folder->state.new_changed_ns > limit;
+}
+
+static void
+note_times(struct account_store *account, struct folder *folder)
+{
+	folder->state.cur_changed_ns = changed_ns(account, folder, "cur");
+	folder->state.new_changed_ns = changed_ns(account, folder, "new");
+}
+
+/* Both parts, under one transaction of the index. */
+static void
+look_at_files(struct look *look)
+{
+	struct account_store *account = look->account;
+	struct folder *folder = look->folder;
+
+	index_begin(account->index);
+	look_into(look, "new", true);
+	look_into(look, "cur", false);
+	folder->needs_scan =
+	    look->is_blind ||
+	    (!watcher_sees(account, folder) && is_young(folder));
+	folder->is_adopting = look->found_count > 0;
+	folder_put(account, folder);
+	index_commit(account->index);
+	if (folder->needs_scan)
+		watcher_look_later(account);
+}
+
 void
 sync_folder(struct account_store *account, struct folder *folder)
 {
@@ -367,19 +500,15 @@ sync_folder(struct account_store *account, struct folder *folder)
 	if (files_make_folder(account, folder, &error) == -1)
 		log_warning("folder-make", "mailbox=%llu error=\"%s\"",
 		    (unsigned long long)folder->info.id, error.text);
-	folder->state.cur_changed_ns = changed_ns(account, folder, "cur");
-	folder->state.new_changed_ns = changed_ns(account, folder, "new");
+	if (folder->views != NULL)
+		watcher_add(account, folder);
+	watcher_read(account);
+	note_times(account, folder);
 	look.seen = memory_new(folder->row_count + 1, 1);
 	if (folder->must_compare)
 		look.changed =
 		    memory_new(folder->row_count + 1, sizeof(int64_t));
-	index_begin(account->index);
-	look_into(&look, "new", true);
-	look_into(&look, "cur", false);
-	folder->needs_scan = false;
-	folder->is_adopting = look.found_count > 0;
-	folder_put(account, folder);
-	index_commit(account->index);
+	look_at_files(&look);
 	look_for_missing(&look);
 	compare_newest(&look);
 	free(look.seen);
@@ -389,8 +518,8 @@ sync_folder(struct account_store *account, struct folder *folder)
 		adopt_files(account, folder, look.found, look.found_count);
 }
 
-bool
-sync_is_current(struct account_store *account, const struct folder *folder)
+static bool
+is_current(struct account_store *account, const struct folder *folder)
 {
 	return !folder->needs_scan &&
 	       changed_ns(account, folder, "cur") ==
@@ -399,17 +528,36 @@ sync_is_current(struct account_store *account, const struct folder *folder)
 		   folder->state.new_changed_ns;
 }
 
-void
-sync_note_times(struct account_store *account, struct folder *folder)
+bool
+sync_begin_change(struct account_store *account, struct folder *folder)
 {
-	folder->state.cur_changed_ns = changed_ns(account, folder, "cur");
-	folder->state.new_changed_ns = changed_ns(account, folder, "new");
+	return watcher_add(account, folder) && is_current(account, folder);
+}
+
+void
+sync_end_change(struct account_store *account, struct folder *folder)
+{
+	note_times(account, folder);
+}
+
+void
+sync_settle(struct account_store *account)
+{
+	watcher_read(account);
+	for (size_t i = 0; i < account->folder_count; i++) {
+		struct folder *folder = account->folders[i];
+
+		folder->needs_scan |= is_young(folder);
+		if (folder->needs_scan)
+			folder_put(account, folder);
+	}
 }
 
 void
 sync_folder_if_changed(struct account_store *account, struct folder *folder)
 {
-	if (!sync_is_current(account, folder))
+	watcher_read(account);
+	if (!is_current(account, folder))
 		sync_folder(account, folder);
 }
 
@@ -492,11 +640,16 @@ void
 sync_folders(struct account_store *account)
 {
 	struct dirent *entry;
+	struct error error;
 	DIR *listing;
 
 	for (int pass = 0; pass < 2; pass++) {
-		if (open_listing(account->home_fd, "Maildir", &listing) == -1)
+		if (open_listing(
+			account->home_fd, "Maildir", &listing, &error) == -1) {
+			log_warning(
+			    "folders-unreadable", "error=\"%s\"", error.text);
 			break;
+		}
 		while ((entry = readdir(listing)) != NULL) {
 			if (entry->d_name[0] != '.' ||
 			    entry->d_name[1] == '.' || entry->d_name[1] == '\0')

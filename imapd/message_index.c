@@ -36,6 +36,7 @@ struct message_index {
 	MDB_txn *writer;
 	unsigned int depth;
 	bool is_broken;
+	bool was_killed;
 	MDB_dbi meta, mailbox, row, file, name, vanished, cache, subscribed;
 	struct buf scratch;
 };
@@ -204,6 +205,7 @@ index_open(int home_fd, bool *was_made, bool *was_unclean, struct error *error)
 	bool is_same_boot;
 
 	index->home_fd = home_fd;
+	index->was_killed = has_state && !state.is_clean;
 	buf_init(&index->scratch, 16 * 1024 * 1024);
 	index_state_boot(now.boot);
 	is_same_boot = has_state && memcmp(state.boot, now.boot, 40) == 0;
@@ -249,6 +251,12 @@ index_close(struct message_index **index)
 	index_abandon(index);
 	if (is_good && index_state_write(home_fd, &state, &error) == -1)
 		log_warning("index-close", "error=\"%s\"", error.text);
+}
+
+bool
+index_was_killed(const struct message_index *index)
+{
+	return index->was_killed;
 }
 
 bool

@@ -45,7 +45,10 @@ struct index_file {
 	uint64_t stored_size;
 	struct hash hash;
 	uint8_t form;
-	bool is_new;      /* in new/, not in cur/ */
+	bool is_new; /* in new/, not in cur/ */
+	/* Another program wrote other flags into the name, and the store has
+	 * not committed them yet. */
+	bool has_new_flags;
 	struct text name; /* of the file as last seen */
 	struct text base;
 };
@@ -62,6 +65,9 @@ struct index_mailbox_state {
  * machine went down). */
 struct message_index *index_open(
     int home_fd, bool *was_made, bool *was_unclean, struct error *error);
+/* It was not closed in order: what is said to have been seen in the folders
+ * may not have been. */
+bool index_was_killed(const struct message_index *index);
 /* In order: synced and marked as such. */
 void index_close(struct message_index **index);
 /* Leaves everything as a crash would. */

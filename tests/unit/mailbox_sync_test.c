@@ -3,14 +3,309 @@
  * killed, cannot look or heals: what they did is neither overlooked nor
  * undone, and what cannot be seen is not taken for lost.
  */
+#include "common/file.h"
 #include "tests/unit/account_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+/* -- Another program writes while we write -- */
+
+/* A file that appears in the middle of our own change. */
+struct intrusion {
+	struct world *w;
+	const char *call; /* of file.c, before which it comes */
+	const char *name;
+	unsigned int left;
+};
+
+static int
+intrude(const char *call, const char *name, void *context)
+{
+	struct intrusion *intrusion = context;
+
+	if (strcmp(call, intrusion->call) == 0 && intrusion->left > 0 &&
+	    --intrusion->left == 0)
+		put_file(intrusion->w, intrusion->name, "foreign\n");
+	return 0;
+}
+
+static bool
+inbox_has_two(struct world *w)
+{
+	return mailbox_list_find(w->account, TEXT("INBOX"))->message_count == 2;
+}
+
+static void
+a_file_that_comes_while_we_write_is_seen(void **state)
+{
+	static const char *const names[] = { "Maildir/cur/9.foreign:2,S",
+		"Maildir/new/9.foreign" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct world *w = *state;
+		struct intrusion intrusion = { w, "rename", names[i], 1 };
+		struct mailbox_view *view = open_view(w, "INBOX");
+
+		file_set_fault_hook(intrude, &intrusion);
+		append_to(w, "INBOX", "ours\r\n");
+		file_set_fault_hook(NULL, NULL);
+		assert_int_equal(intrusion.left, 0);
+		wait_for(w, inbox_has_two);
+		mailbox_view_close(&view);
+		if (i == 0) {
+			world_teardown(state);
+			world_setup(state);
+		}
+	}
+}
+
+static void
+a_file_that_comes_while_we_write_is_seen_where_nobody_looks(void **state)
+{
+	struct world *w = *state;
+	struct intrusion intrusion = { w, "rename",
+		"Maildir/.A/cur/9.foreign:2,S", 1 };
+
+	mailbox_list_create(w->account, TEXT("A"), 0, answered, w);
+	wait_for(w, is_idle);
+	append_to(w, "A", "ours\r\n");
+	message_count(w, "A");
+	wait_for(w, is_idle);
+	restart(w);
+	file_set_fault_hook(intrude, &intrusion);
+	append_to(w, "A", "ours as well\r\n");
+	file_set_fault_hook(NULL, NULL);
+	assert_int_equal(intrusion.left, 0);
+	message_count(w, "A"); /* looks */
+	wait_for(w, is_idle);
+	assert_int_equal(message_count(w, "A"), 3);
+}
+
+static void
+a_file_that_comes_while_we_write_is_seen_after_a_kill(void **state)
+{
+	struct world *w = *state;
+	struct intrusion intrusion = { w, "rename", "Maildir/cur/9.foreign:2,S",
+		1 };
+
+	append_to(w, "INBOX", "ours\r\n");
+	restart(w);
+	file_set_fault_hook(intrude, &intrusion);
+	append_to(w, "INBOX", "ours as well\r\n");
+	file_set_fault_hook(NULL, NULL);
+	assert_int_equal(intrusion.left, 0);
+	kill_worker(w);
+	open_account(w);
+	wait_for(w, is_idle);
+	assert_int_equal(message_count(w, "INBOX"), 3);
+	assert_int_equal(false_store_live(w->store, 1), 3);
+}
+
+static bool
+inbox_has_six(struct world *w)
+{
+	return mailbox_list_find(w->account, TEXT("INBOX"))->message_count == 6;
+}
+
+static void
+a_file_that_comes_while_we_heal_is_seen(void **state)
+{
+	struct world *w = *state;
+	struct intrusion intrusion = { w, "rename", "Maildir/cur/9.foreign:2,S",
+		5 };
+	struct mailbox_view *view;
+	char path[600];
+
+	for (int i = 0; i < 5; i++)
+		append_to(w, "INBOX", "kept\r\n");
+	view = open_view(w, "INBOX");
+	snprintf(path, sizeof(path), "%s/Maildir/new", w->home);
+	wipe(path);
+	file_set_fault_hook(intrude, &intrusion);
+	mailbox_view_close(&view);
+	view = open_view(w, "INBOX");
+	wait_for(w, is_idle);
+	file_set_fault_hook(NULL, NULL);
+	assert_int_equal(intrusion.left, 0);
+	wait_for(w, inbox_has_six);
+	assert_int_equal(count_files(w, "Maildir", NULL), 6);
+	mailbox_view_close(&view);
+}
+
+/* Nothing of ours is taken for another's: nobody looks at all files again. */
+static void
+our_own_changes_are_not_taken_for_those_of_others(void **state)
+{
+	struct flag_change seen = { .mode = FLAGS_ADD, .flags = FLAG_SEEN };
+	struct world *w = *state;
+	struct mailbox_view *view = open_view(w, "INBOX");
+	uint64_t batches;
+	uint32_t uid = 2;
+
+	append_to(w, "INBOX", "one\r\n");
+	append_to(w, "INBOX", "two\r\n");
+	w->answers = 0;
+	mailbox_change_flags(view, &uid, 1, &seen, answered, w);
+	wait_for(w, has_answer);
+	delete_message(w, view, 1);
+	batches = false_store_batches(w->store);
+	mailbox_view_close(&view);
+	assert_int_equal(message_count(w, "INBOX"), 1);
+	wait_for(w, is_idle);
+	assert_int_equal(false_store_batches(w->store), batches);
+	assert_int_equal(count_files(w, "Maildir", NULL), 1);
+}
+
+/* -- Flags -- */
+
+static uint32_t
+flags_of(struct world *w, uint32_t uid)
+{
+	struct mailbox_view *view = open_view(w, "INBOX");
+	struct mailbox_row row = { 0 };
+
+	assert_true(mailbox_row(view, uid, &row));
+	mailbox_view_close(&view);
+	return row.flags;
+}
+
+static void
+rename_file(struct world *w, const char *from, const char *to)
+{
+	char old[600], new[600];
+
+	snprintf(old, sizeof(old), "%s/%s", w->home, from);
+	snprintf(new, sizeof(new), "%s/%s", w->home, to);
+	assert_int_equal(rename(old, new), 0);
+}
+
+static void
+look_at_inbox(struct world *w)
+{
+	struct mailbox_counts counts;
+
+	mailbox_list_count(
+	    w->account, mailbox_list_find(w->account, TEXT("INBOX")), &counts);
+}
+
+static void
+flags_of_another_program_survive_a_kill(void **state)
+{
+	struct world *w = *state;
+
+	put_file(w, "Maildir/cur/1.foreign:2,F", "foreign\n");
+	look_at_inbox(w);
+	wait_for(w, is_idle);
+	restart(w);
+	rename_file(
+	    w, "Maildir/cur/1.foreign:2,F", "Maildir/cur/1.foreign:2,S");
+	look_at_inbox(w); /* tells the store, which does not hear it */
+	kill_worker(w);
+	open_account(w);
+	wait_for(w, is_idle);
+	assert_int_equal(flags_of(w, 1), FLAG_SEEN);
+	assert_true(is_there(w, "Maildir/cur/1.foreign:2,S"));
+	restart(w);
+	assert_int_equal(flags_of(w, 1), FLAG_SEEN);
+	assert_true(is_there(w, "Maildir/cur/1.foreign:2,S"));
+}
+
+static void
+flags_of_a_client_and_of_another_program_both_stay(void **state)
+{
+	struct flag_change flagged = { .mode = FLAGS_ADD,
+		.flags = FLAG_FLAGGED };
+	struct world *w = *state;
+	struct mailbox_view *view;
+	uint32_t uid = 1;
+
+	put_file(w, "Maildir/cur/1.foreign:2,T", "foreign\n");
+	look_at_inbox(w);
+	wait_for(w, is_idle);
+	view = open_view(w, "INBOX");
+	rename_file(
+	    w, "Maildir/cur/1.foreign:2,T", "Maildir/cur/1.foreign:2,S");
+	w->answers = 0;
+	mailbox_change_flags(view, &uid, 1, &flagged, answered, w);
+	wait_for(w, has_answer);
+	assert_int_equal(w->status, STATUS_OK);
+	mailbox_view_close(&view);
+	look_at_inbox(w);
+	wait_for(w, is_idle);
+	assert_int_equal(flags_of(w, 1), FLAG_FLAGGED | FLAG_SEEN);
+	assert_true(is_there(w, "Maildir/cur/1.foreign:2,FS"));
+}
+
+/* -- What cannot be looked at -- */
+
+/* No descriptor can be had until it is set back. */
+static void
+set_descriptors(rlim_t count)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = count;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void
+a_folder_that_cannot_be_read_is_not_empty(void **state)
+{
+	struct rlimit limit;
+	struct world *w = *state;
+	struct stat before, after;
+	char name[900];
+
+	for (int i = 0; i < 25; i++)
+		append_to(w, "INBOX", "kept\r\n");
+	restart(w);
+	count_files(w, "Maildir", name);
+	assert_int_equal(stat(name, &before), 0);
+	put_file(w, "Maildir/cur/9.foreign:2,", "foreign\n");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	set_descriptors(0);
+	look_at_inbox(w);
+	set_descriptors(limit.rlim_cur);
+	wait_for(w, is_idle);
+	assert_int_equal(false_store_marked(w->store), 0);
+	assert_int_equal(message_count(w, "INBOX"), 25);
+	wait_for(w, is_idle);
+	assert_int_equal(message_count(w, "INBOX"), 26);
+	assert_int_equal(stat(name, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(false_store_marked(w->store), 0);
+}
+
+/* A file in the place of the directory. */
+static void
+what_stands_in_the_place_of_a_folder_is_not_an_empty_one(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 25; i++)
+		append_to(w, "INBOX", "kept\r\n");
+	rename_file(w, "Maildir/new", "Maildir/away");
+	put_file(w, "Maildir/new", "no directory\n");
+	assert_int_equal(message_count(w, "INBOX"), 25);
+	wait_for(w, is_idle);
+	assert_int_equal(false_store_marked(w->store), 0);
+	assert_int_equal(unlink("Maildir/new"), 0);
+	rename_file(w, "Maildir/away", "Maildir/new");
+	assert_int_equal(message_count(w, "INBOX"), 25);
+	wait_for(w, is_idle);
+	assert_int_equal(false_store_marked(w->store), 0);
+	assert_int_equal(count_files(w, "Maildir", NULL), 25);
+}
 
 /* -- Healing -- */
 
@@ -52,6 +347,18 @@ main(void)
 #define TEST_CASE(name) \
 	cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
+		TEST_CASE(a_file_that_comes_while_we_write_is_seen),
+		TEST_CASE(
+		    a_file_that_comes_while_we_write_is_seen_where_nobody_looks),
+		TEST_CASE(
+		    a_file_that_comes_while_we_write_is_seen_after_a_kill),
+		TEST_CASE(a_file_that_comes_while_we_heal_is_seen),
+		TEST_CASE(our_own_changes_are_not_taken_for_those_of_others),
+		TEST_CASE(flags_of_another_program_survive_a_kill),
+		TEST_CASE(flags_of_a_client_and_of_another_program_both_stay),
+		TEST_CASE(a_folder_that_cannot_be_read_is_not_empty),
+		TEST_CASE(
+		    what_stands_in_the_place_of_a_folder_is_not_an_empty_one),
 		TEST_CASE(
 		    a_restore_that_meets_a_starting_worker_writes_each_file_once),
 	};
