@@ -35,6 +35,8 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/retention.c snapd/retention.h \
 	snapd/snapshot.c snapd/snapshot.h \
 	snapd/witness.c snapd/witness.h \
+	snapd/claim.c snapd/claim.h \
+	snapd/leap.c snapd/leap.h \
 	snapd/walk.c snapd/walk.h \
 	snapd/restore_plan.c snapd/restore_plan.h \
 	snapd/control_reading.c snapd/control_reading.h \
@@ -74,6 +76,9 @@ tests_unit_verify_test_SOURCES = tests/unit/verify_test.c
 tests_unit_verify_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_merkle_log_test_SOURCES = tests/unit/merkle_log_test.c
 tests_unit_merkle_log_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/claim_test
+tests_unit_claim_test_SOURCES = tests/unit/claim_test.c
+tests_unit_claim_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c
 tests_unit_snapd_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 endif

@@ -9,8 +9,10 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "snapd/batch.h"
+#include "snapd/claim.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -91,46 +93,54 @@ receive_queue_hello(struct client *client, uint64_t tag)
 	snapd_answer(client, &answer, text_make(NULL, 0));
 }
 
-static enum status
-find_counter(struct journal *journal, uint32_t account, uint64_t *counter)
-{
-	struct error error = { .code = ERROR_NONE };
-	struct account_row row;
-	struct transaction *t;
-	int found;
-
-	/* Within the round's transaction, so that no batch is overlooked. */
-	t = journal->round != NULL
-		? journal->round
-		: transaction_begin(journal->store, false, &error);
-	if (t == NULL)
-		return journal_status_of(&error);
-	found = row_find_account(t, account, &row, &error);
-	if (t != journal->round)
-		transaction_abort(&t);
-	if (found == 1)
-		*counter = row.counter;
-	return found == 1   ? STATUS_OK
-	       : found == 0 ? STATUS_MISSING
-			    : journal_status_of(&error);
-}
-
 static void
 receive_worker_hello(struct client *client, uint64_t tag)
 {
 	struct journal *journal = snapd_journal(client->snapd);
 	struct message answer = { .type = MESSAGE_account_state };
 	struct message_account_state *state = &answer.account_state;
+	struct error error = { .code = ERROR_NONE };
+	struct claim is;
 
 	state->tag = tag;
 	state->status = STATUS_UNAVAILABLE;
 	if (journal != NULL) {
-		state->status = (uint8_t)find_counter(
-		    journal, client->account, &state->counter);
+		state->status =
+		    (uint8_t)claim_state(journal, client->account, &is, &error);
 		state->store = *store_identity(journal->store);
-		state->incarnation = journal->state.incarnation;
-		state->sequence = journal->state.sequence;
+		state->incarnation = is.incarnation;
+		state->sequence = is.sequence;
+		state->counter = is.counter;
 	}
+	snapd_answer(client, &answer, text_make(NULL, 0));
+}
+
+/* A worker may be taken over: what it says is judged, for its own account, and
+ * once a channel. */
+static void
+receive_witness(struct client *client, const struct message_witness *witness)
+{
+	struct journal *journal = snapd_journal(client->snapd);
+	struct claim is = { 0 }, claimed = { witness->incarnation,
+		witness->sequence, witness->counter };
+	struct message answer = { .type = MESSAGE_witness_heard };
+	struct error error = { .code = ERROR_NONE };
+	enum status status = STATUS_UNAVAILABLE;
+
+	if (client->has_claimed)
+		status = STATUS_LIMIT;
+	else if (journal != NULL &&
+		 memcmp(&witness->store, store_identity(journal->store),
+		     sizeof(witness->store)) != 0)
+		status = STATUS_REFUSED;
+	else if (journal != NULL)
+		status = claim_heard(
+		    journal, client->account, &claimed, &is, &error);
+	client->has_claimed = true;
+	answer.witness_heard.tag = witness->tag;
+	answer.witness_heard.status = (uint8_t)status;
+	answer.witness_heard.incarnation = is.incarnation;
+	answer.witness_heard.sequence = is.sequence;
 	snapd_answer(client, &answer, text_make(NULL, 0));
 }
 
@@ -304,6 +314,9 @@ mail_request_received(
 		break;
 	case MESSAGE_worker_hello:
 		receive_worker_hello(client, message->worker_hello.tag);
+		break;
+	case MESSAGE_witness:
+		receive_witness(client, &message->witness);
 		break;
 	case MESSAGE_batch_begin:
 		batch_free(&client->batch);

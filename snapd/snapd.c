@@ -12,6 +12,7 @@
 #include "common/table.h"
 #include "common/control_record.h"
 #include "snapd/batch.h"
+#include "snapd/leap.h"
 #include "snapd/restore.h"
 #include "snapd/witness.h"
 #include "snapd/verify_client.h"
@@ -177,6 +178,9 @@ set_status(struct message *answer, enum status status)
 		break;
 	case MESSAGE_control_done:
 		answer->control_done.status = (uint8_t)status;
+		break;
+	case MESSAGE_witness_heard:
+		answer->witness_heard.status = (uint8_t)status;
 		break;
 	default:
 		break;
@@ -410,7 +414,7 @@ check_witness(struct snapd *snapd, struct error *error)
 	int sign = witness_check(snapd->options.path, journal, why, error);
 
 	if (sign == 1)
-		status = journal_leap(journal, why, error);
+		status = journal_leap(journal, 0, true, why, error);
 	if (status == STATUS_OK && sign >= 0)
 		status = journal_commit(journal, error);
 	return sign >= 0 && status == STATUS_OK ? 0 : -1;

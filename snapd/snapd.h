@@ -50,6 +50,7 @@ struct client {
 	uint32_t account;
 	uint64_t instance;   /* as the broker introduced it */
 	struct batch *batch; /* that is being received */
+	bool has_claimed;    /* a worker: once a channel is enough */
 	/* snapctl: its one question at a time. */
 	bool is_asking;
 	struct reading *stream; /* waits until what was sent is on its way */

@@ -7,9 +7,7 @@
  */
 #include "snapd/witness.h"
 
-#include "common/control_record.h"
 #include "common/file.h"
-#include "common/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -165,78 +163,4 @@ witness_write(const char *path, const struct store_id *store, uint64_t sequence,
 		result = put(dir_fd, &witness, error);
 	close(dir_fd);
 	return result;
-}
-
-/* -- The leap -- */
-
-static int
-leap_mailbox(struct journal *journal, struct text value, struct error *error)
-{
-	static struct mailbox_row row;
-	struct text copy;
-
-	/* The value moves when the row is put. */
-	if (value.size > sizeof(row.storage))
-		return error_set(error, ERROR_DAMAGED, "store: mailbox row");
-	memcpy(row.storage, value.data, value.size);
-	copy = text_make(row.storage, value.size);
-	if (row_decode_mailbox(copy, &row, error) != 0)
-		return -1;
-	if (row.record.uidnext < UINT32_MAX - LEAP_UIDNEXT)
-		row.record.uidnext += LEAP_UIDNEXT;
-	row.record.highest_modseq += LEAP_MODSEQ;
-	return row_put_mailbox(journal->batch, &row, error);
-}
-
-static int
-leap_mailboxes(struct journal *journal, struct error *error)
-{
-	struct key from = { .size = 0 };
-	struct text key, value;
-	struct cursor *cursor;
-	int got = 1;
-
-	while (got == 1) {
-		cursor = cursor_open(journal->batch, DB_MAILBOX, &from, error);
-		if (cursor == NULL)
-			return -1;
-		got = cursor_next(cursor, &key, &value, error);
-		if (got == 1) {
-			from.size = 0;
-			key_put_u32(&from, key_u32_at(key, 0));
-			key_put_u64(&from, key_u64_at(key, 4) + 1);
-		}
-		if (got == 1 && leap_mailbox(journal, value, error) != 0)
-			got = -1;
-		cursor_close(&cursor);
-	}
-	return got;
-}
-
-enum status
-journal_leap(struct journal *journal, const char *why, struct error *error)
-{
-	uint64_t incarnation = (uint64_t)journal->now_us;
-	enum status status;
-	uint64_t sequence;
-
-	log_alarm("store-rolled-back", "sequence=%llu why=\"%s\"",
-	    (unsigned long long)journal->state.sequence, why);
-	status = journal_mark(journal, SNAPSHOT_ALARM, 0, TEXT("before-leap"),
-	    text_of(why), &sequence, error);
-	if (status == STATUS_OK)
-		status = journal_begin(journal, 0, error);
-	if (status != STATUS_OK)
-		return status;
-	if (leap_mailboxes(journal, error) != 0) {
-		journal_drop(journal);
-		return journal_status_of(error);
-	}
-	/* Never one that the lost time may have used. */
-	if (incarnation <= journal->state.incarnation)
-		incarnation = journal->state.incarnation + 1;
-	journal->state.incarnation = incarnation;
-	journal->state.next_mailbox += LEAP_UIDNEXT;
-	journal->state.next_blob += LEAP_MODSEQ;
-	return journal_finish(journal, EVENT_LEAP, ROLE_SNAPD, 0, why, error);
 }

@@ -628,6 +628,38 @@ listing_as_of_any_sequence_equals_a_naive_model(void **state)
 	free(model);
 }
 
+static enum status
+claim_anything(struct fixture *f, struct peer *worker, bool is_foreign)
+{
+	struct message m = { .type = MESSAGE_witness };
+
+	text_parse_hex(text_of(f->id), m.witness.store.bytes, 16);
+	m.witness.store.bytes[0] ^= is_foreign;
+	m.witness.incarnation = m.witness.sequence = UINT64_MAX;
+	ask(worker, &m);
+	return worker->answer.witness_heard.status;
+}
+
+/* Whatever it claims, a worker moves its own counters, once. */
+static void
+witness_is_heard_once_a_channel_and_not_of_another_store(void **state)
+{
+	struct fixture *f = *state;
+	struct message_record records[8];
+
+	assert_int_equal(append(f, 1, 1), STATUS_OK);
+	assert_int_equal(claim_anything(f, &f->other, true), STATUS_REFUSED);
+	assert_int_equal(claim_anything(f, &f->other, false), STATUS_LIMIT);
+	assert_int_equal(claim_anything(f, &f->worker, false), STATUS_OK);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(
+		    claim_anything(f, &f->worker, false), STATUS_LIMIT);
+	assert_int_equal(append(f, 2, 1), STATUS_OK);
+	assert_int_equal(list_as_of(&f->worker, 1, 0, records, 8), 2);
+	assert_int_equal(records[0].uid, 1);
+	assert_int_equal(records[1].uid, 2 + (1 << 20));
+}
+
 static void
 failed_disk_is_never_answered(void **state)
 {
@@ -767,6 +799,7 @@ main(void)
 		TEST(same_bytes_of_two_accounts_are_two_blobs),
 		TEST(reused_name_gets_a_higher_uidvalidity),
 		TEST(listing_as_of_any_sequence_equals_a_naive_model),
+		TEST(witness_is_heard_once_a_channel_and_not_of_another_store),
 		TEST(failed_disk_is_never_answered),
 		TEST(full_disk_says_full_and_stores_nothing),
 		TEST(full_store_takes_deaths_and_marks_but_no_mail),
