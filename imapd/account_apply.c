@@ -767,6 +767,8 @@ apply_listing(struct account_store *account, struct text data)
 void
 apply_sequence(struct account_store *account, uint64_t sequence)
 {
-	if (sequence > account->applied)
-		account->applied = sequence;
+	if (sequence <= account->applied)
+		return;
+	account->applied = sequence;
+	account_witness_write_soon(account);
 }

@@ -103,6 +103,10 @@ struct account_store {
 	bool is_rebuilt; /* the index was made anew from the store */
 	struct catching_up *catching_up;
 	bool is_unclean;
+	bool is_put_back; /* the store is older than the files may be */
+	bool is_believed; /* it leapt since, the witness has no more to say */
+	bool is_witness_due;
+	struct timer *witness_timer;
 	struct index_meta meta;
 	uint64_t applied; /* sequence of the newest change in the index */
 	struct folder **folders; /* by name, INBOX first */
@@ -140,6 +144,20 @@ struct folder *folder_find_id(struct account_store *account, uint64_t id);
 void account_answer(mailbox_done *done, void *context, enum status status);
 /* All healing is done. */
 void account_healed(struct account_store *account);
+
+/* ---- account_witness.c ---- */
+enum witness_says {
+	WITNESS_AGREES,
+	WITNESS_FOREIGN,    /* another store */
+	WITNESS_KNOWS_NEWER /* the store was put back to an older state */
+};
+/* `known`: the newer state. Logs an alarm unless it agrees. */
+enum witness_says account_witness_ask(struct account_store *account,
+    const struct store_state *state, struct store_state *known);
+/* What the account knows is what its witness says: at start and end; soon,
+ * after a change. */
+void account_witness_write(struct account_store *account);
+void account_witness_write_soon(struct account_store *account);
 
 /* ---- account_apply.c ---- */
 
@@ -205,6 +223,8 @@ int files_rename(struct account_store *account, const struct folder *from,
 /* 0 also if it is not there. */
 int files_unlink(struct account_store *account, const struct folder *folder,
     const struct index_file *file);
+/* From now on it is a folder of another program. */
+void files_forget_id(struct account_store *account, const char *directory);
 void files_path(const struct folder *folder, bool is_new, struct text name,
     char path[ACCOUNT_PATH_MAX]);
 int files_read_id(struct account_store *account, const char *directory,

@@ -19,10 +19,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-	WITNESS_FORMAT = 1
-};
-
 struct folder *
 folder_find_id(struct account_store *account, uint64_t id)
 {
@@ -116,72 +112,6 @@ account_store_status(const struct account_store *account)
 	return account->status;
 }
 
-/* -- The witness: which store, and how far it was -- */
-
-static int
-read_witness(struct account_store *account, struct index_meta *witness)
-{
-	struct error error;
-	struct reader r;
-	struct buf buf;
-	int fd = file_open_read(account->home_fd, "witness", &error);
-	int result;
-
-	if (fd == -1)
-		return -1;
-	buf_init(&buf, 64);
-	result = file_read_all(fd, &buf, &error);
-	close(fd);
-	reader_init(&r, buf.data, buf.size);
-	if (reader_get_u8(&r) != WITNESS_FORMAT)
-		result = -1;
-	reader_get_raw(&r, witness->store.bytes, sizeof(witness->store.bytes));
-	witness->incarnation = reader_get_u64(&r);
-	witness->confirmed = reader_get_u64(&r);
-	if (reader_done(&r) == -1)
-		result = -1;
-	buf_clear(&buf);
-	return result;
-}
-
-static void
-write_witness(struct account_store *account)
-{
-	uint8_t bytes[64];
-	struct error error;
-	struct writer w;
-
-	writer_init(&w, bytes, sizeof(bytes));
-	writer_put_u8(&w, WITNESS_FORMAT);
-	writer_put_raw(&w, account->meta.store.bytes, 16);
-	writer_put_u64(&w, account->meta.incarnation);
-	writer_put_u64(&w, account->applied);
-	if (file_replace(
-		account->home_fd, "witness", bytes, w.size, 0600, &error) == -1)
-		log_warning("witness-write", "error=\"%s\"", error.text);
-}
-
-static bool
-is_store_right(struct account_store *account, const struct store_state *state)
-{
-	struct index_meta witness;
-
-	if (read_witness(account, &witness) == -1)
-		return true;
-	if (memcmp(&witness.store, &state->store, sizeof(state->store)) != 0) {
-		log_alarm("store-foreign", "error=\"another store's id\"");
-		return false;
-	}
-	if (witness.incarnation == state->incarnation &&
-	    state->sequence < witness.confirmed) {
-		log_alarm("store-older", "sequence=%llu witness=%llu",
-		    (unsigned long long)state->sequence,
-		    (unsigned long long)witness.confirmed);
-		return false;
-	}
-	return true;
-}
-
 /* -- Up to date -- */
 
 static void
@@ -201,7 +131,7 @@ become_ready(struct account_store *account, uint64_t sequence)
 {
 	confirm(account, sequence);
 	account->is_index_filled = true;
-	write_witness(account);
+	account_witness_write(account);
 	account->status = STATUS_OK;
 	sync_folders(account);
 	if (account->is_rebuilt)
@@ -293,41 +223,121 @@ listed_mailboxes(
 		become_ready(account, sequence);
 }
 
+/* -- Which store is it -- */
+
+static void
+give_up(struct account_store *account, enum status status)
+{
+	log_error("account-start", "step=hello status=%s", status_name(status));
+	account->status = STATUS_UNAVAILABLE;
+	tell_waiters(account, STATUS_UNAVAILABLE);
+}
+
+/* All that was made from another state of the store. */
+static void
+drop_index(struct account_store *account)
+{
+	while (account->folder_count > 0)
+		folder_free(&account->folders[--account->folder_count]);
+	table_free(&account->folders_by_id);
+	account->folders_by_id = table_new();
+	while (account->subscribed_count > 0)
+		free(account->subscribed[--account->subscribed_count]);
+	index_empty(account->index);
+	account->is_index_filled = false;
+	account->applied = 0;
+	memset(&account->meta, 0, sizeof(account->meta));
+}
+
+/* Nobody has seen anything of it yet. */
+static bool
+is_untouched(const struct account_store *account)
+{
+	return account->status != STATUS_OK &&
+	       !store_client_is_busy(account->client);
+}
+
+/* The store leapt over the time that it has lost. */
+static void
+claimed(enum status status, void *context)
+{
+	struct account_store *account = context;
+
+	if (status != STATUS_OK) {
+		give_up(account, status);
+		return;
+	}
+	if (!is_untouched(account)) {
+		account->must_restart = true;
+		return;
+	}
+	account->is_put_back = true;
+	account->is_believed = true;
+	store_client_greet(account->client);
+}
+
+static bool
+trusts(const struct store_state *state, void *context)
+{
+	struct account_store *account = context;
+	struct store_state known;
+
+	if (account->is_believed) {
+		account->is_believed = false;
+		return true;
+	}
+	switch (account_witness_ask(account, state, &known)) {
+	case WITNESS_AGREES:
+		return true;
+	case WITNESS_KNOWS_NEWER:
+		store_client_claim(account->client, &known, claimed, account);
+		return false;
+	case WITNESS_FOREIGN:
+		break;
+	}
+	give_up(account, STATUS_REFUSED);
+	return false;
+}
+
+static bool
+is_index_of(
+    const struct account_store *account, const struct store_state *state)
+{
+	return account->is_index_filled &&
+	       memcmp(&account->meta.store, &state->store,
+		   sizeof(state->store)) == 0 &&
+	       account->meta.incarnation == state->incarnation &&
+	       account->meta.confirmed <= state->sequence;
+}
+
 static void
 greeted(const struct store_state *state, void *context)
 {
 	struct account_store *account = context;
-	bool is_known;
 
-	if (state->status != STATUS_OK || !is_store_right(account, state)) {
-		log_error("account-start", "step=hello status=%s",
-		    status_name(state->status));
-		account->status = STATUS_UNAVAILABLE;
-		tell_waiters(account, STATUS_UNAVAILABLE);
+	if (state->status != STATUS_OK) {
+		give_up(account, state->status);
 		return;
 	}
-	is_known = account->is_index_filled &&
-		   memcmp(&account->meta.store, &state->store,
-		       sizeof(state->store)) == 0 &&
-		   account->meta.incarnation == state->incarnation &&
-		   account->meta.confirmed <= state->sequence;
-	if (!is_known && account->folder_count > 0) {
-		/* What is open was made from another state of the store. */
+	if (is_index_of(account, state)) {
+		store_list_changes(account->client, account->meta.confirmed,
+		    listed_changes, account);
+		return;
+	}
+	if (account->folder_count > 0) {
 		log_alarm("store-changed", "incarnation=%llu",
 		    (unsigned long long)state->incarnation);
-		account->must_restart = true;
-		return;
+		if (!is_untouched(account)) {
+			account->must_restart = true;
+			return;
+		}
+		account->is_put_back = true;
+		drop_index(account);
 	}
 	account->meta.store = state->store;
 	account->meta.incarnation = state->incarnation;
-	if (is_known)
-		store_list_changes(account->client, account->meta.confirmed,
-		    listed_changes, account);
-	else {
-		account->is_rebuilt = true;
-		store_list_mailboxes(
-		    account->client, listed_mailboxes, account);
-	}
+	account->is_rebuilt = true;
+	store_list_mailboxes(account->client, listed_mailboxes, account);
 }
 
 static void
@@ -507,8 +517,8 @@ notify_views(void *context)
 struct account_store *
 account_store_new(struct event_loop *loop, int home_fd)
 {
-	static const struct store_client_handler handler = { greeted, catch_up,
-		away };
+	static const struct store_client_handler handler = { trusts, greeted,
+		catch_up, away };
 	struct account_store *account = memory_new(1, sizeof(*account));
 	struct error error;
 	bool was_made = true;
@@ -590,6 +600,8 @@ account_store_free(struct account_store **account)
 		confirm_applied(a);
 	if (a->status == STATUS_OK)
 		sync_settle(a);
+	if (a->status == STATUS_OK && !a->must_restart)
+		account_witness_write(a);
 	store_client_free(&a->client);
 	deliver_free_all(a);
 	heal_free(a);
@@ -603,8 +615,6 @@ account_store_free(struct account_store **account)
 	}
 	while (a->waiters != NULL)
 		account_store_forget_ready(a, a->waiters->context);
-	if (a->status == STATUS_OK && !a->must_restart)
-		write_witness(a);
 	while (a->folder_count > 0)
 		folder_free(&a->folders[--a->folder_count]);
 	for (size_t i = 0; i < a->subscribed_count; i++)
@@ -618,6 +628,7 @@ account_store_free(struct account_store **account)
 		index_close(&a->index);
 	timer_free(&a->waiters_timer);
 	timer_free(&a->notify_timer);
+	timer_free(&a->witness_timer);
 	close(a->home_fd);
 	memory_free(account);
 }

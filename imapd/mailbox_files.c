@@ -153,6 +153,16 @@ files_rename_folder(struct account_store *account, struct folder *folder,
 	    account->home_fd, directory, error);
 }
 
+void
+files_forget_id(struct account_store *account, const char *directory)
+{
+	char path[ACCOUNT_PATH_MAX];
+	struct error error;
+
+	snprintf(path, sizeof(path), "%s/firnmail-id", directory);
+	file_unlink(account->home_fd, path, &error);
+}
+
 /* Files that no row knows, in a folder whose mailbox is gone: out of the
  * Maildir, so that it is not adopted again, and kept. */
 void
@@ -162,8 +172,7 @@ files_set_aside(
 	char path[ACCOUNT_PATH_MAX];
 	struct error error;
 
-	snprintf(path, sizeof(path), "%s/firnmail-id", directory);
-	file_unlink(account->home_fd, path, &error);
+	files_forget_id(account, directory);
 	snprintf(path, sizeof(path), "left/%llu", (unsigned long long)mailbox);
 	if (make(account, "left", &error) == -1 ||
 	    file_rename_new(account->home_fd, directory, account->home_fd, path,

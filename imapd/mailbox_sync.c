@@ -564,8 +564,9 @@ sync_folder_if_changed(struct account_store *account, struct folder *folder)
 /* -- Folders -- */
 
 /* A folder that carries the id of a live mailbox of another name is a RENAME
- * that a crash cut, one with the id of a retired mailbox a DELETE; one without any
- * is a mailbox of another program. */
+ * that a crash cut, one with the id of a retired mailbox a DELETE; one without
+ * any is a mailbox of another program.  If the store was put back to an older
+ * state, an id that it does not know may be one that it has forgotten. */
 static void
 sync_directory(struct account_store *account, const char *name)
 {
@@ -590,6 +591,8 @@ sync_directory(struct account_store *account, const char *name)
 		log_info("rename-finished", "mailbox=%llu",
 		    (unsigned long long)mailbox);
 		folder->needs_scan = true;
+	} else if (folder == NULL && has_id && account->is_put_back) {
+		files_forget_id(account, path); /* of the lost time: adopted */
 	} else if (folder == NULL && has_id) {
 		files_set_aside(account, path, mailbox);
 	}

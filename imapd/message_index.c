@@ -314,6 +314,22 @@ index_flush(struct message_index *index)
 	begin(index);
 }
 
+void
+index_empty(struct message_index *index)
+{
+	const MDB_dbi databases[] = { index->meta, index->mailbox, index->row,
+		index->file, index->name, index->vanished, index->cache,
+		index->subscribed };
+	int rc = 0;
+
+	index_begin(index);
+	for (size_t i = 0; i < 8 && index->writer != NULL && rc == 0; i++)
+		rc = mdb_drop(index->writer, databases[i], 0);
+	if (rc != 0)
+		broke(index, "drop", rc);
+	index_commit(index);
+}
+
 static void
 put(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size,
     const void *data, size_t size)

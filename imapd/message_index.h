@@ -70,6 +70,8 @@ struct message_index *index_open(
 bool index_was_killed(const struct message_index *index);
 /* In order: synced and marked as such. */
 void index_close(struct message_index **index);
+/* Takes everything out of it. */
+void index_empty(struct message_index *index);
 /* Leaves everything as a crash would. */
 void index_abandon(struct message_index **index);
 /* A write failed: nothing in it may be trusted any more. */

@@ -51,6 +51,10 @@ struct store_client {
 	uint64_t counter; /* of the batch sent last */
 	uint64_t tag;
 	uint64_t hello_tag;
+	uint64_t committed; /* counter of the last batch that was */
+	uint64_t claim_tag;
+	void (*claimed)(enum status status, void *context);
+	void *claim_context;
 	struct question *questions;
 	struct question **questions_end;
 	struct store_batch *batches;
@@ -383,6 +387,8 @@ received_batch_done(
 	client->batches = batch->next;
 	if (client->batches == NULL)
 		client->batches_end = &client->batches;
+	if (status == STATUS_OK)
+		client->committed = batch->counter;
 	buf_init(&buf, 0);
 	if (status == STATUS_OK &&
 	    answer_bytes(m->results, m->size, fd, &buf, &results) == -1)
@@ -407,11 +413,15 @@ received_state(
     struct store_client *client, const struct message_account_state *m)
 {
 	struct store_state state = { m->status, m->store, m->incarnation,
-		m->sequence };
+		m->sequence, m->counter };
 
 	if (m->tag != client->hello_tag)
 		return;
+	if (state.status == STATUS_OK &&
+	    !client->handler->trusts(&state, client->context))
+		return;
 	if (state.status == STATUS_OK) {
+		client->committed = m->counter;
 		timer_stop(client->patience);
 		if (!client->has_counter || client->batches == NULL)
 			client->counter = m->counter;
@@ -420,6 +430,18 @@ received_state(
 		resume(client);
 	}
 	client->handler->greeted(&state, client->context);
+}
+
+static void
+received_verdict(
+    struct store_client *client, const struct message_witness_heard *m)
+{
+	void (*claimed)(enum status status, void *context) = client->claimed;
+
+	if (m->tag != client->claim_tag || claimed == NULL)
+		return;
+	client->claimed = NULL;
+	claimed(m->status, client->claim_context);
 }
 
 static void
@@ -440,6 +462,9 @@ received(struct channel *channel, const struct message *message, int *fds,
 		break;
 	case MESSAGE_batch_done:
 		received_batch_done(client, &message->batch_done, fds[0]);
+		break;
+	case MESSAGE_witness_heard:
+		received_verdict(client, &message->witness_heard);
 		break;
 	case MESSAGE_catch_up:
 		client->handler->catch_up(message->catch_up.tag,
@@ -497,16 +522,49 @@ static const struct channel_handler channel_handler = { received, closed };
 void
 store_client_attach(struct store_client *client, int fd)
 {
-	struct message hello = { .type = MESSAGE_worker_hello };
-
 	channel_free(&client->channel);
 	client->is_present = false;
 	client->channel = channel_new(client->loop, fd, ROLE_WORKER, ROLE_SNAPD,
 	    &channel_handler, client);
 	channel_set_limit(client->channel, 64 * 1024 * 1024);
+	store_client_greet(client);
+}
+
+void
+store_client_greet(struct store_client *client)
+{
+	struct message hello = { .type = MESSAGE_worker_hello };
+
+	if (client->channel == NULL)
+		return;
 	client->hello_tag = ++client->tag;
 	hello.worker_hello.tag = client->hello_tag;
 	channel_send(client->channel, &hello, NULL, 0);
+}
+
+void
+store_client_claim(struct store_client *client, const struct store_state *known,
+    void (*done)(enum status status, void *context), void *context)
+{
+	struct message m = { .type = MESSAGE_witness };
+
+	if (client->channel == NULL)
+		return;
+	client->claim_tag = ++client->tag;
+	client->claimed = done;
+	client->claim_context = context;
+	m.witness.tag = client->claim_tag;
+	m.witness.store = known->store;
+	m.witness.incarnation = known->incarnation;
+	m.witness.sequence = known->sequence;
+	m.witness.counter = known->counter;
+	channel_send(client->channel, &m, NULL, 0);
+}
+
+uint64_t
+store_client_counter(const struct store_client *client)
+{
+	return client->committed;
 }
 
 struct store_client *

@@ -29,10 +29,15 @@ struct store_state {
 	struct store_id store;
 	uint64_t incarnation;
 	uint64_t sequence;
+	uint64_t counter; /* of the account's last batch */
 };
 
 struct store_client_handler {
-	/* The store answered the hello, at first and after each reconnect. */
+	/* The store answered the hello, at first and after each reconnect: may
+	 * it be trusted? False: nothing is sent, not even what is unanswered,
+	 * until store_client_greet. */
+	bool (*trusts)(const struct store_state *state, void *context);
+	/* It may, or it has no STATUS_OK. */
 	void (*greeted)(const struct store_state *state, void *context);
 	/* The store changed without us; answer with store_client_caught_up. */
 	void (*catch_up)(
@@ -46,6 +51,17 @@ struct store_client *store_client_new(struct event_loop *loop,
 /* Unanswered callbacks are told STATUS_UNAVAILABLE. */
 void store_client_free(struct store_client **client);
 void store_client_attach(struct store_client *client, int fd);
+
+/* Says hello, once more. */
+void store_client_greet(struct store_client *client);
+/* Tells the store of a newer state of its own that we know of: it leaps
+ * (STATUS_OK) or does not believe us. `done` may never come. */
+void store_client_claim(struct store_client *client,
+    const struct store_state *known,
+    void (*done)(enum status status, void *context), void *context);
+/* Of the account's last batch that the store has committed, as far as we know.
+ */
+uint64_t store_client_counter(const struct store_client *client);
 
 /* Greeted with STATUS_OK and the channel is there. */
 bool store_client_is_present(const struct store_client *client);

@@ -56,6 +56,7 @@ struct false_store {
 	struct event_loop *loop;
 	struct channel *channel;
 	bool lose;
+	bool is_claimed;
 	struct message caught_up;
 	uint64_t incarnation;
 	uint64_t sequence;
@@ -670,6 +671,43 @@ keep_part(struct false_store *s, const struct message *message, int fd)
 }
 
 static void
+forget(struct false_store *s)
+{
+	for (size_t i = 0; i < s->blob_count; i++)
+		free(s->blobs[i].data);
+	for (size_t i = 0; i < s->answer_count; i++)
+		buf_clear(&s->answers[i].results);
+	s->blob_count = s->answer_count = s->row_count = 0;
+	s->mailbox_count = s->unfiled_count = s->subscribed_count = 0;
+}
+
+static void
+begin(struct false_store *s)
+{
+	s->incarnation = 1;
+	s->sequence = 1;
+	s->counter = 0;
+	s->uidvalidity = 1000;
+	add_mailbox(s, TEXT("INBOX"));
+}
+
+static void
+hear_witness(struct false_store *s, const struct message_witness *m)
+{
+	struct message answer = { .type = MESSAGE_witness_heard };
+
+	answer.witness_heard.tag = m->tag;
+	answer.witness_heard.status = s->is_claimed ? STATUS_LIMIT : STATUS_OK;
+	if (!s->is_claimed) {
+		s->incarnation++;
+		for (size_t i = 0; i < s->mailbox_count; i++)
+			s->mailboxes[i].record.uidnext += 1 << 20;
+	}
+	s->is_claimed = true;
+	channel_send(s->channel, &answer, NULL, 0);
+}
+
+static void
 received(
     struct channel *channel, const struct message *m, int *fds, void *context)
 {
@@ -684,6 +722,9 @@ received(
 		state.account_state.sequence = s->sequence;
 		state.account_state.counter = s->counter;
 		channel_send(channel, &state, NULL, 0);
+		break;
+	case MESSAGE_witness:
+		hear_witness(s, &m->witness);
 		break;
 	case MESSAGE_list_mailboxes:
 		for (size_t i = 0; i < s->mailbox_count; i++)
@@ -840,11 +881,16 @@ false_store_batches(const struct false_store *s)
 }
 
 void
-false_store_set_incarnation(
-    struct false_store *s, uint64_t value, uint64_t sequence)
+false_store_put_back(struct false_store *s)
 {
-	s->incarnation = value;
-	s->sequence = sequence;
+	forget(s);
+	begin(s);
+}
+
+void
+false_store_use_claim(struct false_store *s)
+{
+	s->is_claimed = true;
 }
 
 struct false_store *
@@ -853,12 +899,9 @@ false_store_new(struct event_loop *loop)
 	struct false_store *s = memory_new(1, sizeof(*s));
 
 	s->loop = loop;
-	s->incarnation = 1;
-	s->sequence = 1;
-	s->uidvalidity = 1000;
 	s->parts = memory_new(MAX_PARTS, sizeof(struct part));
 	buf_init(&s->scratch, 512 * 1024 * 1024);
-	add_mailbox(s, TEXT("INBOX"));
+	begin(s);
 	return s;
 }
 
@@ -869,10 +912,7 @@ false_store_free(struct false_store **store)
 
 	channel_free(&s->channel);
 	clear_parts(s);
-	for (size_t i = 0; i < s->blob_count; i++)
-		free(s->blobs[i].data);
-	for (size_t i = 0; i < s->answer_count; i++)
-		buf_clear(&s->answers[i].results);
+	forget(s);
 	free(s->answers);
 	free(s->blobs);
 	free(s->rows);

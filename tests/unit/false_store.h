@@ -27,8 +27,11 @@ size_t false_store_live(const struct false_store *store, uint64_t mailbox);
 size_t false_store_missing(const struct false_store *store);
 size_t false_store_marked(const struct false_store *store);
 uint64_t false_store_batches(const struct false_store *store);
-void false_store_set_incarnation(
-    struct false_store *store, uint64_t value, uint64_t sequence);
+/* The store as it was when it was new, in the place of what it is, and nothing
+ * that shows it but the worker's witness. */
+void false_store_put_back(struct false_store *store);
+/* Another claim of the account was heard today. */
+void false_store_use_claim(struct false_store *store);
 /* Asks the worker to catch up and to look for each file; then its answer. */
 void false_store_catch_up(struct false_store *store);
 bool false_store_caught_up(

@@ -300,23 +300,42 @@ data_path(const struct false_store *s, char path[128])
 	snprintf(path, 128, "%s/index/data.mdb", s->path);
 }
 
-/* The store's file as it was when it was new, in place: what a disk image put
- * back does. */
+static void
+write_file(const char *path, off_t at, const void *data, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(pwrite(fd, data, size, at), (ssize_t)size);
+	if (at == 0)
+		assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	close(fd);
+}
+
+/* In place, and beside it a side file as of a store that did not stop in
+ * order. */
 void
-false_store_set_incarnation(
-    struct false_store *s, uint64_t value, uint64_t sequence)
+false_store_put_back(struct false_store *s)
 {
 	char path[128];
-	int fd;
 
 	snapd_free(&s->snapd);
 	data_path(s, path);
-	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	assert_int_not_equal(fd, -1);
-	assert_int_equal(
-	    write(fd, s->kept.data, s->kept.size), (ssize_t)s->kept.size);
-	close(fd);
+	write_file(path, 0, s->kept.data, s->kept.size);
+	snprintf(path, sizeof(path), "%s/witness", s->path);
+	write_file(path, 1, "", 1); /* is clean */
 	start(s);
+}
+
+void
+false_store_use_claim(struct false_store *s)
+{
+	struct message m = { .type = MESSAGE_witness };
+
+	text_parse_hex(text_of(s->id), m.witness.store.bytes, 16);
+	m.witness.incarnation = UINT64_MAX;
+	ask(s, ROLE_WORKER, &m);
+	assert_int_equal(s->answer.witness_heard.status, STATUS_OK);
 }
 
 static void
