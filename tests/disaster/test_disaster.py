@@ -175,8 +175,52 @@ def test_an_older_copy_never_gives_a_uid_to_a_second_message(filled,
         assert newer.keys.get(uid, key) == key
 
 
-def find_after(one):
-    view = one.view()
+@pytest.mark.parametrize('users', [1, 2])
+def test_only_the_workers_know_that_the_store_is_older(filled, users):
+    """A copy taken while all runs, side file and all, put back over the store
+    in place: nothing but the witnesses beside the newer Maildirs shows it."""
+    copy = filled.dir + '/copy'
+    accounts = [filled.user1, filled.user2][:users]
+    filled.fill(['old'], filled.user2)
+    shutil.copytree(filled.store, copy)
+    for user in accounts:
+        filled.fill(['newer-%d' % n for n in range(5)], user)
+    with filled.imap_session() as client:
+        client.create('Lost')
+        client.append('Lost', None, None, b'Message-ID: <lost@x>\r\n\r\n')
+    newer = {user: filled.view(user) for user in accounts}
+    filled.stop()
+    overwrite(copy, filled.store)
+    filled.start()
+    for user in accounts:
+        check_after_the_leap(filled, user, newer[user])
+    with filled.imap_session() as client:
+        assert View(client, 'Lost').keys.values()
+    filled.snapctl('verify')
+    leaps = alarms(filled, 'result=')
+    assert len(leaps) == users, leaps
+    assert [line for line in leaps if 'store-leaps' in line] == leaps[1:]
+
+
+def check_after_the_leap(one, user, newer):
+    """Nothing is lost, and no UID means anything else."""
+    one.send('after', user)
+    view = wait_for(lambda: find_after(one, user), 30, 'mail after the copy')
+    assert view.uidvalidity == newer.uidvalidity
+    assert set(newer.keys.values()) <= set(view.keys.values())
+    assert len(view.keys) == len(set(view.keys.values()))
+    for uid, key in view.keys.items():
+        assert newer.keys.get(uid, key) == key
+    assert view.uidnext > 1 << 20
+
+
+def alarms(one, what):
+    with open(one.dir + '/log', encoding='utf-8', errors='replace') as log:
+        return [line for line in log if 'alarm' in line and what in line]
+
+
+def find_after(one, user=None):
+    view = one.view(user)
     return view if 'after' in view.keys.values() else None
 
 

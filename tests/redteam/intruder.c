@@ -483,6 +483,33 @@ change_others_mailbox(void)
 	return count > 0 ? REFUSED : THROUGH;
 }
 
+/* Claims that the store is older than a witness, again and again: its own
+ * account may leap once, so more than one answer of OK is too many. */
+static enum result
+claim_leaps(void)
+{
+	struct message hello = { .type = MESSAGE_worker_hello };
+	struct store_id store;
+	unsigned int leaps = 0;
+
+	if (self != ROLE_WORKER)
+		return NO_PEER;
+	if (!ask(ROLE_SNAPD, &hello, -1, MESSAGE_account_state))
+		return THROUGH;
+	store = hello.account_state.store;
+	for (unsigned int i = 0; i < 50; i++) {
+		struct message claim = { .type = MESSAGE_witness };
+
+		claim.witness.store = store;
+		claim.witness.incarnation = UINT64_MAX - i;
+		claim.witness.sequence = UINT64_MAX;
+		if (!ask(ROLE_SNAPD, &claim, -1, MESSAGE_witness_heard))
+			return THROUGH;
+		leaps += claim.witness_heard.status == STATUS_OK;
+	}
+	return leaps <= 1 ? REFUSED : THROUGH;
+}
+
 static enum result
 give_directory(void)
 {
@@ -564,6 +591,7 @@ static const struct {
 	{ "list_other_accounts_mailbox", read_others_now },
 	{ "list_other_accounts_mailbox_as_of", read_others_past },
 	{ "change_other_accounts_mailbox", change_others_mailbox },
+	{ "claim_leaps_without_end", claim_leaps },
 	{ "give_fifo", give_fifo },
 	{ "give_device", give_device },
 	{ "give_directory", give_directory },
