@@ -264,6 +264,18 @@ file_open_append(int dir_fd, const char *name, mode_t mode, struct error *error)
 }
 
 int
+file_open_write(int dir_fd, const char *name, mode_t mode, struct error *error)
+{
+	int fd;
+
+	if (fault("create", name) < 0)
+		return fail(error, "open", name);
+	fd = open_at(
+	    dir_fd, name, O_RDWR | O_CREAT | O_NONBLOCK, mode, "open", error);
+	return only_regular(fd, name, error);
+}
+
+int
 file_make_directory(
     int dir_fd, const char *name, mode_t mode, struct error *error)
 {
@@ -362,6 +374,22 @@ file_write_all(int fd, const void *data, size_t size, struct error *error)
 		size -= (size_t)n;
 	}
 	return 0;
+}
+
+int
+file_write_at(
+    int fd, off_t offset, const void *data, size_t size, struct error *error)
+{
+	ssize_t n;
+
+	if (fault("write", "") < 0)
+		return fail(error, "write", "file");
+	do
+		n = pwrite(fd, data, size, offset);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0 && (size_t)n < size)
+		errno = ENOSPC;
+	return n == (ssize_t)size ? 0 : fail(error, "write", "file");
 }
 
 int

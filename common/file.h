@@ -29,6 +29,9 @@ int file_create(int dir_fd, const char *name, mode_t mode,
     struct error *error); /* ERROR_EXISTS if it is there */
 int file_open_append(
     int dir_fd, const char *name, mode_t mode, struct error *error);
+/* To read and write in place; made if it is not there. */
+int file_open_write(
+    int dir_fd, const char *name, mode_t mode, struct error *error);
 int file_make_directory(int dir_fd, const char *name, mode_t mode,
     struct error *error); /* ERROR_EXISTS if it is there */
 int file_rename(int from_dir_fd, const char *from, int to_dir_fd,
@@ -39,6 +42,8 @@ int file_unlink(int dir_fd, const char *name, struct error *error);
 int file_remove_directory(int dir_fd, const char *name, struct error *error);
 
 int file_write_all(int fd, const void *data, size_t size, struct error *error);
+int file_write_at(
+    int fd, off_t offset, const void *data, size_t size, struct error *error);
 /* Appends the whole file to `to`, ERROR_LIMIT beyond its max_size. From its
  * start, wherever the descriptor stands: processes that were given the same
  * memfd share one offset, and may read at the same time. */

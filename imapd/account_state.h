@@ -12,6 +12,7 @@
 #include "common/table.h"
 #include "imapd/mailbox.h"
 #include "imapd/message_index.h"
+#include "imapd/parse_note.h"
 #include "imapd/store_client.h"
 
 enum {
@@ -97,6 +98,7 @@ struct account_store {
 	struct channel *queue;
 	uint64_t queue_instance;
 	struct message_index *index;
+	struct parse_note *parse_note;
 	enum status status;
 	bool must_restart;
 	bool is_index_filled;
@@ -295,8 +297,10 @@ void deliver_start(struct account_store *account);
 void deliver_free_all(struct account_store *account);
 
 /* ---- cache_fill.c ---- */
-/* The record of a message in `fd` (-1: in `data`); 0, or -1: none. */
-int cache_make(int fd, struct text data, uint64_t stored_size, struct buf *out);
+/* The record of a message in `fd` (-1: in `data`); 0, or -1: none. `key` is for
+ * parse_note.h. */
+int cache_make(struct account_store *account, const struct hash *key, int fd,
+    struct text data, uint64_t stored_size, struct buf *out);
 /* The same into the index, if it is not there yet. */
 void cache_fill(struct account_store *account, const struct hash *hash, int fd,
     struct text data, uint64_t stored_size);

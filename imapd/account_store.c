@@ -533,6 +533,7 @@ account_store_new(struct event_loop *loop, int home_fd)
 	account->notify_timer = timer_new(loop, notify_views, account);
 	account->client = store_client_new(loop, &handler, account);
 	make_home(account);
+	account->parse_note = parse_note_open(home_fd);
 	account->index =
 	    index_open(home_fd, &was_made, &account->is_unclean, &error);
 	if (account->index == NULL)
@@ -626,6 +627,7 @@ account_store_free(struct account_store **account)
 		index_abandon(&a->index);
 	else
 		index_close(&a->index);
+	parse_note_close(&a->parse_note);
 	timer_free(&a->waiters_timer);
 	timer_free(&a->notify_timer);
 	timer_free(&a->witness_timer);

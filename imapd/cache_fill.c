@@ -20,8 +20,8 @@ enum {
 	FILL_PAUSE_MS = 1 /* sessions come first */
 };
 
-int
-cache_make(int fd, struct text data, uint64_t stored_size, struct buf *out)
+static int
+parse(int fd, struct text data, uint64_t stored_size, struct buf *out)
 {
 	static uint8_t step[65536];
 	struct pool *pool = pool_new();
@@ -47,6 +47,19 @@ cache_make(int fd, struct text data, uint64_t stored_size, struct buf *out)
 	return result;
 }
 
+int
+cache_make(struct account_store *account, const struct hash *key, int fd,
+    struct text data, uint64_t stored_size, struct buf *out)
+{
+	int result;
+
+	if (!parse_note_begin(account->parse_note, key))
+		return message_cache_format_raw(fd, data, stored_size, out);
+	result = parse(fd, data, stored_size, out);
+	parse_note_end(account->parse_note);
+	return result;
+}
+
 void
 cache_fill(struct account_store *account, const struct hash *hash, int fd,
     struct text data, uint64_t stored_size)
@@ -57,7 +70,7 @@ cache_fill(struct account_store *account, const struct hash *hash, int fd,
 	if (index_find_cache(account->index, hash, &cached))
 		return;
 	buf_init(&buf, MESSAGE_CACHE_MAX_SIZE);
-	if (cache_make(fd, data, stored_size, &buf) == 0)
+	if (cache_make(account, hash, fd, data, stored_size, &buf) == 0)
 		index_put_cache(
 		    account->index, hash, text_make(buf.data, buf.size));
 	buf_clear(&buf);

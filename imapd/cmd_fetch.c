@@ -339,20 +339,38 @@ parse_body(struct fetch_state *state)
 	return n < 0 || offset < state->body.size ? -1 : 0;
 }
 
+static enum status
+parse_record(struct fetch_state *state)
+{
+	if (parse_body(state) == -1)
+		return STATUS_DAMAGED;
+	return message_cache_format(
+		   state->root, state->body.size, &state->record) == 0
+		   ? STATUS_OK
+		   : STATUS_LIMIT;
+}
+
 /* A cache record for a body that has none. 0, or -1: the message is skipped. */
 static int
 make_cache(struct imap_command *command, uint32_t uid)
 {
 	struct fetch_state *state = command->state;
 
+	enum status status;
+
 	buf_clear(&state->record);
-	if (parse_body(state) == -1) {
-		state->worst = STATUS_DAMAGED;
-		return -1;
+	if (mailbox_parse_begin(command->view, uid)) {
+		status = parse_record(state);
+		mailbox_parse_end(command->view);
+	} else {
+		status =
+		    message_cache_format_raw(state->body.fd, text_make(NULL, 0),
+			state->body.size, &state->record) == 0
+			? STATUS_OK
+			: STATUS_LIMIT;
 	}
-	if (message_cache_format(
-		state->root, state->body.size, &state->record) == -1) {
-		state->worst = STATUS_LIMIT;
+	if (status != STATUS_OK) {
+		state->worst = status;
 		return -1;
 	}
 	mailbox_cache_put(command->view, uid,
@@ -386,6 +404,21 @@ read_span(const struct fetch_state *state, const struct mime_span *span,
 	return 0;
 }
 
+/* Nothing of a header that must not be looked into. */
+static int
+filter_header(struct imap_command *command, const struct fetch_section *section,
+    struct text header, struct buf *fields)
+{
+	struct fetch_state *state = command->state;
+	int result;
+
+	if (!mailbox_parse_begin(command->view, state->uids[state->at]))
+		return buf_put_text(fields, "\r\n");
+	result = fetch_body_filter(&section->section, header, fields);
+	mailbox_parse_end(command->view);
+	return result;
+}
+
 static int
 put_filtered(struct imap_command *command, const struct fetch_section *section,
     const struct mime_span *span)
@@ -398,7 +431,7 @@ put_filtered(struct imap_command *command, const struct fetch_section *section,
 	buf_init(&fields, 2 * FETCH_MAX_HEADER + 2);
 	result = read_span(state, span, &stored);
 	if (result == 0)
-		result = fetch_body_filter(&section->section,
+		result = filter_header(command, section,
 		    text_make(stored.data, stored.size), &fields);
 	if (result == 0)
 		put_literal(command, text_make(fields.data, fields.size));

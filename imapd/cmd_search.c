@@ -144,27 +144,41 @@ read_stored(const struct mailbox_body *body, struct buf *stored)
 	return 0;
 }
 
+/* A message that must not be looked into holds nothing that is looked for. */
+static bool
+matches_stored(struct imap_command *command, const struct mailbox_row *row,
+    struct text stored)
+{
+	struct search_state *state = command->state;
+	struct search_subject subject;
+	bool result;
+
+	if (!mailbox_parse_begin(command->view, row->uid))
+		return false;
+	fill_subject(command, row, &subject);
+	subject.stored = stored;
+	subject.root = mime_parse(stored, state->pool);
+	result = search_match(state->request.root, &subject) == SEARCH_YES;
+	mailbox_parse_end(command->view);
+	return result;
+}
+
 static void
 match_body(struct imap_command *command, const struct mailbox_body *body)
 {
 	struct search_state *state = command->state;
 	uint32_t uid = mailbox_view_uid(command->view, state->number);
-	struct search_subject subject;
 	struct mailbox_row row;
 	struct buf stored;
 
 	if (!mailbox_row(command->view, uid, &row))
 		return;
 	buf_init(&stored, SEARCH_MAX_BODY + 1);
-	if (read_stored(body, &stored) == -1) {
+	if (read_stored(body, &stored) == -1)
 		state->worst = STATUS_DAMAGED;
-	} else {
-		fill_subject(command, &row, &subject);
-		subject.stored = text_make(stored.data, stored.size);
-		subject.root = mime_parse(subject.stored, state->pool);
-		if (search_match(state->request.root, &subject) == SEARCH_YES)
-			add_found(command, &row);
-	}
+	else if (matches_stored(
+		     command, &row, text_make(stored.data, stored.size)))
+		add_found(command, &row);
 	buf_clear(&stored);
 	pool_clear(state->pool);
 }

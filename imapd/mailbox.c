@@ -554,6 +554,25 @@ mailbox_cache_find(struct mailbox_view *view, uint32_t uid, struct text *bytes)
 	return index_find_cache(view->account->index, &hash, bytes);
 }
 
+bool
+mailbox_parse_begin(struct mailbox_view *view, uint32_t uid)
+{
+	struct index_file file;
+	struct hash key;
+
+	if (!index_find_file(
+		view->account->index, view->folder->info.id, uid, &file))
+		return false;
+	key = file.hash;
+	return parse_note_begin(view->account->parse_note, &key);
+}
+
+void
+mailbox_parse_end(struct mailbox_view *view)
+{
+	parse_note_end(view->account->parse_note);
+}
+
 void
 mailbox_cache_put(struct mailbox_view *view, uint32_t uid, struct text bytes)
 {

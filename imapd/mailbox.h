@@ -149,6 +149,10 @@ void mailbox_read_cancel(struct account_store *account, void *context);
  */
 bool mailbox_cache_find(
     struct mailbox_view *view, uint32_t uid, struct text *bytes);
+/* Around whatever looks into the bytes of a message (parse_note.h), within one
+ * turn of the event loop. False: it must not be looked into. */
+bool mailbox_parse_begin(struct mailbox_view *view, uint32_t uid);
+void mailbox_parse_end(struct mailbox_view *view);
 void mailbox_cache_put(
     struct mailbox_view *view, uint32_t uid, struct text bytes);
 

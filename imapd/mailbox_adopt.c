@@ -167,6 +167,14 @@ adopt_known(struct adoption *adoption, struct folder *folder,
 	put_again(adoption, &again);
 }
 
+/* The hash is known when the store has it. */
+static void
+parse_key(const struct delivery_id *delivery, struct hash *key)
+{
+	memset(key, 0, sizeof(*key));
+	memcpy(key->bytes, delivery->bytes, sizeof(delivery->bytes));
+}
+
 /* The row of a file that stays where it is, under its own name. */
 static void
 adopt_row(struct adoption *adoption, struct folder *folder,
@@ -180,6 +188,7 @@ adopt_row(struct adoption *adoption, struct folder *folder,
 	struct maildir_name name;
 	struct index_row row;
 	struct text cached;
+	struct hash key;
 
 	if (result->mailbox == folder->info.id &&
 	    index_find_row(account->index, folder->info.id, result->uid, &row))
@@ -198,6 +207,9 @@ adopt_row(struct adoption *adoption, struct folder *folder,
 	record->hash = result->hash;
 	record->base = name.base;
 	apply_message(account, record, &there, NULL);
+	parse_key(&file->found.delivery, &key);
+	if (parse_note_has(account->parse_note, &key))
+		parse_note_add(account->parse_note, &record->hash);
 	if (!index_find_file(
 		account->index, record->mailbox, record->uid, &placed))
 		return;
@@ -347,6 +359,7 @@ add_file(struct adopt_batch *b, struct folder *folder, struct found *found)
 	struct message_record *record = &file->record;
 	unsigned int known = folder->info.keyword_count;
 	struct maildir_name name;
+	struct hash key;
 	struct buf bytes;
 
 	buf_init(&bytes, ADOPT_MAX_SIZE);
@@ -366,7 +379,9 @@ add_file(struct adopt_batch *b, struct folder *folder, struct found *found)
 	record->size =
 	    wire_size(text_make(bytes.data, bytes.size), &record->form);
 	buf_init(&file->cached, MESSAGE_CACHE_MAX_SIZE);
-	if (cache_make(-1, text_make(bytes.data, bytes.size), bytes.size,
+	parse_key(&found->delivery, &key);
+	if (cache_make(b->adoption->account, &key, -1,
+		text_make(bytes.data, bytes.size), bytes.size,
 		&file->cached) == -1)
 		buf_clear(&file->cached);
 	m.change_append.delivery = found->delivery;

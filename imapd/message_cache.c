@@ -10,6 +10,8 @@
 #include "imapd/envelope.h"
 #include "imapd/fetch_body.h"
 
+#include <unistd.h>
+
 enum {
 	MAGIC = 0x434d4600 + MESSAGE_CACHE_VERSION, /* "FMC" */
 	SPAN_SIZE = 28,
@@ -136,6 +138,45 @@ message_cache_format(
 		buf_clear(&texts[i]);
 	pool_free(&pool);
 	return result;
+}
+
+/* What is counted without being understood. */
+static void
+count_lines(struct mime_span *span, struct text bytes, uint8_t *last)
+{
+	for (size_t i = 0; i < bytes.size; i++) {
+		uint8_t byte = (uint8_t)bytes.data[i];
+
+		if (byte == '\n') {
+			span->lines++;
+			span->wire += *last != '\r';
+		}
+		*last = byte;
+	}
+	span->size += bytes.size;
+	span->wire += bytes.size;
+}
+
+int
+message_cache_format_raw(
+    int fd, struct text data, uint64_t stored_size, struct buf *out)
+{
+	static uint8_t step[65536];
+	struct mime_part part = { .kind = MIME_LEAF,
+		.header_text =
+		    TEXT("Content-Type: text/plain; charset=unknown-8bit\n"
+			 "Content-Transfer-Encoding: 8bit\n\n") };
+	uint8_t last = 0;
+	ssize_t n;
+
+	if (fd == -1)
+		count_lines(&part.body, data, &last);
+	while (fd != -1 && part.body.size < stored_size &&
+	       (n = pread(fd, step, sizeof(step), (off_t)part.body.size)) > 0)
+		count_lines(&part.body, text_make(step, (size_t)n), &last);
+	if (part.body.size != stored_size)
+		return -1;
+	return message_cache_format(&part, stored_size, out);
 }
 
 int

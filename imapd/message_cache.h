@@ -44,6 +44,11 @@ struct message_cache {
 int message_cache_format(
     const struct mime_part *root, uint64_t stored_size, struct buf *out);
 
+/* The same for one that must not be parsed: an empty ENVELOPE, and one part of
+ * text in an unknown charset, which is the whole message as it is stored. */
+int message_cache_format_raw(int fd, struct text data, uint64_t stored_size,
+    struct buf *out); /* bytes in fd, or (-1) in data; -1 also: unreadable */
+
 /* Reads a record; `cache` points into `bytes`.  0 or -1 (ERROR_DAMAGED; also
  * for a version that is not ours: parse the message anew). */
 int message_cache_parse(

@@ -10,6 +10,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/account_apply.c imapd/account_state.h \
 	imapd/mailbox_files.c \
 	imapd/cache_fill.c \
+	imapd/parse_note.c imapd/parse_note.h \
 	imapd/mailbox_list.c \
 	imapd/mailbox.c imapd/mailbox.h \
 	imapd/mailbox_change.c imapd/mailbox_change.h \
@@ -27,7 +28,19 @@ pkglibexec_PROGRAMS += imapd/imapd-worker
 imapd_imapd_worker_SOURCES = imapd/worker_main.c
 imapd_imapd_worker_LDADD = imapd/libsession.a $(WORKER_LIBS)
 
+# The worker with a flaw in its parser (tests/system/test_quarantine.py).
+noinst_PROGRAMS += tests/system/brittle_worker
+tests_system_brittle_worker_SOURCES = imapd/worker_main.c \
+	tests/system/brittle_parser.c
+tests_system_brittle_worker_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=mime_parser_finish
+tests_system_brittle_worker_LDADD = imapd/libsession.a $(WORKER_LIBS)
+
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/parse_note_test
+tests_unit_parse_note_test_SOURCES = tests/unit/parse_note_test.c
+tests_unit_parse_note_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/account_store_test
 tests_unit_account_store_test_SOURCES = \
 	tests/unit/account_store_test.c \

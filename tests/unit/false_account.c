@@ -808,6 +808,17 @@ mailbox_cache_find(struct mailbox_view *view, uint32_t uid, struct text *bytes)
 	return false;
 }
 
+bool
+mailbox_parse_begin(struct mailbox_view *view, uint32_t uid)
+{
+	return true;
+}
+
+void
+mailbox_parse_end(struct mailbox_view *view)
+{
+}
+
 void
 mailbox_cache_put(struct mailbox_view *view, uint32_t uid, struct text bytes)
 {
