@@ -2,7 +2,9 @@
 import contextlib
 import imaplib
 import os
+import re
 import shutil
+import signal
 import smtplib
 import ssl
 import subprocess
@@ -12,6 +14,8 @@ import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 INSTANCE = os.path.join(TOP, 'tests/instance')
+CRASH_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE,
+                 signal.SIGILL)
 
 
 def wait_for(condition, seconds=20, what='condition'):
@@ -28,6 +32,17 @@ def wait_for(condition, seconds=20, what='condition'):
         time.sleep(0.05)
     pytest.fail('%s not within %d s: %r' % (what, seconds, last))
     return None
+
+
+def crashes(directory):
+    """What the log says of processes that ended by a signal of their own
+    making: a bug, whether or not a client noticed."""
+    signals = '|'.join(str(int(number)) for number in CRASH_SIGNALS)
+    with open(os.path.join(directory, 'log'), encoding='utf-8',
+              errors='replace') as log:
+        return [line for line in log if
+                re.search(r'ended.* signal=(%s)\b|seccomp-kill' % signals,
+                          line)]
 
 
 class Server:
@@ -170,6 +185,14 @@ def message(key, size=0):
             (key, key, body))
 
 
+def end(directory):
+    """Stops the instance there and removes it; no process may have crashed."""
+    subprocess.run([INSTANCE, 'stop', directory], check=False, timeout=120)
+    found = crashes(directory)
+    shutil.rmtree(directory, ignore_errors=True)
+    assert not found, found
+
+
 @pytest.fixture
 def server(tmp_path):
     """A fresh instance for one test."""
@@ -183,8 +206,7 @@ def server(tmp_path):
         return made[-1]
 
     yield start
-    subprocess.run([INSTANCE, 'stop', directory], check=False, timeout=120)
-    shutil.rmtree(directory, ignore_errors=True)
+    end(directory)
 
 
 @pytest.fixture(scope='module')
@@ -194,5 +216,4 @@ def shared(tmp_path_factory):
         os.getpid(), tmp_path_factory.mktemp('shared').name)
     os.makedirs(directory, mode=0o711)
     yield Server(directory, '--cheap-hash')
-    subprocess.run([INSTANCE, 'stop', directory], check=False, timeout=120)
-    shutil.rmtree(directory, ignore_errors=True)
+    end(directory)
