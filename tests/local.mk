@@ -21,8 +21,8 @@ tests_unit_text_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 endif
 
 EXTRA_DIST += check demo contrib .ci/run README HACKING SECURITY CHANGES \
-	COPYING docs tests/instance tests/conftest.py tests/lint tests/system tests/disaster \
-	tests/crash tests/interop .clang-format
+	COPYING docs tests/instance tests/clients.py tests/conftest.py tests/lint tests/system tests/disaster \
+	tests/crash tests/interop tests/campaign .clang-format
 
 if ENABLE_ASAN
 # A leak is a failure; so is a container that hides it.
@@ -50,7 +50,7 @@ bench: all
 	@$(MAKE) bench-tools && \
 		$(srcdir)/tests/bench/run --build $(abs_builddir)
 campaign: all
-	@BUILD=$(abs_builddir) $(srcdir)/tests/campaign
+	@$(srcdir)/tests/campaign/run
 
 system-check: all
 	BUILD=$(abs_builddir) python3 -m pytest -q -p no:cacheprovider \

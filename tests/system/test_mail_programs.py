@@ -3,8 +3,7 @@ import base64
 import os
 import subprocess
 
-import pytest
-
+from clients import Desk, mbsync
 from conftest import message, wait_for
 
 
@@ -65,50 +64,16 @@ def test_relaying_is_refused(shared):
     assert code == 550 and b'5.7.1' in text
 
 
-@pytest.fixture
-def mbsync(shared, tmp_path):
-    """mbsync of user2's mail into a folder: call it to synchronise."""
-    rc = tmp_path / 'mbsyncrc'
-    rc.write_text('''
-IMAPAccount firn
-Host localhost
-Port %d
-User %s
-Pass %s
-SSLType IMAPS
-CertificateFile %s
-
-IMAPStore far
-Account firn
-
-MaildirStore near
-Path %s/
-Inbox %s/inbox
-SubFolders Verbatim
-
-Channel all
-Far :far:
-Near :near:
-Patterns *
-Create Both
-Expunge Both
-SyncState *
-''' % (shared.imaps_port, shared.user2, shared.pass2, shared.cafile,
-       tmp_path / 'near', tmp_path / 'near'))
-    (tmp_path / 'near').mkdir()
-    return lambda: run('mbsync', '-c', str(rc), 'all')
-
-
-def test_mbsync_copies_both_ways(shared, mbsync, tmp_path):
-    shared.fill(['mbsync-1', 'mbsync-2'], shared.user2)
-    mbsync()
-    texts = [path.read_text() for path in tmp_path.glob('near/inbox/*/*')
-             if path.is_file() and not path.name.startswith('.')]
+def test_mbsync_copies_both_ways(shared, tmp_path):
+    desk = Desk(shared, 2, tmp_path, ['mbsync-1', 'mbsync-2'])
+    sync = mbsync(desk)
+    sync()
+    texts = desk.texts('near', 'inbox')
     assert sum('Subject: mbsync-' in text for text in texts) == 2
-    (tmp_path / 'near/inbox/new/1.local').write_text(
-        message('mbsync-up').replace('\r\n', '\n'))
-    mbsync()
-    assert 'mbsync-up' in shared.view(shared.user2).keys.values()
+    desk.write('near/inbox/new/1.local',
+               message('mbsync-up').replace('\r\n', '\n'))
+    sync()
+    assert 'mbsync-up' in desk.keys()
 
 
 def test_mutt_reads_a_folder(shared, tmp_path):
