@@ -289,10 +289,11 @@ static const struct {
 	const char *name;
 	unsigned int flag;
 } system_flags[] = {
-	{ "Answered", FLAG_ANSWERED }, { "Flagged", FLAG_FLAGGED },
-	{ "Deleted", FLAG_DELETED }, { "Seen", FLAG_SEEN },
+	{ "Answered", FLAG_ANSWERED },
+	{ "Flagged", FLAG_FLAGGED },
+	{ "Deleted", FLAG_DELETED },
+	{ "Seen", FLAG_SEEN },
 	{ "Draft", FLAG_DRAFT },
-	{ "Recent", 0 }, /* not the client's to set; some send it */
 };
 
 static int

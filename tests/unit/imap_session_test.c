@@ -101,6 +101,8 @@ static const struct transcript transcripts[] = {
 	    STATUS_OK },
 	{ "store_silent_is_silent", "a STORE 1:2 FLAGS.SILENT (\\Seen)\r\n",
 	    "a OK Store completed\r\n", STATUS_OK },
+	{ "recent_is_not_the_clients_to_set", "a STORE 1 FLAGS (\\Recent)\r\n",
+	    "a BAD Unknown system flag\r\n", STATUS_OK },
 	{ "store_refused_is_no", "a STORE 1 +FLAGS (\\Seen)\r\n",
 	    "a NO [UNAVAILABLE] Mail store is not available, try again\r\n",
 	    STATUS_UNAVAILABLE },
