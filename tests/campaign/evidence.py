@@ -1,6 +1,6 @@
-"""Results of long runs as lines in docs/evidence: date, commit, machine, what was
-run, what came out.  One line a result, never changed afterwards; a file for each
-step.  A result holds for the commit that it names and for later ones that
+"""Results of long runs as lines in docs/evidence: date, commit, machine, what
+was run, what came out.  One line a result, never changed afterwards; a file for
+each step.  A result holds for the commit that it names and for later ones that
 differ from it in docs/ only: that is what makes a campaign resumable."""
 import datetime
 import os
