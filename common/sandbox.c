@@ -271,6 +271,10 @@ enter_limits(const struct sandbox_request *request,
 	if (!request->is_sanitizer &&
 	    limit(RLIMIT_DATA, (rlim_t)profile->memory_mib << 20, error) == -1)
 		return -1;
+	/* A uid that others share is theirs to fill, too. */
+	if (profile->processes != 0 && !request->is_one_uid &&
+	    limit(RLIMIT_NPROC, profile->processes, error) == -1)
+		return -1;
 	return limit(RLIMIT_NOFILE, profile->descriptors, error);
 }
 

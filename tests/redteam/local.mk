@@ -2,19 +2,19 @@
 noinst_PROGRAMS += tests/redteam/idle_role
 tests_redteam_idle_role_SOURCES = tests/redteam/idle_role.c
 tests_redteam_idle_role_LDADD = $(COMMON_LIBS)
+ATTACKS = tests/redteam/attacks.c tests/redteam/attacks.h \
+	tests/redteam/attacks_store.c tests/redteam/attacks_system.c \
+	tests/redteam/attacks.def
 noinst_PROGRAMS += tests/redteam/attack
-tests_redteam_attack_SOURCES = tests/redteam/attack.c \
-	tests/redteam/attacks.c tests/redteam/attacks.h \
-	tests/redteam/attacks.def
-tests_redteam_attack_LDADD = $(COMMON_LIBS)
+tests_redteam_attack_SOURCES = tests/redteam/attack.c $(ATTACKS)
+tests_redteam_attack_LDADD = authd/libauthd.a $(COMMON_LIBS) $(LMDB_LIBS)
 noinst_PROGRAMS += tests/redteam/intruder
-tests_redteam_intruder_SOURCES = tests/redteam/intruder.c \
-	tests/redteam/attacks.c tests/redteam/attacks.h \
-	tests/redteam/attacks.def
-tests_redteam_intruder_LDADD = $(COMMON_LIBS)
+tests_redteam_intruder_SOURCES = tests/redteam/intruder.c $(ATTACKS)
+tests_redteam_intruder_LDADD = $(COMMON_LIBS) $(LMDB_LIBS)
 noinst_PROGRAMS += tests/redteam/redteam
-tests_redteam_redteam_SOURCES = tests/redteam/redteam.c
-tests_redteam_redteam_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)
+tests_redteam_redteam_SOURCES = tests/redteam/redteam.c \
+	tests/redteam/store_stand.c tests/redteam/store_stand.h
+tests_redteam_redteam_LDADD = $(FILTER_LIBS) $(COMMON_LIBS) $(LMDB_LIBS)
 
 EXTRA_DIST += tests/redteam/idle_walls tests/redteam/taken_over \
 	tests/redteam/planted
