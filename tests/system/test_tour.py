@@ -1,0 +1,53 @@
+"""./demo tour: all rows green; a wall that is taken away turns its row red."""
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from conftest import TOP
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0,
+                                reason='not root: there are no walls to open')
+WALLS = ('uid', 'chroot', 'capabilities', 'bounding', 'landlock', 'seccomp')
+
+
+def tour(*words):
+    """(exit status, rows that failed, number of rows)"""
+    build = os.environ.get('BUILD') or os.path.join(TOP, 'build')
+    done = subprocess.run(
+        [sys.executable, os.path.join(TOP, 'contrib/tour.py'), *words],
+        env=dict(os.environ, BUILD=os.path.abspath(build)), text=True,
+        check=False, timeout=180, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT)
+    failed = re.findall(r'^FAILED (.*)$', done.stdout, re.M)
+    table = done.stdout.partition('\naction ')[2]
+    rows = re.findall(r'^\S.* (?:ok|FAILED) *\n    \$ (.*)\n    (.*)$', table,
+                      re.M)
+    assert rows, done.stdout
+    for command, answer in rows:
+        assert command and answer.strip(), table
+    return done.returncode, failed, len(rows)
+
+
+def test_each_row_is_green_and_shows_command_and_answer():
+    status, failed, rows = tour()
+    assert (status, failed) == (0, [])
+    assert rows == 23
+
+
+@pytest.mark.parametrize('wall', ['seccomp', 'uid'])
+def test_a_wall_taken_away_turns_its_row_red(wall):
+    status, failed, _ = tour('--without', wall)
+    assert status == 1
+    assert failed == ['wall around each of them: ' + wall]
+
+
+def test_with_all_walls_away_the_intruder_gets_through():
+    status, failed, _ = tour('--without', 'all')
+    assert status == 1
+    assert set(failed) >= {'wall around each of them: ' + w for w in WALLS} | {
+        'he deletes the store', 'he empties the store',
+        'he moves the store away', "he takes the store's uid",
+        "he kills the store's keeper", "he reads another's mail"}
