@@ -29,7 +29,7 @@ tests_redteam_redteam_SOURCES = tests/redteam/redteam.c \
 	tests/redteam/store_stand.c tests/redteam/store_stand.h
 tests_redteam_redteam_LDADD = $(FILTER_LIBS) $(COMMON_LIBS) $(LMDB_LIBS)
 
-EXTRA_DIST += tests/redteam/idle_walls tests/redteam/taken_over \
+EXTRA_DIST += tests/redteam/README tests/redteam/idle_walls tests/redteam/taken_over \
 	tests/redteam/planted
 
 # In namespaces of its own, so that nothing it does reaches this machine.
