@@ -38,13 +38,19 @@ IN(keeper_ptrace) { return ptrace(PTRACE_SEIZE, target.keeper, 0, 0) == 0; }
 IN(become_snapd) { return setresuid(target.snapd_uid, target.snapd_uid, target.snapd_uid) == 0; }
 /* clang-format on */
 
+/* The real keeper's root is the folder above the index. */
 IN(store_by_proc_root)
 {
+	const char *const names[] = { target.file, "/index/data.mdb" };
 	char path[300];
 
-	snprintf(
-	    path, sizeof(path), "/proc/%d/root%s", target.keeper, target.file);
-	return opens(path, O_RDWR);
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/root%s", target.keeper,
+		    names[i]);
+		if (opens(path, O_RDWR))
+			return true;
+	}
+	return false;
 }
 
 IN(keeper_memory_write)
