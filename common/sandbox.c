@@ -3,8 +3,8 @@
  * capabilities, Landlock, seccomp, in this order, each step still having what
  * the next one needs.  Nothing is taken on trust: ids and capabilities are
  * read back, the bounding set too.  To empty that one takes CAP_SETPCAP, which
- * the broker hands to its children for this and nothing else; who was started
- * without root never had it, and `ready` says that the wall is missing.
+ * the broker hands to its children for this and nothing else; without root and
+ * without a namespace nobody has it, and `ready` says that the wall is missing.
  */
 #include "common/sandbox.h"
 
