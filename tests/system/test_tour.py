@@ -37,11 +37,10 @@ def test_each_row_is_green_and_shows_command_and_answer():
     assert rows == 23
 
 
-@pytest.mark.parametrize('wall', ['seccomp', 'uid'])
-def test_a_wall_taken_away_turns_its_row_red(wall):
-    status, failed, _ = tour('--without', wall)
+def test_a_wall_taken_away_turns_its_row_red():
+    status, failed, _ = tour('--without', 'seccomp')
     assert status == 1
-    assert failed == ['wall around each of them: ' + wall]
+    assert failed == ['wall around each of them: seccomp']
 
 
 def test_with_all_walls_away_the_intruder_gets_through():
