@@ -45,6 +45,7 @@ struct queue {
 	struct channel *starter; /* the broker's: not owned */
 	struct channel *snapd;
 	enum status store;   /* STATUS_OK: mail can be taken */
+	bool is_store_known; /* snapd has said so, or is gone */
 	struct front *fronts;
 	size_t front_count;
 	struct peer *authds;
