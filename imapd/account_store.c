@@ -587,6 +587,7 @@ account_store_trim(struct account_store *account)
 	for (size_t i = 0; i < account->folder_count; i++)
 		if (account->folders[i]->views == NULL)
 			folder_unload(account->folders[i]);
+	index_rest(account->index);
 	malloc_trim(0);
 }
 
