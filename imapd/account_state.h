@@ -331,6 +331,9 @@ void message_prepare(struct account_store *account,
 /* Moves the file to `path`; false if there is none. */
 bool message_place(
     struct account_store *account, struct prepared *prepared, const char *path);
+/* Before anything is under way: removes what a killed worker had begun. Names
+ * that are not of a delivery are other programs'. */
+void message_prepare_clean(struct account_store *account);
 /* Removes what was not placed. Zeroed ones may be ended too. */
 void message_prepare_end(
     struct account_store *account, struct prepared *prepared);

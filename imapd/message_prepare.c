@@ -6,12 +6,14 @@
  * Nobody is shown anything of it: without the commit the file in tmp/ is
  * removed again, and where it could not be written it is written afterwards.
  * The tmp/ is that of INBOX, which no DELETE or RENAME takes away meanwhile.
+ * What a killed worker left there is removed at the next one's start.
  */
 #include "imapd/account_state.h"
 
 #include "common/file.h"
 #include "common/memory.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -63,4 +65,27 @@ message_prepare_end(struct account_store *account, struct prepared *prepared)
 		file_unlink(account->home_fd, prepared->path, &ignored);
 	close(prepared->fd);
 	memory_free(&prepared->path);
+}
+
+void
+message_prepare_clean(struct account_store *account)
+{
+	uint8_t delivery[sizeof(struct delivery_id)];
+	struct error ignored;
+	struct dirent *entry;
+	DIR *listing;
+	int fd = file_open_directory(account->home_fd, "Maildir/tmp", &ignored);
+
+	if (fd == -1)
+		return;
+	listing = fdopendir(fd);
+	if (listing == NULL) {
+		close(fd);
+		return;
+	}
+	while ((entry = readdir(listing)) != NULL)
+		if (text_parse_hex(text_of(entry->d_name), delivery,
+			sizeof(delivery)) == 0)
+			file_unlink(fd, entry->d_name, &ignored);
+	closedir(listing);
 }

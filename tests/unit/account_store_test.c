@@ -794,6 +794,19 @@ a_file_that_was_begun_goes_when_the_answer_never_comes(void **state)
 }
 
 static void
+what_a_killed_worker_had_begun_is_removed_at_the_next_start(void **state)
+{
+	struct world *w = *state;
+
+	account_store_free(&w->account);
+	put_file(w, "Maildir/tmp/951ec3cc2aba3400cb598a3d43a238150000", "half");
+	put_file(w, "Maildir/tmp/123.foreign", "another's\n");
+	open_account(w);
+	assert_int_equal(count_begun(w), 1);
+	assert_true(is_there(w, "Maildir/tmp/123.foreign"));
+}
+
+static void
 a_delivery_that_cannot_be_begun_comes_from_the_store(void **state)
 {
 	struct world *w = *state;
@@ -980,6 +993,8 @@ main(void)
 		TEST_CASE(a_file_is_begun_before_the_commit_and_shown_after_it),
 		TEST_CASE(
 		    a_file_that_was_begun_goes_when_the_answer_never_comes),
+		TEST_CASE(
+		    what_a_killed_worker_had_begun_is_removed_at_the_next_start),
 		TEST_CASE(a_delivery_that_cannot_be_begun_comes_from_the_store),
 		TEST_CASE(resting_gives_back_the_index_and_loses_nothing),
 		TEST_CASE(a_delivery_whose_answer_got_lost_is_filed_once),
