@@ -70,11 +70,12 @@ free_ended(struct worker *worker)
 static void
 rest(struct worker *worker)
 {
-	const struct worker_session *s = worker->sessions;
+	bool all_rest = account_store_is_idle(worker->account);
 
-	while (s != NULL && imap_session_is_idle(s->session))
-		s = s->next;
-	if (s != NULL || !account_store_is_idle(worker->account)) {
+	for (struct worker_session *s = worker->sessions; s != NULL;
+	     s = s->next)
+		all_rest = imap_session_rests(s->session) && all_rest;
+	if (!all_rest) {
 		worker->rest_ms = 0;
 		return;
 	}
