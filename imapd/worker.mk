@@ -3,6 +3,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/store_client.c imapd/store_client.h \
 	imapd/deliver.c \
 	imapd/message_index.c imapd/message_index.h \
+	imapd/message_index_file.c imapd/message_index_file.h \
 	imapd/index_record.c imapd/index_record.h \
 	imapd/index_state.c imapd/index_state.h \
 	imapd/account_store.c imapd/account_store.h \
