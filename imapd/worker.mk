@@ -19,7 +19,9 @@ imapd_libworker_a_SOURCES += \
 	imapd/change_copy.c \
 	imapd/append.c \
 	imapd/message_prepare.c \
+	imapd/mailbox_folders.c \
 	imapd/mailbox_sync.c \
+	imapd/foreign_flags.c \
 	imapd/mailbox_adopt.c \
 	imapd/mailbox_heal.c \
 	imapd/mailbox_watch.c
