@@ -68,6 +68,13 @@ tests_unit_mailbox_sync_test_SOURCES = \
 	tests/unit/false_store.c tests/unit/false_store.h
 tests_unit_mailbox_sync_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/blind_sync_test
+tests_unit_blind_sync_test_SOURCES = $(tests_unit_mailbox_sync_test_SOURCES)
+tests_unit_blind_sync_test_CPPFLAGS = $(AM_CPPFLAGS) -DWITHOUT_INOTIFY
+tests_unit_blind_sync_test_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=inotify_init1
+tests_unit_blind_sync_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/worker_sync_test
 tests_unit_worker_sync_test_SOURCES = \
 	tests/unit/mailbox_sync_test.c \
