@@ -9,6 +9,7 @@
 #include "tests/unit/false_store.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -389,23 +390,23 @@ false_store_new(struct event_loop *loop)
 	return s;
 }
 
+static int
+take_away(
+    const char *path, const struct stat *status, int kind, struct FTW *position)
+{
+	return remove(path);
+}
+
 void
 false_store_free(struct false_store **store)
 {
 	struct false_store *s = *store;
-	char path[128];
 
 	false_store_disconnect(s);
 	snapd_free(&s->snapd);
 	timer_free(&s->deadline);
 	buf_clear(&s->kept);
 	buf_clear(&s->data);
-	data_path(s, path);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/index/lock.mdb", s->path);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/index", s->path);
-	rmdir(path);
-	rmdir(s->path);
+	nftw(s->path, take_away, 16, FTW_DEPTH | FTW_PHYS);
 	memory_free(store);
 }
