@@ -58,6 +58,8 @@ class Load:
     def run(self, steps, then):
         """Calls then() when the last step's answer was just read."""
         live = self.live
+        # Just after a start the store may not have been reached yet.
+        wait_for(lambda: live.view() and live.smtp(), 60, 'the store')
         with live.smtp() as smtp, live.imap_session() as imap:
             smtp.ehlo()
             assert imap.select('INBOX')[0] == 'OK'
