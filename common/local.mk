@@ -51,6 +51,7 @@ common_libcommon_a_SOURCES += common/output.c common/output.h
 
 # Layer 5.
 common_libcommon_a_SOURCES += common/login.h
+common_libcommon_a_SOURCES += common/front_tls.c common/front_tls.h
 common_libcommon_a_SOURCES += common/password.c common/password.h
 common_libcommon_a_SOURCES += common/sasl.c common/sasl.h
 common_libcommon_a_SOURCES += common/base64.c common/base64.h

@@ -3,8 +3,8 @@
  * capabilities, Landlock, seccomp, in this order, each step still having what
  * the next one needs.  Nothing is taken on trust: ids and capabilities are
  * read back, the bounding set too.  To empty that one takes CAP_SETPCAP, which
- * the broker hands to its children for this and nothing else; who was started
- * without root never had it, and `ready` says that the wall is missing.
+ * the broker hands to its children for this and nothing else; without root and
+ * without a namespace nobody has it, and `ready` says that the wall is missing.
  */
 #include "common/sandbox.h"
 
@@ -270,6 +270,10 @@ enter_limits(const struct sandbox_request *request,
 {
 	if (!request->is_sanitizer &&
 	    limit(RLIMIT_DATA, (rlim_t)profile->memory_mib << 20, error) == -1)
+		return -1;
+	/* A uid that others share is theirs to fill, too. */
+	if (profile->processes != 0 && !request->is_one_uid &&
+	    limit(RLIMIT_NPROC, profile->processes, error) == -1)
 		return -1;
 	return limit(RLIMIT_NOFILE, profile->descriptors, error);
 }

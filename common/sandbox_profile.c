@@ -48,10 +48,14 @@ static const struct sandbox_profile profiles[ROLE_COUNT] = {
 			    CAPABILITY(CAP_SETPCAP) |
 			    CAPABILITY(CAP_SYS_CHROOT),
 	    .memory_mib = 8192,
-	    .descriptors = 65536 },
+	    .descriptors = 65536,
+	    .processes = 4096 },
+	/* Children for up to 16 cores and their keeper, and the same again: an
+	 * old authd's may not be gone when the new one's come. */
 	[ROLE_AUTHD] = { .calls = CALLS_BASE | CALLS_CHILDREN,
 	    .memory_mib = 1024,
-	    .descriptors = 1024 },
+	    .descriptors = 1024,
+	    .processes = 64 },
 	[ROLE_SMTPD] = { .calls = CALLS_FRONT,
 	    .memory_mib = 8192,
 	    .descriptors = 65536 },

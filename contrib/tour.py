@@ -3,7 +3,12 @@ intruder and then by root, and comes back under its old UIDs.  The intruder sits
 in each process that reads foreign bytes: the broker starts the red team's
 program in its place, behind the role's own walls.  Each step is checked; the
 table at the end shows the command and the raw answer of each, and the exit
-status is 1 if any FAILED.  Uses an instance of its own, which is removed."""
+status is 1 if any FAILED.  Uses an instance of its own, which is removed.
+
+    ./demo tour --without WALL,...    leave walls open around the intruder: uid,
+                                      chroot, capabilities, landlock, seccomp or
+                                      all; their rows turn red"""
+import argparse
 import imaplib
 import os
 import re
@@ -27,12 +32,16 @@ ATTACKS = {'store_unlink': 'deletes the store',
            'become_snapd': "takes the store's uid",
            'keeper_kill': "kills the store's keeper",
            'other_account_mail': "reads another's mail"}
+# Bits of `walls` in the log (common/sandbox.h).
+WALLS = {'uid': 1, 'chroot': 2, 'capabilities': 4, 'bounding': 32,
+         'landlock': 8, 'seccomp': 16}
 COLOURS = sys.stdout.isatty() and not os.environ.get('NO_COLOR')
 
 
 class Tour:
-    def __init__(self, directory):
+    def __init__(self, directory, without):
         self.dir = directory
+        self.without = without
         self.rows = []
         out = subprocess.run(
             [INSTANCE, 'start', directory, '--names', 'alice,bob',
@@ -44,11 +53,11 @@ class Tour:
         self.rows.append((action, who, good, command, str(answer)))
         print('%s %s' % (mark(good), action), flush=True)
 
-    def imap(self):
+    def imap(self, user='USER1'):
         client = imaplib.IMAP4_SSL(
             '127.0.0.1', int(self.at['IMAPS_PORT']), timeout=20,
             ssl_context=context())
-        client.login(self.at['USER1'], self.at['PASS1'])
+        client.login(self.at[user], self.at['PASS1'])
         return client
 
     def view(self):
@@ -104,6 +113,7 @@ class Tour:
         client.uid('STORE', '2', '+FLAGS', '(\\Flagged \\Seen)')
         client.logout()
         self.before = self.view()
+        self.imap('USER2').logout()  # so that he has a mailbox, too
         self.row('she reads them, flags one', 'alice',
                  self.before[0] == MESSAGES == len(self.before[2]) and
                  'Flagged' in self.before[2][2][0],
@@ -125,24 +135,38 @@ class Tour:
                      'run as root: without it these walls are not there')
             return
         self.instance('stop')
+        words = ['--at', self.dir] + (
+            ['--without', self.without] if self.without else [])
+        command = 'tests/redteam/taken_over BUILD %s ' % ' '.join(words)
         done = subprocess.run(
-            [TAKEN_OVER, os.environ['BUILD'], '--at', self.dir, *ATTACKS],
+            [TAKEN_OVER, os.environ['BUILD'], *words, *ATTACKS],
             text=True, check=False, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT)
+        self.walls_stand(command + list(ATTACKS)[-1], done.stdout)
         for name, action in ATTACKS.items():
-            found = re.findall(r'^(\w*) +%s +(.*)$' % name, done.stdout, re.M)
-            good = sorted(role for role, _ in found) == sorted(FACES) and \
-                all(result in ('refused', 'stopped by seccomp')
-                    for _, result in found)
-            self.row('he %s' % action, 'intruder', good,
-                     'tests/redteam/taken_over BUILD --at DIR ' + name,
-                     ', '.join('%s: %s' % one for one in found) or
-                     done.stdout[-300:])
+            lines = re.findall(r'^.* %s .*$' % name, done.stdout, re.M)
+            found = [line.split(None, 4)[2:] for line in lines]
+            good = sorted(one[0] for one in found) == sorted(FACES) and \
+                all(one[-1] in ('refused', 'stopped by seccomp')
+                    for one in found)
+            self.row('he %s' % action, 'intruder', good, command + name,
+                     '\n'.join(lines) or done.stdout[-300:])
         self.instance('start')
         code, out, command = self.snapctl('list')
         self.row('the snapshot is still there', 'root',
-                 done.returncode == 0 and code == 0 and
-                 'before the storm' in out, command, out)
+                 code == 0 and 'before the storm' in out, command, out)
+
+    def walls_stand(self, command, out):
+        """One row for each wall, of all four in which he sits."""
+        lines = [line for line in out.splitlines()
+                 if re.match(r'ready role=(%s) ' % '|'.join(FACES), line)]
+        walls = [int(re.search(r'walls=0x(\w+)', line)[1], 16)
+                 for line in lines]
+        for name, bit in WALLS.items():
+            self.row('wall around each of them: ' + name, 'intruder',
+                     len(walls) >= len(FACES) and
+                     all(one & bit for one in walls),
+                     command, '\n'.join(lines))
 
     def worker_wipes_its_mail(self):
         """What the worker of an account may do to the account's files."""
@@ -261,10 +285,17 @@ def context():
 
 
 def main():
+    parser = argparse.ArgumentParser(prog='./demo tour')
+    parser.add_argument('--without', default='', metavar='WALL,...')
+    without = parser.parse_args().without
+    unknown = set(filter(None, without.split(','))) - {*WALLS, 'all'} | (
+        {'bounding'} & set(without.split(',')))
+    if unknown:
+        parser.error('no such wall to leave open: ' + ' '.join(unknown))
     directory = tempfile.mkdtemp(prefix='firnmail-tour-')
     os.chmod(directory, 0o711)
     try:
-        tour = Tour(directory)
+        tour = Tour(directory, without)
         for step in (tour.mail_arrives, tour.mail_is_read,
                      tour.snapshot_is_taken, tour.nothing_can_be_destroyed,
                      tour.intruder_attacks, tour.worker_wipes_its_mail,

@@ -4,6 +4,7 @@
  */
 #include "imapd/imap_front.h"
 
+#include "common/front_tls.h"
 #include "common/key_client.h"
 #include "common/log.h"
 #include "common/login.h"
@@ -43,28 +44,6 @@ struct imap_front {
 
 /* -- Settings -- */
 
-static void
-make_tls(struct imap_front *front)
-{
-	const char *chains[SETTINGS_MAX_KEYS];
-	struct tls_signer signer = key_client_signer(front->keys);
-	struct tls_server *tls;
-	struct error error;
-
-	for (size_t i = 0; i < front->settings->key_count; i++)
-		chains[i] = front->settings->keys[i].certificate_pem;
-	if (front->settings->key_count == 0)
-		return;
-	tls =
-	    tls_server_new(chains, front->settings->key_count, &signer, &error);
-	if (tls == NULL) {
-		log_error("tls-unusable", "why=\"%s\"", error.text);
-		return;
-	}
-	tls_server_free(&front->tls);
-	front->tls = tls;
-}
-
 struct imap_front *
 imap_front_new(struct event_loop *loop, struct settings *settings)
 {
@@ -76,7 +55,7 @@ imap_front_new(struct event_loop *loop, struct settings *settings)
 	front->logins = table_new();
 	front->limits = listener_limits_new(
 	    settings->max_connections, settings->max_connections_per_address);
-	make_tls(front);
+	front_tls_renew(&front->tls, front->settings, front->keys);
 	return front;
 }
 
@@ -290,7 +269,8 @@ reload(
 			listener_limits_set(front->limits,
 			    settings->max_connections,
 			    settings->max_connections_per_address);
-			make_tls(front);
+			front_tls_renew(
+			    &front->tls, front->settings, front->keys);
 		} else if (message->kinds.data[i] == START_LISTENER) {
 			if (!has_listeners)
 				stop_listening(front);

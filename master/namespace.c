@@ -1,7 +1,8 @@
 /*
  * See namespace.h.  The uid is mapped to itself, so files look as before; of
  * the capabilities in the namespace only CAP_SYS_CHROOT is kept, ambient, for
- * the children, who drop it as root's children drop theirs.
+ * the children, and CAP_SETPCAP, with which they empty their bounding set; they
+ * drop both as root's children drop theirs.
  */
 #include "master/namespace.h"
 
@@ -28,18 +29,23 @@ write_text(const char *path, const char *text)
 }
 
 static bool
-keep_chroot_only(void)
+keep_what_children_need(void)
 {
+	static const unsigned int kept[] = { CAP_SYS_CHROOT, CAP_SETPCAP };
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3
 	};
 	struct __user_cap_data_struct data[2] = { { 0 } };
 
 	data[0].permitted = data[0].effective = data[0].inheritable =
-	    1U << CAP_SYS_CHROOT;
-	return syscall(SYS_capset, &header, data) == 0 &&
-	       prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_CHROOT, 0,
-		   0) == 0;
+	    1U << CAP_SYS_CHROOT | 1U << CAP_SETPCAP;
+	if (syscall(SYS_capset, &header, data) == -1)
+		return false;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept[i], 0,
+			0) == -1)
+			return false;
+	return true;
 }
 
 bool
@@ -57,5 +63,5 @@ namespace_enter(void)
 	if (!write_text("/proc/self/setgroups", "deny") ||
 	    !write_text("/proc/self/gid_map", text))
 		return false;
-	return keep_chroot_only();
+	return keep_what_children_need();
 }

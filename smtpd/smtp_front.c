@@ -3,6 +3,7 @@
  */
 #include "smtpd/smtp_front.h"
 
+#include "common/front_tls.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/process.h"
@@ -11,28 +12,6 @@
 
 #include <sys/socket.h>
 #include <unistd.h>
-
-static void
-make_tls(struct smtp_front *front)
-{
-	const struct tls_signer signer = key_client_signer(front->keys);
-	const char *chains[SETTINGS_MAX_KEYS];
-	struct tls_server *tls;
-	struct error error;
-	size_t i;
-
-	for (i = 0; i < front->settings->key_count; i++)
-		chains[i] = front->settings->keys[i].certificate_pem;
-	if (i == 0)
-		return;
-	tls = tls_server_new(chains, i, &signer, &error);
-	if (tls == NULL) {
-		log_error("tls-certificate", "why=\"%s\"", error.text);
-		return;
-	}
-	tls_server_free(&front->tls);
-	front->tls = tls;
-}
 
 /* -- queue -- */
 
@@ -239,7 +218,7 @@ smtp_front_new(struct event_loop *loop, const struct settings *settings)
 	front->is_starting = true;
 	front->start_timer = timer_new(loop, begin_service, front);
 	timer_start(front->start_timer, SMTP_START_TIMEOUT_MS);
-	make_tls(front);
+	front_tls_renew(&front->tls, front->settings, front->keys);
 	return front;
 }
 
@@ -249,7 +228,7 @@ smtp_front_reload(struct smtp_front *front, const struct settings *settings)
 	front->settings = settings;
 	listener_limits_set(front->limits, settings->max_connections,
 	    settings->max_connections_per_address);
-	make_tls(front);
+	front_tls_renew(&front->tls, front->settings, front->keys);
 }
 
 void

@@ -1,680 +1,116 @@
 /*
- * A process that was taken over: the real broker starts it in the place of a
- * front, the queue or a worker, behind all the walls of that role.  What it
- * shall try comes as one line (order below) from the runner, through the
- * listener of a front, which passes it on to queue and worker.  It says the
- * result in a log line; who kills it says the rest.
+ * A process that was taken over: the real broker (or master) starts it in the
+ * place of any role but snapd, behind the walls of that role.  What it shall
+ * try comes as one line (order below) from the runner: through the listener of
+ * a front, which passes it on to those behind, or through the broker's control
+ * socket.  It says the result in a log line; who kills it says the rest.
  */
-#include "common/codec.h"
-#include "common/log.h"
-#include "common/login.h"
-#include "common/process.h"
-#include "common/record.h"
-#include "common/status.h"
-#include "tests/redteam/attacks.h"
+#include "tests/redteam/intruder.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include "common/log.h"
+#include "tests/redteam/attacks.h"
+#include "tests/redteam/open_walls.h"
+
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-	PATIENCE_MS = 3000,
-	FLOOD = 100000
-};
+struct intruder intruder;
 
-/* What an attack came to. */
-enum result {
-	REFUSED,
-	THROUGH,
-	NO_PEER /* not of this role */
-};
-
-static enum role self;
 static int listener, connection = -1;
-static int peers[ROLE_COUNT];
+static int log_fd;
 static uint8_t storage[MESSAGE_MAX_SIZE];
 static struct error why;
-static char password[60]; /* of red1@demo.test */
 
-/* -- Talking -- */
-
-static int
-peer_fd(enum role peer)
+static void
+say(const char *event, const char *name, const char *result)
 {
-	return peer == ROLE_BROKER ? PROCESS_STARTER_FD : peers[peer];
-}
+	char pairs[100];
 
-static bool
-send_raw(int fd, const void *data, size_t size, int stray)
-{
-	char space[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec part = { (void *)(uintptr_t)data, size };
-	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
-	struct cmsghdr *control;
-
-	if (stray != -1) {
-		packet.msg_control = space;
-		packet.msg_controllen = sizeof(space);
-		control = CMSG_FIRSTHDR(&packet);
-		control->cmsg_level = SOL_SOCKET;
-		control->cmsg_type = SCM_RIGHTS;
-		control->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(control), &stray, sizeof(int));
-	}
-	return sendmsg(fd, &packet, MSG_NOSIGNAL | MSG_DONTWAIT) != -1;
-}
-
-/* Whether the peer closes, or has us killed, within the time. */
-static bool
-is_shut(int fd)
-{
-	struct pollfd wait = { fd, POLLIN, 0 };
-
-	while (poll(&wait, 1, PATIENCE_MS) == 1)
-		if (recv(fd, storage, sizeof(storage), MSG_DONTWAIT) <= 0 &&
-		    errno != EAGAIN)
-			return true;
-	return false;
-}
-
-/* Sends and waits for the answer of this type, others are passed over. */
-static bool
-ask(enum role peer, struct message *message, int fd, enum message_type answer)
-{
-	int fds[CHANNEL_MAX_DESCRIPTORS];
-	size_t count;
-
-	if (channel_send_now(
-		peer_fd(peer), self, peer, message, &fd, fd != -1, &why) == -1)
-		return false;
-	do {
-		if (channel_receive_now(peer_fd(peer), self, peer, PATIENCE_MS,
-			storage, message, fds, &count, &why) == -1)
-			return false;
-		while (count > 0)
-			close(fds[--count]);
-	} while (message->type != answer);
-	return true;
-}
-
-/* -- Malformed messages, to each peer -- */
-
-static uint16_t
-own_request(enum role peer)
-{
-	switch (peer) {
-	case ROLE_SNAPD:
-		return self == ROLE_QUEUE ? MESSAGE_queue_hello
-					  : MESSAGE_worker_hello;
-	case ROLE_KEYD:
-		return self == ROLE_SMTPD ? MESSAGE_smtp_sign
-					  : MESSAGE_imap_sign;
-	case ROLE_QUEUE:
-		return MESSAGE_sender_gone;
-	case ROLE_AUTHD:
-		return self == ROLE_SMTPD ? MESSAGE_smtp_credentials
-					  : MESSAGE_imap_credentials;
-	default:
-		return MESSAGE_ready;
-	}
-}
-
-static enum result
-malformed(enum role peer, const char *kind)
-{
-	int fd = peer_fd(peer);
-	uint8_t packet[64] = { 0 };
-	uint16_t type = own_request(peer);
-	size_t size = 10;
-	int stray = -1;
-
-	if (fd == -1)
-		return NO_PEER;
-	if (strcmp(kind, "unknown") == 0)
-		type = 0x7777;
-	else if (strcmp(kind, "admin") == 0)
-		type = MESSAGE_control_account_create;
-	else if (strcmp(kind, "master") == 0)
-		type = MESSAGE_equip;
-	else if (strcmp(kind, "grant") == 0)
-		type = MESSAGE_grant;
-	else if (strcmp(kind, "short") == 0)
-		size = 1;
-	else if (strcmp(kind, "long") == 0)
-		size = sizeof(packet);
+	snprintf(pairs, sizeof(pairs), "name=%s%s%s", name,
+	    result == NULL ? "" : " result=", result == NULL ? "" : result);
+	if (intruder.self == ROLE_LOGGER)
+		intruder_logger_say(event, pairs);
 	else
-		stray = 0;
-	memcpy(packet, &type, sizeof(type));
-	if (!send_raw(fd, packet, size, stray))
-		return THROUGH;
-	return is_shut(fd) ? REFUSED : THROUGH;
+		log_info(event, "%s", pairs);
 }
-
-/* As many as go without reading one answer: the sender is to stall, the others
- * are to live on (the runner looks). */
-static enum result
-flood(enum role peer)
+/* To those behind us who are intruders, too; the worker is behind the queue. */
+static void
+pass_on(const char *order, unsigned int roles)
 {
-	uint8_t packet[10] = { 0 };
-	uint16_t type = own_request(peer);
+	static const struct {
+		enum role from;
+		enum role to;
+		unsigned int for_roles;
+	} ways[] = {
+		{ ROLE_SMTPD, ROLE_QUEUE, 1 << ROLE_QUEUE | 1 << ROLE_WORKER },
+		{ ROLE_QUEUE, ROLE_WORKER, 1 << ROLE_WORKER },
+		{ ROLE_SMTPD, ROLE_AUTHD, 1 << ROLE_AUTHD },
+		{ ROLE_SMTPD, ROLE_KEYD, 1 << ROLE_KEYD },
+	};
 
-	if (peer_fd(peer) == -1 || peer == ROLE_AUTHD || peer == ROLE_KEYD)
-		return NO_PEER;
-	if (peer == ROLE_BROKER)
-		type = self == ROLE_QUEUE   ? MESSAGE_need_worker
-		       : self == ROLE_IMAPD ? MESSAGE_attach
-					    : MESSAGE_ready;
-	memcpy(packet, &type, sizeof(type));
-	for (int i = 0; i < FLOOD; i++)
-		if (!send_raw(peer_fd(peer), packet,
-			type == MESSAGE_attach ? 11
-			: peer == ROLE_BROKER  ? 6
-					       : 10,
-			-1))
-			return REFUSED;
-	return REFUSED;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (ways[i].from == intruder.self &&
+		    (roles & ways[i].for_roles) != 0 &&
+		    intruder.peers[ways[i].to] != -1)
+			(void)intruder_send_raw(intruder.peers[ways[i].to],
+			    order, strlen(order), -1);
+	if (intruder.self == ROLE_SMTPD && (roles & 1U << ROLE_LOGGER) != 0)
+		(void)intruder_send_raw(log_fd, order, strlen(order), -1);
 }
 
-/* -- Grants -- */
-
-static enum status
-attach(uint64_t number)
-{
-	struct message message = { .type = MESSAGE_attach };
-
-	message.attach.connection = number;
-	if (!ask(ROLE_BROKER, &message, -1, MESSAGE_attached))
-		return STATUS_REFUSED;
-	return (enum status)message.attached.status;
-}
-
-static enum result
-attach_without_grant(void)
-{
-	if (self != ROLE_IMAPD)
-		return NO_PEER;
-	return attach(4) == STATUS_OK ? THROUGH : REFUSED;
-}
-
-/* The first attach must succeed, or nothing is shown. */
-static enum result
-attach_twice(void)
-{
-	struct message message = { .type = MESSAGE_imap_credentials };
-
-	if (self != ROLE_IMAPD)
-		return NO_PEER;
-	message.imap_credentials.connection = 5;
-	message.imap_credentials.user = text_of("red1@demo.test");
-	message.imap_credentials.password = text_of(password);
-	message.imap_credentials.client_ip = text_of("127.0.0.1");
-	if (!ask(ROLE_AUTHD, &message, -1, MESSAGE_imap_login) ||
-	    message.imap_login.result != LOGIN_OK || attach(5) != STATUS_OK) {
-		log_error("attack", "why=\"no first attach\"");
-		return THROUGH;
-	}
-	return attach(5) == STATUS_OK || attach(6) == STATUS_OK ? THROUGH
-								: REFUSED;
-}
-
-/* To have others killed: snapd is nobody of a front's. */
-static enum result
-complain(void)
-{
-	uint8_t packet[] = { 0x0b, 0x01, ROLE_SNAPD, 0, 0, 0, 0, 1, 0, 0, 0, 0,
-		0, 0, 0 };
-
-	return send_raw(PROCESS_STARTER_FD, packet, sizeof(packet), -1)
-		   ? REFUSED
-		   : NO_PEER;
-}
-
-/* -- What is given to the store -- */
-
-static enum status
-accept_mail(
-    uint32_t account, uint8_t first, const char *bytes, int fd, uint64_t size)
-{
-	struct message message = { .type = MESSAGE_accept };
-	struct recipient_record recipient = { .account = account,
-		.address = text_of("x@demo.test") };
-	uint8_t space[200];
-	struct writer writer;
-
-	writer_init(&writer, space, sizeof(space));
-	record_put_recipient(&writer, &recipient);
-	message.accept.tag = 9;
-	memset(message.accept.delivery.bytes, first, 16);
-	message.accept.time = 1700000000;
-	message.accept.sender = text_of("y@demo.test");
-	message.accept.recipients = text_make(space, writer.size);
-	message.accept.size = size;
-	message.accept.data = text_of(bytes);
-	if (!ask(ROLE_SNAPD, &message, fd, MESSAGE_accepted))
-		return STATUS_UNAVAILABLE;
-	return (enum status)message.accepted.status;
-}
-
-static bool
-is_store_alive(void)
-{
-	struct message message = { .type = MESSAGE_queue_hello };
-
-	return ask(ROLE_SNAPD, &message, -1, MESSAGE_store_state) &&
-	       message.store_state.status == STATUS_OK;
-}
-
-static enum result
-give_descriptor(int fd, uint64_t size)
-{
-	if (self != ROLE_QUEUE)
-		return NO_PEER;
-	return accept_mail(1, 0xd0, "", fd, size) == STATUS_OK ||
-		       !is_store_alive()
-		   ? THROUGH
-		   : REFUSED;
-}
-
-static enum result
-give_sparse(void)
-{
-	int fd;
-
-	if (self != ROLE_QUEUE)
-		return NO_PEER;
-	fd = memfd_create("sparse", MFD_CLOEXEC);
-	(void)ftruncate(fd, (off_t)1 << 40);
-	return give_descriptor(fd, UINT64_C(1) << 40);
-}
-
-/* It grows and shrinks while snapd may be reading: any answer will do, but
- * snapd lives. */
-static enum result
-give_moving(void)
-{
-	struct message message = { .type = MESSAGE_accept };
-	struct recipient_record recipient = { .account = 1 };
-	uint8_t space[64];
-	struct writer writer;
-	int fd;
-
-	if (self != ROLE_QUEUE)
-		return NO_PEER;
-	fd = memfd_create("moving", MFD_CLOEXEC);
-	writer_init(&writer, space, sizeof(space));
-	record_put_recipient(&writer, &recipient);
-	message.accept.recipients = text_make(space, writer.size);
-	message.accept.size = 8 << 20;
-	for (uint8_t i = 0; i < 20; i++) {
-		(void)ftruncate(fd, 8 << 20);
-		memset(message.accept.delivery.bytes, 0xe0 + i, 16);
-		if (channel_send_now(
-			PROCESS_STARTER_FD == -1 ? -1 : peers[ROLE_SNAPD], self,
-			ROLE_SNAPD, &message, &fd, 1, &why) == -1)
-			return THROUGH;
-		for (int turn = 0; turn < 200; turn++) {
-			(void)pwrite(fd, "changed", 7, turn * 4096);
-			(void)ftruncate(fd, turn % 2 ? 8 << 20 : 1 << 20);
-		}
-	}
-	return is_store_alive() ? REFUSED : THROUGH;
-}
-
-/* The same delivery again, with other bytes and for another account. */
-static enum result
-accept_again(void)
-{
-	if (self != ROLE_QUEUE)
-		return NO_PEER;
-	if (accept_mail(1, 0xaa, "one\n", -1, 4) != STATUS_OK)
-		return THROUGH;
-	(void)accept_mail(1, 0xaa, "two\n", -1, 4);
-	/* The worker's read_own tells what is there. */
-	return is_store_alive() ? REFUSED : THROUGH;
-}
-
-/* -- A worker, and what is not its account's -- */
-
-static bool
-is_own(const uint64_t *own, size_t count, uint64_t id)
-{
-	for (size_t i = 0; i < count; i++)
-		if (own[i] == id)
-			return true;
-	return false;
-}
-
-static size_t
-list_own(uint64_t *own, size_t most)
-{
-	struct message message = { .type = MESSAGE_list_mailboxes };
-	struct mailbox_record record;
-	struct reader reader;
-	size_t count = 0;
-
-	if (!ask(ROLE_SNAPD, &message, -1, MESSAGE_listing) ||
-	    message.listing.status != STATUS_OK)
-		return 0;
-	reader_init(
-	    &reader, message.listing.data.data, message.listing.data.size);
-	while (count < most && record_get_mailbox(&reader, &record) == 1)
-		own[count++] = record.id;
-	return count;
-}
-
-/* Mailboxes of all accounts have low numbers in a young store. */
-static enum result
-read_others_mailbox(uint64_t as_of)
-{
-	uint64_t own[64];
-	size_t count;
-
-	if (self != ROLE_WORKER)
-		return NO_PEER;
-	count = list_own(own, 64);
-	if (count == 0)
-		return THROUGH; /* nothing was shown */
-	for (uint64_t id = 1; id < 64; id++) {
-		struct message message = { .type = MESSAGE_list_messages };
-
-		message.list_messages.mailbox = id;
-		message.list_messages.as_of = as_of;
-		if (!is_own(own, count, id) &&
-		    ask(ROLE_SNAPD, &message, -1, MESSAGE_listing) &&
-		    message.listing.status == STATUS_OK)
-			return THROUGH;
-	}
-	return REFUSED;
-}
-
-static enum result
-read_others_blob(void)
-{
-	if (self != ROLE_WORKER)
-		return NO_PEER;
-	for (uint64_t blob = 1; blob < 64; blob++) {
-		struct message message = { .type = MESSAGE_read_blob };
-
-		message.read_blob.blob = blob;
-		if (ask(ROLE_SNAPD, &message, -1, MESSAGE_body) &&
-		    message.body.status == STATUS_OK &&
-		    memmem(message.body.data.data, message.body.data.size,
-			"OTHERS SECRET", 13) != NULL)
-			return THROUGH;
-	}
-	return REFUSED;
-}
-
-/* 0xbb.. is account 2's, by the queue's order `accept_for_other`. */
-static enum result
-read_others_delivery(void)
-{
-	struct message message = { .type = MESSAGE_read_unfiled };
-
-	if (self != ROLE_WORKER)
-		return NO_PEER;
-	memset(message.read_unfiled.delivery.bytes, 0xbb, 16);
-	return ask(ROLE_SNAPD, &message, -1, MESSAGE_body) &&
-		       message.body.status == STATUS_OK
-		   ? THROUGH
-		   : REFUSED;
-}
-
-static enum result
-file_others_delivery(void)
-{
-	struct message begin = { .type = MESSAGE_batch_begin };
-	struct message change = { .type = MESSAGE_change_file };
-	struct message commit = { .type = MESSAGE_batch_commit };
-	uint64_t own[64];
-
-	if (self != ROLE_WORKER)
-		return NO_PEER;
-	if (list_own(own, 64) == 0)
-		return THROUGH;
-	begin.batch_begin.counter = commit.batch_commit.counter = 1000;
-	memset(change.change_file.delivery.bytes, 0xbb, 16);
-	change.change_file.mailbox = own[0];
-	(void)channel_send_now(
-	    peers[ROLE_SNAPD], self, ROLE_SNAPD, &begin, NULL, 0, &why);
-	(void)channel_send_now(
-	    peers[ROLE_SNAPD], self, ROLE_SNAPD, &change, NULL, 0, &why);
-	return ask(ROLE_SNAPD, &commit, -1, MESSAGE_batch_done) &&
-		       commit.batch_done.status == STATUS_OK
-		   ? THROUGH
-		   : REFUSED;
-}
-
-/* Expunges and renames in every mailbox that is not its own. */
-static enum result
-change_others_mailbox(void)
-{
-	uint64_t own[64];
-	size_t count;
-
-	if (self != ROLE_WORKER)
-		return NO_PEER;
-	count = list_own(own, 64);
-	for (uint64_t id = 1; id < 64 && count > 0; id++) {
-		struct message begin = { .type = MESSAGE_batch_begin };
-		struct message change = { .type = MESSAGE_change_rename };
-		struct message commit = { .type = MESSAGE_batch_commit };
-
-		if (is_own(own, count, id))
-			continue;
-		begin.batch_begin.counter = 2000 + id;
-		commit.batch_commit.counter = 2000 + id;
-		change.change_rename.mailbox = id;
-		change.change_rename.name = text_of("taken");
-		(void)channel_send_now(
-		    peers[ROLE_SNAPD], self, ROLE_SNAPD, &begin, NULL, 0, &why);
-		(void)channel_send_now(peers[ROLE_SNAPD], self, ROLE_SNAPD,
-		    &change, NULL, 0, &why);
-		if (ask(ROLE_SNAPD, &commit, -1, MESSAGE_batch_done) &&
-		    commit.batch_done.status == STATUS_OK)
-			return THROUGH;
-	}
-	return count > 0 ? REFUSED : THROUGH;
-}
-
-/* Claims that the store is older than a witness, again and again: its own
- * account may leap once, so more than one answer of OK is too many. */
-static enum result
-claim_leaps(void)
-{
-	struct message hello = { .type = MESSAGE_worker_hello };
-	struct store_id store;
-	unsigned int leaps = 0;
-
-	if (self != ROLE_WORKER)
-		return NO_PEER;
-	if (!ask(ROLE_SNAPD, &hello, -1, MESSAGE_account_state))
-		return THROUGH;
-	store = hello.account_state.store;
-	for (unsigned int i = 0; i < 50; i++) {
-		struct message claim = { .type = MESSAGE_witness };
-
-		claim.witness.store = store;
-		claim.witness.incarnation = UINT64_MAX - i;
-		claim.witness.sequence = UINT64_MAX;
-		if (!ask(ROLE_SNAPD, &claim, -1, MESSAGE_witness_heard))
-			return THROUGH;
-		leaps += claim.witness_heard.status == STATUS_OK;
-	}
-	return leaps <= 1 ? REFUSED : THROUGH;
-}
-
-static enum result
-give_directory(void)
-{
-	struct message begin = { .type = MESSAGE_batch_begin };
-	struct message change = { .type = MESSAGE_change_append };
-	struct message commit = { .type = MESSAGE_batch_commit };
-	uint64_t own[64];
-	int fd;
-
-	if (self != ROLE_WORKER || list_own(own, 64) == 0)
-		return NO_PEER;
-	fd = open(".", O_RDONLY | O_DIRECTORY);
-	begin.batch_begin.counter = commit.batch_commit.counter = 3000;
-	change.change_append.mailbox = own[0];
-	change.change_append.size = 4096;
-	(void)channel_send_now(
-	    peers[ROLE_SNAPD], self, ROLE_SNAPD, &begin, NULL, 0, &why);
-	(void)channel_send_now(
-	    peers[ROLE_SNAPD], self, ROLE_SNAPD, &change, &fd, 1, &why);
-	return ask(ROLE_SNAPD, &commit, -1, MESSAGE_batch_done) &&
-		       commit.batch_done.status == STATUS_OK
-		   ? THROUGH
-		   : REFUSED;
-}
-
-/* -- Orders -- */
-
-static enum result
-accept_for_other(void)
-{
-	if (self != ROLE_QUEUE)
-		return NO_PEER;
-	return accept_mail(2, 0xbb, "OTHERS SECRET\n", -1, 14) == STATUS_OK
-		   ? REFUSED
-		   : THROUGH;
-}
-
-static enum result
-give_fifo(void)
-{
-	int ends[2];
-
-	if (self != ROLE_QUEUE)
-		return NO_PEER;
-	(void)pipe2(ends, O_CLOEXEC);
-	return give_descriptor(ends[0], 10);
-}
-
-static enum result
-give_device(void)
-{
-	return give_descriptor(0, 10);
-}
-
-static enum result
-read_others_now(void)
-{
-	return read_others_mailbox(0);
-}
-
-static enum result
-read_others_past(void)
-{
-	return read_others_mailbox(3);
-}
-
-static const struct {
-	const char *name;
-	enum result (*run)(void);
-} talks[] = {
-	{ "attach_without_grant", attach_without_grant },
-	{ "attach_with_used_grant", attach_twice },
-	{ "complaint_about_a_stranger", complain },
-	{ "accept_again_with_other_bytes", accept_again },
-	{ "accept_for_other_first", accept_for_other },
-	{ "read_other_accounts_delivery", read_others_delivery },
-	{ "file_other_accounts_delivery", file_others_delivery },
-	{ "read_other_accounts_blob", read_others_blob },
-	{ "list_other_accounts_mailbox", read_others_now },
-	{ "list_other_accounts_mailbox_as_of", read_others_past },
-	{ "change_other_accounts_mailbox", change_others_mailbox },
-	{ "claim_leaps_without_end", claim_leaps },
-	{ "give_fifo", give_fifo },
-	{ "give_device", give_device },
-	{ "give_directory", give_directory },
-	{ "give_sparse_terabyte", give_sparse },
-	{ "give_file_that_changes", give_moving },
-};
-
-static enum role
-role_of(const char *name)
-{
-	for (int i = 0; i < ROLE_COUNT; i++)
-		if (strcmp(role_name((enum role)i), name) == 0)
-			return (enum role)i;
-	return ROLE_COUNT;
-}
-
-static enum result
-attempt(const char *name)
-{
-	char kind[20], peer[20];
-	int number = attacks_find(name);
-
-	if (number != -1)
-		return attacks_run((size_t)number) ? THROUGH : REFUSED;
-	for (size_t i = 0; i < sizeof(talks) / sizeof(talks[0]); i++)
-		if (strcmp(talks[i].name, name) == 0)
-			return talks[i].run();
-	if (sscanf(name, "%19[a-z]_to_%19[a-z]", kind, peer) != 2 ||
-	    role_of(peer) == ROLE_COUNT)
-		fatal("what=\"no such attack\" name=%s", name);
-	if (strcmp(kind, "flood") == 0)
-		return flood(role_of(peer));
-	return malformed(role_of(peer), kind);
-}
-
-/* "NAME STORE KEEPER SNAPD-UID OTHER-UID PASSWORD": for us, and for those behind us. */
+/* "NAME STORE KEEPER SNAPD-UID OTHER-UID PASSWORD ROLES": ROLES are those who
+ * shall try it, a bit each; others only pass it on. */
 static void
 obey(const char *order)
 {
 	static const char *const words[] = { "refused", "through", "none" };
 	char name[60], store[200];
-	unsigned int keeper, snapd, other;
+	unsigned int keeper, snapd, other, roles;
 
-	if (sscanf(order, "%59s %199s %u %u %u %59s", name, store, &keeper,
-		&snapd, &other, password) != 6)
+	if (sscanf(order, "%59s %199s %u %u %u %59s %x", name, store, &keeper,
+		&snapd, &other, intruder.password, &roles) != 7)
 		fatal("what=\"order\"");
-	if (self == ROLE_SMTPD && peers[ROLE_QUEUE] != -1 &&
-	    strstr(name, "_to_queue") == NULL) /* the real one then */
-		(void)send_raw(peers[ROLE_QUEUE], order, strlen(order), -1);
-	if (self == ROLE_QUEUE && peers[ROLE_WORKER] != -1)
-		(void)send_raw(peers[ROLE_WORKER], order, strlen(order), -1);
+	pass_on(order, roles);
+	if ((roles & 1U << intruder.self) == 0)
+		return;
 	attacks_aim(store, (pid_t)keeper, snapd, other);
-	log_info("attack-begins", "name=%s", name);
-	log_info(
-	    "attack-ends", "name=%s result=%s", name, words[attempt(name)]);
+	say("attack-begins", name, NULL);
+	say("attack-ends", name, words[intruder_attempt(name)]);
 }
 
 /* -- Waiting -- */
 
+/* Of the starter; keyd is told by the broker, too, whose children ask it. */
 static void
-from_starter(void)
+from_introducer(int fd, enum role who)
 {
 	int fds[CHANNEL_MAX_DESCRIPTORS];
 	struct message message;
 	size_t count;
 
-	if (channel_receive_now(PROCESS_STARTER_FD, self, ROLE_BROKER,
-		PATIENCE_MS, storage, &message, fds, &count, &why) == -1 ||
+	if (channel_receive_now(fd, intruder.self, who, INTRUDER_PATIENCE_MS,
+		storage, &message, fds, &count, &why) == -1 ||
 	    message.type == MESSAGE_stop)
 		exit(0);
 	if (message.type == MESSAGE_introduce && count == 1) {
-		peers[message.introduce.role] = fds[0];
+		intruder.peers[message.introduce.role] = fds[0];
 		log_info("met", "peer=%s",
 		    role_name((enum role)message.introduce.role));
 	}
 }
 
 static void
-from_other(int fd)
+from_other(int *fd)
 {
 	static char order[400];
-	ssize_t size = recv(fd, order, sizeof(order) - 1, 0);
+	ssize_t size = recv(*fd, order, sizeof(order) - 1, 0);
 
+	if (size <= 0)
+		*fd = -1;
 	if (size <= 0 || strchr(order, '/') == NULL)
 		return;
 	order[size] = '\0';
@@ -684,46 +120,83 @@ from_other(int fd)
 static void
 wait_for_order(void)
 {
-	enum role giver = self == ROLE_QUEUE ? ROLE_SMTPD : ROLE_QUEUE;
-	struct pollfd waits[4] = { { PROCESS_STARTER_FD, POLLIN, 0 },
+	enum role giver =
+	    intruder.self == ROLE_WORKER ? ROLE_QUEUE : ROLE_SMTPD;
+	struct pollfd waits[5] = { { PROCESS_STARTER_FD, POLLIN, 0 },
 		{ listener, POLLIN, 0 }, { connection, POLLIN, 0 },
-		{ -1, POLLIN, 0 } };
+		{ intruder.peers[giver], POLLIN, 0 },
+		{ intruder.self == ROLE_KEYD ? intruder.peers[ROLE_BROKER] : -1,
+		    POLLIN, 0 } };
 
-	if (self == ROLE_QUEUE || self == ROLE_WORKER)
-		waits[3].fd = peers[giver];
-	(void)poll(waits, 4, -1);
+	(void)poll(waits, 5, -1);
 	if (waits[0].revents != 0)
-		from_starter();
+		from_introducer(PROCESS_STARTER_FD, intruder.starter);
+	if (waits[4].revents != 0)
+		from_introducer(waits[4].fd, ROLE_BROKER);
 	if (waits[1].revents != 0)
 		connection = accept(listener, NULL, NULL);
 	if (waits[2].revents != 0) {
-		from_other(connection);
+		from_other(&connection);
 		connection = -1;
 	}
 	if (waits[3].revents != 0)
-		from_other(waits[3].fd);
+		from_other(&intruder.peers[giver]);
+}
+
+/* The broker's programs belong to its walls. */
+static uint32_t
+confine(struct process *process)
+{
+	int programs[ROLE_WORKER - ROLE_AUTHD + 1];
+	unsigned int count = 0;
+
+	while (count < sizeof(programs) / sizeof(programs[0])) {
+		programs[count] =
+		    process_take(process, START_EXECUTABLE, count);
+		if (programs[count] == -1)
+			break;
+		count++;
+	}
+	return open_walls_confine(process, programs, count, 0);
+}
+
+static void
+begin(const char *name)
+{
+	struct message message = { .type = MESSAGE_ready };
+	struct process process;
+
+	intruder.self = intruder_role(name);
+	intruder.starter =
+	    intruder.self <= ROLE_BROKER ? ROLE_MASTER : ROLE_BROKER;
+	for (int i = 0; i < ROLE_COUNT; i++)
+		intruder.peers[i] = -1;
+	process_begin(&process, intruder.self);
+	log_fd = process.log_fd;
+	listener = process_take(&process,
+	    intruder.self == ROLE_BROKER ? START_CONTROL : START_LISTENER, 0);
+	if (intruder.self == ROLE_LOGGER)
+		intruder_logger_open(process_take(&process, START_SYSLOG, 0));
+	message.ready.walls = confine(&process);
+	(void)channel_send_now(PROCESS_STARTER_FD, intruder.self,
+	    intruder.starter, &message, NULL, 0, &why);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct message message = { .type = MESSAGE_ready };
-	struct process process;
+	struct message message = { .type = MESSAGE_need_worker };
 
-	self = role_of(argc > 0 ? strchr(argv[0], '-') + 1 : "");
-	process_begin(&process, self);
-	listener = process_take(&process, START_LISTENER, 0);
-	for (int i = 0; i < ROLE_COUNT; i++)
-		peers[i] = -1;
-	message.ready.walls = process_confine(&process);
-	(void)channel_send_now(
-	    PROCESS_STARTER_FD, self, ROLE_BROKER, &message, NULL, 0, &why);
-	if (self == ROLE_QUEUE) {
-		message = (struct message){ .type = MESSAGE_need_worker };
+	begin(argc > 0 ? strchr(argv[0], '-') + 1 : "");
+	if (intruder.self == ROLE_QUEUE) {
 		message.need_worker.account = 1;
-		(void)channel_send_now(PROCESS_STARTER_FD, self, ROLE_BROKER,
-		    &message, NULL, 0, &why);
+		(void)channel_send_now(PROCESS_STARTER_FD, intruder.self,
+		    ROLE_BROKER, &message, NULL, 0, &why);
 	}
-	for (;;)
-		wait_for_order();
+	for (;;) {
+		if (intruder.self == ROLE_LOGGER)
+			intruder_logger_wait(obey);
+		else
+			wait_for_order();
+	}
 }

@@ -161,6 +161,9 @@ def test_status_and_who_show_what_is_there(admin):
     assert {'authd', 'smtpd', 'queue', 'imapd', 'worker'} <= set(roles)
     for row in roles.values():
         os.kill(row['pid'], 0)
+        if os.geteuid() == 0 and row['role'] not in ('master', 'broker'):
+            assert row['walls'] == \
+                'uid chroot capabilities bounding landlock seccomp'
     facts = {row['name']: row['value'] for row in status
              if row['type'] == 'fact'}
     with open(os.path.join(admin.server.dir, 'etc/store-id'),
@@ -271,11 +274,16 @@ def test_each_verb_does_its_work_behind_the_walls(admin):
     for verb in ('list', 'create', 'show one', 'ls one', 'ls ' + inbox,
                  'cat %s;UID=1' % inbox, 'diff -1d live', 'log', 'status',
                  'restore --dry-run one', 'restore one', 'restore --yes one',
-                 'verify', 'verify --read-data'):
+                 'verify', 'verify --read-data', 'find --from sender',
+                 'find --deleted --subject m1'):
         for form in ((), ('--json',), ('-H',), ('-p',)):
             command = [*snapctl, *form, *verb.split()]
             for status, shown in (on_a_terminal(command), run_piped(command)):
                 assert status == 0, (command, status, shown)
+    for kind in ('maildir', 'mbox', 'eml'):
+        status, shown = run_piped(
+            [*snapctl, 'export', inbox, '--format', kind])
+        assert status == 0, (kind, shown)
     for verb in ('status', 'who', 'account list'):
         for form in ((), ('--json',), ('-H',), ('-p',)):
             command = [*admin.command, *form, *verb.split()]

@@ -1,0 +1,47 @@
+/* What the parts of tests/redteam/intruder share: who it is and whom it knows. */
+#ifndef TESTS_REDTEAM_INTRUDER_H
+#define TESTS_REDTEAM_INTRUDER_H
+
+#include "common/process.h"
+
+#include <stdbool.h>
+
+enum {
+	INTRUDER_PATIENCE_MS = 3000
+};
+
+/* What an attack came to. */
+enum result {
+	REFUSED,
+	THROUGH,
+	NO_PEER /* not of this role */
+};
+
+struct intruder {
+	enum role self;
+	enum role starter;
+	int peers[ROLE_COUNT]; /* -1: not met */
+	char password[60];     /* of red1@demo.test */
+};
+
+extern struct intruder intruder;
+
+enum role intruder_role(const char *name); /* ROLE_COUNT if there is none */
+
+/* A packet as it is, with a descriptor unless `stray` is -1. */
+bool intruder_send_raw(int fd, const void *data, size_t size, int stray);
+
+/* Tries the attack of this name: of attacks.def, KIND_to_ROLE, or a talk. */
+enum result intruder_attempt(const char *name);
+
+/*
+ * The logger's work while it is taken over, so that the runner sees what the
+ * others say: `fd` is where lines go. Waits, writes what came, and hands an
+ * order that one of the senders passed on to `obey`.
+ */
+void intruder_logger_open(int fd);
+void intruder_logger_wait(void (*obey)(const char *order));
+/* A line of its own. */
+void intruder_logger_say(const char *event, const char *pairs);
+
+#endif
