@@ -270,8 +270,12 @@ index_is_broken(const struct message_index *index)
 static void
 begin(struct message_index *index)
 {
-	int rc = mdb_txn_begin(index->env, NULL, 0, &index->writer);
+	int rc;
 
+	/* What one transaction lost, the next would say is there. */
+	if (index->is_broken)
+		return;
+	rc = mdb_txn_begin(index->env, NULL, 0, &index->writer);
 	if (rc != 0) {
 		index->writer = NULL;
 		broke(index, "begin", rc);

@@ -1,6 +1,11 @@
 /*
- * From accepted to filed.  An account waits for a worker (`wanting`), has been
- * asked for at the broker (`starting`), or has a channel.
+ * From accepted to filed.  An account rests while mail pours in, then waits for
+ * a worker (`wanting`), has been asked for at the broker (`starting`), or has a
+ * channel.
+ *
+ * Whoever hands in mail waits for his 250 and nobody waits for the filing, so
+ * filing rests until the queue was quiet for a moment, or was busy for long;
+ * what came meanwhile for an account is then filed together.
  */
 #include "smtpd/filing.h"
 
@@ -19,7 +24,8 @@ enum {
 };
 
 enum filing_state {
-	FILING_PAUSED, /* failed: until the next filing_retry */
+	FILING_PAUSED,  /* failed: until the next filing_retry */
+	FILING_RESTING, /* its first mail came just now */
 	FILING_WANTING,
 	FILING_STARTING,
 	FILING_RUNNING
@@ -29,6 +35,7 @@ struct filing {
 	struct filing_list *list;
 	uint32_t account;
 	enum filing_state state;
+	bool is_resting;         /* it stands in `resting` */
 	uint64_t instance;       /* of the worker behind the channel */
 	struct channel *channel; /* with FILING_RUNNING, or paused with it */
 	struct buf unsent;       /* delivery ids */
@@ -38,9 +45,14 @@ struct filing {
 struct filing_list {
 	struct queue *queue;
 	struct table *by_account;
-	struct buf wanting; /* u32 accounts, first come first served */
+	struct buf resting; /* u32 accounts, first come first served, */
+	struct buf wanting; /* as here */
+	struct timer *quiet;
+	struct timer *latest;
 	size_t starting;
 };
+
+static void release(void *context);
 
 struct filing_list *
 filing_list_new(struct queue *queue)
@@ -49,7 +61,10 @@ filing_list_new(struct queue *queue)
 
 	list->queue = queue;
 	list->by_account = table_new();
+	buf_init(&list->resting, SIZE_MAX / 2);
 	buf_init(&list->wanting, SIZE_MAX / 2);
+	list->quiet = timer_new(queue->loop, release, list);
+	list->latest = timer_new(queue->loop, release, list);
 	return list;
 }
 
@@ -76,7 +91,10 @@ filing_list_free(struct filing_list **list)
 	while (table_next((*list)->by_account, &position, NULL, NULL, &value))
 		filing_free(value);
 	table_free(&(*list)->by_account);
+	buf_clear(&(*list)->resting);
 	buf_clear(&(*list)->wanting);
+	timer_free(&(*list)->quiet);
+	timer_free(&(*list)->latest);
 	memory_free(list);
 }
 
@@ -191,12 +209,14 @@ worker_closed(struct channel *channel, const struct error *error, void *context)
 	process_peer_closed(
 	    error, ROLE_WORKER, filing->account, filing->instance);
 	channel_free(&filing->channel);
+	/* It left while mail came that it was not told of. */
+	filing->state = filing->is_resting && filing->sent.size == 0
+			    ? FILING_RESTING
+			    : FILING_PAUSED;
 	buf_put(&filing->unsent, filing->sent.data, filing->sent.size);
 	buf_reset(&filing->sent);
 	if (filing->unsent.size == 0)
 		filing_free(filing);
-	else
-		filing->state = FILING_PAUSED;
 }
 
 static struct filing *
@@ -213,6 +233,45 @@ find_or_add(struct filing_list *list, uint32_t account)
 	buf_init(&filing->sent, (size_t)MAX_IN_FLIGHT * ID_SIZE);
 	table_put_u64(list->by_account, account, filing);
 	return filing;
+}
+
+/* -- Rest -- */
+
+static void
+rest(struct filing *filing)
+{
+	struct filing_list *list = filing->list;
+
+	if (list->resting.size == 0)
+		timer_start(list->latest, QUEUE_FILE_LATEST_MS);
+	timer_start(list->quiet, QUEUE_FILE_QUIET_MS);
+	if (filing->is_resting)
+		return;
+	filing->is_resting = true;
+	buf_put(&list->resting, &filing->account, sizeof(filing->account));
+}
+
+static void
+release(void *context)
+{
+	struct filing_list *list = context;
+	struct filing *filing;
+	uint32_t account;
+
+	timer_stop(list->quiet);
+	timer_stop(list->latest);
+	while (list->resting.size > 0) {
+		memcpy(&account, list->resting.data, sizeof(account));
+		buf_cut(&list->resting, sizeof(account));
+		filing = table_find_u64(list->by_account, account);
+		if (filing == NULL || !filing->is_resting)
+			continue;
+		filing->is_resting = false;
+		if (filing->state == FILING_RESTING)
+			want_worker(filing);
+		else
+			send_files(filing);
+	}
 }
 
 void
@@ -232,9 +291,8 @@ filing_add(struct filing_list *list, uint32_t account,
 	buf_put(
 	    &filing->unsent, delivery != NULL ? delivery : &whatever, ID_SIZE);
 	if (is_new && filing->state == FILING_PAUSED)
-		want_worker(filing);
-	else
-		send_files(filing);
+		filing->state = FILING_RESTING;
+	rest(filing);
 }
 
 void

@@ -36,9 +36,10 @@ set_store(struct queue *queue, enum status status)
 {
 	struct front *front;
 
-	if (queue->store == status)
+	if (queue->store == status && queue->is_store_known)
 		return;
 	queue->store = status;
+	queue->is_store_known = true;
 	log_info("store-state", "status=%s", status_name(status));
 	for (front = queue->fronts; front != NULL; front = front->next)
 		tell_front(front);
@@ -194,7 +195,9 @@ add_front(struct queue *queue, int fd, uint64_t instance)
 	queue->front_count++;
 	front->channel = channel_new(
 	    queue->loop, fd, ROLE_QUEUE, ROLE_SMTPD, &handler, front);
-	tell_front(front);
+	/* Else it is told as soon as snapd has said: until then it waits. */
+	if (queue->is_store_known)
+		tell_front(front);
 }
 
 /* -- The snapshot store -- */

@@ -29,6 +29,8 @@ enum {
 	QUEUE_MAX_GRANTS = 65536,
 	QUEUE_MAX_TRANSACTIONS = 4096, /* of a front */
 	QUEUE_MAX_BYTES = 256 << 20,   /* of bodies in memory, all together */
+	QUEUE_FILE_QUIET_MS = 5,       /* without new mail: then file, */
+	QUEUE_FILE_LATEST_MS = 100,    /* and then at the latest */
 	QUEUE_MAX_STARTING = 8,        /* workers asked for at once */
 	QUEUE_ACCEPT_DEADLINE_MS = 30000, /* then 451, whatever snapd does */
 	QUEUE_RETRY_MS = 2000,
@@ -42,7 +44,8 @@ struct queue {
 	const struct account_table *accounts;
 	struct channel *starter; /* the broker's: not owned */
 	struct channel *snapd;
-	enum status store; /* STATUS_OK: mail can be taken */
+	enum status store;   /* STATUS_OK: mail can be taken */
+	bool is_store_known; /* snapd has said so, or is gone */
 	struct front *fronts;
 	size_t front_count;
 	struct peer *authds;

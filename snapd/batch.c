@@ -98,6 +98,23 @@ batch_add(struct batch *batch, const struct message *message, uint8_t *body,
 	return 0;
 }
 
+static unsigned int
+part_type(const struct part *part)
+{
+	return part->packet[0] | (unsigned int)part->packet[1] << 8;
+}
+
+bool
+batch_only_files(const struct batch *batch)
+{
+	const struct part *part;
+
+	for (part = batch->first; part != NULL; part = part->next)
+		if (part_type(part) != MESSAGE_change_file)
+			return false;
+	return batch->first != NULL;
+}
+
 /* Does it need room beside the reserve?  Deaths and flags do not. */
 static bool
 batch_adds(const struct batch *batch)
@@ -106,7 +123,7 @@ batch_adds(const struct batch *batch)
 	unsigned int type;
 
 	for (part = batch->first; part != NULL; part = part->next) {
-		type = part->packet[0] | (unsigned int)part->packet[1] << 8;
+		type = part_type(part);
 		if (type == MESSAGE_change_append ||
 		    type == MESSAGE_change_copy ||
 		    type == MESSAGE_change_create)

@@ -19,6 +19,8 @@ struct batch_reply {
 struct batch *batch_new(uint64_t counter);
 void batch_free(struct batch **batch);
 uint64_t batch_counter(const struct batch *batch);
+/* Does it only file mail?  That has been answered for long. */
+bool batch_only_files(const struct batch *batch);
 
 /* Keeps a copy of the part and takes over `body` (malloc, may be NULL); -1 if
  * the batch is beyond JOURNAL_MAX_BATCH_BYTES: its commit says STATUS_LIMIT. */

@@ -19,6 +19,7 @@ VERIFY_LIBS = snapd/libverify.a common/libcommon.a $(CRYPTO_LIBS) \
 noinst_LIBRARIES += snapd/libsnapd.a
 snapd_libsnapd_a_SOURCES = \
 	snapd/snapd.c snapd/snapd.h \
+	snapd/round.c snapd/round.h \
 	snapd/mail_requests.c \
 	snapd/journal.c snapd/journal.h \
 	snapd/journal_requests.c \
@@ -29,6 +30,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/rows.c snapd/rows.h \
 	snapd/object_store.c snapd/object_store.h \
 	snapd/store.c snapd/store.h \
+	snapd/growth.c snapd/growth.h \
 	snapd/reading.c snapd/reading.h \
 	snapd/reader_thread.c \
 	snapd/as_of.c snapd/as_of.h \
@@ -79,6 +81,9 @@ tests_unit_merkle_log_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/claim_test
 tests_unit_claim_test_SOURCES = tests/unit/claim_test.c
 tests_unit_claim_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/growth_test
+tests_unit_growth_test_SOURCES = tests/unit/growth_test.c
+tests_unit_growth_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c
 tests_unit_snapd_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 endif

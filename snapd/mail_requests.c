@@ -200,8 +200,16 @@ new_reading(enum reading_kind kind, uint64_t tag)
 static void
 start_reading(struct client *client, struct reading *reading)
 {
+	/* Who can name these bytes was told of them after their commit. */
+	bool is_committed =
+	    reading->kind == READ_BLOB || reading->kind == READ_UNFILED_BODY;
+
+	reading->account = client->account;
 	if (snapd_journal(client->snapd) != NULL) {
-		snapd_read(client, reading);
+		if (is_committed)
+			snapd_read_on(client, reading);
+		else
+			snapd_read(client, reading);
 		return;
 	}
 	reading->status = STATUS_UNAVAILABLE;
@@ -265,18 +273,25 @@ receive_commit(struct client *client, uint64_t counter)
 	struct message answer = { .type = MESSAGE_batch_done };
 	struct message_batch_done *done = &answer.batch_done;
 	struct batch_reply reply = { .status = STATUS_UNAVAILABLE };
+	bool is_patient = false;
+	struct text results;
 
 	buf_init(&reply.results, 0);
 	if (client->batch == NULL || batch_counter(client->batch) != counter)
 		reply.status = STATUS_INVALID;
-	else if (journal != NULL)
+	else if (journal != NULL) {
+		is_patient = batch_only_files(client->batch);
 		batch_apply(client->batch, journal, client->account, &reply);
+	}
 	batch_free(&client->batch);
 	done->counter = counter;
 	done->status = (uint8_t)reply.status;
 	done->sequence = reply.sequence;
-	snapd_answer(
-	    client, &answer, text_make(reply.results.data, reply.results.size));
+	results = text_make(reply.results.data, reply.results.size);
+	if (is_patient)
+		snapd_answer_patiently(client, &answer, results);
+	else
+		snapd_answer(client, &answer, results);
 	buf_clear(&reply.results);
 }
 

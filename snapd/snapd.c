@@ -14,6 +14,7 @@
 #include "snapd/batch.h"
 #include "snapd/leap.h"
 #include "snapd/restore.h"
+#include "snapd/round.h"
 #include "snapd/witness.h"
 #include "snapd/verify_client.h"
 
@@ -23,17 +24,7 @@
 #include <unistd.h>
 
 enum {
-	INLINE_MAX = 60000,    /* bytes of a listing or result in the packet */
 	CLOCK_EVERY_MS = 60000 /* the guard clock is put on disk */
-};
-
-/* What waits for the commit: an answer, or a reading. */
-struct pending {
-	struct pending *next;
-	uint64_t client;
-	struct message answer;
-	struct buf data;
-	struct reading *reading;
 };
 
 struct snapd {
@@ -45,12 +36,10 @@ struct snapd {
 	struct verify_client *verifier;
 	struct table *clients; /* by id */
 	uint64_t next_client;
-	struct pending *first;
-	struct pending **last;
+	struct round *round;
 	uint64_t broker; /* client id; 0: none */
 	struct timer *clock;
 	struct restore *restore; /* at most one runs */
-	bool is_failed;
 };
 
 const struct retention *
@@ -128,34 +117,25 @@ snapd_journal(struct snapd *snapd)
 	return snapd->journal;
 }
 
-static struct pending *
-add_pending(struct client *client)
-{
-	struct pending *pending = memory_new(1, sizeof(*pending));
-
-	pending->client = client->id;
-	buf_init(&pending->data, READING_MAX_BYTES);
-	*client->snapd->last = pending;
-	client->snapd->last = &pending->next;
-	return pending;
-}
-
 void
 snapd_answer(
     struct client *client, const struct message *answer, struct text data)
 {
-	struct pending *pending = add_pending(client);
+	round_answer(client->snapd->round, client->id, answer, data, false);
+}
 
-	pending->answer = *answer;
-	buf_put(&pending->data, data.data, data.size);
+void
+snapd_answer_patiently(
+    struct client *client, const struct message *answer, struct text data)
+{
+	round_answer(client->snapd->round, client->id, answer, data, true);
 }
 
 void
 snapd_read(struct client *client, struct reading *reading)
 {
-	add_pending(client)->reading = reading;
 	reading->account = client->account;
-	reading->context = (void *)(uintptr_t)client->id;
+	round_read(client->snapd->round, client->id, reading);
 }
 
 void
@@ -165,107 +145,6 @@ snapd_read_on(struct client *client, struct reading *reading)
 	reader_thread_submit(client->snapd->reader, reading);
 }
 
-/* The status field of the answers that follow a change. */
-static void
-set_status(struct message *answer, enum status status)
-{
-	switch ((int)answer->type) {
-	case MESSAGE_accepted:
-		answer->accepted.status = (uint8_t)status;
-		break;
-	case MESSAGE_batch_done:
-		answer->batch_done.status = (uint8_t)status;
-		break;
-	case MESSAGE_control_done:
-		answer->control_done.status = (uint8_t)status;
-		break;
-	case MESSAGE_witness_heard:
-		answer->witness_heard.status = (uint8_t)status;
-		break;
-	default:
-		break;
-	}
-}
-
-static void
-send_pending(struct snapd *snapd, struct pending *pending, enum status status)
-{
-	struct client *client = table_find_u64(snapd->clients, pending->client);
-	struct message *answer = &pending->answer;
-	struct error error;
-	int fd = -1;
-
-	if (client == NULL)
-		return;
-	if (pending->reading != NULL) {
-		reader_thread_submit(snapd->reader, pending->reading);
-		pending->reading = NULL;
-		return;
-	}
-	if (status != STATUS_OK)
-		set_status(answer, status);
-	if (answer->type == MESSAGE_control_row) {
-		/* A row of what was not committed says nothing. */
-		if (status != STATUS_OK)
-			return;
-		answer->control_row.record =
-		    text_make(pending->data.data, pending->data.size);
-	} else if (answer->type == MESSAGE_control_done) {
-		answer->control_done.text =
-		    text_make(pending->data.data, pending->data.size);
-	}
-	if (answer->type == MESSAGE_batch_done && status == STATUS_OK) {
-		answer->batch_done.size = pending->data.size;
-		answer->batch_done.results =
-		    text_make(pending->data.data, pending->data.size);
-		if (pending->data.size > INLINE_MAX) {
-			fd = file_sealed_memory("results", pending->data.data,
-			    pending->data.size, &error);
-			answer->batch_done.results = text_make(NULL, 0);
-		}
-	}
-	if (channel_send(client->channel, answer, &fd, fd >= 0) != 0)
-		log_warning("answer-dropped", "peer=%s account=%u",
-		    role_name(client->role), client->account);
-	if (fd >= 0)
-		close(fd);
-}
-
-static void
-free_pending(struct pending *pending)
-{
-	buf_clear(&pending->data);
-	reading_free(&pending->reading);
-	free(pending);
-}
-
-/* The end of a round: one commit, then the answers. */
-static void
-on_round(void *context)
-{
-	struct snapd *snapd = context;
-	struct pending *pending = snapd->first, *next;
-	struct error error = { .code = ERROR_NONE };
-	enum status status = STATUS_OK;
-
-	snapd->first = NULL;
-	snapd->last = &snapd->first;
-	if (snapd->journal != NULL && !snapd->is_failed)
-		status = journal_commit(snapd->journal, &error);
-	if (status == STATUS_UNAVAILABLE && !snapd->is_failed) {
-		snapd->is_failed = true;
-		log_alarm("store-failed", "error=\"%s\"", error.text);
-		if (snapd->options.failed != NULL)
-			snapd->options.failed(snapd->options.context);
-	}
-	for (; pending != NULL; pending = next) {
-		next = pending->next;
-		if (!snapd->is_failed)
-			send_pending(snapd, pending, status);
-		free_pending(pending);
-	}
-}
-
 static void
 reading_done(struct reading *reading, void *context)
 {
@@ -273,13 +152,13 @@ reading_done(struct reading *reading, void *context)
 	struct client *client = table_find_u64(
 	    snapd->clients, (uint64_t)(uintptr_t)reading->context);
 
-	if (client != NULL && !snapd->is_failed &&
-	    reading->kind == READ_CONTROL) {
-		control_reading_done(client, reading);
-		return;
-	}
-	if (client != NULL && !snapd->is_failed)
+	if (client != NULL && !round_is_failed(snapd->round)) {
+		if (reading->kind == READ_CONTROL) {
+			control_reading_done(client, reading);
+			return;
+		}
 		mail_reading_done(client, reading);
+	}
 	reading_free(&reading);
 }
 
@@ -354,7 +233,7 @@ received(struct channel *channel, const struct message *message, int *fds,
 {
 	struct client *client = context;
 
-	if (client->snapd->is_failed)
+	if (round_is_failed(client->snapd->round))
 		return;
 	if (client->role == ROLE_BROKER)
 		receive_from_broker(client->snapd, message, fds);
@@ -468,10 +347,24 @@ keep_clock(void *context)
 	struct journal *journal = snapd_journal(snapd);
 	struct error error = { .code = ERROR_NONE };
 
-	if (journal != NULL && !snapd->is_failed &&
+	if (journal != NULL && !round_is_failed(snapd->round) &&
 	    journal_keep_clock(journal, &error) != STATUS_OK)
 		log_warning("guard-clock", "error=\"%s\"", error.text);
 	timer_start(snapd->clock, CLOCK_EVERY_MS);
+}
+
+static void
+make_round(struct snapd *snapd)
+{
+	const struct round_options options = { .loop = snapd->loop,
+		.snapd = snapd,
+		.store = snapd->store,
+		.journal = snapd->journal,
+		.patience_ms = snapd->options.patience_ms,
+		.failed = snapd->options.failed,
+		.context = snapd->options.context };
+
+	snapd->round = round_new(&options);
 }
 
 struct snapd *
@@ -483,7 +376,6 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 	snapd->loop = loop;
 	snapd->options = *options;
 	snapd->clients = table_new();
-	snapd->last = &snapd->first;
 	if (open_store(snapd, &error) != 0) {
 		log_alarm("store-unavailable", "error=\"%s\"", error.text);
 		journal_free(&snapd->journal);
@@ -494,7 +386,7 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 	}
 	snapd->clock = timer_new(loop, keep_clock, snapd);
 	timer_start(snapd->clock, CLOCK_EVERY_MS);
-	event_loop_on_round(loop, on_round, snapd);
+	make_round(snapd);
 	/* The clock goes on from here, whoever comes when. */
 	(void)snapd_journal(snapd);
 	return snapd;
@@ -502,7 +394,7 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 
 /* A clean stop: what was not committed was not answered. */
 static void
-close_store(struct snapd *snapd)
+close_store(struct snapd *snapd, bool is_failed)
 {
 	struct store_id id;
 	struct error error;
@@ -514,7 +406,7 @@ close_store(struct snapd *snapd)
 	sequence = snapd->journal->committed.sequence;
 	journal_free(&snapd->journal);
 	store_close(&snapd->store);
-	if (!snapd->is_failed &&
+	if (!is_failed &&
 	    witness_write(snapd->options.path, &id, sequence, &error) != 0)
 		log_warning("witness", "error=\"%s\"", error.text);
 }
@@ -522,25 +414,22 @@ close_store(struct snapd *snapd)
 void
 snapd_free(struct snapd **snapd)
 {
-	struct pending *pending, *next;
 	struct snapd *s = *snapd;
 	size_t position = 0;
+	bool is_failed;
 	void *client;
 
 	if (s == NULL)
 		return;
-	event_loop_on_round(s->loop, NULL, NULL);
 	restore_free(&s->restore);
 	timer_free(&s->clock);
 	verify_client_free(&s->verifier);
 	reader_thread_free(&s->reader);
-	for (pending = s->first; pending != NULL; pending = next) {
-		next = pending->next;
-		free_pending(pending);
-	}
 	while (table_next(s->clients, &position, NULL, NULL, &client))
 		free_client(client);
 	table_free(&s->clients);
-	close_store(s);
+	is_failed = round_is_failed(s->round);
+	round_free(&s->round);
+	close_store(s, is_failed);
 	memory_free(snapd);
 }

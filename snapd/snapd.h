@@ -18,6 +18,7 @@ struct snapd_options {
 	size_t map_bytes;     /* 0: the default */
 	const char *store_id; /* 32 hex digits: which store must be there */
 	struct retention retention; /* which timer snapshots there are */
+	int64_t patience_ms; /* 0: ROUND_PATIENCE_MS; tests want it longer */
 	/* The disk failed: nothing is answered any more, the process ends. */
 	void (*failed)(void *context);
 	void *context;
@@ -64,6 +65,10 @@ struct journal *snapd_journal(struct snapd *snapd);
  * answer is given by `data`: batch_done.results, control_row.record or
  * control_done.text. A control_row is dropped if the commit fails. */
 void snapd_answer(
+    struct client *client, const struct message *answer, struct text data);
+/* The same for what nobody waits for: the commit may be one that comes a little
+ * later for somebody else (round.h). */
+void snapd_answer_patiently(
     struct client *client, const struct message *answer, struct text data);
 /* The reading starts after this round's commit. */
 void snapd_read(struct client *client, struct reading *reading);

@@ -6,7 +6,9 @@
 #include "snapd/store.h"
 
 #include "common/file.h"
+#include "common/log.h"
 #include "common/memory.h"
+#include "snapd/growth.h"
 #include "snapd/head.h"
 
 #include <errno.h>
@@ -24,11 +26,14 @@ struct store {
 	uint8_t secret[32];
 	uint64_t page_size;
 	uint64_t map_bytes;
+	struct growth growth;
+	bool is_writing; /* a write transaction is open */
 };
 
 struct transaction {
 	struct store *store;
 	MDB_txn *txn;
+	bool is_write;
 	bool is_nested;
 };
 
@@ -142,6 +147,18 @@ read_identity(struct store *store, struct error *error)
 	return found < 0 ? -1 : 0;
 }
 
+static int
+open_growth(struct store *store, struct error *error)
+{
+	mdb_filehandle_t fd;
+	int rc = mdb_env_get_fd(store->env, &fd);
+
+	if (rc != 0)
+		return set_error(error, rc, "file");
+	return growth_open(&store->growth, fd, store_used_bytes(store),
+	    store->map_bytes, error);
+}
+
 struct store *
 store_open(const char *path, size_t map_bytes, struct error *error)
 {
@@ -174,11 +191,11 @@ store_open(const char *path, size_t map_bytes, struct error *error)
 		return NULL;
 	}
 	rc = mdb_txn_commit(txn);
-	if (rc != 0 || read_identity(store, error) != 0) {
-		if (rc != 0)
-			set_error(error, rc, "open databases");
+	if (rc != 0)
+		set_error(error, rc, "open databases");
+	if (rc != 0 || read_identity(store, error) != 0 ||
+	    open_growth(store, error) != 0)
 		store_close(&store);
-	}
 	return store;
 }
 
@@ -207,7 +224,7 @@ store_secret(const struct transaction *transaction)
 static int
 put_identity(struct store *store, MDB_txn *txn, struct error *error)
 {
-	struct transaction transaction = { store, txn, false };
+	struct transaction transaction = { store, txn, true, false };
 	struct key key = { "store_id", 8 }, secret = { "secret", 6 };
 	char value[1 + sizeof(store->id.bytes)] = { 1 };
 	char secret_value[1 + sizeof(store->secret)] = { 1 };
@@ -228,7 +245,7 @@ put_identity(struct store *store, MDB_txn *txn, struct error *error)
 static int
 put_signing_key(struct store *store, MDB_txn *txn, struct error *error)
 {
-	struct transaction transaction = { store, txn, false };
+	struct transaction transaction = { store, txn, true, false };
 	struct key key = { "signing_key", 11 };
 	uint8_t value[1 + sizeof(struct head_key)] = { 1 };
 	struct head_key pair;
@@ -291,11 +308,34 @@ store_used_bytes(const struct store *store)
 bool
 store_has_room(const struct store *store, uint64_t bytes)
 {
-	uint64_t reserve = STORE_RESERVE_BYTES;
+	uint64_t reserve = STORE_RESERVE_BYTES, used = store_used_bytes(store);
 
 	if (reserve > store->map_bytes / 4)
 		reserve = store->map_bytes / 4;
-	return store_used_bytes(store) + bytes + reserve <= store->map_bytes;
+	return used + bytes + reserve <= store->map_bytes &&
+	       growth_has_room(&store->growth, used, bytes);
+}
+
+bool
+store_grow(struct store *store, bool is_idle)
+{
+	bool was_full = store->growth.is_disk_full;
+	uint64_t used = store_used_bytes(store), step;
+	struct error error;
+
+	if (store->is_writing)
+		return false;
+	step = growth_step(&store->growth, used, is_idle);
+	if (step > 0 && growth_write(&store->growth, used, step, &error) != 0 &&
+	    !was_full)
+		log_alarm("store-cannot-grow", "error=\"%s\"", error.text);
+	return growth_step(&store->growth, used, true) > 0;
+}
+
+bool
+store_disk_is_full(const struct store *store)
+{
+	return store->growth.is_disk_full;
 }
 
 struct transaction *
@@ -305,11 +345,14 @@ transaction_begin(struct store *store, bool is_write, struct error *error)
 	int rc;
 
 	transaction->store = store;
+	transaction->is_write = is_write;
 	rc = mdb_txn_begin(
 	    store->env, NULL, is_write ? 0 : MDB_RDONLY, &transaction->txn);
 	if (rc != 0) {
 		set_error(error, rc, "begin");
 		memory_free(&transaction);
+	} else if (is_write) {
+		store->is_writing = true;
 	}
 	return transaction;
 }
@@ -321,6 +364,7 @@ transaction_nest(struct transaction *parent, struct error *error)
 	int rc;
 
 	transaction->store = parent->store;
+	transaction->is_write = true;
 	transaction->is_nested = true;
 	rc = mdb_txn_begin(
 	    parent->store->env, parent->txn, 0, &transaction->txn);
@@ -329,6 +373,15 @@ transaction_nest(struct transaction *parent, struct error *error)
 		memory_free(&transaction);
 	}
 	return transaction;
+}
+
+static void
+transaction_free(struct transaction **transaction)
+{
+	/* Readers belong to other threads: they touch nothing of the store. */
+	if ((*transaction)->is_write && !(*transaction)->is_nested)
+		(*transaction)->store->is_writing = false;
+	memory_free(transaction);
 }
 
 int
@@ -342,7 +395,7 @@ transaction_commit(struct transaction **transaction, struct error *error)
 	} else {
 		rc = mdb_txn_commit((*transaction)->txn);
 	}
-	memory_free(transaction);
+	transaction_free(transaction);
 	return rc == 0 ? 0 : set_error(error, rc, "commit");
 }
 
@@ -352,7 +405,7 @@ transaction_abort(struct transaction **transaction)
 	if (*transaction == NULL)
 		return;
 	mdb_txn_abort((*transaction)->txn);
-	memory_free(transaction);
+	transaction_free(transaction);
 }
 
 int

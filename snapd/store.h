@@ -37,8 +37,14 @@ const struct store_id *store_identity(const struct store *store);
 /* 32 random bytes that never leave the store: the key of DB_HASH. */
 const uint8_t *store_secret(const struct transaction *transaction);
 
-/* Would `bytes` more leave the reserve untouched? */
+/* Would `bytes` more leave the reserve untouched, of the map and of what was
+ * written ahead if the disk is full? */
 bool store_has_room(const struct store *store, uint64_t bytes);
+
+/* Makes the file longer ahead of its use (growth.h), by a step at most and not
+ * while a write transaction is open. True: there is more to do when idle. */
+bool store_grow(struct store *store, bool is_idle);
+bool store_disk_is_full(const struct store *store);
 
 /* Bytes of the file that hold something or once did: it never shrinks. */
 uint64_t store_used_bytes(const struct store *store);

@@ -208,6 +208,36 @@ def end(directory):
     assert not found, found
 
 
+def mount(image, directory):
+    os.makedirs(directory, exist_ok=True)
+    return subprocess.run(['mount', '-o', 'loop', image, directory],
+                          check=False, stderr=subprocess.DEVNULL
+                          ).returncode == 0
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A journaled ext4 of its own in a file."""
+    if os.geteuid() != 0:
+        pytest.skip('mounting needs root')
+    base = '/var/tmp/firnmail-disk-%d' % os.getpid()
+    os.makedirs(base, mode=0o711)
+    image = base + '/disk'
+    with open(image, 'wb') as file:
+        file.truncate(192 << 20)
+    subprocess.run(['mkfs.ext4', '-q', image], check=True)
+    if not mount(image, base + '/live'):
+        shutil.rmtree(base)
+        pytest.skip('no loop devices here')
+    os.chmod(base + '/live', 0o711)
+    yield base
+    try:
+        end(base + '/live')
+    finally:
+        subprocess.run(['umount', base + '/live'], check=False)
+        shutil.rmtree(base)
+
+
 @pytest.fixture
 def server(tmp_path):
     """A fresh instance for one test."""

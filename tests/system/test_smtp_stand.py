@@ -36,12 +36,9 @@ class Stand:
         _, self.smtp, self.submit, self.submits = (
             int(self.expect('port')[1]) for _ in range(4))
         self.expect('ready')
-        # The front says 421 until the queue has heard of the store.
-        while True:
-            with socket.create_connection(('127.0.0.1', self.smtp),
-                                          SECONDS) as probe:
-                if probe.recv(3) == b'220':
-                    break
+        with socket.create_connection(('127.0.0.1', self.smtp),
+                                      SECONDS) as probe:
+            self.first_greeting = probe.recv(3)
 
     def read(self):
         """Gathers what the stand prints."""
@@ -146,6 +143,10 @@ def test_a_mail_is_taken_and_filed_and_all_end_cleanly(stand):
         # uid, chroot, capabilities and seccomp stand for each of them.
         assert all(walls & 0x17 == 0x17 for walls in stand.walls.values())
     assert all(walls & 16 for walls in stand.walls.values())
+
+
+def test_the_first_client_waits_until_the_queue_knows_of_the_store(stand):
+    assert stand.first_greeting == b'220'
 
 
 def test_a_large_mail_comes_as_a_sealed_descriptor(stand):

@@ -6,7 +6,8 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/memory.h"
-#include "snapd/snapd.h"
+#include "snapd/growth.h"
+#include "snapd/round.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +49,7 @@ struct fixture {
 	unsigned int wanted;
 	struct peer *waiting;
 	uint64_t counter;
+	int64_t patience_ms;
 };
 
 static struct fixture *current;
@@ -160,6 +162,7 @@ start(struct fixture *f, size_t map_bytes)
 	struct snapd_options options = { .path = f->path,
 		.map_bytes = map_bytes,
 		.store_id = f->id,
+		.patience_ms = f->patience_ms,
 		.failed = store_failed,
 		.context = f };
 
@@ -241,6 +244,7 @@ tear_down(void **state)
 	char path[128];
 
 	store_set_commit_fault(0);
+	growth_set_fault(0);
 	stop(f);
 	snprintf(path, sizeof(path), "%s/index/data.mdb", f->path);
 	unlink(path);
@@ -349,15 +353,21 @@ append(struct fixture *f, unsigned int n, uint64_t mailbox)
 	return commit(&f->worker, f->counter);
 }
 
-static enum status
-file_mail(struct fixture *f, unsigned int n, uint64_t mailbox)
+static void
+part_file(struct peer *worker, unsigned int n, uint64_t mailbox)
 {
 	struct message m = { .type = MESSAGE_change_file };
 
 	m.change_file.delivery = delivery_of(n);
 	m.change_file.mailbox = mailbox;
+	channel_send(worker->channel, &m, NULL, 0);
+}
+
+static enum status
+file_mail(struct fixture *f, unsigned int n, uint64_t mailbox)
+{
 	begin(&f->worker, ++f->counter);
-	channel_send(f->worker.channel, &m, NULL, 0);
+	part_file(&f->worker, n, mailbox);
 	return commit(&f->worker, f->counter);
 }
 
@@ -693,6 +703,157 @@ full_disk_says_full_and_stores_nothing(void **state)
 }
 
 static void
+full_disk_refuses_mail_and_takes_deaths_and_marks(void **state)
+{
+	struct message mark = { .type = MESSAGE_control_create };
+	struct fixture *f = *state;
+	enum status status = STATUS_FULL;
+
+	assert_int_equal(append(f, 1, 1), STATUS_OK);
+	stop(f);
+	growth_set_fault(ENOSPC);
+	start(f, (size_t)1 << 30);
+	assert_int_equal(accept_mail(f, 2, 1, TEXT("x")), STATUS_FULL);
+	assert_int_equal(append(f, 3, 1), STATUS_FULL);
+	assert_int_equal(set_flags(f, 1, 1, FLAG_DELETED), STATUS_OK);
+	assert_int_equal(expunge(f, 1, 1), STATUS_OK);
+	ask(&f->control, &mark);
+	assert_int_equal(f->control.answer.control_done.status, STATUS_OK);
+	/* Room again: it is found without being told. */
+	growth_set_fault(0);
+	timer_start(f->deadline, DEADLINE_MS);
+	while (status == STATUS_FULL)
+		status = accept_mail(f, 2, 1, TEXT("x"));
+	assert_int_equal(status, STATUS_OK);
+}
+
+/* -- Rounds -- */
+
+/* How many transactions were committed: the newer meta page's number. */
+static uint64_t
+commits(const struct fixture *f)
+{
+	uint64_t number[2] = { 0, 0 };
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/index/data.mdb", f->path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	for (unsigned int i = 0; i < 2; i++)
+		assert_int_equal(
+		    pread(fd, &number[i], sizeof(number[i]), 4096 * i + 144),
+		    sizeof(number[i]));
+	close(fd);
+	return number[0] > number[1] ? number[0] : number[1];
+}
+
+static void
+send_filing(struct fixture *f, unsigned int n)
+{
+	struct message m = { .type = MESSAGE_batch_commit };
+
+	begin(&f->worker, n);
+	part_file(&f->worker, n, 1);
+	m.batch_commit.counter = n;
+	channel_send(f->worker.channel, &m, NULL, 0);
+}
+
+/* Asked behind the filing, on the same channel, and answered before it. */
+static void
+wait_until_filing_waits(struct fixture *f, unsigned int n)
+{
+	struct message m = { .type = MESSAGE_read_unfiled };
+
+	m.read_unfiled.delivery = delivery_of(n);
+	channel_send(f->worker.channel, &m, NULL, 0);
+	wait_answers(&f->worker, 1);
+	assert_int_equal(f->worker.answer.type, MESSAGE_body);
+	assert_int_equal(f->worker.answer.body.status, STATUS_OK);
+}
+
+static void
+be_patient(struct fixture *f)
+{
+	stop(f);
+	f->patience_ms = 1000 * 3600;
+	start(f, MAP_BYTES);
+}
+
+static void
+filing_rides_in_the_commit_of_the_next_mail(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before;
+
+	be_patient(f);
+	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
+	before = commits(f);
+	send_filing(f, 1);
+	wait_until_filing_waits(f, 1);
+	assert_int_equal(commits(f), before);
+	assert_int_equal(accept_mail(f, 2, 1, TEXT("y")), STATUS_OK);
+	wait_answers(&f->worker, 2);
+	assert_int_equal(f->worker.answer.type, MESSAGE_batch_done);
+	assert_int_equal(f->worker.answer.batch_done.status, STATUS_OK);
+	assert_int_equal(commits(f), before + 1);
+}
+
+static void
+only_filing_is_patient(void **state)
+{
+	struct fixture *f = *state;
+
+	be_patient(f);
+	assert_int_equal(append(f, 1, 1), STATUS_OK);
+	assert_int_equal(set_flags(f, 1, 1, FLAG_SEEN), STATUS_OK);
+	assert_int_equal(accept_mail(f, 2, 1, TEXT("x")), STATUS_OK);
+	/* Together with something else it is as urgent as that is. */
+	begin(&f->worker, ++f->counter);
+	part_file(&f->worker, 2, 1);
+	part_append(&f->worker, 3, 1, "y");
+	assert_int_equal(commit(&f->worker, f->counter), STATUS_OK);
+}
+
+static void
+many_filings_wait_no_longer(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int n;
+
+	be_patient(f);
+	for (n = 1; n <= ROUND_PATIENT_MAX; n++)
+		assert_int_equal(accept_mail(f, n, 1, TEXT("x")), STATUS_OK);
+	for (n = 1; n <= ROUND_PATIENT_MAX; n++)
+		send_filing(f, n);
+	f->worker.answers = 0;
+	wait_answers(&f->worker, ROUND_PATIENT_MAX);
+	assert_int_equal(f->worker.answer.batch_done.status, STATUS_OK);
+}
+
+static void
+filing_that_waited_is_not_answered_when_the_disk_fails(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t recipients[400];
+	struct message m;
+
+	be_patient(f);
+	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
+	send_filing(f, 1);
+	wait_until_filing_waits(f, 1);
+	store_set_commit_fault(EIO);
+	make_accept(&m, 2, 1, TEXT("y"), recipients);
+	f->queue.answers = 0;
+	channel_send(f->queue.channel, &m, NULL, 0);
+	timer_start(f->deadline, DEADLINE_MS);
+	event_loop_run(f->loop);
+	assert_int_equal(f->failures, 1);
+	assert_int_equal(f->queue.answers, 0);
+	assert_int_equal(f->worker.answers, 1);
+}
+
+static void
 full_store_takes_deaths_and_marks_but_no_mail(void **state)
 {
 	struct message mark = { .type = MESSAGE_control_create };
@@ -802,6 +963,11 @@ main(void)
 		TEST(witness_is_heard_once_a_channel_and_not_of_another_store),
 		TEST(failed_disk_is_never_answered),
 		TEST(full_disk_says_full_and_stores_nothing),
+		TEST(full_disk_refuses_mail_and_takes_deaths_and_marks),
+		TEST(filing_rides_in_the_commit_of_the_next_mail),
+		TEST(only_filing_is_patient),
+		TEST(many_filings_wait_no_longer),
+		TEST(filing_that_waited_is_not_answered_when_the_disk_fails),
 		TEST(full_store_takes_deaths_and_marks_but_no_mail),
 		TEST(
 		    foreign_or_missing_store_serves_nobody_and_creates_nothing),

@@ -1,0 +1,54 @@
+/*
+ * Zeros ahead of the last page of the store's file.  A commit that makes the
+ * file longer waits for the file system's journal as well as for its own
+ * pages, so the file is made longer beforehand, a step at a time, when nobody
+ * waits.  What was written ahead is also the reserve that a full disk cannot
+ * take: it is kept for deaths, marks and expiry, while mail is refused.
+ *
+ * The zeros go through the same descriptor and the same thread as LMDB's pages,
+ * between two write transactions: they never meet a page that is in use, and
+ * the fdatasync of the next commit covers them.
+ */
+#ifndef SNAPD_GROWTH_H
+#define SNAPD_GROWTH_H
+
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	GROWTH_STEP = 1 << 20,
+	GROWTH_BUSY_STEP = 256 << 10,
+	GROWTH_MIN = 16 << 20, /* ahead: an eighth of what is used, */
+	GROWTH_MAX = 64 << 20  /* between these */
+};
+
+struct growth {
+	int fd;            /* the store's */
+	uint64_t limit;    /* the file never becomes longer */
+	uint64_t prepared; /* bytes from the start that have their blocks */
+	bool is_disk_full; /* the last step found no room */
+};
+
+/* The file as it is: `used` of its bytes belong to pages. */
+int growth_open(struct growth *growth, int fd, uint64_t used, uint64_t limit,
+    struct error *error);
+
+/* How far ahead of `used` the zeros shall reach. Pure, as are the next two. */
+uint64_t growth_wanted(uint64_t used, uint64_t limit);
+/* How many to write now, 0: none. When busy: few, and only if most are gone. */
+uint64_t growth_step(const struct growth *growth, uint64_t used, bool is_idle);
+/* May `bytes` be added? On a full disk only what leaves half of the zeros. */
+bool growth_has_room(
+    const struct growth *growth, uint64_t used, uint64_t bytes);
+
+/* Writes `size` zeros and starts them on their way to the disk. -1 and error:
+ * ERROR_FULL, and whatever the disk says; then the file is good as it is. */
+int growth_write(
+    struct growth *growth, uint64_t used, uint64_t size, struct error *error);
+
+/* Tests only: the next steps fail with this errno; 0: none. */
+void growth_set_fault(int errno_value);
+
+#endif

@@ -1,0 +1,271 @@
+/*
+ * See round.h.
+ */
+#include "snapd/round.h"
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/memory.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	INLINE_MAX = 60000,  /* bytes of a result in the packet */
+	GROW_BEGIN_MS = 500, /* everything else starts as well */
+	GROW_IDLE_MS = 10,   /* nothing was committed for so long, */
+	GROW_STEP_MS = 5,    /* then a step each */
+	GROW_FULL_MS = 1000  /* the disk is full: perhaps no more */
+};
+
+/* What waits for the commit: an answer, or a reading. */
+struct pending {
+	struct pending *next;
+	uint64_t client;
+	struct message answer;
+	struct buf data;
+	struct reading *reading;
+};
+
+struct round {
+	struct round_options options;
+	struct pending *first;
+	struct pending **last;
+	size_t patient; /* of the pending ones */
+	bool is_urgent; /* one of them is not patient, or was for long */
+	struct timer *patience; /* runs while there are patient ones only */
+	struct timer *growth;
+	bool is_failed;
+};
+
+bool
+round_is_failed(const struct round *round)
+{
+	return round->is_failed;
+}
+
+static struct pending *
+add_pending(struct round *round, uint64_t client)
+{
+	struct pending *pending = memory_new(1, sizeof(*pending));
+
+	pending->client = client;
+	buf_init(&pending->data, READING_MAX_BYTES);
+	*round->last = pending;
+	round->last = &pending->next;
+	return pending;
+}
+
+void
+round_answer(struct round *round, uint64_t client, const struct message *answer,
+    struct text data, bool is_patient)
+{
+	struct pending *pending = add_pending(round, client);
+
+	pending->answer = *answer;
+	buf_put(&pending->data, data.data, data.size);
+	if (!is_patient || ++round->patient >= ROUND_PATIENT_MAX)
+		round->is_urgent = true;
+	else if (round->patient == 1)
+		timer_start(round->patience, round->options.patience_ms);
+}
+
+void
+round_read(struct round *round, uint64_t client, struct reading *reading)
+{
+	add_pending(round, client)->reading = reading;
+	round->is_urgent = true;
+}
+
+/* The status field of the answers that follow a change. */
+static void
+set_status(struct message *answer, enum status status)
+{
+	switch ((int)answer->type) {
+	case MESSAGE_accepted:
+		answer->accepted.status = (uint8_t)status;
+		break;
+	case MESSAGE_batch_done:
+		answer->batch_done.status = (uint8_t)status;
+		break;
+	case MESSAGE_control_done:
+		answer->control_done.status = (uint8_t)status;
+		break;
+	case MESSAGE_witness_heard:
+		answer->witness_heard.status = (uint8_t)status;
+		break;
+	default:
+		break;
+	}
+}
+
+/* Points the answer at its data: -1, or a descriptor that goes with it. */
+static int
+attach_data(struct message *answer, const struct buf *data, enum status status)
+{
+	struct text text = text_make(data->data, data->size);
+	struct error error;
+
+	switch ((int)answer->type) {
+	case MESSAGE_control_row:
+		answer->control_row.record = text;
+		return -1;
+	case MESSAGE_control_done:
+		answer->control_done.text = text;
+		return -1;
+	case MESSAGE_batch_done:
+		if (status != STATUS_OK)
+			return -1;
+		answer->batch_done.size = data->size;
+		answer->batch_done.results = text;
+		if (data->size <= INLINE_MAX)
+			return -1;
+		answer->batch_done.results = text_make(NULL, 0);
+		return file_sealed_memory(
+		    "results", data->data, data->size, &error);
+	default:
+		return -1;
+	}
+}
+
+static void
+send_pending(struct round *round, struct pending *pending, enum status status)
+{
+	struct client *client =
+	    snapd_find_client(round->options.snapd, pending->client);
+	struct message *answer = &pending->answer;
+	int fd;
+
+	if (client == NULL)
+		return;
+	if (pending->reading != NULL) {
+		snapd_read_on(client, pending->reading);
+		pending->reading = NULL;
+		return;
+	}
+	/* A row of what was not committed says nothing. */
+	if (status != STATUS_OK && answer->type == MESSAGE_control_row)
+		return;
+	if (status != STATUS_OK)
+		set_status(answer, status);
+	fd = attach_data(answer, &pending->data, status);
+	if (channel_send(client->channel, answer, &fd, fd >= 0) != 0)
+		log_warning("answer-dropped", "peer=%s account=%u",
+		    role_name(client->role), client->account);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+free_pending(struct pending *pending)
+{
+	buf_clear(&pending->data);
+	reading_free(&pending->reading);
+	free(pending);
+}
+
+/* -- The end of a round -- */
+
+static enum status
+commit(struct round *round)
+{
+	struct error error = { .code = ERROR_NONE };
+	enum status status = STATUS_OK;
+
+	if (round->options.journal != NULL && !round->is_failed)
+		status = journal_commit(round->options.journal, &error);
+	if (status == STATUS_UNAVAILABLE && !round->is_failed) {
+		round->is_failed = true;
+		log_alarm("store-failed", "error=\"%s\"", error.text);
+		if (round->options.failed != NULL)
+			round->options.failed(round->options.context);
+	}
+	return status;
+}
+
+static void
+answer_all(struct round *round, enum status status)
+{
+	struct pending *pending = round->first, *next;
+
+	round->first = NULL;
+	round->last = &round->first;
+	round->patient = 0;
+	round->is_urgent = false;
+	timer_stop(round->patience);
+	for (; pending != NULL; pending = next) {
+		next = pending->next;
+		if (!round->is_failed)
+			send_pending(round, pending, status);
+		free_pending(pending);
+	}
+}
+
+static void
+on_round(void *context)
+{
+	struct round *round = context;
+	const struct journal *journal = round->options.journal;
+	bool is_changed = journal != NULL && journal->round != NULL;
+
+	if (is_changed && round->patient > 0 && !round->is_urgent)
+		return;
+	answer_all(round, commit(round));
+	if (is_changed && !round->is_failed &&
+	    store_grow(round->options.store, false))
+		timer_start(round->growth, GROW_IDLE_MS);
+}
+
+static void
+lose_patience(void *context)
+{
+	struct round *round = context;
+
+	round->is_urgent = true;
+}
+
+static void
+grow(void *context)
+{
+	struct round *round = context;
+	struct store *store = round->options.store;
+
+	if (!round->is_failed && store_grow(store, true))
+		timer_start(round->growth,
+		    store_disk_is_full(store) ? GROW_FULL_MS : GROW_STEP_MS);
+}
+
+struct round *
+round_new(const struct round_options *options)
+{
+	struct round *round = memory_new(1, sizeof(*round));
+
+	round->options = *options;
+	if (options->patience_ms == 0)
+		round->options.patience_ms = ROUND_PATIENCE_MS;
+	round->last = &round->first;
+	round->patience = timer_new(options->loop, lose_patience, round);
+	round->growth = timer_new(options->loop, grow, round);
+	if (options->store != NULL && store_grow(options->store, false))
+		timer_start(round->growth, GROW_BEGIN_MS);
+	event_loop_on_round(options->loop, on_round, round);
+	return round;
+}
+
+void
+round_free(struct round **pointer)
+{
+	struct round *round = *pointer;
+	struct pending *pending;
+
+	if (round == NULL)
+		return;
+	event_loop_on_round(round->options.loop, NULL, NULL);
+	while ((pending = round->first) != NULL) {
+		round->first = pending->next;
+		free_pending(pending);
+	}
+	timer_free(&round->patience);
+	timer_free(&round->growth);
+	memory_free(pointer);
+}

@@ -1,0 +1,41 @@
+/*
+ * Rounds: what came in one turn of the loop is applied, committed once, and
+ * only then answered.  A request that nobody's 250 or OK waits for is patient:
+ * it rides in the commit of the next urgent one, if that comes soon.  After a
+ * commit, and when nothing comes, the store's file is made longer.
+ */
+#ifndef SNAPD_ROUND_H
+#define SNAPD_ROUND_H
+
+#include "snapd/snapd.h"
+
+enum {
+	ROUND_PATIENCE_MS = 5, /* a patient request waits so long, */
+	ROUND_PATIENT_MAX = 32 /* or until there are so many */
+};
+
+struct round;
+
+struct round_options {
+	struct event_loop *loop;
+	struct snapd *snapd;
+	struct store *store; /* NULL, as is journal: there is none */
+	struct journal *journal;
+	int64_t patience_ms; /* as in snapd_options, as are: */
+	void (*failed)(void *context);
+	void *context;
+};
+
+/* Takes the loop's on_round; drops what was not answered when freed. */
+struct round *round_new(const struct round_options *options);
+void round_free(struct round **round);
+
+/* The disk failed: nothing is answered any more. */
+bool round_is_failed(const struct round *round);
+
+void round_answer(struct round *round, uint64_t client,
+    const struct message *answer, struct text data, bool is_patient);
+/* The reading starts after the commit; taken over. */
+void round_read(struct round *round, uint64_t client, struct reading *reading);
+
+#endif

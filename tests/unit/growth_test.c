@@ -1,0 +1,184 @@
+/*
+ * Zeros ahead of the store's last page: how many, when, and what a full disk
+ * leaves of them.
+ */
+#include "snapd/growth.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MIB (UINT64_C(1) << 20)
+
+static void
+an_eighth_is_kept_ahead_within_limits(void **state)
+{
+	static const struct {
+		uint64_t used, limit, wanted;
+	} cases[] = {
+		{ 0, 1024 * 1024 * MIB, 16 * MIB },
+		{ 128 * MIB, 1024 * 1024 * MIB, 16 * MIB },
+		{ 256 * MIB, 1024 * 1024 * MIB, 32 * MIB },
+		{ 512 * MIB, 1024 * 1024 * MIB, 64 * MIB },
+		{ 4096 * MIB, 1024 * 1024 * MIB, 64 * MIB },
+		{ 0, 64 * MIB, 8 * MIB },
+		{ 60 * MIB, 64 * MIB, 8 * MIB },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(growth_wanted(cases[i].used, cases[i].limit),
+		    cases[i].wanted);
+}
+
+static void
+steps_are_taken_when_idle_or_when_most_is_gone(void **state)
+{
+	static const struct {
+		uint64_t used, prepared;
+		bool is_idle;
+		uint64_t step;
+	} cases[] = {
+		{ 10 * MIB, 26 * MIB, true, 0 },
+		{ 10 * MIB, 25 * MIB, true, MIB },
+		{ 10 * MIB, 25 * MIB, false, 0 },
+		{ 10 * MIB, 12 * MIB, false, 0 },
+		{ 10 * MIB, 12 * MIB - 1, false, MIB / 4 },
+		/* LMDB was faster. */
+		{ 10 * MIB, 8 * MIB, false, MIB / 4 },
+		/* The map ends. */
+		{ 1020 * MIB, 1024 * MIB, true, 0 },
+		{ 1020 * MIB, 1024 * MIB - 5, true, 5 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct growth growth = { .limit = 1024 * MIB,
+			.prepared = cases[i].prepared };
+
+		assert_int_equal(
+		    growth_step(&growth, cases[i].used, cases[i].is_idle),
+		    cases[i].step);
+	}
+}
+
+static void
+a_full_disk_leaves_half_of_the_zeros(void **state)
+{
+	struct growth growth = { .limit = 1024 * MIB, .prepared = 20 * MIB };
+
+	assert_true(growth_has_room(&growth, 10 * MIB, 500 * MIB));
+	growth.is_disk_full = true;
+	assert_true(growth_has_room(&growth, 10 * MIB, 2 * MIB));
+	assert_false(growth_has_room(&growth, 10 * MIB, 2 * MIB + 1));
+	assert_false(growth_has_room(&growth, 30 * MIB, 1));
+}
+
+/* -- With a file -- */
+
+static int
+set_up(void **state)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/var/tmp/growth_test.XXXXXX");
+	*state = path;
+	return close(mkstemp(path));
+}
+
+static int
+tear_down(void **state)
+{
+	growth_set_fault(0);
+	return unlink(*state);
+}
+
+static uint64_t
+blocks_of(int fd)
+{
+	struct stat status;
+
+	assert_int_equal(fsync(fd), 0);
+	assert_int_equal(fstat(fd, &status), 0);
+	return (uint64_t)status.st_blocks * 512;
+}
+
+static void
+a_step_has_its_blocks_and_touches_no_page(void **state)
+{
+	int fd = open(*state, O_RDWR | O_CLOEXEC);
+	char page[4096] = "page", read_back[4096];
+	struct growth growth;
+	struct error error;
+
+	assert_int_equal(pwrite(fd, page, sizeof(page), 0), sizeof(page));
+	assert_int_equal(
+	    growth_open(&growth, fd, sizeof(page), 1024 * MIB, &error), 0);
+	assert_int_equal(growth_write(&growth, sizeof(page), MIB, &error), 0);
+	assert_int_equal(growth.prepared, MIB + sizeof(page));
+	assert_true(blocks_of(fd) >= MIB + sizeof(page));
+	assert_int_equal(pread(fd, read_back, sizeof(page), 0), sizeof(page));
+	assert_memory_equal(read_back, page, sizeof(page));
+	/* After a new start it is still known. */
+	assert_int_equal(
+	    growth_open(&growth, fd, sizeof(page), 1024 * MIB, &error), 0);
+	assert_int_equal(growth.prepared, MIB + sizeof(page));
+	close(fd);
+}
+
+static void
+holes_of_a_copy_are_not_taken_for_zeros(void **state)
+{
+	int fd = open(*state, O_RDWR | O_CLOEXEC);
+	struct growth growth;
+	struct error error;
+
+	assert_int_equal(pwrite(fd, "page", 4, 0), 4);
+	assert_int_equal(ftruncate(fd, (off_t)(8 * MIB)), 0);
+	assert_int_equal(growth_open(&growth, fd, 4096, 1024 * MIB, &error), 0);
+	assert_true(growth.prepared <= MIB);
+	close(fd);
+}
+
+static void
+a_full_disk_is_seen_and_forgotten(void **state)
+{
+	int fd = open(*state, O_RDWR | O_CLOEXEC);
+	struct growth growth;
+	struct error error;
+
+	assert_int_equal(growth_open(&growth, fd, 0, 1024 * MIB, &error), 0);
+	growth_set_fault(ENOSPC);
+	assert_int_equal(growth_write(&growth, 0, MIB, &error), -1);
+	assert_int_equal(error.code, ERROR_FULL);
+	assert_true(growth.is_disk_full);
+	assert_int_equal(growth.prepared, 0);
+	growth_set_fault(0);
+	assert_int_equal(growth_write(&growth, 0, MIB, &error), 0);
+	assert_false(growth.is_disk_full);
+	close(fd);
+}
+
+int
+main(void)
+{
+#define WITH_FILE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_eighth_is_kept_ahead_within_limits),
+		cmocka_unit_test(
+		    steps_are_taken_when_idle_or_when_most_is_gone),
+		cmocka_unit_test(a_full_disk_leaves_half_of_the_zeros),
+		WITH_FILE(a_step_has_its_blocks_and_touches_no_page),
+		WITH_FILE(holes_of_a_copy_are_not_taken_for_zeros),
+		WITH_FILE(a_full_disk_is_seen_and_forgotten),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
