@@ -16,6 +16,7 @@ TEXT = 'X-Brittle: yes\r\n' + message('brittle')
 @pytest.fixture
 def one(server):
     made = server('--accounts', '1', '--replace', BRITTLE)
+    made.may_crash = True
     made.fill(['before'])
     with made.smtp() as client:
         client.sendmail('sender@there.test', made.user1, TEXT)
@@ -74,6 +75,7 @@ def test_the_quarantine_outlives_workers_and_the_index(one):
 
 def test_a_foreign_file_that_kills_is_quarantined_too(server):
     one = server('--accounts', '1', '--replace', BRITTLE)
+    one.may_crash = True
     one.fill(['before'])
     path = os.path.join(one.maildir1, 'cur', '1.foreign:2,')
     with open(path, 'w', encoding='ascii') as file:
