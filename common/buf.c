@@ -75,6 +75,12 @@ buf_reserve(struct buf *buf, size_t size)
 	return buf->data + buf->size;
 }
 
+size_t
+buf_room(const struct buf *buf)
+{
+	return buf->data == NULL ? 0 : buf->capacity - buf->offset - buf->size;
+}
+
 void
 buf_added(struct buf *buf, size_t size)
 {

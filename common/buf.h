@@ -35,6 +35,8 @@ int buf_put_format(struct buf *buf, const char *format, ...)
  * how many of them were filled. */
 uint8_t *buf_reserve(struct buf *buf, size_t size);
 void buf_added(struct buf *buf, size_t size);
+/* How much of it there is already, without growing. */
+size_t buf_room(const struct buf *buf);
 
 /* Removes the first `size` bytes (at most all). */
 void buf_cut(struct buf *buf, size_t size);

@@ -401,9 +401,13 @@ file_read_all(int fd, struct buf *to, struct error *error)
 	ssize_t n;
 
 	for (;;) {
-		want = to->max_size - to->size;
-		if (want > FILE_READ_STEP)
+		/* First the room that is there: who knows the size has made
+		 * it, and it never has to grow. */
+		want = buf_room(to);
+		if (want == 0)
 			want = FILE_READ_STEP;
+		if (want > to->max_size - to->size)
+			want = to->max_size - to->size;
 		room = want > 0 ? buf_reserve(to, want) : &extra;
 		n = pread(fd, room, want > 0 ? want : 1, offset);
 		if (n < 0 && errno == ESPIPE)

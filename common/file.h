@@ -46,7 +46,8 @@ int file_write_at(
     int fd, off_t offset, const void *data, size_t size, struct error *error);
 /* Appends the whole file to `to`, ERROR_LIMIT beyond its max_size. From its
  * start, wherever the descriptor stands: processes that were given the same
- * memfd share one offset, and may read at the same time. */
+ * memfd share one offset, and may read at the same time. Room that is there
+ * is filled before more is made: reserve the size and 1 where it is known. */
 int file_read_all(int fd, struct buf *to, struct error *error);
 int file_set_times(int fd, int64_t seconds, struct error *error);
 

@@ -485,8 +485,7 @@ add_message(struct account_store *account, struct folder *folder,
 	index_put_file(account->index, record->mailbox, record->uid, &file);
 	index_count_cache(account->index, &record->hash, 1);
 	if (source != NULL && source->moved_from == NULL && !source->is_assumed)
-		cache_fill(account, &record->hash, source->fd, source->data,
-		    record->stored_size);
+		cache_fill(account, &record->hash, source, record->stored_size);
 	buf_clear(&buf);
 	add_row(folder, &row);
 	view_message_added(folder, record->uid);

@@ -163,17 +163,27 @@ void account_witness_write_soon(struct account_store *account);
 
 /* ---- account_apply.c ---- */
 
-/* The bytes of a new message, if they are at hand: in `fd` (-1: in `data`).
- * NULL: its file is made from the store. */
+/* A new message's file, begun in tmp/ while its commit is under way. */
+struct prepared {
+	char *path; /* NULL: there is none */
+	int fd;
+	bool is_placed; /* it was moved to where it belongs */
+};
+
+/* The bytes of a new message, if they are at hand: in `fd` (-1: in `data`), or
+ * only prepared. NULL, or if they cannot be written: its file is made from the
+ * store. */
 struct message_source {
 	int fd;
 	struct text data;
+	struct prepared *prepared; /* may be NULL */
 	/* A move: the file is renamed from there. */
 	struct folder *moved_from;
 	uint32_t moved_uid;
 	/* The file is there, or the scan that follows finds that it is not. */
 	bool is_assumed;
 };
+bool source_has_bytes(const struct message_source *source);
 /* Changes are applied between these, which may be nested: one transaction of
  * the index, and what is to be done once a folder is done at the end. */
 void apply_begin(struct account_store *account);
@@ -213,6 +223,10 @@ void files_remove_folder(struct account_store *account, struct folder *folder);
 void files_set_aside(
     struct account_store *account, const char *directory, uint64_t mailbox);
 char *files_directory(struct text mailbox);
+/* The descriptor, or -1: nothing stays there then. */
+int files_write_temporary(struct account_store *account, const char *temporary,
+    int64_t internaldate, const struct message_source *source,
+    struct error *error);
 int files_write(struct account_store *account, const struct folder *folder,
     const struct index_file *file, int64_t internaldate,
     const struct message_source *source, struct error *error);
@@ -302,11 +316,27 @@ void deliver_free_all(struct account_store *account);
 int cache_make(struct account_store *account, const struct hash *key, int fd,
     struct text data, uint64_t stored_size, struct buf *out);
 /* The same into the index, if it is not there yet. */
-void cache_fill(struct account_store *account, const struct hash *hash, int fd,
-    struct text data, uint64_t stored_size);
+void cache_fill(struct account_store *account, const struct hash *hash,
+    const struct message_source *source, uint64_t stored_size);
 /* Goes over all messages in the background. */
 void cache_filler_start(struct account_store *account);
 void cache_filler_free(struct account_store *account);
+
+/* ---- message_prepare.c ---- */
+/* Begins the file; if that fails it is written when the store has answered.
+ * `prepared` is to be ended, whatever the store says. */
+void message_prepare(struct account_store *account,
+    const struct delivery_id *delivery, int64_t internaldate,
+    const struct message_source *source, struct prepared *prepared);
+/* Moves the file to `path`; false if there is none. */
+bool message_place(
+    struct account_store *account, struct prepared *prepared, const char *path);
+/* Before anything is under way: removes what a killed worker had begun. Names
+ * that are not of a delivery are other programs'. */
+void message_prepare_clean(struct account_store *account);
+/* Removes what was not placed. Zeroed ones may be ended too. */
+void message_prepare_end(
+    struct account_store *account, struct prepared *prepared);
 
 /* ---- mailbox_watch.c ---- */
 /* From now on every change of the folder's files is held against the index

@@ -533,6 +533,7 @@ account_store_new(struct event_loop *loop, int home_fd)
 	account->notify_timer = timer_new(loop, notify_views, account);
 	account->client = store_client_new(loop, &handler, account);
 	make_home(account);
+	message_prepare_clean(account);
 	account->parse_note = parse_note_open(home_fd);
 	account->index =
 	    index_open(home_fd, &was_made, &account->is_unclean, &error);
@@ -587,6 +588,7 @@ account_store_trim(struct account_store *account)
 	for (size_t i = 0; i < account->folder_count; i++)
 		if (account->folders[i]->views == NULL)
 			folder_unload(account->folders[i]);
+	index_rest(account->index);
 	malloc_trim(0);
 }
 

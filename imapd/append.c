@@ -33,6 +33,7 @@ struct append {
 	uint8_t form;
 	bool has_cr; /* a CR that waits for its LF */
 	bool has_failed;
+	struct prepared prepared;
 };
 
 struct append *
@@ -60,6 +61,7 @@ append_abort(struct append **append)
 		return;
 	if ((*append)->fd != -1)
 		close((*append)->fd);
+	message_prepare_end((*append)->account, &(*append)->prepared);
 	buf_clear(&(*append)->bytes);
 	free((*append)->mailbox);
 	free((*append)->keywords);
@@ -233,14 +235,27 @@ append_seal(struct append *append)
 					  F_SEAL_GROW | F_SEAL_WRITE);
 }
 
+static struct message_source
+append_source(struct append *append)
+{
+	return (struct message_source){ .fd = append->fd,
+		.data = text_make(append->bytes.data, append->bytes.size),
+		.prepared = &append->prepared };
+}
+
+static uint64_t
+append_size(const struct append *append)
+{
+	return append->fd == -1 ? append->bytes.size : append->fd_size;
+}
+
 static void
 append_committed(
     enum status status, uint64_t sequence, struct text results, void *context)
 {
 	struct change *change = context;
 	struct append *append = change->append;
-	struct message_source source = { .fd = append->fd,
-		.data = text_make(append->bytes.data, append->bytes.size) };
+	struct message_source source = append_source(append);
 	struct message_record record = { 0 };
 	struct result_record result;
 	char hex[2 * 18 + 1];
@@ -264,9 +279,7 @@ append_committed(
 			record.born = sequence;
 			record.internaldate = append->internaldate;
 			record.size = append->wire_size;
-			record.stored_size = append->fd == -1
-						 ? append->bytes.size
-						 : append->fd_size;
+			record.stored_size = append_size(append);
 			record.flags = append->flags;
 			record.keywords = change->items[0].keywords;
 			record.blob = result.blob;
@@ -287,6 +300,17 @@ append_committed(
 	change_finish(change, status);
 }
 
+/* While the store commits. */
+static void
+append_prepare(const struct change *change)
+{
+	struct append *append = change->append;
+	const struct message_source source = append_source(append);
+
+	message_prepare(append->account, &change->items[0].delivery,
+	    append->internaldate, &source, &append->prepared);
+}
+
 void
 append_commit(struct append **from, mailbox_done *done, void *context)
 {
@@ -299,6 +323,7 @@ append_commit(struct append **from, mailbox_done *done, void *context)
 	struct change *change;
 	uint64_t keywords = 0;
 	size_t added = 0;
+	bool is_sent;
 
 	*from = NULL;
 	if (folder != NULL)
@@ -325,12 +350,15 @@ append_commit(struct append **from, mailbox_done *done, void *context)
 	m.change_append.flags = append->flags;
 	m.change_append.keywords = keywords;
 	m.change_append.form = append->form;
-	m.change_append.size =
-	    append->fd == -1 ? append->bytes.size : append->fd_size;
+	m.change_append.size = append_size(append);
 	if (append->fd == -1)
 		m.change_append.data =
 		    text_make(append->bytes.data, append->bytes.size);
 	store_batch_add(batch, &m, append->fd);
+	/* Without a store it is answered, and gone, at once. */
+	is_sent = store_client_is_present(append->account->client);
 	store_client_commit(
 	    append->account->client, &batch, append_committed, change);
+	if (is_sent)
+		append_prepare(change);
 }

@@ -61,16 +61,18 @@ cache_make(struct account_store *account, const struct hash *key, int fd,
 }
 
 void
-cache_fill(struct account_store *account, const struct hash *hash, int fd,
-    struct text data, uint64_t stored_size)
+cache_fill(struct account_store *account, const struct hash *hash,
+    const struct message_source *source, uint64_t stored_size)
 {
 	struct text cached;
 	struct buf buf;
 
-	if (index_find_cache(account->index, hash, &cached))
+	if (!source_has_bytes(source) ||
+	    index_find_cache(account->index, hash, &cached))
 		return;
 	buf_init(&buf, MESSAGE_CACHE_MAX_SIZE);
-	if (cache_make(account, hash, fd, data, stored_size, &buf) == 0)
+	if (cache_make(account, hash, source->fd, source->data, stored_size,
+		&buf) == 0)
 		index_put_cache(
 		    account->index, hash, text_make(buf.data, buf.size));
 	buf_clear(&buf);
@@ -89,24 +91,24 @@ struct cache_filler {
 static void
 fill_one(struct account_store *account, struct folder *folder, uint32_t uid)
 {
+	struct message_source source = { .fd = -1 };
 	struct index_file file;
 	struct text cached;
 	struct error error;
 	struct hash hash;
-	int fd;
 
 	if (!index_find_file(account->index, folder->info.id, uid, &file))
 		return;
 	hash = file.hash;
-	fd = files_open(account, folder, &file, &error);
-	if (fd == -1 || index_find_cache(account->index, &hash, &cached)) {
-		if (fd != -1)
-			close(fd);
+	if (index_find_cache(account->index, &hash, &cached) ||
+	    !index_find_file(account->index, folder->info.id, uid, &file))
 		return;
-	}
-	cache_fill(account, &hash, fd, text_make(NULL, 0),
-	    (uint64_t)lseek(fd, 0, SEEK_END));
-	close(fd);
+	source.fd = files_open(account, folder, &file, &error);
+	if (source.fd == -1)
+		return;
+	cache_fill(
+	    account, &hash, &source, (uint64_t)lseek(source.fd, 0, SEEK_END));
+	close(source.fd);
 }
 
 /* Some messages of the folder; false when it is done. */

@@ -35,7 +35,17 @@ struct delivery {
 	int64_t time;
 	uint8_t form;
 	uint64_t mailbox;
+	struct prepared prepared;
 };
+
+static void
+free_delivery(struct delivery *d)
+{
+	message_prepare_end(d->account, &d->prepared);
+	if (d->fd != -1)
+		close(d->fd);
+	free(d);
+}
 
 static void
 answer(struct delivery *d, enum status status, uint32_t uid, struct text name)
@@ -54,9 +64,7 @@ answer(struct delivery *d, enum status status, uint32_t uid, struct text name)
 		channel_send(d->account->queue, &m, NULL, 0);
 	if (d->account->deliveries != NULL)
 		timer_start(d->account->deliver_timer, 0);
-	if (d->fd != -1)
-		close(d->fd);
-	free(d);
+	free_delivery(d);
 }
 
 /* It could not be filed: it lies safe in the store and is tried again. The
@@ -74,6 +82,7 @@ fail(struct delivery *d, enum status status)
 	d->is_asked = false;
 	d->is_begun = false;
 	d->must_wait = true;
+	message_prepare_end(d->account, &d->prepared);
 	if (d->fd != -1)
 		close(d->fd);
 	d->fd = -1;
@@ -104,13 +113,16 @@ filed(enum status status, uint64_t sequence, struct text results, void *context)
 {
 	struct delivery *d = context;
 	struct account_store *account = d->account;
-	struct message_source source = { .fd = d->fd };
+	struct message_source source = { .fd = d->fd,
+		.prepared = &d->prepared };
 	struct message_record record = { 0 };
 	struct result_record result;
 	struct folder *folder;
 	char hex[2 * 18 + 1];
 	struct reader r;
 
+	if (d->fd == -1 && d->prepared.path != NULL)
+		source.fd = d->prepared.fd;
 	reader_init(&r, results.data, results.size);
 	if (status == STATUS_OK && record_get_result(&r, &result) != 1)
 		status = STATUS_DAMAGED;
@@ -139,13 +151,33 @@ filed(enum status status, uint64_t sequence, struct text results, void *context)
 	    folder == NULL ? text_of("") : folder->info.name);
 }
 
+/* While the store commits, its file is begun: the bytes of a small message are
+ * at hand only now. */
 static void
-read_unfiled(enum status status, const struct text *envelope, int *fd,
-    uint64_t size, void *context)
+ask_to_file(struct delivery *d, const struct folder *folder,
+    const struct message_source *source)
+{
+	struct store_client *client = d->account->client;
+	struct message m = { .type = MESSAGE_change_file };
+	struct store_batch *batch = store_batch_new();
+	bool is_sent = store_client_is_present(client);
+
+	m.change_file.delivery = d->id;
+	m.change_file.mailbox = folder->info.id;
+	store_batch_add(batch, &m, -1);
+	store_client_commit(client, &batch, filed, d);
+	if (is_sent && source != NULL)
+		message_prepare(
+		    d->account, &d->id, d->time, source, &d->prepared);
+}
+
+static void
+read_unfiled(enum status status, const struct text *envelope,
+    struct store_body *body, void *context)
 {
 	struct delivery *d = context;
-	struct store_batch *batch;
-	struct message m = { .type = MESSAGE_change_file };
+	const struct message_source source = { .fd = body->fd,
+		.data = body->data };
 	struct unfiled_record record;
 	struct folder *folder = NULL;
 	struct reader r;
@@ -168,18 +200,14 @@ read_unfiled(enum status status, const struct text *envelope, int *fd,
 			return;
 		}
 	} else {
-		d->fd = *fd;
-		*fd = -1;
+		d->fd = body->fd;
+		body->fd = -1;
 		d->stored_size = record.stored_size;
 		d->size = record.size;
 		d->time = record.time;
 		d->form = record.form;
 	}
-	batch = store_batch_new();
-	m.change_file.delivery = d->id;
-	m.change_file.mailbox = folder->info.id;
-	store_batch_add(batch, &m, -1);
-	store_client_commit(d->account->client, &batch, filed, d);
+	ask_to_file(d, folder, status == STATUS_OK ? &source : NULL);
 }
 
 /* The next one is asked for anew each time: asking may end deliveries. */
@@ -316,9 +344,7 @@ deliver_free_all(struct account_store *account)
 		struct delivery *d = account->deliveries;
 
 		account->deliveries = d->next;
-		if (d->fd != -1)
-			close(d->fd);
-		free(d);
+		free_delivery(d);
 	}
 	timer_free(&account->deliver_timer);
 }

@@ -83,6 +83,7 @@ session_fill(struct imap_session *session)
 	} while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		buf_added(&session->in, (size_t)n);
+		session->was_active = true;
 		timer_start(session->timeout, SESSION_TIMEOUT_MS);
 		return (size_t)n;
 	}
@@ -592,6 +593,7 @@ imap_session_new(struct event_loop *loop, struct account_store *account, int fd,
 	session->loop = loop;
 	session->account = account;
 	session->fd = fd;
+	session->was_active = true;
 	session->number = number;
 	session->is_tls = is_tls;
 	session->ended = ended;
@@ -656,8 +658,12 @@ imap_session_stop(struct imap_session *session)
 }
 
 bool
-imap_session_is_idle(const struct imap_session *session)
+imap_session_rests(struct imap_session *session)
 {
-	return session_wants_input(session) && session->out.size == 0 &&
-	       session->in.size == 0 && session->state != SESSION_APPENDING;
+	bool was_active = session->was_active;
+
+	session->was_active = false;
+	return !was_active && session_wants_input(session) &&
+	       session->out.size == 0 && session->in.size == 0 &&
+	       session->state != SESSION_APPENDING;
 }

@@ -28,7 +28,7 @@ void imap_session_free(struct imap_session **session);
 /* The worker stops: "* BYE", and the end. */
 void imap_session_stop(struct imap_session *session);
 
-/* In IDLE or between commands: nothing is lost if it is hibernated. */
-bool imap_session_is_idle(const struct imap_session *session);
+/* In IDLE or between commands, and nothing has come since the last call. */
+bool imap_session_rests(struct imap_session *session);
 
 #endif

@@ -34,6 +34,7 @@ struct imap_session {
 	bool is_condstore;
 	bool is_running;     /* session_run is on the stack */
 	bool was_woken;      /* ... and meanwhile the command was answered */
+	bool was_active;     /* bytes came since the owner asked */
 	bool is_input_ended; /* the client will send nothing more */
 	unsigned int bad_commands;
 	enum session_state state;

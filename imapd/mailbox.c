@@ -479,15 +479,20 @@ finish_reading(
 }
 
 static void
-read_from_store(enum status status, const struct text *envelope, int *fd,
-    uint64_t size, void *context)
+read_from_store(enum status status, const struct text *envelope,
+    struct store_body *body, void *context)
 {
 	struct reading *reading = context;
+	int fd = -1;
 
+	if (status == STATUS_OK && (fd = store_body_take(body)) == -1)
+		status = STATUS_UNAVAILABLE;
 	if (status == STATUS_OK)
 		sync_heal(
 		    reading->account, reading->mailbox, reading->uid, false);
-	finish_reading(reading, status, fd, size);
+	finish_reading(reading, status, &fd, body->size);
+	if (fd != -1)
+		close(fd);
 }
 
 void

@@ -310,7 +310,13 @@ read_file(struct account_store *account, const struct folder *folder,
 	fd = file_open_read(account->home_fd, path, &error);
 	if (fd == -1)
 		return -1;
-	result = fstat(fd, &info) == -1 ? -1 : file_read_all(fd, bytes, &error);
+	result = -1;
+	if (fstat(fd, &info) == 0) {
+		/* Its size and one, at which the end shows. */
+		if (info.st_size < ADOPT_MAX_SIZE)
+			buf_reserve(bytes, (size_t)info.st_size + 1);
+		result = file_read_all(fd, bytes, &error);
+	}
 	close(fd);
 	if (result == -1)
 		log_warning("adopt-read", "error=\"%s\"", error.text);
@@ -328,8 +334,8 @@ wire_size(struct text bytes, uint8_t *form)
 	if (text_find_byte(bytes, '\r') != -1)
 		return size;
 	*form = FORM_LF;
-	for (size_t i = 0; i < bytes.size; i++)
-		size += bytes.data[i] == '\n';
+	for (ptrdiff_t at; (at = text_find_byte(bytes, '\n')) != -1; size++)
+		bytes = text_skip(bytes, (size_t)at + 1);
 	return size;
 }
 

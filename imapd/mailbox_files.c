@@ -237,36 +237,57 @@ fill(int fd, int64_t internaldate, const struct message_source *source,
 }
 
 int
+files_write_temporary(struct account_store *account, const char *temporary,
+    int64_t internaldate, const struct message_source *source,
+    struct error *error)
+{
+	struct error ignored;
+	int fd = file_create(account->home_fd, temporary, 0600, error);
+
+	if (fd == -1 && error->code == ERROR_EXISTS) {
+		file_unlink(account->home_fd, temporary, &ignored);
+		fd = file_create(account->home_fd, temporary, 0600, error);
+	}
+	if (fd == -1)
+		return -1;
+	if (fill(fd, internaldate, source, error) == 0)
+		return fd;
+	close(fd);
+	file_unlink(account->home_fd, temporary, &ignored);
+	return -1;
+}
+
+int
 files_write(struct account_store *account, const struct folder *folder,
     const struct index_file *file, int64_t internaldate,
     const struct message_source *source, struct error *error)
 {
 	char temporary[ACCOUNT_PATH_MAX], path[ACCOUNT_PATH_MAX];
 	struct error ignored;
-	int fd, result;
+	int fd;
 
+	files_path(folder, file->is_new, file->name, path);
+	if (message_place(account, source->prepared, path))
+		return 0;
+	if (!source_has_bytes(source))
+		return error_set(error, ERROR_MISSING, "%s: no bytes", path);
 	snprintf(temporary, sizeof(temporary), "%s/tmp/%.*s", folder->directory,
 	    TEXT_FMT(file->base));
-	files_path(folder, file->is_new, file->name, path);
-	fd = file_create(account->home_fd, temporary, 0600, error);
-	if (fd == -1 && error->code == ERROR_EXISTS) {
-		file_unlink(account->home_fd, temporary, &ignored);
-		fd = file_create(account->home_fd, temporary, 0600, error);
-	} else if (fd == -1 && error->code == ERROR_MISSING &&
-		   files_make_folder(account,
-		       (struct folder *)(uintptr_t)folder, error) == 0) {
-		fd = file_create(account->home_fd, temporary, 0600, error);
-	}
+	fd = files_write_temporary(
+	    account, temporary, internaldate, source, error);
+	if (fd == -1 && error->code == ERROR_MISSING &&
+	    files_make_folder(
+		account, (struct folder *)(uintptr_t)folder, error) == 0)
+		fd = files_write_temporary(
+		    account, temporary, internaldate, source, error);
 	if (fd == -1)
 		return -1;
-	result = fill(fd, internaldate, source, error);
 	close(fd);
-	if (result == 0)
-		result = file_rename(
-		    account->home_fd, temporary, account->home_fd, path, error);
-	if (result == -1)
-		file_unlink(account->home_fd, temporary, &ignored);
-	return result;
+	if (file_rename(account->home_fd, temporary, account->home_fd, path,
+		error) == 0)
+		return 0;
+	file_unlink(account->home_fd, temporary, &ignored);
+	return -1;
 }
 
 int

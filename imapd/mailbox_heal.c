@@ -144,10 +144,11 @@ heal_done(
 }
 
 static enum heal_result
-write_file(struct account_store *account, const struct heal *heal, int fd)
+write_file(struct account_store *account, const struct heal *heal,
+    const struct store_body *body)
 {
 	struct folder *folder = folder_find_id(account, heal->mailbox);
-	struct message_source source = { .fd = fd };
+	struct message_source source = { .fd = body->fd, .data = body->data };
 	struct index_file file;
 	struct index_row row;
 	struct error error;
@@ -171,8 +172,8 @@ write_file(struct account_store *account, const struct heal *heal, int fd)
 }
 
 static void
-heal_read(enum status status, const struct text *envelope, int *fd,
-    uint64_t size, void *context)
+heal_read(enum status status, const struct text *envelope,
+    struct store_body *body, void *context)
 {
 	struct healing *h = context;
 	struct account_store *account = h->account;
@@ -180,7 +181,7 @@ heal_read(enum status status, const struct text *envelope, int *fd,
 
 	free(h);
 	if (status == STATUS_OK) {
-		heal_done(account, heal, write_file(account, heal, *fd));
+		heal_done(account, heal, write_file(account, heal, body));
 		return;
 	}
 	if (status == STATUS_UNAVAILABLE) { /* when the store is back */
@@ -196,25 +197,31 @@ heal_read(enum status status, const struct text *envelope, int *fd,
 /* -- After a power cut: the file's bytes against the store's -- */
 
 static bool
-is_same(int a, int b)
+is_same(int file, const struct store_body *body)
 {
-	uint8_t x[8192], y[8192];
-	off_t at = 0;
+	char x[8192], read[8192];
+	const char *y = read;
+	uint64_t at = 0;
 	ssize_t n;
 
-	while ((n = pread(a, x, sizeof(x), at)) > 0) {
-		if (pread(b, y, (size_t)n, at) != n ||
-		    memcmp(x, y, (size_t)n) != 0)
+	while ((n = pread(file, x, sizeof(x), (off_t)at)) > 0) {
+		if ((uint64_t)n > body->size - at)
 			return false;
-		at += n;
+		if (body->fd == -1)
+			y = body->data.data + at;
+		else if (pread(body->fd, read, (size_t)n, (off_t)at) != n)
+			return false;
+		if (memcmp(x, y, (size_t)n) != 0)
+			return false;
+		at += (uint64_t)n;
 	}
-	return n == 0 && pread(b, y, 1, at) == 0;
+	return n == 0 && at == body->size;
 }
 
 /* A file that differs from what was committed lost its blocks. */
 static void
-compare_read(enum status status, const struct text *envelope, int *fd,
-    uint64_t size, void *context)
+compare_read(enum status status, const struct text *envelope,
+    struct store_body *body, void *context)
 {
 	struct healing *h = context;
 	struct account_store *account = h->account;
@@ -228,14 +235,14 @@ compare_read(enum status status, const struct text *envelope, int *fd,
 	if (status == STATUS_OK && folder != NULL &&
 	    index_find_file(account->index, heal->mailbox, heal->uid, &file) &&
 	    (there = files_open(account, folder, &file, &error)) != -1) {
-		is_good = is_same(there, *fd);
+		is_good = is_same(there, body);
 		close(there);
 		if (!is_good)
 			log_warning("file-damaged", "mailbox=%llu uid=%u",
 			    (unsigned long long)heal->mailbox, heal->uid);
 	}
 	if (!is_good) {
-		heal_read(status, envelope, fd, size, context);
+		heal_read(status, envelope, body, context);
 		return;
 	}
 	free(h);

@@ -334,6 +334,21 @@ index_empty(struct message_index *index)
 	index_commit(index);
 }
 
+/* Setting the size maps the file anew, with none of its pages in this
+ * process; LMDB permits it as long as no transaction runs. */
+void
+index_rest(struct message_index *index)
+{
+	int rc;
+
+	if (index->writer != NULL)
+		return;
+	buf_clear(&index->scratch);
+	rc = mdb_env_set_mapsize(index->env, map_bytes);
+	if (rc != 0)
+		broke(index, "map", rc);
+}
+
 static void
 put(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size,
     const void *data, size_t size)

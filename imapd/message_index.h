@@ -84,6 +84,9 @@ void index_commit(struct message_index *index);
  * so that it need not stay in memory. */
 void index_flush(struct message_index *index);
 
+/* Gives back the memory that reading it took; it is read again as needed. */
+void index_rest(struct message_index *index);
+
 struct index_meta {
 	struct store_id store;
 	uint64_t incarnation;

@@ -172,10 +172,10 @@ ask(struct store_client *client, struct question *q)
 		if (q->listed != NULL)
 			q->listed(STATUS_UNAVAILABLE, 0, no_text, q->context);
 		else {
-			int fd = -1;
+			struct store_body none = { .fd = -1 };
 
 			q->read(
-			    STATUS_UNAVAILABLE, &no_text, &fd, 0, q->context);
+			    STATUS_UNAVAILABLE, &no_text, &none, q->context);
 		}
 		free(q);
 		return;
@@ -342,32 +342,39 @@ received_listing(
 	free(q);
 }
 
+int
+store_body_take(struct store_body *body)
+{
+	struct error error;
+	int fd = body->fd;
+
+	body->fd = -1;
+	if (fd == -1)
+		fd = file_sealed_memory(
+		    "body", body->data.data, body->data.size, &error);
+	return fd;
+}
+
 static void
 received_body(
     struct store_client *client, const struct message_body *m, int *from)
 {
 	struct question *q = take_question(client, m->tag, false);
+	struct store_body body = { *from, m->data, m->size };
 	enum status status = m->status;
 	struct error error;
-	int fd = *from;
 
 	if (q == NULL)
 		return;
 	*from = -1;
-	if (status == STATUS_OK && fd == -1) {
-		if (m->size == m->data.size)
-			fd = file_sealed_memory(
-			    "body", m->data.data, m->data.size, &error);
-		if (fd == -1)
-			status = STATUS_UNAVAILABLE;
-	} else if (status == STATUS_OK &&
-		   (file_check_sealed(fd, &error) == -1 ||
-		       lseek(fd, 0, SEEK_END) != (off_t)m->size)) {
+	if (status == STATUS_OK &&
+	    (body.fd == -1 ? m->size != m->data.size
+			   : file_check_sealed(body.fd, &error) == -1 ||
+				 lseek(body.fd, 0, SEEK_END) != (off_t)m->size))
 		status = STATUS_DAMAGED;
-	}
-	q->read(status, &m->envelope, &fd, m->size, q->context);
-	if (fd != -1)
-		close(fd);
+	q->read(status, &m->envelope, &body, q->context);
+	if (body.fd != -1)
+		close(body.fd);
 	free(q);
 }
 

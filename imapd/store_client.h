@@ -80,10 +80,19 @@ void store_list_changes(struct store_client *client, uint64_t since,
 void store_list_unfiled(
     struct store_client *client, store_listed *done, void *context);
 
-/* `fd` holds the bytes from 0 and is closed after the call; the callback
- * keeps it by putting -1 there. `envelope` only for unfiled ones. */
+/* A body as it came: in a descriptor, from 0, or (-1) in the packet. Both end
+ * with the callback. */
+struct store_body {
+	int fd;
+	struct text data;
+	uint64_t size;
+};
+/* The bytes in a descriptor of the caller's own; -1 if none can be had. */
+int store_body_take(struct store_body *body);
+
+/* `envelope` only for unfiled ones. */
 typedef void store_read(enum status status, const struct text *envelope,
-    int *fd, uint64_t size, void *context);
+    struct store_body *body, void *context);
 void store_read_blob(struct store_client *client, uint64_t blob,
     store_read *done, void *context);
 void store_read_unfiled(struct store_client *client,

@@ -17,6 +17,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/change_flags.c \
 	imapd/change_copy.c \
 	imapd/append.c \
+	imapd/message_prepare.c \
 	imapd/mailbox_sync.c \
 	imapd/mailbox_adopt.c \
 	imapd/mailbox_heal.c \

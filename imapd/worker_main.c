@@ -18,7 +18,9 @@
 
 enum {
 	WORKER_IDLE_MS = 30000,
-	WORKER_LOOK_MS = 1000
+	WORKER_LOOK_MS = 1000,
+	WORKER_TRIM_MS = 2000,    /* memory is given back after, */
+	WORKER_TRIM_AGAIN = 60000 /* and as often, while all rests */
 };
 
 struct worker_session {
@@ -34,7 +36,8 @@ struct worker {
 	struct account_store *account;
 	struct worker_session *sessions;
 	struct timer *timer;
-	int64_t idle_ms;
+	int64_t idle_ms; /* no session is there */
+	int64_t rest_ms; /* none has anything to do */
 };
 
 static void
@@ -62,6 +65,25 @@ free_ended(struct worker *worker)
 	}
 }
 
+/* Sessions in IDLE, or between commands, rest as well: most of a day most of
+ * them do, and what the last command left in memory is not theirs. */
+static void
+rest(struct worker *worker)
+{
+	bool all_rest = account_store_is_idle(worker->account);
+
+	for (struct worker_session *s = worker->sessions; s != NULL;
+	     s = s->next)
+		all_rest = imap_session_rests(s->session) && all_rest;
+	if (!all_rest) {
+		worker->rest_ms = 0;
+		return;
+	}
+	worker->rest_ms += WORKER_LOOK_MS;
+	if (worker->rest_ms % WORKER_TRIM_AGAIN == WORKER_TRIM_MS)
+		account_store_trim(worker->account);
+}
+
 /* Once a second: sessions that ended, and whether there is work left. */
 static void
 look(void *context)
@@ -75,14 +97,13 @@ look(void *context)
 		return;
 	}
 	timer_start(worker->timer, WORKER_LOOK_MS);
+	rest(worker);
 	if (worker->sessions != NULL ||
 	    !account_store_is_idle(worker->account)) {
 		worker->idle_ms = 0;
 		return;
 	}
 	worker->idle_ms += WORKER_LOOK_MS;
-	if (worker->idle_ms == 5 * WORKER_LOOK_MS)
-		account_store_trim(worker->account);
 	if (worker->idle_ms % WORKER_IDLE_MS == 0)
 		channel_send(worker->broker, &idle, NULL, 0);
 }

@@ -479,7 +479,7 @@ b_idlemem(void)
 		    4096); /* the generator's own memory stays small; nothing is read any more */
 	}
 	t = now() - t;
-	nap(3);
+	nap(6); /* idle, not just connected */
 	tree(NULL, &p1, &pss1, &uss1);
 	snprintf(x, sizeof x, "idlemem.%d%s.pss", n, o_tls ? ".tls" : "");
 	figure(x, (pss1 - pss0) / n, "KiB/conn");

@@ -731,6 +731,125 @@ a_delivery_whose_answer_got_lost_is_filed_once(void **state)
 }
 
 static bool
+has_one_file(struct world *w)
+{
+	return count_files(w, "Maildir", NULL) == 1 && is_idle(w);
+}
+
+static size_t
+count_begun(struct world *w)
+{
+	char path[100];
+	struct dirent *entry;
+	size_t count = 0;
+	DIR *listing;
+
+	snprintf(path, sizeof(path), "%s/Maildir/tmp", w->home);
+	listing = opendir(path);
+	assert_non_null(listing);
+	while ((entry = readdir(listing)) != NULL)
+		count += entry->d_name[0] != '.';
+	closedir(listing);
+	return count;
+}
+
+static void
+a_file_is_begun_before_the_commit_and_shown_after_it(void **state)
+{
+	struct world *w = *state;
+	struct append *append =
+	    append_begin(w->account, TEXT("INBOX"), 0, NULL, 0, 1600000000);
+
+	append_write(append, "one\r\n", 5);
+	w->answers = 0;
+	append_commit(&append, answered, w);
+	assert_int_equal(count_begun(w), 1);
+	assert_int_equal(count_files(w, "Maildir", NULL), 0);
+	assert_int_equal(message_count(w, "INBOX"), 0);
+	assert_int_equal(w->answers, 0);
+	wait_for(w, has_answer);
+	assert_int_equal(w->status, STATUS_OK);
+	assert_int_equal(count_begun(w), 0);
+	assert_int_equal(count_files(w, "Maildir", NULL), 1);
+}
+
+static void
+a_file_that_was_begun_goes_when_the_answer_never_comes(void **state)
+{
+	struct world *w = *state;
+	struct append *append =
+	    append_begin(w->account, TEXT("INBOX"), 0, NULL, 0, 1600000000);
+
+	false_store_lose_answers(w->store, true);
+	append_write(append, "one\r\n", 5);
+	w->answers = 0;
+	append_commit(&append, answered, w);
+	assert_int_equal(count_begun(w), 1);
+	account_store_free(&w->account);
+	assert_int_equal(w->status, STATUS_UNAVAILABLE);
+	assert_int_equal(count_begun(w), 0);
+	assert_int_equal(count_files(w, "Maildir", NULL), 0);
+	false_store_lose_answers(w->store, false);
+	open_account(w);
+}
+
+static void
+what_a_killed_worker_had_begun_is_removed_at_the_next_start(void **state)
+{
+	struct world *w = *state;
+
+	account_store_free(&w->account);
+	put_file(w, "Maildir/tmp/951ec3cc2aba3400cb598a3d43a238150000", "half");
+	put_file(w, "Maildir/tmp/123.foreign", "another's\n");
+	open_account(w);
+	assert_int_equal(count_begun(w), 1);
+	assert_true(is_there(w, "Maildir/tmp/123.foreign"));
+}
+
+static void
+a_delivery_that_cannot_be_begun_comes_from_the_store(void **state)
+{
+	struct world *w = *state;
+	char name[900] = "", path[100], bytes[20] = "";
+	FILE *file;
+
+	false_store_accept(w->store, "alice@demo.test", "one\n");
+	account_store_free(&w->account);
+	w->account = account_store_new(
+	    w->loop, open(w->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	snprintf(path, sizeof(path), "%s/Maildir/tmp", w->home);
+	assert_int_equal(rmdir(path), 0);
+	account_store_attach_snapd(w->account, false_store_connect(w->store));
+	wait_for(w, is_ready);
+	wait_for(w, has_one_file);
+	assert_int_equal(count_files(w, "Maildir", name), 1);
+	file = fopen(name, "r");
+	assert_non_null(file);
+	assert_int_equal(fread(bytes, 1, sizeof(bytes), file), 4);
+	fclose(file);
+	assert_string_equal(bytes, "one\n");
+}
+
+static void
+resting_gives_back_the_index_and_loses_nothing(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+
+	append_to(w, "INBOX", "one\r\n");
+	view = open_view(w, "INBOX");
+	account_store_trim(w->account);
+	assert_body(w, view, 1, "one\n");
+	append_to(w, "INBOX", "two\r\n");
+	account_store_trim(w->account);
+	assert_body(w, view, 1, "one\n");
+	mailbox_view_close(&view);
+	view = open_view(w, "INBOX");
+	assert_body(w, view, 2, "two\n");
+	mailbox_view_close(&view);
+}
+
+static bool
 both_are_cached(struct world *w)
 {
 	struct mailbox_view *view = open_view(w, "INBOX");
@@ -871,6 +990,13 @@ main(void)
 		TEST_CASE(a_rename_that_was_cut_off_is_finished),
 		TEST_CASE(
 		    caught_up_is_said_when_the_files_are_there_and_counts_them),
+		TEST_CASE(a_file_is_begun_before_the_commit_and_shown_after_it),
+		TEST_CASE(
+		    a_file_that_was_begun_goes_when_the_answer_never_comes),
+		TEST_CASE(
+		    what_a_killed_worker_had_begun_is_removed_at_the_next_start),
+		TEST_CASE(a_delivery_that_cannot_be_begun_comes_from_the_store),
+		TEST_CASE(resting_gives_back_the_index_and_loses_nothing),
 		TEST_CASE(a_delivery_whose_answer_got_lost_is_filed_once),
 		TEST_CASE(the_parse_is_cached_at_append_and_after_a_lost_index),
 		TEST_CASE(a_failing_disk_costs_no_message_and_no_answer),
