@@ -3,7 +3,7 @@
  * and a report of everything that is wrong out.  One statement a line, words
  * separated by blanks, `#` to the end of the line is a comment, a word with
  * blanks stands in double quotes.  The grammar is a table in
- * settings_parser.c.
+ * settings_directives.c.
  */
 #ifndef COMMON_SETTINGS_PARSER_H
 #define COMMON_SETTINGS_PARSER_H

@@ -15,6 +15,8 @@
 #include "imapd/parse_note.h"
 #include "imapd/store_client.h"
 
+#include <dirent.h>
+
 enum {
 	ACCOUNT_READY_WAIT_MS = 10000,
 	ACCOUNT_MAX_HEALING = 8,
@@ -230,6 +232,9 @@ int files_write_temporary(struct account_store *account, const char *temporary,
 int files_write(struct account_store *account, const struct folder *folder,
     const struct index_file *file, int64_t internaldate,
     const struct message_source *source, struct error *error);
+/* What is in a directory of home; the caller closes it. */
+int files_list(
+    int home_fd, const char *path, DIR **listing, struct error *error);
 /* Descriptor with the right size, or -1. */
 int files_open(struct account_store *account, const struct folder *folder,
     const struct index_file *file, struct error *error);
@@ -259,9 +264,16 @@ void view_keywords_changed(struct folder *folder);
 void view_folder_gone(struct folder *folder);
 void view_notify_soon(struct mailbox_view *view);
 
-/* ---- mailbox_sync.c ---- */
+/* ---- mailbox_folders.c ---- */
 /* Directories against the list of mailboxes, at start. */
 void sync_folders(struct account_store *account);
+
+/* ---- foreign_flags.c ---- */
+/* Takes over `rows`, with the flags that they shall have. */
+void flags_take_over(struct account_store *account, const struct folder *folder,
+    struct index_row *rows, size_t count);
+
+/* ---- mailbox_sync.c ---- */
 /* Files of a folder against its rows. */
 void sync_folder(struct account_store *account, struct folder *folder);
 /* The same if its directories changed since the last look. */

@@ -291,6 +291,21 @@ files_write(struct account_store *account, const struct folder *folder,
 }
 
 int
+files_list(int home_fd, const char *path, DIR **listing, struct error *error)
+{
+	int fd = file_open_directory(home_fd, path, error);
+
+	if (fd == -1)
+		return -1;
+	*listing = fdopendir(fd);
+	if (*listing != NULL)
+		return 0;
+	error_set_errno(error, "%s", path);
+	close(fd);
+	return -1;
+}
+
+int
 files_open(struct account_store *account, const struct folder *folder,
     const struct index_file *file, struct error *error)
 {

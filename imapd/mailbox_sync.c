@@ -33,21 +33,6 @@ enum {
 	COMPARE_SECONDS = 15 * 60 /* what a file system may not have written */
 };
 
-static int
-open_listing(int home_fd, const char *path, DIR **listing, struct error *error)
-{
-	int fd = file_open_directory(home_fd, path, error);
-
-	if (fd == -1)
-		return -1;
-	*listing = fdopendir(fd);
-	if (*listing != NULL)
-		return 0;
-	error_set_errno(error, "%s", path);
-	close(fd);
-	return -1;
-}
-
 static int64_t
 changed_ns(struct account_store *account, const struct folder *folder,
     const char *part)
@@ -247,8 +232,7 @@ look_into(struct look *look, const char *part, bool is_new)
 	DIR *listing;
 
 	snprintf(path, sizeof(path), "%s/%s", look->folder->directory, part);
-	if (open_listing(look->account->home_fd, path, &listing, &error) ==
-	    -1) {
+	if (files_list(look->account->home_fd, path, &listing, &error) == -1) {
 		look->is_blind |= error.code != ERROR_MISSING;
 		return;
 	}
@@ -267,115 +251,6 @@ look_into(struct look *look, const char *part, bool is_new)
 	}
 	look->is_blind |= errno != 0;
 	closedir(listing);
-}
-
-struct taken_over {
-	struct account_store *account;
-	uint64_t mailbox;
-	size_t count;
-	struct index_row *rows;
-};
-
-/* The store has the flags of the name, or will not have them. */
-static void
-settle_flags(struct account_store *account, uint64_t mailbox, uint32_t uid)
-{
-	struct index_file file;
-
-	if (!index_find_file(account->index, mailbox, uid, &file) ||
-	    !file.has_new_flags)
-		return;
-	file.has_new_flags = false;
-	index_put_file(account->index, mailbox, uid, &file);
-}
-
-/* They wait in the names of the files until the store takes them; if it never
- * will, the names follow the rows again. */
-static void
-flags_refused(struct taken_over *t, enum status status)
-{
-	struct folder *folder = folder_find_id(t->account, t->mailbox);
-	bool may_come = status == STATUS_UNAVAILABLE || status == STATUS_FULL;
-
-	log_warning("flags-take-over", "mailbox=%llu status=%s",
-	    (unsigned long long)t->mailbox, status_name(status));
-	for (size_t i = 0; i < t->count && !may_come; i++)
-		settle_flags(t->account, t->mailbox, t->rows[i].uid);
-	if (folder == NULL)
-		return;
-	folder->needs_scan = true;
-	folder_put(t->account, folder);
-	watcher_look_later(t->account);
-}
-
-static void
-flags_taken_over(
-    enum status status, uint64_t sequence, struct text results, void *context)
-{
-	struct taken_over *t = context;
-	struct result_record result = { 0 };
-	struct reader r;
-
-	t->account->changing--;
-	reader_init(&r, results.data, results.size);
-	apply_begin(t->account);
-	for (size_t i = 0; status == STATUS_OK && i < t->count; i++) {
-		struct message_record record = { 0 };
-		struct index_file file;
-
-		if (i % 1800 == 0)
-			record_get_result(&r, &result);
-		if (!index_find_file(
-			t->account->index, t->mailbox, t->rows[i].uid, &file))
-			continue;
-		record.mailbox = t->mailbox;
-		record.uid = t->rows[i].uid;
-		record.modseq = result.modseq;
-		record.born = sequence;
-		record.internaldate = t->rows[i].internaldate;
-		record.size = t->rows[i].size;
-		record.flags = t->rows[i].flags;
-		record.keywords = t->rows[i].keywords;
-		apply_message(t->account, &record, NULL, NULL);
-		settle_flags(t->account, t->mailbox, record.uid);
-	}
-	if (status == STATUS_OK)
-		apply_sequence(t->account, sequence);
-	else
-		flags_refused(t, status);
-	apply_end(t->account);
-	free(t->rows);
-	free(t);
-}
-
-static void
-take_over_flags(struct look *look)
-{
-	struct taken_over *t = memory_new(1, sizeof(*t));
-	struct store_batch *batch = store_batch_new();
-	struct message m = { .type = MESSAGE_change_flags };
-	static uint8_t bytes[1800 * RECORD_FLAGS_SIZE];
-
-	t->account = look->account;
-	t->mailbox = look->folder->info.id;
-	t->count = look->flagged_count;
-	t->rows = look->flagged;
-	for (size_t i = 0; i < t->count;) {
-		struct writer w;
-
-		writer_init(&w, bytes, sizeof(bytes));
-		do {
-			struct flag_record record = { t->rows[i].uid,
-				t->rows[i].flags, t->rows[i].keywords };
-
-			record_put_flags(&w, &record);
-		} while (++i < t->count && i % 1800 != 0);
-		m.change_flags.mailbox = t->mailbox;
-		m.change_flags.records = text_make(bytes, w.size);
-		store_batch_add(batch, &m, -1);
-	}
-	look->account->changing++;
-	store_client_commit(look->account->client, &batch, flags_taken_over, t);
 }
 
 /* A row without its file, of which the store was not told yet. */
@@ -518,7 +393,8 @@ sync_folder(struct account_store *account, struct folder *folder)
 	compare_newest(&look);
 	free(look.seen);
 	if (look.flagged_count > 0)
-		take_over_flags(&look);
+		flags_take_over(
+		    account, folder, look.flagged, look.flagged_count);
 	if (look.found_count > 0)
 		adopt_files(account, folder, look.found, look.found_count);
 }
@@ -564,112 +440,4 @@ sync_folder_if_changed(struct account_store *account, struct folder *folder)
 	watcher_read(account);
 	if (!is_current(account, folder))
 		sync_folder(account, folder);
-}
-
-/* -- Folders -- */
-
-/* A folder that carries the id of a live mailbox of another name is a RENAME
- * that a crash cut, one with the id of a retired mailbox a DELETE; one without
- * any is a mailbox of another program.  If the store was put back to an older
- * state, an id that it does not know may be one that it has forgotten. */
-static void
-sync_directory(struct account_store *account, const char *name)
-{
-	char path[ACCOUNT_PATH_MAX];
-	struct folder *folder = NULL;
-	struct store_id store;
-	struct error error;
-	uint64_t mailbox;
-	bool has_id;
-
-	snprintf(path, sizeof(path), "Maildir/%s", name);
-	for (size_t i = 0; i < account->folder_count; i++)
-		if (strcmp(account->folders[i]->directory, path) == 0)
-			return;
-	has_id = files_read_id(account, path, &store, &mailbox) == 0 &&
-		 memcmp(&store, &account->meta.store, sizeof(store)) == 0;
-	if (has_id)
-		folder = folder_find_id(account, mailbox);
-	if (folder != NULL &&
-	    file_rename_new(account->home_fd, path, account->home_fd,
-		folder->directory, &error) == 0) {
-		log_info("rename-finished", "mailbox=%llu",
-		    (unsigned long long)mailbox);
-		folder->needs_scan = true;
-	} else if (folder == NULL && has_id && account->is_put_back) {
-		files_forget_id(account, path); /* of the lost time: adopted */
-	} else if (folder == NULL && has_id) {
-		files_set_aside(account, path, mailbox);
-	}
-}
-
-struct folder_adoption {
-	struct account_store *account;
-	char *name;
-};
-
-static void
-adopted_folder(const struct mailbox_answer *answer, void *context)
-{
-	struct folder_adoption *a = context;
-	struct folder *folder = folder_find(a->account, text_of(a->name));
-
-	if (answer->status != STATUS_OK)
-		log_warning(
-		    "folder-adopt", "status=%s", status_name(answer->status));
-	else if (folder != NULL)
-		sync_folder(a->account, folder);
-	free(a->name);
-	free(a);
-}
-
-static void
-adopt_directory(struct account_store *account, const char *name)
-{
-	struct folder_adoption *a;
-	struct text mailbox;
-	struct buf buf;
-
-	buf_init(&buf, RECORD_MAX_NAME_SIZE + 1);
-	if (maildir_folder_parse(text_of(name), &buf) == 0 &&
-	    mailbox_name_check(mailbox = text_make(buf.data, buf.size)) ==
-		STATUS_OK &&
-	    folder_find(account, mailbox) == NULL) {
-		a = memory_new(1, sizeof(*a));
-		a->account = account;
-		a->name = memory_new(1, mailbox.size + 1);
-		memcpy(a->name, mailbox.data, mailbox.size);
-		mailbox_list_create(account, mailbox, 0, adopted_folder, a);
-	}
-	buf_clear(&buf);
-}
-
-void
-sync_folders(struct account_store *account)
-{
-	struct dirent *entry;
-	struct error error;
-	DIR *listing;
-
-	for (int pass = 0; pass < 2; pass++) {
-		if (open_listing(
-			account->home_fd, "Maildir", &listing, &error) == -1) {
-			log_warning(
-			    "folders-unreadable", "error=\"%s\"", error.text);
-			break;
-		}
-		while ((entry = readdir(listing)) != NULL) {
-			if (entry->d_name[0] != '.' ||
-			    entry->d_name[1] == '.' || entry->d_name[1] == '\0')
-				continue;
-			if (pass == 0)
-				sync_directory(account, entry->d_name);
-			else
-				adopt_directory(account, entry->d_name);
-		}
-		closedir(listing);
-	}
-	for (size_t i = 0; i < account->folder_count; i++)
-		sync_folder_if_changed(account, account->folders[i]);
-	heal_resume(account);
 }

@@ -131,11 +131,11 @@ suspect(struct account_store *account, struct folder *folder)
 }
 
 /* The index has the file exactly where it is, or neither has it.  An older
- * event of ours, of a file that we have since renamed or removed, agrees too.
- */
+ * event of ours, of a file that we have since renamed or removed, agrees too;
+ * only for those the directory is asked. */
 static bool
 agrees(struct account_store *account, const struct folder *folder, bool is_new,
-    const char *name)
+    const char *name, bool has_come)
 {
 	char path[ACCOUNT_PATH_MAX];
 	struct maildir_name parsed;
@@ -151,6 +151,8 @@ agrees(struct account_store *account, const struct folder *folder, bool is_new,
 	    uid != 0 &&
 	    index_find_file(account->index, folder->info.id, uid, &file) &&
 	    file.is_new == is_new && text_is(file.name, name);
+	if (is_known == has_come)
+		return true;
 	files_path(folder, is_new, text_of(name), path);
 	return is_known == (fstatat(account->home_fd, path, &info,
 				AT_SYMLINK_NOFOLLOW) == 0);
@@ -180,7 +182,8 @@ received(struct watcher *watcher, const struct inotify_event *event)
 		watcher_remove(account, folder);
 		suspect(account, folder);
 	} else if (event->len > 0 && !folder->needs_scan &&
-		   !agrees(account, folder, is_new, event->name)) {
+		   !agrees(account, folder, is_new, event->name,
+		       (event->mask & (IN_CREATE | IN_MOVED_TO)) != 0)) {
 		suspect(account, folder);
 	}
 }

@@ -5,265 +5,16 @@
  */
 #include "imapd/message_index.h"
 
-#include "common/file.h"
-#include "common/log.h"
 #include "common/memory.h"
 #include "imapd/index_record.h"
-#include "imapd/index_state.h"
+#include "imapd/message_index_file.h"
 
-#include <fcntl.h>
 #include <lmdb.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
-	KEY_MAX = 511,
-	MAX_CRASHES = 2
+	KEY_MAX = 511
 };
-
-/* Address space only: without MDB_WRITEMAP the file grows as it is filled, and
- * no transaction, however large, meets the end of the map. */
-static const size_t map_bytes =
-    sizeof(size_t) >= 8 ? (size_t)64 << 30 : (size_t)1 << 30;
-
-struct message_index {
-	int home_fd;
-	MDB_env *env;
-	MDB_txn *reader;
-	MDB_txn *writer;
-	unsigned int depth;
-	bool is_broken;
-	bool was_killed;
-	MDB_dbi meta, mailbox, row, file, name, vanished, cache, subscribed;
-	struct buf scratch;
-};
-
-/* -- Opening -- */
-
-static void
-broke(struct message_index *index, const char *what, int rc)
-{
-	if (!index->is_broken)
-		log_error("index-broken", "call=%s error=\"%s\"", what,
-		    mdb_strerror(rc));
-	index->is_broken = true;
-}
-
-static int
-open_databases(struct message_index *index)
-{
-	const struct {
-		MDB_dbi *dbi;
-		const char *name;
-		unsigned int flags;
-	} databases[] = {
-		{ &index->meta, "meta", 0 },
-		{ &index->mailbox, "mailbox", 0 },
-		{ &index->row, "row", MDB_DUPSORT | MDB_DUPFIXED },
-		{ &index->file, "file", 0 },
-		{ &index->name, "name", 0 },
-		{ &index->vanished, "vanished", 0 },
-		{ &index->cache, "cache", 0 },
-		{ &index->subscribed, "subscribed", 0 },
-	};
-	MDB_txn *txn;
-	int rc = mdb_txn_begin(index->env, NULL, 0, &txn);
-
-	if (rc != 0)
-		return rc;
-	for (size_t i = 0; i < sizeof(databases) / sizeof(databases[0]); i++) {
-		rc = mdb_dbi_open(txn, databases[i].name,
-		    databases[i].flags | MDB_CREATE, databases[i].dbi);
-		if (rc != 0) {
-			mdb_txn_abort(txn);
-			return rc;
-		}
-	}
-	return mdb_txn_commit(txn);
-}
-
-/* Rows are compared by UID alone, so that one is found by it. */
-static int
-compare_rows(const MDB_val *a, const MDB_val *b)
-{
-	return memcmp(a->mv_data, b->mv_data, 4);
-}
-
-static int
-open_environment(struct message_index *index, struct error *error)
-{
-	char path[64];
-	MDB_txn *txn;
-	int rc;
-
-	/* By descriptor: the worker's path is relative to its home. */
-	snprintf(path, sizeof(path), "index");
-	if (fchdir(index->home_fd) == -1)
-		return error_set_errno(error, "home");
-	rc = mdb_env_create(&index->env);
-	if (rc == 0)
-		rc = mdb_env_set_maxdbs(index->env, 8);
-	if (rc == 0)
-		rc = mdb_env_set_mapsize(index->env, map_bytes);
-	if (rc == 0)
-		rc = mdb_env_open(
-		    index->env, path, MDB_NOSYNC | MDB_NOLOCK, 0600);
-	if (rc == 0)
-		rc = open_databases(index);
-	if (rc == 0)
-		rc = mdb_txn_begin(index->env, NULL, 0, &txn);
-	if (rc == 0) {
-		mdb_set_dupsort(txn, index->row, compare_rows);
-		rc = mdb_txn_commit(txn);
-	}
-	if (rc == 0)
-		rc =
-		    mdb_txn_begin(index->env, NULL, MDB_RDONLY, &index->reader);
-	if (rc != 0)
-		return error_set(
-		    error, ERROR_DAMAGED, "index: %s", mdb_strerror(rc));
-	mdb_txn_reset(index->reader);
-	return 0;
-}
-
-static void
-close_environment(struct message_index *index)
-{
-	if (index->reader != NULL)
-		mdb_txn_abort(index->reader);
-	index->reader = NULL;
-	if (index->env != NULL)
-		mdb_env_close(index->env);
-	index->env = NULL;
-}
-
-static void
-remove_files(int home_fd)
-{
-	struct error error;
-	int fd = file_open_directory(home_fd, "index", &error);
-
-	if (fd == -1)
-		return;
-	file_unlink(fd, "data.mdb", &error);
-	file_unlink(fd, "lock.mdb", &error);
-	close(fd);
-}
-
-static bool
-has_format(struct message_index *index)
-{
-	struct index_meta meta;
-
-	return index_get_meta(index, &meta);
-}
-
-static bool
-is_data_there(int home_fd)
-{
-	struct stat info;
-
-	return fstatat(home_fd, "index/data.mdb", &info, AT_SYMLINK_NOFOLLOW) ==
-		   0 &&
-	       S_ISREG(info.st_mode) && info.st_size > 0;
-}
-
-/* The directory, the state and the environment; one that cannot be opened is
- * made anew, once. */
-static int
-prepare(struct message_index *index, const struct index_state *now,
-    bool *was_made, struct error *error)
-{
-	struct error ignored;
-	int home_fd = index->home_fd;
-
-	if (file_make_directory(home_fd, "index", 0700, error) == -1 &&
-	    error->code != ERROR_EXISTS)
-		return -1;
-	if (index_state_write(home_fd, now, error) == -1)
-		return -1;
-	if (*was_made)
-		remove_files(home_fd);
-	if (open_environment(index, &ignored) == 0 &&
-	    (*was_made || has_format(index)))
-		return 0;
-	close_environment(index);
-	remove_files(home_fd);
-	*was_made = true;
-	return open_environment(index, error);
-}
-
-struct message_index *
-index_open(int home_fd, bool *was_made, bool *was_unclean, struct error *error)
-{
-	struct message_index *index = memory_new(1, sizeof(*index));
-	struct index_state state = { "", 0, 0 }, now = { "", 0, 0 };
-	bool has_state = index_state_read(home_fd, &state) == 0;
-	bool is_same_boot;
-
-	index->home_fd = home_fd;
-	index->was_killed = has_state && !state.is_clean;
-	buf_init(&index->scratch, 16 * 1024 * 1024);
-	index_state_boot(now.boot);
-	is_same_boot = has_state && memcmp(state.boot, now.boot, 40) == 0;
-	*was_unclean = has_state && !state.is_clean && !is_same_boot;
-	now.crashes = state.is_clean ? 0 : (uint8_t)(state.crashes + 1);
-	*was_made = !has_state || *was_unclean || now.crashes > MAX_CRASHES ||
-		    !is_data_there(home_fd);
-	if (*was_made)
-		now.crashes = 0;
-	if (prepare(index, &now, was_made, error) == 0)
-		return index;
-	close_environment(index);
-	buf_clear(&index->scratch);
-	free(index);
-	return NULL;
-}
-
-void
-index_abandon(struct message_index **index)
-{
-	if (*index == NULL)
-		return;
-	if ((*index)->writer != NULL)
-		mdb_txn_abort((*index)->writer);
-	close_environment(*index);
-	buf_clear(&(*index)->scratch);
-	memory_free(index);
-}
-
-void
-index_close(struct message_index **index)
-{
-	struct index_state state = { "", 1, 0 };
-	struct error error;
-	int home_fd;
-	bool is_good;
-
-	if (*index == NULL)
-		return;
-	home_fd = (*index)->home_fd;
-	index_state_boot(state.boot);
-	is_good = !(*index)->is_broken && mdb_env_sync((*index)->env, 1) == 0;
-	index_abandon(index);
-	if (is_good && index_state_write(home_fd, &state, &error) == -1)
-		log_warning("index-close", "error=\"%s\"", error.text);
-}
-
-bool
-index_was_killed(const struct message_index *index)
-{
-	return index->was_killed;
-}
-
-bool
-index_is_broken(const struct message_index *index)
-{
-	return index->is_broken;
-}
 
 /* -- Transactions -- */
 
@@ -278,7 +29,7 @@ begin(struct message_index *index)
 	rc = mdb_txn_begin(index->env, NULL, 0, &index->writer);
 	if (rc != 0) {
 		index->writer = NULL;
-		broke(index, "begin", rc);
+		index_broke(index, "begin", rc);
 	}
 }
 
@@ -292,7 +43,7 @@ commit(struct message_index *index)
 	rc = mdb_txn_commit(index->writer);
 	index->writer = NULL;
 	if (rc != 0)
-		broke(index, "commit", rc);
+		index_broke(index, "commit", rc);
 }
 
 void
@@ -330,23 +81,8 @@ index_empty(struct message_index *index)
 	for (size_t i = 0; i < 8 && index->writer != NULL && rc == 0; i++)
 		rc = mdb_drop(index->writer, databases[i], 0);
 	if (rc != 0)
-		broke(index, "drop", rc);
+		index_broke(index, "drop", rc);
 	index_commit(index);
-}
-
-/* Setting the size maps the file anew, with none of its pages in this
- * process; LMDB permits it as long as no transaction runs. */
-void
-index_rest(struct message_index *index)
-{
-	int rc;
-
-	if (index->writer != NULL)
-		return;
-	buf_clear(&index->scratch);
-	rc = mdb_env_set_mapsize(index->env, map_bytes);
-	if (rc != 0)
-		broke(index, "map", rc);
 }
 
 static void
@@ -361,7 +97,7 @@ put(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size,
 		return;
 	rc = mdb_put(index->writer, dbi, &k, &v, 0);
 	if (rc != 0)
-		broke(index, "put", rc);
+		index_broke(index, "put", rc);
 }
 
 static void
@@ -374,7 +110,7 @@ del(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size)
 		return;
 	rc = mdb_del(index->writer, dbi, &k, NULL);
 	if (rc != 0 && rc != MDB_NOTFOUND)
-		broke(index, "del", rc);
+		index_broke(index, "del", rc);
 }
 
 /* A transaction to read in, and its end. */
@@ -490,7 +226,7 @@ remove_range(struct message_index *index, MDB_dbi dbi, uint64_t mailbox)
 	while (rc == 0 && k.mv_size >= 8 && memcmp(k.mv_data, prefix, 8) == 0) {
 		rc = mdb_cursor_del(cursor, 0);
 		if (rc != 0) {
-			broke(index, "cursor-del", rc);
+			index_broke(index, "cursor-del", rc);
 			break;
 		}
 		k = (MDB_val){ sizeof(prefix), prefix };
@@ -534,7 +270,7 @@ index_each_mailbox(struct message_index *index,
 			text_make(v.mv_data, v.mv_size), &record, &state) == 0)
 			callback(&record, &state, context);
 		else
-			broke(index, "mailbox-record", MDB_CORRUPTED);
+			index_broke(index, "mailbox-record", MDB_CORRUPTED);
 	}
 	mdb_cursor_close(cursor);
 	read_end(index, txn);
@@ -603,7 +339,7 @@ remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid)
 		return;
 	rc = mdb_cursor_del(cursor, 0);
 	if (rc != 0)
-		broke(index, "row-del", rc);
+		index_broke(index, "row-del", rc);
 	mdb_cursor_close(cursor);
 }
 
@@ -726,7 +462,7 @@ index_find_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
 		return false;
 	if (index_file_decode(value, file) == 0)
 		return true;
-	broke(index, "file-record", MDB_CORRUPTED);
+	index_broke(index, "file-record", MDB_CORRUPTED);
 	return false;
 }
 

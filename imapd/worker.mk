@@ -3,6 +3,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/store_client.c imapd/store_client.h \
 	imapd/deliver.c \
 	imapd/message_index.c imapd/message_index.h \
+	imapd/message_index_file.c imapd/message_index_file.h \
 	imapd/index_record.c imapd/index_record.h \
 	imapd/index_state.c imapd/index_state.h \
 	imapd/account_store.c imapd/account_store.h \
@@ -18,7 +19,9 @@ imapd_libworker_a_SOURCES += \
 	imapd/change_copy.c \
 	imapd/append.c \
 	imapd/message_prepare.c \
+	imapd/mailbox_folders.c \
 	imapd/mailbox_sync.c \
+	imapd/foreign_flags.c \
 	imapd/mailbox_adopt.c \
 	imapd/mailbox_heal.c \
 	imapd/mailbox_watch.c
@@ -64,6 +67,13 @@ tests_unit_mailbox_sync_test_SOURCES = \
 	tests/unit/account_world.c tests/unit/account_world.h \
 	tests/unit/false_store.c tests/unit/false_store.h
 tests_unit_mailbox_sync_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/blind_sync_test
+tests_unit_blind_sync_test_SOURCES = $(tests_unit_mailbox_sync_test_SOURCES)
+tests_unit_blind_sync_test_CPPFLAGS = $(AM_CPPFLAGS) -DWITHOUT_INOTIFY
+tests_unit_blind_sync_test_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=inotify_init1
+tests_unit_blind_sync_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/worker_sync_test
 tests_unit_worker_sync_test_SOURCES = \

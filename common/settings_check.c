@@ -1,0 +1,158 @@
+/*
+ * Whether what firnmail.conf says makes sense as a whole: lines that are
+ * missing, settings that exclude each other, and what is unwise.
+ */
+#include "common/settings_grammar.h"
+
+#include <string.h>
+
+/* A finding about the file, or about the line that gave the directive. */
+static struct report_place
+place_whole(const struct parser *parser, unsigned int line)
+{
+	return (struct report_place){ parser->name, line, 1, { NULL, 0 } };
+}
+
+static void
+need(struct parser *parser, enum directive_number number)
+{
+	struct report_place place = place_whole(parser, 0);
+
+	if (parser->origin->directive[number] == 0)
+		report_error(parser->report, &place, "a line is missing: %s",
+		    settings_directives[number].usage);
+}
+
+static void
+warn(struct parser *parser, unsigned int line, const char *text)
+{
+	struct report_place place = place_whole(parser, line);
+
+	report_warning(parser->report, &place, "%s", text);
+}
+
+static void
+check_listeners(struct parser *parser)
+{
+	const struct settings *settings = parser->settings;
+	struct report_place place;
+
+	for (size_t i = 0; i < settings->listener_count; i++) {
+		const struct listen_setting *a = &settings->listeners[i];
+		unsigned int line = parser->origin->listener[i];
+
+		place = place_whole(parser, line);
+		if (a->tls != LISTEN_TLS_NONE && settings->key_count == 0)
+			report_error(parser->report, &place,
+			    "TLS needs a certificate: add a line \"tls auto\"");
+		if (a->service != SERVICE_SMTP && a->tls == LISTEN_TLS_NONE)
+			warn(parser, line,
+			    "passwords and mail go over this port without "
+			    "TLS: add tls-required");
+		else if (a->is_plain_login)
+			warn(parser, line,
+			    "plain-login: passwords without TLS from "
+			    "loopback");
+		for (size_t j = 0; j < i; j++) {
+			const struct listen_setting *b =
+			    &settings->listeners[j];
+
+			if (a->port == b->port &&
+			    strcmp(a->address, b->address) == 0)
+				report_error(parser->report, &place,
+				    "%s port %u is taken by line %u",
+				    a->address, a->port,
+				    parser->origin->listener[j]);
+		}
+	}
+}
+
+static bool
+is_inside(const char *path, const char *directory)
+{
+	size_t size = strlen(directory);
+
+	return size > 0 && strncmp(path, directory, size) == 0 &&
+	       (path[size] == '/' || path[size] == '\0');
+}
+
+static void
+check_paths(struct parser *parser)
+{
+	const struct settings *settings = parser->settings;
+	unsigned int line = parser->origin->directive[DIRECTIVE_SNAPSHOT];
+
+	if (settings->snap_path[0] == '\0' || settings->mail_path[0] == '\0')
+		return;
+	if (is_inside(settings->snap_path, settings->mail_path))
+		warn(parser, line,
+		    "the snapshot store lies inside the mail directory: what "
+		    "wipes the mail wipes it too");
+	else if (is_inside(settings->mail_path, settings->snap_path))
+		warn(parser, line,
+		    "the mail directory lies inside the snapshot store");
+}
+
+static void
+check_keep(struct parser *parser)
+{
+	const struct settings *settings = parser->settings;
+	unsigned int line = parser->origin->directive[DIRECTIVE_KEEP];
+	size_t n = settings->keep_count;
+
+	if (n > 0 && settings->keep[n - 1].span_s < settings->keep_minimum_s)
+		warn(parser, line,
+		    "the longest tier of keep is shorter than its minimum: "
+		    "mail is kept for the minimum");
+}
+
+static void
+check_uids(struct parser *parser)
+{
+	const struct settings *settings = parser->settings;
+	uint32_t base = settings->uid_account_base;
+	uint32_t mask = settings->uid_account_mask;
+	uint32_t service = settings->uid_service_base;
+	struct report_place place =
+	    place_whole(parser, parser->origin->directive[DIRECTIVE_UID_RANGE]);
+
+	if ((base & ~mask) != 0)
+		report_error(parser->report, &place,
+		    "accounts %u is not a multiple of 2 to the bits", base);
+	if ((service & mask) == base || ((service + 31) & mask) == base)
+		report_error(
+		    parser->report, &place, "services and accounts share uids");
+	if (service < 100 || base < 100)
+		report_error(parser->report, &place,
+		    "uids below 100 belong to the system");
+}
+
+static void
+default_keep(struct settings *settings)
+{
+	static const uint64_t tiers[][2] = { { 900, 86400 }, { 3600, 604800 },
+		{ 86400, 7776000 }, { 604800, 63072000 } };
+
+	for (size_t i = 0; i < sizeof(tiers) / sizeof(tiers[0]); i++) {
+		settings->keep[i].every_s = tiers[i][0];
+		settings->keep[i].span_s = tiers[i][1];
+	}
+	settings->keep_count = sizeof(tiers) / sizeof(tiers[0]);
+}
+
+void
+settings_check_whole(struct parser *parser)
+{
+	if (parser->settings->keep_count == 0)
+		default_keep(parser->settings);
+	need(parser, DIRECTIVE_HOST);
+	need(parser, DIRECTIVE_DOMAIN);
+	need(parser, DIRECTIVE_LISTEN);
+	need(parser, DIRECTIVE_USERS);
+	need(parser, DIRECTIVE_STORE);
+	need(parser, DIRECTIVE_SNAPSHOT);
+	check_listeners(parser);
+	check_paths(parser);
+	check_keep(parser);
+	check_uids(parser);
+}

@@ -1,0 +1,514 @@
+/*
+ * firnmail.conf's grammar: what each word does to the settings, and the tables
+ * of directives and of the words that they take.  What a word needs behind it
+ * is its kind; `apply` puts the value into the settings, or complains.
+ */
+#include "common/settings_grammar.h"
+#include "common/settings_value.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+/* -- What the words do -- */
+
+static void
+copy_lower(struct text from, char *to)
+{
+	for (size_t i = 0; i < from.size; i++)
+		to[i] = text_lower_byte(from.data[i]);
+	to[from.size] = '\0';
+}
+
+static void
+apply_host(struct parser *parser, const struct value *value)
+{
+	if (!settings_is_host_name(value->word.text)) {
+		settings_complain(parser, value->word,
+		    "\"%.*s\" is not a host name", TEXT_FMT(value->word.text));
+		return;
+	}
+	copy_lower(value->word.text, parser->settings->host);
+}
+
+static void
+apply_domain(struct parser *parser, const struct value *value)
+{
+	struct settings *settings = parser->settings;
+	char domain[256];
+
+	if (!settings_is_host_name(value->word.text)) {
+		settings_complain(parser, value->word,
+		    "\"%.*s\" is not a domain", TEXT_FMT(value->word.text));
+		return;
+	}
+	copy_lower(value->word.text, domain);
+	for (size_t i = 0; i < settings->domain_count; i++) {
+		if (strcmp(settings->domains[i], domain) != 0)
+			continue;
+		settings_complain(parser, value->word,
+		    "domain \"%s\" is given twice", domain);
+		return;
+	}
+	if (settings->domain_count == SETTINGS_MAX_DOMAINS) {
+		settings_complain(parser, value->word, "more than %d domains",
+		    SETTINGS_MAX_DOMAINS);
+		return;
+	}
+	parser->origin->domain[settings->domain_count] = parser->line;
+	memcpy(settings->domains[settings->domain_count++], domain,
+	    sizeof(domain));
+}
+
+static struct listen_setting *
+listener_of(struct parser *parser)
+{
+	return &parser->settings->listeners[parser->settings->listener_count];
+}
+
+static bool
+begin_listen(struct parser *parser)
+{
+	if (parser->settings->listener_count == SETTINGS_MAX_LISTENERS) {
+		settings_complain(parser, parser->words[0],
+		    "more than %d listeners", SETTINGS_MAX_LISTENERS);
+		return false;
+	}
+	memset(listener_of(parser), 0, sizeof(struct listen_setting));
+	return true;
+}
+
+const char *const settings_services[] = { "smtp", "submit", "imap", NULL };
+
+static void
+apply_service(struct parser *parser, const struct value *value)
+{
+	for (size_t i = 0; settings_services[i] != NULL; i++) {
+		if (!text_is(value->word.text, settings_services[i]))
+			continue;
+		listener_of(parser)->service = (enum service)i;
+		return;
+	}
+}
+
+static void
+apply_address(struct parser *parser, const struct value *value)
+{
+	struct listen_setting *listener = listener_of(parser);
+	struct in6_addr address;
+
+	if (text_copy(value->word.text, listener->address,
+		sizeof(listener->address)) == -1 ||
+	    (strcmp(listener->address, "*") != 0 &&
+		inet_pton(AF_INET, listener->address, &address) != 1 &&
+		inet_pton(AF_INET6, listener->address, &address) != 1))
+		settings_complain(parser, value->word,
+		    "\"%.*s\" is not a numeric address or *",
+		    TEXT_FMT(value->word.text));
+}
+
+static void
+apply_port(struct parser *parser, const struct value *value)
+{
+	listener_of(parser)->port = (uint16_t)value->number;
+	if (value->number == 0)
+		settings_complain(parser, value->word, "port 0 is none");
+}
+
+static void
+set_listen_tls(
+    struct parser *parser, const struct value *value, enum listen_tls tls)
+{
+	if (listener_of(parser)->tls != LISTEN_TLS_NONE)
+		settings_complain(parser, value->word,
+		    "only one of tls, starttls-required and tls-required");
+	listener_of(parser)->tls = tls;
+}
+
+static void
+apply_tls(struct parser *parser, const struct value *value)
+{
+	set_listen_tls(parser, value, LISTEN_TLS_OFFERED);
+}
+
+static void
+apply_starttls_required(struct parser *parser, const struct value *value)
+{
+	set_listen_tls(parser, value, LISTEN_TLS_REQUIRED);
+}
+
+static void
+apply_tls_required(struct parser *parser, const struct value *value)
+{
+	set_listen_tls(parser, value, LISTEN_TLS_IMPLICIT);
+}
+
+static void
+apply_auth(struct parser *parser, const struct value *value)
+{
+	if (listener_of(parser)->service == SERVICE_SMTP)
+		settings_complain(parser, value->word,
+		    "smtp takes no logins: use a submit listener for them");
+}
+
+static void
+apply_plain_login(struct parser *parser, const struct value *value)
+{
+	listener_of(parser)->is_plain_login = true;
+	if (listener_of(parser)->service == SERVICE_SMTP)
+		settings_complain(parser, value->word, "smtp takes no logins");
+}
+
+/* Bits of options_seen are positions in the table of the directive. */
+enum {
+	LISTEN_SEEN_SERVICE = 7,
+	LISTEN_SEEN_ADDRESS = 8,
+	LISTEN_SEEN_PORT = 16
+};
+
+static void
+finish_listen(struct parser *parser)
+{
+	struct listen_setting *listener = listener_of(parser);
+	unsigned int seen = parser->options_seen;
+
+	if ((seen & LISTEN_SEEN_SERVICE) == 0)
+		settings_complain(parser, parser->words[0],
+		    "listen needs one of smtp, submit and imap");
+	else if (__builtin_popcount(seen & LISTEN_SEEN_SERVICE) > 1)
+		settings_complain(
+		    parser, parser->words[0], "a listener has one service");
+	if ((seen & LISTEN_SEEN_PORT) == 0)
+		settings_complain(
+		    parser, parser->words[0], "listen needs a port");
+	if ((seen & LISTEN_SEEN_ADDRESS) == 0)
+		memcpy(listener->address, "*", sizeof("*"));
+	if (report_errors(parser->report) != parser->had_errors)
+		return;
+	parser->origin->listener[parser->settings->listener_count++] =
+	    parser->line;
+}
+
+static bool
+begin_key(struct parser *parser)
+{
+	if (parser->settings->key_count == SETTINGS_MAX_KEYS) {
+		settings_complain(parser, parser->words[0],
+		    "more than %d certificates", SETTINGS_MAX_KEYS);
+		return false;
+	}
+	return true;
+}
+
+static struct key_setting *
+key_of(struct parser *parser)
+{
+	return &parser->settings->keys[parser->settings->key_count];
+}
+
+/* Every path in struct settings is as large as the one in struct value. */
+static void
+copy_path(char to[512], const struct value *value)
+{
+	memcpy(to, value->path, sizeof(value->path));
+}
+
+static void
+apply_certificate(struct parser *parser, const struct value *value)
+{
+	copy_path(key_of(parser)->certificate_path, value);
+}
+
+static void
+apply_key(struct parser *parser, const struct value *value)
+{
+	copy_path(key_of(parser)->key_path, value);
+}
+
+static int
+join(struct parser *parser, char *to, size_t to_size, const char *name)
+{
+	int n = snprintf(to, to_size, "%s/%s", parser->directory, name);
+
+	if (n > 0 && (size_t)n < to_size)
+		return 0;
+	settings_complain(
+	    parser, parser->words[0], "the path of %s is too long", name);
+	return -1;
+}
+
+static void
+apply_auto(struct parser *parser, const struct value *value)
+{
+	struct key_setting *key = key_of(parser);
+
+	(void)join(parser, key->certificate_path, sizeof(key->certificate_path),
+	    "certificate.pem");
+	(void)join(parser, key->key_path, sizeof(key->key_path), "key.pem");
+}
+
+static void
+finish_key(struct parser *parser)
+{
+	const struct key_setting *key = key_of(parser);
+	unsigned int seen = parser->options_seen;
+
+	if ((seen & 1) != 0 && (seen & 6) != 0)
+		settings_complain(parser, parser->words[0],
+		    "tls is either auto or a certificate with its key");
+	else if (key->certificate_path[0] == '\0' || key->key_path[0] == '\0')
+		settings_complain(parser, parser->words[0],
+		    "tls needs auto, or a certificate and its key");
+	if (report_errors(parser->report) != parser->had_errors)
+		memset(key_of(parser), 0, sizeof(struct key_setting));
+	else
+		parser->origin->key[parser->settings->key_count++] =
+		    parser->line;
+}
+
+#define APPLY_PATH(name, member)                              \
+	static void apply_##name(                             \
+	    struct parser *parser, const struct value *value) \
+	{                                                     \
+		copy_path(parser->settings->member, value);   \
+	}
+#define APPLY_NUMBER(name, type, member)                           \
+	static void apply_##name(                                  \
+	    struct parser *parser, const struct value *value)      \
+	{                                                          \
+		parser->settings->member = (type)value->number;    \
+		if (value->number == 0)                            \
+			settings_complain(                         \
+			    parser, value->word, "must not be 0"); \
+	}
+APPLY_PATH(users, users_path)
+APPLY_PATH(aliases, aliases_path)
+APPLY_PATH(maildir, mail_path)
+APPLY_PATH(snap, snap_path)
+APPLY_NUMBER(every, uint32_t, snapshot_every_s)
+APPLY_NUMBER(services, uint32_t, uid_service_base)
+APPLY_NUMBER(accounts, uint32_t, uid_account_base)
+APPLY_NUMBER(message_size, uint64_t, max_message_bytes)
+APPLY_NUMBER(recipients, uint32_t, max_recipients)
+APPLY_NUMBER(connections, uint32_t, max_connections)
+APPLY_NUMBER(per_address, uint32_t, max_connections_per_address)
+APPLY_NUMBER(workers, uint32_t, max_workers)
+#undef APPLY_PATH
+#undef APPLY_NUMBER
+
+static void
+apply_bits(struct parser *parser, const struct value *value)
+{
+	if (value->number < 4)
+		settings_complain(parser, value->word, "at least 4 bits");
+	else
+		parser->settings->uid_account_mask = UINT32_MAX
+						     << value->number;
+}
+
+static void
+apply_minimum(struct parser *parser, const struct value *value)
+{
+	parser->settings->keep_minimum_s = value->number;
+	if (value->number == 0)
+		settings_complain(parser, value->word, "must not be 0");
+}
+
+/* `every for span[,]`: `every` was read already. */
+static void
+apply_tier(struct parser *parser, const struct value *value)
+{
+	struct settings *settings = parser->settings;
+	size_t n = settings->keep_count;
+	const struct word *keyword = settings_take(parser);
+	const struct word *span_word = settings_take(parser);
+	struct text span;
+	uint64_t every_s;
+	uint64_t span_s;
+
+	if (keyword == NULL || span_word == NULL ||
+	    !text_is(keyword->text, "for")) {
+		settings_complain(parser,
+		    keyword ? *keyword : settings_end_of_line(parser),
+		    "a tier of keep is \"1h for 7d\"");
+		return;
+	}
+	span = span_word->text;
+	if (span.size > 0 && span.data[span.size - 1] == ',')
+		span.size--;
+	if (settings_parse_span(value->word.text, &every_s) == -1 ||
+	    every_s == 0) {
+		settings_complain(parser, value->word, "\"%.*s\" is not %s",
+		    TEXT_FMT(value->word.text), settings_kind_name(VALUE_SPAN));
+		return;
+	}
+	if (settings_parse_span(span, &span_s) == -1 || span_s < every_s) {
+		settings_complain(parser, *span_word,
+		    "\"%.*s\" is not a time of at least %.*s", TEXT_FMT(span),
+		    TEXT_FMT(value->word.text));
+		return;
+	}
+	if (n > 0 && (every_s <= settings->keep[n - 1].every_s ||
+			 span_s <= settings->keep[n - 1].span_s)) {
+		settings_complain(parser, value->word,
+		    "tiers of keep must grow from left to right");
+		return;
+	}
+	if (n == sizeof(settings->keep) / sizeof(settings->keep[0])) {
+		settings_complain(parser, value->word, "more than 8 tiers");
+		return;
+	}
+	settings->keep[n].every_s = every_s;
+	settings->keep[n].span_s = span_s;
+	settings->keep_count++;
+}
+
+static void
+apply_domains_word(struct parser *parser, const struct value *value)
+{
+	if (!text_is(value->word.text, "<domains>"))
+		settings_complain(parser, value->word,
+		    "only <domains> is possible: mail for every domain of "
+		    "the domain lines is delivered");
+}
+
+static void
+apply_nothing(struct parser *parser, const struct value *value)
+{
+}
+
+static void
+finish_match(struct parser *parser)
+{
+	if (report_errors(parser->report) == parser->had_errors &&
+	    (parser->options_seen & 0x38) != 0x38)
+		settings_complain(parser, settings_end_of_line(parser),
+		    "match needs: for domain <domains> deliver");
+}
+
+/* -- The tables -- */
+
+#define NO_RELAY                                                              \
+	"mail goes to accounts of this host only; remove the line, mail for " \
+	"other hosts is refused with 550 5.7.1"
+
+static const struct option host_options[] = {
+	{ NULL, VALUE_TEXT, 0, apply_host, NULL }, { 0 }
+};
+static const struct option domain_options[] = {
+	{ NULL, VALUE_TEXT, 0, apply_domain, NULL }, { 0 }
+};
+static const struct option listen_options[] = { { "smtp", VALUE_NONE, 0,
+						    apply_service, NULL },
+	{ "submit", VALUE_NONE, 0, apply_service, NULL },
+	{ "imap", VALUE_NONE, 0, apply_service, NULL },
+	{ "on", VALUE_TEXT, 0, apply_address, NULL },
+	{ "port", VALUE_NUMBER, 65535, apply_port, NULL },
+	{ "tls", VALUE_NONE, 0, apply_tls, NULL },
+	{ "starttls-required", VALUE_NONE, 0, apply_starttls_required, NULL },
+	{ "tls-required", VALUE_NONE, 0, apply_tls_required, NULL },
+	{ "auth", VALUE_NONE, 0, apply_auth, NULL },
+	{ "plain-login", VALUE_NONE, 0, apply_plain_login, NULL }, { 0 } };
+static const struct option tls_options[] = { { "auto", VALUE_NONE, 0,
+						 apply_auto, NULL },
+	{ "certificate", VALUE_PATH, 0, apply_certificate, NULL },
+	{ "key", VALUE_PATH, 0, apply_key, NULL },
+	{ "acme", VALUE_ABSENT, 0, NULL,
+	    "use tls auto, or tls certificate FILE key FILE" },
+	{ 0 } };
+static const struct option users_options[] = {
+	{ "file", VALUE_PATH, 0, apply_users, NULL }, { 0 }
+};
+static const struct option aliases_options[] = {
+	{ "file", VALUE_PATH, 0, apply_aliases, NULL }, { 0 }
+};
+static const struct option store_options[] = { { "maildir", VALUE_PATH, 0,
+						   apply_maildir, NULL },
+	{ "quota", VALUE_ABSENT, 0, NULL,
+	    "remove quota and its size; nothing is limited" },
+	{ "external-deletes", VALUE_ABSENT, 0, NULL,
+	    "remove it; files that vanish are healed from the store" },
+	{ 0 } };
+static const struct option snapshot_options[] = {
+	{ "every", VALUE_SPAN, 31536000, apply_every, NULL },
+	{ "dir", VALUE_PATH, 0, apply_snap, NULL },
+	{ "on-bulk-delete", VALUE_ABSENT, 0, NULL,
+	    "remove it; every instant can be restored anyway" },
+	{ 0 }
+};
+static const struct option keep_options[] = {
+	{ "minimum", VALUE_SPAN, 3153600000, apply_minimum, NULL },
+	{ NULL, VALUE_TEXT, 0, apply_tier, NULL }, { 0 }
+};
+static const struct option limit_options[] = {
+	{ "send", VALUE_ABSENT, 0, NULL, "remove the line" }, { 0 }
+};
+static const struct option vault_options[] = {
+	{ NULL, VALUE_ABSENT, 0, NULL, "remove the line" }, { 0 }
+};
+static const struct option match_options[] = { { "from", VALUE_NONE, 0,
+						   apply_nothing, NULL },
+	{ "any", VALUE_NONE, 0, apply_nothing, NULL },
+	{ "auth", VALUE_NONE, 0, apply_nothing, NULL },
+	{ "for", VALUE_NONE, 0, apply_nothing, NULL },
+	{ "domain", VALUE_TEXT, 0, apply_domains_word, NULL },
+	{ "deliver", VALUE_NONE, 0, apply_nothing, NULL },
+	{ "relay", VALUE_ABSENT, 0, NULL, NO_RELAY },
+	{ "dkim-sign", VALUE_ABSENT, 0, NULL, "remove it" },
+	{ "reject", VALUE_ABSENT, 0, NULL,
+	    "remove the line; what is not delivered is refused" },
+	{ 0 } };
+static const struct option uid_options[] = {
+	{ "services", VALUE_NUMBER, 0x7fffffff, apply_services, NULL },
+	{ "accounts", VALUE_NUMBER, 0x7fffffff, apply_accounts, NULL },
+	{ "bits", VALUE_NUMBER, 28, apply_bits, NULL }, { 0 }
+};
+static const struct option message_size_options[] = {
+	{ NULL, VALUE_SIZE, 1073741824, apply_message_size, NULL }, { 0 }
+};
+static const struct option recipients_options[] = {
+	{ NULL, VALUE_NUMBER, 10000, apply_recipients, NULL }, { 0 }
+};
+static const struct option connections_options[] = {
+	{ "per-address", VALUE_NUMBER, 100000, apply_per_address, NULL },
+	{ NULL, VALUE_NUMBER, 100000, apply_connections, NULL }, { 0 }
+};
+static const struct option workers_options[] = {
+	{ NULL, VALUE_NUMBER, 100000, apply_workers, NULL }, { 0 }
+};
+
+const struct directive settings_directives[DIRECTIVE_COUNT] = {
+	{ "host", "host NAME", host_options, false, false, NULL, NULL },
+	{ "domain", "domain NAME ...", domain_options, true, true, NULL, NULL },
+	{ "listen",
+	    "listen smtp|submit|imap [on ADDRESS] port N [tls|"
+	    "starttls-required|tls-required] [auth] [plain-login]",
+	    listen_options, true, false, begin_listen, finish_listen },
+	{ "tls", "tls auto, or tls certificate FILE key FILE", tls_options,
+	    true, false, begin_key, finish_key },
+	{ "users", "users file FILE", users_options, false, false, NULL, NULL },
+	{ "aliases", "aliases file FILE", aliases_options, false, false, NULL,
+	    NULL },
+	{ "store", "store maildir DIRECTORY", store_options, false, false, NULL,
+	    NULL },
+	{ "snapshot", "snapshot [every TIME] dir DIRECTORY", snapshot_options,
+	    false, false, NULL, NULL },
+	{ "keep", "keep TIME for TIME, ... [minimum TIME]", keep_options, false,
+	    true, NULL, NULL },
+	{ "match", "match from any|auth for domain <domains> deliver",
+	    match_options, true, false, NULL, finish_match },
+	{ "uid-range", "uid-range services UID accounts UID bits N",
+	    uid_options, false, false, NULL, NULL },
+	{ "max-message-size", "max-message-size SIZE", message_size_options,
+	    false, false, NULL, NULL },
+	{ "max-recipients", "max-recipients N", recipients_options, false,
+	    false, NULL, NULL },
+	{ "max-connections", "max-connections N [per-address N]",
+	    connections_options, false, false, NULL, NULL },
+	{ "max-workers", "max-workers N", workers_options, false, false, NULL,
+	    NULL },
+	{ "limit", "limit", limit_options, true, false, NULL, NULL },
+	{ "vault", "vault", vault_options, true, false, NULL, NULL },
+};
+_Static_assert((int)DIRECTIVE_COUNT <= (int)SETTINGS_MAX_DIRECTIVES,
+    "struct settings_origin is too small");

@@ -1,0 +1,137 @@
+/*
+ * `firnmail check --explain`: the settings in force as lines of firnmail.conf,
+ * each with where it comes from.
+ */
+#include "common/buf.h"
+#include "common/settings_grammar.h"
+
+#include <string.h>
+
+static void
+explain_from(struct buf *to, const char *name, unsigned int line)
+{
+	if (line == 0)
+		(void)buf_put_text(to, "  # default\n");
+	else
+		(void)buf_put_format(to, "  # %s:%u\n", name, line);
+}
+
+/* In quotes where it must be. */
+static void
+put_path(struct buf *to, const char *what, const char *path)
+{
+	const char *quote = strpbrk(path, " \t\r#") != NULL ? "\"" : "";
+
+	(void)buf_put_format(to, "%s %s%s%s", what, quote, path, quote);
+}
+
+static void
+put_span(struct buf *to, uint64_t seconds)
+{
+	static const struct {
+		char unit;
+		uint64_t seconds;
+	} units[] = { { 'y', 31536000 }, { 'w', 604800 }, { 'd', 86400 },
+		{ 'h', 3600 }, { 'm', 60 }, { 's', 1 } };
+	size_t i = 0;
+
+	while (seconds % units[i].seconds != 0)
+		i++;
+	(void)buf_put_format(to, "%llu%c",
+	    (unsigned long long)(seconds / units[i].seconds), units[i].unit);
+}
+
+static void
+explain_lists(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	static const char *const tls[] = { "", " tls", " starttls-required",
+		" tls-required" };
+
+	for (size_t i = 0; i < settings->domain_count; i++) {
+		(void)buf_put_format(to, "domain %s", settings->domains[i]);
+		explain_from(to, name, origin->domain[i]);
+	}
+	for (size_t i = 0; i < settings->listener_count; i++) {
+		const struct listen_setting *l = &settings->listeners[i];
+
+		(void)buf_put_format(to, "listen %s on %s port %u%s%s",
+		    settings_services[l->service], l->address, l->port,
+		    tls[l->tls], l->is_plain_login ? " plain-login" : "");
+		explain_from(to, name, origin->listener[i]);
+	}
+	for (size_t i = 0; i < settings->key_count; i++) {
+		put_path(
+		    to, "tls certificate", settings->keys[i].certificate_path);
+		put_path(to, " key", settings->keys[i].key_path);
+		explain_from(to, name, origin->key[i]);
+	}
+}
+
+static void
+explain_keep(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	(void)buf_put_text(to, "snapshot every ");
+	put_span(to, settings->snapshot_every_s);
+	put_path(to, " dir", settings->snap_path);
+	explain_from(to, name, origin->directive[DIRECTIVE_SNAPSHOT]);
+	(void)buf_put_text(to, "keep ");
+	for (size_t i = 0; i < settings->keep_count; i++) {
+		put_span(to, settings->keep[i].every_s);
+		(void)buf_put_text(to, " for ");
+		put_span(to, settings->keep[i].span_s);
+		(void)buf_put_text(
+		    to, i + 1 < settings->keep_count ? ", " : " ");
+	}
+	(void)buf_put_text(to, "minimum ");
+	put_span(to, settings->keep_minimum_s);
+	explain_from(to, name, origin->directive[DIRECTIVE_KEEP]);
+}
+
+static unsigned int
+count_bits(uint32_t mask)
+{
+	unsigned int bits = 0;
+
+	while (bits < 32 && (mask & (1U << bits)) == 0)
+		bits++;
+	return bits;
+}
+
+void
+settings_explain(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	const unsigned int *line = origin->directive;
+
+	(void)buf_put_format(to, "host %s", settings->host);
+	explain_from(to, name, line[DIRECTIVE_HOST]);
+	explain_lists(name, settings, origin, to);
+	put_path(to, "users file", settings->users_path);
+	explain_from(to, name, line[DIRECTIVE_USERS]);
+	if (settings->aliases_path[0] != '\0') {
+		put_path(to, "aliases file", settings->aliases_path);
+		explain_from(to, name, line[DIRECTIVE_ALIASES]);
+	}
+	put_path(to, "store maildir", settings->mail_path);
+	explain_from(to, name, line[DIRECTIVE_STORE]);
+	explain_keep(name, settings, origin, to);
+	(void)buf_put_text(to, "match from any for domain <domains> deliver");
+	explain_from(to, name, line[DIRECTIVE_MATCH]);
+	(void)buf_put_format(to,
+	    "uid-range services 0x%x accounts 0x%x bits %u",
+	    settings->uid_service_base, settings->uid_account_base,
+	    count_bits(settings->uid_account_mask));
+	explain_from(to, name, line[DIRECTIVE_UID_RANGE]);
+	(void)buf_put_format(to, "max-message-size %llu",
+	    (unsigned long long)settings->max_message_bytes);
+	explain_from(to, name, line[DIRECTIVE_MESSAGE_SIZE]);
+	(void)buf_put_format(to, "max-recipients %u", settings->max_recipients);
+	explain_from(to, name, line[DIRECTIVE_RECIPIENTS]);
+	(void)buf_put_format(to, "max-connections %u per-address %u",
+	    settings->max_connections, settings->max_connections_per_address);
+	explain_from(to, name, line[DIRECTIVE_CONNECTIONS]);
+	(void)buf_put_format(to, "max-workers %u", settings->max_workers);
+	explain_from(to, name, line[DIRECTIVE_WORKERS]);
+}

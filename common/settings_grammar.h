@@ -1,0 +1,112 @@
+/*
+ * What the files of the settings' language share among themselves: a statement
+ * that is being read, and the grammar, which is two tables: the directives, and
+ * the words that each of them takes (settings_directives.c).
+ */
+#ifndef COMMON_SETTINGS_GRAMMAR_H
+#define COMMON_SETTINGS_GRAMMAR_H
+
+#include "common/settings_parser.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum value_kind {
+	VALUE_NONE,   /* the word alone */
+	VALUE_TEXT,   /* any word: apply checks it */
+	VALUE_PATH,   /* absolute, or relative to the config's directory */
+	VALUE_NUMBER, /* decimal or 0x hex */
+	VALUE_SPAN,   /* 15m 24h 7d 2y: seconds */
+	VALUE_SIZE,   /* 50M: bytes */
+	VALUE_ABSENT  /* a feature that this version lacks */
+};
+
+struct word {
+	struct text text;
+	unsigned int column;
+};
+
+struct value {
+	struct word word;
+	uint64_t number;
+	char path[512];
+};
+
+struct parser;
+
+struct option {
+	const char *name; /* NULL: any word that is no other option */
+	enum value_kind kind;
+	uint64_t max; /* of a number, span or size; 0: no limit */
+	void (*apply)(struct parser *parser, const struct value *value);
+	const char *instead; /* absent: what to do */
+};
+
+struct directive {
+	const char *name;
+	const char *usage;
+	const struct option *options;
+	bool is_repeatable;
+	bool takes_many; /* of the word without a name */
+	/* NULL where nothing has to be done. */
+	bool (*begin)(struct parser *parser);
+	void (*finish)(struct parser *parser);
+};
+
+struct parser {
+	const char *name;
+	const char *directory;
+	struct settings *settings;
+	struct settings_origin *origin;
+	struct report *report;
+	unsigned int line;
+	struct text source;
+	struct word words[SETTINGS_MAX_WORDS];
+	size_t word_count;
+	size_t next;               /* word that is read next */
+	unsigned int options_seen; /* of this statement, a bit each */
+	unsigned int had_errors;   /* when the statement began */
+};
+
+enum directive_number {
+	DIRECTIVE_HOST,
+	DIRECTIVE_DOMAIN,
+	DIRECTIVE_LISTEN,
+	DIRECTIVE_TLS,
+	DIRECTIVE_USERS,
+	DIRECTIVE_ALIASES,
+	DIRECTIVE_STORE,
+	DIRECTIVE_SNAPSHOT,
+	DIRECTIVE_KEEP,
+	DIRECTIVE_MATCH,
+	DIRECTIVE_UID_RANGE,
+	DIRECTIVE_MESSAGE_SIZE,
+	DIRECTIVE_RECIPIENTS,
+	DIRECTIVE_CONNECTIONS,
+	DIRECTIVE_WORKERS,
+	DIRECTIVE_LIMIT,
+	DIRECTIVE_VAULT,
+	DIRECTIVE_COUNT
+};
+
+/* ---- settings_directives.c ---- */
+extern const struct directive settings_directives[DIRECTIVE_COUNT];
+/* By enum service; NULL at the end. */
+extern const char *const settings_services[];
+
+/* ---- settings_parser.c ---- */
+/* A mistake at a word of the line that is being read. */
+void settings_complain(struct parser *parser, struct word at,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The next word of the line; NULL at its end. */
+const struct word *settings_take(struct parser *parser);
+struct word settings_end_of_line(const struct parser *parser);
+/* What a word must be, for people. */
+const char *settings_kind_name(enum value_kind kind);
+
+/* ---- settings_check.c ---- */
+/* Everything was read: defaults, what is missing, what does not go together. */
+void settings_check_whole(struct parser *parser);
+
+#endif
