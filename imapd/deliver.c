@@ -297,10 +297,18 @@ static void
 received(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
+	static const struct delivery_id whatever;
 	struct account_store *account = context;
 
-	if (message->type == MESSAGE_file)
-		add(account, &message->file.delivery)->is_asked = true;
+	if (message->type != MESSAGE_file)
+		return;
+	add(account, &message->file.delivery)->is_asked = true;
+	/* A queue that was started after the mail was accepted knows that some
+	 * lies there, not which. */
+	if (memcmp(&message->file.delivery, &whatever, sizeof(whatever)) == 0 &&
+	    account->status == STATUS_OK &&
+	    store_client_is_present(account->client))
+		deliver_start(account);
 }
 
 static void

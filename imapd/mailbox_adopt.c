@@ -131,6 +131,16 @@ put_again(struct adoption *adoption, const struct found *found)
 	adoption->found[adoption->found_count++].uid = 0;
 }
 
+/* Whether the file is that message, or the torn rest of it that an unclean stop
+ * left: shorter than its own name says. */
+static bool
+is_file_of(const struct adopted_file *file, const struct maildir_name *name,
+    const struct result_record *result)
+{
+	return file->record.size == result->size ||
+	       (name->has_size && file->record.stored_size < name->size);
+}
+
 /*
  * The store knows this delivery from before, and its message is not one of
  * ours here: an expunge that a crash cut if the index was lost as well (the
@@ -152,7 +162,7 @@ adopt_known(struct adoption *adoption, struct folder *folder,
 		return;
 	derive_delivery(folder, name.base, &derived);
 	if (account->is_rebuilt && result->mailbox == folder->info.id &&
-	    result->size == file->record.size &&
+	    is_file_of(file, &name, result) &&
 	    memcmp(&derived, &again.delivery, sizeof(derived)) != 0) {
 		files_path(folder, again.is_new, text_of(again.name), path);
 		log_info("expunge-finished", "mailbox=%llu uid=%u",

@@ -206,11 +206,16 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 		return;
 	}
 	wished = *row;
-	known.has_new_flags = wish_flags(look, &known, name, &wished);
+	/* After an unclean stop an old name may be a rename of ours that did
+	 * not reach the disk: what was answered counts. */
+	known.has_new_flags =
+	    look->changed == NULL && wish_flags(look, &known, name, &wished);
 	known.base = name->base;
 	known.name = text_of(file);
 	known.is_new = is_new;
 	index_put_file(account->index, look->folder->info.id, uid, &known);
+	if (look->changed != NULL)
+		look_at_flags(look, row, known.born, name);
 	if (!known.has_new_flags)
 		return;
 	look->flagged = memory_resize(

@@ -96,7 +96,8 @@ put_start(struct export *export)
 	if (line->size - quotes >= strlen(from_line) &&
 	    memcmp(line->data + quotes, from_line, strlen(from_line)) == 0)
 		fputc('>', export->to);
-	fwrite(line->data, 1, line->size, export->to);
+	if (line->size > 0)
+		fwrite(line->data, 1, line->size, export->to);
 }
 
 /* Whether these bytes may still become a From_ line behind '>'s. */

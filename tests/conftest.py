@@ -1,5 +1,6 @@
 """Fixtures around tests/instance for all tests over real sockets."""
 import contextlib
+import glob
 import imaplib
 import os
 import re
@@ -77,6 +78,20 @@ class Server:
     def kill(self, role):
         subprocess.run([INSTANCE, 'kill', self.dir, role], check=True,
                        stdout=subprocess.DEVNULL, timeout=30)
+
+    def signal_all(self, number):
+        """To every process of the instance."""
+        listed = subprocess.run(['ps', '-o', 'pid=', '-g', str(self.pid)],
+                                check=True, text=True, stdout=subprocess.PIPE)
+        for pid in listed.stdout.split():
+            os.kill(int(pid), number)
+
+    def forget_boot(self):
+        """As after a new boot of the machine: format of imapd/index_state.c."""
+        for path in glob.glob(os.path.dirname(self.store) + '/mail/*/state'):
+            with open(path, 'r+b') as file:
+                file.seek(1)
+                file.write(b'another boot'.ljust(40, b'\0'))
 
     def context(self):
         made = ssl.create_default_context(cafile=self.cafile)

@@ -1,7 +1,7 @@
 """Results of long runs as lines in docs/evidence: date, commit, machine, what
 was run, what came out.  One line a result, never changed afterwards; a file for
 each step.  A result holds for the commit that it names and for later ones that
-differ from it in docs/ only: that is what makes a campaign resumable."""
+do not differ from it in code: that is what makes a campaign resumable."""
 import datetime
 import os
 import platform
@@ -10,8 +10,8 @@ import subprocess
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.realpath(__file__))))
 FOLDER = os.path.join(TOP, 'docs/evidence')
-# What a change of these leaves as it was: results that were had before it.
-NOT_CODE = (':!docs',)
+# A change of these leaves results as they were.
+NOT_CODE = (':!docs', ':!tests/campaign', ':!HACKING', ':!README', ':!CHANGES')
 
 
 def git(*words):
@@ -25,6 +25,10 @@ def commit():
     changed = git('status', '--porcelain', '--untracked-files=no', '--', '.',
                   *NOT_CODE).stdout
     return (name or 'none') + ('+' if changed else '')
+
+
+# Of the code that runs: what is checked out meanwhile does not count.
+STARTED_AT = commit()
 
 
 def file_system(path):
@@ -47,7 +51,7 @@ def line_of(fields):
 def add(step, fields, path=TOP, of_commit=None):
     """Appends one result and shows it.  path: where its files lay."""
     today = datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d')
-    line = line_of({'date': today, 'commit': of_commit or commit(),
+    line = line_of({'date': today, 'commit': of_commit or STARTED_AT,
                     'machine': machine(path), **fields})
     os.makedirs(FOLDER, exist_ok=True)
     with open(os.path.join(FOLDER, step), 'a', encoding='utf-8') as file:

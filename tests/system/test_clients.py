@@ -16,11 +16,11 @@ CLIENTS = ('curl', 'fetchmail', 'getmail', 'imapfilter', 'offlineimap',
 
 @pytest.fixture(scope='module')
 def post(tmp_path_factory):
-    """One instance, an account for each client."""
+    """One instance, an account for each client, one more for interimap."""
     directory = '/var/tmp/firnmail-%d-%s' % (
         os.getpid(), tmp_path_factory.mktemp('clients').name)
     os.makedirs(directory, mode=0o711)
-    yield Server(directory, '--cheap-hash', '--accounts', str(len(CLIENTS)))
+    yield Server(directory, '--cheap-hash', '--accounts', str(len(CLIENTS) + 1))
     end(directory)
 
 
@@ -216,8 +216,23 @@ user-domain=demo.test
     assert desk.keys() == ['three'] and desk.keys('Kept') == ['one']
 
 
-def test_interimap_needs_qresync(desk):
+def test_interimap_keeps_two_accounts_alike(desk):
+    other = Desk(desk.server, len(CLIENTS) + 1, desk.home, ['far'])
+    config = 'database = %s\nlist-mailbox = INBOX\n' % desk.path('interimap.db')
+    for name, one in (('local', desk), ('remote', other)):
+        config += '''
+[%s]
+type = imaps
+host = localhost
+port = %d
+username = %s
+password = %s
+SSL_verify = NO
+''' % (name, one.port, one.user, one.password)
+    rc = desk.write('interimaprc', config)
+    out = desk.run('interimap', '--config=' + rc, code=None)
     with desk.server.imap_session(desk.user) as client:
         if 'QRESYNC' not in client.capabilities:
+            assert 'QRESYNC' in out, out
             pytest.skip('interimap needs QRESYNC, which is not offered')
-    pytest.fail('QRESYNC is offered: write what interimap does with it')
+    assert desk.keys() == other.keys() == ['far', 'one', 'three', 'two']
