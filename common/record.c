@@ -111,6 +111,10 @@ record_put_change(struct writer *w, const struct change_record *r)
 	case CHANGE_EXPUNGE:
 		record_put_message(w, &r->message);
 		break;
+	case CHANGE_PAST:
+		writer_put_u32(w, r->number);
+		record_put_message(w, &r->message);
+		break;
 	case CHANGE_MAILBOX:
 		record_put_mailbox(w, &r->mailbox);
 		break;
@@ -143,6 +147,10 @@ record_get_change(struct reader *r, struct change_record *record)
 	switch (kind) {
 	case CHANGE_MESSAGE:
 	case CHANGE_EXPUNGE:
+		need(r, record_get_message(r, &record->message));
+		break;
+	case CHANGE_PAST:
+		record->number = reader_get_u32(r);
 		need(r, record_get_message(r, &record->message));
 		break;
 	case CHANGE_MAILBOX:
@@ -249,6 +257,55 @@ record_get_copy(struct reader *r, struct copy_record *record)
 	record->keywords = reader_get_u64(r);
 	reader_get_raw(
 	    r, record->delivery.bytes, sizeof(record->delivery.bytes));
+	return got(r);
+}
+
+void
+record_put_recall(struct writer *w, const struct recall_record *r)
+{
+	writer_put_raw(w, r->delivery.bytes, sizeof(r->delivery.bytes));
+	writer_put_u64(w, r->blob);
+	writer_put_u64(w, (uint64_t)r->internaldate);
+	writer_put_u32(w, r->flags);
+	writer_put_u64(w, r->keywords);
+	writer_put_u8(w, r->form);
+}
+
+int
+record_get_recall(struct reader *r, struct recall_record *record)
+{
+	int more = begins(r);
+
+	if (more != 1)
+		return more;
+	reader_get_raw(
+	    r, record->delivery.bytes, sizeof(record->delivery.bytes));
+	record->blob = reader_get_u64(r);
+	record->internaldate = (int64_t)reader_get_u64(r);
+	record->flags = reader_get_u32(r);
+	record->keywords = reader_get_u64(r);
+	record->form = reader_get_u8(r);
+	return got(r);
+}
+
+void
+record_put_snapshot(struct writer *w, const struct snapshot_record *r)
+{
+	writer_put_u64(w, r->sequence);
+	writer_put_u64(w, (uint64_t)r->time);
+	writer_put_text(w, r->id, RECORD_MAX_ID_SIZE);
+}
+
+int
+record_get_snapshot(struct reader *r, struct snapshot_record *record)
+{
+	int more = begins(r);
+
+	if (more != 1)
+		return more;
+	record->sequence = reader_get_u64(r);
+	record->time = (int64_t)reader_get_u64(r);
+	record->id = reader_get_text(r, RECORD_MAX_ID_SIZE);
 	return got(r);
 }
 

@@ -44,7 +44,8 @@ enum {
 	RECORD_MAX_KEYWORD_SIZE = 100,
 	RECORD_MAX_NAME_SIZE = 1000,
 	RECORD_MAX_BASE_SIZE = 255,
-	RECORD_MAX_ADDRESS_SIZE = 512
+	RECORD_MAX_ADDRESS_SIZE = 512,
+	RECORD_MAX_ID_SIZE = 32
 };
 
 struct mailbox_record {
@@ -80,16 +81,19 @@ enum change_kind {
 	CHANGE_MESSAGE, /* a row was born: new, or its flags changed */
 	CHANGE_EXPUNGE, /* a row died and none followed it */
 	CHANGE_MAILBOX, /* created, renamed, retired, keyword, identity */
-	CHANGE_SUBSCRIBE
+	CHANGE_SUBSCRIBE,
+	CHANGE_PAST /* an expunged message as it was; list_expunged only */
 };
 
-/* What list_mailboxes (mailboxes and subscriptions) and list_changes give.
+/* What list_mailboxes (mailboxes and subscriptions), list_changes and
+ * list_expunged (messages, each mailbox before its first one) give.
  * A subscribed name need not exist (RFC 3501 6.3.6). */
 struct change_record {
 	uint64_t sequence;
 	enum change_kind kind;
-	struct message_record message; /* _MESSAGE; _EXPUNGE: mailbox, uid,
-					  modseq only */
+	struct message_record message; /* _MESSAGE, _PAST; _EXPUNGE: mailbox,
+					  uid, modseq only */
+	uint32_t number;               /* _PAST: in the order of deaths */
 	struct mailbox_record mailbox; /* _MAILBOX */
 	struct text name;              /* _SUBSCRIBE */
 	uint8_t is_subscribed;         /* _SUBSCRIBE */
@@ -124,8 +128,25 @@ struct copy_record {
 	struct delivery_id delivery;
 };
 
-/* What a change got: for file, append, copy one each message; for create one;
- * for flags, expunge, missing, rename, retire, keyword, identity one each
+/* In change_recall: bytes that the store has become a message again. */
+struct recall_record {
+	struct delivery_id delivery;
+	uint64_t blob;
+	int64_t internaldate;
+	uint32_t flags;
+	uint64_t keywords; /* in the target's numbers */
+	uint8_t form;
+};
+
+/* A point in time that is kept. */
+struct snapshot_record {
+	uint64_t sequence;
+	int64_t time;   /* seconds since 1970 */
+	struct text id; /* of a mark, in hex; empty for a timer snapshot */
+};
+
+/* What a change got: for file, append, copy, recall one each message; for
+ * create one; for flags, expunge, missing, rename, retire, keyword, identity one each
  * part, with `modseq` only. */
 struct result_record {
 	uint64_t mailbox;
@@ -154,6 +175,10 @@ void record_put_flags(struct writer *w, const struct flag_record *r);
 int record_get_flags(struct reader *r, struct flag_record *record);
 void record_put_copy(struct writer *w, const struct copy_record *r);
 int record_get_copy(struct reader *r, struct copy_record *record);
+void record_put_recall(struct writer *w, const struct recall_record *r);
+int record_get_recall(struct reader *r, struct recall_record *record);
+void record_put_snapshot(struct writer *w, const struct snapshot_record *r);
+int record_get_snapshot(struct reader *r, struct snapshot_record *record);
 void record_put_result(struct writer *w, const struct result_record *r);
 int record_get_result(struct reader *r, struct result_record *record);
 
@@ -164,7 +189,9 @@ enum {
 	RECORD_CHANGE_MAX = 8800,
 	RECORD_RESULT_SIZE = 76,
 	RECORD_FLAGS_SIZE = 16,
-	RECORD_COPY_SIZE = 30
+	RECORD_COPY_SIZE = 30,
+	RECORD_RECALL_SIZE = 47,
+	RECORD_SNAPSHOT_MAX = 64
 };
 
 #endif

@@ -745,6 +745,8 @@ apply_change(struct account_store *account, const struct change_record *change)
 		apply_subscribed(
 		    account, change->name, change->is_subscribed != 0);
 		break;
+	case CHANGE_PAST: /* not in these listings */
+		break;
 	}
 }
 

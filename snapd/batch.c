@@ -126,6 +126,7 @@ batch_adds(const struct batch *batch)
 		type = part_type(part);
 		if (type == MESSAGE_change_append ||
 		    type == MESSAGE_change_copy ||
+		    type == MESSAGE_change_recall ||
 		    type == MESSAGE_change_create)
 			return true;
 	}

@@ -5,6 +5,7 @@
  * subscribed value: form u8, yes u8, name text.
  */
 #include "snapd/batch_changes.h"
+#include "snapd/expunged.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -154,7 +155,9 @@ apply_retire(
 		return status;
 	if (is_inbox(&row))
 		return STATUS_REFUSED;
-	if (renew(context, &row) != 0)
+	if (renew(context, &row) != 0 ||
+	    expunged_add_mailbox(context->journal->batch, context->account,
+		row.record.id, row.born, context->error) != 0)
 		return change_failed(context);
 	row.record.is_retired = 1;
 	status = free_name(context, &row);

@@ -6,6 +6,7 @@
  * delivery value once filed: form u8, is_filed u8 = 1, then a result record.
  */
 #include "snapd/batch_changes.h"
+#include "snapd/expunged.h"
 
 #include <string.h>
 
@@ -350,11 +351,17 @@ static enum status
 kill_message(struct change_context *context, struct mailbox_row *mailbox,
     const struct message_row *row, enum death death, uint64_t modseq)
 {
-	if (kill_row(context, row, death) != 0)
+	struct journal *journal = context->journal;
+
+	if (kill_row(context, row, death) != 0 ||
+	    (death != DEATH_MOVE &&
+		expunged_add(journal->batch, context->account,
+		    row->record.mailbox, journal_sequence(journal),
+		    row->record.uid, context->error) != 0))
 		return change_failed(context);
 	mailbox->record.message_count--;
-	journal_touch(context->journal, row->record.mailbox, row->record.uid,
-	    TOUCH_DIED, modseq);
+	journal_touch(
+	    journal, row->record.mailbox, row->record.uid, TOUCH_DIED, modseq);
 	return STATUS_OK;
 }
 
@@ -470,6 +477,73 @@ apply_copy(
 	return status == STATUS_OK ? put_mailbox(context, source) : status;
 }
 
+/* The bytes of a blob of this account: that of another is not there. */
+static enum status
+find_own_blob(
+    struct change_context *context, uint64_t blob, struct object *object)
+{
+	int found = object_store_find(
+	    context->journal->batch, blob, object, context->error);
+
+	if (found < 0)
+		return change_failed(context);
+	return found == 1 && object->account == context->account
+		   ? STATUS_OK
+		   : STATUS_MISSING;
+}
+
+static enum status
+recall_one(struct change_context *context, const struct recall_record *recall,
+    struct mailbox_row *mailbox)
+{
+	struct message_row row = { .delivery = recall->delivery };
+	struct result_record result;
+	struct object object;
+	enum status status;
+	struct text value;
+	int found;
+
+	found = find_delivery(context, &recall->delivery, &result, &value);
+	if (found != 0)
+		return found == 1 ? change_put_result(context, &result)
+				  : change_failed(context);
+	if (value.size != 0 || recall->form > FORM_EXACT ||
+	    !are_flags_valid(mailbox, recall->flags, recall->keywords))
+		return STATUS_INVALID;
+	status = find_own_blob(context, recall->blob, &object);
+	if (status != STATUS_OK)
+		return status;
+	row.record.internaldate = recall->internaldate;
+	row.record.flags = recall->flags;
+	row.record.keywords = recall->keywords;
+	row.record.form = recall->form;
+	row.record.blob = recall->blob;
+	row.record.size = object.wire_size;
+	row.record.stored_size = object.size;
+	row.record.hash = object.hash;
+	return change_add_message(context, mailbox, &row, 0);
+}
+
+static enum status
+apply_recall(
+    struct change_context *context, const struct message_change_recall *change)
+{
+	struct recall_record recall;
+	struct mailbox_row mailbox;
+	enum status status;
+	struct reader r;
+	int got = 0;
+
+	status = change_find_mailbox(context, change->mailbox, &mailbox);
+	reader_init(&r, change->records.data, change->records.size);
+	while (
+	    status == STATUS_OK && (got = record_get_recall(&r, &recall)) == 1)
+		status = recall_one(context, &recall, &mailbox);
+	if (status != STATUS_OK || got < 0)
+		return status != STATUS_OK ? status : STATUS_INVALID;
+	return put_mailbox(context, &mailbox);
+}
+
 enum status
 change_apply(struct change_context *context, const struct message *message)
 {
@@ -482,6 +556,8 @@ change_apply(struct change_context *context, const struct message *message)
 		return apply_flags(context, &message->change_flags);
 	case MESSAGE_change_copy:
 		return apply_copy(context, &message->change_copy);
+	case MESSAGE_change_recall:
+		return apply_recall(context, &message->change_recall);
 	case MESSAGE_change_expunge:
 		return apply_expunge(context, &message->change_expunge);
 	case MESSAGE_change_missing:

@@ -5,6 +5,7 @@
 
 #include "common/control_record.h"
 #include "common/log.h"
+#include "snapd/expunged.h"
 
 #include <string.h>
 
@@ -178,7 +179,9 @@ leap(struct journal *journal, uint32_t account, bool is_whole,
 {
 	struct journal_state *state = &journal->state;
 
-	if (leap_mailboxes(journal, is_whole ? 0 : account, error) != 0)
+	if (leap_mailboxes(journal, is_whole ? 0 : account, error) != 0 ||
+	    expunged_leap(journal->batch, is_whole ? 0 : account, LEAP_UIDNEXT,
+		error) != 0)
 		return -1;
 	state->next_mailbox += LEAP_UIDNEXT;
 	if (is_whole) {

@@ -28,6 +28,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/batch_messages.c snapd/batch_changes.h \
 	snapd/batch_mailboxes.c \
 	snapd/rows.c snapd/rows.h \
+	snapd/expunged.c snapd/expunged.h \
 	snapd/object_store.c snapd/object_store.h \
 	snapd/store.c snapd/store.h \
 	snapd/growth.c snapd/growth.h \
@@ -36,6 +37,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/as_of.c snapd/as_of.h \
 	snapd/retention.c snapd/retention.h \
 	snapd/snapshot.c snapd/snapshot.h \
+	snapd/past.c snapd/past.h \
 	snapd/witness.c snapd/witness.h \
 	snapd/claim.c snapd/claim.h \
 	snapd/leap.c snapd/leap.h \
@@ -73,6 +75,9 @@ check_PROGRAMS += tests/unit/snapd_test tests/unit/merkle_log_test \
 	tests/unit/snapd_control_test
 tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c
 tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/expunged_test
+tests_unit_expunged_test_SOURCES = tests/unit/expunged_test.c
+tests_unit_expunged_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/verify_test
 tests_unit_verify_test_SOURCES = tests/unit/verify_test.c
 tests_unit_verify_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)

@@ -203,9 +203,13 @@ start_reading(struct client *client, struct reading *reading)
 	/* Who can name these bytes was told of them after their commit. */
 	bool is_committed =
 	    reading->kind == READ_BLOB || reading->kind == READ_UNFILED_BODY;
+	struct journal *journal = snapd_journal(client->snapd);
 
 	reading->account = client->account;
-	if (snapd_journal(client->snapd) != NULL) {
+	if (journal != NULL) {
+		reading->store = *store_identity(journal->store);
+		reading->retention = *snapd_retention(client->snapd);
+		reading->now = journal->now_us / 1000000;
 		if (is_committed)
 			snapd_read_on(client, reading);
 		else
@@ -251,6 +255,15 @@ receive_reading(struct client *client, const struct message *message)
 		reading->kind = READ_UNFILED_BODY;
 		reading->tag = message->read_unfiled.tag;
 		reading->delivery = message->read_unfiled.delivery;
+		break;
+	case MESSAGE_list_snapshots:
+		reading->kind = READ_SNAPSHOTS;
+		reading->tag = message->list_snapshots.tag;
+		break;
+	case MESSAGE_list_expunged:
+		reading->kind = READ_EXPUNGED;
+		reading->tag = message->list_expunged.tag;
+		reading->after = message->list_expunged.after;
 		break;
 	case MESSAGE_list_unfiled_accounts:
 		reading->kind = READ_UNFILED_ACCOUNTS;

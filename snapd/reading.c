@@ -8,6 +8,7 @@
 #include "snapd/control_reading.h"
 #include "snapd/journal.h"
 #include "snapd/object_store.h"
+#include "snapd/past.h"
 #include "snapd/rows.h"
 
 #include <stdlib.h>
@@ -50,8 +51,8 @@ read_messages(
 	return got;
 }
 
-static int
-put_change(struct buf *to, const struct change_record *change)
+int
+reading_put_change(struct buf *to, const struct change_record *change)
 {
 	uint8_t data[RECORD_CHANGE_MAX];
 	struct writer w;
@@ -86,7 +87,7 @@ list_subscriptions(
 		reader_get_u8(&r);
 		change.is_subscribed = reader_get_u8(&r);
 		change.name = reader_get_text(&r, RECORD_MAX_NAME_SIZE);
-		if (put_change(&reading->data, &change) != 0)
+		if (reading_put_change(&reading->data, &change) != 0)
 			break;
 	}
 	cursor_close(&cursor);
@@ -119,7 +120,7 @@ read_mailboxes(
 			continue;
 		change.sequence = row.born;
 		change.mailbox = row.record;
-		if (put_change(&reading->data, &change) != 0)
+		if (reading_put_change(&reading->data, &change) != 0)
 			break;
 	}
 	cursor_close(&cursor);
@@ -148,7 +149,7 @@ put_touched(struct reading *reading, struct transaction *t, struct text key,
 	change.message.modseq = reader_get_u64(&r);
 	if (what == TOUCH_DIED) {
 		change.kind = CHANGE_EXPUNGE;
-		return put_change(&reading->data, &change);
+		return reading_put_change(&reading->data, &change);
 	}
 	if (what == TOUCH_BORN) {
 		got = row_find_message(
@@ -159,7 +160,7 @@ put_touched(struct reading *reading, struct transaction *t, struct text key,
 		change.kind = CHANGE_MESSAGE;
 		change.message = row.record;
 		change.message.base = row_base(&row, hex);
-		return put_change(&reading->data, &change);
+		return reading_put_change(&reading->data, &change);
 	}
 	if (what != TOUCH_MAILBOX)
 		return 0;
@@ -169,7 +170,7 @@ put_touched(struct reading *reading, struct transaction *t, struct text key,
 		return got;
 	change.kind = CHANGE_MAILBOX;
 	change.mailbox = mailbox.record;
-	return put_change(&reading->data, &change);
+	return reading_put_change(&reading->data, &change);
 }
 
 static int
@@ -384,6 +385,10 @@ run_kind(struct reading *reading, struct transaction *t, struct error *error)
 		return read_unfiled_body(reading, t, error);
 	case READ_UNFILED_ACCOUNTS:
 		return read_unfiled_accounts(reading, t, error);
+	case READ_SNAPSHOTS:
+		return past_read_snapshots(reading, t, error);
+	case READ_EXPUNGED:
+		return past_read_expunged(reading, t, error);
 	case READ_CONTROL:
 		break;
 	}

@@ -9,7 +9,9 @@
 
 #include "common/buf.h"
 #include "common/event_loop.h"
+#include "common/record.h"
 #include "common/status.h"
+#include "snapd/retention.h"
 #include "snapd/store.h"
 
 enum reading_kind {
@@ -20,6 +22,8 @@ enum reading_kind {
 	READ_BLOB,
 	READ_UNFILED_BODY,     /* body, and its unfiled record as `envelope` */
 	READ_UNFILED_ACCOUNTS, /* u32 each, above `after` */
+	READ_SNAPSHOTS,        /* snapshot records, oldest first */
+	READ_EXPUNGED,         /* change records, above `after` */
 	READ_CONTROL           /* one step of `control` */
 };
 
@@ -31,6 +35,10 @@ struct reading {
 	uint64_t blob;
 	uint32_t after;
 	struct delivery_id delivery;
+	/* READ_SNAPSHOTS */
+	struct store_id store;
+	struct retention retention;
+	int64_t now;   /* seconds since 1970 */
 	uint64_t tag;  /* the asker's */
 	void *context; /* the asker */
 	/* The answer. */
@@ -59,5 +67,8 @@ void reading_free(struct reading **reading);
 
 /* The work itself, in whatever thread. */
 void reading_run(struct reading *reading, struct store *store);
+
+/* One record behind the others; 0, or -1 if it does not fit. */
+int reading_put_change(struct buf *to, const struct change_record *change);
 
 #endif

@@ -27,6 +27,7 @@ static const char *const names[DB_COUNT] = {
 	[DB_CHUNK] = "chunk",
 	[DB_REPLY] = "reply",
 	[DB_HEAD] = "head",
+	[DB_EXPUNGED] = "expunged",
 };
 
 const char *

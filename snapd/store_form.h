@@ -37,6 +37,7 @@ enum database {
 	DB_CHUNK,       /* blob u64, number u32 -> up to 4,080 bytes, no sum */
 	DB_REPLY,       /* account u32, slot u8 -> the answer to a batch */
 	DB_HEAD,        /* events u64 -> signed head, see head.h */
+	DB_EXPUNGED,    /* account u32, number u32 -> which row died when */
 	DB_COUNT
 };
 

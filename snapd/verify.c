@@ -199,7 +199,7 @@ walk_all(struct verify *v)
 	static const enum database order[] = { DB_META, DB_LOG, DB_HEAD,
 		DB_ACCOUNT, DB_ACCOUNT_LOG, DB_MAILBOX, DB_NAME, DB_MAILBOX_OLD,
 		DB_SUBSCRIBED, DB_UNFILED, DB_LIVE, DB_DEAD, DB_MARK,
-		DB_DELIVERY, DB_HASH, DB_REPLY };
+		DB_DELIVERY, DB_HASH, DB_REPLY, DB_EXPUNGED };
 	size_t i;
 
 	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)

@@ -35,13 +35,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct unfiled_record unfiled;
 	struct flag_record flags;
 	struct copy_record copy;
+	struct recall_record recall;
+	struct snapshot_record snapshot;
 	struct result_record result;
 	struct reader r;
 
 	if (size < 1)
 		return 0;
 	reader_init(&r, data + 1, size - 1);
-	switch (data[0] % 8) {
+	switch (data[0] % 10) {
 	case 0:
 		check_changes(&r);
 		break;
@@ -67,6 +69,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 6:
 		while (record_get_copy(&r, &copy) == 1)
+			;
+		break;
+	case 8:
+		while (record_get_recall(&r, &recall) == 1)
+			;
+		break;
+	case 9:
+		while (record_get_snapshot(&r, &snapshot) == 1)
 			;
 		break;
 	default:

@@ -57,8 +57,11 @@ put_change(enum change_kind kind, uint8_t *data)
 	struct change_record r = { .sequence = 9, .kind = kind };
 	struct writer w;
 
-	if (kind == CHANGE_MESSAGE || kind == CHANGE_EXPUNGE)
+	if (kind == CHANGE_MESSAGE || kind == CHANGE_EXPUNGE ||
+	    kind == CHANGE_PAST)
 		r.message = make_message();
+	if (kind == CHANGE_PAST)
+		r.number = 77;
 	if (kind == CHANGE_MAILBOX)
 		r.mailbox = make_mailbox();
 	if (kind == CHANGE_SUBSCRIBE) {
@@ -78,7 +81,7 @@ each_kind_of_change_comes_back(void **state)
 	uint8_t data[ROOM];
 
 	(void)state;
-	for (int kind = CHANGE_MESSAGE; kind <= CHANGE_SUBSCRIBE; kind++) {
+	for (int kind = CHANGE_MESSAGE; kind <= CHANGE_PAST; kind++) {
 		size_t size = put_change(kind, data);
 		struct change_record got;
 		struct reader r;
@@ -97,6 +100,10 @@ each_kind_of_change_comes_back(void **state)
 			assert_int_equal(got.message.uid, UINT32_MAX);
 			assert_true(got.message.modseq == 1ULL << 40);
 		}
+		if (kind == CHANGE_PAST) {
+			assert_int_equal(got.number, 77);
+			assert_true(text_is(got.message.base, "1234.abc"));
+		}
 		if (kind == CHANGE_MAILBOX) {
 			assert_true(text_is(got.mailbox.name, "Sent/2026"));
 			assert_int_equal(got.mailbox.keyword_count, 2);
@@ -114,7 +121,7 @@ a_change_cut_at_any_byte_is_malformed(void **state)
 	uint8_t data[ROOM];
 
 	(void)state;
-	for (int kind = CHANGE_MESSAGE; kind <= CHANGE_SUBSCRIBE; kind++) {
+	for (int kind = CHANGE_MESSAGE; kind <= CHANGE_PAST; kind++) {
 		size_t size = put_change(kind, data);
 
 		for (size_t cut = 1; cut < size; cut++) {
@@ -138,6 +145,7 @@ lists_of_fixed_records_come_back_in_order(void **state)
 	struct reader r;
 	struct flag_record flag = { 0 };
 	struct copy_record copy = { 0 };
+	struct recall_record recall = { .blob = 1ULL << 40, .form = 1 };
 	struct result_record result = { 0 };
 
 	(void)state;
@@ -159,6 +167,17 @@ lists_of_fixed_records_come_back_in_order(void **state)
 	reader_init(&r, data, w.size);
 	assert_int_equal(record_get_copy(&r, &copy), 1);
 	assert_int_equal(copy.delivery.bytes[17], 9);
+
+	writer_init(&w, data, sizeof(data));
+	recall.internaldate = -1;
+	record_put_recall(&w, &recall);
+	assert_int_equal(w.size, RECORD_RECALL_SIZE);
+	reader_init(&r, data, w.size);
+	assert_int_equal(record_get_recall(&r, &recall), 1);
+	assert_true(recall.blob == 1ULL << 40);
+	assert_true(recall.internaldate == -1);
+	assert_int_equal(recall.form, 1);
+	assert_int_equal(record_get_recall(&r, &recall), 0);
 
 	writer_init(&w, data, sizeof(data));
 	result.hash.bytes[0] = 7;
@@ -227,6 +246,31 @@ recipients_and_unfiled_mail_come_back(void **state)
 }
 
 static void
+the_longest_snapshot_fits_its_bound_and_one_digit_more_is_refused(void **state)
+{
+	uint8_t data[RECORD_SNAPSHOT_MAX];
+	struct snapshot_record snapshot = { 5, 6,
+		TEXT("0123456789abcdef0123456789abcdef") };
+	struct writer w;
+	struct reader r;
+
+	(void)state;
+	writer_init(&w, data, sizeof(data));
+	record_put_snapshot(&w, &snapshot);
+	assert_false(w.failed);
+	reader_init(&r, data, w.size);
+	assert_int_equal(record_get_snapshot(&r, &snapshot), 1);
+	assert_int_equal(snapshot.sequence, 5);
+	assert_int_equal(snapshot.time, 6);
+	assert_int_equal(snapshot.id.size, RECORD_MAX_ID_SIZE);
+	assert_int_equal(record_get_snapshot(&r, &snapshot), 0);
+	writer_init(&w, data, sizeof(data));
+	snapshot.id = TEXT("0123456789abcdef0123456789abcdef0");
+	record_put_snapshot(&w, &snapshot);
+	assert_true(w.failed);
+}
+
+static void
 a_writer_that_is_full_fails_and_writes_nothing_behind(void **state)
 {
 	uint8_t data[9] = { 0, 0, 0, 0, 0, 0, 0, 0, 0xee };
@@ -252,6 +296,8 @@ main(void)
 		cmocka_unit_test(
 		    the_largest_mailbox_fits_its_bound_and_one_keyword_more_is_refused),
 		cmocka_unit_test(recipients_and_unfiled_mail_come_back),
+		cmocka_unit_test(
+		    the_longest_snapshot_fits_its_bound_and_one_digit_more_is_refused),
 		cmocka_unit_test(
 		    a_writer_that_is_full_fails_and_writes_nothing_behind),
 	};
