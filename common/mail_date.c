@@ -325,3 +325,16 @@ mail_date_format_internal(const struct mail_date *date, char *to)
 	    (unsigned)c.year % 10000, (unsigned)c.hour % 100,
 	    (unsigned)c.minute % 100, (unsigned)c.second % 100, zone);
 }
+
+void
+mail_date_format_sorted(int64_t time, char *to)
+{
+	struct civil c;
+	int week_day;
+
+	civil_of(time, &c, &week_day);
+	snprintf(to, MAIL_DATE_SORTED_SIZE, "%04u-%02u-%02u %02u:%02u:%02u",
+	    (unsigned)c.year % 10000, (unsigned)c.month % 100,
+	    (unsigned)c.day % 100, (unsigned)c.hour % 100,
+	    (unsigned)c.minute % 100, (unsigned)c.second % 100);
+}

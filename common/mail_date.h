@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 enum {
-	MAIL_DATE_SIZE = 40,         /* room for a formatted date and its NUL */
-	MAIL_DATE_INTERNAL_SIZE = 27 /* "17-Jul-1996 02:44:25 -0700" + NUL */
+	MAIL_DATE_SIZE = 40, /* room for a formatted date and its NUL */
+	MAIL_DATE_INTERNAL_SIZE = 27, /* "17-Jul-1996 02:44:25 -0700" + NUL */
+	MAIL_DATE_SORTED_SIZE = 20
 };
 
 struct mail_date {
@@ -33,6 +34,9 @@ int mail_date_parse_internal(struct text value, struct mail_date *date);
 
 /* MAIL_DATE_INTERNAL_SIZE bytes; the day with two places. */
 void mail_date_format_internal(const struct mail_date *date, char *to);
+
+/* "1996-07-17 09:44:25", UTC, which sorts; MAIL_DATE_SORTED_SIZE bytes. */
+void mail_date_format_sorted(int64_t time, char *to);
 
 /* RFC 3501's date of SEARCH ("1-Feb-1994"): its first second as if in UTC. */
 int mail_date_parse_day(struct text value, int64_t *time);

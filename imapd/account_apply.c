@@ -112,6 +112,7 @@ folder_free(struct folder **folder)
 	folder_unload(*folder);
 	clear_info(&(*folder)->info);
 	free((*folder)->directory);
+	free((*folder)->past);
 	memory_free(folder);
 }
 
@@ -263,6 +264,46 @@ list_append(struct folder *folder, uint32_t uid)
 	}
 	list->uids[list->count++] = uid;
 }
+
+/* -- Mailboxes of the past -- */
+
+struct folder *
+folder_new_past(const struct mailbox_record *record)
+{
+	struct folder *folder = memory_new(1, sizeof(*folder));
+
+	set_info(&folder->info, record);
+	folder->past = memory_new(1, sizeof(*folder->past));
+	folder->is_loaded = true;
+	folder->list = list_new(folder);
+	folder->state.first_recent = UINT32_MAX;
+	return folder;
+}
+
+void
+folder_describe_past(struct folder *folder, const struct mailbox_record *record)
+{
+	set_info(&folder->info, record);
+}
+
+void
+folder_add_past(struct folder *folder, const struct index_row *row,
+    const struct past_message *past)
+{
+	if (folder->row_count == folder->row_capacity) {
+		folder->row_capacity = folder->row_capacity * 2 + 64;
+		folder->rows = memory_resize(folder->rows, folder->row_capacity,
+		    sizeof(struct index_row));
+		folder->past = memory_resize(folder->past, folder->row_capacity,
+		    sizeof(struct past_message));
+	}
+	folder->past[folder->row_count] = *past;
+	folder->rows[folder->row_count++] = *row;
+	folder->info.message_count = folder->row_count;
+	list_append(folder, row->uid);
+}
+
+/* -- Changing rows in memory -- */
 
 static void
 add_row(struct folder *folder, const struct index_row *row)

@@ -21,6 +21,8 @@ enum {
 	ACCOUNT_READY_WAIT_MS = 10000,
 	ACCOUNT_MAX_HEALING = 8,
 	ACCOUNT_PATH_MAX = 600,
+	/* Parses of messages that are deleted, for those who look at them. */
+	ACCOUNT_MAX_UNUSED_CACHE = 100000,
 	/* Bytes of bodies and changes in one batch. */
 	ACCOUNT_BATCH_BODIES = 100
 };
@@ -37,8 +39,21 @@ struct uid_list {
 	uint32_t *uids;
 };
 
+/* Where the bytes of a message of the past are, beside its row. */
+struct past_message {
+	uint64_t blob;
+	uint64_t stored_size;
+	struct hash hash;
+	uint8_t form;
+};
+
 struct folder {
 	struct mailbox_info info;
+	/* For each row, if the mailbox is one of the past: then it is not in
+	 * the account's list, has no directory and never changes. */
+	struct past_message *past;
+	uint64_t past_sequence; /* of the listing that it was made from */
+	struct folder *next_past;
 	char *directory; /* beneath home: "Maildir", "Maildir/.A" */
 	struct index_mailbox_state state;
 	bool is_loaded;
@@ -136,6 +151,8 @@ struct account_store {
 	uint64_t files_written; /* by healing */
 	uint64_t files_failed;
 	struct reading *readings;
+	struct past_request *past_requests;
+	struct folder *past_folders; /* that views have open */
 	struct delivery *deliveries;
 	struct timer *deliver_timer;
 	struct watcher *watcher;
@@ -214,6 +231,12 @@ struct folder *folder_add(struct account_store *account,
 void folder_load(struct account_store *account, struct folder *folder);
 void folder_unload(struct folder *folder);
 struct index_row *folder_row(const struct folder *folder, uint32_t uid);
+/* A mailbox of the past, which its views own; its messages by rising UID. */
+struct folder *folder_new_past(const struct mailbox_record *record);
+void folder_describe_past(
+    struct folder *folder, const struct mailbox_record *record);
+void folder_add_past(struct folder *folder, const struct index_row *row,
+    const struct past_message *past);
 void folder_free(struct folder **folder);
 
 /* ---- mailbox_files.c: the Maildir of a folder ---- */
@@ -262,6 +285,9 @@ void view_flags_changed(
 void view_message_removed(struct folder *folder);
 void view_keywords_changed(struct folder *folder);
 void view_folder_gone(struct folder *folder);
+struct mailbox_view *view_new(struct account_store *account,
+    struct folder *folder, bool is_read_only,
+    const struct mailbox_view_handler *handler, void *context);
 void view_notify_soon(struct mailbox_view *view);
 
 /* ---- mailbox_folders.c ---- */
@@ -317,6 +343,15 @@ void adopt_files(struct account_store *account, struct folder *folder,
 /* The delivery id that a file of this base name always gets. */
 void adopt_delivery(const struct folder *folder, struct text base,
     struct delivery_id *delivery);
+
+/* ---- change_recall.c ---- */
+void recall_messages(struct mailbox_view *view, const uint32_t *uids,
+    size_t uid_count, struct folder *target, mailbox_done *done, void *context);
+
+/* ---- snapshot_mailbox.c ---- */
+/* No view has it open any more. */
+void snapshot_close_folder(
+    struct account_store *account, struct folder *folder);
 
 /* ---- deliver.c ---- */
 void deliver_start(struct account_store *account);

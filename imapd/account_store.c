@@ -216,8 +216,8 @@ listed_mailboxes(
 		folder->needs_scan = true;
 		folder->must_compare = account->is_unclean;
 		folder->state.first_recent = folder->info.uidnext;
-		store_list_messages(
-		    account->client, folder->info.id, listed_messages, account);
+		store_list_messages(account->client, folder->info.id, 0,
+		    listed_messages, account);
 	}
 	if (account->rebuild_left == 0)
 		become_ready(account, sequence);
@@ -337,7 +337,7 @@ greeted(const struct store_state *state, void *context)
 	account->meta.store = state->store;
 	account->meta.incarnation = state->incarnation;
 	account->is_rebuilt = true;
-	store_list_mailboxes(account->client, listed_mailboxes, account);
+	store_list_mailboxes(account->client, 0, listed_mailboxes, account);
 }
 
 static void
@@ -567,6 +567,7 @@ account_store_is_idle(const struct account_store *account)
 	return account->changing == 0 && account->healing == 0 &&
 	       account->heals == NULL && account->deliveries == NULL &&
 	       account->catching_up == NULL && account->readings == NULL &&
+	       account->past_requests == NULL &&
 	       !store_client_is_busy(account->client);
 }
 
@@ -585,6 +586,8 @@ void
 account_store_trim(struct account_store *account)
 {
 	confirm_applied(account);
+	if (account->index != NULL)
+		index_trim_cache(account->index, ACCOUNT_MAX_UNUSED_CACHE);
 	for (size_t i = 0; i < account->folder_count; i++)
 		if (account->folders[i]->views == NULL)
 			folder_unload(account->folders[i]);

@@ -130,33 +130,46 @@ used_keywords(const struct folder *folder, const uint32_t *uids, size_t count,
 	return n;
 }
 
-static enum status
-pick_copies(struct change *change, const struct folder *source,
+enum status
+change_map_keywords(struct change *change, const struct folder *source,
     struct folder *target, const uint32_t *uids, size_t uid_count,
-    struct store_batch *batch, struct names **kept)
+    struct store_batch *batch, uint64_t bits[RECORD_MAX_KEYWORDS])
 {
 	struct text names[RECORD_MAX_KEYWORDS];
 	unsigned int numbers[RECORD_MAX_KEYWORDS];
-	uint64_t bits[RECORD_MAX_KEYWORDS], all;
+	uint64_t all;
 	size_t count = used_keywords(source, uids, uid_count, names, numbers);
 	enum status status = change_keyword_bits(
 	    target, names, count, batch, &change->new_keywords, &all);
-	size_t known = target->info.keyword_count, added;
+	size_t added = target->info.keyword_count;
 
-	*kept = change_copy_names(names, change->new_keywords > 0 ? count : 0);
+	memset(bits, 0, RECORD_MAX_KEYWORDS * sizeof(*bits));
+	change->names =
+	    change_copy_names(names, change->new_keywords > 0 ? count : 0);
 	if (status != STATUS_OK)
 		return status;
 	/* New ones were numbered in the order of `names`. */
-	added = known;
 	for (size_t i = 0; i < count; i++) {
+		uint64_t *bit = &bits[numbers[i]];
 		size_t none;
 
-		change_keyword_bits(
-		    target, &names[i], 1, NULL, &none, &bits[i]);
-		if (bits[i] == 0)
-			bits[i] = (uint64_t)1 << added++;
+		change_keyword_bits(target, &names[i], 1, NULL, &none, bit);
+		if (*bit == 0)
+			*bit = (uint64_t)1 << added++;
 	}
-	for (size_t i = 0; i < uid_count; i++) {
+	return STATUS_OK;
+}
+
+static enum status
+pick_copies(struct change *change, const struct folder *source,
+    struct folder *target, const uint32_t *uids, size_t uid_count,
+    struct store_batch *batch)
+{
+	uint64_t bits[RECORD_MAX_KEYWORDS];
+	enum status status = change_map_keywords(
+	    change, source, target, uids, uid_count, batch, bits);
+
+	for (size_t i = 0; status == STATUS_OK && i < uid_count; i++) {
 		const struct index_row *row = folder_row(source, uids[i]);
 		struct item *item = &change->items[change->item_count];
 
@@ -164,12 +177,12 @@ pick_copies(struct change *change, const struct folder *source,
 			continue;
 		item->uid = uids[i];
 		change_draw_delivery(&item->delivery);
-		for (size_t k = 0; k < count; k++)
-			if (row->keywords >> numbers[k] & 1)
+		for (size_t k = 0; k < RECORD_MAX_KEYWORDS; k++)
+			if (row->keywords >> k & 1)
 				item->keywords |= bits[k];
 		change->item_count++;
 	}
-	return STATUS_OK;
+	return status;
 }
 
 void
@@ -186,12 +199,16 @@ mailbox_copy(struct mailbox_view *view, const uint32_t *uids, size_t uid_count,
 		account_answer(done, context, STATUS_MISSING);
 		return;
 	}
+	if (view->folder->past != NULL) {
+		recall_messages(view, uids, uid_count, target, done, context);
+		return;
+	}
 	change = change_new(account, view->folder, uid_count, done, context);
 	change->target = target->info.id;
 	change->is_move = is_move;
 	batch = store_batch_new();
-	status = pick_copies(change, view->folder, target, uids, uid_count,
-	    batch, &change->names);
+	status =
+	    pick_copies(change, view->folder, target, uids, uid_count, batch);
 	change->answer.uidvalidity = target->info.uidvalidity;
 	if (status == STATUS_OK && change->item_count > 0) {
 		add_copies(batch, change);

@@ -82,6 +82,8 @@ cmd_append_begin(struct imap_command *command, uint64_t size)
 		return command_no(command, "[CANNOT] Message is empty");
 	if (size > APPEND_MAX_SIZE)
 		return command_no(command, "[TOOBIG] Message is too large");
+	if (command_is_past(command, text_of(name)))
+		return command_no_permission(command);
 	if (mailbox_list_find(command->account, text_of(name)) == NULL)
 		return command_no(command, "[TRYCREATE] No such mailbox");
 	state = pool_alloc(command->pool, 1, sizeof(*state));

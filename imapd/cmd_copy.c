@@ -67,6 +67,8 @@ copy_messages(struct imap_command *command, bool is_move)
 	    imap_parse_end(parser) == -1 ||
 	    command_uids(command, &set, &uids, &count) == -1)
 		return command_malformed(command);
+	if (command_is_past(command, text_of(name)))
+		return command_no_permission(command);
 	if (mailbox_list_find(command->account, text_of(name)) == NULL)
 		return copy_failed(command, STATUS_MISSING);
 	if (count == 0)

@@ -59,6 +59,8 @@ cmd_create(struct imap_command *command)
 		text.size--;
 	if ((status = mailbox_name_check(text)) != STATUS_OK)
 		return command_failed(command, status);
+	if (command_is_past(command, text))
+		return command_no_permission(command);
 	mailbox_list_create(command->account, text, special_use,
 	    command_change_done, command_wait(command, created));
 	return COMMAND_WAIT;

@@ -23,6 +23,8 @@ cmd_delete(struct imap_command *command)
 	    imap_parse_mailbox(parser, &name) == -1 ||
 	    imap_parse_end(parser) == -1)
 		return command_malformed(command);
+	if (command_is_past(command, text_of(name)))
+		return command_no_permission(command);
 	mailbox_list_delete(command->account, text_of(name),
 	    command_change_done, command_wait(command, deleted));
 	return COMMAND_WAIT;

@@ -6,37 +6,14 @@
 #include "imapd/imap_commands.h"
 
 #include "imapd/imap_writer.h"
+#include "imapd/list_command.h"
 #include "imapd/list_pattern.h"
+#include "imapd/snapshot_name.h"
 #include "imapd/special_use.h"
 #include "imapd/status_items.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum {
-	LIST_SELECT_SUBSCRIBED = 1,
-	LIST_SELECT_RECURSIVE = 2,
-	LIST_SELECT_SPECIAL_USE = 4,
-	LIST_SELECT_REMOTE = 8,
-	LIST_RETURN_SUBSCRIBED = 16,
-	LIST_RETURN_CHILDREN = 32,
-	LIST_RETURN_SPECIAL_USE = 64,
-	LIST_RETURN_STATUS = 128,
-	LIST_MAX_PATTERNS = 64
-};
-
-struct list_state {
-	bool is_lsub;
-	bool is_extended;
-	unsigned int options;
-	unsigned int status_items;
-	size_t pattern_count;
-	struct text patterns[LIST_MAX_PATTERNS]; /* with the reference */
-	char last[IMAP_MAX_MAILBOX + 1];         /* name that was listed last */
-	/* The last subscribed name that does not match. */
-	char hidden[IMAP_MAX_MAILBOX + 1];
-	bool has_last;
-};
 
 /* ---- Arguments ---- */
 
@@ -174,8 +151,8 @@ matches(const struct list_state *state, struct text name)
 	return false;
 }
 
-static bool
-is_below(struct text name, struct text parent)
+bool
+list_is_below(struct text name, struct text parent)
 {
 	return name.size > parent.size && name.data[parent.size] == '/' &&
 	       memcmp(name.data, parent.data, parent.size) == 0;
@@ -189,7 +166,7 @@ has_children(struct imap_command *command, struct text name)
 
 	/* Names like "a!" stand between "a" and "a/b". */
 	while ((info = mailbox_list_next(command->account, after)) != NULL) {
-		if (is_below(info->name, name))
+		if (list_is_below(info->name, name))
 			return true;
 		if (info->name.size < name.size ||
 		    memcmp(info->name.data, name.data, name.size) != 0)
@@ -205,7 +182,7 @@ has_subscribed_below(struct imap_command *command, struct text name)
 	struct text after = name, next;
 
 	while (mailbox_list_next_subscribed(command->account, after, &next)) {
-		if (is_below(next, name))
+		if (list_is_below(next, name))
 			return true;
 		if (next.size < name.size ||
 		    memcmp(next.data, name.data, name.size) != 0)
@@ -215,9 +192,9 @@ has_subscribed_below(struct imap_command *command, struct text name)
 	return false;
 }
 
-static void
-put_name(struct imap_command *command, const char *response, struct text name,
-    const char *attributes, uint32_t special_use)
+void
+list_put_name(struct imap_command *command, const char *response,
+    struct text name, const char *attributes, uint32_t special_use)
 {
 	(void)buf_put_format(command->out, "* %s (%s", response, attributes);
 	(void)special_use_put(command->out, special_use);
@@ -238,14 +215,14 @@ list_name(struct imap_command *command, struct text name,
 	if ((options & LIST_SELECT_SPECIAL_USE) && use == 0)
 		return;
 	snprintf(attributes, sizeof(attributes), "%s%s%s",
-	    info != NULL                         ? ""
-	    : (options & LIST_SELECT_SUBSCRIBED) ? "\\NonExistent "
-						 : "\\Noselect ",
+	    info != NULL || snapshot_name_is(name) ? ""
+	    : (options & LIST_SELECT_SUBSCRIBED)   ? "\\NonExistent "
+						   : "\\Noselect ",
 	    has_children(command, name) ? "\\HasChildren" : "\\HasNoChildren",
 	    (options & LIST_RETURN_SUBSCRIBED) && is_subscribed
 		? " \\Subscribed"
 		: "");
-	put_name(command, "LIST", name, attributes, use);
+	list_put_name(command, "LIST", name, attributes, use);
 	if ((options & LIST_SELECT_RECURSIVE) &&
 	    has_subscribed_below(command, name))
 		(void)buf_put_text(
@@ -275,8 +252,8 @@ list_parents(struct imap_command *command, struct text name)
 	for (i = 1; i < name.size; i++) {
 		parent = text_make(name.data, i);
 		if (name.data[i] != '/' ||
-		    (state->has_last &&
-			(text_equal(last, parent) || is_below(last, parent))))
+		    (state->has_last && (text_equal(last, parent) ||
+					    list_is_below(last, parent))))
 			continue;
 		if (mailbox_list_find(command->account, parent) == NULL &&
 		    matches(state, parent))
@@ -304,7 +281,7 @@ list_mailboxes(struct imap_command *command)
 		remember(state, info->name);
 		after = text_of(state->last);
 	}
-	return command_ok(command, "List completed");
+	return list_snapshots(command);
 }
 
 /* RECURSIVEMATCH: levels that match above a subscribed name that does not, and
@@ -318,7 +295,7 @@ list_above_hidden(struct imap_command *command, struct text name)
 
 	for (i = 1; i < name.size; i++) {
 		parent = text_make(name.data, i);
-		if (name.data[i] == '/' && !is_below(hidden, parent) &&
+		if (name.data[i] == '/' && !list_is_below(hidden, parent) &&
 		    matches(state, parent) &&
 		    !mailbox_list_is_subscribed(command->account, parent))
 			list_name(command, parent,
@@ -361,11 +338,11 @@ lsub_parents(struct imap_command *command, struct text name)
 	for (i = 1; i < name.size; i++) {
 		parent = text_make(name.data, i);
 		if (name.data[i] != '/' || !matches(state, parent) ||
-		    (state->has_last &&
-			(text_equal(last, parent) || is_below(last, parent))) ||
+		    (state->has_last && (text_equal(last, parent) ||
+					    list_is_below(last, parent))) ||
 		    mailbox_list_is_subscribed(command->account, parent))
 			continue;
-		put_name(command, "LSUB", parent, "\\Noselect", 0);
+		list_put_name(command, "LSUB", parent, "\\Noselect", 0);
 		(void)buf_put_text(command->out, "\r\n");
 	}
 }
@@ -382,7 +359,7 @@ lsub_mailboxes(struct imap_command *command)
 		if (command_output_is_full(command))
 			return COMMAND_OUTPUT;
 		if (matches(state, name)) {
-			put_name(command, "LSUB", name, "", 0);
+			list_put_name(command, "LSUB", name, "", 0);
 			(void)buf_put_text(command->out, "\r\n");
 		} else {
 			lsub_parents(command, name);

@@ -26,6 +26,9 @@ cmd_rename(struct imap_command *command)
 		return command_malformed(command);
 	if ((status = mailbox_name_check(text_of(to))) != STATUS_OK)
 		return command_failed(command, status);
+	if (command_is_past(command, text_of(from)) ||
+	    command_is_past(command, text_of(to)))
+		return command_no_permission(command);
 	mailbox_list_rename(command->account, text_of(from), text_of(to),
 	    command_change_done, command_wait(command, renamed));
 	return COMMAND_WAIT;

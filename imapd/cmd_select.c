@@ -1,9 +1,12 @@
 /*
  * SELECT and EXAMINE (RFC 3501 6.3.1, 6.3.2) with the CONDSTORE parameter
  * (RFC 7162 3.1.8).  A mailbox whose messages are not there is never opened as
- * an empty one: mailbox.h says UNAVAILABLE, and so do we.
+ * an empty one: mailbox.h says UNAVAILABLE, and so do we.  Mailboxes of the past
+ * are asked from the store, and always open read-only.
  */
 #include "imapd/imap_commands.h"
+
+#include "imapd/snapshot_mailbox.h"
 
 /* Parameters: CONDSTORE only. */
 static int
@@ -51,6 +54,28 @@ put_state(struct imap_command *command)
 	    (unsigned long long)info->highest_modseq);
 }
 
+static void
+past_opened(enum status status, struct mailbox_view *view, void *context)
+{
+	struct imap_command *command = context;
+
+	command->abandon = NULL;
+	if (status == STATUS_OK) {
+		command_select(command, view);
+		put_state(command);
+		(void)command_ok(command, "[READ-ONLY] Select completed");
+	} else {
+		(void)command_failed(command, status);
+	}
+	command_wake(command, COMMAND_DONE);
+}
+
+static void
+abandon_past(struct imap_command *command)
+{
+	snapshot_cancel(command->account, command);
+}
+
 static enum command_step
 open_mailbox(struct imap_command *command, bool is_read_only)
 {
@@ -69,6 +94,13 @@ open_mailbox(struct imap_command *command, bool is_read_only)
 	command_select(command, NULL);
 	if (is_condstore)
 		command_enable_condstore(command);
+	if (command_is_past(command, text_of(name))) {
+		command->abandon = abandon_past;
+		snapshot_open(command->account, text_of(name),
+		    &command_view_handler, command->session, past_opened,
+		    command);
+		return COMMAND_WAIT;
+	}
 	view = mailbox_view_open(command->account, text_of(name), is_read_only,
 	    &command_view_handler, command->session, &status);
 	if (view == NULL)

@@ -1,9 +1,13 @@
 /*
- * STATUS (RFC 3501 6.3.10) with HIGHESTMODSEQ (RFC 7162 3.1.7).
+ * STATUS (RFC 3501 6.3.10) with HIGHESTMODSEQ (RFC 7162 3.1.7).  A mailbox of
+ * the past is opened for it.
  */
 #include "imapd/imap_commands.h"
 #include "imapd/imap_writer.h"
+#include "imapd/snapshot_mailbox.h"
 #include "imapd/status_items.h"
+
+#include <string.h>
 
 static const struct {
 	const char *name;
@@ -52,25 +56,24 @@ status_items_parse(struct imap_parser *parser, unsigned int *items)
 		   : imap_parse_error(parser, "List has no end");
 }
 
-void
-status_items_put(struct imap_command *command, const struct mailbox_info *info,
+static void
+put_items(struct imap_command *command, struct text name,
+    const struct mailbox_info *info, const struct mailbox_counts *counts,
     unsigned int items)
 {
-	struct mailbox_counts counts;
 	unsigned long long values[ITEM_COUNT];
 	struct buf *out = command->out;
 	const char *space = "";
 	size_t i;
 
-	mailbox_list_count(command->account, info, &counts);
-	values[0] = counts.messages;
-	values[1] = counts.recent;
+	values[0] = counts->messages;
+	values[1] = counts->recent;
 	values[2] = info->uidnext;
 	values[3] = info->uidvalidity;
-	values[4] = counts.unseen;
+	values[4] = counts->unseen;
 	values[5] = info->highest_modseq;
 	(void)buf_put_text(out, "* STATUS ");
-	(void)imap_put_mailbox(out, info->name);
+	(void)imap_put_mailbox(out, name);
 	(void)buf_put_text(out, " (");
 	for (i = 0; i < ITEM_COUNT; i++) {
 		if ((items & item_names[i].item) == 0)
@@ -80,6 +83,78 @@ status_items_put(struct imap_command *command, const struct mailbox_info *info,
 		space = " ";
 	}
 	(void)buf_put_text(out, ")\r\n");
+}
+
+void
+status_items_put(struct imap_command *command, const struct mailbox_info *info,
+    unsigned int items)
+{
+	struct mailbox_counts counts;
+
+	mailbox_list_count(command->account, info, &counts);
+	put_items(command, info->name, info, &counts, items);
+}
+
+/* ---- Of the past ---- */
+
+struct past_status {
+	struct text name;
+	unsigned int items;
+};
+
+static void
+count_view(const struct mailbox_view *view, struct mailbox_counts *counts)
+{
+	struct mailbox_row row;
+	size_t n;
+
+	memset(counts, 0, sizeof(*counts));
+	counts->messages = mailbox_view_count(view);
+	for (n = 1; n <= counts->messages; n++)
+		if (mailbox_row(view, mailbox_view_uid(view, n), &row) &&
+		    (row.flags & FLAG_SEEN) == 0)
+			counts->unseen++;
+}
+
+static void
+past_opened(enum status status, struct mailbox_view *view, void *context)
+{
+	struct imap_command *command = context;
+	struct past_status *state = command->state;
+	struct mailbox_counts counts;
+
+	command->abandon = NULL;
+	if (status == STATUS_OK) {
+		count_view(view, &counts);
+		put_items(command, state->name, mailbox_view_info(view),
+		    &counts, state->items);
+		mailbox_view_close(&view);
+		(void)command_ok(command, "Status completed");
+	} else {
+		(void)command_failed(command, status);
+	}
+	command_wake(command, COMMAND_DONE);
+}
+
+static void
+abandon_past(struct imap_command *command)
+{
+	snapshot_cancel(command->account, command);
+}
+
+static enum command_step
+past_status(struct imap_command *command, struct text name, unsigned int items)
+{
+	struct past_status *state =
+	    pool_alloc(command->pool, 1, sizeof(*state));
+
+	state->name = name;
+	state->items = items;
+	command->state = state;
+	command->abandon = abandon_past;
+	snapshot_open(command->account, name, &command_view_handler,
+	    command->session, past_opened, command);
+	return COMMAND_WAIT;
 }
 
 enum command_step
@@ -98,6 +173,8 @@ cmd_status(struct imap_command *command)
 		return command_malformed(command);
 	if (items & STATUS_ITEM_HIGHESTMODSEQ)
 		command_enable_condstore(command);
+	if (command_is_past(command, text_of(name)))
+		return past_status(command, text_of(name), items);
 	info = mailbox_list_find(command->account, text_of(name));
 	if (info == NULL)
 		return command_failed(command, STATUS_MISSING);

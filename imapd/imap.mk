@@ -20,7 +20,8 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_fetch.c imapd/fetch_items.c imapd/fetch_items.h \
 	imapd/cmd_id.c \
 	imapd/cmd_idle.c \
-	imapd/cmd_list.c imapd/list_pattern.c imapd/list_pattern.h \
+	imapd/cmd_list.c imapd/list_command.h imapd/list_snapshots.c \
+	imapd/list_pattern.c imapd/list_pattern.h \
 	imapd/cmd_logout.c \
 	imapd/cmd_namespace.c \
 	imapd/cmd_noop.c \

@@ -10,6 +10,7 @@
 #include "common/record.h"
 #include "imapd/imap_session_state.h"
 #include "imapd/imap_writer.h"
+#include "imapd/snapshot_name.h"
 
 #include <stdlib.h>
 
@@ -80,6 +81,20 @@ command_failed(struct imap_command *command, enum status status)
 	if ((unsigned int)status >= STATUS_COUNT)
 		status = STATUS_UNAVAILABLE;
 	return command_no(command, texts[status]);
+}
+
+bool
+command_is_past(struct imap_command *command, struct text mailbox)
+{
+	return snapshot_name_is(mailbox) &&
+	       mailbox_list_find(command->account, mailbox) == NULL;
+}
+
+enum command_step
+command_no_permission(struct imap_command *command)
+{
+	return command_no(command,
+	    "[NOPERM] Snapshots do not change: copy messages out of them");
 }
 
 /* ---- Waiting ---- */

@@ -82,6 +82,10 @@ enum command_step command_malformed(struct imap_command *command);
 /* NO with the response code for a status that is not OK. */
 enum command_step command_failed(
     struct imap_command *command, enum status status);
+/* The name is one of the past, and no live mailbox has it: it cannot be changed
+ * (command_no_permission). */
+bool command_is_past(struct imap_command *command, struct text mailbox);
+enum command_step command_no_permission(struct imap_command *command);
 /* For long answers: the tagged line is what was put here ("OK [...] ..."). */
 struct buf *command_answer(struct imap_command *command);
 

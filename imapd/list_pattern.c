@@ -47,10 +47,11 @@ advance(
 	spread(pattern, reached);
 }
 
-bool
-list_pattern_matches(struct text pattern, struct text name)
+/* Where in the pattern the name may end; false if the pattern is too long. */
+static bool
+walk(struct text pattern, struct text name,
+    unsigned char reached[LIST_PATTERN_MAX_SIZE + 1])
 {
-	unsigned char reached[LIST_PATTERN_MAX_SIZE + 1] = { 1 };
 	bool is_inbox;
 	size_t i;
 
@@ -61,5 +62,24 @@ list_pattern_matches(struct text pattern, struct text name)
 	spread(pattern, reached);
 	for (i = 0; i < name.size; i++)
 		advance(pattern, reached, name.data[i], is_inbox && i < 5);
-	return reached[pattern.size] != 0;
+	return true;
+}
+
+bool
+list_pattern_matches(struct text pattern, struct text name)
+{
+	unsigned char reached[LIST_PATTERN_MAX_SIZE + 1] = { 1 };
+
+	return walk(pattern, name, reached) && reached[pattern.size] != 0;
+}
+
+bool
+list_pattern_reaches(struct text pattern, struct text level)
+{
+	unsigned char reached[LIST_PATTERN_MAX_SIZE + 1] = { 1 };
+
+	if (!walk(pattern, level, reached))
+		return false;
+	advance(pattern, reached, '/', false);
+	return pattern.size > 0 && memchr(reached, 1, pattern.size) != NULL;
 }

@@ -15,5 +15,7 @@ enum {
 /* Names in UTF-8; INBOX as the first level is compared in any case. A pattern
  * beyond the limit matches nothing. */
 bool list_pattern_matches(struct text pattern, struct text name);
+/* May a name below `level` match? */
+bool list_pattern_reaches(struct text pattern, struct text level);
 
 #endif

@@ -130,6 +130,8 @@ claim_recent(struct mailbox_view *view)
 {
 	struct folder *folder = view->folder;
 
+	if (folder->past != NULL)
+		return;
 	for (size_t n =
 		 mailbox_view_number_from(view, folder->state.first_recent);
 	     n <= view->count; n++)
@@ -146,22 +148,12 @@ claim_recent(struct mailbox_view *view)
 /* -- Opening -- */
 
 struct mailbox_view *
-mailbox_view_open(struct account_store *account, struct text name,
+view_new(struct account_store *account, struct folder *folder,
     bool is_read_only, const struct mailbox_view_handler *handler,
-    void *context, enum status *status)
+    void *context)
 {
-	struct folder *folder = folder_find(account, name);
-	struct mailbox_view *view;
+	struct mailbox_view *view = memory_new(1, sizeof(*view));
 
-	*status = account_store_status(account);
-	if (*status == STATUS_OK && folder == NULL)
-		*status = STATUS_MISSING;
-	if (*status != STATUS_OK)
-		return NULL;
-	watcher_add(account, folder);
-	sync_folder_if_changed(account, folder);
-	folder_load(account, folder);
-	view = memory_new(1, sizeof(*view));
 	view->account = account;
 	view->folder = folder;
 	view->handler = handler;
@@ -177,14 +169,34 @@ mailbox_view_open(struct account_store *account, struct text name,
 	return view;
 }
 
+struct mailbox_view *
+mailbox_view_open(struct account_store *account, struct text name,
+    bool is_read_only, const struct mailbox_view_handler *handler,
+    void *context, enum status *status)
+{
+	struct folder *folder = folder_find(account, name);
+
+	*status = account_store_status(account);
+	if (*status == STATUS_OK && folder == NULL)
+		*status = STATUS_MISSING;
+	if (*status != STATUS_OK)
+		return NULL;
+	watcher_add(account, folder);
+	sync_folder_if_changed(account, folder);
+	folder_load(account, folder);
+	return view_new(account, folder, is_read_only, handler, context);
+}
+
 void
 mailbox_view_close(struct mailbox_view **view)
 {
 	struct mailbox_view *v = *view, **at;
+	struct account_store *account;
 	struct folder *folder;
 
 	if (v == NULL)
 		return;
+	account = v->account;
 	folder = v->folder;
 	for (at = &folder->views; *at != v; at = &(*at)->next)
 		;
@@ -193,7 +205,9 @@ mailbox_view_close(struct mailbox_view **view)
 	free(v->recent);
 	free(v->changed);
 	memory_free(view);
-	if (folder->is_gone && folder->views == NULL)
+	if (folder->past != NULL && folder->views == NULL)
+		snapshot_close_folder(account, folder);
+	else if (folder->is_gone && folder->views == NULL)
 		folder_free(&folder);
 }
 
@@ -442,6 +456,8 @@ int
 mailbox_view_vanished_since(struct mailbox_view *view, uint64_t modseq,
     void (*callback)(uint32_t uid, void *context), void *context)
 {
+	if (view->folder->past != NULL)
+		return -1;
 	index_each_vanished(view->account->index, view->folder->info.id, modseq,
 	    callback, context);
 	return 0;
@@ -454,6 +470,7 @@ struct reading {
 	struct account_store *account;
 	uint64_t mailbox;
 	uint32_t uid;
+	bool is_past;
 	uint8_t form;
 	uint64_t wire_size;
 	void (*done)(enum status status, struct mailbox_body *body,
@@ -487,12 +504,46 @@ read_from_store(enum status status, const struct text *envelope,
 
 	if (status == STATUS_OK && (fd = store_body_take(body)) == -1)
 		status = STATUS_UNAVAILABLE;
-	if (status == STATUS_OK)
+	if (status == STATUS_OK && !reading->is_past)
 		sync_heal(
 		    reading->account, reading->mailbox, reading->uid, false);
 	finish_reading(reading, status, &fd, body->size);
 	if (fd != -1)
 		close(fd);
+}
+
+static void
+ask_store(struct mailbox_view *view, const struct mailbox_row *row,
+    uint64_t blob, uint8_t form,
+    void (*done)(enum status status, struct mailbox_body *body, void *context),
+    void *context)
+{
+	struct account_store *account = view->account;
+	struct reading *reading = memory_new(1, sizeof(*reading));
+
+	reading->account = account;
+	reading->mailbox = view->folder->info.id;
+	reading->uid = row->uid;
+	reading->is_past = view->folder->past != NULL;
+	reading->form = form;
+	reading->wire_size = row->size;
+	reading->done = done;
+	reading->context = context;
+	reading->next = account->readings;
+	account->readings = reading;
+	store_read_blob(account->client, blob, read_from_store, reading);
+}
+
+/* NULL if the mailbox is not of the past, or has no such message. */
+static const struct past_message *
+past_message(const struct mailbox_view *view, uint32_t uid)
+{
+	const struct folder *folder = view->folder;
+	const struct index_row *row = folder_row(folder, uid);
+
+	return folder->past == NULL || row == NULL
+		   ? NULL
+		   : &folder->past[row - folder->rows];
 }
 
 void
@@ -502,38 +553,33 @@ mailbox_read(struct mailbox_view *view, uint32_t uid,
 {
 	struct account_store *account = view->account;
 	struct mailbox_body body = { .fd = -1 };
+	const struct past_message *past;
 	struct index_file file;
 	struct mailbox_row row;
-	struct reading *reading;
 	struct error error;
 
-	if (!mailbox_row(view, uid, &row) ||
+	past = past_message(view, uid);
+	if (past != NULL && mailbox_row(view, uid, &row)) {
+		ask_store(view, &row, past->blob, past->form, done, context);
+		return;
+	}
+	if (view->folder->past != NULL || !mailbox_row(view, uid, &row) ||
 	    !index_find_file(
 		account->index, view->folder->info.id, uid, &file)) {
 		done(STATUS_MISSING, &body, context);
 		return;
 	}
 	body.fd = files_open(account, view->folder, &file, &error);
-	if (body.fd != -1) {
-		body.size = file.stored_size;
-		body.form = file.form;
-		body.wire_size = row.size;
-		done(STATUS_OK, &body, context);
-		if (body.fd != -1)
-			close(body.fd);
+	if (body.fd == -1) {
+		ask_store(view, &row, file.blob, file.form, done, context);
 		return;
 	}
-	reading = memory_new(1, sizeof(*reading));
-	reading->account = account;
-	reading->mailbox = view->folder->info.id;
-	reading->uid = uid;
-	reading->form = file.form;
-	reading->wire_size = row.size;
-	reading->done = done;
-	reading->context = context;
-	reading->next = account->readings;
-	account->readings = reading;
-	store_read_blob(account->client, file.blob, read_from_store, reading);
+	body.size = file.stored_size;
+	body.form = file.form;
+	body.wire_size = row.size;
+	done(STATUS_OK, &body, context);
+	if (body.fd != -1)
+		close(body.fd);
 }
 
 void
@@ -546,30 +592,41 @@ mailbox_read_cancel(struct account_store *account, void *context)
 
 /* -- The cache -- */
 
+/* What a message holds; false if it is gone. */
+static bool
+content_hash(const struct mailbox_view *view, uint32_t uid, struct hash *hash)
+{
+	const struct past_message *past = past_message(view, uid);
+	struct index_file file;
+
+	if (past != NULL) {
+		*hash = past->hash;
+		return true;
+	}
+	if (view->folder->past != NULL ||
+	    !index_find_file(
+		view->account->index, view->folder->info.id, uid, &file))
+		return false;
+	*hash = file.hash;
+	return true;
+}
+
 bool
 mailbox_cache_find(struct mailbox_view *view, uint32_t uid, struct text *bytes)
 {
-	struct index_file file;
 	struct hash hash;
 
-	if (!index_find_file(
-		view->account->index, view->folder->info.id, uid, &file))
-		return false;
-	hash = file.hash;
-	return index_find_cache(view->account->index, &hash, bytes);
+	return content_hash(view, uid, &hash) &&
+	       index_find_cache(view->account->index, &hash, bytes);
 }
 
 bool
 mailbox_parse_begin(struct mailbox_view *view, uint32_t uid)
 {
-	struct index_file file;
 	struct hash key;
 
-	if (!index_find_file(
-		view->account->index, view->folder->info.id, uid, &file))
-		return false;
-	key = file.hash;
-	return parse_note_begin(view->account->parse_note, &key);
+	return content_hash(view, uid, &key) &&
+	       parse_note_begin(view->account->parse_note, &key);
 }
 
 void
@@ -581,12 +638,12 @@ mailbox_parse_end(struct mailbox_view *view)
 void
 mailbox_cache_put(struct mailbox_view *view, uint32_t uid, struct text bytes)
 {
-	struct index_file file;
 	struct hash hash;
 
-	if (!index_find_file(
-		view->account->index, view->folder->info.id, uid, &file))
+	if (!content_hash(view, uid, &hash))
 		return;
-	hash = file.hash;
-	index_put_cache(view->account->index, &hash, bytes);
+	if (view->folder->past != NULL)
+		index_put_past_cache(view->account->index, &hash, bytes);
+	else
+		index_put_cache(view->account->index, &hash, bytes);
 }

@@ -65,6 +65,12 @@ bool change_next_result(struct reader *r, struct result_record *result);
  * are left out). STATUS_LIMIT beyond 64. */
 enum status change_keyword_bits(struct folder *folder, const struct text *names,
     size_t count, struct store_batch *batch, size_t *added, uint64_t *bits);
+/* For copies: bits[n] becomes the target's bit for keyword n of the source, as
+ * far as the messages carry it; new ones get a part in the batch. */
+enum status change_map_keywords(struct change *change,
+    const struct folder *source, struct folder *target, const uint32_t *uids,
+    size_t uid_count, struct store_batch *batch,
+    uint64_t bits[RECORD_MAX_KEYWORDS]);
 struct names *change_copy_names(const struct text *names, size_t count);
 /* The store has the new keywords now: so has the folder, from the batch's own
  * parts (a listing would ask once more). */

@@ -293,6 +293,18 @@ mark_missing(struct look *look, size_t count)
 	    look->account->client, &batch, heal_marked, look->account);
 }
 
+/* Files that are about to be made are no loss: a restore of many messages makes
+ * them one by one. */
+static size_t
+count_healing(const struct account_store *account, const struct folder *folder)
+{
+	size_t count = account->healing;
+
+	for (const struct heal *h = account->heals; h != NULL; h = h->next)
+		count += h->mailbox == folder->info.id;
+	return count;
+}
+
 static void
 look_for_missing(struct look *look)
 {
@@ -313,7 +325,8 @@ look_for_missing(struct look *look)
 	if (count == 0)
 		return;
 	heal_resume(look->account);
-	is_marked = count > (few > MISSING_FEW ? few : MISSING_FEW);
+	is_marked = count > (few > MISSING_FEW ? few : MISSING_FEW) +
+				count_healing(look->account, folder);
 	if (is_marked && unmarked > 0)
 		mark_missing(look, count);
 	for (size_t i = 0; i < folder->row_count; i++)

@@ -74,11 +74,12 @@ index_empty(struct message_index *index)
 {
 	const MDB_dbi databases[] = { index->meta, index->mailbox, index->row,
 		index->file, index->name, index->vanished, index->cache,
-		index->subscribed };
+		index->unused, index->subscribed };
+	const size_t count = sizeof(databases) / sizeof(databases[0]);
 	int rc = 0;
 
 	index_begin(index);
-	for (size_t i = 0; i < 8 && index->writer != NULL && rc == 0; i++)
+	for (size_t i = 0; i < count && index->writer != NULL && rc == 0; i++)
 		rc = mdb_drop(index->writer, databases[i], 0);
 	if (rc != 0)
 		index_broke(index, "drop", rc);
@@ -493,6 +494,22 @@ index_find_cache(
 	return true;
 }
 
+static bool
+is_unused(struct message_index *index, const struct hash *hash)
+{
+	struct text value;
+
+	return get(
+	    index, index->unused, hash->bytes, sizeof(hash->bytes), &value);
+}
+
+/* The entry itself is not touched: a large expunge would write all of them. */
+static void
+set_unused(struct message_index *index, const struct hash *hash)
+{
+	put(index, index->unused, hash->bytes, sizeof(hash->bytes), "", 0);
+}
+
 void
 index_count_cache(
     struct message_index *index, const struct hash *hash, int delta)
@@ -505,12 +522,18 @@ index_count_cache(
 	    value.size < 4)
 		return;
 	references = (uint32_t)index_get_big((const uint8_t *)value.data, 4);
-	references += (uint32_t)delta;
-	if (references == 0) {
-		del(index, index->cache, hash->bytes, sizeof(hash->bytes));
+	if (references <= 1 && delta < 0) {
+		set_unused(index, hash);
 		return;
 	}
-	index_put_big((uint8_t *)(uintptr_t)value.data, references, 4);
+	if (references <= 1 && is_unused(index, hash)) {
+		del(index, index->unused, hash->bytes, sizeof(hash->bytes));
+		return;
+	}
+	if (!get(index, index->cache, hash->bytes, sizeof(hash->bytes), &value))
+		return;
+	index_put_big(
+	    (uint8_t *)(uintptr_t)value.data, references + (uint32_t)delta, 4);
 	put(index, index->cache, hash->bytes, sizeof(hash->bytes), value.data,
 	    value.size);
 }
@@ -532,6 +555,56 @@ index_put_cache(
 	    buf_put(&index->scratch, bytes.data, bytes.size) == 0)
 		put(index, index->cache, hash->bytes, sizeof(hash->bytes),
 		    index->scratch.data, index->scratch.size);
+	index_commit(index);
+}
+
+void
+index_put_past_cache(
+    struct message_index *index, const struct hash *hash, struct text bytes)
+{
+	struct text old;
+
+	index_begin(index);
+	if (!index_find_cache(index, hash, &old))
+		set_unused(index, hash);
+	index_put_cache(index, hash, bytes);
+	index_commit(index);
+}
+
+static void
+drop_unused(struct message_index *index)
+{
+	MDB_val k, v;
+	MDB_cursor *cursor;
+	int rc;
+
+	if (index->writer == NULL ||
+	    mdb_cursor_open(index->writer, index->unused, &cursor) != 0)
+		return;
+	rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
+	while (rc == 0) {
+		del(index, index->cache, k.mv_data, k.mv_size);
+		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+	}
+	mdb_cursor_close(cursor);
+	rc = mdb_drop(index->writer, index->unused, 0);
+	if (rc != 0)
+		index_broke(index, "drop", rc);
+}
+
+void
+index_trim_cache(struct message_index *index, size_t limit)
+{
+	MDB_txn *txn = read_begin(index);
+	MDB_stat stat = { 0 };
+
+	if (txn == NULL || mdb_stat(txn, index->unused, &stat) != 0)
+		return;
+	read_end(index, txn);
+	if (stat.ms_entries <= limit)
+		return;
+	index_begin(index);
+	drop_unused(index);
 	index_commit(index);
 }
 

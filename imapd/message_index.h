@@ -16,6 +16,7 @@
  *   name     id, base name -> uid
  *   vanished id, modseq, uid
  *   cache    content hash -> references, bytes of message_cache
+ *   unused   content hash of entries without a reference
  *   subscribed  name
  */
 #ifndef IMAPD_MESSAGE_INDEX_H
@@ -139,10 +140,17 @@ void index_each_vanished(struct message_index *index, uint64_t mailbox,
 
 bool index_find_cache(
     struct message_index *index, const struct hash *hash, struct text *bytes);
-/* Adds to the references of an entry, if there is one; at 0 it goes. */
+/* Adds to the references of an entry, if there is one. Without any it stays, as
+ * unused, until the cache is trimmed: the message may be looked at among the
+ * deleted ones. */
 void index_count_cache(
     struct message_index *index, const struct hash *hash, int delta);
 void index_put_cache(
     struct message_index *index, const struct hash *hash, struct text bytes);
+/* Of a message without a row: one of the past. */
+void index_put_past_cache(
+    struct message_index *index, const struct hash *hash, struct text bytes);
+/* If more than `limit` entries are unused, all of these go. */
+void index_trim_cache(struct message_index *index, size_t limit);
 
 #endif

@@ -50,6 +50,7 @@ open_databases(struct message_index *index)
 		{ &index->name, "name", 0 },
 		{ &index->vanished, "vanished", 0 },
 		{ &index->cache, "cache", 0 },
+		{ &index->unused, "unused", 0 },
 		{ &index->subscribed, "subscribed", 0 },
 	};
 	MDB_txn *txn;
@@ -88,7 +89,7 @@ open_environment(struct message_index *index, struct error *error)
 		return error_set_errno(error, "home");
 	rc = mdb_env_create(&index->env);
 	if (rc == 0)
-		rc = mdb_env_set_maxdbs(index->env, 8);
+		rc = mdb_env_set_maxdbs(index->env, 16);
 	if (rc == 0)
 		rc = mdb_env_set_mapsize(index->env, map_bytes);
 	if (rc == 0)

@@ -18,7 +18,8 @@ struct message_index {
 	unsigned int depth;
 	bool is_broken;
 	bool was_killed;
-	MDB_dbi meta, mailbox, row, file, name, vanished, cache, subscribed;
+	MDB_dbi meta, mailbox, row, file, name, vanished, cache, unused,
+	    subscribed;
 	struct buf scratch;
 };
 

@@ -200,24 +200,26 @@ question_new(struct store_client *client, enum message_type type,
 }
 
 void
-store_list_mailboxes(
-    struct store_client *client, store_listed *done, void *context)
+store_list_mailboxes(struct store_client *client, uint64_t as_of,
+    store_listed *done, void *context)
 {
 	struct question *q =
 	    question_new(client, MESSAGE_list_mailboxes, done, NULL, context);
 
 	q->message.list_mailboxes.tag = q->tag;
+	q->message.list_mailboxes.as_of = as_of;
 	ask(client, q);
 }
 
 void
 store_list_messages(struct store_client *client, uint64_t mailbox,
-    store_listed *done, void *context)
+    uint64_t as_of, store_listed *done, void *context)
 {
 	struct question *q =
 	    question_new(client, MESSAGE_list_messages, done, NULL, context);
 
 	q->message.list_messages.tag = q->tag;
+	q->message.list_messages.as_of = as_of;
 	q->message.list_messages.mailbox = mailbox;
 	ask(client, q);
 }
@@ -242,6 +244,29 @@ store_list_unfiled(
 	    question_new(client, MESSAGE_list_unfiled, done, NULL, context);
 
 	q->message.list_unfiled.tag = q->tag;
+	ask(client, q);
+}
+
+void
+store_list_snapshots(
+    struct store_client *client, store_listed *done, void *context)
+{
+	struct question *q =
+	    question_new(client, MESSAGE_list_snapshots, done, NULL, context);
+
+	q->message.list_snapshots.tag = q->tag;
+	ask(client, q);
+}
+
+void
+store_list_expunged(struct store_client *client, uint32_t after,
+    store_listed *done, void *context)
+{
+	struct question *q =
+	    question_new(client, MESSAGE_list_expunged, done, NULL, context);
+
+	q->message.list_expunged.tag = q->tag;
+	q->message.list_expunged.after = after;
 	ask(client, q);
 }
 

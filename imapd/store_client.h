@@ -71,14 +71,19 @@ bool store_client_is_busy(const struct store_client *client);
 /* `data` is the whole listing, valid during the call. */
 typedef void store_listed(
     enum status status, uint64_t sequence, struct text data, void *context);
-void store_list_mailboxes(
-    struct store_client *client, store_listed *done, void *context);
-void store_list_messages(struct store_client *client, uint64_t mailbox,
+/* As of a sequence, or of now (0). */
+void store_list_mailboxes(struct store_client *client, uint64_t as_of,
     store_listed *done, void *context);
+void store_list_messages(struct store_client *client, uint64_t mailbox,
+    uint64_t as_of, store_listed *done, void *context);
 void store_list_changes(struct store_client *client, uint64_t since,
     store_listed *done, void *context);
 void store_list_unfiled(
     struct store_client *client, store_listed *done, void *context);
+void store_list_snapshots(
+    struct store_client *client, store_listed *done, void *context);
+void store_list_expunged(struct store_client *client, uint32_t after,
+    store_listed *done, void *context);
 
 /* A body as it came: in a descriptor, from 0, or (-1) in the packet. Both end
  * with the callback. */

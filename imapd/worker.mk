@@ -17,6 +17,9 @@ imapd_libworker_a_SOURCES += \
 	imapd/mailbox_change.c imapd/mailbox_change.h \
 	imapd/change_flags.c \
 	imapd/change_copy.c \
+	imapd/change_recall.c \
+	imapd/snapshot_name.c imapd/snapshot_name.h \
+	imapd/snapshot_mailbox.c imapd/snapshot_mailbox.h \
 	imapd/append.c \
 	imapd/message_prepare.c \
 	imapd/mailbox_folders.c \
@@ -81,6 +84,14 @@ tests_unit_worker_sync_test_SOURCES = \
 	tests/unit/account_world.c tests/unit/account_world.h \
 	tests/unit/real_store.c tests/unit/false_store.h
 tests_unit_worker_sync_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
+	$(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/snapshot_mailbox_test
+tests_unit_snapshot_mailbox_test_SOURCES = \
+	tests/unit/snapshot_mailbox_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/real_store.c tests/unit/false_store.h
+tests_unit_snapshot_mailbox_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
 noinst_PROGRAMS += tests/bench/worker_bench

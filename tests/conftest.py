@@ -162,8 +162,8 @@ class View:
     """What a client that selects INBOX sees: UIDVALIDITY, UIDs, flags, dates,
     and which message lies under each UID."""
 
-    def __init__(self, client, mailbox='INBOX'):
-        status, count = client.select(mailbox)
+    def __init__(self, client, mailbox='INBOX', readonly=False):
+        status, count = client.select(mailbox, readonly)
         assert status == 'OK', count
         self.exists = int(count[0])
         self.uidvalidity = client.response('UIDVALIDITY')[1][0]

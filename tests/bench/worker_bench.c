@@ -3,10 +3,11 @@
  *   worker_bench [messages [bytes]]
  * puts that many files into a Maildir, lets the worker adopt them, and times
  * opening, listing flags, reading parses from the cache, storing a flag on all
- * and expunging all.  Prints a line for each.
+ * and expunging all; then looks at the past: the deleted mail, and the mailbox
+ * as it was at the first of 1,000 marks.  Prints a line for each.
  */
-#include "imapd/mailbox.h"
 #include "imapd/message_cache.h"
+#include "imapd/snapshot_mailbox.h"
 #include "tests/unit/false_store.h"
 
 #include <fcntl.h>
@@ -23,6 +24,17 @@ struct bench {
 	struct account_store *account;
 	bool has_answer;
 	bool (*is_done)(struct bench *bench);
+	/* Of the past. */
+	struct snapshot_tree trees[2000];
+	size_t tree_count;
+	size_t tree;
+	size_t name_count;
+	struct mailbox_view *past;
+};
+
+enum {
+	MARKS = 1000,
+	COPIES = 1000
 };
 
 static double
@@ -178,6 +190,91 @@ change_all(struct bench *b, struct mailbox_view *view)
 	free(uids);
 }
 
+static void
+trees_listed(enum status status, const struct snapshot_tree *trees,
+    size_t count, void *context)
+{
+	struct bench *b = context;
+
+	b->has_answer = true;
+	b->tree_count = count < 2000 ? count : 2000;
+	memcpy(b->trees, trees, b->tree_count * sizeof(*trees));
+}
+
+static void
+names_listed(
+    enum status status, const struct text *names, size_t count, void *context)
+{
+	struct bench *b = context;
+
+	b->name_count += count;
+	b->has_answer = ++b->tree == b->tree_count;
+	if (!b->has_answer)
+		snapshot_list_names(
+		    b->account, b->trees[b->tree].sequence, names_listed, b);
+}
+
+static void
+opened(enum status status, struct mailbox_view *view, void *context)
+{
+	struct bench *b = context;
+
+	b->has_answer = true;
+	b->past = view;
+	if (status != STATUS_OK)
+		printf("status %s\n", status_name(status));
+}
+
+static void
+open_past(struct bench *b, const char *what, const char *name)
+{
+	double t = now();
+
+	b->has_answer = false;
+	snapshot_open(b->account, text_of(name), &handler, NULL, opened, b);
+	wait_for(b, has_answer);
+	say(what, t);
+	if (b->past != NULL)
+		read_all(b->past);
+}
+
+static void
+look_back(struct bench *b)
+{
+	uint32_t uids[COPIES];
+	char name[200];
+	double t = now();
+
+	b->has_answer = false;
+	snapshot_list_trees(b->account, trees_listed, b);
+	wait_for(b, has_answer);
+	printf("%zu snapshots\n", b->tree_count);
+	say("kept snapshots listed", t);
+	t = now();
+	b->has_answer = false;
+	snapshot_list_names(b->account, b->trees[0].sequence, names_listed, b);
+	wait_for(b, has_answer);
+	say("the mailboxes of each", t);
+	printf("%zu mailboxes\n", b->name_count);
+	snprintf(
+	    name, sizeof(name), SNAPSHOT_ROOT "/%s/INBOX", b->trees[0].name);
+	open_past(b, "INBOX of the first one opened", name);
+	mailbox_view_close(&b->past);
+	open_past(b, "deleted mail opened", SNAPSHOT_DELETED_MAIL);
+	if (b->past == NULL)
+		return;
+	for (uint32_t i = 0; i < COPIES; i++)
+		uids[i] = mailbox_view_uid(b->past, i + 1);
+	t = now();
+	b->has_answer = false;
+	mailbox_copy(b->past, uids, COPIES, TEXT("INBOX"), false, answered, b);
+	wait_for(b, has_answer);
+	say("1,000 copied out: durable", t);
+	wait_for(b, is_idle);
+	say("and their files written", t);
+	mailbox_view_close(&b->past);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -212,8 +309,13 @@ main(int argc, char **argv)
 	view = open_inbox(&b);
 	say("mailbox opened", t);
 	read_all(view);
+	t = now();
+	for (int i = 0; i < MARKS; i++)
+		false_store_mark(store);
+	say("1,000 marks made", t);
 	change_all(&b, view);
 	mailbox_view_close(&view);
+	look_back(&b);
 	account_store_free(&b.account);
 	false_store_free(&store);
 	timer_free(&b.timer);

@@ -44,8 +44,10 @@ parse_all(struct text command)
 	imap_parser_init(&parser, text_skip(command, 1), pool);
 	(void)imap_parse_date_time(&parser, &time);
 	imap_parser_init(&parser, text_skip(command, 1), pool);
-	if (imap_parse_list_mailbox(&parser, &name) == 0)
+	if (imap_parse_list_mailbox(&parser, &name) == 0) {
 		(void)list_pattern_matches(text_of(name), command);
+		(void)list_pattern_reaches(text_of(name), command);
+	}
 	pool_free(&pool);
 }
 

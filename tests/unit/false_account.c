@@ -7,6 +7,7 @@
 
 #include "common/memory.h"
 #include "imapd/mailbox.h"
+#include "imapd/snapshot_mailbox.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@ enum {
 	MAX_ROWS = 64,
 	MAX_VIEWS = 8
 };
+
+#define PAST_MESSAGE "Subject: Past\r\n\r\nGone\r\n"
 
 struct row {
 	struct mailbox_row row;
@@ -64,6 +67,8 @@ struct account_store {
 	size_t subscribed_count;
 	char subscribed[MAX_BOXES][200];
 	struct mailbox_view *views[MAX_VIEWS];
+	struct box past; /* each mailbox of the past */
+	struct past_later *past_later;
 };
 
 static void
@@ -184,6 +189,12 @@ false_account_new(struct event_loop *loop)
 
 	account->loop = loop;
 	box_new(account, TEXT("INBOX"));
+	account->past = *box_new(account, TEXT("past"));
+	account->past.info.name = TEXT("Deleted mail");
+	account->past.info.keywords = account->past.keywords;
+	account->box_count--;
+	row_new(&account->past, PAST_MESSAGE, sizeof(PAST_MESSAGE) - 1)
+	    ->row.flags = FLAG_ANSWERED;
 	return account;
 }
 
@@ -198,6 +209,7 @@ false_account_free(struct account_store **accountp)
 			row_remove(&account->boxes[i],
 			    account->boxes[i].rows[0].row.uid);
 	}
+	row_remove(&account->past, 1);
 	free(account);
 	*accountp = NULL;
 }
@@ -443,20 +455,13 @@ append_abort(struct append **append)
 
 /* ---- mailbox.h ---- */
 
-struct mailbox_view *
-mailbox_view_open(struct account_store *account, struct text name,
-    bool is_read_only, const struct mailbox_view_handler *handler,
-    void *context, enum status *status)
+static struct mailbox_view *
+view_new(struct account_store *account, struct box *box, bool is_read_only,
+    const struct mailbox_view_handler *handler, void *context)
 {
-	struct box *box = box_find(account, name);
-	struct mailbox_view *view;
+	struct mailbox_view *view = memory_new(1, sizeof(*view));
 	size_t i;
 
-	if (box == NULL) {
-		*status = STATUS_MISSING;
-		return NULL;
-	}
-	view = memory_new(1, sizeof(*view));
 	view->account = account;
 	view->box = box;
 	view->is_read_only = is_read_only;
@@ -473,6 +478,20 @@ mailbox_view_open(struct account_store *account, struct text name,
 		;
 	account->views[i] = view;
 	return view;
+}
+
+struct mailbox_view *
+mailbox_view_open(struct account_store *account, struct text name,
+    bool is_read_only, const struct mailbox_view_handler *handler,
+    void *context, enum status *status)
+{
+	struct box *box = box_find(account, name);
+
+	if (box == NULL) {
+		*status = STATUS_MISSING;
+		return NULL;
+	}
+	return view_new(account, box, is_read_only, handler, context);
 }
 
 void
@@ -822,4 +841,97 @@ mailbox_parse_end(struct mailbox_view *view)
 void
 mailbox_cache_put(struct mailbox_view *view, uint32_t uid, struct text bytes)
 {
+}
+
+/* ---- snapshot_mailbox.h ---- */
+
+struct past_later {
+	struct account_store *account;
+	struct timer *timer;
+	snapshot_trees_listed *trees;
+	snapshot_names_listed *names;
+	snapshot_opened *opened;
+	bool is_missing;
+	const struct mailbox_view_handler *handler;
+	void *handler_context;
+	void *context;
+};
+
+static void
+past_now(void *context)
+{
+	static const struct snapshot_tree tree = { 7,
+		"2026-01-05 10:00:00 UTC" };
+	static const struct text names[] = { { "INBOX", 5 },
+		{ "Work/old", 8 } };
+	struct past_later *later = context;
+	struct account_store *account = later->account;
+	enum status status = account->refuse;
+
+	account->past_later = NULL;
+	timer_free(&later->timer);
+	if (later->is_missing && status == STATUS_OK)
+		status = STATUS_MISSING;
+	if (later->trees != NULL)
+		later->trees(status, &tree, 1, later->context);
+	else if (later->names != NULL)
+		later->names(status, names, 2, later->context);
+	else
+		later->opened(status,
+		    status != STATUS_OK
+			? NULL
+			: view_new(account, &account->past, true,
+			      later->handler, later->handler_context),
+		    later->context);
+	free(later);
+}
+
+static struct past_later *
+past_later(struct account_store *account, void *context)
+{
+	struct past_later *later = memory_new(1, sizeof(*later));
+
+	later->account = account;
+	later->context = context;
+	later->timer = timer_new(account->loop, past_now, later);
+	timer_start(later->timer, 0);
+	account->past_later = later;
+	return later;
+}
+
+void
+snapshot_list_trees(
+    struct account_store *account, snapshot_trees_listed *done, void *context)
+{
+	past_later(account, context)->trees = done;
+}
+
+void
+snapshot_list_names(struct account_store *account, uint64_t sequence,
+    snapshot_names_listed *done, void *context)
+{
+	past_later(account, context)->names = done;
+}
+
+void
+snapshot_open(struct account_store *account, struct text name,
+    const struct mailbox_view_handler *handler, void *handler_context,
+    snapshot_opened *done, void *context)
+{
+	struct past_later *later = past_later(account, context);
+
+	later->opened = done;
+	later->is_missing = !text_is(name, SNAPSHOT_DELETED_MAIL);
+	later->handler = handler;
+	later->handler_context = handler_context;
+}
+
+void
+snapshot_cancel(struct account_store *account, void *context)
+{
+	if (account->past_later == NULL)
+		return;
+	timer_free(&account->past_later->timer);
+	free(account->past_later);
+	account->past_later = NULL;
 }

@@ -32,6 +32,8 @@ uint64_t false_store_batches(const struct false_store *store);
 void false_store_put_back(struct false_store *store);
 /* Another claim of the account was heard today. */
 void false_store_use_claim(struct false_store *store);
+/* A mark of now; the real store only. */
+void false_store_mark(struct false_store *store);
 /* Asks the worker to catch up and to look for each file; then its answer. */
 void false_store_catch_up(struct false_store *store);
 bool false_store_caught_up(

@@ -324,6 +324,36 @@ patterns_match_names(void **state)
 }
 
 static void
+patterns_reach_below_a_level(void **state)
+{
+	static const struct {
+		const char *pattern, *level;
+		bool reaches;
+	} cases[] = {
+		{ "a", "a", false },
+		{ "a/", "a", false },
+		{ "a/b", "a", true },
+		{ "a/%", "a", true },
+		{ "a/%", "a/b", false },
+		{ "a/%/%", "a/b", true },
+		{ "a*", "a/b/c", true },
+		{ "*", "a", true },
+		{ "%", "a", false },
+		{ "%/x", "a", true },
+		{ "b/*", "a", false },
+		{ "", "a", false },
+		{ "a/b*", "a/b", true },
+		{ "a/bc", "a/b", false },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_int_equal(list_pattern_reaches(text_of(cases[i].pattern),
+				     text_of(cases[i].level)),
+		    cases[i].reaches);
+}
+
+static void
 strings_take_the_smallest_safe_form(void **state)
 {
 	static const struct {
@@ -362,6 +392,7 @@ main(void)
 		cmocka_unit_test(deep_searches_are_refused),
 		cmocka_unit_test(dates_are_seconds_since_1970),
 		cmocka_unit_test(patterns_match_names),
+		cmocka_unit_test(patterns_reach_below_a_level),
 		cmocka_unit_test(strings_take_the_smallest_safe_form),
 	};
 

@@ -37,6 +37,18 @@
 	"* OK [UIDNEXT 3] Predicted next UID\r\n"                      \
 	"* OK [HIGHESTMODSEQ 3] Highest\r\n"                           \
 	"s OK [READ-WRITE] Select completed\r\n"
+#define PAST_SELECTED                                                 \
+	"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n" \
+	"* OK [PERMANENTFLAGS ()] Read-only mailbox\r\n"              \
+	"* 1 EXISTS\r\n* 0 RECENT\r\n"                                \
+	"* OK [UNSEEN 1] First unseen\r\n"                            \
+	"* OK [UIDVALIDITY 1002] UIDs valid\r\n"                      \
+	"* OK [UIDNEXT 2] Predicted next UID\r\n"                     \
+	"* OK [HIGHESTMODSEQ 2] Highest\r\n"                          \
+	"a OK [READ-ONLY] Select completed\r\n"
+#define NO_PERMISSION                                              \
+	" NO [NOPERM] Snapshots do not change: copy messages out " \
+	"of them\r\n"
 #define GOODBYE "* BYE Logging out\r\nz OK Logout completed\r\n"
 
 struct transcript {
@@ -256,8 +268,93 @@ static const struct transcript transcripts[] = {
 	    "c NAMESPACE\r\n",
 	    "* ENABLED CONDSTORE\r\n* OK [HIGHESTMODSEQ 3] Highest\r\n"
 	    "a OK Enabled\r\n* ID (\"name\" \"Firnmail\")\r\n"
-	    "b OK ID completed\r\n* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n"
+	    "b OK ID completed\r\n* NAMESPACE ((\"\" \"/\")) NIL "
+	    "((\"Snapshots/\" \"/\"))\r\n"
 	    "c OK Namespace completed\r\n",
+	    STATUS_OK },
+	{ "list_of_everything_leaves_the_past_out",
+	    "a LIST \"\" *\r\nb LIST \"\" %\r\nc LIST \"\" S*\r\n",
+	    "* LIST (\\HasNoChildren) \"/\" INBOX\r\na OK List completed\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" INBOX\r\nb OK List completed\r\n"
+	    "c OK List completed\r\n",
+	    STATUS_OK },
+	{ "the_past_is_listed_level_by_level",
+	    "a LIST \"\" Snapshots\r\nb LIST \"\" Snapshots/%\r\n"
+	    "c LIST Snapshots/ \"2026-01-05 10:00:00 UTC/%\"\r\n",
+	    "* LIST (\\Noselect \\HasChildren) \"/\" Snapshots\r\n"
+	    "a OK List completed\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" \"Snapshots/Deleted mail\"\r\n"
+	    "* LIST (\\Noselect \\HasChildren) \"/\" "
+	    "\"Snapshots/2026-01-05 10:00:00 UTC\"\r\n"
+	    "b OK List completed\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" "
+	    "\"Snapshots/2026-01-05 10:00:00 UTC/INBOX\"\r\n"
+	    "* LIST (\\Noselect \\HasChildren) \"/\" "
+	    "\"Snapshots/2026-01-05 10:00:00 UTC/Work\"\r\n"
+	    "c OK List completed\r\n",
+	    STATUS_OK },
+	{ "all_of_the_past_is_listed_if_asked_for",
+	    "a LIST \"\" (* Snapshots/*/*)\r\n",
+	    "* LIST (\\HasNoChildren) \"/\" INBOX\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" "
+	    "\"Snapshots/2026-01-05 10:00:00 UTC/INBOX\"\r\n"
+	    "* LIST (\\Noselect \\HasChildren) \"/\" "
+	    "\"Snapshots/2026-01-05 10:00:00 UTC/Work\"\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" "
+	    "\"Snapshots/2026-01-05 10:00:00 UTC/Work/old\"\r\n"
+	    "a OK List completed\r\n",
+	    STATUS_OK },
+	{ "the_past_cannot_be_listed_while_the_store_is_away",
+	    "a LIST \"\" Snapshots/%\r\nb SELECT \"Snapshots/Deleted "
+	    "mail\"\r\n",
+	    "* LIST (\\HasNoChildren) \"/\" \"Snapshots/Deleted mail\"\r\n"
+	    "a NO [UNAVAILABLE] Mail store is not available, try again\r\n"
+	    "b NO [UNAVAILABLE] Mail store is not available, try again\r\n",
+	    STATUS_UNAVAILABLE },
+	{ "the_past_is_read_only_and_fetch_sets_no_flag",
+	    "a SELECT \"Snapshots/Deleted mail\"\r\nb FETCH 1 (FLAGS "
+	    "BODY[TEXT])"
+	    "\r\nc STORE 1 +FLAGS \\Seen\r\nd UID MOVE 1 INBOX\r\n"
+	    "e UID EXPUNGE 1\r\nf EXPUNGE\r\ng CLOSE\r\n",
+	    PAST_SELECTED
+	    "* 1 FETCH (FLAGS (\\Answered) BODY[TEXT] {6}\r\nGone\r\n)\r\n"
+	    "b OK Fetch completed\r\n"
+	    "c NO [NOPERM] Mailbox is open read-only\r\n"
+	    "d NO [NOPERM] Mailbox is open read-only\r\n"
+	    "e NO [NOPERM] Mailbox is open read-only\r\n"
+	    "f NO [NOPERM] Mailbox is open read-only\r\n"
+	    "g OK Close completed\r\n",
+	    STATUS_OK },
+	{ "copying_out_of_the_past_pairs_uids",
+	    "a SELECT \"Snapshots/Deleted mail\"\r\nb UID COPY 1 INBOX\r\n",
+	    PAST_SELECTED "b OK [COPYUID 1001 1 3] Copy completed\r\n",
+	    STATUS_OK },
+	{ "nothing_is_put_into_the_past",
+	    "a CREATE Snapshots/x\r\nb DELETE \"Snapshots/Deleted mail\"\r\n"
+	    "c RENAME INBOX Snapshots\r\nd RENAME Snapshots/x y\r\n"
+	    "e COPY 1 Snapshots/x\r\nf MOVE 1 \"Snapshots/Deleted mail\"\r\n"
+	    "g APPEND \"Snapshots/Deleted mail\" {3+}\r\nabc\r\n",
+	    "a" NO_PERMISSION "b" NO_PERMISSION "c" NO_PERMISSION
+	    "d" NO_PERMISSION "e" NO_PERMISSION "f" NO_PERMISSION
+	    "g" NO_PERMISSION,
+	    STATUS_OK },
+	{ "status_of_the_past_counts_and_what_is_missing_is_missing",
+	    "a STATUS \"Snapshots/Deleted mail\" (MESSAGES UNSEEN UIDNEXT "
+	    "UIDVALIDITY)\r\nb STATUS Snapshots (MESSAGES)\r\n"
+	    "c EXAMINE Snapshots/never/INBOX\r\n",
+	    "* STATUS \"Snapshots/Deleted mail\" (MESSAGES 1 UIDNEXT 2 "
+	    "UIDVALIDITY 1002 UNSEEN 1)\r\na OK Status completed\r\n"
+	    "b NO [NONEXISTENT] No such mailbox\r\n"
+	    "c NO [NONEXISTENT] No such mailbox\r\n",
+	    STATUS_OK },
+	{ "a_subscribed_name_of_the_past_is_shown_with_the_others",
+	    "a SUBSCRIBE \"Snapshots/Deleted mail\"\r\nb LSUB \"\" *\r\n"
+	    "c LIST (SUBSCRIBED) \"\" *\r\n",
+	    "a OK Subscription changed\r\n"
+	    "* LSUB () \"/\" \"Snapshots/Deleted mail\"\r\n"
+	    "b OK Lsub completed\r\n"
+	    "* LIST (\\HasNoChildren \\Subscribed) \"/\" "
+	    "\"Snapshots/Deleted mail\"\r\nc OK List completed\r\n",
 	    STATUS_OK },
 };
 

@@ -232,6 +232,14 @@ false_store_accept(struct false_store *s, const char *address, const char *body)
 	return delivery;
 }
 
+void
+false_store_mark(struct false_store *s)
+{
+	struct message m = { .type = MESSAGE_control_create };
+
+	ask(s, ROLE_SNAPCTL, &m);
+}
+
 /* Live rows of a mailbox; those with all of `flags`. */
 static size_t
 count_rows(struct false_store *s, uint64_t mailbox, uint32_t flags)
