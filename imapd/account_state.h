@@ -21,6 +21,7 @@ enum {
 	ACCOUNT_READY_WAIT_MS = 10000,
 	ACCOUNT_MAX_HEALING = 8,
 	ACCOUNT_PATH_MAX = 600,
+	ACCOUNT_OWNER_SIZE = 321,
 	/* Parses of messages that are deleted, for those who look at them. */
 	ACCOUNT_MAX_UNUSED_CACHE = 100000,
 	/* Bytes of bodies and changes in one batch. */
@@ -152,7 +153,9 @@ struct account_store {
 	uint64_t files_failed;
 	struct reading *readings;
 	struct past_request *past_requests;
-	struct folder *past_folders; /* that views have open */
+	struct folder *past_folders;    /* that views have open */
+	char owner[ACCOUNT_OWNER_SIZE]; /* who logged in last */
+	int64_t loss_day;               /* of the last loss_notice */
 	struct delivery *deliveries;
 	struct timer *deliver_timer;
 	struct watcher *watcher;

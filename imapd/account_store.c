@@ -229,8 +229,10 @@ static void
 give_up(struct account_store *account, enum status status)
 {
 	log_error("account-start", "step=hello status=%s", status_name(status));
-	account->status = STATUS_UNAVAILABLE;
-	tell_waiters(account, STATUS_UNAVAILABLE);
+	/* What the store refuses, or we do, waits for an administrator. */
+	account->status =
+	    status == STATUS_REFUSED ? STATUS_FENCED : STATUS_UNAVAILABLE;
+	tell_waiters(account, account->status);
 }
 
 /* All that was made from another state of the store. */
@@ -264,7 +266,8 @@ claimed(enum status status, void *context)
 	struct account_store *account = context;
 
 	if (status != STATUS_OK) {
-		give_up(account, status);
+		give_up(account,
+		    status == STATUS_UNAVAILABLE ? status : STATUS_REFUSED);
 		return;
 	}
 	if (!is_untouched(account)) {
@@ -552,6 +555,12 @@ account_store_attach_snapd(struct account_store *account, int fd)
 		return;
 	}
 	store_client_attach(account->client, fd);
+}
+
+void
+account_store_set_owner(struct account_store *account, struct text user)
+{
+	(void)text_copy(user, account->owner, sizeof(account->owner));
 }
 
 bool

@@ -41,9 +41,14 @@ void account_store_attach_queue(
 
 /*
  * STATUS_OK once mailboxes may be opened, which stays so while snapd is away
- * later on; before, STATUS_UNAVAILABLE (session says BYE or NO [UNAVAILABLE]).
+ * later on; before, STATUS_UNAVAILABLE (session says BYE or NO [UNAVAILABLE]), or
+ * STATUS_FENCED: the store is not the account's, or older than what the account
+ * has seen, and an administrator has to look.
  */
 enum status account_store_status(const struct account_store *account);
+
+/* The address that its user logged in with: for letters to him. */
+void account_store_set_owner(struct account_store *account, struct text user);
 
 /* Called once, when the status has become STATUS_OK, or another one for good,
  * or after 10 s; at once if it is so already. */

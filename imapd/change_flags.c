@@ -5,6 +5,7 @@
 #include "imapd/mailbox_change.h"
 
 #include "common/memory.h"
+#include "imapd/loss_notice.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +173,8 @@ expunge_committed(
 		}
 		apply_sequence(account, sequence);
 		apply_end(account);
+		loss_notice_send(
+		    account, change->mailbox, change->answer.count);
 	}
 	change_finish(change, status);
 }

@@ -74,7 +74,8 @@ command_failed(struct imap_command *command, enum status status)
 		[STATUS_UNAVAILABLE] =
 		    "[UNAVAILABLE] Mail store is not available, try again",
 		[STATUS_FENCED] =
-		    "[UNAVAILABLE] Mailbox is held for the administrator",
+		    "[UNAVAILABLE] Mail is kept, but cannot be shown safely "
+		    "now; the administrator has been told",
 		[STATUS_DAMAGED] = "[SERVERBUG] Stored message is damaged",
 	};
 

@@ -561,6 +561,11 @@ session_account_ready(enum status status, void *context)
 {
 	struct imap_session *session = context;
 
+	if (status == STATUS_FENCED)
+		session_say(session,
+		    "* NO [ALERT] Your mail is kept, but it cannot be shown "
+		    "safely now. The administrator has been told. Keep what "
+		    "your mail program has stored.\r\n");
 	if (status == STATUS_OK)
 		session_enter_state(session, SESSION_READING);
 	else
@@ -609,6 +614,7 @@ imap_session_new(struct event_loop *loop, struct account_store *account, int fd,
 	log_info("session-open", "sid=%llu user=%.*s ip=%.*s tls=%d",
 	    (unsigned long long)number, TEXT_FMT(user), TEXT_FMT(client_ip),
 	    is_tls);
+	account_store_set_owner(account, user);
 	/* What comes of it is told from the loop, not before we return. */
 	session->is_running = true;
 	account_store_when_ready(account, session_account_ready, session);

@@ -16,6 +16,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/mailbox.c imapd/mailbox.h \
 	imapd/mailbox_change.c imapd/mailbox_change.h \
 	imapd/change_flags.c \
+	imapd/loss_notice.c imapd/loss_notice.h \
 	imapd/change_copy.c \
 	imapd/change_recall.c \
 	imapd/snapshot_name.c imapd/snapshot_name.h \

@@ -281,3 +281,23 @@ def test_another_programs_mailbox_of_that_name_comes_first(mail):
         append(client, 'live', mailbox='Snapshots')
         assert View(client, 'Snapshots').keys == {1: 'live'}
         assert len(past(client, DELETED).keys) == 3
+
+
+def test_a_bulk_loss_is_explained_in_the_inbox(mail):
+    with mail.imap_session() as client:
+        for number in range(25):
+            append(client, 'bulk-%d' % number)
+        delete(client, '1:*')
+        wait_for(lambda: client.select('INBOX')[1] == [b'1'], what='a letter')
+        text = client.uid('FETCH', '*', '(FLAGS BODY.PEEK[])')[1][0][1]
+        assert b'Subject: 27 messages were deleted at once\r\n' in text
+        assert b'To: <%s>\r\n' % mail.user1.encode() in text
+        assert b'27 of the 27 messages' in text
+        assert b'    Snapshots/Deleted mail\r\n' in text
+        view = past(client, DELETED)
+        assert view.exists == 30 and 'bulk-24' in view.keys.values()
+        assert client.uid('COPY', '1:30', 'INBOX')[0] == 'OK'
+        assert client.select('INBOX')[1] == [b'31']
+        delete(client, '1:*')
+        append(client, 'after')
+        assert past(client, 'INBOX').exists == 1

@@ -518,8 +518,8 @@ an_older_store_that_does_not_believe_its_worker_is_not_served(void **state)
 	w->answers = 0;
 	account_store_when_ready(w->account, told, w);
 	wait_for(w, has_answer);
-	assert_int_equal(w->status, STATUS_UNAVAILABLE);
-	assert_int_equal(account_store_status(w->account), STATUS_UNAVAILABLE);
+	assert_int_equal(w->status, STATUS_FENCED);
+	assert_int_equal(account_store_status(w->account), STATUS_FENCED);
 	assert_int_equal(count_files(w, "Maildir", NULL), 2);
 }
 

@@ -240,7 +240,13 @@ void
 account_store_when_ready(struct account_store *account,
     void (*callback)(enum status status, void *context), void *context)
 {
-	callback(STATUS_OK, context);
+	callback(account->refuse == STATUS_FENCED ? STATUS_FENCED : STATUS_OK,
+	    context);
+}
+
+void
+account_store_set_owner(struct account_store *account, struct text user)
+{
 }
 
 void

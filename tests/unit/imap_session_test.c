@@ -524,6 +524,17 @@ twenty_bad_commands_end_the_session(void **state)
 	assert_non_null(strstr(run.got, "* BYE Too many invalid commands\r\n"));
 }
 
+static void
+a_fenced_account_is_explained_and_not_shown(void **state)
+{
+	static struct run run;
+
+	converse(&run, "a SELECT INBOX\r\n", SIZE_MAX, STATUS_FENCED);
+	assert_non_null(strstr(run.got, "* NO [ALERT] Your mail is kept, "));
+	assert_non_null(strstr(run.got, "\r\n* BYE [UNAVAILABLE] "));
+	assert_null(strstr(run.got, "EXISTS"));
+}
+
 int
 main(void)
 {
@@ -533,6 +544,7 @@ main(void)
 		cmocka_unit_test(
 		    too_long_line_is_bad_and_the_next_command_is_found),
 		cmocka_unit_test(twenty_bad_commands_end_the_session),
+		cmocka_unit_test(a_fenced_account_is_explained_and_not_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

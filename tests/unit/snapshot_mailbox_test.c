@@ -5,6 +5,7 @@
 #include "imapd/snapshot_mailbox.h"
 
 #include "imapd/account_state.h"
+#include "imapd/loss_notice.h"
 #include "tests/unit/account_world.h"
 
 #include <setjmp.h>
@@ -317,6 +318,96 @@ a_view_of_the_past_outlives_the_store_and_says_so(void **state)
 }
 
 static void
+append_many(struct world *w, const char *mailbox, size_t count)
+{
+	while (count-- > 0)
+		append_to(w, mailbox, "Subject: x\r\n\r\nx\r\n");
+}
+
+static void
+a_bulk_loss_is_explained_once_a_day(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+
+	account_store_set_owner(w->account, TEXT("a@demo.test"));
+	append_many(w, "INBOX", 20);
+	delete_all(w, "INBOX");
+	wait_for(w, is_idle);
+	assert_int_equal(message_count(w, "INBOX"), 0);
+	append_many(w, "INBOX", 21);
+	delete_all(w, "INBOX");
+	wait_for(w, is_idle);
+	assert_int_equal(message_count(w, "INBOX"), 1);
+	view = open_view(w, "INBOX");
+	assert_body(w, view, 42, w->body);
+	assert_non_null(strstr(w->body, "To: <a@demo.test>"));
+	mailbox_view_close(&view);
+	assert_int_equal(count_files(w, "Maildir", NULL), 1);
+	/* Neither this worker nor the next one says it again. */
+	for (int i = 0; i < 2; i++) {
+		append_many(w, "INBOX", 21);
+		delete_all(w, "INBOX");
+		wait_for(w, is_idle);
+		assert_int_equal(message_count(w, "INBOX"), 0);
+		restart(w);
+		account_store_set_owner(w->account, TEXT("a@demo.test"));
+	}
+	assert_int_equal(count_files(w, "Maildir", NULL), 0);
+}
+
+static void
+an_emptied_wastebasket_is_no_loss(void **state)
+{
+	struct world *w = *state;
+
+	account_store_set_owner(w->account, TEXT("a@demo.test"));
+	w->answers = 0;
+	mailbox_list_create(
+	    w->account, TEXT("Bin"), SPECIAL_USE_TRASH, answered, w);
+	wait_for(w, has_answer);
+	append_many(w, "Bin", 25);
+	delete_all(w, "Bin");
+	wait_for(w, is_idle);
+	assert_int_equal(message_count(w, "INBOX"), 0);
+}
+
+static void
+the_letter_says_what_and_where(void **state)
+{
+	static const char *const parts[] = { "From: Mail server "
+					     "<postmaster@demo.test>\n",
+		"To: <a@demo.test>\n",
+		"Subject: 37 messages were deleted at once\n",
+		"Date: Tue, 14 Nov 2023 22:13:20 +0000\n",
+		"Message-ID: <deleted-1700000000.a@demo.test>\n",
+		"Auto-Submitted: auto-generated\n",
+		"\n\nAt 2023-11-14 22:13:20 UTC ",
+		"deleted 37 of the 120 messages in the folder\n\n"
+		"    Gr\xc3\xbc\xc3\x9f"
+		"e\n\n",
+		"    Snapshots/Deleted mail\n" };
+	struct loss_notice notice = { .time = 1700000000,
+		.owner = TEXT("a@demo.test"),
+		.mailbox = TEXT("Gr\xc3\xbc\xc3\x9f"
+				"e"),
+		.lost = 37,
+		.of = 120 };
+	struct buf letter;
+
+	buf_init(&letter, 8192);
+	assert_int_equal(loss_notice_format(&notice, &letter), 0);
+	buf_put_byte(&letter, '\0');
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		assert_non_null(strstr((char *)letter.data, parts[i]));
+	assert_null(strchr((char *)letter.data, '\r'));
+	buf_clear(&letter);
+	buf_init(&letter, 100);
+	assert_int_equal(loss_notice_format(&notice, &letter), -1);
+	buf_clear(&letter);
+}
+
+static void
 names_of_the_past_are_told_from_others(void **state)
 {
 	static const struct {
@@ -391,6 +482,9 @@ main(void)
 		TEST_CASE(sessions_that_look_at_the_same_share_it),
 		TEST_CASE(parses_of_the_deleted_go_when_they_are_too_many),
 		TEST_CASE(a_view_of_the_past_outlives_the_store_and_says_so),
+		TEST_CASE(a_bulk_loss_is_explained_once_a_day),
+		TEST_CASE(an_emptied_wastebasket_is_no_loss),
+		cmocka_unit_test(the_letter_says_what_and_where),
 		cmocka_unit_test(names_of_the_past_are_told_from_others),
 		cmocka_unit_test(patterns_ask_for_the_past_by_its_root),
 	};
