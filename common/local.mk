@@ -10,6 +10,7 @@ common_libcommon_a_SOURCES += common/memory.c common/memory.h
 common_libcommon_a_SOURCES += common/pool.c common/pool.h
 common_libcommon_a_SOURCES += common/buf.c common/buf.h
 common_libcommon_a_SOURCES += common/text.c common/text.h
+common_libcommon_a_SOURCES += common/span.c common/span.h
 common_libcommon_a_SOURCES += common/table.c common/table.h
 common_libcommon_a_SOURCES += common/clock.c common/clock.h
 common_libcommon_a_SOURCES += common/status.c common/status.h
@@ -35,6 +36,8 @@ common_libcommon_a_SOURCES += common/listener.c common/listener.h
 # Layer 3.
 common_libcommon_a_SOURCES += common/messages.c common/messages.h common/messages.def
 common_libcommon_a_SOURCES += common/codec.c common/codec.h
+common_libcommon_a_SOURCES += common/retention_policy.c \
+	common/retention_policy.h
 common_libcommon_a_SOURCES += common/record.c common/record.h
 common_libcommon_a_SOURCES += common/control_record.c common/control_record.h
 common_libcommon_a_SOURCES += common/channel.c common/channel.h

@@ -5,6 +5,7 @@
  */
 #include "common/settings_grammar.h"
 #include "common/settings_value.h"
+#include "common/span.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -336,13 +337,12 @@ apply_tier(struct parser *parser, const struct value *value)
 	span = span_word->text;
 	if (span.size > 0 && span.data[span.size - 1] == ',')
 		span.size--;
-	if (settings_parse_span(value->word.text, &every_s) == -1 ||
-	    every_s == 0) {
+	if (span_parse(value->word.text, &every_s) == -1 || every_s == 0) {
 		settings_complain(parser, value->word, "\"%.*s\" is not %s",
 		    TEXT_FMT(value->word.text), settings_kind_name(VALUE_SPAN));
 		return;
 	}
-	if (settings_parse_span(span, &span_s) == -1 || span_s < every_s) {
+	if (span_parse(span, &span_s) == -1 || span_s < every_s) {
 		settings_complain(parser, *span_word,
 		    "\"%.*s\" is not a time of at least %.*s", TEXT_FMT(span),
 		    TEXT_FMT(value->word.text));

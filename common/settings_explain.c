@@ -4,6 +4,7 @@
  */
 #include "common/buf.h"
 #include "common/settings_grammar.h"
+#include "common/span.h"
 
 #include <string.h>
 
@@ -28,17 +29,10 @@ put_path(struct buf *to, const char *what, const char *path)
 static void
 put_span(struct buf *to, uint64_t seconds)
 {
-	static const struct {
-		char unit;
-		uint64_t seconds;
-	} units[] = { { 'y', 31536000 }, { 'w', 604800 }, { 'd', 86400 },
-		{ 'h', 3600 }, { 'm', 60 }, { 's', 1 } };
-	size_t i = 0;
+	char text[SPAN_SIZE];
 
-	while (seconds % units[i].seconds != 0)
-		i++;
-	(void)buf_put_format(to, "%llu%c",
-	    (unsigned long long)(seconds / units[i].seconds), units[i].unit);
+	span_format(seconds, text);
+	(void)buf_put_text(to, text);
 }
 
 static void

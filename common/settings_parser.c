@@ -8,6 +8,7 @@
 #include "common/memory.h"
 #include "common/settings_grammar.h"
 #include "common/settings_value.h"
+#include "common/span.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -79,7 +80,7 @@ parse_value(
 	else if (option->kind == VALUE_NUMBER)
 		status = settings_parse_number(text, &value->number);
 	else if (option->kind == VALUE_SPAN)
-		status = settings_parse_span(text, &value->number);
+		status = span_parse(text, &value->number);
 	else if (option->kind == VALUE_SIZE)
 		status = settings_parse_size(text, &value->number);
 	if (status == -1) {

@@ -49,17 +49,6 @@ parse_unit(struct text word, const char *units, const uint64_t *factors,
 }
 
 int
-settings_parse_span(struct text word, uint64_t *value)
-{
-	static const uint64_t factors[] = { 1, 60, 3600, 86400, 604800,
-		31536000 };
-
-	if (word.size == 0 || text_is_digit(word.data[word.size - 1]))
-		return -1; /* a bare number says no unit */
-	return parse_unit(word, "smhdwy", factors, value);
-}
-
-int
 settings_parse_size(struct text word, uint64_t *value)
 {
 	static const uint64_t factors[] = { 1024, 1048576, 1073741824 };

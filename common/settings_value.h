@@ -1,5 +1,5 @@
 /*
- * What words of firnmail.conf stand for: names, numbers, times and sizes.  Pure.
+ * What words of firnmail.conf stand for: names, numbers and sizes (times: span.h).  Pure.
  */
 #ifndef COMMON_SETTINGS_VALUE_H
 #define COMMON_SETTINGS_VALUE_H
@@ -12,9 +12,7 @@
 /* Letters, digits and hyphens in labels of 1 to 63, without a dot at the end.
  */
 bool settings_is_host_name(struct text name);
-/* 0 or -1. A time needs a unit, s m h d w y: seconds. */
-int settings_parse_span(struct text word, uint64_t *value);
-/* With or without a unit, K M G: bytes. */
+/* 0 or -1. With or without a unit, K M G: bytes. */
 int settings_parse_size(struct text word, uint64_t *value);
 /* Decimal or 0x hex, 32 bits. */
 int settings_parse_number(struct text word, uint64_t *value);
