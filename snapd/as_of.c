@@ -5,6 +5,7 @@
 #include "snapd/as_of.h"
 
 #include "common/memory.h"
+#include "snapd/event_form.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,24 +23,73 @@ as_of_last_sequence(struct transaction *t)
 }
 
 static int
-event_time(struct transaction *t, uint64_t sequence, int64_t *time_us,
+find_event(struct transaction *t, uint64_t sequence, struct event_form *event,
     struct error *error)
 {
 	struct key key = { .size = 0 };
 	struct text value;
-	struct reader r;
 	int found;
 
 	key_put_u64(&key, sequence);
 	found = store_get(t, DB_LOG, &key, &value, error);
-	if (found != 1)
-		return found < 0 ? -1
-				 : error_set(error, ERROR_DAMAGED,
-				       "store: an event is gone");
-	reader_init(&r, value.data, value.size);
-	reader_get_u8(&r);
-	*time_us = (int64_t)reader_get_u64(&r);
+	if (found < 0)
+		return -1;
+	if (found == 0 || event_decode(value, event) != 0)
+		return error_set(error, ERROR_DAMAGED,
+		    "store: an event is gone or malformed");
 	return 0;
+}
+
+int
+as_of_event_guard(struct transaction *t, uint64_t sequence, uint64_t *guard_us,
+    struct error *error)
+{
+	struct event_form event;
+
+	if (find_event(t, sequence, &event, error) != 0)
+		return -1;
+	*guard_us = event.guard_us;
+	return 0;
+}
+
+int
+as_of_event_time(struct transaction *t, uint64_t sequence, int64_t *time_us,
+    struct error *error)
+{
+	struct event_form event;
+
+	if (find_event(t, sequence, &event, error) != 0)
+		return -1;
+	*time_us = (int64_t)event.wall_us;
+	return 0;
+}
+
+int
+as_of_promises(struct transaction *t, uint64_t *guard_us,
+    struct ratchet *ratchet, struct error *error)
+{
+	struct key state = { "state", 5 }, policy = { "policy", 6 };
+	struct text value;
+	struct reader r;
+	int found;
+
+	*guard_us = 0;
+	memset(ratchet, 0, sizeof(*ratchet));
+	found = store_get(t, DB_META, &state, &value, error);
+	if (found == 1) {
+		reader_init(&r, value.data, value.size);
+		reader_get_u8(&r);
+		reader_get_u64(&r);
+		reader_get_u64(&r);
+		reader_get_u64(&r);
+		reader_get_u64(&r);
+		*guard_us = reader_get_u64(&r);
+	}
+	if (found >= 0)
+		found = store_get(t, DB_META, &policy, &value, error);
+	if (found == 1 && ratchet_decode(value, ratchet) != 0)
+		return error_set(error, ERROR_DAMAGED, "store: policy");
+	return found < 0 ? -1 : 0;
 }
 
 int
@@ -51,7 +101,7 @@ as_of_sequence_at(struct transaction *t, int64_t time_us, uint64_t *sequence,
 
 	while (low < high) {
 		middle = low + (high - low + 1) / 2;
-		if (event_time(t, middle, &at, error) != 0)
+		if (as_of_event_time(t, middle, &at, error) != 0)
 			return -1;
 		if (at <= time_us)
 			low = middle;
@@ -222,6 +272,7 @@ look_live(struct as_of *as_of, struct error *error)
 	return as_of->has_live;
 }
 
+/* 1 and the row, 2 if it is gone, -1. */
 static int
 give_dead(struct as_of *as_of, struct message_row *row, struct error *error)
 {
@@ -234,29 +285,30 @@ give_dead(struct as_of *as_of, struct message_row *row, struct error *error)
 	key_put_u64(&key, dead->died);
 	key_put_u32(&key, dead->uid);
 	found = store_get(as_of->transaction, DB_DEAD, &key, &value, error);
+	as_of->after = dead->uid;
+	/* Forgotten between two steps: this is no snapshot that is kept. */
 	if (found == 0)
-		return error_set(error, ERROR_DAMAGED, "store: a row is gone");
+		return 2;
 	if (found < 0 || row_decode_dead(text_make(key.bytes, key.size), value,
 			     row, error) != 0)
 		return -1;
 	row->death = dead->last_death;
-	as_of->after = dead->uid;
 	return 1;
 }
 
 int
 as_of_next(struct as_of *as_of, struct message_row *row, struct error *error)
 {
-	int live = look_live(as_of, error);
+	int live = look_live(as_of, error), dead = 2;
 
 	if (live < 0)
 		return -1;
-	if (as_of->next < as_of->count &&
-	    (live == 0 ||
-		as_of->dead[as_of->next].uid < as_of->live.record.uid))
-		return give_dead(as_of, row, error);
-	if (live == 0)
-		return 0;
+	while (dead == 2 && as_of->next < as_of->count &&
+	       (live == 0 ||
+		   as_of->dead[as_of->next].uid < as_of->live.record.uid))
+		dead = give_dead(as_of, row, error);
+	if (dead != 2 || live == 0)
+		return dead == 2 ? 0 : dead;
 	row->record = as_of->live.record;
 	row->delivery = as_of->live.delivery;
 	row->died = 0;

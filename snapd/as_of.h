@@ -7,6 +7,7 @@
 #ifndef SNAPD_AS_OF_H
 #define SNAPD_AS_OF_H
 
+#include "snapd/ratchet.h"
 #include "snapd/rows.h"
 
 #include <stdbool.h>
@@ -42,6 +43,15 @@ uint64_t as_of_last_sequence(struct transaction *transaction);
  * 0 or -1. */
 int as_of_sequence_at(struct transaction *transaction, int64_t time_us,
     uint64_t *sequence, struct error *error);
+
+/* The wall clock at an event; its guard clock; and that of now, with the policies in force, as the last
+ * commit put them on disk. 0 or -1. */
+int as_of_event_time(struct transaction *transaction, uint64_t sequence,
+    int64_t *time_us, struct error *error);
+int as_of_event_guard(struct transaction *transaction, uint64_t sequence,
+    uint64_t *guard_us, struct error *error);
+int as_of_promises(struct transaction *transaction, uint64_t *guard_us,
+    struct ratchet *ratchet, struct error *error);
 
 /* Turns a mailbox's row of now into the one of then: 1, 0 if it was not there
  * (retired mailboxes are), -1. Its counters are those of now: they never go

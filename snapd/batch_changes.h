@@ -26,6 +26,8 @@ enum status change_apply(
  * rows are put; the caller puts the mailbox. */
 enum status change_add_message(struct change_context *context,
     struct mailbox_row *mailbox, struct message_row *row, uint32_t uid);
+/* A row more of a body that is there: before change_add_message. 0 or -1. */
+int change_refer(struct change_context *context, const struct message_row *row);
 /* A retired mailbox is listed again: under its name, or as "<name>
  * (restored)" if that is taken. */
 enum status change_bring_back(struct change_context *context, uint64_t mailbox);

@@ -8,6 +8,8 @@
 #include "snapd/batch_changes.h"
 #include "snapd/expunged.h"
 
+#include "snapd/blob_use.h"
+
 #include <string.h>
 
 enum status
@@ -138,6 +140,13 @@ change_add_message(struct change_context *context, struct mailbox_row *mailbox,
 	return change_put_result(context, &result);
 }
 
+int
+change_refer(struct change_context *context, const struct message_row *row)
+{
+	return blob_use_add_again(context->journal->batch, row->record.blob,
+	    journal_lock_us(context->journal), context->error);
+}
+
 static enum status
 put_mailbox(struct change_context *context, const struct mailbox_row *mailbox)
 {
@@ -220,6 +229,8 @@ store_body(struct change_context *context,
 	if (object_store_add(journal->batch, journal->digest,
 		&journal->state.next_blob, change->form,
 		context->has_body ? context->body : change->data, &object,
+		context->error) != 0 ||
+	    blob_use_add(journal->batch, object.blob, journal_lock_us(journal),
 		context->error) != 0)
 		return -1;
 	row->record.blob = object.blob;
@@ -281,7 +292,9 @@ replace_row(struct change_context *context, struct message_row *row,
 {
 	uint64_t now = journal_sequence(context->journal);
 
-	if (row->record.born != now && kill_row(context, row, DEATH_STORE) != 0)
+	if (row->record.born != now &&
+	    (kill_row(context, row, DEATH_STORE) != 0 ||
+		change_refer(context, row) != 0))
 		return -1;
 	row->record.flags = flags;
 	row->record.keywords = keywords;
@@ -444,6 +457,8 @@ copy_one(struct change_context *context, const struct copy_record *copy,
 	row.delivery = copy->delivery;
 	row.record.base = text_make(NULL, 0);
 	row.record.keywords = copy->keywords;
+	if (change_refer(context, &row) != 0)
+		return change_failed(context);
 	status = change_add_message(context, target, &row, 0);
 	if (status == STATUS_OK && is_move)
 		status = kill_message(context, source, &from, DEATH_MOVE,

@@ -60,6 +60,14 @@ event_name(uint8_t kind)
 		return "alarm";
 	case EVENT_LEAP:
 		return "leapt";
+	case EVENT_POLICY:
+		return "policy";
+	case EVENT_HOLD:
+		return "held";
+	case EVENT_RELEASE:
+		return "released";
+	case EVENT_FORGET:
+		return "forgot";
 	default:
 		return "unknown";
 	}

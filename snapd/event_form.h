@@ -19,6 +19,20 @@
 
 #include <stdbool.h>
 
+enum event_kind {
+	EVENT_ACCEPT = 1,
+	EVENT_BATCH,
+	EVENT_ACCOUNT,
+	EVENT_MARK,
+	EVENT_RESTORE,
+	EVENT_ALARM,
+	EVENT_LEAP,
+	EVENT_POLICY,
+	EVENT_HOLD,
+	EVENT_RELEASE,
+	EVENT_FORGET /* its entries stand in DB_FORGOTTEN */
+};
+
 enum {
 	EVENT_ENTRY_MAX = 11 + 64,
 	EVENT_HAS_BORN = 1,

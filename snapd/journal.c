@@ -9,7 +9,7 @@
 #include "snapd/journal.h"
 
 #include "common/memory.h"
-#include "snapd/event_form.h"
+#include "snapd/guard_clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -94,7 +94,8 @@ journal_new(struct store *store, struct error *error)
 	journal->digest = digest_new();
 	journal->loss_marks = table_new();
 	if (load_state(journal, error) != 0 ||
-	    journal_load_heads(journal, error) != 0)
+	    journal_load_heads(journal, error) != 0 ||
+	    journal_load_promises(journal, error) != 0)
 		journal_free(&journal);
 	return journal;
 }
@@ -116,9 +117,7 @@ journal_free(struct journal **journal)
 void
 journal_set_clock(struct journal *journal, int64_t wall_us, int64_t raw_us)
 {
-	/* The guard clock goes on only while we run, and never back. */
-	if (journal->raw_us != 0 && raw_us > journal->raw_us)
-		journal->state.guard_us += (uint64_t)(raw_us - journal->raw_us);
+	journal->state.guard_us += guard_clock_step(journal->raw_us, raw_us);
 	journal->raw_us = raw_us;
 	journal->now_us = wall_us;
 }
@@ -330,25 +329,27 @@ put_touched(struct journal *journal, uint32_t account, struct hash *hash,
 	return result;
 }
 
-static int
-put_event(struct journal *journal, enum event_kind kind, enum role actor,
-    uint32_t account, const char *detail, struct error *error)
+static struct event_form
+new_event(const struct journal *journal, enum event_kind kind, enum role actor,
+    const char *detail)
 {
-	struct event_form event = { .wall_us = (uint64_t)journal->now_us,
+	return (struct event_form){ .wall_us = (uint64_t)journal->now_us,
 		.guard_us = journal->state.guard_us,
 		.incarnation = journal->state.incarnation,
 		.kind = (uint8_t)kind,
 		.actor = (uint8_t)actor,
-		.account = account,
 		.detail = text_of(detail) };
+}
+
+/* The event into the log, as the last thing of its batch. */
+static int
+put_event(struct journal *journal, const struct event_form *event,
+    struct error *error)
+{
 	struct key key = { .size = 0 };
 	uint8_t data[512];
-	size_t size;
+	size_t size = event_encode(event, data);
 
-	if (put_touched(journal, account, &event.content, error) != 0)
-		return -1;
-	event.entries = journal->touched_count;
-	size = event_encode(&event, data);
 	key_put_u64(&key, journal_sequence(journal));
 	if (store_put(journal->batch, DB_LOG, &key, text_make(data, size),
 		error) != 0)
@@ -360,15 +361,41 @@ put_event(struct journal *journal, enum event_kind kind, enum role actor,
 	return 0;
 }
 
+static enum status
+finish_with(struct journal *journal, const struct event_form *event,
+    struct error *error)
+{
+	if (put_event(journal, event, error) == 0)
+		return STATUS_OK;
+	journal_drop(journal);
+	return journal_status_of(error);
+}
+
+enum status
+journal_finish_with(struct journal *journal, enum event_kind kind,
+    uint64_t entries, const struct hash *content, const char *detail,
+    struct error *error)
+{
+	struct event_form event = new_event(journal, kind, ROLE_SNAPD, detail);
+
+	event.entries = entries;
+	event.content = *content;
+	return finish_with(journal, &event, error);
+}
+
 enum status
 journal_finish(struct journal *journal, enum event_kind kind, enum role actor,
     uint32_t account, const char *detail, struct error *error)
 {
-	if (put_event(journal, kind, actor, account, detail, error) != 0) {
+	struct event_form event = new_event(journal, kind, actor, detail);
+
+	event.account = account;
+	if (put_touched(journal, account, &event.content, error) != 0) {
 		journal_drop(journal);
 		return journal_status_of(error);
 	}
-	return STATUS_OK;
+	event.entries = journal->touched_count;
+	return finish_with(journal, &event, error);
 }
 
 enum status
@@ -402,7 +429,8 @@ journal_commit(struct journal *journal, struct error *error)
 	journal->state = journal->committed;
 	journal->state.guard_us = guard_us;
 	if (error->code == ERROR_FULL &&
-	    journal_load_heads(journal, error) == 0)
+	    journal_load_heads(journal, error) == 0 &&
+	    journal_load_promises(journal, error) == 0)
 		return STATUS_FULL;
 	journal->is_failed = true;
 	return STATUS_UNAVAILABLE;

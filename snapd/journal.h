@@ -13,23 +13,16 @@
 
 #include "common/buf.h"
 #include "common/status.h"
-#include "snapd/head.h"
 #include "common/table.h"
+#include "snapd/event_form.h"
+#include "snapd/head.h"
+#include "snapd/hold.h"
 #include "snapd/merkle_log.h"
 #include "snapd/object_store.h"
+#include "snapd/ratchet.h"
 #include "snapd/rows.h"
 
 #include <stdbool.h>
-
-enum event_kind {
-	EVENT_ACCEPT = 1,
-	EVENT_BATCH,
-	EVENT_ACCOUNT,
-	EVENT_MARK,
-	EVENT_RESTORE,
-	EVENT_ALARM,
-	EVENT_LEAP
-};
 
 enum {
 	JOURNAL_MAX_BODY = 256 << 20,        /* bytes of one message */
@@ -44,7 +37,7 @@ struct journal_state {
 	uint64_t next_blob;
 	uint64_t next_mailbox;
 	uint64_t incarnation;
-	uint64_t guard_us; /* guard clock: see guard_clock in journal.c */
+	uint64_t guard_us; /* see guard_clock.h */
 	struct merkle_log merkle;
 };
 
@@ -75,7 +68,9 @@ struct journal {
 	struct hash last_head; /* SHA-256 of the newest signed head */
 	uint64_t last_head_events;
 	uint64_t last_head_us;
-	bool is_head_due; /* a mark was made */
+	bool is_head_due;       /* a mark was made */
+	struct ratchet ratchet; /* of this round; empty: nothing is forgotten */
+	uint64_t promises;      /* raised when a mark, hold or policy changed */
 };
 
 enum {
@@ -97,11 +92,35 @@ enum status journal_begin(
     struct journal *journal, uint64_t bytes, struct error *error);
 enum status journal_finish(struct journal *journal, enum event_kind kind,
     enum role actor, uint32_t account, const char *detail, struct error *error);
+/* The same for an event whose entries are not those of touched rows. */
+enum status journal_finish_with(struct journal *journal, enum event_kind kind,
+    uint64_t entries, const struct hash *content, const char *detail,
+    struct error *error);
 void journal_drop(struct journal *journal);
 /* The sequence that the batch being applied will have. */
 uint64_t journal_sequence(const struct journal *journal);
 void journal_touch(struct journal *journal, uint64_t mailbox, uint32_t uid,
     enum touch what, uint64_t modseq);
+
+/* Promises (journal_promises.c): the policy and the counts of blob_use. */
+int journal_load_promises(struct journal *journal, struct error *error);
+/* Until when what is referred to now is locked. */
+uint64_t journal_lock_us(const struct journal *journal);
+/* The policy of the configuration, which counts when it changed; or one that
+ * an administrator gave. STATUS_OK and what became of it. */
+enum status journal_configure_policy(struct journal *journal,
+    const struct retention *policy, struct error *error);
+enum status journal_set_policy(struct journal *journal,
+    const struct retention *policy, enum ratchet_change *change,
+    struct error *error);
+
+/* Holds (journal_holds.c): what the state of scope->sequence sees in its scope.
+ * STATUS_EXISTS if the tag is on it. A release says until when it still holds;
+ * without an account it is for all scopes of that sequence. */
+enum status journal_hold(struct journal *journal, struct text tag,
+    const struct retention_pin *scope, struct text why, struct error *error);
+enum status journal_release(struct journal *journal, struct text tag,
+    const struct retention_pin *scope, uint64_t *until_us, struct error *error);
 
 /* Puts the guard clock on disk, without an event. */
 enum status journal_keep_clock(struct journal *journal, struct error *error);

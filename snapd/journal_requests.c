@@ -3,13 +3,14 @@
  * mark, a new mailbox.  Batches of a worker are in batch.c.
  *
  * unfiled value: form u8, blob u64, time i64, body form u8, delivery id 18,
- * sender text, recipient text. mark value: form u8, kind u8, time u64,
- * root of the Merkle tree before it 32, name text, why text.
+ * sender text, recipient text.
  */
 #include "snapd/journal.h"
 
 #include "common/control_record.h"
 #include "common/log.h"
+#include "snapd/blob_use.h"
+#include "snapd/hold.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +37,9 @@ put_unfiled(struct journal *journal, const struct recipient_record *recipient,
 	key_put_u32(&key, recipient->account);
 	key_put_u64(&key, journal_sequence(journal));
 	key_put_u16(&key, number);
-	if (store_put(journal->batch, DB_UNFILED, &key, text_make(data, w.size),
+	if (blob_use_add(
+		journal->batch, blob, journal_lock_us(journal), error) != 0 ||
+	    store_put(journal->batch, DB_UNFILED, &key, text_make(data, w.size),
 		error) != 0)
 		return -1;
 	writer_init(&w, data, sizeof(data));
@@ -219,36 +222,68 @@ journal_create_account(struct journal *journal, uint32_t account,
 	    journal, EVENT_ACCOUNT, ROLE_SNAPCTL, account, row.name, error);
 }
 
+/* An alarm keeps what it is about until an administrator releases it. */
+static int
+put_alarm_hold(struct journal *journal, uint32_t account, struct text why,
+    struct error *error)
+{
+	struct hold hold = { .number = journal_sequence(journal),
+		.pin = { .sequence = journal_sequence(journal),
+		    .until_us = RETENTION_NEVER,
+		    .account = account,
+		    .kind = PIN_ALARM },
+		.wall_us = (uint64_t)journal->now_us,
+		.tag = TEXT("alarm"),
+		.why = why };
+
+	return hold_put(journal->batch, &hold, error);
+}
+
+static int
+put_mark(struct journal *journal, uint8_t kind, uint32_t account,
+    struct text name, struct text why, const struct hash *root,
+    struct error *error)
+{
+	struct mark mark = { .kind = kind,
+		.wall_us = (uint64_t)journal->now_us,
+		.guard_us = journal->state.guard_us,
+		.root = *root,
+		.name = name,
+		.why = why };
+	struct key key = { .size = 0 };
+	uint8_t data[MARK_MAX_SIZE];
+	size_t size = mark_encode(&mark, data);
+
+	if (size == 0)
+		return error_set(error, ERROR_LIMIT, "name or text too long");
+	key_put_u64(&key, journal_sequence(journal));
+	key_put_u32(&key, account);
+	if (store_put(journal->batch, DB_MARK, &key, text_make(data, size),
+		error) != 0)
+		return -1;
+	return kind == SNAPSHOT_ALARM
+		   ? put_alarm_hold(journal, account, why, error)
+		   : 0;
+}
+
 enum status
 journal_mark(struct journal *journal, uint8_t kind, uint32_t account,
     struct text name, struct text why, uint64_t *sequence, struct error *error)
 {
 	struct hash root =
 	    merkle_log_root(&journal->state.merkle, journal->digest);
-	struct key key = { .size = 0 };
-	uint8_t data[700];
-	struct writer w;
 	enum status status;
 
 	status = journal_begin(journal, 0, error);
 	if (status != STATUS_OK)
 		return status;
 	*sequence = journal_sequence(journal);
-	writer_init(&w, data, sizeof(data));
-	writer_put_u8(&w, 1);
-	writer_put_u8(&w, kind);
-	writer_put_u64(&w, (uint64_t)journal->now_us);
-	writer_put_raw(&w, root.bytes, sizeof(root.bytes));
-	writer_put_text(&w, name, 64);
-	writer_put_text(&w, why, 500);
-	key_put_u64(&key, *sequence);
-	key_put_u32(&key, account);
-	if (w.failed || store_put(journal->batch, DB_MARK, &key,
-			    text_make(data, w.size), error) != 0) {
+	if (put_mark(journal, kind, account, name, why, &root, error) != 0) {
 		journal_drop(journal);
-		return w.failed ? STATUS_LIMIT : journal_status_of(error);
+		return journal_status_of(error);
 	}
 	journal->is_head_due = true;
+	journal->promises++;
 	return journal_finish(
 	    journal, EVENT_MARK, ROLE_SNAPCTL, account, "mark", error);
 }

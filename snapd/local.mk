@@ -6,10 +6,12 @@ snapd_libverify_a_SOURCES = \
 	snapd/verify.c snapd/verify.h \
 	snapd/verify_rows.c snapd/verify_rows.h \
 	snapd/verify_bodies.c \
+	snapd/verify_forgotten.c \
 	snapd/page_walker.c snapd/page_walker.h \
 	snapd/page_file.c snapd/page_file.h \
 	snapd/head.c snapd/head.h \
 	snapd/event_form.c snapd/event_form.h \
+	snapd/forget.c snapd/forget.h \
 	snapd/merkle_log.c snapd/merkle_log.h \
 	snapd/digest.c snapd/digest.h \
 	snapd/store_form.c snapd/store_form.h
@@ -24,11 +26,15 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/journal.c snapd/journal.h \
 	snapd/journal_requests.c \
 	snapd/journal_head.c \
+	snapd/journal_promises.c \
+	snapd/journal_holds.c \
+	snapd/guard_clock.c snapd/guard_clock.h \
 	snapd/batch.c snapd/batch.h \
 	snapd/batch_messages.c snapd/batch_changes.h \
 	snapd/batch_mailboxes.c \
 	snapd/rows.c snapd/rows.h \
 	snapd/expunged.c snapd/expunged.h \
+	snapd/blob_use.c snapd/blob_use.h \
 	snapd/object_store.c snapd/object_store.h \
 	snapd/store.c snapd/store.h \
 	snapd/growth.c snapd/growth.h \
@@ -36,6 +42,10 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/reader_thread.c \
 	snapd/as_of.c snapd/as_of.h \
 	snapd/retention.c snapd/retention.h \
+	snapd/ratchet.c snapd/ratchet.h \
+	snapd/mark.c snapd/mark.h \
+	snapd/hold.c snapd/hold.h \
+	snapd/expire.c snapd/expire.h \
 	snapd/snapshot.c snapd/snapshot.h \
 	snapd/past.c snapd/past.h \
 	snapd/witness.c snapd/witness.h \
@@ -72,7 +82,17 @@ endif
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/snapd_test tests/unit/merkle_log_test \
-	tests/unit/snapd_control_test
+	tests/unit/snapd_control_test tests/unit/retention_test \
+	tests/unit/ratchet_test tests/unit/expire_test \
+	tests/unit/every_type_test
+tests_unit_every_type_test_SOURCES = tests/unit/every_type_test.c
+tests_unit_every_type_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_ratchet_test_SOURCES = tests/unit/ratchet_test.c
+tests_unit_ratchet_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_retention_test_SOURCES = tests/unit/retention_test.c
+tests_unit_retention_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_expire_test_SOURCES = tests/unit/expire_test.c
+tests_unit_expire_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c
 tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/expunged_test
@@ -99,3 +119,6 @@ tests_bench_store_bench_LDADD = $(SNAPD_LIBS)
 noinst_PROGRAMS += tests/bench/verify_bench
 tests_bench_verify_bench_SOURCES = tests/bench/verify_bench.c
 tests_bench_verify_bench_LDADD = $(SNAPD_LIBS)
+noinst_PROGRAMS += tests/bench/expire_bench
+tests_bench_expire_bench_SOURCES = tests/bench/expire_bench.c
+tests_bench_expire_bench_LDADD = $(SNAPD_LIBS)

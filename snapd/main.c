@@ -51,6 +51,46 @@ failed(void *context)
 	event_loop_stop(server->loop);
 }
 
+static struct retention
+retention_of(const struct settings *settings)
+{
+	struct retention retention = { .every_s = settings->snapshot_every_s,
+		.minimum_s = settings->keep_minimum_s };
+	size_t i;
+
+	for (i = 0; i < settings->keep_count && i < RETENTION_MAX_TIERS; i++) {
+		retention.tiers[i].every_s = settings->keep[i].every_s;
+		retention.tiers[i].span_s = settings->keep[i].span_s;
+	}
+	retention.count = i;
+	return retention;
+}
+
+/* After a reload; a policy that keeps less waits, as any other does. */
+static void
+take_new_settings(struct server *server, const struct message_settings *message,
+    const int *fds)
+{
+	struct settings *settings;
+	struct retention retention;
+	struct error error;
+	size_t i;
+
+	for (i = 0; i < message->kinds.size; i++) {
+		if (message->kinds.data[i] != START_SETTINGS || fds[i] == -1)
+			continue;
+		settings = settings_read_slice(fds[i], &error);
+		if (settings == NULL) {
+			log_error("reload", "why=\"%s\"", error.text);
+			return;
+		}
+		retention = retention_of(settings);
+		snapd_configure(server->snapd, &retention);
+		settings_free(&settings);
+		return;
+	}
+}
+
 /* -- master, who introduces the broker -- */
 
 static void
@@ -71,6 +111,9 @@ received(struct channel *channel, const struct message *message, int *fds,
 			break;
 		snapd_add_channel(server->snapd, fds[0], ROLE_BROKER, 0);
 		fds[0] = -1;
+		break;
+	case MESSAGE_settings:
+		take_new_settings(server, &message->settings, fds);
 		break;
 	case MESSAGE_stop:
 		event_loop_stop(server->loop);
@@ -125,20 +168,6 @@ take_settings(struct process *process)
 		fatal("settings: %s", error.text);
 	close(fd);
 	return settings;
-}
-
-static struct retention
-retention_of(const struct settings *settings)
-{
-	struct retention retention = { .every_s = settings->snapshot_every_s };
-	size_t i;
-
-	for (i = 0; i < settings->keep_count && i < RETENTION_MAX_TIERS; i++) {
-		retention.tiers[i].every_s = settings->keep[i].every_s;
-		retention.tiers[i].span_s = settings->keep[i].span_s;
-	}
-	retention.count = i;
-	return retention;
 }
 
 static void

@@ -204,3 +204,51 @@ object_store_read(struct transaction *transaction, struct digest *digest,
 		    (unsigned long long)object->blob);
 	return 0;
 }
+
+/* The way to it by its hash, unless another blob has that by now. */
+static int
+take_hash(struct transaction *transaction, const struct object *object,
+    struct error *error)
+{
+	struct digest *digest = digest_new();
+	struct text value;
+	struct key key;
+	int found;
+
+	hash_key(transaction, digest, object, &key);
+	digest_free(&digest);
+	found = store_get(transaction, DB_HASH, &key, &value, error);
+	if (found == 1 && key_u64_at(value, 1) == object->blob)
+		return store_take(transaction, DB_HASH, &key, error);
+	return found < 0 ? -1 : 0;
+}
+
+int
+object_store_remove(
+    struct transaction *transaction, uint64_t blob, struct error *error)
+{
+	struct key key = { .size = 0 };
+	struct object object;
+	uint64_t number, chunks;
+	int found;
+
+	found = object_store_find(transaction, blob, &object, error);
+	if (found != 1)
+		return found < 0 ? -1
+				 : error_set(error, ERROR_DAMAGED,
+				       "store: blob %llu is gone",
+				       (unsigned long long)blob);
+	chunks = (object.size + STORE_CHUNK_SIZE - 1) / STORE_CHUNK_SIZE;
+	for (number = 0; number < chunks; number++) {
+		key.size = 0;
+		key_put_u64(&key, blob);
+		key_put_u32(&key, (uint32_t)number);
+		if (store_take(transaction, DB_CHUNK, &key, error) != 0)
+			return -1;
+	}
+	key.size = 0;
+	key_put_u64(&key, blob);
+	if (take_hash(transaction, &object, error) != 0)
+		return -1;
+	return store_take(transaction, DB_BLOB, &key, error);
+}

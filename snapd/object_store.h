@@ -3,7 +3,8 @@
  * journal and goes back through the readers.  A blob is added whole, is never
  * changed, and its number is never used again.  Bytes lie in chunks of the
  * index environment; an object's place is known here only, so that sealed
- * segments can take them over.  There is no call that removes one.
+ * segments can take them over.  One is removed by expire.c alone, when no row
+ * refers to it any more.
  */
 #ifndef SNAPD_OBJECT_STORE_H
 #define SNAPD_OBJECT_STORE_H
@@ -26,6 +27,10 @@ struct object {
 int object_store_add(struct transaction *transaction, struct digest *digest,
     uint64_t *next_blob, uint8_t form, struct text bytes, struct object *object,
     struct error *error);
+
+/* Takes the bytes and all that is known of them away: expire.c's alone. */
+int object_store_remove(
+    struct transaction *transaction, uint64_t blob, struct error *error);
 
 /* 1 and the object, 0 if there is none, -1 and error. */
 int object_store_find(struct transaction *transaction, uint64_t blob,

@@ -90,6 +90,12 @@ decode_tree(const uint8_t *p, struct page_tree *tree)
 	tree->root = page_u64(p + 40);
 }
 
+struct page_tree
+page_tree_empty(void)
+{
+	return (struct page_tree){ .root = PAGE_NONE };
+}
+
 int
 page_tree_decode(struct text value, struct page_tree *tree)
 {

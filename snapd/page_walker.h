@@ -82,6 +82,8 @@ const struct page_meta *page_file_meta(const struct page_file *file);
 const struct page_meta *page_file_previous(const struct page_file *file);
 uint64_t page_file_bytes_read(const struct page_file *file);
 
+/* One without a page. */
+struct page_tree page_tree_empty(void);
 /* The main database's value of a named database. -1 if malformed. */
 int page_tree_decode(struct text value, struct page_tree *tree);
 

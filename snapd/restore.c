@@ -266,6 +266,8 @@ add_one(struct change_context *context, struct restore *restore,
 	if (is_lost != 1)
 		return is_lost < 0 ? change_failed(context) : STATUS_OK;
 	row->record.flags &= FLAG_ALL;
+	if (change_refer(context, row) != 0)
+		return change_failed(context);
 	status = change_add_message(context, &mailbox, row, 0);
 	if (status != STATUS_OK)
 		return status;

@@ -12,6 +12,7 @@
 #include "common/table.h"
 #include "common/control_record.h"
 #include "snapd/batch.h"
+#include "snapd/expire.h"
 #include "snapd/leap.h"
 #include "snapd/restore.h"
 #include "snapd/round.h"
@@ -24,7 +25,8 @@
 #include <unistd.h>
 
 enum {
-	CLOCK_EVERY_MS = 60000 /* the guard clock is put on disk */
+	CLOCK_EVERY_MS = 60000, /* the guard clock is put on disk */
+	EXPIRE_EVERY_MS = 30000 /* between looks whether a pass is due */
 };
 
 struct snapd {
@@ -39,13 +41,19 @@ struct snapd {
 	struct round *round;
 	uint64_t broker; /* client id; 0: none */
 	struct timer *clock;
+	struct expire *expire;
+	struct timer *expiry;
 	struct restore *restore; /* at most one runs */
 };
 
 const struct retention *
 snapd_retention(const struct snapd *snapd)
 {
-	return &snapd->options.retention;
+	const struct journal *journal = snapd->journal;
+
+	return journal != NULL && journal->ratchet.count > 0
+		   ? ratchet_policy(&journal->ratchet)
+		   : &snapd->options.retention;
 }
 
 struct event_loop *
@@ -318,6 +326,31 @@ snapd_find_client(struct snapd *snapd, uint64_t id)
 	return table_find_u64(snapd->clients, id);
 }
 
+/* What the settings promise; options without a minimum say nothing. */
+static int
+configure_policy(struct snapd *snapd, struct error *error)
+{
+	struct journal *journal = snapd_journal(snapd);
+	const struct retention *policy = &snapd->options.retention;
+
+	if (policy->minimum_s == 0)
+		return 0;
+	return journal_configure_policy(journal, policy, error) == STATUS_OK
+		   ? 0
+		   : -1;
+}
+
+void
+snapd_configure(struct snapd *snapd, const struct retention *retention)
+{
+	struct error error = { .code = ERROR_NONE };
+
+	snapd->options.retention = *retention;
+	if (snapd->journal != NULL && !round_is_failed(snapd->round) &&
+	    configure_policy(snapd, &error) != 0)
+		log_error("policy", "error=\"%s\"", error.text);
+}
+
 /* Opens the store only if it is the one that the settings name. */
 static int
 open_store(struct snapd *snapd, struct error *error)
@@ -337,7 +370,12 @@ open_store(struct snapd *snapd, struct error *error)
 		return error_set(error, ERROR_REFUSED,
 		    "the store is %s and not %s", id, snapd->options.store_id);
 	snapd->journal = journal_new(snapd->store, error);
-	return snapd->journal != NULL ? check_witness(snapd, error) : -1;
+	if (snapd->journal == NULL || check_witness(snapd, error) != 0)
+		return -1;
+	if (configure_policy(snapd, error) != 0 ||
+	    journal_commit(snapd->journal, error) != STATUS_OK)
+		return -1;
+	return 0;
 }
 
 static void
@@ -351,6 +389,24 @@ keep_clock(void *context)
 	    journal_keep_clock(journal, &error) != STATUS_OK)
 		log_warning("guard-clock", "error=\"%s\"", error.text);
 	timer_start(snapd->clock, CLOCK_EVERY_MS);
+}
+
+/* No message leads here. */
+static void
+expire_some(void *context)
+{
+	struct snapd *snapd = context;
+	struct journal *journal = snapd_journal(snapd);
+	struct error error = { .code = ERROR_NONE };
+	bool has_more = false;
+
+	/* A restore sees all of what it began with. */
+	if (journal != NULL && !round_is_failed(snapd->round) &&
+	    snapd->restore == NULL &&
+	    expire_step(snapd->expire, journal, &has_more, &error) != STATUS_OK)
+		log_alarm("expire", "error=\"%s\"", error.text);
+	timer_start(
+	    snapd->expiry, has_more ? EXPIRE_PAUSE_MS : EXPIRE_EVERY_MS);
 }
 
 static void
@@ -387,6 +443,9 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 	snapd->clock = timer_new(loop, keep_clock, snapd);
 	timer_start(snapd->clock, CLOCK_EVERY_MS);
 	make_round(snapd);
+	snapd->expire = expire_new();
+	snapd->expiry = timer_new(loop, expire_some, snapd);
+	timer_start(snapd->expiry, EXPIRE_EVERY_MS);
 	/* The clock goes on from here, whoever comes when. */
 	(void)snapd_journal(snapd);
 	return snapd;
@@ -423,6 +482,8 @@ snapd_free(struct snapd **snapd)
 		return;
 	restore_free(&s->restore);
 	timer_free(&s->clock);
+	timer_free(&s->expiry);
+	expire_free(&s->expire);
 	verify_client_free(&s->verifier);
 	reader_thread_free(&s->reader);
 	while (table_next(s->clients, &position, NULL, NULL, &client))

@@ -35,6 +35,9 @@ void snapd_free(struct snapd **snapd);
 void snapd_add_channel(
     struct snapd *snapd, int fd, enum role peer, uint32_t account);
 
+/* The policy of the settings, after a reload. */
+void snapd_configure(struct snapd *snapd, const struct retention *retention);
+
 /* What waits for snapctl to be read, for tests. */
 size_t snapd_waiting_bytes(const struct snapd *snapd);
 

@@ -1,9 +1,10 @@
 /* See snapshot.h. */
 #include "snapd/snapshot.h"
 
-#include "common/codec.h"
 #include "common/memory.h"
 #include "snapd/as_of.h"
+#include "snapd/hold.h"
+#include "snapd/ratchet.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -48,25 +49,55 @@ static int
 decode_mark(struct text value, struct snapshot *snapshot, struct text *name,
     struct text *why, struct error *error)
 {
-	struct hash root;
-	struct reader r;
+	struct mark mark;
 
-	reader_init(&r, value.data, value.size);
-	reader_get_u8(&r);
-	snapshot->kind = reader_get_u8(&r);
-	snapshot->time = (int64_t)(reader_get_u64(&r) / 1000000);
-	reader_get_raw(&r, root.bytes, sizeof(root.bytes));
-	*name = reader_get_text(&r, CONTROL_MAX_NAME);
-	*why = reader_get_text(&r, 500);
-	return reader_done(&r) == 0
-		   ? 0
-		   : error_set(error, ERROR_DAMAGED, "store: malformed mark");
+	if (mark_decode(value, &mark) != 0)
+		return error_set(error, ERROR_DAMAGED, "store: malformed mark");
+	snapshot->kind = mark.kind;
+	snapshot->time = (int64_t)(mark.wall_us / 1000000);
+	*name = mark.name;
+	*why = mark.why;
+	return 0;
+}
+
+/* What is kept, as of one transaction: what was forgotten in it was forgotten
+ * by no later guard clock. */
+struct kept {
+	uint64_t guard_us;
+	size_t count;
+	struct retention policies[RETENTION_MAX_POLICIES];
+	struct pins pins;
+};
+
+static int
+read_kept(struct kept *kept, struct transaction *t,
+    const struct retention *retention, struct error *error)
+{
+	struct ratchet ratchet;
+	uint64_t longest_s = 0;
+	size_t i;
+
+	if (as_of_promises(t, &kept->guard_us, &ratchet, error) != 0)
+		return -1;
+	for (i = 0; i < ratchet.count; i++)
+		if (ratchet.entries[i].until_us > kept->guard_us)
+			kept->policies[kept->count++] =
+			    ratchet.entries[i].policy;
+	if (kept->count == 0)
+		kept->policies[kept->count++] = *retention;
+	for (i = 0; i < kept->count; i++)
+		if (longest_s < retention_longest_s(&kept->policies[i]))
+			longest_s = retention_longest_s(&kept->policies[i]);
+	/* Without a policy nothing is let go. */
+	if (ratchet.count == 0)
+		longest_s = (uint64_t)1 << 40;
+	return pins_load(&kept->pins, t, kept->guard_us, longest_s, error);
 }
 
 static int
 add_marks(struct snapshot_list *list, struct transaction *t,
     struct digest *digest, const struct store_id *store, uint32_t account,
-    struct error *error)
+    const struct kept *kept, struct error *error)
 {
 	struct key from = { .size = 0 };
 	struct text key, value, name, why;
@@ -80,8 +111,9 @@ add_marks(struct snapshot_list *list, struct transaction *t,
 	while ((got = cursor_next(cursor, &key, &value, error)) == 1) {
 		mark.sequence = key_u64_at(key, 0);
 		mark.account = key_u32_at(key, 8);
-		if (account != 0 && mark.account != 0 &&
-		    mark.account != account)
+		if ((account != 0 && mark.account != 0 &&
+			mark.account != account) ||
+		    !pins_have(&kept->pins, mark.sequence))
 			continue;
 		got = decode_mark(value, &mark, &name, &why, error);
 		if (got < 0)
@@ -92,27 +124,94 @@ add_marks(struct snapshot_list *list, struct transaction *t,
 	return got < 0 ? -1 : 0;
 }
 
+/* How long ago, by the guard clock, the state of this sequence ended. */
+static int
+age_of(struct transaction *t, const struct kept *kept, uint64_t sequence,
+    uint64_t *age_us, struct error *error)
+{
+	uint64_t ended_us = kept->guard_us;
+
+	if (sequence < as_of_last_sequence(t) &&
+	    as_of_event_guard(t, sequence + 1, &ended_us, error) != 0)
+		return -1;
+	*age_us = ended_us < kept->guard_us ? kept->guard_us - ended_us : 0;
+	return 0;
+}
+
 /* An instant at which nothing had changed since the one before is the same
  * snapshot. */
 static int
 add_timers(struct snapshot_list *list, struct transaction *t,
     struct digest *digest, const struct store_id *store,
-    const struct retention *retention, int64_t now, struct error *error)
+    const struct retention *retention, const struct kept *kept, int64_t now,
+    struct error *error)
 {
 	struct snapshot timer = { .kind = SNAPSHOT_TIMER };
-	uint64_t sequence;
+	uint64_t sequence, age_us;
 	int64_t at = 0;
 
 	while ((at = retention_next(retention, now, at)) >= 0) {
-		if (as_of_sequence_at(t, at * 1000000, &sequence, error) != 0)
+		if (as_of_sequence_at(t, at * 1000000, &sequence, error) != 0 ||
+		    age_of(t, kept, sequence, &age_us, error) != 0)
 			return -1;
-		if (sequence == timer.sequence)
+		if (sequence == timer.sequence ||
+		    !retention_lists(retention, at, age_us))
 			continue;
 		timer.sequence = sequence;
 		timer.time = at;
 		add(list, digest, store, &timer);
 	}
 	return 0;
+}
+
+/* A state that is held is a snapshot, whatever else it is. */
+static int
+add_holds(struct snapshot_list *list, struct transaction *t,
+    struct digest *digest, const struct store_id *store, uint32_t account,
+    const struct kept *kept, struct error *error)
+{
+	struct snapshot held = { .kind = SNAPSHOT_NAMED };
+	size_t i;
+
+	for (i = 0; i < kept->pins.count; i++) {
+		const struct retention_pin *pin = &kept->pins.pins[i];
+
+		if (pin->kind != PIN_HOLD ||
+		    (account != 0 && pin->account != 0 &&
+			pin->account != account))
+			continue;
+		held.sequence = pin->sequence;
+		if (held.sequence > 0 &&
+		    as_of_event_time(t, held.sequence, &held.time, error) != 0)
+			return -1;
+		held.time /= 1000000;
+		add(list, digest, store, &held);
+	}
+	return 0;
+}
+
+static int
+add_all(struct snapshot_list *list, struct transaction *t,
+    struct digest *digest, const struct store_id *store,
+    const struct retention *retention, int64_t now, uint32_t account,
+    struct error *error)
+{
+	struct kept kept = { 0 };
+	int result;
+	size_t i;
+
+	result = read_kept(&kept, t, retention, error);
+	if (result == 0)
+		result =
+		    add_marks(list, t, digest, store, account, &kept, error);
+	if (result == 0)
+		result =
+		    add_holds(list, t, digest, store, account, &kept, error);
+	for (i = 0; i < kept.count && result == 0; i++)
+		result = add_timers(list, t, digest, store, &kept.policies[i],
+		    &kept, now, error);
+	pins_clear(&kept.pins);
+	return result;
 }
 
 static int
@@ -172,8 +271,8 @@ snapshot_list_make(struct snapshot_list *list, struct transaction *t,
 	size_t i, kept = 0;
 
 	*list = (struct snapshot_list){ 0 };
-	if (add_marks(list, t, digest, store, account, error) != 0 ||
-	    add_timers(list, t, digest, store, retention, now, error) != 0)
+	if (add_all(list, t, digest, store, retention, now, account, error) !=
+	    0)
 		return -1;
 	if (list->count == 0)
 		return 0;

@@ -82,6 +82,8 @@ sum_of(
 	    text_make(value, size));
 }
 
+/* ERROR_MISSING if only databases are missing that the store's version did not
+ * have. */
 static int
 open_databases(
     struct store *store, MDB_txn *txn, unsigned int flags, struct error *error)
@@ -91,6 +93,9 @@ open_databases(
 	for (i = 0; i < DB_COUNT; i++) {
 		rc = mdb_dbi_open(
 		    txn, database_name(i), flags, &store->databases[i]);
+		if (rc == MDB_NOTFOUND && i >= DB_FIRST_ADDED)
+			return error_set(error, ERROR_MISSING, "store: no %s",
+			    database_name(i));
 		if (rc != 0)
 			return set_error(error,
 			    rc == MDB_NOTFOUND ? MDB_INVALID : rc,
@@ -159,14 +164,32 @@ open_growth(struct store *store, struct error *error)
 	    store->map_bytes, error);
 }
 
+/* The databases; those that are newer than the store are made. */
+static int
+open_all(struct store *store, unsigned int flags, struct error *error)
+{
+	unsigned int begin = flags == 0 ? MDB_RDONLY : 0;
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(store->env, NULL, begin, &txn);
+
+	if (rc != 0)
+		return set_error(error, rc, "begin");
+	if (open_databases(store, txn, flags, error) != 0) {
+		mdb_txn_abort(txn);
+		return -1;
+	}
+	rc = mdb_txn_commit(txn);
+	return rc == 0 ? 0 : set_error(error, rc, "open databases");
+}
+
 struct store *
 store_open(const char *path, size_t map_bytes, struct error *error)
 {
 	struct store *store = memory_new(1, sizeof(*store));
 	char index_path[4096];
 	char data_path[4096];
-	MDB_txn *txn;
-	int rc;
+	struct error missing = { .code = ERROR_NONE };
+	int result;
 
 	snprintf(index_path, sizeof(index_path), "%s/index", path);
 	snprintf(data_path, sizeof(data_path), "%s/index/data.mdb", path);
@@ -179,21 +202,12 @@ store_open(const char *path, size_t map_bytes, struct error *error)
 		store_close(&store);
 		return NULL;
 	}
-	rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
-	if (rc != 0) {
-		set_error(error, rc, "begin");
-		store_close(&store);
-		return NULL;
-	}
-	if (open_databases(store, txn, 0, error) != 0) {
-		mdb_txn_abort(txn);
-		store_close(&store);
-		return NULL;
-	}
-	rc = mdb_txn_commit(txn);
-	if (rc != 0)
-		set_error(error, rc, "open databases");
-	if (rc != 0 || read_identity(store, error) != 0 ||
+	result = open_all(store, 0, &missing);
+	if (result != 0 && missing.code == ERROR_MISSING)
+		result = open_all(store, MDB_CREATE, error);
+	else if (result != 0)
+		*error = missing;
+	if (result != 0 || read_identity(store, error) != 0 ||
 	    open_growth(store, error) != 0)
 		store_close(&store);
 	return store;

@@ -28,6 +28,9 @@ static const char *const names[DB_COUNT] = {
 	[DB_REPLY] = "reply",
 	[DB_HEAD] = "head",
 	[DB_EXPUNGED] = "expunged",
+	[DB_BLOB_USE] = "blob_use",
+	[DB_HOLD] = "hold",
+	[DB_FORGOTTEN] = "forgotten",
 };
 
 const char *

@@ -38,8 +38,16 @@ enum database {
 	DB_REPLY,       /* account u32, slot u8 -> the answer to a batch */
 	DB_HEAD,        /* events u64 -> signed head, see head.h */
 	DB_EXPUNGED,    /* account u32, number u32 -> which row died when */
+	DB_BLOB_USE,    /* blob u64 -> references, lock: see blob_use.h */
+	DB_HOLD,        /* number u64 -> what is held: see hold.h */
+	DB_FORGOTTEN,   /* sequence u64, number u32 -> rows that were forgotten:
+			   see forget.h */
 	DB_COUNT
 };
+
+/* From here on a store of an earlier version may lack them: they are made when
+ * it is opened for the first time, and were empty before. */
+#define DB_FIRST_ADDED DB_EXPUNGED
 
 enum {
 	STORE_MAX_KEY = 64,

@@ -53,7 +53,9 @@ walk_main(struct verify *v)
 			finding(v->findings, "main: a row that is no database");
 	page_cursor_free(&cursor);
 	for (i = 0; i < DB_COUNT; i++)
-		if (!v->has_tree[i])
+		if (!v->has_tree[i] && i >= DB_FIRST_ADDED)
+			v->trees[i] = page_tree_empty();
+		else if (!v->has_tree[i])
 			finding(v->findings, "database %s is missing",
 			    database_name((enum database)i));
 }
@@ -197,9 +199,10 @@ walk_all(struct verify *v)
 {
 	/* Rows of the later ones are looked up in those before. */
 	static const enum database order[] = { DB_META, DB_LOG, DB_HEAD,
-		DB_ACCOUNT, DB_ACCOUNT_LOG, DB_MAILBOX, DB_NAME, DB_MAILBOX_OLD,
-		DB_SUBSCRIBED, DB_UNFILED, DB_LIVE, DB_DEAD, DB_MARK,
-		DB_DELIVERY, DB_HASH, DB_REPLY, DB_EXPUNGED };
+		DB_ACCOUNT, DB_ACCOUNT_LOG, DB_FORGOTTEN, DB_MAILBOX, DB_NAME,
+		DB_MAILBOX_OLD, DB_SUBSCRIBED, DB_UNFILED, DB_LIVE, DB_DEAD,
+		DB_MARK, DB_HOLD, DB_DELIVERY, DB_HASH, DB_REPLY, DB_BLOB_USE,
+		DB_EXPUNGED };
 	size_t i;
 
 	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)

@@ -12,6 +12,8 @@
 enum {
 	DEAD_PREFIX = 9, /* why and when, before the row as it was born */
 	ROW_BORN = 1,    /* born u64 in a message row */
+	ROW_BLOB = 53,   /* and blob u64 */
+	UNFILED_BLOB = 1,
 	MAILBOX_ROW_BORN = 5
 };
 
@@ -29,9 +31,8 @@ verify_take_sum(enum database database, struct text key, struct text *value)
 	return sum == expected ? 0 : -1;
 }
 
-/* 1 and the value without its sum. */
-static int
-find(struct verify *v, enum database database, const struct key *key,
+int
+verify_find(struct verify *v, enum database database, const struct key *key,
     struct text *value)
 {
 	struct text k = text_make(key->bytes, key->size);
@@ -43,6 +44,29 @@ find(struct verify *v, enum database database, const struct key *key,
 	if (page_cursor_find(v->finders[database], k, value) != 1)
 		return 0;
 	return verify_take_sum(database, k, value) == 0;
+}
+
+static uint64_t
+number_of(const struct hash *hash)
+{
+	uint64_t number;
+
+	memcpy(&number, hash->bytes, sizeof(number));
+	return number;
+}
+
+void
+balance_add(struct balance *balance, const struct hash *hash)
+{
+	balance->count++;
+	balance->sum += number_of(hash);
+}
+
+void
+balance_take(struct balance *balance, const struct hash *hash)
+{
+	balance->count--;
+	balance->sum -= number_of(hash);
 }
 
 static uint64_t
@@ -69,7 +93,7 @@ check_head_root(struct verify *v)
 	struct hash root;
 
 	key_put_u64(&key, v->merkle.count);
-	if (find(v, DB_HEAD, &key, &value) != 1 ||
+	if (verify_find(v, DB_HEAD, &key, &value) != 1 ||
 	    head_decode(value, &head, NULL) != 0)
 		return;
 	root = merkle_log_root(&v->merkle, v->digest);
@@ -89,6 +113,8 @@ check_event(struct verify *v, struct text key, struct text value)
 		    (unsigned long long)v->merkle.count + 1);
 	if (event_decode(value, &event) != 0)
 		finding(v->findings, "log: malformed event");
+	else if (event.kind == EVENT_FORGET)
+		v->forget_announced += event.entries;
 	else
 		v->entries_announced += event.entries;
 	merkle_log_add(&v->merkle, v->digest, value.data, value.size);
@@ -152,7 +178,7 @@ close_group(struct verify *v)
 	v->has_group = false;
 	content = digest_finish(v->group);
 	key_put_u64(&key, v->group_sequence);
-	if (find(v, DB_LOG, &key, &value) != 1 ||
+	if (verify_find(v, DB_LOG, &key, &value) != 1 ||
 	    event_decode(value, &event) != 0 ||
 	    event.account != v->group_account ||
 	    event.entries != v->group_count ||
@@ -186,8 +212,10 @@ check_entry(struct verify *v, struct text key, struct text value)
 	digest_add(v->group, value.data, value.size);
 	v->group_count++;
 	v->entries++;
-	v->born_entries += (entry.rows & EVENT_HAS_BORN) != 0;
-	v->dead_entries += (entry.rows & EVENT_HAS_DEAD) != 0;
+	if ((entry.rows & EVENT_HAS_BORN) != 0)
+		balance_add(&v->born, &entry.born);
+	if ((entry.rows & EVENT_HAS_DEAD) != 0)
+		balance_add(&v->dead, &entry.dead);
 }
 
 static void
@@ -212,11 +240,8 @@ check_covered(struct verify *v, uint32_t account, uint64_t sequence,
 	struct key key;
 
 	event_entry_key(&key, account, sequence, mailbox, uid);
-	if (which == EVENT_HAS_BORN)
-		v->born_rows++;
-	else
-		v->dead_rows++;
-	if (find(v, DB_ACCOUNT_LOG, &key, &value) != 1 ||
+	balance_take(which == EVENT_HAS_BORN ? &v->born : &v->dead, hash);
+	if (verify_find(v, DB_ACCOUNT_LOG, &key, &value) != 1 ||
 	    event_entry_decode(value, &entry) != 0 ||
 	    (entry.rows & which) == 0 ||
 	    memcmp(which == EVENT_HAS_BORN ? &entry.born : &entry.dead, hash,
@@ -242,11 +267,19 @@ account_of(struct verify *v, uint64_t mailbox, uint32_t *account)
 }
 
 static void
+check_unfiled(struct verify *v, struct text key, struct text value)
+{
+	(void)key;
+	verify_reference(v, little_u64(value, UNFILED_BLOB));
+}
+
+static void
 check_live(struct verify *v, struct text key, struct text value)
 {
 	struct hash hash = digest_of(v->digest, value.data, value.size);
 	uint32_t account;
 
+	verify_reference(v, little_u64(value, ROW_BLOB));
 	if (key.size != 12)
 		finding(v->findings, "live: malformed key");
 	else if (account_of(v, key_u64_at(key, 0), &account) == 0)
@@ -267,6 +300,7 @@ check_dead(struct verify *v, struct text key, struct text value)
 		finding(v->findings, "dead: malformed row");
 		return;
 	}
+	verify_reference(v, little_u64(born, ROW_BLOB));
 	mailbox = key_u64_at(key, 0);
 	if (account_of(v, mailbox, &account) != 0)
 		return;
@@ -320,8 +354,11 @@ verify_row(struct verify *v, enum database database, struct text key,
 		[DB_ACCOUNT_LOG] = check_entry,
 		[DB_MAILBOX] = check_mailbox,
 		[DB_MAILBOX_OLD] = check_old_mailbox,
+		[DB_UNFILED] = check_unfiled,
 		[DB_LIVE] = check_live,
 		[DB_DEAD] = check_dead,
+		[DB_FORGOTTEN] = verify_forgotten,
+		[DB_BLOB_USE] = verify_use,
 	};
 
 	if (v->mailboxes == NULL)
@@ -337,15 +374,17 @@ verify_rows_end(struct verify *v, enum database database)
 		check_log_end(v);
 	else if (database == DB_ACCOUNT_LOG)
 		check_entries_end(v);
-	else if (database == DB_DEAD && (v->born_rows != v->born_entries ||
-					    v->dead_rows != v->dead_entries))
+	else if (database == DB_FORGOTTEN)
+		verify_forgotten_end(v);
+	else if (database == DB_BLOB_USE)
+		verify_uses_end(v);
+	else if (database == DB_DEAD &&
+		 (v->born.count != 0 || v->dead.count != 0 ||
+		     v->born.sum != 0 || v->dead.sum != 0))
 		finding(v->findings,
-		    "rows: %llu born and %llu dead, the events say %llu and "
-		    "%llu",
-		    (unsigned long long)v->born_rows,
-		    (unsigned long long)v->dead_rows,
-		    (unsigned long long)v->born_entries,
-		    (unsigned long long)v->dead_entries);
+		    "rows: the events tell of %lld born and %lld dead that "
+		    "are neither there nor forgotten",
+		    (long long)v->born.count, (long long)v->dead.count);
 }
 
 void

@@ -9,6 +9,12 @@
 #include "snapd/merkle_log.h"
 #include "snapd/verify.h"
 
+/* How many, and what: the sum of numbers that stand for each. */
+struct balance {
+	uint64_t count;
+	uint64_t sum;
+};
+
 struct verify {
 	const struct verify_options *options;
 	struct verify_result *result;
@@ -37,9 +43,17 @@ struct verify {
 	uint64_t group_count;
 	struct digest *group;
 	uint64_t entries;
-	/* Rows that entries tell of, and rows that were found for them. */
-	uint64_t born_entries, dead_entries;
-	uint64_t born_rows, dead_rows;
+	/* Rows that entries tell of, less those that were found and those that
+	 * were forgotten: nothing may be left. */
+	struct balance born, dead;
+	/* DB_FORGOTTEN: the event whose entries are being read. */
+	bool has_forget;
+	uint64_t forget_sequence;
+	uint64_t forget_count;
+	uint64_t forget_entries, forget_announced;
+	/* References that are counted, less those that were found. */
+	struct balance uses;
+	uint64_t used_bodies;
 };
 
 /* Checks the sum and takes it off the value: 0 or -1. */
@@ -49,6 +63,21 @@ int verify_take_sum(
 void verify_row(struct verify *v, enum database database, struct text key,
     struct text value);
 void verify_rows_end(struct verify *v, enum database database);
+
+/* DB_FORGOTTEN (verify_forgotten.c). */
+void verify_forgotten(struct verify *v, struct text key, struct text value);
+void verify_forgotten_end(struct verify *v);
+
+/* DB_BLOB_USE, and a row that refers to a body. */
+void verify_use(struct verify *v, struct text key, struct text value);
+void verify_reference(struct verify *v, uint64_t blob);
+void verify_uses_end(struct verify *v);
+
+/* 1 and the value without its sum, 0 if there is none. */
+int verify_find(struct verify *v, enum database database, const struct key *key,
+    struct text *value);
+void balance_add(struct balance *balance, const struct hash *hash);
+void balance_take(struct balance *balance, const struct hash *hash);
 
 /* DB_BLOB and DB_CHUNK together. */
 void verify_bodies(struct verify *v);

@@ -1,0 +1,472 @@
+/* See expire.h. */
+#include "snapd/expire.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "snapd/blob_use.h"
+#include "snapd/forget.h"
+#include "snapd/hold.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum {
+	STEP_ROWS = 1000,   /* that are taken away at most */
+	LOOK_AT_CLOCK = 64, /* rows that were looked at */
+	WRITE_AT_CLOCK = 8  /* and taken away, between looks at the clock */
+};
+
+struct place {
+	uint64_t mailbox;
+	uint64_t died;
+	uint32_t uid;
+};
+
+struct expire {
+	bool is_running;
+	uint64_t next_pass_us;    /* guard clock */
+	struct place place;       /* where the pass goes on */
+	uint64_t account_mailbox; /* whose account is: */
+	uint32_t account;
+	uint64_t promises_number; /* of the journal, when these were read */
+	struct pins pins;
+	struct retention_promises promises;
+	struct place free[STEP_ROWS];
+	size_t free_count;
+	struct digest *digest; /* over the entries of the step */
+	struct writer entry;   /* the one that is being filled */
+	uint8_t entry_data[FORGET_MAX_SIZE];
+	uint64_t entry_mailbox;
+	uint32_t entry_rows;
+	uint32_t entries;
+	struct expire_counts counts;
+};
+
+struct expire *
+expire_new(void)
+{
+	struct expire *expire = memory_new(1, sizeof(*expire));
+
+	expire->digest = digest_new();
+	return expire;
+}
+
+void
+expire_free(struct expire **expire)
+{
+	if (*expire == NULL)
+		return;
+	pins_clear(&(*expire)->pins);
+	digest_free(&(*expire)->digest);
+	memory_free(expire);
+}
+
+const struct expire_counts *
+expire_counts(const struct expire *expire)
+{
+	return &expire->counts;
+}
+
+static struct key
+key_of(const struct place *place)
+{
+	struct key key = { .size = 0 };
+
+	key_put_u64(&key, place->mailbox);
+	key_put_u64(&key, place->died);
+	key_put_u32(&key, place->uid);
+	return key;
+}
+
+/* -- What is promised -- */
+
+static int
+read_promises(struct expire *expire, const struct journal *journal,
+    struct transaction *t, struct error *error)
+{
+	struct retention_promises *promises = &expire->promises;
+	uint64_t longest_s = 0, one_s;
+	size_t i;
+
+	promises->now_us = journal->state.guard_us;
+	promises->policy_count = 0;
+	for (i = 0; i < journal->ratchet.count; i++) {
+		if (journal->ratchet.entries[i].until_us <= promises->now_us)
+			continue;
+		promises->policies[promises->policy_count++] =
+		    journal->ratchet.entries[i].policy;
+		one_s =
+		    retention_longest_s(&journal->ratchet.entries[i].policy);
+		longest_s = longest_s < one_s ? one_s : longest_s;
+	}
+	if (expire->promises_number == journal->promises)
+		return 0;
+	if (pins_load(&expire->pins, t, promises->now_us, longest_s, error) !=
+	    0)
+		return -1;
+	promises->pins = expire->pins.pins;
+	promises->pin_count = expire->pins.count;
+	expire->promises_number = journal->promises;
+	return 0;
+}
+
+static int
+read_event(struct transaction *t, uint64_t sequence, uint64_t *wall_us,
+    uint64_t *guard_us, struct error *error)
+{
+	struct key key = { .size = 0 };
+	struct event_form event;
+	struct text value;
+	int found;
+
+	key_put_u64(&key, sequence);
+	found = store_get(t, DB_LOG, &key, &value, error);
+	if (found < 0)
+		return -1;
+	if (found == 0 || event_decode(value, &event) != 0)
+		return error_set(error, ERROR_DAMAGED,
+		    "store: event %" PRIu64 " is gone or malformed", sequence);
+	*wall_us = event.wall_us;
+	*guard_us = event.guard_us;
+	return 0;
+}
+
+/* The account of a mailbox is that of its bodies. */
+static int
+find_account(struct expire *expire, struct transaction *t,
+    const struct message_row *row, struct error *error)
+{
+	struct object object;
+	int found;
+
+	if (expire->account_mailbox == row->record.mailbox)
+		return 0;
+	found = object_store_find(t, row->record.blob, &object, error);
+	if (found != 1)
+		return found < 0
+			   ? -1
+			   : error_set(error, ERROR_DAMAGED,
+				 "store: blob %" PRIu64 " of a row is gone",
+				 row->record.blob);
+	expire->account_mailbox = row->record.mailbox;
+	expire->account = object.account;
+	return 0;
+}
+
+/* 1: nobody was promised this row any more; 0; -1. */
+static int
+is_free(struct expire *expire, struct transaction *t,
+    const struct message_row *row, struct error *error)
+{
+	struct retention_row asked = { .mailbox = row->record.mailbox,
+		.uid = row->record.uid,
+		.born = row->record.born,
+		.died = row->died,
+		.died_guard_us = row->died_guard_us,
+		/* After a store a newer row says whether it is missing. */
+		.was_missing = (row->record.flags & RECORD_MISSING) != 0 &&
+			       row->death != DEATH_STORE };
+	struct blob_use use;
+	uint64_t guard_us;
+
+	if (find_account(expire, t, row, error) != 0 ||
+	    read_event(t, asked.born, &asked.born_wall_us, &asked.born_guard_us,
+		error) != 0 ||
+	    read_event(t, asked.died, &asked.died_wall_us, &guard_us, error) !=
+		0 ||
+	    blob_use_find(t, row->record.blob, &use, error) < 0)
+		return -1;
+	asked.account = expire->account;
+	asked.locked_until_us = use.locked_until_us;
+	return retention_ask(&expire->promises, &asked).reason ==
+	       RETENTION_FREE;
+}
+
+/* -- Looking: nothing is written -- */
+
+/* Rows of a mailbox stand in the order of their deaths: behind one that is too
+ * young all are. */
+static bool
+is_too_young(const struct expire *expire, const struct message_row *row)
+{
+	uint64_t minimum_s = 0;
+	size_t i;
+
+	for (i = 0; i < expire->promises.policy_count; i++)
+		if (minimum_s < expire->promises.policies[i].minimum_s)
+			minimum_s = expire->promises.policies[i].minimum_s;
+	return row->died_guard_us + minimum_s * 1000000 >
+	       expire->promises.now_us;
+}
+
+/* Looks at the next row: 1, 0 at the end, -1; 2: `place` is another mailbox. */
+static int
+look_at_next(struct expire *expire, struct transaction *t,
+    struct cursor *cursor, struct error *error)
+{
+	struct place *place = &expire->place;
+	struct message_row row;
+	struct text key, value;
+	int got = cursor_next(cursor, &key, &value, error);
+
+	if (got != 1)
+		return got;
+	if (row_decode_dead(key, value, &row, error) != 0)
+		return -1;
+	expire->counts.looked++;
+	if (is_too_young(expire, &row)) {
+		*place = (struct place){ row.record.mailbox + 1, 0, 0 };
+		return 2;
+	}
+	*place = (struct place){ row.record.mailbox, row.died, row.record.uid };
+	got = is_free(expire, t, &row, error);
+	if (got < 0)
+		return -1;
+	if (got == 1)
+		expire->free[expire->free_count++] = *place;
+	place->uid++;
+	return 1;
+}
+
+/* 1: there is more behind `place`; 0: the pass is at its end; -1. */
+static int
+look(struct expire *expire, struct transaction *t, struct error *error)
+{
+	int64_t start_us = clock_monotonic_us();
+	struct cursor *cursor = NULL;
+	unsigned int looked = 0;
+	struct key from;
+	int got = 2;
+
+	expire->free_count = 0;
+	while (got > 0 && expire->free_count < STEP_ROWS) {
+		if (got == 2) {
+			cursor_close(&cursor);
+			from = key_of(&expire->place);
+			cursor = cursor_open(t, DB_DEAD, &from, error);
+			if (cursor == NULL)
+				return -1;
+		}
+		if (++looked % LOOK_AT_CLOCK == 0 &&
+		    clock_monotonic_us() - start_us > EXPIRE_LOOK_US)
+			break;
+		got = look_at_next(expire, t, cursor, error);
+	}
+	cursor_close(&cursor);
+	return got > 0 ? 1 : got;
+}
+
+/* -- Taking away -- */
+
+static int
+put_entry(struct expire *expire, struct journal *journal, struct error *error)
+{
+	struct text value = text_make(expire->entry_data, expire->entry.size);
+	struct key key;
+
+	if (expire->entry_rows == 0)
+		return 0;
+	forget_key(&key, journal_sequence(journal), expire->entries++);
+	digest_add(expire->digest, key.bytes, key.size);
+	digest_add(expire->digest, value.data, value.size);
+	expire->entry_rows = 0;
+	return store_put(journal->batch, DB_FORGOTTEN, &key, value, error);
+}
+
+static int
+name_row(struct expire *expire, struct journal *journal,
+    const struct message_row *row, struct error *error)
+{
+	const struct forget_row named = { row->record.uid, row->record.born,
+		row->died };
+
+	if ((expire->entry_rows == FORGET_ROWS ||
+		expire->entry_mailbox != row->record.mailbox) &&
+	    put_entry(expire, journal, error) != 0)
+		return -1;
+	if (expire->entry_rows == 0)
+		forget_put_head(&expire->entry, expire->entry_data,
+		    expire->account, row->record.mailbox);
+	expire->entry_mailbox = row->record.mailbox;
+	expire->entry_rows++;
+	forget_put_row(&expire->entry, &named);
+	return 0;
+}
+
+static int
+take_body(struct expire *expire, struct transaction *t, uint64_t blob,
+    struct error *error)
+{
+	uint32_t left;
+
+	if (blob_use_drop(t, blob, &left, error) != 0)
+		return -1;
+	if (left > 0)
+		return 0;
+	expire->counts.bodies++;
+	return object_store_remove(t, blob, error);
+}
+
+/* Asks again, in the transaction that takes it away: 1, 0 if it is not free
+ * any more, -1. */
+static int
+forget_one(struct expire *expire, struct journal *journal,
+    const struct place *place, struct error *error)
+{
+	struct transaction *t = journal->batch;
+	struct key key = key_of(place);
+	struct message_row row;
+	struct text value;
+	int got = store_get(t, DB_DEAD, &key, &value, error);
+
+	if (got != 1)
+		return got;
+	if (row_decode_dead(
+		text_make(key.bytes, key.size), value, &row, error) != 0)
+		return -1;
+	got = is_free(expire, t, &row, error);
+	if (got != 1)
+		return got;
+	if (store_take(t, DB_DEAD, &key, error) != 0 ||
+	    take_body(expire, t, row.record.blob, error) != 0 ||
+	    name_row(expire, journal, &row, error) != 0)
+		return -1;
+	expire->counts.rows++;
+	return 1;
+}
+
+/* As many as the time allows; `done` is how many were looked at. */
+static int
+forget_some(struct expire *expire, struct journal *journal, size_t *done,
+    uint64_t *forgotten, struct error *error)
+{
+	int64_t start_us = clock_monotonic_us();
+	size_t i;
+	int got;
+
+	expire->entries = 0;
+	expire->entry_rows = 0;
+	digest_start(expire->digest);
+	for (i = 0; i < expire->free_count; i++) {
+		if (i > 0 && i % WRITE_AT_CLOCK == 0 &&
+		    clock_monotonic_us() - start_us > EXPIRE_WRITE_US)
+			break;
+		got = forget_one(expire, journal, &expire->free[i], error);
+		if (got < 0)
+			return -1;
+		*forgotten += (uint64_t)got;
+	}
+	*done = i;
+	return put_entry(expire, journal, error);
+}
+
+/* `has_more` becomes true if the time was up before the end. */
+static enum status
+forget(struct expire *expire, struct journal *journal, bool *has_more,
+    struct error *error)
+{
+	struct expire_counts before = expire->counts;
+	uint64_t forgotten = 0;
+	enum status status;
+	struct hash content;
+	char detail[60];
+	size_t done = 0;
+
+	/* Of the reserve: it makes room, and must work when there is none. */
+	status = journal_begin(journal, 0, error);
+	if (status != STATUS_OK)
+		return status;
+	if (forget_some(expire, journal, &done, &forgotten, error) != 0) {
+		journal_drop(journal);
+		expire->counts = before;
+		return journal_status_of(error);
+	}
+	if (done < expire->free_count) {
+		expire->place = expire->free[done];
+		*has_more = true;
+	}
+	if (forgotten == 0) {
+		journal_drop(journal);
+		return STATUS_OK;
+	}
+	content = digest_finish(expire->digest);
+	snprintf(detail, sizeof(detail), "%" PRIu64 " rows, %" PRIu64 " bodies",
+	    forgotten, expire->counts.bodies - before.bodies);
+	return journal_finish_with(
+	    journal, EVENT_FORGET, expire->entries, &content, detail, error);
+}
+
+/* -- Passes -- */
+
+/* A twenty-fourth of the minimum is early enough. */
+static void
+end_pass(struct expire *expire, const struct journal *journal)
+{
+	uint64_t pause_s = ratchet_minimum_s(&journal->ratchet) / 24;
+
+	if (pause_s < 60)
+		pause_s = 60;
+	if (pause_s > EXPIRE_MAX_PASS_S)
+		pause_s = EXPIRE_MAX_PASS_S;
+	expire->is_running = false;
+	expire->next_pass_us = journal->state.guard_us + pause_s * 1000000;
+	if (expire->counts.rows > 0)
+		log_info("expired",
+		    "rows=%" PRIu64 " bodies=%" PRIu64 " looked=%" PRIu64,
+		    expire->counts.rows, expire->counts.bodies,
+		    expire->counts.looked);
+}
+
+static void
+begin_pass(struct expire *expire)
+{
+	expire->is_running = true;
+	expire->place = (struct place){ 0 };
+	expire->counts = (struct expire_counts){ 0 };
+}
+
+static int
+look_once(struct expire *expire, struct journal *journal, struct error *error)
+{
+	struct transaction *t = journal->round;
+	int got = -1;
+
+	if (t == NULL)
+		t = transaction_begin(journal->store, false, error);
+	if (t == NULL)
+		return -1;
+	if (read_promises(expire, journal, t, error) == 0)
+		got = look(expire, t, error);
+	if (t != journal->round)
+		transaction_abort(&t);
+	return got;
+}
+
+enum status
+expire_step(struct expire *expire, struct journal *journal, bool *has_more,
+    struct error *error)
+{
+	enum status status = STATUS_OK;
+	int got;
+
+	*has_more = false;
+	if (journal->ratchet.count == 0 || journal->is_failed)
+		return STATUS_OK;
+	if (!expire->is_running) {
+		if (journal->state.guard_us < expire->next_pass_us)
+			return STATUS_OK;
+		begin_pass(expire);
+	}
+	got = look_once(expire, journal, error);
+	*has_more = got > 0;
+	if (got >= 0 && expire->free_count > 0)
+		status = forget(expire, journal, has_more, error);
+	if (got < 0)
+		status = journal_status_of(error);
+	if (status != STATUS_OK)
+		*has_more = false;
+	if (!*has_more)
+		end_pass(expire, journal);
+	return status;
+}

@@ -1,0 +1,206 @@
+/*
+ * How fast the store forgets: expire_bench DIR [ROWS].  DIR is an empty
+ * directory on the file system to be measured.  ROWS (74,000) messages of 2 KiB
+ * are appended and expunged, their minimum passes by a clock of the bench's,
+ * and passes are run: one that finds nothing old enough, one that forgets all.
+ */
+#include "common/clock.h"
+#include "common/log.h"
+#include "snapd/batch.h"
+#include "snapd/expire.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	BATCH = 500,
+	DAY_S = 86400
+};
+
+struct bench {
+	struct store *store;
+	struct journal *journal;
+	int64_t wall_us;
+	int64_t raw_us;
+	uint64_t counter;
+	uint32_t uid;
+};
+
+static char body[2048];
+
+static void
+check(enum status status, const struct error *error)
+{
+	if (status != STATUS_OK)
+		fatal("status %d: %s", status, error->text);
+}
+
+static void
+pass_days(struct bench *bench, unsigned int days)
+{
+	unsigned int i;
+
+	for (i = 0; i < days * (DAY_S / 600); i++) {
+		bench->wall_us += INT64_C(600000000);
+		bench->raw_us += INT64_C(600000000);
+		journal_set_clock(
+		    bench->journal, bench->wall_us, bench->raw_us);
+	}
+}
+
+static void
+add_part(struct batch *batch, const struct message *part)
+{
+	if (batch_add(batch, part, NULL, 0) != 0)
+		fatal("batch");
+}
+
+static void
+append_batch(struct bench *bench)
+{
+	struct batch *batch = batch_new(++bench->counter);
+	struct batch_reply reply;
+	struct error error;
+	unsigned int i;
+
+	for (i = 0; i < BATCH; i++) {
+		struct message m = { .type = MESSAGE_change_append };
+
+		bench->uid++;
+		memcpy(body, &bench->uid, sizeof(bench->uid));
+		memcpy(m.change_append.delivery.bytes, &bench->uid,
+		    sizeof(bench->uid));
+		m.change_append.mailbox = 1;
+		m.change_append.data = text_make(body, sizeof(body));
+		m.change_append.size = sizeof(body);
+		add_part(batch, &m);
+	}
+	batch_apply(batch, bench->journal, 1, &reply);
+	error.text[0] = '\0';
+	check(reply.status, &error);
+	buf_clear(&reply.results);
+	batch_free(&batch);
+	check(journal_commit(bench->journal, &error), &error);
+}
+
+static void
+expunge_batch(struct bench *bench, uint32_t first)
+{
+	struct message m = { .type = MESSAGE_change_expunge };
+	struct batch *batch = batch_new(++bench->counter);
+	static uint8_t uids[4 * BATCH];
+	struct batch_reply reply;
+	struct error error;
+	struct writer w;
+	unsigned int i;
+
+	writer_init(&w, uids, sizeof(uids));
+	for (i = 0; i < BATCH; i++)
+		writer_put_u32(&w, first + i);
+	m.change_expunge.mailbox = 1;
+	m.change_expunge.uids = text_make(uids, w.size);
+	add_part(batch, &m);
+	batch_apply(batch, bench->journal, 1, &reply);
+	error.text[0] = '\0';
+	check(reply.status, &error);
+	buf_clear(&reply.results);
+	batch_free(&batch);
+	check(journal_commit(bench->journal, &error), &error);
+}
+
+/* All steps of a pass: time in them, the longest, and with their commits. */
+static void
+run_pass(struct bench *bench, const char *name)
+{
+	struct expire *expire = expire_new();
+	int64_t start_us = clock_monotonic_us(), step_us, all_us = 0, most = 0;
+	unsigned int steps = 0;
+	struct error error;
+	bool has_more = true;
+
+	while (has_more) {
+		step_us = clock_monotonic_us();
+		check(expire_step(expire, bench->journal, &has_more, &error),
+		    &error);
+		step_us = clock_monotonic_us() - step_us;
+		check(journal_commit(bench->journal, &error), &error);
+		all_us += step_us;
+		most = most < step_us ? step_us : most;
+		steps++;
+	}
+	printf("%-10s rows=%" PRIu64 " bodies=%" PRIu64 " steps=%u "
+	       "work_ms=%.1f longest_step_ms=%.2f with_commits_ms=%.1f\n",
+	    name, expire_counts(expire)->rows, expire_counts(expire)->bodies,
+	    steps, (double)all_us / 1000, (double)most / 1000,
+	    (double)(clock_monotonic_us() - start_us) / 1000);
+	expire_free(&expire);
+}
+
+/* An expunge of so much is an alarm, and kept until somebody looked at it. */
+static void
+release_alarms(struct bench *bench)
+{
+	struct retention_pin scope = { .sequence = 1 };
+	struct error error;
+	uint64_t until_us;
+
+	for (; scope.sequence <= bench->journal->state.sequence;
+	     scope.sequence++)
+		(void)journal_release(
+		    bench->journal, TEXT("alarm"), &scope, &until_us, &error);
+	check(journal_commit(bench->journal, &error), &error);
+}
+
+static void
+open_bench(struct bench *bench, const char *path)
+{
+	static const struct retention policy = { .every_s = 900,
+		.minimum_s = 30 * DAY_S };
+	int fd = open(path, O_DIRECTORY | O_CLOEXEC);
+	enum ratchet_change change;
+	struct store_id id;
+	struct error error;
+
+	if (fd < 0 || store_create(fd, &id, &error) != 0)
+		fatal("%s: %s", path, error.text);
+	close(fd);
+	bench->store = store_open(".", (size_t)8 << 30, &error);
+	if (bench->store == NULL ||
+	    (bench->journal = journal_new(bench->store, &error)) == NULL)
+		fatal("%s", error.text);
+	bench->wall_us = clock_wall_us();
+	bench->raw_us = 1;
+	journal_set_clock(bench->journal, bench->wall_us, bench->raw_us);
+	check(journal_create_account(
+		  bench->journal, 1, TEXT("a@demo.test"), &error),
+	    &error);
+	check(journal_set_policy(bench->journal, &policy, &change, &error),
+	    &error);
+	check(journal_commit(bench->journal, &error), &error);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct bench bench = { .counter = 0 };
+	uint32_t rows = argc > 2 ? (uint32_t)atoi(argv[2]) : 74000, i;
+
+	if (argc < 2)
+		return 2;
+	log_set_level(LOG_LEVEL_ERROR);
+	open_bench(&bench, argv[1]);
+	for (i = 0; i < rows / BATCH; i++)
+		append_batch(&bench);
+	pass_days(&bench, 1);
+	for (i = 0; i < rows / BATCH; i++)
+		expunge_batch(&bench, i * BATCH + 1);
+	run_pass(&bench, "too young");
+	release_alarms(&bench);
+	pass_days(&bench, 31);
+	run_pass(&bench, "old enough");
+	return EXIT_SUCCESS;
+}
