@@ -205,3 +205,63 @@ control_get_fact(struct text row, struct control_fact *r)
 	r->value = reader_get_text(&reader, CONTROL_MAX_TEXT);
 	return reader_done(&reader);
 }
+
+void
+control_put_policy(struct writer *w, const struct control_policy *r)
+{
+	writer_put_text(w, r->keep, CONTROL_MAX_TEXT);
+	writer_put_u64(w, r->every_s);
+	writer_put_u64(w, r->left_s);
+	writer_put_u8(w, r->has_end);
+	writer_put_u8(w, r->is_settings);
+}
+
+int
+control_get_policy(struct text row, struct control_policy *r)
+{
+	struct reader reader = open_row(row);
+
+	r->keep = reader_get_text(&reader, CONTROL_MAX_TEXT);
+	r->every_s = reader_get_u64(&reader);
+	r->left_s = reader_get_u64(&reader);
+	r->has_end = reader_get_u8(&reader);
+	r->is_settings = reader_get_u8(&reader);
+	return reader_done(&reader);
+}
+
+void
+control_put_hold(struct writer *w, const struct control_hold *r)
+{
+	writer_put_u64(w, r->number);
+	writer_put_text(w, r->tag, CONTROL_MAX_NAME);
+	writer_put_text(w, r->why, CONTROL_MAX_TEXT);
+	writer_put_u64(w, (uint64_t)r->time);
+	writer_put_text(w, r->id, CONTROL_MAX_NAME);
+	writer_put_u64(w, r->sequence);
+	writer_put_u32(w, r->account);
+	writer_put_u64(w, r->mailbox);
+	writer_put_u32(w, r->uid);
+	writer_put_u8(w, r->is_alarm);
+	writer_put_u8(w, r->is_released);
+	writer_put_u64(w, r->left_s);
+}
+
+int
+control_get_hold(struct text row, struct control_hold *r)
+{
+	struct reader reader = open_row(row);
+
+	r->number = reader_get_u64(&reader);
+	r->tag = reader_get_text(&reader, CONTROL_MAX_NAME);
+	r->why = reader_get_text(&reader, CONTROL_MAX_TEXT);
+	r->time = (int64_t)reader_get_u64(&reader);
+	r->id = reader_get_text(&reader, CONTROL_MAX_NAME);
+	r->sequence = reader_get_u64(&reader);
+	r->account = reader_get_u32(&reader);
+	r->mailbox = reader_get_u64(&reader);
+	r->uid = reader_get_u32(&reader);
+	r->is_alarm = reader_get_u8(&reader);
+	r->is_released = reader_get_u8(&reader);
+	r->left_s = reader_get_u64(&reader);
+	return reader_done(&reader);
+}

@@ -33,7 +33,9 @@ enum control_row_kind {
 	CONTROL_FACT,
 	CONTROL_SUBSCRIPTION, /* export: a name that the account subscribed */
 	CONTROL_DEATH,        /* find: of the message that follows */
-	CONTROL_HEAD /* find: of the message before; its header, in parts */
+	CONTROL_HEAD, /* find: of the message before; its header, in parts */
+	CONTROL_POLICY,
+	CONTROL_HOLD
 };
 
 enum {
@@ -123,6 +125,30 @@ struct control_fact {
 	struct text value;
 };
 
+/* A policy in force; the one without an end is the newest. */
+struct control_policy {
+	struct text keep;    /* as in firnmail.conf */
+	uint64_t every_s;    /* `snapshot every` */
+	uint64_t left_s;     /* that it is still in force */
+	uint8_t has_end;     /* it was replaced */
+	uint8_t is_settings; /* the configuration says the same */
+};
+
+struct control_hold {
+	uint64_t number;
+	struct text tag;
+	struct text why;
+	int64_t time;      /* since when, seconds since 1970 */
+	struct text id;    /* of the snapshot that is held */
+	uint64_t sequence; /* the same */
+	uint32_t account;  /* 0: all */
+	uint64_t mailbox;  /* its number; 0: all */
+	uint32_t uid;      /* 0: all */
+	uint8_t is_alarm;
+	uint8_t is_released;
+	uint64_t left_s; /* if so: until it is over */
+};
+
 void control_put_snapshot(struct writer *w, const struct control_snapshot *r);
 void control_put_account(struct writer *w, const struct control_account *r);
 void control_put_diff(struct writer *w, const struct control_diff *r);
@@ -132,6 +158,8 @@ void control_put_progress(struct writer *w, const struct control_progress *r);
 void control_put_finding(struct writer *w, const struct control_finding *r);
 void control_put_death(struct writer *w, const struct control_death *r);
 void control_put_fact(struct writer *w, const struct control_fact *r);
+void control_put_policy(struct writer *w, const struct control_policy *r);
+void control_put_hold(struct writer *w, const struct control_hold *r);
 
 /* 0, or -1 if the row's bytes are not exactly one such record. */
 int control_get_snapshot(struct text row, struct control_snapshot *r);
@@ -143,5 +171,7 @@ int control_get_progress(struct text row, struct control_progress *r);
 int control_get_finding(struct text row, struct control_finding *r);
 int control_get_death(struct text row, struct control_death *r);
 int control_get_fact(struct text row, struct control_fact *r);
+int control_get_policy(struct text row, struct control_policy *r);
+int control_get_hold(struct text row, struct control_hold *r);
 
 #endif

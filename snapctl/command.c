@@ -4,6 +4,8 @@
 #include "snapctl/selector.h"
 #include "snapctl/snapctl.h"
 
+#include "common/span.h"
+
 #include <stdio.h>
 
 int
@@ -207,4 +209,37 @@ command_print_listing(struct snapctl *snapctl, enum control_row_kind kind,
 	default:
 		return EXIT_DONE;
 	}
+}
+
+int
+command_print_hold(struct snapctl *snapctl, enum control_row_kind kind,
+    struct text record, void *context)
+{
+	char storage[12], left[SPAN_SIZE];
+	struct control_hold row;
+
+	(void)context;
+	if (kind != CONTROL_HOLD)
+		return EXIT_DONE;
+	if (control_get_hold(record, &row) == -1)
+		return bad_row();
+	/* Hours are enough for people. */
+	span_format(
+	    row.left_s < 7200 ? row.left_s : row.left_s / 3600 * 3600, left);
+	const struct field fields[] = {
+		FIELD_T("tag", 10, row.tag),
+		FIELD_D("since", row.time),
+		FIELD_T("snapshot", 8, row.id),
+		FIELD_N("sequence", 10, row.sequence),
+		FIELD_T("account", 20,
+		    command_account_name(snapctl, row.account, storage)),
+		FIELD_N("mailbox", 7, row.mailbox),
+		FIELD_N("uid", 9, row.uid),
+		FIELD_T(
+		    "ends_in", 8, row.is_released ? text_of(left) : TEXT("-")),
+		FIELD_T("why", 0, row.why),
+	};
+	output_row(snapctl->output, "hold", fields,
+	    sizeof(fields) / sizeof(fields[0]));
+	return EXIT_DONE;
 }

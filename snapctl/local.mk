@@ -22,6 +22,10 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_diff.c \
 	snapctl/cmd_log.c \
 	snapctl/cmd_restore.c \
+	snapctl/cmd_keep.c \
+	snapctl/cmd_hold.c \
+	snapctl/cmd_holds.c \
+	snapctl/cmd_release.c \
 	snapctl/cmd_verify.c \
 	snapctl/cmd_status.c
 snapctl_snapctl_SOURCES = snapctl/main.c

@@ -87,6 +87,10 @@ struct text command_flags(uint32_t flags, char *storage);
 int command_print_listing(struct snapctl *snapctl, enum control_row_kind kind,
     struct text record, void *context);
 
+/* Prints the rows of `hold`, `holds` and `release`. */
+int command_print_hold(struct snapctl *snapctl, enum control_row_kind kind,
+    struct text record, void *context);
+
 /* -- The verbs: arguments behind the verb; exit code -- */
 
 int cmd_create(struct snapctl *snapctl, int argc, char **argv);
@@ -99,6 +103,10 @@ int cmd_export(struct snapctl *snapctl, int argc, char **argv);
 int cmd_diff(struct snapctl *snapctl, int argc, char **argv);
 int cmd_log(struct snapctl *snapctl, int argc, char **argv);
 int cmd_restore(struct snapctl *snapctl, int argc, char **argv);
+int cmd_keep(struct snapctl *snapctl, int argc, char **argv);
+int cmd_hold(struct snapctl *snapctl, int argc, char **argv);
+int cmd_holds(struct snapctl *snapctl, int argc, char **argv);
+int cmd_release(struct snapctl *snapctl, int argc, char **argv);
 int cmd_verify(struct snapctl *snapctl, int argc, char **argv);
 int cmd_status(struct snapctl *snapctl, int argc, char **argv);
 

@@ -4,6 +4,8 @@
  * Like everything else they only add: there is no request here, or in
  * messages.def, that removes or shortens anything.
  */
+#include "snapd/control.h"
+
 #include "common/control_record.h"
 #include "common/memory.h"
 #include "snapd/restore.h"
@@ -13,9 +15,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void
-put_row(struct client *client, uint64_t tag, enum control_row_kind kind,
-    const struct writer *w)
+void
+control_answer_row(struct client *client, uint64_t tag,
+    enum control_row_kind kind, const struct writer *w)
 {
 	struct message row = { .type = MESSAGE_control_row };
 
@@ -24,8 +26,8 @@ put_row(struct client *client, uint64_t tag, enum control_row_kind kind,
 	snapd_answer(client, &row, text_make(w->data, w->size));
 }
 
-static void
-put_done(struct client *client, uint64_t tag, enum status status,
+void
+control_answer_done(struct client *client, uint64_t tag, enum status status,
     const struct error *error)
 {
 	struct message done = { .type = MESSAGE_control_done };
@@ -48,7 +50,7 @@ receive_account(
 	if (journal != NULL)
 		status = journal_create_account(
 		    journal, request->account, text_make(NULL, 0), &error);
-	put_done(client, request->tag, status, &error);
+	control_answer_done(client, request->tag, status, &error);
 }
 
 static void
@@ -71,7 +73,7 @@ put_mark(struct client *client, const struct message_control_create *request,
 	row.id = text_make(hex, SNAPSHOT_ID_HEX);
 	writer_init(&w, data, sizeof(data));
 	control_put_snapshot(&w, &row);
-	put_row(client, request->tag, CONTROL_SNAPSHOT, &w);
+	control_answer_row(client, request->tag, CONTROL_SNAPSHOT, &w);
 }
 
 static void
@@ -88,7 +90,7 @@ receive_create(
 		    request->name, request->why, &sequence, &error);
 	if (status == STATUS_OK)
 		put_mark(client, request, journal, sequence);
-	put_done(client, request->tag, status, &error);
+	control_answer_done(client, request->tag, status, &error);
 }
 
 /* -- status -- */
@@ -109,7 +111,7 @@ put_fact(struct client *client, uint64_t tag, const char *name,
 	fact.value = text_of(value);
 	writer_init(&w, data, sizeof(data));
 	control_put_fact(&w, &fact);
-	put_row(client, tag, CONTROL_FACT, &w);
+	control_answer_row(client, tag, CONTROL_FACT, &w);
 }
 
 static void
@@ -198,7 +200,7 @@ receive_status(struct client *client, uint64_t tag)
 	struct transaction *t = NULL;
 
 	if (journal == NULL) {
-		put_done(client, tag, STATUS_UNAVAILABLE, &error);
+		control_answer_done(client, tag, STATUS_UNAVAILABLE, &error);
 		return;
 	}
 	t = journal->round != NULL
@@ -208,7 +210,7 @@ receive_status(struct client *client, uint64_t tag)
 		put_facts(client, tag, journal, t);
 	if (t != journal->round)
 		transaction_abort(&t);
-	put_done(client, tag, journal_status_of(&error), &error);
+	control_answer_done(client, tag, journal_status_of(&error), &error);
 }
 
 /* -- What is read: in steps, as fast as snapctl takes the rows -- */
@@ -296,7 +298,8 @@ receive_question(struct client *client, const struct message *message)
 	}
 	if (job == NULL) {
 		/* Each request of this group begins with its tag. */
-		put_done(client, message->control_status.tag, status, &error);
+		control_answer_done(
+		    client, message->control_status.tag, status, &error);
 		return;
 	}
 	job->retention = *snapd_retention(client->snapd);
@@ -311,7 +314,7 @@ receive_question(struct client *client, const struct message *message)
 		client->is_asking = true;
 		return;
 	}
-	put_done(client, job->tag, status, &error);
+	control_answer_done(client, job->tag, status, &error);
 	control_job_free(&job);
 }
 
@@ -327,6 +330,13 @@ control_request_received(struct client *client, const struct message *message)
 		break;
 	case MESSAGE_control_status:
 		receive_status(client, message->control_status.tag);
+		break;
+	case MESSAGE_control_keep_show:
+	case MESSAGE_control_keep_set:
+	case MESSAGE_control_hold:
+	case MESSAGE_control_holds:
+	case MESSAGE_control_release:
+		control_promise_received(client, message);
 		break;
 	case MESSAGE_control_verify:
 		verify_request_received(client, &message->control_verify);

@@ -61,7 +61,8 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/restore.c snapd/restore.h \
 	snapd/verify_client.c snapd/verify_client.h \
 	snapd/verify_request.c \
-	snapd/control.c
+	snapd/control.c snapd/control.h \
+	snapd/control_promises.c
 SNAPD_LIBS = snapd/libsnapd.a snapd/libverify.a common/libcommon.a $(LMDB_LIBS) \
 	$(CRYPTO_LIBS) $(EVENT_LIBS)
 

@@ -163,6 +163,12 @@ no_row_can_destroy(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < count; i++) {
+		/* An administrator's, and in force only after the minimum:
+		 * tests/unit/expire_test.c. */
+		if (rules[i].type == MESSAGE_control_release) {
+			assert_int_equal(rules[i].from, ROLE_SNAPCTL);
+			continue;
+		}
 		for (size_t v = 0; v < sizeof(verbs) / sizeof(verbs[0]); v++) {
 			if (strstr(rules[i].name, verbs[v]) != NULL)
 				fail_msg(

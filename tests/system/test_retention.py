@@ -1,0 +1,122 @@
+"""What is kept, and who may change it: the verbs of snapctl on a running
+instance."""
+import json
+import os
+import subprocess
+
+import pytest
+
+USUAL = '15m for 1d, 1h for 1w, 1d for 90d minimum 30d'
+
+
+class Store:
+    def __init__(self, server):
+        self.server = server
+        self.command = server.snapctl_command.split()
+
+    def run(self, *words, code=0):
+        done = subprocess.run(self.command + list(words), text=True,
+                              check=False, timeout=60, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout, done.stderr
+
+    def rows(self, *words):
+        return [json.loads(line) for line in
+                self.run('--json', *words)[0].splitlines()]
+
+    def policies(self):
+        return [(row['state'], row['keep']) for row in
+                self.rows('keep', 'show')]
+
+
+@pytest.fixture
+def store(server):
+    return Store(server())
+
+
+def configure(store, keep):
+    path = os.path.join(store.server.dir, 'etc/firnmail.conf')
+    with open(path, encoding='utf-8') as file:
+        lines = [line for line in file if not line.startswith('keep ')]
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(''.join(lines) + 'keep %s\n' % keep)
+
+
+def test_policy_of_the_configuration_is_in_force(store):
+    assert store.policies() == [('in-force', USUAL)]
+    assert store.rows('keep', 'show')[0]['from'] == 'configuration'
+
+
+def test_longer_is_at_once_and_shorter_waits(store):
+    longer = '15m for 1d, 1h for 1w, 1d for 90d, 1w for 3y minimum 60d'
+    store.run('keep', 'set', longer)
+    assert store.policies() == [('in-force', longer)]
+    store.run('keep', 'set', '--dry-run', '1d for 2d minimum 1d')
+    assert store.policies() == [('in-force', longer)]
+    store.run('keep', 'set', '1d for 2d minimum 1d')
+    assert store.policies() == [('ends', longer),
+                                ('in-force', '1d for 2d minimum 1d')]
+    assert 'policy' in store.run('log')[0]
+    # Nor does a restart end the wait, and the configuration of before is no
+    # new word.
+    store.server.stop()
+    store.server.start()
+    assert store.policies() == [('ends', longer),
+                                ('in-force', '1d for 2d minimum 1d')]
+
+
+def test_reload_goes_through_the_same_ratchet(store):
+    configure(store, '15m for 24h minimum 1d')
+    subprocess.run(store.server.firnmail.split() + ['reload'], check=True,
+                   timeout=60, stdout=subprocess.DEVNULL)
+    assert store.policies() == [('ends', USUAL),
+                                ('in-force', '15m for 1d minimum 1d')]
+
+
+def test_policy_that_is_none_is_refused(store):
+    for text in ('', '1d', '1d for 1h minimum 1d', '1d for 2d',
+                 '1d for 2d minimum 0s'):
+        store.run('keep', 'set', text, code=2)
+    assert store.policies() == [('in-force', USUAL)]
+
+
+def test_ninth_policy_that_waits_is_refused(store):
+    for days in range(29, 22, -1):
+        store.run('keep', 'set', '1d for 90d minimum %dd' % days)
+    store.run('keep', 'set', '1d for 90d minimum 22d', code=12)
+    store.run('keep', 'set', '--dry-run', '1d for 90d minimum 22d', code=12)
+    assert len(store.policies()) == 8
+
+
+def test_hold_stays_until_some_time_after_its_release(store):
+    user = store.server.user1
+    store.run('create', '--name', 'before')
+    row = store.rows('hold', '-m', 'a case', 'case-7',
+                     'before:%s/INBOX' % user)[0]
+    assert (row['tag'], row['account'], row['ends_in'], row['why']) == \
+        ('case-7', user, '-', 'a case')
+    store.run('hold', 'case-7', 'before:%s/INBOX' % user, code=1)
+    store.run('hold', 'case-7', 'before:%s/None' % user, code=10)
+    store.run('hold', 'case-7', 'nowhere', code=10)
+    assert [hold['tag'] for hold in store.rows('holds')] == ['case-7']
+    store.run('release', 'case-8', 'before', code=10)
+    released = store.rows('release', 'case-7', 'before:%s/INBOX' % user)
+    assert [hold['ends_in'] for hold in released] == ['30d']
+    store.run('release', 'case-7', 'before', code=10)
+    store.server.stop()
+    store.server.start()
+    assert [hold['tag'] for hold in store.rows('holds')] == ['case-7']
+
+
+def test_state_that_is_held_is_a_snapshot(store):
+    row = store.rows('hold', 'now', 'live')[0]
+    assert row['snapshot'] in {snapshot['id'][:8] for snapshot in
+                               store.rows('list')}
+    released = store.rows('release', 'now', row['snapshot'])
+    assert len(released) == 1 and released[0]['ends_in'] == '30d'
+
+
+def test_there_is_no_word_that_removes(store):
+    for verb in ('destroy', 'prune', 'forget', 'delete'):
+        assert 'Nothing removes' in store.run(verb, code=2)[1]
