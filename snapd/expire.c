@@ -405,8 +405,8 @@ end_pass(struct expire *expire, const struct journal *journal)
 {
 	uint64_t pause_s = ratchet_minimum_s(&journal->ratchet) / 24;
 
-	if (pause_s < 60)
-		pause_s = 60;
+	if (pause_s < EXPIRE_MIN_PASS_S)
+		pause_s = EXPIRE_MIN_PASS_S;
 	if (pause_s > EXPIRE_MAX_PASS_S)
 		pause_s = EXPIRE_MAX_PASS_S;
 	expire->is_running = false;

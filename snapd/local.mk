@@ -37,6 +37,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/blob_use.c snapd/blob_use.h \
 	snapd/object_store.c snapd/object_store.h \
 	snapd/store.c snapd/store.h \
+	snapd/store_room.c snapd/store_room.h \
 	snapd/growth.c snapd/growth.h \
 	snapd/reading.c snapd/reading.h \
 	snapd/reader_thread.c \

@@ -26,7 +26,7 @@
 
 enum {
 	CLOCK_EVERY_MS = 60000, /* the guard clock is put on disk */
-	EXPIRE_EVERY_MS = 30000 /* between looks whether a pass is due */
+	EXPIRE_EVERY_MS = 10000 /* between looks whether a pass is due */
 };
 
 struct snapd {

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "snapd/growth.h"
+#include "snapd/store_room.h"
 #include "snapd/head.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ struct store {
 	uint64_t page_size;
 	uint64_t map_bytes;
 	struct growth growth;
+	struct store_room room;
 	bool is_writing; /* a write transaction is open */
 };
 
@@ -320,14 +322,19 @@ store_used_bytes(const struct store *store)
 }
 
 bool
-store_has_room(const struct store *store, uint64_t bytes)
+store_has_room(struct store *store, uint64_t bytes)
 {
 	uint64_t reserve = STORE_RESERVE_BYTES, used = store_used_bytes(store);
 
 	if (reserve > store->map_bytes / 4)
 		reserve = store->map_bytes / 4;
-	return used + bytes + reserve <= store->map_bytes &&
-	       growth_has_room(&store->growth, used, bytes);
+	if (used + bytes + reserve <= store->map_bytes &&
+	    growth_has_room(&store->growth, used, bytes))
+		return true;
+	/* Not at the end, then; is there room between? */
+	return store_room_free_pages(&store->room, store->env) *
+		   store->page_size >=
+	       bytes + reserve;
 }
 
 bool

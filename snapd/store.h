@@ -38,8 +38,8 @@ const struct store_id *store_identity(const struct store *store);
 const uint8_t *store_secret(const struct transaction *transaction);
 
 /* Would `bytes` more leave the reserve untouched, of the map and of what was
- * written ahead if the disk is full? */
-bool store_has_room(const struct store *store, uint64_t bytes);
+ * written ahead if the disk is full; or is there so much between? */
+bool store_has_room(struct store *store, uint64_t bytes);
 
 /* Makes the file longer ahead of its use (growth.h), by a step at most and not
  * while a write transaction is open. True: there is more to do when idle. */

@@ -32,6 +32,7 @@ enum {
 struct fixture {
 	char path[64];
 	char data_path[96];
+	size_t map_bytes;
 	struct store *store;
 	struct journal *journal;
 	struct expire *expire;
@@ -88,7 +89,7 @@ open_store(struct fixture *f)
 {
 	struct error error;
 
-	f->store = store_open(f->path, MAP_BYTES, &error);
+	f->store = store_open(f->path, f->map_bytes, &error);
 	if (f->store == NULL)
 		fail_msg("%s", error.text);
 	f->journal = journal_new(f->store, &error);
@@ -153,6 +154,7 @@ set_up(void **state)
 	/* A multiple of a week, and one minute. */
 	f->wall_us = INT64_C(1700092800) * SECOND + 60 * SECOND;
 	f->raw_us = 77 * SECOND;
+	f->map_bytes = MAP_BYTES;
 	open_store(f);
 	assert_int_equal(
 	    journal_create_account(f->journal, 1, TEXT("a@demo.test"), &error),
@@ -961,6 +963,71 @@ a_store_of_before_counts_is_counted_once(void **state)
 	verify(f);
 }
 
+/* Junk until no more is taken; how many messages that were. */
+static unsigned int
+fill(struct fixture *f, enum status *status)
+{
+	static char body[16000];
+	struct message m = { .type = MESSAGE_change_append };
+	unsigned int n = 0;
+
+	m.change_append.mailbox = 1;
+	m.change_append.data = text_make(body, sizeof(body));
+	m.change_append.size = sizeof(body);
+	do {
+		m.change_append.delivery = next_delivery(f);
+		memcpy(body, m.change_append.delivery.bytes, 8);
+		*status = try(f, &m);
+		commit(f);
+		n++;
+	} while (*status == STATUS_OK);
+	return n - 1;
+}
+
+static void
+a_full_store_still_lets_die_marks_and_forgets(void **state)
+{
+	struct fixture *f = *state;
+	struct error error = { .code = ERROR_NONE };
+	enum status status;
+	uint64_t sequence;
+	unsigned int n, again;
+	uint32_t uid;
+
+	f->map_bytes = 8 << 20;
+	restart(f, 0);
+	n = fill(f, &status);
+	assert_int_equal(status, STATUS_FULL);
+	assert_true(n > 80);
+	for (uid = 1; uid <= n; uid++)
+		expunge(f, uid);
+	assert_int_equal(journal_mark(f->journal, SNAPSHOT_NAMED, 0,
+			     TEXT("full"), TEXT(""), &sequence, &error),
+	    STATUS_OK);
+	commit(f);
+	/* Never because the disk is full. */
+	expire(f);
+	assert_int_equal(count(f, DB_DEAD), n);
+	assert_int_equal(fill(f, &status), 0);
+	/* Mass expunge is an alarm, which somebody looked at. */
+	for (sequence = 1; sequence <= f->journal->state.sequence; sequence++) {
+		struct retention_pin scope = scope_of(sequence, 0, 0, 0);
+		uint64_t until_us;
+
+		(void)journal_release(
+		    f->journal, TEXT("alarm"), &scope, &until_us, &error);
+	}
+	commit(f);
+	pass(f, 31 * DAY);
+	expire(f);
+	assert_int_equal(count(f, DB_DEAD), 0);
+	/* What was let go is room. */
+	again = fill(f, &status);
+	assert_int_equal(status, STATUS_FULL);
+	assert_true(again > n / 2);
+	verify(f);
+}
+
 int
 main(void)
 {
@@ -987,6 +1054,7 @@ main(void)
 		TEST(a_listed_snapshot_is_always_whole),
 		TEST(a_row_that_is_gone_and_not_named_is_found),
 		TEST(a_store_of_before_counts_is_counted_once),
+		TEST(a_full_store_still_lets_die_marks_and_forgets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
