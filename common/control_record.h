@@ -35,7 +35,8 @@ enum control_row_kind {
 	CONTROL_DEATH,        /* find: of the message that follows */
 	CONTROL_HEAD, /* find: of the message before; its header, in parts */
 	CONTROL_POLICY,
-	CONTROL_HOLD
+	CONTROL_HOLD,
+	CONTROL_PROOF /* lines of one (common/proof.h), in order */
 };
 
 enum {

@@ -36,6 +36,11 @@ common_libcommon_a_SOURCES += common/listener.c common/listener.h
 # Layer 3.
 common_libcommon_a_SOURCES += common/messages.c common/messages.h common/messages.def
 common_libcommon_a_SOURCES += common/codec.c common/codec.h
+common_libcommon_a_SOURCES += common/digest.c common/digest.h
+common_libcommon_a_SOURCES += common/event_form.c common/event_form.h
+common_libcommon_a_SOURCES += common/head.c common/head.h
+common_libcommon_a_SOURCES += common/merkle_log.c common/merkle_log.h
+common_libcommon_a_SOURCES += common/proof.c common/proof.h
 common_libcommon_a_SOURCES += common/retention_policy.c \
 	common/retention_policy.h
 common_libcommon_a_SOURCES += common/record.c common/record.h

@@ -45,14 +45,56 @@ show_snapshot(struct snapctl *snapctl, struct text name)
 	return code;
 }
 
+/* -- Proofs -- */
+
+static int
+print_proof(struct snapctl *snapctl, enum control_row_kind kind,
+    struct text record, void *context)
+{
+	(void)context;
+	if (kind == CONTROL_PROOF)
+		output_bytes(snapctl->output, record);
+	return EXIT_DONE;
+}
+
+/* Of a message, or of two snapshots. */
+static int
+show_proof(struct snapctl *snapctl, int argc, char **argv)
+{
+	struct message request = { .type = MESSAGE_control_prove };
+	struct message_control_prove *prove = &request.control_prove;
+	struct selector from, to = { .point = { .kind = POINT_NOW } };
+	struct error error;
+
+	if (selector_parse(text_of(argv[0]), snapctl->accounts, snapctl->now,
+		&from, &error) == -1 ||
+	    (argc == 2 && selector_parse(text_of(argv[1]), snapctl->accounts,
+			      snapctl->now, &to, &error) == -1))
+		return command_fail(&error);
+	if (to.account != 0 || from.message_id.size > 0 ||
+	    (argc == 2) != (from.uid == 0) || (argc == 2 && from.account != 0))
+		return command_usage("show --proof SNAP:ACCOUNT/MAILBOX;UID=n "
+				     "| show --proof SNAP SNAP");
+	point_fill(&from.point, &prove->from_kind, &prove->from_time,
+	    &prove->from_name);
+	point_fill(
+	    &to.point, &prove->to_kind, &prove->to_time, &prove->to_name);
+	prove->account = from.account;
+	prove->mailbox = from.mailbox;
+	prove->uid = from.uid;
+	return client_ask(snapctl, &request, print_proof, NULL);
+}
+
 int
 cmd_show(struct snapctl *snapctl, int argc, char **argv)
 {
 	struct selector selector;
 	struct error error;
 
+	if (snapctl->options.is_proof && (argc == 1 || argc == 2))
+		return show_proof(snapctl, argc, argv);
 	if (argc != 1)
-		return command_usage("show SEL");
+		return command_usage("show [--proof] SEL [SNAP]");
 	if (selector_parse(text_of(argv[0]), snapctl->accounts, snapctl->now,
 		&selector, &error) == -1)
 		return command_fail(&error);

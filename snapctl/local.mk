@@ -30,7 +30,7 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_status.c
 snapctl_snapctl_SOURCES = snapctl/main.c
 snapctl_snapctl_LDADD = snapctl/libsnapctl.a $(FILTER_LIBS) $(COMMON_LIBS) \
-	$(JANSSON_LIBS) $(UNISTRING_LIBS)
+	$(JANSSON_LIBS) $(UNISTRING_LIBS) $(CRYPTO_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/selector_test tests/unit/export_test

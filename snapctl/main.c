@@ -8,10 +8,13 @@
 #include "common/account_parser.h"
 #include "common/channel.h"
 #include "common/clock.h"
+#include "common/digest.h"
 #include "common/report.h"
 #include "common/sandbox_tool.h"
 #include "common/settings_parser.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +39,8 @@ enum {
 	OPTION_YES,
 	OPTION_EXIT_CODE,
 	OPTION_READ_DATA,
+	OPTION_PROOF,
+	OPTION_KEY,
 	OPTION_SOCKET
 };
 
@@ -56,6 +61,8 @@ static const struct option long_options[] = {
 	{ "yes", no_argument, NULL, OPTION_YES },
 	{ "exit-code", no_argument, NULL, OPTION_EXIT_CODE },
 	{ "read-data", optional_argument, NULL, OPTION_READ_DATA },
+	{ "proof", no_argument, NULL, OPTION_PROOF },
+	{ "key", required_argument, NULL, OPTION_KEY },
 	{ "socket", required_argument, NULL, OPTION_SOCKET },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -70,7 +77,8 @@ static const struct verb {
 	{ "create", cmd_create, "[-m TEXT] [--name NAME] [ACCOUNT]",
 	    "name the present state" },
 	{ "list", cmd_list, "[ACCOUNT] [--since T]", "list snapshots" },
-	{ "show", cmd_show, "SEL", "show one snapshot, account or message" },
+	{ "show", cmd_show, "[--proof] SEL [SNAP]",
+	    "show one snapshot, account or message" },
 	{ "ls", cmd_ls, "SEL", "list accounts, mailboxes or messages" },
 	{ "cat", cmd_cat, "SEL", "print one message" },
 	{ "find", cmd_find,
@@ -89,8 +97,8 @@ static const struct verb {
 	{ "holds", cmd_holds, "", "list what is held" },
 	{ "release", cmd_release, "TAG SEL",
 	    "end a hold once the minimum has passed" },
-	{ "verify", cmd_verify, "[--read-data[=N%]]",
-	    "check the store for damage" },
+	{ "verify", cmd_verify, "[--read-data[=N%]] | --proof [--key HEX] FILE",
+	    "check the store for damage, or a proof" },
 	{ "status", cmd_status, "", "show the state of the store" },
 };
 
@@ -235,6 +243,12 @@ take_option(int letter, struct invocation *invocation, struct options *options)
 	case OPTION_EXIT_CODE:
 		options->is_exit_code = true;
 		return 0;
+	case OPTION_PROOF:
+		options->is_proof = true;
+		return 0;
+	case OPTION_KEY:
+		options->key = optarg;
+		return 0;
 	case OPTION_READ_DATA:
 		options->read_percent =
 		    optarg == NULL ? 100 : parse_percent(optarg);
@@ -300,6 +314,35 @@ load_accounts(const char *config)
 	return accounts;
 }
 
+/* snapd; or the file that holds a proof, for which nobody else is needed. */
+static int
+open_peer(const struct verb *verb, const struct invocation *invocation,
+    struct snapctl *snapctl, int argc, char **argv)
+{
+	struct error error;
+
+	snapctl->socket = snapctl->proof = -1;
+	if (verb->run == cmd_verify && snapctl->options.is_proof) {
+		digest_prepare();
+		if (argc == 1)
+			snapctl->proof =
+			    open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		if (argc == 1 && snapctl->proof == -1) {
+			fprintf(stderr, "snapctl: %s: %s\n", argv[0],
+			    strerror(errno));
+			return EXIT_FAILED;
+		}
+		return EXIT_DONE;
+	}
+	snapctl->accounts = load_accounts(invocation->config);
+	snapctl->socket = channel_connect_now(invocation->socket, &error);
+	if (snapctl->socket != -1)
+		return EXIT_DONE;
+	fprintf(stderr, "snapctl: the snapshot store cannot be reached: %s\n",
+	    error.text);
+	return EXIT_UNREACHABLE;
+}
+
 static int
 run(const struct verb *verb, const struct invocation *invocation,
     struct snapctl *snapctl, int argc, char **argv)
@@ -307,15 +350,10 @@ run(const struct verb *verb, const struct invocation *invocation,
 	struct error error;
 	int code;
 
-	snapctl->accounts = load_accounts(invocation->config);
 	snapctl->now = clock_wall_us() / 1000000;
-	snapctl->socket = channel_connect_now(invocation->socket, &error);
-	if (snapctl->socket == -1) {
-		fprintf(stderr,
-		    "snapctl: the snapshot store cannot be reached: %s\n",
-		    error.text);
-		return EXIT_UNREACHABLE;
-	}
+	code = open_peer(verb, invocation, snapctl, argc, argv);
+	if (code != EXIT_DONE)
+		return code;
 	snapctl->output = output_new(invocation->form, invocation->is_exact);
 	/* What comes from the store, mail included, is shown without any
 	 * right. */
@@ -326,7 +364,10 @@ run(const struct verb *verb, const struct invocation *invocation,
 	code = verb->run(snapctl, argc, argv);
 	output_free(&snapctl->output);
 	account_table_free(&snapctl->accounts);
-	close(snapctl->socket);
+	if (snapctl->socket != -1)
+		close(snapctl->socket);
+	if (snapctl->proof != -1)
+		close(snapctl->proof);
 	if (fflush(stdout) == EOF && code == EXIT_DONE)
 		return EXIT_FAILED;
 	return code;

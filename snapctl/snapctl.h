@@ -32,6 +32,8 @@ struct options {
 	bool is_dry_run;
 	bool is_yes;
 	bool is_exit_code;
+	bool is_proof;   /* --proof */
+	const char *key; /* --key */
 	unsigned int read_percent;
 };
 
@@ -40,6 +42,7 @@ struct snapctl {
 	struct output *output;
 	struct account_table *accounts; /* NULL if there is no configuration */
 	int socket;
+	int proof; /* descriptor of the file that verify --proof checks; -1 */
 	uint64_t last_tag;
 	int64_t now; /* seconds since 1970 */
 };

@@ -5,7 +5,7 @@
 #include "snapd/as_of.h"
 
 #include "common/memory.h"
-#include "snapd/event_form.h"
+#include "common/event_form.h"
 
 #include <stdlib.h>
 #include <string.h>

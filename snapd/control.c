@@ -318,6 +318,19 @@ receive_question(struct client *client, const struct message *message)
 	control_job_free(&job);
 }
 
+/* A proof is one under a signed head: this round makes one. */
+static void
+sign_head(struct client *client)
+{
+	struct journal *journal = snapd_journal(client->snapd);
+	struct error error;
+
+	if (journal == NULL)
+		return;
+	journal->is_head_due = true;
+	(void)journal_keep_clock(journal, &error);
+}
+
 void
 control_request_received(struct client *client, const struct message *message)
 {
@@ -337,6 +350,10 @@ control_request_received(struct client *client, const struct message *message)
 	case MESSAGE_control_holds:
 	case MESSAGE_control_release:
 		control_promise_received(client, message);
+		break;
+	case MESSAGE_control_prove:
+		sign_head(client);
+		receive_question(client, message);
 		break;
 	case MESSAGE_control_verify:
 		verify_request_received(client, &message->control_verify);

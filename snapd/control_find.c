@@ -6,7 +6,7 @@
  */
 #include "snapd/control_steps.h"
 
-#include "snapd/event_form.h"
+#include "common/event_form.h"
 
 #include <string.h>
 

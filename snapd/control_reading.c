@@ -95,6 +95,8 @@ run(struct control_job *job, struct transaction *t)
 		return control_step_log(job, t);
 	case MESSAGE_control_diff:
 		return control_step_diff(job, t);
+	case MESSAGE_control_prove:
+		return control_step_proof(job, t);
 	case MESSAGE_control_find:
 		return job->is_expunged ? control_step_deleted(job, t)
 					: control_step_walk(job, t);
@@ -208,6 +210,25 @@ copy_find(struct control_job *job, const struct message_control_find *find)
 	    &job->from, find->point_kind, find->point_time, find->point_name);
 }
 
+/* A message, or two points and nothing else. */
+static int
+copy_prove(struct control_job *job, const struct message_control_prove *prove)
+{
+	struct message_control_ls ls = { .point_kind = prove->from_kind,
+		.point_time = prove->from_time,
+		.point_name = prove->from_name,
+		.account = prove->account,
+		.mailbox = prove->mailbox,
+		.uid = prove->uid };
+
+	if ((prove->uid == 0) != (prove->account == 0) ||
+	    (prove->uid == 0 && prove->mailbox.size > 0) ||
+	    copy_point(
+		&job->to, prove->to_kind, prove->to_time, prove->to_name) != 0)
+		return -1;
+	return copy_selection(job, &ls);
+}
+
 static int
 copy_request(struct control_job *job, const struct message *request)
 {
@@ -240,6 +261,8 @@ copy_request(struct control_job *job, const struct message *request)
 		return copy_selection(job, &ls);
 	case MESSAGE_control_restore:
 		return copy_restore(job, &request->control_restore);
+	case MESSAGE_control_prove:
+		return copy_prove(job, &request->control_prove);
 	case MESSAGE_control_find:
 		return copy_find(job, &request->control_find);
 	case MESSAGE_control_export:
@@ -286,5 +309,6 @@ control_job_free(struct control_job **job)
 	walk_clear(&(*job)->walk);
 	as_of_clear(&(*job)->other);
 	restore_plan_clear(&(*job)->plan);
+	control_proof_free(&(*job)->proof);
 	memory_free(job);
 }

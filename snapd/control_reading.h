@@ -51,6 +51,7 @@ struct control_job {
 	struct walk walk;
 	struct as_of other; /* diff: the mailbox at `to` */
 	struct restore_plan plan;
+	struct control_proof *proof;
 	struct control_account totals;
 	bool was_found;
 	struct object object; /* cat */

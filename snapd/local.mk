@@ -9,11 +9,8 @@ snapd_libverify_a_SOURCES = \
 	snapd/verify_forgotten.c \
 	snapd/page_walker.c snapd/page_walker.h \
 	snapd/page_file.c snapd/page_file.h \
-	snapd/head.c snapd/head.h \
-	snapd/event_form.c snapd/event_form.h \
+	snapd/event_row.c snapd/event_row.h \
 	snapd/forget.c snapd/forget.h \
-	snapd/merkle_log.c snapd/merkle_log.h \
-	snapd/digest.c snapd/digest.h \
 	snapd/store_form.c snapd/store_form.h
 VERIFY_LIBS = snapd/libverify.a common/libcommon.a $(CRYPTO_LIBS) \
 	$(EVENT_LIBS)
@@ -59,6 +56,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/control_walk.c \
 	snapd/control_find.c \
 	snapd/control_diff.c \
+	snapd/control_proof.c \
 	snapd/restore.c snapd/restore.h \
 	snapd/verify_client.c snapd/verify_client.h \
 	snapd/verify_request.c \

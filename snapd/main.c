@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "common/process.h"
 #include "common/settings.h"
-#include "snapd/digest.h"
+#include "common/digest.h"
 #include "snapd/snapd.h"
 
 #include <errno.h>

@@ -10,7 +10,7 @@
 #define SNAPD_OBJECT_STORE_H
 
 #include "common/error.h"
-#include "snapd/digest.h"
+#include "common/digest.h"
 #include "snapd/store.h"
 
 struct object {

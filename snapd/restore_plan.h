@@ -7,7 +7,7 @@
 
 #include "common/control_record.h"
 #include "common/table.h"
-#include "snapd/digest.h"
+#include "common/digest.h"
 #include "snapd/rows.h"
 
 #include <stdbool.h>

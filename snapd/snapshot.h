@@ -7,7 +7,7 @@
 #define SNAPD_SNAPSHOT_H
 
 #include "common/control_record.h"
-#include "snapd/digest.h"
+#include "common/digest.h"
 #include "snapd/retention.h"
 #include "snapd/store.h"
 

@@ -8,7 +8,9 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/head.h"
 #include "snapd/growth.h"
+#include "snapd/store_room.h"
 #include "snapd/store_room.h"
 #include "snapd/head.h"
 

@@ -7,8 +7,8 @@
 
 #include "common/codec.h"
 #include "common/memory.h"
-#include "snapd/event_form.h"
-#include "snapd/merkle_log.h"
+#include "common/event_form.h"
+#include "common/merkle_log.h"
 #include "snapd/verify_rows.h"
 
 #include <string.h>

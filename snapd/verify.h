@@ -7,8 +7,8 @@
 #ifndef SNAPD_VERIFY_H
 #define SNAPD_VERIFY_H
 
-#include "snapd/digest.h"
-#include "snapd/head.h"
+#include "common/digest.h"
+#include "common/head.h"
 #include "snapd/page_walker.h"
 
 enum verify_depth {

@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "common/process.h"
 #include "common/status.h"
-#include "snapd/digest.h"
+#include "common/digest.h"
 #include "snapd/verify.h"
 
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #define SNAPD_VERIFY_ROWS_H
 
 #include "common/table.h"
-#include "snapd/event_form.h"
-#include "snapd/merkle_log.h"
+#include "common/merkle_log.h"
+#include "snapd/event_row.h"
 #include "snapd/verify.h"
 
 /* How many, and what: the sum of numbers that stand for each. */

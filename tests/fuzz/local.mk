@@ -6,7 +6,10 @@ LINK_FUZZER = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 if ENABLE_FUZZ
 noinst_PROGRAMS += tests/fuzz/message_fuzz tests/fuzz/record_fuzz \
-	tests/fuzz/text_fuzz
+	tests/fuzz/text_fuzz tests/fuzz/proof_fuzz
+tests_fuzz_proof_fuzz_SOURCES = tests/fuzz/proof_fuzz.c
+tests_fuzz_proof_fuzz_LDADD = $(COMMON_LIBS) $(CRYPTO_LIBS)
+tests_fuzz_proof_fuzz_LDFLAGS = $(LINK_FUZZER)
 tests_fuzz_message_fuzz_SOURCES = tests/fuzz/message_fuzz.c
 tests_fuzz_message_fuzz_LDADD = $(COMMON_LIBS)
 tests_fuzz_message_fuzz_LDFLAGS = $(LINK_FUZZER)

@@ -11,11 +11,10 @@
  *        born (bit 1 of `rows`) and of the dead row (bit 2); rows u8 stands
  *        before them
  */
-#ifndef SNAPD_EVENT_FORM_H
-#define SNAPD_EVENT_FORM_H
+#ifndef COMMON_EVENT_FORM_H
+#define COMMON_EVENT_FORM_H
 
-#include "snapd/digest.h"
-#include "snapd/store_form.h"
+#include "common/digest.h"
 
 #include <stdbool.h>
 
@@ -65,11 +64,5 @@ size_t event_entry_encode(const struct event_entry *entry, uint8_t *to);
 /* 0, or -1 if malformed. */
 int event_decode(struct text value, struct event_form *event);
 int event_entry_decode(struct text value, struct event_entry *entry);
-
-void event_entry_key(struct key *key, uint32_t account, uint64_t sequence,
-    uint64_t mailbox, uint32_t uid);
-
-/* Of a mailbox row without its counters, which change with every message. */
-struct hash event_hash_mailbox(struct digest *digest, struct text value);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * Ed25519 over heads: see head.h.
  */
-#include "snapd/head.h"
+#include "common/head.h"
 
 #include "common/codec.h"
 

@@ -1,16 +1,13 @@
 /*
  * Encoding and decoding: see event_form.h.
  */
-#include "snapd/event_form.h"
+#include "common/event_form.h"
 
 #include "common/codec.h"
 
 enum {
 	EVENT_MAX = 512,
-	EVENT_MAX_DETAIL = 255,
-	/* uidnext, highest modseq and messages of a mailbox row. */
-	MAILBOX_COUNTERS = 25,
-	MAILBOX_COUNTERS_END = 45
+	EVENT_MAX_DETAIL = 255
 };
 
 size_t
@@ -85,27 +82,4 @@ event_entry_decode(struct text value, struct event_entry *entry)
 	if ((entry->rows & EVENT_HAS_DEAD) != 0)
 		reader_get_raw(&r, entry->dead.bytes, 32);
 	return reader_done(&r);
-}
-
-void
-event_entry_key(struct key *key, uint32_t account, uint64_t sequence,
-    uint64_t mailbox, uint32_t uid)
-{
-	key->size = 0;
-	key_put_u32(key, account);
-	key_put_u64(key, sequence);
-	key_put_u64(key, mailbox);
-	key_put_u32(key, uid);
-}
-
-struct hash
-event_hash_mailbox(struct digest *digest, struct text value)
-{
-	digest_start(digest);
-	if (value.size > MAILBOX_COUNTERS_END) {
-		digest_add(digest, value.data, MAILBOX_COUNTERS);
-		digest_add(digest, value.data + MAILBOX_COUNTERS_END,
-		    value.size - MAILBOX_COUNTERS_END);
-	}
-	return digest_finish(digest);
 }

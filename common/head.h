@@ -9,8 +9,8 @@
  * (zeros: none) 32, signature 64.  Signed are "firnmail head 1", a zero byte,
  * the store id and all of the head before the signature.
  */
-#ifndef SNAPD_HEAD_H
-#define SNAPD_HEAD_H
+#ifndef COMMON_HEAD_H
+#define COMMON_HEAD_H
 
 #include "common/error.h"
 #include "common/messages.h"

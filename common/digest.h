@@ -1,8 +1,8 @@
 /*
  * SHA-256 and the keyed form of it, over libcrypto.  One digest a thread.
  */
-#ifndef SNAPD_DIGEST_H
-#define SNAPD_DIGEST_H
+#ifndef COMMON_DIGEST_H
+#define COMMON_DIGEST_H
 
 #include "common/messages.h"
 

@@ -2,7 +2,7 @@
  * SHA-256: see digest.h.  The context is made once, because fetching it costs
  * more than a small hash does.
  */
-#include "snapd/digest.h"
+#include "common/digest.h"
 
 #include "common/log.h"
 #include "common/memory.h"
