@@ -34,6 +34,8 @@ settings_new(void)
 	settings->max_connections = 1000;
 	settings->max_connections_per_address = 200;
 	settings->max_workers = 500;
+	settings->max_account_changes = 1000000;
+	settings->max_account_bytes = UINT64_C(50) << 30;
 	settings->uid_service_base = 0x6fff0000;
 	settings->uid_account_base = 0x70000000;
 	settings->uid_account_mask = 0xf0000000;
@@ -144,6 +146,8 @@ put_slice(
 	writer_put_u32(writer, settings->max_connections);
 	writer_put_u32(writer, settings->max_connections_per_address);
 	writer_put_u32(writer, settings->max_workers);
+	writer_put_u32(writer, settings->max_account_changes);
+	writer_put_u64(writer, settings->max_account_bytes);
 	writer_put_u32(writer, settings->uid_service_base);
 	writer_put_u32(writer, settings->uid_account_base);
 	writer_put_u32(writer, settings->uid_account_mask);
@@ -256,6 +260,8 @@ get_slice(struct reader *reader, struct settings *settings)
 	settings->max_connections = reader_get_u32(reader);
 	settings->max_connections_per_address = reader_get_u32(reader);
 	settings->max_workers = reader_get_u32(reader);
+	settings->max_account_changes = reader_get_u32(reader);
+	settings->max_account_bytes = reader_get_u64(reader);
 	settings->uid_service_base = reader_get_u32(reader);
 	settings->uid_account_base = reader_get_u32(reader);
 	settings->uid_account_mask = reader_get_u32(reader);

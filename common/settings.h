@@ -65,9 +65,12 @@ struct settings {
 	uint32_t max_connections;   /* a front; default 1,000 */
 	uint32_t max_connections_per_address;
 	uint32_t max_workers;
-	uint32_t uid_service_base; /* services: base + role */
-	uint32_t uid_account_base; /* accounts: base + number */
-	uint32_t uid_account_mask; /* of the aligned power-of-two range */
+	/* What one account may add to the store in a day. */
+	uint32_t max_account_changes; /* default 1,000,000 */
+	uint64_t max_account_bytes;   /* default 50 GiB */
+	uint32_t uid_service_base;    /* services: base + role */
+	uint32_t uid_account_base;    /* accounts: base + number */
+	uint32_t uid_account_mask;    /* of the aligned power-of-two range */
 	uint32_t snapshot_every_s;
 	/* `keep` policy: up to 8 tiers, `every` for `span`, in seconds. */
 	size_t keep_count;

@@ -294,6 +294,8 @@ APPLY_NUMBER(recipients, uint32_t, max_recipients)
 APPLY_NUMBER(connections, uint32_t, max_connections)
 APPLY_NUMBER(per_address, uint32_t, max_connections_per_address)
 APPLY_NUMBER(workers, uint32_t, max_workers)
+APPLY_NUMBER(account_changes, uint32_t, max_account_changes)
+APPLY_NUMBER(account_bytes, uint64_t, max_account_bytes)
 #undef APPLY_PATH
 #undef APPLY_NUMBER
 
@@ -473,6 +475,10 @@ static const struct option connections_options[] = {
 	{ "per-address", VALUE_NUMBER, 100000, apply_per_address, NULL },
 	{ NULL, VALUE_NUMBER, 100000, apply_connections, NULL }, { 0 }
 };
+static const struct option account_changes_options[] = {
+	{ "bytes", VALUE_SIZE, UINT64_C(1) << 50, apply_account_bytes, NULL },
+	{ NULL, VALUE_NUMBER, UINT32_MAX, apply_account_changes, NULL }, { 0 }
+};
 static const struct option workers_options[] = {
 	{ NULL, VALUE_NUMBER, 100000, apply_workers, NULL }, { 0 }
 };
@@ -507,6 +513,8 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    connections_options, false, false, NULL, NULL },
 	{ "max-workers", "max-workers N", workers_options, false, false, NULL,
 	    NULL },
+	{ "max-account-changes", "max-account-changes N [bytes SIZE]",
+	    account_changes_options, false, false, NULL, NULL },
 	{ "limit", "limit", limit_options, true, false, NULL, NULL },
 	{ "vault", "vault", vault_options, true, false, NULL, NULL },
 };

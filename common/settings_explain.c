@@ -128,4 +128,8 @@ settings_explain(const char *name, const struct settings *settings,
 	explain_from(to, name, line[DIRECTIVE_CONNECTIONS]);
 	(void)buf_put_format(to, "max-workers %u", settings->max_workers);
 	explain_from(to, name, line[DIRECTIVE_WORKERS]);
+	(void)buf_put_format(to, "max-account-changes %u bytes %llu",
+	    settings->max_account_changes,
+	    (unsigned long long)settings->max_account_bytes);
+	explain_from(to, name, line[DIRECTIVE_ACCOUNT_CHANGES]);
 }

@@ -92,24 +92,42 @@ as_of_promises(struct transaction *t, uint64_t *guard_us,
 	return found < 0 ? -1 : 0;
 }
 
-int
-as_of_sequence_at(struct transaction *t, int64_t time_us, uint64_t *sequence,
-    struct error *error)
+/* The last event at which one of the clocks had not passed `time_us`. */
+static int
+find_sequence(struct transaction *t, bool by_guard, uint64_t time_us,
+    uint64_t *sequence, struct error *error)
 {
 	uint64_t low = 0, high = as_of_last_sequence(t), middle;
-	int64_t at = 0;
+	struct event_form event;
 
 	while (low < high) {
 		middle = low + (high - low + 1) / 2;
-		if (as_of_event_time(t, middle, &at, error) != 0)
+		if (find_event(t, middle, &event, error) != 0)
 			return -1;
-		if (at <= time_us)
+		if ((by_guard ? event.guard_us : event.wall_us) <= time_us)
 			low = middle;
 		else
 			high = middle - 1;
 	}
 	*sequence = low;
 	return 0;
+}
+
+int
+as_of_sequence_at(struct transaction *t, int64_t time_us, uint64_t *sequence,
+    struct error *error)
+{
+	*sequence = 0;
+	return time_us < 0 ? 0
+			   : find_sequence(
+				 t, false, (uint64_t)time_us, sequence, error);
+}
+
+int
+as_of_sequence_at_guard(struct transaction *t, uint64_t guard_us,
+    uint64_t *sequence, struct error *error)
+{
+	return find_sequence(t, true, guard_us, sequence, error);
 }
 
 int

@@ -44,6 +44,10 @@ uint64_t as_of_last_sequence(struct transaction *transaction);
 int as_of_sequence_at(struct transaction *transaction, int64_t time_us,
     uint64_t *sequence, struct error *error);
 
+/* The same by the guard clock. */
+int as_of_sequence_at_guard(struct transaction *transaction, uint64_t guard_us,
+    uint64_t *sequence, struct error *error);
+
 /* The wall clock at an event; its guard clock; and that of now, with the policies in force, as the last
  * commit put them on disk. 0 or -1. */
 int as_of_event_time(struct transaction *transaction, uint64_t sequence,

@@ -253,6 +253,8 @@ apply_new(struct batch *batch, struct journal *journal, uint32_t account,
 	}
 	reply->status = journal_finish(
 	    journal, EVENT_BATCH, ROLE_WORKER, account, "", error);
+	allowance_spend(journal->allowance, account, journal->state.guard_us,
+	    journal->touched_count, batch->bytes);
 }
 
 /* -- Bulk loss -- */
@@ -336,6 +338,13 @@ batch_apply(struct batch *batch, struct journal *journal, uint32_t account,
 	if (reply->status != STATUS_OK)
 		return;
 	found = row_find_account(journal->batch, account, &row, &error);
+	if (found == 1 && batch->counter > row.counter &&
+	    !allowance_has(
+		journal->allowance, account, journal->state.guard_us)) {
+		reply->status = STATUS_FULL;
+		journal_drop(journal);
+		return;
+	}
 	if (found == 1 && batch->counter > row.counter) {
 		if (batch_loses(batch, journal, account, why)) {
 			journal_drop(journal);

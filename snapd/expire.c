@@ -107,6 +107,7 @@ read_promises(struct expire *expire, const struct journal *journal,
 		return -1;
 	promises->pins = expire->pins.pins;
 	promises->pin_count = expire->pins.count;
+	promises->pin_width = expire->pins.width;
 	expire->promises_number = journal->promises;
 	return 0;
 }

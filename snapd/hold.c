@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum {
-	MAX_VALUE = 46 + 8 + CONTROL_MAX_NAME + MARK_MAX_WHY
+	MAX_VALUE = 54 + 8 + CONTROL_MAX_NAME + MARK_MAX_WHY
 };
 
 int
@@ -22,6 +22,7 @@ hold_put(struct transaction *transaction, const struct hold *hold,
 	writer_put_u8(&w, 1);
 	writer_put_u8(&w, (uint8_t)hold->pin.kind);
 	writer_put_u64(&w, hold->pin.sequence);
+	writer_put_u64(&w, hold->pin.from);
 	writer_put_u32(&w, hold->pin.account);
 	writer_put_u64(&w, hold->pin.mailbox);
 	writer_put_u32(&w, hold->pin.uid);
@@ -50,6 +51,7 @@ hold_decode(
 	kind = reader_get_u8(&r);
 	hold->pin.kind = (enum retention_pin_kind)kind;
 	hold->pin.sequence = reader_get_u64(&r);
+	hold->pin.from = reader_get_u64(&r);
 	hold->pin.account = reader_get_u32(&r);
 	hold->pin.mailbox = reader_get_u64(&r);
 	hold->pin.uid = reader_get_u32(&r);
@@ -75,6 +77,8 @@ add(struct pins *pins, const struct retention_pin *pin, uint64_t now_us)
 		    memory_resize(pins->pins, pins->room, sizeof(*pins->pins));
 	}
 	pins->pins[pins->count++] = *pin;
+	if (pin->from > 0 && pin->sequence - pin->from > pins->width)
+		pins->width = pin->sequence - pin->from;
 }
 
 static int
@@ -139,6 +143,7 @@ pins_load(struct pins *pins, struct transaction *transaction, uint64_t now_us,
     uint64_t longest_s, struct error *error)
 {
 	pins->count = 0;
+	pins->width = 0;
 	if (add_all(pins, transaction, DB_MARK, now_us, longest_s, error) !=
 		0 ||
 	    add_all(pins, transaction, DB_HOLD, now_us, longest_s, error) != 0)

@@ -5,7 +5,8 @@
  * whoever releases it by mistake, or with bad intent, can be answered.
  *
  * hold key: the sequence of its event. value: form u8 = 1, kind u8 (enum
- * retention_pin_kind), held sequence u64, account u32, mailbox u64, uid u32,
+ * retention_pin_kind), held sequence u64, first one of those that are held u64 (0:
+ * the same), account u32, mailbox u64, uid u32,
  * wall clock u64, until u64 (guard clock; all ones: not released), tag text,
  * why text.
  */
@@ -35,6 +36,7 @@ struct pins {
 	struct retention_pin *pins;
 	size_t count;
 	size_t room;
+	uint64_t width; /* sequences of the one that has most */
 };
 
 int pins_load(struct pins *pins, struct transaction *transaction,

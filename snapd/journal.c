@@ -92,7 +92,8 @@ journal_new(struct store *store, struct error *error)
 
 	journal->store = store;
 	journal->digest = digest_new();
-	journal->loss_marks = table_new();
+	journal->alarms = table_new();
+	journal->allowance = allowance_new();
 	if (load_state(journal, error) != 0 ||
 	    journal_load_heads(journal, error) != 0 ||
 	    journal_load_promises(journal, error) != 0)
@@ -108,7 +109,8 @@ journal_free(struct journal **journal)
 	transaction_abort(&(*journal)->batch);
 	transaction_abort(&(*journal)->round);
 	digest_free(&(*journal)->digest);
-	table_free(&(*journal)->loss_marks);
+	table_free(&(*journal)->alarms);
+	allowance_free(&(*journal)->allowance);
 	explicit_bzero(&(*journal)->key, sizeof((*journal)->key));
 	free((*journal)->touched);
 	memory_free(journal);

@@ -15,6 +15,7 @@
 #include "common/status.h"
 #include "common/table.h"
 #include "common/head.h"
+#include "snapd/allowance.h"
 #include "snapd/event_row.h"
 #include "snapd/hold.h"
 #include "common/merkle_log.h"
@@ -62,8 +63,9 @@ struct journal {
 	struct touched *touched; /* rows of the batch that is applied */
 	size_t touched_count;
 	size_t touched_room;
-	bool is_failed;           /* the disk failed: nothing works any more */
-	struct table *loss_marks; /* account -> minute of its last one */
+	bool is_failed;       /* the disk failed: nothing works any more */
+	struct table *alarms; /* account and kind -> minute of its last one */
+	struct allowance *allowance;
 	struct head_key key;
 	struct hash last_head; /* SHA-256 of the newest signed head */
 	uint64_t last_head_events;
@@ -75,7 +77,8 @@ struct journal {
 
 enum {
 	JOURNAL_LOSS_FEW = 20, /* or a twentieth of the mailbox, if more */
-	JOURNAL_LOSS_MINUTES = 10
+	JOURNAL_ALARM_MINUTES = 10,
+	JOURNAL_ALARM_HOURS = 24 /* before it that are held, too */
 };
 
 /* NULL and error. The store stays the caller's. */
@@ -141,9 +144,13 @@ enum status journal_mark(struct journal *journal, uint8_t kind,
     uint32_t account, struct text name, struct text why, uint64_t *sequence,
     struct error *error);
 
-/* An alarm mark of the state before a batch that loses a lot, one in
- * JOURNAL_LOSS_MINUTES for an account. No batch may be begun. */
+/* Alarm marks, one of a kind in JOURNAL_ALARM_MINUTES for an account: of the
+ * state before a batch that loses a lot; of a process of the account (0: of
+ * none) that did what it may not, with all states of the hours before. No batch
+ * may be begun. */
 void journal_mark_loss(
+    struct journal *journal, uint32_t account, const char *why);
+void journal_mark_attack(
     struct journal *journal, uint32_t account, const char *why);
 
 /* Signed heads (journal_head.c): the newest one and the key; and one more in

@@ -9,6 +9,7 @@
 
 #include "common/control_record.h"
 #include "common/log.h"
+#include "snapd/as_of.h"
 #include "snapd/blob_use.h"
 #include "snapd/hold.h"
 
@@ -83,7 +84,40 @@ accept_one(struct journal *journal, const struct recipient_record *recipient,
 	    put_unfiled(journal, recipient, number, &delivery, time, form,
 		sender, object.blob, error) != 0)
 		return -1;
+	allowance_spend(journal->allowance, recipient->account,
+	    journal->state.guard_us, 1, body.size);
 	return 1;
+}
+
+/* Has one of the recipients something left of today's allowance, or was this
+ * accepted before?  A message to several is for all of them, or for none. */
+static int
+has_allowance(struct journal *journal, const struct delivery_id *base,
+    struct text recipients, struct error *error)
+{
+	struct delivery_id delivery = *base;
+	struct recipient_record recipient;
+	struct text value;
+	struct reader r;
+	struct key key;
+	uint16_t number = 0;
+	int found;
+
+	reader_init(&r, recipients.data, recipients.size);
+	for (; record_get_recipient(&r, &recipient) == 1; number++) {
+		if (allowance_has(journal->allowance, recipient.account,
+			journal->state.guard_us))
+			return 1;
+		delivery.bytes[16] = (uint8_t)(number >> 8);
+		delivery.bytes[17] = (uint8_t)number;
+		journal_delivery_key(&key, recipient.account, &delivery);
+		found =
+		    store_get(journal->batch, DB_DELIVERY, &key, &value, error);
+		if (found != 0)
+			return found;
+	}
+	/* Malformed, unless there was one. */
+	return number == 0;
 }
 
 static int
@@ -96,6 +130,11 @@ accept_all(struct journal *journal, const struct delivery_id *delivery,
 	uint16_t number = 0;
 	int got, added, total = 0;
 
+	got = has_allowance(journal, delivery, recipients, error);
+	if (got != 1)
+		return got < 0 ? -1
+			       : error_set(error, ERROR_FULL,
+				     "the allowance of today is used up");
 	reader_init(&r, recipients.data, recipients.size);
 	while ((got = record_get_recipient(&r, &recipient)) == 1) {
 		if (number == JOURNAL_MAX_RECIPIENTS)
@@ -222,13 +261,15 @@ journal_create_account(struct journal *journal, uint32_t account,
 	    journal, EVENT_ACCOUNT, ROLE_SNAPCTL, account, row.name, error);
 }
 
-/* An alarm keeps what it is about until an administrator releases it. */
+/* An alarm keeps what it is about until an administrator releases it: what the
+ * states since `from` showed. */
 static int
-put_alarm_hold(struct journal *journal, uint32_t account, struct text why,
-    struct error *error)
+put_alarm_hold(struct journal *journal, uint32_t account, uint64_t from,
+    struct text why, struct error *error)
 {
 	struct hold hold = { .number = journal_sequence(journal),
 		.pin = { .sequence = journal_sequence(journal),
+		    .from = from,
 		    .until_us = RETENTION_NEVER,
 		    .account = account,
 		    .kind = PIN_ALARM },
@@ -258,27 +299,46 @@ put_mark(struct journal *journal, uint8_t kind, uint32_t account,
 		return error_set(error, ERROR_LIMIT, "name or text too long");
 	key_put_u64(&key, journal_sequence(journal));
 	key_put_u32(&key, account);
-	if (store_put(journal->batch, DB_MARK, &key, text_make(data, size),
-		error) != 0)
-		return -1;
-	return kind == SNAPSHOT_ALARM
-		   ? put_alarm_hold(journal, account, why, error)
-		   : 0;
+	return store_put(
+	    journal->batch, DB_MARK, &key, text_make(data, size), error);
 }
 
-enum status
-journal_mark(struct journal *journal, uint8_t kind, uint32_t account,
-    struct text name, struct text why, uint64_t *sequence, struct error *error)
+/* `span_us` before it that an alarm holds, too. */
+static int
+put_mark_and_hold(struct journal *journal, uint8_t kind, uint32_t account,
+    struct text name, struct text why, uint64_t span_us, struct error *error)
 {
 	struct hash root =
 	    merkle_log_root(&journal->state.merkle, journal->digest);
+	uint64_t now_us = journal->state.guard_us;
+	uint64_t from = journal_sequence(journal);
+
+	if (put_mark(journal, kind, account, name, why, &root, error) != 0)
+		return -1;
+	if (kind != SNAPSHOT_ALARM)
+		return 0;
+	if (span_us > 0 &&
+	    as_of_sequence_at_guard(journal->batch,
+		span_us < now_us ? now_us - span_us : 0, &from, error) != 0)
+		return -1;
+	/* The state of before the first event showed nothing. */
+	return put_alarm_hold(
+	    journal, account, from > 0 ? from : 1, why, error);
+}
+
+static enum status
+put_marked(struct journal *journal, uint8_t kind, uint32_t account,
+    struct text name, struct text why, uint64_t span_us, uint64_t *sequence,
+    struct error *error)
+{
 	enum status status;
 
 	status = journal_begin(journal, 0, error);
 	if (status != STATUS_OK)
 		return status;
 	*sequence = journal_sequence(journal);
-	if (put_mark(journal, kind, account, name, why, &root, error) != 0) {
+	if (put_mark_and_hold(
+		journal, kind, account, name, why, span_us, error) != 0) {
 		journal_drop(journal);
 		return journal_status_of(error);
 	}
@@ -288,20 +348,52 @@ journal_mark(struct journal *journal, uint8_t kind, uint32_t account,
 	    journal, EVENT_MARK, ROLE_SNAPCTL, account, "mark", error);
 }
 
+enum status
+journal_mark(struct journal *journal, uint8_t kind, uint32_t account,
+    struct text name, struct text why, uint64_t *sequence, struct error *error)
+{
+	return put_marked(
+	    journal, kind, account, name, why, 0, sequence, error);
+}
+
+/* Whoever makes alarms without end makes one that counts. */
+static bool
+is_alarm_due(struct journal *journal, uint32_t account, bool is_attack)
+{
+	uintptr_t now = (uintptr_t)(journal->state.guard_us / 60000000) + 1;
+	uint64_t key = (uint64_t)is_attack << 32 | account;
+	uintptr_t last = (uintptr_t)table_find_u64(journal->alarms, key);
+
+	if (last != 0 && now < last + JOURNAL_ALARM_MINUTES)
+		return false;
+	table_put_u64(journal->alarms, key, (void *)now);
+	return true;
+}
+
 void
 journal_mark_loss(struct journal *journal, uint32_t account, const char *why)
 {
-	uintptr_t now = (uintptr_t)(journal->state.guard_us / 60000000) + 1;
-	uintptr_t last =
-	    (uintptr_t)table_find_u64(journal->loss_marks, account);
 	struct error error = { .code = ERROR_NONE };
 	uint64_t sequence;
 
-	if (last != 0 && now < last + JOURNAL_LOSS_MINUTES)
+	if (!is_alarm_due(journal, account, false))
 		return;
-	table_put_u64(journal->loss_marks, account, (void *)now);
 	log_alarm("bulk-loss", "account=%u why=\"%s\"", account, why);
-	if (journal_mark(journal, SNAPSHOT_ALARM, account, TEXT("before-loss"),
-		text_of(why), &sequence, &error) != STATUS_OK)
+	if (put_marked(journal, SNAPSHOT_ALARM, account, TEXT("before-loss"),
+		text_of(why), 0, &sequence, &error) != STATUS_OK)
 		log_alarm("bulk-loss-mark", "error=\"%s\"", error.text);
+}
+
+void
+journal_mark_attack(struct journal *journal, uint32_t account, const char *why)
+{
+	const uint64_t span_us = UINT64_C(3600000000) * JOURNAL_ALARM_HOURS;
+	struct error error = { .code = ERROR_NONE };
+	uint64_t sequence;
+
+	log_alarm("alarm", "why=\"%s\"", why);
+	if (is_alarm_due(journal, account, true) &&
+	    put_marked(journal, SNAPSHOT_ALARM, account, TEXT("alarm"),
+		text_of(why), span_us, &sequence, &error) != STATUS_OK)
+		log_alarm("alarm-mark", "error=\"%s\"", error.text);
 }

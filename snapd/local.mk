@@ -26,6 +26,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/journal_promises.c \
 	snapd/journal_holds.c \
 	snapd/guard_clock.c snapd/guard_clock.h \
+	snapd/allowance.c snapd/allowance.h \
 	snapd/batch.c snapd/batch.h \
 	snapd/batch_messages.c snapd/batch_changes.h \
 	snapd/batch_mailboxes.c \

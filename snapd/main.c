@@ -66,11 +66,19 @@ retention_of(const struct settings *settings)
 	return retention;
 }
 
+static struct allowance_limits
+limits_of(const struct settings *settings)
+{
+	return (struct allowance_limits){ settings->max_account_changes,
+		settings->max_account_bytes };
+}
+
 /* After a reload; a policy that keeps less waits, as any other does. */
 static void
 take_new_settings(struct server *server, const struct message_settings *message,
     const int *fds)
 {
+	struct allowance_limits limits;
 	struct settings *settings;
 	struct retention retention;
 	struct error error;
@@ -85,7 +93,8 @@ take_new_settings(struct server *server, const struct message_settings *message,
 			return;
 		}
 		retention = retention_of(settings);
-		snapd_configure(server->snapd, &retention);
+		limits = limits_of(settings);
+		snapd_configure(server->snapd, &retention, &limits);
 		settings_free(&settings);
 		return;
 	}
@@ -177,6 +186,7 @@ serve(struct server *server, const struct settings *settings, int control_fd,
 	struct snapd_options options = { .path = ".",
 		.store_id = settings->store_id,
 		.retention = retention_of(settings),
+		.limits = limits_of(settings),
 		.failed = failed,
 		.context = server };
 

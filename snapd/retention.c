@@ -145,6 +145,15 @@ is_in_scope(const struct retention_pin *pin, const struct retention_row *row)
 	       (pin->uid == 0 || pin->uid == row->uid);
 }
 
+/* Rows that were born after it are behind us. */
+static bool
+sees(const struct retention_pin *pin, const struct retention_row *row)
+{
+	uint64_t from = pin->from > 0 ? pin->from : pin->sequence;
+
+	return row->died > from;
+}
+
 /* The first pin whose state is not older than the row. */
 static size_t
 first_pin(const struct retention_promises *promises, uint64_t born)
@@ -176,9 +185,10 @@ ask_pins(const struct retention_promises *promises,
 
 	for (i = first_pin(promises, row->born); i < promises->pin_count; i++) {
 		pin = &promises->pins[i];
-		if (pin->sequence >= row->died)
+		if (pin->sequence >= row->died &&
+		    pin->sequence - row->died >= promises->pin_width)
 			break;
-		if (is_in_scope(pin, row) &&
+		if (sees(pin, row) && is_in_scope(pin, row) &&
 		    !(pin->kind == PIN_MARK && is_erased))
 			keep_until(answer, reasons[pin->kind], pin->until_us);
 	}

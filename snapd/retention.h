@@ -61,10 +61,11 @@ enum retention_pin_kind {
 	PIN_ALARM
 };
 
-/* What keeps all rows that the state of `sequence` sees in its scope, until
- * `until_us` by the guard clock. */
+/* What keeps all rows that a state from `from` to `sequence` sees in its scope,
+ * until `until_us` by the guard clock. */
 struct retention_pin {
 	uint64_t sequence;
+	uint64_t from;     /* `sequence`, or an earlier one; 0 is the former */
 	uint64_t until_us; /* RETENTION_NEVER: until somebody ends it */
 	uint64_t mailbox;  /* 0: all of the account */
 	uint32_t account;  /* 0: all */
@@ -79,6 +80,7 @@ struct retention_promises {
 	struct retention policies[RETENTION_MAX_POLICIES];
 	const struct retention_pin *pins; /* by sequence, the lowest first */
 	size_t pin_count;
+	uint64_t pin_width; /* sequences of the one that has most */
 	/* Accounts for which timer and named snapshots keep nothing any more:
 	 * erased by law. Ascending. */
 	const uint32_t *erased;

@@ -189,18 +189,15 @@ static void
 receive_alarm(struct snapd *snapd, const struct message_alarm *alarm)
 {
 	struct journal *journal = snapd_journal(snapd);
-	struct error error = { .code = ERROR_NONE };
-	uint64_t sequence;
 	char why[80];
 
 	snprintf(why, sizeof(why), "%s of account %u: reason %u",
 	    alarm->role < ROLE_COUNT ? role_name(alarm->role) : "?",
 	    alarm->account, alarm->reason);
-	log_alarm("alarm", "why=\"%s\"", why);
-	if (journal != NULL &&
-	    journal_mark(journal, SNAPSHOT_ALARM, 0, TEXT("alarm"),
-		text_of(why), &sequence, &error) != STATUS_OK)
-		log_alarm("alarm-mark", "error=\"%s\"", error.text);
+	if (journal != NULL)
+		journal_mark_attack(journal, alarm->account, why);
+	else
+		log_alarm("alarm", "why=\"%s\"", why);
 }
 
 static struct client *add_client(
@@ -341,11 +338,15 @@ configure_policy(struct snapd *snapd, struct error *error)
 }
 
 void
-snapd_configure(struct snapd *snapd, const struct retention *retention)
+snapd_configure(struct snapd *snapd, const struct retention *retention,
+    const struct allowance_limits *limits)
 {
 	struct error error = { .code = ERROR_NONE };
 
 	snapd->options.retention = *retention;
+	snapd->options.limits = *limits;
+	if (snapd->journal != NULL)
+		allowance_configure(snapd->journal->allowance, limits);
 	if (snapd->journal != NULL && !round_is_failed(snapd->round) &&
 	    configure_policy(snapd, &error) != 0)
 		log_error("policy", "error=\"%s\"", error.text);
@@ -372,6 +373,7 @@ open_store(struct snapd *snapd, struct error *error)
 	snapd->journal = journal_new(snapd->store, error);
 	if (snapd->journal == NULL || check_witness(snapd, error) != 0)
 		return -1;
+	allowance_configure(snapd->journal->allowance, &snapd->options.limits);
 	if (configure_policy(snapd, error) != 0 ||
 	    journal_commit(snapd->journal, error) != STATUS_OK)
 		return -1;

@@ -17,7 +17,8 @@ struct snapd_options {
 	const char *path;     /* the store's directory */
 	size_t map_bytes;     /* 0: the default */
 	const char *store_id; /* 32 hex digits: which store must be there */
-	struct retention retention; /* which timer snapshots there are */
+	struct retention retention;     /* which timer snapshots there are */
+	struct allowance_limits limits; /* of an account in a day */
 	int64_t patience_ms; /* 0: ROUND_PATIENCE_MS; tests want it longer */
 	/* The disk failed: nothing is answered any more, the process ends. */
 	void (*failed)(void *context);
@@ -35,8 +36,9 @@ void snapd_free(struct snapd **snapd);
 void snapd_add_channel(
     struct snapd *snapd, int fd, enum role peer, uint32_t account);
 
-/* The policy of the settings, after a reload. */
-void snapd_configure(struct snapd *snapd, const struct retention *retention);
+/* Policy and limits of the settings, after a reload. */
+void snapd_configure(struct snapd *snapd, const struct retention *retention,
+    const struct allowance_limits *limits);
 
 /* What waits for snapctl to be read, for tests. */
 size_t snapd_waiting_bytes(const struct snapd *snapd);

@@ -6,13 +6,11 @@
 #include "snapd/store.h"
 
 #include "common/file.h"
+#include "common/head.h"
 #include "common/log.h"
 #include "common/memory.h"
-#include "common/head.h"
 #include "snapd/growth.h"
 #include "snapd/store_room.h"
-#include "snapd/store_room.h"
-#include "snapd/head.h"
 
 #include <errno.h>
 #include <lmdb.h>

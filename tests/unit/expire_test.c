@@ -12,6 +12,7 @@
 #include "snapd/snapshot.h"
 #include "snapd/verify.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -822,6 +823,174 @@ an_alarm_that_was_released_ends_like_a_hold(void **state)
 }
 
 static void
+an_attack_holds_the_day_before_it(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, "two days before\n");
+	append(f, "an hour before\n");
+	expunge(f, 1);
+	pass(f, 2 * DAY);
+	expunge(f, 2);
+	pass(f, 3600 * SECOND);
+	journal_mark_attack(f->journal, 1, "worker of account 1");
+	commit(f);
+	pass(f, 3000 * DAY);
+	expire(f);
+	assert_int_equal(count(f, DB_DEAD), 1);
+	assert_int_equal(count(f, DB_BLOB), 1);
+	verify(f);
+}
+
+static void
+attacks_without_end_make_one_mark_in_ten_minutes(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before = f->journal->state.sequence;
+	unsigned int i;
+
+	for (i = 0; i < 1000; i++)
+		journal_mark_attack(f->journal, 1, "worker of account 1");
+	commit(f);
+	assert_int_equal(f->journal->state.sequence, before + 1);
+	journal_mark_attack(f->journal, 2, "worker of account 2");
+	pass(f, 660 * SECOND);
+	journal_mark_attack(f->journal, 1, "worker of account 1");
+	commit(f);
+	assert_int_equal(f->journal->state.sequence, before + 3);
+}
+
+static void
+junk_marks_free_nothing_and_do_not_stop_expiry(void **state)
+{
+	struct error error = { .code = ERROR_NONE };
+	struct fixture *f = *state;
+	uint64_t sequence, first = 0;
+	unsigned int i;
+
+	append(f, "seen by the first mark\n");
+	append(f, "seen by none\n");
+	expunge(f, 2);
+	for (i = 0; i < 20000; i++) {
+		assert_int_equal(journal_mark(f->journal, SNAPSHOT_NAMED, i % 3,
+				     TEXT("junk"), TEXT(""), &sequence, &error),
+		    STATUS_OK);
+		if (i == 0) {
+			first = sequence;
+			expunge(f, 1);
+		}
+	}
+	commit(f);
+	pass(f, 40 * DAY);
+	expire(f);
+	assert_int_equal(count(f, DB_DEAD), 1);
+	assert_int_equal(listed_at(f, first), 1);
+	verify(f);
+}
+
+/* -- Allowances -- */
+
+static enum status
+accept_for(struct fixture *f, uint8_t number, uint32_t first, uint32_t second)
+{
+	struct recipient_record recipient = { first, TEXT("a@demo.test") };
+	struct delivery_id delivery = { { 77, number } };
+	struct error error = { .code = ERROR_NONE };
+	enum status status;
+	uint8_t data[400];
+	struct writer w;
+
+	writer_init(&w, data, sizeof(data));
+	record_put_recipient(&w, &recipient);
+	if (second != 0) {
+		recipient.account = second;
+		record_put_recipient(&w, &recipient);
+	}
+	status =
+	    journal_accept(f->journal, &delivery, 0, 1, TEXT("s@example.org"),
+		text_make(data, w.size), text_make(&number, 1), &error);
+	commit(f);
+	return status;
+}
+
+static void
+who_has_used_up_his_allowance_waits_for_the_next_day(void **state)
+{
+	static const struct allowance_limits limits = { .changes = 5 };
+	struct fixture *f = *state;
+	struct message m = { .type = MESSAGE_change_append };
+	unsigned int i;
+
+	allowance_configure(f->journal->allowance, &limits);
+	for (i = 0; i < 5; i++)
+		append(f, "x\n");
+	m.change_append.delivery = next_delivery(f);
+	m.change_append.mailbox = 1;
+	m.change_append.data = TEXT("y\n");
+	m.change_append.size = 2;
+	assert_int_equal(try(f, &m), STATUS_FULL);
+	/* Mail for him alone waits; with others it goes to all. */
+	assert_int_equal(accept_for(f, 1, 1, 0), STATUS_FULL);
+	assert_int_equal(accept_for(f, 2, 2, 0), STATUS_OK);
+	assert_int_equal(accept_for(f, 3, 1, 2), STATUS_OK);
+	assert_int_equal(accept_for(f, 3, 1, 2), STATUS_OK);
+	for (i = 4; i < 7; i++)
+		assert_int_equal(accept_for(f, (uint8_t)i, 2, 0), STATUS_OK);
+	/* What was accepted before is still answered so. */
+	assert_int_equal(accept_for(f, 7, 1, 2), STATUS_FULL);
+	assert_int_equal(accept_for(f, 3, 1, 2), STATUS_OK);
+	move_wall_clock(f, 400 * DAY);
+	assert_int_equal(accept_for(f, 7, 1, 2), STATUS_FULL);
+	pass(f, DAY);
+	assert_int_equal(accept_for(f, 7, 1, 2), STATUS_OK);
+	apply(f, &m);
+	verify(f);
+}
+
+static void
+bytes_count_too(void **state)
+{
+	static const struct allowance_limits limits = { .bytes = 5000 };
+	struct fixture *f = *state;
+	static char body[4000];
+	struct message m = { .type = MESSAGE_change_append };
+
+	allowance_configure(f->journal->allowance, &limits);
+	m.change_append.mailbox = 1;
+	m.change_append.data = text_make(body, sizeof(body));
+	m.change_append.size = sizeof(body);
+	m.change_append.delivery = next_delivery(f);
+	apply(f, &m);
+	m.change_append.delivery = next_delivery(f);
+	apply(f, &m);
+	m.change_append.delivery = next_delivery(f);
+	assert_int_equal(try(f, &m), STATUS_FULL);
+}
+
+static void
+an_expiry_that_cannot_be_committed_takes_nothing(void **state)
+{
+	struct error error = { .code = ERROR_NONE };
+	struct fixture *f = *state;
+	bool has_more;
+
+	append(f, "x\n");
+	expunge(f, 1);
+	pass(f, 31 * DAY);
+	store_set_commit_fault(ENOSPC);
+	assert_int_equal(
+	    expire_step(f->expire, f->journal, &has_more, &error), STATUS_OK);
+	assert_int_equal(journal_commit(f->journal, &error), STATUS_FULL);
+	store_set_commit_fault(0);
+	assert_int_equal(count(f, DB_DEAD), 1);
+	assert_int_equal(count(f, DB_BLOB), 1);
+	verify(f);
+	expire(f);
+	assert_int_equal(count(f, DB_DEAD), 0);
+	verify(f);
+}
+
+static void
 nothing_is_forgotten_without_a_policy(void **state)
 {
 	struct fixture *f = *state;
@@ -1048,6 +1217,12 @@ main(void)
 		TEST(a_hold_that_is_placed_during_a_pass_counts_in_it),
 		TEST(a_release_waits_for_the_longest_minimum_in_force),
 		TEST(an_alarm_that_was_released_ends_like_a_hold),
+		TEST(an_attack_holds_the_day_before_it),
+		TEST(attacks_without_end_make_one_mark_in_ten_minutes),
+		TEST(junk_marks_free_nothing_and_do_not_stop_expiry),
+		TEST(who_has_used_up_his_allowance_waits_for_the_next_day),
+		TEST(bytes_count_too),
+		TEST(an_expiry_that_cannot_be_committed_takes_nothing),
 		TEST(nothing_is_forgotten_without_a_policy),
 		TEST(a_shorter_policy_waits_for_the_old_minimum),
 		TEST(a_lock_outlives_the_policy_that_gave_it),

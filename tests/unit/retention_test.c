@@ -210,6 +210,39 @@ a_pin_keeps_what_its_state_sees_in_its_scope(void **state)
 }
 
 static void
+a_pin_of_several_states_keeps_what_any_of_them_sees(void **state)
+{
+	static const struct {
+		uint64_t from, sequence;
+		bool keeps;
+	} cases[] = { { 100, 150, true }, { 199, 900, true },
+		{ 200, 900, false }, { 1, 99, false }, { 1, 100, true },
+		{ 0, 199, true }, { 0, 200, false } };
+	struct retention_row row = row_of(H, H + 60 * S);
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct retention_pin pins[3] = { { .sequence = 1 },
+			{ .sequence = cases[i].sequence,
+			    .from = cases[i].from,
+			    .until_us = RETENTION_NEVER,
+			    .kind = PIN_ALARM },
+			{ .sequence = 999 } };
+		struct retention_promises promises = { .now_us = 4000 * D,
+			.policy_count = 1,
+			.policies = { usual },
+			.pins = pins,
+			.pin_count = 3 };
+
+		if (cases[i].from > 0)
+			promises.pin_width = cases[i].sequence - cases[i].from;
+		assert_int_equal(retention_ask(&promises, &row).reason,
+		    cases[i].keeps ? RETENTION_ALARM : RETENTION_FREE);
+	}
+}
+
+static void
 erasure_waits_for_the_minimum_and_for_holds(void **state)
 {
 	struct retention_pin pin = {
@@ -393,6 +426,8 @@ main(void)
 		    wall_clock_shortens_nothing_wherever_it_is_moved),
 		cmocka_unit_test(a_clock_that_went_back_counts_as_seen),
 		cmocka_unit_test(a_pin_keeps_what_its_state_sees_in_its_scope),
+		cmocka_unit_test(
+		    a_pin_of_several_states_keeps_what_any_of_them_sees),
 		cmocka_unit_test(erasure_waits_for_the_minimum_and_for_holds),
 		cmocka_unit_test(a_flood_of_marks_frees_nothing),
 		cmocka_unit_test(what_is_forgotten_no_listed_snapshot_sees),

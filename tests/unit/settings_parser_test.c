@@ -89,6 +89,7 @@ static const struct {
 } mistakes[] = {
 	{ "snapshot evry 15m dir /x\n", "snapshot was given in line 10" },
 	{ "max-workers many\n", ":14:13: \"many\" is not a number" },
+	{ "max-account-changes 0\n", ":14:21: must not be 0" },
 	{ "max-wrkers 5\n", ":14:1: unknown word \"max-wrkers\" (did you mean "
 			    "\"max-workers\"?)\nmax-wrkers 5\n^\n" },
 	{ "listen imap prt 143\n",
