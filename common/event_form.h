@@ -29,6 +29,7 @@ enum event_kind {
 	EVENT_POLICY,
 	EVENT_HOLD,
 	EVENT_RELEASE,
+	EVENT_ERASURE,
 	EVENT_FORGET /* its entries stand in DB_FORGOTTEN */
 };
 

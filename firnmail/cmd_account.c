@@ -7,6 +7,7 @@
  */
 #include "common/file.h"
 #include "common/status.h"
+#include "firnmail/account_purge.h"
 #include "firnmail/directory.h"
 #include "firnmail/firnmail.h"
 #include "firnmail/password_input.h"
@@ -19,7 +20,8 @@
 
 #define ACCOUNT_SYNOPSIS                                                \
 	"account add ADDRESS [--hash '{SCHEME}HASH'] | account list | " \
-	"account passwd ADDRESS [--hash '{SCHEME}HASH']"
+	"account passwd ADDRESS [--hash '{SCHEME}HASH'] | "             \
+	"account purge-request|purge-confirm|purge-withdraw ADDRESS"
 
 /* The users file, locked against every other firnmail. */
 struct users {
@@ -371,16 +373,19 @@ cmd_account(struct firnmail *firnmail, int argc, char **argv)
 {
 	int (*run)(struct firnmail * firnmail, const char *address) = NULL;
 	bool is_list = argc == 1 && strcmp(argv[0], "list") == 0;
+	bool is_purge = argc == 2 && account_is_purge(argv[0]);
 	int code;
 
 	if (argc == 2 && strcmp(argv[0], "add") == 0)
 		run = account_add;
 	else if (argc == 2 && strcmp(argv[0], "passwd") == 0)
 		run = account_passwd;
-	else if (!is_list)
+	else if (!is_list && !is_purge)
 		return command_usage(ACCOUNT_SYNOPSIS);
 	code = command_load(firnmail, false);
 	if (code != EXIT_DONE)
 		return code;
+	if (is_purge)
+		return account_purge(firnmail, argv[0], argv[1]);
 	return is_list ? account_list(firnmail) : run(firnmail, argv[1]);
 }

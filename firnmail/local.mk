@@ -16,6 +16,7 @@ firnmail_libfirnmail_a_SOURCES = \
 	firnmail/cmd_setup.c \
 	firnmail/cmd_check.c \
 	firnmail/cmd_account.c \
+	firnmail/account_purge.c firnmail/account_purge.h \
 	firnmail/cmd_reload.c \
 	firnmail/cmd_status.c \
 	firnmail/cmd_who.c

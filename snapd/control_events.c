@@ -66,6 +66,8 @@ event_name(uint8_t kind)
 		return "held";
 	case EVENT_RELEASE:
 		return "released";
+	case EVENT_ERASURE:
+		return "erasure";
 	case EVENT_FORGET:
 		return "forgot";
 	default:

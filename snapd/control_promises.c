@@ -6,6 +6,7 @@
 #include "snapd/control.h"
 
 #include "snapd/control_reading.h"
+#include "snapd/erasure.h"
 #include "snapd/hold.h"
 
 #include <stdio.h>
@@ -269,6 +270,30 @@ release_hold(struct client *client, struct journal *journal,
 		   : status;
 }
 
+/* -- Erasure -- */
+
+static enum status
+purge(struct client *client, struct journal *journal,
+    const struct message_control_purge *request, struct error *error)
+{
+	struct control_fact fact = { .name = TEXT("left_s") };
+	uint64_t left_us = 0;
+	uint8_t data[100];
+	enum status status;
+	struct writer w;
+	char left[24];
+
+	status = erasure_step(journal, request->account,
+	    (enum erasure_step)request->step, &left_us, error);
+	snprintf(left, sizeof(left), "%llu",
+	    (unsigned long long)seconds_left(left_us, 0));
+	fact.value = text_of(left);
+	writer_init(&w, data, sizeof(data));
+	control_put_fact(&w, &fact);
+	control_answer_row(client, request->tag, CONTROL_FACT, &w);
+	return status;
+}
+
 void
 control_promise_received(struct client *client, const struct message *message)
 {
@@ -299,6 +324,10 @@ control_promise_received(struct client *client, const struct message *message)
 	case MESSAGE_control_release:
 		status = release_hold(
 		    client, journal, &message->control_release, &error);
+		break;
+	case MESSAGE_control_purge:
+		status =
+		    purge(client, journal, &message->control_purge, &error);
 		break;
 	default:
 		status = put_holds(client, tag, journal, NULL, &error);

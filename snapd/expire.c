@@ -6,7 +6,8 @@
 #include "common/memory.h"
 #include "snapd/blob_use.h"
 #include "snapd/forget.h"
-#include "snapd/hold.h"
+#include "snapd/promises.h"
+#include "snapd/reap.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,13 +26,11 @@ struct place {
 
 struct expire {
 	bool is_running;
-	uint64_t next_pass_us;    /* guard clock */
-	struct place place;       /* where the pass goes on */
-	uint64_t account_mailbox; /* whose account is: */
-	uint32_t account;
-	uint64_t promises_number; /* of the journal, when these were read */
-	struct pins pins;
-	struct retention_promises promises;
+	uint64_t next_pass_us; /* guard clock */
+	struct place place;    /* where the pass goes on */
+	struct promises promises;
+	bool is_reaping; /* before dead rows are looked at */
+	struct reap reap;
 	struct place free[STEP_ROWS];
 	size_t free_count;
 	struct digest *digest; /* over the entries of the step */
@@ -57,7 +56,7 @@ expire_free(struct expire **expire)
 {
 	if (*expire == NULL)
 		return;
-	pins_clear(&(*expire)->pins);
+	promises_clear(&(*expire)->promises);
 	digest_free(&(*expire)->digest);
 	memory_free(expire);
 }
@@ -79,127 +78,7 @@ key_of(const struct place *place)
 	return key;
 }
 
-/* -- What is promised -- */
-
-static int
-read_promises(struct expire *expire, const struct journal *journal,
-    struct transaction *t, struct error *error)
-{
-	struct retention_promises *promises = &expire->promises;
-	uint64_t longest_s = 0, one_s;
-	size_t i;
-
-	promises->now_us = journal->state.guard_us;
-	promises->policy_count = 0;
-	for (i = 0; i < journal->ratchet.count; i++) {
-		if (journal->ratchet.entries[i].until_us <= promises->now_us)
-			continue;
-		promises->policies[promises->policy_count++] =
-		    journal->ratchet.entries[i].policy;
-		one_s =
-		    retention_longest_s(&journal->ratchet.entries[i].policy);
-		longest_s = longest_s < one_s ? one_s : longest_s;
-	}
-	if (expire->promises_number == journal->promises)
-		return 0;
-	if (pins_load(&expire->pins, t, promises->now_us, longest_s, error) !=
-	    0)
-		return -1;
-	promises->pins = expire->pins.pins;
-	promises->pin_count = expire->pins.count;
-	promises->pin_width = expire->pins.width;
-	expire->promises_number = journal->promises;
-	return 0;
-}
-
-static int
-read_event(struct transaction *t, uint64_t sequence, uint64_t *wall_us,
-    uint64_t *guard_us, struct error *error)
-{
-	struct key key = { .size = 0 };
-	struct event_form event;
-	struct text value;
-	int found;
-
-	key_put_u64(&key, sequence);
-	found = store_get(t, DB_LOG, &key, &value, error);
-	if (found < 0)
-		return -1;
-	if (found == 0 || event_decode(value, &event) != 0)
-		return error_set(error, ERROR_DAMAGED,
-		    "store: event %" PRIu64 " is gone or malformed", sequence);
-	*wall_us = event.wall_us;
-	*guard_us = event.guard_us;
-	return 0;
-}
-
-/* The account of a mailbox is that of its bodies. */
-static int
-find_account(struct expire *expire, struct transaction *t,
-    const struct message_row *row, struct error *error)
-{
-	struct object object;
-	int found;
-
-	if (expire->account_mailbox == row->record.mailbox)
-		return 0;
-	found = object_store_find(t, row->record.blob, &object, error);
-	if (found != 1)
-		return found < 0
-			   ? -1
-			   : error_set(error, ERROR_DAMAGED,
-				 "store: blob %" PRIu64 " of a row is gone",
-				 row->record.blob);
-	expire->account_mailbox = row->record.mailbox;
-	expire->account = object.account;
-	return 0;
-}
-
-/* 1: nobody was promised this row any more; 0; -1. */
-static int
-is_free(struct expire *expire, struct transaction *t,
-    const struct message_row *row, struct error *error)
-{
-	struct retention_row asked = { .mailbox = row->record.mailbox,
-		.uid = row->record.uid,
-		.born = row->record.born,
-		.died = row->died,
-		.died_guard_us = row->died_guard_us,
-		/* After a store a newer row says whether it is missing. */
-		.was_missing = (row->record.flags & RECORD_MISSING) != 0 &&
-			       row->death != DEATH_STORE };
-	struct blob_use use;
-	uint64_t guard_us;
-
-	if (find_account(expire, t, row, error) != 0 ||
-	    read_event(t, asked.born, &asked.born_wall_us, &asked.born_guard_us,
-		error) != 0 ||
-	    read_event(t, asked.died, &asked.died_wall_us, &guard_us, error) !=
-		0 ||
-	    blob_use_find(t, row->record.blob, &use, error) < 0)
-		return -1;
-	asked.account = expire->account;
-	asked.locked_until_us = use.locked_until_us;
-	return retention_ask(&expire->promises, &asked).reason ==
-	       RETENTION_FREE;
-}
-
 /* -- Looking: nothing is written -- */
-
-/* Rows of a mailbox stand in the order of their deaths: behind one that is too
- * young all are. */
-static bool
-is_too_young(const struct expire *expire, const struct message_row *row)
-{
-	uint64_t minimum_s = 0;
-	size_t i;
-
-	for (i = 0; i < expire->promises.policy_count; i++)
-		if (minimum_s < expire->promises.policies[i].minimum_s)
-			minimum_s = expire->promises.policies[i].minimum_s;
-	return row->died_guard_us + minimum_s * 1000000 >
-	       expire->promises.now_us;
-}
 
 /* Looks at the next row: 1, 0 at the end, -1; 2: `place` is another mailbox. */
 static int
@@ -216,12 +95,13 @@ look_at_next(struct expire *expire, struct transaction *t,
 	if (row_decode_dead(key, value, &row, error) != 0)
 		return -1;
 	expire->counts.looked++;
-	if (is_too_young(expire, &row)) {
+	/* Rows stand in the order of their deaths: all behind it are young. */
+	if (promises_hold_for_minimum(&expire->promises, row.died_guard_us)) {
 		*place = (struct place){ row.record.mailbox + 1, 0, 0 };
 		return 2;
 	}
 	*place = (struct place){ row.record.mailbox, row.died, row.record.uid };
-	got = is_free(expire, t, &row, error);
+	got = promises_are_over(&expire->promises, t, &row, error);
 	if (got < 0)
 		return -1;
 	if (got == 1)
@@ -288,7 +168,7 @@ name_row(struct expire *expire, struct journal *journal,
 		return -1;
 	if (expire->entry_rows == 0)
 		forget_put_head(&expire->entry, expire->entry_data,
-		    expire->account, row->record.mailbox);
+		    expire->promises.account, row->record.mailbox);
 	expire->entry_mailbox = row->record.mailbox;
 	expire->entry_rows++;
 	forget_put_row(&expire->entry, &named);
@@ -326,7 +206,7 @@ forget_one(struct expire *expire, struct journal *journal,
 	if (row_decode_dead(
 		text_make(key.bytes, key.size), value, &row, error) != 0)
 		return -1;
-	got = is_free(expire, t, &row, error);
+	got = promises_are_over(&expire->promises, t, &row, error);
 	if (got != 1)
 		return got;
 	if (store_take(t, DB_DEAD, &key, error) != 0 ||
@@ -423,6 +303,7 @@ static void
 begin_pass(struct expire *expire)
 {
 	expire->is_running = true;
+	expire->is_reaping = true;
 	expire->place = (struct place){ 0 };
 	expire->counts = (struct expire_counts){ 0 };
 }
@@ -437,7 +318,7 @@ look_once(struct expire *expire, struct journal *journal, struct error *error)
 		t = transaction_begin(journal->store, false, error);
 	if (t == NULL)
 		return -1;
-	if (read_promises(expire, journal, t, error) == 0)
+	if (promises_read(&expire->promises, journal, t, error) == 0)
 		got = look(expire, t, error);
 	if (t != journal->round)
 		transaction_abort(&t);
@@ -458,6 +339,15 @@ expire_step(struct expire *expire, struct journal *journal, bool *has_more,
 		if (journal->state.guard_us < expire->next_pass_us)
 			return STATUS_OK;
 		begin_pass(expire);
+	}
+	if (expire->is_reaping) {
+		got =
+		    reap_step(&expire->reap, &expire->promises, journal, error);
+		expire->is_reaping = got == 1;
+		*has_more = got >= 0;
+		if (got < 0)
+			end_pass(expire, journal);
+		return got < 0 ? journal_status_of(error) : STATUS_OK;
 	}
 	got = look_once(expire, journal, error);
 	*has_more = got > 0;

@@ -44,6 +44,9 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/ratchet.c snapd/ratchet.h \
 	snapd/mark.c snapd/mark.h \
 	snapd/hold.c snapd/hold.h \
+	snapd/promises.c snapd/promises.h \
+	snapd/erasure.c snapd/erasure.h \
+	snapd/reap.c snapd/reap.h \
 	snapd/expire.c snapd/expire.h \
 	snapd/snapshot.c snapd/snapshot.h \
 	snapd/past.c snapd/past.h \

@@ -21,7 +21,8 @@
 #include "common/retention_policy.h"
 
 enum {
-	RETENTION_MAX_POLICIES = 8
+	RETENTION_MAX_POLICIES = 8,
+	RETENTION_MAX_ERASED = 64 /* accounts at a time */
 };
 
 #define RETENTION_NEVER UINT64_MAX

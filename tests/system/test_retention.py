@@ -120,3 +120,38 @@ def test_state_that_is_held_is_a_snapshot(store):
 def test_there_is_no_word_that_removes(store):
     for verb in ('destroy', 'prune', 'forget', 'delete'):
         assert 'Nothing removes' in store.run(verb, code=2)[1]
+
+
+def firnmail(store, *words, text='', code=0):
+    done = subprocess.run(store.server.firnmail.split() + list(words),
+                          input=text, text=True, check=False, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_purge_takes_two_words_and_the_minimum(store):
+    user = store.server.user1
+    assert 'can log in' in firnmail(store, 'account', 'purge-request', user,
+                                    text=user + '\n', code=12)
+    users = os.path.join(store.server.dir, 'etc/users')
+    with open(users, encoding='utf-8') as file:
+        lines = [line.rstrip('\n') + ' nologin' if line.startswith(user)
+                 else line.rstrip('\n') for line in file]
+    with open(users, 'w', encoding='utf-8') as file:
+        file.write('\n'.join(lines) + '\n')
+    firnmail(store, 'reload')
+    assert 'not the address' in firnmail(
+        store, 'account', 'purge-request', user, text='yes\n', code=1)
+    firnmail(store, 'account', 'purge-confirm', user, text=user + '\n',
+             code=10)
+    assert '30d' in firnmail(store, 'account', 'purge-request', user,
+                             text=user + '\n')
+    firnmail(store, 'account', 'purge-request', user, text=user + '\n',
+             code=12)
+    assert 'are left' in firnmail(store, 'account', 'purge-confirm', user,
+                                  text=user + '\n', code=12)
+    firnmail(store, 'account', 'purge-withdraw', user)
+    firnmail(store, 'account', 'purge-withdraw', user, code=10)
+    log = store.run('log')[0]
+    assert 'detail=requested' in log and 'detail=withdrawn' in log
