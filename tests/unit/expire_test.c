@@ -3,6 +3,7 @@
  * writer, clocks that the test holds, and the verifier after each story.
  */
 #include "common/control_record.h"
+#include "common/log.h"
 #include "common/memory.h"
 #include "snapd/as_of.h"
 #include "snapd/batch.h"
@@ -20,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -1315,6 +1318,65 @@ a_full_store_still_lets_die_marks_and_forgets(void **state)
 	verify(f);
 }
 
+/* Runs a pass on the store, until its alarm clock kills it. */
+static void
+expire_in_child(struct fixture *f, unsigned int life_us)
+{
+	const struct itimerval life = { .it_value = { .tv_usec = life_us } };
+	struct error error = { .code = ERROR_NONE };
+	bool has_more;
+
+	log_set_level(LOG_LEVEL_ALARM);
+	open_store(f);
+	setitimer(ITIMER_REAL, &life, NULL);
+	for (;;) {
+		if (expire_step(f->expire, f->journal, &has_more, &error) !=
+			STATUS_OK ||
+		    journal_commit(f->journal, &error) != STATUS_OK)
+			_exit(1);
+		if (!has_more)
+			_exit(0);
+	}
+}
+
+/* Killed at any moment, the store is as before a step or as after it. */
+static void
+a_kill_at_any_moment_leaves_all_of_a_step_or_nothing(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int i, kills = 0;
+	uint64_t before;
+	int status = 1;
+	char body[20];
+	pid_t pid;
+
+	for (i = 0; i < 200; i++) {
+		snprintf(body, sizeof(body), "%u\n", i);
+		append(f, body);
+		set_flags(f, i + 1, FLAG_SEEN);
+		if (i % 4 != 0)
+			expunge(f, i + 1);
+	}
+	pass(f, 40 * DAY);
+	restart(f, 0);
+	while (status != 0) {
+		before = count(f, DB_DEAD);
+		close_store(f);
+		pid = fork();
+		if (pid == 0)
+			expire_in_child(f, 100 + kills * 150);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		kills++;
+		open_store(f);
+		verify(f);
+		assert_true(count(f, DB_DEAD) <= before);
+		assert_int_equal(count(f, DB_LIVE), 50);
+	}
+	assert_true(kills > 3);
+	assert_int_equal(count(f, DB_DEAD), 0);
+	assert_int_equal(count(f, DB_BLOB), 50);
+}
+
 int
 main(void)
 {
@@ -1349,6 +1411,7 @@ main(void)
 		TEST(a_listed_snapshot_is_always_whole),
 		TEST(a_row_that_is_gone_and_not_named_is_found),
 		TEST(a_store_of_before_counts_is_counted_once),
+		TEST(a_kill_at_any_moment_leaves_all_of_a_step_or_nothing),
 		TEST(a_full_store_still_lets_die_marks_and_forgets),
 	};
 
