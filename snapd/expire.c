@@ -14,6 +14,7 @@
 
 enum {
 	STEP_ROWS = 1000,   /* that are taken away at most */
+	RETRY_DAYS = 30,    /* in which a delivery may be asked for again */
 	LOOK_AT_CLOCK = 64, /* rows that were looked at */
 	WRITE_AT_CLOCK = 8  /* and taken away, between looks at the clock */
 };
@@ -189,6 +190,35 @@ take_body(struct expire *expire, struct transaction *t, uint64_t blob,
 	return object_store_remove(t, blob, error);
 }
 
+/* Where its delivery went, too, once no retry can ask for it: after a store a
+ * newer row still needs it. */
+static int
+take_delivery(struct expire *expire, struct transaction *t,
+    const struct message_row *row, struct error *error)
+{
+	const uint64_t retry_us = UINT64_C(86400000000) * RETRY_DAYS;
+	struct result_record result;
+	struct text value;
+	struct reader r;
+	struct key key;
+	int found;
+
+	if (row->death == DEATH_STORE ||
+	    row->died_guard_us + retry_us > expire->promises.all.now_us)
+		return 0;
+	journal_delivery_key(&key, expire->promises.account, &row->delivery);
+	found = store_get(t, DB_DELIVERY, &key, &value, error);
+	if (found != 1)
+		return found;
+	reader_init(&r, value.data, value.size);
+	reader_get_u8(&r);
+	if (reader_get_u8(&r) == 0 || record_get_result(&r, &result) != 1 ||
+	    result.mailbox != row->record.mailbox ||
+	    result.uid != row->record.uid)
+		return 0;
+	return store_take(t, DB_DELIVERY, &key, error);
+}
+
 /* Asks again, in the transaction that takes it away: 1, 0 if it is not free
  * any more, -1. */
 static int
@@ -211,6 +241,7 @@ forget_one(struct expire *expire, struct journal *journal,
 		return got;
 	if (store_take(t, DB_DEAD, &key, error) != 0 ||
 	    take_body(expire, t, row.record.blob, error) != 0 ||
+	    take_delivery(expire, t, &row, error) != 0 ||
 	    name_row(expire, journal, &row, error) != 0)
 		return -1;
 	expire->counts.rows++;

@@ -458,6 +458,7 @@ expunged_message_is_forgotten_after_the_minimum(void **state)
 	assert_int_equal(count(f, DB_HASH), 1);
 	assert_int_equal(count(f, DB_BLOB_USE), 1);
 	assert_int_equal(count(f, DB_FORGOTTEN), 1);
+	assert_int_equal(count(f, DB_DELIVERY), 1);
 	verify(f);
 	/* The same bytes again are a new body. */
 	append(f, "gone\n");
