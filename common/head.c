@@ -93,30 +93,36 @@ head_decode(struct text value, struct head *head, struct error *error)
 	return 0;
 }
 
+bool
+head_check_signature(const uint8_t *public_key, const uint8_t *signature,
+    struct text signed_bytes)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	EVP_PKEY *signer = EVP_PKEY_new_raw_public_key(
+	    EVP_PKEY_ED25519, NULL, public_key, HEAD_KEY_SIZE);
+	bool holds;
+
+	holds = context != NULL && signer != NULL &&
+		EVP_DigestVerifyInit(context, NULL, NULL, NULL, signer) == 1 &&
+		EVP_DigestVerify(context, signature, HEAD_SIGNATURE_SIZE,
+		    (const uint8_t *)signed_bytes.data, signed_bytes.size) == 1;
+	EVP_PKEY_free(signer);
+	EVP_MD_CTX_free(context);
+	return holds;
+}
+
 int
 head_check(struct text value, const uint8_t *public_key,
     const struct store_id *store, struct error *error)
 {
 	const uint8_t *p = (const uint8_t *)value.data;
 	uint8_t to_sign[TO_SIGN_SIZE];
-	EVP_MD_CTX *context;
-	EVP_PKEY *signer;
-	int result = -1;
 
 	if (value.size != HEAD_SIZE)
 		return error_set(error, ERROR_DAMAGED, "malformed head");
 	put_to_sign(store, p, to_sign);
-	context = EVP_MD_CTX_new();
-	signer = EVP_PKEY_new_raw_public_key(
-	    EVP_PKEY_ED25519, NULL, public_key, HEAD_KEY_SIZE);
-	if (context != NULL && signer != NULL &&
-	    EVP_DigestVerifyInit(context, NULL, NULL, NULL, signer) == 1 &&
-	    EVP_DigestVerify(context, p + HEAD_SIGNED_SIZE, HEAD_SIGNATURE_SIZE,
-		to_sign, sizeof(to_sign)) == 1)
-		result = 0;
-	EVP_PKEY_free(signer);
-	EVP_MD_CTX_free(context);
-	return result == 0 ? 0
-			   : error_set(error, ERROR_DAMAGED,
-				 "a head has a wrong signature");
+	if (head_check_signature(public_key, p + HEAD_SIGNED_SIZE,
+		text_make(to_sign, sizeof(to_sign))))
+		return 0;
+	return error_set(error, ERROR_DAMAGED, "a head has a wrong signature");
 }

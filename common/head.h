@@ -15,6 +15,8 @@
 #include "common/error.h"
 #include "common/messages.h"
 
+#include <stdbool.h>
+
 enum {
 	HEAD_SIGNED_SIZE = 97,
 	HEAD_SIGNATURE_SIZE = 64,
@@ -45,6 +47,10 @@ int head_sign(const struct head *head, const struct head_key *key,
 
 /* ERROR_INPUT if it is malformed. */
 int head_decode(struct text value, struct head *head, struct error *error);
+
+/* Is it the key's Ed25519 signature of these bytes? */
+bool head_check_signature(const uint8_t *public_key, const uint8_t *signature,
+    struct text signed_bytes);
 
 /* 0 if the signature is the key's, else ERROR_DAMAGED. */
 int head_check(struct text value, const uint8_t *public_key,

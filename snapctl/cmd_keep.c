@@ -10,7 +10,14 @@
 #include <string.h>
 
 static const char synopsis[] =
-    "keep show | keep set [--dry-run] \"15m for 24h, 1d for 90d minimum 30d\"";
+    "keep show | keep set [--dry-run] [--sign KEY:SIGNATURE]... \"15m for 24h, "
+    "1d for 90d minimum 30d\" | keep keys | keep add-key [--dry-run] [--sign "
+    "KEY:SIGNATURE]... KEY";
+
+enum {
+	KEY_SIZE = 32,
+	SIGNATURE_SIZE = KEY_SIZE + 64
+};
 
 static int
 print_policy(struct snapctl *snapctl, enum control_row_kind kind,
@@ -18,8 +25,18 @@ print_policy(struct snapctl *snapctl, enum control_row_kind kind,
 {
 	char every[SPAN_SIZE], left[SPAN_SIZE];
 	struct control_policy row;
+	struct control_fact fact;
 
-	(void)context;
+	if (kind == CONTROL_FACT && control_get_fact(record, &fact) == 0 &&
+	    (context != NULL || snapctl->options.is_dry_run)) {
+		const struct field said[] = {
+			FIELD_T("name", 10, fact.name),
+			FIELD_T("value", 0, fact.value),
+		};
+
+		output_row(snapctl->output, "fact", said,
+		    sizeof(said) / sizeof(said[0]));
+	}
 	if (kind != CONTROL_POLICY || control_get_policy(record, &row) == -1)
 		return EXIT_DONE;
 	span_format(row.every_s, every);
@@ -40,9 +57,56 @@ print_policy(struct snapctl *snapctl, enum control_row_kind kind,
 	return EXIT_DONE;
 }
 
+/* Each --sign is KEY:SIGNATURE, in hex. */
+static int
+read_signatures(const struct snapctl *snapctl,
+    uint8_t data[OPTIONS_MAX_SIGNATURES * SIGNATURE_SIZE], struct text *to)
+{
+	size_t i, count = snapctl->options.signature_count;
+	struct text rest, key;
+
+	for (i = 0; i < count; i++) {
+		uint8_t *place = data + i * SIGNATURE_SIZE;
+
+		rest = text_of(snapctl->options.signatures[i]);
+		if (!text_next(&rest, ':', &key) ||
+		    text_parse_hex(key, place, KEY_SIZE) != 0 ||
+		    text_parse_hex(
+			rest, place + KEY_SIZE, SIGNATURE_SIZE - KEY_SIZE) != 0)
+			return command_usage(
+			    "keep: --sign takes KEY:SIGNATURE, in hex");
+	}
+	*to = text_make(data, count * SIGNATURE_SIZE);
+	return EXIT_DONE;
+}
+
+static int
+keys(struct snapctl *snapctl, const char *key)
+{
+	struct message request = { .type = MESSAGE_control_keep_key };
+	uint8_t signatures[OPTIONS_MAX_SIGNATURES * SIGNATURE_SIZE];
+	uint8_t bytes[KEY_SIZE];
+	bool is_listing = key == NULL;
+	int code;
+
+	if (key != NULL && text_parse_hex(text_of(key), bytes, KEY_SIZE) != 0)
+		return command_usage("keep: a key is 64 hex digits");
+	code = read_signatures(
+	    snapctl, signatures, &request.control_keep_key.signatures);
+	if (code != EXIT_DONE)
+		return code;
+	if (key != NULL)
+		request.control_keep_key.key = text_make(bytes, KEY_SIZE);
+	request.control_keep_key.is_dry_run = snapctl->options.is_dry_run;
+	return client_ask(
+	    snapctl, &request, print_policy, is_listing ? &is_listing : NULL);
+}
+
 static int
 set(struct snapctl *snapctl, struct text text)
 {
+	uint8_t signatures[OPTIONS_MAX_SIGNATURES * SIGNATURE_SIZE];
+	int code;
 	struct message request = { .type = MESSAGE_control_keep_set };
 	uint8_t data[RETENTION_POLICY_MAX];
 	struct retention policy;
@@ -55,6 +119,10 @@ set(struct snapctl *snapctl, struct text text)
 	retention_policy_put(&w, &policy);
 	request.control_keep_set.is_dry_run = snapctl->options.is_dry_run;
 	request.control_keep_set.policy = text_make(data, w.size);
+	code = read_signatures(
+	    snapctl, signatures, &request.control_keep_set.signatures);
+	if (code != EXIT_DONE)
+		return code;
 	return client_ask(snapctl, &request, print_policy, NULL);
 }
 
@@ -65,6 +133,10 @@ cmd_keep(struct snapctl *snapctl, int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[0], "set") == 0)
 		return set(snapctl, text_of(argv[1]));
+	if (argc == 1 && strcmp(argv[0], "keys") == 0)
+		return keys(snapctl, NULL);
+	if (argc == 2 && strcmp(argv[0], "add-key") == 0)
+		return keys(snapctl, argv[1]);
 	if (argc != 1 || strcmp(argv[0], "show") != 0)
 		return command_usage(synopsis);
 	return client_ask(snapctl, &request, print_policy, NULL);

@@ -41,6 +41,7 @@ enum {
 	OPTION_READ_DATA,
 	OPTION_PROOF,
 	OPTION_KEY,
+	OPTION_SIGN,
 	OPTION_SOCKET
 };
 
@@ -63,6 +64,7 @@ static const struct option long_options[] = {
 	{ "read-data", optional_argument, NULL, OPTION_READ_DATA },
 	{ "proof", no_argument, NULL, OPTION_PROOF },
 	{ "key", required_argument, NULL, OPTION_KEY },
+	{ "sign", required_argument, NULL, OPTION_SIGN },
 	{ "socket", required_argument, NULL, OPTION_SOCKET },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -91,7 +93,7 @@ static const struct verb {
 	{ "log", cmd_log, "[ACCOUNT] [--since T]", "list what happened" },
 	{ "restore", cmd_restore, "[--dry-run] [--yes] SEL...",
 	    "bring mail back" },
-	{ "keep", cmd_keep, "show | set [--dry-run] POLICY",
+	{ "keep", cmd_keep, "show | set POLICY | keys | add-key KEY",
 	    "show or change how long is kept" },
 	{ "hold", cmd_hold, "[-m TEXT] TAG SEL", "keep beyond the policy" },
 	{ "holds", cmd_holds, "", "list what is held" },
@@ -248,6 +250,11 @@ take_option(int letter, struct invocation *invocation, struct options *options)
 		return 0;
 	case OPTION_KEY:
 		options->key = optarg;
+		return 0;
+	case OPTION_SIGN:
+		if (options->signature_count == OPTIONS_MAX_SIGNATURES)
+			return -1;
+		options->signatures[options->signature_count++] = optarg;
 		return 0;
 	case OPTION_READ_DATA:
 		options->read_percent =

@@ -15,6 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum {
+	OPTIONS_MAX_SIGNATURES = 16
+};
+
 struct options {
 	const char *message; /* -m */
 	const char *name;    /* --name */
@@ -32,8 +36,10 @@ struct options {
 	bool is_dry_run;
 	bool is_yes;
 	bool is_exit_code;
-	bool is_proof;   /* --proof */
-	const char *key; /* --key */
+	bool is_proof;                                  /* --proof */
+	const char *key;                                /* --key */
+	const char *signatures[OPTIONS_MAX_SIGNATURES]; /* --sign */
+	size_t signature_count;
 	unsigned int read_percent;
 };
 

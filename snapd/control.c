@@ -350,6 +350,7 @@ control_request_received(struct client *client, const struct message *message)
 	case MESSAGE_control_holds:
 	case MESSAGE_control_release:
 	case MESSAGE_control_purge:
+	case MESSAGE_control_keep_key:
 		control_promise_received(client, message);
 		break;
 	case MESSAGE_control_prove:

@@ -5,6 +5,7 @@
  */
 #include "snapd/control.h"
 
+#include "snapd/admin_keys.h"
 #include "snapd/control_reading.h"
 #include "snapd/erasure.h"
 #include "snapd/hold.h"
@@ -76,11 +77,84 @@ read_policy(
 	return 0;
 }
 
+/* What admin keys have to sign, if they have to. */
+static void
+put_statement(
+    struct client *client, uint64_t tag, const uint8_t *statement, size_t size)
+{
+	char hex[2 * ADMIN_STATEMENT_MAX + 1];
+	struct control_fact fact = { .name = TEXT("statement") };
+	uint8_t data[ROW_MAX];
+	struct writer w;
+
+	text_format_hex(statement, size, hex);
+	fact.value = text_of(hex);
+	writer_init(&w, data, sizeof(data));
+	control_put_fact(&w, &fact);
+	control_answer_row(client, tag, CONTROL_FACT, &w);
+}
+
+static void
+put_key(struct client *client, uint64_t tag, const uint8_t *key)
+{
+	char hex[2 * ADMIN_KEY_SIZE + 1];
+	struct control_fact fact = { .name = TEXT("admin_key") };
+	uint8_t data[ROW_MAX];
+	struct writer w;
+
+	text_format_hex(key, ADMIN_KEY_SIZE, hex);
+	fact.value = text_of(hex);
+	writer_init(&w, data, sizeof(data));
+	control_put_fact(&w, &fact);
+	control_answer_row(client, tag, CONTROL_FACT, &w);
+}
+
+static enum status
+read_keys(struct journal *journal, struct admin_keys *keys, struct error *error)
+{
+	struct transaction *t = journal->round;
+	int result = -1;
+
+	if (t == NULL)
+		t = transaction_begin(journal->store, false, error);
+	if (t != NULL)
+		result = admin_keys_read(t, keys, error);
+	if (t != journal->round)
+		transaction_abort(&t);
+	return result == 0 ? STATUS_OK : journal_status_of(error);
+}
+
+static enum status
+keep_key(struct client *client, struct journal *journal,
+    const struct message_control_keep_key *request, struct error *error)
+{
+	const uint8_t *key = (const uint8_t *)request->key.data;
+	uint8_t statement[ADMIN_STATEMENT_MAX];
+	struct admin_keys keys;
+	enum status status = read_keys(journal, &keys, error);
+	size_t i;
+
+	if (status != STATUS_OK)
+		return status;
+	for (i = 0; i < keys.count && request->key.size == 0; i++)
+		put_key(client, request->tag, keys.keys[i]);
+	if (request->key.size == 0)
+		return STATUS_OK;
+	if (request->key.size != ADMIN_KEY_SIZE)
+		return STATUS_INVALID;
+	put_statement(client, request->tag, statement,
+	    admin_key_statement(journal, &keys, key, statement));
+	return request->is_dry_run
+		   ? STATUS_OK
+		   : admin_key_add(journal, key, request->signatures, error);
+}
+
 static enum status
 set_policy(struct client *client, struct journal *journal,
     const struct message_control_keep_set *request, struct error *error)
 {
 	enum status status = STATUS_OK;
+	uint8_t statement[ADMIN_STATEMENT_MAX];
 	struct retention policy;
 	enum ratchet_change change;
 	struct ratchet ratchet;
@@ -88,8 +162,11 @@ set_policy(struct client *client, struct journal *journal,
 	if (read_policy(journal, request->policy, &policy) != 0)
 		return STATUS_INVALID;
 	ratchet = journal->ratchet;
+	put_statement(client, request->tag, statement,
+	    admin_policy_statement(journal, &policy, statement));
 	if (!request->is_dry_run) {
-		status = journal_set_policy(journal, &policy, &change, error);
+		status = journal_set_policy(
+		    journal, &policy, request->signatures, &change, error);
 		ratchet = journal->ratchet;
 	} else if (ratchet_set(&ratchet, &policy, journal->state.guard_us) ==
 		   RATCHET_FULL) {
@@ -316,6 +393,10 @@ control_promise_received(struct client *client, const struct message *message)
 	case MESSAGE_control_keep_set:
 		status = set_policy(
 		    client, journal, &message->control_keep_set, &error);
+		break;
+	case MESSAGE_control_keep_key:
+		status = keep_key(
+		    client, journal, &message->control_keep_key, &error);
 		break;
 	case MESSAGE_control_hold:
 		status =

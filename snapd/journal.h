@@ -110,12 +110,13 @@ int journal_load_promises(struct journal *journal, struct error *error);
 /* Until when what is referred to now is locked. */
 uint64_t journal_lock_us(const struct journal *journal);
 /* The policy of the configuration, which counts when it changed; or one that
- * an administrator gave. STATUS_OK and what became of it. */
+ * an administrator gave, with signatures where they are needed (admin_keys.h).
+ * STATUS_OK and what became of it. */
 enum status journal_configure_policy(struct journal *journal,
     const struct retention *policy, struct error *error);
 enum status journal_set_policy(struct journal *journal,
-    const struct retention *policy, enum ratchet_change *change,
-    struct error *error);
+    const struct retention *policy, struct text signatures,
+    enum ratchet_change *change, struct error *error);
 
 /* Holds (journal_holds.c): what the state of scope->sequence sees in its scope.
  * STATUS_EXISTS if the tag is on it. A release says until when it still holds;

@@ -6,6 +6,7 @@
 #include "snapd/journal.h"
 
 #include "common/log.h"
+#include "snapd/admin_keys.h"
 #include "snapd/blob_use.h"
 
 #include <stdio.h>
@@ -118,11 +119,39 @@ put_ratchet(struct journal *journal, const struct ratchet *ratchet,
 	return STATUS_OK;
 }
 
+/* One that keeps less needs two administrators, where they have keys. */
+static enum status
+check_signatures(struct journal *journal, const struct retention *policy,
+    struct text signatures, struct error *error)
+{
+	uint8_t statement[ADMIN_STATEMENT_MAX];
+	struct admin_keys keys;
+	struct transaction *t = journal->round;
+	int result = -1;
+	size_t size;
+
+	if (t == NULL)
+		t = transaction_begin(journal->store, false, error);
+	if (t != NULL)
+		result = admin_keys_read(t, &keys, error);
+	if (t != journal->round)
+		transaction_abort(&t);
+	if (result != 0)
+		return journal_status_of(error);
+	size = admin_policy_statement(journal, policy, statement);
+	if (admin_keys_agree(&keys, text_make(statement, size), signatures))
+		return STATUS_OK;
+	error_set(error, ERROR_REFUSED,
+	    "the signatures of %d admin keys are needed", ADMIN_KEYS_NEEDED);
+	return STATUS_REFUSED;
+}
+
 enum status
 journal_set_policy(struct journal *journal, const struct retention *policy,
-    enum ratchet_change *change, struct error *error)
+    struct text signatures, enum ratchet_change *change, struct error *error)
 {
 	struct ratchet ratchet = journal->ratchet;
+	enum status status;
 
 	ratchet_settle(&ratchet, journal->state.guard_us);
 	*change = ratchet_set(&ratchet, policy, journal->state.guard_us);
@@ -134,6 +163,11 @@ journal_set_policy(struct journal *journal, const struct retention *policy,
 		    "passed: wait for one of them",
 		    RETENTION_MAX_POLICIES);
 		return STATUS_REFUSED;
+	}
+	if (*change == RATCHET_WAITS) {
+		status = check_signatures(journal, policy, signatures, error);
+		if (status != STATUS_OK)
+			return status;
 	}
 	return put_ratchet(journal, &ratchet, *change, ROLE_SNAPCTL, error);
 }
@@ -157,6 +191,13 @@ journal_configure_policy(struct journal *journal,
 		    "why=\"%d policies are in force until their minimum has "
 		    "passed\"",
 		    RETENTION_MAX_POLICIES);
+		return STATUS_OK;
+	}
+	if (change == RATCHET_WAITS &&
+	    check_signatures(journal, policy, text_make(NULL, 0), error) !=
+		STATUS_OK) {
+		log_warning("policy-refused", "why=\"%s\"", error->text);
+		*error = (struct error){ .code = ERROR_NONE };
 		return STATUS_OK;
 	}
 	return put_ratchet(journal, &ratchet, change, ROLE_MASTER, error);

@@ -24,6 +24,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/journal_requests.c \
 	snapd/journal_head.c \
 	snapd/journal_promises.c \
+	snapd/admin_keys.c snapd/admin_keys.h \
 	snapd/journal_holds.c \
 	snapd/guard_clock.c snapd/guard_clock.h \
 	snapd/allowance.c snapd/allowance.h \

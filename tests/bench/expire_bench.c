@@ -178,7 +178,8 @@ open_bench(struct bench *bench, const char *path)
 	check(journal_create_account(
 		  bench->journal, 1, TEXT("a@demo.test"), &error),
 	    &error);
-	check(journal_set_policy(bench->journal, &policy, &change, &error),
+	check(journal_set_policy(
+		  bench->journal, &policy, text_make(NULL, 0), &change, &error),
 	    &error);
 	check(journal_commit(bench->journal, &error), &error);
 }

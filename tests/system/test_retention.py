@@ -155,3 +155,39 @@ def test_purge_takes_two_words_and_the_minimum(store):
     firnmail(store, 'account', 'purge-withdraw', user, code=10)
     log = store.run('log')[0]
     assert 'detail=requested' in log and 'detail=withdrawn' in log
+
+
+def openssl(*words, data=None):
+    return subprocess.run(['openssl', *words], input=data, check=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=60).stdout
+
+
+def make_key(path):
+    """A key of an administrator, as openssl makes one: its public half."""
+    openssl('genpkey', '-algorithm', 'ed25519', '-out', path)
+    return openssl('pkey', '-in', path, '-pubout', '-outform', 'DER')[-32:].hex()
+
+
+def test_two_administrators_sign_with_openssl(store, tmp_path):
+    brief = '1d for 2d minimum 1d'
+    paths = [str(tmp_path / name) for name in ('one', 'two')]
+    keys = [make_key(path) for path in paths]
+    for key in keys:
+        store.run('keep', 'add-key', key)
+    assert [row['value'] for row in store.rows('keep', 'keys')] == keys
+    store.run('keep', 'set', brief, code=12)
+    statement = [row['value'] for row in
+                 store.rows('keep', 'set', '--dry-run', brief)
+                 if row.get('name') == 'statement'][0]
+    file = tmp_path / 'statement'
+    file.write_bytes(bytes.fromhex(statement))
+    signs = []
+    for key, path in zip(keys, paths):
+        signature = openssl('pkeyutl', '-sign', '-rawin', '-inkey', path,
+                            '-in', str(file)).hex()
+        signs += ['--sign', key + ':' + signature]
+    store.run('keep', 'set', *signs[:2], brief, code=12)
+    store.run('keep', 'set', '--sign', 'nonsense', brief, code=2)
+    store.run('keep', 'set', *signs, brief)
+    assert store.policies()[-1] == ('in-force', brief)

@@ -5,6 +5,7 @@
 #include "common/control_record.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "snapd/admin_keys.h"
 #include "snapd/as_of.h"
 #include "snapd/batch.h"
 #include "snapd/blob_use.h"
@@ -16,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -134,8 +136,9 @@ promise(struct fixture *f, const struct retention *policy)
 	enum ratchet_change change;
 	struct error error;
 
-	assert_int_equal(
-	    journal_set_policy(f->journal, policy, &change, &error), STATUS_OK);
+	assert_int_equal(journal_set_policy(f->journal, policy,
+			     text_make(NULL, 0), &change, &error),
+	    STATUS_OK);
 	commit(f);
 }
 
@@ -916,6 +919,146 @@ accept_for(struct fixture *f, uint8_t number, uint32_t first, uint32_t second)
 	return status;
 }
 
+/* -- Keys of administrators -- */
+
+enum {
+	ADMINS = 3
+};
+
+static void
+sign(const struct head_key *key, struct text statement, uint8_t *to)
+{
+	size_t size = HEAD_SIGNATURE_SIZE;
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	EVP_PKEY *signer = EVP_PKEY_new_raw_private_key(
+	    EVP_PKEY_ED25519, NULL, key->private_key, HEAD_KEY_SIZE);
+
+	memcpy(to, key->public_key, ADMIN_KEY_SIZE);
+	assert_int_equal(
+	    EVP_DigestSignInit(context, NULL, NULL, NULL, signer), 1);
+	assert_int_equal(EVP_DigestSign(context, to + ADMIN_KEY_SIZE, &size,
+			     (const uint8_t *)statement.data, statement.size),
+	    1);
+	EVP_PKEY_free(signer);
+	EVP_MD_CTX_free(context);
+}
+
+static enum status
+add_key(struct fixture *f, const struct head_key *key, struct text signatures)
+{
+	struct error error = { .code = ERROR_NONE };
+	enum status status =
+	    admin_key_add(f->journal, key->public_key, signatures, &error);
+
+	commit(f);
+	return status;
+}
+
+static enum status
+set_policy(
+    struct fixture *f, const struct retention *policy, struct text signatures)
+{
+	struct error error = { .code = ERROR_NONE };
+	enum ratchet_change change;
+	enum status status =
+	    journal_set_policy(f->journal, policy, signatures, &change, &error);
+
+	commit(f);
+	return status;
+}
+
+static void
+less_needs_two_administrators_where_they_have_keys(void **state)
+{
+	static const struct retention brief = { .minimum_s = 1 };
+	struct fixture *f = *state;
+	struct head_key admins[ADMINS], stranger;
+	uint8_t signatures[ADMINS][ADMIN_SIGNATURE_SIZE];
+	uint8_t statement[ADMIN_STATEMENT_MAX], old[ADMIN_SIGNATURE_SIZE * 2];
+	struct text none = { NULL, 0 }, what;
+	struct retention more = usual;
+	struct error error;
+	size_t i;
+
+	for (i = 0; i < ADMINS; i++)
+		assert_int_equal(head_key_make(&admins[i], &error), 0);
+	assert_int_equal(head_key_make(&stranger, &error), 0);
+	assert_int_equal(add_key(f, &admins[0], none), STATUS_OK);
+	assert_int_equal(add_key(f, &admins[0], none), STATUS_EXISTS);
+	assert_int_equal(add_key(f, &admins[1], none), STATUS_OK);
+	/* From now on root alone is not enough. */
+	assert_int_equal(add_key(f, &admins[2], none), STATUS_REFUSED);
+	assert_int_equal(set_policy(f, &brief, none), STATUS_REFUSED);
+	assert_int_equal(
+	    journal_configure_policy(f->journal, &brief, &error), STATUS_OK);
+	commit(f);
+	assert_int_equal(f->journal->ratchet.count, 1);
+	what = text_make(
+	    statement, admin_policy_statement(f->journal, &brief, statement));
+	sign(&admins[0], what, signatures[0]);
+	sign(&admins[0], what, signatures[1]);
+	assert_int_equal(
+	    set_policy(f, &brief, text_make(signatures, sizeof(signatures[0]))),
+	    STATUS_REFUSED);
+	assert_int_equal(set_policy(f, &brief,
+			     text_make(signatures, 2 * sizeof(signatures[0]))),
+	    STATUS_REFUSED);
+	sign(&stranger, what, signatures[1]);
+	assert_int_equal(set_policy(f, &brief,
+			     text_make(signatures, 2 * sizeof(signatures[0]))),
+	    STATUS_REFUSED);
+	sign(&admins[1], what, signatures[1]);
+	memcpy(old, signatures, sizeof(old));
+	signatures[1][40] ^= 1;
+	assert_int_equal(set_policy(f, &brief,
+			     text_make(signatures, 2 * sizeof(signatures[0]))),
+	    STATUS_REFUSED);
+	/* For another policy they are worth nothing. */
+	more.minimum_s = 2;
+	assert_int_equal(
+	    set_policy(f, &more, text_make(old, sizeof(old))), STATUS_REFUSED);
+	assert_int_equal(
+	    set_policy(f, &brief, text_make(old, sizeof(old))), STATUS_OK);
+	assert_int_equal(f->journal->ratchet.count, 2);
+	/* More needs nobody, and the old signatures do not lower it again. */
+	assert_int_equal(set_policy(f, &usual, none), STATUS_OK);
+	assert_int_equal(
+	    set_policy(f, &brief, text_make(old, sizeof(old))), STATUS_REFUSED);
+	verify(f);
+}
+
+static void
+a_third_key_needs_the_two_that_are_there(void **state)
+{
+	struct fixture *f = *state;
+	struct head_key admins[ADMINS];
+	uint8_t signatures[2][ADMIN_SIGNATURE_SIZE];
+	uint8_t statement[ADMIN_STATEMENT_MAX];
+	struct transaction *t;
+	struct admin_keys keys;
+	struct text what;
+	struct error error;
+	size_t i;
+
+	for (i = 0; i < ADMINS; i++)
+		assert_int_equal(head_key_make(&admins[i], &error), 0);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(
+		    add_key(f, &admins[i], text_make(NULL, 0)), STATUS_OK);
+	restart(f, 0);
+	t = transaction_begin(f->store, false, &error);
+	assert_int_equal(admin_keys_read(t, &keys, &error), 0);
+	transaction_abort(&t);
+	assert_int_equal(keys.count, 2);
+	what = text_make(statement, admin_key_statement(f->journal, &keys,
+					admins[2].public_key, statement));
+	for (i = 0; i < 2; i++)
+		sign(&admins[i], what, signatures[i]);
+	assert_int_equal(
+	    add_key(f, &admins[2], text_make(signatures, sizeof(signatures))),
+	    STATUS_OK);
+}
+
 /* -- Rows that nobody can reach -- */
 
 static void
@@ -1400,6 +1543,8 @@ main(void)
 		TEST(an_alarm_that_was_released_ends_like_a_hold),
 		TEST(a_deleted_mailbox_is_kept_like_what_was_expunged_in_it),
 		TEST(an_account_is_erased_after_two_words_and_two_minimums),
+		TEST(less_needs_two_administrators_where_they_have_keys),
+		TEST(a_third_key_needs_the_two_that_are_there),
 		TEST(an_attack_holds_the_day_before_it),
 		TEST(attacks_without_end_make_one_mark_in_ten_minutes),
 		TEST(junk_marks_free_nothing_and_do_not_stop_expiry),
