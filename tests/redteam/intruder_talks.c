@@ -343,7 +343,7 @@ static size_t
 list_own(uint64_t *own, size_t most)
 {
 	struct message message = { .type = MESSAGE_list_mailboxes };
-	struct mailbox_record record;
+	static struct change_record record;
 	struct reader reader;
 	size_t count = 0;
 
@@ -352,8 +352,9 @@ list_own(uint64_t *own, size_t most)
 		return 0;
 	reader_init(
 	    &reader, message.listing.data.data, message.listing.data.size);
-	while (count < most && record_get_mailbox(&reader, &record) == 1)
-		own[count++] = record.id;
+	while (count < most && record_get_change(&reader, &record) == 1)
+		if (record.kind == CHANGE_MAILBOX)
+			own[count++] = record.mailbox.id;
 	return count;
 }
 
@@ -395,6 +396,47 @@ read_others_blob(void)
 		    message.body.status == STATUS_OK &&
 		    memmem(message.body.data.data, message.body.data.size,
 			"OTHERS SECRET", 13) != NULL)
+			return THROUGH;
+	}
+	return REFUSED;
+}
+
+/* A message of its own out of bytes that it may not read. */
+static enum result
+recall_others_blob(void)
+{
+	uint64_t own[64];
+
+	if (intruder.self != ROLE_WORKER)
+		return NO_PEER;
+	if (list_own(own, 64) == 0)
+		return THROUGH;
+	for (uint64_t blob = 1; blob < 64; blob++) {
+		struct message read = { .type = MESSAGE_read_blob };
+		struct message begin = { .type = MESSAGE_batch_begin };
+		struct message change = { .type = MESSAGE_change_recall };
+		struct message commit = { .type = MESSAGE_batch_commit };
+		struct recall_record record = { .blob = blob };
+		uint8_t bytes[RECORD_RECALL_SIZE];
+		struct writer writer;
+
+		read.read_blob.blob = blob;
+		if (ask(ROLE_SNAPD, &read, -1, MESSAGE_body) &&
+		    read.body.status == STATUS_OK)
+			continue;
+		record.delivery.bytes[0] = (uint8_t)blob;
+		writer_init(&writer, bytes, sizeof(bytes));
+		record_put_recall(&writer, &record);
+		change.change_recall.mailbox = own[0];
+		change.change_recall.records = text_make(bytes, writer.size);
+		begin.batch_begin.counter = 4000 + blob;
+		commit.batch_commit.counter = 4000 + blob;
+		(void)channel_send_now(intruder.peers[ROLE_SNAPD],
+		    intruder.self, ROLE_SNAPD, &begin, NULL, 0, &why);
+		(void)channel_send_now(intruder.peers[ROLE_SNAPD],
+		    intruder.self, ROLE_SNAPD, &change, NULL, 0, &why);
+		if (ask(ROLE_SNAPD, &commit, -1, MESSAGE_batch_done) &&
+		    commit.batch_done.status == STATUS_OK)
 			return THROUGH;
 	}
 	return REFUSED;
@@ -626,6 +668,7 @@ static const struct {
 	{ "file_other_accounts_delivery", file_others_delivery },
 	{ "file_with_other_accounts_delivery", file_for_wrong_worker },
 	{ "read_other_accounts_blob", read_others_blob },
+	{ "recall_other_accounts_blob", recall_others_blob },
 	{ "list_other_accounts_mailbox", read_others_now },
 	{ "list_other_accounts_mailbox_as_of", read_others_past },
 	{ "change_other_accounts_mailbox", change_others_mailbox },
