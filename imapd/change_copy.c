@@ -64,13 +64,9 @@ copy_committed(
 	struct result_record result = { 0 };
 	struct reader r;
 
-	reader_init(&r, results.data, results.size);
 	if (status == STATUS_OK) {
 		apply_begin(account);
-		change_learn_keywords(account, change->target,
-		    change->names->list, change->names->count);
-		for (size_t i = 0; i < change->new_keywords; i++)
-			change_next_result(&r, &result);
+		change_begin_results(change, results, &r);
 		for (size_t i = 0;
 		     i < change->item_count && change_next_result(&r, &result);
 		     i++)

@@ -183,3 +183,16 @@ change_next_result(struct reader *r, struct result_record *result)
 	log_error("store-results", "error=too-few");
 	return false;
 }
+
+void
+change_begin_results(
+    struct change *change, struct text results, struct reader *r)
+{
+	struct result_record ignored;
+
+	reader_init(r, results.data, results.size);
+	change_learn_keywords(change->account, change->target,
+	    change->names->list, change->names->count);
+	for (size_t i = 0; i < change->new_keywords; i++)
+		change_next_result(r, &ignored);
+}

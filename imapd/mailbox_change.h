@@ -60,6 +60,10 @@ bool change_record(struct account_store *account, uint64_t mailbox,
 /* The store owes a result for each change: false and an error in the log if
  * there is none. */
 bool change_next_result(struct reader *r, struct result_record *result);
+/* Of a committed batch that adds to the target: its results behind those of new
+ * keywords, which the target knows now. Between apply_begin and apply_end. */
+void change_begin_results(
+    struct change *change, struct text results, struct reader *r);
 
 /* Bits of the names in the folder; missing ones get a part in the batch (NULL:
  * are left out). STATUS_LIMIT beyond 64. */
