@@ -45,6 +45,15 @@ put_past(struct imap_command *command, const struct list_state *list,
 	(void)buf_put_text(command->out, "\r\n");
 }
 
+/* Another program's mailbox of that name was listed before. */
+static void
+put_unless_live(struct imap_command *command, const struct list_state *list,
+    struct text name, const char *attributes)
+{
+	if (mailbox_list_find(command->account, name) == NULL)
+		put_past(command, list, name, attributes);
+}
+
 static bool
 reaches(const struct list_state *list, struct text level)
 {
@@ -148,7 +157,7 @@ next_trees(struct imap_command *command)
 			return COMMAND_OUTPUT;
 		snprintf(name, sizeof(name), SNAPSHOT_ROOT "/%s",
 		    state->trees[state->at].name);
-		put_past(command, state->list, text_of(name),
+		put_unless_live(command, state->list, text_of(name),
 		    "\\Noselect \\HasChildren");
 		if (!reaches(state->list, text_of(name)))
 			continue;
@@ -184,9 +193,10 @@ list_snapshots(struct imap_command *command)
 
 	if (!is_asked(list))
 		return command_ok(command, "List completed");
-	put_past(
+	put_unless_live(
 	    command, list, TEXT(SNAPSHOT_ROOT), "\\Noselect \\HasChildren");
-	put_past(command, list, TEXT(SNAPSHOT_DELETED_MAIL), "\\HasNoChildren");
+	put_unless_live(
+	    command, list, TEXT(SNAPSHOT_DELETED_MAIL), "\\HasNoChildren");
 	if (!reaches(list, TEXT(SNAPSHOT_ROOT)))
 		return command_ok(command, "List completed");
 	state = pool_alloc(command->pool, 1, sizeof(*state));

@@ -274,10 +274,16 @@ def test_another_programs_mailbox_of_that_name_comes_first(mail):
         os.mkdir(path, 0o700)
         stat = os.stat(mail.maildir1)
         os.chown(path, stat.st_uid, stat.st_gid)
+
+    def is_adopted():
+        with mail.imap_session() as client:
+            return ('Snapshots', '\\HasNoChildren') in names(client, '*')
+
     mail.kill('worker')
+    wait_for(is_adopted, what='adopted')
     with mail.imap_session() as client:
-        wait_for(lambda: ('Snapshots', '\\HasNoChildren') in
-                 names(client, '*'), what='adopted')
+        assert names(client, 'Snapshots') == [
+            ('Snapshots', '\\HasNoChildren')]
         append(client, 'live', mailbox='Snapshots')
         assert View(client, 'Snapshots').keys == {1: 'live'}
         assert len(past(client, DELETED).keys) == 3
