@@ -434,6 +434,16 @@ apply_missing(
 	return finish_part(context, &mailbox);
 }
 
+/* A row more of a body that is there, whose blob the row names. */
+static enum status
+add_known_body(struct change_context *context, struct mailbox_row *mailbox,
+    struct message_row *row)
+{
+	if (change_refer(context, row) != 0)
+		return change_failed(context);
+	return change_add_message(context, mailbox, row, 0);
+}
+
 static enum status
 copy_one(struct change_context *context, const struct copy_record *copy,
     struct mailbox_row *source, struct mailbox_row *target, bool is_move)
@@ -457,9 +467,7 @@ copy_one(struct change_context *context, const struct copy_record *copy,
 	row.delivery = copy->delivery;
 	row.record.base = text_make(NULL, 0);
 	row.record.keywords = copy->keywords;
-	if (change_refer(context, &row) != 0)
-		return change_failed(context);
-	status = change_add_message(context, target, &row, 0);
+	status = add_known_body(context, target, &row);
 	if (status == STATUS_OK && is_move)
 		status = kill_message(context, source, &from, DEATH_MOVE,
 		    change_modseq(context, source));
@@ -536,7 +544,7 @@ recall_one(struct change_context *context, const struct recall_record *recall,
 	row.record.size = object.wire_size;
 	row.record.stored_size = object.size;
 	row.record.hash = object.hash;
-	return change_add_message(context, mailbox, &row, 0);
+	return add_known_body(context, mailbox, &row);
 }
 
 static enum status
