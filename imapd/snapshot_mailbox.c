@@ -205,6 +205,7 @@ share_folder(struct account_store *account, struct folder **made)
 
 	while (folder != NULL &&
 	       (folder->info.id != (*made)->info.id ||
+		   folder->info.uidvalidity != (*made)->info.uidvalidity ||
 		   folder->past_sequence != (*made)->past_sequence ||
 		   folder->row_count != (*made)->row_count))
 		folder = folder->next_past;
@@ -399,16 +400,28 @@ map_keywords(
 	return bits;
 }
 
+/* That of INBOX; later, if the store was put back or made anew, which may count
+ * deaths from another beginning: its incarnation is the time of that. */
+static uint32_t
+deleted_uidvalidity(struct account_store *account)
+{
+	struct folder *inbox = folder_find(account, TEXT("INBOX"));
+	uint32_t since = (uint32_t)(account->meta.incarnation / 1000000);
+
+	return inbox != NULL && inbox->info.uidvalidity > since
+		   ? inbox->info.uidvalidity
+		   : since;
+}
+
 /* What deleted mail has in common; `keywords` may come later. */
 static void
 describe_deleted(struct past_request *request)
 {
-	struct folder *inbox = folder_find(request->account, TEXT("INBOX"));
 	static struct mailbox_record record;
 	struct folder *folder = request->folder;
 
 	memset(&record, 0, sizeof(record));
-	record.uidvalidity = inbox == NULL ? 1 : inbox->info.uidvalidity;
+	record.uidvalidity = deleted_uidvalidity(request->account);
 	record.uidnext = folder == NULL ? 1 : folder->info.uidnext;
 	record.highest_modseq =
 	    folder == NULL ? 1 : folder->info.highest_modseq;

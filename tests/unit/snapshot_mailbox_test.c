@@ -246,6 +246,23 @@ a_deleted_message_is_parsed_once(void **state)
 }
 
 static void
+numbers_of_another_incarnation_have_another_uidvalidity(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+	uint32_t inbox =
+	    mailbox_list_find(w->account, TEXT("INBOX"))->uidvalidity;
+
+	view = open_deleted(w);
+	assert_int_equal(mailbox_view_info(view)->uidvalidity, inbox);
+	mailbox_view_close(&view);
+	w->account->meta.incarnation = ((uint64_t)inbox + 5) * 1000000 + 17;
+	view = open_deleted(w);
+	assert_int_equal(mailbox_view_info(view)->uidvalidity, inbox + 5);
+	mailbox_view_close(&view);
+}
+
+static void
 sessions_that_look_at_the_same_share_it(void **state)
 {
 	struct world *w = *state;
@@ -479,6 +496,8 @@ main(void)
 		TEST_CASE(a_copy_whose_answer_got_lost_is_made_once),
 		TEST_CASE(many_copies_are_not_taken_for_missing_files),
 		TEST_CASE(a_deleted_message_is_parsed_once),
+		TEST_CASE(
+		    numbers_of_another_incarnation_have_another_uidvalidity),
 		TEST_CASE(sessions_that_look_at_the_same_share_it),
 		TEST_CASE(parses_of_the_deleted_go_when_they_are_too_many),
 		TEST_CASE(a_view_of_the_past_outlives_the_store_and_says_so),
