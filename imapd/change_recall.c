@@ -70,9 +70,7 @@ recalled(
 		apply_end(account);
 	}
 	free(recall);
-	/* The target is there: what is missing is a message. */
-	change_finish(
-	    change, status == STATUS_MISSING ? STATUS_DAMAGED : status);
+	change_finish(change, status);
 }
 
 static void

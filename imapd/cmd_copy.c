@@ -14,12 +14,19 @@ put_copyuid(struct buf *to, const struct mailbox_answer *answer)
 	(void)buf_put_text(to, "] ");
 }
 
+/* command->state is the target's name. What is missing may also be a message,
+ * which another session expunged, or which the store keeps no longer. */
 static enum command_step
 copy_failed(struct imap_command *command, enum status status)
 {
-	if (status == STATUS_MISSING)
+	const char *target = command->state;
+
+	if (status != STATUS_MISSING)
+		return command_failed(command, status);
+	if (mailbox_list_find(command->account, text_of(target)) == NULL)
 		return command_no(command, "[TRYCREATE] No such mailbox");
-	return command_failed(command, status);
+	return command_no(
+	    command, "[EXPUNGEISSUED] Some of the messages are gone");
 }
 
 static enum command_step
@@ -67,6 +74,7 @@ copy_messages(struct imap_command *command, bool is_move)
 	    imap_parse_end(parser) == -1 ||
 	    command_uids(command, &set, &uids, &count) == -1)
 		return command_malformed(command);
+	command->state = (void *)(uintptr_t)name;
 	if (command_is_past(command, text_of(name)))
 		return command_no_permission(command);
 	if (mailbox_list_find(command->account, text_of(name)) == NULL)

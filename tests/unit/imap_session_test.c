@@ -325,6 +325,11 @@ static const struct transcript transcripts[] = {
 	    "f NO [NOPERM] Mailbox is open read-only\r\n"
 	    "g OK Close completed\r\n",
 	    STATUS_OK },
+	{ "copying_what_is_gone_does_not_ask_for_a_mailbox",
+	    "a COPY 1 INBOX\r\nb MOVE 1 nowhere\r\n",
+	    "a NO [EXPUNGEISSUED] Some of the messages are gone\r\n"
+	    "b NO [TRYCREATE] No such mailbox\r\n",
+	    STATUS_MISSING },
 	{ "copying_out_of_the_past_pairs_uids",
 	    "a SELECT \"Snapshots/Deleted mail\"\r\nb UID COPY 1 INBOX\r\n",
 	    PAST_SELECTED "b OK [COPYUID 1001 1 3] Copy completed\r\n",
