@@ -294,6 +294,22 @@ copy(struct fixture *f, uint32_t uid, bool is_move)
 	apply(f, &m);
 }
 
+static void
+recall(struct fixture *f, uint64_t blob)
+{
+	struct message m = { .type = MESSAGE_change_recall };
+	struct recall_record record = { .blob = blob };
+	uint8_t data[64];
+	struct writer w;
+
+	record.delivery = next_delivery(f);
+	writer_init(&w, data, sizeof(data));
+	record_put_recall(&w, &record);
+	m.change_recall.mailbox = 1;
+	m.change_recall.records = text_make(data, w.size);
+	apply(f, &m);
+}
+
 /* -- What is there -- */
 
 static uint64_t
@@ -574,6 +590,26 @@ bodies_stay_while_a_row_refers_to_them(void **state)
 	assert_int_equal(references(f, blob), 3);
 	pass(f, 700 * DAY);
 	expire(f);
+	assert_int_equal(references(f, blob), 1);
+	assert_int_equal(count(f, DB_BLOB), 1);
+	verify(f);
+}
+
+static void
+a_recalled_message_keeps_its_body_when_the_old_one_ends(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t blob;
+
+	append(f, "deleted and wanted back\n");
+	blob = f->journal->state.next_blob - 1;
+	expunge(f, 1);
+	recall(f, blob);
+	assert_int_equal(references(f, blob), 2);
+	verify(f);
+	pass(f, 1000 * DAY);
+	expire(f);
+	assert_int_equal(count(f, DB_DEAD), 0);
 	assert_int_equal(references(f, blob), 1);
 	assert_int_equal(count(f, DB_BLOB), 1);
 	verify(f);
@@ -1532,6 +1568,7 @@ main(void)
 		TEST(downtime_is_no_time),
 		TEST(a_raw_clock_that_jumps_counts_for_ten_minutes),
 		TEST(bodies_stay_while_a_row_refers_to_them),
+		TEST(a_recalled_message_keeps_its_body_when_the_old_one_ends),
 		TEST(mail_that_is_not_filed_yet_refers_to_its_body),
 		TEST(an_old_state_of_a_row_is_forgotten_and_the_row_is_not),
 		TEST(a_message_found_missing_and_expunged_stays),
