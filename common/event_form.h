@@ -30,7 +30,8 @@ enum event_kind {
 	EVENT_HOLD,
 	EVENT_RELEASE,
 	EVENT_ERASURE,
-	EVENT_FORGET /* its entries stand in DB_FORGOTTEN */
+	EVENT_FORGET, /* its entries stand in DB_FORGOTTEN */
+	EVENT_SEGMENT /* one is full, and its SHA-256; or one is dropped */
 };
 
 enum {

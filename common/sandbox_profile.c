@@ -33,7 +33,7 @@ static const struct sandbox_profile profiles[ROLE_COUNT] = {
 	    .descriptors = 1024 },
 	[ROLE_VERIFY] = { .calls = CALLS_BASE,
 	    .memory_mib = 1024,
-	    .descriptors = 64 },
+	    .descriptors = 4096 + 64 }, /* segments */
 	[ROLE_SNAPD] = { .calls = CALLS_BASE | CALLS_ACCEPT | CALLS_MEMORY |
 				  CALLS_FILES | CALLS_STORE,
 	    .files = FILES_ROOT,

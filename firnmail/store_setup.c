@@ -24,11 +24,35 @@ has_store(int snap_fd, struct error *error)
 	return 1;
 }
 
+/* In groups of eight, as it is to be written down. */
+static void
+show_recovery_key(struct text hex)
+{
+	char groups[100];
+	size_t i, n = 0;
+
+	for (i = 0; i < hex.size && n + 2 < sizeof(groups); i++) {
+		if (i > 0 && i % 8 == 0)
+			groups[n++] = '-';
+		groups[n++] = hex.data[i];
+	}
+	groups[n] = '\0';
+	/* Whatever the form of the output: there is no second time. */
+	fprintf(stderr,
+	    "The recovery key of this store: write it down, keep it away from "
+	    "this host.\n"
+	    "It is shown this once. Without the file `key` of the store it is "
+	    "what opens sealed mail:\n    %s\n",
+	    groups);
+	explicit_bzero(groups, sizeof(groups));
+}
+
 static int
 create_store(const struct firnmail *firnmail, int snap_fd, uint32_t uid,
     char id_hex[33], struct error *error)
 {
-	uint8_t id[16];
+	uint8_t id[16], recovery[32];
+	struct text rest, line;
 	char program[600];
 	struct buf output;
 	int status;
@@ -38,14 +62,21 @@ create_store(const struct firnmail *firnmail, int snap_fd, uint32_t uid,
 	buf_init(&output, 1024);
 	status =
 	    spawn_and_read(program, "create", snap_fd, uid, &output, error);
+	rest = text_make(output.data, output.size);
 	if (status == 0 &&
-	    text_parse_hex(text_trim(text_make(output.data, output.size)), id,
-		sizeof(id)) == -1)
+	    (!text_next(&rest, '\n', &line) ||
+		text_parse_hex(line, id, sizeof(id)) == -1 ||
+		!text_next(&rest, '\n', &line) ||
+		text_parse_hex(line, recovery, sizeof(recovery)) == -1))
 		status = error_set(
 		    error, ERROR_INPUT, "%s gave no store id", program);
-	buf_clear(&output);
-	if (status == 0)
+	if (status == 0) {
 		text_format_hex(id, sizeof(id), id_hex);
+		show_recovery_key(line);
+	}
+	explicit_bzero(recovery, sizeof(recovery));
+	explicit_bzero(output.data, output.size);
+	buf_clear(&output);
 	return status;
 }
 

@@ -27,8 +27,12 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_holds.c \
 	snapctl/cmd_release.c \
 	snapctl/cmd_verify.c \
+	snapctl/cmd_seal.c \
+	snapctl/cmd_rebuild.c \
 	snapctl/cmd_status.c
 snapctl_snapctl_SOURCES = snapctl/main.c
+snapctl_snapctl_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'
 snapctl_snapctl_LDADD = snapctl/libsnapctl.a $(FILTER_LIBS) $(COMMON_LIBS) \
 	$(JANSSON_LIBS) $(UNISTRING_LIBS) $(CRYPTO_LIBS)
 

@@ -1,7 +1,8 @@
 /*
  * snapctl: the administrator's way to the snapshot store.  It reads the
  * configuration for the names of accounts, connects to snapd's control socket,
- * gives up all its rights and carries out one verb (a cmd_*.c file each).
+ * gives up all its rights and carries out one verb (a cmd_*.c file each); but
+ * for rebuild, which starts a program of ours while nothing runs.
  */
 #include "snapctl/snapctl.h"
 
@@ -20,6 +21,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#ifndef FIRNMAIL_LIBEXEC
+#define FIRNMAIL_LIBEXEC "/usr/libexec/firnmail"
+#endif
 
 /* Letters for long options that have no short one. */
 enum {
@@ -42,7 +47,8 @@ enum {
 	OPTION_PROOF,
 	OPTION_KEY,
 	OPTION_SIGN,
-	OPTION_SOCKET
+	OPTION_SOCKET,
+	OPTION_LIBEXEC
 };
 
 static const struct option long_options[] = {
@@ -66,6 +72,7 @@ static const struct option long_options[] = {
 	{ "key", required_argument, NULL, OPTION_KEY },
 	{ "sign", required_argument, NULL, OPTION_SIGN },
 	{ "socket", required_argument, NULL, OPTION_SOCKET },
+	{ "libexec", required_argument, NULL, OPTION_LIBEXEC },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -101,7 +108,11 @@ static const struct verb {
 	    "end a hold once the minimum has passed" },
 	{ "verify", cmd_verify, "[--read-data[=N%]] | --proof [--key HEX] FILE",
 	    "check the store for damage, or a proof" },
+	{ "seal", cmd_seal, "", "move what is new into sealed segments now" },
 	{ "status", cmd_status, "", "show the state of the store" },
+	{ "rebuild", cmd_rebuild, "", "make the index anew from segments" },
+	{ "recover-key", cmd_recover_key, "",
+	    "put the lost store key back with the recovery key" },
 };
 
 static const char *const refused_verbs[] = { "destroy", "prune", "delete", "rm",
@@ -167,7 +178,6 @@ parse_percent(const char *s)
 }
 
 struct invocation {
-	const char *config;
 	const char *socket;
 	enum output_form form;
 	bool is_exact;
@@ -180,9 +190,11 @@ text_option(int letter, struct invocation *invocation, struct options *options)
 {
 	switch (letter) {
 	case 'c':
-		return &invocation->config;
+		return &options->config;
 	case OPTION_SOCKET:
 		return &invocation->socket;
+	case OPTION_LIBEXEC:
+		return &options->libexec;
 	case 'm':
 		return &options->message;
 	case OPTION_NAME:
@@ -341,7 +353,7 @@ open_peer(const struct verb *verb, const struct invocation *invocation,
 		}
 		return EXIT_DONE;
 	}
-	snapctl->accounts = load_accounts(invocation->config);
+	snapctl->accounts = load_accounts(snapctl->options.config);
 	snapctl->socket = channel_connect_now(invocation->socket, &error);
 	if (snapctl->socket != -1)
 		return EXIT_DONE;
@@ -357,6 +369,14 @@ run(const struct verb *verb, const struct invocation *invocation,
 	struct error error;
 	int code;
 
+	/* Nothing runs then that could be asked. */
+	if (verb->run == cmd_rebuild || verb->run == cmd_recover_key) {
+		snapctl->output =
+		    output_new(invocation->form, invocation->is_exact);
+		code = verb->run(snapctl, argc, argv);
+		output_free(&snapctl->output);
+		return code;
+	}
 	snapctl->now = clock_wall_us() / 1000000;
 	code = open_peer(verb, invocation, snapctl, argc, argv);
 	if (code != EXIT_DONE)
@@ -383,9 +403,11 @@ run(const struct verb *verb, const struct invocation *invocation,
 int
 main(int argc, char **argv)
 {
-	struct snapctl snapctl = { 0 };
+	struct snapctl snapctl = { .options = {
+				       .config = "/etc/firnmail/firnmail.conf",
+				       .libexec = FIRNMAIL_LIBEXEC,
+				   } };
 	struct invocation invocation = {
-		.config = "/etc/firnmail/firnmail.conf",
 		.socket = "/run/firnmail/snapd.sock",
 		.form = OUTPUT_TABLE,
 	};

@@ -20,6 +20,8 @@ enum {
 };
 
 struct options {
+	const char *config;  /* -c */
+	const char *libexec; /* --libexec: where the programs are */
 	const char *message; /* -m */
 	const char *name;    /* --name */
 	const char *since;   /* --since */
@@ -117,6 +119,9 @@ int cmd_hold(struct snapctl *snapctl, int argc, char **argv);
 int cmd_holds(struct snapctl *snapctl, int argc, char **argv);
 int cmd_release(struct snapctl *snapctl, int argc, char **argv);
 int cmd_verify(struct snapctl *snapctl, int argc, char **argv);
+int cmd_seal(struct snapctl *snapctl, int argc, char **argv);
+int cmd_rebuild(struct snapctl *snapctl, int argc, char **argv);
+int cmd_recover_key(struct snapctl *snapctl, int argc, char **argv);
 int cmd_status(struct snapctl *snapctl, int argc, char **argv);
 
 #endif

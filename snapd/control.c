@@ -8,6 +8,7 @@
 
 #include "common/control_record.h"
 #include "common/memory.h"
+#include "snapd/seal_batch.h"
 #include "snapd/restore.h"
 #include "snapd/snapshot.h"
 
@@ -118,6 +119,9 @@ static void
 put_counts(struct client *client, uint64_t tag, struct journal *journal,
     struct transaction *t)
 {
+	struct error error;
+	uint64_t sealed;
+
 	put_fact(
 	    client, tag, "accounts", "%" PRIu64, store_count(t, DB_ACCOUNT));
 	put_fact(client, tag, "messages", "%" PRIu64, store_count(t, DB_LIVE));
@@ -128,6 +132,12 @@ put_counts(struct client *client, uint64_t tag, struct journal *journal,
 	put_fact(client, tag, "marks", "%" PRIu64, store_count(t, DB_MARK));
 	put_fact(
 	    client, tag, "bytes", "%" PRIu64, store_used_bytes(journal->store));
+	put_fact(client, tag, "staged_bytes", "%" PRIu64,
+	    store_count(t, DB_CHUNK) * STORE_CHUNK_SIZE);
+	put_fact(client, tag, "segments", "%" PRIu64,
+	    store_count(t, DB_SEGMENT_USE));
+	if (seal_batch_sealed(t, &sealed, &error) == 0)
+		put_fact(client, tag, "sealed", "%" PRIu64, sealed);
 }
 
 static void
@@ -356,6 +366,9 @@ control_request_received(struct client *client, const struct message *message)
 	case MESSAGE_control_prove:
 		sign_head(client);
 		receive_question(client, message);
+		break;
+	case MESSAGE_control_seal:
+		seal_request_received(client, &message->control_seal);
 		break;
 	case MESSAGE_control_verify:
 		verify_request_received(client, &message->control_verify);

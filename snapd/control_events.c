@@ -70,6 +70,8 @@ event_name(uint8_t kind)
 		return "erasure";
 	case EVENT_FORGET:
 		return "forgot";
+	case EVENT_SEGMENT:
+		return "segment";
 	default:
 		return "unknown";
 	}

@@ -401,6 +401,14 @@ journal_finish(struct journal *journal, enum event_kind kind, enum role actor,
 }
 
 enum status
+journal_keep(struct journal *journal, struct error *error)
+{
+	return transaction_commit(&journal->batch, error) == 0
+		   ? STATUS_OK
+		   : journal_status_of(error);
+}
+
+enum status
 journal_keep_clock(struct journal *journal, struct error *error)
 {
 	if (journal->is_failed)

@@ -100,6 +100,8 @@ enum status journal_finish_with(struct journal *journal, enum event_kind kind,
     uint64_t entries, const struct hash *content, const char *detail,
     struct error *error);
 void journal_drop(struct journal *journal);
+/* The same as finish without an event: for what is no history (places). */
+enum status journal_keep(struct journal *journal, struct error *error);
 /* The sequence that the batch being applied will have. */
 uint64_t journal_sequence(const struct journal *journal);
 void journal_touch(struct journal *journal, uint64_t mailbox, uint32_t uid,

@@ -6,14 +6,19 @@ snapd_libverify_a_SOURCES = \
 	snapd/verify.c snapd/verify.h \
 	snapd/verify_rows.c snapd/verify_rows.h \
 	snapd/verify_bodies.c \
+	snapd/verify_segments.c snapd/verify_segments.h \
 	snapd/verify_forgotten.c \
 	snapd/page_walker.c snapd/page_walker.h \
 	snapd/page_file.c snapd/page_file.h \
 	snapd/event_row.c snapd/event_row.h \
 	snapd/forget.c snapd/forget.h \
+	snapd/segment_form.c snapd/segment_form.h \
+	snapd/block_seal.c snapd/block_seal.h \
+	snapd/account_key.c snapd/account_key.h \
+	snapd/aead.c snapd/aead.h \
 	snapd/store_form.c snapd/store_form.h
 VERIFY_LIBS = snapd/libverify.a common/libcommon.a $(CRYPTO_LIBS) \
-	$(EVENT_LIBS)
+	$(ZSTD_LIBS) $(EVENT_LIBS)
 
 noinst_LIBRARIES += snapd/libsnapd.a
 snapd_libsnapd_a_SOURCES = \
@@ -38,6 +43,17 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/store.c snapd/store.h \
 	snapd/store_room.c snapd/store_room.h \
 	snapd/growth.c snapd/growth.h \
+	snapd/sealer.c snapd/sealer.h \
+	snapd/sealing.c snapd/sealing.h \
+	snapd/seal_bodies.c \
+	snapd/seal_rows.c \
+	snapd/collect.c \
+	snapd/seal_batch.c snapd/seal_batch.h \
+	snapd/segment_writer.c snapd/segment_writer.h \
+	snapd/segments.c snapd/segments.h \
+	snapd/segments_open.c snapd/segments_open.h \
+	snapd/segment_env.c snapd/segment_env.h \
+	snapd/segment_use.c snapd/segment_use.h \
 	snapd/reading.c snapd/reading.h \
 	snapd/reader_thread.c \
 	snapd/as_of.c snapd/as_of.h \
@@ -65,10 +81,13 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/restore.c snapd/restore.h \
 	snapd/verify_client.c snapd/verify_client.h \
 	snapd/verify_request.c \
+	snapd/seal_request.c \
+	snapd/rebuild.c snapd/rebuild.h \
+	snapd/rebuild_derive.c snapd/rebuild_derive.h \
 	snapd/control.c snapd/control.h \
 	snapd/control_promises.c
 SNAPD_LIBS = snapd/libsnapd.a snapd/libverify.a common/libcommon.a $(LMDB_LIBS) \
-	$(CRYPTO_LIBS) $(EVENT_LIBS)
+	$(CRYPTO_LIBS) $(ZSTD_LIBS) $(EVENT_LIBS)
 
 pkglibexec_PROGRAMS += snapd/snapd
 snapd_snapd_SOURCES = snapd/main.c
@@ -103,6 +122,9 @@ tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/expunged_test
 tests_unit_expunged_test_SOURCES = tests/unit/expunged_test.c
 tests_unit_expunged_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/segments_test
+tests_unit_segments_test_SOURCES = tests/unit/segments_test.c
+tests_unit_segments_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/verify_test
 tests_unit_verify_test_SOURCES = tests/unit/verify_test.c
 tests_unit_verify_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
@@ -121,6 +143,12 @@ endif
 noinst_PROGRAMS += tests/bench/store_bench
 tests_bench_store_bench_SOURCES = tests/bench/store_bench.c
 tests_bench_store_bench_LDADD = $(SNAPD_LIBS)
+noinst_PROGRAMS += tests/bench/seal_bench
+tests_bench_seal_bench_SOURCES = tests/bench/seal_bench.c
+tests_bench_seal_bench_LDADD = $(SNAPD_LIBS)
+noinst_PROGRAMS += tests/bench/pack_bench
+tests_bench_pack_bench_SOURCES = tests/bench/pack_bench.c
+tests_bench_pack_bench_LDADD = common/libcommon.a $(ZSTD_LIBS) $(EVENT_LIBS)
 noinst_PROGRAMS += tests/bench/verify_bench
 tests_bench_verify_bench_SOURCES = tests/bench/verify_bench.c
 tests_bench_verify_bench_LDADD = $(SNAPD_LIBS)

@@ -2,16 +2,22 @@
  * snapd: the snapshot store's process.  Started by master with the store's
  * directory as its root, the control socket for snapctl and its settings; the
  * broker introduces queue and workers.  `snapd create`, run once by setup with
- * the empty directory as descriptor 3, makes the store and prints its id.
+ * the empty directory as descriptor 3, makes the store and prints its id and,
+ * once and for all, the private half of its recovery key.  `snapd rebuild`, run
+ * by snapctl with that directory, makes the index anew; `snapd recover`, run in
+ * it with the recovery key as descriptor 3, puts a lost store key back.
  */
 #include "common/event_loop.h"
 #include "common/log.h"
 #include "common/process.h"
 #include "common/settings.h"
 #include "common/digest.h"
+#include "snapd/rebuild.h"
+#include "snapd/segments_open.h"
 #include "snapd/snapd.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,16 +36,68 @@ struct server {
 static int
 create(void)
 {
+	uint8_t recovery[RECOVERY_KEY_SIZE];
 	struct store_id id;
 	struct error error;
-	char hex[33];
+	char hex[33], recovery_hex[2 * RECOVERY_KEY_SIZE + 1];
 
-	if (store_create(PROCESS_STARTER_FD, &id, &error) != 0) {
+	if (segments_create_store(PROCESS_STARTER_FD, &id, recovery, &error) !=
+	    0) {
 		fprintf(stderr, "snapd: %s\n", error.text);
 		return 1;
 	}
 	text_format_hex(id.bytes, sizeof(id.bytes), hex);
-	return puts(hex) >= 0 && fflush(stdout) == 0 ? 0 : 1;
+	text_format_hex(recovery, sizeof(recovery), recovery_hex);
+	return printf("%s\n%s\n", hex, recovery_hex) > 0 && fflush(stdout) == 0
+		   ? 0
+		   : 1;
+}
+
+/* The recovery key comes in descriptor 3, the store is the present folder. */
+static int
+recover(void)
+{
+	uint8_t recovery[RECOVERY_KEY_SIZE];
+	struct error error = { .code = ERROR_INPUT, .text = "no key" };
+	int result = -1;
+
+	if (pread(PROCESS_STARTER_FD, recovery, sizeof(recovery), 0) ==
+	    (ssize_t)sizeof(recovery))
+		result = segments_recover_key(".", recovery, &error);
+	explicit_bzero(recovery, sizeof(recovery));
+	if (result != 0)
+		fprintf(stderr, "snapd: %s\n", error.text);
+	return result == 0 ? 0 : 1;
+}
+
+static void
+tell_damage(void *context, const char *text)
+{
+	(void)context;
+	fprintf(stderr, "snapd: %s\n", text);
+}
+
+static int
+rebuild(void)
+{
+	struct rebuild_result result = { .finding = tell_damage };
+	struct error error;
+	char hex[33];
+
+	if (fchdir(PROCESS_STARTER_FD) != 0 ||
+	    rebuild_index(".", SNAPD_MAP_BYTES, &result, &error) != 0) {
+		fprintf(stderr, "snapd: %s\n", error.text);
+		return 1;
+	}
+	text_format_hex(result.store.bytes, sizeof(result.store.bytes), hex);
+	return printf("store=%s\nsegments=%" PRIu64 "\nevents=%" PRIu64
+		      "\nrows=%" PRIu64 "\nbodies=%" PRIu64 "\ndamaged=%" PRIu64
+		      "\nkept=%s\n",
+		   hex, result.segments, result.sequence, result.rows,
+		   result.bodies, result.damaged, result.kept) > 0 &&
+		       fflush(stdout) == 0
+		   ? 0
+		   : 1;
 }
 
 static void
@@ -215,6 +273,10 @@ main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "create") == 0)
 		return create();
+	if (argc == 2 && strcmp(argv[1], "rebuild") == 0)
+		return rebuild();
+	if (argc == 2 && strcmp(argv[1], "recover") == 0)
+		return recover();
 	process_begin(&server.process, ROLE_SNAPD);
 	settings = take_settings(&server.process);
 	control_fd = process_take(&server.process, START_CONTROL, 0);

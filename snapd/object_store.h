@@ -1,10 +1,11 @@
 /*
  * The bytes of messages: blobs, each one's own account's.  Data comes from
  * journal and goes back through the readers.  A blob is added whole, is never
- * changed, and its number is never used again.  Bytes lie in chunks of the
- * index environment; an object's place is known here only, so that sealed
- * segments can take them over.  One is removed by expire.c alone, when no row
- * refers to it any more.
+ * changed, and its number is never used again.
+ *
+ * A blob is staged (in chunks of the index environment) until the sealer has
+ * put it into a segment and swaps its place; where it lies is known here only.
+ * The one call that removes a blob is for expiry and nobody else.
  */
 #ifndef SNAPD_OBJECT_STORE_H
 #define SNAPD_OBJECT_STORE_H
@@ -13,12 +14,15 @@
 #include "common/digest.h"
 #include "snapd/store.h"
 
+struct place;
+
 struct object {
 	uint64_t blob;
 	uint32_t account;
 	uint64_t size;      /* of the file */
 	uint64_t wire_size; /* RFC822.SIZE: with CRLF line ends */
 	struct hash hash;   /* SHA-256 of the bytes */
+	bool is_sealed;     /* else it is staged */
 };
 
 /* Adds the bytes, or finds the blob of this account that holds the same.
@@ -37,8 +41,8 @@ int object_store_find(struct transaction *transaction, uint64_t blob,
     struct object *object, struct error *error);
 
 /* The bytes from `offset`, which all reads before ended at: 1 and a run of at
- * least one byte (it lives as long as the transaction), 0 at the end, -1. The
- * hash is the caller's to check. */
+ * least one byte (valid until the next call, or the end of the transaction), 0
+ * at the end, -1. The hash is the caller's to check. */
 int object_store_part(struct transaction *transaction,
     const struct object *object, uint64_t offset, struct text *part,
     struct error *error);
@@ -47,5 +51,36 @@ int object_store_part(struct transaction *transaction,
  * ERROR_DAMAGED if it differs. */
 int object_store_read(struct transaction *transaction, struct digest *digest,
     const struct object *object, uint8_t *to, struct error *error);
+
+/* -- For the sealer: see seal_swap.c -- */
+
+/* The blob, which has this hash, lies at these places from now on: 1, or 0 if
+ * it is gone, another or sealed, and nothing was done. Its chunks stay until
+ * they are freed. */
+int object_store_seal(struct transaction *transaction, uint64_t blob,
+    const struct hash *hash, const struct place *places, uint32_t count,
+    struct error *error);
+/* The same for one that is sealed and lies in segment `from`; 0: in any before
+ * the one of these places. */
+int object_store_move(struct transaction *transaction, uint64_t blob,
+    const struct hash *hash, uint32_t from, const struct place *places,
+    uint32_t count, struct error *error);
+/* Frees at most `max` chunks of a blob that is sealed or gone: how many, -1;
+ * ERROR_REFUSED if it is staged. */
+int object_store_free(struct transaction *transaction, uint64_t blob,
+    unsigned int max, struct error *error);
+
+/* -- For a rebuild -- */
+
+/* The row of DB_HASH that follows from the object's. */
+int object_store_put_hash(struct transaction *transaction,
+    struct digest *digest, const struct object *object, struct error *error);
+
+/* -- For expiry only -- */
+
+/* Takes a blob away that no row refers to any more: 0 or -1. What is sealed
+ * becomes dead bytes of its segment. */
+int object_store_remove(
+    struct transaction *transaction, uint64_t blob, struct error *error);
 
 #endif

@@ -18,8 +18,6 @@ enum {
 	NODE_TREE = 2 /* the value is a named database */
 };
 
-#define PAGE_NONE UINT64_MAX /* root of an empty tree */
-
 struct page_file {
 	int fd;
 	struct findings *findings;

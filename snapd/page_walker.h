@@ -36,6 +36,8 @@ enum {
 	PAGE_MAX_VALUE = 16 << 20 /* bytes of a value */
 };
 
+#define PAGE_NONE UINT64_MAX /* root of an empty tree */
+
 /* Where findings go: one line each. */
 struct findings {
 	void (*put)(void *context, const char *text);

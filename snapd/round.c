@@ -6,6 +6,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "snapd/sealer.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -166,6 +167,17 @@ free_pending(struct pending *pending)
 
 /* -- The end of a round -- */
 
+void
+round_fail(struct round *round, const struct error *error)
+{
+	if (round->is_failed)
+		return;
+	round->is_failed = true;
+	log_alarm("store-failed", "error=\"%s\"", error->text);
+	if (round->options.failed != NULL)
+		round->options.failed(round->options.context);
+}
+
 static enum status
 commit(struct round *round)
 {
@@ -174,12 +186,9 @@ commit(struct round *round)
 
 	if (round->options.journal != NULL && !round->is_failed)
 		status = journal_commit(round->options.journal, &error);
-	if (status == STATUS_UNAVAILABLE && !round->is_failed) {
-		round->is_failed = true;
-		log_alarm("store-failed", "error=\"%s\"", error.text);
-		if (round->options.failed != NULL)
-			round->options.failed(round->options.context);
-	}
+	if (status == STATUS_UNAVAILABLE)
+		round_fail(round, &error);
+	sealer_round_ended(snapd_sealer(round->options.snapd), status);
 	return status;
 }
 

@@ -33,6 +33,9 @@ void round_free(struct round **round);
 /* The disk failed: nothing is answered any more. */
 bool round_is_failed(const struct round *round);
 
+/* The same for who met it elsewhere: alarm, and the process ends. */
+void round_fail(struct round *round, const struct error *error);
+
 void round_answer(struct round *round, uint64_t client,
     const struct message *answer, struct text data, bool is_patient);
 /* The reading starts after the commit; taken over. */

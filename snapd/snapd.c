@@ -16,6 +16,8 @@
 #include "snapd/leap.h"
 #include "snapd/restore.h"
 #include "snapd/round.h"
+#include "snapd/sealer.h"
+#include "snapd/segments_open.h"
 #include "snapd/witness.h"
 #include "snapd/verify_client.h"
 
@@ -34,6 +36,8 @@ struct snapd {
 	struct snapd_options options;
 	struct store *store;
 	struct journal *journal;
+	struct segments *segments;
+	struct sealer *sealer;
 	struct reader_thread *reader;
 	struct verify_client *verifier;
 	struct table *clients; /* by id */
@@ -54,6 +58,12 @@ snapd_retention(const struct snapd *snapd)
 	return journal != NULL && journal->ratchet.count > 0
 		   ? ratchet_policy(&journal->ratchet)
 		   : &snapd->options.retention;
+}
+
+struct sealer *
+snapd_sealer(struct snapd *snapd)
+{
+	return snapd->sealer;
 }
 
 struct event_loop *
@@ -360,7 +370,7 @@ open_store(struct snapd *snapd, struct error *error)
 	char id[33];
 
 	if (map_bytes == 0)
-		map_bytes = (size_t)1 << 40;
+		map_bytes = SNAPD_MAP_BYTES;
 	if (verify_before_open(snapd->options.path, error) != 0)
 		return -1;
 	snapd->store = store_open(snapd->options.path, map_bytes, error);
@@ -370,6 +380,10 @@ open_store(struct snapd *snapd, struct error *error)
 	if (strcmp(id, snapd->options.store_id) != 0)
 		return error_set(error, ERROR_REFUSED,
 		    "the store is %s and not %s", id, snapd->options.store_id);
+	snapd->segments = segments_open(snapd->store, snapd->options.path,
+	    snapd->options.segment_bytes, error);
+	if (snapd->segments == NULL)
+		return -1;
 	snapd->journal = journal_new(snapd->store, error);
 	if (snapd->journal == NULL || check_witness(snapd, error) != 0)
 		return -1;
@@ -425,6 +439,29 @@ make_round(struct snapd *snapd)
 	snapd->round = round_new(&options);
 }
 
+/* The sealer met a disk that failed. */
+static void
+seal_failed(void *context, const struct error *error)
+{
+	round_fail(((struct snapd *)context)->round, error);
+}
+
+static void
+start_threads(struct snapd *snapd)
+{
+	const struct sealer_options options = {
+		.at_bytes = snapd->options.seal_at_bytes,
+		.after_ms = snapd->options.seal_after_ms,
+		.failed = seal_failed,
+		.context = snapd
+	};
+
+	snapd->reader =
+	    reader_thread_new(snapd->loop, snapd->store, reading_done, snapd);
+	snapd->sealer =
+	    sealer_new(snapd->loop, snapd->journal, snapd->segments, &options);
+}
+
 struct snapd *
 snapd_new(struct event_loop *loop, const struct snapd_options *options)
 {
@@ -438,9 +475,9 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 		log_alarm("store-unavailable", "error=\"%s\"", error.text);
 		journal_free(&snapd->journal);
 		store_close(&snapd->store);
+		segments_free(&snapd->segments);
 	} else {
-		snapd->reader =
-		    reader_thread_new(loop, snapd->store, reading_done, snapd);
+		start_threads(snapd);
 	}
 	snapd->clock = timer_new(loop, keep_clock, snapd);
 	timer_start(snapd->clock, CLOCK_EVERY_MS);
@@ -467,6 +504,7 @@ close_store(struct snapd *snapd, bool is_failed)
 	sequence = snapd->journal->committed.sequence;
 	journal_free(&snapd->journal);
 	store_close(&snapd->store);
+	segments_free(&snapd->segments);
 	if (!is_failed &&
 	    witness_write(snapd->options.path, &id, sequence, &error) != 0)
 		log_warning("witness", "error=\"%s\"", error.text);
@@ -488,6 +526,7 @@ snapd_free(struct snapd **snapd)
 	expire_free(&s->expire);
 	verify_client_free(&s->verifier);
 	reader_thread_free(&s->reader);
+	sealer_free(&s->sealer);
 	while (table_next(s->clients, &position, NULL, NULL, &client))
 		free_client(client);
 	table_free(&s->clients);

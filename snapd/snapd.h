@@ -13,13 +13,18 @@
 
 struct snapd;
 
+#define SNAPD_MAP_BYTES ((size_t)1 << 40) /* of the index, if not said */
+
 struct snapd_options {
 	const char *path;     /* the store's directory */
 	size_t map_bytes;     /* 0: the default */
 	const char *store_id; /* 32 hex digits: which store must be there */
 	struct retention retention;     /* which timer snapshots there are */
 	struct allowance_limits limits; /* of an account in a day */
-	int64_t patience_ms; /* 0: ROUND_PATIENCE_MS; tests want it longer */
+	int64_t patience_ms;    /* 0: ROUND_PATIENCE_MS; tests want it longer */
+	uint64_t segment_bytes; /* of one segment; 0: the default */
+	uint64_t seal_at_bytes; /* see sealer.h; 0: the default */
+	int64_t seal_after_ms;
 	/* The disk failed: nothing is answered any more, the process ends. */
 	void (*failed)(void *context);
 	void *context;
@@ -39,6 +44,8 @@ void snapd_add_channel(
 /* Policy and limits of the settings, after a reload. */
 void snapd_configure(struct snapd *snapd, const struct retention *retention,
     const struct allowance_limits *limits);
+/* For tests; NULL while there is no store to serve. */
+struct sealer *snapd_sealer(struct snapd *snapd);
 
 /* What waits for snapctl to be read, for tests. */
 size_t snapd_waiting_bytes(const struct snapd *snapd);
@@ -95,6 +102,9 @@ void mail_reading_done(struct client *client, struct reading *reading);
 /* Those that last longer than a round: NULL if it is gone. */
 struct client *snapd_find_client(struct snapd *snapd, uint64_t id);
 struct verify_client *snapd_verifier(struct snapd *snapd);
+/* Answers control_seal when a pass of the sealer has ended. */
+void seal_request_received(
+    struct client *client, const struct message_control_seal *request);
 /* Answers control_verify with findings and progress, then control_done. */
 void verify_request_received(
     struct client *client, const struct message_control_verify *request);

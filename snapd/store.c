@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "snapd/growth.h"
+#include "snapd/segments.h"
 #include "snapd/store_room.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ struct store {
 	struct growth growth;
 	struct store_room room;
 	bool is_writing; /* a write transaction is open */
+	struct segments *segments;
 };
 
 struct transaction {
@@ -37,6 +39,7 @@ struct transaction {
 	MDB_txn *txn;
 	bool is_write;
 	bool is_nested;
+	struct block *block; /* of a segment, that was read last */
 };
 
 struct cursor {
@@ -127,17 +130,14 @@ open_environment(struct store *store, const char *path, size_t map_bytes,
 	return 0;
 }
 
-static int
-read_identity(struct store *store, struct error *error)
+int
+store_take_identity(struct transaction *transaction, struct error *error)
 {
-	struct transaction *transaction;
+	struct store *store = transaction->store;
 	struct key key = { "store_id", 8 }, secret = { "secret", 6 };
 	struct text value;
 	int found;
 
-	transaction = transaction_begin(store, false, error);
-	if (transaction == NULL)
-		return -1;
 	found = store_get(transaction, DB_META, &key, &value, error);
 	if (found == 1 && value.size == 1 + sizeof(store->id.bytes))
 		memcpy(
@@ -150,8 +150,21 @@ read_identity(struct store *store, struct error *error)
 		memcpy(store->secret, value.data + 1, sizeof(store->secret));
 	else if (found >= 0)
 		found = error_set(error, ERROR_DAMAGED, "store has no secret");
-	transaction_abort(&transaction);
 	return found < 0 ? -1 : 0;
+}
+
+static int
+read_identity(struct store *store, struct error *error)
+{
+	struct transaction *transaction =
+	    transaction_begin(store, false, error);
+	int result;
+
+	if (transaction == NULL)
+		return -1;
+	result = store_take_identity(transaction, error);
+	transaction_abort(&transaction);
+	return result;
 }
 
 static int
@@ -237,10 +250,31 @@ store_secret(const struct transaction *transaction)
 	return transaction->store->secret;
 }
 
+void
+store_set_segments(struct store *store, struct segments *segments)
+{
+	store->segments = segments;
+}
+
+struct segments *
+store_segments(const struct transaction *transaction)
+{
+	return transaction->store->segments;
+}
+
+void
+transaction_keep(struct transaction *transaction, struct block *block)
+{
+	block_release(&transaction->block);
+	transaction->block = block;
+}
+
 static int
 put_identity(struct store *store, MDB_txn *txn, struct error *error)
 {
-	struct transaction transaction = { store, txn, true, false };
+	struct transaction transaction = {
+		.store = store, .txn = txn, .is_write = true
+	};
 	struct key key = { "store_id", 8 }, secret = { "secret", 6 };
 	char value[1 + sizeof(store->id.bytes)] = { 1 };
 	char secret_value[1 + sizeof(store->secret)] = { 1 };
@@ -261,7 +295,9 @@ put_identity(struct store *store, MDB_txn *txn, struct error *error)
 static int
 put_signing_key(struct store *store, MDB_txn *txn, struct error *error)
 {
-	struct transaction transaction = { store, txn, true, false };
+	struct transaction transaction = {
+		.store = store, .txn = txn, .is_write = true
+	};
 	struct key key = { "signing_key", 11 };
 	uint8_t value[1 + sizeof(struct head_key)] = { 1 };
 	struct head_key pair;
@@ -310,6 +346,35 @@ store_create(int dir_fd, struct store_id *id, struct error *error)
 	*id = store->id;
 	store_close(&store);
 	return rc == 0 ? 0 : -1;
+}
+
+struct store *
+store_make(
+    const char *path, const char *folder, size_t map_bytes, struct error *error)
+{
+	struct store *store = memory_new(1, sizeof(*store));
+	char folder_path[4096];
+	MDB_txn *txn;
+	int rc;
+
+	snprintf(folder_path, sizeof(folder_path), "%s/%s", path, folder);
+	if (open_environment(store, folder_path, map_bytes, error) != 0) {
+		store_close(&store);
+		return NULL;
+	}
+	rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+	if (rc == 0 && open_databases(store, txn, MDB_CREATE, error) != 0) {
+		mdb_txn_abort(txn);
+		store_close(&store);
+		return NULL;
+	}
+	if (rc == 0)
+		rc = mdb_txn_commit(txn);
+	if (rc != 0) {
+		set_error(error, rc, "create");
+		store_close(&store);
+	}
+	return store;
 }
 
 uint64_t
@@ -402,6 +467,7 @@ transaction_free(struct transaction **transaction)
 	/* Readers belong to other threads: they touch nothing of the store. */
 	if ((*transaction)->is_write && !(*transaction)->is_nested)
 		(*transaction)->store->is_writing = false;
+	block_release(&(*transaction)->block);
 	memory_free(transaction);
 }
 

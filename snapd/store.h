@@ -1,7 +1,7 @@
 /*
  * The index environment of the snapshot store: an LMDB environment in the
- * folder `index`, its databases, its transactions.  The only file here that
- * includes lmdb.h.  Every value but a chunk ends with 8 bytes of SipHash over
+ * folder `index`, its databases, its transactions.  With segment_env.c the only
+ * file here that includes lmdb.h.  Every value but a chunk ends with 8 bytes of SipHash over
  * database, key and value, put and checked here, so that a flipped bit is found
  * when it is read (LMDB has no checksums).
  *
@@ -23,10 +23,18 @@
 struct store;
 struct transaction;
 struct cursor;
+struct segments;
+struct block;
 
 /* Makes an empty store in the directory: ERROR_EXISTS if there is one. Changes
  * into the directory and stays there (LMDB opens by path). */
 int store_create(int dir_fd, struct store_id *id, struct error *error);
+
+/* For a rebuild: an empty index in `folder` of `path`, which is there, without
+ * an identity until rows give it one. */
+struct store *store_make(const char *path, const char *folder, size_t map_bytes,
+    struct error *error);
+int store_take_identity(struct transaction *transaction, struct error *error);
 
 /* Opens the store in directory `path` for map_bytes at most. ERROR_MISSING if
  * there is none. */
@@ -36,6 +44,13 @@ void store_close(struct store **store);
 const struct store_id *store_identity(const struct store *store);
 /* 32 random bytes that never leave the store: the key of DB_HASH. */
 const uint8_t *store_secret(const struct transaction *transaction);
+
+/* The segments beside the index, for object_store.c; NULL: none. They stay the
+ * caller's and are set before any thread begins. */
+void store_set_segments(struct store *store, struct segments *segments);
+struct segments *store_segments(const struct transaction *transaction);
+/* The transaction holds the block until it is given another one, or ends. */
+void transaction_keep(struct transaction *transaction, struct block *block);
 
 /* Would `bytes` more leave the reserve untouched, of the map and of what was
  * written ahead if the disk is full; or is there so much between? */

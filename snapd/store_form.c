@@ -31,6 +31,7 @@ static const char *const names[DB_COUNT] = {
 	[DB_BLOB_USE] = "blob_use",
 	[DB_HOLD] = "hold",
 	[DB_FORGOTTEN] = "forgotten",
+	[DB_SEGMENT_USE] = "segment_use",
 };
 
 const char *

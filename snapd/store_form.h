@@ -31,17 +31,19 @@ enum database {
 			   what happened to the row */
 	DB_MARK,        /* sequence u64, account u32 -> mark */
 	DB_DELIVERY,    /* account u32, delivery id 18 -> where it went */
-	DB_BLOB,        /* blob u64 -> account, size, SHA-256 */
+	DB_BLOB,        /* blob u64 -> account, size, SHA-256, where it is */
 	DB_HASH,        /* account u32, SHA-256 keyed with the store's secret
 			   -> blob u64 */
 	DB_CHUNK,       /* blob u64, number u32 -> up to 4,080 bytes, no sum */
 	DB_REPLY,       /* account u32, slot u8 -> the answer to a batch */
 	DB_HEAD,        /* events u64 -> signed head, see head.h */
+	/* Those that older stores do not have yet begin here. */
 	DB_EXPUNGED,    /* account u32, number u32 -> which row died when */
 	DB_BLOB_USE,    /* blob u64 -> references, lock: see blob_use.h */
 	DB_HOLD,        /* number u64 -> what is held: see hold.h */
 	DB_FORGOTTEN,   /* sequence u64, number u32 -> rows that were forgotten:
 			   see forget.h */
+	DB_SEGMENT_USE, /* segment u32 -> state, how much of it is used */
 	DB_COUNT
 };
 

@@ -10,8 +10,10 @@
 #include "common/event_form.h"
 #include "common/merkle_log.h"
 #include "snapd/verify_rows.h"
+#include "snapd/verify_segments.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
 	PROGRESS_ROWS = 65536
@@ -202,13 +204,15 @@ walk_all(struct verify *v)
 		DB_ACCOUNT, DB_ACCOUNT_LOG, DB_FORGOTTEN, DB_MAILBOX, DB_NAME,
 		DB_MAILBOX_OLD, DB_SUBSCRIBED, DB_UNFILED, DB_LIVE, DB_DEAD,
 		DB_MARK, DB_HOLD, DB_DELIVERY, DB_HASH, DB_REPLY, DB_BLOB_USE,
-		DB_EXPUNGED };
+		DB_EXPUNGED, DB_SEGMENT_USE };
 	size_t i;
 
 	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		walk_rows(v, order[i]);
 	verify_bodies(v);
 	page_file_check_free(v->file);
+	v->result->lost_pages = page_file_lost_pages(v->file);
+	verify_segments(v);
 }
 
 static void
@@ -238,7 +242,19 @@ run(struct verify *v, enum verify_depth depth)
 		return;
 	}
 	walk_all(v);
-	v->result->lost_pages = page_file_lost_pages(v->file);
+}
+
+static uint64_t
+segment_bytes(const struct verify_options *options)
+{
+	uint64_t sum = 0;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < options->segment_count; i++)
+		if (fstat(options->segments[i].fd, &st) == 0)
+			sum += (uint64_t)st.st_size;
+	return sum;
 }
 
 int
@@ -259,7 +275,8 @@ verify_run(
 
 		result->transaction = meta->transaction;
 		result->pages = meta->last_page + 1;
-		v->total_bytes = result->pages * meta->page_size;
+		v->total_bytes =
+		    result->pages * meta->page_size + segment_bytes(options);
 		run(v, options->depth);
 	}
 	verify_rows_free(v);

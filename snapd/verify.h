@@ -1,6 +1,6 @@
 /*
- * Damage detection of the snapshot store, from a read-only descriptor of its
- * data.mdb and nothing else: the pages (page_walker.h), the sum of every row,
+ * Damage detection of the snapshot store, from read-only descriptors of its
+ * index and segments and nothing else: the pages (page_walker.h), the sum of every row,
  * the events and their Merkle root, the rows that events cover, the signed
  * heads, the bodies.  Never crashes on any bytes, never writes.
  */
@@ -9,6 +9,7 @@
 
 #include "common/digest.h"
 #include "common/head.h"
+#include "snapd/account_key.h"
 #include "snapd/page_walker.h"
 
 enum verify_depth {
@@ -16,11 +17,23 @@ enum verify_depth {
 	VERIFY_ALL        /* every page and row; bodies by percent */
 };
 
+/* A segment to be looked at too. */
+struct verify_segment {
+	int fd; /* of its data.mdb */
+	uint32_t number;
+	const uint8_t *meta; /* as below */
+};
+
 struct verify_options {
 	enum verify_depth depth;
 	unsigned int percent; /* of the bodies that are read and hashed */
 	const uint8_t *meta;  /* see page_file_open */
 	struct findings findings;
+	bool has_segments; /* all that there are are given */
+	const struct verify_segment *segments;
+	size_t segment_count;
+	bool has_key; /* to open blocks with */
+	struct aead_key key;
 	/* From time to time, if not NULL: bytes read of those of the file. */
 	void (*progress)(void *context, uint64_t done, uint64_t total);
 	void *progress_context;

@@ -1,18 +1,18 @@
 /*
- * Bodies: the rows of DB_BLOB and the chunks of DB_CHUNK stand in the same
+ * Staged bodies: the rows of DB_BLOB and the chunks of DB_CHUNK stand in the same
  * order, so that one pass over both finds a chunk without its body, a body
  * without a chunk, and, for as many as were asked for, a wrong SHA-256.
  */
 #include "snapd/verify_rows.h"
 
-#include "common/codec.h"
+#include "snapd/segment_form.h"
+#include "snapd/verify_segments.h"
 
 #include <string.h>
 
 struct body {
 	uint64_t blob;
-	uint64_t size;
-	struct hash hash;
+	struct blob_form form;
 	bool is_read;
 };
 
@@ -25,17 +25,8 @@ struct chunk {
 static int
 decode_body(struct text key, struct text value, struct body *body)
 {
-	struct reader r;
-
 	body->blob = key_u64_at(key, 0);
-	reader_init(&r, value.data, value.size);
-	if (key.size != 8 || reader_get_u8(&r) != 1)
-		return -1;
-	reader_get_u32(&r);
-	body->size = reader_get_u64(&r);
-	reader_get_u64(&r);
-	reader_get_raw(&r, body->hash.bytes, sizeof(body->hash.bytes));
-	return reader_done(&r);
+	return key.size == 8 ? blob_form_decode(value, &body->form) : -1;
 }
 
 /* Another share of the bodies in each transaction. */
@@ -53,6 +44,15 @@ next_chunk(struct page_cursor *cursor, struct chunk *chunk)
 {
 	chunk->is_there =
 	    page_cursor_next(cursor, &chunk->key, &chunk->value) == 1;
+}
+
+/* What is sealed may have chunks that are not freed yet. */
+static void
+skip_sealed(struct page_cursor *cursor, struct chunk *chunk, uint64_t blob)
+{
+	while (chunk->is_there && chunk->key.size == 12 &&
+	       key_u64_at(chunk->key, 0) == blob)
+		next_chunk(cursor, chunk);
 }
 
 /* Chunks of bodies before this one belong to none. */
@@ -82,6 +82,11 @@ check_body(struct verify *v, struct page_cursor *cursor, struct chunk *chunk,
 	bool is_whole = true;
 
 	skip_to(v, cursor, chunk, body->blob);
+	if (body->form.is_sealed) {
+		skip_sealed(cursor, chunk, body->blob);
+		verify_note_places(v, body->blob, &body->form);
+		return;
+	}
 	if (body->is_read)
 		digest_start(v->digest);
 	for (; chunk->is_there && chunk->key.size == 12 &&
@@ -93,7 +98,7 @@ check_body(struct verify *v, struct page_cursor *cursor, struct chunk *chunk,
 			digest_add(
 			    v->digest, chunk->value.data, chunk->value.size);
 	}
-	if (!is_whole || size != body->size) {
+	if (!is_whole || size != body->form.size) {
 		finding(v->findings, "body %llu is not whole",
 		    (unsigned long long)body->blob);
 		return;
@@ -102,7 +107,7 @@ check_body(struct verify *v, struct page_cursor *cursor, struct chunk *chunk,
 		return;
 	v->result->body_bytes += size;
 	hash = digest_finish(v->digest);
-	if (memcmp(&hash, &body->hash, sizeof(hash)) != 0)
+	if (memcmp(&hash, &body->form.hash, sizeof(hash)) != 0)
 		finding(v->findings, "body %llu does not match its hash",
 		    (unsigned long long)body->blob);
 }

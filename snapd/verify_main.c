@@ -1,11 +1,13 @@
 /*
  * snapd-verify: looks for damage in the snapshot store.  Started by master with
- * the store's data.mdb, opened for reading only, and introduced to snapd, which
- * asks (verify_start) and is told what was found.  It has no files, no network
+ * the index's data.mdb, opened for reading only, and introduced to snapd, which
+ * hands it the segments (verify_segment), asks (verify_start) and is told what
+ * was found.  It has no files, no network
  * and nothing else to say; a byte of the store that takes it over has won
  * nothing but false findings.
  */
 #include "common/log.h"
+#include "common/memory.h"
 #include "common/process.h"
 #include "common/status.h"
 #include "common/digest.h"
@@ -17,7 +19,15 @@
 
 enum {
 	MAX_TOLD = 100, /* findings of one request that are sent */
+	MAX_SEGMENTS = 4096,
 	RECEIVE_TIMEOUT_MS = 1000
+};
+
+/* Segments that the next request is about. */
+struct given {
+	struct verify_segment segments[MAX_SEGMENTS];
+	uint8_t metas[MAX_SEGMENTS][PAGE_META_SIZE];
+	size_t count;
 };
 
 struct server {
@@ -28,11 +38,20 @@ struct server {
 	struct watch *watch;
 	uint64_t tag;
 	unsigned int told;
+	struct given *given;
 };
+
+static void
+drop_segments(struct given *given)
+{
+	while (given->count > 0)
+		close(given->segments[--given->count].fd);
+}
 
 static void
 drop_snapd(struct server *server)
 {
+	drop_segments(server->given);
 	watch_free(&server->watch);
 	if (server->snapd_fd >= 0)
 		close(server->snapd_fd);
@@ -96,6 +115,27 @@ tell_done(struct server *server, int status, const struct verify_result *result)
 	say(server, &message);
 }
 
+/* Takes over the descriptor. */
+static void
+take_segment(
+    struct given *given, const struct message_verify_segment *segment, int fd)
+{
+	uint8_t *meta = NULL;
+
+	if (fd < 0)
+		return;
+	if (given->count == MAX_SEGMENTS) {
+		close(fd);
+		return;
+	}
+	if (segment->meta.size == PAGE_META_SIZE) {
+		meta = given->metas[given->count];
+		memcpy(meta, segment->meta.data, PAGE_META_SIZE);
+	}
+	given->segments[given->count++] =
+	    (struct verify_segment){ fd, segment->segment, meta };
+}
+
 static void
 verify(struct server *server, const struct message_verify_start *request)
 {
@@ -103,6 +143,10 @@ verify(struct server *server, const struct message_verify_start *request)
 					      (enum verify_depth)request->depth,
 		.percent = request->percent,
 		.findings = { tell_finding, server, 0 },
+		.has_segments = true,
+		.segments = server->given->segments,
+		.segment_count = server->given->count,
+		.has_key = request->key.size == AEAD_KEY_SIZE,
 		.progress = tell_progress,
 		.progress_context = server };
 	uint8_t meta[PAGE_META_SIZE];
@@ -112,10 +156,14 @@ verify(struct server *server, const struct message_verify_start *request)
 		memcpy(meta, request->meta.data, sizeof(meta));
 		options.meta = meta;
 	}
+	if (options.has_key)
+		memcpy(options.key.bytes, request->key.data, AEAD_KEY_SIZE);
 	server->tag = request->tag;
 	server->told = 0;
 	tell_done(
 	    server, verify_run(server->data_fd, &options, &result), &result);
+	explicit_bzero(&options.key, sizeof(options.key));
+	drop_segments(server->given);
 }
 
 static void
@@ -133,7 +181,10 @@ on_request(int fd, int events, void *context)
 		drop_snapd(server);
 		return;
 	}
-	verify(server, &message.verify_start);
+	if (message.type == MESSAGE_verify_segment)
+		take_segment(server->given, &message.verify_segment, fds[0]);
+	else
+		verify(server, &message.verify_start);
 }
 
 static void
@@ -172,6 +223,7 @@ main(void)
 	uint32_t walls;
 
 	process_begin(&process, ROLE_VERIFY);
+	server.given = memory_new(1, sizeof(*server.given));
 	server.data_fd = process_take(&process, START_DATA, 0);
 	digest_prepare();
 	walls = process_confine(&process);
@@ -182,5 +234,6 @@ main(void)
 	drop_snapd(&server);
 	channel_free(&server.starter);
 	event_loop_free(&server.loop);
+	memory_free(&server.given);
 	return EXIT_SUCCESS;
 }

@@ -41,9 +41,16 @@ static void
 finding(void *context, struct text text)
 {
 	struct control_finding row = { .where = TEXT("index"), .what = text };
+	struct text rest = text, first;
 	uint8_t data[ROW_MAX];
 	struct writer w;
 
+	/* "segment 3: what is wrong" */
+	if (text_starts_nocase(text, "segment ") &&
+	    text_next(&rest, ':', &first) && rest.size > 1) {
+		row.where = first;
+		row.what = text_skip(rest, 1);
+	}
 	log_alarm("store-damaged", "finding=\"%.*s\"", TEXT_FMT(text));
 	writer_init(&w, data, sizeof(data));
 	control_put_finding(&w, &row);

@@ -6,6 +6,7 @@
 #include "snapd/verify_rows.h"
 
 #include "common/memory.h"
+#include "snapd/verify_segments.h"
 
 #include <string.h>
 
@@ -359,6 +360,7 @@ verify_row(struct verify *v, enum database database, struct text key,
 		[DB_DEAD] = check_dead,
 		[DB_FORGOTTEN] = verify_forgotten,
 		[DB_BLOB_USE] = verify_use,
+		[DB_SEGMENT_USE] = verify_segment_use,
 	};
 
 	if (v->mailboxes == NULL)
@@ -394,6 +396,7 @@ verify_rows_free(struct verify *v)
 
 	for (i = 0; i < DB_COUNT; i++)
 		page_cursor_free(&v->finders[i]);
+	verify_segments_free(v);
 	digest_free(&v->group);
 	table_free(&v->mailboxes);
 }

@@ -7,6 +7,7 @@
 #include "common/memory.h"
 #include "snapd/retention.h"
 #include "snapd/snapd.h"
+#include "tests/unit/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -483,17 +484,10 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	static const char *const names[] = { "index/data.mdb", "index/lock.mdb",
-		"index", "" };
 	struct fixture *f = *state;
-	char path[128];
-	size_t i;
 
 	stop(f);
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", f->path, names[i]);
-		remove(path);
-	}
+	scratch_remove(f->path);
 	free(f);
 	return 0;
 }

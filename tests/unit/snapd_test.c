@@ -8,6 +8,9 @@
 #include "common/memory.h"
 #include "snapd/growth.h"
 #include "snapd/round.h"
+#include "snapd/sealer.h"
+#include "snapd/snapd.h"
+#include "tests/unit/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +47,7 @@ struct fixture {
 	struct event_loop *loop;
 	struct snapd *snapd;
 	struct timer *deadline;
+	struct timer *look;
 	struct peer control, queue, worker, other;
 	unsigned int failures;
 	unsigned int wanted;
@@ -241,20 +245,11 @@ static int
 tear_down(void **state)
 {
 	struct fixture *f = *state;
-	char path[128];
 
 	store_set_commit_fault(0);
 	growth_set_fault(0);
 	stop(f);
-	snprintf(path, sizeof(path), "%s/index/data.mdb", f->path);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/index/lock.mdb", f->path);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/index", f->path);
-	rmdir(path);
-	snprintf(path, sizeof(path), "%s/witness", f->path);
-	unlink(path);
-	rmdir(f->path);
+	scratch_remove(f->path);
 	free(f);
 	return 0;
 }
@@ -947,6 +942,77 @@ answered_mail_survives_a_kill(void **state)
 	assert_true(found == answered || found == answered + 1);
 }
 
+/* -- Sealing behind the loop -- */
+
+static void
+look_for_pass(void *context)
+{
+	struct fixture *f = context;
+	struct sealer_state state;
+
+	sealer_get_state(snapd_sealer(f->snapd), &state);
+	assert_int_equal(state.failures, 0);
+	if (state.passes >= f->wanted)
+		event_loop_stop(f->loop);
+	else
+		timer_start(f->look, 5);
+}
+
+static void
+wait_for_passes(struct fixture *f, unsigned int passes)
+{
+	f->waiting = NULL;
+	f->wanted = passes;
+	f->look = timer_new(f->loop, look_for_pass, f);
+	timer_start(f->look, 0);
+	timer_start(f->deadline, DEADLINE_MS);
+	event_loop_run(f->loop);
+	timer_stop(f->deadline);
+	timer_free(&f->look);
+}
+
+static void
+check_mail(struct fixture *f, unsigned int n, struct text body)
+{
+	struct message m = { .type = MESSAGE_read_unfiled };
+
+	m.read_unfiled.delivery = delivery_of(n);
+	ask(&f->worker, &m);
+	assert_int_equal(f->worker.answer.type, MESSAGE_body);
+	assert_int_equal(f->worker.answer.body.status, STATUS_OK);
+	assert_int_equal(f->worker.size, body.size);
+	assert_memory_equal(f->worker.data, body.data, body.size);
+}
+
+static void
+mail_is_sealed_behind_the_loop_and_reads_as_before(void **state)
+{
+	struct fixture *f = *state;
+	static char body[12000];
+	unsigned int n, round;
+
+	for (round = 1; round <= 2; round++) {
+		for (n = 0; n < 40; n++) {
+			memset(body, 'a' + (int)(n % 26), sizeof(body));
+			memcpy(body, &n, sizeof(n));
+			memcpy(body + 4, &round, sizeof(round));
+			assert_int_equal(accept_mail(f, round * 100 + n, 1,
+					     text_make(body, sizeof(body))),
+			    STATUS_OK);
+		}
+		sealer_request(snapd_sealer(f->snapd), NULL, NULL);
+		wait_for_passes(f, round);
+	}
+	stop(f);
+	start(f, MAP_BYTES);
+	check_mail(f, 239, text_make(body, sizeof(body)));
+	n = 7;
+	memset(body, 'a' + 7, sizeof(body));
+	memcpy(body, &n, sizeof(n));
+	memcpy(body + 4, (unsigned int[]){ 1 }, sizeof(n));
+	check_mail(f, 107, text_make(body, sizeof(body)));
+}
+
 int
 main(void)
 {
@@ -971,6 +1037,7 @@ main(void)
 		TEST(full_store_takes_deaths_and_marks_but_no_mail),
 		TEST(
 		    foreign_or_missing_store_serves_nobody_and_creates_nothing),
+		TEST(mail_is_sealed_behind_the_loop_and_reads_as_before),
 		TEST(answered_mail_survives_a_kill),
 	};
 

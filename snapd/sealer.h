@@ -1,0 +1,61 @@
+/*
+ * Moves bodies from the index into sealed segments, in the background: a thread
+ * of its own reads, packs, encrypts and writes segments; the index is told by
+ * its own writer, in the loop, a few milliseconds at a time.
+ *
+ * The order of every step: the segment is committed and durable; then the index
+ * says where the body lies, and is committed; then the chunks are freed.  Cut
+ * anywhere, each body is where the index says, and what was written and is not
+ * in the index is found again at the next start (sealing_replay).
+ *
+ * A pass begins when at_bytes are staged, or after_ms after the first event
+ * that no segment has.  Its thread reads nothing that came from outside.
+ */
+#ifndef SNAPD_SEALER_H
+#define SNAPD_SEALER_H
+
+#include "common/event_loop.h"
+#include "snapd/journal.h"
+#include "snapd/segments.h"
+
+struct sealer;
+
+enum {
+	SEALER_SLICE_US = 5000, /* of one transaction of the index */
+	SEALER_PAUSE_MS = 10,   /* between two of them */
+	SEALER_RETRY_MS = 60000 /* after a full disk */
+};
+
+struct sealer_options {
+	uint64_t at_bytes; /* 0: SEALER_AT_BYTES */
+	int64_t after_ms;  /* 0: SEALER_AFTER_MS */
+	/* A disk failed: as snapd_options.failed. */
+	void (*failed)(void *context, const struct error *error);
+	void *context;
+};
+
+#define SEALER_AT_BYTES (UINT64_C(128) << 20)
+#define SEALER_AFTER_MS INT64_C(3600000)
+
+/* The journal and the segments stay the caller's. */
+struct sealer *sealer_new(struct event_loop *loop, struct journal *journal,
+    struct segments *segments, const struct sealer_options *options);
+/* Ends the thread: waits for what it writes now. */
+void sealer_free(struct sealer **sealer);
+
+/* A pass as soon as may be. `done`, if not NULL, is called in the loop when one
+ * that began after this call has ended; NULL: without an error. It is called
+ * with an error at the latest when the sealer is freed. */
+void sealer_request(struct sealer *sealer,
+    void (*done)(void *context, const struct error *error), void *context);
+/* The round of the journal was committed, or not. */
+void sealer_round_ended(struct sealer *sealer, enum status status);
+
+struct sealer_state {
+	uint64_t passes;   /* since the start */
+	uint64_t failures; /* of which `error` is the last */
+	struct error error;
+};
+void sealer_get_state(struct sealer *sealer, struct sealer_state *state);
+
+#endif

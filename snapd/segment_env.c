@@ -1,0 +1,725 @@
+/*
+ * See segment_env.h.
+ */
+#include "snapd/segment_env.h"
+
+#include "common/file.h"
+#include "common/memory.h"
+#include "snapd/verify_segments.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	MAX_PATH = 4096,
+	MAX_SEGMENTS = 1 << 20,
+	VALUE_PAGES = (SEGMENT_VALUE_SIZE + 16) / 4096,
+	/* Pages of the trees, and of the values that a commit replaces. */
+	SPARE_PAGES = 3 * VALUE_PAGES
+};
+
+struct segment_env {
+	MDB_env *env;
+	MDB_dbi info_db, key_db, value_db;
+	MDB_txn *write; /* the writer's; NULL: nothing to commit */
+	struct segment_info info;
+	uint64_t map_bytes;
+	uint32_t page_size;
+	uint32_t put; /* values since the last commit */
+	atomic_uint holds;
+};
+
+struct segment_hold {
+	struct segment_env *env;
+	MDB_txn *txn;
+};
+
+static int commit_fault;
+
+void
+segment_env_set_fault(int errno_value)
+{
+	commit_fault = errno_value;
+}
+
+static int
+set_error(struct error *error, const struct segment_info *info, int rc,
+    const char *what)
+{
+	enum error_code code = ERROR_SYSTEM;
+
+	if (rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || rc == ENOSPC ||
+	    rc == EDQUOT)
+		code = ERROR_FULL;
+	else if (rc == ENOENT)
+		code = ERROR_MISSING;
+	else if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND ||
+		 rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH ||
+		 rc == MDB_PANIC || rc == MDB_NOTFOUND)
+		code = ERROR_DAMAGED;
+	error_set(error, code, "segment %u: %s: %s", info->number, what,
+	    mdb_strerror(rc));
+	if (error != NULL && rc > 0)
+		error->errno_value = rc;
+	return -1;
+}
+
+static void
+path_of(char *to, const char *path, const char *name, uint32_t number)
+{
+	if (name != NULL)
+		snprintf(to, MAX_PATH, "%s/segment/%s", path, name);
+	else
+		snprintf(to, MAX_PATH, "%s/segment/%u", path, number);
+}
+
+/* -- Folders -- */
+
+static int
+open_folder(const char *path, bool may_make, struct error *error)
+{
+	int top = path[0] == '/' ? file_open_absolute_directory(path, error)
+				 : file_open_directory(AT_FDCWD, path, error);
+	int folder;
+
+	if (top == -1)
+		return -1;
+	if (may_make && file_make_directory(top, "segment", 0700, error) != 0 &&
+	    error->code != ERROR_EXISTS) {
+		close(top);
+		return -1;
+	}
+	folder = file_open_directory(top, "segment", error);
+	if (may_make && folder != -1 && file_sync_directory(top, error) != 0) {
+		close(folder);
+		folder = -1;
+	}
+	close(top);
+	return folder;
+}
+
+/* 0 also if there is nothing of that name. */
+static int
+remove_in(int folder, const char *name, struct error *error)
+{
+	static const char *const files[] = { "data.mdb", "lock.mdb" };
+	int dir = file_open_directory(folder, name, error), result = 0;
+	size_t i;
+
+	if (dir == -1)
+		return error->code == ERROR_MISSING ? 0 : -1;
+	for (i = 0; i < 2 && result == 0; i++)
+		if (file_unlink(dir, files[i], error) != 0 &&
+		    error->code != ERROR_MISSING)
+			result = -1;
+	close(dir);
+	return result == 0 ? file_remove_directory(folder, name, error) : -1;
+}
+
+int
+segment_env_destroy(const char *path, uint32_t number, struct error *error)
+{
+	int folder = open_folder(path, false, error), result;
+	char name[16];
+
+	if (folder == -1)
+		return error->code == ERROR_MISSING ? 0 : -1;
+	snprintf(name, sizeof(name), "%u", number);
+	result = remove_in(folder, name, error);
+	if (result == 0)
+		result = file_sync_directory(folder, error);
+	close(folder);
+	return result;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int
+segment_env_list(
+    const char *path, uint32_t **numbers, size_t *count, struct error *error)
+{
+	int folder = open_folder(path, false, error);
+	struct dirent *entry;
+	uint64_t number;
+	DIR *dir;
+
+	*numbers = NULL;
+	*count = 0;
+	if (folder == -1)
+		return error->code == ERROR_MISSING ? 0 : -1;
+	dir = fdopendir(folder);
+	if (dir == NULL) {
+		close(folder);
+		return error_set_errno(error, "segment");
+	}
+	while ((entry = readdir(dir)) != NULL && *count < MAX_SEGMENTS) {
+		if (text_parse_number(
+			text_of(entry->d_name), UINT32_MAX, &number) != 0 ||
+		    entry->d_name[0] == '0')
+			continue;
+		*numbers =
+		    memory_resize(*numbers, *count + 1, sizeof(**numbers));
+		(*numbers)[(*count)++] = (uint32_t)number;
+	}
+	closedir(dir);
+	if (*count > 0)
+		qsort(*numbers, *count, sizeof(**numbers), by_number);
+	return 0;
+}
+
+/* -- Opening -- */
+
+static int
+open_env(struct segment_env *env, const char *path, unsigned int flags,
+    struct error *error)
+{
+	MDB_stat stat;
+	int rc = mdb_env_create(&env->env);
+
+	if (rc != 0)
+		return set_error(error, &env->info, rc, "create");
+	mdb_env_set_maxdbs(env->env, 3);
+	mdb_env_set_mapsize(env->env, env->map_bytes);
+	rc = mdb_env_open(
+	    env->env, path, MDB_NOTLS | MDB_NORDAHEAD | flags, 0600);
+	if (rc != 0)
+		return set_error(error, &env->info, rc, "open");
+	mdb_env_stat(env->env, &stat);
+	env->page_size = stat.ms_psize;
+	return 0;
+}
+
+static int
+open_databases(struct segment_env *env, MDB_txn *txn, unsigned int flags,
+    struct error *error)
+{
+	int rc = mdb_dbi_open(txn, "info", flags, &env->info_db);
+
+	if (rc == 0)
+		rc = mdb_dbi_open(txn, "key", flags, &env->key_db);
+	if (rc == 0)
+		rc = mdb_dbi_open(txn, "value", flags, &env->value_db);
+	return rc == 0 ? 0 : set_error(error, &env->info, rc, "databases");
+}
+
+/* Values beside those of 1 MiB end with a sum, as in the index. */
+static int
+put_summed(struct segment_env *env, MDB_dbi dbi, enum segment_database kind,
+    MDB_val key, struct text value, struct error *error)
+{
+	MDB_val v = { value.size + STORE_SUM_SIZE, NULL };
+	uint64_t sum = store_sum(
+	    (enum database)kind, text_make(key.mv_data, key.mv_size), value);
+	int rc = mdb_put(env->write, dbi, &key, &v, MDB_RESERVE);
+
+	if (rc != 0)
+		return set_error(error, &env->info, rc, "put");
+	memcpy(v.mv_data, value.data, value.size);
+	memcpy((char *)v.mv_data + value.size, &sum, sizeof(sum));
+	return 0;
+}
+
+static int
+get_summed(struct segment_env *env, MDB_txn *txn, MDB_dbi dbi,
+    enum segment_database kind, MDB_val key, struct text *value,
+    struct error *error)
+{
+	uint64_t sum;
+	MDB_val v;
+	int rc = mdb_get(txn, dbi, &key, &v);
+
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	if (rc != 0)
+		return set_error(error, &env->info, rc, "get");
+	if (v.mv_size < STORE_SUM_SIZE)
+		return set_error(error, &env->info, MDB_CORRUPTED, "sum");
+	*value = text_make(v.mv_data, v.mv_size - STORE_SUM_SIZE);
+	memcpy(&sum, (char *)v.mv_data + value->size, sizeof(sum));
+	if (sum != store_sum((enum database)kind,
+		       text_make(key.mv_data, key.mv_size), *value))
+		return set_error(error, &env->info, MDB_CORRUPTED, "sum");
+	return 1;
+}
+
+static MDB_val
+info_key(void)
+{
+	static char name[] = "segment";
+
+	return (MDB_val){ sizeof(name) - 1, name };
+}
+
+static int
+make(const char *path, const struct segment_info *info, struct error *error)
+{
+	struct segment_env *env = memory_new(1, sizeof(*env));
+	uint8_t data[SEGMENT_INFO_SIZE];
+	char new_path[MAX_PATH];
+	size_t size = segment_info_encode(info, data);
+	int result;
+
+	env->info = *info;
+	env->map_bytes = 1 << 20;
+	path_of(new_path, path, "new", 0);
+	result = open_env(env, new_path, 0, error);
+	if (result == 0 && mdb_txn_begin(env->env, NULL, 0, &env->write) != 0)
+		result = set_error(error, info, EIO, "begin");
+	if (result == 0)
+		result = open_databases(env, env->write, MDB_CREATE, error);
+	if (result == 0)
+		result = put_summed(env, env->info_db, SEGMENT_INFO, info_key(),
+		    text_make(data, size), error);
+	if (result == 0)
+		result = segment_env_commit(env, error);
+	segment_env_close(&env);
+	return result;
+}
+
+int
+segment_env_create(
+    const char *path, const struct segment_info *info, struct error *error)
+{
+	int folder = open_folder(path, true, error), result;
+	char name[16];
+
+	if (folder == -1)
+		return -1;
+	snprintf(name, sizeof(name), "%u", info->number);
+	result = remove_in(folder, "new", error);
+	if (result == 0)
+		result = file_make_directory(folder, "new", 0700, error);
+	if (result == 0)
+		result = make(path, info, error);
+	if (result == 0)
+		result = file_rename_new(folder, "new", folder, name, error);
+	if (result == 0)
+		result = file_sync_directory(folder, error);
+	close(folder);
+	return result;
+}
+
+int
+segment_env_file(const char *path, uint32_t number)
+{
+	char env_path[MAX_PATH], data_path[MAX_PATH + 16];
+	struct stat st;
+	int fd;
+
+	path_of(env_path, path, NULL, number);
+	snprintf(data_path, sizeof(data_path), "%s/data.mdb", env_path);
+	fd = open(data_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd != -1 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* LMDB follows whatever a page says: the walker looks first. */
+static int
+look_before(
+    const char *path, uint32_t number, uint64_t *size, struct error *error)
+{
+	int fd = segment_env_file(path, number), result;
+	struct error why = { .code = ERROR_NONE };
+
+	if (fd == -1)
+		return error_set(error, ERROR_MISSING,
+		    "segment %u: there is no data.mdb", number);
+	*size = (uint64_t)lseek(fd, 0, SEEK_END);
+	result = verify_segment_before_open(fd, &why);
+	close(fd);
+	return result == 0 ? 0
+			   : error_set(error, ERROR_DAMAGED, "segment %u: %s",
+				 number, why.text);
+}
+
+static int
+read_info(
+    struct segment_env *env, const struct store_id *store, struct error *error)
+{
+	uint32_t number = env->info.number;
+	struct text value;
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn);
+	int found;
+
+	if (rc != 0)
+		return set_error(error, &env->info, rc, "begin");
+	if (open_databases(env, txn, 0, error) != 0) {
+		mdb_txn_abort(txn);
+		return -1;
+	}
+	found = get_summed(
+	    env, txn, env->info_db, SEGMENT_INFO, info_key(), &value, error);
+	if (found == 1 && segment_info_decode(value, &env->info) != 0)
+		found = 0;
+	/* A commit of a transaction that reads keeps its handles. */
+	rc = mdb_txn_commit(txn);
+	if (found < 0)
+		return -1;
+	if (found == 0 || rc != 0 || env->info.number != number ||
+	    (store != NULL &&
+		memcmp(&env->info.store, store, sizeof(*store)) != 0)) {
+		env->info.number = number;
+		return error_set(error, ERROR_DAMAGED,
+		    "segment %u: is not that of this store", number);
+	}
+	return 0;
+}
+
+struct segment_env *
+segment_env_open(const char *path, uint32_t number,
+    const struct store_id *store, uint64_t map_bytes, bool is_full,
+    struct error *error)
+{
+	struct segment_env *env = memory_new(1, sizeof(*env));
+	char env_path[MAX_PATH];
+	uint64_t size = 0;
+	int result;
+
+	env->info.number = number;
+	path_of(env_path, path, NULL, number);
+	result = look_before(path, number, &size, error);
+	/* The map may be smaller than the file: it was larger once. */
+	env->map_bytes = size > map_bytes ? size : map_bytes;
+	if (result == 0)
+		result = open_env(env, env_path,
+		    is_full ? MDB_RDONLY | MDB_NOLOCK : 0, error);
+	if (result == 0)
+		result = read_info(env, store, error);
+	if (result != 0)
+		segment_env_close(&env);
+	return env;
+}
+
+void
+segment_env_close(struct segment_env **env)
+{
+	if (*env == NULL)
+		return;
+	segment_env_drop(*env);
+	if ((*env)->env != NULL)
+		mdb_env_close((*env)->env);
+	memory_free(env);
+}
+
+int
+segment_env_peek(const char *path, uint32_t number, struct segment_info *info,
+    struct error *error)
+{
+	struct segment_env *env =
+	    segment_env_open(path, number, NULL, 0, true, error);
+
+	if (env == NULL)
+		return -1;
+	*info = env->info;
+	segment_env_close(&env);
+	return 0;
+}
+
+const struct segment_info *
+segment_env_info(const struct segment_env *env)
+{
+	return &env->info;
+}
+
+/* -- Reading -- */
+
+static MDB_txn *
+begin_read(struct segment_env *env, struct error *error)
+{
+	MDB_txn *txn = NULL;
+	int rc = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn);
+
+	if (rc != 0)
+		set_error(error, &env->info, rc, "begin");
+	return txn;
+}
+
+static void
+key_of(struct key *key, uint32_t number)
+{
+	key->size = 0;
+	key_put_u32(key, number);
+}
+
+int
+segment_env_values(
+    struct segment_env *env, uint32_t *values, struct error *error)
+{
+	MDB_txn *txn = begin_read(env, error);
+	MDB_cursor *cursor;
+	MDB_val k, v;
+	int rc;
+
+	if (txn == NULL)
+		return -1;
+	rc = mdb_cursor_open(txn, env->value_db, &cursor);
+	if (rc == 0) {
+		rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
+		mdb_cursor_close(cursor);
+	}
+	*values = 0;
+	if (rc == 0)
+		*values = key_u32_at(text_make(k.mv_data, k.mv_size), 0) + 1;
+	mdb_txn_abort(txn);
+	return rc == 0 || rc == MDB_NOTFOUND
+		   ? 0
+		   : set_error(error, &env->info, rc, "values");
+}
+
+/* 1 and the value, of the right size and wholly within the map. */
+static int
+find_value(struct segment_env *env, MDB_txn *txn, uint32_t number,
+    const uint8_t **value, struct error *error)
+{
+	struct key key;
+	MDB_val k, v;
+	int rc;
+
+	key_of(&key, number);
+	k = (MDB_val){ key.size, key.bytes };
+	rc = mdb_get(txn, env->value_db, &k, &v);
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	if (rc == 0 && v.mv_size != SEGMENT_VALUE_SIZE)
+		rc = MDB_CORRUPTED;
+	if (rc != 0)
+		return set_error(error, &env->info, rc, "value");
+	*value = v.mv_data;
+	return 1;
+}
+
+int
+segment_env_block(struct segment_env *env, uint32_t value, uint16_t block,
+    struct block_head *head, struct buf *to, struct error *error)
+{
+	MDB_txn *txn = begin_read(env, error);
+	const uint8_t *bytes;
+	struct error why;
+	size_t offset;
+	int found;
+
+	if (txn == NULL)
+		return -1;
+	found = find_value(env, txn, value, &bytes, error);
+	if (found == 1) {
+		found = block_find(bytes, block, head, &offset, &why);
+		if (found == 1)
+			buf_put(to, bytes + offset, block_size(head));
+		else if (found < 0)
+			error_set(error, ERROR_DAMAGED,
+			    "segment %u: value %u: %s", env->info.number, value,
+			    why.text);
+	}
+	mdb_txn_abort(txn);
+	return found;
+}
+
+int
+segment_env_value(
+    struct segment_env *env, uint32_t value, uint8_t *to, struct error *error)
+{
+	MDB_txn *txn = begin_read(env, error);
+	const uint8_t *bytes;
+	int found;
+
+	if (txn == NULL)
+		return -1;
+	found = find_value(env, txn, value, &bytes, error);
+	if (found == 1)
+		memcpy(to, bytes, SEGMENT_VALUE_SIZE);
+	mdb_txn_abort(txn);
+	return found;
+}
+
+int
+segment_env_key(struct segment_env *env, uint32_t account, bool is_writer,
+    uint8_t *row, struct error *error)
+{
+	bool is_in_write = is_writer && env->write != NULL;
+	MDB_txn *txn = is_in_write ? env->write : begin_read(env, error);
+	struct text value;
+	struct key key;
+	int found;
+
+	if (txn == NULL)
+		return -1;
+	key_of(&key, account);
+	found = get_summed(env, txn, env->key_db, SEGMENT_KEY,
+	    (MDB_val){ key.size, key.bytes }, &value, error);
+	if (found == 1 && value.size != ACCOUNT_KEY_ROW)
+		found = set_error(error, &env->info, MDB_CORRUPTED, "key");
+	if (found == 1)
+		memcpy(row, value.data, ACCOUNT_KEY_ROW);
+	if (!is_in_write)
+		mdb_txn_abort(txn);
+	return found;
+}
+
+/* -- Writing -- */
+
+bool
+segment_env_has_room(const struct segment_env *env, uint32_t values)
+{
+	uint64_t pages = (uint64_t)(values + env->put) * VALUE_PAGES;
+	MDB_envinfo info;
+
+	mdb_env_info(env->env, &info);
+	return (info.me_last_pgno + 1 + pages + SPARE_PAGES) * env->page_size <=
+	       env->map_bytes;
+}
+
+static int
+begin_write(struct segment_env *env, struct error *error)
+{
+	int rc;
+
+	if (env->write != NULL)
+		return 0;
+	rc = mdb_txn_begin(env->env, NULL, 0, &env->write);
+	return rc == 0 ? 0 : set_error(error, &env->info, rc, "begin");
+}
+
+int
+segment_env_put(struct segment_env *env, uint32_t value, const uint8_t *bytes,
+    struct error *error)
+{
+	MDB_val v = { SEGMENT_VALUE_SIZE, NULL }, k;
+	struct key key;
+	int rc;
+
+	if (begin_write(env, error) != 0)
+		return -1;
+	key_of(&key, value);
+	k = (MDB_val){ key.size, key.bytes };
+	rc = mdb_put(env->write, env->value_db, &k, &v, MDB_RESERVE);
+	if (rc != 0)
+		return set_error(error, &env->info, rc, "put");
+	memcpy(v.mv_data, bytes, SEGMENT_VALUE_SIZE);
+	env->put++;
+	return 0;
+}
+
+int
+segment_env_put_key(struct segment_env *env, uint32_t account,
+    const uint8_t *row, struct error *error)
+{
+	struct key key;
+
+	if (begin_write(env, error) != 0)
+		return -1;
+	key_of(&key, account);
+	return put_summed(env, env->key_db, SEGMENT_KEY,
+	    (MDB_val){ key.size, key.bytes }, text_make(row, ACCOUNT_KEY_ROW),
+	    error);
+}
+
+int
+segment_env_commit(struct segment_env *env, struct error *error)
+{
+	MDB_txn *txn = env->write;
+	int rc = 0;
+
+	env->write = NULL;
+	env->put = 0;
+	if (txn == NULL)
+		return 0;
+	if (commit_fault != 0) {
+		rc = commit_fault;
+		mdb_txn_abort(txn);
+	} else {
+		rc = mdb_txn_commit(txn);
+	}
+	return rc == 0 ? 0 : set_error(error, &env->info, rc, "commit");
+}
+
+void
+segment_env_drop(struct segment_env *env)
+{
+	if (env->write != NULL)
+		mdb_txn_abort(env->write);
+	env->write = NULL;
+	env->put = 0;
+}
+
+/* -- For the verifier -- */
+
+/* The meta page of this transaction, unless two more were committed since. */
+static int
+read_meta(struct segment_env *env, MDB_txn *txn, int fd,
+    uint8_t meta[PAGE_META_SIZE], struct error *error)
+{
+	uint64_t id = mdb_txn_id(txn), found = 0;
+	off_t offset = (off_t)((id & 1) * env->page_size);
+
+	if (pread(fd, meta, PAGE_META_SIZE, offset) != PAGE_META_SIZE)
+		return error_set_errno(error, "segment: read meta page");
+	memcpy(&found, meta + PAGE_META_SIZE - sizeof(found), sizeof(found));
+	return found == id
+		   ? 0
+		   : error_set(error, ERROR_BUSY, "segment %u is being written",
+			 env->info.number);
+}
+
+struct segment_hold *
+segment_env_hold(struct segment_env *env, uint8_t meta[PAGE_META_SIZE], int *fd,
+    struct error *error)
+{
+	struct segment_hold *hold;
+	mdb_filehandle_t data;
+	MDB_txn *txn;
+	int tries;
+
+	if (mdb_env_get_fd(env->env, &data) != 0) {
+		error_set(error, ERROR_SYSTEM, "segment: no descriptor");
+		return NULL;
+	}
+	for (tries = 0; tries < 8; tries++) {
+		txn = begin_read(env, error);
+		if (txn == NULL)
+			return NULL;
+		if (read_meta(env, txn, data, meta, error) == 0) {
+			*fd = data;
+			hold = memory_new(1, sizeof(*hold));
+			hold->env = env;
+			hold->txn = txn;
+			atomic_fetch_add(&env->holds, 1);
+			return hold;
+		}
+		mdb_txn_abort(txn);
+	}
+	return NULL;
+}
+
+void
+segment_hold_free(struct segment_hold **hold)
+{
+	if (*hold == NULL)
+		return;
+	mdb_txn_abort((*hold)->txn);
+	atomic_fetch_sub(&(*hold)->env->holds, 1);
+	memory_free(hold);
+}
+
+bool
+segment_env_is_held(const struct segment_env *env)
+{
+	return atomic_load(&env->holds) > 0;
+}
