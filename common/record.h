@@ -34,6 +34,14 @@ enum {
 };
 
 /* How a body is stored (docs: forms). */
+/* What a worker is asked to look at beside the store's changes (catch_up). */
+enum catch_up_files {
+	CATCH_UP_ROWS,  /* nothing */
+	CATCH_UP_FILES, /* each file of each mailbox */
+	CATCH_UP_ALL    /* folders that are no mailboxes yet, too; the answer
+			 * waits until what was found is in the store */
+};
+
 enum body_form {
 	FORM_LF = 0,   /* every line end is CRLF on the wire, LF in the file */
 	FORM_EXACT = 1 /* the bytes as they came */

@@ -66,6 +66,7 @@ struct folder {
 	bool is_gone;
 	bool needs_scan; /* something in it may be unseen */
 	bool is_adopting;
+	bool is_identity_refused; /* of dovecot-uidlist */
 	bool must_compare; /* an unclean stop: files may lack their bytes */
 	struct list_change *deletions; /* wait for the adoption */
 	/* While changes are applied (apply_begin to apply_end). */
@@ -122,6 +123,7 @@ struct account_store {
 	bool is_index_filled;
 	bool is_rebuilt; /* the index was made anew from the store */
 	struct catching_up *catching_up;
+	struct timer *settle_timer;
 	bool is_unclean;
 	bool is_put_back; /* the store is older than the files may be */
 	bool is_believed; /* it leapt since, the witness has no more to say */
@@ -343,6 +345,9 @@ struct found {
 /* Takes over `found` and its names. */
 void adopt_files(struct account_store *account, struct folder *folder,
     struct found *found, size_t count);
+/* The identity alone, of a mailbox without messages: if it was never used and
+ * has a dovecot-uidlist that says another. */
+void adopt_identity(struct account_store *account, struct folder *folder);
 /* The delivery id that a file of this base name always gets. */
 void adopt_delivery(const struct folder *folder, struct text base,
     struct delivery_id *delivery);
@@ -355,6 +360,11 @@ void recall_messages(struct mailbox_view *view, const uint32_t *uids,
 /* No view has it open any more. */
 void snapshot_close_folder(
     struct account_store *account, struct folder *folder);
+
+/* ---- import_subscriptions.c ---- */
+/* What `firnmail import` left for the worker: names that the account is to be
+ * subscribed to. */
+void import_subscriptions(struct account_store *account);
 
 /* ---- deliver.c ---- */
 void deliver_start(struct account_store *account);

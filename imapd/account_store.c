@@ -19,6 +19,11 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+	SETTLE_MS = 100, /* between looks whether all is done */
+	LOOKS_AGAIN = 50 /* at folders that were changed meanwhile */
+};
+
 struct folder *
 folder_find_id(struct account_store *account, uint64_t id)
 {
@@ -355,10 +360,11 @@ struct catching_up {
 	struct catching_up *next;
 	struct account_store *account;
 	uint64_t tag;
-	bool check_files;
-	bool is_started;  /* not before the account is ready */
-	bool is_applied;  /* only healing is left */
-	uint64_t written; /* when it began */
+	enum catch_up_files files;
+	bool is_started;    /* not before the account is ready */
+	bool is_applied;    /* only healing, and adopting, is left */
+	unsigned int looks; /* CATCH_UP_ALL: that were taken again */
+	uint64_t written;   /* when it began */
 	uint64_t failed;
 };
 
@@ -377,6 +383,34 @@ end_catching_up(struct catching_up *c, enum status status)
 	free(c);
 }
 
+/* A folder that could not be looked at, or was changed meanwhile. */
+static bool
+is_look_left(const struct account_store *account)
+{
+	for (size_t i = 0; i < account->folder_count; i++)
+		if (account->folders[i]->needs_scan)
+			return true;
+	return false;
+}
+
+/* Whether everything is in the store, all that was found included. */
+static bool
+has_settled(struct catching_up *c)
+{
+	struct account_store *account = c->account;
+
+	if (account->heals != NULL || account->healing > 0)
+		return false;
+	if (c->files != CATCH_UP_ALL)
+		return true;
+	if (account->changing > 0)
+		return false;
+	if (!is_look_left(account) || c->looks++ == LOOKS_AGAIN)
+		return true;
+	sync_folders(account);
+	return false;
+}
+
 void
 account_healed(struct account_store *account)
 {
@@ -384,9 +418,43 @@ account_healed(struct account_store *account)
 
 	for (c = account->catching_up; c != NULL; c = next) {
 		next = c->next;
-		if (c->is_applied)
+		if (c->is_applied && c->files != CATCH_UP_ALL)
 			end_catching_up(c, STATUS_OK);
 	}
+}
+
+static void
+settle(void *context)
+{
+	struct account_store *account = context;
+	struct catching_up *c, *next;
+	bool is_left = false;
+
+	for (c = account->catching_up; c != NULL; c = next) {
+		next = c->next;
+		if (!c->is_applied)
+			continue;
+		if (has_settled(c))
+			end_catching_up(c,
+			    is_look_left(account) ? STATUS_DAMAGED : STATUS_OK);
+		else
+			is_left = true;
+	}
+	if (is_left)
+		timer_start(account->settle_timer, SETTLE_MS);
+}
+
+static void
+look_at_all(struct account_store *account)
+{
+	for (size_t i = 0; i < account->folder_count; i++)
+		account->folders[i]->needs_scan = true;
+	sync_folders(account);
+	import_subscriptions(account);
+	if (account->settle_timer == NULL)
+		account->settle_timer =
+		    timer_new(account->loop, settle, account);
+	timer_start(account->settle_timer, 0);
 }
 
 static void
@@ -403,22 +471,28 @@ caught_up(
 		return;
 	}
 	confirm(account, sequence);
-	for (size_t i = 0; c->check_files && i < account->folder_count; i++)
-		sync_folder(account, account->folders[i]);
 	c->is_applied = true;
+	if (c->files == CATCH_UP_ALL) {
+		look_at_all(account);
+		return;
+	}
+	for (size_t i = 0;
+	     c->files == CATCH_UP_FILES && i < account->folder_count; i++)
+		sync_folder(account, account->folders[i]);
 	if (account->heals == NULL && account->healing == 0)
 		account_healed(account);
 }
 
 static void
-catch_up(uint64_t tag, uint64_t sequence, bool check_files, void *context)
+catch_up(
+    uint64_t tag, uint64_t sequence, enum catch_up_files files, void *context)
 {
 	struct account_store *account = context;
 	struct catching_up *c = memory_new(1, sizeof(*c));
 
 	c->account = account;
 	c->tag = tag;
-	c->check_files = check_files;
+	c->files = files;
 	c->written = account->files_written;
 	c->failed = account->files_failed;
 	c->next = account->catching_up;
@@ -644,6 +718,7 @@ account_store_free(struct account_store **account)
 	parse_note_close(&a->parse_note);
 	timer_free(&a->waiters_timer);
 	timer_free(&a->notify_timer);
+	timer_free(&a->settle_timer);
 	timer_free(&a->witness_timer);
 	close(a->home_fd);
 	memory_free(account);

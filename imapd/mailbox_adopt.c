@@ -15,6 +15,7 @@
 #include "common/memory.h"
 #include "imapd/message_cache.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -497,16 +498,35 @@ read_control(struct account_store *account, const struct folder *folder,
 }
 
 static void
-wish_uids(struct adoption *adoption, const struct table *uids)
+wish_uids(struct adoption *adoption, const struct table *uids, uint32_t first)
 {
 	for (size_t i = 0; i < adoption->found_count; i++) {
 		struct found *found = &adoption->found[i];
 		struct maildir_name name;
 
-		if (maildir_name_parse(text_of(found->name), &name) == 0)
-			found->uid = (uint32_t)(uintptr_t)table_find(
-			    uids, name.base.data, name.base.size);
+		if (maildir_name_parse(text_of(found->name), &name) == -1)
+			continue;
+		found->uid = (uint32_t)(uintptr_t)table_find(
+		    uids, name.base.data, name.base.size);
+		if (found->uid < first)
+			found->uid = 0;
 	}
+}
+
+static bool
+was_never_used(const struct folder *folder)
+{
+	return folder->info.message_count == 0 && folder->info.uidnext == 1;
+}
+
+/* On first sight, or where an adoption of before was cut off: UIDs that were
+ * given meanwhile are never given again. */
+static bool
+is_list_of(const struct uidlist_header *header, const struct folder *folder)
+{
+	if (header->uidvalidity == folder->info.uidvalidity)
+		return header->uidnext > folder->info.uidnext;
+	return was_never_used(folder) && !folder->is_identity_refused;
 }
 
 /* The identity and UIDs that Dovecot gave. */
@@ -522,8 +542,10 @@ import_uidlist(struct adoption *adoption, const struct folder *folder)
 
 	buf_init(&buf, ADOPT_MAX_UIDLIST);
 	rest = read_control(adoption->account, folder, "dovecot-uidlist", &buf);
-	if (uidlist_parse_header(&rest, &header) == 0) {
-		adoption->uidvalidity = header.uidvalidity;
+	if (uidlist_parse_header(&rest, &header) == 0 &&
+	    is_list_of(&header, folder)) {
+		if (header.uidvalidity != folder->info.uidvalidity)
+			adoption->uidvalidity = header.uidvalidity;
 		while (uidlist_parse_entry(&rest, after, &entry) == 1) {
 			struct maildir_name name;
 
@@ -537,7 +559,7 @@ import_uidlist(struct adoption *adoption, const struct folder *folder)
 		read_control(adoption->account, folder, "dovecot-keywords",
 		    &adoption->keywords);
 	}
-	wish_uids(adoption, uids);
+	wish_uids(adoption, uids, folder->info.uidnext);
 	table_free(&uids);
 	buf_clear(&buf);
 }
@@ -569,6 +591,7 @@ identity_taken(
     enum status status, uint64_t sequence, struct text results, void *context)
 {
 	struct adoption *adoption = context;
+	struct folder *folder;
 
 	if (status == STATUS_OK) {
 		store_list_changes(adoption->account->client, sequence - 1,
@@ -576,6 +599,9 @@ identity_taken(
 		return;
 	}
 	/* Then with UIDs of our own. */
+	folder = folder_find_id(adoption->account, adoption->mailbox);
+	if (folder != NULL)
+		folder->is_identity_refused = true;
 	log_warning("import-identity", "mailbox=%llu status=%s",
 	    (unsigned long long)adoption->mailbox, status_name(status));
 	adoption->uidnext = 0;
@@ -608,23 +634,65 @@ take_identity(struct adoption *adoption)
 	    adoption->account->client, &batch, identity_taken, adoption);
 }
 
-void
-adopt_files(struct account_store *account, struct folder *folder,
-    struct found *found, size_t count)
+static struct adoption *
+adoption_new(struct account_store *account, struct folder *folder)
 {
 	struct adoption *adoption = memory_new(1, sizeof(*adoption));
 
 	adoption->account = account;
 	adoption->mailbox = folder->info.id;
-	adoption->found = found;
-	adoption->found_count = count;
 	adoption->batch_limit = ADOPT_A_BATCH;
 	buf_init(&adoption->keywords, 65536);
 	folder->is_adopting = true;
 	account->changing++;
-	if (folder->info.message_count == 0 && folder->info.uidnext == 1)
-		import_uidlist(adoption, folder);
+	return adoption;
+}
+
+void
+adopt_files(struct account_store *account, struct folder *folder,
+    struct found *found, size_t count)
+{
+	struct adoption *adoption = adoption_new(account, folder);
+
+	adoption->found = found;
+	adoption->found_count = count;
+	import_uidlist(adoption, folder);
 	qsort(found, count, sizeof(*found), compare_found);
+	if (adoption->uidvalidity != 0)
+		take_identity(adoption);
+	else
+		adopt_more(adoption);
+}
+
+/* `firnmail import` puts the list into the folder before the messages. */
+static bool
+is_importing(const struct account_store *account)
+{
+	struct stat info;
+
+	return fstatat(account->home_fd, "import/running", &info,
+		   AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void
+adopt_identity(struct account_store *account, struct folder *folder)
+{
+	struct uidlist_header header = { 0 };
+	struct adoption *adoption;
+	struct text rest;
+	struct buf buf;
+
+	if (!was_never_used(folder) || is_importing(account))
+		return;
+	buf_init(&buf, ADOPT_MAX_UIDLIST);
+	rest = read_control(account, folder, "dovecot-uidlist", &buf);
+	if (uidlist_parse_header(&rest, &header) == -1)
+		header.uidvalidity = 0;
+	buf_clear(&buf);
+	if (header.uidvalidity == 0 || !is_list_of(&header, folder))
+		return;
+	adoption = adoption_new(account, folder);
+	import_uidlist(adoption, folder);
 	if (adoption->uidvalidity != 0)
 		take_identity(adoption);
 	else

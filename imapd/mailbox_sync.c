@@ -410,6 +410,8 @@ sync_folder(struct account_store *account, struct folder *folder)
 		    account, folder, look.flagged, look.flagged_count);
 	if (look.found_count > 0)
 		adopt_files(account, folder, look.found, look.found_count);
+	else if (!look.is_blind)
+		adopt_identity(account, folder);
 }
 
 static bool

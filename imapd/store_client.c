@@ -500,7 +500,8 @@ received(struct channel *channel, const struct message *message, int *fds,
 		break;
 	case MESSAGE_catch_up:
 		client->handler->catch_up(message->catch_up.tag,
-		    message->catch_up.sequence, message->catch_up.check_files,
+		    message->catch_up.sequence,
+		    (enum catch_up_files)message->catch_up.check_files,
 		    client->context);
 		break;
 	default:

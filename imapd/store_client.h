@@ -40,8 +40,8 @@ struct store_client_handler {
 	/* It may, or it has no STATUS_OK. */
 	void (*greeted)(const struct store_state *state, void *context);
 	/* The store changed without us; answer with store_client_caught_up. */
-	void (*catch_up)(
-	    uint64_t tag, uint64_t sequence, bool check_files, void *context);
+	void (*catch_up)(uint64_t tag, uint64_t sequence,
+	    enum catch_up_files files, void *context);
 	/* The channel is gone. */
 	void (*away)(void *context);
 };

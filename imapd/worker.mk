@@ -27,6 +27,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/mailbox_sync.c \
 	imapd/foreign_flags.c \
 	imapd/mailbox_adopt.c \
+	imapd/import_subscriptions.c \
 	imapd/mailbox_heal.c \
 	imapd/mailbox_watch.c
 

@@ -9,6 +9,7 @@
 #include "common/control_record.h"
 #include "common/memory.h"
 #include "snapd/seal_batch.h"
+#include "snapd/reconcile.h"
 #include "snapd/restore.h"
 #include "snapd/snapshot.h"
 
@@ -372,6 +373,9 @@ control_request_received(struct client *client, const struct message *message)
 		break;
 	case MESSAGE_control_verify:
 		verify_request_received(client, &message->control_verify);
+		break;
+	case MESSAGE_control_reconcile:
+		reconcile_request_received(client, &message->control_reconcile);
 		break;
 	default:
 		receive_question(client, message);

@@ -14,6 +14,7 @@
 #include "snapd/batch.h"
 #include "snapd/expire.h"
 #include "snapd/leap.h"
+#include "snapd/reconcile.h"
 #include "snapd/restore.h"
 #include "snapd/round.h"
 #include "snapd/sealer.h"
@@ -48,6 +49,7 @@ struct snapd {
 	struct expire *expire;
 	struct timer *expiry;
 	struct restore *restore; /* at most one runs */
+	struct reconciler *reconciler;
 };
 
 const struct retention *
@@ -76,6 +78,12 @@ struct restore **
 snapd_restore(struct snapd *snapd)
 {
 	return &snapd->restore;
+}
+
+struct reconciler *
+snapd_reconciler(struct snapd *snapd)
+{
+	return snapd->reconciler;
 }
 
 struct client *
@@ -186,8 +194,11 @@ free_client(struct client *client)
 	table_remove_u64(client->snapd->clients, client->id);
 	if (client->snapd->broker == client->id)
 		client->snapd->broker = 0;
-	if (client->role == ROLE_WORKER)
+	if (client->role == ROLE_WORKER) {
 		restore_worker_gone(client->snapd, client->account);
+		reconcile_worker_gone(
+		    client->snapd->reconciler, client->account);
+	}
 	reading_free(&client->stream);
 	channel_free(&client->channel);
 	batch_free(&client->batch);
@@ -230,9 +241,11 @@ receive_from_broker(
 		fds[0] = -1;
 		break;
 	case MESSAGE_account_started:
-		if (message->account_started.status != STATUS_OK)
-			restore_worker_failed(
-			    snapd, message->account_started.account);
+		if (message->account_started.status == STATUS_OK)
+			break;
+		restore_worker_failed(snapd, message->account_started.account);
+		reconcile_worker_failed(
+		    snapd->reconciler, message->account_started.account);
 		break;
 	case MESSAGE_alarm:
 		receive_alarm(snapd, &message->alarm);
@@ -240,6 +253,15 @@ receive_from_broker(
 	default:
 		break;
 	}
+}
+
+static void
+receive_caught_up(
+    struct client *client, const struct message_caught_up *caught_up)
+{
+	if (!reconcile_caught_up(
+		client->snapd->reconciler, client->account, caught_up))
+		restore_caught_up(client->snapd, client->account, caught_up);
 }
 
 static void
@@ -255,8 +277,7 @@ received(struct channel *channel, const struct message *message, int *fds,
 	else if (client->role == ROLE_SNAPCTL)
 		control_request_received(client, message);
 	else if (message->type == MESSAGE_caught_up)
-		restore_caught_up(
-		    client->snapd, client->account, &message->caught_up);
+		receive_caught_up(client, &message->caught_up);
 	else
 		mail_request_received(client, message, fds);
 }
@@ -287,8 +308,10 @@ add_client(struct snapd *snapd, int fd, enum role peer, uint32_t account)
 	table_put_u64(snapd->clients, client->id, client);
 	if (peer == ROLE_BROKER)
 		snapd->broker = client->id;
-	else if (peer == ROLE_WORKER)
+	if (peer == ROLE_WORKER) {
 		restore_worker_there(snapd, account);
+		reconcile_worker_there(snapd->reconciler, account);
+	}
 	return client;
 }
 
@@ -485,6 +508,7 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 	snapd->expire = expire_new();
 	snapd->expiry = timer_new(loop, expire_some, snapd);
 	timer_start(snapd->expiry, EXPIRE_EVERY_MS);
+	snapd->reconciler = reconciler_new(snapd, options->reconcile_every_s);
 	/* The clock goes on from here, whoever comes when. */
 	(void)snapd_journal(snapd);
 	return snapd;
@@ -530,6 +554,7 @@ snapd_free(struct snapd **snapd)
 	while (table_next(s->clients, &position, NULL, NULL, &client))
 		free_client(client);
 	table_free(&s->clients);
+	reconciler_free(&s->reconciler);
 	is_failed = round_is_failed(s->round);
 	round_free(&s->round);
 	close_store(s, is_failed);

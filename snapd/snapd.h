@@ -25,6 +25,7 @@ struct snapd_options {
 	uint64_t segment_bytes; /* of one segment; 0: the default */
 	uint64_t seal_at_bytes; /* see sealer.h; 0: the default */
 	int64_t seal_after_ms;
+	uint32_t reconcile_every_s; /* 0: the default of reconcile.h */
 	/* The disk failed: nothing is answered any more, the process ends. */
 	void (*failed)(void *context);
 	void *context;
@@ -90,6 +91,7 @@ void snapd_read_on(struct client *client, struct reading *reading);
 const struct retention *snapd_retention(const struct snapd *snapd);
 struct event_loop *snapd_loop(struct snapd *snapd);
 struct restore **snapd_restore(struct snapd *snapd);
+struct reconciler *snapd_reconciler(struct snapd *snapd);
 /* NULL if it is gone, or the account has none. */
 struct client *snapd_client(struct snapd *snapd, uint64_t id);
 struct client *snapd_worker(struct snapd *snapd, uint32_t account);

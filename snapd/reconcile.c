@@ -1,0 +1,327 @@
+/* See reconcile.h. */
+#include "snapd/reconcile.h"
+
+#include "common/clock.h"
+#include "common/control_record.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "common/table.h"
+#include "snapd/store.h"
+
+#include <stdlib.h>
+
+enum {
+	TICK_MS = 5000,        /* progress is said, */
+	TURN_EVERY_TICKS = 12, /* and whose turn it is is looked up */
+	RUNNING_BY_TURN = 2,   /* at a time */
+	QUEUED_BY_TURN = 10000,
+	START_TICKS = 12 /* that a worker may take to come */
+};
+
+/* A look is told from a restore's by its tag. */
+#define TAG_OURS (UINT64_C(1) << 63)
+
+enum look_state {
+	LOOK_QUEUED,
+	LOOK_STARTING, /* the worker was asked for */
+	LOOK_LOOKING
+};
+
+struct look {
+	struct look *next;
+	uint32_t account;
+	uint64_t client; /* 0: nobody waits, it was its turn */
+	uint64_t tag;    /* of the client */
+	uint64_t catch_up_tag;
+	enum look_state state;
+	unsigned int ticks;
+};
+
+struct reconciler {
+	struct snapd *snapd;
+	struct timer *timer;
+	struct look *looks;
+	uint32_t every_s;
+	int64_t started_us;
+	uint64_t seen_s; /* whose turn came up to here was queued */
+	uint64_t last_tag;
+	unsigned int ticks;
+};
+
+bool
+reconcile_is_due(
+    uint32_t account, uint64_t after_s, uint64_t now_s, uint32_t every_s)
+{
+	static const uint8_t key[16] = { "whose turn it is" };
+	uint64_t slot = table_siphash(key, &account, sizeof(account)) % every_s;
+
+	return now_s >= slot &&
+	       slot + (now_s - slot) / every_s * every_s > after_s;
+}
+
+/* -- One look -- */
+
+static void
+end_look(struct reconciler *r, struct look *look, enum status status)
+{
+	struct client *client = snapd_client(r->snapd, look->client);
+	struct message done = { .type = MESSAGE_control_done };
+	struct look **at = &r->looks;
+
+	while (*at != look)
+		at = &(*at)->next;
+	*at = look->next;
+	if (client != NULL) {
+		client->is_asking = false;
+		done.control_done.tag = look->tag;
+		done.control_done.status = (uint8_t)status;
+		(void)channel_send(client->channel, &done, NULL, 0);
+	} else if (status != STATUS_OK) {
+		log_warning("reconcile", "account=%u status=%s", look->account,
+		    status_name(status));
+	}
+	free(look);
+}
+
+static void
+ask_worker(struct reconciler *r, struct look *look, struct client *worker)
+{
+	struct message message = { .type = MESSAGE_catch_up };
+
+	look->catch_up_tag = TAG_OURS | ++r->last_tag;
+	look->state = LOOK_LOOKING;
+	message.catch_up.tag = look->catch_up_tag;
+	message.catch_up.sequence = snapd_journal(r->snapd)->committed.sequence;
+	message.catch_up.check_files = CATCH_UP_ALL;
+	if (channel_send(worker->channel, &message, NULL, 0) != 0)
+		end_look(r, look, STATUS_UNAVAILABLE);
+}
+
+static void
+begin_look(struct reconciler *r, struct look *look)
+{
+	struct client *worker = snapd_worker(r->snapd, look->account);
+
+	look->ticks = 0;
+	look->state = LOOK_STARTING;
+	if (snapd_journal(r->snapd) == NULL)
+		end_look(r, look, STATUS_UNAVAILABLE);
+	else if (worker != NULL)
+		ask_worker(r, look, worker);
+	else if (snapd_start_worker(r->snapd, look->account) != 0)
+		end_look(r, look, STATUS_UNAVAILABLE);
+}
+
+static struct look *
+find_look(struct reconciler *r, uint32_t account)
+{
+	struct look *look = r->looks;
+
+	while (look != NULL && look->account != account)
+		look = look->next;
+	return look;
+}
+
+static struct look *
+add_look(struct reconciler *r, uint32_t account)
+{
+	struct look **end = &r->looks;
+	struct look *look = memory_new(1, sizeof(*look));
+
+	while (*end != NULL)
+		end = &(*end)->next;
+	look->account = account;
+	*end = look;
+	return look;
+}
+
+/* -- Turns -- */
+
+static void
+begin_queued(struct reconciler *r)
+{
+	unsigned int running = 0;
+	struct look *next;
+
+	for (struct look *look = r->looks; look != NULL; look = look->next)
+		running += look->client == 0 && look->state != LOOK_QUEUED;
+	for (struct look *look = r->looks;
+	     look != NULL && running < RUNNING_BY_TURN; look = next) {
+		next = look->next;
+		if (look->state != LOOK_QUEUED)
+			continue;
+		running++;
+		begin_look(r, look);
+	}
+}
+
+/* Accounts whose turn it is; those with a worker notice for themselves what
+ * inotify shows, and are looked at all the same: it may have overlooked. */
+static void
+queue_turns(struct reconciler *r, uint64_t now_s)
+{
+	struct journal *journal = snapd_journal(r->snapd);
+	struct key from = { .size = 0 };
+	struct transaction *t = NULL;
+	struct cursor *cursor = NULL;
+	struct text key, value;
+	struct error error;
+	size_t count = 0;
+
+	if (journal != NULL)
+		t = transaction_begin(journal->store, false, &error);
+	if (t != NULL)
+		cursor = cursor_open(t, DB_ACCOUNT, &from, &error);
+	while (cursor != NULL && count < QUEUED_BY_TURN &&
+	       cursor_next(cursor, &key, &value, &error) == 1) {
+		uint32_t account = key_u32_at(key, 0);
+
+		if (!reconcile_is_due(account, r->seen_s, now_s, r->every_s) ||
+		    find_look(r, account) != NULL)
+			continue;
+		add_look(r, account);
+		count++;
+	}
+	cursor_close(&cursor);
+	transaction_abort(&t);
+	r->seen_s = now_s;
+}
+
+static void
+send_progress(struct reconciler *r, const struct look *look)
+{
+	struct control_progress progress = { .what = TEXT("looking") };
+	struct client *client = snapd_client(r->snapd, look->client);
+	struct message row = { .type = MESSAGE_control_row };
+	uint8_t data[100];
+	struct writer w;
+
+	if (client == NULL)
+		return;
+	writer_init(&w, data, sizeof(data));
+	control_put_progress(&w, &progress);
+	row.control_row.tag = look->tag;
+	row.control_row.kind = CONTROL_PROGRESS;
+	row.control_row.record = text_make(w.data, w.size);
+	(void)channel_send(client->channel, &row, NULL, 0);
+}
+
+static void
+tick(void *context)
+{
+	struct reconciler *r = context;
+	struct look *next;
+
+	for (struct look *look = r->looks; look != NULL; look = next) {
+		next = look->next;
+		send_progress(r, look);
+		if (look->state == LOOK_STARTING &&
+		    ++look->ticks == START_TICKS)
+			end_look(r, look, STATUS_UNAVAILABLE);
+	}
+	if (++r->ticks % TURN_EVERY_TICKS == 0)
+		queue_turns(r,
+		    (uint64_t)(clock_monotonic_us() - r->started_us) / 1000000);
+	begin_queued(r);
+	timer_start(r->timer, TICK_MS);
+}
+
+/* -- Workers -- */
+
+void
+reconcile_worker_there(struct reconciler *r, uint32_t account)
+{
+	struct look *look = find_look(r, account);
+	struct client *worker = snapd_worker(r->snapd, account);
+
+	if (look != NULL && look->state == LOOK_STARTING && worker != NULL)
+		ask_worker(r, look, worker);
+}
+
+/* Who waits may ask again; whose turn it was has another. */
+void
+reconcile_worker_gone(struct reconciler *r, uint32_t account)
+{
+	struct look *look = find_look(r, account);
+
+	if (look != NULL && look->state == LOOK_LOOKING)
+		end_look(r, look, STATUS_UNAVAILABLE);
+}
+
+void
+reconcile_worker_failed(struct reconciler *r, uint32_t account)
+{
+	struct look *look = find_look(r, account);
+
+	if (look != NULL && look->state == LOOK_STARTING)
+		end_look(r, look, STATUS_UNAVAILABLE);
+}
+
+bool
+reconcile_caught_up(struct reconciler *r, uint32_t account,
+    const struct message_caught_up *caught_up)
+{
+	struct look *look = find_look(r, account);
+
+	if ((caught_up->tag & TAG_OURS) == 0)
+		return false;
+	if (look == NULL || look->state != LOOK_LOOKING ||
+	    look->catch_up_tag != caught_up->tag)
+		return true;
+	end_look(r, look, (enum status)caught_up->status);
+	begin_queued(r);
+	return true;
+}
+
+void
+reconcile_request_received(
+    struct client *client, const struct message_control_reconcile *request)
+{
+	struct reconciler *r = snapd_reconciler(client->snapd);
+	struct look *look = find_look(r, request->account);
+	struct message done = { .type = MESSAGE_control_done };
+
+	if (client->is_asking || (look != NULL && look->state != LOOK_QUEUED)) {
+		done.control_done.tag = request->tag;
+		done.control_done.status = STATUS_LIMIT;
+		done.control_done.text =
+		    TEXT("this account is being looked at already");
+		(void)channel_send(client->channel, &done, NULL, 0);
+		return;
+	}
+	if (look == NULL)
+		look = add_look(r, request->account);
+	look->client = client->id;
+	look->tag = request->tag;
+	client->is_asking = true;
+	begin_look(r, look);
+}
+
+struct reconciler *
+reconciler_new(struct snapd *snapd, uint32_t every_s)
+{
+	struct reconciler *r = memory_new(1, sizeof(*r));
+
+	r->snapd = snapd;
+	r->every_s = every_s != 0 ? every_s : RECONCILE_EVERY_S;
+	r->started_us = clock_monotonic_us();
+	r->timer = timer_new(snapd_loop(snapd), tick, r);
+	timer_start(r->timer, TICK_MS);
+	return r;
+}
+
+void
+reconciler_free(struct reconciler **reconciler)
+{
+	struct reconciler *r = *reconciler;
+	struct look *look;
+
+	if (r == NULL)
+		return;
+	while ((look = r->looks) != NULL) {
+		r->looks = look->next;
+		free(look);
+	}
+	timer_free(&r->timer);
+	memory_free(reconciler);
+}

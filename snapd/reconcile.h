@@ -1,0 +1,41 @@
+/*
+ * Has the account's worker look at the whole Maildir: what other programs put
+ * there is adopted, what they took away is marked and made again.  While a
+ * worker runs it notices by itself; this is for accounts without one, each in
+ * its turn every RECONCILE_EVERY_S, and for an administrator who asks.
+ * Nothing here changes a row: the worker does, over its own channel.
+ */
+#ifndef SNAPD_RECONCILE_H
+#define SNAPD_RECONCILE_H
+
+#include "snapd/snapd.h"
+
+enum {
+	RECONCILE_EVERY_S = 24 * 60 * 60
+};
+
+struct reconciler;
+
+/* `every_s`: 0 is the default. */
+struct reconciler *reconciler_new(struct snapd *snapd, uint32_t every_s);
+void reconciler_free(struct reconciler **reconciler);
+
+/* Progress rows, then a done when the worker has looked and all is in the
+ * store. Not more than one question of an account at a time. */
+void reconcile_request_received(
+    struct client *client, const struct message_control_reconcile *request);
+
+/* What happens to workers; each looks whether it is waited for. */
+void reconcile_worker_there(struct reconciler *reconciler, uint32_t account);
+void reconcile_worker_gone(struct reconciler *reconciler, uint32_t account);
+void reconcile_worker_failed(struct reconciler *reconciler, uint32_t account);
+/* False if the answer is not one to a question of ours. */
+bool reconcile_caught_up(struct reconciler *reconciler, uint32_t account,
+    const struct message_caught_up *caught_up);
+
+/* Whether the turn of `account` is in the seconds (after, now] of a clock that
+ * begins with the process. Pure. */
+bool reconcile_is_due(
+    uint32_t account, uint64_t after_s, uint64_t now_s, uint32_t every_s);
+
+#endif
