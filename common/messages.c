@@ -104,6 +104,7 @@ role_name(enum role role)
 		[ROLE_SNAPCTL] = "snapctl",
 		[ROLE_FIRNMAIL] = "firnmail",
 		[ROLE_VERIFY] = "verify",
+		[ROLE_IMPORT] = "import",
 	};
 
 	if ((unsigned int)role >= ROLE_COUNT)

@@ -33,6 +33,7 @@ enum role {
 	ROLE_SNAPCTL,
 	ROLE_FIRNMAIL,
 	ROLE_VERIFY,
+	ROLE_IMPORT,
 	ROLE_COUNT,
 	/* In rows only. */
 	ROLE_STARTER, /* whoever started the process: master or broker */

@@ -26,8 +26,10 @@ struct sandbox_request {
 	enum role role;
 	uint32_t uid; /* and gid: (uid_t)-1 to stay who we are */
 	uint32_t gid;
-	int root_fd;    /* directory to chroot into, -1: none */
-	int seccomp_fd; /* compiled filter, -1: none */
+	int root_fd;     /* directory to chroot into, -1: none */
+	int seccomp_fd;  /* compiled filter, -1: none */
+	bool has_source; /* import: what may be read beside the root */
+	int source_fd;
 	bool is_one_uid;
 	bool is_sanitizer;      /* ASan build: /proc may be read */
 	const int *program_fds; /* broker: what it may execute */

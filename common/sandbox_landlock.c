@@ -149,6 +149,10 @@ add_rules(int ruleset, const struct sandbox_request *request,
 	if (files == FILES_STARTER &&
 	    allow_programs(ruleset, request, handled, error) == -1)
 		return -1;
+	if (request->has_source &&
+	    allow(ruleset, request->source_fd, FS_READ_FILE | FS_READ_DIR,
+		handled, error) == -1)
+		return -1;
 	if (request->root_fd == -1)
 		return 0;
 	return allow(ruleset, request->root_fd, RIGHTS_ROOT, handled, error);

@@ -69,6 +69,13 @@ static const struct sandbox_profile profiles[ROLE_COUNT] = {
 	    .files = FILES_ROOT,
 	    .memory_mib = 4096,
 	    .descriptors = 4096 },
+	/* Reads what mail users of another server own, beneath that Maildir
+	 * only (Landlock), and writes beneath its root. */
+	[ROLE_IMPORT] = { .calls = CALLS_BASE | CALLS_FILES,
+	    .files = FILES_ROOT,
+	    .capabilities = CAPABILITY(CAP_DAC_READ_SEARCH),
+	    .memory_mib = 2048,
+	    .descriptors = 256 },
 	[ROLE_SNAPCTL] = { .calls = CALLS_BASE | CALLS_TERMINAL },
 	[ROLE_FIRNMAIL] = { .calls = CALLS_BASE | CALLS_TERMINAL },
 };

@@ -12,30 +12,53 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What is handed over, above where it is laid out; close on exec. */
+static int
+lift(int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
+		if (fds[i] == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+lay_out(const int *fds, size_t count, int output_fd)
+{
+	if (dup2(output_fd, 1) == -1)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (dup2(fds[i], PROCESS_STARTER_FD + (int)i) == -1)
+			return -1;
+	return close_range(PROCESS_STARTER_FD + (unsigned int)count, 9, 0);
+}
+
 /* In the child: never returns. */
 static void
-become_program(int program_fd, const char *program, const char *verb, int fd,
-    int output_fd, uint32_t uid)
+become_program(const struct spawn *spawn, int program_fd, int output_fd)
 {
 	char *const environment[] = { NULL };
-	char *const arguments[] = { (char *)program, (char *)verb, NULL };
+	char *arguments[SPAWN_MAX_ARGUMENTS + 2] = { (char *)spawn->program };
+	int fds[SPAWN_MAX_DESCRIPTORS];
 	struct error error;
 
-	/* Above those that are laid out below; close on exec. */
+	for (size_t i = 0; i < SPAWN_MAX_ARGUMENTS; i++)
+		arguments[i + 1] = (char *)spawn->arguments[i];
+	memcpy(fds, spawn->fds, sizeof(fds));
 	program_fd = fcntl(program_fd, F_DUPFD_CLOEXEC, 10);
-	fd = fcntl(fd, F_DUPFD_CLOEXEC, 10);
-	if (program_fd == -1 || fd == -1 || dup2(output_fd, 1) == -1 ||
-	    dup2(fd, PROCESS_STARTER_FD) == -1 ||
-	    close_range(PROCESS_STARTER_FD + 1, 9, 0) == -1) {
+	if (program_fd == -1 || lift(fds, spawn->fd_count) == -1 ||
+	    lay_out(fds, spawn->fd_count, output_fd) == -1) {
 		perror("firnmail: descriptors");
 		_exit(1);
 	}
-	if (sandbox_become(uid, &error) == -1) {
+	if (!spawn->shuts_walls && sandbox_become(spawn->uid, &error) == -1) {
 		fprintf(stderr, "firnmail: %s\n", error.text);
 		_exit(1);
 	}
 	fexecve(program_fd, arguments, environment);
-	fprintf(stderr, "firnmail: %s: %s\n", program, strerror(errno));
+	fprintf(stderr, "firnmail: %s: %s\n", spawn->program, strerror(errno));
 	_exit(1);
 }
 
@@ -65,9 +88,9 @@ wait_end(pid_t pid, const char *program, struct error *error)
 }
 
 int
-spawn_and_read(const char *program, const char *verb, int fd, uint32_t uid,
-    struct buf *to, struct error *error)
+spawn_and_read(const struct spawn *spawn, struct buf *to, struct error *error)
 {
+	const char *program = spawn->program;
 	int program_fd = open(program, O_PATH | O_CLOEXEC);
 	int pipe_fds[2] = { -1, -1 };
 	int status = -1;
@@ -81,7 +104,7 @@ spawn_and_read(const char *program, const char *verb, int fd, uint32_t uid,
 		return -1;
 	}
 	if (pid == 0)
-		become_program(program_fd, program, verb, fd, pipe_fds[1], uid);
+		become_program(spawn, program_fd, pipe_fds[1]);
 	close(program_fd);
 	close(pipe_fds[1]);
 	status = read_output(pipe_fds[0], to, error);

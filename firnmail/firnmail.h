@@ -27,6 +27,8 @@ struct options {
 	bool is_cheap_hash;
 	bool is_new_store;
 	bool is_explain;
+	const char *into; /* import: --into */
+	bool is_dry_run;
 };
 
 struct firnmail {
@@ -89,6 +91,7 @@ int daemon_reload(struct daemon *broker, uint64_t *generation);
 int cmd_setup(struct firnmail *firnmail, int argc, char **argv);
 int cmd_check(struct firnmail *firnmail, int argc, char **argv);
 int cmd_account(struct firnmail *firnmail, int argc, char **argv);
+int cmd_import(struct firnmail *firnmail, int argc, char **argv);
 int cmd_reload(struct firnmail *firnmail, int argc, char **argv);
 int cmd_status(struct firnmail *firnmail, int argc, char **argv);
 int cmd_who(struct firnmail *firnmail, int argc, char **argv);

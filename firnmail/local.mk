@@ -17,6 +17,8 @@ firnmail_libfirnmail_a_SOURCES = \
 	firnmail/cmd_check.c \
 	firnmail/cmd_account.c \
 	firnmail/account_purge.c firnmail/account_purge.h \
+	firnmail/import_account.c firnmail/import_account.h \
+	firnmail/cmd_import.c \
 	firnmail/cmd_reload.c \
 	firnmail/cmd_status.c \
 	firnmail/cmd_who.c
@@ -25,6 +27,16 @@ firnmail_firnmail_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'
 firnmail_firnmail_LDADD = firnmail/libfirnmail.a $(FILTER_LIBS) $(COMMON_LIBS) \
 	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(JANSSON_LIBS)
+
+# What copies a foreign Maildir, behind its own walls.
+noinst_LIBRARIES += firnmail/libimport.a
+firnmail_libimport_a_SOURCES = \
+	firnmail/import_tree.c firnmail/import_tree.h \
+	firnmail/import_folder.c firnmail/import_folder.h
+pkglibexec_PROGRAMS += firnmail/firnmail-import
+firnmail_firnmail_import_SOURCES = firnmail/import_main.c
+firnmail_firnmail_import_LDADD = firnmail/libimport.a $(COMMON_LIBS) \
+	$(UNISTRING_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/admin_test

@@ -27,7 +27,9 @@ enum {
 	OPTION_NEW_STORE,
 	OPTION_HASH,
 	OPTION_CHEAP_HASH,
-	OPTION_EXPLAIN
+	OPTION_EXPLAIN,
+	OPTION_INTO,
+	OPTION_DRY_RUN
 };
 
 static const struct option long_options[] = {
@@ -42,6 +44,8 @@ static const struct option long_options[] = {
 	{ "hash", required_argument, NULL, OPTION_HASH },
 	{ "cheap-hash", no_argument, NULL, OPTION_CHEAP_HASH },
 	{ "explain", no_argument, NULL, OPTION_EXPLAIN },
+	{ "into", required_argument, NULL, OPTION_INTO },
+	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -57,6 +61,9 @@ static const struct verb {
 	{ "check", cmd_check, "[--explain]", "check the configuration" },
 	{ "account", cmd_account, "add ADDRESS | passwd ADDRESS | list",
 	    "accounts and their passwords" },
+	{ "import", cmd_import,
+	    "dovecot|maildir DIR ADDRESS [--into MAILBOX] [--dry-run]",
+	    "take over mail of another server" },
 	{ "reload", cmd_reload, "", "bring changed files in force" },
 	{ "status", cmd_status, "", "show processes and store" },
 	{ "who", cmd_who, "", "show who is there" },
@@ -114,6 +121,7 @@ take_value(int letter, struct options *options)
 		{ OPTION_DOMAIN, &options->domain },
 		{ OPTION_STATE, &options->state },
 		{ OPTION_HASH, &options->hash },
+		{ OPTION_INTO, &options->into },
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -147,6 +155,9 @@ take_option(int letter, struct invocation *invocation)
 		return 0;
 	case OPTION_CHEAP_HASH:
 		invocation->options->is_cheap_hash = true;
+		return 0;
+	case OPTION_DRY_RUN:
+		invocation->options->is_dry_run = true;
 		return 0;
 	case OPTION_EXPLAIN:
 		invocation->options->is_explain = true;

@@ -51,6 +51,10 @@ static int
 create_store(const struct firnmail *firnmail, int snap_fd, uint32_t uid,
     char id_hex[33], struct error *error)
 {
+	struct spawn spawn = { .arguments = { "create" },
+		.fds = { snap_fd },
+		.fd_count = 1,
+		.uid = uid };
 	uint8_t id[16], recovery[32];
 	struct text rest, line;
 	char program[600];
@@ -60,8 +64,8 @@ create_store(const struct firnmail *firnmail, int snap_fd, uint32_t uid,
 	(void)snprintf(program, sizeof(program), "%s/%s",
 	    firnmail->options.libexec, role_name(ROLE_SNAPD));
 	buf_init(&output, 1024);
-	status =
-	    spawn_and_read(program, "create", snap_fd, uid, &output, error);
+	spawn.program = program;
+	status = spawn_and_read(&spawn, &output, error);
 	rest = text_make(output.data, output.size);
 	if (status == 0 &&
 	    (!text_next(&rest, '\n', &line) ||

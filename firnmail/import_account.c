@@ -1,0 +1,85 @@
+/* See import_account.h. */
+#include "firnmail/import_account.h"
+
+#include "common/memory.h"
+#include "common/status.h"
+
+#include <stdlib.h>
+
+static int
+code_of(const struct message *answer, const char *what)
+{
+	const struct message_control_done *done = &answer->control_done;
+
+	if (done->status == STATUS_OK)
+		return EXIT_DONE;
+	return command_fail(done->status == STATUS_UNAVAILABLE
+				? EXIT_UNREACHABLE
+			    : done->status == STATUS_LIMIT ? EXIT_BUSY
+							   : EXIT_FAILED,
+	    "%s: %s%s%.*s", what, status_name((enum status)done->status),
+	    done->text.size > 0 ? ": " : "", TEXT_FMT(done->text));
+}
+
+int
+import_reconcile(struct daemon *snapd, uint32_t account)
+{
+	struct message request = { .type = MESSAGE_control_reconcile };
+	struct message answer;
+	int code;
+
+	request.control_reconcile.account = account;
+	code = daemon_ask(snapd, &request, NULL, NULL, &answer);
+	return code != EXIT_DONE
+		   ? code
+		   : code_of(&answer, "the account's worker could not look at "
+				      "all of its mail");
+}
+
+static void
+take_row(const struct message_control_row *row, void *context)
+{
+	struct table *mailboxes = context;
+	struct import_mailbox *mailbox;
+	struct mailbox_record record;
+	struct reader reader;
+
+	if (row->kind != CONTROL_MAILBOX)
+		return;
+	reader_init(&reader, row->record.data, row->record.size);
+	if (record_get_mailbox(&reader, &record) != 1 || record.is_retired)
+		return;
+	mailbox = memory_new(1, sizeof(*mailbox));
+	mailbox->uidvalidity = record.uidvalidity;
+	mailbox->uidnext = record.uidnext;
+	mailbox->messages = record.message_count;
+	free(table_put(mailboxes, record.name.data, record.name.size, mailbox));
+}
+
+int
+import_list(struct daemon *snapd, uint32_t account, struct table **mailboxes)
+{
+	struct message request = { .type = MESSAGE_control_ls };
+	struct message answer;
+	int code;
+
+	*mailboxes = table_new();
+	request.control_ls.point_kind = POINT_NOW;
+	request.control_ls.account = account;
+	code = daemon_ask(snapd, &request, take_row, *mailboxes, &answer);
+	return code != EXIT_DONE ? code
+				 : code_of(&answer, "list of the mailboxes");
+}
+
+void
+import_mailboxes_free(struct table **mailboxes)
+{
+	size_t position = 0;
+	void *value;
+
+	if (*mailboxes == NULL)
+		return;
+	while (table_next(*mailboxes, &position, NULL, NULL, &value))
+		free(value);
+	table_free(mailboxes);
+}
