@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import TOP, View, wait_for
+from conftest import View
 
 UIDVALIDITY = 1577836800
 DATE = 1000000000
