@@ -135,7 +135,9 @@ is_packed(const uint8_t *data, size_t size)
 		  "7zXZ",
 		    5 },
 		{ "\x28\xb5\x2f\xfd", 4 }, { "Dovecot-LZ4", 11 },
-		{ "CRYPTED\x03\x07", 9 } };
+		{ "CRYPT"
+		  "ED\x03\x07",
+		    9 } };
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
 		if (size >= forms[i].size &&

@@ -42,6 +42,7 @@ struct reconciler {
 	struct timer *timer;
 	struct look *looks;
 	uint32_t every_s;
+	int64_t tick_ms;
 	int64_t started_us;
 	uint64_t seen_s; /* whose turn came up to here was queued */
 	uint64_t last_tag;
@@ -223,7 +224,7 @@ tick(void *context)
 		queue_turns(r,
 		    (uint64_t)(clock_monotonic_us() - r->started_us) / 1000000);
 	begin_queued(r);
-	timer_start(r->timer, TICK_MS);
+	timer_start(r->timer, r->tick_ms);
 }
 
 /* -- Workers -- */
@@ -298,15 +299,16 @@ reconcile_request_received(
 }
 
 struct reconciler *
-reconciler_new(struct snapd *snapd, uint32_t every_s)
+reconciler_new(struct snapd *snapd, uint32_t every_s, int64_t tick_ms)
 {
 	struct reconciler *r = memory_new(1, sizeof(*r));
 
 	r->snapd = snapd;
 	r->every_s = every_s != 0 ? every_s : RECONCILE_EVERY_S;
+	r->tick_ms = tick_ms != 0 ? tick_ms : TICK_MS;
 	r->started_us = clock_monotonic_us();
 	r->timer = timer_new(snapd_loop(snapd), tick, r);
-	timer_start(r->timer, TICK_MS);
+	timer_start(r->timer, r->tick_ms);
 	return r;
 }
 

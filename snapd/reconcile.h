@@ -16,8 +16,9 @@ enum {
 
 struct reconciler;
 
-/* `every_s`: 0 is the default. */
-struct reconciler *reconciler_new(struct snapd *snapd, uint32_t every_s);
+/* 0 is the default of either. */
+struct reconciler *reconciler_new(
+    struct snapd *snapd, uint32_t every_s, int64_t tick_ms);
 void reconciler_free(struct reconciler **reconciler);
 
 /* Progress rows, then a done when the worker has looked and all is in the

@@ -508,7 +508,8 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 	snapd->expire = expire_new();
 	snapd->expiry = timer_new(loop, expire_some, snapd);
 	timer_start(snapd->expiry, EXPIRE_EVERY_MS);
-	snapd->reconciler = reconciler_new(snapd, options->reconcile_every_s);
+	snapd->reconciler = reconciler_new(
+	    snapd, options->reconcile_every_s, options->reconcile_tick_ms);
 	/* The clock goes on from here, whoever comes when. */
 	(void)snapd_journal(snapd);
 	return snapd;

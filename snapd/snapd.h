@@ -25,7 +25,9 @@ struct snapd_options {
 	uint64_t segment_bytes; /* of one segment; 0: the default */
 	uint64_t seal_at_bytes; /* see sealer.h; 0: the default */
 	int64_t seal_after_ms;
-	uint32_t reconcile_every_s; /* 0: the default of reconcile.h */
+	/* 0: the defaults of reconcile.h; tests want them shorter. */
+	uint32_t reconcile_every_s;
+	int64_t reconcile_tick_ms;
 	/* The disk failed: nothing is answered any more, the process ends. */
 	void (*failed)(void *context);
 	void *context;

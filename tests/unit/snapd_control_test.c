@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "snapd/retention.h"
+#include "snapd/reconcile.h"
 #include "snapd/snapd.h"
 #include "tests/unit/scratch.h"
 
@@ -46,7 +47,10 @@ struct fixture {
 	struct peer control, worker, broker;
 	uint64_t counter;
 	unsigned int catch_ups;
+	uint8_t catch_up_files; /* of the last one */
+	uint32_t reconcile_every_s;
 	unsigned int starts;
+	unsigned int started; /* a bit for each account */
 	bool has_no_worker;
 	size_t exit_at_row; /* 0: never */
 };
@@ -89,8 +93,8 @@ answer_catch_up(struct peer *peer, const struct message_catch_up *request)
 {
 	struct message answer = { .type = MESSAGE_caught_up };
 
-	assert_int_equal(request->check_files, 1);
 	current->catch_ups++;
+	current->catch_up_files = request->check_files;
 	answer.caught_up.tag = request->tag;
 	answer.caught_up.files_written = 7;
 	channel_send(peer->channel, &answer, NULL, 0);
@@ -112,6 +116,7 @@ peer_received(struct channel *channel, const struct message *message, int *fds,
 		return;
 	case MESSAGE_start_worker:
 		f->starts++;
+		f->started |= 1u << message->start_worker.account;
 		if (!f->has_no_worker)
 			connect_peer(f, &f->worker, ROLE_WORKER,
 			    message->start_worker.account);
@@ -174,7 +179,9 @@ start(struct fixture *f)
 	struct snapd_options options = { .path = f->path,
 		.map_bytes = (size_t)1 << 30,
 		.store_id = f->id,
-		.retention = { .every_s = 900 } };
+		.retention = { .every_s = 900 },
+		.reconcile_every_s = f->reconcile_every_s,
+		.reconcile_tick_ms = 5 };
 
 	current = f;
 	f->loop = event_loop_new();
@@ -1016,6 +1023,87 @@ answer_that_nobody_reads_costs_one_step(void **state)
 	assert_int_equal(f->control.row_count, 100000);
 }
 
+/* -- Reconcile -- */
+
+static enum status
+reconcile(struct fixture *f, uint32_t account)
+{
+	struct message m = { .type = MESSAGE_control_reconcile };
+
+	m.control_reconcile.account = account;
+	return ask(f, &m);
+}
+
+static void
+reconcile_starts_a_worker_and_waits_for_it(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(reconcile(f, 1), STATUS_OK);
+	assert_int_equal(f->starts, 1);
+	assert_int_equal(f->catch_ups, 1);
+	assert_int_equal(f->catch_up_files, CATCH_UP_ALL);
+	/* One that runs is not started again. */
+	assert_int_equal(reconcile(f, 1), STATUS_OK);
+	assert_int_equal(f->starts, 1);
+	assert_int_equal(f->catch_ups, 2);
+}
+
+static void
+reconcile_without_a_worker_says_so(void **state)
+{
+	struct fixture *f = *state;
+
+	f->has_no_worker = true;
+	assert_int_equal(reconcile(f, 1), STATUS_UNAVAILABLE);
+	assert_int_equal(f->starts, 1);
+}
+
+static void
+accounts_without_sessions_have_their_turn(void **state)
+{
+	struct fixture *f = *state;
+	struct timer *once;
+
+	stop(f);
+	f->reconcile_every_s = 1;
+	f->has_no_worker = true;
+	start(f);
+	once = timer_new(f->loop, (void (*)(void *))event_loop_stop, f->loop);
+	timer_start(f->deadline, DEADLINE_MS);
+	while (f->started != (1 << 1 | 1 << 2)) {
+		timer_start(once, 5);
+		event_loop_run(f->loop);
+	}
+	timer_stop(f->deadline);
+	timer_free(&once);
+}
+
+static void
+each_account_has_one_turn_a_day(void **state)
+{
+	enum {
+		DAY = 86400,
+		STEP = 60,
+		ACCOUNTS = 300
+	};
+	unsigned int in_first_half = 0;
+
+	(void)state;
+	for (uint32_t account = 1; account <= ACCOUNTS; account++) {
+		unsigned int turns = 0;
+
+		for (uint64_t s = DAY; s < 3 * DAY; s += STEP)
+			if (reconcile_is_due(account, s, s + STEP, DAY)) {
+				turns++;
+				in_first_half += s % DAY < DAY / 2;
+			}
+		assert_int_equal(turns, 2);
+	}
+	/* Twice for each account of which half is expected. */
+	assert_in_range(in_first_half, ACCOUNTS - 60, ACCOUNTS + 60);
+}
+
 int
 main(void)
 {
@@ -1040,6 +1128,10 @@ main(void)
 		TEST(guard_clock_goes_on_without_requests_and_never_back),
 		cmocka_unit_test(schedule_gives_each_tier_its_instants),
 		TEST(answer_that_nobody_reads_costs_one_step),
+		TEST(reconcile_starts_a_worker_and_waits_for_it),
+		TEST(reconcile_without_a_worker_says_so),
+		TEST(accounts_without_sessions_have_their_turn),
+		cmocka_unit_test(each_account_has_one_turn_a_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
