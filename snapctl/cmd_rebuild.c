@@ -46,11 +46,16 @@ run_snapd(struct snapctl *snapctl, const struct settings *settings,
 	uint32_t uid = geteuid() == 0 ? settings->uid_service_base + ROLE_SNAPD
 				      : geteuid();
 	char program[600];
+	const struct spawn spawn = { .program = program,
+		.arguments = { verb },
+		.fds = { fd },
+		.fd_count = 1,
+		.uid = uid };
 	struct error error;
 
 	(void)snprintf(program, sizeof(program), "%s/%s",
 	    snapctl->options.libexec, role_name(ROLE_SNAPD));
-	if (spawn_and_read(program, verb, fd, uid, output, &error) == 0)
+	if (spawn_and_read(&spawn, output, &error) == 0)
 		return 0;
 	(void)command_fail(&error);
 	return -1;

@@ -109,6 +109,8 @@ static const struct verb {
 	{ "verify", cmd_verify, "[--read-data[=N%]] | --proof [--key HEX] FILE",
 	    "check the store for damage, or a proof" },
 	{ "seal", cmd_seal, "", "move what is new into sealed segments now" },
+	{ "reconcile", cmd_reconcile, "ACCOUNT",
+	    "look for what other programs did to its files" },
 	{ "status", cmd_status, "", "show the state of the store" },
 	{ "rebuild", cmd_rebuild, "", "make the index anew from segments" },
 	{ "recover-key", cmd_recover_key, "",

@@ -1,0 +1,95 @@
+"""What other programs did to the Maildir of an account that nobody uses."""
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+
+from conftest import wait_for
+
+
+def own(path):
+    """By the account's uid, as its home is."""
+    home = next(parent for parent in path.parents if parent.name == 'Maildir')
+    info = home.stat()
+    for one in (path, *path.rglob('*')):
+        os.chown(one, info.st_uid, info.st_gid)
+
+
+def listed(server, mailbox):
+    out = server.snapctl('ls', '--json', 'live:%s/%s' %
+                         (server.user1, mailbox))
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def flags(server, mailbox):
+    return {row['uid']: row['flags'] for row in listed(server, mailbox)}
+
+
+def test_is_found_without_a_session(server):
+    running = server()
+    running.fill(['a', 'b', 'c'])
+    maildir = pathlib.Path(running.maildir1)
+    running.stop()
+    files = sorted((maildir / 'new').iterdir()) + \
+        sorted((maildir / 'cur').iterdir())
+    lost = files[1]
+    bytes_of = lost.read_bytes()
+    lost.unlink()
+    for part in ('cur', 'new', 'tmp'):
+        (maildir / '.Backup' / part).mkdir(parents=True)
+    (maildir / '.Backup/cur/1.b.host:2,S').write_text('Subject: x\n\nback\n')
+    own(maildir / '.Backup')
+    (maildir / 'new/2.m.host').write_text('Subject: y\n\nfrom an MDA\n')
+    own(maildir / 'new/2.m.host')
+    running.start()
+    assert set(flags(running, 'INBOX')) == {1, 2, 3}
+    running.snapctl('reconcile', running.user1)
+    assert set(flags(running, 'INBOX')) == {1, 2, 3, 4}
+    assert flags(running, 'Backup') == {1: 'S'}
+    # A loss is no death: the file is there again.
+    assert [path for path in (*maildir.glob('new/*'), *maildir.glob('cur/*'))
+            if path.read_bytes() == bytes_of]
+
+
+def test_an_unknown_account_is_said(server):
+    running = server()
+    running.snapctl('reconcile', '4711', code=75)
+
+
+@contextlib.contextmanager
+def background(*command):
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        yield process
+        process.wait(60)
+
+
+def test_an_import_whose_worker_was_killed_keeps_uids(server, tmp_path):
+    running = server()
+    count = 8000
+    for part in ('cur', 'new', 'tmp'):
+        (tmp_path / 'old' / part).mkdir(parents=True)
+    lines = ['3 V1234567 N%d' % (3 * count + 1)]
+    for n in range(1, count + 1):
+        name = '%06d.x.old' % (count - n)
+        (tmp_path / 'old/cur' / (name + ':2,')).write_text(
+            'Subject: s%d\nMessage-ID: <%d@x>\n\n%d\n' % (n, 3 * n, n))
+        lines.append('%d :%s' % (3 * n, name))
+    (tmp_path / 'old/dovecot-uidlist').write_text('\n'.join(lines) + '\n')
+    command = running.__dict__['firnmail'].split() + [
+        'import', 'dovecot', str(tmp_path / 'old'), running.user1]
+
+    def begun():
+        rows = listed(running, 'INBOX')
+        return 0 < len(rows) < count and len(rows)
+
+    with background(*command) as process:
+        wait_for(begun, what='the first batches')
+        running.kill('worker')
+        assert process.wait(60) != 0
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=100)
+    view = running.view()
+    assert view.uidvalidity == b'1234567'
+    assert view.keys == {3 * n: str(3 * n) for n in range(1, count + 1)}
+    assert view.uidnext == 3 * count + 1
