@@ -13,8 +13,8 @@ show_progress(struct snapctl *snapctl, enum control_row_kind kind,
 	(void)context;
 	if (kind == CONTROL_PROGRESS &&
 	    control_get_progress(record, &progress) == 0)
-		output_progress(snapctl->output, "looking", progress.done,
-		    progress.total);
+		output_progress(
+		    snapctl->output, "looking", progress.done, progress.total);
 	return EXIT_DONE;
 }
 

@@ -113,6 +113,7 @@ int cmd_find(struct snapctl *snapctl, int argc, char **argv);
 int cmd_export(struct snapctl *snapctl, int argc, char **argv);
 int cmd_diff(struct snapctl *snapctl, int argc, char **argv);
 int cmd_log(struct snapctl *snapctl, int argc, char **argv);
+int cmd_accept_missing(struct snapctl *snapctl, int argc, char **argv);
 int cmd_reconcile(struct snapctl *snapctl, int argc, char **argv);
 int cmd_restore(struct snapctl *snapctl, int argc, char **argv);
 int cmd_keep(struct snapctl *snapctl, int argc, char **argv);

@@ -9,6 +9,7 @@
 #include "common/control_record.h"
 #include "common/memory.h"
 #include "snapd/seal_batch.h"
+#include "snapd/accept_missing.h"
 #include "snapd/reconcile.h"
 #include "snapd/restore.h"
 #include "snapd/snapshot.h"
@@ -376,6 +377,10 @@ control_request_received(struct client *client, const struct message *message)
 		break;
 	case MESSAGE_control_reconcile:
 		reconcile_request_received(client, &message->control_reconcile);
+		break;
+	case MESSAGE_control_accept_missing:
+		accept_missing_received(
+		    client, &message->control_accept_missing);
 		break;
 	default:
 		receive_question(client, message);

@@ -78,6 +78,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/control_find.c \
 	snapd/control_diff.c \
 	snapd/control_proof.c \
+	snapd/accept_missing.c snapd/accept_missing.h \
 	snapd/reconcile.c snapd/reconcile.h \
 	snapd/restore.c snapd/restore.h \
 	snapd/verify_client.c snapd/verify_client.h \

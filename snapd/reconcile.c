@@ -298,6 +298,20 @@ reconcile_request_received(
 	begin_look(r, look);
 }
 
+/* Its answer is nobody's. */
+void
+reconcile_tell_worker(struct snapd *snapd, uint32_t account)
+{
+	struct message message = { .type = MESSAGE_catch_up };
+	struct client *worker = snapd_worker(snapd, account);
+
+	if (worker == NULL)
+		return;
+	message.catch_up.tag = TAG_OURS | ++snapd_reconciler(snapd)->last_tag;
+	message.catch_up.check_files = CATCH_UP_ROWS;
+	(void)channel_send(worker->channel, &message, NULL, 0);
+}
+
 struct reconciler *
 reconciler_new(struct snapd *snapd, uint32_t every_s, int64_t tick_ms)
 {

@@ -34,6 +34,9 @@ void reconcile_worker_failed(struct reconciler *reconciler, uint32_t account);
 bool reconcile_caught_up(struct reconciler *reconciler, uint32_t account,
     const struct message_caught_up *caught_up);
 
+/* A worker that is there applies what changed in the store. */
+void reconcile_tell_worker(struct snapd *snapd, uint32_t account);
+
 /* Whether the turn of `account` is in the seconds (after, now] of a clock that
  * begins with the process. Pure. */
 bool reconcile_is_due(

@@ -5,6 +5,8 @@ import os
 import pathlib
 import subprocess
 
+import pytest
+
 from conftest import wait_for
 
 
@@ -50,6 +52,41 @@ def test_is_found_without_a_session(server):
     # A loss is no death: the file is there again.
     assert [path for path in (*maildir.glob('new/*'), *maildir.glob('cur/*'))
             if path.read_bytes() == bytes_of]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
+def test_what_cannot_be_made_again_can_be_let_go(server):
+    running = server()
+    keys = ['k%d' % n for n in range(30)]
+    running.fill(keys)
+    maildir = pathlib.Path(running.maildir1)
+    selection = 'live:%s/INBOX' % running.user1
+    running.stop()
+    for part in ('cur', 'new', 'tmp'):
+        for path in sorted((maildir / part).iterdir())[:-1]:
+            path.unlink()
+        os.chown(maildir / part, 0, 0)
+        os.chmod(maildir / part, 0o755)
+    running.start()
+    running.snapctl('reconcile', running.user1)
+    missing = {uid for uid, letters in flags(running, 'INBOX').items()
+               if '!' in letters}
+    assert len(missing) >= 28
+    # Until somebody says so they are served.
+    assert running.view().exists == 30
+    running.snapctl('accept-missing', '--dry-run', selection)
+    assert len(flags(running, 'INBOX')) == 30
+    with running.imap_session() as client:
+        assert client.select()[1] == [b'30']
+        running.snapctl('accept-missing', '--yes', selection)
+        wait_for(lambda: client.noop() and client.uid(
+            'SEARCH', 'ALL')[1][0].split() == [
+                b'%d' % uid for uid in sorted(set(range(1, 31)) - missing)],
+                 what='the session sees it')
+    assert 'accept-missing' in running.snapctl('log', running.user1)
+    # The store keeps what they held.
+    assert 'k%d' % (min(missing) - 1) in running.snapctl(
+        'find', '--deleted', '--account', running.user1)
 
 
 def test_an_unknown_account_is_said(server):

@@ -1079,6 +1079,54 @@ accounts_without_sessions_have_their_turn(void **state)
 	timer_free(&once);
 }
 
+/* -- Accept missing -- */
+
+static enum status
+accept(struct fixture *f, uint32_t account, uint64_t mailbox, uint32_t first,
+    uint32_t last)
+{
+	struct message m = { .type = MESSAGE_control_accept_missing };
+	uint8_t data[40];
+	struct writer w;
+
+	writer_init(&w, data, sizeof(data));
+	for (; first <= last; first++)
+		writer_put_u32(&w, first);
+	m.control_accept_missing.account = account;
+	m.control_accept_missing.mailbox = mailbox;
+	m.control_accept_missing.uids = text_make(data, w.size);
+	return ask(f, &m);
+}
+
+static size_t
+count_live(struct fixture *f)
+{
+	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
+	return count_rows(f, CONTROL_MESSAGE);
+}
+
+static void
+accepting_lets_missing_messages_go_and_no_others(void **state)
+{
+	struct fixture *f = *state;
+	struct sums sums;
+
+	append(f, 1, 3, 1);
+	mark(f, "before");
+	set_missing(f, 1, 2, 2);
+	/* One that has its file, one that never was, another's mailbox. */
+	assert_int_equal(accept(f, 1, 1, 1, 2), STATUS_REFUSED);
+	assert_int_equal(accept(f, 1, 1, 9, 9), STATUS_MISSING);
+	assert_int_equal(accept(f, 2, 1, 2, 2), STATUS_MISSING);
+	assert_int_equal(count_live(f), 3);
+	assert_int_equal(accept(f, 1, 1, 2, 2), STATUS_OK);
+	assert_int_equal(count_live(f), 2);
+	assert_int_equal(f->catch_up_files, CATCH_UP_ROWS);
+	/* What it held is kept. */
+	assert_int_equal(restore(f, "before", false, &sums), STATUS_OK);
+	assert_int_equal(count_live(f), 3);
+}
+
 static void
 each_account_has_one_turn_a_day(void **state)
 {
@@ -1131,6 +1179,7 @@ main(void)
 		TEST(reconcile_starts_a_worker_and_waits_for_it),
 		TEST(reconcile_without_a_worker_says_so),
 		TEST(accounts_without_sessions_have_their_turn),
+		TEST(accepting_lets_missing_messages_go_and_no_others),
 		cmocka_unit_test(each_account_has_one_turn_a_day),
 	};
 
