@@ -44,7 +44,7 @@ enum {
 	ACCOUNT_BASE = 0x70000000,
 	WALLS_ALL = WALL_UID | WALL_CHROOT | WALL_CAPABILITIES | WALL_LANDLOCK |
 		    WALL_SECCOMP,
-	MAX_ROLES = 9
+	MAX_ROLES = 10
 };
 
 static const struct {
@@ -58,7 +58,7 @@ static const struct {
 	    false },
 	{ "all walls", 0,
 	    { ROLE_LOGGER, ROLE_VERIFY, ROLE_KEYD, ROLE_BROKER, ROLE_AUTHD,
-		ROLE_SMTPD, ROLE_QUEUE, ROLE_IMAPD, ROLE_WORKER },
+		ROLE_SMTPD, ROLE_QUEUE, ROLE_IMAPD, ROLE_WORKER, ROLE_IMPORT },
 	    false, false },
 	{ "all walls of a hashing child", ATTACK_AS_PASSWORD_CHILD,
 	    { ROLE_AUTHD }, false, false },
@@ -134,12 +134,18 @@ start_keeper(void)
 		pause();
 }
 
+static bool
+is_of_account(enum role role)
+{
+	return role == ROLE_WORKER || role == ROLE_IMPORT;
+}
+
 /* The status of one attack. */
 static int
 run_attack(enum role role, unsigned int attack, unsigned int without)
 {
 	struct process_start start = { .role = role,
-		.uid = role == ROLE_WORKER ? ACCOUNT_BASE + 1
+		.uid = is_of_account(role) ? ACCOUNT_BASE + 1
 					   : SERVICE_BASE + (uint32_t)role,
 		.account = attack,
 		.instance = (uint64_t)without << 32 | (uint32_t)keeper,
@@ -154,7 +160,7 @@ run_attack(enum role role, unsigned int attack, unsigned int without)
 	process_start_give(&start, START_NULL, null_fd);
 	process_start_give(&start, START_SECCOMP, filters[role]);
 	process_start_give(&start, START_ROOT,
-	    role == ROLE_WORKER ? store_stand_home() : store_stand_empty());
+	    is_of_account(role) ? store_stand_home() : store_stand_empty());
 	process_start_give(&start, START_CONTROL, target_fd);
 	if (process_start(&start, &pid, &fd, &error) == -1)
 		fatal("why=\"%s\"", error.text);
