@@ -179,6 +179,22 @@ put_snapshots(struct client *client, uint64_t tag, struct journal *journal,
 	snapshot_list_clear(&list);
 }
 
+/* How long is kept, and what beyond that. */
+static void
+put_promises(struct client *client, uint64_t tag, struct journal *journal,
+    struct transaction *t)
+{
+	char text[RETENTION_TEXT_SIZE];
+
+	put_fact(client, tag, "holds", "%" PRIu64, store_count(t, DB_HOLD));
+	if (journal->ratchet.count == 0)
+		return;
+	retention_policy_format(ratchet_policy(&journal->ratchet), text);
+	put_fact(client, tag, "keep", "%s", text);
+	put_fact(
+	    client, tag, "policies_in_force", "%zu", journal->ratchet.count);
+}
+
 static void
 put_facts(struct client *client, uint64_t tag, struct journal *journal,
     struct transaction *t)
@@ -194,6 +210,7 @@ put_facts(struct client *client, uint64_t tag, struct journal *journal,
 	put_fact(client, tag, "events", "%" PRIu64, state->merkle.count);
 	put_counts(client, tag, journal, t);
 	put_snapshots(client, tag, journal, t);
+	put_promises(client, tag, journal, t);
 	put_fact(client, tag, "guard_clock_s", "%" PRIu64,
 	    state->guard_us / 1000000);
 	text_format_hex(root.bytes, sizeof(root.bytes), hex);
