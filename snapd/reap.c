@@ -8,7 +8,8 @@
 
 enum {
 	STEP_US = 2000,
-	STEP_ROWS = 200 /* of one event */
+	STEP_ROWS = 200, /* of one event */
+	STEP_MAILBOXES = 2000
 };
 
 struct victims {
@@ -76,7 +77,8 @@ look_at_mailbox(struct reap *reap, struct promises *promises,
 	return over < 0 ? -1 : got;
 }
 
-/* The next mailbox from `reap` on whose rows may have to go: 1, 0, -1. */
+/* The next mailbox from `reap` on whose rows may have to go: 1, 0, -1; 2:
+ * none of many, and `reap` is at the last of them. */
 static int
 find_mailbox(struct reap *reap, const struct promises *promises,
     struct transaction *t, struct mailbox_row *mailbox, struct error *error)
@@ -84,6 +86,7 @@ find_mailbox(struct reap *reap, const struct promises *promises,
 	struct key from = { .size = 0 };
 	struct text key, value;
 	struct cursor *cursor;
+	unsigned int looked = 0;
 	int got;
 
 	key_put_u32(&from, reap->account);
@@ -99,10 +102,14 @@ find_mailbox(struct reap *reap, const struct promises *promises,
 		if (mailbox->record.is_retired ||
 		    promises_erase(promises, mailbox->account))
 			break;
+		if (++looked == STEP_MAILBOXES) {
+			got = 2;
+			break;
+		}
 	}
 	cursor_close(&cursor);
-	if (got == 1 && (reap->account != mailbox->account ||
-			    reap->mailbox != mailbox->record.id))
+	if (got > 0 && (reap->account != mailbox->account ||
+			   reap->mailbox != mailbox->record.id))
 		*reap =
 		    (struct reap){ mailbox->account, mailbox->record.id, 0 };
 	return got;
@@ -117,7 +124,7 @@ look(struct reap *reap, struct promises *promises, struct transaction *t,
 
 	victims->count = 0;
 	if (got != 1)
-		return got;
+		return got == 2 ? 1 : got;
 	victims->account = mailbox.account;
 	victims->mailbox = mailbox.record.id;
 	got = look_at_mailbox(reap, promises, t, &mailbox, victims, error);
