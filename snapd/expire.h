@@ -14,8 +14,8 @@
 #include "snapd/journal.h"
 
 enum {
-	EXPIRE_LOOK_US = 1500,  /* of a step: looking at rows */
-	EXPIRE_WRITE_US = 1500, /* and taking them away */
+	EXPIRE_LOOK_US = 1000,  /* of a step: looking at rows */
+	EXPIRE_WRITE_US = 1000, /* and taking them away */
 	EXPIRE_PAUSE_MS = 50,   /* between the steps of a pass */
 	EXPIRE_MIN_PASS_S = 10,
 	EXPIRE_MAX_PASS_S = 86400
