@@ -6,6 +6,7 @@
 #include "common/memory.h"
 #include "common/control_record.h"
 #include "snapd/batch.h"
+#include "snapd/blob_use.h"
 #include "snapd/expunged.h"
 #include "snapd/reading.h"
 
@@ -425,6 +426,19 @@ numbers_of_forgotten_rows_go_and_are_not_given_again(void **state)
 	assert_int_equal(count_numbers(f), count - 2);
 }
 
+static uint32_t
+count_references(struct fixture *f, uint64_t blob)
+{
+	struct blob_use use = { 0 };
+	struct transaction *t;
+	struct error error;
+
+	t = transaction_begin(f->store, false, &error);
+	assert_int_equal(blob_use_find(t, blob, &use, &error), 1);
+	transaction_abort(&t);
+	return use.references;
+}
+
 static void
 recalled_bytes_are_a_new_message_with_date_and_flags(void **state)
 {
@@ -455,6 +469,8 @@ recalled_bytes_are_a_new_message_with_date_and_flags(void **state)
 	assert_int_equal(f->result.uid, 2);
 	assert_int_equal(live(f, MY_INBOX, &row), 2);
 	assert_string_equal(expunged(f, MINE, 0), "INBOX: 1=1 ");
+	/* The dead one and the two that were recalled. */
+	assert_int_equal(count_references(f, records[0].blob), 3);
 }
 
 static void
