@@ -220,3 +220,82 @@ expunged_find_row(struct transaction *transaction,
 		    transaction, expunged->mailbox, expunged->uid, row, error);
 	return found;
 }
+
+/* -- Numbers of before there were numbers -- */
+
+/* What an entry of account_log says died then. */
+static int
+fill_entry(struct transaction *transaction, struct text key, struct text value,
+    struct error *error)
+{
+	struct expunged expunged = { .mailbox = key_u64_at(key, 12),
+		.died = key_u64_at(key, 4),
+		.uid = key_u32_at(key, 20) };
+	uint32_t account = key_u32_at(key, 0);
+	static struct mailbox_row mailbox;
+	struct message_row row = { .death = DEATH_MOVE };
+	uint8_t what = value.size > 1 ? (uint8_t)value.data[1] : 0;
+	int found;
+
+	if (what != TOUCH_DIED && what != TOUCH_MAILBOX)
+		return 0;
+	found = row_find_mailbox(
+	    transaction, account, expunged.mailbox, &mailbox, error);
+	if (found == 1 && what == TOUCH_MAILBOX)
+		return mailbox.record.is_retired &&
+			       mailbox.born == expunged.died
+			   ? expunged_add_mailbox(transaction, account,
+				 expunged.mailbox, expunged.died, error)
+			   : 0;
+	if (found == 1)
+		found = expunged_find_row(
+		    transaction, &expunged, &mailbox, &row, error);
+	if (found != 1 || row.death == DEATH_MOVE)
+		return found < 0 ? -1 : 0;
+	return expunged_add(transaction, account, expunged.mailbox,
+	    expunged.died, expunged.uid, error);
+}
+
+static int
+fill(struct transaction *transaction, struct error *error)
+{
+	/* No account has the number 0: the work is done. */
+	const struct expunged done = { .number = 1 };
+	struct key from = { .size = 0 };
+	struct text key, value;
+	struct cursor *cursor;
+	int got;
+
+	if (put(transaction, 0, &done, error) != 0)
+		return -1;
+	cursor = cursor_open(transaction, DB_ACCOUNT_LOG, &from, error);
+	if (cursor == NULL)
+		return -1;
+	/* What is put goes into another database than the cursor's. */
+	while ((got = cursor_next(cursor, &key, &value, error)) == 1)
+		if (key.size != 24 ||
+		    fill_entry(transaction, key, value, error) != 0) {
+			got = -1;
+			break;
+		}
+	cursor_close(&cursor);
+	return got;
+}
+
+int
+expunged_fill(struct store *store, struct error *error)
+{
+	struct transaction *transaction = transaction_begin(store, true, error);
+
+	if (transaction == NULL)
+		return -1;
+	if (store_count(transaction, DB_EXPUNGED) > 0) {
+		transaction_abort(&transaction);
+		return 0;
+	}
+	if (fill(transaction, error) != 0) {
+		transaction_abort(&transaction);
+		return -1;
+	}
+	return transaction_commit(&transaction, error);
+}

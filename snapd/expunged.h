@@ -39,6 +39,11 @@ int expunged_add_mailbox(struct transaction *transaction, uint32_t account,
 int expunged_leap(struct transaction *transaction, uint32_t account,
     uint32_t count, struct error *error);
 
+/* For a store that has deaths and no numbers yet, of an earlier version or made
+ * anew from its segments: numbers for all rows that are kept, in the order of
+ * their deaths. Durable when it returns 0; any other time it does nothing. */
+int expunged_fill(struct store *store, struct error *error);
+
 /* The last number that was given, 0 if none was. 0 or -1. */
 int expunged_last(struct transaction *transaction, uint32_t account,
     uint32_t *number, struct error *error);

@@ -13,6 +13,7 @@
 #include "common/control_record.h"
 #include "snapd/batch.h"
 #include "snapd/expire.h"
+#include "snapd/expunged.h"
 #include "snapd/leap.h"
 #include "snapd/reconcile.h"
 #include "snapd/restore.h"
@@ -414,6 +415,9 @@ open_store(struct snapd *snapd, struct error *error)
 	if (configure_policy(snapd, error) != 0 ||
 	    journal_commit(snapd->journal, error) != STATUS_OK)
 		return -1;
+	/* Not before: it writes, and the witness looks at the file's times. */
+	if (expunged_fill(snapd->store, error) != 0)
+		log_warning("expunged-fill", "error=\"%s\"", error->text);
 	return 0;
 }
 

@@ -46,6 +46,7 @@ open_store(struct fixture *f)
 
 	f->store = store_open(f->path, MAP_BYTES, &error);
 	assert_non_null(f->store);
+	assert_int_equal(expunged_fill(f->store, &error), 0);
 	f->journal = journal_new(f->store, &error);
 	assert_non_null(f->journal);
 	journal_set_clock(f->journal, f->now_us, f->now_us);
@@ -392,6 +393,7 @@ forget(struct fixture *f, uint64_t died, uint32_t uid)
 	assert_int_equal(transaction_commit(&t, &error), 0);
 }
 
+/* With the one that says that older deaths have theirs. */
 static uint64_t
 count_numbers(struct fixture *f)
 {
@@ -414,16 +416,66 @@ numbers_of_forgotten_rows_go_and_are_not_given_again(void **state)
 	for (uint32_t i = 0; i < count; i++)
 		append(f, MY_INBOX, "x");
 	expunge(f, MY_INBOX, 1, 2);
-	assert_int_equal(count_numbers(f), 2);
+	assert_int_equal(count_numbers(f), 3);
 	forget(f, f->sequence, 1);
 	forget(f, f->sequence, 2);
 	assert_string_equal(expunged(f, MINE, 0), "");
 	/* All are forgotten, but the last one still says what comes next. */
 	expunge(f, MY_INBOX, 3, 3);
 	assert_string_equal(expunged(f, MINE, 0), "INBOX: 3=3 ");
-	assert_int_equal(count_numbers(f), 3);
+	assert_int_equal(count_numbers(f), 4);
 	expunge(f, MY_INBOX, 4, count);
-	assert_int_equal(count_numbers(f), count - 2);
+	assert_int_equal(count_numbers(f), count - 1);
+}
+
+static void
+take_all_numbers(struct fixture *f)
+{
+	struct key none = { .size = 0 }, key;
+	struct transaction *t;
+	struct error error;
+	struct text at, value;
+	struct cursor *cursor;
+
+	t = transaction_begin(f->store, true, &error);
+	while (store_count(t, DB_EXPUNGED) > 0) {
+		cursor = cursor_open(t, DB_EXPUNGED, &none, &error);
+		assert_int_equal(cursor_next(cursor, &at, &value, &error), 1);
+		key.size = 0;
+		key_put_raw(&key, at.data, at.size);
+		cursor_close(&cursor);
+		assert_int_equal(store_take(t, DB_EXPUNGED, &key, &error), 0);
+	}
+	assert_int_equal(transaction_commit(&t, &error), 0);
+}
+
+static void
+a_store_without_numbers_gets_those_that_it_had(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = { .type = MESSAGE_change_retire };
+	uint64_t old = create(f, "old");
+	const char *before;
+
+	for (int i = 0; i < 4; i++)
+		append(f, MY_INBOX, "x");
+	append(f, old, "y");
+	append(f, old, "z");
+	expunge(f, MY_INBOX, 4, 4);
+	expunge(f, old, 1, 1);
+	m.change_retire.mailbox = old;
+	assert_int_equal(apply(f, MINE, ++f->counter, &m), STATUS_OK);
+	expunge(f, MY_INBOX, 1, 2);
+	before = "INBOX: 1=4 old: 2=1 3=2 4=1 5=2 ";
+	assert_string_equal(expunged(f, MINE, 0), before);
+	take_all_numbers(f);
+	assert_string_equal(expunged(f, MINE, 0), "");
+	close_store(f);
+	open_store(f);
+	assert_string_equal(expunged(f, MINE, 0), before);
+	close_store(f);
+	open_store(f);
+	assert_int_equal(count_numbers(f), 6);
 }
 
 static uint32_t
@@ -567,6 +619,7 @@ main(void)
 		TEST(numbers_of_a_store_that_was_put_back_are_not_given_again),
 		TEST(numbers_end_before_they_begin_anew),
 		TEST(numbers_of_forgotten_rows_go_and_are_not_given_again),
+		TEST(a_store_without_numbers_gets_those_that_it_had),
 		TEST(recalled_bytes_are_a_new_message_with_date_and_flags),
 		TEST(bytes_of_another_account_cannot_be_recalled),
 		TEST(kept_snapshots_are_those_of_the_account_since_it_was_made),
