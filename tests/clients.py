@@ -91,6 +91,9 @@ class Terminal:
         while not re.search(pattern, self.shown, re.S):
             assert time.monotonic() < deadline, self.shown[-1500:]
             self.read(0.2)
+        # Keys that come before the program waits for them, some throw away.
+        while time.monotonic() < deadline and self.read(0.3):
+            pass
         self.shown = ''
         os.write(self.fd, keys.encode())
 
