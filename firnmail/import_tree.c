@@ -272,7 +272,7 @@ visit(
 		.is_dovecot = tree->is_dovecot,
 		.target = (const char *)names->target.data };
 	const char *name = (const char *)names->name.data;
-	struct staging staging;
+	struct staging staging = { "", "" };
 	struct error error;
 	bool was_done;
 

@@ -39,6 +39,10 @@ firnmail_firnmail_import_LDADD = firnmail/libimport.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS)
 
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/import_test
+tests_unit_import_test_SOURCES = tests/unit/import_test.c
+tests_unit_import_test_LDADD = firnmail/libimport.a $(COMMON_LIBS) \
+	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/admin_test
 tests_unit_admin_test_SOURCES = tests/unit/admin_test.c
 tests_unit_admin_test_LDADD = firnmail/libfirnmail.a $(FILTER_LIBS) $(COMMON_LIBS) \

@@ -607,8 +607,9 @@ identity_taken(
 	adoption->uidnext = 0;
 	for (size_t i = 0; i < adoption->found_count; i++)
 		adoption->found[i].uid = 0;
-	qsort(adoption->found, adoption->found_count, sizeof(struct found),
-	    compare_found);
+	if (adoption->found_count > 0)
+		qsort(adoption->found, adoption->found_count,
+		    sizeof(struct found), compare_found);
 	adopt_more(adoption);
 }
 

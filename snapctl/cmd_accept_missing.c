@@ -8,7 +8,6 @@
 #include "snapctl/snapctl.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 static const char synopsis[] =
     "accept-missing [--dry-run] [--yes] live:ACCOUNT/MAILBOX[;UID=n]";
@@ -45,18 +44,6 @@ take_row(struct snapctl *snapctl, enum control_row_kind kind,
 	missing->mailbox = message.mailbox;
 	missing->count++;
 	return command_print_listing(snapctl, kind, record, NULL);
-}
-
-static bool
-is_agreed(const struct snapctl *snapctl)
-{
-	char answer[16];
-
-	if (snapctl->options.is_yes || isatty(STDIN_FILENO) != 1)
-		return true;
-	fprintf(stderr, "Go on? [y/N] ");
-	return fgets(answer, sizeof(answer), stdin) != NULL &&
-	       (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 static int
@@ -100,7 +87,7 @@ run(struct snapctl *snapctl, const struct selector *selector,
 	    missing->count);
 	if (missing->count == 0 || snapctl->options.is_dry_run)
 		return EXIT_DONE;
-	if (!is_agreed(snapctl))
+	if (!command_is_agreed(snapctl))
 		return EXIT_FAILED;
 	return accept_all(snapctl, selector->account, missing);
 }

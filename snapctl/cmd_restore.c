@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 struct totals {
 	uint64_t mailboxes;
@@ -91,18 +90,6 @@ say_totals(
 	    (unsigned long long)totals->add);
 }
 
-static bool
-is_agreed(const struct snapctl *snapctl)
-{
-	char answer[16];
-
-	if (snapctl->options.is_yes || isatty(STDIN_FILENO) != 1)
-		return true;
-	fprintf(stderr, "Go on? [y/N] ");
-	return fgets(answer, sizeof(answer), stdin) != NULL &&
-	       (answer[0] == 'y' || answer[0] == 'Y');
-}
-
 static int
 restore_one(struct snapctl *snapctl, const struct selector *selector)
 {
@@ -121,7 +108,7 @@ restore_one(struct snapctl *snapctl, const struct selector *selector)
 		return EXIT_DONE;
 	/* Files may be missing of which nobody has told the store yet: the
 	 * worker looks for each in any case. */
-	if (plan.add + plan.refill > 0 && !is_agreed(snapctl))
+	if (plan.add + plan.refill > 0 && !command_is_agreed(snapctl))
 		return EXIT_FAILED;
 	code = ask_restore(snapctl, selector, false, &done);
 	if (code == EXIT_DONE) {

@@ -7,6 +7,7 @@
 #include "common/span.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 int
 command_fail(const struct error *error)
@@ -59,6 +60,18 @@ int
 command_since(const struct snapctl *snapctl, int64_t *since)
 {
 	return command_time(snapctl, "--since", snapctl->options.since, since);
+}
+
+bool
+command_is_agreed(const struct snapctl *snapctl)
+{
+	char answer[16];
+
+	if (snapctl->options.is_yes || isatty(STDIN_FILENO) != 1)
+		return true;
+	fprintf(stderr, "Go on? [y/N] ");
+	return fgets(answer, sizeof(answer), stdin) != NULL &&
+	       (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 struct text

@@ -82,6 +82,9 @@ int command_time(const struct snapctl *snapctl, const char *option,
     const char *value, int64_t *time);
 int command_since(const struct snapctl *snapctl, int64_t *since);
 
+/* --yes, or a yes on the terminal; without a terminal nobody is asked. */
+bool command_is_agreed(const struct snapctl *snapctl);
+
 /* An account for people: its address, or its number in `storage` (12 bytes).
  * "-" for 0. */
 struct text command_account_name(
