@@ -53,6 +53,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/segments.c snapd/segments.h \
 	snapd/segments_open.c snapd/segments_open.h \
 	snapd/segment_env.c snapd/segment_env.h \
+	snapd/segment_folder.c snapd/segment_folder.h \
 	snapd/segment_use.c snapd/segment_use.h \
 	snapd/reading.c snapd/reading.h \
 	snapd/reader_thread.c \

@@ -354,8 +354,7 @@ load_block(
 	struct block *block;
 	int result = 0;
 
-	if (head->kind == BLOCK_DICTIONARY ||
-	    (head->kind != BLOCK_BODIES && !counts(r, head)))
+	if (head->kind != BLOCK_BODIES && !counts(r, head))
 		return 0;
 	block = segments_read(r->segments, at, &why);
 	if (block == NULL) {

@@ -5,9 +5,9 @@
 
 #include "common/file.h"
 #include "common/memory.h"
+#include "snapd/segment_folder.h"
 #include "snapd/verify_segments.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
@@ -19,8 +19,6 @@
 #include <unistd.h>
 
 enum {
-	MAX_PATH = 4096,
-	MAX_SEGMENTS = 1 << 20,
 	VALUE_PAGES = (SEGMENT_VALUE_SIZE + 16) / 4096,
 	/* Pages of the trees, and of the values that a commit replaces. */
 	SPARE_PAGES = 3 * VALUE_PAGES
@@ -70,115 +68,6 @@ set_error(struct error *error, const struct segment_info *info, int rc,
 	if (error != NULL && rc > 0)
 		error->errno_value = rc;
 	return -1;
-}
-
-static void
-path_of(char *to, const char *path, const char *name, uint32_t number)
-{
-	if (name != NULL)
-		snprintf(to, MAX_PATH, "%s/segment/%s", path, name);
-	else
-		snprintf(to, MAX_PATH, "%s/segment/%u", path, number);
-}
-
-/* -- Folders -- */
-
-static int
-open_folder(const char *path, bool may_make, struct error *error)
-{
-	int top = path[0] == '/' ? file_open_absolute_directory(path, error)
-				 : file_open_directory(AT_FDCWD, path, error);
-	int folder;
-
-	if (top == -1)
-		return -1;
-	if (may_make && file_make_directory(top, "segment", 0700, error) != 0 &&
-	    error->code != ERROR_EXISTS) {
-		close(top);
-		return -1;
-	}
-	folder = file_open_directory(top, "segment", error);
-	if (may_make && folder != -1 && file_sync_directory(top, error) != 0) {
-		close(folder);
-		folder = -1;
-	}
-	close(top);
-	return folder;
-}
-
-/* 0 also if there is nothing of that name. */
-static int
-remove_in(int folder, const char *name, struct error *error)
-{
-	static const char *const files[] = { "data.mdb", "lock.mdb" };
-	int dir = file_open_directory(folder, name, error), result = 0;
-	size_t i;
-
-	if (dir == -1)
-		return error->code == ERROR_MISSING ? 0 : -1;
-	for (i = 0; i < 2 && result == 0; i++)
-		if (file_unlink(dir, files[i], error) != 0 &&
-		    error->code != ERROR_MISSING)
-			result = -1;
-	close(dir);
-	return result == 0 ? file_remove_directory(folder, name, error) : -1;
-}
-
-int
-segment_env_destroy(const char *path, uint32_t number, struct error *error)
-{
-	int folder = open_folder(path, false, error), result;
-	char name[16];
-
-	if (folder == -1)
-		return error->code == ERROR_MISSING ? 0 : -1;
-	snprintf(name, sizeof(name), "%u", number);
-	result = remove_in(folder, name, error);
-	if (result == 0)
-		result = file_sync_directory(folder, error);
-	close(folder);
-	return result;
-}
-
-static int
-by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-int
-segment_env_list(
-    const char *path, uint32_t **numbers, size_t *count, struct error *error)
-{
-	int folder = open_folder(path, false, error);
-	struct dirent *entry;
-	uint64_t number;
-	DIR *dir;
-
-	*numbers = NULL;
-	*count = 0;
-	if (folder == -1)
-		return error->code == ERROR_MISSING ? 0 : -1;
-	dir = fdopendir(folder);
-	if (dir == NULL) {
-		close(folder);
-		return error_set_errno(error, "segment");
-	}
-	while ((entry = readdir(dir)) != NULL && *count < MAX_SEGMENTS) {
-		if (text_parse_number(
-			text_of(entry->d_name), UINT32_MAX, &number) != 0 ||
-		    entry->d_name[0] == '0')
-			continue;
-		*numbers =
-		    memory_resize(*numbers, *count + 1, sizeof(**numbers));
-		(*numbers)[(*count)++] = (uint32_t)number;
-	}
-	closedir(dir);
-	if (*count > 0)
-		qsort(*numbers, *count, sizeof(**numbers), by_number);
-	return 0;
 }
 
 /* -- Opening -- */
@@ -269,13 +158,13 @@ make(const char *path, const struct segment_info *info, struct error *error)
 {
 	struct segment_env *env = memory_new(1, sizeof(*env));
 	uint8_t data[SEGMENT_INFO_SIZE];
-	char new_path[MAX_PATH];
+	char new_path[SEGMENT_MAX_PATH];
 	size_t size = segment_info_encode(info, data);
 	int result;
 
 	env->info = *info;
 	env->map_bytes = 1 << 20;
-	path_of(new_path, path, "new", 0);
+	segment_folder_path(new_path, path, "new", 0);
 	result = open_env(env, new_path, 0, error);
 	if (result == 0 && mdb_txn_begin(env->env, NULL, 0, &env->write) != 0)
 		result = set_error(error, info, EIO, "begin");
@@ -294,13 +183,13 @@ int
 segment_env_create(
     const char *path, const struct segment_info *info, struct error *error)
 {
-	int folder = open_folder(path, true, error), result;
+	int folder = segment_folder_open(path, true, error), result;
 	char name[16];
 
 	if (folder == -1)
 		return -1;
 	snprintf(name, sizeof(name), "%u", info->number);
-	result = remove_in(folder, "new", error);
+	result = segment_folder_remove(folder, "new", error);
 	if (result == 0)
 		result = file_make_directory(folder, "new", 0700, error);
 	if (result == 0)
@@ -313,29 +202,12 @@ segment_env_create(
 	return result;
 }
 
-int
-segment_env_file(const char *path, uint32_t number)
-{
-	char env_path[MAX_PATH], data_path[MAX_PATH + 16];
-	struct stat st;
-	int fd;
-
-	path_of(env_path, path, NULL, number);
-	snprintf(data_path, sizeof(data_path), "%s/data.mdb", env_path);
-	fd = open(data_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd != -1 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
 /* LMDB follows whatever a page says: the walker looks first. */
 static int
 look_before(
     const char *path, uint32_t number, uint64_t *size, struct error *error)
 {
-	int fd = segment_env_file(path, number), result;
+	int fd = segment_folder_file(path, number), result;
 	struct error why = { .code = ERROR_NONE };
 
 	if (fd == -1)
@@ -389,12 +261,12 @@ segment_env_open(const char *path, uint32_t number,
     struct error *error)
 {
 	struct segment_env *env = memory_new(1, sizeof(*env));
-	char env_path[MAX_PATH];
+	char env_path[SEGMENT_MAX_PATH];
 	uint64_t size = 0;
 	int result;
 
 	env->info.number = number;
-	path_of(env_path, path, NULL, number);
+	segment_folder_path(env_path, path, NULL, number);
 	result = look_before(path, number, &size, error);
 	/* The map may be smaller than the file: it was larger once. */
 	env->map_bytes = size > map_bytes ? size : map_bytes;

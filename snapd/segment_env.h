@@ -22,15 +22,6 @@ struct segment_env;
 /* Makes an empty one; `path` is the store's folder. Durable. */
 int segment_env_create(
     const char *path, const struct segment_info *info, struct error *error);
-/* Takes the files of one away. Done again after a crash it finishes. */
-int segment_env_destroy(const char *path, uint32_t number, struct error *error);
-/* Numbers of those that are there, ascending; the caller frees. */
-int segment_env_list(
-    const char *path, uint32_t **numbers, size_t *count, struct error *error);
-
-/* A descriptor of its data.mdb, for reading; -1. */
-int segment_env_file(const char *path, uint32_t number);
-
 /* What it says of itself. */
 int segment_env_peek(const char *path, uint32_t number,
     struct segment_info *info, struct error *error);

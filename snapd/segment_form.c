@@ -69,7 +69,7 @@ head_decode(const uint8_t *data, struct block_head *head)
 	is_known = reader_get_u64(&r) == block_sum(data, BLOCK_HEAD_SIZE - 8) &&
 		   is_known;
 	return is_known && head->kind >= BLOCK_BODIES &&
-		       head->kind <= BLOCK_DICTIONARY &&
+		       head->kind <= BLOCK_END &&
 		       head->raw_size <= BLOCK_MAX_RAW &&
 		       head->packed_size <= SEGMENT_VALUE_SIZE
 		   ? 0

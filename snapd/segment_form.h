@@ -27,7 +27,6 @@
  *   ROWS        rows of the index: database u8, key size u8, value size u32,
  *               key, value without its sum
  *   END         as ROWS, and the pass up to sequence `last` is complete
- *   DICTIONARY  bytes that later blocks of the account refer to by `first`
  */
 #ifndef SNAPD_SEGMENT_FORM_H
 #define SNAPD_SEGMENT_FORM_H
@@ -67,8 +66,7 @@ enum segment_database {
 enum block_kind {
 	BLOCK_BODIES = 1,
 	BLOCK_ROWS,
-	BLOCK_END,
-	BLOCK_DICTIONARY
+	BLOCK_END
 };
 
 struct block_head {

@@ -5,6 +5,7 @@
 #include "snapd/segments.h"
 
 #include "common/memory.h"
+#include "snapd/segment_folder.h"
 
 #include <openssl/crypto.h>
 #include <pthread.h>
@@ -42,7 +43,7 @@ segments_new(const struct segments_options *options, struct error *error)
 	segments->options = *options;
 	segments->options.lock_fd = -1; /* the caller's until all is well */
 	pthread_mutex_init(&segments->lock, NULL);
-	if (segment_env_list(
+	if (segment_folder_list(
 		options->path, &numbers, &segments->count, error) != 0) {
 		segments_free(&segments);
 		return NULL;
@@ -222,7 +223,7 @@ segments_drop(struct segments *segments, uint32_t number, struct error *error)
 		segments->count--;
 	}
 	pthread_mutex_unlock(&segments->lock);
-	return segment_env_destroy(segments->options.path, number, error);
+	return segment_folder_destroy(segments->options.path, number, error);
 }
 
 int

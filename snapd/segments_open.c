@@ -5,6 +5,7 @@
 
 #include "common/file.h"
 #include "common/memory.h"
+#include "snapd/segment_folder.h"
 #include "snapd/segment_use.h"
 
 #include <errno.h>
@@ -121,7 +122,7 @@ read_store_key(
 		return -1;
 	result = store_key_load(dir, &options->key, error);
 	if (result != 0 && error->code == ERROR_MISSING &&
-	    segment_env_list(path, &numbers, &count, error) == 0 &&
+	    segment_folder_list(path, &numbers, &count, error) == 0 &&
 	    count == 0 && store_key_create(dir, error) == 0 &&
 	    file_sync_directory(dir, error) == 0)
 		result = store_key_load(dir, &options->key, error);
@@ -199,7 +200,7 @@ peek(const char *path, struct segment_info *info, struct error *error)
 	size_t count, i;
 	int result = -1;
 
-	if (segment_env_list(path, &numbers, &count, error) != 0)
+	if (segment_folder_list(path, &numbers, &count, error) != 0)
 		return -1;
 	error_set(error, ERROR_MISSING, "there are no segments");
 	for (i = 0; i < count && result != 0; i++)

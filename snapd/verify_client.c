@@ -4,6 +4,7 @@
 #include "snapd/verify_client.h"
 
 #include "common/memory.h"
+#include "snapd/segment_folder.h"
 #include "snapd/segments.h"
 #include "snapd/verify.h"
 
@@ -164,7 +165,7 @@ static int
 hand_file(struct handing *handing, uint32_t number)
 {
 	const char *path = segments_options(handing->segments)->path;
-	int fd = segment_env_file(path, number), result;
+	int fd = segment_folder_file(path, number), result;
 
 	if (fd == -1)
 		return 0; /* it is missing, and will be said to be */

@@ -394,7 +394,7 @@ check_value(struct segment_walk *walk, const uint8_t *value)
 			continue;
 		else if (head.kind == BLOCK_BODIES)
 			check_bodies(walk, &head);
-		else if (head.kind != BLOCK_DICTIONARY)
+		else
 			check_rows(walk, &head);
 	}
 	if (found < 0)

@@ -11,6 +11,7 @@
 #include "common/memory.h"
 #include "snapd/batch.h"
 #include "snapd/sealing.h"
+#include "snapd/segment_folder.h"
 #include "snapd/segments_open.h"
 #include "snapd/verify.h"
 
@@ -290,7 +291,7 @@ verify(struct bench *bench)
 	int fd;
 
 	for (n = 1; n < 64; n++)
-		if ((fd = segment_env_file(".", n)) != -1)
+		if ((fd = segment_folder_file(".", n)) != -1)
 			segments[options.segment_count++] =
 			    (struct verify_segment){ fd, n, NULL };
 	fd = open("index/data.mdb", O_RDONLY | O_CLOEXEC);

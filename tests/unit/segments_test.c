@@ -6,9 +6,11 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "snapd/batch.h"
+#include "snapd/expire.h"
 #include "snapd/leap.h"
 #include "snapd/rebuild.h"
 #include "snapd/sealing.h"
+#include "snapd/segment_folder.h"
 #include "snapd/segments_open.h"
 #include "snapd/verify.h"
 #include "tests/unit/scratch.h"
@@ -787,7 +789,7 @@ verify(struct fixture *f, unsigned int percent, struct told *told,
 	assert_int_equal(store_key_load(dir, &options.key, &error), 0);
 	close(dir);
 	for (number = 1; number < 16 && options.segment_count < 8; number++) {
-		fd = segment_env_file(f->path, number);
+		fd = segment_folder_file(f->path, number);
 		if (fd != -1)
 			segments[options.segment_count++] =
 			    (struct verify_segment){ fd, number, NULL };
@@ -1074,6 +1076,81 @@ copy_file(const char *from, const char *to)
 		assert_int_equal(write(out, part, (size_t)got), got);
 	close(in);
 	close(out);
+}
+
+static void
+promise(struct fixture *f)
+{
+	const struct retention policy = { .minimum_s = 1 };
+	enum ratchet_change change;
+	struct error error = { .code = ERROR_NONE };
+
+	assert_int_equal(journal_set_policy(f->journal, &policy,
+			     text_make(NULL, 0), &change, &error),
+	    STATUS_OK);
+	commit(f);
+}
+
+/* Three years pass, and what nobody was promised any more goes. */
+static void
+expire_all(struct fixture *f)
+{
+	struct expire *expire = expire_new();
+	struct error error = { .code = ERROR_NONE };
+	int64_t wall_us = clock_wall_us(), raw_us = clock_raw_us(), i;
+	bool has_more = true;
+
+	for (i = 0; i < 3 * 365 * 86400 / 500; i++) {
+		wall_us += INT64_C(500000000);
+		raw_us += INT64_C(500000000);
+		journal_set_clock(f->journal, wall_us, raw_us);
+	}
+	while (has_more) {
+		assert_int_equal(
+		    expire_step(expire, f->journal, &has_more, &error),
+		    STATUS_OK);
+		commit(f);
+	}
+	assert_true(expire_counts(expire)->bodies > 0);
+	expire_free(&expire);
+}
+
+static void
+what_was_forgotten_stays_forgotten_in_a_rebuilt_index(void **state)
+{
+	struct fixture *f = *state;
+	struct hash before[DB_COUNT], after[DB_COUNT];
+	struct verify_result verified;
+	struct rebuild_result result;
+	struct told told;
+	int i;
+
+	promise(f);
+	live_a_little(f, 0);
+	must_pass(f);
+	live_a_little(f, 1);
+	must_pass(f);
+	expire_all(f);
+	assert_true(count_of(f, DB_FORGOTTEN) > 0);
+	must_pass(f);
+	dump(f, before);
+	close_store(f);
+	verify(f, 100, &told, &verified);
+	if (told.count > 0)
+		fail_msg("%s", told.first);
+	rebuild(f, &result);
+	open_store(f);
+	dump(f, after);
+	for (i = 0; i < DB_COUNT; i++)
+		/* Where deliveries went is known longer than before. */
+		if (i != DB_REPLY && i != DB_DELIVERY &&
+		    memcmp(&before[i], &after[i], sizeof(before[i])) != 0)
+			fail_msg("%s differs", database_name((enum database)i));
+	close_store(f);
+	verify(f, 100, &told, &verified);
+	if (told.count > 0)
+		fail_msg("%s", told.first);
+	open_store(f);
 }
 
 /* What came after the last pass is not in it, and all that was is whole. */
@@ -1366,6 +1443,7 @@ main(void)
 		TEST(damaged_segment_is_not_dropped),
 		TEST(rebuilt_index_equals_the_lost_one),
 		TEST(rebuild_gives_the_last_complete_pass),
+		TEST(what_was_forgotten_stays_forgotten_in_a_rebuilt_index),
 		TEST(store_that_was_put_back_is_rebuilt_as_it_went_on),
 		TEST(rebuild_is_refused_while_the_store_is_open),
 	};
