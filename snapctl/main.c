@@ -120,6 +120,10 @@ static const struct verb {
 	    "put the lost store key back with the recovery key" },
 };
 
+enum {
+	USAGE_COLUMN = 44 /* where summaries begin */
+};
+
 static const char *const refused_verbs[] = { "destroy", "prune", "delete", "rm",
 	"forget" };
 
@@ -129,9 +133,18 @@ print_usage(FILE *to)
 	fprintf(to,
 	    "usage: snapctl [-c FILE] [--socket PATH] [--json | -H] [-p] VERB "
 	    "...\n");
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		fprintf(to, "  %-8s %-42s %s\n", verbs[i].name,
-		    verbs[i].synopsis, verbs[i].summary);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		int size =
+		    fprintf(to, "  %s %s", verbs[i].name, verbs[i].synopsis);
+
+		/* What is too long for its column has a line of its own. */
+		if (size > USAGE_COLUMN - 2) {
+			fputc('\n', to);
+			size = 0;
+		}
+		fprintf(
+		    to, "%*s%s\n", USAGE_COLUMN - size, "", verbs[i].summary);
+	}
 	fprintf(to,
 	    "SEL is SNAP[:ACCOUNT[/MAILBOX[;UID=n|;id=<message-id>]]], SNAP "
 	    "an id, a name,\nlatest, live, -3d, 2026-11-22T14:00 or @EVENT: "
