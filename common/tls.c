@@ -30,9 +30,11 @@ struct tls_server {
 	struct tls_providers providers;
 	SSL_CTX *context;
 	struct tls_signer signer;
+	size_t references; /* the owner's and each session's */
 };
 
 struct tls_session {
+	struct tls_server *server;
 	SSL *ssl;
 	char name[80];
 };
@@ -154,20 +156,16 @@ set_options(SSL_CTX *context)
 
 /* -- Sessions -- */
 
-static struct tls_session *
-session_new(struct tls_server *server, int fd)
+/* SSL_CTX counts its sessions, the library context behind it does not. */
+static void
+release(struct tls_server *server)
 {
-	struct tls_session *session = memory_new(1, sizeof(*session));
-
-	session->ssl = SSL_new(server->context);
-	if (session->ssl == NULL || SSL_set_fd(session->ssl, fd) != 1) {
-		SSL_free(session->ssl);
-		memory_free(&session);
-		ERR_clear_error();
-		return NULL;
-	}
-	SSL_set_accept_state(session->ssl);
-	return session;
+	if (--server->references > 0)
+		return;
+	SSL_CTX_free(server->context);
+	tls_provider_unload(&server->providers);
+	OSSL_LIB_CTX_free(server->library);
+	memory_free(&server);
 }
 
 static void
@@ -176,7 +174,25 @@ session_free(struct tls_session **session)
 	if (*session == NULL)
 		return;
 	SSL_free((*session)->ssl);
+	release((*session)->server);
 	memory_free(session);
+}
+
+static struct tls_session *
+session_new(struct tls_server *server, int fd)
+{
+	struct tls_session *session = memory_new(1, sizeof(*session));
+
+	session->server = server;
+	server->references++;
+	session->ssl = SSL_new(server->context);
+	if (session->ssl == NULL || SSL_set_fd(session->ssl, fd) != 1) {
+		session_free(&session);
+		ERR_clear_error();
+		return NULL;
+	}
+	SSL_set_accept_state(session->ssl);
+	return session;
 }
 
 static enum tls_step
@@ -265,6 +281,7 @@ tls_server_new(const char *const *chains, size_t count,
 	(void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without a flag */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	server->head.operations = &operations;
+	server->references = 1;
 	server->signer = *signer;
 	server->library = OSSL_LIB_CTX_new();
 	if (server->library == NULL ||
@@ -288,10 +305,7 @@ tls_server_new(const char *const *chains, size_t count,
 void
 tls_server_free(struct tls_server **server)
 {
-	if (*server == NULL)
-		return;
-	SSL_CTX_free((*server)->context);
-	tls_provider_unload(&(*server)->providers);
-	OSSL_LIB_CTX_free((*server)->library);
-	memory_free(server);
+	if (*server != NULL)
+		release(*server);
+	*server = NULL;
 }

@@ -31,6 +31,7 @@ struct tls_signer {
  * only). */
 struct tls_server *tls_server_new(const char *const *chains, size_t count,
     const struct tls_signer *signer, struct error *error);
+/* Sessions of it live on, as they do over a reload. */
 void tls_server_free(struct tls_server **server);
 
 /*

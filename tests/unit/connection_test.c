@@ -386,9 +386,10 @@ spawn(char *const *argv, int *input, int *output)
 	return pid;
 }
 
-/* The server speaks before the handshake, hears the client and says goodbye. */
+/* The server speaks before the handshake, hears the client and says goodbye. If
+ * it is a past one by then, as after a reload, nobody notices. */
 static void
-talk_with(char *const *argv, int listener, const char *version)
+talk_with(char *const *argv, int listener, const char *version, bool is_past)
 {
 	char got[4096];
 	size_t size = 0;
@@ -399,6 +400,8 @@ talk_with(char *const *argv, int listener, const char *version)
 	connect_to(accept(listener, NULL, NULL));
 	close(listener);
 	assert_int_equal(connection_start_tls(connection, tls), 0);
+	if (is_past)
+		tls_server_free(&tls);
 	assert_int_equal(connection_write(connection, "greeting\n", 9), 0);
 	assert_int_equal(write(input, "from the client\n", 16), 16);
 	run("from the client");
@@ -436,8 +439,20 @@ openssl_s_client_talks_to_us(void **state)
 
 		(void)snprintf(address, sizeof(address), "127.0.0.1:%s", port);
 		heard_size = 0;
-		talk_with(argv, listener, rows[i].version);
+		talk_with(argv, listener, rows[i].version, false);
 	}
+}
+
+static void
+a_session_outlives_its_server(void **state)
+{
+	char port[8], address[32];
+	int listener = listen_on(port);
+	char *argv[] = { "openssl", "s_client", "-quiet", "-no_ign_eof",
+		"-connect", address, NULL };
+
+	(void)snprintf(address, sizeof(address), "127.0.0.1:%s", port);
+	talk_with(argv, listener, "TLSv1.3", true);
 }
 
 static void
@@ -458,7 +473,7 @@ python_ssl_talks_to_us(void **state)
 	int listener = listen_on(port);
 	char *argv[] = { "python3", "-c", script, port, NULL };
 
-	talk_with(argv, listener, "TLSv1.3");
+	talk_with(argv, listener, "TLSv1.3", false);
 }
 
 int
@@ -476,6 +491,7 @@ main(void)
 		TLS(bytes_before_starttls_are_refused),
 		TLS(garbage_instead_of_a_handshake_ends),
 		TLS(openssl_s_client_talks_to_us),
+		TLS(a_session_outlives_its_server),
 		TLS(python_ssl_talks_to_us),
 	};
 
