@@ -139,7 +139,7 @@ tests_unit_claim_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/growth_test
 tests_unit_growth_test_SOURCES = tests/unit/growth_test.c
 tests_unit_growth_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
-tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c
+tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c tests/unit/scratch.h
 tests_unit_snapd_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 endif
 

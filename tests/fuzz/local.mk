@@ -20,4 +20,4 @@ tests_fuzz_text_fuzz_SOURCES = tests/fuzz/text_fuzz.c
 tests_fuzz_text_fuzz_LDADD = $(COMMON_LIBS)
 tests_fuzz_text_fuzz_LDFLAGS = $(LINK_FUZZER)
 endif
-EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus
+EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus tests/fuzz/proof.dict
