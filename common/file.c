@@ -440,6 +440,19 @@ file_set_times(int fd, int64_t seconds, struct error *error)
 }
 
 int
+file_reserve(int fd, off_t offset, off_t size, struct error *error)
+{
+	int result;
+
+	if (fault("reserve", "") < 0)
+		return fail(error, "reserve", "file");
+	do
+		result = fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, size);
+	while (result < 0 && errno == EINTR);
+	return result == 0 ? 0 : fail(error, "reserve", "file");
+}
+
+int
 file_sync(int fd, struct error *error)
 {
 	if (fault("sync", "") < 0 || fdatasync(fd) < 0)
@@ -514,6 +527,41 @@ file_replace(int dir_fd, const char *name, const void *data, size_t size,
 		return -1;
 	}
 	return sync_parent(dir_fd, name, error);
+}
+
+/* Its block is there already. */
+static int
+write_over(int dir_fd, const char *name, const void *data, size_t size,
+    struct error *error)
+{
+	int fd = open_at(dir_fd, name, O_RDWR | O_NONBLOCK, 0, "open", error);
+	struct stat info;
+	int result;
+
+	fd = only_regular(fd, name, error);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &info) < 0 || (uint64_t)info.st_size != size) {
+		errno = ENOSPC;
+		result = fail(error, "write over", name);
+	} else {
+		result = file_write_at(fd, 0, data, size, error);
+	}
+	if (result == 0)
+		result = file_sync(fd, error);
+	close_keep_errno(fd);
+	return result;
+}
+
+int
+file_replace_note(int dir_fd, const char *name, const void *data, size_t size,
+    mode_t mode, struct error *error)
+{
+	int result = file_replace(dir_fd, name, data, size, mode, error);
+
+	if (result == 0 || error->code != ERROR_FULL)
+		return result;
+	return write_over(dir_fd, name, data, size, error);
 }
 
 int

@@ -50,6 +50,10 @@ int file_write_at(
  * is filled before more is made: reserve the size and 1 where it is known. */
 int file_read_all(int fd, struct buf *to, struct error *error);
 int file_set_times(int fd, int64_t seconds, struct error *error);
+/* Blocks for this part of the file, whatever its size, which stays: what is
+ * written there later finds room. ERROR_FULL; ERROR_SYSTEM also where the file
+ * system has no such call. */
+int file_reserve(int fd, off_t offset, off_t size, struct error *error);
 
 /* After a failed sync the data must be taken for lost: never retry. */
 int file_sync(int fd, struct error *error);           /* fdatasync */
@@ -59,6 +63,10 @@ int file_sync_directory(int fd, struct error *error); /* fsync */
  * the directory. */
 int file_replace(int dir_fd, const char *name, const void *data, size_t size,
     mode_t mode, struct error *error);
+/* The same for a note of less than a sector. On a disk that has no room for a
+ * second one, the old one is written over if it has the same size. */
+int file_replace_note(int dir_fd, const char *name, const void *data,
+    size_t size, mode_t mode, struct error *error);
 
 /* A new memfd that holds `data` and is sealed against every change. */
 int file_sealed_memory(

@@ -93,6 +93,44 @@ names_that_lead_elsewhere_are_refused(void **state)
 	assert_int_equal(rmdir(top), 0);
 }
 
+static int
+full(const char *call, const char *name, void *context)
+{
+	return strcmp(call, "create") == 0 ? ENOSPC : 0;
+}
+
+/* A note finds no room for a second one. */
+static void
+a_note_is_written_over_on_a_full_disk(void **state)
+{
+	char top[] = "/tmp/firnmail-file-XXXXXX", read_back[3];
+	struct error error;
+	int dir, fd;
+
+	assert_non_null(mkdtemp(top));
+	dir = open(top, O_RDONLY | O_DIRECTORY);
+	file_set_fault_hook(full, NULL);
+	assert_int_equal(
+	    file_replace_note(dir, "n", "abc", 3, 0600, &error), -1);
+	file_set_fault_hook(NULL, NULL);
+	assert_int_equal(
+	    file_replace_note(dir, "n", "abc", 3, 0600, &error), 0);
+	file_set_fault_hook(full, NULL);
+	assert_int_equal(
+	    file_replace_note(dir, "n", "longer", 6, 0600, &error), -1);
+	assert_int_equal(error.code, ERROR_FULL);
+	assert_int_equal(
+	    file_replace_note(dir, "n", "xyz", 3, 0600, &error), 0);
+	file_set_fault_hook(NULL, NULL);
+	fd = file_open_read(dir, "n", &error);
+	assert_int_equal(pread(fd, read_back, 3, 0), 3);
+	assert_memory_equal(read_back, "xyz", 3);
+	close(fd);
+	assert_int_equal(file_unlink(dir, "n", &error), 0);
+	close(dir);
+	assert_int_equal(rmdir(top), 0);
+}
+
 static void
 only_memory_with_all_seals_passes(void **state)
 {
@@ -144,6 +182,7 @@ main(void)
 		    a_grant_ends_after_30_seconds_or_with_its_front),
 		cmocka_unit_test(back_off_doubles_from_1_to_60_seconds),
 		cmocka_unit_test(names_that_lead_elsewhere_are_refused),
+		cmocka_unit_test(a_note_is_written_over_on_a_full_disk),
 		cmocka_unit_test(only_memory_with_all_seals_passes),
 		cmocka_unit_test(the_brokers_calls_hold_those_of_its_children),
 		cmocka_unit_test(who_reads_the_network_has_no_file_calls),
