@@ -3,6 +3,8 @@
  */
 #include "snapd/growth.h"
 
+#include "common/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -67,13 +69,57 @@ growth_step(const struct growth *growth, uint64_t used, bool is_idle)
 	return end + step <= growth->limit ? step : growth->limit - end;
 }
 
+/* Behind `used`, with or without zeros. */
+static uint64_t
+blocks_ahead_of(const struct growth *growth, uint64_t used)
+{
+	uint64_t end = growth->prepared > growth->reserved ? growth->prepared
+							   : growth->reserved;
+
+	return end > used ? end - used : 0;
+}
+
 bool
 growth_has_room(const struct growth *growth, uint64_t used, uint64_t bytes)
 {
 	uint64_t reserve = growth_wanted(used, growth->limit) / 2;
 
 	return !growth->is_disk_full ||
-	       bytes + reserve <= ahead_of(growth, used);
+	       bytes + reserve <= blocks_ahead_of(growth, used);
+}
+
+static int
+reserve(
+    struct growth *growth, uint64_t from, uint64_t size, struct error *error)
+{
+	if (step_fault != 0) {
+		errno = step_fault;
+		return error_set_errno(error, "store: reserving");
+	}
+	return file_reserve(growth->fd, (off_t)from, (off_t)size, error);
+}
+
+bool
+growth_reserve(struct growth *growth, uint64_t used, uint64_t bytes)
+{
+	uint64_t from = used + blocks_ahead_of(growth, used), end;
+	struct error error = { .code = ERROR_NONE };
+
+	end = used + bytes < growth->limit ? used + bytes : growth->limit;
+	if (end <= from)
+		return true;
+	/* A step more, so that not every commit has to ask. */
+	if (end + GROWTH_STEP <= growth->limit &&
+	    reserve(growth, from, end + GROWTH_STEP - from, &error) == 0) {
+		growth->reserved = end + GROWTH_STEP;
+		return true;
+	}
+	if (reserve(growth, from, end - from, &error) == 0) {
+		growth->reserved = end;
+		return true;
+	}
+	growth->is_disk_full |= error.code == ERROR_FULL;
+	return false;
 }
 
 static ssize_t

@@ -28,6 +28,7 @@ struct growth {
 	int fd;            /* the store's */
 	uint64_t limit;    /* the file never becomes longer */
 	uint64_t prepared; /* bytes from the start that have their blocks */
+	uint64_t reserved; /* and that have them without zeros, or 0 */
 	bool is_disk_full; /* the last step found no room */
 };
 
@@ -42,6 +43,11 @@ uint64_t growth_step(const struct growth *growth, uint64_t used, bool is_idle);
 /* May `bytes` be added? On a full disk only what leaves half of the zeros. */
 bool growth_has_room(
     const struct growth *growth, uint64_t used, uint64_t bytes);
+
+/* Whether `bytes` behind `used` have their blocks. Those that have none yet are
+ * reserved: this touches no byte, so it may be done while a transaction is open,
+ * and it is, where zeros would come too late. */
+bool growth_reserve(struct growth *growth, uint64_t used, uint64_t bytes);
 
 /* Writes `size` zeros and starts them on their way to the disk. -1 and error:
  * ERROR_FULL, and whatever the disk says; then the file is good as it is. */

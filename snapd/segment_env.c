@@ -21,7 +21,10 @@
 enum {
 	VALUE_PAGES = (SEGMENT_VALUE_SIZE + 16) / 4096,
 	/* Pages of the trees, and of the values that a commit replaces. */
-	SPARE_PAGES = 3 * VALUE_PAGES
+	SPARE_PAGES = 3 * VALUE_PAGES,
+	TREE_PAGES = 64, /* that any commit may write */
+	KEY_PAGES = 4,   /* and one with a new key */
+	LOCK_BYTES = 8192
 };
 
 struct segment_env {
@@ -31,7 +34,8 @@ struct segment_env {
 	struct segment_info info;
 	uint64_t map_bytes;
 	uint32_t page_size;
-	uint32_t put; /* values since the last commit */
+	uint32_t put;      /* values since the last commit */
+	uint32_t put_keys; /* and keys */
 	atomic_uint holds;
 };
 
@@ -179,6 +183,21 @@ make(const char *path, const struct segment_info *info, struct error *error)
 	return result;
 }
 
+/* LMDB maps its lock file and writes into it; one that it makes itself has no
+ * blocks, and that on a full disk ends the process. */
+static int
+make_lock(int folder, struct error *error)
+{
+	static const char zeros[LOCK_BYTES];
+	int fd = file_create(folder, "new/lock.mdb", 0600, error), result;
+
+	if (fd == -1)
+		return -1;
+	result = file_write_all(fd, zeros, sizeof(zeros), error);
+	close(fd);
+	return result;
+}
+
 int
 segment_env_create(
     const char *path, const struct segment_info *info, struct error *error)
@@ -192,6 +211,8 @@ segment_env_create(
 	result = segment_folder_remove(folder, "new", error);
 	if (result == 0)
 		result = file_make_directory(folder, "new", 0700, error);
+	if (result == 0)
+		result = make_lock(folder, error);
 	if (result == 0)
 		result = make(path, info, error);
 	if (result == 0)
@@ -498,9 +519,30 @@ segment_env_put_key(struct segment_env *env, uint32_t account,
 	if (begin_write(env, error) != 0)
 		return -1;
 	key_of(&key, account);
+	env->put_keys++;
 	return put_summed(env, env->key_db, SEGMENT_KEY,
 	    (MDB_val){ key.size, key.bytes }, text_make(row, ACCOUNT_KEY_ROW),
 	    error);
+}
+
+/* Blocks for all that a commit may write: LMDB says of a full disk that it
+ * failed. A file system that reserves none is tried as it is. */
+static int
+reserve(struct segment_env *env, struct error *error)
+{
+	uint64_t pages = (uint64_t)env->put * VALUE_PAGES +
+			 (uint64_t)env->put_keys * KEY_PAGES + TREE_PAGES;
+	mdb_filehandle_t fd;
+	MDB_envinfo info;
+	struct error why;
+
+	mdb_env_info(env->env, &info);
+	if (mdb_env_get_fd(env->env, &fd) != 0 ||
+	    file_reserve(fd, (off_t)((info.me_last_pgno + 1) * env->page_size),
+		(off_t)(pages * env->page_size), &why) == 0 ||
+	    why.code != ERROR_FULL)
+		return 0;
+	return set_error(error, &env->info, ENOSPC, "commit");
 }
 
 int
@@ -509,10 +551,14 @@ segment_env_commit(struct segment_env *env, struct error *error)
 	MDB_txn *txn = env->write;
 	int rc = 0;
 
-	env->write = NULL;
-	env->put = 0;
 	if (txn == NULL)
 		return 0;
+	if (reserve(env, error) != 0) {
+		segment_env_drop(env);
+		return -1;
+	}
+	env->write = NULL;
+	env->put = env->put_keys = 0;
 	if (commit_fault != 0) {
 		rc = commit_fault;
 		mdb_txn_abort(txn);
@@ -528,7 +574,7 @@ segment_env_drop(struct segment_env *env)
 	if (env->write != NULL)
 		mdb_txn_abort(env->write);
 	env->write = NULL;
-	env->put = 0;
+	env->put = env->put_keys = 0;
 }
 
 /* -- For the verifier -- */

@@ -30,7 +30,8 @@ struct store {
 	uint64_t map_bytes;
 	struct growth growth;
 	struct store_room room;
-	bool is_writing; /* a write transaction is open */
+	bool is_writing;        /* a write transaction is open */
+	uint64_t touched_bytes; /* it may write so much, and hardly more */
 	struct segments *segments;
 };
 
@@ -48,6 +49,14 @@ struct cursor {
 	enum database database;
 	struct key from;
 	bool is_started;
+};
+
+enum {
+	/* Pages that a put or a take may make anew: the row's own, and those
+	 * on the way to it. */
+	TOUCHED_PAGES = 5,
+	TOUCHED_CHUNK_BYTES = 4096 + 512, /* chunks lie side by side */
+	COMMIT_PAGES = 64                 /* the free list, the roots */
 };
 
 static int commit_fault;
@@ -390,11 +399,13 @@ bool
 store_has_room(struct store *store, uint64_t bytes)
 {
 	uint64_t reserve = STORE_RESERVE_BYTES, used = store_used_bytes(store);
+	uint64_t ahead = growth_wanted(used, store->map_bytes) / 2;
 
 	if (reserve > store->map_bytes / 4)
 		reserve = store->map_bytes / 4;
 	if (used + bytes + reserve <= store->map_bytes &&
-	    growth_has_room(&store->growth, used, bytes))
+	    (growth_reserve(&store->growth, used, bytes + ahead) ||
+		growth_has_room(&store->growth, used, bytes)))
 		return true;
 	/* Not at the end, then; is there room between? */
 	return store_room_free_pages(&store->room, store->env) *
@@ -439,6 +450,7 @@ transaction_begin(struct store *store, bool is_write, struct error *error)
 		memory_free(&transaction);
 	} else if (is_write) {
 		store->is_writing = true;
+		store->touched_bytes = COMMIT_PAGES * store->page_size;
 	}
 	return transaction;
 }
@@ -471,17 +483,35 @@ transaction_free(struct transaction **transaction)
 	memory_free(transaction);
 }
 
+/* Of pages that found no room LMDB says EIO, as of a disk that failed: they are
+ * told apart by whether the blocks were there before. Without them nothing is
+ * lost: the meta page comes last, and the next commit writes all of its own. */
+static int
+commit_write(struct store *store, MDB_txn *txn)
+{
+	uint64_t used = store_used_bytes(store), bytes = store->touched_bytes;
+	bool is_assured = growth_reserve(
+	    &store->growth, used, bytes < GROWTH_MAX ? bytes : GROWTH_MAX);
+	int rc;
+
+	if (commit_fault != 0) {
+		rc = commit_fault;
+		mdb_txn_abort(txn);
+	} else {
+		rc = mdb_txn_commit(txn);
+	}
+	if (rc == EIO && !is_assured && store->growth.is_disk_full)
+		rc = ENOSPC;
+	return rc;
+}
+
 int
 transaction_commit(struct transaction **transaction, struct error *error)
 {
-	int rc = 0;
+	struct transaction *t = *transaction;
+	int rc = t->is_write && !t->is_nested ? commit_write(t->store, t->txn)
+					      : mdb_txn_commit(t->txn);
 
-	if (commit_fault != 0 && !(*transaction)->is_nested) {
-		rc = commit_fault;
-		mdb_txn_abort((*transaction)->txn);
-	} else {
-		rc = mdb_txn_commit((*transaction)->txn);
-	}
 	transaction_free(transaction);
 	return rc == 0 ? 0 : set_error(error, rc, "commit");
 }
@@ -556,6 +586,14 @@ store_get(struct transaction *transaction, enum database database,
 	return check_sum(transaction, database, &k, &v, value, error);
 }
 
+static void
+touch(struct store *store, enum database database, size_t size)
+{
+	store->touched_bytes += database == DB_CHUNK && size > 0
+				    ? TOUCHED_CHUNK_BYTES
+				    : TOUCHED_PAGES * store->page_size + size;
+}
+
 int
 store_put(struct transaction *transaction, enum database database,
     const struct key *key, struct text value, struct error *error)
@@ -570,6 +608,7 @@ store_put(struct transaction *transaction, enum database database,
 	sum = database == DB_CHUNK
 		  ? 0
 		  : sum_of(database, &k, value.data, value.size);
+	touch(transaction->store, database, v.mv_size);
 	rc = mdb_put(transaction->txn, transaction->store->databases[database],
 	    &k, &v, MDB_RESERVE);
 	if (rc != 0)
@@ -587,6 +626,7 @@ store_take(struct transaction *transaction, enum database database,
 	MDB_val k = { key->size, (void *)(uintptr_t)key->bytes };
 	int rc;
 
+	touch(transaction->store, database, 0);
 	rc = mdb_del(transaction->txn, transaction->store->databases[database],
 	    &k, NULL);
 	return rc == 0 || rc == MDB_NOTFOUND

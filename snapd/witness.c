@@ -60,7 +60,7 @@ put(int dir_fd, const struct witness *witness, struct error *error)
 	writer_put_u64(&w, witness->inode);
 	writer_put_u64(&w, (uint64_t)witness->born_ns);
 	writer_put_u64(&w, (uint64_t)witness->changed_ns);
-	return file_replace(dir_fd, "witness", data, w.size, 0600, error);
+	return file_replace_note(dir_fd, "witness", data, w.size, 0600, error);
 }
 
 /* 1, 0 if there is none, -1. */

@@ -166,6 +166,46 @@ a_full_disk_is_seen_and_forgotten(void **state)
 	close(fd);
 }
 
+static void
+a_reserve_has_its_blocks_and_touches_no_byte(void **state)
+{
+	int fd = open(*state, O_RDWR | O_CLOEXEC);
+	struct growth growth;
+	struct stat status;
+	struct error error;
+
+	assert_int_equal(pwrite(fd, "page", 4, 0), 4);
+	assert_int_equal(growth_open(&growth, fd, 4096, 8 * MIB, &error), 0);
+	assert_true(growth_reserve(&growth, 4096, 2 * MIB));
+	assert_true(blocks_of(fd) >= 2 * MIB);
+	assert_int_equal(fstat(fd, &status), 0);
+	assert_int_equal(status.st_size, 4);
+	/* The map ends before the disk does. */
+	assert_true(growth_reserve(&growth, 4096, 100 * MIB));
+	assert_int_equal(growth.reserved, 8 * MIB);
+	close(fd);
+}
+
+static void
+a_reserve_that_finds_no_room_says_so(void **state)
+{
+	int fd = open(*state, O_RDWR | O_CLOEXEC);
+	struct growth growth;
+	struct error error;
+
+	assert_int_equal(growth_open(&growth, fd, 0, 1024 * MIB, &error), 0);
+	assert_true(growth_reserve(&growth, 0, MIB));
+	growth_set_fault(EOPNOTSUPP);
+	assert_false(growth_reserve(&growth, 0, 4 * MIB));
+	assert_false(growth.is_disk_full);
+	growth_set_fault(ENOSPC);
+	assert_true(growth_reserve(&growth, 0, MIB));
+	assert_false(growth_reserve(&growth, 0, 4 * MIB));
+	assert_true(growth.is_disk_full);
+	assert_false(growth_has_room(&growth, 0, 2 * MIB));
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -178,6 +218,8 @@ main(void)
 		WITH_FILE(a_step_has_its_blocks_and_touches_no_page),
 		WITH_FILE(holes_of_a_copy_are_not_taken_for_zeros),
 		WITH_FILE(a_full_disk_is_seen_and_forgotten),
+		WITH_FILE(a_reserve_has_its_blocks_and_touches_no_byte),
+		WITH_FILE(a_reserve_that_finds_no_room_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

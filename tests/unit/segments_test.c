@@ -4,9 +4,11 @@
  * nothing twice.
  */
 #include "common/clock.h"
+#include "common/file.h"
 #include "common/memory.h"
 #include "snapd/batch.h"
 #include "snapd/expire.h"
+#include "snapd/growth.h"
 #include "snapd/leap.h"
 #include "snapd/rebuild.h"
 #include "snapd/sealing.h"
@@ -252,6 +254,8 @@ tear_down(void **state)
 
 	segment_env_set_fault(0);
 	store_set_commit_fault(0);
+	growth_set_fault(0);
+	file_set_fault_hook(NULL, NULL);
 	close_store(f);
 	digest_free(&f->digest);
 	scratch_remove(f->path);
@@ -512,6 +516,73 @@ full_disk_leaves_mail_staged(void **state)
 	segment_env_set_fault(0);
 	must_pass(f);
 	check_sealed(f);
+}
+
+static int
+no_room(const char *call, const char *name, void *context)
+{
+	return strcmp(call, context) == 0 ? ENOSPC : 0;
+}
+
+/* LMDB would say of it that the disk failed. */
+static void
+no_commit_begins_without_its_blocks(void **state)
+{
+	static const char *const calls[] = { "create", "write", "reserve" };
+	struct fixture *f = *state;
+	struct error error;
+	uint64_t sealed;
+
+	add_messages(f, 60);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		file_set_fault_hook(no_room, (void *)(uintptr_t)calls[i]);
+		assert_int_equal(pass(f, &error), -1);
+		file_set_fault_hook(NULL, NULL);
+		assert_int_equal(error.code, ERROR_FULL);
+		segment_writer_free(&f->sealing.writer);
+		seal_batch_clear(&f->sealing.batch);
+		check_bodies(f, &sealed);
+		assert_int_equal(sealed, 0);
+	}
+	must_pass(f);
+	check_sealed(f);
+}
+
+/* A transaction that may write more than has blocks. */
+static int
+commit_much(struct fixture *f, struct error *error)
+{
+	struct transaction *t = transaction_begin(f->store, true, error);
+	static const char chunk[STORE_CHUNK_SIZE];
+	struct key key = { .size = 0 };
+
+	for (uint32_t i = 0; i < 16 * 1024; i++) {
+		key.size = 0;
+		key_put_u64(&key, UINT64_MAX);
+		key_put_u32(&key, i);
+		assert_int_equal(store_put(t, DB_CHUNK, &key,
+				     text_make(chunk, sizeof(chunk)), error),
+		    0);
+	}
+	return transaction_commit(&t, error);
+}
+
+static void
+an_index_without_room_is_no_failed_disk(void **state)
+{
+	struct fixture *f = *state;
+	struct error error;
+
+	store_set_commit_fault(EIO);
+	assert_int_equal(commit_much(f, &error), -1);
+	assert_int_equal(error.code, ERROR_SYSTEM);
+	reopen(f);
+	growth_set_fault(ENOSPC);
+	assert_int_equal(commit_much(f, &error), -1);
+	assert_int_equal(error.code, ERROR_FULL);
+	growth_set_fault(0);
+	store_set_commit_fault(0);
+	assert_int_equal(commit_much(f, &error), 0);
 }
 
 static void
@@ -1428,6 +1499,8 @@ main(void)
 		TEST(pass_without_news_writes_nothing),
 		TEST(cut_after_any_step_loses_and_doubles_nothing),
 		TEST(full_disk_leaves_mail_staged),
+		TEST(no_commit_begins_without_its_blocks),
+		TEST(an_index_without_room_is_no_failed_disk),
 		TEST(failed_disk_is_no_full_disk),
 		TEST(full_segments_have_their_sum_in_the_log),
 		TEST(removed_bodies_are_dead_bytes),
