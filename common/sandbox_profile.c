@@ -129,7 +129,7 @@ static const struct call_rule files[] = {
 	ANY("rename"), ANY("linkat"), ANY("utimensat"), ANY("ftruncate"),
 	ANY("fsync"), ANY("fdatasync"), ANY("pwrite64"), ANY("pwritev"),
 	ANY("preadv"), ANY("sync_file_range"), ANY("fadvise64"),
-	ANY("msync"), ANY("chdir"), ANY("fchdir"), ANY("getcwd"),
+	ANY("fallocate"), ANY("msync"), ANY("chdir"), ANY("fchdir"), ANY("getcwd"),
 	ANY("uname"), ANY("umask"), ANY("fchmod"), ANY("dup"),
 	ANY("inotify_init1"), ANY("inotify_add_watch"),
 	ANY("inotify_rm_watch"), ANY("copy_file_range"), ANY("flock"),
@@ -138,7 +138,7 @@ static const struct call_rule files[] = {
 };
 
 static const struct call_rule store[] = {
-	ANY("fallocate"), ANY("set_robust_list"), ANY("get_robust_list"),
+	ANY("set_robust_list"), ANY("get_robust_list"),
 	ANY("mlock"), ANY("mincore"),
 	/* The reader thread, and how it wakes the loop. */
 	IF("clone", 0, CLONE_THREAD, CLONE_THREAD), ANY("rseq"),

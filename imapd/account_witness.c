@@ -79,7 +79,7 @@ account_witness_write(struct account_store *account)
 	struct error error;
 
 	format_witness(account, bytes);
-	if (file_replace(account->home_fd, "witness", bytes, sizeof(bytes),
+	if (file_replace_note(account->home_fd, "witness", bytes, sizeof(bytes),
 		0600, &error) == -1)
 		log_warning("witness-write", "error=\"%s\"", error.text);
 }

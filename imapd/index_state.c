@@ -73,5 +73,5 @@ index_state_write(
 	writer_put_raw(&w, state->boot, sizeof(state->boot));
 	writer_put_u8(&w, state->is_clean);
 	writer_put_u8(&w, state->crashes);
-	return file_replace(home_fd, "state", bytes, w.size, 0600, error);
+	return file_replace_note(home_fd, "state", bytes, w.size, 0600, error);
 }

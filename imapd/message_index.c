@@ -1,13 +1,15 @@
 /*
  * See message_index.h.  The process is the only one that opens the
  * environment (MDB_NOLOCK), so no reader may stay open over a write: each read
- * renews one transaction, and reads inside a write use that one.
+ * renews one transaction, and reads inside a write use that one, which on a
+ * full disk stays open over many (message_index_room.h).
  */
 #include "imapd/message_index.h"
 
 #include "common/memory.h"
 #include "imapd/index_record.h"
 #include "imapd/message_index_file.h"
+#include "imapd/message_index_room.h"
 
 #include <lmdb.h>
 #include <string.h>
@@ -24,7 +26,7 @@ begin(struct message_index *index)
 	int rc;
 
 	/* What one transaction lost, the next would say is there. */
-	if (index->is_broken)
+	if (index->is_broken || index->writer != NULL)
 		return;
 	rc = mdb_txn_begin(index->env, NULL, 0, &index->writer);
 	if (rc != 0) {
@@ -38,7 +40,7 @@ commit(struct message_index *index)
 {
 	int rc;
 
-	if (index->writer == NULL)
+	if (index->writer == NULL || !index_room_take(index))
 		return;
 	rc = mdb_txn_commit(index->writer);
 	index->writer = NULL;
@@ -96,6 +98,7 @@ put(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size,
 
 	if (index->writer == NULL)
 		return;
+	index_room_touch(index, size);
 	rc = mdb_put(index->writer, dbi, &k, &v, 0);
 	if (rc != 0)
 		index_broke(index, "put", rc);
@@ -109,6 +112,7 @@ del(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size)
 
 	if (index->writer == NULL)
 		return;
+	index_room_touch(index, 0);
 	rc = mdb_del(index->writer, dbi, &k, NULL);
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		index_broke(index, "del", rc);
@@ -225,6 +229,7 @@ remove_range(struct message_index *index, MDB_dbi dbi, uint64_t mailbox)
 		return;
 	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
 	while (rc == 0 && k.mv_size >= 8 && memcmp(k.mv_data, prefix, 8) == 0) {
+		index_room_touch(index, 0);
 		rc = mdb_cursor_del(cursor, 0);
 		if (rc != 0) {
 			index_broke(index, "cursor-del", rc);
@@ -338,6 +343,7 @@ remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid)
 	if (index->writer == NULL ||
 	    !seek_row(index, index->writer, mailbox, uid, &cursor, &v))
 		return;
+	index_room_touch(index, 0);
 	rc = mdb_cursor_del(cursor, 0);
 	if (rc != 0)
 		index_broke(index, "row-del", rc);

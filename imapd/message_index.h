@@ -75,7 +75,8 @@ void index_close(struct message_index **index);
 void index_empty(struct message_index *index);
 /* Leaves everything as a crash would. */
 void index_abandon(struct message_index **index);
-/* A write failed: nothing in it may be trusted any more. */
+/* A write failed: nothing in it may be trusted any more. A full disk breaks
+ * nothing: what finds no room there stays in memory until it does. */
 bool index_is_broken(const struct message_index *index);
 
 /* Writes go between these; begin may be nested. */

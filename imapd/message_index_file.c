@@ -231,7 +231,11 @@ index_close(struct message_index **index)
 		return;
 	home_fd = (*index)->home_fd;
 	index_state_boot(state.boot);
-	is_good = !(*index)->is_broken && mdb_env_sync((*index)->env, 1) == 0;
+	/* What waited for room, once more. */
+	index_begin(*index);
+	index_commit(*index);
+	is_good = !(*index)->is_broken && (*index)->writer == NULL &&
+		  mdb_env_sync((*index)->env, 1) == 0;
 	index_abandon(index);
 	if (is_good && index_state_write(home_fd, &state, &error) == -1)
 		log_warning("index-close", "error=\"%s\"", error.text);

@@ -16,6 +16,9 @@ struct message_index {
 	MDB_txn *reader;
 	MDB_txn *writer;
 	unsigned int depth;
+	uint64_t touched_pages; /* that the writer may write */
+	uint64_t reserved;      /* bytes from the start that have blocks */
+	bool is_held;           /* the writer waits for room on the disk */
 	bool is_broken;
 	bool was_killed;
 	MDB_dbi meta, mailbox, row, file, name, vanished, cache, unused,

@@ -4,6 +4,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/deliver.c \
 	imapd/message_index.c imapd/message_index.h \
 	imapd/message_index_file.c imapd/message_index_file.h \
+	imapd/message_index_room.c imapd/message_index_room.h \
 	imapd/index_record.c imapd/index_record.h \
 	imapd/index_state.c imapd/index_state.h \
 	imapd/account_store.c imapd/account_store.h \

@@ -194,8 +194,11 @@ main(void)
 	    process_ready(&process, worker.loop, walls, &handler, &worker);
 	timer_start(worker.timer, WORKER_LOOK_MS);
 	event_loop_run(worker.loop);
-	for (struct worker_session *s = worker.sessions; s != NULL; s = s->next)
+	for (struct worker_session *s = worker.sessions; s != NULL;
+	     s = s->next) {
+		imap_session_stop(s->session);
 		s->has_ended = true;
+	}
 	free_ended(&worker);
 	account_store_free(&worker.account);
 	channel_free(&worker.broker);

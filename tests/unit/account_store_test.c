@@ -951,6 +951,79 @@ a_failing_disk_costs_no_message_and_no_answer(void **state)
 	}
 }
 
+static int
+no_room(const char *call, const char *name, void *context)
+{
+	return strcmp(call, "reserve") == 0 ? ENOSPC : 0;
+}
+
+/* What the index has on the disk: its two meta pages tell. */
+static void
+read_metas(struct world *w, char metas[8192])
+{
+	char path[600];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/index/data.mdb", w->home);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(pread(fd, metas, 8192, 0), 8192);
+	close(fd);
+}
+
+static void
+assert_inbox_is_kept(struct world *w)
+{
+	struct mailbox_view *view = open_view(w, "INBOX");
+
+	assert_false(account_store_must_restart(w->account));
+	assert_int_equal(mailbox_view_count(view), 2);
+	assert_body(w, view, 2, "kept\n");
+	assert_body(w, view, 3, "and this\n");
+	mailbox_view_close(&view);
+}
+
+/* With room again at the end, or without. */
+static void
+live_without_room(struct world *w, bool has_room)
+{
+	char before[8192], after[8192];
+	struct mailbox_view *view;
+
+	append_to(w, "INBOX", "to be deleted\r\n");
+	file_set_fault_hook(no_room, NULL);
+	restart(w);
+	read_metas(w, before);
+	append_to(w, "INBOX", "kept\r\n");
+	append_to(w, "INBOX", "and this\r\n");
+	view = open_view(w, "INBOX");
+	delete_message(w, view, 1);
+	mailbox_view_close(&view);
+	assert_inbox_is_kept(w);
+	read_metas(w, after);
+	assert_memory_equal(before, after, sizeof(before));
+	if (has_room)
+		file_set_fault_hook(NULL, NULL);
+	account_store_free(&w->account);
+	file_set_fault_hook(NULL, NULL);
+	read_metas(w, after);
+	assert_int_equal(memcmp(before, after, sizeof(before)) != 0, has_room);
+	open_account(w);
+	assert_inbox_is_kept(w);
+	assert_int_equal(count_files(w, "Maildir", NULL), 2);
+}
+
+static void
+an_index_waits_for_room_and_loses_nothing(void **state)
+{
+	live_without_room(*state, true);
+}
+
+static void
+an_index_that_found_no_room_is_made_up_at_the_next_start(void **state)
+{
+	live_without_room(*state, false);
+}
+
 int
 main(void)
 {
@@ -1000,6 +1073,9 @@ main(void)
 		TEST_CASE(a_delivery_whose_answer_got_lost_is_filed_once),
 		TEST_CASE(the_parse_is_cached_at_append_and_after_a_lost_index),
 		TEST_CASE(a_failing_disk_costs_no_message_and_no_answer),
+		TEST_CASE(an_index_waits_for_room_and_loses_nothing),
+		TEST_CASE(
+		    an_index_that_found_no_room_is_made_up_at_the_next_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
