@@ -133,6 +133,9 @@ struct account_store {
 	uint64_t applied; /* sequence of the newest change in the index */
 	struct folder **folders; /* by name, INBOX first */
 	struct table *folders_by_id;
+	struct folder_adoption *adoptions; /* of folders, that wait */
+	bool is_making_folder;
+	bool is_adopting_folders;
 	struct folder *touched;
 	unsigned int applying;
 	unsigned int unflushed;
@@ -298,6 +301,7 @@ void view_notify_soon(struct mailbox_view *view);
 /* ---- mailbox_folders.c ---- */
 /* Directories against the list of mailboxes, at start. */
 void sync_folders(struct account_store *account);
+void folders_free(struct account_store *account);
 
 /* ---- foreign_flags.c ---- */
 /* Takes over `rows`, with the flags that they shall have. */

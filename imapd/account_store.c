@@ -694,6 +694,7 @@ account_store_free(struct account_store **account)
 	store_client_free(&a->client);
 	deliver_free_all(a);
 	heal_free(a);
+	folders_free(a);
 	watcher_free(a);
 	cache_filler_free(a);
 	while (a->catching_up != NULL) {

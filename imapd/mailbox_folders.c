@@ -50,30 +50,101 @@ sync_directory(struct account_store *account, const char *name)
 	}
 }
 
+/* -- Folders of other programs -- */
+
+/* One after the other: two that are missing the same mailbox above them would
+ * both make it, and the second one fail. */
 struct folder_adoption {
+	struct folder_adoption *next;
 	struct account_store *account;
 	char *name;
 };
 
 static void
+free_adoption(struct folder_adoption *a)
+{
+	free(a->name);
+	free(a);
+}
+
+static struct folder_adoption *
+take_adoption(struct account_store *account)
+{
+	struct folder_adoption *a = account->adoptions;
+
+	account->adoptions = a->next;
+	return a;
+}
+
+void
+folders_free(struct account_store *account)
+{
+	while (account->adoptions != NULL)
+		free_adoption(take_adoption(account));
+}
+
+static void adopt_next(struct account_store *account);
+
+static void
 adopted_folder(const struct mailbox_answer *answer, void *context)
 {
 	struct folder_adoption *a = context;
-	struct folder *folder = folder_find(a->account, text_of(a->name));
+	struct account_store *account = a->account;
+	struct folder *folder = folder_find(account, text_of(a->name));
 
+	account->is_making_folder = false;
 	if (answer->status != STATUS_OK)
 		log_warning(
 		    "folder-adopt", "status=%s", status_name(answer->status));
 	else if (folder != NULL)
-		sync_folder(a->account, folder);
-	free(a->name);
-	free(a);
+		sync_folder(account, folder);
+	if (answer->status == STATUS_UNAVAILABLE) /* all begins anew later */
+		folders_free(account);
+	free_adoption(a);
+	adopt_next(account);
+}
+
+static void
+adopt_next(struct account_store *account)
+{
+	struct folder_adoption *a;
+	struct folder *folder;
+
+	if (account->is_adopting_folders) /* it was answered at once */
+		return;
+	account->is_adopting_folders = true;
+	while (!account->is_making_folder && account->adoptions != NULL) {
+		a = take_adoption(account);
+		folder = folder_find(account, text_of(a->name));
+		if (folder != NULL) { /* it was above another */
+			sync_folder_if_changed(account, folder);
+			free_adoption(a);
+			continue;
+		}
+		account->is_making_folder = true;
+		mailbox_list_create(
+		    account, text_of(a->name), 0, adopted_folder, a);
+	}
+	account->is_adopting_folders = false;
+}
+
+static void
+add_adoption(struct account_store *account, struct text mailbox)
+{
+	struct folder_adoption **at = &account->adoptions;
+
+	for (; *at != NULL; at = &(*at)->next)
+		if (text_is(mailbox, (*at)->name))
+			return; /* of the look before */
+	*at = memory_new(1, sizeof(**at));
+	(*at)->account = account;
+	(*at)->name = memory_new(1, mailbox.size + 1);
+	memcpy((*at)->name, mailbox.data, mailbox.size);
 }
 
 static void
 adopt_directory(struct account_store *account, const char *name)
 {
-	struct folder_adoption *a;
 	struct text mailbox;
 	struct buf buf;
 
@@ -81,13 +152,8 @@ adopt_directory(struct account_store *account, const char *name)
 	if (maildir_folder_parse(text_of(name), &buf) == 0 &&
 	    mailbox_name_check(mailbox = text_make(buf.data, buf.size)) ==
 		STATUS_OK &&
-	    folder_find(account, mailbox) == NULL) {
-		a = memory_new(1, sizeof(*a));
-		a->account = account;
-		a->name = memory_new(1, mailbox.size + 1);
-		memcpy(a->name, mailbox.data, mailbox.size);
-		mailbox_list_create(account, mailbox, 0, adopted_folder, a);
-	}
+	    folder_find(account, mailbox) == NULL)
+		add_adoption(account, mailbox);
 	buf_clear(&buf);
 }
 
@@ -116,6 +182,7 @@ sync_folders(struct account_store *account)
 		}
 		closedir(listing);
 	}
+	adopt_next(account);
 	for (size_t i = 0; i < account->folder_count; i++)
 		sync_folder_if_changed(account, account->folders[i]);
 	heal_resume(account);

@@ -654,6 +654,34 @@ a_folder_of_another_program_is_adopted_at_start(void **state)
 }
 
 static void
+folders_below_one_that_is_missing_are_all_adopted(void **state)
+{
+	static const char *const names[] = { "Old/A", "Old/B", "Old/B/C",
+		"Old/D", "Old/B/E" };
+	struct world *w = *state;
+	char path[100], *at;
+
+	for (size_t i = 0; i < 5; i++) {
+		snprintf(path, sizeof(path), "Maildir/.%s", names[i]);
+		while ((at = strrchr(path, '/')) != path + 7)
+			*at = '.';
+		make_directory(w, path);
+		at = path + strlen(path);
+		strcpy(at, "/new");
+		make_directory(w, path);
+		strcpy(at, "/cur");
+		make_directory(w, path);
+		strcpy(at, "/cur/5.foreign:2,S");
+		put_file(w, path, "five\n");
+	}
+	restart(w);
+	wait_for(w, is_idle);
+	assert_int_equal(message_count(w, "Old"), 0);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(message_count(w, names[i]), 1);
+}
+
+static void
 a_rename_that_was_cut_off_is_finished(void **state)
 {
 	struct world *w = *state;
@@ -1060,6 +1088,7 @@ main(void)
 		TEST_CASE(
 		    a_file_brought_to_another_folder_is_a_message_of_its_own),
 		TEST_CASE(a_folder_of_another_program_is_adopted_at_start),
+		TEST_CASE(folders_below_one_that_is_missing_are_all_adopted),
 		TEST_CASE(a_rename_that_was_cut_off_is_finished),
 		TEST_CASE(
 		    caught_up_is_said_when_the_files_are_there_and_counts_them),
