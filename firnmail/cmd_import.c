@@ -262,8 +262,8 @@ report(struct import *import)
 		    (unsigned long long)import->used);
 	if (import->changed > 0)
 		(void)command_fail(EXIT_PARTLY,
-		    "%llu mailboxes have a UIDVALIDITY that another one of the "
-		    "account has or had, and got new UIDs",
+		    "%llu mailboxes have a UIDVALIDITY that one of that name "
+		    "had before, with other mail, and got new UIDs",
 		    (unsigned long long)import->changed);
 	if (import->failed > 0 && !is_dry_run)
 		(void)command_fail(EXIT_PARTLY,

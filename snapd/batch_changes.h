@@ -34,7 +34,7 @@ enum status change_bring_back(struct change_context *context, uint64_t mailbox);
 enum status change_subscribe(
     struct change_context *context, struct text name, bool is_subscribed);
 
-/* For batch_messages.c and batch_mailboxes.c. */
+/* For batch_messages.c, batch_mailboxes.c and batch_identity.c. */
 enum status change_mailbox_apply(
     struct change_context *context, const struct message *message);
 
@@ -43,6 +43,22 @@ enum status change_find_mailbox(
     struct change_context *context, uint64_t id, struct mailbox_row *row);
 /* The MODSEQ of this batch in the mailbox: raised once a batch. */
 uint64_t change_modseq(struct change_context *context, struct mailbox_row *row);
+/* Keeps the form of the mailbox that ends, once a batch; then the row is this
+ * batch's. */
+int change_renew_mailbox(
+    struct change_context *context, struct mailbox_row *row);
+/* Puts it, with its entry in the account's log and (not _only) its result, unless
+ * the change is about another mailbox. */
+enum status change_put_mailbox_only(
+    struct change_context *context, struct mailbox_row *row);
+enum status change_put_mailbox(
+    struct change_context *context, struct mailbox_row *row);
+enum status change_identity_apply(struct change_context *context,
+    const struct message_change_identity *change);
+/* The row, which is not put yet, was renewed and has another name: a
+ * UIDVALIDITY that is not its own alone stays behind. */
+enum status change_leave_name(
+    struct change_context *context, struct mailbox_row *row);
 enum status change_put_result(
     struct change_context *context, const struct result_record *result);
 enum status change_failed(const struct change_context *context);

@@ -1,6 +1,7 @@
 /*
  * Changes of mailboxes: see batch_changes.h.  A mailbox is retired, never
- * deleted; what it was called when is kept in DB_MAILBOX_OLD.
+ * deleted; what it was called when is kept in DB_MAILBOX_OLD.  What is told by
+ * UIDVALIDITY is in batch_identity.c.
  *
  * subscribed value: form u8, yes u8, name text.
  */
@@ -35,9 +36,8 @@ is_inbox(const struct mailbox_row *row)
 	return text_is_nocase(row->record.name, "INBOX");
 }
 
-/* Keeps the form that ends, once a batch; then the row is this batch's. */
-static int
-renew(struct change_context *context, struct mailbox_row *row)
+int
+change_renew_mailbox(struct change_context *context, struct mailbox_row *row)
 {
 	uint64_t now = journal_sequence(context->journal);
 
@@ -49,17 +49,35 @@ renew(struct change_context *context, struct mailbox_row *row)
 }
 
 static enum status
-put_changed(struct change_context *context, struct mailbox_row *row)
+put_row(
+    struct change_context *context, struct mailbox_row *row, uint64_t *modseq)
 {
-	struct result_record result = { .mailbox = row->record.id };
-
-	result.uid = row->record.uidvalidity;
-	result.modseq = change_modseq(context, row);
-	result.born = journal_sequence(context->journal);
+	*modseq = change_modseq(context, row);
 	if (row_put_mailbox(context->journal->batch, row, context->error) != 0)
 		return change_failed(context);
 	journal_touch(
-	    context->journal, row->record.id, 0, TOUCH_MAILBOX, result.modseq);
+	    context->journal, row->record.id, 0, TOUCH_MAILBOX, *modseq);
+	return STATUS_OK;
+}
+
+enum status
+change_put_mailbox_only(struct change_context *context, struct mailbox_row *row)
+{
+	uint64_t modseq;
+
+	return put_row(context, row, &modseq);
+}
+
+enum status
+change_put_mailbox(struct change_context *context, struct mailbox_row *row)
+{
+	struct result_record result = { .mailbox = row->record.id };
+	enum status status = put_row(context, row, &result.modseq);
+
+	if (status != STATUS_OK)
+		return status;
+	result.uid = row->record.uidvalidity;
+	result.born = journal_sequence(context->journal);
 	return change_put_result(context, &result);
 }
 
@@ -134,13 +152,15 @@ apply_rename(
 		return status;
 	if (is_inbox(&row) || text_is_nocase(change->name, "INBOX"))
 		return STATUS_REFUSED;
-	if (renew(context, &row) != 0)
+	if (change_renew_mailbox(context, &row) != 0)
 		return change_failed(context);
 	status = take_name(context, row.record.id, change->name);
 	if (status == STATUS_OK)
 		status = free_name(context, &row);
 	row.record.name = change->name;
-	return status == STATUS_OK ? put_changed(context, &row) : status;
+	if (status == STATUS_OK)
+		status = change_leave_name(context, &row);
+	return status == STATUS_OK ? change_put_mailbox(context, &row) : status;
 }
 
 static enum status
@@ -155,13 +175,13 @@ apply_retire(
 		return status;
 	if (is_inbox(&row))
 		return STATUS_REFUSED;
-	if (renew(context, &row) != 0 ||
+	if (change_renew_mailbox(context, &row) != 0 ||
 	    expunged_add_mailbox(context->journal->batch, context->account,
 		row.record.id, row.born, context->error) != 0)
 		return change_failed(context);
 	row.record.is_retired = 1;
 	status = free_name(context, &row);
-	return status == STATUS_OK ? put_changed(context, &row) : status;
+	return status == STATUS_OK ? change_put_mailbox(context, &row) : status;
 }
 
 enum status
@@ -215,86 +235,11 @@ apply_keyword(
 	    (change->number < record->keyword_count &&
 		!text_equal(record->keywords[change->number], change->name)))
 		return STATUS_INVALID;
-	if (renew(context, &row) != 0)
+	if (change_renew_mailbox(context, &row) != 0)
 		return change_failed(context);
 	if (change->number == record->keyword_count)
 		record->keywords[record->keyword_count++] = change->name;
-	return put_changed(context, &row);
-}
-
-/* Did any mailbox of the account, retired ones too, ever have it? A value that
- * was given out must not come back with other messages behind it. */
-static int
-is_uidvalidity_used(struct change_context *context, uint32_t uidvalidity)
-{
-	struct key from = { .size = 0 };
-	struct text key, value;
-	struct mailbox_row row;
-	struct cursor *cursor;
-	int got, used = 0;
-
-	key_put_u32(&from, context->account);
-	cursor = cursor_open(
-	    context->journal->batch, DB_MAILBOX, &from, context->error);
-	if (cursor == NULL)
-		return -1;
-	while (!used &&
-	       (got = cursor_next(cursor, &key, &value, context->error)) == 1 &&
-	       key_u32_at(key, 0) == context->account) {
-		if (row_decode_mailbox(value, &row, context->error) < 0) {
-			got = -1;
-			break;
-		}
-		used = row.record.uidvalidity == uidvalidity;
-	}
-	cursor_close(&cursor);
-	return used ? 1 : got < 0 ? -1 : 0;
-}
-
-/* The account's highest UIDVALIDITY is above all that it ever had. */
-static int
-note_uidvalidity(struct change_context *context, uint32_t uidvalidity)
-{
-	struct account_row account;
-
-	if (row_find_account(context->journal->batch, context->account,
-		&account, context->error) != 1)
-		return -1;
-	if (account.uidvalidity >= uidvalidity)
-		return 0;
-	account.uidvalidity = uidvalidity;
-	return row_put_account(context->journal->batch, context->account,
-	    &account, context->error);
-}
-
-/* UIDNEXT may always rise; UIDVALIDITY is replaced only where no UID was ever
- * given out. */
-static enum status
-apply_identity(struct change_context *context,
-    const struct message_change_identity *change)
-{
-	struct mailbox_row row;
-	enum status status;
-	int used = 0;
-
-	status = change_find_mailbox(context, change->mailbox, &row);
-	if (status != STATUS_OK)
-		return status;
-	if (change->uidvalidity == 0 || change->uidnext < row.record.uidnext)
-		return STATUS_REFUSED;
-	if (change->uidvalidity != row.record.uidvalidity) {
-		if (row.record.message_count != 0 || row.record.uidnext != 1)
-			return STATUS_REFUSED;
-		used = is_uidvalidity_used(context, change->uidvalidity);
-	}
-	if (used == 1)
-		return STATUS_REFUSED;
-	if (used < 0 || renew(context, &row) != 0 ||
-	    note_uidvalidity(context, change->uidvalidity) != 0)
-		return change_failed(context);
-	row.record.uidvalidity = change->uidvalidity;
-	row.record.uidnext = change->uidnext;
-	return put_changed(context, &row);
+	return change_put_mailbox(context, &row);
 }
 
 /* Takes the name, or the first free one of "<name> (restored)", "<name>
@@ -331,6 +276,7 @@ change_bring_back(struct change_context *context, uint64_t mailbox)
 	char storage[RECORD_MAX_NAME_SIZE + 1];
 	struct mailbox_row row;
 	enum status status;
+	struct text name;
 	int found;
 
 	found = row_find_mailbox(context->journal->batch, context->account,
@@ -339,11 +285,14 @@ change_bring_back(struct change_context *context, uint64_t mailbox)
 		return found == 0 ? STATUS_MISSING : change_failed(context);
 	if (!row.record.is_retired)
 		return STATUS_OK;
-	if (renew(context, &row) != 0)
+	if (change_renew_mailbox(context, &row) != 0)
 		return change_failed(context);
 	row.record.is_retired = 0;
+	name = row.record.name;
 	status = take_free_name(context, &row, storage);
-	return status == STATUS_OK ? put_changed(context, &row) : status;
+	if (status == STATUS_OK && !text_equal(row.record.name, name))
+		status = change_leave_name(context, &row);
+	return status == STATUS_OK ? change_put_mailbox(context, &row) : status;
 }
 
 enum status
@@ -362,7 +311,8 @@ change_mailbox_apply(
 	case MESSAGE_change_keyword:
 		return apply_keyword(context, &message->change_keyword);
 	case MESSAGE_change_identity:
-		return apply_identity(context, &message->change_identity);
+		return change_identity_apply(
+		    context, &message->change_identity);
 	default:
 		return STATUS_INVALID;
 	}

@@ -170,6 +170,11 @@ enum status journal_status_of(const struct error *error);
 void journal_delivery_key(
     struct key *key, uint32_t account, const struct delivery_id *delivery);
 
+/* Above all that the account ever had; 0 if there is none left. The caller puts
+ * the account's row. */
+uint32_t journal_new_uidvalidity(
+    const struct journal *journal, struct account_row *account);
+
 /* A mailbox of that name for the account: the batch must be begun. */
 enum status journal_make_mailbox(struct journal *journal, uint32_t account,
     struct text name, uint32_t special_use, struct mailbox_row *row,

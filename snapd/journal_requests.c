@@ -176,11 +176,14 @@ journal_accept(struct journal *journal, const struct delivery_id *delivery,
 	    journal, EVENT_ACCEPT, ROLE_QUEUE, 0, detail, error);
 }
 
-static uint32_t
-new_uidvalidity(const struct journal *journal, struct account_row *account)
+uint32_t
+journal_new_uidvalidity(
+    const struct journal *journal, struct account_row *account)
 {
 	uint32_t now = (uint32_t)(journal->now_us / 1000000);
 
+	if (account->uidvalidity == UINT32_MAX)
+		return 0;
 	if (now <= account->uidvalidity)
 		now = account->uidvalidity + 1;
 	account->uidvalidity = now;
@@ -213,7 +216,9 @@ journal_make_mailbox(struct journal *journal, uint32_t account,
 	row->account = account;
 	row->born = journal_sequence(journal);
 	row->record.id = journal->state.next_mailbox++;
-	row->record.uidvalidity = new_uidvalidity(journal, &owner);
+	row->record.uidvalidity = journal_new_uidvalidity(journal, &owner);
+	if (row->record.uidvalidity == 0)
+		return STATUS_LIMIT;
 	row->record.uidnext = 1;
 	row->record.highest_modseq = 1;
 	row->record.special_use = special_use;

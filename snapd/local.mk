@@ -36,6 +36,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/batch.c snapd/batch.h \
 	snapd/batch_messages.c snapd/batch_changes.h \
 	snapd/batch_mailboxes.c \
+	snapd/batch_identity.c \
 	snapd/rows.c snapd/rows.h \
 	snapd/expunged.c snapd/expunged.h \
 	snapd/blob_use.c snapd/blob_use.h \
@@ -136,6 +137,10 @@ tests_unit_merkle_log_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/claim_test
 tests_unit_claim_test_SOURCES = tests/unit/claim_test.c
 tests_unit_claim_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/identity_test
+tests_unit_identity_test_SOURCES = tests/unit/identity_test.c \
+	tests/unit/scratch.h
+tests_unit_identity_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/growth_test
 tests_unit_growth_test_SOURCES = tests/unit/growth_test.c
 tests_unit_growth_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)

@@ -1,7 +1,9 @@
 /*
- * Interval rows: see rows.h.  Forms of the values, after the form byte 1:
+ * Interval rows: see rows.h.  Forms of the values, after the form byte, which
+ * is 1 but for account:
  *
- * account  counter u64, uidvalidity u32, created u64, name text
+ * account  counter u64, uidvalidity u32, created u64, name text; form 2:
+ *          shared uidvalidity u32
  * mailbox  account u32, born u64, id u64, uidvalidity u32, uidnext u32,
  *          highest modseq u64, messages u64, special use u32, retired u8,
  *          name text, keyword count u8, keywords text each
@@ -15,6 +17,7 @@
 #include <string.h>
 
 enum {
+	ACCOUNT_FORM = 2,
 	MAX_ROW = 700
 };
 
@@ -38,6 +41,7 @@ row_find_account(struct transaction *transaction, uint32_t account,
 	struct text value;
 	struct reader r;
 	struct key key;
+	uint8_t form;
 	int found;
 
 	account_key(&key, account);
@@ -45,13 +49,15 @@ row_find_account(struct transaction *transaction, uint32_t account,
 	if (found != 1)
 		return found;
 	reader_init(&r, value.data, value.size);
-	reader_get_u8(&r);
+	form = reader_get_u8(&r);
 	row->counter = reader_get_u64(&r);
 	row->uidvalidity = reader_get_u32(&r);
 	row->created = reader_get_u64(&r);
 	if (text_copy(reader_get_text(&r, sizeof(row->name)), row->name,
-		sizeof(row->name)) != 0 ||
-	    reader_done(&r) != 0)
+		sizeof(row->name)) != 0)
+		return damaged(error, "account");
+	row->shared = form < ACCOUNT_FORM ? 0 : reader_get_u32(&r);
+	if (reader_done(&r) != 0)
 		return damaged(error, "account");
 	return 1;
 }
@@ -65,11 +71,12 @@ row_put_account(struct transaction *transaction, uint32_t account,
 	struct key key;
 
 	writer_init(&w, data, sizeof(data));
-	writer_put_u8(&w, 1);
+	writer_put_u8(&w, ACCOUNT_FORM);
 	writer_put_u64(&w, row->counter);
 	writer_put_u32(&w, row->uidvalidity);
 	writer_put_u64(&w, row->created);
 	writer_put_text(&w, text_of(row->name), sizeof(row->name));
+	writer_put_u32(&w, row->shared);
 	account_key(&key, account);
 	return store_put(
 	    transaction, DB_ACCOUNT, &key, text_make(data, w.size), error);

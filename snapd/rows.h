@@ -45,6 +45,7 @@ struct mailbox_row {
 struct account_row {
 	uint64_t counter;     /* of its last batch */
 	uint32_t uidvalidity; /* highest ever given */
+	uint32_t shared;      /* highest that two mailboxes ever had, or 0 */
 	uint64_t created;     /* sequence */
 	char name[320];       /* its address, for people */
 };

@@ -116,6 +116,33 @@ def test_uids_flags_dates_and_names_are_kept(server, maildir):
     assert (maildir / 'new/1500000099.M1P1.old').exists()
 
 
+def test_mailboxes_of_one_second(server, tmp_path):
+    """All have the same UIDVALIDITY, and our INBOX had it as well."""
+    running = server()
+    own = running.view().uidvalidity
+    top = make_folder(tmp_path / 'old')
+    for uid, folder in enumerate((top / '.Sent', top / '.Drafts', top), 4):
+        if folder != top:
+            make_folder(folder)
+        put(folder, '1.%d.old:2,S' % uid, 'm%d' % uid)
+        (folder / 'dovecot-uidlist').write_text(
+            '3 V%s N9\n%d :1.%d.old\n' % (own.decode(), uid, uid))
+    with running.imap_session() as client:
+        assert client.select()[1] == [b'0']
+        rows, _ = firnmail_import(
+            running, 'dovecot', str(top), running.user1)
+        assert {state for _, _, state in state_of(rows).values()} == {'kept'}
+        assert client.noop()[0] == 'OK'
+        for uid, name in enumerate(('Sent', 'Drafts', 'INBOX'), 4):
+            view = View(client, name)
+            assert (view.uidvalidity, view.keys) == (own, {uid: 'm%d' % uid})
+        # A name is never seen again with what it had.
+        assert client.rename('Sent', 'Older')[0] == 'OK'
+        assert client.rename('Drafts', 'Sent')[0] == 'OK'
+        sent = View(client, 'Sent')
+        assert sent.keys == {5: 'm5'} and int(sent.uidvalidity) > int(own)
+
+
 def test_while_a_session_is_open(server, maildir):
     running = server()
     with running.imap_session() as client:
@@ -198,14 +225,16 @@ def test_what_is_no_mail_stays_and_is_said(server, maildir, tmp_path):
     assert found == '' or os.geteuid() != 0
 
 
-def test_a_foreign_uidvalidity_that_collides_is_said(server, maildir):
+def test_what_a_name_had_before_is_not_taken_again(server, maildir):
     running = server()
-    (maildir / '.Empty/dovecot-uidlist').write_text(
-        '3 V%d N5\n' % UIDVALIDITY)
+    firnmail_import(running, 'dovecot', str(maildir), running.user1)
+    with running.imap_session() as client:
+        assert client.delete('Lists/caf&AOk-')[0] == 'OK'
     rows, said = firnmail_import(
         running, 'dovecot', str(maildir), running.user1, code=3)
-    kept = {name: state[2] for name, state in state_of(rows).items()}
-    assert sorted(kept.values()) == ['kept', 'kept', 'lost']
+    assert state_of(rows) == {'INBOX': ('there', 4, 'kept'),
+                              'Lists/café': ('new', 1, 'lost'),
+                              'Empty': ('there', 0, 'kept')}
     assert 'got new UIDs' in said
 
 
