@@ -176,7 +176,7 @@ a_wiped_maildir_is_served_and_made_again(void **state)
 		append_to(w, "INBOX", "kept\r\n");
 	view = open_view(w, "INBOX");
 	snprintf(path, sizeof(path), "%s/Maildir", w->home);
-	wipe(path);
+	scratch_remove(path);
 	assert_int_equal(mailbox_view_count(view), 30);
 	assert_body(w, view, 7, "kept\n");
 	mailbox_view_close(&view);
@@ -203,7 +203,7 @@ wiped_index_and_maildir_come_back_with_the_same_uids(void **state)
 	uidvalidity = mailbox_view_info(view)->uidvalidity;
 	mailbox_view_close(&view);
 	account_store_free(&w->account);
-	wipe(w->home);
+	scratch_remove(w->home);
 	assert_int_equal(mkdir(w->home, 0700), 0);
 	open_account(w);
 	view = open_view(w, "INBOX");
@@ -721,7 +721,7 @@ caught_up_is_said_when_the_files_are_there_and_counts_them(void **state)
 	for (int i = 0; i < 30; i++)
 		append_to(w, "INBOX", "kept\r\n");
 	snprintf(path, sizeof(path), "%s/Maildir", w->home);
-	wipe(path);
+	scratch_remove(path);
 	false_store_catch_up(w->store);
 	wait_for(w, has_caught_up);
 	assert_int_equal(count_files(w, "Maildir", NULL), 30);

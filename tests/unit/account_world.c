@@ -113,8 +113,7 @@ world_setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
-	snprintf(w->home, sizeof(w->home), "/tmp/firnmail-account-XXXXXX");
-	assert_non_null(mkdtemp(w->home));
+	scratch_make(w->home, "account_world");
 	w->loop = event_loop_new();
 	w->deadline = timer_new(w->loop, late, w);
 	w->tick = timer_new(w->loop, tick, w);
@@ -122,29 +121,6 @@ world_setup(void **state)
 	open_account(w);
 	*state = w;
 	return 0;
-}
-
-void
-wipe(const char *path)
-{
-	DIR *listing = opendir(path);
-	struct dirent *entry;
-
-	if (listing == NULL) {
-		unlink(path);
-		return;
-	}
-	while ((entry = readdir(listing)) != NULL) {
-		char below[600];
-
-		if (strcmp(entry->d_name, ".") == 0 ||
-		    strcmp(entry->d_name, "..") == 0)
-			continue;
-		snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
-		wipe(below);
-	}
-	closedir(listing);
-	rmdir(path);
 }
 
 int
@@ -159,7 +135,7 @@ world_teardown(void **state)
 	event_loop_free(&w->loop);
 	if (chdir("/tmp") == -1)
 		return -1;
-	wipe(w->home);
+	scratch_remove(w->home);
 	free(w);
 	return 0;
 }
@@ -271,7 +247,7 @@ kill_worker(struct world *w)
 	assert_int_equal(system(line), 0);
 	false_store_disconnect(w->store);
 	account_store_free(&w->account);
-	wipe(w->home);
+	scratch_remove(w->home);
 	assert_int_equal(rename(killed, w->home), 0);
 }
 
@@ -299,7 +275,7 @@ lose_index(struct world *w)
 	char path[600];
 
 	snprintf(path, sizeof(path), "%s/index", w->home);
-	wipe(path);
+	scratch_remove(path);
 	snprintf(path, sizeof(path), "%s/state", w->home);
 	assert_int_equal(unlink(path), 0);
 }

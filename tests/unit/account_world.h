@@ -8,6 +8,7 @@
 
 #include "imapd/mailbox.h"
 #include "tests/unit/false_store.h"
+#include "tests/unit/scratch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,7 +41,6 @@ void answered(const struct mailbox_answer *answer, void *context);
 void begin_account(struct world *w);
 void open_account(struct world *w);
 int world_setup(void **state);
-void wipe(const char *path);
 int world_teardown(void **state);
 void append_to(struct world *w, const char *mailbox, const char *body);
 struct mailbox_view *open_view(struct world *w, const char *name);

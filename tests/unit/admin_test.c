@@ -11,6 +11,7 @@
 
 #include "common/file.h"
 #include "common/password.h"
+#include "tests/unit/scratch.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -261,21 +262,16 @@ static char folder[64];
 static int
 make_folder(void **state)
 {
-	snprintf(folder, sizeof(folder), "/tmp/admin_test.XXXXXX");
-	return mkdtemp(folder) == NULL ? -1 : 0;
+	(void)state;
+	scratch_make(folder, "admin_test");
+	return 0;
 }
 
 static int
 remove_folder(void **state)
 {
-	static const char *const names[] = { "a/b/file", "a/b", "a", "f.conf",
-		"certificate.pem", "key.pem", "store-id", "users", "link", "" };
-	char path[128];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		(void)remove(path);
-	}
+	(void)state;
+	scratch_remove(folder);
 	return access(folder, F_OK) == -1 ? 0 : -1;
 }
 

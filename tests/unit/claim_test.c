@@ -5,6 +5,7 @@
 #include "common/file.h"
 #include "snapd/claim.h"
 #include "snapd/leap.h"
+#include "tests/unit/scratch_store.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -103,17 +104,10 @@ static int
 set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	int cwd = open(".", O_DIRECTORY | O_CLOEXEC), fd;
 	struct store_id id;
 	struct error error;
 
-	strcpy(f->path, "/tmp/claim_test.XXXXXX");
-	assert_non_null(mkdtemp(f->path));
-	fd = open(f->path, O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(store_create(fd, &id, &error), 0);
-	assert_int_equal(fchdir(cwd), 0);
-	close(cwd);
-	close(fd);
+	scratch_store_make(f->path, "claim_test", &id);
 	f->store = store_open(f->path, MAP_BYTES, &error);
 	f->journal = journal_new(f->store, &error);
 	assert_non_null(f->journal);
@@ -131,18 +125,10 @@ static int
 tear_down(void **state)
 {
 	struct fixture *f = *state;
-	char path[128];
 
 	journal_free(&f->journal);
 	store_close(&f->store);
-	for (int i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/index/%s.mdb", f->path,
-		    i == 0 ? "data" : "lock");
-		unlink(path);
-	}
-	snprintf(path, sizeof(path), "%s/index", f->path);
-	rmdir(path);
-	rmdir(f->path);
+	scratch_remove(f->path);
 	free(f);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "snapd/snapd.h"
+#include "tests/unit/scratch_store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -137,16 +138,8 @@ static void
 make_store(struct fixture *f)
 {
 	struct store_id id;
-	struct error error;
-	int cwd = open(".", O_DIRECTORY | O_CLOEXEC), fd;
 
-	strcpy(f->path, "/tmp/every_type_test.XXXXXX");
-	assert_non_null(mkdtemp(f->path));
-	fd = open(f->path, O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(store_create(fd, &id, &error), 0);
-	assert_int_equal(fchdir(cwd), 0);
-	close(cwd);
-	close(fd);
+	scratch_store_make(f->path, "every_type_test", &id);
 	text_format_hex(id.bytes, sizeof(id.bytes), f->id);
 }
 
@@ -212,7 +205,6 @@ static int
 tear_down(void **state)
 {
 	struct fixture *f = *state;
-	char path[128];
 
 	log_open(-1, "firnmail");
 	close(f->log_ends[0]);
@@ -222,15 +214,7 @@ tear_down(void **state)
 	snapd_free(&f->snapd);
 	timer_free(&f->deadline);
 	event_loop_free(&f->loop);
-	snprintf(path, sizeof(path), "%s/index/data.mdb", f->path);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/index/lock.mdb", f->path);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/index", f->path);
-	rmdir(path);
-	snprintf(path, sizeof(path), "%s/witness", f->path);
-	unlink(path);
-	rmdir(f->path);
+	scratch_remove(f->path);
 	free(f);
 	return 0;
 }

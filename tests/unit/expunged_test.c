@@ -9,6 +9,7 @@
 #include "snapd/blob_use.h"
 #include "snapd/expunged.h"
 #include "snapd/reading.h"
+#include "tests/unit/scratch_store.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -73,17 +74,10 @@ static int
 set_up(void **state)
 {
 	struct fixture *f = memory_new(1, sizeof(*f));
-	int cwd = open(".", O_DIRECTORY | O_CLOEXEC), fd;
 	struct store_id id;
 	struct error error;
 
-	strcpy(f->path, "/tmp/expunged_test.XXXXXX");
-	assert_non_null(mkdtemp(f->path));
-	fd = open(f->path, O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(store_create(fd, &id, &error), 0);
-	assert_int_equal(fchdir(cwd), 0);
-	close(cwd);
-	close(fd);
+	scratch_store_make(f->path, "expunged_test", &id);
 	f->now_us = INT64_C(1700000000) * 1000000;
 	open_store(f);
 	for (uint32_t account = MINE; account <= OTHERS; account++)
@@ -98,19 +92,10 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	static const char *const names[] = { "index/data.mdb",
-		"index/lock.mdb" };
 	struct fixture *f = *state;
-	char path[128];
 
 	close_store(f);
-	for (size_t i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/%s", f->path, names[i]);
-		unlink(path);
-	}
-	snprintf(path, sizeof(path), "%s/index", f->path);
-	rmdir(path);
-	rmdir(f->path);
+	scratch_remove(f->path);
 	free(f);
 	return 0;
 }

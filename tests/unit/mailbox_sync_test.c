@@ -164,7 +164,7 @@ a_file_that_comes_while_we_heal_is_seen(void **state)
 		append_to(w, "INBOX", "kept\r\n");
 	view = open_view(w, "INBOX");
 	snprintf(path, sizeof(path), "%s/Maildir/new", w->home);
-	wipe(path);
+	scratch_remove(path);
 	file_set_fault_hook(intrude, &intrusion);
 	mailbox_view_close(&view);
 	view = open_view(w, "INBOX");
@@ -355,7 +355,7 @@ a_restore_that_meets_a_starting_worker_writes_each_file_once(void **state)
 		append_to(w, "INBOX", "kept\r\n");
 	account_store_free(&w->account);
 	snprintf(path, sizeof(path), "%s/Maildir", w->home);
-	wipe(path);
+	scratch_remove(path);
 	begin_account(w);
 	false_store_catch_up(w->store);
 	wait_for(w, has_caught_up);

@@ -3,6 +3,7 @@
  * closed between begin and end is one whose process died.
  */
 #include "imapd/parse_note.h"
+#include "tests/unit/scratch.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -25,8 +26,7 @@ set_up(void **state)
 {
 	struct home *home = calloc(1, sizeof(*home));
 
-	strcpy(home->path, "/tmp/parse_note_test.XXXXXX");
-	assert_non_null(mkdtemp(home->path));
+	scratch_make(home->path, "parse_note_test");
 	home->fd = open(home->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	*state = home;
 	return 0;
@@ -37,9 +37,8 @@ tear_down(void **state)
 {
 	struct home *home = *state;
 
-	unlinkat(home->fd, "parsing", 0);
 	close(home->fd);
-	rmdir(home->path);
+	scratch_remove(home->path);
 	free(home);
 	return 0;
 }

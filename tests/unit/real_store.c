@@ -7,9 +7,9 @@
 #include "common/memory.h"
 #include "snapd/snapd.h"
 #include "tests/unit/false_store.h"
+#include "tests/unit/scratch_store.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -366,17 +366,8 @@ static void
 make_store(struct false_store *s)
 {
 	struct store_id id;
-	struct error error;
-	int cwd = open(".", O_DIRECTORY | O_CLOEXEC), fd;
 
-	strcpy(s->path, "/tmp/firnmail-store-XXXXXX");
-	assert_non_null(mkdtemp(s->path));
-	fd = open(s->path, O_DIRECTORY | O_CLOEXEC);
-	if (store_create(fd, &id, &error) != 0)
-		fail_msg("%s", error.text);
-	assert_int_equal(fchdir(cwd), 0);
-	close(cwd);
-	close(fd);
+	scratch_store_make(s->path, "real_store", &id);
 	text_format_hex(id.bytes, sizeof(id.bytes), s->id);
 }
 
@@ -398,13 +389,6 @@ false_store_new(struct event_loop *loop)
 	return s;
 }
 
-static int
-take_away(
-    const char *path, const struct stat *status, int kind, struct FTW *position)
-{
-	return remove(path);
-}
-
 void
 false_store_free(struct false_store **store)
 {
@@ -415,6 +399,6 @@ false_store_free(struct false_store **store)
 	timer_free(&s->deadline);
 	buf_clear(&s->kept);
 	buf_clear(&s->data);
-	nftw(s->path, take_away, 16, FTW_DEPTH | FTW_PHYS);
+	scratch_remove(s->path);
 	memory_free(store);
 }

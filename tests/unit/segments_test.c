@@ -226,8 +226,7 @@ set_up(void **state)
 	char name[] = "1@demo.test";
 	uint32_t account;
 
-	strcpy(f->path, "/tmp/segments_test.XXXXXX");
-	assert_non_null(mkdtemp(f->path));
+	scratch_make(f->path, "segments_test");
 	fd = open(f->path, O_DIRECTORY | O_CLOEXEC);
 	if (segments_create_store(fd, &f->id, f->recovery, &error) != 0)
 		fail_msg("%s", error.text);

@@ -8,7 +8,7 @@
 #include "snapd/retention.h"
 #include "snapd/reconcile.h"
 #include "snapd/snapd.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/scratch_store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -468,18 +468,8 @@ set_up(void **state)
 {
 	struct fixture *f = memory_new(1, sizeof(*f));
 	struct store_id id;
-	struct error error;
-	int cwd = open(".", O_DIRECTORY | O_CLOEXEC);
-	int fd;
 
-	snprintf(f->path, sizeof(f->path), "/tmp/snapd_control_test.XXXXXX");
-	assert_non_null(mkdtemp(f->path));
-	fd = open(f->path, O_DIRECTORY | O_CLOEXEC);
-	if (store_create(fd, &id, &error) != 0)
-		fail_msg("%s", error.text);
-	assert_int_equal(fchdir(cwd), 0);
-	close(cwd);
-	close(fd);
+	scratch_store_make(f->path, "snapd_control_test", &id);
 	text_format_hex(id.bytes, sizeof(id.bytes), f->id);
 	start(f);
 	create_account(f, 1);

@@ -10,7 +10,7 @@
 #include "snapd/round.h"
 #include "snapd/sealer.h"
 #include "snapd/snapd.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/scratch_store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,18 +213,8 @@ static void
 make_store(struct fixture *f)
 {
 	struct store_id id;
-	struct error error;
-	int cwd = open(".", O_DIRECTORY | O_CLOEXEC);
-	int fd;
 
-	strcpy(f->path, "/tmp/snapd_test.XXXXXX");
-	assert_non_null(mkdtemp(f->path));
-	fd = open(f->path, O_DIRECTORY | O_CLOEXEC);
-	if (store_create(fd, &id, &error) != 0)
-		fail_msg("%s", error.text);
-	assert_int_equal(fchdir(cwd), 0);
-	close(cwd);
-	close(fd);
+	scratch_store_make(f->path, "snapd_test", &id);
 	text_format_hex(id.bytes, sizeof(id.bytes), f->id);
 }
 

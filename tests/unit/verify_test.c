@@ -9,6 +9,7 @@
 #include "common/memory.h"
 #include "snapd/batch.h"
 #include "snapd/verify.h"
+#include "tests/unit/scratch_store.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -343,16 +344,8 @@ set_up(void **state)
 {
 	struct fixture *f = memory_new(1, sizeof(*f));
 	struct store_id id;
-	struct error error;
-	int cwd = open(".", O_DIRECTORY | O_CLOEXEC), fd;
 
-	strcpy(f->path, "/tmp/verify_test.XXXXXX");
-	assert_non_null(mkdtemp(f->path));
-	fd = open(f->path, O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(store_create(fd, &id, &error), 0);
-	assert_int_equal(fchdir(cwd), 0);
-	close(cwd);
-	close(fd);
+	scratch_store_make(f->path, "verify_test", &id);
 	f->digest = digest_new();
 	snprintf(
 	    f->data_path, sizeof(f->data_path), "%s/index/data.mdb", f->path);
@@ -370,15 +363,9 @@ static int
 tear_down(void **state)
 {
 	struct fixture *f = *state;
-	char path[128];
 
 	close(f->fd);
-	unlink(f->data_path);
-	snprintf(path, sizeof(path), "%s/index/lock.mdb", f->path);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/index", f->path);
-	rmdir(path);
-	rmdir(f->path);
+	scratch_remove(f->path);
 	digest_free(&f->digest);
 	free(f->bytes);
 	free(f);

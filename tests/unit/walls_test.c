@@ -3,6 +3,7 @@
 #include "common/file.h"
 #include "common/process_start.h"
 #include "common/sandbox_profile.h"
+#include "tests/unit/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,14 +63,14 @@ back_off_doubles_from_1_to_60_seconds(void **state)
 static void
 names_that_lead_elsewhere_are_refused(void **state)
 {
-	char top[] = "/tmp/firnmail-file-XXXXXX";
+	char top[SCRATCH_PATH];
 	const char *const names[] = { "../etc/passwd", "/etc/passwd", "..", "",
 		"link", "links/passwd", "fifo", "folder",
 		"folder/../folder/.." };
 	struct error error;
 	int dir, fd;
 
-	assert_non_null(mkdtemp(top));
+	scratch_make(top, "walls_test");
 	dir = open(top, O_RDONLY | O_DIRECTORY);
 	assert_int_equal(symlinkat("/etc/passwd", dir, "link"), 0);
 	assert_int_equal(symlinkat("/etc", dir, "links"), 0);
