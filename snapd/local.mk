@@ -111,18 +111,34 @@ endif
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/snapd_test tests/unit/merkle_log_test \
 	tests/unit/snapd_control_test tests/unit/retention_test \
-	tests/unit/ratchet_test tests/unit/expire_test \
-	tests/unit/every_type_test
+	tests/unit/ratchet_test tests/unit/every_type_test
 tests_unit_every_type_test_SOURCES = tests/unit/every_type_test.c
 tests_unit_every_type_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_ratchet_test_SOURCES = tests/unit/ratchet_test.c
 tests_unit_ratchet_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_retention_test_SOURCES = tests/unit/retention_test.c
 tests_unit_retention_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
-tests_unit_expire_test_SOURCES = tests/unit/expire_test.c
-tests_unit_expire_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c
 tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+# A store that ages: what is kept, and for how long.
+AGING = tests/unit/aging.c tests/unit/aging.h
+check_PROGRAMS += tests/unit/expire_test tests/unit/expire_cut_test tests/unit/guard_clock_test \
+	tests/unit/hold_test tests/unit/reap_test \
+	tests/unit/admin_keys_test tests/unit/allowance_test
+tests_unit_expire_test_SOURCES = tests/unit/expire_test.c $(AGING)
+tests_unit_expire_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_expire_cut_test_SOURCES = tests/unit/expire_cut_test.c $(AGING)
+tests_unit_expire_cut_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_guard_clock_test_SOURCES = tests/unit/guard_clock_test.c $(AGING)
+tests_unit_guard_clock_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_hold_test_SOURCES = tests/unit/hold_test.c $(AGING)
+tests_unit_hold_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_reap_test_SOURCES = tests/unit/reap_test.c $(AGING)
+tests_unit_reap_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_admin_keys_test_SOURCES = tests/unit/admin_keys_test.c $(AGING)
+tests_unit_admin_keys_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_allowance_test_SOURCES = tests/unit/allowance_test.c $(AGING)
+tests_unit_allowance_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/expunged_test
 tests_unit_expunged_test_SOURCES = tests/unit/expunged_test.c
 tests_unit_expunged_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
