@@ -142,9 +142,21 @@ tests_unit_allowance_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/expunged_test
 tests_unit_expunged_test_SOURCES = tests/unit/expunged_test.c
 tests_unit_expunged_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/segments_test
-tests_unit_segments_test_SOURCES = tests/unit/segments_test.c
+# A store with sealed segments.
+SEALED = tests/unit/sealed.c tests/unit/sealed.h
+check_PROGRAMS += tests/unit/segments_test tests/unit/segment_keys_test \
+	tests/unit/collect_test tests/unit/rebuild_test \
+	tests/unit/verify_segments_test
+tests_unit_segments_test_SOURCES = tests/unit/segments_test.c $(SEALED)
 tests_unit_segments_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_segment_keys_test_SOURCES = tests/unit/segment_keys_test.c $(SEALED)
+tests_unit_segment_keys_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_collect_test_SOURCES = tests/unit/collect_test.c $(SEALED)
+tests_unit_collect_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_rebuild_test_SOURCES = tests/unit/rebuild_test.c $(SEALED)
+tests_unit_rebuild_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_verify_segments_test_SOURCES = tests/unit/verify_segments_test.c $(SEALED)
+tests_unit_verify_segments_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/verify_test
 tests_unit_verify_test_SOURCES = tests/unit/verify_test.c
 tests_unit_verify_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)

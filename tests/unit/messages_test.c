@@ -164,7 +164,7 @@ no_row_can_destroy(void **state)
 	(void)state;
 	for (size_t i = 0; i < count; i++) {
 		/* An administrator's, and in force only after the minimum:
-		 * tests/unit/expire_test.c. */
+		 * tests/unit/hold_test.c, reap_test.c. */
 		if (rules[i].type == MESSAGE_control_release ||
 		    rules[i].type == MESSAGE_control_purge) {
 			assert_int_equal(rules[i].from, ROLE_SNAPCTL);

@@ -1,0 +1,187 @@
+/*
+ * A segment of which little is alive is emptied and dropped, whatever cuts that.
+ */
+#include "tests/unit/sealed.h"
+
+#include "common/memory.h"
+#include "snapd/rebuild.h"
+#include "snapd/segment_use.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void
+rebuild(struct sealed *f, struct rebuild_result *result)
+{
+	struct error error;
+
+	memset(result, 0, sizeof(*result));
+	if (rebuild_index(f->path, MAP_BYTES, result, &error) != 0)
+		fail_msg("%s", error.text);
+}
+
+/* Bodies but each third go away, as expiry would do it. */
+static void
+remove_most(struct sealed *f, unsigned int end)
+{
+	struct error error;
+	struct transaction *t = transaction_begin(f->store, true, &error);
+	unsigned int n;
+
+	f->has_removed = true;
+	for (n = 1; n <= end; n++)
+		if (n % 3 != 0)
+			assert_int_equal(object_store_remove(t, n, &error), 0);
+	assert_int_equal(transaction_commit(&t, &error), 0);
+}
+
+/* The third that is left reads as before. */
+static void
+check_left(struct sealed *f, unsigned int end)
+{
+	struct error error;
+	struct transaction *t = transaction_begin(f->store, false, &error);
+	struct object object;
+	unsigned int n;
+
+	for (n = 1; n <= f->messages; n++) {
+		size_t size;
+		char *body = sealed_body(n - 1, &size);
+		uint8_t *read = memory_new(1, size);
+		bool is_left = n > end || n % 3 == 0;
+
+		assert_int_equal(
+		    object_store_find(t, n, &object, &error), is_left);
+		if (is_left) {
+			if (object_store_read(
+				t, f->digest, &object, read, &error) != 0)
+				fail_msg("%u: %s", n, error.text);
+			assert_memory_equal(read, body, size);
+		}
+		free(read);
+		free(body);
+	}
+	transaction_abort(&t);
+}
+
+static uint8_t
+state_of(struct sealed *f, uint32_t segment)
+{
+	struct error error;
+	struct transaction *t = transaction_begin(f->store, false, &error);
+	struct segment_use use;
+
+	assert_true(segment_use_find(t, segment, &use, &error) >= 0);
+	transaction_abort(&t);
+	return use.state;
+}
+
+static unsigned int
+fill_segments(struct sealed *f, uint32_t count)
+{
+	f->segment_bytes = SMALL_SEGMENT;
+	sealed_reopen(f);
+	while (segments_newest(f->segments) < count) {
+		sealed_add(f, 100);
+		sealed_must_pass(f);
+	}
+	sealed_must_pass(f);
+	return f->messages;
+}
+
+static void
+segment_under_half_alive_is_emptied_and_dropped(void **state)
+{
+	struct sealed *f = *state;
+	struct hash before[DB_COUNT], after[DB_COUNT];
+	struct rebuild_result result;
+	char path[100];
+	unsigned int all = fill_segments(f, 3);
+
+	remove_most(f, all);
+	assert_int_equal(state_of(f, 1), SEGMENT_FULL);
+	sealed_must_pass(f);
+	assert_int_equal(state_of(f, 1), SEGMENT_DROPPED);
+	assert_int_equal(state_of(f, 2), SEGMENT_FULL);
+	check_left(f, all);
+	sealed_must_pass(f);
+	assert_int_equal(state_of(f, 2), SEGMENT_DROPPED);
+	sealed_must_pass(f); /* the events of that */
+	check_left(f, all);
+	/* Files go away at the latest when it is opened again. */
+	sealed_reopen(f);
+	snprintf(path, sizeof(path), "%s/segment/1", f->path);
+	assert_int_equal(access(path, F_OK), -1);
+	check_left(f, all);
+	sealed_dump(f, before);
+	sealed_close(f);
+	sealed_must_verify(f);
+	/* Rows that the dropped ones carried went along. Bodies whose rows are
+	 * still there come back as long as a segment has them. */
+	rebuild(f, &result);
+	sealed_open(f);
+	sealed_dump(f, after);
+	sealed_must_equal(before, after,
+	    1U << DB_REPLY | 1U << DB_SEGMENT_USE | 1U << DB_BLOB |
+		1U << DB_HASH);
+}
+
+static void
+cut_while_collecting_loses_nothing(void **state)
+{
+	struct sealed *f = *state;
+	unsigned int all = fill_segments(f, 2);
+	struct error error;
+	int cut;
+
+	remove_most(f, all);
+	for (cut = 0; cut < 1000; cut += 1 + cut / 2) {
+		f->slices_left = cut;
+		f->budget_us = 0;
+		if (sealed_pass(f, &error) == 0)
+			break;
+		sealed_reopen(f);
+		check_left(f, all);
+	}
+	assert_true(cut > 10);
+	assert_int_equal(state_of(f, 1), SEGMENT_DROPPED);
+	sealed_reopen(f);
+	check_left(f, all);
+}
+
+static void
+damaged_segment_is_not_dropped(void **state)
+{
+	struct sealed *f = *state;
+	unsigned int all = fill_segments(f, 2);
+	char path[100], byte;
+	off_t middle;
+	int fd;
+
+	remove_most(f, all);
+	sealed_close(f);
+	snprintf(path, sizeof(path), "%s/segment/1/data.mdb", f->path);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	middle = lseek(fd, 0, SEEK_END) / 2;
+	assert_int_equal(pread(fd, &byte, 1, middle), 1);
+	byte ^= 4;
+	assert_int_equal(pwrite(fd, &byte, 1, middle), 1);
+	close(fd);
+	sealed_open(f);
+	sealed_add(f, 3);
+	sealed_must_pass(f);
+	assert_int_equal(state_of(f, 1), SEGMENT_FULL);
+	assert_int_equal(sealed_count(f, DB_CHUNK), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SEALED_TEST(segment_under_half_alive_is_emptied_and_dropped),
+		SEALED_TEST(cut_while_collecting_loses_nothing),
+		SEALED_TEST(damaged_segment_is_not_dropped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
