@@ -7,45 +7,7 @@
 
 #include "snapd/forget.h"
 
-#include <string.h>
-
 /* -- Forgotten rows -- */
-
-static void
-close_group(struct verify *v)
-{
-	struct key key = { .size = 0 };
-	struct event_form event;
-	struct text value;
-	struct hash content;
-
-	if (!v->has_forget)
-		return;
-	v->has_forget = false;
-	content = digest_finish(v->group);
-	key_put_u64(&key, v->forget_sequence);
-	if (verify_find(v, DB_LOG, &key, &value) != 1 ||
-	    event_decode(value, &event) != 0 || event.kind != EVENT_FORGET ||
-	    event.entries != v->forget_count ||
-	    memcmp(&content, &event.content, sizeof(content)) != 0)
-		finding(v->findings,
-		    "forgotten: entries of event %llu differ from it",
-		    (unsigned long long)v->forget_sequence);
-}
-
-static void
-open_group(struct verify *v, uint64_t sequence)
-{
-	if (v->has_forget && v->forget_sequence == sequence)
-		return;
-	close_group(v);
-	v->has_forget = true;
-	v->forget_sequence = sequence;
-	v->forget_count = 0;
-	if (v->group == NULL)
-		v->group = digest_new();
-	digest_start(v->group);
-}
 
 /* The entry that told of the row, which must have it. */
 static int
@@ -104,10 +66,7 @@ verify_forgotten(struct verify *v, struct text key, struct text value)
 		finding(v->findings, "forgotten: malformed entry");
 		return;
 	}
-	open_group(v, key_u64_at(key, 0));
-	digest_add(v->group, key.data, key.size);
-	digest_add(v->group, value.data, value.size);
-	v->forget_count++;
+	verify_group_add(v, DB_FORGOTTEN, 0, key_u64_at(key, 0), key, value);
 	v->forget_entries++;
 	while ((got = forget_get_row(&r, &row)) == 1)
 		check_row(v, account, mailbox, &row);
@@ -118,7 +77,7 @@ verify_forgotten(struct verify *v, struct text key, struct text value)
 void
 verify_forgotten_end(struct verify *v)
 {
-	close_group(v);
+	verify_group_close(v);
 	if (v->forget_entries != v->forget_announced)
 		finding(v->findings,
 		    "forgotten: %llu entries, the events say %llu",

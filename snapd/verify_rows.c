@@ -166,27 +166,51 @@ check_head(struct verify *v, struct text key, struct text value)
 
 /* -- Entries -- */
 
-static void
-close_group(struct verify *v)
+void
+verify_group_close(struct verify *v)
 {
+	struct event_group *group = &v->group;
 	struct key key = { .size = 0 };
 	struct event_form event;
 	struct text value;
 	struct hash content;
 
-	if (!v->has_group)
+	if (!group->is_open)
 		return;
-	v->has_group = false;
-	content = digest_finish(v->group);
-	key_put_u64(&key, v->group_sequence);
+	group->is_open = false;
+	content = digest_finish(group->digest);
+	key_put_u64(&key, group->sequence);
 	if (verify_find(v, DB_LOG, &key, &value) != 1 ||
 	    event_decode(value, &event) != 0 ||
-	    event.account != v->group_account ||
-	    event.entries != v->group_count ||
+	    (event.kind == EVENT_FORGET) != (group->database == DB_FORGOTTEN) ||
+	    event.account != group->account || event.entries != group->count ||
 	    memcmp(&content, &event.content, sizeof(content)) != 0)
-		finding(v->findings,
-		    "account_log: entries of event %llu differ from it",
-		    (unsigned long long)v->group_sequence);
+		finding(v->findings, "%s: entries of event %llu differ from it",
+		    database_name(group->database),
+		    (unsigned long long)group->sequence);
+}
+
+void
+verify_group_add(struct verify *v, enum database database, uint32_t account,
+    uint64_t sequence, struct text key, struct text value)
+{
+	struct event_group *group = &v->group;
+
+	if (!group->is_open || account != group->account ||
+	    sequence != group->sequence) {
+		verify_group_close(v);
+		group->is_open = true;
+		group->database = database;
+		group->account = account;
+		group->sequence = sequence;
+		group->count = 0;
+		if (group->digest == NULL)
+			group->digest = digest_new();
+		digest_start(group->digest);
+	}
+	digest_add(group->digest, key.data, key.size);
+	digest_add(group->digest, value.data, value.size);
+	group->count++;
 }
 
 static void
@@ -198,20 +222,8 @@ check_entry(struct verify *v, struct text key, struct text value)
 		finding(v->findings, "account_log: malformed entry");
 		return;
 	}
-	if (!v->has_group || key_u32_at(key, 0) != v->group_account ||
-	    key_u64_at(key, 4) != v->group_sequence) {
-		close_group(v);
-		v->has_group = true;
-		v->group_account = key_u32_at(key, 0);
-		v->group_sequence = key_u64_at(key, 4);
-		v->group_count = 0;
-		if (v->group == NULL)
-			v->group = digest_new();
-		digest_start(v->group);
-	}
-	digest_add(v->group, key.data, key.size);
-	digest_add(v->group, value.data, value.size);
-	v->group_count++;
+	verify_group_add(v, DB_ACCOUNT_LOG, key_u32_at(key, 0),
+	    key_u64_at(key, 4), key, value);
 	v->entries++;
 	if ((entry.rows & EVENT_HAS_BORN) != 0)
 		balance_add(&v->born, &entry.born);
@@ -222,7 +234,7 @@ check_entry(struct verify *v, struct text key, struct text value)
 static void
 check_entries_end(struct verify *v)
 {
-	close_group(v);
+	verify_group_close(v);
 	if (v->entries != v->entries_announced)
 		finding(v->findings,
 		    "account_log: %llu entries, the events say %llu",
@@ -397,6 +409,6 @@ verify_rows_free(struct verify *v)
 	for (i = 0; i < DB_COUNT; i++)
 		page_cursor_free(&v->finders[i]);
 	verify_segments_free(v);
-	digest_free(&v->group);
+	digest_free(&v->group.digest);
 	table_free(&v->mailboxes);
 }

@@ -15,6 +15,17 @@ struct balance {
 	uint64_t sum;
 };
 
+/* The event whose entries are being read, which stand one after another in
+ * DB_ACCOUNT_LOG or DB_FORGOTTEN. */
+struct event_group {
+	bool is_open;
+	enum database database;
+	uint32_t account;
+	uint64_t sequence;
+	uint64_t count;
+	struct digest *digest; /* over keys and values */
+};
+
 struct verify {
 	const struct verify_options *options;
 	struct verify_result *result;
@@ -36,21 +47,12 @@ struct verify {
 	uint64_t entries_announced;
 	/* DB_HEAD. */
 	struct hash last_head;
-	/* DB_ACCOUNT_LOG: the event whose entries are being read. */
-	bool has_group;
-	uint32_t group_account;
-	uint64_t group_sequence;
-	uint64_t group_count;
-	struct digest *group;
-	uint64_t entries;
+	struct event_group group;
+	uint64_t entries; /* DB_ACCOUNT_LOG */
 	/* Rows that entries tell of, less those that were found and those that
 	 * were forgotten: nothing may be left. */
 	struct balance born, dead;
-	/* DB_FORGOTTEN: the event whose entries are being read. */
-	bool has_forget;
-	uint64_t forget_sequence;
-	uint64_t forget_count;
-	uint64_t forget_entries, forget_announced;
+	uint64_t forget_entries, forget_announced; /* DB_FORGOTTEN */
 	/* References that are counted, less those that were found. */
 	struct balance uses;
 	uint64_t used_bodies;
@@ -67,6 +69,12 @@ int verify_take_sum(
 void verify_row(struct verify *v, enum database database, struct text key,
     struct text value);
 void verify_rows_end(struct verify *v, enum database database);
+
+/* One entry more of an event (account 0: of none); at the end, or when another
+ * one begins, they must be what the event says. */
+void verify_group_add(struct verify *v, enum database database,
+    uint32_t account, uint64_t sequence, struct text key, struct text value);
+void verify_group_close(struct verify *v);
 
 /* DB_FORGOTTEN (verify_forgotten.c). */
 void verify_forgotten(struct verify *v, struct text key, struct text value);
