@@ -85,6 +85,20 @@ save_state(struct journal *journal, struct error *error)
 	    journal->round, DB_META, &key, text_make(data, w.size), error);
 }
 
+static int
+load_allowance(struct journal *journal, struct error *error)
+{
+	struct transaction *t = transaction_begin(journal->store, false, error);
+	int result;
+
+	if (t == NULL)
+		return -1;
+	result = allowance_load(
+	    journal->allowance, t, journal->state.guard_us, error);
+	transaction_abort(&t);
+	return result;
+}
+
 struct journal *
 journal_new(struct store *store, struct error *error)
 {
@@ -95,6 +109,7 @@ journal_new(struct store *store, struct error *error)
 	journal->alarms = table_new();
 	journal->allowance = allowance_new();
 	if (load_state(journal, error) != 0 ||
+	    load_allowance(journal, error) != 0 ||
 	    journal_load_heads(journal, error) != 0 ||
 	    journal_load_promises(journal, error) != 0)
 		journal_free(&journal);
@@ -423,6 +438,7 @@ enum status
 journal_commit(struct journal *journal, struct error *error)
 {
 	uint64_t guard_us = journal->state.guard_us;
+	bool is_durable = false;
 
 	if (journal->is_failed)
 		return STATUS_UNAVAILABLE;
@@ -430,9 +446,13 @@ journal_commit(struct journal *journal, struct error *error)
 	if (journal->round == NULL)
 		return STATUS_OK;
 	if (journal_put_head(journal, error) != 0 ||
+	    allowance_save(journal->allowance, journal->round, error) != 0 ||
 	    save_state(journal, error) != 0)
 		transaction_abort(&journal->round);
-	else if (transaction_commit(&journal->round, error) == 0) {
+	else
+		is_durable = transaction_commit(&journal->round, error) == 0;
+	allowance_saved(journal->allowance, is_durable);
+	if (is_durable) {
 		journal->committed = journal->state;
 		return STATUS_OK;
 	}

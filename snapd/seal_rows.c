@@ -269,6 +269,7 @@ put_account(struct row_pass *pass)
 
 	key_put_u64(&from, pass->after + 1);
 	if (put_found(pass, DB_ACCOUNT, &key, &value) < 0 ||
+	    put_found(pass, DB_ALLOWANCE, &key, &value) < 0 ||
 	    each_row(pass, DB_MAILBOX, &key, 4, visit_mailbox) != 0 ||
 	    each_row(pass, DB_ACCOUNT_LOG, &from, 4, visit_entry) != 0 ||
 	    each_row(pass, DB_SUBSCRIBED, &key, 4, visit_subscription) != 0 ||

@@ -32,6 +32,7 @@ static const char *const names[DB_COUNT] = {
 	[DB_HOLD] = "hold",
 	[DB_FORGOTTEN] = "forgotten",
 	[DB_SEGMENT_USE] = "segment_use",
+	[DB_ALLOWANCE] = "allowance",
 };
 
 const char *

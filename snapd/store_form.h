@@ -44,6 +44,7 @@ enum database {
 	DB_FORGOTTEN,   /* sequence u64, number u32 -> rows that were forgotten:
 			   see forget.h */
 	DB_SEGMENT_USE, /* segment u32 -> state, how much of it is used */
+	DB_ALLOWANCE,   /* account u32 -> what it spent of a day's allowance */
 	DB_COUNT
 };
 

@@ -77,6 +77,7 @@ apply(void *context, struct seal_batch *batch, struct error *error)
 void
 sealed_open(struct sealed *f)
 {
+	static const struct allowance_limits limits = { .changes = 1 << 20 };
 	struct error error;
 
 	f->store = store_open(f->path, MAP_BYTES, &error);
@@ -87,6 +88,7 @@ sealed_open(struct sealed *f)
 		fail_msg("%s", error.text);
 	f->journal = journal_new(f->store, &error);
 	assert_non_null(f->journal);
+	allowance_configure(f->journal->allowance, &limits);
 	journal_set_clock(f->journal, clock_wall_us(), clock_raw_us());
 	memset(&f->sealing, 0, sizeof(f->sealing));
 	f->sealing.store = f->store;
