@@ -299,11 +299,23 @@ member_kill(struct member *member)
 	close(pidfd);
 }
 
+void
+members_alarm(struct broker *broker, enum role role, uint32_t account,
+    enum alarm_reason reason)
+{
+	struct message message = { .type = MESSAGE_alarm };
+
+	message.alarm.role = (uint8_t)role;
+	message.alarm.account = account;
+	message.alarm.reason = (uint8_t)reason;
+	if (broker->snapd != NULL)
+		(void)channel_send(broker->snapd, &message, NULL, 0);
+}
+
 static void
 tell_end(struct member *member, int status)
 {
 	struct broker *broker = member->broker;
-	struct message message = { .type = MESSAGE_alarm };
 
 	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS) {
 		if (broker->is_stopping || status == 0)
@@ -317,10 +329,7 @@ tell_end(struct member *member, int status)
 	}
 	log_alarm("seccomp-kill", "role=%s pid=%d account=%u",
 	    role_name(member->role), member->pid, member->account);
-	message.alarm.role = (uint8_t)member->role;
-	message.alarm.account = member->account;
-	if (broker->snapd != NULL)
-		(void)channel_send(broker->snapd, &message, NULL, 0);
+	members_alarm(broker, member->role, member->account, ALARM_KILLED);
 }
 
 static void

@@ -97,6 +97,10 @@ void member_connect_keyd(struct member *member);
 /* snapd (keyd, logger) is new: everybody gets a new channel to it. */
 void members_connect_all(struct broker *broker, enum role role);
 
+/* snapd is told of one that was killed, or misbehaved. */
+void members_alarm(struct broker *broker, enum role role, uint32_t account,
+    enum alarm_reason reason);
+
 /* At SIGCHLD. */
 void members_reap(struct broker *broker);
 bool members_are_gone(const struct broker *broker);

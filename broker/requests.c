@@ -112,6 +112,8 @@ closed(struct channel *channel, const struct error *error, void *context)
 		    role_name(member->role), member->pid, error->text);
 	channel_free(&member->channel); /* and `error` with it */
 	if (misbehaved) {
+		members_alarm(member->broker, member->role, member->account,
+		    ALARM_MISBEHAVED);
 		member_kill(member);
 		return;
 	}
@@ -139,7 +141,6 @@ broker_distrust(
     struct broker *broker, enum role role, uint32_t account, uint64_t instance)
 {
 	struct member *service = members_service(broker, role);
-	struct message alarm = { .type = MESSAGE_alarm };
 
 	distrusted_role = role;
 	distrusted_account = account;
@@ -148,9 +149,5 @@ broker_distrust(
 		kill_if_distrusted(service);
 	else
 		workers_each(broker->workers, kill_if_distrusted);
-	alarm.alarm.role = (uint8_t)role;
-	alarm.alarm.account = account;
-	alarm.alarm.reason = 1;
-	if (broker->snapd != NULL)
-		(void)channel_send(broker->snapd, &alarm, NULL, 0);
+	members_alarm(broker, role, account, ALARM_MISBEHAVED);
 }

@@ -37,6 +37,12 @@ enum start_descriptor {
 	START_DATA  /* verify: the store's data.mdb, for reading only */
 };
 
+/* Why a process is told of to snapd, which then pins the last 24 hours. */
+enum alarm_reason {
+	ALARM_KILLED,    /* by its seccomp filter */
+	ALARM_MISBEHAVED /* it sent what it may not */
+};
+
 /* Bits of `flags` in start. */
 enum {
 	PROCESS_ONE_UID = 1,   /* all roles share the uid they have */

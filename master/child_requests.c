@@ -93,12 +93,19 @@ void
 child_distrust(struct child *child, const struct message *message)
 {
 	struct child *broker = supervisor_child(child->supervisor, ROLE_BROKER);
+	struct child *elder = supervisor_child(
+	    child->supervisor, (enum role)message->misbehaved.role);
 	struct message forward = { .type = MESSAGE_distrust };
 
 	log_alarm("misbehaved", "by=%s role=%s account=%u",
 	    role_name(child->role),
 	    role_name((enum role)message->misbehaved.role),
 	    message->misbehaved.account);
+	/* About one of master's own the broker has no say. */
+	if (elder != NULL) {
+		introductions_alarm(elder, ALARM_MISBEHAVED);
+		return;
+	}
 	forward.distrust.role = message->misbehaved.role;
 	forward.distrust.account = message->misbehaved.account;
 	forward.distrust.instance = message->misbehaved.instance;

@@ -9,6 +9,7 @@
 #include "master/supervisor.h"
 
 #include "common/channel.h"
+#include "common/process.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +34,7 @@ struct child {
 	unsigned int starts;
 	unsigned int quick_ends;
 	struct timer *restart;
+	unsigned int alarms; /* bits by enum alarm_reason, not yet told */
 };
 
 struct supervisor {
@@ -55,6 +57,10 @@ struct child *supervisor_child(struct supervisor *supervisor, enum role role);
 void introductions_started(struct child *child);
 /* The broker hears of it, for `firnmail status`. */
 void introductions_elder(struct child *child);
+
+/* snapd hears that it was killed or misbehaved: now, or when it is ready. */
+void introductions_alarm(struct child *child, enum alarm_reason reason);
+void introductions_tell_alarms(struct supervisor *supervisor);
 
 void child_make_home(struct child *child, uint32_t account);
 void child_reap(struct child *broker, int pidfd);

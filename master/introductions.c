@@ -100,6 +100,37 @@ tell_elders(struct supervisor *supervisor)
 			introductions_elder(&supervisor->children[i]);
 }
 
+/* -- Alarms: on master's own evidence, or the complaint of another child -- */
+
+void
+introductions_tell_alarms(struct supervisor *supervisor)
+{
+	struct child *snapd = supervisor_child(supervisor, ROLE_SNAPD);
+	struct message message = { .type = MESSAGE_elder_alarm };
+
+	if (!snapd->is_ready || snapd->channel == NULL)
+		return;
+	for (size_t i = 0; i < CHILD_COUNT; i++) {
+		struct child *child = &supervisor->children[i];
+
+		message.elder_alarm.role = (uint8_t)child->role;
+		for (uint8_t reason = 0; child->alarms != 0; reason++) {
+			message.elder_alarm.reason = reason;
+			if ((child->alarms & 1U << reason) != 0)
+				(void)channel_send(
+				    snapd->channel, &message, NULL, 0);
+			child->alarms &= ~(1U << reason);
+		}
+	}
+}
+
+void
+introductions_alarm(struct child *child, enum alarm_reason reason)
+{
+	child->alarms |= 1U << reason;
+	introductions_tell_alarms(child->supervisor);
+}
+
 /* What the broker's processes will be given. */
 static void
 equip_broker(struct child *broker)

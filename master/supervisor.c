@@ -53,6 +53,8 @@ child_ready(struct child *child, uint32_t walls)
 	child->was_ready = true;
 	child->walls = walls;
 	introductions_elder(child);
+	if (child->role == ROLE_SNAPD)
+		introductions_tell_alarms(child->supervisor);
 	log_info("ready", "role=%s pid=%d walls=0x%x", role_name(child->role),
 	    child->pid, walls);
 	tell_ready(child->supervisor);
@@ -92,9 +94,11 @@ closed(struct channel *channel, const struct error *error, void *context)
 {
 	struct child *child = context;
 
-	if (error->code == ERROR_INPUT)
+	if (error->code == ERROR_INPUT) {
 		log_alarm("misbehaved", "role=%s why=\"%s\"",
 		    role_name(child->role), error->text);
+		introductions_alarm(child, ALARM_MISBEHAVED);
+	}
 	channel_free(&child->channel); /* and `error` with it */
 	if (child->pid != 0)
 		kill(child->pid, SIGKILL);
@@ -180,13 +184,15 @@ restart_due(void *context)
 		start_child(child);
 }
 
+/* When its channel is closed: nothing more is said to it. */
 static void
-alarm_of_kill(struct child *child, int status)
+tell_end(struct child *child, int status)
 {
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
 		log_alarm("seccomp-kill", "role=%s pid=%d",
 		    role_name(child->role), child->pid);
-	else
+		introductions_alarm(child, ALARM_KILLED);
+	} else
 		log_warning("ended", "role=%s pid=%d %s=%d",
 		    role_name(child->role), child->pid,
 		    WIFSIGNALED(status) ? "signal" : "status",
@@ -236,10 +242,10 @@ child_ended(struct child *child, int status)
 {
 	struct supervisor *supervisor = child->supervisor;
 
-	if (!supervisor->is_stopping)
-		alarm_of_kill(child, status);
-	child->pid = 0;
 	channel_free(&child->channel);
+	if (!supervisor->is_stopping)
+		tell_end(child, status);
+	child->pid = 0;
 	if (supervisor->is_stopping) {
 		stop_next(supervisor);
 		return;

@@ -182,6 +182,10 @@ received(struct channel *channel, const struct message *message, int *fds,
 	case MESSAGE_settings:
 		take_new_settings(server, &message->settings, fds);
 		break;
+	case MESSAGE_elder_alarm:
+		snapd_alarm(server->snapd, message->elder_alarm.role, 0,
+		    message->elder_alarm.reason);
+		break;
 	case MESSAGE_stop:
 		event_loop_stop(server->loop);
 		break;

@@ -206,18 +206,17 @@ free_client(struct client *client)
 	free(client);
 }
 
-/* Somebody died by a seccomp kill, or misbehaved. */
-static void
-receive_alarm(struct snapd *snapd, const struct message_alarm *alarm)
+void
+snapd_alarm(struct snapd *snapd, uint8_t role, uint32_t account, uint8_t reason)
 {
 	struct journal *journal = snapd_journal(snapd);
 	char why[80];
 
-	snprintf(why, sizeof(why), "%s of account %u: reason %u",
-	    alarm->role < ROLE_COUNT ? role_name(alarm->role) : "?",
-	    alarm->account, alarm->reason);
+	snprintf(why, sizeof(why), "%s of account %u: %s",
+	    role < ROLE_COUNT ? role_name(role) : "?", account,
+	    reason == ALARM_KILLED ? "seccomp kill" : "misbehaved");
 	if (journal != NULL)
-		journal_mark_attack(journal, alarm->account, why);
+		journal_mark_attack(journal, account, why);
 	else
 		log_alarm("alarm", "why=\"%s\"", why);
 }
@@ -249,7 +248,8 @@ receive_from_broker(
 		    snapd->reconciler, message->account_started.account);
 		break;
 	case MESSAGE_alarm:
-		receive_alarm(snapd, &message->alarm);
+		snapd_alarm(snapd, message->alarm.role, message->alarm.account,
+		    message->alarm.reason);
 		break;
 	default:
 		break;

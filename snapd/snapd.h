@@ -47,6 +47,11 @@ void snapd_add_channel(
 /* Policy and limits of the settings, after a reload. */
 void snapd_configure(struct snapd *snapd, const struct retention *retention,
     const struct allowance_limits *limits);
+/* Somebody died by a seccomp kill, or misbehaved (enum alarm_reason): of that
+ * account (0: of none). */
+void snapd_alarm(
+    struct snapd *snapd, uint8_t role, uint32_t account, uint8_t reason);
+
 /* For tests; NULL while there is no store to serve. */
 struct sealer *snapd_sealer(struct snapd *snapd);
 

@@ -1,0 +1,48 @@
+"""A process that did what it may not is an alarm, whoever started it: what the
+store had in the day before stays until somebody has looked."""
+import json
+import os
+import re
+import signal
+
+from conftest import wait_for
+
+CHILDREN = ('keyd', 'logger', 'verify', 'snapd', 'broker')
+
+
+def logged(server, pattern):
+    with open(os.path.join(server.dir, 'log'), encoding='utf-8',
+              errors='replace') as log:
+        return [line for line in log if re.search(pattern, line)]
+
+
+def ready(server, role):
+    return len(logged(server, r' ready role=%s ' % role))
+
+
+def die_of_seccomp(server, role):
+    """As the kernel would end it; the next one is there afterwards."""
+    before = wait_for(lambda: ready(server, role), 60, role)
+    server.kill(role, signal.SIGSYS)
+    wait_for(lambda: logged(server, r'alarm .*why="%s of account 0: seccomp'
+                            % role), 60, 'the alarm of ' + role)
+    wait_for(lambda: ready(server, role) > before, 60, 'another ' + role)
+
+
+def holds(server):
+    return [json.loads(line)['tag'] for line in
+            server.snapctl('--json', 'holds').splitlines()]
+
+
+def test_seccomp_kill_of_each_of_masters_children_is_an_alarm(server):
+    one = server()
+    one.crashing_role = '|'.join(CHILDREN)
+    one.fill(['before'])
+    assert not holds(one)
+    die_of_seccomp(one, CHILDREN[0])
+    # It holds all accounts, and one in ten minutes is enough.
+    assert wait_for(lambda: holds(one), 60, 'the hold') == ['alarm']
+    for role in CHILDREN[1:]:
+        die_of_seccomp(one, role)
+    wait_for(lambda: one.send('after')[0] == 250, 60, 'mail is taken')
+    assert 'alarm' in holds(one)
