@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "snapd/sealing.h"
+#include "snapd/step.h"
 
 #include <stdlib.h>
 
@@ -170,6 +171,7 @@ sealing_empty(struct sealing *sealing, uint32_t number, struct error *error)
 	result =
 	    sealing_each_block(sealing, number, visit_bodies, &listing, error);
 	transaction_abort(&listing.t);
+	step_reached(STEP_COLLECT_LISTED);
 	if (result == 0)
 		result = sealing_copy(sealing, listing.list.bodies,
 		    listing.list.count, number, error);

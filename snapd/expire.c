@@ -8,6 +8,7 @@
 #include "snapd/forget.h"
 #include "snapd/promises.h"
 #include "snapd/reap.h"
+#include "snapd/step.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -153,7 +154,10 @@ put_entry(struct expire *expire, struct journal *journal, struct error *error)
 	digest_add(expire->digest, key.bytes, key.size);
 	digest_add(expire->digest, value.data, value.size);
 	expire->entry_rows = 0;
-	return store_put(journal->batch, DB_FORGOTTEN, &key, value, error);
+	if (store_put(journal->batch, DB_FORGOTTEN, &key, value, error) != 0)
+		return -1;
+	step_reached(STEP_EXPIRE_NAMED);
+	return 0;
 }
 
 static int
@@ -184,10 +188,14 @@ take_body(struct expire *expire, struct transaction *t, uint64_t blob,
 
 	if (blob_use_drop(t, blob, &left, error) != 0)
 		return -1;
+	step_reached(STEP_EXPIRE_DROPPED);
 	if (left > 0)
 		return 0;
 	expire->counts.bodies++;
-	return object_store_remove(t, blob, error);
+	if (object_store_remove(t, blob, error) != 0)
+		return -1;
+	step_reached(STEP_EXPIRE_EMPTIED);
+	return 0;
 }
 
 /* Where its delivery went, too, once no retry can ask for it: after a store a
@@ -216,7 +224,10 @@ take_delivery(struct expire *expire, struct transaction *t,
 	    result.mailbox != row->record.mailbox ||
 	    result.uid != row->record.uid)
 		return 0;
-	return store_take(t, DB_DELIVERY, &key, error);
+	if (store_take(t, DB_DELIVERY, &key, error) != 0)
+		return -1;
+	step_reached(STEP_EXPIRE_UNDELIVERED);
+	return 0;
 }
 
 /* Asks again, in the transaction that takes it away: 1, 0 if it is not free
@@ -239,8 +250,10 @@ forget_one(struct expire *expire, struct journal *journal,
 	got = promises_are_over(&expire->promises, t, &row, error);
 	if (got != 1)
 		return got;
-	if (store_take(t, DB_DEAD, &key, error) != 0 ||
-	    take_body(expire, t, row.record.blob, error) != 0 ||
+	if (store_take(t, DB_DEAD, &key, error) != 0)
+		return -1;
+	step_reached(STEP_EXPIRE_TAKEN);
+	if (take_body(expire, t, row.record.blob, error) != 0 ||
 	    take_delivery(expire, t, &row, error) != 0 ||
 	    name_row(expire, journal, &row, error) != 0)
 		return -1;
@@ -305,8 +318,11 @@ forget(struct expire *expire, struct journal *journal, bool *has_more,
 	content = digest_finish(expire->digest);
 	snprintf(detail, sizeof(detail), "%" PRIu64 " rows, %" PRIu64 " bodies",
 	    forgotten, expire->counts.bodies - before.bodies);
-	return journal_finish_with(
+	status = journal_finish_with(
 	    journal, EVENT_FORGET, expire->entries, &content, detail, error);
+	if (status == STATUS_OK)
+		step_reached(STEP_EXPIRE_LOGGED);
+	return status;
 }
 
 /* -- Passes -- */
@@ -382,6 +398,7 @@ expire_step(struct expire *expire, struct journal *journal, bool *has_more,
 	}
 	got = look_once(expire, journal, error);
 	*has_more = got > 0;
+	step_reached(STEP_EXPIRE_LOOKED);
 	if (got >= 0 && expire->free_count > 0)
 		status = forget(expire, journal, has_more, error);
 	if (got < 0)

@@ -10,6 +10,7 @@
 
 #include "common/memory.h"
 #include "snapd/guard_clock.h"
+#include "snapd/step.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -453,6 +454,7 @@ journal_commit(struct journal *journal, struct error *error)
 		is_durable = transaction_commit(&journal->round, error) == 0;
 	allowance_saved(journal->allowance, is_durable);
 	if (is_durable) {
+		step_reached(STEP_COMMITTED);
 		journal->committed = journal->state;
 		return STATUS_OK;
 	}

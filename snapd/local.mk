@@ -50,6 +50,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/seal_rows.c \
 	snapd/collect.c \
 	snapd/seal_batch.c snapd/seal_batch.h \
+	snapd/step.c snapd/step.h \
 	snapd/segment_writer.c snapd/segment_writer.h \
 	snapd/segments.c snapd/segments.h \
 	snapd/segments_open.c snapd/segments_open.h \
@@ -120,6 +121,7 @@ tests_unit_retention_test_SOURCES = tests/unit/retention_test.c
 tests_unit_retention_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c
 tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+POWER = tests/unit/power.c tests/unit/power.h
 # A store that ages: what is kept, and for how long.
 AGING = tests/unit/aging.c tests/unit/aging.h
 check_PROGRAMS += tests/unit/expire_test tests/unit/expire_cut_test tests/unit/guard_clock_test \
@@ -127,7 +129,8 @@ check_PROGRAMS += tests/unit/expire_test tests/unit/expire_cut_test tests/unit/g
 	tests/unit/admin_keys_test tests/unit/allowance_test
 tests_unit_expire_test_SOURCES = tests/unit/expire_test.c $(AGING)
 tests_unit_expire_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
-tests_unit_expire_cut_test_SOURCES = tests/unit/expire_cut_test.c $(AGING)
+tests_unit_expire_cut_test_SOURCES = tests/unit/expire_cut_test.c $(AGING) \
+	$(POWER)
 tests_unit_expire_cut_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_guard_clock_test_SOURCES = tests/unit/guard_clock_test.c $(AGING)
 tests_unit_guard_clock_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
@@ -147,11 +150,11 @@ SEALED = tests/unit/sealed.c tests/unit/sealed.h
 check_PROGRAMS += tests/unit/segments_test tests/unit/segment_keys_test \
 	tests/unit/collect_test tests/unit/rebuild_test \
 	tests/unit/verify_segments_test
-tests_unit_segments_test_SOURCES = tests/unit/segments_test.c $(SEALED)
+tests_unit_segments_test_SOURCES = tests/unit/segments_test.c $(SEALED) $(POWER)
 tests_unit_segments_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_segment_keys_test_SOURCES = tests/unit/segment_keys_test.c $(SEALED)
 tests_unit_segment_keys_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
-tests_unit_collect_test_SOURCES = tests/unit/collect_test.c $(SEALED)
+tests_unit_collect_test_SOURCES = tests/unit/collect_test.c $(SEALED) $(POWER)
 tests_unit_collect_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_rebuild_test_SOURCES = tests/unit/rebuild_test.c $(SEALED)
 tests_unit_rebuild_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)

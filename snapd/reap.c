@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "snapd/as_of.h"
+#include "snapd/step.h"
 
 #include <string.h>
 
@@ -179,10 +180,11 @@ end_all(
 		journal_drop(journal);
 		return -1;
 	}
-	return journal_finish(journal, EVENT_BATCH, ROLE_SNAPD,
-		   victims->account, "out of reach", error) == STATUS_OK
-		   ? 0
-		   : -1;
+	if (journal_finish(journal, EVENT_BATCH, ROLE_SNAPD, victims->account,
+		"out of reach", error) != STATUS_OK)
+		return -1;
+	step_reached(STEP_EXPIRE_REAPED);
+	return 0;
 }
 
 int

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "snapd/step.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,9 +126,12 @@ apply_body(struct transaction *t, const struct seal_item *item,
 	if (!*is_swapped && swap(t, item, error) < 0)
 		return -1;
 	*is_swapped = true;
+	step_reached(
+	    item->kind == SEAL_MOVE ? STEP_COLLECT_MOVED : STEP_SEAL_PLACED);
 	if (item->kind == SEAL_MOVE)
 		return 1;
 	freed = object_store_free(t, item->blob, FREE_AT_ONCE, error);
+	step_reached(STEP_SEAL_FREED);
 	return freed < 0 ? -1 : freed < FREE_AT_ONCE;
 }
 
@@ -191,13 +195,17 @@ apply_item(struct transaction *t, const struct seal_item *item,
 		return apply_body(t, item, is_swapped, error);
 	case SEAL_KNOWN:
 		result = apply_known(t, item, error);
+		step_reached(STEP_SEAL_KNOWN);
 		break;
 	case SEAL_FULL:
 	case SEAL_DROPPED:
 		result = apply_state(t, item, detail, room, error);
+		step_reached(item->kind == SEAL_FULL ? STEP_SEAL_FULL
+						     : STEP_COLLECT_DROPPED);
 		break;
 	case SEAL_PASS:
 		result = seal_batch_put_sealed(t, item->sequence, error);
+		step_reached(STEP_SEAL_PASSED);
 		break;
 	default:
 		break;
@@ -253,7 +261,9 @@ seal_batch_apply(struct seal_batch *batch, struct journal *journal,
 void
 seal_batch_committed(struct seal_batch *batch, bool is_kept)
 {
-	if (is_kept)
+	if (is_kept) {
 		batch->committed = batch->applied;
+		step_reached(STEP_SEAL_KEPT);
+	}
 	batch->applied = batch->committed;
 }

@@ -6,6 +6,7 @@
 #include "common/file.h"
 #include "common/memory.h"
 #include "common/text.h"
+#include "snapd/step.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -60,10 +61,12 @@ segment_folder_remove(int folder, const char *name, struct error *error)
 
 	if (dir == -1)
 		return error->code == ERROR_MISSING ? 0 : -1;
-	for (i = 0; i < 2 && result == 0; i++)
+	for (i = 0; i < 2 && result == 0; i++) {
 		if (file_unlink(dir, files[i], error) != 0 &&
 		    error->code != ERROR_MISSING)
 			result = -1;
+		step_reached(STEP_COLLECT_UNLINKED);
+	}
 	close(dir);
 	return result == 0 ? file_remove_directory(folder, name, error) : -1;
 }
@@ -80,6 +83,7 @@ segment_folder_destroy(const char *path, uint32_t number, struct error *error)
 	result = segment_folder_remove(folder, name, error);
 	if (result == 0)
 		result = file_sync_directory(folder, error);
+	step_reached(STEP_COLLECT_GONE);
 	close(folder);
 	return result;
 }

@@ -4,6 +4,7 @@
 #include "snapd/segment_writer.h"
 
 #include "common/memory.h"
+#include "snapd/step.h"
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -141,7 +142,10 @@ segment_writer_commit(struct segment_writer *writer, struct error *error)
 	if (put_value(writer, error) != 0)
 		return -1;
 	writer->pending = 0;
-	return segment_env_commit(writer->env, error);
+	if (segment_env_commit(writer->env, error) != 0)
+		return -1;
+	step_reached(STEP_SEAL_WRITTEN);
+	return 0;
 }
 
 static int
@@ -152,6 +156,7 @@ begin_segment(struct segment_writer *writer, struct error *error)
 	writer->env = segments_add(writer->segments, error);
 	if (writer->env == NULL)
 		return -1;
+	step_reached(STEP_SEAL_MADE);
 	writer->next.segment = segments_newest(writer->segments);
 	begin_value(writer, 0);
 	return 0;

@@ -6,6 +6,7 @@
 #include "common/memory.h"
 #include "snapd/rebuild.h"
 #include "snapd/segment_use.h"
+#include "tests/unit/power.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -174,12 +175,68 @@ damaged_segment_is_not_dropped(void **state)
 	assert_int_equal(sealed_count(f, DB_CHUNK), 0);
 }
 
+/* -- Cut at each step of step.h, and at the writes and syncs behind it -- */
+
+/* The segment is emptied, dropped, and its files go away at the next start. */
+static void
+collect_in_child(void *context)
+{
+	struct sealed *f = context;
+
+	sealed_open(f);
+	sealed_must_pass(f);
+	sealed_reopen(f);
+}
+
+static void
+a_cut_at_each_step_of_collecting_loses_nothing(void **state)
+{
+	static const unsigned int occurrences[] = { 1, 2 };
+	struct sealed *f = *state;
+	struct power_cut cut = { .seed = 1 };
+	char kept[SCRATCH_PATH + 8], path[SCRATCH_PATH + 20];
+	unsigned int i, all, cuts = 0;
+	bool was_cut;
+
+	all = fill_segments(f, 2);
+	remove_most(f, all);
+	sealed_close(f);
+	snprintf(kept, sizeof(kept), "%s.kept", f->path);
+	snprintf(path, sizeof(path), "%s/segment/1", f->path);
+	scratch_copy(f->path, kept);
+	for (cut.step = STEP_COLLECT_LISTED; cut.step <= STEP_COLLECT_GONE;
+	     cut.step++)
+		for (i = 0; i < 2; i++) {
+			cut.occurrence = occurrences[i];
+			cut.calls = i * 2 + cut.step % 2;
+			cut.seed++;
+			was_cut = power_run(&cut, collect_in_child, f);
+			if (i == 0 && !was_cut)
+				fail_msg(
+				    "never reached: %s", step_name(cut.step));
+			cuts += was_cut;
+			sealed_open(f);
+			check_left(f, all);
+			sealed_must_pass(f);
+			sealed_reopen(f);
+			assert_int_equal(access(path, F_OK), -1);
+			check_left(f, all);
+			sealed_close(f);
+			sealed_must_verify(f);
+			scratch_copy(kept, f->path);
+		}
+	scratch_remove(kept);
+	print_message("%u cuts\n", cuts);
+	sealed_open(f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SEALED_TEST(segment_under_half_alive_is_emptied_and_dropped),
 		SEALED_TEST(cut_while_collecting_loses_nothing),
+		SEALED_TEST(a_cut_at_each_step_of_collecting_loses_nothing),
 		SEALED_TEST(damaged_segment_is_not_dropped),
 	};
 

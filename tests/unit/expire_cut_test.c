@@ -4,6 +4,7 @@
 #include "tests/unit/aging.h"
 
 #include "common/log.h"
+#include "tests/unit/power.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -163,10 +164,131 @@ a_kill_at_any_moment_leaves_all_of_a_step_or_nothing(void **state)
 	assert_int_equal(aging_count(f, DB_BLOB), 50);
 }
 
+/* -- Cut at each step of step.h, and at the writes and syncs behind it -- */
+
+enum {
+	SECOND_PASS_DAYS = 740, /* what was out of reach is forgotten, too */
+	CUTS_EACH = 4
+};
+
+static void
+make_folder(struct aging *f, unsigned int messages)
+{
+	struct message m = { .type = MESSAGE_change_create };
+	struct message a = { .type = MESSAGE_change_append };
+	uint64_t mailbox = f->journal->state.next_mailbox;
+	unsigned int i;
+	char body[20];
+
+	m.change_create.name = TEXT("Old");
+	aging_apply(f, &m);
+	for (i = 0; i < messages; i++) {
+		snprintf(body, sizeof(body), "old %u\n", i);
+		a.change_append.delivery = aging_delivery(f);
+		a.change_append.mailbox = mailbox;
+		a.change_append.data = text_of(body);
+		a.change_append.size = strlen(body);
+		aging_apply(f, &a);
+	}
+	m = (struct message){ .type = MESSAGE_change_retire };
+	m.change_retire.mailbox = mailbox;
+	aging_apply(f, &m);
+}
+
+/* Bodies that are shared and that are not, old states, a deleted folder: all of
+ * it free but for 10 messages. */
+static void
+make_much_to_forget(struct aging *f)
+{
+	unsigned int i;
+	char body[20];
+
+	for (i = 0; i < 60; i++) {
+		snprintf(body, sizeof(body), "%u\n", i / 2);
+		aging_append(f, body);
+		aging_set_flags(f, i + 1, FLAG_SEEN);
+	}
+	for (i = 0; i < 50; i++)
+		aging_expunge(f, i + 1);
+	make_folder(f, 20);
+	aging_pass(f, 800 * DAY);
+	aging_restart(f, 0);
+}
+
+/* To be cut, and to be finished. */
+static void
+forget_all(void *context)
+{
+	struct aging *f = context;
+
+	aging_expire(f);
+	aging_pass(f, SECOND_PASS_DAYS * DAY);
+	aging_expire(f);
+}
+
+static void
+forget_in_child(void *context)
+{
+	log_set_level(LOG_LEVEL_ALARM);
+	aging_open(context);
+	forget_all(context);
+}
+
+static void
+check_forgotten(struct aging *f)
+{
+	assert_int_equal(aging_count(f, DB_LIVE), 10);
+	assert_int_equal(aging_count(f, DB_DEAD), 0);
+	assert_int_equal(aging_count(f, DB_BLOB), 5);
+	assert_int_equal(aging_count(f, DB_CHUNK), 5);
+	assert_int_equal(aging_count(f, DB_HASH), 5);
+	assert_int_equal(aging_count(f, DB_BLOB_USE), 5);
+	assert_int_equal(aging_count(f, DB_DELIVERY), 10);
+}
+
+static void
+a_cut_at_each_step_loses_and_keeps_nothing(void **state)
+{
+	static const unsigned int occurrences[CUTS_EACH] = { 1, 2, 9, 30 };
+	struct aging *f = *state;
+	struct power_cut cut = { .seed = 1 };
+	unsigned int i, cuts = 0;
+	char kept[SCRATCH_PATH + 8];
+	bool was_cut;
+
+	make_much_to_forget(f);
+	aging_close(f);
+	snprintf(kept, sizeof(kept), "%s.kept", f->path);
+	scratch_copy(f->path, kept);
+	for (cut.step = STEP_EXPIRE_REAPED; cut.step < STEP_COUNT; cut.step++)
+		for (i = 0; i < CUTS_EACH; i++) {
+			cut.occurrence = occurrences[i];
+			cut.calls = i * 2 + cut.step % 2;
+			cut.seed++;
+			was_cut = power_run(&cut, forget_in_child, f);
+			if (i == 0 && !was_cut)
+				fail_msg(
+				    "never reached: %s", step_name(cut.step));
+			cuts += was_cut;
+			aging_open(f);
+			aging_verify(f);
+			forget_all(f);
+			check_forgotten(f);
+			aging_verify(f);
+			aging_close(f);
+			scratch_copy(kept, f->path);
+		}
+	scratch_remove(kept);
+	print_message("%u cuts\n", cuts);
+	assert_true(cuts > 20);
+	aging_open(f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		AGING_TEST(a_cut_at_each_step_loses_and_keeps_nothing),
 		AGING_TEST(an_expiry_that_cannot_be_committed_takes_nothing),
 		AGING_TEST(a_full_store_still_lets_die_marks_and_forgets),
 		AGING_TEST(

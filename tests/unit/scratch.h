@@ -1,5 +1,5 @@
 /*
- * A test's folder under /tmp: made, and gone with all that is in it.
+ * A test's folder under /tmp: made, copied, and gone with all that is in it.
  */
 #ifndef TESTS_UNIT_SCRATCH_H
 #define TESTS_UNIT_SCRATCH_H
@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -39,6 +41,23 @@ static inline void
 scratch_remove(const char *path)
 {
 	nftw(path, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Files and folders of one folder as those of another, which is made new. */
+static inline void
+scratch_copy(const char *from, const char *to)
+{
+	pid_t pid;
+	int status;
+
+	scratch_remove(to);
+	pid = fork();
+	if (pid == 0) {
+		execlp("cp", "cp", "-R", from, to, (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include "common/file.h"
 #include "snapd/growth.h"
 #include "snapd/segment_use.h"
+#include "tests/unit/power.h"
 
 #include <errno.h>
 #include <string.h>
@@ -261,6 +262,56 @@ body_removed_meanwhile_is_dead(void **state)
 	assert_int_equal(live, sealed_bytes(f) - sealed_size(9));
 }
 
+/* -- Cut at each step of step.h, and at the writes and syncs behind it -- */
+
+static void
+pass_in_child(void *context)
+{
+	struct sealed *f = context;
+
+	sealed_open(f);
+	sealed_must_pass(f);
+}
+
+static void
+a_cut_at_each_step_of_sealing_loses_and_doubles_nothing(void **state)
+{
+	static const unsigned int occurrences[] = { 1, 3 };
+	struct sealed *f = *state;
+	struct power_cut cut = { .seed = 1 };
+	char kept[SCRATCH_PATH + 8];
+	unsigned int i, cuts = 0;
+	uint64_t sealed;
+	bool was_cut;
+
+	f->segment_bytes = SMALL_SEGMENT / 2;
+	sealed_add(f, 200);
+	sealed_close(f);
+	snprintf(kept, sizeof(kept), "%s.kept", f->path);
+	scratch_copy(f->path, kept);
+	for (cut.step = STEP_SEAL_MADE; cut.step <= STEP_SEAL_KEPT; cut.step++)
+		for (i = 0; i < 2; i++) {
+			cut.occurrence = occurrences[i];
+			cut.calls = i * 2 + cut.step % 2;
+			cut.seed++;
+			was_cut = power_run(&cut, pass_in_child, f);
+			if (i == 0 && !was_cut)
+				fail_msg(
+				    "never reached: %s", step_name(cut.step));
+			cuts += was_cut;
+			sealed_open(f);
+			sealed_check_bodies(f, &sealed);
+			sealed_must_pass(f);
+			sealed_check(f);
+			sealed_close(f);
+			sealed_must_verify(f);
+			scratch_copy(kept, f->path);
+		}
+	scratch_remove(kept);
+	print_message("%u cuts\n", cuts);
+	sealed_open(f);
+}
+
 int
 main(void)
 {
@@ -268,6 +319,8 @@ main(void)
 		SEALED_TEST(sealed_bodies_read_as_before),
 		SEALED_TEST(pass_without_news_writes_nothing),
 		SEALED_TEST(cut_after_any_step_loses_and_doubles_nothing),
+		SEALED_TEST(
+		    a_cut_at_each_step_of_sealing_loses_and_doubles_nothing),
 		SEALED_TEST(full_disk_leaves_mail_staged),
 		SEALED_TEST(no_commit_begins_without_its_blocks),
 		SEALED_TEST(an_index_without_room_is_no_failed_disk),
