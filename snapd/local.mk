@@ -84,6 +84,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/accept_missing.c snapd/accept_missing.h \
 	snapd/reconcile.c snapd/reconcile.h \
 	snapd/restore.c snapd/restore.h \
+	snapd/fence.c snapd/fence.h \
 	snapd/verify_client.c snapd/verify_client.h \
 	snapd/verify_request.c \
 	snapd/seal_request.c \
@@ -149,7 +150,9 @@ tests_unit_expunged_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 SEALED = tests/unit/sealed.c tests/unit/sealed.h
 check_PROGRAMS += tests/unit/segments_test tests/unit/segment_keys_test \
 	tests/unit/collect_test tests/unit/rebuild_test \
-	tests/unit/verify_segments_test
+	tests/unit/verify_segments_test tests/unit/flip_test
+tests_unit_flip_test_SOURCES = tests/unit/flip_test.c $(SEALED) $(POWER)
+tests_unit_flip_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_segments_test_SOURCES = tests/unit/segments_test.c $(SEALED) $(POWER)
 tests_unit_segments_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_segment_keys_test_SOURCES = tests/unit/segment_keys_test.c $(SEALED)

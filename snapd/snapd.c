@@ -14,6 +14,7 @@
 #include "snapd/batch.h"
 #include "snapd/expire.h"
 #include "snapd/expunged.h"
+#include "snapd/fence.h"
 #include "snapd/leap.h"
 #include "snapd/reconcile.h"
 #include "snapd/restore.h"
@@ -51,6 +52,7 @@ struct snapd {
 	struct timer *expiry;
 	struct restore *restore; /* at most one runs */
 	struct reconciler *reconciler;
+	bool is_damaged; /* the store: it was not opened */
 };
 
 const struct retention *
@@ -351,6 +353,12 @@ snapd_verifier(struct snapd *snapd)
 	return snapd->verifier;
 }
 
+const char *
+snapd_damaged_path(const struct snapd *snapd)
+{
+	return snapd->is_damaged ? snapd->options.path : NULL;
+}
+
 struct client *
 snapd_find_client(struct snapd *snapd, uint64_t id)
 {
@@ -395,7 +403,7 @@ open_store(struct snapd *snapd, struct error *error)
 
 	if (map_bytes == 0)
 		map_bytes = SNAPD_MAP_BYTES;
-	if (verify_before_open(snapd->options.path, error) != 0)
+	if (fence_enter(snapd->options.path, error) != 0)
 		return -1;
 	snapd->store = store_open(snapd->options.path, map_bytes, error);
 	if (snapd->store == NULL)
@@ -500,6 +508,7 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 	snapd->clients = table_new();
 	if (open_store(snapd, &error) != 0) {
 		log_alarm("store-unavailable", "error=\"%s\"", error.text);
+		snapd->is_damaged = error.code == ERROR_DAMAGED;
 		journal_free(&snapd->journal);
 		store_close(&snapd->store);
 		segments_free(&snapd->segments);
@@ -534,8 +543,10 @@ close_store(struct snapd *snapd, bool is_failed)
 	journal_free(&snapd->journal);
 	store_close(&snapd->store);
 	segments_free(&snapd->segments);
-	if (!is_failed &&
-	    witness_write(snapd->options.path, &id, sequence, &error) != 0)
+	if (is_failed)
+		return;
+	fence_leave(snapd->options.path);
+	if (witness_write(snapd->options.path, &id, sequence, &error) != 0)
 		log_warning("witness", "error=\"%s\"", error.text);
 }
 

@@ -111,6 +111,8 @@ void mail_reading_done(struct client *client, struct reading *reading);
 /* Those that last longer than a round: NULL if it is gone. */
 struct client *snapd_find_client(struct snapd *snapd, uint64_t id);
 struct verify_client *snapd_verifier(struct snapd *snapd);
+/* The store that was not opened because it is damaged, else NULL. */
+const char *snapd_damaged_path(const struct snapd *snapd);
 /* Answers control_seal when a pass of the sealer has ended. */
 void seal_request_received(
     struct client *client, const struct message_control_seal *request);

@@ -5,11 +5,11 @@
 
 #include "common/memory.h"
 #include "snapd/segment_folder.h"
-#include "snapd/segments.h"
+#include "snapd/segments_open.h"
 #include "snapd/verify.h"
 
 #include <fcntl.h>
-#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 struct verify_client {
@@ -21,37 +21,6 @@ struct verify_client {
 	bool is_asked;
 	struct verify_answer answer;
 };
-
-static void
-take_first(void *context, const char *text)
-{
-	struct error *error = context;
-
-	if (error->code == ERROR_NONE)
-		error_set(
-		    error, ERROR_DAMAGED, "the store is damaged: %s", text);
-}
-
-int
-verify_before_open(const char *path, struct error *error)
-{
-	struct error first = { .code = ERROR_NONE };
-	struct verify_options options = { .depth = VERIFY_CHEAP,
-		.findings = { take_first, &first, 0 } };
-	struct verify_result result;
-	char data_path[4096];
-	int fd, status;
-
-	snprintf(data_path, sizeof(data_path), "%s/index/data.mdb", path);
-	fd = open(data_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return error_set_errno(error, "%s", data_path);
-	status = verify_run(fd, &options, &result);
-	close(fd);
-	if (status != 0)
-		*error = first;
-	return status;
-}
 
 static void
 let_go(struct verify_client *client)
@@ -162,9 +131,8 @@ send_segment(struct handing *handing, uint32_t number, struct text meta, int fd)
 
 /* One that is too damaged for LMDB: as it lies there. */
 static int
-hand_file(struct handing *handing, uint32_t number)
+hand_file(struct handing *handing, const char *path, uint32_t number)
 {
-	const char *path = segments_options(handing->segments)->path;
 	int fd = segment_folder_file(path, number), result;
 
 	if (fd == -1)
@@ -187,7 +155,8 @@ hand_segment(void *context, uint32_t number)
 	int fd;
 
 	if (env == NULL)
-		return hand_file(handing, number);
+		return hand_file(
+		    handing, segments_options(handing->segments)->path, number);
 	hold = segment_env_hold(env, meta, &fd, handing->error);
 	if (hold == NULL)
 		return -1;
@@ -213,33 +182,32 @@ hold_all(struct verify_client *client, struct store *store, uint8_t *meta,
 		   : segments_each(handing.segments, hand_segment, &handing);
 }
 
-int
-verify_client_ask(struct verify_client *client, struct store *store,
-    unsigned int percent, const struct verify_answer *answer,
-    struct error *error)
+static int
+is_free(const struct verify_client *client, struct error *error)
 {
-	struct message message = { .type = MESSAGE_verify_start };
-	struct segments *segments;
-	uint8_t meta[PAGE_META_SIZE];
-
 	if (client == NULL || client->channel == NULL)
 		return error_set(
 		    error, ERROR_UNAVAILABLE, "snapd-verify does not run");
 	if (client->is_asked)
 		return error_set(
 		    error, ERROR_BUSY, "a verification is running");
-	if (hold_all(client, store, meta, error) != 0) {
-		let_go(client);
-		return -1;
-	}
-	segments = store_segments(client->held);
+	return 0;
+}
+
+/* Segments were handed before. */
+static int
+ask(struct verify_client *client, struct text meta, const struct aead_key *key,
+    unsigned int percent, const struct verify_answer *answer,
+    struct error *error)
+{
+	struct message message = { .type = MESSAGE_verify_start };
+
 	message.verify_start.tag = ++client->tag;
 	message.verify_start.depth = VERIFY_ALL;
 	message.verify_start.percent = (uint8_t)(percent > 100 ? 100 : percent);
-	message.verify_start.meta = text_make(meta, sizeof(meta));
-	if (segments != NULL)
-		message.verify_start.key = text_make(
-		    segments_options(segments)->key.bytes, AEAD_KEY_SIZE);
+	message.verify_start.meta = meta;
+	if (key != NULL)
+		message.verify_start.key = text_make(key->bytes, AEAD_KEY_SIZE);
 	client->answer = *answer;
 	client->is_asked = true;
 	if (channel_send(client->channel, &message, NULL, 0) == 0)
@@ -248,4 +216,65 @@ verify_client_ask(struct verify_client *client, struct store *store,
 	let_go(client);
 	return error_set(
 	    error, ERROR_UNAVAILABLE, "snapd-verify does not answer");
+}
+
+int
+verify_client_ask(struct verify_client *client, struct store *store,
+    unsigned int percent, const struct verify_answer *answer,
+    struct error *error)
+{
+	struct segments *segments;
+	uint8_t meta[PAGE_META_SIZE];
+
+	if (is_free(client, error) != 0)
+		return -1;
+	if (hold_all(client, store, meta, error) != 0) {
+		let_go(client);
+		return -1;
+	}
+	segments = store_segments(client->held);
+	return ask(client, text_make(meta, sizeof(meta)),
+	    segments != NULL ? &segments_options(segments)->key : NULL, percent,
+	    answer, error);
+}
+
+static int
+hand_all_files(
+    struct verify_client *client, const char *path, struct error *error)
+{
+	struct handing handing = { client, NULL, error };
+	uint32_t *numbers;
+	size_t count, i;
+	int result = 0;
+
+	if (segment_folder_list(path, &numbers, &count, error) != 0)
+		return -1;
+	for (i = 0; i < count && result == 0; i++)
+		result = hand_file(&handing, path, numbers[i]);
+	memory_free(&numbers);
+	return result;
+}
+
+int
+verify_client_ask_closed(struct verify_client *client, const char *path,
+    unsigned int percent, const struct verify_answer *answer,
+    struct error *error)
+{
+	struct aead_key key;
+	struct error why;
+	int dir, result;
+
+	if (is_free(client, error) != 0 ||
+	    hand_all_files(client, path, error) != 0)
+		return -1;
+	dir = segments_open_folder(path, error);
+	if (dir == -1)
+		return -1;
+	/* Without the key blocks are not opened. */
+	result = store_key_load(dir, &key, &why);
+	close(dir);
+	result = ask(client, text_make(NULL, 0), result == 0 ? &key : NULL,
+	    percent, answer, error);
+	explicit_bzero(&key, sizeof(key));
+	return result;
 }

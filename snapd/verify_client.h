@@ -1,8 +1,7 @@
 /*
- * snapd's side of a verification: the cheap look before the store is opened,
- * and questions to the snapd-verify process while it is open.  A question
- * holds a read transaction, so that the pages of that instant are not reused
- * under the walker.
+ * snapd's side of a verification: questions to the snapd-verify process.  A
+ * question about an open store holds a read transaction, so that the pages of
+ * that instant are not reused under the walker.
  */
 #ifndef SNAPD_VERIFY_CLIENT_H
 #define SNAPD_VERIFY_CLIENT_H
@@ -11,9 +10,6 @@
 #include "snapd/store.h"
 
 struct verify_client;
-
-/* Before store_open: 0, or -1 with the first finding (ERROR_DAMAGED). */
-int verify_before_open(const char *path, struct error *error);
 
 struct verify_answer {
 	/* Each may be NULL. Texts are valid during the call. */
@@ -34,6 +30,11 @@ void verify_client_free(struct verify_client **client);
 /* All pages and rows, and `percent` of the bodies. -1: ERROR_BUSY, or
  * ERROR_UNAVAILABLE without the process. One at a time. */
 int verify_client_ask(struct verify_client *client, struct store *store,
+    unsigned int percent, const struct verify_answer *answer,
+    struct error *error);
+/* The same of a store that is not open, because it is damaged: its files as
+ * they lie in `path`. */
+int verify_client_ask_closed(struct verify_client *client, const char *path,
     unsigned int percent, const struct verify_answer *answer,
     struct error *error);
 

@@ -131,6 +131,8 @@ verify_request_received(
 	const struct verify_answer answer = { finding, progress, done,
 		request };
 	struct journal *journal = snapd_journal(client->snapd);
+	const char *damaged = snapd_damaged_path(client->snapd);
+	struct verify_client *verifier = snapd_verifier(client->snapd);
 	struct error error;
 
 	request->snapd = client->snapd;
@@ -138,8 +140,12 @@ verify_request_received(
 	request->tag = question->tag;
 	error_set(&error, ERROR_UNAVAILABLE, "there is no store to serve");
 	if (journal != NULL &&
-	    verify_client_ask(snapd_verifier(client->snapd), journal->store,
-		question->read_percent, &answer, &error) == 0)
+	    verify_client_ask(verifier, journal->store, question->read_percent,
+		&answer, &error) == 0)
+		return;
+	if (damaged != NULL &&
+	    verify_client_ask_closed(verifier, damaged, question->read_percent,
+		&answer, &error) == 0)
 		return;
 	send_done(request, journal_status_of(&error), error.text);
 	memory_free(&request);

@@ -7,8 +7,6 @@ import signal
 
 from conftest import wait_for
 
-CHILDREN = ('keyd', 'logger', 'verify', 'snapd', 'broker')
-
 
 def logged(server, pattern):
     with open(os.path.join(server.dir, 'log'), encoding='utf-8',
@@ -20,13 +18,18 @@ def ready(server, role):
     return len(logged(server, r' ready role=%s ' % role))
 
 
-def die_of_seccomp(server, role):
-    """As the kernel would end it; the next one is there afterwards."""
-    before = wait_for(lambda: ready(server, role), 60, role)
-    server.kill(role, signal.SIGSYS)
-    wait_for(lambda: logged(server, r'alarm .*why="%s of account 0: seccomp'
-                            % role), 60, 'the alarm of ' + role)
-    wait_for(lambda: ready(server, role) > before, 60, 'another ' + role)
+def die_of_seccomp(server, *roles):
+    """As the kernel would end them; the next ones are there afterwards."""
+    before = {role: wait_for(lambda r=role: ready(server, r), 60, role)
+              for role in roles}
+    for role in roles:
+        server.kill(role, signal.SIGSYS)
+    for role in roles:
+        wait_for(lambda r=role: logged(
+            server, r'alarm .*why="%s of account 0: seccomp' % r), 60,
+            'the alarm of ' + role)
+        wait_for(lambda r=role: ready(server, r) > before[r], 60,
+                 'another ' + role)
 
 
 def holds(server):
@@ -36,13 +39,12 @@ def holds(server):
 
 def test_seccomp_kill_of_each_of_masters_children_is_an_alarm(server):
     one = server()
-    one.crashing_role = '|'.join(CHILDREN)
+    one.crashing_role = 'keyd|logger|verify|snapd|broker'
     one.fill(['before'])
     assert not holds(one)
-    die_of_seccomp(one, CHILDREN[0])
+    die_of_seccomp(one, 'keyd')
     # It holds all accounts, and one in ten minutes is enough.
     assert wait_for(lambda: holds(one), 60, 'the hold') == ['alarm']
-    for role in CHILDREN[1:]:
-        die_of_seccomp(one, role)
+    die_of_seccomp(one, 'logger', 'verify', 'broker', 'snapd')
     wait_for(lambda: one.send('after')[0] == 250, 60, 'mail is taken')
     assert 'alarm' in holds(one)

@@ -1,6 +1,8 @@
 /* See power.h. */
 #include "tests/unit/power.h"
 
+#include "tests/unit/scratch.h"
+
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -156,11 +158,30 @@ ssize_t power_writev(int fd, const struct iovec *parts, int count) __asm__(
 int power_fsync(int fd) __asm__("fsync");
 int power_fdatasync(int fd) __asm__("fdatasync");
 
+/* The same file by a descriptor that does not sync, which is much faster. */
+static int
+plain_of(int fd)
+{
+	char path[40];
+
+	if ((fcntl(fd, F_GETFL) & O_DSYNC) == 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_WRONLY | O_CLOEXEC);
+}
+
 ssize_t
 power_pwrite(int fd, const void *data, size_t size, off_t offset)
 {
+	int plain = plain_of(fd);
+	ssize_t written;
+
 	note(fd, offset, size);
-	return syscall(SYS_pwrite64, fd, data, size, offset);
+	written =
+	    syscall(SYS_pwrite64, plain != -1 ? plain : fd, data, size, offset);
+	if (plain != -1)
+		close(plain);
+	return written;
 }
 
 ssize_t
@@ -207,6 +228,7 @@ power_run(
 
 	assert_int_not_equal(pid, -1);
 	if (pid == 0) {
+		scratch_child();
 		plan = *cut;
 		is_watching = true;
 		step_set_hook(at_step);

@@ -6,6 +6,7 @@
 
 #include <ftw.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +42,19 @@ static inline void
 scratch_remove(const char *path)
 {
 	nftw(path, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* In a child of the test: cmocka would take a crash for a failed test, and go on
+ * in the child with what follows it. */
+static inline void
+scratch_child(void)
+{
+	static const int signals[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV,
+		SIGSYS };
+	size_t i;
+
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_DFL);
 }
 
 /* Files and folders of one folder as those of another, which is made new. */

@@ -445,31 +445,45 @@ sealed_verify(struct sealed *f, unsigned int percent, struct sealed_told *told,
 }
 
 /* The hash of each database. */
+static void
+dump_database(
+    struct transaction *t, struct digest *digest, enum database database)
+{
+	struct key from = { .size = 0 };
+	struct text key, value;
+	struct error error;
+	struct cursor *cursor = cursor_open(t, database, &from, &error);
+
+	while (
+	    cursor != NULL && cursor_next(cursor, &key, &value, &error) == 1) {
+		digest_add(digest, &key.size, sizeof(key.size));
+		digest_add(digest, key.data, key.size);
+		digest_add(digest, &value.size, sizeof(value.size));
+		digest_add(digest, value.data, value.size);
+	}
+	cursor_close(&cursor);
+}
+
+void
+sealed_dump_store(
+    struct store *store, struct digest *digest, struct hash *hashes)
+{
+	struct error error;
+	struct transaction *t = transaction_begin(store, false, &error);
+	int i;
+
+	for (i = 0; i < DB_COUNT && t != NULL; i++) {
+		digest_start(digest);
+		dump_database(t, digest, (enum database)i);
+		hashes[i] = digest_finish(digest);
+	}
+	transaction_abort(&t);
+}
+
 void
 sealed_dump(struct sealed *f, struct hash *hashes)
 {
-	struct key from = { .size = 0 };
-	struct transaction *t;
-	struct cursor *cursor;
-	struct text key, value;
-	struct error error;
-	int i;
-
-	t = transaction_begin(f->store, false, &error);
-	assert_non_null(t);
-	for (i = 0; i < DB_COUNT; i++) {
-		digest_start(f->digest);
-		cursor = cursor_open(t, (enum database)i, &from, &error);
-		while (cursor_next(cursor, &key, &value, &error) == 1) {
-			digest_add(f->digest, &key.size, sizeof(key.size));
-			digest_add(f->digest, key.data, key.size);
-			digest_add(f->digest, &value.size, sizeof(value.size));
-			digest_add(f->digest, value.data, value.size);
-		}
-		cursor_close(&cursor);
-		hashes[i] = digest_finish(f->digest);
-	}
-	transaction_abort(&t);
+	sealed_dump_store(f->store, f->digest, hashes);
 }
 
 void

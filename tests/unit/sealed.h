@@ -94,6 +94,9 @@ void sealed_must_verify(struct sealed *f);
 /* The hash of each database; they must be the same but for those whose bits are
  * set. */
 void sealed_dump(struct sealed *f, struct hash *hashes);
+/* Of any store, a damaged one as far as it can be read. */
+void sealed_dump_store(
+    struct store *store, struct digest *digest, struct hash *hashes);
 void sealed_must_equal(
     const struct hash *before, const struct hash *after, uint32_t except);
 

@@ -1,0 +1,65 @@
+"""A store that is damaged: it is not opened, says what is wrong, and does not
+crash for ever.  tests/unit/flip_test tries many places without a server."""
+import os
+import re
+import smtplib
+
+import pytest
+
+from conftest import wait_for
+
+PAGE = 4096
+
+
+def data_path(one):
+    return os.path.join(one.store, 'index', 'data.mdb')
+
+
+def read(path):
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def write_over(path, data):
+    """In place: the file stays the one that it was."""
+    with open(path, 'r+b') as file:
+        file.write(data)
+
+
+def starts_of_snapd(one):
+    with open(os.path.join(one.dir, 'log'), encoding='utf-8',
+              errors='replace') as log:
+        return len(re.findall(r' ready role=snapd ', log.read()))
+
+
+def with_wrong_heads(data):
+    """The number of each page but the meta pages is another's."""
+    wrong = bytearray(data)
+    for page in range(2, len(data) // PAGE):
+        wrong[page * PAGE] ^= 0x40
+    return bytes(wrong)
+
+
+def test_damaged_store_is_named_and_served_again_when_it_is_whole(server):
+    one = server()
+    one.fill(['one', 'two'])
+    before = one.view()
+    one.stop()
+    whole = read(data_path(one))
+    write_over(data_path(one), with_wrong_heads(whole))
+    starts = starts_of_snapd(one)
+    one.start_expecting_trouble()
+    said = wait_for(lambda: one.snapctl('verify', code=20), 60, 'the verifier')
+    assert re.search(r'page \d+', said), said
+    # Nothing is taken, nothing is shown, and snapd has not been started again.
+    with pytest.raises(smtplib.SMTPConnectError) as refused:
+        one.send('three')
+    assert refused.value.smtp_code == 421
+    assert starts_of_snapd(one) == starts + 1
+    one.stop()
+    write_over(data_path(one), whole)
+    one.start()
+    after = wait_for(one.view, 60, 'the mailbox')
+    assert after.same(before)
+    wait_for(lambda: 'no damage' in one.snapctl('verify', '--read-data'), 30,
+             'the verifier')
