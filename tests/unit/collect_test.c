@@ -215,6 +215,8 @@ a_cut_at_each_step_of_collecting_loses_nothing(void **state)
 				fail_msg(
 				    "never reached: %s", step_name(cut.step));
 			cuts += was_cut;
+			/* As it lies there, before anything is replayed. */
+			sealed_must_verify(f);
 			sealed_open(f);
 			check_left(f, all);
 			sealed_must_pass(f);

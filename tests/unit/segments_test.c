@@ -299,6 +299,8 @@ a_cut_at_each_step_of_sealing_loses_and_doubles_nothing(void **state)
 				fail_msg(
 				    "never reached: %s", step_name(cut.step));
 			cuts += was_cut;
+			/* As it lies there, before anything is replayed. */
+			sealed_must_verify(f);
 			sealed_open(f);
 			sealed_check_bodies(f, &sealed);
 			sealed_must_pass(f);
