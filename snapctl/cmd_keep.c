@@ -12,6 +12,7 @@
 static const char synopsis[] =
     "keep show | keep set [--dry-run] [--sign KEY:SIGNATURE]... \"15m for 24h, "
     "1d for 90d minimum 30d\" | keep keys | keep add-key [--dry-run] [--sign "
+    "KEY:SIGNATURE]... KEY | keep remove-key [--dry-run] [--sign "
     "KEY:SIGNATURE]... KEY";
 
 enum {
@@ -81,12 +82,12 @@ read_signatures(const struct snapctl *snapctl,
 }
 
 static int
-keys(struct snapctl *snapctl, const char *key)
+keys(struct snapctl *snapctl, const char *key, bool is_leaving)
 {
 	struct message request = { .type = MESSAGE_control_keep_key };
 	uint8_t signatures[OPTIONS_MAX_SIGNATURES * SIGNATURE_SIZE];
 	uint8_t bytes[KEY_SIZE];
-	bool is_listing = key == NULL;
+	bool has_facts = key == NULL || is_leaving;
 	int code;
 
 	if (key != NULL && text_parse_hex(text_of(key), bytes, KEY_SIZE) != 0)
@@ -98,8 +99,9 @@ keys(struct snapctl *snapctl, const char *key)
 	if (key != NULL)
 		request.control_keep_key.key = text_make(bytes, KEY_SIZE);
 	request.control_keep_key.is_dry_run = snapctl->options.is_dry_run;
+	request.control_keep_key.is_leaving = is_leaving;
 	return client_ask(
-	    snapctl, &request, print_policy, is_listing ? &is_listing : NULL);
+	    snapctl, &request, print_policy, has_facts ? &has_facts : NULL);
 }
 
 static int
@@ -134,9 +136,11 @@ cmd_keep(struct snapctl *snapctl, int argc, char **argv)
 	if (argc == 2 && strcmp(argv[0], "set") == 0)
 		return set(snapctl, text_of(argv[1]));
 	if (argc == 1 && strcmp(argv[0], "keys") == 0)
-		return keys(snapctl, NULL);
+		return keys(snapctl, NULL, false);
 	if (argc == 2 && strcmp(argv[0], "add-key") == 0)
-		return keys(snapctl, argv[1]);
+		return keys(snapctl, argv[1], false);
+	if (argc == 2 && strcmp(argv[0], "remove-key") == 0)
+		return keys(snapctl, argv[1], true);
 	if (argc != 1 || strcmp(argv[0], "show") != 0)
 		return command_usage(synopsis);
 	return client_ask(snapctl, &request, print_policy, NULL);

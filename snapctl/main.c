@@ -100,7 +100,7 @@ static const struct verb {
 	{ "log", cmd_log, "[ACCOUNT] [--since T]", "list what happened" },
 	{ "restore", cmd_restore, "[--dry-run] [--yes] SEL...",
 	    "bring mail back" },
-	{ "keep", cmd_keep, "show | set POLICY | keys | add-key KEY",
+	{ "keep", cmd_keep, "show | set POLICY | keys | {add,remove}-key KEY",
 	    "show or change how long is kept" },
 	{ "hold", cmd_hold, "[-m TEXT] TAG SEL", "keep beyond the policy" },
 	{ "holds", cmd_holds, "", "list what is held" },

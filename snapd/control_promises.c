@@ -77,36 +77,51 @@ read_policy(
 	return 0;
 }
 
-/* What admin keys have to sign, if they have to. */
 static void
-put_statement(
-    struct client *client, uint64_t tag, const uint8_t *statement, size_t size)
+put_fact(
+    struct client *client, uint64_t tag, const char *name, const char *value)
 {
-	char hex[2 * ADMIN_STATEMENT_MAX + 1];
-	struct control_fact fact = { .name = TEXT("statement") };
+	struct control_fact fact = { text_of(name), text_of(value) };
 	uint8_t data[ROW_MAX];
 	struct writer w;
 
-	text_format_hex(statement, size, hex);
-	fact.value = text_of(hex);
 	writer_init(&w, data, sizeof(data));
 	control_put_fact(&w, &fact);
 	control_answer_row(client, tag, CONTROL_FACT, &w);
 }
 
 static void
-put_key(struct client *client, uint64_t tag, const uint8_t *key)
+put_left(struct client *client, uint64_t tag, uint64_t seconds)
+{
+	char left[24];
+
+	snprintf(left, sizeof(left), "%llu", (unsigned long long)seconds);
+	put_fact(client, tag, "left_s", left);
+}
+
+/* What admin keys have to sign, if they have to. */
+static void
+put_statement(
+    struct client *client, uint64_t tag, const uint8_t *statement, size_t size)
+{
+	char hex[2 * ADMIN_STATEMENT_MAX + 1];
+
+	text_format_hex(statement, size, hex);
+	put_fact(client, tag, "statement", hex);
+}
+
+/* One that is to go has another name, and how long it stays. */
+static void
+put_key(struct client *client, uint64_t tag, const struct admin_key *key,
+    uint64_t now_us)
 {
 	char hex[2 * ADMIN_KEY_SIZE + 1];
-	struct control_fact fact = { .name = TEXT("admin_key") };
-	uint8_t data[ROW_MAX];
-	struct writer w;
+	bool is_leaving = key->until_us != RETENTION_NEVER;
 
-	text_format_hex(key, ADMIN_KEY_SIZE, hex);
-	fact.value = text_of(hex);
-	writer_init(&w, data, sizeof(data));
-	control_put_fact(&w, &fact);
-	control_answer_row(client, tag, CONTROL_FACT, &w);
+	text_format_hex(key->bytes, ADMIN_KEY_SIZE, hex);
+	put_fact(client, tag, is_leaving ? "leaving_key" : "admin_key", hex);
+	if (is_leaving)
+		put_left(client, tag, seconds_left(key->until_us, now_us));
 }
 
 static enum status
@@ -118,10 +133,29 @@ read_keys(struct journal *journal, struct admin_keys *keys, struct error *error)
 	if (t == NULL)
 		t = transaction_begin(journal->store, false, error);
 	if (t != NULL)
-		result = admin_keys_read(t, keys, error);
+		result =
+		    admin_keys_read(t, journal->state.guard_us, keys, error);
 	if (t != journal->round)
 		transaction_abort(&t);
 	return result == 0 ? STATUS_OK : journal_status_of(error);
+}
+
+static enum status
+change_key(struct client *client, struct journal *journal,
+    const struct message_control_keep_key *request, struct error *error)
+{
+	const uint8_t *key = (const uint8_t *)request->key.data;
+	enum status status;
+	uint64_t until_us;
+
+	if (!request->is_leaving)
+		return admin_key_add(journal, key, request->signatures, error);
+	status = admin_key_leave(
+	    journal, key, request->signatures, &until_us, error);
+	if (status == STATUS_OK)
+		put_left(client, request->tag,
+		    seconds_left(until_us, journal->state.guard_us));
+	return status;
 }
 
 static enum status
@@ -137,16 +171,18 @@ keep_key(struct client *client, struct journal *journal,
 	if (status != STATUS_OK)
 		return status;
 	for (i = 0; i < keys.count && request->key.size == 0; i++)
-		put_key(client, request->tag, keys.keys[i]);
+		put_key(client, request->tag, &keys.keys[i],
+		    journal->state.guard_us);
 	if (request->key.size == 0)
 		return STATUS_OK;
 	if (request->key.size != ADMIN_KEY_SIZE)
 		return STATUS_INVALID;
+	if (!request->is_dry_run)
+		return change_key(client, journal, request, error);
 	put_statement(client, request->tag, statement,
-	    admin_key_statement(journal, &keys, key, statement));
-	return request->is_dry_run
-		   ? STATUS_OK
-		   : admin_key_add(journal, key, request->signatures, error);
+	    admin_key_statement(
+		journal, &keys, key, request->is_leaving != 0, statement));
+	return STATUS_OK;
 }
 
 static enum status
@@ -353,21 +389,12 @@ static enum status
 purge(struct client *client, struct journal *journal,
     const struct message_control_purge *request, struct error *error)
 {
-	struct control_fact fact = { .name = TEXT("left_s") };
 	uint64_t left_us = 0;
-	uint8_t data[100];
 	enum status status;
-	struct writer w;
-	char left[24];
 
 	status = erasure_step(journal, request->account,
 	    (enum erasure_step)request->step, &left_us, error);
-	snprintf(left, sizeof(left), "%llu",
-	    (unsigned long long)seconds_left(left_us, 0));
-	fact.value = text_of(left);
-	writer_init(&w, data, sizeof(data));
-	control_put_fact(&w, &fact);
-	control_answer_row(client, request->tag, CONTROL_FACT, &w);
+	put_left(client, request->tag, seconds_left(left_us, 0));
 	return status;
 }
 

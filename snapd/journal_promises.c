@@ -133,7 +133,8 @@ check_signatures(struct journal *journal, const struct retention *policy,
 	if (t == NULL)
 		t = transaction_begin(journal->store, false, error);
 	if (t != NULL)
-		result = admin_keys_read(t, &keys, error);
+		result =
+		    admin_keys_read(t, journal->state.guard_us, &keys, error);
 	if (t != journal->round)
 		transaction_abort(&t);
 	if (result != 0)

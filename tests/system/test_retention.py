@@ -169,6 +169,18 @@ def make_key(path):
     return openssl('pkey', '-in', path, '-pubout', '-outform', 'DER')[-32:].hex()
 
 
+def sign_all(keys, paths, statement, folder):
+    """The options of snapctl keep: each key's signature of the statement."""
+    file = folder / 'statement'
+    file.write_bytes(bytes.fromhex(statement))
+    words = []
+    for key, path in zip(keys, paths):
+        words += ['--sign', key + ':' + openssl(
+            'pkeyutl', '-sign', '-rawin', '-inkey', path, '-in',
+            str(file)).hex()]
+    return words
+
+
 def test_two_administrators_sign_with_openssl(store, tmp_path):
     brief = '1d for 2d minimum 1d'
     paths = [str(tmp_path / name) for name in ('one', 'two')]
@@ -180,14 +192,25 @@ def test_two_administrators_sign_with_openssl(store, tmp_path):
     statement = [row['value'] for row in
                  store.rows('keep', 'set', '--dry-run', brief)
                  if row.get('name') == 'statement'][0]
-    file = tmp_path / 'statement'
-    file.write_bytes(bytes.fromhex(statement))
-    signs = []
-    for key, path in zip(keys, paths):
-        signature = openssl('pkeyutl', '-sign', '-rawin', '-inkey', path,
-                            '-in', str(file)).hex()
-        signs += ['--sign', key + ':' + signature]
+    signs = sign_all(keys, paths, statement, tmp_path)
     store.run('keep', 'set', *signs[:2], brief, code=12)
     store.run('keep', 'set', '--sign', 'nonsense', brief, code=2)
     store.run('keep', 'set', *signs, brief)
     assert store.policies()[-1] == ('in-force', brief)
+
+
+def test_key_of_an_administrator_leaves_with_two_signatures(store, tmp_path):
+    paths = [str(tmp_path / name) for name in ('one', 'two')]
+    keys = [make_key(path) for path in paths]
+    for key in keys:
+        store.run('keep', 'add-key', key)
+    store.run('keep', 'remove-key', keys[1], code=12)
+    statement = store.rows('keep', 'remove-key', '--dry-run',
+                           keys[1])[0]['value']
+    signs = sign_all(keys, paths, statement, tmp_path)
+    store.run('keep', 'remove-key', *signs, keys[1])
+    listed = [(row['name'], row['value']) for row in
+              store.rows('keep', 'keys')]
+    assert listed[:2] == [('admin_key', keys[0]), ('leaving_key', keys[1])]
+    assert 29 * 86400 < int(listed[2][1]) <= 30 * 86400
+    store.run('keep', 'set', '1d for 2d minimum 1d', code=12)
