@@ -154,6 +154,24 @@ IN(store_remove_folder)
 	return rmdir(target.store) == 0 || errno == ENOTEMPTY;
 }
 
+/* Sealed segments, and the key that opens them, beside the index. */
+static const char *
+beside_index(const char *name)
+{
+	static char path[300];
+
+	snprintf(path, sizeof(path), "%s/../%s", target.store, name);
+	return path;
+}
+
+/* clang-format off */
+IN(segment_open_write) { return opens(beside_index("segment/1/data.mdb"), O_RDWR); }
+IN(segment_truncate) { return truncate(beside_index("segment/1/data.mdb"), 0) == 0; }
+IN(segment_rename) { return rename(beside_index("segment/1/data.mdb"), target.other) == 0; }
+IN(segment_unlink) { return unlink(beside_index("segment/1/data.mdb")) == 0; }
+IN(segment_key_read) { return opens(beside_index("key"), O_RDONLY); }
+/* clang-format on */
+
 /* Those that were started shortly before and after the keeper: master, broker,
  * keyd, siblings. */
 IN(neighbours)
@@ -170,6 +188,27 @@ IN(neighbours)
 			return true;
 	}
 	return kill(getppid(), 0) == 0 || kill(1, 0) == 0;
+}
+
+/* What they have open: keyd's channel to a front, a descriptor of anybody's. */
+IN(neighbours_channels)
+{
+	pid_t self = getpid();
+	char path[64];
+	int pidfd;
+
+	for (pid_t pid = target.keeper - 64; pid < target.keeper + 64; pid++) {
+		if (pid <= 1 || pid == self)
+			continue;
+		pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+		for (int fd = 0; pidfd != -1 && fd < 16; fd++)
+			if (syscall(SYS_pidfd_getfd, pidfd, fd, 0) != -1)
+				return true;
+		snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+		if (opens(path, O_RDONLY | O_DIRECTORY))
+			return true;
+	}
+	return false;
 }
 
 IN(store_folder_chmod)

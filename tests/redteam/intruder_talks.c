@@ -621,6 +621,96 @@ read_others_past(void)
 	return read_others_mailbox(3);
 }
 
+/* -- keyd -- */
+
+/* Whether it signs that with the key; a channel that is shut is an answer. */
+static bool
+is_signed(uint32_t key, const void *block, size_t size)
+{
+	static const uint16_t schemes[] = { 0x0403, 0x0804, 0x0807 };
+	struct message message = { 0 };
+	struct text text = text_make(block, size);
+	bool is_smtp = intruder.self == ROLE_SMTPD;
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		if (is_smtp) {
+			message.type = MESSAGE_smtp_sign;
+			message.smtp_sign.key = key;
+			message.smtp_sign.scheme = schemes[i];
+			message.smtp_sign.to_sign = text;
+		} else {
+			message.type = MESSAGE_imap_sign;
+			message.imap_sign.key = key;
+			message.imap_sign.scheme = schemes[i];
+			message.imap_sign.to_sign = text;
+		}
+		if (ask(ROLE_KEYD, &message, -1,
+			is_smtp ? MESSAGE_smtp_signature
+				: MESSAGE_imap_signature) &&
+		    (is_smtp ? message.smtp_signature.status
+			     : message.imap_signature.status) == STATUS_OK)
+			return true;
+	}
+	return false;
+}
+
+/* As a TLS 1.3 server or client signs it. */
+static size_t
+handshake_block(uint8_t block[200], const char *side)
+{
+	struct writer w;
+
+	memset(block, ' ', 64);
+	writer_init(&w, block + 64, 136);
+	writer_put_raw(&w, "TLS 1.3, ", 9);
+	writer_put_raw(&w, side, strlen(side));
+	writer_put_raw(&w, " CertificateVerify", 19);
+	writer_put_raw(&w, "a hash of thirty-two bytes is it", 32);
+	return 64 + w.size;
+}
+
+static bool
+has_keyd(void)
+{
+	return intruder.peers[ROLE_KEYD] != -1 &&
+	       (intruder.self == ROLE_SMTPD || intruder.self == ROLE_IMAPD);
+}
+
+/* A signature is worth something outside of TLS as well. */
+static enum result
+sign_anything(void)
+{
+	static const char dkim[] =
+	    "from:root@demo.test\r\nsubject:give me money"
+	    "\r\ndkim-signature:v=1; a=rsa-sha256";
+	uint8_t block[200];
+	bool is_through;
+
+	if (!has_keyd())
+		return NO_PEER;
+	/* What it is there for, or else nothing is shown. */
+	if (!is_signed(0, block, handshake_block(block, "server")))
+		return THROUGH;
+	is_through = is_signed(0, dkim, sizeof(dkim) - 1);
+	is_through |= is_signed(0, block, handshake_block(block, "client"));
+	is_through |= is_signed(0, block, 32);
+	return is_through ? THROUGH : REFUSED;
+}
+
+static enum result
+sign_with_no_key(void)
+{
+	uint8_t block[200];
+	size_t size = handshake_block(block, "server");
+
+	if (!has_keyd())
+		return NO_PEER;
+	return is_signed(4000, block, size) ||
+		       is_signed(UINT32_MAX, block, size)
+		   ? THROUGH
+		   : REFUSED;
+}
+
 /* -- The broker, and master -- */
 
 /* To have master kill who is no child of the broker's: the runner looks
@@ -678,6 +768,8 @@ static const struct {
 	{ "give_directory", give_directory },
 	{ "give_sparse_terabyte", give_sparse },
 	{ "give_file_that_changes", give_moving },
+	{ "sign_what_is_no_handshake", sign_anything },
+	{ "sign_with_a_key_that_is_none", sign_with_no_key },
 	{ "have_the_keeper_reaped", reap_the_keeper },
 	{ "home_of_an_account_that_is_none", home_of_nobody },
 };

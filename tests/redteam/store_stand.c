@@ -22,7 +22,9 @@ enum {
 
 static char top[] = "/tmp/firnmail-redteam-XXXXXX";
 static char snap[64], index_path[64], data_path[80], lock_path[80];
+static char segment_path[64], segment_data[80], key_path[80];
 static char bytes[STORE_MAX_BYTES], now[STORE_MAX_BYTES];
+static const char sealed[] = "sealed mail";
 static ssize_t size;
 static uint32_t snapd, worker;
 static int home_fd, empty_fd;
@@ -60,9 +62,9 @@ make_file(const char *path, const char *data, size_t length, uint32_t owner)
 }
 
 static ssize_t
-read_store(char *to)
+read_file(const char *path, char *to)
 {
-	int fd = open(data_path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t count;
 
 	if (fd == -1)
@@ -89,7 +91,7 @@ make_store(void)
 		 mdb_txn_commit(txn) == 0,
 	    "lmdb");
 	mdb_env_close(env);
-	size = read_store(bytes);
+	size = read_file(data_path, bytes);
 	must(size > 0 && size < STORE_MAX_BYTES, "data.mdb");
 }
 
@@ -100,6 +102,21 @@ make_folders_of_the_store(void)
 	make_folder("lib/snap/index", 0700, snapd, index_path);
 	snprintf(data_path, sizeof(data_path), "%s/data.mdb", index_path);
 	snprintf(lock_path, sizeof(lock_path), "%s/lock.mdb", index_path);
+	make_folder("lib/snap/segment", 0700, snapd, segment_path);
+	make_folder("lib/snap/segment/1", 0700, snapd, segment_path);
+	snprintf(
+	    segment_data, sizeof(segment_data), "%s/data.mdb", segment_path);
+	snprintf(key_path, sizeof(key_path), "%s/key", snap);
+	make_file(segment_data, sealed, sizeof(sealed), snapd);
+	make_file(key_path, sealed, sizeof(sealed), snapd);
+}
+
+/* What stands in a file of which only the bytes count. */
+static bool
+is_sealed(const char *path)
+{
+	return read_file(path, now) == (ssize_t)sizeof(sealed) &&
+	       memcmp(now, sealed, sizeof(sealed)) == 0;
 }
 
 static void
@@ -188,7 +205,12 @@ store_stand_is_whole(void)
 	       is_as_made(index_path, S_IFDIR | 0700) &&
 	       is_as_made(data_path, S_IFREG | 0600) &&
 	       is_as_made(lock_path, S_IFREG | 0600) &&
-	       read_store(now) == size && memcmp(now, bytes, (size_t)size) == 0;
+	       is_as_made(segment_path, S_IFDIR | 0700) &&
+	       is_as_made(segment_data, S_IFREG | 0600) &&
+	       is_as_made(key_path, S_IFREG | 0600) &&
+	       is_sealed(segment_data) && is_sealed(key_path) &&
+	       read_file(data_path, now) == size &&
+	       memcmp(now, bytes, (size_t)size) == 0;
 }
 
 const char *
