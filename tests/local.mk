@@ -22,7 +22,7 @@ endif
 
 EXTRA_DIST += check demo contrib .ci/run README HACKING SECURITY CHANGES \
 	COPYING docs tests/instance tests/clients.py tests/conftest.py tests/lint tests/system tests/disaster \
-	tests/unit/scratch.h tests/unit/scratch_store.h \
+	tests/README tests/unit/scratch.h tests/unit/scratch_store.h \
 	tests/crash tests/interop tests/campaign .clang-format
 
 if ENABLE_ASAN

@@ -207,7 +207,7 @@ junk_marks_free_nothing_and_do_not_stop_expiry(void **state)
 	aging_append(f, "seen by the first mark\n");
 	aging_append(f, "seen by none\n");
 	aging_expunge(f, 2);
-	for (i = 0; i < 20000; i++) {
+	for (i = 0; i < 100000; i++) {
 		assert_int_equal(journal_mark(f->journal, SNAPSHOT_NAMED, i % 3,
 				     TEXT("junk"), TEXT(""), &sequence, &error),
 		    STATUS_OK);
