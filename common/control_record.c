@@ -1,6 +1,8 @@
 /* See control_record.h.  Fields in the order of the structs. */
 #include "common/control_record.h"
 
+#include "common/change_note.h"
+
 static struct reader
 open_row(struct text row)
 {
@@ -89,6 +91,22 @@ control_get_diff(struct text row, struct control_diff *r)
 	return reader_done(&reader);
 }
 
+static void
+put_note(struct writer *w, const struct control_note *note)
+{
+	writer_put_text(w, note->cause, CONTROL_MAX_NAME);
+	writer_put_text(w, note->user, CHANGE_NOTE_MAX_USER);
+	writer_put_text(w, note->address, CHANGE_NOTE_MAX_ADDRESS);
+}
+
+static void
+get_note(struct reader *reader, struct control_note *note)
+{
+	note->cause = reader_get_text(reader, CONTROL_MAX_NAME);
+	note->user = reader_get_text(reader, CHANGE_NOTE_MAX_USER);
+	note->address = reader_get_text(reader, CHANGE_NOTE_MAX_ADDRESS);
+}
+
 void
 control_put_event(struct writer *w, const struct control_event *r)
 {
@@ -96,7 +114,12 @@ control_put_event(struct writer *w, const struct control_event *r)
 	writer_put_u64(w, (uint64_t)r->time_us);
 	writer_put_u32(w, r->account);
 	writer_put_text(w, r->actor, CONTROL_MAX_NAME);
-	writer_put_text(w, r->what, CONTROL_MAX_TEXT);
+	writer_put_text(w, r->what, CONTROL_MAX_NAME);
+	writer_put_u64(w, r->rows);
+	writer_put_u64(w, r->removed);
+	writer_put_text(w, r->mailbox, RECORD_MAX_NAME_SIZE);
+	writer_put_text(w, r->detail, CONTROL_MAX_TEXT);
+	put_note(w, &r->note);
 }
 
 int
@@ -108,7 +131,12 @@ control_get_event(struct text row, struct control_event *r)
 	r->time_us = (int64_t)reader_get_u64(&reader);
 	r->account = reader_get_u32(&reader);
 	r->actor = reader_get_text(&reader, CONTROL_MAX_NAME);
-	r->what = reader_get_text(&reader, CONTROL_MAX_TEXT);
+	r->what = reader_get_text(&reader, CONTROL_MAX_NAME);
+	r->rows = reader_get_u64(&reader);
+	r->removed = reader_get_u64(&reader);
+	r->mailbox = reader_get_text(&reader, RECORD_MAX_NAME_SIZE);
+	r->detail = reader_get_text(&reader, CONTROL_MAX_TEXT);
+	get_note(&reader, &r->note);
 	return reader_done(&reader);
 }
 
@@ -176,6 +204,7 @@ control_put_death(struct writer *w, const struct control_death *r)
 {
 	writer_put_u64(w, r->sequence);
 	writer_put_u64(w, (uint64_t)r->time);
+	put_note(w, &r->note);
 }
 
 void
@@ -193,6 +222,7 @@ control_get_death(struct text row, struct control_death *r)
 	reader_init(&reader, row.data, row.size);
 	r->sequence = reader_get_u64(&reader);
 	r->time = (int64_t)reader_get_u64(&reader);
+	get_note(&reader, &r->note);
 	return reader_done(&reader);
 }
 

@@ -86,12 +86,24 @@ struct control_diff {
 	uint32_t flags_after;
 };
 
+/* What the asker of a change said of himself (common/change_note.h): a note. */
+struct control_note {
+	struct text cause; /* "EXPUNGE", "reconcile"; or "-" */
+	struct text user;
+	struct text address;
+};
+
 struct control_event {
 	uint64_t sequence;
 	int64_t time_us;
-	uint32_t account;  /* 0: none */
-	struct text actor; /* role name, or "snapctl" */
-	struct text what;  /* word-with-dashes and key=value pairs */
+	uint32_t account;    /* 0: none */
+	struct text actor;   /* role name, or "snapctl": whose channel it was */
+	struct text what;    /* one word-with-dashes */
+	uint64_t rows;       /* that it made or ended */
+	uint64_t removed;    /* messages that left their mailbox, or with it */
+	struct text mailbox; /* of those; or of what else it touched */
+	struct text detail;  /* or empty */
+	struct control_note note;
 };
 
 /* What a restore would do, or did, to one mailbox. */
@@ -118,6 +130,7 @@ struct control_finding {
 struct control_death {
 	uint64_t sequence; /* as of the one before it was there */
 	int64_t time;
+	struct control_note note;
 };
 
 /* A line of `status`. */

@@ -6,9 +6,15 @@
 #include "common/codec.h"
 
 enum {
-	EVENT_MAX = 512,
 	EVENT_MAX_DETAIL = 255
 };
+
+static bool
+has_note(const struct event_form *event)
+{
+	return event->cause != CAUSE_NONE || event->user.size > 0 ||
+	       event->address.size > 0;
+}
 
 size_t
 event_encode(const struct event_form *event, uint8_t *to)
@@ -16,7 +22,7 @@ event_encode(const struct event_form *event, uint8_t *to)
 	struct writer w;
 
 	writer_init(&w, to, EVENT_MAX);
-	writer_put_u8(&w, 1);
+	writer_put_u8(&w, has_note(event) ? 2 : 1);
 	writer_put_u64(&w, event->wall_us);
 	writer_put_u64(&w, event->guard_us);
 	writer_put_u64(&w, event->incarnation);
@@ -26,6 +32,11 @@ event_encode(const struct event_form *event, uint8_t *to)
 	writer_put_u64(&w, event->entries);
 	writer_put_raw(&w, event->content.bytes, sizeof(event->content.bytes));
 	writer_put_text(&w, event->detail, EVENT_MAX_DETAIL);
+	if (has_note(event)) {
+		writer_put_u8(&w, event->cause);
+		writer_put_text(&w, event->user, CHANGE_NOTE_MAX_USER);
+		writer_put_text(&w, event->address, CHANGE_NOTE_MAX_ADDRESS);
+	}
 	return w.size;
 }
 
@@ -33,9 +44,11 @@ int
 event_decode(struct text value, struct event_form *event)
 {
 	struct reader r;
+	uint8_t form;
 
 	reader_init(&r, value.data, value.size);
-	if (reader_get_u8(&r) != 1)
+	form = reader_get_u8(&r);
+	if (form != 1 && form != 2)
 		return -1;
 	event->wall_us = reader_get_u64(&r);
 	event->guard_us = reader_get_u64(&r);
@@ -46,6 +59,13 @@ event_decode(struct text value, struct event_form *event)
 	event->entries = reader_get_u64(&r);
 	reader_get_raw(&r, event->content.bytes, sizeof(event->content.bytes));
 	event->detail = reader_get_text(&r, EVENT_MAX_DETAIL);
+	event->cause = CAUSE_NONE;
+	event->user = event->address = text_make(NULL, 0);
+	if (form == 2) {
+		event->cause = reader_get_u8(&r);
+		event->user = reader_get_text(&r, CHANGE_NOTE_MAX_USER);
+		event->address = reader_get_text(&r, CHANGE_NOTE_MAX_ADDRESS);
+	}
 	return reader_done(&r);
 }
 

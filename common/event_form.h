@@ -5,8 +5,10 @@
  * entry holds SHA-256s of the rows that it made.  So a root covers what stands
  * in the rows.  Pure.
  *
- * event  form u8 = 1, wall clock u64, guard clock u64, incarnation u64, kind
- *        u8, actor u8, account u32, entries u64, SHA-256 of them, detail text
+ * event  form u8 = 2, wall clock u64, guard clock u64, incarnation u64, kind
+ *        u8, actor u8, account u32, entries u64, SHA-256 of them, detail text,
+ *        then the note: cause u8, user text, address text. Form 1 ends before
+ *        the note; it is written where there is none, and by versions before
  * entry  form u8 = 2, what u8, modseq u64, then SHA-256 of the row that was
  *        born (bit 1 of `rows`) and of the dead row (bit 2); rows u8 stands
  *        before them
@@ -14,6 +16,7 @@
 #ifndef COMMON_EVENT_FORM_H
 #define COMMON_EVENT_FORM_H
 
+#include "common/change_note.h"
 #include "common/digest.h"
 
 #include <stdbool.h>
@@ -35,6 +38,7 @@ enum event_kind {
 };
 
 enum {
+	EVENT_MAX = 800,
 	EVENT_ENTRY_MAX = 11 + 64,
 	EVENT_HAS_BORN = 1,
 	EVENT_HAS_DEAD = 2
@@ -50,6 +54,10 @@ struct event_form {
 	uint64_t entries;
 	struct hash content;
 	struct text detail;
+	/* What the worker, or the control socket, said (change_note.h). */
+	uint8_t cause;
+	struct text user;
+	struct text address;
 };
 
 struct event_entry {
@@ -60,7 +68,7 @@ struct event_entry {
 	struct hash dead;
 };
 
-/* The size; `to` has 512 bytes or EVENT_ENTRY_MAX. */
+/* The size; `to` has EVENT_MAX bytes or EVENT_ENTRY_MAX. */
 size_t event_encode(const struct event_form *event, uint8_t *to);
 size_t event_entry_encode(const struct event_entry *entry, uint8_t *to);
 /* 0, or -1 if malformed. */

@@ -36,6 +36,7 @@ common_libcommon_a_SOURCES += common/listener.c common/listener.h
 # Layer 3.
 common_libcommon_a_SOURCES += common/messages.c common/messages.h common/messages.def
 common_libcommon_a_SOURCES += common/codec.c common/codec.h
+common_libcommon_a_SOURCES += common/change_note.c common/change_note.h
 common_libcommon_a_SOURCES += common/digest.c common/digest.h
 common_libcommon_a_SOURCES += common/event_form.c common/event_form.h
 common_libcommon_a_SOURCES += common/head.c common/head.h

@@ -156,8 +156,8 @@ take_row(struct checker *c, struct hash *hash)
 		   : proves_nothing(c, "the row is of another event");
 }
 
-/* The event: the hash of its leaf, and what it says. Its detail is not looked
- * at: it points into bytes that are gone. */
+/* The event: the hash of its leaf, and what it says. Its texts are not looked
+ * at: they point into bytes that are gone. */
 static int
 take_leaf(struct checker *c, struct hash *leaf, struct event_form *event)
 {
@@ -171,7 +171,7 @@ take_leaf(struct checker *c, struct hash *leaf, struct event_form *event)
 		return no_proof(c, "malformed event");
 	*leaf = merkle_leaf(c->digest, bytes.data, bytes.size);
 	c->proof->event_wall_us = event->wall_us;
-	event->detail = text_make(NULL, 0);
+	event->detail = event->user = event->address = text_make(NULL, 0);
 	return event->account == c->proof->account
 		   ? 0
 		   : proves_nothing(c, "the event is of another account");

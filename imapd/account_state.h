@@ -160,6 +160,7 @@ struct account_store {
 	struct past_request *past_requests;
 	struct folder *past_folders;    /* that views have open */
 	char owner[ACCOUNT_OWNER_SIZE]; /* who logged in last */
+	struct change_note note;        /* account_store_act_for */
 	int64_t loss_day;               /* of the last loss_notice */
 	struct delivery *deliveries;
 	struct timer *deliver_timer;

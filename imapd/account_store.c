@@ -632,6 +632,15 @@ account_store_attach_snapd(struct account_store *account, int fd)
 }
 
 void
+account_store_act_for(
+    struct account_store *account, const struct change_note *note)
+{
+	static const struct change_note nobody;
+
+	account->note = note != NULL ? *note : nobody;
+}
+
+void
 account_store_set_owner(struct account_store *account, struct text user)
 {
 	(void)text_copy(user, account->owner, sizeof(account->owner));

@@ -16,6 +16,7 @@
 #define IMAPD_ACCOUNT_STORE_H
 
 #include "common/buf.h"
+#include "common/change_note.h"
 #include "common/channel.h"
 #include "common/event_loop.h"
 #include "common/record.h"
@@ -49,6 +50,11 @@ enum status account_store_status(const struct account_store *account);
 
 /* The address that its user logged in with: for letters to him. */
 void account_store_set_owner(struct account_store *account, struct text user);
+
+/* Changes that are asked for from now on are noted as his, until the next call;
+ * NULL: nobody's. It is copied. */
+void account_store_act_for(
+    struct account_store *account, const struct change_note *note);
 
 /* Called once, when the status has become STATUS_OK, or another one for good,
  * or after 10 s; at once if it is so already. */

@@ -318,7 +318,7 @@ append_commit(struct append **from, mailbox_done *done, void *context)
 	struct folder *folder =
 	    folder_find(append->account, text_of(append->mailbox));
 	struct message m = { .type = MESSAGE_change_append };
-	struct store_batch *batch = store_batch_new();
+	struct store_batch *batch = store_batch_new(&append->account->note);
 	enum status status = STATUS_MISSING;
 	struct change *change;
 	uint64_t keywords = 0;

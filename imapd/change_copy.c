@@ -202,7 +202,7 @@ mailbox_copy(struct mailbox_view *view, const uint32_t *uids, size_t uid_count,
 	change = change_new(account, view->folder, uid_count, done, context);
 	change->target = target->info.id;
 	change->is_move = is_move;
-	batch = store_batch_new();
+	batch = store_batch_new(&account->note);
 	status =
 	    pick_copies(change, view->folder, target, uids, uid_count, batch);
 	change->answer.uidvalidity = target->info.uidvalidity;

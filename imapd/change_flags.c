@@ -108,7 +108,7 @@ mailbox_change_flags(struct mailbox_view *view, const uint32_t *uids,
 {
 	struct account_store *account = view->account;
 	struct folder *folder = view->folder;
-	struct store_batch *batch = store_batch_new();
+	struct store_batch *batch = store_batch_new(&account->note);
 	struct change *change;
 	uint64_t keywords;
 	enum status status;
@@ -222,7 +222,7 @@ mailbox_expunge(struct mailbox_view *view, const uint32_t *uids,
 		if (row != NULL && (row->flags & FLAG_DELETED))
 			change->items[change->item_count++].uid = row->uid;
 	}
-	batch = store_batch_new();
+	batch = store_batch_new(&account->note);
 	add_expunges(batch, change);
 	if (change->item_count > 0) {
 		store_client_commit(

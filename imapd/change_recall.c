@@ -129,7 +129,7 @@ recall_messages(struct mailbox_view *view, const uint32_t *uids,
 {
 	struct account_store *account = view->account;
 	uint64_t bits[RECORD_MAX_KEYWORDS];
-	struct store_batch *batch = store_batch_new();
+	struct store_batch *batch = store_batch_new(&account->note);
 	struct recall *recall = memory_new(
 	    1, sizeof(*recall) + (uid_count + 1) * sizeof(struct recalled));
 	struct change *change =

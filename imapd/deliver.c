@@ -159,7 +159,7 @@ ask_to_file(struct delivery *d, const struct folder *folder,
 {
 	struct store_client *client = d->account->client;
 	struct message m = { .type = MESSAGE_change_file };
-	struct store_batch *batch = store_batch_new();
+	struct store_batch *batch = store_batch_new_for(CAUSE_DELIVERY);
 	bool is_sent = store_client_is_present(client);
 
 	m.change_file.delivery = d->id;

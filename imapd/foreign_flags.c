@@ -95,7 +95,7 @@ flags_take_over(struct account_store *account, const struct folder *folder,
     struct index_row *rows, size_t count)
 {
 	struct taken_over *t = memory_new(1, sizeof(*t));
-	struct store_batch *batch = store_batch_new();
+	struct store_batch *batch = store_batch_new_for(CAUSE_RECONCILE);
 	struct message m = { .type = MESSAGE_change_flags };
 	static uint8_t bytes[1800 * RECORD_FLAGS_SIZE];
 

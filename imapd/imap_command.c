@@ -146,7 +146,9 @@ command_change_done(const struct mailbox_answer *answer, void *context)
 	was_running = session->is_running;
 	session->is_running = true;
 	session->was_woken = false;
+	session_act(session);
 	step = answered(&session->command, answer);
+	account_store_act_for(session->account, NULL);
 	session->is_running = was_running;
 	if (step == COMMAND_WAIT && session->was_woken)
 		step = session->step;

@@ -158,6 +158,29 @@ session_parse_name(struct imap_session *session)
 	return NULL;
 }
 
+void
+session_act(struct imap_session *session)
+{
+	const struct command_rule *rule = session->command.rule;
+
+	session->note.cause = rule != NULL
+				  ? (uint8_t)change_cause_of_command(rule->name)
+				  : CAUSE_NONE;
+	account_store_act_for(session->account, &session->note);
+}
+
+static enum command_step
+session_carry_out(struct imap_session *session,
+    enum command_step (*part)(struct imap_command *command))
+{
+	enum command_step step;
+
+	session_act(session);
+	step = part(&session->command);
+	account_store_act_for(session->account, NULL);
+	return step;
+}
+
 static void
 session_answer_bad(struct imap_session *session, const char *text)
 {
@@ -197,8 +220,8 @@ session_start_command(struct imap_session *session)
 		    session, command_no(&session->command,
 				 "[NOPERM] Mailbox is open read-only"));
 	else
-		session_after_step(
-		    session, session->command.rule->start(&session->command));
+		session_after_step(session,
+		    session_carry_out(session, session->command.rule->start));
 }
 
 /* A literal was announced: part of a command, or the message of an APPEND. */
@@ -242,6 +265,18 @@ session_literal(struct imap_session *session)
 }
 
 static void
+session_end_append(struct imap_session *session, struct text rest)
+{
+	enum command_step step;
+
+	session->was_woken = false;
+	session_act(session);
+	step = cmd_append_end(&session->command, rest);
+	account_store_act_for(session->account, NULL);
+	session_after_step(session, step);
+}
+
+static void
 session_input_event(
     struct imap_session *session, enum imap_input_event event, struct text data)
 {
@@ -255,9 +290,7 @@ session_input_event(
 			rest = text_skip(text_make(session->input.command.data,
 					     session->input.command.size),
 			    session->input.rest_offset);
-			session->was_woken = false;
-			session_after_step(
-			    session, cmd_append_end(&session->command, rest));
+			session_end_append(session, rest);
 		} else {
 			session_start_command(session);
 		}
@@ -422,8 +455,8 @@ session_work(struct imap_session *session)
 		if (session->out.size >= COMMAND_OUTPUT_SIZE)
 			return false;
 		session->was_woken = false;
-		session_after_step(
-		    session, session->command.resume(&session->command));
+		session_after_step(session,
+		    session_carry_out(session, session->command.resume));
 		if (session->step == COMMAND_MORE) {
 			timer_start(session->turn, 0);
 			return false;
@@ -614,6 +647,7 @@ imap_session_new(struct event_loop *loop, struct account_store *account, int fd,
 	log_info("session-open", "sid=%llu user=%.*s ip=%.*s tls=%d",
 	    (unsigned long long)number, TEXT_FMT(user), TEXT_FMT(client_ip),
 	    is_tls);
+	(void)change_note_take(&session->note, CAUSE_NONE, user, client_ip);
 	account_store_set_owner(account, user);
 	/* What comes of it is told from the loop, not before we return. */
 	session->is_running = true;

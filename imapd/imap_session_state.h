@@ -30,6 +30,7 @@ struct imap_session {
 	struct account_store *account;
 	int fd;
 	uint64_t number;
+	struct change_note note; /* who it is, for the log of changes */
 	bool is_tls;
 	bool is_condstore;
 	bool is_running;     /* session_run is on the stack */
@@ -58,5 +59,8 @@ struct imap_session {
 void session_enter_state(
     struct imap_session *session, enum session_state state);
 void session_run(struct imap_session *session);
+/* Before each part of a command: what it changes is noted as the session's,
+ * until account_store_act_for(account, NULL). */
+void session_act(struct imap_session *session);
 
 #endif

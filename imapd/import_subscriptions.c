@@ -55,18 +55,21 @@ subscribed(const struct mailbox_answer *answer, void *context)
 static void
 subscribe_all(struct account_store *account, struct text names)
 {
+	static const struct change_note note = { .cause = CAUSE_IMPORT };
 	struct import *import = memory_new(1, sizeof(*import));
 	size_t count = 0;
 	struct text name;
 
 	import->account = account;
 	import->waiting = 1;
+	account_store_act_for(account, &note);
 	while (text_next(&names, '\n', &name) && count++ < IMPORT_MAX_NAMES) {
 		if (name.size == 0 || mailbox_list_is_subscribed(account, name))
 			continue;
 		import->waiting++;
 		mailbox_list_subscribe(account, name, true, subscribed, import);
 	}
+	account_store_act_for(account, NULL);
 	answered(import);
 }
 

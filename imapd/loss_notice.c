@@ -135,7 +135,7 @@ send_letter(struct account_store *account, const struct folder *inbox,
     const struct loss_notice *notice)
 {
 	struct message m = { .type = MESSAGE_change_append };
-	struct store_batch *batch = store_batch_new();
+	struct store_batch *batch = store_batch_new_for(CAUSE_NOTICE);
 	struct sending *s = memory_new(1, sizeof(*s));
 
 	s->account = account;

@@ -441,7 +441,7 @@ send_batch(struct adoption *adoption, struct folder *folder)
 	    sizeof(*b) + adoption->batch_limit * sizeof(struct adopted_file));
 
 	b->adoption = adoption;
-	b->batch = store_batch_new();
+	b->batch = store_batch_new_for(CAUSE_RECONCILE);
 	b->raises = must_raise(adoption);
 	if (b->raises) {
 		add_identity(adoption, b->batch, folder->info.uidvalidity,
@@ -617,7 +617,7 @@ static void
 take_identity(struct adoption *adoption)
 {
 	struct message m = { .type = MESSAGE_change_keyword };
-	struct store_batch *batch = store_batch_new();
+	struct store_batch *batch = store_batch_new_for(CAUSE_RECONCILE);
 	struct text rest =
 	    text_make(adoption->keywords.data, adoption->keywords.size);
 	unsigned int number, next = 0;

@@ -104,6 +104,18 @@ adopted_folder(const struct mailbox_answer *answer, void *context)
 	adopt_next(account);
 }
 
+/* Not in the name of a session that may be at work. */
+static void
+make_mailbox(struct account_store *account, struct folder_adoption *a)
+{
+	static const struct change_note note = { .cause = CAUSE_RECONCILE };
+	struct change_note before = account->note;
+
+	account_store_act_for(account, &note);
+	mailbox_list_create(account, text_of(a->name), 0, adopted_folder, a);
+	account_store_act_for(account, &before);
+}
+
 static void
 adopt_next(struct account_store *account)
 {
@@ -122,8 +134,7 @@ adopt_next(struct account_store *account)
 			continue;
 		}
 		account->is_making_folder = true;
-		mailbox_list_create(
-		    account, text_of(a->name), 0, adopted_folder, a);
+		make_mailbox(account, a);
 	}
 	account->is_adopting_folders = false;
 }

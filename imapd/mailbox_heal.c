@@ -86,7 +86,7 @@ static void
 tell_healed(struct account_store *account)
 {
 	struct message m = { .type = MESSAGE_change_missing };
-	struct store_batch *batch = store_batch_new();
+	struct store_batch *batch = store_batch_new_for(CAUSE_HEAL);
 	struct heal *heal;
 
 	while ((heal = account->healed) != NULL) {

@@ -149,7 +149,8 @@ struct list_change {
 	struct account_store *account;
 	mailbox_done *done;
 	void *context;
-	char *name; /* create: what was asked for */
+	char *name;              /* create: what was asked for */
+	struct change_note note; /* delete */
 	struct mailbox_answer answer;
 };
 
@@ -266,7 +267,7 @@ mailbox_list_create(struct account_store *account, struct text name,
 		account_answer(done, context, status);
 		return;
 	}
-	batch = store_batch_new();
+	batch = store_batch_new(&account->note);
 	add_parents(account, batch, text_of(normal));
 	add_create(batch, text_of(normal), special_use);
 	commit(account, batch, normal, done, context);
@@ -276,7 +277,7 @@ static void
 retire(struct list_change *deletion, struct folder *folder)
 {
 	struct message m = { .type = MESSAGE_change_retire };
-	struct store_batch *batch = store_batch_new();
+	struct store_batch *batch = store_batch_new(&deletion->note);
 
 	m.change_retire.mailbox = folder->info.id;
 	store_batch_add(batch, &m, -1);
@@ -315,6 +316,7 @@ mailbox_list_delete(struct account_store *account, struct text name,
 	deletion->account = account;
 	deletion->done = done;
 	deletion->context = context;
+	deletion->note = account->note;
 	account->changing++;
 	sync_folder_if_changed(account, folder);
 	if (folder->is_adopting) {
@@ -367,6 +369,7 @@ add_children(struct account_store *account, struct store_batch *batch,
 struct inbox_rename {
 	struct account_store *account;
 	char *name;
+	struct change_note note;
 	mailbox_done *done;
 	void *context;
 	struct mailbox_view *view;
@@ -393,6 +396,7 @@ inbox_target_made(const struct mailbox_answer *answer, void *context)
 {
 	static const struct mailbox_view_handler handler = { ignore_change };
 	struct inbox_rename *r = context;
+	struct account_store *account = r->account;
 	struct uid_list *list;
 	enum status status = answer->status;
 
@@ -406,8 +410,10 @@ inbox_target_made(const struct mailbox_answer *answer, void *context)
 		return;
 	}
 	list = r->view->list;
+	account_store_act_for(account, &r->note);
 	mailbox_copy(r->view, list->uids, r->view->count, text_of(r->name),
 	    true, inbox_moved, r);
+	account_store_act_for(account, NULL);
 }
 
 static void
@@ -418,6 +424,7 @@ rename_inbox(struct account_store *account, struct text to, mailbox_done *done,
 
 	r->account = account;
 	r->name = normalise(to);
+	r->note = account->note;
 	r->done = done;
 	r->context = context;
 	mailbox_list_create(account, to, 0, inbox_target_made, r);
@@ -451,7 +458,7 @@ mailbox_list_rename(struct account_store *account, struct text from,
 		account_answer(done, context, status);
 		return;
 	}
-	batch = store_batch_new();
+	batch = store_batch_new(&account->note);
 	add_parents(account, batch, text_of(normal));
 	add_rename(batch, folder->info.id, text_of(normal));
 	if (add_children(account, batch, from, normal)) {
@@ -477,7 +484,7 @@ mailbox_list_subscribe(struct account_store *account, struct text name,
 		    status == STATUS_OK ? STATUS_INVALID : status);
 		return;
 	}
-	batch = store_batch_new();
+	batch = store_batch_new(&account->note);
 	m.change_subscribe.name = text_of(normal);
 	m.change_subscribe.is_subscribed = is_subscribed;
 	store_batch_add(batch, &m, -1);

@@ -268,7 +268,7 @@ static void
 mark_missing(struct look *look, size_t count)
 {
 	struct message m = { .type = MESSAGE_change_missing };
-	struct store_batch *batch = store_batch_new();
+	struct store_batch *batch = store_batch_new_for(CAUSE_RECONCILE);
 	struct folder *folder = look->folder;
 	static uint8_t bytes[10000 * 4];
 	size_t i = 0;

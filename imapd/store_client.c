@@ -24,6 +24,7 @@ struct part {
 struct store_batch {
 	struct store_batch *next;
 	uint64_t counter;
+	struct change_note note;
 	struct part *first;
 	struct part **end;
 	store_committed *done;
@@ -66,12 +67,21 @@ static const struct text no_text;
 /* -- Batches -- */
 
 struct store_batch *
-store_batch_new(void)
+store_batch_new(const struct change_note *note)
 {
 	struct store_batch *batch = memory_new(1, sizeof(*batch));
 
+	batch->note = *note;
 	batch->end = &batch->first;
 	return batch;
+}
+
+struct store_batch *
+store_batch_new_for(enum change_cause cause)
+{
+	struct change_note note = { .cause = (uint8_t)cause };
+
+	return store_batch_new(&note);
 }
 
 void
@@ -138,6 +148,9 @@ send_batch(struct store_client *client, const struct store_batch *batch)
 	struct message commit = { .type = MESSAGE_batch_commit };
 
 	begin.batch_begin.counter = batch->counter;
+	begin.batch_begin.cause = batch->note.cause;
+	begin.batch_begin.note_user = text_of(batch->note.user);
+	begin.batch_begin.note_address = text_of(batch->note.address);
 	channel_send(client->channel, &begin, NULL, 0);
 	for (const struct part *p = batch->first; p != NULL; p = p->next)
 		send_part(client, p);

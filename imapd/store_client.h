@@ -11,6 +11,7 @@
 #ifndef IMAPD_STORE_CLIENT_H
 #define IMAPD_STORE_CLIENT_H
 
+#include "common/change_note.h"
 #include "common/channel.h"
 #include "common/event_loop.h"
 #include "common/record.h"
@@ -107,7 +108,10 @@ void store_read_unfiled(struct store_client *client,
  * duplicated. */
 struct store_batch;
 
-struct store_batch *store_batch_new(void);
+/* `note` says for the log who asks for it, or what; it is copied. */
+struct store_batch *store_batch_new(const struct change_note *note);
+/* For what the worker does by itself. */
+struct store_batch *store_batch_new_for(enum change_cause cause);
 void store_batch_free(struct store_batch **batch);
 void store_batch_add(
     struct store_batch *batch, const struct message *part, int fd);

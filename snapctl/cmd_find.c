@@ -39,6 +39,7 @@ struct search {
 	struct message_record message;
 	bool has_message;
 	struct control_death death;
+	uint8_t death_storage[600];
 	bool has_death;
 	struct buf head;
 	uint64_t found;
@@ -124,20 +125,31 @@ print(struct search *search, const struct text *values)
 
 	buf_init(&selection, 2 * RECORD_MAX_NAME_SIZE);
 	select = format_selection(search, account, &selection);
-	const struct field fields[] = {
+	const struct field live[] = {
 		FIELD_T("account", 20, account),
 		FIELD_T("mailbox", 10, search->mailbox.name),
 		FIELD_N("uid", 6, search->message.uid),
-		search->has_death
-		    ? (struct field)FIELD_D("deleted", search->death.time)
-		    : (struct field)FIELD_D(
-			  "date", search->message.internaldate),
+		FIELD_D("date", search->message.internaldate),
 		FIELD_T("from", 24, values[0]),
 		FIELD_T("subject", 24, values[2]),
 		FIELD_T("selection", 0, select),
 	};
-	output_row(search->snapctl->output, "found", fields,
-	    sizeof(fields) / sizeof(fields[0]));
+	const struct field deleted[] = {
+		FIELD_T("account", 20, account),
+		FIELD_T("mailbox", 10, search->mailbox.name),
+		FIELD_N("uid", 6, search->message.uid),
+		FIELD_D("deleted", search->death.time),
+		NOTE_FIELDS(search->death.note),
+		FIELD_T("from", 24, values[0]),
+		FIELD_T("subject", 24, values[2]),
+		FIELD_T("selection", 0, select),
+	};
+	if (search->has_death)
+		output_row(search->snapctl->output, "found", deleted,
+		    sizeof(deleted) / sizeof(deleted[0]));
+	else
+		output_row(search->snapctl->output, "found", live,
+		    sizeof(live) / sizeof(live[0]));
 	buf_clear(&selection);
 	search->found++;
 }
@@ -174,6 +186,17 @@ take_mailbox(struct search *search, struct text record)
 }
 
 static int
+take_death(struct search *search, struct text record)
+{
+	if (record.size > sizeof(search->death_storage))
+		return -1;
+	memcpy(search->death_storage, record.data, record.size);
+	search->has_death = true;
+	return control_get_death(
+	    text_make(search->death_storage, record.size), &search->death);
+}
+
+static int
 take(struct search *search, enum control_row_kind kind, struct text record)
 {
 	struct control_account account;
@@ -190,8 +213,7 @@ take(struct search *search, enum control_row_kind kind, struct text record)
 	case CONTROL_MAILBOX:
 		return take_mailbox(search, record);
 	case CONTROL_DEATH:
-		search->has_death = true;
-		return control_get_death(record, &search->death);
+		return take_death(search, record);
 	case CONTROL_MESSAGE:
 		reader_init(&reader, record.data, record.size);
 		search->has_message = true;

@@ -55,6 +55,12 @@ struct snapctl {
 	int64_t now; /* seconds since 1970 */
 };
 
+/* What the asker of a change said of himself. */
+#define NOTE_FIELDS(note)                          \
+	FIELD_T("said_command", 12, (note).cause), \
+	    FIELD_T("said_user", 18, (note).user), \
+	    FIELD_T("said_address", 15, (note).address)
+
 /* -- The conversation -- */
 
 /*

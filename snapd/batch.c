@@ -28,6 +28,7 @@ struct part {
 
 struct batch {
 	uint64_t counter;
+	struct change_note note;
 	struct part *first;
 	struct part **last;
 	uint64_t bytes;
@@ -57,6 +58,12 @@ batch_free(struct batch **batch)
 		free(part);
 	}
 	memory_free(batch);
+}
+
+void
+batch_set_note(struct batch *batch, const struct change_note *note)
+{
+	batch->note = *note;
 }
 
 uint64_t
@@ -320,8 +327,8 @@ batch_loses(const struct batch *batch, struct journal *journal,
 	return false;
 }
 
-void
-batch_apply(struct batch *batch, struct journal *journal, uint32_t account,
+static void
+apply(struct batch *batch, struct journal *journal, uint32_t account,
     struct batch_reply *reply)
 {
 	struct error error = { .code = ERROR_NONE };
@@ -362,4 +369,13 @@ batch_apply(struct batch *batch, struct journal *journal, uint32_t account,
 		reply->status =
 		    found == 0 ? STATUS_MISSING : journal_status_of(&error);
 	journal_drop(journal);
+}
+
+void
+batch_apply(struct batch *batch, struct journal *journal, uint32_t account,
+    struct batch_reply *reply)
+{
+	journal->note = &batch->note;
+	apply(batch, journal, account, reply);
+	journal->note = NULL;
 }

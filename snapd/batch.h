@@ -18,6 +18,8 @@ struct batch_reply {
 
 struct batch *batch_new(uint64_t counter);
 void batch_free(struct batch **batch);
+/* What its event says of who asked for it; copied. */
+void batch_set_note(struct batch *batch, const struct change_note *note);
 uint64_t batch_counter(const struct batch *batch);
 /* Does it only file mail?  That has been answered for long. */
 bool batch_only_files(const struct batch *batch);

@@ -360,8 +360,8 @@ sign_head(struct client *client)
 	(void)journal_keep_clock(journal, &error);
 }
 
-void
-control_request_received(struct client *client, const struct message *message)
+static void
+carry_out(struct client *client, const struct message *message)
 {
 	switch ((int)message->type) {
 	case MESSAGE_control_account_create:
@@ -403,4 +403,16 @@ control_request_received(struct client *client, const struct message *message)
 		receive_question(client, message);
 		break;
 	}
+}
+
+void
+control_request_received(struct client *client, const struct message *message)
+{
+	struct journal *journal = snapd_journal(client->snapd);
+
+	if (journal != NULL)
+		journal->note = &client->note;
+	carry_out(client, message);
+	if (journal != NULL)
+		journal->note = NULL;
 }

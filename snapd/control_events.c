@@ -77,41 +77,124 @@ event_name(uint8_t kind)
 	}
 }
 
+struct control_note
+control_note_of(const struct event_form *event)
+{
+	return (struct control_note){ text_of(change_cause_name(event->cause)),
+		event->user, event->address };
+}
+
+/* What an event took out of which mailbox (the last one of several); or the
+ * mailbox that it touched. */
+struct removal {
+	uint64_t messages;
+	uint64_t mailbox;
+};
+
+/* A message that died, or a mailbox that left the list with all that was in
+ * it. */
 static int
-put_event(struct control_job *job, uint64_t sequence, struct text value)
+count_entry(struct control_job *job, struct transaction *t, struct text key,
+    const struct event_entry *entry, struct removal *removal)
+{
+	static _Thread_local struct mailbox_row row;
+	uint64_t mailbox = key_u64_at(key, 12), count = 0;
+	int found;
+
+	if (entry->what == TOUCH_DIED)
+		count = 1;
+	if (entry->what == TOUCH_MAILBOX) {
+		found = row_find_mailbox(
+		    t, key_u32_at(key, 0), mailbox, &row, &job->error);
+		if (found < 0)
+			return -1;
+		if (found == 1 && row.record.is_retired &&
+		    row.born == key_u64_at(key, 4))
+			count = row.record.message_count;
+	}
+	if (count > 0 || removal->messages == 0)
+		removal->mailbox = mailbox;
+	removal->messages += count;
+	return 0;
+}
+
+static int
+count_entries(struct control_job *job, struct transaction *t,
+    const struct control_event *event, struct removal *removal)
+{
+	struct event_entry entry;
+	struct text key, value;
+	struct cursor *cursor;
+	struct key from;
+	int got;
+
+	event_entry_key(&from, event->account, event->sequence, 0, 0);
+	cursor = cursor_open(t, DB_ACCOUNT_LOG, &from, &job->error);
+	if (cursor == NULL)
+		return -1;
+	while ((got = cursor_next(cursor, &key, &value, &job->error)) == 1 &&
+	       key_u32_at(key, 0) == event->account &&
+	       key_u64_at(key, 4) == event->sequence) {
+		job->looked++;
+		if (event_entry_decode(value, &entry) != 0)
+			got = error_set(
+			    &job->error, ERROR_DAMAGED, "store: entry");
+		else
+			got = count_entry(job, t, key, &entry, removal);
+		if (got < 0)
+			break;
+	}
+	cursor_close(&cursor);
+	return got < 0 ? -1 : 0;
+}
+
+/* The part of the row that is not in the event itself. */
+static int
+add_removal(struct control_job *job, struct transaction *t,
+    struct control_event *event, struct mailbox_row *row)
+{
+	struct removal removal = { 0, 0 };
+	int found;
+
+	if (event->account == 0)
+		return 0;
+	if (count_entries(job, t, event, &removal) != 0)
+		return -1;
+	event->removed = removal.messages;
+	found = row_find_mailbox(
+	    t, event->account, removal.mailbox, row, &job->error);
+	if (found == 1)
+		event->mailbox = row->record.name;
+	return found < 0 ? -1 : 0;
+}
+
+static int
+put_event(struct control_job *job, struct transaction *t, uint64_t sequence,
+    struct text value)
 {
 	struct control_event event = { .sequence = sequence };
-	uint8_t kind, actor, data[600];
-	struct hash content;
-	struct text detail;
-	struct reader r;
+	static _Thread_local struct mailbox_row row;
+	struct event_form form;
+	uint8_t data[3000];
 	struct writer w;
-	uint64_t rows;
-	char what[400];
 
-	reader_init(&r, value.data, value.size);
-	reader_get_u8(&r);
-	event.time_us = (int64_t)reader_get_u64(&r);
-	reader_get_u64(&r);
-	reader_get_u64(&r);
-	kind = reader_get_u8(&r);
-	actor = reader_get_u8(&r);
-	event.account = reader_get_u32(&r);
-	rows = reader_get_u64(&r);
-	reader_get_raw(&r, content.bytes, sizeof(content.bytes));
-	detail = reader_get_text(&r, 255);
-	if (reader_done(&r) != 0)
+	if (event_decode(value, &form) != 0)
 		return error_set(
 		    &job->error, ERROR_DAMAGED, "store: malformed event");
+	event.time_us = (int64_t)form.wall_us;
+	event.account = form.account;
 	if (event.time_us / 1000000 < job->since ||
 	    (job->account != 0 && event.account != 0 &&
 		event.account != job->account))
 		return 0;
-	snprintf(what, sizeof(what), "%s rows=%llu%s%.*s", event_name(kind),
-	    (unsigned long long)rows, detail.size > 0 ? " detail=" : "",
-	    TEXT_FMT(detail));
-	event.what = text_of(what);
-	event.actor = text_of(actor < ROLE_COUNT ? role_name(actor) : "?");
+	if (add_removal(job, t, &event, &row) != 0)
+		return -1;
+	event.actor =
+	    text_of(form.actor < ROLE_COUNT ? role_name(form.actor) : "?");
+	event.what = text_of(event_name(form.kind));
+	event.rows = form.entries;
+	event.detail = form.detail;
+	event.note = control_note_of(&form);
 	writer_init(&w, data, sizeof(data));
 	control_put_event(&w, &event);
 	control_put_row(job, CONTROL_EVENT, &w);
@@ -124,9 +207,9 @@ control_step_log(struct control_job *job, struct transaction *t)
 	struct key from = { .size = 0 };
 	struct text key, value;
 	struct cursor *cursor;
-	unsigned int looked = 0;
 	int got;
 
+	job->looked = 0;
 	key_put_u64(&from, job->position + 1);
 	cursor = cursor_open(t, DB_LOG, &from, &job->error);
 	if (cursor == NULL)
@@ -137,11 +220,12 @@ control_step_log(struct control_job *job, struct transaction *t)
 			got = 0;
 			break;
 		}
-		got = put_event(job, job->position, value);
+		got = put_event(job, t, job->position, value);
 		if (got < 0)
 			break;
 		got = 1;
-		if (control_is_step_full(job) || ++looked == CONTROL_STEP_ROWS)
+		if (control_is_step_full(job) ||
+		    ++job->looked >= CONTROL_STEP_ROWS)
 			break;
 	}
 	cursor_close(&cursor);

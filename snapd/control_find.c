@@ -67,10 +67,12 @@ control_put_found(struct control_job *job, struct transaction *t,
 	return put_head(job, t, row->record.blob);
 }
 
-/* The wall clock of an event; 0 if it is not there any more. */
-static int64_t
-time_of(struct transaction *t, uint64_t sequence)
+/* When, and who says to have done it; nothing if the event is not there any
+ * more. */
+static struct control_death
+find_death(struct transaction *t, uint64_t sequence)
 {
+	struct control_death death = { .sequence = sequence };
 	struct key key = { .size = 0 };
 	struct event_form event;
 	struct error error;
@@ -79,16 +81,18 @@ time_of(struct transaction *t, uint64_t sequence)
 	key_put_u64(&key, sequence);
 	if (store_get(t, DB_LOG, &key, &value, &error) != 1 ||
 	    event_decode(value, &event) != 0)
-		return 0;
-	return (int64_t)(event.wall_us / 1000000);
+		return death;
+	death.time = (int64_t)(event.wall_us / 1000000);
+	death.note = control_note_of(&event);
+	return death;
 }
 
 static int
 put_deleted(struct control_job *job, struct transaction *t,
     const struct message_row *row, uint64_t died)
 {
-	struct control_death death = { died, time_of(t, died) };
-	uint8_t data[16];
+	struct control_death death = find_death(t, died);
+	uint8_t data[600];
 	struct writer w;
 
 	if (death.time < job->since ||

@@ -48,6 +48,7 @@ struct control_job {
 	size_t next_snapshot;
 	uint64_t to_sequence;
 	uint64_t position;
+	unsigned int looked; /* log: rows in this step */
 	struct walk walk;
 	struct as_of other; /* diff: the mailbox at `to` */
 	struct restore_plan plan;

@@ -21,6 +21,9 @@ void control_put_row(struct control_job *job, enum control_row_kind kind,
     const struct writer *w);
 void control_put_bytes(
     struct control_job *job, enum control_row_kind kind, struct text record);
+/* The asker's note; its texts point into the event's. */
+struct event_form;
+struct control_note control_note_of(const struct event_form *event);
 void control_put_account_number(struct control_job *job);
 void control_put_mailbox(struct control_job *job);
 void control_put_message(

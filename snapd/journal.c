@@ -351,12 +351,20 @@ static struct event_form
 new_event(const struct journal *journal, enum event_kind kind, enum role actor,
     const char *detail)
 {
-	return (struct event_form){ .wall_us = (uint64_t)journal->now_us,
+	const struct change_note *note = journal->note;
+	struct event_form event = { .wall_us = (uint64_t)journal->now_us,
 		.guard_us = journal->state.guard_us,
 		.incarnation = journal->state.incarnation,
 		.kind = (uint8_t)kind,
 		.actor = (uint8_t)actor,
 		.detail = text_of(detail) };
+
+	if (note != NULL) {
+		event.cause = note->cause;
+		event.user = text_of(note->user);
+		event.address = text_of(note->address);
+	}
+	return event;
 }
 
 /* The event into the log, as the last thing of its batch. */
@@ -365,7 +373,7 @@ put_event(struct journal *journal, const struct event_form *event,
     struct error *error)
 {
 	struct key key = { .size = 0 };
-	uint8_t data[512];
+	uint8_t data[EVENT_MAX];
 	size_t size = event_encode(event, data);
 
 	key_put_u64(&key, journal_sequence(journal));

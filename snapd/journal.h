@@ -70,7 +70,9 @@ struct journal {
 	struct hash last_head; /* SHA-256 of the newest signed head */
 	uint64_t last_head_events;
 	uint64_t last_head_us;
-	bool is_head_due;       /* a mark was made */
+	bool is_head_due; /* a mark was made */
+	/* For the events of the request that is being carried out; NULL: none. */
+	const struct change_note *note;
 	struct ratchet ratchet; /* of this round; empty: nothing is forgotten */
 	uint64_t promises;      /* raised when a mark, hold or policy changed */
 };

@@ -349,8 +349,9 @@ put_marked(struct journal *journal, uint8_t kind, uint32_t account,
 	}
 	journal->is_head_due = true;
 	journal->promises++;
-	return journal_finish(
-	    journal, EVENT_MARK, ROLE_SNAPCTL, account, "mark", error);
+	return journal_finish(journal, EVENT_MARK,
+	    kind == SNAPSHOT_ALARM ? ROLE_SNAPD : ROLE_SNAPCTL, account, "mark",
+	    error);
 }
 
 enum status

@@ -280,6 +280,21 @@ receive_reading(struct client *client, const struct message *message)
 /* -- Batches -- */
 
 static void
+receive_begin(struct client *client, const struct message_batch_begin *begin)
+{
+	struct change_note note = { .cause = CAUSE_NONE };
+	bool is_note = change_note_take(
+	    &note, begin->cause, begin->note_user, begin->note_address);
+
+	batch_free(&client->batch);
+	client->batch = batch_new(begin->counter);
+	if (is_note)
+		batch_set_note(client->batch, &note);
+	else
+		batch_spoil(client->batch, STATUS_INVALID);
+}
+
+static void
 receive_commit(struct client *client, uint64_t counter)
 {
 	struct journal *journal = snapd_journal(client->snapd);
@@ -347,8 +362,7 @@ mail_request_received(
 		receive_witness(client, &message->witness);
 		break;
 	case MESSAGE_batch_begin:
-		batch_free(&client->batch);
-		client->batch = batch_new(message->batch_begin.counter);
+		receive_begin(client, &message->batch_begin);
 		break;
 	case MESSAGE_batch_commit:
 		receive_commit(client, message->batch_commit.counter);

@@ -222,7 +222,7 @@ accept_control(int fd, int events, void *context)
 		close(client);
 		return;
 	}
-	snapd_add_channel(server->snapd, client, ROLE_SNAPCTL, 0);
+	snapd_add_control(server->snapd, client, (uint32_t)peer.uid);
 }
 
 static const struct channel_handler handler = { received, closed };

@@ -324,6 +324,14 @@ snapd_add_channel(struct snapd *snapd, int fd, enum role peer, uint32_t account)
 	(void)add_client(snapd, fd, peer, account);
 }
 
+void
+snapd_add_control(struct snapd *snapd, int fd, uint32_t uid)
+{
+	struct client *client = add_client(snapd, fd, ROLE_SNAPCTL, 0);
+
+	snprintf(client->note.user, sizeof(client->note.user), "uid=%u", uid);
+}
+
 /* A store that was put back leaps before anybody is served. */
 static int
 check_witness(struct snapd *snapd, struct error *error)

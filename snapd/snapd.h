@@ -44,6 +44,9 @@ void snapd_free(struct snapd **snapd);
 void snapd_add_channel(
     struct snapd *snapd, int fd, enum role peer, uint32_t account);
 
+/* The same for a snapctl of that user, whom events name. */
+void snapd_add_control(struct snapd *snapd, int fd, uint32_t uid);
+
 /* Policy and limits of the settings, after a reload. */
 void snapd_configure(struct snapd *snapd, const struct retention *retention,
     const struct allowance_limits *limits);
@@ -72,7 +75,8 @@ struct client {
 	uint64_t instance;   /* as the broker introduced it */
 	struct batch *batch; /* that is being received */
 	bool has_claimed;    /* a worker: once a channel is enough */
-	/* snapctl: its one question at a time. */
+	/* snapctl: whose it is, and its one question at a time. */
+	struct change_note note;
 	bool is_asking;
 	struct reading *stream; /* waits until what was sent is on its way */
 };

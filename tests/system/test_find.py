@@ -1,5 +1,6 @@
 """snapctl find: what a header says, live, then, and among the deleted."""
 import json
+import os
 import time
 
 import pytest
@@ -60,6 +61,32 @@ def test_a_selection_names_the_message_for_other_verbs(filled):
         assert row['subject'][:6] in ('report', 'Ärger ')
         said = filled.snapctl('cat', row['selection'])
         assert ('secret' in said) == (row['mailbox'] == 'Work')
+
+
+def test_who_deleted_it_is_told_by_find_and_log(filled):
+    with filled.imap_session() as client:
+        client.create('Moved')
+        client.append('INBOX', None, None, b'Subject: moves\r\n\r\n')
+        client.select('INBOX')
+        client.uid('MOVE', '*', 'Moved')
+    said = {row['subject'].split()[0]:
+            (row['said_command'], row['said_user'], row['said_address'])
+            for row in find(filled, '--deleted')}
+    assert said == {'Ärger': ('EXPUNGE', filled.user1, '127.0.0.1'),
+                    'report': ('DELETE', filled.user1, '127.0.0.1')}
+    log = [json.loads(line) for line in filled.snapctl(
+        '--json', 'log', '--deleted', filled.user1).splitlines()]
+    assert [(row['said_command'], row['removed'], row['mailbox'])
+            for row in log] == [('EXPUNGE', 1, 'INBOX'), ('DELETE', 3, 'Work'),
+                                ('MOVE', 1, 'INBOX')]
+    for row in log:
+        assert (row['actor'], row['account']) == ('worker', filled.user1)
+        assert (row['said_user'], row['said_address']) == \
+            (filled.user1, '127.0.0.1')
+    filled.snapctl('create', '--name', 'noted')
+    marked = json.loads(filled.snapctl('--json', 'log').splitlines()[-1])
+    assert (marked['event'], marked['actor']) == ('marked', 'snapctl')
+    assert marked['said_user'] == 'uid=%d' % os.geteuid()
 
 
 def test_dates_of_options_need_no_file_behind_the_walls(filled):

@@ -62,6 +62,8 @@ struct answer_later {
 struct account_store {
 	struct event_loop *loop;
 	enum status refuse;
+	struct change_note note;  /* of whoever acts now */
+	struct change_note noted; /* of the last change */
 	size_t box_count;
 	struct box boxes[MAX_BOXES];
 	size_t subscribed_count;
@@ -86,6 +88,7 @@ answer_new(struct account_store *account, mailbox_done *done, void *context)
 {
 	struct answer_later *later = memory_new(1, sizeof(*later));
 
+	account->noted = account->note;
 	later->done = done;
 	later->context = context;
 	later->answer.source_uids = later->source;
@@ -329,6 +332,21 @@ mailbox_list_count(struct account_store *account,
 	counts->messages = box->count;
 	for (i = 0; i < box->count; i++)
 		counts->unseen += (box->rows[i].row.flags & FLAG_SEEN) == 0;
+}
+
+void
+account_store_act_for(
+    struct account_store *account, const struct change_note *note)
+{
+	memset(&account->note, 0, sizeof(account->note));
+	if (note != NULL)
+		account->note = *note;
+}
+
+const struct change_note *
+false_account_noted(const struct account_store *account)
+{
+	return &account->noted;
 }
 
 enum status

@@ -15,6 +15,9 @@ void false_account_free(struct account_store **account);
 void false_account_deliver(struct account_store *account, const char *message);
 /* Every change is refused with `status` from now on (STATUS_OK: none). */
 void false_account_refuse(struct account_store *account, enum status status);
+/* Who was said to ask for the last change. */
+const struct change_note *false_account_noted(
+    const struct account_store *account);
 /* A row that another session removed. */
 void false_account_expunge(struct account_store *account, uint32_t uid);
 

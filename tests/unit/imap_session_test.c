@@ -374,6 +374,7 @@ struct run {
 	char got[65536];
 	size_t got_size;
 	bool is_timed_out;
+	struct change_note noted; /* with the last change */
 };
 
 static void
@@ -452,6 +453,7 @@ converse(struct run *run, const char *script, size_t step, enum status refuse)
 	watch_free(&watch);
 	close(ends[0]);
 	imap_session_free(&run->session);
+	run->noted = *false_account_noted(run->account);
 	false_account_free(&run->account);
 	event_loop_free(&run->loop);
 	run->got[run->got_size] = '\0';
@@ -540,6 +542,46 @@ a_fenced_account_is_explained_and_not_shown(void **state)
 	assert_null(strstr(run.got, "EXISTS"));
 }
 
+/* For the store's log: what asked for each change, who and from where. */
+static void
+changes_are_noted_as_their_command_by_user_and_address(void **state)
+{
+	static const struct {
+		const char *commands;
+		enum change_cause cause;
+	} cases[] = {
+		{ "a STORE 1 +FLAGS (\\Deleted)\r\n", CAUSE_STORE },
+		{ "a FETCH 1 BODY[TEXT]\r\n", CAUSE_FETCH },
+		{ "a STORE 1 +FLAGS (\\Deleted)\r\nb EXPUNGE\r\n",
+		    CAUSE_EXPUNGE },
+		{ "a UID STORE 1 +FLAGS (\\Deleted)\r\n"
+		  "b UID EXPUNGE 1\r\n",
+		    CAUSE_EXPUNGE },
+		{ "a STORE 1 +FLAGS (\\Deleted)\r\nb CLOSE\r\n", CAUSE_CLOSE },
+		{ "a CREATE A\r\n", CAUSE_CREATE },
+		{ "a CREATE A\r\nb copy 1 A\r\n", CAUSE_COPY },
+		{ "a CREATE A\r\nb MOVE 1 A\r\n", CAUSE_MOVE },
+		{ "a CREATE A\r\nb RENAME A B\r\n", CAUSE_RENAME },
+		{ "a CREATE A\r\nb DELETE A\r\n", CAUSE_DELETE },
+		{ "a SUBSCRIBE A\r\n", CAUSE_SUBSCRIBE },
+		{ "a UNSUBSCRIBE A\r\n", CAUSE_UNSUBSCRIBE },
+		{ "a APPEND INBOX {5+}\r\nA: b\n\r\n", CAUSE_APPEND },
+	};
+	static struct run run;
+	char script[400];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(script, sizeof(script),
+		    "s SELECT INBOX\r\n%sz LOGOUT\r\n", cases[i].commands);
+		converse(&run, script, i % 2 == 0 ? SIZE_MAX : 1, STATUS_OK);
+		assert_string_equal(change_cause_name(run.noted.cause),
+		    change_cause_name(cases[i].cause));
+		assert_string_equal(run.noted.user, "ann@example.org");
+		assert_string_equal(run.noted.address, "127.0.0.1");
+	}
+}
+
 int
 main(void)
 {
@@ -549,6 +591,8 @@ main(void)
 		cmocka_unit_test(
 		    too_long_line_is_bad_and_the_next_command_is_found),
 		cmocka_unit_test(twenty_bad_commands_end_the_session),
+		cmocka_unit_test(
+		    changes_are_noted_as_their_command_by_user_and_address),
 		cmocka_unit_test(a_fenced_account_is_explained_and_not_shown),
 	};
 

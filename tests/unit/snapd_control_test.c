@@ -46,6 +46,7 @@ struct fixture {
 	struct timer *deadline;
 	struct peer control, worker, broker;
 	uint64_t counter;
+	struct change_note note; /* of the worker's batches */
 	unsigned int catch_ups;
 	uint8_t catch_up_files; /* of the last one */
 	uint32_t reconcile_every_s;
@@ -264,6 +265,9 @@ begin(struct fixture *f)
 	if (f->worker.channel == NULL)
 		connect_peer(f, &f->worker, ROLE_WORKER, 1);
 	m.batch_begin.counter = ++f->counter;
+	m.batch_begin.cause = f->note.cause;
+	m.batch_begin.note_user = text_of(f->note.user);
+	m.batch_begin.note_address = text_of(f->note.address);
 	f->worker.answers = 0;
 	channel_send(f->worker.channel, &m, NULL, 0);
 }
@@ -658,6 +662,102 @@ log_tells_every_event_in_order(void **state)
 	m.control_log.account = 2;
 	assert_int_equal(ask(f, &m), STATUS_OK);
 	assert_int_equal(count_rows(f, CONTROL_EVENT), 2);
+}
+
+static void
+ask_for_event(struct fixture *f, size_t n, struct control_event *event)
+{
+	struct message m = { .type = MESSAGE_control_log };
+	struct text record;
+
+	assert_int_equal(ask(f, &m), STATUS_OK);
+	assert_true(find_row(f, CONTROL_EVENT, n, &record));
+	assert_int_equal(control_get_event(record, event), 0);
+}
+
+static void
+log_and_find_say_who_removed_what_by_his_own_account(void **state)
+{
+	struct message m = { .type = MESSAGE_control_find };
+	struct fixture *f = *state;
+	struct control_death death;
+	struct control_event event;
+	struct text record;
+
+	append(f, 1, 5, 1);
+	f->note = (struct change_note){ CAUSE_EXPUNGE, "ann@demo.test",
+		"2001:db8::7" };
+	expunge(f, 1, 2, 4);
+	ask_for_event(f, 3, &event);
+	assert_true(text_is(event.what, "changed"));
+	assert_true(text_is(event.actor, "worker"));
+	assert_int_equal(event.account, 1);
+	assert_int_equal(event.removed, 3);
+	assert_true(text_is(event.mailbox, "INBOX"));
+	assert_true(text_is(event.note.cause, "EXPUNGE"));
+	assert_true(text_is(event.note.user, "ann@demo.test"));
+	assert_true(text_is(event.note.address, "2001:db8::7"));
+	/* Nobody said anything when they came. */
+	ask_for_event(f, 2, &event);
+	assert_int_equal(event.removed, 0);
+	assert_true(text_is(event.note.cause, "-"));
+	assert_int_equal(event.note.user.size, 0);
+
+	m.control_find.point_kind = POINT_NOW;
+	m.control_find.is_expunged = 1;
+	m.control_find.account = 1;
+	assert_int_equal(ask(f, &m), STATUS_OK);
+	assert_true(find_row(f, CONTROL_DEATH, 2, &record));
+	assert_int_equal(control_get_death(record, &death), 0);
+	assert_true(text_is(death.note.cause, "EXPUNGE"));
+	assert_true(text_is(death.note.user, "ann@demo.test"));
+	assert_true(text_is(death.note.address, "2001:db8::7"));
+}
+
+static void
+a_deleted_mailbox_is_removed_mail_too(void **state)
+{
+	struct message m = { .type = MESSAGE_change_retire };
+	struct fixture *f = *state;
+	struct control_event event;
+
+	m.change_retire.mailbox = create_mailbox(f, "Work");
+	append(f, 1, 3, m.change_retire.mailbox);
+	f->note.cause = CAUSE_DELETE;
+	begin(f);
+	channel_send(f->worker.channel, &m, NULL, 0);
+	commit(f);
+	ask_for_event(f, 4, &event);
+	assert_int_equal(event.removed, 3);
+	assert_true(text_is(event.mailbox, "Work"));
+	assert_true(text_is(event.note.cause, "DELETE"));
+}
+
+/* A worker that was taken over says what it likes, but not as control bytes
+ * and not as a cause that there is not. */
+static void
+a_malformed_note_is_no_batch(void **state)
+{
+	static const struct change_note notes[] = {
+		{ CAUSE_COUNT, "", "" },
+		{ CAUSE_EXPUNGE, "ann\nx", "" },
+		{ CAUSE_EXPUNGE, "", "\033[2J" },
+	};
+	struct message m = { .type = MESSAGE_batch_commit };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+		f->note = notes[i];
+		begin(f);
+		add_append(f, 1, 1);
+		m.batch_commit.counter = f->counter--;
+		channel_send(f->worker.channel, &m, NULL, 0);
+		wait_answer(&f->worker);
+		assert_int_equal(
+		    f->worker.answer.batch_done.status, STATUS_INVALID);
+	}
+	memset(&f->note, 0, sizeof(f->note));
+	append(f, 1, 1, 1);
 }
 
 static void
@@ -1153,6 +1253,9 @@ main(void)
 		TEST(cat_gives_an_expunged_message_by_uid_and_by_message_id),
 		TEST(diff_shows_added_removed_and_changed),
 		TEST(log_tells_every_event_in_order),
+		TEST(log_and_find_say_who_removed_what_by_his_own_account),
+		TEST(a_deleted_mailbox_is_removed_mail_too),
+		TEST(a_malformed_note_is_no_batch),
 		TEST(restore_brings_back_what_was_expunged_and_retired),
 		TEST(second_restore_adds_nothing),
 		TEST(moved_message_is_not_lost_until_its_copy_is),
