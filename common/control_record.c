@@ -295,3 +295,67 @@ control_get_hold(struct text row, struct control_hold *r)
 	r->left_s = reader_get_u64(&reader);
 	return reader_done(&reader);
 }
+
+void
+control_put_usage(struct writer *w, const struct control_usage *r)
+{
+	writer_put_u32(w, r->account);
+	writer_put_u64(w, r->messages);
+	writer_put_u64(w, r->bytes);
+	writer_put_u64(w, r->kept);
+	writer_put_u64(w, r->kept_bytes);
+	writer_put_u64(w, r->bodies);
+	writer_put_u64(w, r->body_bytes);
+	writer_put_u64(w, r->sealed_bytes);
+	writer_put_u64(w, r->grown_bytes);
+	writer_put_u64(w, (uint64_t)r->oldest);
+	writer_put_u64(w, (uint64_t)r->newest);
+}
+
+int
+control_get_usage(struct text row, struct control_usage *r)
+{
+	struct reader reader = open_row(row);
+
+	r->account = reader_get_u32(&reader);
+	r->messages = reader_get_u64(&reader);
+	r->bytes = reader_get_u64(&reader);
+	r->kept = reader_get_u64(&reader);
+	r->kept_bytes = reader_get_u64(&reader);
+	r->bodies = reader_get_u64(&reader);
+	r->body_bytes = reader_get_u64(&reader);
+	r->sealed_bytes = reader_get_u64(&reader);
+	r->grown_bytes = reader_get_u64(&reader);
+	r->oldest = (int64_t)reader_get_u64(&reader);
+	r->newest = (int64_t)reader_get_u64(&reader);
+	return reader_done(&reader);
+}
+
+void
+control_put_store(struct writer *w, const struct control_store *r)
+{
+	writer_put_u64(w, r->index_bytes);
+	writer_put_u64(w, r->staged_bytes);
+	writer_put_u64(w, r->segments);
+	writer_put_u64(w, r->segment_bytes);
+	writer_put_u64(w, r->packed_bytes);
+	writer_put_u64(w, r->disk_bytes);
+	writer_put_u64(w, r->disk_free_bytes);
+	writer_put_u64(w, r->grown_s);
+}
+
+int
+control_get_store(struct text row, struct control_store *r)
+{
+	struct reader reader = open_row(row);
+
+	r->index_bytes = reader_get_u64(&reader);
+	r->staged_bytes = reader_get_u64(&reader);
+	r->segments = reader_get_u64(&reader);
+	r->segment_bytes = reader_get_u64(&reader);
+	r->packed_bytes = reader_get_u64(&reader);
+	r->disk_bytes = reader_get_u64(&reader);
+	r->disk_free_bytes = reader_get_u64(&reader);
+	r->grown_s = reader_get_u64(&reader);
+	return reader_done(&reader);
+}

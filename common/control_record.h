@@ -36,7 +36,9 @@ enum control_row_kind {
 	CONTROL_HEAD, /* find: of the message before; its header, in parts */
 	CONTROL_POLICY,
 	CONTROL_HOLD,
-	CONTROL_PROOF /* lines of one (common/proof.h), in order */
+	CONTROL_PROOF, /* lines of one (common/proof.h), in order */
+	CONTROL_USAGE,
+	CONTROL_STORE
 };
 
 enum {
@@ -67,6 +69,33 @@ struct control_account {
 	uint64_t messages;
 	uint64_t bytes;
 	uint64_t unfiled;
+};
+
+/* How much an account has in the store; bytes are those of the files. */
+struct control_usage {
+	uint32_t account; /* 0: all of them together */
+	uint64_t messages;
+	uint64_t bytes;
+	uint64_t kept; /* messages that were deleted and are not forgotten */
+	uint64_t kept_bytes;
+	uint64_t bodies; /* each of them is stored once, whoever refers to it */
+	uint64_t body_bytes;
+	uint64_t sealed_bytes; /* of these, in segments */
+	uint64_t grown_bytes;  /* of these, that came in the last days */
+	int64_t oldest;        /* of the messages, live or kept; 0: none */
+	int64_t newest;
+};
+
+/* The store that they are in. */
+struct control_store {
+	uint64_t index_bytes; /* of its file, in use */
+	uint64_t staged_bytes;
+	uint64_t segments;
+	uint64_t segment_bytes;
+	uint64_t packed_bytes; /* of bodies that are in them, unpacked */
+	uint64_t disk_bytes;   /* of the file system, and free there */
+	uint64_t disk_free_bytes;
+	uint64_t grown_s; /* in which grown_bytes came */
 };
 
 enum control_difference {
@@ -165,6 +194,8 @@ struct control_hold {
 
 void control_put_snapshot(struct writer *w, const struct control_snapshot *r);
 void control_put_account(struct writer *w, const struct control_account *r);
+void control_put_usage(struct writer *w, const struct control_usage *r);
+void control_put_store(struct writer *w, const struct control_store *r);
 void control_put_diff(struct writer *w, const struct control_diff *r);
 void control_put_event(struct writer *w, const struct control_event *r);
 void control_put_plan(struct writer *w, const struct control_plan *r);
@@ -178,6 +209,8 @@ void control_put_hold(struct writer *w, const struct control_hold *r);
 /* 0, or -1 if the row's bytes are not exactly one such record. */
 int control_get_snapshot(struct text row, struct control_snapshot *r);
 int control_get_account(struct text row, struct control_account *r);
+int control_get_usage(struct text row, struct control_usage *r);
+int control_get_store(struct text row, struct control_store *r);
 int control_get_diff(struct text row, struct control_diff *r);
 int control_get_event(struct text row, struct control_event *r);
 int control_get_plan(struct text row, struct control_plan *r);

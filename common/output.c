@@ -99,6 +99,8 @@ format_field(const struct output *output, const struct field *field,
 	if (field->type == FIELD_BYTES && !is_exact)
 		output_format_bytes(
 		    (uint64_t)field->number, storage, storage_size);
+	else if (field->type == FIELD_TIME && !is_exact && field->number == 0)
+		return TEXT("-");
 	else if (field->type == FIELD_TIME && !is_exact)
 		format_time(field->number, storage, storage_size);
 	else

@@ -22,7 +22,8 @@ enum field_type {
 	FIELD_TEXT,
 	FIELD_NUMBER,
 	FIELD_BYTES, /* a size: 1.9 GiB, or exactly with -p */
-	FIELD_TIME   /* seconds since 1970: local time, or the number with -p */
+	/* Seconds since 1970: local time, "-" for 0; or the number with -p. */
+	FIELD_TIME
 };
 
 struct field {

@@ -31,6 +31,7 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_verify.c \
 	snapctl/cmd_seal.c \
 	snapctl/cmd_rebuild.c \
+	snapctl/cmd_stats.c \
 	snapctl/cmd_status.c
 snapctl_snapctl_SOURCES = snapctl/main.c
 snapctl_snapctl_CPPFLAGS = $(AM_CPPFLAGS) \

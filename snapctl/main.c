@@ -115,6 +115,8 @@ static const struct verb {
 	    "let go of messages whose files are gone" },
 	{ "reconcile", cmd_reconcile, "ACCOUNT",
 	    "look for what other programs did to its files" },
+	{ "stats", cmd_stats, "[ACCOUNT] [--since T]",
+	    "how much there is, and how fast it grows" },
 	{ "status", cmd_status, "", "show the state of the store" },
 	{ "rebuild", cmd_rebuild, "", "make the index anew from segments" },
 	{ "recover-key", cmd_recover_key, "",

@@ -133,6 +133,7 @@ int cmd_verify(struct snapctl *snapctl, int argc, char **argv);
 int cmd_seal(struct snapctl *snapctl, int argc, char **argv);
 int cmd_rebuild(struct snapctl *snapctl, int argc, char **argv);
 int cmd_recover_key(struct snapctl *snapctl, int argc, char **argv);
+int cmd_stats(struct snapctl *snapctl, int argc, char **argv);
 int cmd_status(struct snapctl *snapctl, int argc, char **argv);
 
 #endif

@@ -333,6 +333,9 @@ receive_question(struct client *client, const struct message *message)
 	}
 	job->retention = *snapd_retention(client->snapd);
 	job->now = journal->now_us / 1000000;
+	if (message->type == MESSAGE_control_stats)
+		snapd_disk_room(
+		    client->snapd, &job->disk_bytes, &job->disk_free_bytes);
 	if (message->type != MESSAGE_control_restore ||
 	    message->control_restore.is_dry_run) {
 		start_job(client, job);

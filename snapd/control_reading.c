@@ -65,6 +65,7 @@ static int
 start(struct control_job *job, struct transaction *t, struct store *store)
 {
 	job->is_started = true;
+	job->index_bytes = store_used_bytes(store);
 	if (snapshot_list_make(&job->snapshots, t, job->digest,
 		store_identity(store), &job->retention, job->now, job->account,
 		&job->error) != 0 ||
@@ -93,6 +94,8 @@ run(struct control_job *job, struct transaction *t)
 		return control_step_list(job, t);
 	case MESSAGE_control_log:
 		return control_step_log(job, t);
+	case MESSAGE_control_stats:
+		return control_step_stats(job, t);
 	case MESSAGE_control_diff:
 		return control_step_diff(job, t);
 	case MESSAGE_control_prove:
@@ -245,6 +248,10 @@ copy_request(struct control_job *job, const struct message *request)
 		job->account = request->control_log.account;
 		job->since = request->control_log.since;
 		return 0;
+	case MESSAGE_control_stats:
+		job->account = request->control_stats.account;
+		job->days = request->control_stats.days;
+		return job->days > 0 ? 0 : -1;
 	case MESSAGE_control_ls:
 		return copy_selection(job, &request->control_ls);
 	case MESSAGE_control_cat:
@@ -310,5 +317,6 @@ control_job_free(struct control_job **job)
 	as_of_clear(&(*job)->other);
 	restore_plan_clear(&(*job)->plan);
 	control_proof_free(&(*job)->proof);
+	control_stats_free(&(*job)->stats);
 	memory_free(job);
 }

@@ -29,8 +29,12 @@ struct control_job {
 	struct retention retention;
 	int64_t now; /* seconds since 1970 */
 	int64_t since;
-	int64_t before;   /* find; 0: none */
-	bool is_expunged; /* find */
+	int64_t before;       /* find; 0: none */
+	uint32_t days;        /* stats */
+	bool is_expunged;     /* find */
+	uint64_t index_bytes; /* stats: of the store's file */
+	uint64_t disk_bytes;  /* and of the file system that it is on */
+	uint64_t disk_free_bytes;
 	uint32_t account;
 	uint32_t uid;
 	char mailbox[RECORD_MAX_NAME_SIZE + 1];
@@ -53,6 +57,7 @@ struct control_job {
 	struct as_of other; /* diff: the mailbox at `to` */
 	struct restore_plan plan;
 	struct control_proof *proof;
+	struct control_stats *stats;
 	struct control_account totals;
 	bool was_found;
 	struct object object; /* cat */

@@ -14,6 +14,7 @@ int control_step_log(struct control_job *job, struct transaction *t);
 int control_step_walk(struct control_job *job, struct transaction *t);
 int control_step_diff(struct control_job *job, struct transaction *t);
 int control_step_proof(struct control_job *job, struct transaction *t);
+int control_step_stats(struct control_job *job, struct transaction *t);
 int control_step_deleted(struct control_job *job, struct transaction *t);
 
 /* A row that does not fit its writer is left out. */
@@ -31,6 +32,8 @@ void control_put_message(
 /* A message with its header, if its date is one that is looked for. */
 int control_put_found(struct control_job *job, struct transaction *t,
     const struct message_row *row, int64_t date);
+struct control_stats;
+void control_stats_free(struct control_stats **stats);
 struct control_proof;
 void control_proof_free(struct control_proof **proof);
 bool control_is_step_full(const struct control_job *job);

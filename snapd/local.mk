@@ -79,6 +79,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/control_events.c snapd/control_steps.h \
 	snapd/control_walk.c \
 	snapd/control_find.c \
+	snapd/control_stats.c \
 	snapd/control_diff.c \
 	snapd/control_proof.c \
 	snapd/accept_missing.c snapd/accept_missing.h \

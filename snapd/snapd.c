@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
@@ -63,6 +64,19 @@ snapd_retention(const struct snapd *snapd)
 	return journal != NULL && journal->ratchet.count > 0
 		   ? ratchet_policy(&journal->ratchet)
 		   : &snapd->options.retention;
+}
+
+void
+snapd_disk_room(
+    const struct snapd *snapd, uint64_t *bytes, uint64_t *free_bytes)
+{
+	struct statvfs disk;
+
+	*bytes = *free_bytes = 0;
+	if (statvfs(snapd->options.path, &disk) != 0)
+		return;
+	*bytes = (uint64_t)disk.f_blocks * disk.f_frsize;
+	*free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
 }
 
 struct sealer *

@@ -100,6 +100,9 @@ void snapd_read(struct client *client, struct reading *reading);
 /* The reading goes on now; snapd owns it until it comes back. */
 void snapd_read_on(struct client *client, struct reading *reading);
 const struct retention *snapd_retention(const struct snapd *snapd);
+/* Of the file system that the store is on; 0 if it does not say. */
+void snapd_disk_room(
+    const struct snapd *snapd, uint64_t *bytes, uint64_t *free_bytes);
 struct event_loop *snapd_loop(struct snapd *snapd);
 struct restore **snapd_restore(struct snapd *snapd);
 struct reconciler *snapd_reconciler(struct snapd *snapd);

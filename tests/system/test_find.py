@@ -89,6 +89,25 @@ def test_who_deleted_it_is_told_by_find_and_log(filled):
     assert marked['said_user'] == 'uid=%d' % os.geteuid()
 
 
+def test_stats_say_how_much_there_is(filled):
+    rows = [json.loads(line) for line in
+            filled.snapctl('--json', 'stats').splitlines()]
+    mine = next(row for row in rows if row.get('account') == filled.user1)
+    total = next(row for row in rows if row.get('account') == 'total')
+    assert (mine['kept'], total['kept']) == (4, 4)
+    assert mine['messages'] == total['messages'] > 0
+    assert 0 < mine['size'] < mine['kept_size'] < mine['body_size']
+    assert mine['grows_daily'] == mine['body_size']
+    store = rows[-1]
+    assert store['type'] == 'store'
+    assert store['index_size'] > store['staged_size'] > 0
+    assert store['disk_size'] > store['disk_free'] > 0
+    one = filled.snapctl('-H', 'stats', filled.user2).splitlines()
+    assert len(one) == 1
+    assert one[0].split('\t')[:4] == [filled.user2, '0', '0', '0']
+    filled.snapctl('stats', 'nobody@demo.test', code=10)
+
+
 def test_dates_of_options_need_no_file_behind_the_walls(filled):
     assert filled.snapctl('log', '--since', '2020-01-01') != ''
     assert filled.snapctl('log', '--since', '2099-01-01') == ''

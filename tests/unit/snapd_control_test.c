@@ -642,6 +642,47 @@ diff_shows_added_removed_and_changed(void **state)
 }
 
 static void
+copy(struct fixture *f, uint64_t from, uint64_t to, uint32_t first,
+    uint32_t last)
+{
+	struct message m = { .type = MESSAGE_change_copy };
+	uint8_t data[2000];
+	struct writer w;
+
+	writer_init(&w, data, sizeof(data));
+	for (; first <= last; first++) {
+		struct copy_record record = { .uid = first };
+
+		memset(record.delivery.bytes, 0xc0, sizeof(record.delivery));
+		memcpy(record.delivery.bytes, &first, sizeof(first));
+		record_put_copy(&w, &record);
+	}
+	m.change_copy.source = from;
+	m.change_copy.target = to;
+	m.change_copy.records = text_make(data, w.size);
+	begin(f);
+	channel_send(f->worker.channel, &m, NULL, 0);
+	commit(f);
+}
+
+static void
+set_flags(struct fixture *f, uint64_t mailbox, uint32_t uid, uint32_t flags)
+{
+	struct message m = { .type = MESSAGE_change_flags };
+	struct flag_record record = { uid, flags, 0 };
+	uint8_t data[100];
+	struct writer w;
+
+	writer_init(&w, data, sizeof(data));
+	record_put_flags(&w, &record);
+	m.change_flags.mailbox = mailbox;
+	m.change_flags.records = text_make(data, w.size);
+	begin(f);
+	channel_send(f->worker.channel, &m, NULL, 0);
+	commit(f);
+}
+
+static void
 log_tells_every_event_in_order(void **state)
 {
 	struct message m = { .type = MESSAGE_control_log };
@@ -731,6 +772,81 @@ a_deleted_mailbox_is_removed_mail_too(void **state)
 	assert_int_equal(event.removed, 3);
 	assert_true(text_is(event.mailbox, "Work"));
 	assert_true(text_is(event.note.cause, "DELETE"));
+}
+
+static void
+ask_for_usage(
+    struct fixture *f, uint32_t account, size_t n, struct control_usage *usage)
+{
+	struct message m = { .type = MESSAGE_control_stats };
+	struct text record;
+
+	m.control_stats.account = account;
+	m.control_stats.days = 7;
+	assert_int_equal(ask(f, &m), STATUS_OK);
+	assert_true(find_row(f, CONTROL_USAGE, n, &record));
+	assert_int_equal(control_get_usage(record, usage), 0);
+	assert_false(find_row(f, CONTROL_USAGE, n + 1, &record));
+}
+
+static void
+stats_count_each_message_once_and_each_body_once(void **state)
+{
+	struct message m = { .type = MESSAGE_change_retire };
+	struct fixture *f = *state;
+	struct control_usage usage;
+	struct control_store store;
+	uint64_t size = strlen("Subject: x\nMessage-ID: <m1@demo.test>\n\n"
+			       "body 1\n");
+	struct text record;
+
+	/* 1 to 4 live, 5 expunged, 6 and 7 in a mailbox that is gone, 1 to 4
+	 * there as well, and a flag of 1 changed: its old row is no message. */
+	m.change_retire.mailbox = create_mailbox(f, "Work");
+	append(f, 1, 5, 1);
+	append(f, 6, 7, m.change_retire.mailbox);
+	copy(f, 1, m.change_retire.mailbox, 1, 4);
+	expunge(f, 1, 5, 5);
+	begin(f);
+	channel_send(f->worker.channel, &m, NULL, 0);
+	commit(f);
+	set_flags(f, 1, 1, FLAG_FLAGGED);
+	ask_for_usage(f, 1, 0, &usage);
+	assert_int_equal(usage.account, 1);
+	assert_int_equal(usage.messages, 4);
+	assert_int_equal(usage.bytes, 4 * size);
+	assert_int_equal(usage.kept, 7);
+	assert_int_equal(usage.kept_bytes, 7 * size);
+	assert_int_equal(usage.bodies, 7);
+	assert_int_equal(usage.body_bytes, 7 * size);
+	assert_int_equal(usage.sealed_bytes, 0);
+	assert_int_equal(usage.grown_bytes, 7 * size);
+	assert_int_equal(usage.oldest, 1700000001);
+	assert_int_equal(usage.newest, 1700000007);
+	assert_true(find_row(f, CONTROL_STORE, 0, &record));
+	assert_int_equal(control_get_store(record, &store), 0);
+	assert_int_equal(store.staged_bytes, 7 * STORE_CHUNK_SIZE);
+	assert_true(store.disk_bytes > store.disk_free_bytes);
+	assert_true(store.disk_free_bytes > 0);
+}
+
+static void
+stats_of_all_end_with_their_sum(void **state)
+{
+	struct message m = { .type = MESSAGE_control_stats };
+	struct fixture *f = *state;
+	struct control_usage usage;
+
+	append(f, 1, 12000, 1);
+	ask_for_usage(f, 0, 2, &usage);
+	assert_int_equal(usage.account, 0);
+	assert_int_equal(usage.messages, 12000);
+	assert_int_equal(usage.bodies, 12000);
+	m.control_stats.account = 77;
+	m.control_stats.days = 7;
+	assert_int_equal(ask(f, &m), STATUS_MISSING);
+	m.control_stats.days = 0;
+	assert_int_equal(ask(f, &m), STATUS_INVALID);
 }
 
 /* A worker that was taken over says what it likes, but not as control bytes
@@ -1256,6 +1372,8 @@ main(void)
 		TEST(log_and_find_say_who_removed_what_by_his_own_account),
 		TEST(a_deleted_mailbox_is_removed_mail_too),
 		TEST(a_malformed_note_is_no_batch),
+		TEST(stats_count_each_message_once_and_each_body_once),
+		TEST(stats_of_all_end_with_their_sum),
 		TEST(restore_brings_back_what_was_expunged_and_retired),
 		TEST(second_restore_adds_nothing),
 		TEST(moved_message_is_not_lost_until_its_copy_is),
