@@ -7,7 +7,10 @@
 #include "common/channel.h"
 #include "common/status.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
 enum {
 	/* A restore and a full verification take their time and say so in
@@ -47,6 +50,21 @@ answer_done(const struct message_control_done *done)
 	return exit_of_status(done->status);
 }
 
+/* What is shown so far goes out, and then it may last; -1 if meanwhile nobody
+ * reads it any more. */
+static int
+wait_for_news(const struct snapctl *snapctl)
+{
+	struct pollfd fds[] = { { .fd = snapctl->socket, .events = POLLIN },
+		{ .fd = STDOUT_FILENO } };
+
+	if (fflush(stdout) == EOF)
+		return -1;
+	while (poll(fds, 2, -1) == -1 && errno == EINTR)
+		;
+	return fds[1].revents != 0 ? -1 : 0;
+}
+
 static int
 receive_one(struct snapctl *snapctl, uint8_t *storage, struct message *message)
 {
@@ -82,6 +100,9 @@ client_ask(struct snapctl *snapctl, struct message *request,
 		return EXIT_UNREACHABLE;
 	}
 	for (;;) {
+		if (snapctl->options.is_following &&
+		    wait_for_news(snapctl) == -1)
+			return EXIT_DONE;
 		if (receive_one(snapctl, storage, &message) == -1)
 			return EXIT_UNREACHABLE;
 		if (message.type == MESSAGE_control_done) {

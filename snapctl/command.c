@@ -62,6 +62,22 @@ command_since(const struct snapctl *snapctl, int64_t *since)
 	return command_time(snapctl, "--since", snapctl->options.since, since);
 }
 
+int
+command_since_event(
+    const struct snapctl *snapctl, struct message_control_log *log)
+{
+	const char *since = snapctl->options.since;
+	struct point point;
+	struct error error;
+
+	if (since == NULL || since[0] != '@')
+		return command_since(snapctl, &log->since);
+	if (point_parse(text_of(since), snapctl->now, &point, &error) == -1)
+		return command_fail(&error);
+	log->after = (uint64_t)point.time;
+	return EXIT_DONE;
+}
+
 bool
 command_is_agreed(const struct snapctl *snapctl)
 {
@@ -253,6 +269,35 @@ command_print_hold(struct snapctl *snapctl, enum control_row_kind kind,
 		FIELD_T("why", 0, row.why),
 	};
 	output_row(snapctl->output, "hold", fields,
+	    sizeof(fields) / sizeof(fields[0]));
+	return EXIT_DONE;
+}
+
+int
+command_print_event(struct snapctl *snapctl, enum control_row_kind kind,
+    struct text record, void *context)
+{
+	struct control_event row;
+	char account[12];
+
+	(void)context;
+	if (kind != CONTROL_EVENT || control_get_event(record, &row) == -1 ||
+	    (snapctl->options.is_deleted && row.removed == 0))
+		return EXIT_DONE;
+	const struct field fields[] = {
+		FIELD_N("sequence", 8, row.sequence),
+		FIELD_D("time", row.time_us / 1000000),
+		FIELD_T("account", 18,
+		    command_account_name(snapctl, row.account, account)),
+		FIELD_T("actor", 7, row.actor),
+		FIELD_T("event", 8, row.what),
+		FIELD_N("rows", 5, row.rows),
+		FIELD_N("removed", 7, row.removed),
+		FIELD_T("mailbox", 8, row.mailbox),
+		NOTE_FIELDS(row.note),
+		FIELD_T("detail", 0, row.detail),
+	};
+	output_row(snapctl->output, "event", fields,
 	    sizeof(fields) / sizeof(fields[0]));
 	return EXIT_DONE;
 }

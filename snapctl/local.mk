@@ -21,6 +21,7 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/export_mbox.c \
 	snapctl/cmd_diff.c \
 	snapctl/cmd_log.c \
+	snapctl/cmd_events.c \
 	snapctl/cmd_accept_missing.c \
 	snapctl/cmd_reconcile.c \
 	snapctl/cmd_restore.c \

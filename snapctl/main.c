@@ -40,6 +40,7 @@ enum {
 	OPTION_SUBJECT,
 	OPTION_BEFORE,
 	OPTION_DELETED,
+	OPTION_FOLLOW,
 	OPTION_DRY_RUN,
 	OPTION_YES,
 	OPTION_EXIT_CODE,
@@ -64,6 +65,7 @@ static const struct option long_options[] = {
 	{ "subject", required_argument, NULL, OPTION_SUBJECT },
 	{ "before", required_argument, NULL, OPTION_BEFORE },
 	{ "deleted", no_argument, NULL, OPTION_DELETED },
+	{ "follow", no_argument, NULL, OPTION_FOLLOW },
 	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
 	{ "yes", no_argument, NULL, OPTION_YES },
 	{ "exit-code", no_argument, NULL, OPTION_EXIT_CODE },
@@ -99,6 +101,8 @@ static const struct verb {
 	    "compare two points in time" },
 	{ "log", cmd_log, "[ACCOUNT] [--deleted] [--since T]",
 	    "list what happened, and who did it" },
+	{ "events", cmd_events, "[ACCOUNT] [--follow] [--since T]",
+	    "the same, and what happens from now on" },
 	{ "restore", cmd_restore, "[--dry-run] [--yes] SEL...",
 	    "bring mail back" },
 	{ "keep", cmd_keep, "show | set POLICY | keys | {add,remove}-key KEY",
@@ -265,6 +269,9 @@ take_option(int letter, struct invocation *invocation, struct options *options)
 		return 0;
 	case OPTION_JSON:
 		invocation->form = OUTPUT_JSON;
+		return 0;
+	case OPTION_FOLLOW:
+		options->is_following = true;
 		return 0;
 	case OPTION_DELETED:
 		options->is_deleted = true;

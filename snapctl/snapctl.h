@@ -38,6 +38,7 @@ struct options {
 	bool is_dry_run;
 	bool is_yes;
 	bool is_exit_code;
+	bool is_following;                              /* --follow */
 	bool is_proof;                                  /* --proof */
 	const char *key;                                /* --key */
 	const char *signatures[OPTIONS_MAX_SIGNATURES]; /* --sign */
@@ -87,6 +88,9 @@ int command_account(
 int command_time(const struct snapctl *snapctl, const char *option,
     const char *value, int64_t *time);
 int command_since(const struct snapctl *snapctl, int64_t *since);
+/* --since of a log: a date or an age, or the events behind @N. */
+int command_since_event(
+    const struct snapctl *snapctl, struct message_control_log *log);
 
 /* --yes, or a yes on the terminal; without a terminal nobody is asked. */
 bool command_is_agreed(const struct snapctl *snapctl);
@@ -111,6 +115,10 @@ int command_print_listing(struct snapctl *snapctl, enum control_row_kind kind,
 int command_print_hold(struct snapctl *snapctl, enum control_row_kind kind,
     struct text record, void *context);
 
+/* Prints the rows of `log` and `events`. */
+int command_print_event(struct snapctl *snapctl, enum control_row_kind kind,
+    struct text record, void *context);
+
 /* -- The verbs: arguments behind the verb; exit code -- */
 
 int cmd_create(struct snapctl *snapctl, int argc, char **argv);
@@ -122,6 +130,7 @@ int cmd_find(struct snapctl *snapctl, int argc, char **argv);
 int cmd_export(struct snapctl *snapctl, int argc, char **argv);
 int cmd_diff(struct snapctl *snapctl, int argc, char **argv);
 int cmd_log(struct snapctl *snapctl, int argc, char **argv);
+int cmd_events(struct snapctl *snapctl, int argc, char **argv);
 int cmd_accept_missing(struct snapctl *snapctl, int argc, char **argv);
 int cmd_reconcile(struct snapctl *snapctl, int argc, char **argv);
 int cmd_restore(struct snapctl *snapctl, int argc, char **argv);

@@ -244,13 +244,38 @@ receive_status(struct client *client, uint64_t tag)
 
 /* -- What is read: in steps, as fast as snapctl takes the rows -- */
 
+void
+control_follow_on(struct client *client, uint64_t sequence)
+{
+	struct reading *reading = client->follower;
+
+	if (reading == NULL ||
+	    !control_job_continue(reading->control, sequence))
+		return;
+	client->follower = NULL;
+	snapd_read_on(client, reading);
+}
+
+/* At the end of the log, and more is wanted: the next commit brings it on. */
+static void
+follow(struct client *client, struct reading *reading)
+{
+	struct journal *journal = snapd_journal(client->snapd);
+
+	client->follower = reading;
+	if (journal != NULL)
+		control_follow_on(client, journal->committed.sequence);
+}
+
 static void
 go_on(struct client *client)
 {
 	struct reading *reading = client->stream;
 
 	client->stream = NULL;
-	if (reading != NULL)
+	if (reading != NULL && reading->control->is_done)
+		follow(client, reading);
+	else if (reading != NULL)
 		snapd_read_on(client, reading);
 }
 
@@ -288,7 +313,8 @@ control_reading_done(struct client *client, struct reading *reading)
 	    job, &at, &row.control_row.kind, &row.control_row.record))
 		if (channel_send(client->channel, &row, NULL, 0) != 0)
 			break;
-	if (job->is_done) {
+	if (job->is_done &&
+	    (!job->is_following || job->error.code != ERROR_NONE)) {
 		end_job(client, reading);
 		return;
 	}

@@ -215,11 +215,12 @@ control_step_log(struct control_job *job, struct transaction *t)
 	if (cursor == NULL)
 		return -1;
 	while ((got = cursor_next(cursor, &key, &value, &job->error)) == 1) {
-		job->position = key_u64_at(key, 0);
-		if (job->position > job->sequence) {
+		/* Who follows comes back for what was committed meanwhile. */
+		if (key_u64_at(key, 0) > job->sequence) {
 			got = 0;
 			break;
 		}
+		job->position = key_u64_at(key, 0);
 		got = put_event(job, t, job->position, value);
 		if (got < 0)
 			break;

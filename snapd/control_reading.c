@@ -74,6 +74,10 @@ start(struct control_job *job, struct transaction *t, struct store *store)
 	    snapshot_resolve(&job->snapshots, t, &job->to, &job->to_sequence,
 		&job->error) != 0)
 		return -1;
+	if (job->verb == MESSAGE_control_log)
+		job->position = job->after_event < job->sequence
+				    ? job->after_event
+				    : job->sequence;
 	job->walk.sequence = job->sequence;
 	job->walk.only_account = job->account;
 	job->walk.only_mailbox = text_of(job->mailbox);
@@ -106,6 +110,16 @@ run(struct control_job *job, struct transaction *t)
 	default:
 		return control_step_walk(job, t);
 	}
+}
+
+bool
+control_job_continue(struct control_job *job, uint64_t sequence)
+{
+	if (sequence <= job->sequence)
+		return false;
+	job->sequence = sequence;
+	job->is_done = false;
+	return true;
 }
 
 void
@@ -247,6 +261,8 @@ copy_request(struct control_job *job, const struct message *request)
 	case MESSAGE_control_log:
 		job->account = request->control_log.account;
 		job->since = request->control_log.since;
+		job->after_event = request->control_log.after;
+		job->is_following = request->control_log.is_following != 0;
 		return 0;
 	case MESSAGE_control_stats:
 		job->account = request->control_stats.account;

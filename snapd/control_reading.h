@@ -30,6 +30,8 @@ struct control_job {
 	int64_t now; /* seconds since 1970 */
 	int64_t since;
 	int64_t before;       /* find; 0: none */
+	uint64_t after_event; /* log: behind this one */
+	bool is_following;    /* log: there is no end */
 	uint32_t days;        /* stats */
 	bool is_expunged;     /* find */
 	uint64_t index_bytes; /* stats: of the store's file */
@@ -77,6 +79,10 @@ void control_job_free(struct control_job **job);
 /* What the first step does: finds the sequences of the job's points. */
 int control_job_resolve(
     struct control_job *job, struct store *store, struct error *error);
+
+/* A job that follows the log, and is at its end, goes on to this event: false
+ * if it is there already. */
+bool control_job_continue(struct control_job *job, uint64_t sequence);
 
 /* One step, in whatever thread. */
 void control_job_step(struct control_job *job, struct store *store);

@@ -220,6 +220,9 @@ on_round(void *context)
 	if (is_changed && round->patient > 0 && !round->is_urgent)
 		return;
 	answer_all(round, commit(round));
+	if (is_changed && !round->is_failed)
+		snapd_tell_followers(round->options.snapd,
+		    round->options.journal->committed.sequence);
 	if (is_changed && !round->is_failed &&
 	    store_grow(round->options.store, false))
 		timer_start(round->growth, GROW_IDLE_MS);

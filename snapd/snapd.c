@@ -109,6 +109,16 @@ snapd_client(struct snapd *snapd, uint64_t id)
 	return table_find_u64(snapd->clients, id);
 }
 
+void
+snapd_tell_followers(struct snapd *snapd, uint64_t sequence)
+{
+	size_t position = 0;
+	void *value;
+
+	while (table_next(snapd->clients, &position, NULL, NULL, &value))
+		control_follow_on(value, sequence);
+}
+
 size_t
 snapd_waiting_bytes(const struct snapd *snapd)
 {
@@ -217,6 +227,7 @@ free_client(struct client *client)
 		    client->snapd->reconciler, client->account);
 	}
 	reading_free(&client->stream);
+	reading_free(&client->follower);
 	channel_free(&client->channel);
 	batch_free(&client->batch);
 	free(client);

@@ -78,7 +78,8 @@ struct client {
 	/* snapctl: whose it is, and its one question at a time. */
 	struct change_note note;
 	bool is_asking;
-	struct reading *stream; /* waits until what was sent is on its way */
+	struct reading *stream;   /* waits until what was sent is on its way */
+	struct reading *follower; /* waits for events to come */
 };
 
 /* NULL while there is no store to serve. */
@@ -126,6 +127,9 @@ void seal_request_received(
 /* Answers control_verify with findings and progress, then control_done. */
 void verify_request_received(
     struct client *client, const struct message_control_verify *request);
+/* Events up to this one are durable: who follows them is told. */
+void control_follow_on(struct client *client, uint64_t sequence);
+void snapd_tell_followers(struct snapd *snapd, uint64_t sequence);
 void control_request_received(
     struct client *client, const struct message *message);
 /* Takes over the reading. */

@@ -276,7 +276,8 @@ def test_each_verb_does_its_work_behind_the_walls(admin):
                  'restore --dry-run one', 'restore one', 'restore --yes one',
                  'verify', 'verify --read-data', 'find --from sender',
                  'find --deleted --subject m1', 'stats', 'stats --since -30d',
-                 'stats ' + server.user1, 'log --deleted'):
+                 'stats ' + server.user1, 'log --deleted',
+                 'events', 'events --since @2'):
         for form in ((), ('--json',), ('-H',), ('-p',)):
             command = [*snapctl, *form, *verb.split()]
             for status, shown in (on_a_terminal(command), run_piped(command)):

@@ -54,6 +54,7 @@ struct fixture {
 	unsigned int started; /* a bit for each account */
 	bool has_no_worker;
 	size_t exit_at_row; /* 0: never */
+	size_t stop_at_row; /* the loop, 0: never */
 };
 
 static struct fixture *current;
@@ -86,6 +87,8 @@ take_row(struct peer *peer, const struct message_control_row *row)
 	buf_put(&peer->rows, row->record.data, row->record.size);
 	if (++peer->row_count == current->exit_at_row)
 		_exit(0);
+	if (peer->row_count == current->stop_at_row)
+		event_loop_stop(current->loop);
 }
 
 /* The false worker writes all files it is asked to look for. */
@@ -1229,6 +1232,119 @@ answer_that_nobody_reads_costs_one_step(void **state)
 	assert_int_equal(f->control.row_count, 100000);
 }
 
+/* -- Following the log -- */
+
+static void
+start_following(struct fixture *f, uint32_t account, uint64_t after)
+{
+	struct message m = { .type = MESSAGE_control_log };
+
+	m.control_log.account = account;
+	m.control_log.after = after;
+	m.control_log.is_following = 1;
+	f->control.answers = 0;
+	f->control.row_count = 0;
+	buf_reset(&f->control.rows);
+	channel_send(f->control.channel, &m, NULL, 0);
+}
+
+static void
+wait_rows(struct fixture *f, size_t count)
+{
+	f->stop_at_row = count;
+	timer_start(f->deadline, DEADLINE_MS);
+	while (f->control.row_count < count)
+		event_loop_run(f->loop);
+	timer_stop(f->deadline);
+	f->stop_at_row = 0;
+}
+
+static void
+assert_events(struct fixture *f, uint64_t first, size_t count)
+{
+	struct control_event event;
+	struct text record;
+
+	wait_rows(f, count);
+	assert_int_equal(f->control.row_count, count);
+	for (size_t i = 0; i < count; i++) {
+		assert_true(find_row(f, CONTROL_EVENT, i, &record));
+		assert_int_equal(control_get_event(record, &event), 0);
+		assert_int_equal(event.sequence, first + i);
+	}
+	assert_int_equal(f->control.answers, 0);
+}
+
+static void
+who_follows_sees_events_when_they_are_durable_and_no_end(void **state)
+{
+	struct fixture *f = *state;
+
+	start_following(f, 0, 1);
+	assert_events(f, 2, 1);
+	append(f, 1, 1, 1);
+	assert_events(f, 2, 2);
+	append(f, 2, 2, 1);
+	append(f, 3, 3, 1);
+	assert_events(f, 2, 4);
+}
+
+static void
+who_follows_from_now_on_sees_nothing_of_before(void **state)
+{
+	struct fixture *f = *state;
+
+	struct control_event event;
+	struct text record;
+
+	append(f, 1, 1, 1);
+	start_following(f, 1, UINT64_MAX);
+	/* Nothing says when now is: it is soon. */
+	for (unsigned int i = 2; f->control.row_count == 0; i++)
+		append(f, i, i, 1);
+	assert_true(find_row(f, CONTROL_EVENT, 0, &record));
+	assert_int_equal(control_get_event(record, &event), 0);
+	assert_true(event.sequence > 3);
+}
+
+/* It waits for him in the log, and not in memory but for one step: rows are of
+ * more than a kilobyte here. */
+static void
+who_follows_slowly_misses_nothing(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int n = 1;
+	char name[901];
+	uint64_t mailbox;
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	memset(f->note.user, 'u', CHANGE_NOTE_MAX_USER);
+	mailbox = create_mailbox(f, name);
+	start_following(f, 0, 0);
+	assert_events(f, 1, 3);
+	channel_pause(f->control.channel);
+	for (; n < 500 || snapd_waiting_bytes(f->snapd) == 0; n++)
+		append(f, n, n, mailbox);
+	assert_true(snapd_waiting_bytes(f->snapd) < 300 << 10);
+	channel_resume(f->control.channel);
+	assert_events(f, 1, 2 + n);
+}
+
+static void
+who_follows_and_goes_leaves_nothing_behind(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = { .type = MESSAGE_control_status };
+
+	start_following(f, 0, 0);
+	assert_events(f, 1, 2);
+	free_peer(&f->control);
+	append(f, 1, 1, 1);
+	connect_peer(f, &f->control, ROLE_SNAPCTL, 0);
+	assert_int_equal(ask(f, &m), STATUS_OK);
+}
+
 /* -- Reconcile -- */
 
 static enum status
@@ -1374,6 +1490,10 @@ main(void)
 		TEST(a_malformed_note_is_no_batch),
 		TEST(stats_count_each_message_once_and_each_body_once),
 		TEST(stats_of_all_end_with_their_sum),
+		TEST(who_follows_sees_events_when_they_are_durable_and_no_end),
+		TEST(who_follows_from_now_on_sees_nothing_of_before),
+		TEST(who_follows_slowly_misses_nothing),
+		TEST(who_follows_and_goes_leaves_nothing_behind),
 		TEST(restore_brings_back_what_was_expunged_and_retired),
 		TEST(second_restore_adds_nothing),
 		TEST(moved_message_is_not_lost_until_its_copy_is),
