@@ -4,6 +4,9 @@
 #include "snapctl/selector.h"
 #include "snapctl/snapctl.h"
 
+#include "common/account_parser.h"
+#include "common/report.h"
+#include "common/settings_parser.h"
 #include "common/span.h"
 
 #include <stdio.h>
@@ -34,6 +37,19 @@ command_account(
 			     account, &error) == -1)
 		return command_fail(&error);
 	return EXIT_DONE;
+}
+
+void
+command_load_accounts(struct snapctl *snapctl)
+{
+	struct report *report = report_new();
+	struct settings *settings =
+	    settings_load(snapctl->options.config, NULL, report);
+
+	if (settings != NULL)
+		snapctl->accounts = account_table_load(settings, report);
+	settings_free(&settings);
+	report_free(&report);
 }
 
 int

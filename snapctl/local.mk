@@ -32,8 +32,30 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_verify.c \
 	snapctl/cmd_seal.c \
 	snapctl/cmd_rebuild.c \
+	snapctl/completion.c snapctl/completion.h \
+	snapctl/cmd_completion.c \
 	snapctl/cmd_stats.c \
 	snapctl/cmd_status.c
+# The scripts that snapctl prints are those that are installed.
+bashcompletiondir = $(datadir)/bash-completion/completions
+zshcompletiondir = $(datadir)/zsh/site-functions
+fishcompletiondir = $(datadir)/fish/vendor_completions.d
+bashcompletion_DATA = contrib/completion/bash/snapctl
+zshcompletion_DATA = contrib/completion/zsh/_snapctl
+fishcompletion_DATA = contrib/completion/fish/snapctl.fish
+nodist_snapctl_libsnapctl_a_SOURCES = snapctl/completion_scripts.h
+BUILT_SOURCES += snapctl/completion_scripts.h
+CLEANFILES += snapctl/completion_scripts.h
+snapctl/completion_scripts.h: $(bashcompletion_DATA) $(zshcompletion_DATA) \
+	    $(fishcompletion_DATA)
+	$(AM_V_GEN)$(MKDIR_P) snapctl && { \
+	    for shell in bash zsh fish; do \
+		echo "static const char completion_$$shell[] ="; \
+		sed 's/[\\"]/\\&/g; s/^/"/; s/$$/\\n"/' \
+		    $(srcdir)/contrib/completion/$$shell/*snapctl*; \
+		echo ';'; \
+	    done; } > $@.new && mv $@.new $@
+
 snapctl_snapctl_SOURCES = snapctl/main.c
 snapctl_snapctl_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'
@@ -41,7 +63,11 @@ snapctl_snapctl_LDADD = snapctl/libsnapctl.a $(FILTER_LIBS) $(COMMON_LIBS) \
 	$(JANSSON_LIBS) $(UNISTRING_LIBS) $(CRYPTO_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/selector_test tests/unit/export_test
+check_PROGRAMS += tests/unit/selector_test tests/unit/export_test \
+	tests/unit/completion_test
+tests_unit_completion_test_SOURCES = tests/unit/completion_test.c
+tests_unit_completion_test_LDADD = snapctl/libsnapctl.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
 tests_unit_export_test_SOURCES = tests/unit/export_test.c
 tests_unit_export_test_LDADD = snapctl/libsnapctl.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)

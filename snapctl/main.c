@@ -4,15 +4,14 @@
  * gives up all its rights and carries out one verb (a cmd_*.c file each); but
  * for rebuild, which starts a program of ours while nothing runs.
  */
+#include "snapctl/completion.h"
 #include "snapctl/snapctl.h"
 
-#include "common/account_parser.h"
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/digest.h"
 #include "common/report.h"
 #include "common/sandbox_tool.h"
-#include "common/settings_parser.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,53 +78,65 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static const struct verb {
-	const char *name;
-	int (*run)(struct snapctl *snapctl, int argc, char **argv);
-	const char *synopsis;
-	const char *summary;
-} verbs[] = {
+/* The last column is for completion: see completion.h. */
+static const struct verb verbs[] = {
 	{ "create", cmd_create, "[-m TEXT] [--name NAME] [ACCOUNT]",
-	    "name the present state" },
-	{ "list", cmd_list, "[ACCOUNT] [--since T]", "list snapshots" },
+	    "name the present state", "-m=TEXT --name=TEXT ACCOUNT" },
+	{ "list", cmd_list, "[ACCOUNT] [--since T]", "list snapshots",
+	    "--since=TEXT ACCOUNT" },
 	{ "show", cmd_show, "[--proof] SEL [SNAP]",
-	    "show one snapshot, account or message" },
-	{ "ls", cmd_ls, "SEL", "list accounts, mailboxes or messages" },
-	{ "cat", cmd_cat, "SEL", "print one message" },
+	    "show one snapshot, account or message", "--proof SEL SNAP" },
+	{ "ls", cmd_ls, "SEL", "list accounts, mailboxes or messages", "SEL" },
+	{ "cat", cmd_cat, "SEL", "print one message", "SEL" },
 	{ "find", cmd_find,
 	    "[--deleted] [--from T] [--subject T] ... [TEXT...]",
-	    "find messages by their header" },
+	    "find messages by their header",
+	    "--deleted --at=SNAP --account=ACCOUNT --from=TEXT --to=TEXT "
+	    "--subject=TEXT --since=TEXT --before=TEXT TEXT..." },
 	{ "export", cmd_export, "SEL [--format maildir|mbox|eml] > FILE",
-	    "write mail for other programs" },
+	    "write mail for other programs", "--format=maildir|mbox|eml SEL" },
 	{ "diff", cmd_diff, "[--exit-code] SNAP [SNAP|live][:ACCOUNT]",
-	    "compare two points in time" },
+	    "compare two points in time", "--exit-code SNAP SEL" },
 	{ "log", cmd_log, "[ACCOUNT] [--deleted] [--since T]",
-	    "list what happened, and who did it" },
+	    "list what happened, and who did it",
+	    "--deleted --since=TEXT ACCOUNT" },
 	{ "events", cmd_events, "[ACCOUNT] [--follow] [--since T]",
-	    "the same, and what happens from now on" },
+	    "the same, and what happens from now on",
+	    "--follow --since=TEXT ACCOUNT" },
 	{ "restore", cmd_restore, "[--dry-run] [--yes] SEL...",
-	    "bring mail back" },
+	    "bring mail back", "--dry-run --yes --mode=missing SEL..." },
 	{ "keep", cmd_keep, "show | set POLICY | keys | {add,remove}-key KEY",
-	    "show or change how long is kept" },
-	{ "hold", cmd_hold, "[-m TEXT] TAG SEL", "keep beyond the policy" },
-	{ "holds", cmd_holds, "", "list what is held" },
+	    "show or change how long is kept",
+	    "--dry-run --sign=TEXT show|set|keys|add-key|remove-key TEXT" },
+	{ "hold", cmd_hold, "[-m TEXT] TAG SEL", "keep beyond the policy",
+	    "-m=TEXT TAG SEL" },
+	{ "holds", cmd_holds, "", "list what is held", "" },
 	{ "release", cmd_release, "TAG SEL",
-	    "end a hold once the minimum has passed" },
+	    "end a hold once the minimum has passed", "TAG SEL" },
 	{ "verify", cmd_verify, "[--read-data[=N%]] | --proof [--key HEX] FILE",
-	    "check the store for damage, or a proof" },
-	{ "seal", cmd_seal, "", "move what is new into sealed segments now" },
+	    "check the store for damage, or a proof",
+	    "--read-data --proof --key=TEXT FILE" },
+	{ "seal", cmd_seal, "", "move what is new into sealed segments now",
+	    "" },
 	{ "accept-missing", cmd_accept_missing,
 	    "[--dry-run] [--yes] live:ACCOUNT/MAILBOX",
-	    "let go of messages whose files are gone" },
+	    "let go of messages whose files are gone", "--dry-run --yes SEL" },
 	{ "reconcile", cmd_reconcile, "ACCOUNT",
-	    "look for what other programs did to its files" },
+	    "look for what other programs did to its files", "ACCOUNT" },
 	{ "stats", cmd_stats, "[ACCOUNT] [--since T]",
-	    "how much there is, and how fast it grows" },
-	{ "status", cmd_status, "", "show the state of the store" },
-	{ "rebuild", cmd_rebuild, "", "make the index anew from segments" },
+	    "how much there is, and how fast it grows",
+	    "--since=TEXT ACCOUNT" },
+	{ "status", cmd_status, "", "show the state of the store", "" },
+	{ "completion", cmd_completion, "bash|zsh|fish",
+	    "print the script for a shell", "bash|zsh|fish" },
+	{ "rebuild", cmd_rebuild, "", "make the index anew from segments", "" },
 	{ "recover-key", cmd_recover_key, "",
-	    "put the lost store key back with the recovery key" },
+	    "put the lost store key back with the recovery key", "" },
 };
+
+static const struct verb_table table = { verbs,
+	sizeof(verbs) / sizeof(verbs[0]),
+	"-c=FILE --socket=FILE --libexec=FILE --json -H -p -h --help" };
 
 enum {
 	USAGE_COLUMN = 44 /* where summaries begin */
@@ -345,22 +356,6 @@ parse_options(int argc, char **argv, char **words,
 	return count;
 }
 
-/* Addresses of accounts are a comfort: without a readable configuration
- * numbers still work. */
-static struct account_table *
-load_accounts(const char *config)
-{
-	struct report *report = report_new();
-	struct settings *settings = settings_load(config, NULL, report);
-	struct account_table *accounts = NULL;
-
-	if (settings != NULL)
-		accounts = account_table_load(settings, report);
-	settings_free(&settings);
-	report_free(&report);
-	return accounts;
-}
-
 /* snapd; or the file that holds a proof, for which nobody else is needed. */
 static int
 open_peer(const struct verb *verb, const struct invocation *invocation,
@@ -381,7 +376,7 @@ open_peer(const struct verb *verb, const struct invocation *invocation,
 		}
 		return EXIT_DONE;
 	}
-	snapctl->accounts = load_accounts(snapctl->options.config);
+	command_load_accounts(snapctl);
 	snapctl->socket = channel_connect_now(invocation->socket, &error);
 	if (snapctl->socket != -1)
 		return EXIT_DONE;
@@ -398,7 +393,8 @@ run(const struct verb *verb, const struct invocation *invocation,
 	int code;
 
 	/* Nothing runs then that could be asked. */
-	if (verb->run == cmd_rebuild || verb->run == cmd_recover_key) {
+	if (verb->run == cmd_rebuild || verb->run == cmd_recover_key ||
+	    verb->run == cmd_completion) {
 		snapctl->output =
 		    output_new(invocation->form, invocation->is_exact);
 		code = verb->run(snapctl, argc, argv);
@@ -439,10 +435,16 @@ main(int argc, char **argv)
 		.socket = "/run/firnmail/snapd.sock",
 		.form = OUTPUT_TABLE,
 	};
-	char **words = calloc((size_t)argc + 1, sizeof(words[0]));
+	char **words;
 	int count, code = EXIT_USAGE;
 	size_t i;
 
+	/* Words of another command line: no options of this one. */
+	if (argc >= 3 && strcmp(argv[1], "completion") == 0 &&
+	    strcmp(argv[2], "words") == 0)
+		return completion_words(
+		    &snapctl, &table, invocation.socket, argc - 3, argv + 3);
+	words = calloc((size_t)argc + 1, sizeof(words[0]));
 	if (words == NULL)
 		return EXIT_FAILED;
 	count = parse_options(argc, argv, words, &invocation, &snapctl.options);

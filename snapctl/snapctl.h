@@ -56,6 +56,20 @@ struct snapctl {
 	int64_t now; /* seconds since 1970 */
 };
 
+struct verb {
+	const char *name;
+	int (*run)(struct snapctl *snapctl, int argc, char **argv);
+	const char *synopsis;
+	const char *summary;
+	const char *completes; /* its options and arguments: completion.h */
+};
+
+struct verb_table {
+	const struct verb *verbs;
+	size_t count;
+	const char *globals; /* options of all, as in `completes` */
+};
+
 /* What the asker of a change said of himself. */
 #define NOTE_FIELDS(note)                          \
 	FIELD_T("said_command", 12, (note).cause), \
@@ -83,6 +97,10 @@ int command_usage(const char *synopsis);
 /* Optional ACCOUNT argument: 0 if there is none. EXIT_DONE or a code. */
 int command_account(
     const struct snapctl *snapctl, int argc, char **argv, uint32_t *account);
+
+/* Addresses of accounts are a comfort: without a readable configuration
+ * numbers still work. */
+void command_load_accounts(struct snapctl *snapctl);
 
 /* An option's date or age as seconds since 1970, 0 if it was not given. */
 int command_time(const struct snapctl *snapctl, const char *option,
@@ -143,6 +161,7 @@ int cmd_seal(struct snapctl *snapctl, int argc, char **argv);
 int cmd_rebuild(struct snapctl *snapctl, int argc, char **argv);
 int cmd_recover_key(struct snapctl *snapctl, int argc, char **argv);
 int cmd_stats(struct snapctl *snapctl, int argc, char **argv);
+int cmd_completion(struct snapctl *snapctl, int argc, char **argv);
 int cmd_status(struct snapctl *snapctl, int argc, char **argv);
 
 #endif
