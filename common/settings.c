@@ -40,6 +40,7 @@ settings_new(void)
 	settings->uid_account_base = 0x70000000;
 	settings->uid_account_mask = 0xf0000000;
 	settings->snapshot_every_s = 15 * 60;
+	settings->reconcile_every_s = 24 * 60 * 60;
 	settings->keep_minimum_s = (uint64_t)30 * 86400;
 	return settings;
 }
@@ -129,6 +130,7 @@ put_keep(struct writer *writer, const struct settings *settings, enum role role)
 	}
 	writer_put_u64(writer, settings->keep_minimum_s);
 	writer_put_u32(writer, settings->snapshot_every_s);
+	writer_put_u32(writer, settings->reconcile_every_s);
 }
 
 static void
@@ -240,6 +242,7 @@ get_keep(struct reader *reader, struct settings *settings)
 	}
 	settings->keep_minimum_s = reader_get_u64(reader);
 	settings->snapshot_every_s = reader_get_u32(reader);
+	settings->reconcile_every_s = reader_get_u32(reader);
 }
 
 static void

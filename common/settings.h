@@ -72,6 +72,7 @@ struct settings {
 	uint32_t uid_account_base;    /* accounts: base + number */
 	uint32_t uid_account_mask;    /* of the aligned power-of-two range */
 	uint32_t snapshot_every_s;
+	uint32_t reconcile_every_s; /* default 24 hours */
 	/* `keep` policy: up to 8 tiers, `every` for `span`, in seconds. */
 	size_t keep_count;
 	struct {

@@ -300,6 +300,14 @@ APPLY_NUMBER(account_bytes, uint64_t, max_account_bytes)
 #undef APPLY_NUMBER
 
 static void
+apply_reconcile(struct parser *parser, const struct value *value)
+{
+	parser->settings->reconcile_every_s = (uint32_t)value->number;
+	if (value->number < 60)
+		settings_complain(parser, value->word, "at least 1m");
+}
+
+static void
 apply_bits(struct parser *parser, const struct value *value)
 {
 	if (value->number < 4)
@@ -448,6 +456,9 @@ static const struct option limit_options[] = {
 static const struct option vault_options[] = {
 	{ NULL, VALUE_ABSENT, 0, NULL, "remove the line" }, { 0 }
 };
+static const struct option reconcile_options[] = {
+	{ "every", VALUE_SPAN, 31536000, apply_reconcile, NULL }, { 0 }
+};
 static const struct option match_options[] = { { "from", VALUE_NONE, 0,
 						   apply_nothing, NULL },
 	{ "any", VALUE_NONE, 0, apply_nothing, NULL },
@@ -517,6 +528,8 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    account_changes_options, false, false, NULL, NULL },
 	{ "limit", "limit", limit_options, true, false, NULL, NULL },
 	{ "vault", "vault", vault_options, true, false, NULL, NULL },
+	{ "reconcile", "reconcile every TIME", reconcile_options, false, false,
+	    NULL, NULL },
 };
 _Static_assert((int)DIRECTIVE_COUNT <= (int)SETTINGS_MAX_DIRECTIVES,
     "struct settings_origin is too small");

@@ -110,6 +110,9 @@ settings_explain(const char *name, const struct settings *settings,
 	}
 	put_path(to, "store maildir", settings->mail_path);
 	explain_from(to, name, line[DIRECTIVE_STORE]);
+	(void)buf_put_text(to, "reconcile every ");
+	put_span(to, settings->reconcile_every_s);
+	explain_from(to, name, line[DIRECTIVE_RECONCILE]);
 	explain_keep(name, settings, origin, to);
 	(void)buf_put_text(to, "match from any for domain <domains> deliver");
 	explain_from(to, name, line[DIRECTIVE_MATCH]);

@@ -152,7 +152,8 @@ take_new_settings(struct server *server, const struct message_settings *message,
 		}
 		retention = retention_of(settings);
 		limits = limits_of(settings);
-		snapd_configure(server->snapd, &retention, &limits);
+		snapd_configure(server->snapd, &retention, &limits,
+		    settings->reconcile_every_s);
 		settings_free(&settings);
 		return;
 	}
@@ -249,6 +250,7 @@ serve(struct server *server, const struct settings *settings, int control_fd,
 		.store_id = settings->store_id,
 		.retention = retention_of(settings),
 		.limits = limits_of(settings),
+		.reconcile_every_s = settings->reconcile_every_s,
 		.failed = failed,
 		.context = server };
 

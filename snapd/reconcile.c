@@ -312,13 +312,19 @@ reconcile_tell_worker(struct snapd *snapd, uint32_t account)
 	(void)channel_send(worker->channel, &message, NULL, 0);
 }
 
+void
+reconciler_configure(struct reconciler *r, uint32_t every_s)
+{
+	r->every_s = every_s != 0 ? every_s : RECONCILE_EVERY_S;
+}
+
 struct reconciler *
 reconciler_new(struct snapd *snapd, uint32_t every_s, int64_t tick_ms)
 {
 	struct reconciler *r = memory_new(1, sizeof(*r));
 
 	r->snapd = snapd;
-	r->every_s = every_s != 0 ? every_s : RECONCILE_EVERY_S;
+	reconciler_configure(r, every_s);
 	r->tick_ms = tick_ms != 0 ? tick_ms : TICK_MS;
 	r->started_us = clock_monotonic_us();
 	r->timer = timer_new(snapd_loop(snapd), tick, r);

@@ -2,7 +2,7 @@
  * Has the account's worker look at the whole Maildir: what other programs put
  * there is adopted, what they took away is marked and made again.  While a
  * worker runs it notices by itself; this is for accounts without one, each in
- * its turn every RECONCILE_EVERY_S, and for an administrator who asks.
+ * its turn as often as the settings say, and for an administrator who asks.
  * Nothing here changes a row: the worker does, over its own channel.
  */
 #ifndef SNAPD_RECONCILE_H
@@ -19,6 +19,7 @@ struct reconciler;
 /* 0 is the default of either. */
 struct reconciler *reconciler_new(
     struct snapd *snapd, uint32_t every_s, int64_t tick_ms);
+void reconciler_configure(struct reconciler *reconciler, uint32_t every_s);
 void reconciler_free(struct reconciler **reconciler);
 
 /* Progress rows, then a done when the worker has looked and all is in the

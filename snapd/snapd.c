@@ -414,10 +414,11 @@ configure_policy(struct snapd *snapd, struct error *error)
 
 void
 snapd_configure(struct snapd *snapd, const struct retention *retention,
-    const struct allowance_limits *limits)
+    const struct allowance_limits *limits, uint32_t reconcile_every_s)
 {
 	struct error error = { .code = ERROR_NONE };
 
+	reconciler_configure(snapd->reconciler, reconcile_every_s);
 	snapd->options.retention = *retention;
 	snapd->options.limits = *limits;
 	if (snapd->journal != NULL)

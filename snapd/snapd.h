@@ -47,9 +47,9 @@ void snapd_add_channel(
 /* The same for a snapctl of that user, whom events name. */
 void snapd_add_control(struct snapd *snapd, int fd, uint32_t uid);
 
-/* Policy and limits of the settings, after a reload. */
+/* What the settings say, after a reload. */
 void snapd_configure(struct snapd *snapd, const struct retention *retention,
-    const struct allowance_limits *limits);
+    const struct allowance_limits *limits, uint32_t reconcile_every_s);
 /* Somebody died by a seccomp kill, or misbehaved (enum alarm_reason): of that
  * account (0: of none). */
 void snapd_alarm(

@@ -102,6 +102,10 @@ static const struct {
 	{ "match auth for any relay dkim-sign\n",
 	    ":14:20: this version has no \"relay\" yet: mail goes to "
 	    "accounts of this host only" },
+	{ "reconcile every 59s\n", ":14:17: at least 1m" },
+	{ "reconcile 2h\n", "unknown word \"2h\"" },
+	{ "reconcile every 2h\nreconcile every 3h\n",
+	    ":15:1: reconcile was given in line 14 already" },
 	{ "limit send 200/day\n", "this version has no \"send\" yet" },
 	{ "vault pair x\n", "this version has no \"pair\" yet" },
 	{ "listen imap port 143\n", "warning: passwords and mail go over" },
@@ -179,6 +183,7 @@ what_explain_prints_parses_to_the_same(void **state)
 	assert_int_equal(buf_put_byte(&first, '\0'), 0);
 	run_begin(&run, (char *)first.data);
 	assert_int_equal(run.status, 0);
+	assert_int_equal(run.settings->reconcile_every_s, 24 * 60 * 60);
 	settings_explain("x", run.settings, &run.origin, &second);
 	assert_int_equal(buf_put_byte(&second, '\0'), 0);
 	assert_non_null(
@@ -199,7 +204,14 @@ a_slice_tells_a_role_only_its_own(void **state)
 	struct run run;
 	int fd;
 
-	run_begin(&run, GOOD);
+	run_begin(&run, GOOD "reconcile every 2h\n");
+	fd = settings_slice(run.settings, ROLE_SNAPD, &error);
+	read = settings_read_slice(fd, &error);
+	assert_non_null(read);
+	close(fd);
+	assert_int_equal(read->reconcile_every_s, 2 * 60 * 60);
+	settings_free(&read);
+
 	fd = settings_slice(run.settings, ROLE_SMTPD, &error);
 	assert_true(fd >= 0);
 	read = settings_read_slice(fd, &error);
