@@ -181,15 +181,23 @@ explain_refusal(const char *verb)
 	return EXIT_USAGE;
 }
 
+static bool
+is_refused_verb(const char *name)
+{
+	for (size_t i = 0; i < sizeof(refused_verbs) / sizeof(char *); i++)
+		if (strcmp(name, refused_verbs[i]) == 0)
+			return true;
+	return false;
+}
+
 static int
 unknown_verb(const char *name)
 {
 	const char *words[sizeof(verbs) / sizeof(verbs[0]) + 1] = { NULL };
 	const char *near;
 
-	for (size_t i = 0; i < sizeof(refused_verbs) / sizeof(char *); i++)
-		if (strcmp(name, refused_verbs[i]) == 0)
-			return explain_refusal(name);
+	if (is_refused_verb(name))
+		return explain_refusal(name);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		words[i] = verbs[i].name;
 	near = report_suggest(text_of(name), words);
@@ -444,6 +452,9 @@ main(int argc, char **argv)
 	    strcmp(argv[2], "words") == 0)
 		return completion_words(
 		    &snapctl, &table, invocation.socket, argc - 3, argv + 3);
+	/* Whatever options somebody is used to elsewhere. */
+	if (argc >= 2 && is_refused_verb(argv[1]))
+		return explain_refusal(argv[1]);
 	words = calloc((size_t)argc + 1, sizeof(words[0]));
 	if (words == NULL)
 		return EXIT_FAILED;

@@ -120,6 +120,11 @@ def test_state_that_is_held_is_a_snapshot(store):
 def test_there_is_no_word_that_removes(store):
     for verb in ('destroy', 'prune', 'forget', 'delete'):
         assert 'Nothing removes' in store.run(verb, code=2)[1]
+    # With whatever options it has elsewhere.
+    done = subprocess.run([store.server.snapctl_command.split()[0], 'destroy',
+                           '-r', 'latest'], check=False, text=True,
+                          stderr=subprocess.PIPE)
+    assert (done.returncode, 'Nothing removes' in done.stderr) == (2, True)
 
 
 def firnmail(store, *words, text='', code=0):
