@@ -131,6 +131,7 @@ put_keep(struct writer *writer, const struct settings *settings, enum role role)
 	writer_put_u64(writer, settings->keep_minimum_s);
 	writer_put_u32(writer, settings->snapshot_every_s);
 	writer_put_u32(writer, settings->reconcile_every_s);
+	writer_put_u8(writer, settings->takes_external_deletes);
 }
 
 static void
@@ -243,6 +244,7 @@ get_keep(struct reader *reader, struct settings *settings)
 	settings->keep_minimum_s = reader_get_u64(reader);
 	settings->snapshot_every_s = reader_get_u32(reader);
 	settings->reconcile_every_s = reader_get_u32(reader);
+	settings->takes_external_deletes = reader_get_u8(reader) != 0;
 }
 
 static void

@@ -73,6 +73,8 @@ struct settings {
 	uint32_t uid_account_mask;    /* of the aligned power-of-two range */
 	uint32_t snapshot_every_s;
 	uint32_t reconcile_every_s; /* default 24 hours */
+	/* A file that another program took away is a deleted message. */
+	bool takes_external_deletes;
 	/* `keep` policy: up to 8 tiers, `every` for `span`, in seconds. */
 	size_t keep_count;
 	struct {

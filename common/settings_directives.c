@@ -308,6 +308,16 @@ apply_reconcile(struct parser *parser, const struct value *value)
 }
 
 static void
+apply_external_deletes(struct parser *parser, const struct value *value)
+{
+	bool is_accept = text_is(value->word.text, "accept");
+
+	parser->settings->takes_external_deletes = is_accept;
+	if (!is_accept && !text_is(value->word.text, "heal"))
+		settings_complain(parser, value->word, "accept or heal");
+}
+
+static void
 apply_bits(struct parser *parser, const struct value *value)
 {
 	if (value->number < 4)
@@ -436,8 +446,7 @@ static const struct option store_options[] = { { "maildir", VALUE_PATH, 0,
 						   apply_maildir, NULL },
 	{ "quota", VALUE_ABSENT, 0, NULL,
 	    "remove quota and its size; nothing is limited" },
-	{ "external-deletes", VALUE_ABSENT, 0, NULL,
-	    "remove it; files that vanish are healed from the store" },
+	{ "external-deletes", VALUE_TEXT, 0, apply_external_deletes, NULL },
 	{ 0 } };
 static const struct option snapshot_options[] = {
 	{ "every", VALUE_SPAN, 31536000, apply_every, NULL },
@@ -506,8 +515,8 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	{ "users", "users file FILE", users_options, false, false, NULL, NULL },
 	{ "aliases", "aliases file FILE", aliases_options, false, false, NULL,
 	    NULL },
-	{ "store", "store maildir DIRECTORY", store_options, false, false, NULL,
-	    NULL },
+	{ "store", "store maildir DIRECTORY [external-deletes accept|heal]",
+	    store_options, false, false, NULL, NULL },
 	{ "snapshot", "snapshot [every TIME] dir DIRECTORY", snapshot_options,
 	    false, false, NULL, NULL },
 	{ "keep", "keep TIME for TIME, ... [minimum TIME]", keep_options, false,

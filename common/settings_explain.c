@@ -109,6 +109,8 @@ settings_explain(const char *name, const struct settings *settings,
 		explain_from(to, name, line[DIRECTIVE_ALIASES]);
 	}
 	put_path(to, "store maildir", settings->mail_path);
+	(void)buf_put_format(to, " external-deletes %s",
+	    settings->takes_external_deletes ? "accept" : "heal");
 	explain_from(to, name, line[DIRECTIVE_STORE]);
 	(void)buf_put_text(to, "reconcile every ");
 	put_span(to, settings->reconcile_every_s);

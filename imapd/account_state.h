@@ -66,6 +66,7 @@ struct folder {
 	bool is_gone;
 	bool needs_scan; /* something in it may be unseen */
 	bool is_adopting;
+	bool is_letting_go;       /* the store is told what others deleted */
 	bool is_identity_refused; /* of dovecot-uidlist */
 	bool must_compare; /* an unclean stop: files may lack their bytes */
 	struct list_change *deletions; /* wait for the adoption */
@@ -125,8 +126,10 @@ struct account_store {
 	struct catching_up *catching_up;
 	struct timer *settle_timer;
 	bool is_unclean;
-	bool is_put_back; /* the store is older than the files may be */
-	bool is_believed; /* it leapt since, the witness has no more to say */
+	bool takes_deletes; /* of other programs, as the settings say */
+	bool is_refilling;  /* what is gone is made again, whatever they say */
+	bool is_put_back;   /* the store is older than the files may be */
+	bool is_believed;   /* it leapt since, the witness has no more to say */
 	bool is_witness_due;
 	struct timer *witness_timer;
 	struct index_meta meta;
@@ -329,6 +332,9 @@ void sync_heal(struct account_store *account, uint64_t mailbox, uint32_t uid,
 /* It waits for that, and the store was told that it is missing. */
 bool heal_is_marked(
     const struct account_store *account, uint64_t mailbox, uint32_t uid);
+/* It waits to be made again. */
+bool heal_waits(
+    const struct account_store *account, uint64_t mailbox, uint32_t uid);
 /* The file is there, but its bytes may not be those of the store. */
 void heal_compare(
     struct account_store *account, uint64_t mailbox, uint32_t uid);
@@ -356,6 +362,11 @@ void adopt_identity(struct account_store *account, struct folder *folder);
 /* The delivery id that a file of this base name always gets. */
 void adopt_delivery(const struct folder *folder, struct text base,
     struct delivery_id *delivery);
+
+/* ---- change_flags.c ---- */
+/* What other programs deleted dies as by an expunge. */
+void change_let_go(struct account_store *account, struct folder *folder,
+    const uint32_t *uids, size_t count);
 
 /* ---- change_recall.c ---- */
 void recall_messages(struct mailbox_view *view, const uint32_t *uids,

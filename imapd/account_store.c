@@ -476,9 +476,12 @@ caught_up(
 		look_at_all(account);
 		return;
 	}
+	/* A restore means to have what is gone again. */
+	account->is_refilling = true;
 	for (size_t i = 0;
 	     c->files == CATCH_UP_FILES && i < account->folder_count; i++)
 		sync_folder(account, account->folders[i]);
+	account->is_refilling = false;
 	if (account->heals == NULL && account->healing == 0)
 		account_healed(account);
 }
@@ -629,6 +632,12 @@ account_store_attach_snapd(struct account_store *account, int fd)
 		return;
 	}
 	store_client_attach(account->client, fd);
+}
+
+void
+account_store_take_deletes(struct account_store *account, bool takes)
+{
+	account->takes_deletes = takes;
 }
 
 void

@@ -51,6 +51,10 @@ enum status account_store_status(const struct account_store *account);
 /* The address that its user logged in with: for letters to him. */
 void account_store_set_owner(struct account_store *account, struct text user);
 
+/* A file that another program took away is a deleted message, within limits
+ * (mailbox_sync.c); else, and at first, it is made again. */
+void account_store_take_deletes(struct account_store *account, bool takes);
+
 /* Changes that are asked for from now on are noted as his, until the next call;
  * NULL: nobody's. It is copied. */
 void account_store_act_for(

@@ -4,6 +4,7 @@
  */
 #include "imapd/mailbox_change.h"
 
+#include "common/log.h"
 #include "common/memory.h"
 #include "imapd/loss_notice.h"
 
@@ -232,4 +233,33 @@ mailbox_expunge(struct mailbox_view *view, const uint32_t *uids,
 	store_batch_free(&batch);
 	change->answer.modseq = folder->info.highest_modseq;
 	change_finish(change, STATUS_OK);
+}
+
+static void
+gone(const struct mailbox_answer *answer, void *context)
+{
+	struct change *change = context;
+	struct folder *folder =
+	    folder_find_id(change->account, change->mailbox);
+
+	if (answer->status != STATUS_OK)
+		log_warning("external-deletes", "status=%s",
+		    status_name(answer->status));
+	if (folder != NULL)
+		folder->is_letting_go = false;
+}
+
+void
+change_let_go(struct account_store *account, struct folder *folder,
+    const uint32_t *uids, size_t count)
+{
+	struct store_batch *batch = store_batch_new_for(CAUSE_RECONCILE);
+	struct change *change = change_new(account, folder, count, gone, NULL);
+
+	change->context = change;
+	for (size_t i = 0; i < count; i++)
+		change->items[change->item_count++].uid = uids[i];
+	add_expunges(batch, change);
+	folder->is_letting_go = true;
+	store_client_commit(account->client, &batch, expunge_committed, change);
 }

@@ -338,6 +338,12 @@ heal_is_marked(
 	return heal != NULL && heal->is_marked;
 }
 
+bool
+heal_waits(const struct account_store *account, uint64_t mailbox, uint32_t uid)
+{
+	return find(account, mailbox, uid) != NULL;
+}
+
 /* One that is queued or under way already is not made twice. */
 static void
 add(struct account_store *account, uint64_t mailbox, uint32_t uid,

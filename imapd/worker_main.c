@@ -10,11 +10,13 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/process.h"
+#include "common/settings.h"
 #include "imapd/account_store.h"
 #include "imapd/imap_session.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
 	WORKER_IDLE_MS = 30000,
@@ -170,17 +172,33 @@ closed(struct channel *channel, const struct error *error, void *context)
 	event_loop_stop(worker->loop);
 }
 
+static struct settings *
+take_settings(struct process *process)
+{
+	struct settings *settings;
+	struct error error;
+	int fd = process_take(process, START_SETTINGS, 0);
+
+	settings = settings_read_slice(fd, &error);
+	if (settings == NULL)
+		fatal("settings: %s", error.text);
+	close(fd);
+	return settings;
+}
+
 int
 main(void)
 {
 	static const struct channel_handler handler = { received, closed };
 	struct worker worker = { 0 };
+	struct settings *settings;
 	struct process process;
 	struct error error;
 	uint32_t walls;
 	int home_fd;
 
 	process_begin(&process, ROLE_WORKER);
+	settings = take_settings(&process);
 	walls = process_confine(&process);
 	/* The account's home is the root, or the current directory where no
 	 * chroot could be had. */
@@ -189,6 +207,9 @@ main(void)
 		fatal("the account's home: %s", error.text);
 	worker.loop = event_loop_new();
 	worker.account = account_store_new(worker.loop, home_fd);
+	account_store_take_deletes(
+	    worker.account, settings->takes_external_deletes);
+	settings_free(&settings);
 	worker.timer = timer_new(worker.loop, look, &worker);
 	worker.broker =
 	    process_ready(&process, worker.loop, walls, &handler, &worker);

@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -87,6 +88,25 @@ def test_what_cannot_be_made_again_can_be_let_go(server):
     # The store keeps what they held.
     assert 'k%d' % (min(missing) - 1) in running.snapctl(
         'find', '--deleted', '--account', running.user1)
+
+
+def test_others_may_delete_where_the_settings_say_so(server):
+    running = server()
+    running.fill(['a', 'b', 'c'])
+    maildir = pathlib.Path(running.maildir1)
+    running.stop()
+    conf = pathlib.Path(running.dir, 'etc/firnmail.conf')
+    conf.write_text(re.sub(r'(?m)^(store maildir .*)$',
+                           r'\1 external-deletes accept', conf.read_text()))
+    sorted((*maildir.glob('new/*'), *maildir.glob('cur/*')))[1].unlink()
+    running.start()
+    running.snapctl('reconcile', running.user1)
+    assert len(flags(running, 'INBOX')) == 2
+    log = [json.loads(line) for line in
+           running.snapctl('--json', 'log', '--deleted').splitlines()]
+    assert [(row['removed'], row['said_command'], row['said_user'])
+            for row in log] == [(1, 'reconcile', '')]
+    assert 'selection' in running.snapctl('--json', 'find', '--deleted')
 
 
 def test_an_unknown_account_is_said(server):

@@ -368,6 +368,125 @@ a_restore_that_meets_a_starting_worker_writes_each_file_once(void **state)
 	assert_int_equal(false_store_missing(w->store), 0);
 }
 
+/* -- Files that another program takes away -- */
+
+static void
+take_away(struct world *w, size_t count)
+{
+	char name[900];
+
+	while (count-- > 0) {
+		count_files(w, "Maildir", name);
+		assert_int_equal(unlink(name), 0);
+	}
+}
+
+static void
+fill(struct world *w, unsigned int count)
+{
+	char body[40];
+
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(body, sizeof(body), "message %u\r\n", i);
+		append_to(w, "INBOX", body);
+	}
+}
+
+/* A worker that begins, with the setting or without. */
+static void
+begin_with(struct world *w, bool takes_deletes)
+{
+	account_store_free(&w->account);
+	begin_account(w);
+	account_store_take_deletes(w->account, takes_deletes);
+	wait_for(w, is_ready);
+	wait_for(w, is_idle);
+}
+
+static void
+what_others_delete_is_deleted_if_the_settings_say_so(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+
+	fill(w, 5);
+	begin_with(w, true);
+	view = open_view(w, "INBOX");
+	take_away(w, 2);
+	look_if_blind(w);
+	look_at_inbox(w);
+	wait_for(w, is_idle);
+	assert_int_equal(message_count(w, "INBOX"), 3);
+	assert_int_equal(false_store_live(w->store, 1), 3);
+	assert_int_equal(false_store_marked(w->store), 0);
+	assert_int_equal(count_files(w, "Maildir", NULL), 3);
+	mailbox_view_close(&view);
+	/* And while no worker runs. */
+	account_store_free(&w->account);
+	take_away(w, 1);
+	begin_account(w);
+	account_store_take_deletes(w->account, true);
+	wait_for(w, is_ready);
+	assert_int_equal(message_count(w, "INBOX"), 2);
+	wait_for(w, is_idle);
+	assert_int_equal(message_count(w, "INBOX"), 2);
+	assert_int_equal(false_store_live(w->store, 1), 2);
+}
+
+/* Each row: how many there are, how many go, the setting, an unclean stop. */
+static void
+what_is_a_loss_is_made_again_whatever_the_settings_say(void **state)
+{
+	static const struct {
+		unsigned int count;
+		unsigned int gone;
+		bool takes_deletes;
+		bool is_cut;
+	} rows[] = {
+		{ 5, 2, false, false },  /* not set */
+		{ 5, 5, true, false },   /* all of a mailbox */
+		{ 30, 21, true, false }, /* many */
+		{ 5, 2, true, true },    /* they may never have been written */
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct world *w = *state;
+
+		fill(w, rows[i].count);
+		account_store_free(&w->account);
+		take_away(w, rows[i].gone);
+		if (rows[i].is_cut)
+			cut_power(w);
+		begin_account(w);
+		account_store_take_deletes(w->account, rows[i].takes_deletes);
+		wait_for(w, is_ready);
+		look_at_inbox(w);
+		wait_for(w, is_idle);
+		assert_int_equal(
+		    count_files(w, "Maildir", NULL), rows[i].count);
+		assert_int_equal(false_store_live(w->store, 1), rows[i].count);
+		world_teardown(state);
+		world_setup(state);
+	}
+}
+
+static void
+a_restore_brings_back_what_others_deleted(void **state)
+{
+	struct world *w = *state;
+	uint64_t written, failed;
+
+	fill(w, 5);
+	begin_with(w, true);
+	take_away(w, 2); /* which nobody has looked at yet */
+	false_store_catch_up(w->store);
+	wait_for(w, has_caught_up);
+	assert_true(false_store_caught_up(w->store, &written, &failed));
+	wait_for(w, is_idle);
+	assert_int_equal(count_files(w, "Maildir", NULL), 5);
+	assert_int_equal(false_store_live(w->store, 1), 5);
+}
+
 int
 main(void)
 {
@@ -388,6 +507,10 @@ main(void)
 		    what_stands_in_the_place_of_a_folder_is_not_an_empty_one),
 		TEST_CASE(
 		    a_restore_that_meets_a_starting_worker_writes_each_file_once),
+		TEST_CASE(what_others_delete_is_deleted_if_the_settings_say_so),
+		TEST_CASE(
+		    what_is_a_loss_is_made_again_whatever_the_settings_say),
+		TEST_CASE(a_restore_brings_back_what_others_deleted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

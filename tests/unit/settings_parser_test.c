@@ -169,6 +169,36 @@ a_store_inside_the_mail_is_warned_about(void **state)
 }
 
 static void
+who_may_delete_is_said_in_one_of_two_words(void **state)
+{
+	static const struct {
+		const char *word;
+		bool takes;
+		const char *complaint;
+	} rows[] = { { "accept", true, NULL }, { "heal", false, NULL },
+		{ "maybe", false, ":5:35: accept or heal" } };
+	char config[300];
+	struct run run;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(config, sizeof(config),
+		    "host a.b\ndomain a.b\nlisten smtp port 25\n"
+		    "users file u\nstore maildir /m external-deletes %s\n"
+		    "snapshot dir /s\n",
+		    rows[i].word);
+		run_begin(&run, config);
+		assert_int_equal(
+		    run.status, rows[i].complaint == NULL ? 0 : -1);
+		assert_int_equal(
+		    run.settings->takes_external_deletes, rows[i].takes);
+		if (rows[i].complaint != NULL)
+			assert_non_null(
+			    strstr((char *)run.text.data, rows[i].complaint));
+		run_end(&run);
+	}
+}
+
+static void
 what_explain_prints_parses_to_the_same(void **state)
 {
 	struct buf first;
@@ -224,9 +254,11 @@ a_slice_tells_a_role_only_its_own(void **state)
 	assert_string_equal(read->keys[0].key_path, "");
 	settings_free(&read);
 
+	run.settings->takes_external_deletes = true;
 	fd = settings_slice(run.settings, ROLE_WORKER, &error);
 	read = settings_read_slice(fd, &error);
 	assert_non_null(read);
+	assert_true(read->takes_external_deletes);
 	close(fd);
 	assert_int_equal(read->domain_count, 0);
 	assert_int_equal(read->listener_count, 0);
@@ -264,6 +296,7 @@ main(void)
 		cmocka_unit_test(each_mistake_is_named_with_its_place),
 		cmocka_unit_test(all_errors_come_in_one_run),
 		cmocka_unit_test(a_store_inside_the_mail_is_warned_about),
+		cmocka_unit_test(who_may_delete_is_said_in_one_of_two_words),
 		cmocka_unit_test(what_explain_prints_parses_to_the_same),
 		cmocka_unit_test(a_slice_tells_a_role_only_its_own),
 		cmocka_unit_test(a_slice_cut_short_is_refused),
