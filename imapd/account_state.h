@@ -322,6 +322,12 @@ void sync_end_change(struct account_store *account, struct folder *folder);
 /* At the end: nothing that was not seen counts as seen at the next start. */
 void sync_settle(struct account_store *account);
 
+/* ---- mailbox_look.c ---- */
+/* Appends mailbox (u64) and UID (u32) of each message whose file is not there;
+ * STATUS_UNAVAILABLE if a directory cannot be read. */
+enum status look_for_missing_files(
+    struct account_store *account, struct buf *missing);
+
 /* ---- mailbox_heal.c ---- */
 void sync_heal(struct account_store *account, uint64_t mailbox, uint32_t uid,
     bool is_marked);

@@ -356,6 +356,10 @@ away(void *context)
 
 /* -- The store changed without us -- */
 
+enum {
+	MAX_MISSING_BYTES = 96 << 20
+};
+
 struct catching_up {
 	struct catching_up *next;
 	struct account_store *account;
@@ -369,7 +373,7 @@ struct catching_up {
 };
 
 static void
-end_catching_up(struct catching_up *c, enum status status)
+end_catching_up(struct catching_up *c, enum status status, struct text missing)
 {
 	struct account_store *account = c->account;
 	struct catching_up **at = &account->catching_up;
@@ -379,7 +383,7 @@ end_catching_up(struct catching_up *c, enum status status)
 	*at = c->next;
 	store_client_caught_up(account->client, c->tag, status,
 	    account->files_written - c->written,
-	    account->files_failed - c->failed);
+	    account->files_failed - c->failed, missing);
 	free(c);
 }
 
@@ -419,7 +423,7 @@ account_healed(struct account_store *account)
 	for (c = account->catching_up; c != NULL; c = next) {
 		next = c->next;
 		if (c->is_applied && c->files != CATCH_UP_ALL)
-			end_catching_up(c, STATUS_OK);
+			end_catching_up(c, STATUS_OK, text_make(NULL, 0));
 	}
 }
 
@@ -436,7 +440,8 @@ settle(void *context)
 			continue;
 		if (has_settled(c))
 			end_catching_up(c,
-			    is_look_left(account) ? STATUS_DAMAGED : STATUS_OK);
+			    is_look_left(account) ? STATUS_DAMAGED : STATUS_OK,
+			    text_make(NULL, 0));
 		else
 			is_left = true;
 	}
@@ -458,6 +463,18 @@ look_at_all(struct account_store *account)
 }
 
 static void
+say_missing(struct catching_up *c)
+{
+	struct buf missing;
+	enum status status;
+
+	buf_init(&missing, MAX_MISSING_BYTES);
+	status = look_for_missing_files(c->account, &missing);
+	end_catching_up(c, status, text_make(missing.data, missing.size));
+	buf_clear(&missing);
+}
+
+static void
 caught_up(
     enum status status, uint64_t sequence, struct text data, void *context)
 {
@@ -467,10 +484,14 @@ caught_up(
 	if (status == STATUS_OK && apply_listing(account, data) == -1)
 		status = STATUS_DAMAGED;
 	if (status != STATUS_OK) {
-		end_catching_up(c, status);
+		end_catching_up(c, status, text_make(NULL, 0));
 		return;
 	}
 	confirm(account, sequence);
+	if (c->files == CATCH_UP_MISSING) {
+		say_missing(c);
+		return;
+	}
 	c->is_applied = true;
 	if (c->files == CATCH_UP_ALL) {
 		look_at_all(account);

@@ -4,6 +4,7 @@
  * gives up all its rights and carries out one verb (a cmd_*.c file each); but
  * for rebuild, which starts a program of ours while nothing runs.
  */
+#include "snapctl/interrupt.h"
 #include "snapctl/snapctl.h"
 
 #include "common/account_parser.h"
@@ -32,6 +33,7 @@ enum {
 	OPTION_NAME,
 	OPTION_SINCE,
 	OPTION_MODE,
+	OPTION_INTO,
 	OPTION_FORMAT,
 	OPTION_ACCOUNT,
 	OPTION_AT,
@@ -56,6 +58,7 @@ static const struct option long_options[] = {
 	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "since", required_argument, NULL, OPTION_SINCE },
 	{ "mode", required_argument, NULL, OPTION_MODE },
+	{ "into", required_argument, NULL, OPTION_INTO },
 	{ "format", required_argument, NULL, OPTION_FORMAT },
 	{ "account", required_argument, NULL, OPTION_ACCOUNT },
 	{ "at", required_argument, NULL, OPTION_AT },
@@ -98,7 +101,7 @@ static const struct verb {
 	{ "diff", cmd_diff, "[--exit-code] SNAP [SNAP|live][:ACCOUNT]",
 	    "compare two points in time" },
 	{ "log", cmd_log, "[ACCOUNT] [--since T]", "list what happened" },
-	{ "restore", cmd_restore, "[--dry-run] [--yes] SEL...",
+	{ "restore", cmd_restore, "[--dry-run] [--mode M] [--into M] SEL...",
 	    "bring mail back" },
 	{ "keep", cmd_keep, "show | set POLICY | keys | add-key KEY",
 	    "show or change how long is kept" },
@@ -221,6 +224,8 @@ text_option(int letter, struct invocation *invocation, struct options *options)
 		return &options->since;
 	case OPTION_MODE:
 		return &options->mode;
+	case OPTION_INTO:
+		return &options->into;
 	case OPTION_FORMAT:
 		return &options->format;
 	case OPTION_ACCOUNT:
@@ -395,6 +400,7 @@ run(const struct verb *verb, const struct invocation *invocation,
 		output_free(&snapctl->output);
 		return code;
 	}
+	interrupt_prepare();
 	snapctl->now = clock_wall_us() / 1000000;
 	code = open_peer(verb, invocation, snapctl, argc, argv);
 	if (code != EXIT_DONE)

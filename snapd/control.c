@@ -333,8 +333,7 @@ receive_question(struct client *client, const struct message *message)
 	}
 	job->retention = *snapd_retention(client->snapd);
 	job->now = journal->now_us / 1000000;
-	if (message->type != MESSAGE_control_restore ||
-	    message->control_restore.is_dry_run) {
+	if (message->type != MESSAGE_control_restore) {
 		start_job(client, job);
 		return;
 	}

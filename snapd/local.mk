@@ -83,6 +83,9 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/accept_missing.c snapd/accept_missing.h \
 	snapd/reconcile.c snapd/reconcile.h \
 	snapd/restore.c snapd/restore.h \
+	snapd/restore_look.c snapd/restore_parts.h \
+	snapd/restore_write.c \
+	snapd/restore_files.c \
 	snapd/verify_client.c snapd/verify_client.h \
 	snapd/verify_request.c \
 	snapd/seal_request.c \
@@ -112,7 +115,7 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/snapd_test tests/unit/merkle_log_test \
 	tests/unit/snapd_control_test tests/unit/retention_test \
 	tests/unit/ratchet_test tests/unit/expire_test \
-	tests/unit/every_type_test
+	tests/unit/every_type_test tests/unit/restore_test
 tests_unit_every_type_test_SOURCES = tests/unit/every_type_test.c
 tests_unit_every_type_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_ratchet_test_SOURCES = tests/unit/ratchet_test.c
@@ -121,7 +124,11 @@ tests_unit_retention_test_SOURCES = tests/unit/retention_test.c
 tests_unit_retention_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_expire_test_SOURCES = tests/unit/expire_test.c
 tests_unit_expire_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
-tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c
+tests_unit_restore_test_SOURCES = tests/unit/restore_test.c \
+	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
+tests_unit_restore_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c \
+	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
 tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/expunged_test
 tests_unit_expunged_test_SOURCES = tests/unit/expunged_test.c
