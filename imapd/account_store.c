@@ -154,19 +154,31 @@ failed(struct account_store *account, const char *what, enum status status)
 }
 
 static void
-listed_changes(
-    enum status status, uint64_t sequence, struct text data, void *context)
+applied_changes(enum status status, void *context)
 {
 	struct account_store *account = context;
 
 	if (status == STATUS_UNAVAILABLE)
 		return;
-	if (status != STATUS_OK || apply_listing(account, data) == -1) {
+	if (status != STATUS_OK) {
 		failed(account, "changes", status);
 		account->must_restart = true;
 		return;
 	}
-	become_ready(account, sequence);
+	become_ready(account, account->listed_up_to);
+}
+
+static void
+listed_changes(
+    enum status status, uint64_t sequence, struct text data, void *context)
+{
+	struct account_store *account = context;
+
+	account->listed_up_to = sequence;
+	if (status == STATUS_OK)
+		arrive_changes(account, data, applied_changes, account);
+	else
+		applied_changes(status, account);
 }
 
 /* -- Making the index from the store's rows -- */
@@ -368,7 +380,8 @@ struct catching_up {
 	bool is_started;    /* not before the account is ready */
 	bool is_applied;    /* only healing, and adopting, is left */
 	unsigned int looks; /* CATCH_UP_ALL: that were taken again */
-	uint64_t written;   /* when it began */
+	uint64_t listed_up_to;
+	uint64_t written; /* when it began */
 	uint64_t failed;
 };
 
@@ -475,19 +488,16 @@ say_missing(struct catching_up *c)
 }
 
 static void
-caught_up(
-    enum status status, uint64_t sequence, struct text data, void *context)
+caught_up(enum status status, void *context)
 {
 	struct catching_up *c = context;
 	struct account_store *account = c->account;
 
-	if (status == STATUS_OK && apply_listing(account, data) == -1)
-		status = STATUS_DAMAGED;
 	if (status != STATUS_OK) {
 		end_catching_up(c, status, text_make(NULL, 0));
 		return;
 	}
-	confirm(account, sequence);
+	confirm(account, c->listed_up_to);
 	if (c->files == CATCH_UP_MISSING) {
 		say_missing(c);
 		return;
@@ -502,6 +512,19 @@ caught_up(
 		sync_folder(account, account->folders[i]);
 	if (account->heals == NULL && account->healing == 0)
 		account_healed(account);
+}
+
+static void
+listed_missed(
+    enum status status, uint64_t sequence, struct text data, void *context)
+{
+	struct catching_up *c = context;
+
+	c->listed_up_to = sequence;
+	if (status == STATUS_OK)
+		arrive_changes(c->account, data, caught_up, c);
+	else
+		caught_up(status, c);
 }
 
 static void
@@ -531,7 +554,7 @@ start_catching_up(struct account_store *account)
 			continue;
 		c->is_started = true;
 		store_list_changes(
-		    account->client, account->meta.confirmed, caught_up, c);
+		    account->client, account->meta.confirmed, listed_missed, c);
 	}
 }
 

@@ -27,6 +27,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/mailbox_folders.c \
 	imapd/mailbox_sync.c \
 	imapd/mailbox_look.c \
+	imapd/mailbox_arrive.c \
 	imapd/foreign_flags.c \
 	imapd/mailbox_adopt.c \
 	imapd/import_subscriptions.c \
