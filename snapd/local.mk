@@ -56,6 +56,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/segment_env.c snapd/segment_env.h \
 	snapd/segment_folder.c snapd/segment_folder.h \
 	snapd/segment_use.c snapd/segment_use.h \
+	snapd/behind.c snapd/behind.h \
 	snapd/reading.c snapd/reading.h \
 	snapd/reader_thread.c \
 	snapd/as_of.c snapd/as_of.h \

@@ -351,8 +351,7 @@ receive_caught_up(
 		missing = TEXT("?");
 	if (!reconcile_caught_up(
 		snapd_reconciler(client->snapd), client->account, caught_up))
-		restore_caught_up(
-		    client->snapd, client->account, caught_up, missing);
+		restore_caught_up(client, caught_up, missing);
 	free(read_data);
 }
 

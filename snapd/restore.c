@@ -4,11 +4,12 @@
  * mailboxes that were retired are listed again; rows of expunged messages get
  * new UIDs; what came later is moved aside; subscriptions; then the worker.
  */
-#include "snapd/restore_parts.h"
+#include "snapd/restore.h"
 
 #include "common/log.h"
 #include "common/memory.h"
 #include "snapd/batch_changes.h"
+#include "snapd/restore_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,8 @@ send_plans(struct restore *restore)
 static void
 finish(struct restore *restore, enum status status, const char *text)
 {
+	struct snapd *snapd = restore->snapd;
+	uint32_t account = restore->job->walk.account;
 	struct client *client = snapd_client(restore->snapd, restore->client);
 	struct message done = { .type = MESSAGE_control_done };
 
@@ -105,7 +108,9 @@ finish(struct restore *restore, enum status status, const char *text)
 		done.control_done.text = text_of(text);
 		(void)channel_send(client->channel, &done, NULL, 0);
 	}
-	restore_free(snapd_restore(restore->snapd));
+	restore_free(snapd_restore(snapd));
+	if (status != STATUS_OK)
+		restore_tell_worker(snapd, account);
 }
 
 static void

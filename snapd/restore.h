@@ -23,11 +23,11 @@ enum status restore_start(
 void restore_free(struct restore **restore);
 
 /* What happens to workers; each looks whether it is waited for. */
-void restore_worker_there(struct snapd *snapd, uint32_t account);
+void restore_worker_there(struct client *worker);
 void restore_worker_gone(struct snapd *snapd, uint32_t account);
 void restore_worker_failed(struct snapd *snapd, uint32_t account);
 /* `missing` as in the message, or what its descriptor holds. */
-void restore_caught_up(struct snapd *snapd, uint32_t account,
+void restore_caught_up(struct client *worker,
     const struct message_caught_up *caught_up, struct text missing);
 /* A worker got a body, or did not. */
 void restore_body_read(

@@ -5,7 +5,9 @@
  */
 #include "snapd/restore_parts.h"
 
+#include "common/log.h"
 #include "common/memory.h"
+#include "snapd/behind.h"
 
 #include <stdio.h>
 
@@ -55,20 +57,30 @@ give_up(struct restore_files *files)
 	end_files(files);
 }
 
+/* Tags are never used twice: an answer to a restore that has ended is none to
+ * the next one. */
+static void
+send_catch_up(struct client *worker, enum catch_up_files files)
+{
+	static uint64_t last_tag;
+	struct message message = { .type = MESSAGE_catch_up };
+
+	worker->catch_up = ++last_tag;
+	message.catch_up.tag = last_tag;
+	message.catch_up.sequence =
+	    snapd_journal(worker->snapd)->committed.sequence;
+	message.catch_up.check_files = (uint8_t)files;
+	(void)channel_send(worker->channel, &message, NULL, 0);
+}
+
 static void
 ask(struct restore_files *files, struct client *worker)
 {
-	struct message message = { .type = MESSAGE_catch_up };
-
-	files->tag = ++files->restore->last_tag;
-	message.catch_up.tag = files->tag;
-	message.catch_up.sequence =
-	    snapd_journal(files->restore->snapd)->committed.sequence;
-	message.catch_up.check_files =
-	    files->is_look ? CATCH_UP_MISSING : CATCH_UP_FILES;
+	send_catch_up(
+	    worker, files->is_look ? CATCH_UP_MISSING : CATCH_UP_FILES);
+	files->tag = worker->catch_up;
 	files->is_asked = true;
 	files->beats = 0;
-	(void)channel_send(worker->channel, &message, NULL, 0);
 }
 
 static void
@@ -157,13 +169,42 @@ find(struct snapd *snapd, uint32_t account, bool is_asked)
 	return files;
 }
 
-void
-restore_worker_there(struct snapd *snapd, uint32_t account)
+/* Of a restore that was cut off before its worker was told. */
+static bool
+is_behind(struct client *worker)
 {
-	struct restore_files *files = find(snapd, account, false);
+	struct journal *journal = snapd_journal(worker->snapd);
+	struct transaction *t;
+	uint64_t sequence;
+	int found = 0;
+
+	t = journal == NULL ? NULL
+			    : transaction_begin(journal->store, false, NULL);
+	if (t != NULL)
+		found = behind_find(t, worker->account, &sequence, NULL);
+	transaction_abort(&t);
+	return found == 1;
+}
+
+void
+restore_tell_worker(struct snapd *snapd, uint32_t account)
+{
+	struct client *worker = snapd_worker(snapd, account);
+
+	if (worker != NULL && is_behind(worker))
+		send_catch_up(worker, CATCH_UP_ROWS);
+}
+
+void
+restore_worker_there(struct client *worker)
+{
+	struct restore_files *files =
+	    find(worker->snapd, worker->account, false);
 
 	if (files != NULL)
 		want_worker(files);
+	else if (is_behind(worker))
+		send_catch_up(worker, CATCH_UP_ROWS);
 }
 
 void
@@ -184,13 +225,36 @@ restore_worker_failed(struct snapd *snapd, uint32_t account)
 		give_up(files);
 }
 
+/* It knows all that happened before it was asked, unless a restore has done
+ * more since: that one asks again, or the next channel does. */
+static void
+settle(struct client *worker, const struct message_caught_up *caught_up)
+{
+	struct restore *restore = *snapd_restore(worker->snapd);
+	struct error error = { .code = ERROR_NONE };
+
+	if (caught_up->status != STATUS_OK ||
+	    caught_up->tag != worker->catch_up || worker->catch_up == 0)
+		return;
+	worker->catch_up = 0;
+	if (restore != NULL && restore->job->walk.account == worker->account &&
+	    find(worker->snapd, worker->account, true) == NULL)
+		return;
+	if (behind_settle(snapd_journal(worker->snapd), worker->account,
+		&error) != STATUS_OK)
+		log_warning("restore-settle", "account=%u error=\"%s\"",
+		    worker->account, error.text);
+}
+
 void
-restore_caught_up(struct snapd *snapd, uint32_t account,
+restore_caught_up(struct client *worker,
     const struct message_caught_up *caught_up, struct text missing)
 {
-	struct restore_files *files = find(snapd, account, true);
+	struct restore_files *files =
+	    find(worker->snapd, worker->account, true);
 	struct restore *restore;
 
+	settle(worker, caught_up);
 	if (files == NULL || caught_up->tag != files->tag)
 		return;
 	restore = files->restore;

@@ -71,7 +71,6 @@ struct restore {
 	struct restore_files *files;
 	unsigned int files_count;
 	struct timer *heartbeat;
-	uint64_t last_tag;
 };
 
 /* ---- restore.c ---- */
@@ -103,5 +102,7 @@ enum status restore_mark(struct restore *restore, struct journal *journal);
 void restore_files_start(
     struct restore *restore, uint32_t account, bool is_look);
 void restore_files_free(struct restore *restore);
+/* A restore has ended early: its last account's worker, if it is there. */
+void restore_tell_worker(struct snapd *snapd, uint32_t account);
 
 #endif

@@ -4,8 +4,10 @@
  * is done twice, or meets what a client did meanwhile, adds nothing twice and
  * undoes nothing.
  */
-#include "snapd/batch_changes.h"
 #include "snapd/restore_parts.h"
+
+#include "snapd/batch_changes.h"
+#include "snapd/behind.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -276,6 +278,9 @@ write_event(struct restore *restore, struct journal *journal)
 
 	buf_init(&results, RESTORE_STEP_ITEMS * 8 * RECORD_RESULT_SIZE);
 	status = write_all(&w);
+	if (status == STATUS_OK &&
+	    behind_note(journal, w.change.account, error) != 0)
+		status = change_failed(&w.change);
 	buf_clear(&results);
 	if (status != STATUS_OK) {
 		if (error->code == ERROR_NONE)

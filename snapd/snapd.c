@@ -299,7 +299,7 @@ add_client(struct snapd *snapd, int fd, enum role peer, uint32_t account)
 	if (peer == ROLE_BROKER)
 		snapd->broker = client->id;
 	if (peer == ROLE_WORKER) {
-		restore_worker_there(snapd, account);
+		restore_worker_there(client);
 		reconcile_worker_there(snapd->reconciler, account);
 	}
 	return client;

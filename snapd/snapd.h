@@ -67,6 +67,7 @@ struct client {
 	uint64_t instance;   /* as the broker introduced it */
 	struct batch *batch; /* that is being received */
 	bool has_claimed;    /* a worker: once a channel is enough */
+	uint64_t catch_up;   /* tag of what it was asked last; 0: nothing */
 	/* snapctl: its one question at a time. */
 	bool is_asking;
 	struct reading *stream; /* waits until what was sent is on its way */

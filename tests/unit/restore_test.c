@@ -380,6 +380,108 @@ rewind_of_one_message_leaves_the_others(void **state)
 	assert_int_equal(count_of(f, "INBOX"), 7);
 }
 
+/* -- The worker that was not told -- */
+
+/* Asked for what came after everything. */
+static uint64_t
+changes_seen(struct fixture *f)
+{
+	struct message m = { .type = MESSAGE_list_changes };
+
+	m.list_changes.since = 1000000;
+	f->worker.answers = 0;
+	channel_send(f->worker.channel, &m, NULL, 0);
+	wait_answer(&f->worker);
+	assert_int_equal(f->worker.answer.type, MESSAGE_listing);
+	return f->worker.listing_size;
+}
+
+static void
+what_a_restore_did_is_listed_until_the_worker_has_caught_up(void **state)
+{
+	struct fixture *f = *state;
+	struct sums sums;
+
+	append(f, 1, 10, 1);
+	mark(f, "good");
+	expunge(f, 1, 1, 5);
+	assert_int_equal(changes_seen(f), 0);
+	stop(f);
+	start(f);
+	f->has_no_worker = true;
+	assert_int_equal(restore(f, "good", false, &sums), STATUS_PARTLY);
+	assert_int_equal(sums.add, 5);
+	/* As after a crash: nobody who would tell him is left. */
+	stop(f);
+	start(f);
+	f->is_deaf = true;
+	connect_peer(f, &f->worker, ROLE_WORKER, 1);
+	assert_true(changes_seen(f) > 0);
+	stop(f);
+	start(f);
+	f->is_deaf = false;
+	connect_peer(f, &f->worker, ROLE_WORKER, 1);
+	(void)changes_seen(f);
+	assert_int_equal(f->follow_ups, 1);
+	assert_int_equal(changes_seen(f), 0);
+}
+
+static void
+restore_ends_when_who_asked_is_gone_and_goes_on_when_asked_again(void **state)
+{
+	struct message m = { .type = MESSAGE_control_restore };
+	struct fixture *f = *state;
+	enum status status;
+	struct sums sums;
+
+	append(f, 1, 2000, 1);
+	mark(f, "good");
+	expunge(f, 1, 1, 2000);
+	m.control_restore.point_kind = POINT_NAMED;
+	m.control_restore.point_name = TEXT("good");
+	m.control_restore.account = 1;
+	f->stop_at_row = 4;
+	f->control.row_count = 0;
+	channel_send(f->control.channel, &m, NULL, 0);
+	event_loop_run(f->loop);
+	f->stop_at_row = 0;
+	channel_free(&f->control.channel);
+	connect_peer(f, &f->control, ROLE_SNAPCTL, 0);
+	do /* until it is seen that he is gone */
+		status = restore(f, "good", false, &sums);
+	while (status == STATUS_BUSY);
+	assert_int_equal(status, STATUS_OK);
+	assert_true(sums.add > 0 && sums.add < 2000);
+	assert_int_equal(count_of(f, "INBOX"), 2000);
+}
+
+static void
+second_restore_is_told_that_one_is_running(void **state)
+{
+	struct message m = { .type = MESSAGE_control_restore };
+	struct fixture *f = *state;
+	struct peer first;
+	struct sums sums;
+
+	append(f, 1, 2000, 1);
+	mark(f, "good");
+	expunge(f, 1, 1, 2000);
+	m.control_restore.point_kind = POINT_NAMED;
+	m.control_restore.point_name = TEXT("good");
+	m.control_restore.account = 1;
+	f->stop_at_row = 2;
+	f->control.row_count = 0;
+	channel_send(f->control.channel, &m, NULL, 0);
+	event_loop_run(f->loop);
+	f->stop_at_row = 0;
+	first = f->control;
+	memset(&f->control, 0, sizeof(f->control));
+	connect_peer(f, &f->control, ROLE_SNAPCTL, 0);
+	assert_int_equal(restore(f, "good", true, &sums), STATUS_BUSY);
+	channel_free(&first.channel);
+	buf_clear(&first.rows);
+}
+
 int
 main(void)
 {
@@ -395,6 +497,11 @@ main(void)
 		TEST(
 		    rewind_marks_the_state_before_it_which_is_never_the_latest),
 		TEST(rewind_of_one_message_leaves_the_others),
+		TEST(
+		    what_a_restore_did_is_listed_until_the_worker_has_caught_up),
+		TEST(
+		    restore_ends_when_who_asked_is_gone_and_goes_on_when_asked_again),
+		TEST(second_restore_is_told_that_one_is_running),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

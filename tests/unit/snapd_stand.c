@@ -46,6 +46,8 @@ take_row(struct peer *peer, const struct message_control_row *row)
 	buf_put(&peer->rows, row->record.data, row->record.size);
 	if (++peer->row_count == current->exit_at_row)
 		_exit(0);
+	if (peer->row_count == current->stop_at_row)
+		event_loop_stop(current->loop);
 }
 
 /* The false worker writes all files it is asked to look for. */
@@ -54,6 +56,8 @@ answer_catch_up(struct peer *peer, const struct message_catch_up *request)
 {
 	struct message answer = { .type = MESSAGE_caught_up };
 
+	if (current->is_deaf)
+		return;
 	answer.caught_up.tag = request->tag;
 	current->catch_up_files = request->check_files;
 	if (request->check_files == CATCH_UP_MISSING) {
@@ -61,7 +65,8 @@ answer_catch_up(struct peer *peer, const struct message_catch_up *request)
 		answer.caught_up.size = current->missing.size;
 		answer.caught_up.missing = current->missing;
 	} else {
-		current->catch_ups++;
+		current->follow_ups += request->check_files == CATCH_UP_ROWS;
+		current->catch_ups += request->check_files != CATCH_UP_ROWS;
 		answer.caught_up.files_written = 7;
 	}
 	channel_send(peer->channel, &answer, NULL, 0);

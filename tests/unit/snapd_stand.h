@@ -38,11 +38,14 @@ struct fixture {
 	uint8_t catch_up_files; /* of the last one */
 	uint32_t reconcile_every_s;
 	unsigned int looks;
-	struct text missing; /* what the false worker finds missing */
+	unsigned int follow_ups; /* of what was cut off */
+	bool is_deaf;            /* the false worker does not catch up */
+	struct text missing;     /* what the false worker finds missing */
 	unsigned int starts;
 	unsigned int started; /* a bit for each account */
 	bool has_no_worker;
 	size_t exit_at_row; /* 0: never */
+	size_t stop_at_row; /* leaves the loop */
 };
 
 struct sums {
