@@ -360,12 +360,6 @@ greeted(const struct store_state *state, void *context)
 	store_list_mailboxes(account->client, 0, listed_mailboxes, account);
 }
 
-static void
-away(void *context)
-{
-	/* Mailboxes stay open, changes are refused by the client. */
-}
-
 /* -- The store changed without us -- */
 
 enum {
@@ -379,6 +373,7 @@ struct catching_up {
 	enum catch_up_files files;
 	bool is_started;    /* not before the account is ready */
 	bool is_applied;    /* only healing, and adopting, is left */
+	bool is_orphan;     /* who asked is gone with his channel */
 	unsigned int looks; /* CATCH_UP_ALL: that were taken again */
 	uint64_t listed_up_to;
 	uint64_t written; /* when it began */
@@ -394,9 +389,10 @@ end_catching_up(struct catching_up *c, enum status status, struct text missing)
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
-	store_client_caught_up(account->client, c->tag, status,
-	    account->files_written - c->written,
-	    account->files_failed - c->failed, missing);
+	if (!c->is_orphan)
+		store_client_caught_up(account->client, c->tag, status,
+		    account->files_written - c->written,
+		    account->files_failed - c->failed, missing);
 	free(c);
 }
 
@@ -541,7 +537,9 @@ catch_up(
 	c->failed = account->files_failed;
 	c->next = account->catching_up;
 	account->catching_up = c;
-	if (account->status == STATUS_OK)
+	/* On a new channel it comes before the greeting. */
+	if (account->status == STATUS_OK &&
+	    store_client_is_present(account->client))
 		start_catching_up(account);
 }
 
@@ -556,6 +554,18 @@ start_catching_up(struct account_store *account)
 		store_list_changes(
 		    account->client, account->meta.confirmed, listed_missed, c);
 	}
+}
+
+/* Mailboxes stay open, changes are refused by the client. An answer on the
+ * next channel would be one to a question that was not asked there. */
+static void
+away(void *context)
+{
+	struct account_store *account = context;
+
+	for (struct catching_up *c = account->catching_up; c != NULL;
+	     c = c->next)
+		c->is_orphan = true;
 }
 
 /* -- Beginning and end -- */
