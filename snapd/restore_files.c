@@ -12,10 +12,10 @@
 #include <stdio.h>
 
 enum {
-	HEARTBEAT_MS = 5000,
+	HEARTBEAT_MS = 1000,
 	WORKER_TRIES = 3,
-	WORKER_BEATS = 12, /* that a worker may take to come */
-	ANSWER_BEATS = 720 /* and to read the next body: an hour */
+	WORKER_BEATS = 60,  /* that a worker may take to come */
+	ANSWER_BEATS = 3600 /* and to read the next body: an hour */
 };
 
 struct restore_files {
@@ -115,6 +115,11 @@ heartbeat(void *context)
 		next = files->next;
 		if (++files->beats >= most)
 			give_up(files);
+		else if (!files->is_asked)
+			/* The broker may not have seen yet that the last one is
+			 * gone, and have started none. */
+			(void)snapd_start_worker(
+			    restore->snapd, files->account);
 	}
 	if (restore->files == NULL)
 		return;
