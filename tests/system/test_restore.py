@@ -158,7 +158,7 @@ def test_a_session_sees_messages_come_back_and_none_go(server):
     client, other = one.imap(), one.imap()
     fill(client, 'INBOX', letters(1, 40))
     one.snapctl('create', '--name', 'good')
-    expunge(other, 'INBOX', '1:30')
+    expunge(other, 'INBOX', '1:15')
     client.select('INBOX')
     client.response('EXISTS')
     one.snapctl('restore', '--yes', 'good:' + one.user1)
@@ -195,7 +195,10 @@ def test_a_restore_that_is_killed_can_be_repeated(server, role, mode):
     with one.imap_session() as after:
         box = find(after, 'Restored', 'INBOX') if mode == 'copy' else 'INBOX'
         view = View(after, box)
-        assert sorted(view.keys.values()) == sorted(letters(1, 700))
+        # Beside them lies the letter about the bulk deletion.
+        assert sorted(key for key in view.keys.values()
+                      if key.startswith('letter-')) == \
+            sorted(letters(1, 700))
     one.snapctl('verify')
 
 
