@@ -173,6 +173,42 @@ def test_a_session_sees_messages_come_back_and_none_go(server):
     other.logout()
 
 
+def damage(server, text):
+    """Turns a bit of each place in the store that has this text."""
+    with open(server.store + '/index/data.mdb', 'r+b', buffering=0) as file:
+        data = file.read()
+        at = data.find(text)
+        assert at >= 0
+        while at >= 0:
+            os.pwrite(file.fileno(), bytes([text[0] ^ 1]), at)
+            at = data.find(text, at + 1)
+
+
+def test_a_damaged_message_is_named_and_the_others_come_back(server):
+    one = server()
+    with one.imap_session() as client:
+        fill(client, 'INBOX', letters(1, 30))
+        one.snapctl('create', '--name', 'good')
+        expunge(client, 'INBOX', '11:12')
+    damage(one, b'letter-11@there')
+    damage(one, b'letter-22@there')
+    for path in files(one):
+        os.unlink(path)
+    words = ('restore', '--yes', 'good:' + one.user1)
+    with start_snapctl(one, *words) as asking:
+        _, said = asking.communicate(timeout=120)
+    assert asking.returncode == 20, said
+    assert 'INBOX;UID=11: the stored message is damaged' in said, said
+    assert 'INBOX;UID=22: the stored message is damaged' in said, said
+    assert len(files(one)) == 28
+    with one.imap_session() as client:
+        view = client.select('INBOX')
+        assert view[1][0] == b'29'
+    # It is no better the next time, and nothing is done twice.
+    one.snapctl(*words, code=20)
+    assert len(files(one)) == 28
+
+
 @pytest.mark.parametrize('mode', ['missing', 'rewind', 'copy'])
 @pytest.mark.parametrize('role', ['snapd', 'worker', 'snapctl'])
 def test_a_restore_that_is_killed_can_be_repeated(server, role, mode):
