@@ -179,10 +179,9 @@ step_rows(struct restore *restore, struct journal *journal)
 	if (got < 0 && status == STATUS_OK)
 		status = STATUS_DAMAGED;
 	restore->is_walk_done = got == 0;
-	if (restore->must_look) {
-		restore->must_look = false;
-		restore_files_start(restore, job->walk.account, true);
-	}
+	for (size_t i = 0; i < restore->look_count; i++)
+		restore_files_start(restore, restore->look_at[i], true);
+	restore->look_count = 0;
 	return status;
 }
 
@@ -214,10 +213,12 @@ step_on(struct restore *restore, struct journal *journal)
 
 /* Is it the workers' turn? They call restore_go_on. */
 static bool
-is_waiting(const struct restore *restore)
+is_waiting(struct restore *restore)
 {
-	return restore->files != NULL && !restore->is_walk_done &&
-	       (restore->job->is_dry_run ||
+	if (restore->must_look)
+		restore->must_look = !restore_files_take_look(restore);
+	return restore->must_look ||
+	       (!restore->job->is_dry_run && !restore->is_walk_done &&
 		   restore->files_count >= RESTORE_WORKERS);
 }
 

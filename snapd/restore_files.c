@@ -14,23 +14,26 @@
 enum {
 	HEARTBEAT_MS = 1000,
 	WORKER_TRIES = 3,
-	WORKER_BEATS = 60,  /* that a worker may take to come */
-	ANSWER_BEATS = 3600 /* and to read the next body: an hour */
+	WORKER_BEATS = 60,   /* that a worker may take to come */
+	ANSWER_BEATS = 3600, /* and to read the next body: an hour */
+	MAX_LOOK_BYTES = 256 << 20
 };
 
 struct restore_files {
 	struct restore_files *next;
 	struct restore *restore;
 	uint32_t account;
-	bool is_look;  /* it only says what is missing */
-	bool is_asked; /* the worker is there */
+	bool is_look;       /* it only says what is missing, */
+	bool is_done;       /* and has, */
+	struct buf missing; /* or nothing, if it cannot */
+	bool is_asked;      /* the worker is there */
 	unsigned int tries;
 	unsigned int beats;
 	uint64_t tag;
 };
 
 static void
-end_files(struct restore_files *files)
+remove_files(struct restore_files *files)
 {
 	struct restore *restore = files->restore;
 	struct restore_files **at = &restore->files;
@@ -39,7 +42,20 @@ end_files(struct restore_files *files)
 		at = &(*at)->next;
 	*at = files->next;
 	restore->files_count--;
+	buf_clear(&files->missing);
 	memory_free(&files);
+}
+
+/* What a look has found waits until the walk comes to its account. */
+static void
+end_files(struct restore_files *files)
+{
+	struct restore *restore = files->restore;
+
+	if (files->is_look)
+		files->is_done = true;
+	else
+		remove_files(files);
 	restore_go_on(restore);
 }
 
@@ -113,6 +129,8 @@ heartbeat(void *context)
 		    files->is_asked ? (unsigned int)ANSWER_BEATS : WORKER_BEATS;
 
 		next = files->next;
+		if (files->is_done)
+			continue;
 		if (++files->beats >= most)
 			give_up(files);
 		else if (!files->is_asked)
@@ -136,6 +154,7 @@ restore_files_start(struct restore *restore, uint32_t account, bool is_look)
 	files->restore = restore;
 	files->account = account;
 	files->is_look = is_look;
+	buf_init(&files->missing, MAX_LOOK_BYTES);
 	files->next = restore->files;
 	restore->files = files;
 	restore->files_count++;
@@ -147,16 +166,28 @@ restore_files_start(struct restore *restore, uint32_t account, bool is_look)
 	want_worker(files);
 }
 
+bool
+restore_files_take_look(struct restore *restore)
+{
+	struct restore_files *files = restore->files;
+
+	while (files != NULL && files->account != restore->job->walk.account)
+		files = files->next;
+	if (files == NULL)
+		return true;
+	if (!files->is_done)
+		return false;
+	restore_plan_missing(&restore->plan,
+	    text_make(files->missing.data, files->missing.size));
+	remove_files(files);
+	return true;
+}
+
 void
 restore_files_free(struct restore *restore)
 {
-	struct restore_files *files, *next;
-
-	for (files = restore->files; files != NULL; files = next) {
-		next = files->next;
-		memory_free(&files);
-	}
-	restore->files = NULL;
+	while (restore->files != NULL)
+		remove_files(restore->files);
 	timer_free(&restore->heartbeat);
 }
 
@@ -168,8 +199,9 @@ find(struct snapd *snapd, uint32_t account, bool is_asked)
 	struct restore *restore = *snapd_restore(snapd);
 	struct restore_files *files = restore == NULL ? NULL : restore->files;
 
-	while (files != NULL &&
-	       (files->account != account || files->is_asked != is_asked))
+	while (
+	    files != NULL && (files->account != account ||
+				 files->is_asked != is_asked || files->is_done))
 		files = files->next;
 	return files;
 }
@@ -266,8 +298,9 @@ restore_caught_up(struct client *worker,
 	restore->files_written += caught_up->files_written;
 	restore->files_failed += caught_up->files_failed;
 	if (caught_up->status != STATUS_OK ||
-	    (files->is_look &&
-		restore_plan_missing(&restore->plan, missing) != 0)) {
+	    (files->is_look && (!restore_plan_is_missing(missing) ||
+				   buf_put(&files->missing, missing.data,
+				       missing.size) != 0))) {
 		give_up(files);
 		return;
 	}

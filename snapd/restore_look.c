@@ -296,6 +296,38 @@ end_mailbox(struct restore *restore)
 	keep_plan(restore);
 }
 
+/* A dry run comes to an account: its worker and those of the next ones are
+ * asked, as many at a time as a restore has. */
+static int
+choose_looks(struct restore *restore, struct transaction *t)
+{
+	struct control_job *job = restore->job;
+	uint32_t account = job->walk.account;
+	struct key from = { .size = 0 };
+	struct text key, value;
+	struct cursor *cursor;
+	int got = 1;
+
+	restore->must_look = true;
+	if (restore->looked < account)
+		restore->looked = account - 1;
+	key_put_u32(&from, restore->looked + 1);
+	cursor = cursor_open(t, DB_ACCOUNT, &from, &job->error);
+	if (cursor == NULL)
+		return -1;
+	while (restore->files_count + restore->look_count < RESTORE_WORKERS &&
+	       (got = cursor_next(cursor, &key, &value, &job->error)) == 1) {
+		account = key_u32_at(key, 0);
+		if (job->walk.only_account != 0 &&
+		    account != job->walk.only_account)
+			break;
+		restore->looked = account;
+		restore->look_at[restore->look_count++] = account;
+	}
+	cursor_close(&cursor);
+	return got < 0 ? -1 : 0;
+}
+
 static int
 look_at(struct restore *restore, struct transaction *t, enum walk_event event,
     const struct message_row *row)
@@ -304,11 +336,12 @@ look_at(struct restore *restore, struct transaction *t, enum walk_event event,
 
 	switch (event) {
 	case WALK_ACCOUNT:
-		restore->must_look = job->is_dry_run && job->mode != MODE_COPY;
 		restore->is_among_newer_boxes =
 		    job->mode == MODE_REWIND && is_whole_account(job);
 		restore->newer_box = 0;
-		return 0;
+		return job->is_dry_run && job->mode != MODE_COPY
+			   ? choose_looks(restore, t)
+			   : 0;
 	case WALK_MAILBOX:
 		return begin_mailbox(restore, t);
 	case WALK_MESSAGE:

@@ -52,7 +52,11 @@ struct restore {
 	uint64_t newer_box;
 	bool is_among_newer; /* after the messages of then */
 	uint32_t newer_uid;
-	bool must_look; /* dry run: the account's worker, first */
+	bool must_look;  /* dry run: the account's worker says first what is
+			 * missing; it was asked some accounts ahead */
+	uint32_t looked; /* the last account whose worker was asked */
+	uint32_t look_at[RESTORE_WORKERS]; /* those to be asked now */
+	size_t look_count;
 	bool is_account_done;
 	bool is_walk_done;
 	struct buf plans;  /* of this account: u32 size and record each */
@@ -101,6 +105,9 @@ enum status restore_mark(struct restore *restore, struct journal *journal);
  * they are. */
 void restore_files_start(
     struct restore *restore, uint32_t account, bool is_look);
+/* What the worker of the walk's account said goes into the plan; false: it has
+ * not said it yet. */
+bool restore_files_take_look(struct restore *restore);
 void restore_files_free(struct restore *restore);
 /* A restore has ended early: its last account's worker, if it is there. */
 void restore_tell_worker(struct snapd *snapd, uint32_t account);

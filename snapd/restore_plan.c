@@ -115,7 +115,14 @@ compare_files(const void *a, const void *b)
 	return x->uid < y->uid ? -1 : x->uid > y->uid;
 }
 
-int
+bool
+restore_plan_is_missing(struct text rows)
+{
+	return rows.size % MISSING_ROW_SIZE == 0 &&
+	       rows.size / MISSING_ROW_SIZE <= MAX_MISSING;
+}
+
+void
 restore_plan_missing(struct restore_plan *plan, struct text rows)
 {
 	size_t count = rows.size / MISSING_ROW_SIZE;
@@ -123,10 +130,8 @@ restore_plan_missing(struct restore_plan *plan, struct text rows)
 
 	memory_free(&plan->missing);
 	plan->missing_count = 0;
-	if (rows.size % MISSING_ROW_SIZE != 0 || count > MAX_MISSING)
-		return -1;
 	if (count == 0)
-		return 0;
+		return;
 	plan->missing = memory_new(count, sizeof(struct restore_file));
 	plan->missing_count = count;
 	reader_init(&r, rows.data, rows.size);
@@ -135,7 +140,6 @@ restore_plan_missing(struct restore_plan *plan, struct text rows)
 		plan->missing[i].uid = reader_get_u32(&r);
 	}
 	qsort(plan->missing, count, sizeof(struct restore_file), compare_files);
-	return 0;
 }
 
 /* The files of a retired mailbox are gone. */

@@ -50,9 +50,10 @@ struct restore_plan {
 	uint32_t live_account;
 };
 
-/* What is missing, as a worker said it; by mailbox and UID from now on. -1: it
- * cannot be read. */
-int restore_plan_missing(struct restore_plan *plan, struct text rows);
+/* Whether a worker said in a form that can be read what is missing. */
+bool restore_plan_is_missing(struct text rows);
+/* That, from now on. */
+void restore_plan_missing(struct restore_plan *plan, struct text rows);
 
 /* A mailbox begins, as it was then. `target` is the name of the one that
  * copies go to. */

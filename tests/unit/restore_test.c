@@ -149,6 +149,33 @@ dry_run_counts_files_of_whose_loss_nobody_knew(void **state)
 	assert_int_equal(sums.refill, 0);
 }
 
+/* Nobody answers before eight, or four, were asked: one after the other would
+ * wait for ever. */
+static void
+dry_run_asks_the_workers_of_several_accounts_at_a_time(void **state)
+{
+	struct message m = { .type = MESSAGE_control_restore };
+	struct fixture *f = *state;
+	struct sums sums;
+
+	for (uint32_t account = 3; account <= 8; account++)
+		create_account(f, account);
+	mark(f, "good");
+	m.control_restore.is_dry_run = 1;
+	m.control_restore.point_kind = POINT_NAMED;
+	m.control_restore.point_name = TEXT("good");
+	f->looks_at_a_time = 8;
+	assert_int_equal(restore_with(f, &m, &sums), STATUS_OK);
+	assert_int_equal(f->looks, 8);
+	assert_int_equal(f->starts, 8);
+	for (uint32_t account = 9; account <= 12; account++)
+		create_account(f, account);
+	f->looks_at_a_time = 4;
+	assert_int_equal(restore_with(f, &m, &sums), STATUS_OK);
+	assert_int_equal(f->looks, 8 + 12);
+	assert_int_equal(f->starts, 12);
+}
+
 static void
 dry_run_writes_nothing_in_any_mode(void **state)
 {
@@ -488,6 +515,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(dry_run_counts_files_of_whose_loss_nobody_knew),
+		TEST(dry_run_asks_the_workers_of_several_accounts_at_a_time),
 		TEST(dry_run_writes_nothing_in_any_mode),
 		TEST(
 		    copy_has_flags_dates_and_keywords_of_then_and_is_not_doubled),

@@ -50,6 +50,33 @@ take_row(struct peer *peer, const struct message_control_row *row)
 		event_loop_stop(current->loop);
 }
 
+static void
+answer_look(struct channel *channel, uint64_t tag)
+{
+	struct message answer = { .type = MESSAGE_caught_up };
+
+	answer.caught_up.tag = tag;
+	answer.caught_up.size = current->missing.size;
+	answer.caught_up.missing = current->missing;
+	channel_send(channel, &answer, NULL, 0);
+}
+
+/* Enough are asked for, or no more can be. */
+static void
+hold_look(struct channel *channel, uint64_t tag)
+{
+	struct fixture *f = current;
+
+	f->held[f->held_count++] = (struct held_look){ channel, tag };
+	if (f->held_count < f->looks_at_a_time)
+		return;
+	while (f->held_count > 0) {
+		f->held_count--;
+		answer_look(
+		    f->held[f->held_count].channel, f->held[f->held_count].tag);
+	}
+}
+
 /* The false worker writes all files it is asked to look for. */
 static void
 answer_catch_up(struct peer *peer, const struct message_catch_up *request)
@@ -62,13 +89,12 @@ answer_catch_up(struct peer *peer, const struct message_catch_up *request)
 	current->catch_up_files = request->check_files;
 	if (request->check_files == CATCH_UP_MISSING) {
 		current->looks++;
-		answer.caught_up.size = current->missing.size;
-		answer.caught_up.missing = current->missing;
-	} else {
-		current->follow_ups += request->check_files == CATCH_UP_ROWS;
-		current->catch_ups += request->check_files != CATCH_UP_ROWS;
-		answer.caught_up.files_written = 7;
+		hold_look(peer->channel, request->tag);
+		return;
 	}
+	current->follow_ups += request->check_files == CATCH_UP_ROWS;
+	current->catch_ups += request->check_files != CATCH_UP_ROWS;
+	answer.caught_up.files_written = 7;
 	channel_send(peer->channel, &answer, NULL, 0);
 }
 
@@ -90,8 +116,10 @@ peer_received(struct channel *channel, const struct message *message, int *fds,
 		f->starts++;
 		f->started |= 1u << message->start_worker.account;
 		if (!f->has_no_worker)
-			connect_peer(f, &f->worker, ROLE_WORKER,
-			    message->start_worker.account);
+			connect_peer(f,
+			    f->looks_at_a_time > 0 ? &f->more[f->starts - 1]
+						   : &f->worker,
+			    ROLE_WORKER, message->start_worker.account);
 		else {
 			struct message no = { .type = MESSAGE_account_started };
 
@@ -179,6 +207,8 @@ stop(struct fixture *f)
 	free_peer(&f->control);
 	free_peer(&f->broker);
 	free_peer(&f->worker);
+	for (size_t i = 0; i < STAND_WORKERS; i++)
+		free_peer(&f->more[i]);
 	timer_free(&f->deadline);
 	event_loop_free(&f->loop);
 }

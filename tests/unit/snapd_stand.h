@@ -26,6 +26,16 @@ struct peer {
 	size_t row_count;
 };
 
+enum {
+	STAND_WORKERS = 16
+};
+
+/* A look that is not answered yet. */
+struct held_look {
+	struct channel *channel;
+	uint64_t tag;
+};
+
 struct fixture {
 	char path[64];
 	char id[33];
@@ -41,6 +51,11 @@ struct fixture {
 	unsigned int follow_ups; /* of what was cut off */
 	bool is_deaf;            /* the false worker does not catch up */
 	struct text missing;     /* what the false worker finds missing */
+	/* Looks are answered when so many were asked for; 0: at once. */
+	unsigned int looks_at_a_time;
+	struct held_look held[STAND_WORKERS];
+	unsigned int held_count;
+	struct peer more[STAND_WORKERS]; /* workers of one account each */
 	unsigned int starts;
 	unsigned int started; /* a bit for each account */
 	bool has_no_worker;
