@@ -6,6 +6,7 @@
  */
 #include "snapd/restore.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "snapd/batch_changes.h"
@@ -17,7 +18,8 @@
 #include <time.h>
 
 enum {
-	WAITING_BYTES = 1 << 20
+	WAITING_BYTES = 1 << 20,
+	TELL_EVERY_MS = 1000
 };
 
 /* -- What the client sees -- */
@@ -185,6 +187,20 @@ step_rows(struct restore *restore, struct journal *journal)
 	return status;
 }
 
+/* A worker that is there shows what is back while the rest is coming. */
+static void
+tell_worker(struct restore *restore)
+{
+	int64_t now_ms = clock_monotonic_us() / 1000;
+
+	if (restore->told == restore->sequence ||
+	    now_ms - restore->told_ms < TELL_EVERY_MS)
+		return;
+	restore->told = restore->sequence;
+	restore->told_ms = now_ms;
+	restore_tell_worker(restore->snapd, restore->job->walk.account);
+}
+
 /* What a step wrote is on disk by the next, or it failed. */
 static void
 step_on(struct restore *restore, struct journal *journal)
@@ -197,6 +213,8 @@ step_on(struct restore *restore, struct journal *journal)
 	}
 	if (restore->is_account_done)
 		end_account(restore);
+	else if (!restore->is_walk_done)
+		tell_worker(restore);
 	if (restore->is_walk_done) {
 		if (restore->files == NULL)
 			end(restore);

@@ -423,6 +423,25 @@ changes_seen(struct fixture *f)
 	return f->worker.listing_size;
 }
 
+/* A session need not wait for the last row to read the first message. */
+static void
+worker_hears_of_the_first_rows_while_others_are_written(void **state)
+{
+	struct fixture *f = *state;
+	struct sums sums;
+
+	append(f, 1, 600, 1);
+	mark(f, "good");
+	expunge(f, 1, 1, 600);
+	assert_int_equal(restore(f, "good", true, &sums), STATUS_OK);
+	assert_int_equal(f->follow_ups, 0);
+	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
+	assert_int_equal(sums.add, 600);
+	assert_in_range(f->follow_ups, 1, 600);
+	assert_int_equal(f->catch_ups, 1);
+	assert_int_equal(changes_seen(f), 0);
+}
+
 static void
 what_a_restore_did_is_listed_until_the_worker_has_caught_up(void **state)
 {
@@ -525,6 +544,7 @@ main(void)
 		TEST(
 		    rewind_marks_the_state_before_it_which_is_never_the_latest),
 		TEST(rewind_of_one_message_leaves_the_others),
+		TEST(worker_hears_of_the_first_rows_while_others_are_written),
 		TEST(
 		    what_a_restore_did_is_listed_until_the_worker_has_caught_up),
 		TEST(
