@@ -147,6 +147,8 @@ control_put_plan(struct writer *w, const struct control_plan *r)
 	writer_put_text(w, r->mailbox, RECORD_MAX_NAME_SIZE);
 	writer_put_u64(w, r->add);
 	writer_put_u64(w, r->refill);
+	writer_put_u64(w, r->change);
+	writer_put_u64(w, r->move);
 	writer_put_u64(w, r->bytes);
 }
 
@@ -159,6 +161,8 @@ control_get_plan(struct text row, struct control_plan *r)
 	r->mailbox = reader_get_text(&reader, RECORD_MAX_NAME_SIZE);
 	r->add = reader_get_u64(&reader);
 	r->refill = reader_get_u64(&reader);
+	r->change = reader_get_u64(&reader);
+	r->move = reader_get_u64(&reader);
 	r->bytes = reader_get_u64(&reader);
 	return reader_done(&reader);
 }

@@ -18,6 +18,14 @@ enum control_point_kind {
 	POINT_EVENT   /* as it was after event number point_time */
 };
 
+/* `mode` of control_restore. */
+enum restore_mode {
+	MODE_MISSING, /* adds what is not there */
+	MODE_COPY,    /* all of it into a folder of its own */
+	MODE_REWIND,  /* as it was then; what came later is moved aside */
+	MODE_COUNT
+};
+
 /* `kind` of control_row. */
 enum control_row_kind {
 	CONTROL_SNAPSHOT = 1,
@@ -50,7 +58,8 @@ enum control_snapshot_kind {
 	SNAPSHOT_TIMER, /* computed from the schedule */
 	SNAPSHOT_NAMED, /* made by an administrator */
 	SNAPSHOT_ALARM, /* made by the store itself */
-	SNAPSHOT_HEAD   /* a signed head of the log */
+	SNAPSHOT_HEAD,  /* a signed head of the log */
+	SNAPSHOT_REWIND /* made before a rewind; never `latest` */
 };
 
 struct control_snapshot {
@@ -139,9 +148,11 @@ struct control_event {
 struct control_plan {
 	uint32_t account;
 	struct text mailbox;
-	uint64_t add;    /* expunged since: come back under new UIDs */
+	uint64_t add;    /* come back, or are copied, under new UIDs */
 	uint64_t refill; /* live, but their files are missing */
-	uint64_t bytes;  /* of both */
+	uint64_t change; /* have other flags or keywords now */
+	uint64_t move;   /* came later: into Superseded/ */
+	uint64_t bytes;  /* of those added and refilled */
 };
 
 struct control_progress {

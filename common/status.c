@@ -15,6 +15,8 @@ status_name(enum status status)
 		[STATUS_UNAVAILABLE] = "unavailable",
 		[STATUS_FENCED] = "fenced",
 		[STATUS_DAMAGED] = "damaged",
+		[STATUS_BUSY] = "busy",
+		[STATUS_PARTLY] = "partly",
 	};
 
 	if ((unsigned int)status >= STATUS_COUNT)

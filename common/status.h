@@ -16,6 +16,8 @@ enum status {
 	STATUS_UNAVAILABLE, /* store, worker or account away; try again later */
 	STATUS_FENCED,      /* held for an admin after an alarm */
 	STATUS_DAMAGED,     /* stored bytes do not match their hash */
+	STATUS_BUSY,        /* one of its kind runs already */
+	STATUS_PARTLY,      /* some of it is done, the text says what is not */
 	STATUS_COUNT
 };
 

@@ -768,7 +768,7 @@ apply_subscribed(
 
 /* -- Listings -- */
 
-static void
+void
 apply_change(struct account_store *account, const struct change_record *change)
 {
 	switch (change->kind) {

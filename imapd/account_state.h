@@ -150,6 +150,7 @@ struct account_store {
 	struct timer *notify_timer;
 	struct timer *heal_timer;
 	size_t rebuild_left;
+	uint64_t listed_up_to; /* by the listing of changes at the start */
 	struct heal *heals;
 	struct heal **heals_end;
 	struct heal *healed;        /* marked rows to be told of */
@@ -232,7 +233,10 @@ void apply_mailbox(
     struct account_store *account, const struct mailbox_record *record);
 void apply_subscribed(
     struct account_store *account, struct text name, bool is_subscribed);
-/* All changes of a listing; -1 if it is malformed. */
+void apply_change(
+    struct account_store *account, const struct change_record *change);
+/* All changes of a listing; -1 if it is malformed. The rows of mailboxes that
+ * hold some must follow. */
 int apply_listing(struct account_store *account, struct text data);
 /* The sequence up to which our own batches are applied. */
 void apply_sequence(struct account_store *account, uint64_t sequence);
@@ -325,6 +329,21 @@ bool sync_begin_change(struct account_store *account, struct folder *folder);
 void sync_end_change(struct account_store *account, struct folder *folder);
 /* At the end: nothing that was not seen counts as seen at the next start. */
 void sync_settle(struct account_store *account);
+
+/* ---- mailbox_arrive.c ---- */
+/* The changes of a listing; a mailbox that is new here appears with its
+ * messages. `done` comes when all of it is applied. */
+void arrive_changes(struct account_store *account, struct text data,
+    void (*done)(enum status status, void *context), void *context);
+/* Those that follow a change of our own: a mailbox that others have filled
+ * comes when the store says so. -1 if it is malformed. */
+int arrive_own_changes(struct account_store *account, struct text data);
+
+/* ---- mailbox_look.c ---- */
+/* Appends mailbox (u64) and UID (u32) of each message whose file is not there;
+ * STATUS_UNAVAILABLE if a directory cannot be read. */
+enum status look_for_missing_files(
+    struct account_store *account, struct buf *missing);
 
 /* ---- mailbox_heal.c ---- */
 void sync_heal(struct account_store *account, uint64_t mailbox, uint32_t uid,

@@ -154,19 +154,31 @@ failed(struct account_store *account, const char *what, enum status status)
 }
 
 static void
-listed_changes(
-    enum status status, uint64_t sequence, struct text data, void *context)
+applied_changes(enum status status, void *context)
 {
 	struct account_store *account = context;
 
 	if (status == STATUS_UNAVAILABLE)
 		return;
-	if (status != STATUS_OK || apply_listing(account, data) == -1) {
+	if (status != STATUS_OK) {
 		failed(account, "changes", status);
 		account->must_restart = true;
 		return;
 	}
-	become_ready(account, sequence);
+	become_ready(account, account->listed_up_to);
+}
+
+static void
+listed_changes(
+    enum status status, uint64_t sequence, struct text data, void *context)
+{
+	struct account_store *account = context;
+
+	account->listed_up_to = sequence;
+	if (status == STATUS_OK)
+		arrive_changes(account, data, applied_changes, account);
+	else
+		applied_changes(status, account);
 }
 
 /* -- Making the index from the store's rows -- */
@@ -348,13 +360,11 @@ greeted(const struct store_state *state, void *context)
 	store_list_mailboxes(account->client, 0, listed_mailboxes, account);
 }
 
-static void
-away(void *context)
-{
-	/* Mailboxes stay open, changes are refused by the client. */
-}
-
 /* -- The store changed without us -- */
+
+enum {
+	MAX_MISSING_BYTES = 96 << 20
+};
 
 struct catching_up {
 	struct catching_up *next;
@@ -363,13 +373,15 @@ struct catching_up {
 	enum catch_up_files files;
 	bool is_started;    /* not before the account is ready */
 	bool is_applied;    /* only healing, and adopting, is left */
+	bool is_orphan;     /* who asked is gone with his channel */
 	unsigned int looks; /* CATCH_UP_ALL: that were taken again */
-	uint64_t written;   /* when it began */
+	uint64_t listed_up_to;
+	uint64_t written; /* when it began */
 	uint64_t failed;
 };
 
 static void
-end_catching_up(struct catching_up *c, enum status status)
+end_catching_up(struct catching_up *c, enum status status, struct text missing)
 {
 	struct account_store *account = c->account;
 	struct catching_up **at = &account->catching_up;
@@ -377,9 +389,10 @@ end_catching_up(struct catching_up *c, enum status status)
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
-	store_client_caught_up(account->client, c->tag, status,
-	    account->files_written - c->written,
-	    account->files_failed - c->failed);
+	if (!c->is_orphan)
+		store_client_caught_up(account->client, c->tag, status,
+		    account->files_written - c->written,
+		    account->files_failed - c->failed, missing);
 	free(c);
 }
 
@@ -419,7 +432,7 @@ account_healed(struct account_store *account)
 	for (c = account->catching_up; c != NULL; c = next) {
 		next = c->next;
 		if (c->is_applied && c->files != CATCH_UP_ALL)
-			end_catching_up(c, STATUS_OK);
+			end_catching_up(c, STATUS_OK, text_make(NULL, 0));
 	}
 }
 
@@ -436,7 +449,8 @@ settle(void *context)
 			continue;
 		if (has_settled(c))
 			end_catching_up(c,
-			    is_look_left(account) ? STATUS_DAMAGED : STATUS_OK);
+			    is_look_left(account) ? STATUS_DAMAGED : STATUS_OK,
+			    text_make(NULL, 0));
 		else
 			is_left = true;
 	}
@@ -458,19 +472,32 @@ look_at_all(struct account_store *account)
 }
 
 static void
-caught_up(
-    enum status status, uint64_t sequence, struct text data, void *context)
+say_missing(struct catching_up *c)
+{
+	struct buf missing;
+	enum status status;
+
+	buf_init(&missing, MAX_MISSING_BYTES);
+	status = look_for_missing_files(c->account, &missing);
+	end_catching_up(c, status, text_make(missing.data, missing.size));
+	buf_clear(&missing);
+}
+
+static void
+caught_up(enum status status, void *context)
 {
 	struct catching_up *c = context;
 	struct account_store *account = c->account;
 
-	if (status == STATUS_OK && apply_listing(account, data) == -1)
-		status = STATUS_DAMAGED;
 	if (status != STATUS_OK) {
-		end_catching_up(c, status);
+		end_catching_up(c, status, text_make(NULL, 0));
 		return;
 	}
-	confirm(account, sequence);
+	confirm(account, c->listed_up_to);
+	if (c->files == CATCH_UP_MISSING) {
+		say_missing(c);
+		return;
+	}
 	c->is_applied = true;
 	if (c->files == CATCH_UP_ALL) {
 		look_at_all(account);
@@ -487,6 +514,19 @@ caught_up(
 }
 
 static void
+listed_missed(
+    enum status status, uint64_t sequence, struct text data, void *context)
+{
+	struct catching_up *c = context;
+
+	c->listed_up_to = sequence;
+	if (status == STATUS_OK)
+		arrive_changes(c->account, data, caught_up, c);
+	else
+		caught_up(status, c);
+}
+
+static void
 catch_up(
     uint64_t tag, uint64_t sequence, enum catch_up_files files, void *context)
 {
@@ -500,7 +540,9 @@ catch_up(
 	c->failed = account->files_failed;
 	c->next = account->catching_up;
 	account->catching_up = c;
-	if (account->status == STATUS_OK)
+	/* On a new channel it comes before the greeting. */
+	if (account->status == STATUS_OK &&
+	    store_client_is_present(account->client))
 		start_catching_up(account);
 }
 
@@ -513,8 +555,20 @@ start_catching_up(struct account_store *account)
 			continue;
 		c->is_started = true;
 		store_list_changes(
-		    account->client, account->meta.confirmed, caught_up, c);
+		    account->client, account->meta.confirmed, listed_missed, c);
 	}
+}
+
+/* Mailboxes stay open, changes are refused by the client. An answer on the
+ * next channel would be one to a question that was not asked there. */
+static void
+away(void *context)
+{
+	struct account_store *account = context;
+
+	for (struct catching_up *c = account->catching_up; c != NULL;
+	     c = c->next)
+		c->is_orphan = true;
 }
 
 /* -- Beginning and end -- */

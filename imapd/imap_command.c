@@ -77,6 +77,8 @@ command_failed(struct imap_command *command, enum status status)
 		    "[UNAVAILABLE] Mail is kept, but cannot be shown safely "
 		    "now; the administrator has been told",
 		[STATUS_DAMAGED] = "[SERVERBUG] Stored message is damaged",
+		[STATUS_BUSY] = "[INUSE] Busy, try again",
+		[STATUS_PARTLY] = "[SERVERBUG] Done in part",
 	};
 
 	if ((unsigned int)status >= STATUS_COUNT)

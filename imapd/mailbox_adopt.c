@@ -581,7 +581,8 @@ identity_listed(
 {
 	struct adoption *adoption = context;
 
-	if (status != STATUS_OK || apply_listing(adoption->account, data) == -1)
+	if (status != STATUS_OK ||
+	    arrive_own_changes(adoption->account, data) == -1)
 		adoption->has_failed = true;
 	adopt_more(adoption);
 }

@@ -176,7 +176,7 @@ listed(enum status status, uint64_t sequence, struct text data, void *context)
 	struct list_change *change = context;
 
 	if (status == STATUS_OK) {
-		if (apply_listing(change->account, data) == -1)
+		if (arrive_own_changes(change->account, data) == -1)
 			status = STATUS_DAMAGED;
 		else
 			apply_sequence(change->account, sequence);

@@ -14,6 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+	INLINE_MAX = 60000 /* bytes of caught_up's list in the packet */
+};
+
 struct part {
 	struct part *next;
 	int fd;
@@ -309,17 +313,30 @@ store_read_unfiled(struct store_client *client,
 
 void
 store_client_caught_up(struct store_client *client, uint64_t tag,
-    enum status status, uint64_t written, uint64_t failed)
+    enum status status, uint64_t written, uint64_t failed, struct text missing)
 {
 	struct message message = { .type = MESSAGE_caught_up };
+	struct error error;
+	int fd = -1;
 
 	if (client->channel == NULL)
 		return;
+	message.caught_up.size = missing.size;
+	if (missing.size > INLINE_MAX) {
+		fd = file_sealed_memory(
+		    "missing", missing.data, missing.size, &error);
+		missing = text_make(NULL, 0);
+		if (fd == -1)
+			status = STATUS_UNAVAILABLE;
+	}
+	message.caught_up.missing = missing;
 	message.caught_up.tag = tag;
 	message.caught_up.status = (uint8_t)status;
 	message.caught_up.files_written = written;
 	message.caught_up.files_failed = failed;
-	channel_send(client->channel, &message, NULL, 0);
+	channel_send(client->channel, &message, &fd, fd != -1);
+	if (fd != -1)
+		close(fd);
 }
 
 /* -- Answers -- */

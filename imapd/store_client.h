@@ -124,7 +124,8 @@ typedef void store_committed(
 void store_client_commit(struct store_client *client,
     struct store_batch **batch, store_committed *done, void *context);
 
+/* `missing` as in messages.def, of any size. */
 void store_client_caught_up(struct store_client *client, uint64_t tag,
-    enum status status, uint64_t written, uint64_t failed);
+    enum status status, uint64_t written, uint64_t failed, struct text missing);
 
 #endif

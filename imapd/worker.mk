@@ -26,6 +26,8 @@ imapd_libworker_a_SOURCES += \
 	imapd/message_prepare.c \
 	imapd/mailbox_folders.c \
 	imapd/mailbox_sync.c \
+	imapd/mailbox_look.c \
+	imapd/mailbox_arrive.c \
 	imapd/foreign_flags.c \
 	imapd/mailbox_adopt.c \
 	imapd/import_subscriptions.c \

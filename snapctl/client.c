@@ -2,6 +2,7 @@
  * The conversation with snapd on its control socket.  Rows arrive before the
  * `control_done` that ends an answer.
  */
+#include "snapctl/interrupt.h"
 #include "snapctl/snapctl.h"
 
 #include "common/channel.h"
@@ -33,6 +34,10 @@ exit_of_status(enum status status)
 	case STATUS_UNAVAILABLE:
 	case STATUS_FENCED:
 		return EXIT_UNREACHABLE;
+	case STATUS_BUSY:
+		return EXIT_BUSY;
+	case STATUS_PARTLY:
+		return EXIT_PARTLY;
 	case STATUS_INVALID:
 		return EXIT_USAGE;
 	default:
@@ -81,6 +86,16 @@ receive_one(struct snapctl *snapctl, uint8_t *storage, struct message *message)
 	return -1;
 }
 
+static void
+note_progress(const struct message_control_row *row)
+{
+	struct control_progress progress;
+
+	if (row->kind == CONTROL_PROGRESS &&
+	    control_get_progress(row->record, &progress) == 0)
+		interrupt_note_progress(&progress);
+}
+
 int
 client_ask(struct snapctl *snapctl, struct message *request,
     int (*row)(struct snapctl *snapctl, enum control_row_kind kind,
@@ -109,6 +124,7 @@ client_ask(struct snapctl *snapctl, struct message *request,
 			output_progress_end(snapctl->output);
 			return answer_done(&message.control_done);
 		}
+		note_progress(&message.control_row);
 		code = row == NULL ? EXIT_DONE
 				   : row(snapctl, message.control_row.kind,
 					 message.control_row.record, context);

@@ -146,14 +146,14 @@ void
 command_print_snapshot(
     struct snapctl *snapctl, const struct control_snapshot *snapshot)
 {
-	static const char *const kinds[] = { "timer", "named", "alarm",
-		"head" };
+	static const char *const kinds[] = { "timer", "named", "alarm", "head",
+		"rewind" };
 	char storage[12];
 	const struct field fields[] = {
 		FIELD_T("id", 8, snapshot->id),
 		FIELD_D("time", snapshot->time),
 		FIELD_T("kind", 5,
-		    text_of(snapshot->kind < 4 ? kinds[snapshot->kind] : "?")),
+		    text_of(snapshot->kind < 5 ? kinds[snapshot->kind] : "?")),
 		FIELD_T("account", 20,
 		    command_account_name(snapctl, snapshot->account, storage)),
 		FIELD_N("sequence", 10, snapshot->sequence),

@@ -6,6 +6,7 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/snapctl.h \
 	snapctl/selector.c snapctl/selector.h \
 	snapctl/client.c \
+	snapctl/interrupt.c snapctl/interrupt.h \
 	snapctl/command.c \
 	snapctl/cmd_create.c \
 	snapctl/cmd_list.c \

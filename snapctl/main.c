@@ -5,6 +5,7 @@
  * for rebuild, which starts a program of ours while nothing runs.
  */
 #include "snapctl/completion.h"
+#include "snapctl/interrupt.h"
 #include "snapctl/snapctl.h"
 
 #include "common/channel.h"
@@ -31,6 +32,7 @@ enum {
 	OPTION_NAME,
 	OPTION_SINCE,
 	OPTION_MODE,
+	OPTION_INTO,
 	OPTION_FORMAT,
 	OPTION_ACCOUNT,
 	OPTION_AT,
@@ -56,6 +58,7 @@ static const struct option long_options[] = {
 	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "since", required_argument, NULL, OPTION_SINCE },
 	{ "mode", required_argument, NULL, OPTION_MODE },
+	{ "into", required_argument, NULL, OPTION_INTO },
 	{ "format", required_argument, NULL, OPTION_FORMAT },
 	{ "account", required_argument, NULL, OPTION_ACCOUNT },
 	{ "at", required_argument, NULL, OPTION_AT },
@@ -103,8 +106,9 @@ static const struct verb verbs[] = {
 	{ "events", cmd_events, "[ACCOUNT] [--follow] [--since T]",
 	    "the same, and what happens from now on",
 	    "--follow --since=TEXT ACCOUNT" },
-	{ "restore", cmd_restore, "[--dry-run] [--yes] SEL...",
-	    "bring mail back", "--dry-run --yes --mode=missing SEL..." },
+	{ "restore", cmd_restore, "[--dry-run] [--mode M] [--into M] SEL...",
+	    "bring mail back",
+	    "--dry-run --yes --mode=missing|copy|rewind --into=TEXT SEL..." },
 	{ "keep", cmd_keep, "show | set POLICY | keys | {add,remove}-key KEY",
 	    "show or change how long is kept",
 	    "--dry-run --sign=TEXT show|set|keys|add-key|remove-key TEXT" },
@@ -247,6 +251,8 @@ text_option(int letter, struct invocation *invocation, struct options *options)
 		return &options->since;
 	case OPTION_MODE:
 		return &options->mode;
+	case OPTION_INTO:
+		return &options->into;
 	case OPTION_FORMAT:
 		return &options->format;
 	case OPTION_ACCOUNT:
@@ -409,6 +415,7 @@ run(const struct verb *verb, const struct invocation *invocation,
 		output_free(&snapctl->output);
 		return code;
 	}
+	interrupt_prepare();
 	snapctl->now = clock_wall_us() / 1000000;
 	code = open_peer(verb, invocation, snapctl, argc, argv);
 	if (code != EXIT_DONE)

@@ -26,6 +26,7 @@ struct options {
 	const char *name;    /* --name */
 	const char *since;   /* --since */
 	const char *mode;    /* --mode */
+	const char *into;    /* --into */
 	const char *format;  /* --format */
 	/* find */
 	const char *account;

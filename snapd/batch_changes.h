@@ -33,6 +33,23 @@ int change_refer(struct change_context *context, const struct message_row *row);
 enum status change_bring_back(struct change_context *context, uint64_t mailbox);
 enum status change_subscribe(
     struct change_context *context, struct text name, bool is_subscribed);
+/* A live row gets these flags and keywords of its mailbox. */
+enum status change_set_flags(struct change_context *context,
+    const struct message_row *row, uint32_t flags, uint64_t keywords);
+/* A live row leaves for the target mailbox, as `delivery`, with all that it
+ * has. */
+enum status change_move_message(struct change_context *context,
+    const struct message_row *from, uint64_t target,
+    const struct delivery_id *delivery);
+/* `keywords` of `from` in the numbers of `to`, which gets the names it lacks;
+ * those that it has no room for are left out. The caller puts the mailbox. */
+enum status change_carry_keywords(struct change_context *context,
+    const struct mailbox_row *from, struct mailbox_row *to, uint64_t *keywords);
+/* STATUS_EXISTS if the name is taken. */
+enum status change_rename(
+    struct change_context *context, uint64_t mailbox, struct text name);
+/* Could a mailbox be called so? */
+bool change_is_name(struct text name);
 
 /* For batch_messages.c, batch_mailboxes.c and batch_identity.c. */
 enum status change_mailbox_apply(

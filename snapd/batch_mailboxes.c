@@ -12,8 +12,8 @@
 #include <string.h>
 
 /* Levels separated by '/', none empty, no control bytes. */
-static bool
-is_name(struct text name)
+bool
+change_is_name(struct text name)
 {
 	struct text rest = name, level;
 	size_t i;
@@ -89,7 +89,7 @@ apply_create(
 	struct mailbox_row row;
 	enum status status;
 
-	if (!is_name(change->name))
+	if (!change_is_name(change->name))
 		return STATUS_INVALID;
 	if (text_is_nocase(change->name, "INBOX"))
 		return STATUS_EXISTS;
@@ -138,29 +138,36 @@ take_name(struct change_context *context, uint64_t mailbox, struct text name)
 		   : change_failed(context);
 }
 
-static enum status
-apply_rename(
-    struct change_context *context, const struct message_change_rename *change)
+enum status
+change_rename(
+    struct change_context *context, uint64_t mailbox, struct text name)
 {
 	struct mailbox_row row;
 	enum status status;
 
-	if (!is_name(change->name))
-		return STATUS_INVALID;
-	status = change_find_mailbox(context, change->mailbox, &row);
+	status = change_find_mailbox(context, mailbox, &row);
 	if (status != STATUS_OK)
 		return status;
-	if (is_inbox(&row) || text_is_nocase(change->name, "INBOX"))
+	if (is_inbox(&row) || text_is_nocase(name, "INBOX"))
 		return STATUS_REFUSED;
 	if (change_renew_mailbox(context, &row) != 0)
 		return change_failed(context);
-	status = take_name(context, row.record.id, change->name);
+	status = take_name(context, row.record.id, name);
 	if (status == STATUS_OK)
 		status = free_name(context, &row);
-	row.record.name = change->name;
+	row.record.name = name;
 	if (status == STATUS_OK)
 		status = change_leave_name(context, &row);
 	return status == STATUS_OK ? change_put_mailbox(context, &row) : status;
+}
+
+static enum status
+apply_rename(
+    struct change_context *context, const struct message_change_rename *change)
+{
+	if (!change_is_name(change->name))
+		return STATUS_INVALID;
+	return change_rename(context, change->mailbox, change->name);
 }
 
 static enum status
@@ -211,7 +218,7 @@ static enum status
 apply_subscribe(struct change_context *context,
     const struct message_change_subscribe *change)
 {
-	if (!is_name(change->name) || change->is_subscribed > 1)
+	if (!change_is_name(change->name) || change->is_subscribed > 1)
 		return STATUS_INVALID;
 	return change_subscribe(
 	    context, change->name, change->is_subscribed != 0);
@@ -240,6 +247,44 @@ apply_keyword(
 	if (change->number == record->keyword_count)
 		record->keywords[record->keyword_count++] = change->name;
 	return change_put_mailbox(context, &row);
+}
+
+static int
+find_keyword(const struct mailbox_record *record, struct text name)
+{
+	for (unsigned int i = 0; i < record->keyword_count; i++)
+		if (text_equal(record->keywords[i], name))
+			return (int)i;
+	return -1;
+}
+
+enum status
+change_carry_keywords(struct change_context *context,
+    const struct mailbox_row *from, struct mailbox_row *to, uint64_t *keywords)
+{
+	struct mailbox_record *record = &to->record;
+	unsigned int count = record->keyword_count;
+	uint64_t mapped = 0;
+
+	for (unsigned int i = 0; i < from->record.keyword_count; i++) {
+		struct text name = from->record.keywords[i];
+		int number = find_keyword(record, name);
+
+		if ((*keywords >> i & 1) == 0)
+			continue;
+		if (number < 0 && record->keyword_count < RECORD_MAX_KEYWORDS) {
+			if (record->keyword_count == count &&
+			    change_renew_mailbox(context, to) != 0)
+				return change_failed(context);
+			number = record->keyword_count++;
+			record->keywords[number] = name;
+		}
+		if (number >= 0)
+			mapped |= UINT64_C(1) << number;
+	}
+	*keywords = mapped;
+	return record->keyword_count == count ? STATUS_OK
+					      : change_put_mailbox(context, to);
 }
 
 /* Takes the name, or the first free one of "<name> (restored)", "<name>

@@ -567,6 +567,57 @@ apply_recall(
 	return put_mailbox(context, &mailbox);
 }
 
+/* -- For restore -- */
+
+enum status
+change_set_flags(struct change_context *context, const struct message_row *row,
+    uint32_t flags, uint64_t keywords)
+{
+	struct message_row changed = *row;
+	struct mailbox_row mailbox;
+	enum status status;
+
+	status = change_find_mailbox(context, row->record.mailbox, &mailbox);
+	if (status != STATUS_OK)
+		return status;
+	if (!are_flags_valid(&mailbox, flags, keywords))
+		return STATUS_INVALID;
+	flags |= row->record.flags & RECORD_MISSING;
+	if (replace_row(context, &changed, flags, keywords,
+		change_modseq(context, &mailbox)) != 0)
+		return change_failed(context);
+	return put_mailbox(context, &mailbox);
+}
+
+enum status
+change_move_message(struct change_context *context,
+    const struct message_row *from, uint64_t target,
+    const struct delivery_id *delivery)
+{
+	struct message_row row = *from;
+	struct mailbox_row rows[2];
+	enum status status;
+
+	status = change_find_mailbox(context, from->record.mailbox, &rows[0]);
+	if (status == STATUS_OK)
+		status = change_find_mailbox(context, target, &rows[1]);
+	if (status != STATUS_OK)
+		return status;
+	row.delivery = *delivery;
+	row.record.base = text_make(NULL, 0);
+	row.record.flags &= FLAG_ALL;
+	status = change_carry_keywords(
+	    context, &rows[0], &rows[1], &row.record.keywords);
+	if (status == STATUS_OK)
+		status = add_known_body(context, &rows[1], &row);
+	if (status == STATUS_OK)
+		status = kill_message(context, &rows[0], from, DEATH_MOVE,
+		    change_modseq(context, &rows[0]));
+	if (status == STATUS_OK)
+		status = put_mailbox(context, &rows[1]);
+	return status == STATUS_OK ? put_mailbox(context, &rows[0]) : status;
+}
+
 enum status
 change_apply(struct change_context *context, const struct message *message)
 {

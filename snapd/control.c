@@ -362,8 +362,7 @@ receive_question(struct client *client, const struct message *message)
 	if (message->type == MESSAGE_control_stats)
 		snapd_disk_room(
 		    client->snapd, &job->disk_bytes, &job->disk_free_bytes);
-	if (message->type != MESSAGE_control_restore ||
-	    message->control_restore.is_dry_run) {
+	if (message->type != MESSAGE_control_restore) {
 		start_job(client, job);
 		return;
 	}

@@ -82,7 +82,6 @@ start(struct control_job *job, struct transaction *t, struct store *store)
 	job->walk.only_account = job->account;
 	job->walk.only_mailbox = text_of(job->mailbox);
 	job->walk.only_uid = job->uid;
-	job->plan.digest = job->digest;
 	if (job->verb == MESSAGE_control_diff || job->is_expunged)
 		job->walk.account = job->account;
 	if (job->verb != MESSAGE_control_list)
@@ -198,6 +197,12 @@ copy_restore(
 		.uid = restore->uid,
 		.message_id = restore->message_id };
 
+	job->is_dry_run = restore->is_dry_run != 0;
+	job->mode = restore->mode;
+	if (restore->mode >= MODE_COUNT || restore->is_dry_run > 1 ||
+	    (restore->into.size > 0 && restore->mode != MODE_COPY) ||
+	    text_copy(restore->into, job->into, sizeof(job->into)) != 0)
+		return -1;
 	return copy_selection(job, &ls);
 }
 
@@ -331,7 +336,6 @@ control_job_free(struct control_job **job)
 	snapshot_list_clear(&(*job)->snapshots);
 	walk_clear(&(*job)->walk);
 	as_of_clear(&(*job)->other);
-	restore_plan_clear(&(*job)->plan);
 	control_proof_free(&(*job)->proof);
 	control_stats_free(&(*job)->stats);
 	memory_free(job);

@@ -1,7 +1,7 @@
 /*
  * What snapctl asks to see: snapshots, accounts, mailboxes, messages, bodies,
- * differences, events, the plan of a restore.  A job is worked on in steps by
- * the reader thread; each step leaves at most CONTROL_STEP_BYTES of rows for
+ * differences, events.  A job is worked on in steps by the reader thread (that
+ * of a restore, which also writes, in the loop: restore.c); each step leaves at most CONTROL_STEP_BYTES of rows for
  * the loop to send, and the next step comes when they are on their way: an
  * answer that nobody reads costs one step of memory.
  */
@@ -9,9 +9,9 @@
 #define SNAPD_CONTROL_READING_H
 
 #include "common/buf.h"
+#include "common/control_record.h"
 #include "common/messages.h"
 #include "snapd/object_store.h"
-#include "snapd/restore_plan.h"
 #include "snapd/snapshot.h"
 #include "snapd/walk.h"
 
@@ -37,6 +37,10 @@ struct control_job {
 	uint64_t index_bytes; /* stats: of the store's file */
 	uint64_t disk_bytes;  /* and of the file system that it is on */
 	uint64_t disk_free_bytes;
+	/* restore */
+	bool is_dry_run;
+	enum restore_mode mode;
+	char into[RECORD_MAX_NAME_SIZE + 1];
 	uint32_t account;
 	uint32_t uid;
 	char mailbox[RECORD_MAX_NAME_SIZE + 1];
@@ -57,7 +61,6 @@ struct control_job {
 	unsigned int looked; /* log: rows in this step */
 	struct walk walk;
 	struct as_of other; /* diff: the mailbox at `to` */
-	struct restore_plan plan;
 	struct control_proof *proof;
 	struct control_stats *stats;
 	struct control_account totals;

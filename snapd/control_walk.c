@@ -1,7 +1,6 @@
 /*
- * The steps of ls, cat, export and a restore's plan: a walk through the store
- * as of a sequence, whose accounts, mailboxes, messages and bodies become rows
- * of a job.
+ * The steps of ls, cat and export: a walk through the store as of a sequence,
+ * whose accounts, mailboxes, messages and bodies become rows of a job.
  */
 #include "snapd/control_steps.h"
 
@@ -145,20 +144,6 @@ begin_account(struct control_job *job, struct transaction *t)
 						   : 0;
 }
 
-static void
-put_plan(struct control_job *job)
-{
-	uint8_t data[RECORD_MAX_NAME_SIZE + 64];
-	struct writer w;
-
-	job->plan.sums.mailbox = job->walk.mailbox.record.name;
-	writer_init(&w, data, sizeof(data));
-	control_put_plan(&w, &job->plan.sums);
-	if (job->plan.sums.add + job->plan.sums.refill > 0 ||
-	    job->plan.is_retired)
-		control_put_row(job, CONTROL_PLAN, &w);
-}
-
 int
 control_has_message_id(struct transaction *t, uint64_t blob, struct text wanted,
     struct error *error)
@@ -250,11 +235,6 @@ take_message(struct control_job *job, struct transaction *t,
 	if (job->verb == MESSAGE_control_cat ||
 	    job->verb == MESSAGE_control_export)
 		return begin_body(job, t, row);
-	if (job->verb == MESSAGE_control_restore)
-		return restore_plan_message(&job->plan, t, job->walk.account,
-			   row, &job->error) < 0
-			   ? -1
-			   : 0;
 	if (job->mailbox[0] != '\0' || id.size > 0)
 		control_put_message(job, row);
 	return 0;
@@ -280,17 +260,12 @@ take_event(struct control_job *job, struct transaction *t,
 		if (job->verb == MESSAGE_control_export ||
 		    job->verb == MESSAGE_control_find)
 			control_put_mailbox(job);
-		return job->verb == MESSAGE_control_restore
-			   ? restore_plan_mailbox(
-				 &job->plan, t, &job->walk.mailbox, &job->error)
-			   : 0;
+		return 0;
 	case WALK_MESSAGE:
 		return take_message(job, t, row);
 	case WALK_MAILBOX_END:
-		if (job->verb == MESSAGE_control_restore)
-			put_plan(job);
-		else if (is_ls && job->account != 0 &&
-			 job->mailbox[0] == '\0' && job->message_id[0] == '\0')
+		if (is_ls && job->account != 0 && job->mailbox[0] == '\0' &&
+		    job->message_id[0] == '\0')
 			control_put_mailbox(job);
 		return 0;
 	case WALK_ACCOUNT_END:

@@ -57,6 +57,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/segment_env.c snapd/segment_env.h \
 	snapd/segment_folder.c snapd/segment_folder.h \
 	snapd/segment_use.c snapd/segment_use.h \
+	snapd/behind.c snapd/behind.h \
 	snapd/reading.c snapd/reading.h \
 	snapd/reader_thread.c \
 	snapd/as_of.c snapd/as_of.h \
@@ -86,6 +87,9 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/reconcile.c snapd/reconcile.h \
 	snapd/restore.c snapd/restore.h \
 	snapd/fence.c snapd/fence.h \
+	snapd/restore_look.c snapd/restore_parts.h \
+	snapd/restore_write.c \
+	snapd/restore_files.c \
 	snapd/verify_client.c snapd/verify_client.h \
 	snapd/verify_request.c \
 	snapd/seal_request.c \
@@ -114,14 +118,19 @@ endif
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/snapd_test tests/unit/merkle_log_test \
 	tests/unit/snapd_control_test tests/unit/retention_test \
-	tests/unit/ratchet_test tests/unit/every_type_test
+	tests/unit/ratchet_test tests/unit/every_type_test \
+	tests/unit/restore_test
 tests_unit_every_type_test_SOURCES = tests/unit/every_type_test.c
 tests_unit_every_type_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_ratchet_test_SOURCES = tests/unit/ratchet_test.c
 tests_unit_ratchet_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_retention_test_SOURCES = tests/unit/retention_test.c
 tests_unit_retention_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
-tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c
+tests_unit_restore_test_SOURCES = tests/unit/restore_test.c \
+	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
+tests_unit_restore_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c \
+	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
 tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 POWER = tests/unit/power.c tests/unit/power.h
 # A store that ages: what is kept, and for how long.

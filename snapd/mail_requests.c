@@ -10,6 +10,8 @@
 #include "common/memory.h"
 #include "snapd/batch.h"
 #include "snapd/claim.h"
+#include "snapd/reconcile.h"
+#include "snapd/restore.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +187,9 @@ mail_reading_done(struct client *client, struct reading *reading)
 		log_warning("answer-dropped", "account=%u", client->account);
 	if (fd >= 0)
 		close(fd);
+	if (reading->kind == READ_BLOB)
+		restore_body_read(client->snapd, client->account, reading->blob,
+		    reading->status);
 }
 
 static struct reading *
@@ -344,6 +349,27 @@ receive_part(struct client *client, const struct message *message, int fd)
 	batch_add(client->batch, message, body, size);
 }
 
+static void
+receive_caught_up(
+    struct client *client, const struct message_caught_up *caught_up, int fd)
+{
+	struct text missing = caught_up->missing;
+	uint8_t *read_data = NULL;
+
+	if (caught_up->size != missing.size) {
+		read_data = read_descriptor(fd, caught_up->size);
+		missing = text_make(
+		    read_data, read_data != NULL ? caught_up->size : 0);
+	}
+	/* What cannot be read is no list: one byte is none. */
+	if (read_data == NULL && caught_up->size != missing.size)
+		missing = TEXT("?");
+	if (!reconcile_caught_up(
+		snapd_reconciler(client->snapd), client->account, caught_up))
+		restore_caught_up(client, caught_up, missing);
+	free(read_data);
+}
+
 void
 mail_request_received(
     struct client *client, const struct message *message, int *fds)
@@ -366,6 +392,9 @@ mail_request_received(
 		break;
 	case MESSAGE_batch_commit:
 		receive_commit(client, message->batch_commit.counter);
+		break;
+	case MESSAGE_caught_up:
+		receive_caught_up(client, &message->caught_up, fds[0]);
 		break;
 	default:
 		if (message_rule_find((uint16_t)message->type)->flow ==

@@ -5,6 +5,7 @@
 
 #include "common/memory.h"
 #include "snapd/as_of.h"
+#include "snapd/behind.h"
 #include "snapd/control_reading.h"
 #include "snapd/journal.h"
 #include "snapd/object_store.h"
@@ -181,8 +182,14 @@ read_changes(
 	struct key from = { .size = 0 };
 	struct text key, value;
 	struct cursor *cursor;
+	uint64_t behind;
 	int got;
 
+	got = behind_find(t, reading->account, &behind, error);
+	if (got < 0)
+		return -1;
+	if (got == 1 && behind < reading->as_of)
+		reading->as_of = behind;
 	key_put_u32(&from, reading->account);
 	key_put_u64(&from, reading->as_of + 1);
 	cursor = cursor_open(t, DB_ACCOUNT_LOG, &from, error);

@@ -284,15 +284,6 @@ receive_from_broker(
 }
 
 static void
-receive_caught_up(
-    struct client *client, const struct message_caught_up *caught_up)
-{
-	if (!reconcile_caught_up(
-		client->snapd->reconciler, client->account, caught_up))
-		restore_caught_up(client->snapd, client->account, caught_up);
-}
-
-static void
 received(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
@@ -304,8 +295,6 @@ received(struct channel *channel, const struct message *message, int *fds,
 		receive_from_broker(client->snapd, message, fds);
 	else if (client->role == ROLE_SNAPCTL)
 		control_request_received(client, message);
-	else if (message->type == MESSAGE_caught_up)
-		receive_caught_up(client, &message->caught_up);
 	else
 		mail_request_received(client, message, fds);
 }
@@ -337,7 +326,7 @@ add_client(struct snapd *snapd, int fd, enum role peer, uint32_t account)
 	if (peer == ROLE_BROKER)
 		snapd->broker = client->id;
 	if (peer == ROLE_WORKER) {
-		restore_worker_there(snapd, account);
+		restore_worker_there(client);
 		reconcile_worker_there(snapd->reconciler, account);
 	}
 	return client;

@@ -75,6 +75,7 @@ struct client {
 	uint64_t instance;   /* as the broker introduced it */
 	struct batch *batch; /* that is being received */
 	bool has_claimed;    /* a worker: once a channel is enough */
+	uint64_t catch_up;   /* tag of what it was asked last; 0: nothing */
 	/* snapctl: whose it is, and its one question at a time. */
 	struct change_note note;
 	bool is_asking;

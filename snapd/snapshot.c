@@ -362,6 +362,19 @@ resolve_name(const struct snapshot_list *list, struct transaction *t,
 	return 0;
 }
 
+/* What a rewind marks is the state that was not wanted. */
+static void
+find_latest(const struct snapshot_list *list, uint64_t *sequence)
+{
+	size_t i;
+
+	for (i = list->count; i > 0; i--)
+		if (list->snapshots[i - 1].kind != SNAPSHOT_REWIND) {
+			*sequence = list->snapshots[i - 1].sequence;
+			return;
+		}
+}
+
 int
 snapshot_resolve(const struct snapshot_list *list, struct transaction *t,
     const struct snapshot_point *point, uint64_t *sequence, struct error *error)
@@ -371,8 +384,7 @@ snapshot_resolve(const struct snapshot_list *list, struct transaction *t,
 	case POINT_NOW:
 		return 0;
 	case POINT_LATEST:
-		if (list->count > 0)
-			*sequence = list->snapshots[list->count - 1].sequence;
+		find_latest(list, sequence);
 		return 0;
 	case POINT_NAMED:
 		return resolve_name(
