@@ -22,7 +22,11 @@
 
 enum {
 	MESSAGES = 40,
+#ifdef __SANITIZE_ADDRESS__
+	FLIPS = 60, /* each is eight times as slow */
+#else
 	FLIPS = 200,
+#endif
 	PAGE = 4096,
 	PLACE_BYTES = 64,
 	HEAD_EACH = 4,
