@@ -130,6 +130,8 @@ struct account_store {
 	bool is_refilling;  /* what is gone is made again, whatever they say */
 	bool is_put_back;   /* the store is older than the files may be */
 	bool is_believed;   /* it leapt since, the witness has no more to say */
+	struct timer *index_timer; /* commits what was left open */
+	bool is_index_due;
 	bool is_witness_due;
 	struct timer *witness_timer;
 	struct index_meta meta;
@@ -141,6 +143,7 @@ struct account_store {
 	bool is_adopting_folders;
 	struct folder *touched;
 	unsigned int applying;
+	bool only_adds; /* what is being applied so far */
 	unsigned int unflushed;
 	size_t folder_count;
 	char **subscribed; /* sorted */
@@ -177,6 +180,8 @@ struct folder *folder_find_id(struct account_store *account, uint64_t id);
 void account_answer(mailbox_done *done, void *context, enum status status);
 /* All healing is done. */
 void account_healed(struct account_store *account);
+/* The transaction of the index that was left open is committed before long. */
+void account_commit_soon(struct account_store *account);
 
 /* ---- account_witness.c ---- */
 enum witness_says {
