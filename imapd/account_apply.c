@@ -369,8 +369,10 @@ take_gone_rows(struct folder *folder)
 void
 apply_begin(struct account_store *account)
 {
-	if (account->applying++ == 0)
+	if (account->applying++ == 0) {
 		account->only_adds = true;
+		account->application++;
+	}
 	index_begin(account->index);
 }
 

@@ -143,7 +143,8 @@ struct account_store {
 	bool is_adopting_folders;
 	struct folder *touched;
 	unsigned int applying;
-	bool only_adds; /* what is being applied so far */
+	uint64_t application; /* counts what was applied together */
+	bool only_adds;       /* what is being applied so far */
 	unsigned int unflushed;
 	size_t folder_count;
 	char **subscribed; /* sorted */
@@ -171,6 +172,7 @@ struct account_store {
 	struct delivery *deliveries;
 	struct timer *deliver_timer;
 	struct watcher *watcher;
+	struct prepare *prepare;
 	struct cache_filler *filler;
 };
 
@@ -201,7 +203,7 @@ void account_witness_write_soon(struct account_store *account);
 
 /* A new message's file, begun in tmp/ while its commit is under way. */
 struct prepared {
-	char *path; /* NULL: there is none */
+	char *name; /* in Maildir/tmp; NULL: there is none */
 	int fd;
 	bool is_placed; /* it was moved to where it belongs */
 };
@@ -266,7 +268,7 @@ void files_set_aside(
     struct account_store *account, const char *directory, uint64_t mailbox);
 char *files_directory(struct text mailbox);
 /* The descriptor, or -1: nothing stays there then. */
-int files_write_temporary(struct account_store *account, const char *temporary,
+int files_write_temporary(int dir_fd, const char *temporary,
     int64_t internaldate, const struct message_source *source,
     struct error *error);
 int files_write(struct account_store *account, const struct folder *folder,
@@ -409,15 +411,17 @@ void cache_filler_free(struct account_store *account);
 void message_prepare(struct account_store *account,
     const struct delivery_id *delivery, int64_t internaldate,
     const struct message_source *source, struct prepared *prepared);
-/* Moves the file to `path`; false if there is none. */
-bool message_place(
-    struct account_store *account, struct prepared *prepared, const char *path);
+/* Moves the file to where `file` says; false if there is none, or no such
+ * directory. */
+bool message_place(struct account_store *account, struct prepared *prepared,
+    const struct folder *folder, const struct index_file *file);
 /* Before anything is under way: removes what a killed worker had begun. Names
  * that are not of a delivery are other programs'. */
 void message_prepare_clean(struct account_store *account);
 /* Removes what was not placed. Zeroed ones may be ended too. */
 void message_prepare_end(
     struct account_store *account, struct prepared *prepared);
+void message_prepare_close(struct account_store *account);
 
 /* ---- mailbox_watch.c ---- */
 /* From now on every change of the folder's files is held against the index

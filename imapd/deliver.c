@@ -137,7 +137,7 @@ take(struct delivery *d, const struct result_record *result, uint64_t sequence)
 	struct message_record record = { 0 };
 	char hex[2 * 18 + 1];
 
-	if (d->fd == -1 && d->prepared.path != NULL)
+	if (d->fd == -1 && d->prepared.name != NULL)
 		source.fd = d->prepared.fd;
 	text_format_hex(d->id.bytes, sizeof(d->id.bytes), hex);
 	record.mailbox = result->mailbox;
@@ -204,8 +204,8 @@ filed(enum status status, uint64_t sequence, struct text results, void *context)
 	reader_init(&r, results.data, results.size);
 	if (status == STATUS_OK) {
 		apply_begin(account);
-		while (done < filing->count &&
-		       record_get_result(&r, &result) == 1)
+		while (
+		    done < filing->count && record_get_result(&r, &result) == 1)
 			take(filing->deliveries[done++], &result, sequence);
 		apply_sequence(account, sequence);
 		apply_end(account);
