@@ -115,15 +115,20 @@ buf_put_text(struct buf *buf, const char *s)
 int
 buf_put_format(struct buf *buf, const char *format, ...)
 {
+	size_t room = buf_room(buf);
 	va_list arguments;
-	uint8_t *to;
+	uint8_t *to = room > 0 ? buf->data + buf->size : NULL;
 	int size;
 
 	va_start(arguments, format);
-	size = vsnprintf(NULL, 0, format, arguments);
+	size = vsnprintf((char *)to, room, format, arguments);
 	va_end(arguments);
 	if (size < 0)
 		return -1;
+	if ((size_t)size < room && (size_t)size <= buf->max_size - buf->size) {
+		buf->size += (size_t)size;
+		return 0;
+	}
 	/* One byte more for the NUL that vsnprintf writes; it is not counted
 	 * against max_size. */
 	buf->max_size++;

@@ -468,6 +468,7 @@ read_packets(struct channel *channel)
 	size_t fd_count;
 
 	for (int i = 0; i < CHANNEL_PACKETS_A_ROUND; i++) {
+		unsigned int was_asked = channel->asked;
 		ssize_t size;
 
 		if (channel->is_closed || channel->is_paused)
@@ -483,6 +484,9 @@ read_packets(struct channel *channel)
 		if (take_packet(channel, data, (size_t)size, fds, fd_count) ==
 		    -1)
 			return -1;
+		/* The last answer: most likely nothing is behind it. */
+		if (was_asked > 0 && channel->asked == 0)
+			return 0;
 	}
 	return 0;
 }

@@ -39,6 +39,7 @@ struct connection {
 	struct buf output;
 	bool is_paused;
 	bool was_above_half;
+	bool is_held;  /* output waits for more, up to half of the limit */
 	bool is_freed; /* freed in a callback: memory goes at its end */
 	int depth;     /* of callbacks */
 	bool tls_read_wants_write;
@@ -127,6 +128,15 @@ touch(struct connection *connection)
 {
 	if (connection->timeout_ms > 0)
 		timer_start(connection->timer, connection->timeout_ms);
+}
+
+static bool
+can_write(const struct connection *connection)
+{
+	const struct buf *output = &connection->output;
+
+	return output->size > 0 &&
+	       (!connection->is_held || output->size > output->max_size / 2);
 }
 
 static bool
@@ -284,7 +294,7 @@ connection_arm(struct connection *connection)
 	} else {
 		if (can_read(connection) || connection->tls_write_wants_read)
 			events |= WATCH_READ;
-		if ((connection->output.size > 0 &&
+		if ((can_write(connection) &&
 			!connection->tls_write_wants_read) ||
 		    connection->tls_read_wants_write)
 			events |= WATCH_WRITE;
@@ -301,7 +311,7 @@ work(struct connection *connection, bool is_readable)
 	else if (is_readable || connection->tls_read_wants_write)
 		read_all(connection);
 	if (!is_over(connection) && connection->state != CONNECTION_HANDSHAKE &&
-	    (connection->output.size > 0 ||
+	    (can_write(connection) ||
 		connection->state == CONNECTION_FINISHING))
 		write_all(connection);
 	if (!connection->is_freed && connection->input.size == 0)
@@ -408,9 +418,20 @@ connection_write(struct connection *connection, const void *data, size_t size)
 		return -1;
 	if (connection->output.size > connection->output.max_size / 2)
 		connection->was_above_half = true;
-	if (connection->depth == 0 && connection->output.size == size)
+	if (connection->depth == 0 && can_write(connection) &&
+	    (connection->output.size == size || connection->is_held))
 		timer_start(connection->flush, 0);
 	return 0;
+}
+
+void
+connection_hold(struct connection *connection, bool is_held)
+{
+	bool was_held = connection->is_held;
+
+	connection->is_held = is_held;
+	if (was_held && connection->depth == 0 && can_write(connection))
+		timer_start(connection->flush, 0);
 }
 
 size_t
@@ -426,6 +447,7 @@ connection_finish(struct connection *connection)
 	    connection->state != CONNECTION_HANDSHAKE)
 		return;
 	connection->state = CONNECTION_FINISHING;
+	connection->is_held = false;
 	timer_start(connection->soon, 0);
 }
 

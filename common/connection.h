@@ -47,6 +47,9 @@ struct buf *connection_input(struct connection *connection);
  * is done the bytes wait. */
 int connection_write(
     struct connection *connection, const void *data, size_t size);
+/* What is written waits, up to half of output_limit, until it is not held any
+ * more: answers that come one by one go out in one piece. */
+void connection_hold(struct connection *connection, bool is_held);
 size_t connection_output_room(const struct connection *connection);
 
 /* Sends what waits, shuts the sending side down and calls `ended` with

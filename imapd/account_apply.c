@@ -369,7 +369,10 @@ take_gone_rows(struct folder *folder)
 void
 apply_begin(struct account_store *account)
 {
-	account->applying++;
+	if (account->applying++ == 0) {
+		account->only_adds = true;
+		account->application++;
+	}
 	index_begin(account->index);
 }
 
@@ -414,7 +417,13 @@ apply_end(struct account_store *account)
 				sync_end_change(account, folder);
 			folder_put(account, folder);
 		}
-	index_commit(account->index);
+	/* A message that is added may be added again. Names of files that were
+	 * changed may not be forgotten: they would pass for another program's
+	 * wishes. */
+	if (!account->only_adds)
+		index_commit(account->index);
+	else if (index_commit_later(account->index))
+		account_commit_soon(account);
 }
 
 /* -- Messages -- */
@@ -488,6 +497,7 @@ make_file(struct account_store *account, struct folder *folder,
 	if (source != NULL && source->is_assumed)
 		return;
 	if (source != NULL && source->moved_from != NULL) {
+		account->only_adds = false;
 		is_made =
 		    index_find_file(account->index, source->moved_from->info.id,
 			source->moved_uid, &old) &&
@@ -578,6 +588,7 @@ change_message(struct account_store *account, struct folder *folder,
 {
 	struct index_row row, *in_memory;
 
+	account->only_adds = false;
 	row_of_record(record, &row);
 	if (((row.flags ^ old->flags) & FLAG_ALL) != 0 ||
 	    row.keywords != old->keywords)
@@ -622,6 +633,7 @@ apply_expunge(struct account_store *account, uint64_t mailbox, uint32_t uid,
 	if (folder == NULL)
 		return;
 	apply_begin(account);
+	account->only_adds = false;
 	touch(account, folder);
 	if (index_find_file(account->index, mailbox, uid, &file)) {
 		text_copy(file.name, name, sizeof(name));
@@ -711,6 +723,7 @@ apply_mailbox(
 	struct folder *folder = folder_find_id(account, record->id);
 
 	apply_begin(account);
+	account->only_adds = false;
 	if (record->is_retired) {
 		if (folder != NULL)
 			retire(account, folder);

@@ -130,6 +130,8 @@ struct account_store {
 	bool is_refilling;  /* what is gone is made again, whatever they say */
 	bool is_put_back;   /* the store is older than the files may be */
 	bool is_believed;   /* it leapt since, the witness has no more to say */
+	struct timer *index_timer; /* commits what was left open */
+	bool is_index_due;
 	bool is_witness_due;
 	struct timer *witness_timer;
 	struct index_meta meta;
@@ -141,6 +143,8 @@ struct account_store {
 	bool is_adopting_folders;
 	struct folder *touched;
 	unsigned int applying;
+	uint64_t application; /* counts what was applied together */
+	bool only_adds;       /* what is being applied so far */
 	unsigned int unflushed;
 	size_t folder_count;
 	char **subscribed; /* sorted */
@@ -169,6 +173,7 @@ struct account_store {
 	struct delivery *deliveries;
 	struct timer *deliver_timer;
 	struct watcher *watcher;
+	struct prepare *prepare;
 	struct cache_filler *filler;
 };
 
@@ -178,6 +183,8 @@ struct folder *folder_find_id(struct account_store *account, uint64_t id);
 void account_answer(mailbox_done *done, void *context, enum status status);
 /* All healing is done. */
 void account_healed(struct account_store *account);
+/* The transaction of the index that was left open is committed before long. */
+void account_commit_soon(struct account_store *account);
 
 /* ---- account_witness.c ---- */
 enum witness_says {
@@ -197,7 +204,7 @@ void account_witness_write_soon(struct account_store *account);
 
 /* A new message's file, begun in tmp/ while its commit is under way. */
 struct prepared {
-	char *path; /* NULL: there is none */
+	char *name; /* in Maildir/tmp; NULL: there is none */
 	int fd;
 	bool is_placed; /* it was moved to where it belongs */
 };
@@ -265,7 +272,7 @@ void files_set_aside(
     struct account_store *account, const char *directory, uint64_t mailbox);
 char *files_directory(struct text mailbox);
 /* The descriptor, or -1: nothing stays there then. */
-int files_write_temporary(struct account_store *account, const char *temporary,
+int files_write_temporary(int dir_fd, const char *temporary,
     int64_t internaldate, const struct message_source *source,
     struct error *error);
 int files_write(struct account_store *account, const struct folder *folder,
@@ -423,15 +430,17 @@ void cache_filler_free(struct account_store *account);
 void message_prepare(struct account_store *account,
     const struct delivery_id *delivery, int64_t internaldate,
     const struct message_source *source, struct prepared *prepared);
-/* Moves the file to `path`; false if there is none. */
-bool message_place(
-    struct account_store *account, struct prepared *prepared, const char *path);
+/* Moves the file to where `file` says; false if there is none, or no such
+ * directory. */
+bool message_place(struct account_store *account, struct prepared *prepared,
+    const struct folder *folder, const struct index_file *file);
 /* Before anything is under way: removes what a killed worker had begun. Names
  * that are not of a delivery are other programs'. */
 void message_prepare_clean(struct account_store *account);
 /* Removes what was not placed. Zeroed ones may be ended too. */
 void message_prepare_end(
     struct account_store *account, struct prepared *prepared);
+void message_prepare_close(struct account_store *account);
 
 /* ---- mailbox_watch.c ---- */
 /* From now on every change of the folder's files is held against the index

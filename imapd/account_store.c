@@ -20,8 +20,9 @@
 #include <unistd.h>
 
 enum {
-	SETTLE_MS = 100, /* between looks whether all is done */
-	LOOKS_AGAIN = 50 /* at folders that were changed meanwhile */
+	SETTLE_MS = 100,       /* between looks whether all is done */
+	LOOKS_AGAIN = 50,      /* at folders that were changed meanwhile */
+	INDEX_COMMIT_MS = 200, /* after the first write that waits for it */
 };
 
 struct folder *
@@ -648,6 +649,27 @@ notify_views(void *context)
 		}
 }
 
+static void
+commit_index(void *context)
+{
+	struct account_store *account = context;
+
+	account->is_index_due = false;
+	index_settle(account->index);
+}
+
+void
+account_commit_soon(struct account_store *account)
+{
+	if (account->is_index_due)
+		return;
+	account->is_index_due = true;
+	if (account->index_timer == NULL)
+		account->index_timer =
+		    timer_new(account->loop, commit_index, account);
+	timer_start(account->index_timer, INDEX_COMMIT_MS);
+}
+
 struct account_store *
 account_store_new(struct event_loop *loop, int home_fd)
 {
@@ -768,6 +790,7 @@ account_store_free(struct account_store **account)
 	heal_free(a);
 	folders_free(a);
 	watcher_free(a);
+	message_prepare_close(a);
 	cache_filler_free(a);
 	while (a->catching_up != NULL) {
 		struct catching_up *c = a->catching_up;
@@ -792,6 +815,7 @@ account_store_free(struct account_store **account)
 	timer_free(&a->waiters_timer);
 	timer_free(&a->notify_timer);
 	timer_free(&a->settle_timer);
+	timer_free(&a->index_timer);
 	timer_free(&a->witness_timer);
 	close(a->home_fd);
 	memory_free(account);

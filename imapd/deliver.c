@@ -1,8 +1,12 @@
 /*
  * Files mail that the queue accepted: reads the delivery from the store,
- * chooses the mailbox, asks the store to make it a message, and then writes
- * the Maildir file and answers the queue.  All of it may be repeated: the
- * store answers by delivery id what was decided before.
+ * chooses the mailbox, writes the file into tmp/, asks the store to make it a
+ * message, and then moves the file into the Maildir and answers the queue.  All
+ * of it may be repeated: the store answers by delivery id what was decided
+ * before.
+ *
+ * What comes together is filed together: when all that is being read was read,
+ * one batch goes to the store, and one change of the index follows.
  */
 #include "imapd/account_state.h"
 
@@ -21,13 +25,21 @@ enum {
 	DELIVER_DOUBLINGS = 6    /* so often */
 };
 
+enum delivery_state {
+	DELIVERY_WAITING, /* for others to be done */
+	DELIVERY_PAUSED,  /* failed: for the timer, or the store to be back */
+	DELIVERY_READING,
+	DELIVERY_READ,
+	DELIVERY_FILING
+};
+
 struct delivery {
 	struct delivery *next;
 	struct account_store *account;
 	struct delivery_id id;
+	enum delivery_state state;
 	bool is_asked; /* the queue waits for an answer */
-	bool is_begun;
-	bool must_wait; /* failed: for the timer, or for the store to be back */
+	bool is_alone; /* it, or one that it came with, was refused */
 	unsigned int failures;
 	int fd;
 	uint64_t stored_size;
@@ -35,7 +47,16 @@ struct delivery {
 	int64_t time;
 	uint8_t form;
 	uint64_t mailbox;
+	uint32_t uid; /* when it was filed, and where */
+	uint64_t filed_in;
 	struct prepared prepared;
+};
+
+/* What is filed with one batch. */
+struct filing {
+	struct account_store *account;
+	size_t count;
+	struct delivery *deliveries[DELIVER_AT_ONCE];
 };
 
 static void
@@ -80,8 +101,7 @@ fail(struct delivery *d, enum status status)
 	if (d->is_asked && d->account->queue != NULL)
 		channel_send(d->account->queue, &m, NULL, 0);
 	d->is_asked = false;
-	d->is_begun = false;
-	d->must_wait = true;
+	d->state = DELIVERY_PAUSED;
 	message_prepare_end(d->account, &d->prepared);
 	if (d->fd != -1)
 		close(d->fd);
@@ -108,65 +128,160 @@ choose_mailbox(struct account_store *account, struct text address)
 	return folder != NULL ? folder : folder_find(account, TEXT("INBOX"));
 }
 
+/* One that the store has filed: into index and Maildir. */
 static void
-filed(enum status status, uint64_t sequence, struct text results, void *context)
+take(struct delivery *d, const struct result_record *result, uint64_t sequence)
 {
-	struct delivery *d = context;
-	struct account_store *account = d->account;
 	struct message_source source = { .fd = d->fd,
 		.prepared = &d->prepared };
 	struct message_record record = { 0 };
-	struct result_record result;
-	struct folder *folder;
 	char hex[2 * 18 + 1];
-	struct reader r;
 
-	if (d->fd == -1 && d->prepared.path != NULL)
+	if (d->fd == -1 && d->prepared.name != NULL)
 		source.fd = d->prepared.fd;
-	reader_init(&r, results.data, results.size);
-	if (status == STATUS_OK && record_get_result(&r, &result) != 1)
-		status = STATUS_DAMAGED;
-	if (status != STATUS_OK) {
-		fail(d, status);
-		return;
-	}
 	text_format_hex(d->id.bytes, sizeof(d->id.bytes), hex);
-	record.mailbox = result.mailbox;
-	record.uid = result.uid;
-	record.modseq = result.modseq;
-	record.born = result.born;
+	record.mailbox = result->mailbox;
+	record.uid = result->uid;
+	record.modseq = result->modseq;
+	record.born = result->born;
 	record.internaldate = d->time;
 	record.size = d->size;
 	record.stored_size = d->stored_size;
-	record.blob = result.blob;
+	record.blob = result->blob;
 	record.form = d->form;
-	record.hash = result.hash;
+	record.hash = result->hash;
 	record.base = text_of(hex);
 	/* An old decision, told again: its row may be changed or dead. */
-	if (result.born == sequence)
-		apply_message(account, &record, &source, NULL);
-	apply_sequence(account, sequence);
-	folder = folder_find_id(account, result.mailbox);
-	answer(d, STATUS_OK, result.uid,
+	if (result->born == sequence)
+		apply_message(d->account, &record, &source, NULL);
+	d->uid = result->uid;
+	d->filed_in = result->mailbox;
+}
+
+static void
+answer_filed(struct delivery *d)
+{
+	struct folder *folder = folder_find_id(d->account, d->filed_in);
+
+	answer(d, STATUS_OK, d->uid,
 	    folder == NULL ? text_of("") : folder->info.name);
 }
 
-/* While the store commits, its file is begun: the bytes of a small message are
- * at hand only now. */
+static void file_together(struct account_store *account);
+
+/* The store takes all or nothing: which one it was that it did not want shows
+ * when each is asked for alone. */
 static void
-ask_to_file(struct delivery *d, const struct folder *folder,
+not_filed(struct filing *filing, enum status status)
+{
+	bool is_tried_alone = filing->count > 1 &&
+			      status != STATUS_UNAVAILABLE &&
+			      status != STATUS_FULL;
+
+	for (size_t i = 0; i < filing->count; i++) {
+		struct delivery *d = filing->deliveries[i];
+
+		if (!is_tried_alone) {
+			fail(d, status);
+			continue;
+		}
+		d->is_alone = true;
+		d->state = DELIVERY_READ;
+	}
+	if (is_tried_alone)
+		file_together(filing->account);
+}
+
+static void
+filed(enum status status, uint64_t sequence, struct text results, void *context)
+{
+	struct filing *filing = context;
+	struct account_store *account = filing->account;
+	struct result_record result;
+	struct reader r;
+	size_t done = 0;
+
+	reader_init(&r, results.data, results.size);
+	if (status == STATUS_OK) {
+		apply_begin(account);
+		while (
+		    done < filing->count && record_get_result(&r, &result) == 1)
+			take(filing->deliveries[done++], &result, sequence);
+		apply_sequence(account, sequence);
+		apply_end(account);
+	}
+	for (size_t i = 0; i < done; i++)
+		answer_filed(filing->deliveries[i]);
+	for (size_t i = done; status == STATUS_OK && i < filing->count; i++)
+		fail(filing->deliveries[i], STATUS_DAMAGED);
+	if (status != STATUS_OK)
+		not_filed(filing, status);
+	free(filing);
+}
+
+static bool
+is_any_being_read(const struct account_store *account)
+{
+	const struct delivery *d;
+
+	for (d = account->deliveries; d != NULL; d = d->next)
+		if (d->state == DELIVERY_READING)
+			return true;
+	return false;
+}
+
+/* The next one that was read, to go with `filing`. */
+static struct delivery *
+next_to_file(const struct filing *filing)
+{
+	struct delivery *d;
+
+	if (filing->count == DELIVER_AT_ONCE ||
+	    (filing->count == 1 && filing->deliveries[0]->is_alone))
+		return NULL;
+	for (d = filing->account->deliveries; d != NULL; d = d->next)
+		if (d->state == DELIVERY_READ &&
+		    (filing->count == 0 || !d->is_alone))
+			return d;
+	return NULL;
+}
+
+static void
+file_together(struct account_store *account)
+{
+	struct message m = { .type = MESSAGE_change_file };
+	struct filing *filing;
+	struct delivery *d;
+
+	while (!is_any_being_read(account)) {
+		struct store_batch *batch = store_batch_new_for(CAUSE_DELIVERY);
+
+		filing = memory_new(1, sizeof(*filing));
+		filing->account = account;
+		while ((d = next_to_file(filing)) != NULL) {
+			d->state = DELIVERY_FILING;
+			filing->deliveries[filing->count++] = d;
+			m.change_file.delivery = d->id;
+			m.change_file.mailbox = d->mailbox;
+			store_batch_add(batch, &m, -1);
+		}
+		if (filing->count == 0) {
+			store_batch_free(&batch);
+			free(filing);
+			return;
+		}
+		store_client_commit(account->client, &batch, filed, filing);
+	}
+}
+
+/* The bytes of a small message are at hand only now. */
+static void
+was_read(struct delivery *d, const struct folder *folder,
     const struct message_source *source)
 {
-	struct store_client *client = d->account->client;
-	struct message m = { .type = MESSAGE_change_file };
-	struct store_batch *batch = store_batch_new_for(CAUSE_DELIVERY);
-	bool is_sent = store_client_is_present(client);
-
-	m.change_file.delivery = d->id;
-	m.change_file.mailbox = folder->info.id;
-	store_batch_add(batch, &m, -1);
-	store_client_commit(client, &batch, filed, d);
-	if (is_sent && source != NULL)
+	d->state = DELIVERY_READ;
+	d->mailbox = folder->info.id;
+	if (source != NULL)
 		message_prepare(
 		    d->account, &d->id, d->time, source, &d->prepared);
 }
@@ -176,6 +291,7 @@ read_unfiled(enum status status, const struct text *envelope,
     struct store_body *body, void *context)
 {
 	struct delivery *d = context;
+	struct account_store *account = d->account;
 	const struct message_source source = { .fd = body->fd,
 		.data = body->data };
 	struct unfiled_record record;
@@ -186,20 +302,12 @@ read_unfiled(enum status status, const struct text *envelope,
 	if (status == STATUS_OK && record_get_unfiled(&r, &record) != 1)
 		status = STATUS_DAMAGED;
 	if (status == STATUS_OK &&
-	    (folder = choose_mailbox(d->account, record.address)) == NULL)
+	    (folder = choose_mailbox(account, record.address)) == NULL)
 		status = STATUS_UNAVAILABLE;
-	if (status != STATUS_OK) {
-		/* Filed before: asking again tells where. */
-		folder = folder_find(d->account, TEXT("INBOX"));
-		if (status == STATUS_MISSING) { /* not our account's */
-			answer(d, status, 0, text_of(""));
-			return;
-		}
-		if (status != STATUS_EXISTS || folder == NULL) {
-			fail(d, status);
-			return;
-		}
-	} else {
+	/* Filed before: asking again tells where. */
+	if (status == STATUS_EXISTS)
+		folder = folder_find(account, TEXT("INBOX"));
+	if (status == STATUS_OK) {
 		d->fd = body->fd;
 		body->fd = -1;
 		d->stored_size = record.stored_size;
@@ -207,7 +315,13 @@ read_unfiled(enum status status, const struct text *envelope,
 		d->time = record.time;
 		d->form = record.form;
 	}
-	ask_to_file(d, folder, status == STATUS_OK ? &source : NULL);
+	if (folder != NULL)
+		was_read(d, folder, status == STATUS_OK ? &source : NULL);
+	else if (status == STATUS_MISSING) /* not our account's */
+		answer(d, status, 0, text_of(""));
+	else
+		fail(d, status);
+	file_together(account);
 }
 
 /* The next one is asked for anew each time: asking may end deliveries. */
@@ -217,9 +331,9 @@ next_waiting(struct account_store *account)
 	unsigned int begun = 0;
 
 	for (struct delivery *d = account->deliveries; d != NULL; d = d->next) {
-		if (d->is_begun && ++begun >= DELIVER_AT_ONCE)
+		if (d->state >= DELIVERY_READING && ++begun >= DELIVER_AT_ONCE)
 			return NULL;
-		if (!d->is_begun && !d->must_wait)
+		if (d->state == DELIVERY_WAITING)
 			return d;
 	}
 	return NULL;
@@ -231,7 +345,7 @@ begin_waiting(struct account_store *account)
 	struct delivery *d;
 
 	while ((d = next_waiting(account)) != NULL) {
-		d->is_begun = true;
+		d->state = DELIVERY_READING;
 		store_read_unfiled(account->client, &d->id, read_unfiled, d);
 	}
 }
@@ -245,7 +359,8 @@ begin_some(void *context)
 	    !store_client_is_present(account->client))
 		return; /* deliver_start comes when the store is back */
 	for (struct delivery *d = account->deliveries; d != NULL; d = d->next)
-		d->must_wait = false;
+		if (d->state == DELIVERY_PAUSED)
+			d->state = DELIVERY_WAITING;
 	begin_waiting(account);
 }
 

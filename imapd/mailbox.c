@@ -95,13 +95,21 @@ mailbox_view_first_unseen(const struct mailbox_view *view)
 
 /* -- \Recent -- */
 
+/* UIDs become recent in their order. */
 bool
 mailbox_view_is_recent(const struct mailbox_view *view, uint32_t uid)
 {
-	for (size_t i = 0; i < view->recent_count; i++)
-		if (view->recent[i] == uid)
-			return true;
-	return false;
+	size_t low = 0, high = view->recent_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (view->recent[middle] < uid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < view->recent_count && view->recent[low] == uid;
 }
 
 size_t

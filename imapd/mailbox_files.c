@@ -237,23 +237,22 @@ fill(int fd, int64_t internaldate, const struct message_source *source,
 }
 
 int
-files_write_temporary(struct account_store *account, const char *temporary,
-    int64_t internaldate, const struct message_source *source,
-    struct error *error)
+files_write_temporary(int dir_fd, const char *temporary, int64_t internaldate,
+    const struct message_source *source, struct error *error)
 {
 	struct error ignored;
-	int fd = file_create(account->home_fd, temporary, 0600, error);
+	int fd = file_create(dir_fd, temporary, 0600, error);
 
 	if (fd == -1 && error->code == ERROR_EXISTS) {
-		file_unlink(account->home_fd, temporary, &ignored);
-		fd = file_create(account->home_fd, temporary, 0600, error);
+		file_unlink(dir_fd, temporary, &ignored);
+		fd = file_create(dir_fd, temporary, 0600, error);
 	}
 	if (fd == -1)
 		return -1;
 	if (fill(fd, internaldate, source, error) == 0)
 		return fd;
 	close(fd);
-	file_unlink(account->home_fd, temporary, &ignored);
+	file_unlink(dir_fd, temporary, &ignored);
 	return -1;
 }
 
@@ -266,20 +265,20 @@ files_write(struct account_store *account, const struct folder *folder,
 	struct error ignored;
 	int fd;
 
-	files_path(folder, file->is_new, file->name, path);
-	if (message_place(account, source->prepared, path))
+	if (message_place(account, source->prepared, folder, file))
 		return 0;
+	files_path(folder, file->is_new, file->name, path);
 	if (!source_has_bytes(source))
 		return error_set(error, ERROR_MISSING, "%s: no bytes", path);
 	snprintf(temporary, sizeof(temporary), "%s/tmp/%.*s", folder->directory,
 	    TEXT_FMT(file->base));
 	fd = files_write_temporary(
-	    account, temporary, internaldate, source, error);
+	    account->home_fd, temporary, internaldate, source, error);
 	if (fd == -1 && error->code == ERROR_MISSING &&
 	    files_make_folder(
 		account, (struct folder *)(uintptr_t)folder, error) == 0)
 		fd = files_write_temporary(
-		    account, temporary, internaldate, source, error);
+		    account->home_fd, temporary, internaldate, source, error);
 	if (fd == -1)
 		return -1;
 	close(fd);

@@ -62,6 +62,19 @@ index_commit(struct message_index *index)
 		commit(index);
 }
 
+bool
+index_commit_later(struct message_index *index)
+{
+	return --index->depth == 0 && index->writer != NULL;
+}
+
+void
+index_settle(struct message_index *index)
+{
+	if (index->depth == 0)
+		commit(index);
+}
+
 void
 index_flush(struct message_index *index)
 {

@@ -85,6 +85,12 @@ void index_commit(struct message_index *index);
 /* In a long run of writes now and then: what was written so far is committed,
  * so that it need not stay in memory. */
 void index_flush(struct message_index *index);
+/* In place of index_commit: leaves the transaction open for what comes next.
+ * What is in it is seen here, and lost if the process is killed, as changes
+ * that are not confirmed may be. True if index_settle must be called in time;
+ * any index_commit does as well. */
+bool index_commit_later(struct message_index *index);
+void index_settle(struct message_index *index);
 
 /* Gives back the memory that reading it took; it is read again as needed. */
 void index_rest(struct message_index *index);

@@ -248,6 +248,7 @@ index_rest(struct message_index *index)
 {
 	int rc;
 
+	index_settle(index);
 	if (index->writer != NULL)
 		return;
 	buf_clear(&index->scratch);

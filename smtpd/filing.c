@@ -4,8 +4,11 @@
  * channel.
  *
  * Whoever hands in mail waits for his 250 and nobody waits for the filing, so
- * filing rests until the queue was quiet for a moment, or was busy for long;
- * what came meanwhile for an account is then filed together.
+ * filing rests until nobody has been handing in mail for a moment, or somebody
+ * was for long; what came meanwhile for an account is then filed together.  The
+ * accounts come one after the other, a few messages at a time, so that no 250
+ * waits for all of them: an account whose worker does not answer loses its place
+ * in that after a moment.
  */
 #include "smtpd/filing.h"
 
@@ -35,7 +38,10 @@ struct filing {
 	struct filing_list *list;
 	uint32_t account;
 	enum filing_state state;
-	bool is_resting;         /* it stands in `resting` */
+	bool is_resting;         /* it stands in `resting`, */
+	bool is_ready;           /* or in `ready` */
+	uint64_t turn;           /* of the list, when it was sent to, */
+	size_t in_turn;          /* and how many of them are unanswered */
 	uint64_t instance;       /* of the worker behind the channel */
 	struct channel *channel; /* with FILING_RUNNING, or paused with it */
 	struct buf unsent;       /* delivery ids */
@@ -46,13 +52,20 @@ struct filing_list {
 	struct queue *queue;
 	struct table *by_account;
 	struct buf resting; /* u32 accounts, first come first served, */
-	struct buf wanting; /* as here */
+	struct buf ready;   /* as here, */
+	struct buf wanting; /* and here */
 	struct timer *quiet;
 	struct timer *latest;
+	struct timer *stuck;
+	uint64_t turn;
+	size_t in_flight; /* `file` requests of this turn */
+	size_t unsent;    /* deliveries of all accounts */
 	size_t starting;
 };
 
+static void grow_quiet(void *context);
 static void release(void *context);
+static void lose_place(void *context);
 
 struct filing_list *
 filing_list_new(struct queue *queue)
@@ -62,15 +75,45 @@ filing_list_new(struct queue *queue)
 	list->queue = queue;
 	list->by_account = table_new();
 	buf_init(&list->resting, SIZE_MAX / 2);
+	buf_init(&list->ready, SIZE_MAX / 2);
 	buf_init(&list->wanting, SIZE_MAX / 2);
-	list->quiet = timer_new(queue->loop, release, list);
+	list->quiet = timer_new(queue->loop, grow_quiet, list);
 	list->latest = timer_new(queue->loop, release, list);
+	list->stuck = timer_new(queue->loop, lose_place, list);
 	return list;
+}
+
+/* What was sent to it holds nobody up any more. */
+static void
+leave_turn(struct filing *filing)
+{
+	if (filing->turn == filing->list->turn)
+		filing->list->in_flight -= filing->in_turn;
+	filing->in_turn = 0;
+}
+
+static void
+put_unsent(struct filing *filing, const void *deliveries, size_t size)
+{
+	size_t before = filing->unsent.size;
+
+	buf_put(&filing->unsent, deliveries, size);
+	filing->list->unsent += (filing->unsent.size - before) / ID_SIZE;
+}
+
+static void
+put_back(struct filing *filing)
+{
+	put_unsent(filing, filing->sent.data, filing->sent.size);
+	buf_reset(&filing->sent);
+	leave_turn(filing);
 }
 
 static void
 filing_free(struct filing *filing)
 {
+	filing->list->unsent -= filing->unsent.size / ID_SIZE;
+	leave_turn(filing);
 	table_remove_u64(filing->list->by_account, filing->account);
 	if (filing->state == FILING_STARTING)
 		filing->list->starting--;
@@ -92,9 +135,11 @@ filing_list_free(struct filing_list **list)
 		filing_free(value);
 	table_free(&(*list)->by_account);
 	buf_clear(&(*list)->resting);
+	buf_clear(&(*list)->ready);
 	buf_clear(&(*list)->wanting);
 	timer_free(&(*list)->quiet);
 	timer_free(&(*list)->latest);
+	timer_free(&(*list)->stuck);
 	memory_free(list);
 }
 
@@ -148,6 +193,18 @@ want_worker(struct filing *filing)
 }
 
 static void
+count_sent(struct filing *filing)
+{
+	struct filing_list *list = filing->list;
+
+	if (filing->turn != list->turn)
+		filing->in_turn = 0;
+	filing->turn = list->turn;
+	filing->in_turn++;
+	list->in_flight++;
+}
+
+static void
 send_files(struct filing *filing)
 {
 	struct message message = { .type = MESSAGE_file };
@@ -159,7 +216,88 @@ send_files(struct filing *filing)
 			return;
 		buf_put(&filing->sent, filing->unsent.data, ID_SIZE);
 		buf_cut(&filing->unsent, ID_SIZE);
+		filing->list->unsent--;
+		count_sent(filing);
 	}
+}
+
+/* The next account of `accounts` that is still there; NULL: none is left. */
+static struct filing *
+take_first(struct filing_list *list, struct buf *accounts)
+{
+	struct filing *filing = NULL;
+	uint32_t account;
+
+	while (filing == NULL && accounts->size > 0) {
+		memcpy(&account, accounts->data, sizeof(account));
+		buf_cut(accounts, sizeof(account));
+		filing = table_find_u64(list->by_account, account);
+	}
+	return filing;
+}
+
+/* How many clients are handing in mail, or wait for its 250. */
+static size_t
+count_handing_in(const struct queue *queue)
+{
+	const struct front *front;
+	size_t count = 0;
+
+	for (front = queue->fronts; front != NULL; front = front->next)
+		count += table_count(front->transactions);
+	return count;
+}
+
+/* A few more at a time than come in, and more where many have gathered. */
+static bool
+has_place(const struct filing_list *list)
+{
+	size_t clients = count_handing_in(list->queue);
+
+	return clients == 0 ||
+	       list->in_flight < QUEUE_FILE_MORE + clients + list->unsent / 64;
+}
+
+/* Accounts come as others are done. */
+static void
+serve(struct filing_list *list)
+{
+	struct filing *filing;
+
+	while (has_place(list) &&
+	       (filing = take_first(list, &list->ready)) != NULL) {
+		if (!filing->is_ready)
+			continue; /* of one that was there before */
+		filing->is_ready = false;
+		if (filing->state == FILING_RESTING)
+			want_worker(filing);
+		else
+			send_files(filing);
+	}
+	if (list->ready.size > 0)
+		timer_start(list->stuck, list->queue->file_stuck_ms);
+	else
+		timer_stop(list->stuck);
+}
+
+static void
+lose_place(void *context)
+{
+	struct filing_list *list = context;
+
+	list->turn++;
+	list->in_flight = 0;
+	serve(list);
+}
+
+static void
+make_ready(struct filing *filing)
+{
+	if (filing->is_ready)
+		return;
+	filing->is_ready = true;
+	buf_put(
+	    &filing->list->ready, &filing->account, sizeof(filing->account));
 }
 
 /* Takes `delivery` out of the sent ones; false if it was not sent. */
@@ -174,6 +312,10 @@ take_sent(struct filing *filing, const struct delivery_id *delivery)
 			continue;
 		memmove(sent->data + ID_SIZE, sent->data, at);
 		buf_cut(sent, ID_SIZE);
+		if (filing->turn == filing->list->turn && filing->in_turn > 0) {
+			filing->in_turn--;
+			filing->list->in_flight--;
+		}
 		return true;
 	}
 	return false;
@@ -195,16 +337,19 @@ worker_received(struct channel *channel, const struct message *message,
 		    filing->account,
 		    filed->status < STATUS_COUNT ? status_name(filed->status)
 						 : "unknown");
-		buf_put(&filing->unsent, &filed->delivery, ID_SIZE);
+		put_unsent(filing, &filed->delivery, ID_SIZE);
 		filing->state = FILING_PAUSED;
 	}
-	send_files(filing);
+	if (!filing->is_resting && filing->unsent.size > 0)
+		make_ready(filing);
+	serve(filing->list);
 }
 
 static void
 worker_closed(struct channel *channel, const struct error *error, void *context)
 {
 	struct filing *filing = context;
+	struct filing_list *list = filing->list;
 
 	process_peer_closed(
 	    error, ROLE_WORKER, filing->account, filing->instance);
@@ -213,10 +358,10 @@ worker_closed(struct channel *channel, const struct error *error, void *context)
 	filing->state = filing->is_resting && filing->sent.size == 0
 			    ? FILING_RESTING
 			    : FILING_PAUSED;
-	buf_put(&filing->unsent, filing->sent.data, filing->sent.size);
-	buf_reset(&filing->sent);
+	put_back(filing);
 	if (filing->unsent.size == 0)
 		filing_free(filing);
+	serve(list);
 }
 
 static struct filing *
@@ -256,22 +401,27 @@ release(void *context)
 {
 	struct filing_list *list = context;
 	struct filing *filing;
-	uint32_t account;
 
 	timer_stop(list->quiet);
 	timer_stop(list->latest);
-	while (list->resting.size > 0) {
-		memcpy(&account, list->resting.data, sizeof(account));
-		buf_cut(&list->resting, sizeof(account));
-		filing = table_find_u64(list->by_account, account);
-		if (filing == NULL || !filing->is_resting)
+	while ((filing = take_first(list, &list->resting)) != NULL) {
+		if (!filing->is_resting)
 			continue;
 		filing->is_resting = false;
-		if (filing->state == FILING_RESTING)
-			want_worker(filing);
-		else
-			send_files(filing);
+		make_ready(filing);
 	}
+	serve(list);
+}
+
+static void
+grow_quiet(void *context)
+{
+	struct filing_list *list = context;
+
+	if (count_handing_in(list->queue) > 0)
+		timer_start(list->quiet, QUEUE_FILE_QUIET_MS);
+	else
+		release(list);
 }
 
 void
@@ -288,8 +438,7 @@ filing_add(struct filing_list *list, uint32_t account,
 		    &whatever, ID_SIZE);
 		return;
 	}
-	buf_put(
-	    &filing->unsent, delivery != NULL ? delivery : &whatever, ID_SIZE);
+	put_unsent(filing, delivery != NULL ? delivery : &whatever, ID_SIZE);
 	if (is_new && filing->state == FILING_PAUSED)
 		filing->state = FILING_RESTING;
 	rest(filing);
@@ -307,14 +456,14 @@ filing_worker(
 		list->starting--;
 	if (filing->channel != NULL) {
 		channel_free(&filing->channel);
-		buf_put(&filing->unsent, filing->sent.data, filing->sent.size);
-		buf_reset(&filing->sent);
+		put_back(filing);
 	}
 	filing->channel = channel_new(
 	    list->queue->loop, fd, ROLE_QUEUE, ROLE_WORKER, &handler, filing);
 	filing->instance = introduce->instance;
 	filing->state = FILING_RUNNING;
-	send_files(filing);
+	make_ready(filing);
+	serve(list);
 	ask_for_workers(list);
 }
 
@@ -362,10 +511,11 @@ filing_retry(struct filing_list *list)
 			continue;
 		if (filing->channel != NULL) {
 			filing->state = FILING_RUNNING;
-			send_files(filing);
+			make_ready(filing);
 		} else if (filing->unsent.size > 0) {
 			want_worker(filing);
 		}
 	}
+	serve(list);
 	ask_for_workers(list);
 }

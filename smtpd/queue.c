@@ -330,6 +330,7 @@ queue_new(struct event_loop *loop, const struct settings *settings,
 	queue->store = STATUS_UNAVAILABLE;
 	queue->grants = table_new();
 	queue->accepts = table_new();
+	queue->file_stuck_ms = QUEUE_FILE_STUCK_MS;
 	queue->filings = filing_list_new(queue);
 	queue->stop_timer = timer_new(loop, stop_at_last, queue);
 	queue->timer = timer_new(loop, tick, queue);

@@ -30,7 +30,9 @@ enum {
 	QUEUE_MAX_TRANSACTIONS = 4096, /* of a front */
 	QUEUE_MAX_BYTES = 256 << 20,   /* of bodies in memory, all together */
 	QUEUE_FILE_QUIET_MS = 5,       /* without new mail: then file, */
-	QUEUE_FILE_LATEST_MS = 100,    /* and then at the latest */
+	QUEUE_FILE_LATEST_MS = 100,    /* and then at the latest, */
+	QUEUE_FILE_MORE = 4,           /* so many more than clients, */
+	QUEUE_FILE_STUCK_MS = 20,      /* until no answer has come so long */
 	QUEUE_MAX_STARTING = 8,        /* workers asked for at once */
 	QUEUE_ACCEPT_DEADLINE_MS = 30000, /* then 451, whatever snapd does */
 	QUEUE_RETRY_MS = 2000,
@@ -54,6 +56,7 @@ struct queue {
 	uint64_t next_tag;
 	uint64_t bytes; /* of all bodies */
 	struct filing_list *filings;
+	int64_t file_stuck_ms; /* QUEUE_FILE_STUCK_MS; tests want it longer */
 	struct timer *timer;
 	bool is_stopping;
 	struct timer *stop_timer;

@@ -230,6 +230,10 @@ smtp_session_run(struct smtp_session *session)
 		if (session->errors >= SMTP_MAX_ERRORS)
 			smtp_session_close(session, REPLY_TOO_MANY_ERRORS);
 	session->is_running = false;
+	/* Who is not answered yet sent more than one command: RFC 2920, 3.2. */
+	connection_hold(
+	    session->connection, session->state == SMTP_STATE_SENDER ||
+				     session->state == SMTP_STATE_RECIPIENT);
 	if (session->state == SMTP_STATE_CLOSING) {
 		connection_finish(session->connection);
 	} else if (waited > SMTP_INPUT_LIMIT / 2) {

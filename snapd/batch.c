@@ -111,15 +111,16 @@ part_type(const struct part *part)
 	return part->packet[0] | (unsigned int)part->packet[1] << 8;
 }
 
-bool
+size_t
 batch_only_files(const struct batch *batch)
 {
 	const struct part *part;
+	size_t count = 0;
 
-	for (part = batch->first; part != NULL; part = part->next)
+	for (part = batch->first; part != NULL; part = part->next, count++)
 		if (part_type(part) != MESSAGE_change_file)
-			return false;
-	return batch->first != NULL;
+			return 0;
+	return count;
 }
 
 /* Does it need room beside the reserve?  Deaths and flags do not. */

@@ -21,8 +21,9 @@ void batch_free(struct batch **batch);
 /* What its event says of who asked for it; copied. */
 void batch_set_note(struct batch *batch, const struct change_note *note);
 uint64_t batch_counter(const struct batch *batch);
-/* Does it only file mail?  That has been answered for long. */
-bool batch_only_files(const struct batch *batch);
+/* How many messages it files if it does nothing else: that has been answered for
+ * long. */
+size_t batch_only_files(const struct batch *batch);
 
 /* Keeps a copy of the part and takes over `body` (malloc, may be NULL); -1 if
  * the batch is beyond JOURNAL_MAX_BATCH_BYTES: its commit says STATUS_LIMIT. */

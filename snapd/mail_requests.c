@@ -306,14 +306,14 @@ receive_commit(struct client *client, uint64_t counter)
 	struct message answer = { .type = MESSAGE_batch_done };
 	struct message_batch_done *done = &answer.batch_done;
 	struct batch_reply reply = { .status = STATUS_UNAVAILABLE };
-	bool is_patient = false;
+	size_t files = 0;
 	struct text results;
 
 	buf_init(&reply.results, 0);
 	if (client->batch == NULL || batch_counter(client->batch) != counter)
 		reply.status = STATUS_INVALID;
 	else if (journal != NULL) {
-		is_patient = batch_only_files(client->batch);
+		files = batch_only_files(client->batch);
 		batch_apply(client->batch, journal, client->account, &reply);
 	}
 	batch_free(&client->batch);
@@ -321,8 +321,8 @@ receive_commit(struct client *client, uint64_t counter)
 	done->status = (uint8_t)reply.status;
 	done->sequence = reply.sequence;
 	results = text_make(reply.results.data, reply.results.size);
-	if (is_patient)
-		snapd_answer_patiently(client, &answer, results);
+	if (files > 0)
+		snapd_answer_patiently(client, &answer, results, files);
 	else
 		snapd_answer(client, &answer, results);
 	buf_clear(&reply.results);

@@ -57,6 +57,7 @@ run(void *context)
 	struct reader_thread *thread = context;
 	struct reading *reading;
 	uint64_t one = 1;
+	bool is_first;
 
 	pthread_mutex_lock(&thread->lock);
 	while (!thread->is_stopping) {
@@ -68,8 +69,10 @@ run(void *context)
 		pthread_mutex_unlock(&thread->lock);
 		reading_run(reading, thread->store);
 		pthread_mutex_lock(&thread->lock);
+		/* One wake-up for all that the loop finds when it comes. */
+		is_first = thread->finished.first == NULL;
 		list_put(&thread->finished, reading);
-		if (write(thread->event_fd, &one, sizeof(one)) < 0)
+		if (is_first && write(thread->event_fd, &one, sizeof(one)) < 0)
 			thread->is_stopping = true;
 	}
 	pthread_mutex_unlock(&thread->lock);

@@ -32,7 +32,7 @@ struct round {
 	struct round_options options;
 	struct pending *first;
 	struct pending **last;
-	size_t patient; /* of the pending ones */
+	size_t patient; /* changes of the pending ones */
 	bool is_urgent; /* one of them is not patient, or was for long */
 	struct timer *patience; /* runs while there are patient ones only */
 	struct timer *growth;
@@ -59,16 +59,17 @@ add_pending(struct round *round, uint64_t client)
 
 void
 round_answer(struct round *round, uint64_t client, const struct message *answer,
-    struct text data, bool is_patient)
+    struct text data, size_t patient)
 {
 	struct pending *pending = add_pending(round, client);
 
 	pending->answer = *answer;
 	buf_put(&pending->data, data.data, data.size);
-	if (!is_patient || ++round->patient >= ROUND_PATIENT_MAX)
+	if (patient == 0 || round->patient + patient >= ROUND_PATIENT_MAX)
 		round->is_urgent = true;
-	else if (round->patient == 1)
+	else if (round->patient == 0)
 		timer_start(round->patience, round->options.patience_ms);
+	round->patient += patient;
 }
 
 void

@@ -11,7 +11,7 @@
 
 enum {
 	ROUND_PATIENCE_MS = 5, /* a patient request waits so long, */
-	ROUND_PATIENT_MAX = 32 /* or until there are so many */
+	ROUND_PATIENT_MAX = 32 /* or until so much waits */
 };
 
 struct round;
@@ -36,8 +36,9 @@ bool round_is_failed(const struct round *round);
 /* The same for who met it elsewhere: alarm, and the process ends. */
 void round_fail(struct round *round, const struct error *error);
 
+/* `patient`: how many changes it answers that may wait; 0: none may. */
 void round_answer(struct round *round, uint64_t client,
-    const struct message *answer, struct text data, bool is_patient);
+    const struct message *answer, struct text data, size_t patient);
 /* The reading starts after the commit; taken over. */
 void round_read(struct round *round, uint64_t client, struct reading *reading);
 

@@ -174,14 +174,14 @@ void
 snapd_answer(
     struct client *client, const struct message *answer, struct text data)
 {
-	round_answer(client->snapd->round, client->id, answer, data, false);
+	round_answer(client->snapd->round, client->id, answer, data, 0);
 }
 
 void
-snapd_answer_patiently(
-    struct client *client, const struct message *answer, struct text data)
+snapd_answer_patiently(struct client *client, const struct message *answer,
+    struct text data, size_t changes)
 {
-	round_answer(client->snapd->round, client->id, answer, data, true);
+	round_answer(client->snapd->round, client->id, answer, data, changes);
 }
 
 void

@@ -92,10 +92,10 @@ struct journal *snapd_journal(struct snapd *snapd);
  * control_done.text. A control_row is dropped if the commit fails. */
 void snapd_answer(
     struct client *client, const struct message *answer, struct text data);
-/* The same for what nobody waits for: the commit may be one that comes a little
- * later for somebody else (round.h). */
-void snapd_answer_patiently(
-    struct client *client, const struct message *answer, struct text data);
+/* The same for `changes` that nobody waits for: the commit may be one that comes
+ * a little later for somebody else (round.h). */
+void snapd_answer_patiently(struct client *client, const struct message *answer,
+    struct text data, size_t changes);
 /* The reading starts after this round's commit. */
 void snapd_read(struct client *client, struct reading *reading);
 

@@ -399,6 +399,69 @@ mail_that_waits_in_the_store_is_filed_at_start(void **state)
 	assert_int_equal(count_files(w, "Maildir/.lists", NULL), 1);
 }
 
+static void
+what_waits_together_is_filed_in_one_batch(void **state)
+{
+	struct world *w = *state;
+	uint64_t before = false_store_batches(w->store);
+
+	account_store_free(&w->account);
+	false_store_accept(w->store, "alice@demo.test", "one\n");
+	false_store_accept(w->store, "alice@demo.test", "two\n");
+	false_store_accept(w->store, "alice@demo.test", "three\n");
+	open_account(w);
+	wait_for(w, is_idle);
+	assert_int_equal(message_count(w, "INBOX"), 3);
+	assert_int_equal(count_files(w, "Maildir", NULL), 3);
+	assert_int_equal(false_store_batches(w->store), before + 1);
+}
+
+static bool
+has_three(struct world *w)
+{
+	const struct mailbox_info *info =
+	    mailbox_list_find(w->account, TEXT("INBOX"));
+
+	return info != NULL && info->message_count == 3;
+}
+
+static void
+mail_that_the_store_refuses_holds_no_other_up(void **state)
+{
+	struct world *w = *state;
+	struct delivery_id bad;
+
+	account_store_free(&w->account);
+	false_store_accept(w->store, "alice@demo.test", "one\n");
+	bad = false_store_accept(w->store, "alice@demo.test", "two\n");
+	false_store_accept(w->store, "alice@demo.test", "three\n");
+	false_store_accept(w->store, "alice@demo.test", "four\n");
+	false_store_refuse(w->store, &bad);
+	begin_account(w);
+	wait_for(w, has_three);
+	assert_int_equal(count_files(w, "Maildir", NULL), 3);
+}
+
+/* The index was not written since, the files were. */
+static void
+mail_filed_just_before_a_kill_is_there_once(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+
+	append_to(w, "INBOX", "one\r\n");
+	append_to(w, "INBOX", "two\r\n");
+	kill_worker(w);
+	open_account(w);
+	wait_for(w, is_idle);
+	assert_int_equal(message_count(w, "INBOX"), 2);
+	assert_int_equal(count_files(w, "Maildir", NULL), 2);
+	view = open_view(w, "INBOX");
+	assert_body(w, view, 1, "one\n");
+	assert_body(w, view, 2, "two\n");
+	mailbox_view_close(&view);
+}
+
 /* -- A store that was put back to an older state -- */
 
 static uint32_t
@@ -1070,6 +1133,9 @@ main(void)
 		TEST_CASE(
 		    a_lost_answer_is_asked_for_again_and_nothing_is_doubled),
 		TEST_CASE(what_was_committed_before_a_crash_is_there_after_it),
+		TEST_CASE(what_waits_together_is_filed_in_one_batch),
+		TEST_CASE(mail_that_the_store_refuses_holds_no_other_up),
+		TEST_CASE(mail_filed_just_before_a_kill_is_there_once),
 		TEST_CASE(a_change_while_the_store_is_away_is_unavailable),
 		TEST_CASE(files_of_other_programs_are_adopted_with_their_flags),
 		TEST_CASE(an_adoption_that_was_cut_goes_on_at_the_next_start),

@@ -144,6 +144,43 @@ bytes_go_both_ways(void **state)
 }
 
 static void
+output_that_is_held_waits_for_more(void **state)
+{
+	char got[16];
+
+	begin_plain();
+	connection_hold(connection, true);
+	assert_int_equal(connection_write(connection, "one", 3), 0);
+	assert_int_equal(write(peer, "first", 5), 5);
+	run("first");
+	assert_int_equal(write(peer, "second", 6), 6);
+	run("second");
+	assert_int_equal(recv(peer, got, sizeof(got), MSG_DONTWAIT), -1);
+	assert_int_equal(connection_write(connection, "two", 3), 0);
+	connection_hold(connection, false);
+	assert_int_equal(write(peer, "third", 5), 5);
+	run("third");
+	assert_int_equal(write(peer, "fourth", 6), 6);
+	run("fourth");
+	assert_int_equal(recv(peer, got, sizeof(got), MSG_DONTWAIT), 6);
+	assert_memory_equal(got, "onetwo", 6);
+}
+
+static void
+output_that_is_held_goes_out_at_the_end(void **state)
+{
+	char got[16];
+
+	begin_plain();
+	connection_hold(connection, true);
+	assert_int_equal(connection_write(connection, "last", 4), 0);
+	connection_finish(connection);
+	run(NULL);
+	assert_int_equal(ends, 1);
+	assert_int_equal(recv(peer, got, sizeof(got), MSG_DONTWAIT), 4);
+}
+
+static void
 silence_ends_after_the_timeout(void **state)
 {
 	begin_plain();
@@ -483,6 +520,8 @@ main(void)
 #define PLAIN(name) cmocka_unit_test_setup_teardown(name, begin, end)
 #define TLS(name)   cmocka_unit_test_setup_teardown(name, begin_tls, end_tls)
 		PLAIN(bytes_go_both_ways),
+		PLAIN(output_that_is_held_waits_for_more),
+		PLAIN(output_that_is_held_goes_out_at_the_end),
 		PLAIN(silence_ends_after_the_timeout),
 		PLAIN(finish_sends_everything_and_ends_later),
 		PLAIN(no_call_of_the_owner_ends_the_connection),

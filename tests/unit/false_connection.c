@@ -110,6 +110,11 @@ connection_output_room(const struct connection *connection)
 }
 
 void
+connection_hold(struct connection *connection, bool is_held)
+{
+}
+
+void
 connection_finish(struct connection *connection)
 {
 	connection->is_finished = true;

@@ -81,6 +81,7 @@ struct false_store {
 	uint64_t subscribed_at[64];
 	size_t subscribed_count;
 	struct buf scratch;
+	struct delivery_id refused;
 };
 
 static struct mailbox *
@@ -435,6 +436,35 @@ clear_parts(struct false_store *s)
 	s->part_count = 0;
 }
 
+static bool
+is_refused(const struct false_store *s)
+{
+	struct message m;
+	struct error error;
+
+	for (size_t i = 0; i < s->part_count; i++) {
+		if (message_decode(s->parts[i].packet, s->parts[i].size,
+			ROLE_WORKER, ROLE_SNAPD, &m, &error) == -1)
+			abort();
+		if (m.type == MESSAGE_change_file &&
+		    memcmp(&m.change_file.delivery, &s->refused,
+			sizeof(s->refused)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+refuse(struct false_store *s, uint64_t counter)
+{
+	struct message m = { .type = MESSAGE_batch_done };
+
+	clear_parts(s);
+	m.batch_done.counter = counter;
+	m.batch_done.status = STATUS_MISSING;
+	channel_send(s->channel, &m, NULL, 0);
+}
+
 static void
 commit(struct false_store *s, uint64_t counter)
 {
@@ -759,7 +789,10 @@ received(
 		clear_parts(s);
 		break;
 	case MESSAGE_batch_commit:
-		commit(s, m->batch_commit.counter);
+		if (is_refused(s))
+			refuse(s, m->batch_commit.counter);
+		else
+			commit(s, m->batch_commit.counter);
 		break;
 	default:
 		keep_part(s, m, fds[0]);
@@ -844,6 +877,12 @@ false_store_accept(struct false_store *s, const char *address, const char *body)
 	text_copy(text_of(address), u->address, sizeof(u->address));
 	s->sequence++;
 	return u->record.delivery;
+}
+
+void
+false_store_refuse(struct false_store *s, const struct delivery_id *delivery)
+{
+	s->refused = *delivery;
 }
 
 size_t

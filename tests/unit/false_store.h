@@ -22,6 +22,9 @@ void false_store_lose_answers(struct false_store *store, bool lose);
 /* A message accepted for the account, not yet filed. */
 struct delivery_id false_store_accept(
     struct false_store *store, const char *address, const char *body);
+/* Whatever files this one is refused. */
+void false_store_refuse(
+    struct false_store *store, const struct delivery_id *delivery);
 size_t false_store_live(const struct false_store *store, uint64_t mailbox);
 /* Rows marked as missing now, and ever. */
 size_t false_store_missing(const struct false_store *store);

@@ -1,5 +1,7 @@
 /*
- * When the queue has mail filed: not while it comes in, then all together.
+ * When the queue has mail filed: not while it comes in, then all together; for
+ * one account after the other while somebody hands in mail, but whoever does
+ * not answer holds nobody up.
  */
 #include "smtpd/filing.h"
 
@@ -14,17 +16,21 @@
 #include <cmocka.h>
 
 enum {
-	ACCOUNT = 7,
+	ACCOUNT = 7, /* the first of them */
+	WORKERS = 3 * QUEUE_FILE_MORE,
+	CLIENTS = 2,
 	DEADLINE_MS = 10000
 };
 
-/* A queue of which only the loop is used, and the worker of ACCOUNT. */
+/* A queue of which only loop and fronts are used, and workers. */
 struct fixture {
 	struct queue queue;
+	struct front front;
 	struct timer *deadline;
 	struct timer *rain;
-	struct channel *worker;
-	int worker_fd;
+	struct channel *workers[WORKERS];
+	int fds[WORKERS];
+	struct channel *last; /* who heard something */
 	unsigned int heard;
 	unsigned int wanted;
 	unsigned int poured;
@@ -38,6 +44,7 @@ worker_hears(struct channel *channel, const struct message *message, int *fds,
 
 	assert_int_equal(message->type, MESSAGE_file);
 	assert_int_equal(message->file.delivery.bytes[0], f->heard % 256);
+	f->last = channel;
 	if (++f->heard == f->wanted)
 		event_loop_stop(f->queue.loop);
 }
@@ -54,26 +61,36 @@ too_late(void *context)
 	fail_msg("nothing was filed before the deadline");
 }
 
-static int
-set_up(void **state)
+static void
+add_worker(struct fixture *f, unsigned int n)
 {
 	static const struct channel_handler handler = { worker_hears,
 		worker_gone };
-	static const struct message_introduce introduce = { .account =
-								ACCOUNT };
-	static struct fixture f;
+	struct message_introduce introduce = { .account = ACCOUNT + n };
 	struct error error;
 	int ends[2];
 
+	assert_int_equal(channel_pair(ends, &error), 0);
+	f->fds[n] = ends[0];
+	f->workers[n] = channel_new(
+	    f->queue.loop, ends[0], ROLE_WORKER, ROLE_QUEUE, &handler, f);
+	filing_worker(f->queue.filings, &introduce, ends[1]);
+}
+
+static int
+set_up(void **state)
+{
+	static struct fixture f;
+
 	memset(&f, 0, sizeof(f));
 	f.queue.loop = event_loop_new();
+	f.queue.file_stuck_ms = QUEUE_FILE_STUCK_MS;
+	f.queue.fronts = &f.front;
+	f.front.transactions = table_new();
 	f.queue.filings = filing_list_new(&f.queue);
 	f.deadline = timer_new(f.queue.loop, too_late, &f);
-	assert_int_equal(channel_pair(ends, &error), 0);
-	f.worker_fd = ends[0];
-	f.worker = channel_new(
-	    f.queue.loop, ends[0], ROLE_WORKER, ROLE_QUEUE, &handler, &f);
-	filing_worker(f.queue.filings, &introduce, ends[1]);
+	for (unsigned int n = 0; n < WORKERS; n++)
+		add_worker(&f, n);
 	*state = &f;
 	return 0;
 }
@@ -84,26 +101,37 @@ tear_down(void **state)
 	struct fixture *f = *state;
 
 	filing_list_free(&f->queue.filings);
-	channel_free(&f->worker);
+	for (unsigned int n = 0; n < WORKERS; n++)
+		channel_free(&f->workers[n]);
 	timer_free(&f->deadline);
+	table_free(&f->front.transactions);
 	event_loop_free(&f->queue.loop);
 	return 0;
 }
 
 static void
-add(struct fixture *f, unsigned int n)
+add_to(struct fixture *f, uint32_t account, unsigned int n)
 {
 	struct delivery_id delivery = { { (uint8_t)n } };
 
-	filing_add(f->queue.filings, ACCOUNT, &delivery);
+	filing_add(f->queue.filings, account, &delivery);
+}
+
+static void
+add(struct fixture *f, unsigned int n)
+{
+	add_to(f, ACCOUNT, n);
 }
 
 static bool
-has_heard(const struct fixture *f)
+has_something_to_hear(const struct fixture *f)
 {
-	struct pollfd readable = { .fd = f->worker_fd, .events = POLLIN };
+	struct pollfd readable[WORKERS];
 
-	return f->heard > 0 || poll(&readable, 1, 0) == 1;
+	for (unsigned int n = 0; n < WORKERS; n++)
+		readable[n] =
+		    (struct pollfd){ .fd = f->fds[n], .events = POLLIN };
+	return poll(readable, WORKERS, 0) > 0;
 }
 
 static void
@@ -124,7 +152,7 @@ mail_is_filed_after_a_rest_and_in_order(void **state)
 
 	for (n = 0; n < 3; n++)
 		add(f, n);
-	assert_false(has_heard(f));
+	assert_false(has_something_to_hear(f));
 	wait_until_heard(f, 3);
 	assert_int_equal(filing_count(f->queue.filings), 1);
 }
@@ -146,9 +174,74 @@ rest_ends_though_mail_keeps_coming(void **state)
 
 	f->rain = timer_new(f->queue.loop, pour, f);
 	pour(f);
-	assert_false(has_heard(f));
+	assert_false(has_something_to_hear(f));
 	wait_until_heard(f, 1);
 	timer_free(&f->rain);
+}
+
+/* Clients in the middle of a transaction. */
+static void
+hand_in(struct fixture *f)
+{
+	for (uint64_t n = 1; n <= CLIENTS; n++)
+		table_put_u64(f->front.transactions, n, f);
+}
+
+static void
+answer_last(struct fixture *f, unsigned int n)
+{
+	struct message m = { .type = MESSAGE_filed };
+
+	m.filed.delivery.bytes[0] = (uint8_t)n;
+	assert_int_equal(channel_send(f->last, &m, NULL, 0), 0);
+}
+
+/* The answer of one brings the next its turn. */
+static void
+accounts_come_a_few_at_a_time(void **state)
+{
+	const unsigned int few = QUEUE_FILE_MORE + CLIENTS;
+	struct fixture *f = *state;
+
+	f->queue.file_stuck_ms = 2 * DEADLINE_MS;
+	hand_in(f);
+	for (unsigned int n = 0; n < WORKERS; n++)
+		add_to(f, ACCOUNT + n, n);
+	wait_until_heard(f, few);
+	for (unsigned int n = few; n < WORKERS; n++) {
+		assert_false(has_something_to_hear(f));
+		answer_last(f, n - 1);
+		wait_until_heard(f, n + 1);
+	}
+}
+
+static void
+who_does_not_answer_holds_nobody_up(void **state)
+{
+	struct fixture *f = *state;
+
+	hand_in(f);
+	for (unsigned int n = 0; n < WORKERS; n++)
+		add_to(f, ACCOUNT + n, n);
+	wait_until_heard(f, WORKERS);
+}
+
+/* With nobody to wait for a 250, all at once. */
+static void
+accounts_come_together_when_it_is_quiet(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned int n = 0; n < WORKERS; n++)
+		add_to(f, ACCOUNT + n, n);
+	wait_until_heard(f, 1);
+	assert_int_equal(filing_count(f->queue.filings), WORKERS);
+	for (unsigned int n = 1; n < WORKERS; n++) {
+		struct pollfd readable = { .fd = f->fds[n], .events = POLLIN };
+
+		assert_true(
+		    f->heard > n || poll(&readable, 1, DEADLINE_MS) == 1);
+	}
 }
 
 int
@@ -158,6 +251,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(mail_is_filed_after_a_rest_and_in_order),
 		TEST(rest_ends_though_mail_keeps_coming),
+		TEST(accounts_come_a_few_at_a_time),
+		TEST(who_does_not_answer_holds_nobody_up),
+		TEST(accounts_come_together_when_it_is_quiet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,25 @@ buf_is_a_queue_of_bytes(void **state)
 }
 
 static void
+buf_formats_into_room_and_beyond(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 306);
+	assert_int_equal(buf_put_format(&buf, "%s", "abc"), 0);
+	assert_int_equal(buf_put_format(&buf, "%0300d", 7), 0);
+	assert_int_equal(buf.size, 303);
+	assert_memory_equal(buf.data, "abc000", 6);
+	assert_int_equal(buf_put_format(&buf, "%d", 1234), -1);
+	assert_int_equal(buf_put_format(&buf, "%d", 123), 0);
+	assert_memory_equal(buf.data + 299, "0007123", 7);
+	assert_int_equal(buf.size, 306);
+	assert_int_equal(buf_put_format(&buf, "%d", 1), -1);
+	buf_clear(&buf);
+}
+
+static void
 buf_formats_and_reserves(void **state)
 {
 	struct buf buf;
@@ -184,6 +203,7 @@ main(void)
 		cmocka_unit_test(
 		    buf_refuses_what_passes_its_ceiling_and_stays_as_it_was),
 		cmocka_unit_test(buf_is_a_queue_of_bytes),
+		cmocka_unit_test(buf_formats_into_room_and_beyond),
 		cmocka_unit_test(buf_formats_and_reserves),
 		cmocka_unit_test(pool_gives_zeroed_aligned_memory_of_any_size),
 		cmocka_unit_test(

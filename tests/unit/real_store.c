@@ -41,6 +41,7 @@ struct false_store {
 	uint64_t batches;
 	size_t marked;
 	unsigned int deliveries;
+	struct delivery_id refused;
 	/* One question at a time. */
 	struct channel *asking;
 	struct message answer;
@@ -60,11 +61,25 @@ count_fds(const int *fds)
 	return count;
 }
 
+/* The store refuses what names a mailbox that is none. */
+static struct message
+spoiled(const struct false_store *s, const struct message *message)
+{
+	struct message m = *message;
+
+	if (m.type == MESSAGE_change_file &&
+	    memcmp(&m.change_file.delivery, &s->refused, sizeof(s->refused)) ==
+		0)
+		m.change_file.mailbox = UINT64_MAX;
+	return m;
+}
+
 static void
 from_worker(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
 	struct false_store *s = context;
+	const struct message passed = spoiled(s, message);
 
 	if (message->type == MESSAGE_change_missing &&
 	    message->change_missing.is_missing)
@@ -72,7 +87,7 @@ from_worker(struct channel *channel, const struct message *message, int *fds,
 	if (message->type == MESSAGE_caught_up)
 		s->caught_up = *message;
 	else if (s->store != NULL)
-		channel_send(s->store, message, fds, count_fds(fds));
+		channel_send(s->store, &passed, fds, count_fds(fds));
 }
 
 static void
@@ -230,6 +245,12 @@ false_store_accept(struct false_store *s, const char *address, const char *body)
 	ask(s, ROLE_QUEUE, &m);
 	assert_int_equal(s->answer.accepted.status, STATUS_OK);
 	return delivery;
+}
+
+void
+false_store_refuse(struct false_store *s, const struct delivery_id *delivery)
+{
+	s->refused = *delivery;
 }
 
 void
