@@ -15,6 +15,7 @@ status_name(enum status status)
 		[STATUS_UNAVAILABLE] = "unavailable",
 		[STATUS_FENCED] = "fenced",
 		[STATUS_DAMAGED] = "damaged",
+		[STATUS_BUSY] = "busy",
 	};
 
 	if ((unsigned int)status >= STATUS_COUNT)

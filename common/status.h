@@ -16,6 +16,7 @@ enum status {
 	STATUS_UNAVAILABLE, /* store, worker or account away; try again later */
 	STATUS_FENCED,      /* held for an admin after an alarm */
 	STATUS_DAMAGED,     /* stored bytes do not match their hash */
+	STATUS_BUSY,        /* somebody else is at it */
 	STATUS_COUNT
 };
 

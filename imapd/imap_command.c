@@ -77,6 +77,7 @@ command_failed(struct imap_command *command, enum status status)
 		    "[UNAVAILABLE] Mail is kept, but cannot be shown safely "
 		    "now; the administrator has been told",
 		[STATUS_DAMAGED] = "[SERVERBUG] Stored message is damaged",
+		[STATUS_BUSY] = "[INUSE] Somebody else is at it, try again",
 	};
 
 	if ((unsigned int)status >= STATUS_COUNT)
