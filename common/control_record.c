@@ -363,3 +363,56 @@ control_get_store(struct text row, struct control_store *r)
 	r->grown_s = reader_get_u64(&reader);
 	return reader_done(&reader);
 }
+
+void
+control_put_drill(struct writer *w, const struct control_drill *r)
+{
+	writer_put_u64(w, r->sequence);
+	writer_put_u64(w, r->accounts);
+	writer_put_u64(w, r->mailboxes);
+	writer_put_u64(w, r->messages);
+	writer_put_u64(w, r->bytes);
+	writer_put_u64(w, r->restore_us);
+	writer_put_u64(w, r->check_us);
+	writer_put_u64(w, r->total_us);
+	writer_put_u64(w, r->findings);
+}
+
+int
+control_get_drill(struct text row, struct control_drill *r)
+{
+	struct reader reader = open_row(row);
+
+	r->sequence = reader_get_u64(&reader);
+	r->accounts = reader_get_u64(&reader);
+	r->mailboxes = reader_get_u64(&reader);
+	r->messages = reader_get_u64(&reader);
+	r->bytes = reader_get_u64(&reader);
+	r->restore_us = reader_get_u64(&reader);
+	r->check_us = reader_get_u64(&reader);
+	r->total_us = reader_get_u64(&reader);
+	r->findings = reader_get_u64(&reader);
+	return reader_done(&reader);
+}
+
+void
+control_put_drill_finding(
+    struct writer *w, const struct control_drill_finding *r)
+{
+	writer_put_u32(w, r->account);
+	writer_put_text(w, r->mailbox, RECORD_MAX_NAME_SIZE);
+	writer_put_u32(w, r->uid);
+	writer_put_text(w, r->what, CONTROL_MAX_TEXT);
+}
+
+int
+control_get_drill_finding(struct text row, struct control_drill_finding *r)
+{
+	struct reader reader = open_row(row);
+
+	r->account = reader_get_u32(&reader);
+	r->mailbox = reader_get_text(&reader, RECORD_MAX_NAME_SIZE);
+	r->uid = reader_get_u32(&reader);
+	r->what = reader_get_text(&reader, CONTROL_MAX_TEXT);
+	return reader_done(&reader);
+}

@@ -46,7 +46,9 @@ enum control_row_kind {
 	CONTROL_HOLD,
 	CONTROL_PROOF, /* lines of one (common/proof.h), in order */
 	CONTROL_USAGE,
-	CONTROL_STORE
+	CONTROL_STORE,
+	CONTROL_DRILL,
+	CONTROL_DRILL_FINDING
 };
 
 enum {
@@ -203,6 +205,26 @@ struct control_hold {
 	uint64_t left_s; /* if so: until it is over */
 };
 
+/* What a drill came to. */
+struct control_drill {
+	uint64_t sequence; /* of the state that was restored */
+	uint64_t accounts;
+	uint64_t mailboxes;
+	uint64_t messages;
+	uint64_t bytes;
+	uint64_t restore_us; /* from the store into files */
+	uint64_t check_us;   /* and from there, compared */
+	uint64_t total_us;   /* with removing them again */
+	uint64_t findings;
+};
+
+struct control_drill_finding {
+	uint32_t account;
+	struct text mailbox;
+	uint32_t uid; /* 0: the mailbox itself */
+	struct text what;
+};
+
 void control_put_snapshot(struct writer *w, const struct control_snapshot *r);
 void control_put_account(struct writer *w, const struct control_account *r);
 void control_put_usage(struct writer *w, const struct control_usage *r);
@@ -216,6 +238,9 @@ void control_put_death(struct writer *w, const struct control_death *r);
 void control_put_fact(struct writer *w, const struct control_fact *r);
 void control_put_policy(struct writer *w, const struct control_policy *r);
 void control_put_hold(struct writer *w, const struct control_hold *r);
+void control_put_drill(struct writer *w, const struct control_drill *r);
+void control_put_drill_finding(
+    struct writer *w, const struct control_drill_finding *r);
 
 /* 0, or -1 if the row's bytes are not exactly one such record. */
 int control_get_snapshot(struct text row, struct control_snapshot *r);
@@ -231,5 +256,7 @@ int control_get_death(struct text row, struct control_death *r);
 int control_get_fact(struct text row, struct control_fact *r);
 int control_get_policy(struct text row, struct control_policy *r);
 int control_get_hold(struct text row, struct control_hold *r);
+int control_get_drill(struct text row, struct control_drill *r);
+int control_get_drill_finding(struct text row, struct control_drill_finding *r);
 
 #endif

@@ -33,8 +33,9 @@ enum event_kind {
 	EVENT_HOLD,
 	EVENT_RELEASE,
 	EVENT_ERASURE,
-	EVENT_FORGET, /* its entries stand in DB_FORGOTTEN */
-	EVENT_SEGMENT /* one is full, and its SHA-256; or one is dropped */
+	EVENT_FORGET,  /* its entries stand in DB_FORGOTTEN */
+	EVENT_SEGMENT, /* one is full, and its SHA-256; or one is dropped */
+	EVENT_DRILL    /* a restore was rehearsed: what came out */
 };
 
 enum {

@@ -105,6 +105,7 @@ role_name(enum role role)
 		[ROLE_FIRNMAIL] = "firnmail",
 		[ROLE_VERIFY] = "verify",
 		[ROLE_IMPORT] = "import",
+		[ROLE_DRILL] = "drill",
 	};
 
 	if ((unsigned int)role >= ROLE_COUNT)

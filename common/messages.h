@@ -34,6 +34,7 @@ enum role {
 	ROLE_FIRNMAIL,
 	ROLE_VERIFY,
 	ROLE_IMPORT,
+	ROLE_DRILL,
 	ROLE_COUNT,
 	/* In rows only. */
 	ROLE_STARTER, /* whoever started the process: master or broker */

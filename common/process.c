@@ -45,6 +45,7 @@ starter_of(enum role role)
 	case ROLE_SNAPD:
 	case ROLE_KEYD:
 	case ROLE_VERIFY:
+	case ROLE_DRILL:
 	case ROLE_BROKER:
 		return ROLE_MASTER;
 	default:

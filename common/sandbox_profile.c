@@ -34,6 +34,11 @@ static const struct sandbox_profile profiles[ROLE_COUNT] = {
 	[ROLE_VERIFY] = { .calls = CALLS_BASE,
 	    .memory_mib = 1024,
 	    .descriptors = 4096 + 64 }, /* segments */
+	/* Writes what the store holds beneath a folder of its own. */
+	[ROLE_DRILL] = { .calls = CALLS_BASE | CALLS_FILES,
+	    .files = FILES_ROOT,
+	    .memory_mib = 512,
+	    .descriptors = 256 },
 	[ROLE_SNAPD] = { .calls = CALLS_BASE | CALLS_ACCEPT | CALLS_MEMORY |
 				  CALLS_FILES | CALLS_STORE,
 	    .files = FILES_ROOT,

@@ -42,6 +42,7 @@ settings_new(void)
 	settings->snapshot_every_s = 15 * 60;
 	settings->reconcile_every_s = 24 * 60 * 60;
 	settings->keep_minimum_s = (uint64_t)30 * 86400;
+	settings->drill_sample = 1000;
 	return settings;
 }
 
@@ -132,6 +133,8 @@ put_keep(struct writer *writer, const struct settings *settings, enum role role)
 	writer_put_u32(writer, settings->snapshot_every_s);
 	writer_put_u32(writer, settings->reconcile_every_s);
 	writer_put_u8(writer, settings->takes_external_deletes);
+	writer_put_u32(writer, settings->drill_every_s);
+	writer_put_u32(writer, settings->drill_sample);
 }
 
 static void
@@ -245,6 +248,8 @@ get_keep(struct reader *reader, struct settings *settings)
 	settings->snapshot_every_s = reader_get_u32(reader);
 	settings->reconcile_every_s = reader_get_u32(reader);
 	settings->takes_external_deletes = reader_get_u8(reader) != 0;
+	settings->drill_every_s = reader_get_u32(reader);
+	settings->drill_sample = reader_get_u32(reader);
 }
 
 static void

@@ -82,6 +82,11 @@ struct settings {
 		uint64_t span_s;
 	} keep[8];
 	uint64_t keep_minimum_s;
+	/* Rehearsals of a restore: how often (0: by hand only), of how many
+	 * messages (0: all), and where. */
+	uint32_t drill_every_s;
+	uint32_t drill_sample;
+	char drill_path[512];
 	/* /etc/firnmail/store-id as 32 hex digits: which store is ours; empty
 	 * before setup. */
 	char store_id[33];

@@ -4,6 +4,7 @@
  */
 #include "common/settings_grammar.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A finding about the file, or about the line that gave the directive. */
@@ -67,11 +68,24 @@ check_listeners(struct parser *parser)
 	}
 }
 
+/* Without the slashes at its end. */
+static size_t
+path_size(const char *path)
+{
+	size_t size = strlen(path);
+
+	while (size > 1 && path[size - 1] == '/')
+		size--;
+	return size;
+}
+
 static bool
 is_inside(const char *path, const char *directory)
 {
-	size_t size = strlen(directory);
+	size_t size = path_size(directory);
 
+	if (strcmp(directory, "/") == 0)
+		return true;
 	return size > 0 && strncmp(path, directory, size) == 0 &&
 	       (path[size] == '/' || path[size] == '\0');
 }
@@ -91,6 +105,47 @@ check_paths(struct parser *parser)
 	else if (is_inside(settings->mail_path, settings->snap_path))
 		warn(parser, line,
 		    "the mail directory lies inside the snapshot store");
+}
+
+/* Beside the store, if nobody said where. */
+static void
+default_drill(struct parser *parser, const struct report_place *place)
+{
+	struct settings *settings = parser->settings;
+	const char *snap = settings->snap_path;
+	int size;
+
+	if (snap[0] == '\0')
+		return;
+	size = snprintf(settings->drill_path, sizeof(settings->drill_path),
+	    "%.*s.drill", (int)path_size(snap), snap);
+	if (size >= (int)sizeof(settings->drill_path))
+		report_error(parser->report, place,
+		    "the snapshot store's path is too long for a scratch "
+		    "folder beside it: say where with drill dir");
+}
+
+/* What is made there is removed again: nothing else may lie there. */
+static void
+check_drill(struct parser *parser)
+{
+	const struct settings *settings = parser->settings;
+	const char *const others[] = { settings->mail_path,
+		settings->snap_path };
+	struct report_place place =
+	    place_whole(parser, parser->origin->directive[DIRECTIVE_DRILL]);
+
+	if (settings->drill_path[0] == '\0') {
+		default_drill(parser, &place);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (is_inside(settings->drill_path, others[i]) ||
+		    (others[i][0] != '\0' &&
+			is_inside(others[i], settings->drill_path)))
+			report_error(parser->report, &place,
+			    "drill's scratch folder must lie apart from %s",
+			    others[i]);
 }
 
 static void
@@ -153,6 +208,7 @@ settings_check_whole(struct parser *parser)
 	need(parser, DIRECTIVE_SNAPSHOT);
 	check_listeners(parser);
 	check_paths(parser);
+	check_drill(parser);
 	check_keep(parser);
 	check_uids(parser);
 }

@@ -286,7 +286,10 @@ APPLY_PATH(users, users_path)
 APPLY_PATH(aliases, aliases_path)
 APPLY_PATH(maildir, mail_path)
 APPLY_PATH(snap, snap_path)
+APPLY_PATH(drill, drill_path)
 APPLY_NUMBER(every, uint32_t, snapshot_every_s)
+APPLY_NUMBER(drill_every, uint32_t, drill_every_s)
+APPLY_NUMBER(drill_sample, uint32_t, drill_sample)
 APPLY_NUMBER(services, uint32_t, uid_service_base)
 APPLY_NUMBER(accounts, uint32_t, uid_account_base)
 APPLY_NUMBER(message_size, uint64_t, max_message_bytes)
@@ -384,6 +387,26 @@ apply_tier(struct parser *parser, const struct value *value)
 }
 
 static void
+apply_drill_all(struct parser *parser, const struct value *value)
+{
+	parser->settings->drill_sample = 0;
+}
+
+/* Bits of options_seen are positions in the table. */
+enum {
+	DRILL_SEEN_SAMPLE_AND_ALL = 6
+};
+
+static void
+finish_drill(struct parser *parser)
+{
+	if ((parser->options_seen & DRILL_SEEN_SAMPLE_AND_ALL) ==
+	    DRILL_SEEN_SAMPLE_AND_ALL)
+		settings_complain(parser, settings_end_of_line(parser),
+		    "drill takes either sample or all");
+}
+
+static void
 apply_domains_word(struct parser *parser, const struct value *value)
 {
 	if (!text_is(value->word.text, "<domains>"))
@@ -459,6 +482,11 @@ static const struct option keep_options[] = {
 	{ "minimum", VALUE_SPAN, 3153600000, apply_minimum, NULL },
 	{ NULL, VALUE_TEXT, 0, apply_tier, NULL }, { 0 }
 };
+static const struct option drill_options[] = { { "every", VALUE_SPAN, 31536000,
+						   apply_drill_every, NULL },
+	{ "sample", VALUE_NUMBER, UINT32_MAX, apply_drill_sample, NULL },
+	{ "all", VALUE_NONE, 0, apply_drill_all, NULL },
+	{ "dir", VALUE_PATH, 0, apply_drill, NULL }, { 0 } };
 static const struct option limit_options[] = {
 	{ "send", VALUE_ABSENT, 0, NULL, "remove the line" }, { 0 }
 };
@@ -521,6 +549,8 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    false, false, NULL, NULL },
 	{ "keep", "keep TIME for TIME, ... [minimum TIME]", keep_options, false,
 	    true, NULL, NULL },
+	{ "drill", "drill [every TIME] [sample N|all] [dir DIRECTORY]",
+	    drill_options, false, false, NULL, finish_drill },
 	{ "match", "match from any|auth for domain <domains> deliver",
 	    match_options, true, false, NULL, finish_match },
 	{ "uid-range", "uid-range services UID accounts UID bits N",

@@ -81,6 +81,18 @@ explain_keep(const char *name, const struct settings *settings,
 	(void)buf_put_text(to, "minimum ");
 	put_span(to, settings->keep_minimum_s);
 	explain_from(to, name, origin->directive[DIRECTIVE_KEEP]);
+	(void)buf_put_text(to, "drill ");
+	if (settings->drill_every_s > 0) {
+		(void)buf_put_text(to, "every ");
+		put_span(to, settings->drill_every_s);
+		(void)buf_put_text(to, " ");
+	}
+	if (settings->drill_sample > 0)
+		(void)buf_put_format(to, "sample %u", settings->drill_sample);
+	else
+		(void)buf_put_text(to, "all");
+	put_path(to, " dir", settings->drill_path);
+	explain_from(to, name, origin->directive[DIRECTIVE_DRILL]);
 }
 
 static unsigned int

@@ -1,6 +1,6 @@
 /*
  * What supervisor.c (starting and ending), introductions.c (who is told of
- * whom) and child_requests.c (what children ask) share: the four that master
+ * whom) and child_requests.c (what children ask) share: those that master
  * starts itself.
  */
 #ifndef MASTER_CHILDREN_H
@@ -16,7 +16,7 @@
 #include <sys/types.h>
 
 enum {
-	CHILD_COUNT = 5
+	CHILD_COUNT = 6
 };
 
 struct child {

@@ -181,11 +181,18 @@ introductions_started(struct child *child)
 		tell_elders(supervisor);
 		return;
 	}
-	if (child->role == ROLE_VERIFY || child->role == ROLE_SNAPD)
-		connect_children(supervisor_child(supervisor, ROLE_SNAPD),
-		    supervisor_child(supervisor, ROLE_VERIFY));
-	if (child->role != ROLE_VERIFY)
-		connect_children(child, broker);
+	if (child->role == ROLE_VERIFY || child->role == ROLE_DRILL) {
+		connect_children(
+		    supervisor_child(supervisor, ROLE_SNAPD), child);
+		return;
+	}
+	if (child->role == ROLE_SNAPD) {
+		connect_children(
+		    child, supervisor_child(supervisor, ROLE_VERIFY));
+		connect_children(
+		    child, supervisor_child(supervisor, ROLE_DRILL));
+	}
+	connect_children(child, broker);
 }
 
 static void

@@ -28,6 +28,7 @@ static const char *const programs[ROLE_COUNT] = {
 	[ROLE_IMAPD] = "imapd",
 	[ROLE_WORKER] = "imapd-worker",
 	[ROLE_VERIFY] = "snapd-verify",
+	[ROLE_DRILL] = "snapd-drill",
 };
 
 uint32_t
@@ -75,6 +76,37 @@ check_owner(int fd, uint32_t uid, struct error *error)
 	return 0;
 }
 
+/* The scratch folder of drills: only one that we make here is given away, since
+ * what its owner finds there he may remove. */
+static int
+open_scratch(const struct resources *resources, const struct config *config,
+    struct error *error)
+{
+	const char *path = config->settings->drill_path;
+	uint32_t uid = resources_uid(resources, config, ROLE_DRILL);
+	bool is_new = mkdir(path, 0700) == 0;
+	struct stat st;
+	int fd;
+
+	if (!is_new && errno != EEXIST)
+		return error_set_errno(error, "mkdir %s", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		error_set_errno(error, "open %s", path);
+	else if (st.st_uid == uid)
+		return fd;
+	else if (!is_new)
+		error_set(error, ERROR_REFUSED, "%s belongs to uid %u, not %u",
+		    path, st.st_uid, uid);
+	else if (fchown(fd, uid, uid) == -1)
+		error_set_errno(error, "fchown of %s", path);
+	else
+		return fd;
+	if (fd != -1)
+		close(fd);
+	return -1;
+}
+
 static int
 open_directories(struct resources *resources, const struct config *config,
     const struct resources_options *options, struct error *error)
@@ -96,6 +128,9 @@ open_directories(struct resources *resources, const struct config *config,
 	/* umask took bits that the roles need to enter it. */
 	if (fchmod(resources->empty_fd, 0555) == -1)
 		return error_set_errno(error, "chmod of empty");
+	resources->drill_fd = open_scratch(resources, config, error);
+	if (resources->drill_fd == -1)
+		log_warning("no-drills", "why=\"%s\"", error->text);
 	return check_owner(resources->snap_fd,
 	    resources_uid(resources, config, ROLE_SNAPD), error);
 }
@@ -349,6 +384,9 @@ root_of(const struct resources *resources, enum role role)
 		return resources->snap_fd;
 	case ROLE_BROKER:
 		return resources->mail_fd;
+	case ROLE_DRILL:
+		return resources->drill_fd != -1 ? resources->drill_fd
+						 : resources->empty_fd;
 	case ROLE_WORKER: /* its account's home, from MAKE_HOME */
 		return -1;
 	default:

@@ -17,6 +17,7 @@ struct resources {
 	int empty_fd; /* an empty directory, root of those without files */
 	int mail_fd;
 	int snap_fd;
+	int drill_fd; /* -1: there is no scratch folder */
 	int syslog_fd;
 	int snapd_control_fd;
 	int broker_control_fd;

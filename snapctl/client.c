@@ -31,11 +31,11 @@ exit_of_status(enum status status)
 		return EXIT_REFUSED;
 	case STATUS_DAMAGED:
 		return EXIT_DAMAGED;
+	case STATUS_BUSY:
+		return EXIT_BUSY;
 	case STATUS_UNAVAILABLE:
 	case STATUS_FENCED:
 		return EXIT_UNREACHABLE;
-	case STATUS_BUSY:
-		return EXIT_BUSY;
 	case STATUS_PARTLY:
 		return EXIT_PARTLY;
 	case STATUS_INVALID:

@@ -31,6 +31,7 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_holds.c \
 	snapctl/cmd_release.c \
 	snapctl/cmd_verify.c \
+	snapctl/cmd_drill.c \
 	snapctl/cmd_seal.c \
 	snapctl/cmd_rebuild.c \
 	snapctl/completion.c snapctl/completion.h \

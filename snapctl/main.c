@@ -46,6 +46,8 @@ enum {
 	OPTION_YES,
 	OPTION_EXIT_CODE,
 	OPTION_READ_DATA,
+	OPTION_SAMPLE,
+	OPTION_ALL,
 	OPTION_PROOF,
 	OPTION_KEY,
 	OPTION_SIGN,
@@ -72,6 +74,8 @@ static const struct option long_options[] = {
 	{ "yes", no_argument, NULL, OPTION_YES },
 	{ "exit-code", no_argument, NULL, OPTION_EXIT_CODE },
 	{ "read-data", optional_argument, NULL, OPTION_READ_DATA },
+	{ "sample", required_argument, NULL, OPTION_SAMPLE },
+	{ "all", no_argument, NULL, OPTION_ALL },
 	{ "proof", no_argument, NULL, OPTION_PROOF },
 	{ "key", required_argument, NULL, OPTION_KEY },
 	{ "sign", required_argument, NULL, OPTION_SIGN },
@@ -120,6 +124,9 @@ static const struct verb verbs[] = {
 	{ "verify", cmd_verify, "[--read-data[=N%]] | --proof [--key HEX] FILE",
 	    "check the store for damage, or a proof",
 	    "--read-data --proof --key=TEXT FILE" },
+	{ "drill", cmd_drill, "[--all | --sample N] [SEL | ADDRESS]...",
+	    "rehearse a restore and compare what comes out",
+	    "--all --sample=TEXT SEL..." },
 	{ "seal", cmd_seal, "", "move what is new into sealed segments now",
 	    "" },
 	{ "accept-missing", cmd_accept_missing,
@@ -267,6 +274,8 @@ text_option(int letter, struct invocation *invocation, struct options *options)
 		return &options->subject;
 	case OPTION_BEFORE:
 		return &options->before;
+	case OPTION_SAMPLE:
+		return &options->sample;
 	default:
 		return NULL;
 	}
@@ -300,6 +309,9 @@ take_option(int letter, struct invocation *invocation, struct options *options)
 		return 0;
 	case OPTION_DELETED:
 		options->is_deleted = true;
+		return 0;
+	case OPTION_ALL:
+		options->is_all = true;
 		return 0;
 	case OPTION_DRY_RUN:
 		options->is_dry_run = true;

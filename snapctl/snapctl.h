@@ -36,6 +36,8 @@ struct options {
 	const char *subject;
 	const char *before;
 	bool is_deleted;
+	bool is_all;        /* --all */
+	const char *sample; /* --sample */
 	bool is_dry_run;
 	bool is_yes;
 	bool is_exit_code;
@@ -158,6 +160,7 @@ int cmd_hold(struct snapctl *snapctl, int argc, char **argv);
 int cmd_holds(struct snapctl *snapctl, int argc, char **argv);
 int cmd_release(struct snapctl *snapctl, int argc, char **argv);
 int cmd_verify(struct snapctl *snapctl, int argc, char **argv);
+int cmd_drill(struct snapctl *snapctl, int argc, char **argv);
 int cmd_seal(struct snapctl *snapctl, int argc, char **argv);
 int cmd_rebuild(struct snapctl *snapctl, int argc, char **argv);
 int cmd_recover_key(struct snapctl *snapctl, int argc, char **argv);

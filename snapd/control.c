@@ -10,6 +10,8 @@
 #include "common/memory.h"
 #include "snapd/seal_batch.h"
 #include "snapd/accept_missing.h"
+#include "snapd/drill.h"
+#include "snapd/drill_record.h"
 #include "snapd/reconcile.h"
 #include "snapd/restore.h"
 #include "snapd/snapshot.h"
@@ -103,8 +105,8 @@ put_fact(struct client *client, uint64_t tag, const char *name,
     const char *format, ...)
 {
 	struct control_fact fact = { .name = text_of(name) };
-	char value[200];
-	uint8_t data[300];
+	char value[300];
+	uint8_t data[400];
 	struct writer w;
 	va_list arguments;
 
@@ -196,6 +198,21 @@ put_promises(struct client *client, uint64_t tag, struct journal *journal,
 }
 
 static void
+put_last_drill(struct client *client, uint64_t tag, struct transaction *t)
+{
+	struct drill_last last;
+	struct error error;
+
+	if (drill_record_last(t, &last, &error) != 0)
+		put_fact(client, tag, "last_drill", "%s", error.text);
+	else if (last.sequence == 0)
+		put_fact(client, tag, "last_drill", "never");
+	else
+		put_fact(client, tag, "last_drill", "%s time=%" PRId64,
+		    last.detail, last.time);
+}
+
+static void
 put_facts(struct client *client, uint64_t tag, struct journal *journal,
     struct transaction *t)
 {
@@ -211,6 +228,7 @@ put_facts(struct client *client, uint64_t tag, struct journal *journal,
 	put_counts(client, tag, journal, t);
 	put_snapshots(client, tag, journal, t);
 	put_promises(client, tag, journal, t);
+	put_last_drill(client, tag, t);
 	put_fact(client, tag, "guard_clock_s", "%" PRIu64,
 	    state->guard_us / 1000000);
 	text_format_hex(root.bytes, sizeof(root.bytes), hex);
@@ -416,6 +434,9 @@ carry_out(struct client *client, const struct message *message)
 		break;
 	case MESSAGE_control_seal:
 		seal_request_received(client, &message->control_seal);
+		break;
+	case MESSAGE_control_drill:
+		drill_request_received(client, message);
 		break;
 	case MESSAGE_control_verify:
 		verify_request_received(client, &message->control_verify);

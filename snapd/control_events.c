@@ -72,6 +72,8 @@ event_name(uint8_t kind)
 		return "forgot";
 	case EVENT_SEGMENT:
 		return "segment";
+	case EVENT_DRILL:
+		return "drilled";
 	default:
 		return "unknown";
 	}

@@ -222,6 +222,21 @@ copy_export(
 }
 
 static int
+copy_drill(struct control_job *job, const struct message_control_drill *drill)
+{
+	struct message_control_ls ls = { .point_kind = drill->point_kind,
+		.point_time = drill->point_time,
+		.point_name = drill->point_name,
+		.account = drill->account,
+		.mailbox = drill->mailbox,
+		.uid = drill->uid,
+		.message_id = drill->message_id };
+
+	job->sample = drill->sample;
+	return copy_selection(job, &ls);
+}
+
+static int
 copy_find(struct control_job *job, const struct message_control_find *find)
 {
 	job->account = find->account;
@@ -295,6 +310,8 @@ copy_request(struct control_job *job, const struct message *request)
 		return copy_find(job, &request->control_find);
 	case MESSAGE_control_export:
 		return copy_export(job, &request->control_export);
+	case MESSAGE_control_drill:
+		return copy_drill(job, &request->control_drill);
 	case MESSAGE_control_diff:
 		job->account = diff->account;
 		if (copy_point(&job->from, diff->from_kind, diff->from_time,

@@ -67,6 +67,11 @@ struct control_job {
 	bool was_found;
 	struct object object; /* cat */
 	bool is_in_body;
+	/* drill: how many messages are drawn (0: all), of how many that lie
+	 * before us; it counts them in a walk of its own. */
+	uint64_t sample;
+	uint64_t lies_ahead;
+	bool is_counted;
 	/* Deleted messages: the row to go on with, of which database; when
 	 * their mailbox was deleted itself (0: it was not). */
 	struct key after;

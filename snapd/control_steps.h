@@ -25,6 +25,17 @@ void control_put_bytes(
 /* The asker's note; its texts point into the event's. */
 struct event_form;
 struct control_note control_note_of(const struct event_form *event);
+
+/* What a walk comes to, for a drill; and its end: false while only counted. */
+void control_drill_event(struct control_job *job, enum walk_event event);
+int control_drill_message(struct control_job *job, struct transaction *t,
+    const struct message_row *row);
+bool control_drill_ends(struct control_job *job);
+
+/* The bytes of the message come next. */
+int control_begin_body(struct control_job *job, struct transaction *t,
+    const struct message_row *row);
+
 void control_put_account_number(struct control_job *job);
 void control_put_mailbox(struct control_job *job);
 void control_put_message(

@@ -1,6 +1,6 @@
 /*
- * The steps of ls, cat and export: a walk through the store as of a sequence,
- * whose accounts, mailboxes, messages and bodies become rows of a job.
+ * The steps of ls, cat, export and a drill: a walk through the store as of a
+ * sequence, whose accounts, mailboxes, messages and bodies become rows of a job.
  */
 #include "snapd/control_steps.h"
 
@@ -196,8 +196,8 @@ put_finding(struct control_job *job)
 	control_put_row(job, CONTROL_FINDING, &w);
 }
 
-static int
-begin_body(struct control_job *job, struct transaction *t,
+int
+control_begin_body(struct control_job *job, struct transaction *t,
     const struct message_row *row)
 {
 	int found =
@@ -226,6 +226,8 @@ take_message(struct control_job *job, struct transaction *t,
 	if (is_it != 1)
 		return is_it;
 	job->was_found = true;
+	if (job->verb == MESSAGE_control_drill)
+		return control_drill_message(job, t, row);
 	job->totals.messages++;
 	job->totals.bytes += row->record.stored_size;
 	if (job->verb == MESSAGE_control_find)
@@ -234,7 +236,7 @@ take_message(struct control_job *job, struct transaction *t,
 		control_put_message(job, row);
 	if (job->verb == MESSAGE_control_cat ||
 	    job->verb == MESSAGE_control_export)
-		return begin_body(job, t, row);
+		return control_begin_body(job, t, row);
 	if (job->mailbox[0] != '\0' || id.size > 0)
 		control_put_message(job, row);
 	return 0;
@@ -246,6 +248,11 @@ take_event(struct control_job *job, struct transaction *t,
 {
 	bool is_ls = job->verb == MESSAGE_control_ls;
 
+	if (job->verb == MESSAGE_control_drill && event != WALK_FAILED &&
+	    event != WALK_MESSAGE) {
+		control_drill_event(job, event);
+		return 0;
+	}
 	switch (event) {
 	case WALK_ACCOUNT:
 		job->totals = (struct control_account){ 0 };
@@ -283,6 +290,8 @@ end_walk(struct control_job *job)
 	bool is_one = job->uid != 0 || job->message_id[0] != '\0' ||
 		      job->mailbox[0] != '\0';
 
+	if (job->verb == MESSAGE_control_drill && !control_drill_ends(job))
+		return 0;
 	job->is_done = true;
 	if (is_one && !job->was_found)
 		return error_set(&job->error, ERROR_MISSING,
@@ -292,16 +301,16 @@ end_walk(struct control_job *job)
 	return 0;
 }
 
-/* The end of a body: whoever reads one wants it whole, whoever exports many
- * wants the others all the same. */
+/* The end of a body: whoever reads one wants it whole, whoever reads many wants
+ * the others all the same. */
 static int
 end_body(struct control_job *job)
 {
-	bool is_export = job->verb == MESSAGE_control_export;
+	bool is_one = job->verb == MESSAGE_control_cat;
 
 	job->is_in_body = false;
-	job->is_done = !is_export;
-	if (job->error.code != ERROR_DAMAGED || !is_export)
+	job->is_done = is_one;
+	if (job->error.code != ERROR_DAMAGED || is_one)
 		return job->error.code == ERROR_NONE ? 0 : -1;
 	put_finding(job);
 	job->error.code = ERROR_NONE;

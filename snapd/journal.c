@@ -160,6 +160,8 @@ journal_status_of(const struct error *error)
 		return STATUS_LIMIT;
 	case ERROR_DAMAGED:
 		return STATUS_DAMAGED;
+	case ERROR_BUSY:
+		return STATUS_BUSY;
 	default:
 		return STATUS_UNAVAILABLE;
 	}

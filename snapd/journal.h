@@ -158,6 +158,11 @@ void journal_mark_loss(
 void journal_mark_attack(
     struct journal *journal, uint32_t account, const char *why);
 
+/* And one of a store in which a drill found damage: until somebody has looked,
+ * nothing of the account is forgotten. */
+void journal_mark_damage(
+    struct journal *journal, uint32_t account, const char *why);
+
 /* Signed heads (journal_head.c): the newest one and the key; and one more in
  * this round if a mark was made or the newest is an hour old. */
 int journal_load_heads(struct journal *journal, struct error *error);

@@ -362,12 +362,18 @@ journal_mark(struct journal *journal, uint8_t kind, uint32_t account,
 	    journal, kind, account, name, why, 0, sequence, error);
 }
 
-/* Whoever makes alarms without end makes one that counts. */
+/* Whoever makes alarms without end makes one of a kind that counts. */
+enum alarm_kind {
+	ALARM_LOSS,
+	ALARM_ATTACK,
+	ALARM_DAMAGE
+};
+
 static bool
-is_alarm_due(struct journal *journal, uint32_t account, bool is_attack)
+is_alarm_due(struct journal *journal, uint32_t account, enum alarm_kind kind)
 {
 	uintptr_t now = (uintptr_t)(journal->state.guard_us / 60000000) + 1;
-	uint64_t key = (uint64_t)is_attack << 32 | account;
+	uint64_t key = (uint64_t)kind << 32 | account;
 	uintptr_t last = (uintptr_t)table_find_u64(journal->alarms, key);
 
 	if (last != 0 && now < last + JOURNAL_ALARM_MINUTES)
@@ -382,7 +388,7 @@ journal_mark_loss(struct journal *journal, uint32_t account, const char *why)
 	struct error error = { .code = ERROR_NONE };
 	uint64_t sequence;
 
-	if (!is_alarm_due(journal, account, false))
+	if (!is_alarm_due(journal, account, ALARM_LOSS))
 		return;
 	log_alarm("bulk-loss", "account=%u why=\"%s\"", account, why);
 	if (put_marked(journal, SNAPSHOT_ALARM, account, TEXT("before-loss"),
@@ -398,8 +404,21 @@ journal_mark_attack(struct journal *journal, uint32_t account, const char *why)
 	uint64_t sequence;
 
 	log_alarm("alarm", "why=\"%s\"", why);
-	if (is_alarm_due(journal, account, true) &&
+	if (is_alarm_due(journal, account, ALARM_ATTACK) &&
 	    put_marked(journal, SNAPSHOT_ALARM, account, TEXT("alarm"),
 		text_of(why), span_us, &sequence, &error) != STATUS_OK)
 		log_alarm("alarm-mark", "error=\"%s\"", error.text);
+}
+
+void
+journal_mark_damage(struct journal *journal, uint32_t account, const char *why)
+{
+	const uint64_t span_us = UINT64_C(3600000000) * JOURNAL_ALARM_HOURS;
+	struct error error = { .code = ERROR_NONE };
+	uint64_t sequence;
+
+	if (is_alarm_due(journal, account, ALARM_DAMAGE) &&
+	    put_marked(journal, SNAPSHOT_ALARM, account, TEXT("drill-failed"),
+		text_of(why), span_us, &sequence, &error) != STATUS_OK)
+		log_alarm("drill-failed-mark", "error=\"%s\"", error.text);
 }

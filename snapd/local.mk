@@ -20,6 +20,14 @@ snapd_libverify_a_SOURCES = \
 VERIFY_LIBS = snapd/libverify.a common/libcommon.a $(CRYPTO_LIBS) \
 	$(ZSTD_LIBS) $(EVENT_LIBS)
 
+# Without LMDB or any key: what snapd-drill makes of what it is sent.
+noinst_LIBRARIES += snapd/libdrill.a
+snapd_libdrill_a_SOURCES = \
+	snapd/drill_work.c snapd/drill_work.h \
+	snapd/drill_folder.c snapd/drill_folder.h \
+	snapd/drill_check.c snapd/drill_check.h
+DRILL_LIBS = snapd/libdrill.a common/libcommon.a $(CRYPTO_LIBS) $(EVENT_LIBS)
+
 noinst_LIBRARIES += snapd/libsnapd.a
 snapd_libsnapd_a_SOURCES = \
 	snapd/snapd.c snapd/snapd.h \
@@ -81,6 +89,10 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/control_walk.c \
 	snapd/control_find.c \
 	snapd/control_stats.c \
+	snapd/control_drill.c \
+	snapd/drill.c snapd/drill.h \
+	snapd/drill_timer.c snapd/drill_timer.h \
+	snapd/drill_record.c snapd/drill_record.h \
 	snapd/control_diff.c \
 	snapd/control_proof.c \
 	snapd/accept_missing.c snapd/accept_missing.h \
@@ -107,6 +119,10 @@ snapd_snapd_LDADD = $(SNAPD_LIBS)
 pkglibexec_PROGRAMS += snapd/snapd-verify
 snapd_snapd_verify_SOURCES = snapd/verify_main.c
 snapd_snapd_verify_LDADD = $(VERIFY_LIBS)
+
+pkglibexec_PROGRAMS += snapd/snapd-drill
+snapd_snapd_drill_SOURCES = snapd/drill_main.c
+snapd_snapd_drill_LDADD = $(DRILL_LIBS)
 
 if ENABLE_FUZZ
 noinst_PROGRAMS += tests/fuzz/page_walker_fuzz
@@ -156,6 +172,12 @@ tests_unit_allowance_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/expunged_test
 tests_unit_expunged_test_SOURCES = tests/unit/expunged_test.c
 tests_unit_expunged_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/drill_test tests/unit/drill_request_test
+tests_unit_drill_test_SOURCES = tests/unit/drill_test.c
+tests_unit_drill_test_LDADD = $(DRILL_LIBS) $(CMOCKA_LIBS)
+tests_unit_drill_request_test_SOURCES = tests/unit/drill_request_test.c
+tests_unit_drill_request_test_LDADD = snapd/libdrill.a $(SNAPD_LIBS) \
+	$(CMOCKA_LIBS)
 # A store with sealed segments.
 SEALED = tests/unit/sealed.c tests/unit/sealed.h
 check_PROGRAMS += tests/unit/segments_test tests/unit/segment_keys_test \

@@ -154,6 +154,8 @@ take_new_settings(struct server *server, const struct message_settings *message,
 		limits = limits_of(settings);
 		snapd_configure(server->snapd, &retention, &limits,
 		    settings->reconcile_every_s);
+		snapd_configure_drill(server->snapd, settings->drill_every_s,
+		    settings->drill_sample);
 		settings_free(&settings);
 		return;
 	}
@@ -172,6 +174,11 @@ received(struct channel *channel, const struct message *message, int *fds,
 	case MESSAGE_introduce:
 		if (message->introduce.role == ROLE_VERIFY && fds[0] != -1) {
 			snapd_set_verifier(server->snapd, fds[0]);
+			fds[0] = -1;
+			break;
+		}
+		if (message->introduce.role == ROLE_DRILL && fds[0] != -1) {
+			snapd_set_driller(server->snapd, fds[0]);
 			fds[0] = -1;
 			break;
 		}
@@ -251,6 +258,8 @@ serve(struct server *server, const struct settings *settings, int control_fd,
 		.retention = retention_of(settings),
 		.limits = limits_of(settings),
 		.reconcile_every_s = settings->reconcile_every_s,
+		.drill_every_s = settings->drill_every_s,
+		.drill_sample = settings->drill_sample,
 		.failed = failed,
 		.context = server };
 

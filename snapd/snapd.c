@@ -12,6 +12,7 @@
 #include "common/table.h"
 #include "common/control_record.h"
 #include "snapd/batch.h"
+#include "snapd/drill_timer.h"
 #include "snapd/expire.h"
 #include "snapd/expunged.h"
 #include "snapd/fence.h"
@@ -54,6 +55,9 @@ struct snapd {
 	struct restore *restore; /* at most one runs */
 	struct reconciler *reconciler;
 	bool is_damaged; /* the store: it was not opened */
+	struct drill *drill;
+	struct drill_timer *drill_timer;
+	uint64_t driller; /* client id; 0: none */
 };
 
 const struct retention *
@@ -101,6 +105,12 @@ struct reconciler *
 snapd_reconciler(struct snapd *snapd)
 {
 	return snapd->reconciler;
+}
+
+struct drill *
+snapd_drill(struct snapd *snapd)
+{
+	return snapd->drill;
 }
 
 struct client *
@@ -206,6 +216,10 @@ reading_done(struct reading *reading, void *context)
 	    snapd->clients, (uint64_t)(uintptr_t)reading->context);
 
 	if (client != NULL && !round_is_failed(snapd->round)) {
+		if (client->role == ROLE_DRILL) {
+			drill_reading_done(client, reading);
+			return;
+		}
 		if (reading->kind == READ_CONTROL) {
 			control_reading_done(client, reading);
 			return;
@@ -226,6 +240,8 @@ free_client(struct client *client)
 		reconcile_worker_gone(
 		    client->snapd->reconciler, client->account);
 	}
+	if (client->role == ROLE_DRILL && client->snapd->drill != NULL)
+		drill_process_gone(client->snapd->drill, client);
 	reading_free(&client->stream);
 	reading_free(&client->follower);
 	channel_free(&client->channel);
@@ -295,6 +311,8 @@ received(struct channel *channel, const struct message *message, int *fds,
 		receive_from_broker(client->snapd, message, fds);
 	else if (client->role == ROLE_SNAPCTL)
 		control_request_received(client, message);
+	else if (client->role == ROLE_DRILL)
+		drill_received(client, message);
 	else
 		mail_request_received(client, message, fds);
 }
@@ -367,6 +385,25 @@ snapd_set_verifier(struct snapd *snapd, int fd)
 {
 	verify_client_free(&snapd->verifier);
 	snapd->verifier = verify_client_new(snapd->loop, fd);
+}
+
+void
+snapd_set_driller(struct snapd *snapd, int fd)
+{
+	struct client *before = snapd_find_client(snapd, snapd->driller);
+	struct client *now;
+
+	if (before != NULL)
+		free_client(before);
+	now = add_client(snapd, fd, ROLE_DRILL, 0);
+	snapd->driller = now->id;
+	drill_process_there(snapd->drill, now);
+}
+
+void
+snapd_configure_drill(struct snapd *snapd, uint32_t every_s, uint32_t sample)
+{
+	drill_timer_configure(snapd->drill_timer, every_s, sample);
 }
 
 struct verify_client *
@@ -474,9 +511,9 @@ expire_some(void *context)
 	struct error error = { .code = ERROR_NONE };
 	bool has_more = false;
 
-	/* A restore sees all of what it began with. */
+	/* A restore sees all of what it began with, and so does a drill. */
 	if (journal != NULL && !round_is_failed(snapd->round) &&
-	    snapd->restore == NULL &&
+	    snapd->restore == NULL && !drill_is_running(snapd->drill) &&
 	    expire_step(snapd->expire, journal, &has_more, &error) != STATUS_OK)
 		log_alarm("expire", "error=\"%s\"", error.text);
 	timer_start(
@@ -541,6 +578,10 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 	snapd->clock = timer_new(loop, keep_clock, snapd);
 	timer_start(snapd->clock, CLOCK_EVERY_MS);
 	make_round(snapd);
+	snapd->drill = drill_new(snapd);
+	snapd->drill_timer = drill_timer_new(snapd, options->drill_tick_ms);
+	snapd_configure_drill(
+	    snapd, options->drill_every_s, options->drill_sample);
 	snapd->expire = expire_new();
 	snapd->expiry = timer_new(loop, expire_some, snapd);
 	timer_start(snapd->expiry, EXPIRE_EVERY_MS);
@@ -584,6 +625,8 @@ snapd_free(struct snapd **snapd)
 	if (s == NULL)
 		return;
 	restore_free(&s->restore);
+	drill_timer_free(&s->drill_timer);
+	drill_free(&s->drill);
 	timer_free(&s->clock);
 	timer_free(&s->expiry);
 	expire_free(&s->expire);

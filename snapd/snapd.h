@@ -28,6 +28,10 @@ struct snapd_options {
 	/* 0: the defaults of reconcile.h; tests want them shorter. */
 	uint32_t reconcile_every_s;
 	int64_t reconcile_tick_ms;
+	/* `drill` of the settings; the tick as above. */
+	uint32_t drill_every_s;
+	uint32_t drill_sample;
+	int64_t drill_tick_ms;
 	/* The disk failed: nothing is answered any more, the process ends. */
 	void (*failed)(void *context);
 	void *context;
@@ -54,7 +58,8 @@ void snapd_configure(struct snapd *snapd, const struct retention *retention,
  * account (0: of none). */
 void snapd_alarm(
     struct snapd *snapd, uint8_t role, uint32_t account, uint8_t reason);
-
+void snapd_configure_drill(
+    struct snapd *snapd, uint32_t every_s, uint32_t sample);
 /* For tests; NULL while there is no store to serve. */
 struct sealer *snapd_sealer(struct snapd *snapd);
 
@@ -63,6 +68,8 @@ size_t snapd_waiting_bytes(const struct snapd *snapd);
 
 /* The channel to snapd-verify, taken over; replaces the one before. */
 void snapd_set_verifier(struct snapd *snapd, int fd);
+/* The same for snapd-drill. */
+void snapd_set_driller(struct snapd *snapd, int fd);
 
 /* For mail_requests.c and control.c. */
 
@@ -108,6 +115,7 @@ void snapd_disk_room(
 struct event_loop *snapd_loop(struct snapd *snapd);
 struct restore **snapd_restore(struct snapd *snapd);
 struct reconciler *snapd_reconciler(struct snapd *snapd);
+struct drill *snapd_drill(struct snapd *snapd);
 /* NULL if it is gone, or the account has none. */
 struct client *snapd_client(struct snapd *snapd, uint64_t id);
 struct client *snapd_worker(struct snapd *snapd, uint32_t account);

@@ -186,3 +186,12 @@ walk_clear(struct walk *walk)
 	as_of_clear(&walk->messages);
 	walk->transaction = NULL;
 }
+
+void
+walk_restart(struct walk *walk)
+{
+	as_of_clear(&walk->messages);
+	walk->account = 0;
+	walk->after_mailbox = 0;
+	walk->state = BETWEEN_ACCOUNTS;
+}

@@ -38,6 +38,8 @@ int walk_resume(
 enum walk_event walk_next(
     struct walk *walk, struct message_row *row, struct error *error);
 void walk_pause(struct walk *walk);
+/* From the beginning again; between a resume and a pause, too. */
+void walk_restart(struct walk *walk);
 void walk_clear(struct walk *walk);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * P2: a false worker and a false queue say everything that can be said, all
+ * P2: a false worker, queue and snapd-drill say everything that can be said, all
  * 65,536 message types with random bodies and each row of messages.def with
  * random fields besides.  The store is the same afterwards: the root of its
  * log, its bodies, its rows.
@@ -228,7 +228,10 @@ connect_peer(struct fixture *f, enum role role)
 	if (f->fd >= 0)
 		return;
 	assert_int_equal(channel_pair(ends, &error), 0);
-	snapd_add_channel(f->snapd, ends[0], role, 1);
+	if (role == ROLE_DRILL)
+		snapd_set_driller(f->snapd, ends[0]);
+	else
+		snapd_add_channel(f->snapd, ends[0], role, 1);
 	f->fd = ends[1];
 }
 
@@ -256,20 +259,23 @@ readable(int fd, int events, void *context)
 }
 
 /* Sends the packet and a question behind it: waits until snapd answers the
- * latter, or has closed the channel. */
+ * latter, or has closed the channel.  Snapd-drill has nothing to ask: what is no
+ * message closes its channel. */
 static void
 say(struct fixture *f, enum role role, const uint8_t *packet, size_t size)
 {
 	struct message hello = { .type = role == ROLE_QUEUE
 					     ? MESSAGE_queue_hello
 					     : MESSAGE_worker_hello };
-	uint8_t question[64];
+	uint8_t question[64] = { 0 };
+	size_t question_size = 2;
 	struct watch *watch;
 
 	connect_peer(f, role);
+	if (role != ROLE_DRILL)
+		question_size = message_encode(&hello, question);
 	if (send(f->fd, packet, size, MSG_NOSIGNAL) < 0 ||
-	    send(f->fd, question, message_encode(&hello, question),
-		MSG_NOSIGNAL) < 0)
+	    send(f->fd, question, question_size, MSG_NOSIGNAL) < 0)
 		assert_int_equal(errno, EPIPE);
 	watch = watch_new(f->loop, f->fd, WATCH_READ, readable, f);
 	timer_start(f->deadline, DEADLINE_MS);
@@ -313,7 +319,7 @@ all_types_from(struct fixture *f, enum role role)
 }
 
 static void
-no_message_of_a_worker_or_queue_changes_what_is_there(void **state)
+no_message_of_a_peer_changes_what_is_there(void **state)
 {
 	struct fixture *f = *state;
 	struct look before, after;
@@ -322,6 +328,7 @@ no_message_of_a_worker_or_queue_changes_what_is_there(void **state)
 	assert_int_equal(before.counts[DB_BLOB], 50);
 	all_types_from(f, ROLE_WORKER);
 	all_types_from(f, ROLE_QUEUE);
+	all_types_from(f, ROLE_DRILL);
 	look(f, &after);
 	assert_memory_equal(&before, &after, sizeof(before));
 }
@@ -330,13 +337,14 @@ static void
 nor_does_any_row_with_random_fields(void **state)
 {
 	static uint8_t packet[MESSAGE_MAX_SIZE];
-	static const enum role roles[] = { ROLE_WORKER, ROLE_QUEUE };
+	static const enum role roles[] = { ROLE_WORKER, ROLE_QUEUE,
+		ROLE_DRILL };
 	struct fixture *f = *state;
 	struct look before, after;
 	size_t i, role, round;
 
 	look(f, &before);
-	for (role = 0; role < 2; role++) {
+	for (role = 0; role < 3; role++) {
 		for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 			for (round = 0; round < ROUNDS; round++)
 				say(f, roles[role], packet,
@@ -354,7 +362,7 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(no_message_of_a_worker_or_queue_changes_what_is_there),
+		TEST(no_message_of_a_peer_changes_what_is_there),
 		TEST(nor_does_any_row_with_random_fields),
 	};
 

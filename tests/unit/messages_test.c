@@ -220,7 +220,8 @@ what_mail_facing_roles_say_to_the_store_is_known(void **state)
 		MESSAGE_change_keyword, MESSAGE_change_identity,
 		MESSAGE_batch_commit, MESSAGE_caught_up, MESSAGE_witness,
 		MESSAGE_account_started, MESSAGE_alarm, MESSAGE_verify_finding,
-		MESSAGE_verify_progress, MESSAGE_verify_done };
+		MESSAGE_verify_progress, MESSAGE_verify_done,
+		MESSAGE_drill_finding, MESSAGE_drill_done };
 	size_t count;
 	const struct message_rule *rules = message_rules(&count);
 

@@ -199,6 +199,44 @@ who_may_delete_is_said_in_one_of_two_words(void **state)
 }
 
 static void
+a_scratch_folder_lies_beside_the_store_and_apart_from_mail(void **state)
+{
+	static const char *const wrong[] = { "/m", "/m/x/", "/s/", "/",
+		"/s/y" };
+	char config[300];
+	struct run run;
+
+	run_begin(&run, GOOD "drill every 7d all\n");
+	assert_int_equal(run.status, 0);
+	assert_string_equal(
+	    run.settings->drill_path, "/var/lib/firnmail/snap.drill");
+	assert_int_equal(run.settings->drill_every_s, 7 * 86400);
+	assert_int_equal(run.settings->drill_sample, 0);
+	run_end(&run);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(config, sizeof(config),
+		    "host a.b\ndomain a.b\nlisten smtp port 25\nusers file u\n"
+		    "store maildir /m\nsnapshot dir /s/\ndrill dir %s\n",
+		    wrong[i]);
+		run_begin(&run, config);
+		assert_int_equal(run.status, -1);
+		assert_non_null(strstr((char *)run.text.data,
+		    ":7:1: drill's scratch folder must lie apart"));
+		run_end(&run);
+	}
+	run_begin(&run, GOOD "drill sample 3 all\n");
+	assert_int_equal(run.status, -1);
+	assert_non_null(strstr((char *)run.text.data, "either sample or all"));
+	run_end(&run);
+	run_begin(&run,
+	    "host a.b\ndomain a.b\nlisten smtp port 25\nusers file u\n"
+	    "store maildir /m\nsnapshot dir /s//\n");
+	assert_int_equal(run.status, 0);
+	assert_string_equal(run.settings->drill_path, "/s.drill");
+	run_end(&run);
+}
+
+static void
 what_explain_prints_parses_to_the_same(void **state)
 {
 	struct buf first;
@@ -297,6 +335,8 @@ main(void)
 		cmocka_unit_test(all_errors_come_in_one_run),
 		cmocka_unit_test(a_store_inside_the_mail_is_warned_about),
 		cmocka_unit_test(who_may_delete_is_said_in_one_of_two_words),
+		cmocka_unit_test(
+		    a_scratch_folder_lies_beside_the_store_and_apart_from_mail),
 		cmocka_unit_test(what_explain_prints_parses_to_the_same),
 		cmocka_unit_test(a_slice_tells_a_role_only_its_own),
 		cmocka_unit_test(a_slice_cut_short_is_refused),
