@@ -26,14 +26,18 @@ struct pending {
 	struct message answer;
 	struct buf data;
 	struct reading *reading;
+	uint64_t bulk; /* bytes that it is the answer to */
 };
 
 struct round {
 	struct round_options options;
 	struct pending *first;
 	struct pending **last;
-	size_t patient; /* of the pending ones */
-	bool is_urgent; /* one of them is not patient, or was for long */
+	struct pending *held; /* committed, and not told yet */
+	struct pending **last_held;
+	struct timer *hold; /* runs while there are some */
+	size_t patient;     /* of the pending ones */
+	bool is_urgent;     /* one of them is not patient, or was for long */
 	struct timer *patience; /* runs while there are patient ones only */
 	struct timer *growth;
 	bool is_failed;
@@ -69,6 +73,16 @@ round_answer(struct round *round, uint64_t client, const struct message *answer,
 		round->is_urgent = true;
 	else if (round->patient == 1)
 		timer_start(round->patience, round->options.patience_ms);
+}
+
+void
+round_answer_bulk(struct round *round, uint64_t client,
+    const struct message *answer, struct text data, uint64_t bytes)
+{
+	struct pending **at = round->last;
+
+	round_answer(round, client, answer, data, false);
+	(*at)->bulk = bytes;
 }
 
 void
@@ -193,6 +207,68 @@ commit(struct round *round)
 }
 
 static void
+send_held(struct round *round)
+{
+	struct pending *held = round->held;
+
+	round->held = held->next;
+	if (round->held == NULL) {
+		round->last_held = &round->held;
+		timer_stop(round->hold);
+	}
+	send_pending(round, held, STATUS_OK);
+	free_pending(held);
+}
+
+static void
+send_one(void *context)
+{
+	struct round *round = context;
+
+	timer_start(round->hold, round->options.hold_ms);
+	send_held(round);
+}
+
+static bool
+is_behind(struct round *round)
+{
+	struct sealer *sealer = snapd_sealer(round->options.snapd);
+
+	return sealer != NULL && sealer_is_behind(sealer);
+}
+
+static bool
+has_held(const struct round *round, uint64_t client)
+{
+	const struct pending *held = round->held;
+
+	while (held != NULL && held->client != client)
+		held = held->next;
+	return held != NULL;
+}
+
+/* Whether it is kept for later, now that it is committed. */
+static bool
+hold(struct round *round, struct pending *pending)
+{
+	if (pending->answer.type != MESSAGE_batch_done ||
+	    pending->reading != NULL)
+		return false;
+	if (pending->bulk > 0)
+		sealer_add_bulk(
+		    snapd_sealer(round->options.snapd), pending->bulk);
+	if (!has_held(round, pending->client) &&
+	    (pending->bulk == 0 || !is_behind(round)))
+		return false;
+	if (round->held == NULL)
+		timer_start(round->hold, round->options.hold_ms);
+	pending->next = NULL;
+	*round->last_held = pending;
+	round->last_held = &pending->next;
+	return true;
+}
+
+static void
 answer_all(struct round *round, enum status status)
 {
 	struct pending *pending = round->first, *next;
@@ -204,6 +280,8 @@ answer_all(struct round *round, enum status status)
 	timer_stop(round->patience);
 	for (; pending != NULL; pending = next) {
 		next = pending->next;
+		if (status == STATUS_OK && hold(round, pending))
+			continue;
 		if (!round->is_failed)
 			send_pending(round, pending, status);
 		free_pending(pending);
@@ -217,6 +295,8 @@ on_round(void *context)
 	const struct journal *journal = round->options.journal;
 	bool is_changed = journal != NULL && journal->round != NULL;
 
+	while (round->held != NULL && !is_behind(round))
+		send_held(round);
 	if (is_changed && round->patient > 0 && !round->is_urgent)
 		return;
 	answer_all(round, commit(round));
@@ -255,7 +335,11 @@ round_new(const struct round_options *options)
 	round->options = *options;
 	if (options->patience_ms == 0)
 		round->options.patience_ms = ROUND_PATIENCE_MS;
+	if (options->hold_ms == 0)
+		round->options.hold_ms = ROUND_HOLD_MS;
 	round->last = &round->first;
+	round->last_held = &round->held;
+	round->hold = timer_new(options->loop, send_one, round);
 	round->patience = timer_new(options->loop, lose_patience, round);
 	round->growth = timer_new(options->loop, grow, round);
 	if (options->store != NULL && store_grow(options->store, false))
@@ -273,10 +357,12 @@ round_free(struct round **pointer)
 	if (round == NULL)
 		return;
 	event_loop_on_round(round->options.loop, NULL, NULL);
-	while ((pending = round->first) != NULL) {
-		round->first = pending->next;
+	*round->last_held = round->first;
+	while ((pending = round->held) != NULL) {
+		round->held = pending->next;
 		free_pending(pending);
 	}
+	timer_free(&round->hold);
 	timer_free(&round->patience);
 	timer_free(&round->growth);
 	memory_free(pointer);
