@@ -42,7 +42,7 @@ struct sealer_options {
 
 #define SEALER_AT_BYTES   (UINT64_C(128) << 20)
 #define SEALER_AFTER_MS   INT64_C(3600000)
-#define SEALER_HOLD_BYTES (UINT64_C(64) << 20)
+#define SEALER_HOLD_BYTES (UINT64_C(32) << 20)
 
 /* The journal and the segments stay the caller's. */
 struct sealer *sealer_new(struct event_loop *loop, struct journal *journal,
