@@ -278,6 +278,9 @@ answer_all(struct round *round, enum status status)
 	round->patient = 0;
 	round->is_urgent = false;
 	timer_stop(round->patience);
+	/* In order; and a sealer that finds no room is not waited for. */
+	while (status != STATUS_OK && !round->is_failed && round->held != NULL)
+		send_held(round);
 	for (; pending != NULL; pending = next) {
 		next = pending->next;
 		if (status == STATUS_OK && hold(round, pending))

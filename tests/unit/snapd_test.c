@@ -1081,6 +1081,35 @@ what_follows_bulk_is_answered_after_it(void **state)
 	assert_true(f->worker.answer.batch_done.counter == f->counter);
 }
 
+static void
+bulk_that_waits_is_answered_before_what_fails(void **state)
+{
+	struct message m = { .type = MESSAGE_batch_commit };
+	struct message list = { .type = MESSAGE_list_mailboxes };
+	struct message second = { .type = MESSAGE_batch_begin };
+	struct fixture *f = *state;
+	uint64_t before;
+
+	stop(f);
+	f->hold_bytes = 1 << 16;
+	start(f, MAP_BYTES);
+	before = snapd_journal(f->snapd)->state.sequence;
+	send_bulk(f, 0);
+	m.batch_commit.counter = f->counter;
+	channel_send(f->worker.channel, &m, NULL, 0);
+	while (snapd_journal(f->snapd)->state.sequence == before)
+		ask(&f->other, &list);
+	store_set_commit_fault(ENOSPC);
+	second.batch_begin.counter = ++f->counter;
+	channel_send(f->worker.channel, &second, NULL, 0);
+	part_append(&f->worker, 1000, 1, "small");
+	m.batch_commit.counter = f->counter;
+	channel_send(f->worker.channel, &m, NULL, 0);
+	wait_answers(&f->worker, 2);
+	assert_true(f->worker.answer.batch_done.counter == f->counter);
+	assert_int_equal(f->worker.answer.batch_done.status, STATUS_FULL);
+}
+
 int
 main(void)
 {
@@ -1108,6 +1137,7 @@ main(void)
 		TEST(mail_is_sealed_behind_the_loop_and_reads_as_before),
 		TEST(bulk_is_answered_when_it_is_sealed),
 		TEST(what_follows_bulk_is_answered_after_it),
+		TEST(bulk_that_waits_is_answered_before_what_fails),
 		TEST(answered_mail_survives_a_kill),
 	};
 
