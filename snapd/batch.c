@@ -67,6 +67,12 @@ batch_set_note(struct batch *batch, const struct change_note *note)
 }
 
 uint64_t
+batch_bytes(const struct batch *batch)
+{
+	return batch->bytes;
+}
+
+uint64_t
 batch_counter(const struct batch *batch)
 {
 	return batch->counter;

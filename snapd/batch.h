@@ -21,6 +21,8 @@ void batch_free(struct batch **batch);
 /* What its event says of who asked for it; copied. */
 void batch_set_note(struct batch *batch, const struct change_note *note);
 uint64_t batch_counter(const struct batch *batch);
+/* Of its parts and their bodies. */
+uint64_t batch_bytes(const struct batch *batch);
 /* How many messages it files if it does nothing else: that has been answered for
  * long. */
 size_t batch_only_files(const struct batch *batch);

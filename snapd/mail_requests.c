@@ -284,6 +284,10 @@ receive_reading(struct client *client, const struct message *message)
 
 /* -- Batches -- */
 
+enum {
+	BULK_BYTES = 256 << 10 /* of a batch: more than a person sends */
+};
+
 static void
 receive_begin(struct client *client, const struct message_batch_begin *begin)
 {
@@ -308,12 +312,14 @@ receive_commit(struct client *client, uint64_t counter)
 	struct batch_reply reply = { .status = STATUS_UNAVAILABLE };
 	size_t files = 0;
 	struct text results;
+	uint64_t bytes = 0;
 
 	buf_init(&reply.results, 0);
 	if (client->batch == NULL || batch_counter(client->batch) != counter)
 		reply.status = STATUS_INVALID;
 	else if (journal != NULL) {
 		files = batch_only_files(client->batch);
+		bytes = batch_bytes(client->batch);
 		batch_apply(client->batch, journal, client->account, &reply);
 	}
 	batch_free(&client->batch);
@@ -321,7 +327,9 @@ receive_commit(struct client *client, uint64_t counter)
 	done->status = (uint8_t)reply.status;
 	done->sequence = reply.sequence;
 	results = text_make(reply.results.data, reply.results.size);
-	if (files > 0)
+	if (reply.status == STATUS_OK && bytes >= BULK_BYTES)
+		snapd_answer_bulk(client, &answer, results, bytes);
+	else if (files > 0)
 		snapd_answer_patiently(client, &answer, results, files);
 	else
 		snapd_answer(client, &answer, results);

@@ -26,14 +26,18 @@ struct pending {
 	struct message answer;
 	struct buf data;
 	struct reading *reading;
+	uint64_t bulk; /* bytes that it is the answer to */
 };
 
 struct round {
 	struct round_options options;
 	struct pending *first;
 	struct pending **last;
-	size_t patient; /* changes of the pending ones */
-	bool is_urgent; /* one of them is not patient, or was for long */
+	struct pending *held; /* committed, and not told yet */
+	struct pending **last_held;
+	struct timer *hold; /* runs while there are some */
+	size_t patient;     /* changes of the pending ones */
+	bool is_urgent;     /* one of them is not patient, or was for long */
 	struct timer *patience; /* runs while there are patient ones only */
 	struct timer *growth;
 	bool is_failed;
@@ -70,6 +74,16 @@ round_answer(struct round *round, uint64_t client, const struct message *answer,
 	else if (round->patient == 0)
 		timer_start(round->patience, round->options.patience_ms);
 	round->patient += patient;
+}
+
+void
+round_answer_bulk(struct round *round, uint64_t client,
+    const struct message *answer, struct text data, uint64_t bytes)
+{
+	struct pending **at = round->last;
+
+	round_answer(round, client, answer, data, 0);
+	(*at)->bulk = bytes;
 }
 
 void
@@ -194,6 +208,68 @@ commit(struct round *round)
 }
 
 static void
+send_held(struct round *round)
+{
+	struct pending *held = round->held;
+
+	round->held = held->next;
+	if (round->held == NULL) {
+		round->last_held = &round->held;
+		timer_stop(round->hold);
+	}
+	send_pending(round, held, STATUS_OK);
+	free_pending(held);
+}
+
+static void
+send_one(void *context)
+{
+	struct round *round = context;
+
+	timer_start(round->hold, round->options.hold_ms);
+	send_held(round);
+}
+
+static bool
+is_behind(struct round *round)
+{
+	struct sealer *sealer = snapd_sealer(round->options.snapd);
+
+	return sealer != NULL && sealer_is_behind(sealer);
+}
+
+static bool
+has_held(const struct round *round, uint64_t client)
+{
+	const struct pending *held = round->held;
+
+	while (held != NULL && held->client != client)
+		held = held->next;
+	return held != NULL;
+}
+
+/* Whether it is kept for later, now that it is committed. */
+static bool
+hold(struct round *round, struct pending *pending)
+{
+	if (pending->answer.type != MESSAGE_batch_done ||
+	    pending->reading != NULL)
+		return false;
+	if (pending->bulk > 0)
+		sealer_add_bulk(
+		    snapd_sealer(round->options.snapd), pending->bulk);
+	if (!has_held(round, pending->client) &&
+	    (pending->bulk == 0 || !is_behind(round)))
+		return false;
+	if (round->held == NULL)
+		timer_start(round->hold, round->options.hold_ms);
+	pending->next = NULL;
+	*round->last_held = pending;
+	round->last_held = &pending->next;
+	return true;
+}
+
+static void
 answer_all(struct round *round, enum status status)
 {
 	struct pending *pending = round->first, *next;
@@ -203,8 +279,13 @@ answer_all(struct round *round, enum status status)
 	round->patient = 0;
 	round->is_urgent = false;
 	timer_stop(round->patience);
+	/* In order; and a sealer that finds no room is not waited for. */
+	while (status != STATUS_OK && !round->is_failed && round->held != NULL)
+		send_held(round);
 	for (; pending != NULL; pending = next) {
 		next = pending->next;
+		if (status == STATUS_OK && hold(round, pending))
+			continue;
 		if (!round->is_failed)
 			send_pending(round, pending, status);
 		free_pending(pending);
@@ -218,6 +299,8 @@ on_round(void *context)
 	const struct journal *journal = round->options.journal;
 	bool is_changed = journal != NULL && journal->round != NULL;
 
+	while (round->held != NULL && !is_behind(round))
+		send_held(round);
 	if (is_changed && round->patient > 0 && !round->is_urgent)
 		return;
 	answer_all(round, commit(round));
@@ -256,7 +339,11 @@ round_new(const struct round_options *options)
 	round->options = *options;
 	if (options->patience_ms == 0)
 		round->options.patience_ms = ROUND_PATIENCE_MS;
+	if (options->hold_ms == 0)
+		round->options.hold_ms = ROUND_HOLD_MS;
 	round->last = &round->first;
+	round->last_held = &round->held;
+	round->hold = timer_new(options->loop, send_one, round);
 	round->patience = timer_new(options->loop, lose_patience, round);
 	round->growth = timer_new(options->loop, grow, round);
 	if (options->store != NULL && store_grow(options->store, false))
@@ -274,10 +361,12 @@ round_free(struct round **pointer)
 	if (round == NULL)
 		return;
 	event_loop_on_round(round->options.loop, NULL, NULL);
-	while ((pending = round->first) != NULL) {
-		round->first = pending->next;
+	*round->last_held = round->first;
+	while ((pending = round->held) != NULL) {
+		round->held = pending->next;
 		free_pending(pending);
 	}
+	timer_free(&round->hold);
 	timer_free(&round->patience);
 	timer_free(&round->growth);
 	memory_free(pointer);

@@ -3,6 +3,10 @@
  * only then answered.  A request that nobody's 250 or OK waits for is patient:
  * it rides in the commit of the next urgent one, if that comes soon.  After a
  * commit, and when nothing comes, the store's file is made longer.
+ *
+ * Answers to what comes in bulk wait after the commit while the sealer is
+ * behind, and so do the answers to later batches of the same client, which are
+ * in order: who waits for them sends no more meanwhile.
  */
 #ifndef SNAPD_ROUND_H
 #define SNAPD_ROUND_H
@@ -10,8 +14,9 @@
 #include "snapd/snapd.h"
 
 enum {
-	ROUND_PATIENCE_MS = 5, /* a patient request waits so long, */
-	ROUND_PATIENT_MAX = 32 /* or until so much waits */
+	ROUND_PATIENCE_MS = 5,  /* a patient request waits so long, */
+	ROUND_PATIENT_MAX = 32, /* or until so much waits */
+	ROUND_HOLD_MS = 500     /* bulk waits so long for one answer at most */
 };
 
 struct round;
@@ -22,6 +27,7 @@ struct round_options {
 	struct store *store; /* NULL, as is journal: there is none */
 	struct journal *journal;
 	int64_t patience_ms; /* as in snapd_options, as are: */
+	int64_t hold_ms;
 	void (*failed)(void *context);
 	void *context;
 };
@@ -39,6 +45,8 @@ void round_fail(struct round *round, const struct error *error);
 /* `patient`: how many changes it answers that may wait; 0: none may. */
 void round_answer(struct round *round, uint64_t client,
     const struct message *answer, struct text data, size_t patient);
+void round_answer_bulk(struct round *round, uint64_t client,
+    const struct message *answer, struct text data, uint64_t bytes);
 /* The reading starts after the commit; taken over. */
 void round_read(struct round *round, uint64_t client, struct reading *reading);
 

@@ -52,8 +52,10 @@ struct sealer {
 	bool is_broken;
 	int64_t due_ms; /* of the first event that no segment has; 0: none */
 	struct sealer_state state;
-	bool is_last_bad;  /* the pass that ended last */
-	uint64_t reported; /* failures that were logged; the loop's */
+	bool is_last_bad;      /* the pass that ended last */
+	uint64_t bulk;         /* bytes that came since the last pass began */
+	uint64_t bulk_in_pass; /* that it moves */
+	uint64_t reported;     /* failures that were logged; the loop's */
 };
 
 /* -- In the thread -- */
@@ -165,6 +167,8 @@ work(struct sealer *sealer, struct error *error)
 		return due;
 	pthread_mutex_lock(&sealer->lock);
 	sealer->is_working = true;
+	sealer->bulk_in_pass = sealer->bulk;
+	sealer->bulk = 0;
 	pthread_mutex_unlock(&sealer->lock);
 	if (sealing->writer == NULL && sealing_replay(sealing, error) != 0)
 		return -1;
@@ -189,6 +193,7 @@ note(struct sealer *sealer, const struct error *error)
 		sealer->state.error = *error;
 	sealer->is_last_bad = error != NULL;
 	sealer->is_working = false;
+	sealer->bulk_in_pass = 0;
 	pthread_mutex_unlock(&sealer->lock);
 	if (write(sealer->event_fd, &one, sizeof(one)) < 0)
 		fatal("eventfd");
@@ -388,6 +393,8 @@ sealer_new(struct event_loop *loop, struct journal *journal,
 		sealer->options.at_bytes = SEALER_AT_BYTES;
 	if (options->after_ms == 0)
 		sealer->options.after_ms = SEALER_AFTER_MS;
+	if (options->hold_bytes == 0)
+		sealer->options.hold_bytes = SEALER_HOLD_BYTES;
 	sealer->sealing.store = journal->store;
 	sealer->sealing.segments = segments;
 	sealer->sealing.apply = apply;
@@ -423,6 +430,32 @@ sealer_request(struct sealer *sealer,
 	sealer->is_requested = true;
 	pthread_cond_broadcast(&sealer->wake);
 	pthread_mutex_unlock(&sealer->lock);
+}
+
+void
+sealer_add_bulk(struct sealer *sealer, uint64_t bytes)
+{
+	bool is_much;
+
+	pthread_mutex_lock(&sealer->lock);
+	sealer->bulk += bytes;
+	is_much = sealer->bulk >= sealer->options.hold_bytes / 4;
+	pthread_mutex_unlock(&sealer->lock);
+	if (is_much)
+		sealer_request(sealer, NULL, NULL);
+}
+
+bool
+sealer_is_behind(struct sealer *sealer)
+{
+	bool is_behind;
+
+	pthread_mutex_lock(&sealer->lock);
+	is_behind =
+	    !sealer->is_last_bad &&
+	    sealer->bulk + sealer->bulk_in_pass >= sealer->options.hold_bytes;
+	pthread_mutex_unlock(&sealer->lock);
+	return is_behind;
 }
 
 void

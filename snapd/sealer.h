@@ -10,6 +10,11 @@
  *
  * A pass begins when at_bytes are staged, or after_ms after the first event
  * that no segment has.  Its thread reads nothing that came from outside.
+ *
+ * What comes in bulk (an import, the adoption of a Maildir) is sealed while it
+ * comes: passes follow each other, and who sends it is kept waiting for his
+ * answers (sealer_is_behind) as long as more of it is staged than hold_bytes.
+ * The index, which never shrinks, so stays as small as mail alone leaves it.
  */
 #ifndef SNAPD_SEALER_H
 #define SNAPD_SEALER_H
@@ -27,15 +32,17 @@ enum {
 };
 
 struct sealer_options {
-	uint64_t at_bytes; /* 0: SEALER_AT_BYTES */
-	int64_t after_ms;  /* 0: SEALER_AFTER_MS */
+	uint64_t at_bytes;   /* 0: SEALER_AT_BYTES */
+	int64_t after_ms;    /* 0: SEALER_AFTER_MS */
+	uint64_t hold_bytes; /* 0: SEALER_HOLD_BYTES */
 	/* A disk failed: as snapd_options.failed. */
 	void (*failed)(void *context, const struct error *error);
 	void *context;
 };
 
-#define SEALER_AT_BYTES (UINT64_C(128) << 20)
-#define SEALER_AFTER_MS INT64_C(3600000)
+#define SEALER_AT_BYTES   (UINT64_C(128) << 20)
+#define SEALER_AFTER_MS   INT64_C(3600000)
+#define SEALER_HOLD_BYTES (UINT64_C(32) << 20)
 
 /* The journal and the segments stay the caller's. */
 struct sealer *sealer_new(struct event_loop *loop, struct journal *journal,
@@ -48,6 +55,10 @@ void sealer_free(struct sealer **sealer);
  * with an error at the latest when the sealer is freed. */
 void sealer_request(struct sealer *sealer,
     void (*done)(void *context, const struct error *error), void *context);
+/* So many bytes came in bulk and are committed. */
+void sealer_add_bulk(struct sealer *sealer, uint64_t bytes);
+/* More bulk is staged than should be, and less will be soon. */
+bool sealer_is_behind(struct sealer *sealer);
 /* The round of the journal was committed, or not. */
 void sealer_round_ended(struct sealer *sealer, enum status status);
 

@@ -195,6 +195,14 @@ snapd_answer_patiently(struct client *client, const struct message *answer,
 }
 
 void
+snapd_answer_bulk(struct client *client, const struct message *answer,
+    struct text data, uint64_t bytes)
+{
+	round_answer_bulk(
+	    client->snapd->round, client->id, answer, data, bytes);
+}
+
+void
 snapd_read(struct client *client, struct reading *reading)
 {
 	reading->account = client->account;
@@ -528,6 +536,7 @@ make_round(struct snapd *snapd)
 		.store = snapd->store,
 		.journal = snapd->journal,
 		.patience_ms = snapd->options.patience_ms,
+		.hold_ms = snapd->options.hold_ms,
 		.failed = snapd->options.failed,
 		.context = snapd->options.context };
 
@@ -547,6 +556,7 @@ start_threads(struct snapd *snapd)
 	const struct sealer_options options = {
 		.at_bytes = snapd->options.seal_at_bytes,
 		.after_ms = snapd->options.seal_after_ms,
+		.hold_bytes = snapd->options.seal_hold_bytes,
 		.failed = seal_failed,
 		.context = snapd
 	};

@@ -25,6 +25,8 @@ struct snapd_options {
 	uint64_t segment_bytes; /* of one segment; 0: the default */
 	uint64_t seal_at_bytes; /* see sealer.h; 0: the default */
 	int64_t seal_after_ms;
+	uint64_t seal_hold_bytes;
+	int64_t hold_ms; /* 0: ROUND_HOLD_MS; tests want it longer */
 	/* 0: the defaults of reconcile.h; tests want them shorter. */
 	uint32_t reconcile_every_s;
 	int64_t reconcile_tick_ms;
@@ -103,6 +105,10 @@ void snapd_answer(
  * a little later for somebody else (round.h). */
 void snapd_answer_patiently(struct client *client, const struct message *answer,
     struct text data, size_t changes);
+/* The same for so many bytes that come in bulk: the answer waits if the sealer
+ * is behind. */
+void snapd_answer_bulk(struct client *client, const struct message *answer,
+    struct text data, uint64_t bytes);
 /* The reading starts after this round's commit. */
 void snapd_read(struct client *client, struct reading *reading);
 

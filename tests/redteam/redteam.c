@@ -309,6 +309,12 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage, as root: redteam ATTACK-PROGRAM\n");
 		return 77;
 	}
+	/* With all walls off the attacks mount, unmount and kill. */
+	if (getpid() != 1) {
+		fprintf(stderr,
+		    "redteam: only in namespaces of its own: make redteam\n");
+		return 77;
+	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	prepare(argv[1]);
 	for (size_t m = 0; m < sizeof(modes) / sizeof(modes[0]); m++)

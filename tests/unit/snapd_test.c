@@ -54,6 +54,7 @@ struct fixture {
 	struct peer *waiting;
 	uint64_t counter;
 	int64_t patience_ms;
+	uint64_t hold_bytes; /* then bulk waits, however long */
 };
 
 static struct fixture *current;
@@ -167,6 +168,8 @@ start(struct fixture *f, size_t map_bytes)
 		.map_bytes = map_bytes,
 		.store_id = f->id,
 		.patience_ms = f->patience_ms,
+		.seal_hold_bytes = f->hold_bytes,
+		.hold_ms = f->hold_bytes > 0 ? 3600 * 1000 : 0,
 		.failed = store_failed,
 		.context = f };
 
@@ -1003,6 +1006,110 @@ mail_is_sealed_behind_the_loop_and_reads_as_before(void **state)
 	check_mail(f, 107, text_make(body, sizeof(body)));
 }
 
+/* -- What comes in bulk -- */
+
+enum {
+	BULK_MESSAGES = 40,
+	BULK_SIZE = 12000
+};
+
+static void
+send_bulk(struct fixture *f, unsigned int first)
+{
+	static char body[BULK_SIZE + 1];
+
+	begin(&f->worker, ++f->counter);
+	for (unsigned int n = first; n < first + BULK_MESSAGES; n++) {
+		for (size_t i = 0; i < BULK_SIZE; i++)
+			body[i] = (char)('a' + random() % 26);
+		part_append(&f->worker, n, 1, body);
+	}
+}
+
+static uint64_t
+count_staged(struct fixture *f)
+{
+	struct error error;
+	struct transaction *t =
+	    transaction_begin(snapd_journal(f->snapd)->store, false, &error);
+	uint64_t count = store_count(t, DB_CHUNK);
+
+	transaction_abort(&t);
+	return count;
+}
+
+static void
+bulk_is_answered_when_it_is_sealed(void **state)
+{
+	struct fixture *f = *state;
+
+	stop(f);
+	f->hold_bytes = 1 << 16; /* less than one batch */
+	start(f, MAP_BYTES);
+	for (unsigned int n = 0; n < 4 * BULK_MESSAGES; n += BULK_MESSAGES) {
+		send_bulk(f, n);
+		assert_int_equal(commit(&f->worker, f->counter), STATUS_OK);
+		assert_int_equal(count_staged(f), 0);
+	}
+	/* What a person sends waits for nothing. */
+	assert_int_equal(append(f, 1000, 1), STATUS_OK);
+	assert_int_equal(count_staged(f), 1);
+}
+
+static void
+what_follows_bulk_is_answered_after_it(void **state)
+{
+	struct message m = { .type = MESSAGE_batch_commit };
+	struct fixture *f = *state;
+
+	stop(f);
+	f->hold_bytes = 1 << 16;
+	start(f, MAP_BYTES);
+	send_bulk(f, 0);
+	m.batch_commit.counter = f->counter;
+	channel_send(f->worker.channel, &m, NULL, 0);
+	begin(&f->worker, ++f->counter);
+	part_append(&f->worker, 1000, 1, "small");
+	m.batch_commit.counter = f->counter;
+	channel_send(f->worker.channel, &m, NULL, 0);
+	/* Others do not wait. */
+	begin(&f->other, 1);
+	part_append(&f->other, 1, 2, "other");
+	assert_int_equal(commit(&f->other, 1), STATUS_OK);
+	wait_answers(&f->worker, 2);
+	assert_int_equal(f->worker.answer.batch_done.status, STATUS_OK);
+	assert_true(f->worker.answer.batch_done.counter == f->counter);
+}
+
+static void
+bulk_that_waits_is_answered_before_what_fails(void **state)
+{
+	struct message m = { .type = MESSAGE_batch_commit };
+	struct message list = { .type = MESSAGE_list_mailboxes };
+	struct message second = { .type = MESSAGE_batch_begin };
+	struct fixture *f = *state;
+	uint64_t before;
+
+	stop(f);
+	f->hold_bytes = 1 << 16;
+	start(f, MAP_BYTES);
+	before = snapd_journal(f->snapd)->state.sequence;
+	send_bulk(f, 0);
+	m.batch_commit.counter = f->counter;
+	channel_send(f->worker.channel, &m, NULL, 0);
+	while (snapd_journal(f->snapd)->state.sequence == before)
+		ask(&f->other, &list);
+	store_set_commit_fault(ENOSPC);
+	second.batch_begin.counter = ++f->counter;
+	channel_send(f->worker.channel, &second, NULL, 0);
+	part_append(&f->worker, 1000, 1, "small");
+	m.batch_commit.counter = f->counter;
+	channel_send(f->worker.channel, &m, NULL, 0);
+	wait_answers(&f->worker, 2);
+	assert_true(f->worker.answer.batch_done.counter == f->counter);
+	assert_int_equal(f->worker.answer.batch_done.status, STATUS_FULL);
+}
+
 int
 main(void)
 {
@@ -1028,6 +1135,9 @@ main(void)
 		TEST(
 		    foreign_or_missing_store_serves_nobody_and_creates_nothing),
 		TEST(mail_is_sealed_behind_the_loop_and_reads_as_before),
+		TEST(bulk_is_answered_when_it_is_sealed),
+		TEST(what_follows_bulk_is_answered_after_it),
+		TEST(bulk_that_waits_is_answered_before_what_fails),
 		TEST(answered_mail_survives_a_kill),
 	};
 
