@@ -107,42 +107,48 @@ check_paths(struct parser *parser)
 		    "the mail directory lies inside the snapshot store");
 }
 
-/* Beside the store, if nobody said where. */
+/* Beside the store; empty if there is no store, or no room for the path. */
 static void
-default_drill(struct parser *parser, const struct report_place *place)
+place_beside_store(const struct settings *settings, char *to, size_t to_size)
 {
-	struct settings *settings = parser->settings;
 	const char *snap = settings->snap_path;
 	int size;
 
+	to[0] = '\0';
 	if (snap[0] == '\0')
 		return;
-	size = snprintf(settings->drill_path, sizeof(settings->drill_path),
-	    "%.*s.drill", (int)path_size(snap), snap);
-	if (size >= (int)sizeof(settings->drill_path))
-		report_error(parser->report, place,
-		    "the snapshot store's path is too long for a scratch "
-		    "folder beside it: say where with drill dir");
+	size = snprintf(to, to_size, "%.*s.drill", (int)path_size(snap), snap);
+	if (size >= (int)to_size)
+		to[0] = '\0';
 }
 
-/* What is made there is removed again: nothing else may lie there. */
+/* What is made there is removed again: nothing else may lie there.  Beside a
+ * store that lies inside the mail it lies there, too, of which check_paths
+ * warns. */
 static void
 check_drill(struct parser *parser)
 {
-	const struct settings *settings = parser->settings;
+	struct settings *settings = parser->settings;
 	const char *const others[] = { settings->mail_path,
 		settings->snap_path };
 	struct report_place place =
 	    place_whole(parser, parser->origin->directive[DIRECTIVE_DRILL]);
+	char beside[sizeof(settings->drill_path)];
+	bool is_beside;
 
-	if (settings->drill_path[0] == '\0') {
-		default_drill(parser, &place);
-		return;
-	}
+	place_beside_store(settings, beside, sizeof(beside));
+	if (settings->drill_path[0] == '\0')
+		memcpy(settings->drill_path, beside, sizeof(beside));
+	is_beside = strcmp(settings->drill_path, beside) == 0;
+	if (settings->drill_path[0] == '\0' && settings->snap_path[0] != '\0')
+		report_error(parser->report, &place,
+		    "the snapshot store's path is too long for a scratch "
+		    "folder beside it: say where with drill dir");
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (is_inside(settings->drill_path, others[i]) ||
-		    (others[i][0] != '\0' &&
-			is_inside(others[i], settings->drill_path)))
+		if (settings->drill_path[0] != '\0' && others[i][0] != '\0' &&
+		    (is_inside(others[i], settings->drill_path) ||
+			(!is_beside &&
+			    is_inside(settings->drill_path, others[i]))))
 			report_error(parser->report, &place,
 			    "drill's scratch folder must lie apart from %s",
 			    others[i]);

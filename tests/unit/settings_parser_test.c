@@ -234,6 +234,19 @@ a_scratch_folder_lies_beside_the_store_and_apart_from_mail(void **state)
 	assert_int_equal(run.status, 0);
 	assert_string_equal(run.settings->drill_path, "/s.drill");
 	run_end(&run);
+	/* The mail would lie in the scratch folder. */
+	run_begin(&run,
+	    "host a.b\ndomain a.b\nlisten smtp port 25\nusers file u\n"
+	    "store maildir /s.drill/m\nsnapshot dir /s\n");
+	assert_int_equal(run.status, -1);
+	assert_non_null(strstr((char *)run.text.data, "must lie apart"));
+	run_end(&run);
+	/* Warned of, and the folder beside the store may be named as well. */
+	run_begin(&run,
+	    "host a.b\ndomain a.b\nlisten smtp port 25\nusers file u\n"
+	    "store maildir /m\nsnapshot dir /m/s\ndrill dir /m/s.drill\n");
+	assert_int_equal(run.status, 0);
+	run_end(&run);
 }
 
 static void
