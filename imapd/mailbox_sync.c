@@ -464,6 +464,7 @@ sync_folder(struct account_store *account, struct folder *folder)
 
 	if (folder->is_adopting || !store_client_is_present(account->client))
 		return;
+	heal_file_settle(account);
 	folder_load(account, folder);
 	if (files_make_folder(account, folder, &error) == -1)
 		log_warning("folder-make", "mailbox=%llu error=\"%s\"",
@@ -492,6 +493,7 @@ sync_folder(struct account_store *account, struct folder *folder)
 static bool
 is_current(struct account_store *account, const struct folder *folder)
 {
+	heal_file_settle(account);
 	return !folder->needs_scan &&
 	       changed_ns(account, folder, "cur") ==
 		   folder->state.cur_changed_ns &&
@@ -514,6 +516,7 @@ sync_end_change(struct account_store *account, struct folder *folder)
 void
 sync_settle(struct account_store *account)
 {
+	heal_file_settle(account);
 	watcher_read(account);
 	for (size_t i = 0; i < account->folder_count; i++) {
 		struct folder *folder = account->folders[i];
