@@ -168,8 +168,9 @@ struct account_store {
 	uint64_t healed_mailbox; /* whose files are written (heal_file.c) */
 	bool was_healed_current;
 	struct timer *healed_timer;
-	unsigned int changing;  /* operations under way */
-	uint64_t files_written; /* by healing */
+	struct marking *markings; /* the first is under way */
+	unsigned int changing;    /* operations under way */
+	uint64_t files_written;   /* by healing */
 	uint64_t files_failed;
 	struct reading *readings;
 	struct past_request *past_requests;
@@ -407,9 +408,11 @@ void heal_compare(
  */
 void heal_resume(struct account_store *account);
 void heal_free(struct account_store *account);
-/* Answers a batch of marks; the caller added to `changing`. */
-void heal_marked(
-    enum status status, uint64_t sequence, struct text results, void *context);
+
+/* ---- marks.c ---- */
+/* Marks rows as missing, or no longer; takes over `uids` (one at least). */
+void marks_send(struct account_store *account, enum change_cause cause,
+    bool is_missing, uint64_t mailbox, uint32_t *uids, size_t count);
 
 /* ---- mailbox_adopt.c ---- */
 struct found {

@@ -77,47 +77,30 @@ start_timer(struct account_store *account, int64_t delay_ms)
 	timer_start(account->heal_timer, delay_ms);
 }
 
-/* -- The store's marks -- */
-
-void
-heal_marked(
-    enum status status, uint64_t sequence, struct text results, void *context)
-{
-	struct account_store *account = context;
-
-	account->changing--;
-	if (status == STATUS_OK)
-		apply_sequence(account, sequence);
-	else
-		log_warning("missing-mark", "status=%s", status_name(status));
-}
-
 /* Tells the store that the files of all marked rows are there again. */
 static void
 tell_healed(struct account_store *account)
 {
-	struct message m = { .type = MESSAGE_change_missing };
-	struct store_batch *batch = store_batch_new_for(CAUSE_HEAL);
 	struct heal *heal;
 
 	while ((heal = account->healed) != NULL) {
-		uint8_t bytes[4000];
-		struct writer w;
+		uint64_t mailbox = heal->mailbox;
+		uint32_t *uids;
+		size_t count = 0;
 
-		writer_init(&w, bytes, sizeof(bytes));
-		m.change_missing.mailbox = heal->mailbox;
-		while ((heal = account->healed) != NULL &&
-		       heal->mailbox == m.change_missing.mailbox &&
-		       w.size < sizeof(bytes)) {
-			writer_put_u32(&w, heal->uid);
+		while (heal != NULL && heal->mailbox == mailbox) {
+			count++;
+			heal = heal->next;
+		}
+		uids = memory_new(count, sizeof(*uids));
+		for (size_t i = 0; i < count; i++) {
+			heal = account->healed;
 			account->healed = heal->next;
+			uids[i] = heal->uid;
 			free(heal);
 		}
-		m.change_missing.uids = text_make(bytes, w.size);
-		store_batch_add(batch, &m, -1);
+		marks_send(account, CAUSE_HEAL, false, mailbox, uids, count);
 	}
-	account->changing++;
-	store_client_commit(account->client, &batch, heal_marked, account);
 }
 
 /* -- One file -- */

@@ -34,6 +34,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/import_subscriptions.c \
 	imapd/mailbox_heal.c \
 	imapd/heal_file.c \
+	imapd/marks.c \
 	imapd/mailbox_watch.c
 
 WORKER_LIBS = imapd/libworker.a $(COMMON_LIBS) $(LMDB_LIBS) $(UNISTRING_LIBS)
