@@ -371,7 +371,7 @@ apply_begin(struct account_store *account)
 {
 	if (account->applying++ == 0) {
 		account->only_adds = true;
-		account->application++;
+		directories_hold(account);
 	}
 	index_begin(account->index);
 }
@@ -408,7 +408,8 @@ apply_end(struct account_store *account)
 {
 	struct folder *folder;
 
-	if (--account->applying == 0)
+	if (--account->applying == 0) {
+		directories_release(account);
 		while ((folder = account->touched) != NULL) {
 			account->touched = folder->next_touched;
 			folder->is_touched = false;
@@ -417,6 +418,7 @@ apply_end(struct account_store *account)
 				sync_end_change(account, folder);
 			folder_put(account, folder);
 		}
+	}
 	/* A message that is added may be added again. Names of files that were
 	 * changed may not be forgotten: they would pass for another program's
 	 * wishes. */

@@ -19,7 +19,10 @@
 
 enum {
 	ACCOUNT_READY_WAIT_MS = 10000,
-	ACCOUNT_MAX_HEALING = 8,
+	/* Bodies that healing has asked for: half of what a channel takes, so
+	 * that sessions ask as well. */
+	ACCOUNT_MAX_HEALING = 32,
+	ACCOUNT_HEALING_BYTES = 8 << 20,
 	ACCOUNT_PATH_MAX = 600,
 	ACCOUNT_OWNER_SIZE = 321,
 	/* Parses of messages that are deleted, for those who look at them. */
@@ -109,6 +112,7 @@ struct heal {
 	uint32_t uid;
 	bool is_marked;    /* the store was told that it is missing */
 	bool must_compare; /* the file may be damaged */
+	uint64_t size;     /* of the body that was asked for */
 };
 
 struct account_store {
@@ -143,8 +147,7 @@ struct account_store {
 	bool is_adopting_folders;
 	struct folder *touched;
 	unsigned int applying;
-	uint64_t application; /* counts what was applied together */
-	bool only_adds;       /* what is being applied so far */
+	bool only_adds; /* what is being applied so far */
 	unsigned int unflushed;
 	size_t folder_count;
 	char **subscribed; /* sorted */
@@ -161,8 +164,13 @@ struct account_store {
 	struct heal *heals_later;   /* that failed */
 	struct table *heals_by_row; /* those that are not done */
 	unsigned int healing;
-	unsigned int changing;  /* operations under way */
-	uint64_t files_written; /* by healing */
+	uint64_t healing_bytes;
+	uint64_t healed_mailbox; /* whose files are written (heal_file.c) */
+	bool was_healed_current;
+	struct timer *healed_timer;
+	struct marking *markings; /* the first is under way */
+	unsigned int changing;    /* operations under way */
+	uint64_t files_written;   /* by healing */
 	uint64_t files_failed;
 	struct reading *readings;
 	struct past_request *past_requests;
@@ -173,7 +181,7 @@ struct account_store {
 	struct delivery *deliveries;
 	struct timer *deliver_timer;
 	struct watcher *watcher;
-	struct prepare *prepare;
+	struct directories *directories;
 	struct cache_filler *filler;
 };
 
@@ -261,6 +269,25 @@ void folder_describe_past(
 void folder_add_past(struct folder *folder, const struct index_row *row,
     const struct past_message *past);
 void folder_free(struct folder **folder);
+
+/* ---- directories.c: those that stay open ---- */
+enum folder_part {
+	FOLDER_CUR,
+	FOLDER_NEW,
+	FOLDER_TMP
+};
+/* Descriptors that stay the callee's, or -1. They are valid until the next call
+ * here. */
+int directories_inbox_tmp(struct account_store *account, struct error *error);
+int directories_part(struct account_store *account, const struct folder *folder,
+    enum folder_part number, struct error *error);
+/* In between, which may be nested and never lasts beyond one turn of the loop,
+ * each is looked at once. */
+void directories_hold(struct account_store *account);
+void directories_release(struct account_store *account);
+/* One was found to be removed: all are opened anew. */
+void directories_forget(struct account_store *account);
+void directories_free(struct account_store *account);
 
 /* ---- mailbox_files.c: the Maildir of a folder ---- */
 int files_make_folder(
@@ -352,6 +379,19 @@ int arrive_own_changes(struct account_store *account, struct text data);
 enum status look_for_missing_files(
     struct account_store *account, struct buf *missing);
 
+/* ---- heal_file.c ---- */
+enum heal_result {
+	HEAL_NEEDLESS, /* the file is there, or the message is gone */
+	HEAL_WRITTEN,
+	HEAL_FAILED
+};
+/* Those that come in one turn of the loop are one change of their folder. */
+enum heal_result heal_file_write(struct account_store *account,
+    uint64_t mailbox, uint32_t uid, const struct store_body *body);
+/* That change ends now: before anybody asks whether a folder was changed. */
+void heal_file_settle(struct account_store *account);
+void heal_file_free(struct account_store *account);
+
 /* ---- mailbox_heal.c ---- */
 void sync_heal(struct account_store *account, uint64_t mailbox, uint32_t uid,
     bool is_marked);
@@ -368,9 +408,11 @@ void heal_compare(
  */
 void heal_resume(struct account_store *account);
 void heal_free(struct account_store *account);
-/* Answers a batch of marks; the caller added to `changing`. */
-void heal_marked(
-    enum status status, uint64_t sequence, struct text results, void *context);
+
+/* ---- marks.c ---- */
+/* Marks rows as missing, or no longer; takes over `uids` (one at least). */
+void marks_send(struct account_store *account, enum change_cause cause,
+    bool is_missing, uint64_t mailbox, uint32_t *uids, size_t count);
 
 /* ---- mailbox_adopt.c ---- */
 struct found {
@@ -440,7 +482,6 @@ void message_prepare_clean(struct account_store *account);
 /* Removes what was not placed. Zeroed ones may be ended too. */
 void message_prepare_end(
     struct account_store *account, struct prepared *prepared);
-void message_prepare_close(struct account_store *account);
 
 /* ---- mailbox_watch.c ---- */
 /* From now on every change of the folder's files is held against the index

@@ -790,7 +790,7 @@ account_store_free(struct account_store **account)
 	heal_free(a);
 	folders_free(a);
 	watcher_free(a);
-	message_prepare_close(a);
+	directories_free(a);
 	cache_filler_free(a);
 	while (a->catching_up != NULL) {
 		struct catching_up *c = a->catching_up;

@@ -256,37 +256,55 @@ files_write_temporary(int dir_fd, const char *temporary, int64_t internaldate,
 	return -1;
 }
 
+static int
+write_in_place(struct account_store *account, const struct folder *folder,
+    const struct index_file *file, int64_t internaldate,
+    const struct message_source *source, struct error *error)
+{
+	char base[ACCOUNT_PATH_MAX], name[ACCOUNT_PATH_MAX];
+	struct error ignored;
+	int tmp, part, fd;
+
+	tmp = directories_part(account, folder, FOLDER_TMP, error);
+	part = tmp == -1 ? -1
+			 : directories_part(account, folder,
+			       file->is_new ? FOLDER_NEW : FOLDER_CUR, error);
+	if (part == -1)
+		return -1;
+	if (text_copy(file->base, base, sizeof(base)) == -1 ||
+	    text_copy(file->name, name, sizeof(name)) == -1)
+		return error_set(error, ERROR_LIMIT, "name is too long");
+	fd = files_write_temporary(tmp, base, internaldate, source, error);
+	if (fd == -1)
+		return -1;
+	close(fd);
+	if (file_rename(tmp, base, part, name, error) == 0)
+		return 0;
+	file_unlink(tmp, base, &ignored);
+	return -1;
+}
+
 int
 files_write(struct account_store *account, const struct folder *folder,
     const struct index_file *file, int64_t internaldate,
     const struct message_source *source, struct error *error)
 {
-	char temporary[ACCOUNT_PATH_MAX], path[ACCOUNT_PATH_MAX];
-	struct error ignored;
-	int fd;
-
 	if (message_place(account, source->prepared, folder, file))
 		return 0;
-	files_path(folder, file->is_new, file->name, path);
 	if (!source_has_bytes(source))
-		return error_set(error, ERROR_MISSING, "%s: no bytes", path);
-	snprintf(temporary, sizeof(temporary), "%s/tmp/%.*s", folder->directory,
-	    TEXT_FMT(file->base));
-	fd = files_write_temporary(
-	    account->home_fd, temporary, internaldate, source, error);
-	if (fd == -1 && error->code == ERROR_MISSING &&
-	    files_make_folder(
-		account, (struct folder *)(uintptr_t)folder, error) == 0)
-		fd = files_write_temporary(
-		    account->home_fd, temporary, internaldate, source, error);
-	if (fd == -1)
-		return -1;
-	close(fd);
-	if (file_rename(account->home_fd, temporary, account->home_fd, path,
-		error) == 0)
+		return error_set(error, ERROR_MISSING, "%.*s: no bytes",
+		    TEXT_FMT(file->name));
+	if (write_in_place(
+		account, folder, file, internaldate, source, error) == 0)
 		return 0;
-	file_unlink(account->home_fd, temporary, &ignored);
-	return -1;
+	if (error->code != ERROR_MISSING)
+		return -1;
+	directories_forget(account);
+	if (files_make_folder(
+		account, (struct folder *)(uintptr_t)folder, error) == -1)
+		return -1;
+	return write_in_place(
+	    account, folder, file, internaldate, source, error);
 }
 
 int
@@ -308,12 +326,17 @@ int
 files_open(struct account_store *account, const struct folder *folder,
     const struct index_file *file, struct error *error)
 {
-	char path[ACCOUNT_PATH_MAX];
+	char name[ACCOUNT_PATH_MAX];
 	struct stat info;
-	int fd;
+	int part, fd;
 
-	files_path(folder, file->is_new, file->name, path);
-	fd = file_open_read(account->home_fd, path, error);
+	part = directories_part(
+	    account, folder, file->is_new ? FOLDER_NEW : FOLDER_CUR, error);
+	if (part == -1)
+		return -1;
+	if (text_copy(file->name, name, sizeof(name)) == -1)
+		return error_set(error, ERROR_LIMIT, "name is too long");
+	fd = file_open_read(part, name, error);
 	if (fd == -1)
 		return -1;
 	if (fstat(fd, &info) == 0 &&
@@ -321,7 +344,7 @@ files_open(struct account_store *account, const struct folder *folder,
 		return fd;
 	close(fd);
 	return error_set(
-	    error, ERROR_DAMAGED, "%s: its size is not the row's", path);
+	    error, ERROR_DAMAGED, "%s: its size is not the row's", name);
 }
 
 int

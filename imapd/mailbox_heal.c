@@ -17,13 +17,8 @@
 enum {
 	HEAL_KEY_SIZE = 12,
 	HEAL_A_STEP = 64,
+	HEAL_FEW = ACCOUNT_MAX_HEALING / 2,
 	HEAL_AGAIN_MS = 30000
-};
-
-enum heal_result {
-	HEAL_NEEDLESS, /* the file is there, or the message is gone */
-	HEAL_WRITTEN,
-	HEAL_FAILED
 };
 
 struct healing {
@@ -57,6 +52,22 @@ put_last(struct account_store *account, struct heal *heal)
 	account->heals_end = &heal->next;
 }
 
+static bool
+has_room(const struct account_store *account)
+{
+	return account->healing < ACCOUNT_MAX_HEALING &&
+	       account->healing_bytes < ACCOUNT_HEALING_BYTES;
+}
+
+/* The answer is there. */
+static void
+came_back(struct account_store *account, struct heal *heal)
+{
+	account->healing--;
+	account->healing_bytes -= heal->size;
+	heal->size = 0;
+}
+
 static void
 start_timer(struct account_store *account, int64_t delay_ms)
 {
@@ -66,47 +77,30 @@ start_timer(struct account_store *account, int64_t delay_ms)
 	timer_start(account->heal_timer, delay_ms);
 }
 
-/* -- The store's marks -- */
-
-void
-heal_marked(
-    enum status status, uint64_t sequence, struct text results, void *context)
-{
-	struct account_store *account = context;
-
-	account->changing--;
-	if (status == STATUS_OK)
-		apply_sequence(account, sequence);
-	else
-		log_warning("missing-mark", "status=%s", status_name(status));
-}
-
 /* Tells the store that the files of all marked rows are there again. */
 static void
 tell_healed(struct account_store *account)
 {
-	struct message m = { .type = MESSAGE_change_missing };
-	struct store_batch *batch = store_batch_new_for(CAUSE_HEAL);
 	struct heal *heal;
 
 	while ((heal = account->healed) != NULL) {
-		uint8_t bytes[4000];
-		struct writer w;
+		uint64_t mailbox = heal->mailbox;
+		uint32_t *uids;
+		size_t count = 0;
 
-		writer_init(&w, bytes, sizeof(bytes));
-		m.change_missing.mailbox = heal->mailbox;
-		while ((heal = account->healed) != NULL &&
-		       heal->mailbox == m.change_missing.mailbox &&
-		       w.size < sizeof(bytes)) {
-			writer_put_u32(&w, heal->uid);
+		while (heal != NULL && heal->mailbox == mailbox) {
+			count++;
+			heal = heal->next;
+		}
+		uids = memory_new(count, sizeof(*uids));
+		for (size_t i = 0; i < count; i++) {
+			heal = account->healed;
 			account->healed = heal->next;
+			uids[i] = heal->uid;
 			free(heal);
 		}
-		m.change_missing.uids = text_make(bytes, w.size);
-		store_batch_add(batch, &m, -1);
+		marks_send(account, CAUSE_HEAL, false, mailbox, uids, count);
 	}
-	account->changing++;
-	store_client_commit(account->client, &batch, heal_marked, account);
 }
 
 /* -- One file -- */
@@ -115,7 +109,7 @@ static void
 heal_done(
     struct account_store *account, struct heal *heal, enum heal_result result)
 {
-	account->healing--;
+	came_back(account, heal);
 	account->files_written += result == HEAL_WRITTEN;
 	account->files_failed += result == HEAL_FAILED;
 	if (result == HEAL_FAILED) {
@@ -130,45 +124,17 @@ heal_done(
 	} else if (result != HEAL_FAILED) {
 		free(heal);
 	}
-	if (account->heals != NULL) {
+	/* The next are asked for together: each wake-up of either end then
+	 * finds several. */
+	if (account->heals != NULL && account->healing <= HEAL_FEW)
 		start_timer(account, 0);
-		return;
-	}
-	if (account->healing > 0)
+	if (account->heals != NULL || account->healing > 0)
 		return;
 	if (account->healed != NULL)
 		tell_healed(account);
 	if (account->heals_later != NULL)
 		start_timer(account, HEAL_AGAIN_MS);
 	account_healed(account);
-}
-
-static enum heal_result
-write_file(struct account_store *account, const struct heal *heal,
-    const struct store_body *body)
-{
-	struct folder *folder = folder_find_id(account, heal->mailbox);
-	struct message_source source = { .fd = body->fd, .data = body->data };
-	struct index_file file;
-	struct index_row row;
-	struct error error;
-	bool was_current;
-	int result;
-
-	if (folder == NULL ||
-	    !index_find_row(account->index, heal->mailbox, heal->uid, &row) ||
-	    !index_find_file(account->index, heal->mailbox, heal->uid, &file))
-		return HEAL_NEEDLESS;
-	was_current = sync_begin_change(account, folder);
-	result = files_write(
-	    account, folder, &file, row.internaldate, &source, &error);
-	if (was_current)
-		sync_end_change(account, folder);
-	if (result == 0)
-		return HEAL_WRITTEN;
-	log_warning("heal", "mailbox=%llu uid=%u error=\"%s\"",
-	    (unsigned long long)heal->mailbox, heal->uid, error.text);
-	return HEAL_FAILED;
 }
 
 static void
@@ -181,11 +147,12 @@ heal_read(enum status status, const struct text *envelope,
 
 	free(h);
 	if (status == STATUS_OK) {
-		heal_done(account, heal, write_file(account, heal, body));
+		heal_done(account, heal,
+		    heal_file_write(account, heal->mailbox, heal->uid, body));
 		return;
 	}
 	if (status == STATUS_UNAVAILABLE) { /* when the store is back */
-		account->healing--;
+		came_back(account, heal);
 		put_last(account, heal);
 		return;
 	}
@@ -283,6 +250,8 @@ heal_one(struct account_store *account, struct heal *heal)
 	h = memory_new(1, sizeof(*h));
 	h->account = account;
 	h->heal = heal;
+	heal->size = file.stored_size;
+	account->healing_bytes += heal->size;
 	store_read_blob(account->client, file.blob,
 	    heal->must_compare ? compare_read : heal_read, h);
 }
@@ -309,14 +278,16 @@ heal_some(void *context)
 		return; /* goes on when the store is back */
 	if (account->heals == NULL)
 		take_later(account);
+	directories_hold(account);
 	while ((heal = account->heals) != NULL && steps++ < HEAL_A_STEP &&
-	       account->healing < ACCOUNT_MAX_HEALING) {
+	       has_room(account)) {
 		account->heals = heal->next;
 		if (account->heals == NULL)
 			account->heals_end = &account->heals;
 		heal_one(account, heal);
 	}
-	if (account->heals != NULL && account->healing < ACCOUNT_MAX_HEALING)
+	directories_release(account);
+	if (account->heals != NULL && has_room(account))
 		start_timer(account, 0);
 }
 
@@ -405,4 +376,5 @@ heal_free(struct account_store *account)
 	account->heals_end = &account->heals;
 	table_free(&account->heals_by_row);
 	timer_free(&account->heal_timer);
+	heal_file_free(account);
 }

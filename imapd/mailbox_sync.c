@@ -268,30 +268,17 @@ must_mark(const struct look *look, size_t at)
 static void
 mark_missing(struct look *look, size_t count)
 {
-	struct message m = { .type = MESSAGE_change_missing };
-	struct store_batch *batch = store_batch_new_for(CAUSE_RECONCILE);
 	struct folder *folder = look->folder;
-	static uint8_t bytes[10000 * 4];
-	size_t i = 0;
+	uint32_t *uids = memory_new(folder->row_count, sizeof(*uids));
+	size_t unmarked = 0;
 
 	log_alarm("files-missing", "mailbox=%llu missing=%zu of=%zu",
 	    (unsigned long long)folder->info.id, count, folder->row_count);
-	m.change_missing.mailbox = folder->info.id;
-	m.change_missing.is_missing = 1;
-	while (i < folder->row_count) {
-		struct writer w;
-
-		writer_init(&w, bytes, sizeof(bytes));
-		for (; i < folder->row_count && w.size < sizeof(bytes); i++)
-			if (must_mark(look, i))
-				writer_put_u32(&w, folder->rows[i].uid);
-		m.change_missing.uids = text_make(bytes, w.size);
-		if (w.size > 0)
-			store_batch_add(batch, &m, -1);
-	}
-	look->account->changing++;
-	store_client_commit(
-	    look->account->client, &batch, heal_marked, look->account);
+	for (size_t i = 0; i < folder->row_count; i++)
+		if (must_mark(look, i))
+			uids[unmarked++] = folder->rows[i].uid;
+	marks_send(look->account, CAUSE_RECONCILE, true, folder->info.id, uids,
+	    unmarked);
 }
 
 /* Files that are about to be made are no loss: a restore of many messages makes
@@ -464,6 +451,7 @@ sync_folder(struct account_store *account, struct folder *folder)
 
 	if (folder->is_adopting || !store_client_is_present(account->client))
 		return;
+	heal_file_settle(account);
 	folder_load(account, folder);
 	if (files_make_folder(account, folder, &error) == -1)
 		log_warning("folder-make", "mailbox=%llu error=\"%s\"",
@@ -492,6 +480,7 @@ sync_folder(struct account_store *account, struct folder *folder)
 static bool
 is_current(struct account_store *account, const struct folder *folder)
 {
+	heal_file_settle(account);
 	return !folder->needs_scan &&
 	       changed_ns(account, folder, "cur") ==
 		   folder->state.cur_changed_ns &&
@@ -514,6 +503,7 @@ sync_end_change(struct account_store *account, struct folder *folder)
 void
 sync_settle(struct account_store *account)
 {
+	heal_file_settle(account);
 	watcher_read(account);
 	for (size_t i = 0; i < account->folder_count; i++) {
 		struct folder *folder = account->folders[i];

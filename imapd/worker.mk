@@ -23,6 +23,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/snapshot_name.c imapd/snapshot_name.h \
 	imapd/snapshot_mailbox.c imapd/snapshot_mailbox.h \
 	imapd/append.c \
+	imapd/directories.c \
 	imapd/message_prepare.c \
 	imapd/mailbox_folders.c \
 	imapd/mailbox_sync.c \
@@ -32,6 +33,8 @@ imapd_libworker_a_SOURCES += \
 	imapd/mailbox_adopt.c \
 	imapd/import_subscriptions.c \
 	imapd/mailbox_heal.c \
+	imapd/heal_file.c \
+	imapd/marks.c \
 	imapd/mailbox_watch.c
 
 WORKER_LIBS = imapd/libworker.a $(COMMON_LIBS) $(LMDB_LIBS) $(UNISTRING_LIBS)

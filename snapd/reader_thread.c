@@ -27,6 +27,7 @@ struct reader_thread {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct list waiting;
+	struct list taken; /* the thread's own */
 	struct list finished;
 	bool is_stopping;
 };
@@ -51,31 +52,53 @@ list_take(struct list *list)
 	return reading;
 }
 
+/* Waits until there is something to do; false: the end. */
+static bool
+take_waiting(struct reader_thread *thread)
+{
+	bool goes_on;
+
+	pthread_mutex_lock(&thread->lock);
+	while (!thread->is_stopping && thread->waiting.first == NULL)
+		pthread_cond_wait(&thread->wake, &thread->lock);
+	thread->taken = thread->waiting;
+	thread->waiting.first = NULL;
+	goes_on = !thread->is_stopping;
+	pthread_mutex_unlock(&thread->lock);
+	return goes_on;
+}
+
+/* One wake-up for all that the loop finds when it comes. */
+static bool
+give_finished(struct reader_thread *thread, struct reading *reading)
+{
+	uint64_t one = 1;
+	bool is_first, goes_on;
+
+	pthread_mutex_lock(&thread->lock);
+	is_first = thread->finished.first == NULL;
+	list_put(&thread->finished, reading);
+	goes_on = !thread->is_stopping;
+	pthread_mutex_unlock(&thread->lock);
+	/* Who is woken under the lock would only wait for it. */
+	if (is_first && write(thread->event_fd, &one, sizeof(one)) < 0)
+		return false;
+	return goes_on;
+}
+
 static void *
 run(void *context)
 {
 	struct reader_thread *thread = context;
 	struct reading *reading;
-	uint64_t one = 1;
-	bool is_first;
+	bool goes_on = true;
 
-	pthread_mutex_lock(&thread->lock);
-	while (!thread->is_stopping) {
-		reading = list_take(&thread->waiting);
-		if (reading == NULL) {
-			pthread_cond_wait(&thread->wake, &thread->lock);
-			continue;
+	while (goes_on && take_waiting(thread))
+		while (
+		    goes_on && (reading = list_take(&thread->taken)) != NULL) {
+			reading_run(reading, thread->store);
+			goes_on = give_finished(thread, reading);
 		}
-		pthread_mutex_unlock(&thread->lock);
-		reading_run(reading, thread->store);
-		pthread_mutex_lock(&thread->lock);
-		/* One wake-up for all that the loop finds when it comes. */
-		is_first = thread->finished.first == NULL;
-		list_put(&thread->finished, reading);
-		if (is_first && write(thread->event_fd, &one, sizeof(one)) < 0)
-			thread->is_stopping = true;
-	}
-	pthread_mutex_unlock(&thread->lock);
 	return NULL;
 }
 
@@ -129,8 +152,8 @@ reader_thread_submit(struct reader_thread *thread, struct reading *reading)
 {
 	pthread_mutex_lock(&thread->lock);
 	list_put(&thread->waiting, reading);
-	pthread_cond_signal(&thread->wake);
 	pthread_mutex_unlock(&thread->lock);
+	pthread_cond_signal(&thread->wake);
 }
 
 void
@@ -146,7 +169,8 @@ reader_thread_free(struct reader_thread **thread)
 	pthread_cond_signal(&t->wake);
 	pthread_mutex_unlock(&t->lock);
 	pthread_join(t->thread, NULL);
-	while ((reading = list_take(&t->waiting)) != NULL ||
+	while ((reading = list_take(&t->taken)) != NULL ||
+	       (reading = list_take(&t->waiting)) != NULL ||
 	       (reading = list_take(&t->finished)) != NULL)
 		reading_free(&reading);
 	watch_free(&t->watch);

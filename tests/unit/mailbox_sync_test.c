@@ -177,6 +177,29 @@ a_file_that_comes_while_we_heal_is_seen(void **state)
 	mailbox_view_close(&view);
 }
 
+/* The folder's parts are open since the message was filed. */
+static void
+a_folder_that_was_put_aside_is_healed_where_its_path_leads(void **state)
+{
+	struct world *w = *state;
+	char from[600], to[600], whole[600];
+	struct mailbox_view *view;
+
+	append_to(w, "INBOX", "kept\r\n");
+	append_to(w, "INBOX", "kept as well\r\n");
+	snprintf(from, sizeof(from), "%s/Maildir/new", w->home);
+	snprintf(to, sizeof(to), "%s/aside", w->home);
+	snprintf(whole, sizeof(whole), "%s/aside/new", w->home);
+	assert_int_equal(mkdir(to, 0700), 0);
+	assert_int_equal(rename(from, whole), 0);
+	view = open_view(w, "INBOX");
+	wait_for(w, is_idle);
+	assert_int_equal(count_files(w, "Maildir", NULL), 2);
+	assert_int_equal(count_files(w, "aside", NULL), 2);
+	assert_body(w, view, 1, "kept\n");
+	mailbox_view_close(&view);
+}
+
 /* Nothing of ours is taken for another's: nobody looks at all files again. */
 static void
 our_own_changes_are_not_taken_for_those_of_others(void **state)
@@ -368,6 +391,35 @@ a_restore_that_meets_a_starting_worker_writes_each_file_once(void **state)
 	assert_int_equal(false_store_missing(w->store), 0);
 }
 
+/* More than one step of marks, and of their removal. */
+static void
+a_wipe_of_many_is_marked_and_unmarked_in_steps(void **state)
+{
+	const size_t count = 2100;
+	struct world *w = *state;
+	struct mailbox_view *view;
+	char name[60], path[600];
+	uint64_t batches;
+
+	for (size_t i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "Maildir/new/%zu.foreign", i);
+		put_file(w, name, "kept\n");
+	}
+	message_count(w, "INBOX");
+	wait_for(w, is_idle);
+	assert_int_equal(false_store_live(w->store, 1), count);
+	batches = false_store_batches(w->store);
+	snprintf(path, sizeof(path), "%s/Maildir", w->home);
+	scratch_remove(path);
+	view = open_view(w, "INBOX");
+	wait_for(w, is_idle);
+	assert_int_equal(count_files(w, "Maildir", NULL), count);
+	assert_int_equal(false_store_marked(w->store), count);
+	assert_int_equal(false_store_missing(w->store), 0);
+	assert_int_equal(false_store_batches(w->store) - batches, 4);
+	mailbox_view_close(&view);
+}
+
 /* -- Files that another program takes away -- */
 
 static void
@@ -499,6 +551,9 @@ main(void)
 		TEST_CASE(
 		    a_file_that_comes_while_we_write_is_seen_after_a_kill),
 		TEST_CASE(a_file_that_comes_while_we_heal_is_seen),
+		TEST_CASE(
+		    a_folder_that_was_put_aside_is_healed_where_its_path_leads),
+		TEST_CASE(a_wipe_of_many_is_marked_and_unmarked_in_steps),
 		TEST_CASE(our_own_changes_are_not_taken_for_those_of_others),
 		TEST_CASE(flags_of_another_program_survive_a_kill),
 		TEST_CASE(flags_of_a_client_and_of_another_program_both_stay),
