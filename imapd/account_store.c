@@ -430,6 +430,9 @@ account_healed(struct account_store *account)
 {
 	struct catching_up *c, *next;
 
+	/* What is there again is still marked as missing. */
+	if (account->markings != NULL)
+		return;
 	for (c = account->catching_up; c != NULL; c = next) {
 		next = c->next;
 		if (c->is_applied && c->files != CATCH_UP_ALL)

@@ -54,6 +54,8 @@ step_done(
 		end_marking(account);
 	if (account->markings != NULL)
 		send_step(account);
+	else if (account->heals == NULL && account->healing == 0)
+		account_healed(account);
 }
 
 static void
