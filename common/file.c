@@ -453,6 +453,20 @@ file_reserve(int fd, off_t offset, off_t size, struct error *error)
 }
 
 int
+file_give_back(int fd, struct error *error)
+{
+	struct stat info;
+	int result;
+
+	if (fault("give back", "") < 0 || fstat(fd, &info) < 0)
+		return fail(error, "give back", "file");
+	do
+		result = ftruncate(fd, info.st_size);
+	while (result < 0 && errno == EINTR);
+	return result == 0 ? 0 : fail(error, "give back", "file");
+}
+
+int
 file_sync(int fd, struct error *error)
 {
 	if (fault("sync", "") < 0 || fdatasync(fd) < 0)

@@ -54,6 +54,8 @@ int file_set_times(int fd, int64_t seconds, struct error *error);
  * written there later finds room. ERROR_FULL; ERROR_SYSTEM also where the file
  * system has no such call. */
 int file_reserve(int fd, off_t offset, off_t size, struct error *error);
+/* Blocks behind the end of the file are the file system's again. */
+int file_give_back(int fd, struct error *error);
 
 /* After a failed sync the data must be taken for lost: never retry. */
 int file_sync(int fd, struct error *error);           /* fdatasync */

@@ -122,6 +122,24 @@ growth_reserve(struct growth *growth, uint64_t used, uint64_t bytes)
 	return false;
 }
 
+bool
+growth_has_spare(const struct growth *growth, uint64_t used)
+{
+	uint64_t enough = growth_wanted(used, growth->limit) + GROWTH_SPARE;
+
+	return !growth->is_disk_full && growth->reserved > used + enough;
+}
+
+void
+growth_give_back(struct growth *growth)
+{
+	struct error ignored;
+
+	/* Where that fails they stay the file's, and are reserved once more. */
+	(void)file_give_back(growth->fd, &ignored);
+	growth->reserved = 0;
+}
+
 static ssize_t
 write_zeros(int fd, uint64_t offset, size_t size)
 {

@@ -21,7 +21,8 @@ enum {
 	GROWTH_STEP = 1 << 20,
 	GROWTH_BUSY_STEP = 256 << 10,
 	GROWTH_MIN = 16 << 20, /* ahead: an eighth of what is used, */
-	GROWTH_MAX = 64 << 20  /* between these */
+	GROWTH_MAX = 64 << 20, /* between these */
+	GROWTH_SPARE = 4 << 20 /* more blocks than that are given back */
 };
 
 struct growth {
@@ -48,6 +49,12 @@ bool growth_has_room(
  * reserved: this touches no byte, so it may be done while a transaction is open,
  * and it is, where zeros would come too late. */
 bool growth_reserve(struct growth *growth, uint64_t used, uint64_t bytes);
+
+/* Large commits, which reserve what they may need at most, left more blocks
+ * than are kept ahead, and the disk is not full. Pure. */
+bool growth_has_spare(const struct growth *growth, uint64_t used);
+/* All that have neither page nor zeros. No transaction may be open. */
+void growth_give_back(struct growth *growth);
 
 /* Writes `size` zeros and starts them on their way to the disk. -1 and error:
  * ERROR_FULL, and whatever the disk says; then the file is good as it is. */

@@ -16,7 +16,8 @@ enum {
 	GROW_BEGIN_MS = 500, /* everything else starts as well */
 	GROW_IDLE_MS = 10,   /* nothing was committed for so long, */
 	GROW_STEP_MS = 5,    /* then a step each */
-	GROW_FULL_MS = 1000  /* the disk is full: perhaps no more */
+	GROW_FULL_MS = 1000, /* the disk is full: perhaps no more */
+	GROW_REST_MS = 1000  /* nothing was committed for so long: give back */
 };
 
 /* What waits for the commit: an answer, or a reading. */
@@ -40,6 +41,7 @@ struct round {
 	bool is_urgent;     /* one of them is not patient, or was for long */
 	struct timer *patience; /* runs while there are patient ones only */
 	struct timer *growth;
+	bool is_resting; /* nothing was committed since the timer started */
 	bool is_failed;
 };
 
@@ -292,6 +294,19 @@ answer_all(struct round *round, enum status status)
 	}
 }
 
+/* Behind a commit. */
+static void
+grow_behind(struct round *round)
+{
+	struct store *store = round->options.store;
+
+	round->is_resting = false;
+	if (store_grow(store, false))
+		timer_start(round->growth, GROW_IDLE_MS);
+	else if (store_has_spare(store))
+		timer_start(round->growth, GROW_REST_MS);
+}
+
 static void
 on_round(void *context)
 {
@@ -307,9 +322,8 @@ on_round(void *context)
 	if (is_changed && !round->is_failed)
 		snapd_tell_followers(round->options.snapd,
 		    round->options.journal->committed.sequence);
-	if (is_changed && !round->is_failed &&
-	    store_grow(round->options.store, false))
-		timer_start(round->growth, GROW_IDLE_MS);
+	if (is_changed && !round->is_failed)
+		grow_behind(round);
 }
 
 static void
@@ -326,9 +340,17 @@ grow(void *context)
 	struct round *round = context;
 	struct store *store = round->options.store;
 
-	if (!round->is_failed && store_grow(store, true))
+	if (round->is_failed)
+		return;
+	if (store_grow(store, true)) {
 		timer_start(round->growth,
 		    store_disk_is_full(store) ? GROW_FULL_MS : GROW_STEP_MS);
+	} else if (store_has_spare(store)) {
+		if (round->is_resting)
+			store_give_back(store);
+		round->is_resting = true;
+		timer_start(round->growth, GROW_REST_MS);
+	}
 }
 
 struct round *

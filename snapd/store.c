@@ -430,6 +430,19 @@ store_grow(struct store *store, bool is_idle)
 }
 
 bool
+store_has_spare(const struct store *store)
+{
+	return growth_has_spare(&store->growth, store_used_bytes(store));
+}
+
+void
+store_give_back(struct store *store)
+{
+	if (!store->is_writing)
+		growth_give_back(&store->growth);
+}
+
+bool
 store_disk_is_full(const struct store *store)
 {
 	return store->growth.is_disk_full;

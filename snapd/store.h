@@ -60,6 +60,10 @@ bool store_has_room(struct store *store, uint64_t bytes);
  * while a write transaction is open. True: there is more to do when idle. */
 bool store_grow(struct store *store, bool is_idle);
 bool store_disk_is_full(const struct store *store);
+/* More blocks are reserved than it shall keep; gives them back, unless a write
+ * transaction is open. */
+bool store_has_spare(const struct store *store);
+void store_give_back(struct store *store);
 
 /* Bytes of the file that hold something or once did: it never shrinks. */
 uint64_t store_used_bytes(const struct store *store);

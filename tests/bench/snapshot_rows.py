@@ -196,6 +196,7 @@ class Ours:
 
     def size(self):
         self.snapctl("seal")
+        time.sleep(2)  # a second later blocks ahead of it are given back
         return disk_mib(self.server.store)
 
     def verify(self):

@@ -187,6 +187,41 @@ a_reserve_has_its_blocks_and_touches_no_byte(void **state)
 }
 
 static void
+blocks_that_a_burst_left_are_given_back(void **state)
+{
+	int fd = open(*state, O_RDWR | O_CLOEXEC);
+	char page[4096] = "page", read_back[4096];
+	uint64_t used = sizeof(page);
+	struct growth growth;
+	struct stat status;
+	struct error error;
+
+	assert_int_equal(pwrite(fd, page, sizeof(page), 0), sizeof(page));
+	assert_int_equal(growth_open(&growth, fd, used, 1024 * MIB, &error), 0);
+	assert_int_equal(growth_write(&growth, used, MIB, &error), 0);
+	assert_true(growth_reserve(&growth, used, 20 * MIB - GROWTH_STEP));
+	assert_false(growth_has_spare(&growth, used));
+	assert_true(growth_reserve(&growth, used, 30 * MIB));
+	assert_true(growth_has_spare(&growth, used));
+	/* What a full disk took would not come back. */
+	growth.is_disk_full = true;
+	assert_false(growth_has_spare(&growth, used));
+	growth.is_disk_full = false;
+	assert_true(blocks_of(fd) >= 30 * MIB);
+	growth_give_back(&growth);
+	assert_true(blocks_of(fd) < 2 * MIB);
+	assert_false(growth_has_spare(&growth, used));
+	assert_int_equal(fstat(fd, &status), 0);
+	assert_int_equal(status.st_size, MIB + sizeof(page));
+	assert_int_equal(pread(fd, read_back, sizeof(page), 0), sizeof(page));
+	assert_memory_equal(read_back, page, sizeof(page));
+	/* It can be reserved once more. */
+	assert_true(growth_reserve(&growth, used, 8 * MIB));
+	assert_true(blocks_of(fd) >= 8 * MIB);
+	close(fd);
+}
+
+static void
 a_reserve_that_finds_no_room_says_so(void **state)
 {
 	int fd = open(*state, O_RDWR | O_CLOEXEC);
@@ -219,6 +254,7 @@ main(void)
 		WITH_FILE(holes_of_a_copy_are_not_taken_for_zeros),
 		WITH_FILE(a_full_disk_is_seen_and_forgotten),
 		WITH_FILE(a_reserve_has_its_blocks_and_touches_no_byte),
+		WITH_FILE(blocks_that_a_burst_left_are_given_back),
 		WITH_FILE(a_reserve_that_finds_no_room_says_so),
 	};
 

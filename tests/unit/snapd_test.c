@@ -715,6 +715,39 @@ full_disk_refuses_mail_and_takes_deaths_and_marks(void **state)
 	assert_int_equal(status, STATUS_OK);
 }
 
+static void
+look_for_spare(void *context)
+{
+	struct fixture *f = context;
+
+	if (store_has_spare(snapd_journal(f->snapd)->store))
+		timer_start(f->look, 5);
+	else
+		event_loop_stop(f->loop);
+}
+
+static void
+blocks_that_a_large_commit_left_are_given_back_at_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct store *store;
+
+	stop(f);
+	start(f, (size_t)1 << 30);
+	store = snapd_journal(f->snapd)->store;
+	assert_true(store_has_room(store, 60 << 20));
+	assert_true(store_has_spare(store));
+	assert_int_equal(append(f, 1, 1), STATUS_OK);
+	f->waiting = NULL;
+	f->look = timer_new(f->loop, look_for_spare, f);
+	timer_start(f->look, 5);
+	timer_start(f->deadline, DEADLINE_MS);
+	event_loop_run(f->loop);
+	timer_stop(f->deadline);
+	timer_free(&f->look);
+	assert_int_equal(append(f, 2, 1), STATUS_OK);
+}
+
 /* -- Rounds -- */
 
 /* How many transactions were committed: the newer meta page's number. */
@@ -1135,6 +1168,7 @@ main(void)
 		TEST(
 		    foreign_or_missing_store_serves_nobody_and_creates_nothing),
 		TEST(mail_is_sealed_behind_the_loop_and_reads_as_before),
+		TEST(blocks_that_a_large_commit_left_are_given_back_at_rest),
 		TEST(bulk_is_answered_when_it_is_sealed),
 		TEST(what_follows_bulk_is_answered_after_it),
 		TEST(bulk_that_waits_is_answered_before_what_fails),
