@@ -21,7 +21,8 @@ tests_unit_text_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 endif
 
 EXTRA_DIST += check demo contrib .ci/run README HACKING SECURITY CHANGES \
-	COPYING docs tests/instance tests/clients.py tests/conftest.py tests/lint tests/system tests/disaster \
+	COPYING docs tests/instance tests/clients.py tests/conftest.py \
+	tests/ports.py tests/lint tests/system tests/disaster \
 	tests/README tests/unit/scratch.h tests/unit/scratch_store.h \
 	tests/crash tests/interop tests/campaign .clang-format
 

@@ -4,7 +4,6 @@ import imaplib
 import os
 import pathlib
 import shutil
-import socket
 import ssl
 import subprocess
 import types
@@ -13,20 +12,13 @@ import pytest
 
 from clients import Desk, mbsync
 from conftest import TOP, View
+from ports import free_ports
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not all(map(shutil.which, ('dovecot', 'mbsync'))),
     reason='needs root, Dovecot and mbsync')
 
 FOLDERS = ('INBOX', 'Sent', 'Lists/caf&AOk-')
-
-
-def free_ports(count):
-    sockets = [socket.create_server(('127.0.0.1', 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 class Dovecot:
