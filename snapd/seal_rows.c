@@ -92,8 +92,9 @@ put_found(struct row_pass *pass, enum database database, const struct key *key,
 		   : -1;
 }
 
-typedef int row_visit(
-    struct row_pass *pass, struct text key, struct text value);
+/* put_row is one, too. */
+typedef int row_visit(struct row_pass *pass, enum database database,
+    struct text key, struct text value);
 
 /* Rows from `from` on whose keys begin with its first `prefix` bytes. */
 static int
@@ -112,7 +113,7 @@ each_row(struct row_pass *pass, enum database database, const struct key *from,
 		if (key.size < prefix ||
 		    memcmp(key.data, from->bytes, prefix) != 0)
 			break;
-		result = visit(pass, key, value);
+		result = visit(pass, database, key, value);
 	}
 	cursor_close(&cursor);
 	return got < 0 || result < 0 ? -1 : 0;
@@ -169,7 +170,8 @@ put_message(
 
 /* What an entry of account_log tells of. */
 static int
-visit_entry(struct row_pass *pass, struct text key, struct text value)
+visit_entry(struct row_pass *pass, enum database database, struct text key,
+    struct text value)
 {
 	uint64_t sequence = key_u64_at(key, 4), mailbox = key_u64_at(key, 12);
 	struct key row = { .size = 0 };
@@ -178,7 +180,7 @@ visit_entry(struct row_pass *pass, struct text key, struct text value)
 
 	if (sequence > pass->end)
 		return 1;
-	if (put_row(pass, DB_ACCOUNT_LOG, key, value) != 0)
+	if (put_row(pass, database, key, value) != 0)
 		return -1;
 	if (mailbox == 0)
 		return 0;
@@ -198,22 +200,18 @@ visit_entry(struct row_pass *pass, struct text key, struct text value)
 }
 
 static int
-visit_subscription(struct row_pass *pass, struct text key, struct text value)
+visit_subscription(struct row_pass *pass, enum database database,
+    struct text key, struct text value)
 {
 	return key_u64_at(key, 36) <= pass->after
 		   ? 0
-		   : put_row(pass, DB_SUBSCRIBED, key, value);
-}
-
-static int
-visit_mailbox(struct row_pass *pass, struct text key, struct text value)
-{
-	return put_row(pass, DB_MAILBOX, key, value);
+		   : put_row(pass, database, key, value);
 }
 
 /* value: form u8, blob u64, time u64, form u8, delivery id */
 static int
-visit_unfiled(struct row_pass *pass, struct text key, struct text value)
+visit_unfiled(struct row_pass *pass, enum database database, struct text key,
+    struct text value)
 {
 	struct delivery_id delivery;
 	struct reader r;
@@ -225,7 +223,7 @@ visit_unfiled(struct row_pass *pass, struct text key, struct text value)
 	reader_init(&r, value.data, value.size);
 	reader_get_u8(&r);
 	blob = reader_get_u64(&r);
-	return put_row(pass, DB_UNFILED, key, value) == 0 &&
+	return put_row(pass, database, key, value) == 0 &&
 		       put_use(pass, blob) == 0
 		   ? put_delivery(pass, &delivery)
 		   : -1;
@@ -270,7 +268,7 @@ put_account(struct row_pass *pass)
 	key_put_u64(&from, pass->after + 1);
 	if (put_found(pass, DB_ACCOUNT, &key, &value) < 0 ||
 	    put_found(pass, DB_ALLOWANCE, &key, &value) < 0 ||
-	    each_row(pass, DB_MAILBOX, &key, 4, visit_mailbox) != 0 ||
+	    each_row(pass, DB_MAILBOX, &key, 4, put_row) != 0 ||
 	    each_row(pass, DB_ACCOUNT_LOG, &from, 4, visit_entry) != 0 ||
 	    each_row(pass, DB_SUBSCRIBED, &key, 4, visit_subscription) != 0 ||
 	    each_row(pass, DB_UNFILED, &key, 4, visit_unfiled) != 0 ||
@@ -289,10 +287,12 @@ note_account(struct row_pass *pass, uint32_t account)
 }
 
 static int
-visit_event(struct row_pass *pass, struct text key, struct text value)
+visit_event(struct row_pass *pass, enum database database, struct text key,
+    struct text value)
 {
 	struct event_form event;
 
+	(void)database;
 	if (key_u64_at(key, 0) > pass->end)
 		return 1;
 	if (event_decode(value, &event) != 0)
@@ -304,8 +304,10 @@ visit_event(struct row_pass *pass, struct text key, struct text value)
 }
 
 static int
-visit_new_unfiled(struct row_pass *pass, struct text key, struct text value)
+visit_new_unfiled(struct row_pass *pass, enum database database,
+    struct text key, struct text value)
 {
+	(void)database;
 	(void)value;
 	if (key_u64_at(key, 4) > pass->after)
 		note_account(pass, key_u32_at(key, 0));
@@ -313,8 +315,10 @@ visit_new_unfiled(struct row_pass *pass, struct text key, struct text value)
 }
 
 static int
-visit_account(struct row_pass *pass, struct text key, struct text value)
+visit_account(struct row_pass *pass, enum database database, struct text key,
+    struct text value)
 {
+	(void)database;
 	(void)value;
 	note_account(pass, key_u32_at(key, 0));
 	return 0;
@@ -348,55 +352,19 @@ put_accounts(struct row_pass *pass)
 /* -- The rows of the store itself: account 0 -- */
 
 static int
-visit_log(struct row_pass *pass, struct text key, struct text value)
-{
-	return put_row(pass, DB_LOG, key, value);
-}
-
-static int
-visit_mark(struct row_pass *pass, struct text key, struct text value)
-{
-	return put_row(pass, DB_MARK, key, value);
-}
-
-static int
-visit_head(struct row_pass *pass, struct text key, struct text value)
-{
-	return put_row(pass, DB_HEAD, key, value);
-}
-
-static int
-visit_hold(struct row_pass *pass, struct text key, struct text value)
-{
-	return put_row(pass, DB_HOLD, key, value);
-}
-
-static int
-visit_forgotten(struct row_pass *pass, struct text key, struct text value)
-{
-	return put_row(pass, DB_FORGOTTEN, key, value);
-}
-
-static int
-visit_meta(struct row_pass *pass, struct text key, struct text value)
-{
-	return put_row(pass, DB_META, key, value);
-}
-
-static int
 put_store(struct row_pass *pass)
 {
 	struct key from = { .size = 0 }, none = { .size = 0 };
 
 	pass->account = 0;
 	key_put_u64(&from, pass->after + 1);
-	if (each_row(pass, DB_LOG, &from, 0, visit_log) != 0 ||
-	    each_row(pass, DB_MARK, &from, 0, visit_mark) != 0 ||
-	    each_row(pass, DB_HEAD, &from, 0, visit_head) != 0 ||
-	    each_row(pass, DB_FORGOTTEN, &from, 0, visit_forgotten) != 0 ||
-	    each_row(pass, DB_HOLD, &none, 0, visit_hold) != 0 ||
+	if (each_row(pass, DB_LOG, &from, 0, put_row) != 0 ||
+	    each_row(pass, DB_MARK, &from, 0, put_row) != 0 ||
+	    each_row(pass, DB_HEAD, &from, 0, put_row) != 0 ||
+	    each_row(pass, DB_FORGOTTEN, &from, 0, put_row) != 0 ||
+	    each_row(pass, DB_HOLD, &none, 0, put_row) != 0 ||
 	    flush(pass, BLOCK_ROWS) != 0 ||
-	    each_row(pass, DB_META, &none, 0, visit_meta) != 0)
+	    each_row(pass, DB_META, &none, 0, put_row) != 0)
 		return -1;
 	return flush(pass, BLOCK_END);
 }
