@@ -58,6 +58,7 @@ struct false_store {
 	bool lose;
 	bool is_claimed;
 	struct message caught_up;
+	size_t missing_then; /* when it said so */
 	uint64_t incarnation;
 	uint64_t sequence;
 	uint64_t counter;
@@ -784,6 +785,7 @@ received(
 		break;
 	case MESSAGE_caught_up:
 		s->caught_up = *m;
+		s->missing_then = false_store_missing(s);
 		break;
 	case MESSAGE_batch_begin:
 		clear_parts(s);
@@ -848,6 +850,12 @@ false_store_caught_up(
 	*written = s->caught_up.caught_up.files_written;
 	*failed = s->caught_up.caught_up.files_failed;
 	return s->caught_up.caught_up.tag == 7;
+}
+
+size_t
+false_store_missing_then(const struct false_store *s)
+{
+	return s->missing_then;
 }
 
 void

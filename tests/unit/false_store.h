@@ -41,5 +41,7 @@ void false_store_mark(struct false_store *store);
 void false_store_catch_up(struct false_store *store);
 bool false_store_caught_up(
     const struct false_store *store, uint64_t *written, uint64_t *failed);
+/* How many messages were marked as missing when it answered. */
+size_t false_store_missing_then(const struct false_store *store);
 
 #endif

@@ -391,33 +391,57 @@ a_restore_that_meets_a_starting_worker_writes_each_file_once(void **state)
 	assert_int_equal(false_store_missing(w->store), 0);
 }
 
-/* More than one step of marks, and of their removal. */
-static void
-a_wipe_of_many_is_marked_and_unmarked_in_steps(void **state)
-{
-	const size_t count = 2100;
-	struct world *w = *state;
-	struct mailbox_view *view;
-	char name[60], path[600];
-	uint64_t batches;
+enum {
+	MANY = 2100 /* more than one step of marks, and of their removal */
+};
 
-	for (size_t i = 0; i < count; i++) {
+static void
+file_many_and_wipe(struct world *w)
+{
+	char name[60], path[600];
+
+	for (size_t i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "Maildir/new/%zu.foreign", i);
 		put_file(w, name, "kept\n");
 	}
 	message_count(w, "INBOX");
 	wait_for(w, is_idle);
-	assert_int_equal(false_store_live(w->store, 1), count);
-	batches = false_store_batches(w->store);
+	assert_int_equal(false_store_live(w->store, 1), MANY);
 	snprintf(path, sizeof(path), "%s/Maildir", w->home);
 	scratch_remove(path);
+}
+
+static void
+a_wipe_of_many_is_marked_and_unmarked_in_steps(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+	uint64_t batches;
+
+	file_many_and_wipe(w);
+	batches = false_store_batches(w->store);
 	view = open_view(w, "INBOX");
 	wait_for(w, is_idle);
-	assert_int_equal(count_files(w, "Maildir", NULL), count);
-	assert_int_equal(false_store_marked(w->store), count);
+	assert_int_equal(count_files(w, "Maildir", NULL), MANY);
+	assert_int_equal(false_store_marked(w->store), MANY);
 	assert_int_equal(false_store_missing(w->store), 0);
 	assert_int_equal(false_store_batches(w->store) - batches, 4);
 	mailbox_view_close(&view);
+}
+
+static void
+a_restore_of_many_is_over_when_none_is_marked_any_more(void **state)
+{
+	struct world *w = *state;
+	uint64_t written, failed;
+
+	file_many_and_wipe(w);
+	false_store_catch_up(w->store);
+	wait_for(w, has_caught_up);
+	assert_true(false_store_caught_up(w->store, &written, &failed));
+	assert_int_equal(written, MANY);
+	assert_int_equal(false_store_marked(w->store), MANY);
+	assert_int_equal(false_store_missing_then(w->store), 0);
 }
 
 /* -- Files that another program takes away -- */
@@ -554,6 +578,8 @@ main(void)
 		TEST_CASE(
 		    a_folder_that_was_put_aside_is_healed_where_its_path_leads),
 		TEST_CASE(a_wipe_of_many_is_marked_and_unmarked_in_steps),
+		TEST_CASE(
+		    a_restore_of_many_is_over_when_none_is_marked_any_more),
 		TEST_CASE(our_own_changes_are_not_taken_for_those_of_others),
 		TEST_CASE(flags_of_another_program_survive_a_kill),
 		TEST_CASE(flags_of_a_client_and_of_another_program_both_stay),

@@ -39,7 +39,8 @@ struct false_store {
 	bool lose;
 	struct message caught_up;
 	uint64_t batches;
-	size_t marked;
+	size_t marked, unmarked;
+	size_t missing_then; /* when it had caught up */
 	unsigned int deliveries;
 	struct delivery_id refused;
 	/* One question at a time. */
@@ -84,9 +85,12 @@ from_worker(struct channel *channel, const struct message *message, int *fds,
 	if (message->type == MESSAGE_change_missing &&
 	    message->change_missing.is_missing)
 		s->marked += message->change_missing.uids.size / 4;
-	if (message->type == MESSAGE_caught_up)
+	else if (message->type == MESSAGE_change_missing)
+		s->unmarked += message->change_missing.uids.size / 4;
+	if (message->type == MESSAGE_caught_up) {
 		s->caught_up = *message;
-	else if (s->store != NULL)
+		s->missing_then = s->marked - s->unmarked;
+	} else if (s->store != NULL)
 		channel_send(s->store, &passed, fds, count_fds(fds));
 }
 
@@ -161,6 +165,12 @@ false_store_caught_up(
 	*written = s->caught_up.caught_up.files_written;
 	*failed = s->caught_up.caught_up.files_failed;
 	return s->caught_up.caught_up.tag == 7;
+}
+
+size_t
+false_store_missing_then(const struct false_store *s)
+{
+	return s->missing_then;
 }
 
 void
