@@ -8,7 +8,7 @@
 #include "snapd/drill_work.h"
 #include "snapd/expire.h"
 #include "snapd/snapd.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/scratch_store.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -379,20 +379,12 @@ set_up(void **state)
 {
 	struct message m = { .type = MESSAGE_control_account_create };
 	struct fixture *f = memory_new(1, sizeof(*f));
-	int cwd = open(".", O_DIRECTORY | O_CLOEXEC), fd;
 	struct store_id id;
-	struct error error;
 
-	snprintf(f->path, sizeof(f->path), "/tmp/drill-request-XXXXXX");
-	assert_non_null(mkdtemp(f->path));
+	scratch_store_make(f->path, "drill_request_test", &id);
 	snprintf(f->scratch, sizeof(f->scratch), "%s.scratch", f->path);
 	assert_int_equal(mkdir(f->scratch, 0700), 0);
 	f->scratch_fd = open(f->scratch, O_DIRECTORY | O_CLOEXEC);
-	fd = open(f->path, O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(store_create(fd, &id, &error), 0);
-	assert_int_equal(fchdir(cwd), 0);
-	close(cwd);
-	close(fd);
 	text_format_hex(id.bytes, sizeof(id.bytes), f->id);
 	start(f);
 	m.control_account_create.account = 1;

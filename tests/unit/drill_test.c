@@ -85,8 +85,7 @@ set_up(void **state)
 {
 	struct fixture *f = memory_new(1, sizeof(*f));
 
-	snprintf(f->path, sizeof(f->path), "/tmp/drill-test-XXXXXX");
-	assert_non_null(mkdtemp(f->path));
+	scratch_make(f->path, "drill_test");
 	f->top_fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(f->top_fd >= 0);
 	f->digest = digest_new();

@@ -4,7 +4,7 @@
  */
 #include "common/file.h"
 #include "snapd/batch_changes.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/scratch_store.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -52,17 +52,10 @@ static int
 set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	int cwd = open(".", O_DIRECTORY | O_CLOEXEC), fd;
 	struct store_id id;
 	struct error error;
 
-	strcpy(f->path, "/tmp/identity_test.XXXXXX");
-	assert_non_null(mkdtemp(f->path));
-	fd = open(f->path, O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(store_create(fd, &id, &error), 0);
-	assert_int_equal(fchdir(cwd), 0);
-	close(cwd);
-	close(fd);
+	scratch_store_make(f->path, "identity_test", &id);
 	open_store(f);
 	assert_int_equal(journal_create_account(
 			     f->journal, ACCOUNT, TEXT("a@demo.test"), &error),

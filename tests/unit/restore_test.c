@@ -28,24 +28,6 @@ restore_mode(struct fixture *f, enum restore_mode mode, const char *point,
 }
 
 static void
-set_flags(struct fixture *f, uint64_t mailbox, uint32_t uid, uint32_t flags,
-    uint64_t keywords)
-{
-	struct message m = { .type = MESSAGE_change_flags };
-	struct flag_record record = { uid, flags, keywords };
-	uint8_t data[RECORD_FLAGS_SIZE];
-	struct writer w;
-
-	writer_init(&w, data, sizeof(data));
-	record_put_flags(&w, &record);
-	m.change_flags.mailbox = mailbox;
-	m.change_flags.records = text_make(data, w.size);
-	begin(f);
-	channel_send(f->worker.channel, &m, NULL, 0);
-	commit(f);
-}
-
-static void
 add_keyword(
     struct fixture *f, uint64_t mailbox, uint8_t number, const char *name)
 {

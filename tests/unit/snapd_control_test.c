@@ -196,23 +196,6 @@ copy(struct fixture *f, uint64_t from, uint64_t to, uint32_t first,
 }
 
 static void
-set_flags(struct fixture *f, uint64_t mailbox, uint32_t uid, uint32_t flags)
-{
-	struct message m = { .type = MESSAGE_change_flags };
-	struct flag_record record = { uid, flags, 0 };
-	uint8_t data[100];
-	struct writer w;
-
-	writer_init(&w, data, sizeof(data));
-	record_put_flags(&w, &record);
-	m.change_flags.mailbox = mailbox;
-	m.change_flags.records = text_make(data, w.size);
-	begin(f);
-	channel_send(f->worker.channel, &m, NULL, 0);
-	commit(f);
-}
-
-static void
 log_tells_every_event_in_order(void **state)
 {
 	struct message m = { .type = MESSAGE_control_log };
@@ -340,7 +323,7 @@ stats_count_each_message_once_and_each_body_once(void **state)
 	begin(f);
 	channel_send(f->worker.channel, &m, NULL, 0);
 	commit(f);
-	set_flags(f, 1, 1, FLAG_FLAGGED);
+	set_flags(f, 1, 1, FLAG_FLAGGED, 0);
 	ask_for_usage(f, 1, 0, &usage);
 	assert_int_equal(usage.account, 1);
 	assert_int_equal(usage.messages, 4);

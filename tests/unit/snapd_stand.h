@@ -88,6 +88,8 @@ void add_append(struct fixture *f, unsigned int n, uint64_t mailbox);
 void append(
     struct fixture *f, unsigned int from, unsigned int to, uint64_t mailbox);
 void expunge(struct fixture *f, uint64_t mailbox, uint32_t from, uint32_t to);
+void set_flags(struct fixture *f, uint64_t mailbox, uint32_t uid,
+    uint32_t flags, uint64_t keywords);
 void move(struct fixture *f, uint64_t from, uint64_t to, uint32_t uid);
 uint64_t create_mailbox(struct fixture *f, const char *name);
 void retire(struct fixture *f, uint64_t mailbox, const char *name);
