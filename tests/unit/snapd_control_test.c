@@ -842,6 +842,49 @@ who_follows_slowly_misses_nothing(void **state)
 	assert_events(f, 1, 2 + n);
 }
 
+/* What is committed when the end of the log was read, but its rows are not sent
+ * yet and nobody waits for an event: the same gap as between the last step of
+ * the reader and the loop's turn, held open here by not reading. */
+static void
+who_follows_loses_nothing_between_reading_and_waiting(void **state)
+{
+	struct fixture *f = *state;
+	struct timer *once;
+	const unsigned int past = 200; /* in one step, and not in one packet */
+	char name[901];
+	uint64_t mailbox;
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	mailbox = create_mailbox(f, name);
+	for (unsigned int n = 1; n <= past; n++)
+		append(f, n, n, mailbox);
+	channel_pause(f->control.channel);
+	start_following(f, 0, 0);
+	once = timer_new(f->loop, (void (*)(void *))event_loop_stop, f->loop);
+	timer_start(f->deadline, DEADLINE_MS);
+	while (snapd_waiting_bytes(f->snapd) == 0) {
+		timer_start(once, 1);
+		event_loop_run(f->loop);
+	}
+	timer_stop(f->deadline);
+	timer_free(&once);
+	append(f, past + 1, past + 1, mailbox);
+	channel_resume(f->control.channel);
+	wait_rows(f, 3 + past);
+	/* The reader answers in order, so that what he was not asked by then
+	 * he is not asked before the next commit. */
+	connect_peer(f, &f->more[0], ROLE_SNAPCTL, 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		struct message m = { .type = MESSAGE_control_ls };
+
+		f->more[0].answers = 0;
+		channel_send(f->more[0].channel, &m, NULL, 0);
+		wait_answer(&f->more[0]);
+	}
+	assert_int_equal(f->control.row_count, 3 + past + 1);
+}
+
 static void
 who_follows_and_goes_leaves_nothing_behind(void **state)
 {
@@ -1004,6 +1047,7 @@ main(void)
 		TEST(who_follows_sees_events_when_they_are_durable_and_no_end),
 		TEST(who_follows_from_now_on_sees_nothing_of_before),
 		TEST(who_follows_slowly_misses_nothing),
+		TEST(who_follows_loses_nothing_between_reading_and_waiting),
 		TEST(who_follows_and_goes_leaves_nothing_behind),
 		TEST(restore_brings_back_what_was_expunged_and_retired),
 		TEST(second_restore_adds_nothing),
