@@ -19,7 +19,8 @@ tests_bench_phys_SOURCES = tests/bench/phys.c
 tests_bench_phys_CFLAGS = $(BENCH_CFLAGS)
 tests_bench_phys_LDADD = $(BENCH_LIBS)
 
-EXTRA_DIST += tests/bench/run tests/bench/snapshot_rows.py \
+EXTRA_DIST += tests/bench/run tests/bench/make_mail.py \
+	tests/bench/snapshot_rows.py \
 	tests/peers/common.sh tests/peers/dovecot.sh \
 	tests/peers/postfix.sh tests/peers/opensmtpd.sh
 CLEANFILES += $(BENCH_TOOLS)
