@@ -1,5 +1,8 @@
 /*
- * The steps of diff: a mailbox as of two sequences, both by UID, side by side.
+ * The steps of diff.  Of a mailbox that is there at both sequences only those
+ * messages are looked at that the log says changed since the older one; one that
+ * is not, or of which too much changed, is read as of both, by UID, side by
+ * side.
  */
 #include "snapd/control_steps.h"
 
@@ -32,6 +35,8 @@ is_changed(const struct message_row *a, const struct message_row *b)
 	return (a->record.flags & FLAG_ALL) != (b->record.flags & FLAG_ALL) ||
 	       a->record.keywords != b->record.keywords;
 }
+
+/* -- Side by side -- */
 
 struct side {
 	struct as_of *as_of;
@@ -84,6 +89,63 @@ merge(struct control_job *job, struct side *from, struct side *to)
 	return from->got || to->got;
 }
 
+/* -- What changed -- */
+
+static int
+put_if_changed(struct control_job *job, struct transaction *t,
+    const struct change_at *changes, size_t count)
+{
+	struct message_row from, to;
+	int was, is;
+
+	was = changed_row(changes, count, t, job->sequence, &from, &job->error);
+	is = was < 0 ? -1
+		     : changed_row(changes, count, t, job->to_sequence, &to,
+			   &job->error);
+	if (is < 0)
+		return -1;
+	if (was && is && is_changed(&from, &to))
+		put_difference(job, DIFFERENCE_CHANGED, &from, &to);
+	else if (was && !is)
+		put_difference(job, DIFFERENCE_REMOVED, &from, NULL);
+	else if (is && !was)
+		put_difference(job, DIFFERENCE_ADDED, NULL, &to);
+	return 0;
+}
+
+/* 1 if there is more of the mailbox, 0, -1. */
+static int
+look_at_changes(struct control_job *job, struct transaction *t)
+{
+	uint64_t mailbox = job->walk.after_mailbox;
+	const struct change_at *changes;
+	unsigned int looked = 0;
+	size_t count;
+
+	while ((changes = changed_next(&job->changed, mailbox,
+		    (uint32_t)job->position, &count)) != NULL) {
+		if (control_is_step_full(job) || looked++ == CONTROL_STEP_ROWS)
+			return 1;
+		if (put_if_changed(job, t, changes, count) != 0)
+			return -1;
+		job->position = changes->uid;
+	}
+	return 0;
+}
+
+/* Those of the mailbox's account since the older of the two. */
+static int
+read_changes(struct control_job *job, struct transaction *t)
+{
+	uint64_t older =
+	    job->sequence < job->to_sequence ? job->sequence : job->to_sequence;
+
+	return changed_read(
+	    &job->changed, t, job->walk.account, older, &job->error);
+}
+
+/* -- Mailboxes -- */
+
 /* The mailbox as of a sequence: 1, 0 if it was not there or retired, -1. */
 static int
 there_at(struct control_job *job, struct transaction *t, uint64_t sequence,
@@ -111,12 +173,14 @@ diff_mailbox(struct control_job *job, struct transaction *t)
 	uint32_t after = (uint32_t)job->position;
 	int result = -1;
 
-	if (was < 0 || is < 0)
+	if (was < 0 || is < 0 || read_changes(job, t) != 0)
 		return -1;
 	if (was == 0 && is == 0)
 		return 0;
 	job->walk.mailbox.record.name =
 	    is == 1 ? later.record.name : then.record.name;
+	if (was && is && !job->changed.is_too_many)
+		return look_at_changes(job, t);
 	/* A mailbox that was not there was empty. */
 	as_of_start(from.as_of, was ? id : 0, job->sequence, after);
 	as_of_start(to.as_of, is ? id : 0, job->to_sequence, after);

@@ -61,14 +61,24 @@ control_is_step_full(const struct control_job *job)
 
 /* -- Jobs -- */
 
+static bool
+is_in_list(const struct snapshot_point *point)
+{
+	return point->kind == POINT_NAMED || point->kind == POINT_LATEST;
+}
+
 static int
 start(struct control_job *job, struct transaction *t, struct store *store)
 {
+	bool needs_list = job->verb == MESSAGE_control_list ||
+			  is_in_list(&job->from) || is_in_list(&job->to);
+
 	job->is_started = true;
 	job->index_bytes = store_used_bytes(store);
-	if (snapshot_list_make(&job->snapshots, t, job->digest,
-		store_identity(store), &job->retention, job->now, job->account,
-		&job->error) != 0 ||
+	/* Who asks for now does not wait for all snapshots to be told apart. */
+	if ((needs_list && snapshot_list_make(&job->snapshots, t, job->digest,
+			       store_identity(store), &job->retention, job->now,
+			       job->account, &job->error) != 0) ||
 	    snapshot_resolve(&job->snapshots, t, &job->from, &job->sequence,
 		&job->error) != 0 ||
 	    snapshot_resolve(&job->snapshots, t, &job->to, &job->to_sequence,
@@ -353,6 +363,7 @@ control_job_free(struct control_job **job)
 	snapshot_list_clear(&(*job)->snapshots);
 	walk_clear(&(*job)->walk);
 	as_of_clear(&(*job)->other);
+	changed_clear(&(*job)->changed);
 	control_proof_free(&(*job)->proof);
 	control_stats_free(&(*job)->stats);
 	memory_free(job);

@@ -11,6 +11,7 @@
 #include "common/buf.h"
 #include "common/control_record.h"
 #include "common/messages.h"
+#include "snapd/changed.h"
 #include "snapd/object_store.h"
 #include "snapd/snapshot.h"
 #include "snapd/walk.h"
@@ -61,6 +62,7 @@ struct control_job {
 	unsigned int looked; /* log: rows in this step */
 	struct walk walk;
 	struct as_of other; /* diff: the mailbox at `to` */
+	struct changed changed;
 	struct control_proof *proof;
 	struct control_stats *stats;
 	struct control_account totals;

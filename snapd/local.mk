@@ -93,6 +93,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/drill.c snapd/drill.h \
 	snapd/drill_timer.c snapd/drill_timer.h \
 	snapd/drill_record.c snapd/drill_record.h \
+	snapd/changed.c snapd/changed.h \
 	snapd/control_diff.c \
 	snapd/control_proof.c \
 	snapd/accept_missing.c snapd/accept_missing.h \
@@ -169,6 +170,10 @@ tests_unit_admin_keys_test_SOURCES = tests/unit/admin_keys_test.c $(AGING)
 tests_unit_admin_keys_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_allowance_test_SOURCES = tests/unit/allowance_test.c $(AGING)
 tests_unit_allowance_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/diff_test
+tests_unit_diff_test_SOURCES = tests/unit/diff_test.c \
+	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
+tests_unit_diff_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/expunged_test
 tests_unit_expunged_test_SOURCES = tests/unit/expunged_test.c
 tests_unit_expunged_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)

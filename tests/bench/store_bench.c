@@ -1,11 +1,19 @@
 /*
- * How fast the snapshot store is, at its channels: store_bench DIR [MESSAGES].
- * DIR is an empty directory on the file system to be measured.  Prints one line
- * a figure: durable ACCEPTs of 4 KiB with 50 and 1 outstanding, APPENDs in
- * batches of 500 until the mailbox holds MESSAGES (100,000), marks of the
- * unchanged store, listings now and as of the sequence before 1,000 marks.
+ * How fast the snapshot store is, at its channels, and how that grows:
+ * store_bench DIR [MESSAGES [MARKS]].  DIR is an empty directory on the file
+ * system to be measured.  Prints one line a figure: durable ACCEPTs of 4 KiB
+ * with 50 and 1 outstanding, APPENDs in batches of 500 until the mailbox holds
+ * MESSAGES (100,000), marks of the unchanged store, listings now and as of the
+ * sequence before 1,000 marks.
+ *
+ * With MARKS: so many snapshots, one flag changed before each; then what an
+ * administrator asks for, as a line `NAME<tab>MESSAGES<tab>MARKS<tab>ms`: a
+ * mark, all marks listed, one message and all messages of the newest, a middle
+ * and the oldest one, what changed between neighbours, over the last ten and
+ * since the oldest one.
  */
 #include "common/clock.h"
+#include "common/control_record.h"
 #include "common/log.h"
 #include "snapd/snapd.h"
 
@@ -19,7 +27,8 @@ enum {
 	ACCEPTS = 10000,
 	BATCH = 500,
 	MARKS = 1000,
-	LISTINGS = 20
+	LISTINGS = 20,
+	ASKED = 3
 };
 
 struct bench {
@@ -31,6 +40,9 @@ struct bench {
 	uint64_t sequence;
 	uint64_t as_of;
 	uint64_t counter;
+	struct message question;
+	unsigned int rows; /* of the last answer */
+	unsigned int marks, messages;
 };
 
 static char body[4096];
@@ -48,6 +60,10 @@ received(
 {
 	struct bench *bench = context;
 
+	if (m->type == MESSAGE_control_row) {
+		bench->rows++;
+		return;
+	}
 	if (m->type == MESSAGE_accepted)
 		check(m->accepted.status);
 	else if (m->type == MESSAGE_batch_done)
@@ -212,6 +228,157 @@ measure(struct bench *bench, unsigned int messages)
 	    "listing as of %u marks ago: %.1f ms\n", MARKS, s * 1e3 / LISTINGS);
 }
 
+/* -- How it grows -- */
+
+static void
+send_flag(struct bench *bench)
+{
+	struct message m = { .type = MESSAGE_batch_begin };
+	struct flag_record record = { .flags = FLAG_SEEN };
+	uint8_t data[RECORD_FLAGS_SIZE];
+	struct writer w;
+
+	/* All over the mailbox, and each flagged in turn and not. */
+	record.uid = (uint32_t)(bench->counter * 7919 % bench->messages + 1);
+	if (bench->counter / bench->messages % 2)
+		record.flags = 0;
+	m.batch_begin.counter = ++bench->counter;
+	say(bench->worker, &m);
+	writer_init(&w, data, sizeof(data));
+	record_put_flags(&w, &record);
+	m = (struct message){ .type = MESSAGE_change_flags };
+	m.change_flags.mailbox = 1;
+	m.change_flags.records = text_make(data, w.size);
+	say(bench->worker, &m);
+	m = (struct message){ .type = MESSAGE_batch_commit };
+	m.batch_commit.counter = bench->counter;
+	bench->sent++;
+	say(bench->worker, &m);
+}
+
+static void
+send_named_mark(struct bench *bench)
+{
+	struct message m = { .type = MESSAGE_control_create };
+	char name[32];
+
+	snprintf(name, sizeof(name), "m%u", bench->marks++);
+	m.control_create.name = text_of(name);
+	bench->sent++;
+	say(bench->control, &m);
+}
+
+static void
+send_question(struct bench *bench)
+{
+	bench->sent++;
+	bench->rows = 0;
+	say(bench->control, &bench->question);
+}
+
+static void
+print_figure(const struct bench *bench, const char *name, double seconds)
+{
+	printf("%s\t%u\t%u\t%.3f\n", name, bench->messages, bench->marks,
+	    seconds * 1e3);
+}
+
+/* The best of some: what else the machine does only adds. */
+static void
+ask(struct bench *bench, const char *name, unsigned int rows)
+{
+	double best = 1e9, s;
+	unsigned int i;
+
+	for (i = 0; i < ASKED; i++) {
+		s = run(bench, send_question, 1, 1);
+		best = s < best ? s : best;
+	}
+	if (bench->rows != rows)
+		fatal("%s: %u rows, not %u", name, bench->rows, rows);
+	print_figure(bench, name, best);
+}
+
+static void
+ask_as_of(struct bench *bench, const char *name, unsigned int mark,
+    uint32_t uid, unsigned int rows)
+{
+	struct message_control_ls *ls = &bench->question.control_ls;
+	char text[32];
+
+	snprintf(text, sizeof(text), "m%u", mark);
+	bench->question = (struct message){ .type = MESSAGE_control_ls };
+	ls->point_kind = POINT_NAMED;
+	ls->point_name = text_of(text);
+	ls->account = 1;
+	ls->mailbox = TEXT("INBOX");
+	ls->uid = uid;
+	ask(bench, name, rows);
+}
+
+static void
+ask_difference(
+    struct bench *bench, const char *name, unsigned int from, unsigned int rows)
+{
+	struct message_control_diff *diff = &bench->question.control_diff;
+	char text[32];
+
+	snprintf(text, sizeof(text), "m%u", from);
+	bench->question = (struct message){ .type = MESSAGE_control_diff };
+	diff->from_kind = POINT_NAMED;
+	diff->from_name = text_of(text);
+	diff->to_kind = POINT_NOW;
+	diff->account = 1;
+	ask(bench, name, rows);
+}
+
+static double
+make_marks(struct bench *bench, unsigned int marks)
+{
+	double s = 0;
+
+	while (bench->marks < marks) {
+		run(bench, send_flag, 1, 1);
+		s += run(bench, send_named_mark, 1, 1);
+	}
+	return s / marks;
+}
+
+/* Messages whose flags differ between the oldest mark and now: each flag of the
+ * first turn is set, and each of the second taken away again. */
+static unsigned int
+count_changed(const struct bench *bench)
+{
+	unsigned int turn = (bench->marks - 1) % (2 * bench->messages);
+
+	return turn <= bench->messages ? turn : 2 * bench->messages - turn;
+}
+
+static void
+measure_growth(struct bench *bench, unsigned int messages, unsigned int marks)
+{
+	double s;
+
+	bench->messages = messages;
+	run(bench, send_account, 1, 1);
+	s = run(bench, send_batch, messages / BATCH, 1);
+	print_figure(bench, "capture of 1,000", s * 1000 / messages);
+	bench->counter = (bench->counter / messages + 1) * messages * 2;
+	s = make_marks(bench, marks);
+	print_figure(bench, "create", s);
+	bench->question = (struct message){ .type = MESSAGE_control_list };
+	ask(bench, "list", marks);
+	ask_as_of(bench, "ls one message, newest", marks - 1, messages / 2, 1);
+	ask_as_of(bench, "ls one message, oldest", 0, messages / 2, 1);
+	ask_as_of(bench, "ls, newest", marks - 1, 0, messages);
+	ask_as_of(bench, "ls, middle", marks / 2, 0, messages);
+	ask_as_of(bench, "ls, oldest", 0, 0, messages);
+	ask_difference(bench, "diff, nothing", marks - 1, 0);
+	ask_difference(bench, "diff, one change", marks - 2, 1);
+	ask_difference(bench, "diff, nine changes", marks - 10, 9);
+	ask_difference(bench, "diff, all changes", 0, count_changed(bench));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -223,7 +390,8 @@ main(int argc, char **argv)
 	int fd;
 
 	if (argc < 2)
-		fatal("usage: store_bench DIR [MESSAGES]");
+		fatal("usage: store_bench DIR [MESSAGES [MARKS]]");
+	log_set_level(LOG_LEVEL_ERROR);
 	fd = open(argv[1], O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || store_create(fd, &id, &error) != 0)
 		fatal("%s: cannot make a store", argv[1]);
@@ -236,7 +404,12 @@ main(int argc, char **argv)
 	bench.worker = connect_peer(&bench, ROLE_WORKER);
 	bench.control = connect_peer(&bench, ROLE_SNAPCTL);
 	channel_set_limit(bench.worker, 64 << 20);
-	measure(&bench, argc > 2 ? (unsigned int)atoi(argv[2]) : 100000);
+	if (argc > 3)
+		measure_growth(&bench, (unsigned int)atoi(argv[2]),
+		    (unsigned int)atoi(argv[3]));
+	else
+		measure(
+		    &bench, argc > 2 ? (unsigned int)atoi(argv[2]) : 100000);
 	snapd_free(&bench.snapd);
 	channel_free(&bench.queue);
 	channel_free(&bench.worker);
