@@ -138,6 +138,9 @@ journal_set_clock(struct journal *journal, int64_t wall_us, int64_t raw_us)
 	journal->state.guard_us += guard_clock_step(journal->raw_us, raw_us);
 	journal->raw_us = raw_us;
 	journal->now_us = wall_us;
+	/* What is over does not lengthen locks and releases any more. */
+	if (ratchet_settle(&journal->ratchet, journal->state.guard_us))
+		journal->promises++;
 }
 
 enum status

@@ -227,6 +227,73 @@ a_lock_outlives_the_policy_that_gave_it(void **state)
 	assert_int_equal(aging_count(f, DB_DEAD), 0);
 }
 
+static void
+a_policy_that_is_over_locks_nothing_any_more(void **state)
+{
+	static const struct retention brief = { .every_s = 0,
+		.minimum_s = 3600 };
+	struct aging *f = *state;
+
+	aging_promise(f, &brief);
+	aging_pass(f, 30 * DAY - SECOND);
+	aging_append(f, "promised 30 days\n");
+	aging_pass(f, SECOND);
+	aging_append(f, "and an hour\n");
+	aging_expunge(f, 1);
+	aging_expunge(f, 2);
+	aging_pass(f, DAY / 24);
+	aging_expire(f);
+	assert_int_equal(aging_count(f, DB_DEAD), 1);
+	assert_int_equal(aging_references(f, 1), 1);
+}
+
+/* What refers to a body later is promised it as long, from then on. */
+static void
+a_lock_is_that_of_the_last_copy(void **state)
+{
+	static const struct retention brief = { .every_s = 0,
+		.minimum_s = 3600 };
+	struct aging *f = *state;
+
+	aging_promise(f, &brief);
+	aging_append(f, "copied late\n");
+	aging_pass(f, 29 * DAY);
+	aging_copy(f, 1, false);
+	aging_expunge(f, 2);
+	aging_pass(f, 2 * DAY);
+	aging_expire(f);
+	assert_int_equal(aging_count(f, DB_DEAD), 1);
+	aging_pass(f, 28 * DAY);
+	aging_expire(f);
+	assert_int_equal(aging_count(f, DB_DEAD), 0);
+}
+
+/* Who did not get the answer may ask again for 30 days, however short a time
+ * the message itself is kept. */
+static void
+what_was_forgotten_is_not_delivered_again(void **state)
+{
+	static const struct retention brief = { .every_s = 0,
+		.minimum_s = 3600 };
+	struct message m = { .type = MESSAGE_change_append };
+	struct aging *f = *state;
+
+	aging_promise(f, &brief);
+	aging_pass(f, 31 * DAY);
+	m.change_append.delivery = aging_delivery(f);
+	m.change_append.mailbox = 1;
+	m.change_append.data = TEXT("once\n");
+	m.change_append.size = 5;
+	aging_apply(f, &m);
+	aging_expunge(f, 1);
+	aging_pass(f, DAY);
+	aging_expire(f);
+	assert_int_equal(aging_count(f, DB_DEAD), 0);
+	aging_apply(f, &m);
+	assert_int_equal(aging_count(f, DB_LIVE), 0);
+	assert_int_equal(aging_count(f, DB_DELIVERY), 1);
+}
+
 /* How many snapshots are listed of states that showed `messages`; each must
  * still show all of them. */
 static unsigned int
@@ -352,6 +419,9 @@ main(void)
 		AGING_TEST(nothing_is_forgotten_without_a_policy),
 		AGING_TEST(a_shorter_policy_waits_for_the_old_minimum),
 		AGING_TEST(a_lock_outlives_the_policy_that_gave_it),
+		AGING_TEST(a_policy_that_is_over_locks_nothing_any_more),
+		AGING_TEST(a_lock_is_that_of_the_last_copy),
+		AGING_TEST(what_was_forgotten_is_not_delivered_again),
 		AGING_TEST(a_listed_snapshot_is_always_whole),
 		AGING_TEST(a_row_that_is_gone_and_not_named_is_found),
 		AGING_TEST(a_store_of_before_counts_is_counted_once),

@@ -30,6 +30,58 @@ what_a_mark_saw_stays_as_long_as_the_mark(void **state)
 	assert_false(aging_is_listed(f, sequence));
 }
 
+/* The pins that expiry has read already end with the new policy. */
+static void
+a_longer_policy_is_in_force_for_marks_that_are_there(void **state)
+{
+	struct retention longer = aging_usual;
+	struct aging *f = *state;
+	struct error error;
+	uint64_t sequence;
+
+	longer.tiers[longer.count - 1].span_s *= 2;
+	aging_append(f, "x\n");
+	assert_int_equal(journal_mark(f->journal, SNAPSHOT_NAMED, 0,
+			     TEXT("keep"), TEXT(""), &sequence, &error),
+	    STATUS_OK);
+	aging_commit(f);
+	aging_expunge(f, 1);
+	aging_pass(f, 700 * DAY);
+	aging_expire(f);
+	aging_promise(f, &longer);
+	aging_pass(f, 759 * DAY);
+	aging_expire(f);
+	assert_int_equal(aging_count(f, DB_DEAD), 1);
+	aging_pass(f, DAY);
+	aging_expire(f);
+	assert_int_equal(aging_count(f, DB_DEAD), 0);
+}
+
+/* One of before marks had a guard clock: when it was made, nobody knows. */
+static void
+a_mark_without_a_guard_clock_is_as_young_as_can_be(void **state)
+{
+	struct mark mark = { .kind = SNAPSHOT_NAMED, .name = TEXT("old") };
+	struct aging *f = *state;
+	uint8_t data[MARK_MAX_SIZE];
+	struct key key = { .size = 0 };
+	struct transaction *t;
+	struct error error;
+
+	aging_append(f, "x\n");
+	key_put_u64(&key, f->journal->state.sequence);
+	key_put_u32(&key, 0);
+	t = transaction_begin(f->store, true, &error);
+	assert_int_equal(store_put(t, DB_MARK, &key,
+			     text_make(data, mark_encode(&mark, data)), &error),
+	    0);
+	assert_int_equal(transaction_commit(&t, &error), 0);
+	aging_expunge(f, 1);
+	aging_pass(f, 3000 * DAY);
+	aging_expire(f);
+	assert_int_equal(aging_count(f, DB_DEAD), 1);
+}
+
 static void
 an_alarm_keeps_what_was_lost_until_it_is_released(void **state)
 {
@@ -229,6 +281,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		AGING_TEST(what_a_mark_saw_stays_as_long_as_the_mark),
+		AGING_TEST(
+		    a_longer_policy_is_in_force_for_marks_that_are_there),
+		AGING_TEST(a_mark_without_a_guard_clock_is_as_young_as_can_be),
 		AGING_TEST(an_alarm_keeps_what_was_lost_until_it_is_released),
 		AGING_TEST(a_hold_keeps_its_scope_and_ends_after_the_minimum),
 		AGING_TEST(a_hold_that_is_placed_during_a_pass_counts_in_it),

@@ -156,13 +156,15 @@ raising_again_ends_the_wait(void **state)
 static void
 the_ninth_policy_that_waits_is_refused(void **state)
 {
-	struct ratchet ratchet = { 0 };
+	struct ratchet ratchet = { 0 }, before = { 0 };
 	char text[60];
 	unsigned int i;
 
 	(void)state;
 	for (i = 0; i < 10; i++) {
 		struct retention policy;
+
+		before = ratchet;
 
 		snprintf(text, sizeof(text), "1h for 1d minimum %ud", 20 - i);
 		policy = policy_of(text);
@@ -171,7 +173,9 @@ the_ninth_policy_that_waits_is_refused(void **state)
 						       : i < 8 ? RATCHET_WAITS
 							       : RATCHET_FULL);
 	}
+	/* And takes the place of none that waits. */
 	assert_int_equal(ratchet.count, 8);
+	assert_memory_equal(&ratchet, &before, sizeof(ratchet));
 }
 
 static void

@@ -119,6 +119,18 @@ a_lock_lasts_as_long_as_it_says(void **state)
 }
 
 static void
+without_a_policy_nothing_is_free(void **state)
+{
+	struct retention_promises promises = { .now_us = RETENTION_NEVER - 1 };
+	struct retention_row row = row_of(0, 10);
+	struct retention_answer answer = retention_ask(&promises, &row);
+
+	(void)state;
+	assert_int_equal(answer.reason, RETENTION_MINIMUM);
+	assert_true(answer.free_us == RETENTION_NEVER);
+}
+
+static void
 policies_hold_all_at_once(void **state)
 {
 	struct retention_row row = row_of(0, 10);
@@ -421,6 +433,7 @@ main(void)
 		cmocka_unit_test(a_live_row_is_never_forgotten),
 		cmocka_unit_test(a_row_found_missing_never_expires_by_itself),
 		cmocka_unit_test(a_lock_lasts_as_long_as_it_says),
+		cmocka_unit_test(without_a_policy_nothing_is_free),
 		cmocka_unit_test(policies_hold_all_at_once),
 		cmocka_unit_test(
 		    wall_clock_shortens_nothing_wherever_it_is_moved),
