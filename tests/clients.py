@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import time
 
@@ -98,9 +99,17 @@ class Terminal:
         os.write(self.fd, keys.encode())
 
     def finish(self):
+        """Its exit status; one that does not end is ended."""
+        deadline = time.monotonic() + 30
         with contextlib.suppress(OSError):
-            while self.read(20):
+            while time.monotonic() < deadline and self.read(20):
                 pass
+        # Nothing to be read: it has closed its terminal, or it hangs.
+        while os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG |
+                        os.WNOWAIT) is None:
+            if time.monotonic() > deadline:
+                os.kill(self.pid, signal.SIGKILL)
+            time.sleep(0.05)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from clients import Desk, mbsync, offlineimap
+from clients import Desk, Terminal, mbsync, offlineimap
 from conftest import View, message, wait_for
 
 DELETED = '"Snapshots/Deleted mail"'
@@ -132,35 +132,61 @@ def test_a_copy_of_a_dated_tree_has_the_flags_of_then(mail):
         assert View(client, 'Restored').attributes[1][2] == ('\\Draft',)
 
 
+def answer(client, line, literal=b''):
+    """The tagged answer to a line that imaplib would not send."""
+    client.send(b't ' + line.encode() + (b' {%d+}\r\n' % len(literal)
+                                         if literal else b'') + literal +
+                b'\r\n')
+    while not (got := client.readline()).startswith(b't '):
+        assert got, 'no answer to ' + line
+    return got.decode()
+
+
+INSIDE = ['STORE 1:* +FLAGS (\\Seen)', 'STORE 1:* FLAGS.SILENT ()',
+          'UID STORE 1:* -FLAGS (Work)', 'UID STORE 1:* (UNCHANGEDSINCE 99) '
+          '+FLAGS (\\Deleted)', 'MOVE 1:* INBOX', 'UID MOVE 1:* INBOX',
+          'EXPUNGE', 'UID EXPUNGE 1:*', 'COPY 1:* %(box)s',
+          'UID COPY 1:* %(box)s', 'MOVE 1:* %(box)s']
+FROM_OUTSIDE = ['COPY 1:* %(box)s', 'UID COPY 1:* %(box)s',
+                'MOVE 1:* %(box)s', 'UID MOVE 1:* %(box)s',
+                'CREATE Snapshots', 'CREATE Snapshots/', 'CREATE %(box)s',
+                'CREATE Snapshots/new', 'CREATE "Snapshots/Deleted mail/new"',
+                'CREATE "%(tree)s/new"', 'CREATE "Snapshots/x/y/z"',
+                'DELETE Snapshots', 'DELETE %(box)s', 'DELETE "%(tree)s"',
+                'RENAME %(box)s elsewhere', 'RENAME "%(tree)s" elsewhere',
+                'RENAME Snapshots elsewhere', 'RENAME INBOX %(box)s',
+                'RENAME Work Snapshots', 'RENAME Work Snapshots/Work',
+                'RENAME Work "%(tree)s/Work"']
+
+
 def test_everything_that_writes_is_refused(mail):
     with mail.imap_session() as client:
+        client.create('Work')
         mail.snapctl('create', '--name', 'mark')
-        for box in (DELETED, '"%s/INBOX"' % trees(client)[-1]):
-            with pytest.raises(client.readonly):
-                client.select(box)
-            before = past(client, box)
+        tree = trees(client)[-1]
+        for box in (DELETED, '"%s/INBOX"' % tree):
+            live, before = View(client), past(client, box)
             assert before.exists > 0
+            assert answer(client, 'SELECT ' + box).startswith(
+                't OK [READ-ONLY]')
             assert client.response('PERMANENTFLAGS')[1] == [b'()']
-            for words in (('STORE', '1:*', '+FLAGS', '(\\Seen)'),
-                          ('MOVE', '1:*', 'INBOX'), ('EXPUNGE', '1:*'),
-                          ('COPY', '1:*', DELETED)):
-                status, text = client.uid(*words)
-                assert status == 'NO' and text[0].startswith(b'[NOPERM]')
+            for line in INSIDE + FROM_OUTSIDE[4:]:
+                said = answer(client, line % {'box': box, 'tree': tree})
+                assert said.startswith('t NO [NOPERM]'), (line, said)
             client.uid('FETCH', '1:*', '(BODY[] RFC822)')
-            assert past(client, box).same(before)
-            tries = [lambda box=box: client.append(
-                         box, '', OLD, message('x').encode()),
-                     lambda: client.create('Snapshots/new'),
-                     lambda: client.create('Snapshots'),
-                     lambda box=box: client.delete(box),
-                     lambda box=box: client.rename(box, 'elsewhere'),
-                     lambda box=box: client.rename('INBOX', box)]
-            for attempt in tries:
-                status, text = attempt()
-                assert status == 'NO' and text[0].startswith(b'[NOPERM]')
+            # Which expunges what is deleted, elsewhere.
+            assert answer(client, 'CLOSE').startswith('t OK')
             client.select('INBOX')
-            status, text = client.uid('COPY', '1:*', box)
-            assert status == 'NO' and text[0].startswith(b'[NOPERM]')
+            for line in FROM_OUTSIDE:
+                said = answer(client, line % {'box': box, 'tree': tree})
+                assert said.startswith('t NO [NOPERM]'), (line, said)
+            for flags in ('', '(\\Seen) ', '%s ' % OLD):
+                said = answer(client, ('APPEND %s %s' % (box, flags)).rstrip(),
+                              message('x').encode())
+                assert said.startswith('t NO [NOPERM]'), said
+            assert past(client, box).same(before)
+            assert View(client).same(live)
+        assert [name for name, _ in names(client, '*')] == ['INBOX', 'Work']
 
 
 def test_all_of_fetch_and_search_works_inside(mail):
@@ -247,6 +273,32 @@ push "<limit>~s two<enter><copy-message>=INBOX<enter><quit>"
     uid = next(u for u, key in view.keys.items() if key == 'two')
     assert view.attributes[uid][0] == '01-Jan-2020 10:00:00 +0000'
     assert view.attributes[uid][2] == ('Work', '\\Seen')
+
+
+def test_mutt_cannot_change_the_past(mail, desk):
+    mbox = desk.write('mbox', 'From a@b Thu Jan  1 00:00:00 2026\n' +
+                      message('intruder').replace('\r\n', '\n') + '\n')
+    rc = desk.write('muttrc', '''
+set imap_user="%s" imap_pass="%s" folder="imaps://localhost:%d"
+set certificate_file="%s" ssl_verify_host=no ssl_force_tls=yes
+set header_cache="" quit=yes delete=yes mbox_type=mbox move=no
+set confirmappend=no confirmcreate=no
+''' % (desk.user, desk.password, desk.port, mail.cafile))
+    with mail.imap_session() as client:
+        live, before = View(client), past(client, DELETED)
+    terminal = Terminal(desk, 'mutt', '-F', rc, '-f',
+                        '=Snapshots/Deleted mail')
+    terminal.expect('Msgs:3', 'd')
+    terminal.expect('read-only', 'q')
+    assert terminal.finish() == 0
+    terminal = Terminal(desk, 'mutt', '-F', rc, '-f', mbox)
+    terminal.expect('Msgs:1', 'C')
+    terminal.expect('Copy to mailbox', '\x15=Snapshots/Deleted mail\n')
+    terminal.expect('read-only|NOPERM|not permitted|cannot', 'q')
+    assert terminal.finish() == 0
+    with mail.imap_session() as client:
+        assert past(client, DELETED).same(before)
+        assert View(client).same(live)
 
 
 def test_curl_reads_a_message_of_the_past(mail, desk):
