@@ -1,9 +1,9 @@
 /*
- * How fast the store forgets: expire_bench DIR [ROWS].  DIR is an empty
+ * How fast the store forgets: expire_bench DIR [ROWS [MARKS]].  DIR is an empty
  * directory on the file system to be measured.  ROWS (74,000) messages of 2 KiB
  * are appended and expunged, their minimum passes by a clock of the bench's, and
  * passes are run: one that finds nothing old enough, one that finds all of them
- * held, one that forgets all.
+ * held, one that forgets all, while MARKS (0) of later states are kept.
  */
 #include "common/clock.h"
 #include "common/log.h"
@@ -183,6 +183,21 @@ hold_all(struct bench *bench)
 }
 
 static void
+make_marks(struct bench *bench, unsigned int marks)
+{
+	struct error error;
+	uint64_t sequence;
+
+	while (marks-- > 0) {
+		check(journal_mark(bench->journal, SNAPSHOT_NAMED, 1,
+			  TEXT("bench"), TEXT(""), &sequence, &error),
+		    &error);
+		if (marks % BATCH == 0)
+			check(journal_commit(bench->journal, &error), &error);
+	}
+}
+
+static void
 open_bench(struct bench *bench, const char *path)
 {
 	static const struct retention policy = { .every_s = 900,
@@ -195,7 +210,7 @@ open_bench(struct bench *bench, const char *path)
 	if (fd < 0 || store_create(fd, &id, &error) != 0)
 		fatal("%s: %s", path, error.text);
 	close(fd);
-	bench->store = store_open(".", (size_t)8 << 30, &error);
+	bench->store = store_open(".", (size_t)64 << 30, &error);
 	if (bench->store == NULL ||
 	    (bench->journal = journal_new(bench->store, &error)) == NULL)
 		fatal("%s", error.text);
@@ -233,6 +248,7 @@ main(int argc, char **argv)
 	run_pass(&bench, "all held");
 	release_alarms(&bench, "bench");
 	pass_days(&bench, 31);
+	make_marks(&bench, argc > 3 ? (unsigned int)atoi(argv[3]) : 0);
 	run_pass(&bench, "old enough");
 	return EXIT_SUCCESS;
 }

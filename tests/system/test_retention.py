@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from conftest import message, wait_for
+
 USUAL = '15m for 1d, 1h for 1w, 1d for 90d minimum 30d'
 
 
@@ -35,12 +37,21 @@ def store(server):
     return Store(server())
 
 
-def configure(store, keep):
+def set_directive(store, word, values):
     path = os.path.join(store.server.dir, 'etc/firnmail.conf')
     with open(path, encoding='utf-8') as file:
-        lines = [line for line in file if not line.startswith('keep ')]
+        lines = [line for line in file if not line.startswith(word + ' ')]
     with open(path, 'w', encoding='utf-8') as file:
-        file.write(''.join(lines) + 'keep %s\n' % keep)
+        file.write(''.join(lines) + '%s %s\n' % (word, values))
+
+
+def configure(store, keep):
+    set_directive(store, 'keep', keep)
+
+
+def reload(store):
+    subprocess.run(store.server.firnmail.split() + ['reload'], check=True,
+                   timeout=60, stdout=subprocess.DEVNULL)
 
 
 def test_policy_of_the_configuration_is_in_force(store):
@@ -68,10 +79,36 @@ def test_longer_is_at_once_and_shorter_waits(store):
 
 def test_reload_goes_through_the_same_ratchet(store):
     configure(store, '15m for 24h minimum 1d')
-    subprocess.run(store.server.firnmail.split() + ['reload'], check=True,
-                   timeout=60, stdout=subprocess.DEVNULL)
+    reload(store)
     assert store.policies() == [('ends', USUAL),
                                 ('in-force', '15m for 1d minimum 1d')]
+
+
+def test_no_restart_gives_an_account_more_than_a_days_allowance(store):
+    def append(user=None):
+        with store.server.imap_session(user) as client:
+            status, text = client.append('INBOX', None, None,
+                                         message('x').encode())
+            return status == 'OK' or text[0].split(b']')[0]
+
+    set_directive(store, 'max-account-changes', '5')
+    store.server.stop()
+    store.server.start()
+    assert [append() for _ in range(6)] == [True] * 5 + [b'[OVERQUOTA']
+    reload(store)
+    assert append() == b'[OVERQUOTA'
+    store.server.kill('snapd')
+    wait_for(lambda: append() == b'[OVERQUOTA', what='refused by a new snapd')
+    store.server.stop()
+    store.server.start()
+    assert append() == b'[OVERQUOTA'
+    assert store.server.send('mail')[0] == 452
+    assert append(store.server.user2) is True
+    # Nothing that is there goes for it; and more is at once.
+    assert store.server.view().exists == 5
+    set_directive(store, 'max-account-changes', '6')
+    reload(store)
+    wait_for(lambda: append() is True, what='more')
 
 
 def test_policy_that_is_none_is_refused(store):
