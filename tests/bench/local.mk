@@ -20,7 +20,7 @@ tests_bench_phys_CFLAGS = $(BENCH_CFLAGS)
 tests_bench_phys_LDADD = $(BENCH_LIBS)
 
 EXTRA_DIST += tests/bench/run tests/bench/make_mail.py \
-	tests/bench/snapshot_rows.py \
+	tests/bench/scaling_rows.py tests/bench/snapshot_rows.py \
 	tests/peers/common.sh tests/peers/dovecot.sh \
 	tests/peers/postfix.sh tests/peers/opensmtpd.sh
 CLEANFILES += $(BENCH_TOOLS)

@@ -4,8 +4,8 @@ until it is durable and the peak of its own memory, a snapshot when nothing
 changed, one when 1 % was added, the size of what it keeps, every byte verified,
 one message read back, all restored (beside tar).
 
-What Firnmail captures lies in an account's Maildir and is in the store, on disk,
-when `snapctl reconcile` returns.  restic and borg make their own packs and
+What Firnmail captures lies in an account's Maildir and is in the store, on
+disk, when `snapctl reconcile` returns.  restic and borg make their own packs and
 segments durable before they end (by strace: fsync of each), so that nothing is
 added to their time.  All of them encrypt.  Restored files nobody makes durable;
 the row after it has what that takes then.  Times are those of whole commands,
@@ -39,8 +39,8 @@ def rss_anon(pid):
 
 
 class Peak:
-    """The largest RssAnon of a process while it is watched, in MiB; find() gives
-    its pid, or None as long as there is none."""
+    """The largest RssAnon of a process while it is watched, in MiB; find()
+    gives its pid, or None as long as there is none."""
 
     def __init__(self, find):
         self.find, self.bytes, self.is_over = find, 0, False

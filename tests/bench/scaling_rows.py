@@ -1,0 +1,95 @@
+"""The scaling rows of tests/bench/run: what the store's work costs as it grows,
+by the store's own benches, each on a fresh folder and without a client.
+
+scaling-messages   10,000, 100,000 and 1,000,000 messages, 1,000 snapshots
+scaling-marks      10, 1,000 and 100,000 snapshots of 100,000 messages
+scaling-churn      30 rounds in which the oldest 5 % go and as many come
+
+Times are milliseconds; of expiry and capture those of 1,000 messages.
+"""
+import re
+import subprocess
+import tempfile
+
+MESSAGES = (10000, 100000, 1000000)
+MARKS = (10, 1000, 100000)
+OF_MARKS = 100000     # messages, of which there are so many marks
+FORGOTTEN = 74000     # rows
+ROUNDS = 30
+
+
+def output_of(build, tool, folder, *words):
+    """Of a tool that wants an empty folder and leaves it full."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        done = subprocess.run(
+            [str(build / "tests/bench" / tool), name, *map(str, words)],
+            check=True, text=True, stdout=subprocess.PIPE, cwd=name)
+    return done.stdout
+
+
+def store(build, folder, messages, marks):
+    """By name, in the order in which it was measured."""
+    figures = {}
+    for line in output_of(build, "store_bench", folder, messages,
+                          marks).splitlines():
+        name, _, _, ms = line.split("\t")
+        figures[name] = float(ms)
+    return figures
+
+
+def expiry(build, folder, rows, marks):
+    last = output_of(build, "expire_bench", folder, rows,
+                     marks).splitlines()[-1]
+    said = dict(re.findall(r"(\w+)=([\d.]+)", last))
+    if int(said["rows"]) < rows * 99 // 100:
+        raise ValueError("not all were forgotten: " + last)
+    return {"expiry of 1,000": float(said["work_ms"]) * 1000 / rows,
+            "  and its commits": (float(said["with_commits_ms"]) -
+                                  float(said["work_ms"])) * 1000 / rows}
+
+
+def table(head, columns):
+    """columns: by what grew, the figures."""
+    names = [name for name in next(iter(columns.values()))]
+    print("\n%-26s" % head + "".join("%12s" % f"{one:,}" for one in columns))
+    for name in names:
+        values = [one.get(name) for one in columns.values()]
+        print("%-26s" % name + "".join(
+            "%12s" % "-" if value is None else "%12.3f" % value
+            for value in values))
+
+
+def messages(build, folder, counts=MESSAGES):
+    columns = {}
+    for count in counts:
+        columns[count] = store(build, folder, count, 1000)
+        columns[count].update(expiry(build, folder, count, 0))
+    table("messages (ms)", columns)
+
+
+def marks(build, folder, counts=MARKS):
+    columns = {}
+    for count in reversed(counts):
+        columns[count] = store(build, folder, OF_MARKS, count)
+        columns[count].update(expiry(build, folder, FORGOTTEN, count))
+    table("snapshots (ms)", columns)
+
+
+def churn(build, folder, maildir):
+    """Growth from the first round on: the store has its size of before then."""
+    out = output_of(build, "seal_bench", folder, maildir, ROUNDS)
+    print("\n" + out)
+    rounds = re.findall(r"^round +(\d+) ([\d.]+) s .*index +([\d.]+) MiB.*"
+                        r"segments +([\d.]+) MiB", out, re.M)
+    if len(rounds) != ROUNDS:
+        raise ValueError("rounds are missing")
+    index = [float(one[2]) for one in rounds]
+    segments = [float(one[3]) for one in rounds]
+    print("index: %.1f MiB after round 1, %.1f after round %d (%+.1f %%)" % (
+        index[0], index[-1], ROUNDS, 100 * (index[-1] / index[0] - 1)))
+    print("segments: %.1f to %.1f MiB, %.1f at the end" % (
+        min(segments), max(segments), segments[-1]))
+    for first in range(0, ROUNDS, 10):
+        took = sorted(float(one[1]) for one in rounds[first:first + 10])
+        print("rounds %d to %d: %.2f s at the median, %.2f to %.2f" % (
+            first + 1, first + 10, (took[4] + took[5]) / 2, took[0], took[-1]))
