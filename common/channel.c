@@ -8,22 +8,19 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/packet.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
 	CHANNEL_DEFAULT_LIMIT = 8 * 1024 * 1024,
 	/* A busy peer is left for the others after so many packets. */
-	CHANNEL_PACKETS_A_ROUND = 64,
-	CHANNEL_SEND_TIMEOUT_MS = 10000
+	CHANNEL_PACKETS_A_ROUND = 64
 };
 
 struct packet {
@@ -63,127 +60,6 @@ struct channel {
 	struct error closed_error;
 };
 
-/* -- Descriptors in packets -- */
-
-union control {
-	struct cmsghdr header;
-	char bytes[CMSG_SPACE(sizeof(int) * CHANNEL_MAX_DESCRIPTORS)];
-};
-
-static void
-close_all(int *fds, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (fds[i] != -1)
-			close(fds[i]);
-}
-
-/* sendmsg of one packet: 0, or -1 and errno. */
-static int
-send_packet(
-    int fd, const uint8_t *data, size_t size, const int *fds, size_t fd_count)
-{
-	struct iovec part = { (void *)(uintptr_t)data, size };
-	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	union control control;
-
-	if (fd_count > 0) {
-		struct cmsghdr *rights;
-
-		memset(&control, 0, sizeof(control));
-		header.msg_control = control.bytes;
-		header.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
-		rights = &control.header;
-		rights->cmsg_level = SOL_SOCKET;
-		rights->cmsg_type = SCM_RIGHTS;
-		rights->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
-		memcpy(CMSG_DATA(rights), fds, sizeof(int) * fd_count);
-	}
-	for (;;) {
-		if (sendmsg(fd, &header, MSG_NOSIGNAL) != -1)
-			return 0;
-		if (errno != EINTR)
-			return -1;
-	}
-}
-
-static void
-take_descriptors(struct msghdr *header, int *fds, size_t *fd_count)
-{
-	*fd_count = 0;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL;
-	     c = CMSG_NXTHDR(header, c)) {
-		size_t count;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		if (count > CHANNEL_MAX_DESCRIPTORS - *fd_count)
-			count = CHANNEL_MAX_DESCRIPTORS - *fd_count;
-		memcpy(fds + *fd_count, CMSG_DATA(c), count * sizeof(int));
-		*fd_count += count;
-	}
-}
-
-/*
- * recvmsg of one packet: its size, 0 at the end of the channel, -1 and errno.
- * A packet that was cut (too long, too many descriptors) is EMSGSIZE.
- */
-static ssize_t
-receive_packet(int fd, uint8_t *data, int *fds, size_t *fd_count)
-{
-	struct iovec part = { data, MESSAGE_MAX_SIZE };
-	union control control;
-	struct msghdr header = { .msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes) };
-	ssize_t size;
-
-	*fd_count = 0;
-	do
-		size = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
-	while (size == -1 && errno == EINTR);
-	if (size == -1)
-		return -1;
-	take_descriptors(&header, fds, fd_count);
-	if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
-		close_all(fds, *fd_count);
-		*fd_count = 0;
-		errno = EMSGSIZE;
-		return -1;
-	}
-	return size;
-}
-
-/* The rule of a decoded message, after its descriptors were counted. */
-static const struct message_rule *
-check_packet(const uint8_t *data, size_t size, size_t fd_count, enum role from,
-    enum role to, struct message *message, struct error *error)
-{
-	const struct message_rule *rule;
-
-	if (message_decode(data, size, from, to, message, error) == -1)
-		return NULL;
-	rule = message_rule_find((uint16_t)message->type);
-	if (fd_count > rule->max_fds) {
-		error_set(error, ERROR_INPUT,
-		    "message %s came with %zu descriptors", rule->name,
-		    fd_count);
-		return NULL;
-	}
-	return rule;
-}
-
-int
-channel_pair(int ends[2], struct error *error)
-{
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		0, ends) == -1)
-		return error_set_errno(error, "socketpair");
-	return 0;
-}
-
 /* -- Sending -- */
 
 static void
@@ -193,7 +69,7 @@ lane_clear(struct lane *lane)
 
 	while ((packet = lane->first) != NULL) {
 		lane->first = packet->next;
-		close_all(packet->fds, packet->fd_count);
+		packet_close_all(packet->fds, packet->fd_count);
 		free(packet);
 	}
 	lane->end = &lane->first;
@@ -234,7 +110,7 @@ packet_new(const uint8_t *data, size_t size, enum message_flow flow,
 	for (size_t i = 0; i < fd_count; i++) {
 		packet->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
 		if (packet->fds[i] == -1) {
-			close_all(packet->fds, i);
+			packet_close_all(packet->fds, i);
 			free(packet);
 			return NULL;
 		}
@@ -264,7 +140,7 @@ lane_send(struct channel *channel, struct lane *lane)
 
 	while ((packet = lane->first) != NULL &&
 	       has_credit(channel, packet->flow)) {
-		if (send_packet(channel->fd, packet->data, packet->size,
+		if (packet_send(channel->fd, packet->data, packet->size,
 			packet->fds, packet->fd_count) == -1)
 			return errno == EAGAIN ? 0 : -1;
 		count_sent(channel, packet->flow);
@@ -272,7 +148,7 @@ lane_send(struct channel *channel, struct lane *lane)
 		lane->first = packet->next;
 		if (lane->first == NULL)
 			lane->end = &lane->first;
-		close_all(packet->fds, packet->fd_count);
+		packet_close_all(packet->fds, packet->fd_count);
 		free(packet);
 	}
 	return 0;
@@ -320,7 +196,7 @@ send_at_once(struct channel *channel, const struct message_rule *rule,
 	if (lane_of(channel, rule->flow)->first != NULL ||
 	    !has_credit(channel, rule->flow))
 		return 0;
-	if (send_packet(channel->fd, data, size, fds, fd_count) == 0) {
+	if (packet_send(channel->fd, data, size, fds, fd_count) == 0) {
 		count_sent(channel, rule->flow);
 		return 1;
 	}
@@ -350,26 +226,6 @@ send_later(struct channel *channel, const struct message_rule *rule,
 	return 0;
 }
 
-/* The packet of our own message; what the table forbids is our own bug. */
-static const struct message_rule *
-encode_own(const struct message *message, enum role self, enum role peer,
-    size_t fd_count, uint8_t *data, size_t *size)
-{
-	const struct message_rule *rule;
-	struct message probe;
-	struct error error;
-
-	*size = message_encode(message, data);
-	if (*size == 0)
-		fatal("what=\"message does not fit its row\" type=0x%04x",
-		    (unsigned int)message->type);
-	rule = check_packet(data, *size, fd_count, self, peer, &probe, &error);
-	if (rule == NULL)
-		fatal("what=\"message that may not be sent\" why=\"%s\"",
-		    error.text);
-	return rule;
-}
-
 int
 channel_send(struct channel *channel, const struct message *message,
     const int *fds, size_t fd_count)
@@ -379,7 +235,7 @@ channel_send(struct channel *channel, const struct message *message,
 	size_t size;
 	int sent;
 
-	rule = encode_own(
+	rule = packet_encode(
 	    message, channel->self, channel->peer, fd_count, data, &size);
 	if (channel->cannot_send)
 		return -1;
@@ -418,11 +274,11 @@ take_packet(struct channel *channel, const uint8_t *data, size_t size, int *fds,
 	const struct message_rule *rule;
 	bool was_freed = false;
 
-	rule = check_packet(data, size, fd_count, channel->peer, channel->self,
+	rule = packet_check(data, size, fd_count, channel->peer, channel->self,
 	    &message, &channel->closed_error);
 	if (rule == NULL ||
 	    check_flow(channel, rule, &channel->closed_error) == -1) {
-		close_all(fds, fd_count);
+		packet_close_all(fds, fd_count);
 		end_channel(channel);
 		return 0;
 	}
@@ -432,7 +288,7 @@ take_packet(struct channel *channel, const uint8_t *data, size_t size, int *fds,
 	/* cppcheck-suppress autoVariables */
 	channel->was_freed = &was_freed;
 	channel->handler->received(channel, &message, fds, channel->context);
-	close_all(fds, fd_count);
+	packet_close_all(fds, fd_count);
 	if (was_freed)
 		return -1;
 	channel->was_freed = NULL;
@@ -473,11 +329,11 @@ read_packets(struct channel *channel)
 
 		if (channel->is_closed || channel->is_paused)
 			return 0;
-		size = receive_packet(channel->fd, data, fds, &fd_count);
+		size = packet_receive(channel->fd, data, fds, &fd_count);
 		if (size == -1 && errno == EAGAIN)
 			return 0;
 		if (size <= 0) {
-			close_all(fds, fd_count);
+			packet_close_all(fds, fd_count);
 			end_of_receiving(channel, size);
 			return 0;
 		}
@@ -613,92 +469,4 @@ void
 channel_set_context(struct channel *channel, void *context)
 {
 	channel->context = context;
-}
-
-/* -- Without a loop -- */
-
-static int
-wait_for(int fd, short events, int timeout_ms, struct error *error)
-{
-	struct pollfd wanted = { .fd = fd, .events = events };
-	int ready;
-
-	do
-		ready = poll(&wanted, 1, timeout_ms);
-	while (ready == -1 && errno == EINTR);
-	if (ready == -1)
-		return error_set_errno(error, "poll");
-	if (ready == 0)
-		return error_set(error, ERROR_UNAVAILABLE,
-		    "no answer within %d ms", timeout_ms);
-	return 0;
-}
-
-int
-channel_connect_now(const char *path, struct error *error)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (text_copy(text_of(path), address.sun_path,
-		sizeof(address.sun_path)) == -1)
-		return error_set(
-		    error, ERROR_INPUT, "the socket's path is too long");
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return error_set_errno(error, "socket");
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == -1) {
-		error_set_errno(error, "%s", path);
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-int
-channel_send_now(int fd, enum role self, enum role peer,
-    const struct message *message, const int *fds, size_t fd_count,
-    struct error *error)
-{
-	static uint8_t data[MESSAGE_MAX_SIZE];
-	size_t size;
-
-	encode_own(message, self, peer, fd_count, data, &size);
-	while (send_packet(fd, data, size, fds, fd_count) == -1) {
-		if (errno != EAGAIN) {
-			error_set_errno(error, "send to %s", role_name(peer));
-			return -1;
-		}
-		if (wait_for(fd, POLLOUT, CHANNEL_SEND_TIMEOUT_MS, error) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-int
-channel_receive_now(int fd, enum role self, enum role peer, int timeout_ms,
-    uint8_t *storage, struct message *message, int *fds, size_t *fd_count,
-    struct error *error)
-{
-	ssize_t size;
-
-	*fd_count = 0;
-	do {
-		if (wait_for(fd, POLLIN, timeout_ms, error) == -1)
-			return -1;
-		size = receive_packet(fd, storage, fds, fd_count);
-	} while (size == -1 && errno == EAGAIN);
-	if (size == -1)
-		return error_set_errno(
-		    error, "receive from %s", role_name(peer));
-	if (size == 0)
-		return error_set(error, ERROR_UNAVAILABLE,
-		    "%s closed the channel", role_name(peer));
-	if (check_packet(storage, (size_t)size, *fd_count, peer, self, message,
-		error) == NULL) {
-		close_all(fds, *fd_count);
-		*fd_count = 0;
-		return -1;
-	}
-	return 0;
 }

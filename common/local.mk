@@ -46,7 +46,9 @@ common_libcommon_a_SOURCES += common/retention_policy.c \
 	common/retention_policy.h
 common_libcommon_a_SOURCES += common/record.c common/record.h
 common_libcommon_a_SOURCES += common/control_record.c common/control_record.h
+common_libcommon_a_SOURCES += common/packet.c common/packet.h
 common_libcommon_a_SOURCES += common/channel.c common/channel.h
+common_libcommon_a_SOURCES += common/channel_now.c
 common_libcommon_a_SOURCES += common/key_client.c common/key_client.h
 
 # Layer 4.

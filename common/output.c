@@ -42,7 +42,8 @@ output_new(enum output_form form, bool is_exact)
 	output->is_progress_terminal = isatty(STDERR_FILENO) == 1;
 	/* Else at the first row, and behind the walls that is too late to open
 	 * /dev/urandom. */
-	json_object_seed(0);
+	if (form == OUTPUT_JSON)
+		json_object_seed(0);
 	return output;
 }
 

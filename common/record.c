@@ -310,6 +310,25 @@ record_get_snapshot(struct reader *r, struct snapshot_record *record)
 }
 
 void
+record_put_body(struct writer *w, const struct body_record *r)
+{
+	writer_put_u8(w, r->status);
+	writer_put_u64(w, r->size);
+}
+
+int
+record_get_body(struct reader *r, struct body_record *record)
+{
+	int more = begins(r);
+
+	if (more != 1)
+		return more;
+	record->status = reader_get_u8(r);
+	record->size = reader_get_u64(r);
+	return got(r);
+}
+
+void
 record_put_result(struct writer *w, const struct result_record *r)
 {
 	writer_put_u64(w, r->mailbox);

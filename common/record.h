@@ -154,6 +154,17 @@ struct snapshot_record {
 	struct text id; /* of a mark, in hex; empty for a timer snapshot */
 };
 
+enum {
+	BODIES_MAX = 64, /* in one answer */
+	BODIES_MAX_BYTES = 4 << 20
+};
+
+/* One of several bodies: whether it is there, and how long. */
+struct body_record {
+	uint8_t status; /* enum status */
+	uint64_t size;
+};
+
 /* What a change got: for file, append, copy, recall one each message; for
  * create one; for flags, expunge, missing, rename, retire, keyword, identity one each
  * part, with `modseq` only. */
@@ -188,6 +199,8 @@ void record_put_recall(struct writer *w, const struct recall_record *r);
 int record_get_recall(struct reader *r, struct recall_record *record);
 void record_put_snapshot(struct writer *w, const struct snapshot_record *r);
 int record_get_snapshot(struct reader *r, struct snapshot_record *record);
+void record_put_body(struct writer *w, const struct body_record *r);
+int record_get_body(struct reader *r, struct body_record *record);
 void record_put_result(struct writer *w, const struct result_record *r);
 int record_get_result(struct reader *r, struct result_record *record);
 
@@ -197,6 +210,7 @@ enum {
 	RECORD_MAILBOX_MAX = 8192,
 	RECORD_CHANGE_MAX = 8800,
 	RECORD_RESULT_SIZE = 76,
+	RECORD_BODY_SIZE = 9,
 	RECORD_FLAGS_SIZE = 16,
 	RECORD_COPY_SIZE = 30,
 	RECORD_RECALL_SIZE = 47,

@@ -19,9 +19,9 @@
 
 enum {
 	ACCOUNT_READY_WAIT_MS = 10000,
-	/* Bodies that healing has asked for: half of what a channel takes, so
-	 * that sessions ask as well. */
-	ACCOUNT_MAX_HEALING = 32,
+	/* Bodies that healing has asked for: the store unpacks the next ones
+	 * while the files of some are written. */
+	ACCOUNT_MAX_HEALING = 3 * BODIES_MAX,
 	ACCOUNT_HEALING_BYTES = 8 << 20,
 	ACCOUNT_PATH_MAX = 600,
 	ACCOUNT_OWNER_SIZE = 321,
@@ -189,6 +189,9 @@ struct account_store {
 struct folder *folder_find(struct account_store *account, struct text name);
 struct folder *folder_find_id(struct account_store *account, uint64_t id);
 void account_answer(mailbox_done *done, void *context, enum status status);
+/* Somebody asked which files are missing and has no answer yet: none is to be
+ * made meanwhile. */
+bool account_is_to_be_looked_at(const struct account_store *account);
 /* All healing is done. */
 void account_healed(struct account_store *account);
 /* The transaction of the index that was left open is committed before long. */
@@ -224,6 +227,8 @@ struct message_source {
 	int fd;
 	struct text data;
 	struct prepared *prepared; /* may be NULL */
+	/* A file of that name is not written over: ERROR_EXISTS. */
+	bool must_be_new;
 	/* A move: the file is renamed from there. */
 	struct folder *moved_from;
 	uint32_t moved_uid;
@@ -385,9 +390,10 @@ enum heal_result {
 	HEAL_WRITTEN,
 	HEAL_FAILED
 };
-/* Those that come in one turn of the loop are one change of their folder. */
+/* Those that come in one turn of the loop are one change of their folder. A file
+ * that is there by now stays, if its size is right and it was not compared. */
 enum heal_result heal_file_write(struct account_store *account,
-    uint64_t mailbox, uint32_t uid, const struct store_body *body);
+    const struct heal *heal, const struct store_body *body);
 /* That change ends now: before anybody asks whether a folder was changed. */
 void heal_file_settle(struct account_store *account);
 void heal_file_free(struct account_store *account);

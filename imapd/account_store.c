@@ -394,7 +394,19 @@ end_catching_up(struct catching_up *c, enum status status, struct text missing)
 		store_client_caught_up(account->client, c->tag, status,
 		    account->files_written - c->written,
 		    account->files_failed - c->failed, missing);
+	if (c->files == CATCH_UP_MISSING)
+		heal_resume(account);
 	free(c);
+}
+
+bool
+account_is_to_be_looked_at(const struct account_store *account)
+{
+	const struct catching_up *c = account->catching_up;
+
+	while (c != NULL && c->files != CATCH_UP_MISSING)
+		c = c->next;
+	return c != NULL;
 }
 
 /* A folder that could not be looked at, or was changed meanwhile. */

@@ -9,6 +9,8 @@
 
 #include "common/log.h"
 
+#include <unistd.h>
+
 static void
 turn_ended(void *context)
 {
@@ -46,26 +48,55 @@ heal_file_settle(struct account_store *account)
 		sync_end_change(account, folder);
 }
 
+/* Somebody was faster: what he put there stays, unless it is of the wrong size,
+ * or was compared. */
+static bool
+is_there(struct account_store *account, const struct heal *heal,
+    const struct folder *folder, const struct index_file *file)
+{
+	struct error error;
+	int fd;
+
+	if (heal->must_compare)
+		return false;
+	fd = files_open(account, folder, file, &error);
+	if (fd == -1)
+		return error.code != ERROR_DAMAGED;
+	close(fd);
+	return true;
+}
+
 enum heal_result
-heal_file_write(struct account_store *account, uint64_t mailbox, uint32_t uid,
+heal_file_write(struct account_store *account, const struct heal *heal,
     const struct store_body *body)
 {
-	struct folder *folder = folder_find_id(account, mailbox);
-	struct message_source source = { .fd = body->fd, .data = body->data };
+	struct folder *folder = folder_find_id(account, heal->mailbox);
+	struct message_source source = {
+		.fd = body->fd, .data = body->data, .must_be_new = true
+	};
 	struct index_file file;
 	struct index_row row;
 	struct error error;
+	int result;
 
 	if (folder == NULL ||
-	    !index_find_row(account->index, mailbox, uid, &row) ||
-	    !index_find_file(account->index, mailbox, uid, &file))
+	    !index_find_row(account->index, heal->mailbox, heal->uid, &row) ||
+	    !index_find_file(account->index, heal->mailbox, heal->uid, &file))
 		return HEAL_NEEDLESS;
 	begin_change(account, folder);
-	if (files_write(
-		account, folder, &file, row.internaldate, &source, &error) == 0)
+	result = files_write(
+	    account, folder, &file, row.internaldate, &source, &error);
+	if (result == -1 && error.code == ERROR_EXISTS) {
+		if (is_there(account, heal, folder, &file))
+			return HEAL_NEEDLESS;
+		source.must_be_new = false;
+		result = files_write(
+		    account, folder, &file, row.internaldate, &source, &error);
+	}
+	if (result == 0)
 		return HEAL_WRITTEN;
 	log_warning("heal", "mailbox=%llu uid=%u error=\"%s\"",
-	    (unsigned long long)mailbox, uid, error.text);
+	    (unsigned long long)heal->mailbox, heal->uid, error.text);
 	return HEAL_FAILED;
 }
 

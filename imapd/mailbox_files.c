@@ -11,6 +11,7 @@
 #include "common/memory.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,6 +257,20 @@ files_write_temporary(int dir_fd, const char *temporary, int64_t internaldate,
 	return -1;
 }
 
+/* A file system that cannot say no (NFS) writes over what is there. */
+static int
+move(int from, const char *old, int to, const char *new, bool must_be_new,
+    struct error *error)
+{
+	if (must_be_new) {
+		if (file_rename_new(from, old, to, new, error) == 0)
+			return 0;
+		if (error->errno_value != EINVAL)
+			return -1;
+	}
+	return file_rename(from, old, to, new, error);
+}
+
 static int
 write_in_place(struct account_store *account, const struct folder *folder,
     const struct index_file *file, int64_t internaldate,
@@ -278,7 +293,7 @@ write_in_place(struct account_store *account, const struct folder *folder,
 	if (fd == -1)
 		return -1;
 	close(fd);
-	if (file_rename(tmp, base, part, name, error) == 0)
+	if (move(tmp, base, part, name, source->must_be_new, error) == 0)
 		return 0;
 	file_unlink(tmp, base, &ignored);
 	return -1;

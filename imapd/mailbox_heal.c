@@ -16,14 +16,19 @@
 
 enum {
 	HEAL_KEY_SIZE = 12,
-	HEAL_A_STEP = 64,
-	HEAL_FEW = ACCOUNT_MAX_HEALING / 2,
+	HEAL_A_STEP = BODIES_MAX,
+	HEAL_FEW = ACCOUNT_MAX_HEALING - BODIES_MAX,
+	/* Larger ones are asked for alone: those of a step always fit. */
+	HEAL_TOGETHER_BYTES = BODIES_MAX_BYTES / BODIES_MAX,
 	HEAL_AGAIN_MS = 30000
 };
 
+/* One question to the store. */
 struct healing {
 	struct account_store *account;
-	struct heal *heal;
+	size_t count;
+	struct heal *heals[BODIES_MAX];
+	uint64_t blobs[BODIES_MAX];
 };
 
 static void heal_some(void *context);
@@ -103,8 +108,6 @@ tell_healed(struct account_store *account)
 	}
 }
 
-/* -- One file -- */
-
 static void
 heal_done(
     struct account_store *account, struct heal *heal, enum heal_result result)
@@ -137,30 +140,6 @@ heal_done(
 	account_healed(account);
 }
 
-static void
-heal_read(enum status status, const struct text *envelope,
-    struct store_body *body, void *context)
-{
-	struct healing *h = context;
-	struct account_store *account = h->account;
-	struct heal *heal = h->heal;
-
-	free(h);
-	if (status == STATUS_OK) {
-		heal_done(account, heal,
-		    heal_file_write(account, heal->mailbox, heal->uid, body));
-		return;
-	}
-	if (status == STATUS_UNAVAILABLE) { /* when the store is back */
-		came_back(account, heal);
-		put_last(account, heal);
-		return;
-	}
-	log_warning("heal", "mailbox=%llu uid=%u status=%s",
-	    (unsigned long long)heal->mailbox, heal->uid, status_name(status));
-	heal_done(account, heal, HEAL_FAILED);
-}
-
 /* -- After a power cut: the file's bytes against the store's -- */
 
 static bool
@@ -186,35 +165,96 @@ is_same(int file, const struct store_body *body)
 }
 
 /* A file that differs from what was committed lost its blocks. */
-static void
-compare_read(enum status status, const struct text *envelope,
-    struct store_body *body, void *context)
+static bool
+is_intact(struct account_store *account, const struct heal *heal,
+    const struct store_body *body)
 {
-	struct healing *h = context;
-	struct account_store *account = h->account;
-	struct heal *heal = h->heal;
 	struct folder *folder = folder_find_id(account, heal->mailbox);
 	struct index_file file;
 	struct error error;
-	bool is_good = false;
-	int there;
+	bool is_good;
+	int fd;
 
-	if (status == STATUS_OK && folder != NULL &&
-	    index_find_file(account->index, heal->mailbox, heal->uid, &file) &&
-	    (there = files_open(account, folder, &file, &error)) != -1) {
-		is_good = is_same(there, body);
-		close(there);
-		if (!is_good)
-			log_warning("file-damaged", "mailbox=%llu uid=%u",
-			    (unsigned long long)heal->mailbox, heal->uid);
-	}
-	if (!is_good) {
-		heal_read(status, envelope, body, context);
+	if (folder == NULL ||
+	    !index_find_file(account->index, heal->mailbox, heal->uid, &file) ||
+	    (fd = files_open(account, folder, &file, &error)) == -1)
+		return false;
+	is_good = is_same(fd, body);
+	close(fd);
+	if (!is_good)
+		log_warning("file-damaged", "mailbox=%llu uid=%u",
+		    (unsigned long long)heal->mailbox, heal->uid);
+	return is_good;
+}
+
+/* -- Bodies -- */
+
+static void
+heal_read(struct account_store *account, struct heal *heal, enum status status,
+    const struct store_body *body)
+{
+	enum heal_result result = HEAL_FAILED;
+
+	if (status == STATUS_UNAVAILABLE) { /* when the store is back */
+		came_back(account, heal);
+		put_last(account, heal);
 		return;
 	}
-	free(h);
-	heal_done(account, heal, HEAL_NEEDLESS);
+	if (status != STATUS_OK)
+		log_warning("heal", "mailbox=%llu uid=%u status=%s",
+		    (unsigned long long)heal->mailbox, heal->uid,
+		    status_name(status));
+	else if (heal->must_compare && is_intact(account, heal, body))
+		result = HEAL_NEEDLESS;
+	else
+		result = heal_file_write(account, heal, body);
+	heal_done(account, heal, result);
 }
+
+static void
+one_read(enum status status, const struct text *envelope,
+    struct store_body *body, void *context)
+{
+	struct healing *h = context;
+
+	heal_read(h->account, h->heals[0], status, body);
+	free(h);
+}
+
+static void
+ask_for_one(struct account_store *account, struct heal *heal, uint64_t blob)
+{
+	struct healing *h = memory_new(1, sizeof(*h));
+
+	h->account = account;
+	h->heals[0] = heal;
+	store_read_blob(account->client, blob, one_read, h);
+}
+
+static void
+several_read(enum status status, const struct store_one_body *bodies,
+    size_t count, void *context)
+{
+	struct healing *h = context;
+
+	for (size_t i = 0; i < count; i++) {
+		struct store_body body = { .fd = -1 };
+		enum status one = status;
+
+		if (status == STATUS_OK) {
+			one = bodies[i].status;
+			body.data = bodies[i].data;
+			body.size = body.data.size;
+		}
+		if (one == STATUS_LIMIT)
+			ask_for_one(h->account, h->heals[i], h->blobs[i]);
+		else
+			heal_read(h->account, h->heals[i], one, &body);
+	}
+	free(h);
+}
+
+/* -- Files -- */
 
 /* Whether the file is there cannot be said now: it is not written over. */
 static bool
@@ -224,36 +264,50 @@ is_uncertain(const struct error *error)
 	       error->errno_value == ENOMEM || error->errno_value == EIO;
 }
 
-static void
-heal_one(struct account_store *account, struct heal *heal)
+/* False: there is nothing to be asked for, and it is done. One that was found
+ * missing a moment ago is not looked for again: heal_file_write sees it. */
+static bool
+needs_body(
+    struct account_store *account, struct heal *heal, struct index_file *file)
 {
 	struct folder *folder = folder_find_id(account, heal->mailbox);
-	struct index_file file;
-	struct healing *h;
 	struct error error;
 	int fd;
 
-	account->healing++;
 	if (folder == NULL ||
-	    !index_find_file(account->index, heal->mailbox, heal->uid, &file)) {
+	    !index_find_file(account->index, heal->mailbox, heal->uid, file)) {
 		heal_done(account, heal, HEAL_NEEDLESS);
-		return;
+		return false;
 	}
-	fd = files_open(account, folder, &file, &error);
+	if (heal->is_marked && !heal->must_compare)
+		return true;
+	fd = files_open(account, folder, file, &error);
 	if (fd != -1)
 		close(fd);
-	if (fd != -1 ? !heal->must_compare : is_uncertain(&error)) {
-		heal_done(
-		    account, heal, fd != -1 ? HEAL_NEEDLESS : HEAL_FAILED);
+	if (fd != -1 ? heal->must_compare : !is_uncertain(&error))
+		return true;
+	heal_done(account, heal, fd != -1 ? HEAL_NEEDLESS : HEAL_FAILED);
+	return false;
+}
+
+/* Into `h` if it is small, else asked for at once. */
+static void
+heal_one(struct healing *h, struct heal *heal)
+{
+	struct account_store *account = h->account;
+	struct index_file file;
+
+	account->healing++;
+	if (!needs_body(account, heal, &file))
 		return;
-	}
-	h = memory_new(1, sizeof(*h));
-	h->account = account;
-	h->heal = heal;
 	heal->size = file.stored_size;
 	account->healing_bytes += heal->size;
-	store_read_blob(account->client, file.blob,
-	    heal->must_compare ? compare_read : heal_read, h);
+	if (heal->size > HEAL_TOGETHER_BYTES) {
+		ask_for_one(account, heal, file.blob);
+		return;
+	}
+	h->heals[h->count] = heal;
+	h->blobs[h->count++] = file.blob;
 }
 
 static void
@@ -271,22 +325,32 @@ static void
 heal_some(void *context)
 {
 	struct account_store *account = context;
+	struct healing *h;
 	struct heal *heal;
 	unsigned int steps = 0;
 
-	if (!store_client_is_present(account->client))
-		return; /* goes on when the store is back */
+	/* It goes on when the store is back; or has its answer. */
+	if (!store_client_is_present(account->client) ||
+	    account_is_to_be_looked_at(account))
+		return;
 	if (account->heals == NULL)
 		take_later(account);
+	h = memory_new(1, sizeof(*h));
+	h->account = account;
 	directories_hold(account);
 	while ((heal = account->heals) != NULL && steps++ < HEAL_A_STEP &&
 	       has_room(account)) {
 		account->heals = heal->next;
 		if (account->heals == NULL)
 			account->heals_end = &account->heals;
-		heal_one(account, heal);
+		heal_one(h, heal);
 	}
 	directories_release(account);
+	if (h->count > 0)
+		store_read_blobs(
+		    account->client, h->blobs, h->count, several_read, h);
+	else
+		free(h);
 	if (account->heals != NULL && has_room(account))
 		start_timer(account, 0);
 }

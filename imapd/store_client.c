@@ -35,14 +35,26 @@ struct store_batch {
 	void *context;
 };
 
-/* A listing or a body that was asked for. */
+enum answer_kind {
+	ANSWER_LISTING,
+	ANSWER_BODY,
+	ANSWER_BODIES
+};
+
+/* A listing, a body or several bodies that were asked for. */
 struct question {
 	struct question *next;
 	uint64_t tag;
 	struct message message;
-	store_listed *listed;
-	store_read *read;
+	enum answer_kind kind;
+	union {
+		store_listed *listed;
+		store_read *read;
+		store_read_many *read_many;
+	} done;
 	void *context;
+	size_t blob_count;
+	uint8_t blobs[]; /* of read_blobs, which points here */
 };
 
 struct store_client {
@@ -182,18 +194,31 @@ store_client_commit(struct store_client *client, struct store_batch **batch,
 	send_batch(client, b);
 }
 
+/* Instead of an answer. */
+static void
+tell_unavailable(const struct question *q)
+{
+	struct store_body none = { .fd = -1 };
+
+	switch (q->kind) {
+	case ANSWER_LISTING:
+		q->done.listed(STATUS_UNAVAILABLE, 0, no_text, q->context);
+		break;
+	case ANSWER_BODY:
+		q->done.read(STATUS_UNAVAILABLE, &no_text, &none, q->context);
+		break;
+	case ANSWER_BODIES:
+		q->done.read_many(
+		    STATUS_UNAVAILABLE, NULL, q->blob_count, q->context);
+		break;
+	}
+}
+
 static void
 ask(struct store_client *client, struct question *q)
 {
 	if (!client->is_present) {
-		if (q->listed != NULL)
-			q->listed(STATUS_UNAVAILABLE, 0, no_text, q->context);
-		else {
-			struct store_body none = { .fd = -1 };
-
-			q->read(
-			    STATUS_UNAVAILABLE, &no_text, &none, q->context);
-		}
+		tell_unavailable(q);
 		free(q);
 		return;
 	}
@@ -204,15 +229,38 @@ ask(struct store_client *client, struct question *q)
 
 static struct question *
 question_new(struct store_client *client, enum message_type type,
-    store_listed *listed, store_read *reading, void *context)
+    enum answer_kind kind, size_t blob_count, void *context)
 {
-	struct question *q = memory_new(1, sizeof(*q));
+	struct question *q =
+	    memory_new(1, sizeof(*q) + blob_count * sizeof(uint64_t));
 
 	q->tag = ++client->tag;
 	q->message.type = type;
-	q->listed = listed;
-	q->read = reading;
+	q->kind = kind;
+	q->blob_count = blob_count;
 	q->context = context;
+	return q;
+}
+
+static struct question *
+listing_new(struct store_client *client, enum message_type type,
+    store_listed *done, void *context)
+{
+	struct question *q =
+	    question_new(client, type, ANSWER_LISTING, 0, context);
+
+	q->done.listed = done;
+	return q;
+}
+
+static struct question *
+body_new(struct store_client *client, enum message_type type, store_read *done,
+    void *context)
+{
+	struct question *q =
+	    question_new(client, type, ANSWER_BODY, 0, context);
+
+	q->done.read = done;
 	return q;
 }
 
@@ -221,7 +269,7 @@ store_list_mailboxes(struct store_client *client, uint64_t as_of,
     store_listed *done, void *context)
 {
 	struct question *q =
-	    question_new(client, MESSAGE_list_mailboxes, done, NULL, context);
+	    listing_new(client, MESSAGE_list_mailboxes, done, context);
 
 	q->message.list_mailboxes.tag = q->tag;
 	q->message.list_mailboxes.as_of = as_of;
@@ -233,7 +281,7 @@ store_list_messages(struct store_client *client, uint64_t mailbox,
     uint64_t as_of, store_listed *done, void *context)
 {
 	struct question *q =
-	    question_new(client, MESSAGE_list_messages, done, NULL, context);
+	    listing_new(client, MESSAGE_list_messages, done, context);
 
 	q->message.list_messages.tag = q->tag;
 	q->message.list_messages.as_of = as_of;
@@ -246,7 +294,7 @@ store_list_changes(struct store_client *client, uint64_t since,
     store_listed *done, void *context)
 {
 	struct question *q =
-	    question_new(client, MESSAGE_list_changes, done, NULL, context);
+	    listing_new(client, MESSAGE_list_changes, done, context);
 
 	q->message.list_changes.tag = q->tag;
 	q->message.list_changes.since = since;
@@ -258,7 +306,7 @@ store_list_unfiled(
     struct store_client *client, store_listed *done, void *context)
 {
 	struct question *q =
-	    question_new(client, MESSAGE_list_unfiled, done, NULL, context);
+	    listing_new(client, MESSAGE_list_unfiled, done, context);
 
 	q->message.list_unfiled.tag = q->tag;
 	ask(client, q);
@@ -269,7 +317,7 @@ store_list_snapshots(
     struct store_client *client, store_listed *done, void *context)
 {
 	struct question *q =
-	    question_new(client, MESSAGE_list_snapshots, done, NULL, context);
+	    listing_new(client, MESSAGE_list_snapshots, done, context);
 
 	q->message.list_snapshots.tag = q->tag;
 	ask(client, q);
@@ -280,7 +328,7 @@ store_list_expunged(struct store_client *client, uint32_t after,
     store_listed *done, void *context)
 {
 	struct question *q =
-	    question_new(client, MESSAGE_list_expunged, done, NULL, context);
+	    listing_new(client, MESSAGE_list_expunged, done, context);
 
 	q->message.list_expunged.tag = q->tag;
 	q->message.list_expunged.after = after;
@@ -291,11 +339,27 @@ void
 store_read_blob(
     struct store_client *client, uint64_t blob, store_read *done, void *context)
 {
-	struct question *q =
-	    question_new(client, MESSAGE_read_blob, NULL, done, context);
+	struct question *q = body_new(client, MESSAGE_read_blob, done, context);
 
 	q->message.read_blob.tag = q->tag;
 	q->message.read_blob.blob = blob;
+	ask(client, q);
+}
+
+void
+store_read_blobs(struct store_client *client, const uint64_t *blobs,
+    size_t count, store_read_many *done, void *context)
+{
+	struct question *q = question_new(
+	    client, MESSAGE_read_blobs, ANSWER_BODIES, count, context);
+	struct writer w;
+
+	writer_init(&w, q->blobs, count * sizeof(blobs[0]));
+	for (size_t i = 0; i < count; i++)
+		writer_put_u64(&w, blobs[i]);
+	q->message.read_blobs.tag = q->tag;
+	q->message.read_blobs.blobs = text_make(q->blobs, w.size);
+	q->done.read_many = done;
 	ask(client, q);
 }
 
@@ -304,7 +368,7 @@ store_read_unfiled(struct store_client *client,
     const struct delivery_id *delivery, store_read *done, void *context)
 {
 	struct question *q =
-	    question_new(client, MESSAGE_read_unfiled, NULL, done, context);
+	    body_new(client, MESSAGE_read_unfiled, done, context);
 
 	q->message.read_unfiled.tag = q->tag;
 	q->message.read_unfiled.delivery = *delivery;
@@ -342,13 +406,13 @@ store_client_caught_up(struct store_client *client, uint64_t tag,
 /* -- Answers -- */
 
 static struct question *
-take_question(struct store_client *client, uint64_t tag, bool is_listing)
+take_question(struct store_client *client, uint64_t tag, enum answer_kind kind)
 {
 	struct question **at = &client->questions, *q;
 
 	while ((q = *at) != NULL && q->tag != tag)
 		at = &q->next;
-	if (q == NULL || (q->listed != NULL) != is_listing)
+	if (q == NULL || q->kind != kind)
 		return NULL;
 	*at = q->next;
 	if (q->next == NULL)
@@ -370,7 +434,8 @@ answer_bytes(struct text inline_data, uint64_t size, int fd, struct buf *buf,
 	}
 	buf_init(buf, STORE_MAX_LISTING);
 	if (file_check_sealed(fd, &error) == -1 ||
-	    lseek(fd, 0, SEEK_SET) == -1 ||
+	    lseek(fd, 0, SEEK_END) != (off_t)size ||
+	    buf_reserve(buf, size + 1) == NULL ||
 	    file_read_all(fd, buf, &error) == -1 || buf->size != size)
 		return -1;
 	*data = text_make(buf->data, buf->size);
@@ -381,7 +446,7 @@ static void
 received_listing(
     struct store_client *client, const struct message_listing *m, int fd)
 {
-	struct question *q = take_question(client, m->tag, true);
+	struct question *q = take_question(client, m->tag, ANSWER_LISTING);
 	enum status status = m->status;
 	struct text data = no_text;
 	struct buf buf;
@@ -392,7 +457,7 @@ received_listing(
 	if (status == STATUS_OK &&
 	    answer_bytes(m->data, m->size, fd, &buf, &data) == -1)
 		status = STATUS_DAMAGED;
-	q->listed(status, m->sequence, data, q->context);
+	q->done.listed(status, m->sequence, data, q->context);
 	buf_clear(&buf);
 	free(q);
 }
@@ -414,7 +479,7 @@ static void
 received_body(
     struct store_client *client, const struct message_body *m, int *from)
 {
-	struct question *q = take_question(client, m->tag, false);
+	struct question *q = take_question(client, m->tag, ANSWER_BODY);
 	struct store_body body = { *from, m->data, m->size };
 	enum status status = m->status;
 	struct error error;
@@ -427,9 +492,52 @@ received_body(
 			   : file_check_sealed(body.fd, &error) == -1 ||
 				 lseek(body.fd, 0, SEEK_END) != (off_t)m->size))
 		status = STATUS_DAMAGED;
-	q->read(status, &m->envelope, &body, q->context);
+	q->done.read(status, &m->envelope, &body, q->context);
 	if (body.fd != -1)
 		close(body.fd);
+	free(q);
+}
+
+/* The records of `index` and their bytes: exactly as many as were asked for. */
+static int
+cut_bodies(struct text index, struct text data, struct store_one_body *bodies,
+    size_t count)
+{
+	struct body_record record;
+	struct reader r;
+
+	reader_init(&r, index.data, index.size);
+	for (size_t i = 0; i < count; i++) {
+		if (record_get_body(&r, &record) != 1 ||
+		    record.size > data.size)
+			return -1;
+		bodies[i].status = record.status;
+		bodies[i].data = text_make(data.data, record.size);
+		data = text_skip(data, record.size);
+	}
+	return reader_done(&r) == 0 && data.size == 0 ? 0 : -1;
+}
+
+static void
+received_bodies(
+    struct store_client *client, const struct message_bodies *m, int fd)
+{
+	struct question *q = take_question(client, m->tag, ANSWER_BODIES);
+	struct store_one_body bodies[BODIES_MAX];
+	enum status status = m->status;
+	struct text data = no_text;
+	struct buf buf;
+
+	if (q == NULL)
+		return;
+	buf_init(&buf, 0);
+	if (status == STATUS_OK &&
+	    (answer_bytes(m->data, m->size, fd, &buf, &data) == -1 ||
+		cut_bodies(m->index, data, bodies, q->blob_count) == -1))
+		status = STATUS_DAMAGED;
+	q->done.read_many(status, status == STATUS_OK ? bodies : NULL,
+	    q->blob_count, q->context);
+	buf_clear(&buf);
 	free(q);
 }
 
@@ -521,6 +629,9 @@ received(struct channel *channel, const struct message *message, int *fds,
 		break;
 	case MESSAGE_body:
 		received_body(client, &message->body, &fds[0]);
+		break;
+	case MESSAGE_bodies:
+		received_bodies(client, &message->bodies, fds[0]);
 		break;
 	case MESSAGE_batch_done:
 		received_batch_done(client, &message->batch_done, fds[0]);

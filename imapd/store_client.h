@@ -101,6 +101,18 @@ typedef void store_read(enum status status, const struct text *envelope,
     struct store_body *body, void *context);
 void store_read_blob(struct store_client *client, uint64_t blob,
     store_read *done, void *context);
+/* Several bodies: as many as were asked for, in order, each with its own status,
+ * unless `status` says that none could be had (`bodies` is NULL then). What has
+ * STATUS_LIMIT is asked for alone. Valid during the call. */
+struct store_one_body {
+	enum status status;
+	struct text data;
+};
+typedef void store_read_many(enum status status,
+    const struct store_one_body *bodies, size_t count, void *context);
+/* Of up to BODIES_MAX blobs. */
+void store_read_blobs(struct store_client *client, const uint64_t *blobs,
+    size_t count, store_read_many *done, void *context);
 void store_read_unfiled(struct store_client *client,
     const struct delivery_id *delivery, store_read *done, void *context);
 

@@ -6,6 +6,7 @@
 #include "snapctl/snapctl.h"
 
 #include "common/channel.h"
+#include "common/sandbox_tool.h"
 #include "common/status.h"
 
 #include <errno.h>
@@ -97,6 +98,20 @@ note_progress(const struct message_control_row *row)
 }
 
 int
+client_confine(struct snapctl *snapctl)
+{
+	struct error error;
+
+	if (!snapctl->is_confined &&
+	    sandbox_tool_enter(ROLE_SNAPCTL, &error) == -1) {
+		fprintf(stderr, "snapctl: %s\n", error.text);
+		return EXIT_FAILED;
+	}
+	snapctl->is_confined = true;
+	return EXIT_DONE;
+}
+
+int
 client_ask(struct snapctl *snapctl, struct message *request,
     int (*row)(struct snapctl *snapctl, enum control_row_kind kind,
 	struct text record, void *context),
@@ -114,6 +129,9 @@ client_ask(struct snapctl *snapctl, struct message *request,
 		fprintf(stderr, "snapctl: %s\n", error.text);
 		return EXIT_UNREACHABLE;
 	}
+	code = client_confine(snapctl);
+	if (code != EXIT_DONE)
+		return code;
 	for (;;) {
 		if (snapctl->options.is_following &&
 		    wait_for_news(snapctl) == -1)

@@ -7,7 +7,6 @@
 #include "snapctl/completion.h"
 
 #include "common/channel.h"
-#include "common/sandbox_tool.h"
 #include "snapctl/completion_scripts.h"
 #include "snapctl/selector.h"
 
@@ -122,8 +121,6 @@ completion_words(struct snapctl *snapctl, const struct verb_table *table,
 	command_load_accounts(snapctl);
 	/* It looks at the terminal, which nobody may behind the walls. */
 	snapctl->output = output_new(OUTPUT_TABS, false);
-	if (sandbox_tool_enter(ROLE_SNAPCTL, &error) == -1)
-		return EXIT_FAILED;
 	code = ask(snapctl, &completion);
 	output_free(&snapctl->output);
 	account_table_free(&snapctl->accounts);

@@ -5,6 +5,8 @@ noinst_LIBRARIES += snapctl/libsnapctl.a
 snapctl_libsnapctl_a_SOURCES = \
 	snapctl/snapctl.h \
 	snapctl/selector.c snapctl/selector.h \
+	snapctl/arguments.c snapctl/arguments.h \
+	snapctl/session.c snapctl/session.h \
 	snapctl/client.c \
 	snapctl/interrupt.c snapctl/interrupt.h \
 	snapctl/command.c \
@@ -31,13 +33,17 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_holds.c \
 	snapctl/cmd_release.c \
 	snapctl/cmd_verify.c \
+	snapctl/verify_proof.c \
 	snapctl/cmd_drill.c \
 	snapctl/cmd_seal.c \
 	snapctl/cmd_rebuild.c \
 	snapctl/completion.c snapctl/completion.h \
 	snapctl/cmd_completion.c \
 	snapctl/cmd_stats.c \
-	snapctl/cmd_status.c
+	snapctl/cmd_status.c \
+	snapctl/elsewhere.c
+snapctl_libsnapctl_a_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'
 # The scripts that snapctl prints are those that are installed.
 bashcompletiondir = $(datadir)/bash-completion/completions
 zshcompletiondir = $(datadir)/zsh/site-functions
@@ -59,10 +65,14 @@ snapctl/completion_scripts.h: $(bashcompletion_DATA) $(zshcompletion_DATA) \
 	    done; } > $@.new && mv $@.new $@
 
 snapctl_snapctl_SOURCES = snapctl/main.c
-snapctl_snapctl_CPPFLAGS = $(AM_CPPFLAGS) \
-	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'
 snapctl_snapctl_LDADD = snapctl/libsnapctl.a $(FILTER_LIBS) $(COMMON_LIBS) \
-	$(JANSSON_LIBS) $(UNISTRING_LIBS) $(CRYPTO_LIBS)
+	$(JANSSON_LIBS)
+
+# Its verbs that need more libraries.
+pkglibexec_PROGRAMS += snapctl/snapctl-more
+snapctl_snapctl_more_SOURCES = snapctl/more_main.c
+snapctl_snapctl_more_LDADD = snapctl/libsnapctl.a $(FILTER_LIBS) \
+	$(COMMON_LIBS) $(JANSSON_LIBS) $(UNISTRING_LIBS) $(CRYPTO_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/selector_test tests/unit/export_test \

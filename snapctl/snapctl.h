@@ -53,10 +53,17 @@ struct snapctl {
 	struct options options;
 	struct output *output;
 	struct account_table *accounts; /* NULL if there is no configuration */
-	int socket;
-	int proof; /* descriptor of the file that verify --proof checks; -1 */
+	char **line;                    /* the whole command line */
+	int socket;                     /* -1: none */
+	bool is_confined;
 	uint64_t last_tag;
 	int64_t now; /* seconds since 1970 */
+};
+
+enum verb_kind {
+	VERB_NAMES,    /* asks snapd, and names accounts */
+	VERB_NAMELESS, /* asks snapd; names none unless one is given to it */
+	VERB_ALONE     /* asks nobody */
 };
 
 struct verb {
@@ -65,6 +72,7 @@ struct verb {
 	const char *synopsis;
 	const char *summary;
 	const char *completes; /* its options and arguments: completion.h */
+	enum verb_kind kind;
 };
 
 struct verb_table {
@@ -90,6 +98,13 @@ int client_ask(struct snapctl *snapctl, struct message *request,
     int (*row)(struct snapctl *snapctl, enum control_row_kind kind,
 	struct text record, void *context),
     void *context);
+
+/*
+ * Gives up all rights, once: what comes from the store or out of a file, mail
+ * included, is shown without any. client_ask does it when the request is on its
+ * way, so that the store works meanwhile. EXIT_DONE, or a code and it was said.
+ */
+int client_confine(struct snapctl *snapctl);
 
 /* -- What several verbs need -- */
 
@@ -160,6 +175,7 @@ int cmd_hold(struct snapctl *snapctl, int argc, char **argv);
 int cmd_holds(struct snapctl *snapctl, int argc, char **argv);
 int cmd_release(struct snapctl *snapctl, int argc, char **argv);
 int cmd_verify(struct snapctl *snapctl, int argc, char **argv);
+int cmd_verify_proof(struct snapctl *snapctl, int argc, char **argv);
 int cmd_drill(struct snapctl *snapctl, int argc, char **argv);
 int cmd_seal(struct snapctl *snapctl, int argc, char **argv);
 int cmd_rebuild(struct snapctl *snapctl, int argc, char **argv);
@@ -167,5 +183,7 @@ int cmd_recover_key(struct snapctl *snapctl, int argc, char **argv);
 int cmd_stats(struct snapctl *snapctl, int argc, char **argv);
 int cmd_completion(struct snapctl *snapctl, int argc, char **argv);
 int cmd_status(struct snapctl *snapctl, int argc, char **argv);
+/* The verb is that of the whole command line: snapctl-more takes over. */
+int cmd_elsewhere(struct snapctl *snapctl, int argc, char **argv);
 
 #endif

@@ -67,6 +67,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/segment_use.c snapd/segment_use.h \
 	snapd/behind.c snapd/behind.h \
 	snapd/reading.c snapd/reading.h \
+	snapd/reading_bodies.c \
 	snapd/reader_thread.c \
 	snapd/as_of.c snapd/as_of.h \
 	snapd/retention.c snapd/retention.h \

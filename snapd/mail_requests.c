@@ -148,6 +148,26 @@ receive_witness(struct client *client, const struct message_witness *witness)
 
 /* -- Readings -- */
 
+/* A restore's progress, and what is damaged by name. */
+static void
+tell_restore(struct client *client, const struct reading *reading)
+{
+	struct body_record record;
+	struct reader r;
+
+	if (reading->kind == READ_BLOB)
+		restore_body_read(client->snapd, client->account, reading->blob,
+		    reading->status);
+	if (reading->kind != READ_BLOBS)
+		return;
+	reader_init(&r, reading->envelope.data, reading->envelope.size);
+	for (size_t i = 0;
+	     i < reading->blob_count && record_get_body(&r, &record) == 1; i++)
+		if (record.status != STATUS_LIMIT) /* asked for again */
+			restore_body_read(client->snapd, client->account,
+			    reading->blobs[i], (enum status)record.status);
+}
+
 void
 mail_reading_done(struct client *client, struct reading *reading)
 {
@@ -171,6 +191,13 @@ mail_reading_done(struct client *client, struct reading *reading)
 		answer.unfiled_accounts =
 		    (struct message_unfiled_accounts){ reading->tag,
 			    (uint8_t)reading->status, data };
+	} else if (reading->kind == READ_BLOBS) {
+		answer.type = MESSAGE_bodies;
+		answer.bodies = (struct message_bodies){ reading->tag,
+			(uint8_t)reading->status,
+			text_make(
+			    reading->envelope.data, reading->envelope.size),
+			reading->data.size, data };
 	} else if (inline_max == 16384) {
 		answer.type = MESSAGE_body;
 		answer.body = (struct message_body){ reading->tag,
@@ -187,9 +214,7 @@ mail_reading_done(struct client *client, struct reading *reading)
 		log_warning("answer-dropped", "account=%u", client->account);
 	if (fd >= 0)
 		close(fd);
-	if (reading->kind == READ_BLOB)
-		restore_body_read(client->snapd, client->account, reading->blob,
-		    reading->status);
+	tell_restore(client, reading);
 }
 
 static struct reading *
@@ -206,8 +231,9 @@ static void
 start_reading(struct client *client, struct reading *reading)
 {
 	/* Who can name these bytes was told of them after their commit. */
-	bool is_committed =
-	    reading->kind == READ_BLOB || reading->kind == READ_UNFILED_BODY;
+	bool is_committed = reading->kind == READ_BLOB ||
+			    reading->kind == READ_BLOBS ||
+			    reading->kind == READ_UNFILED_BODY;
 	struct journal *journal = snapd_journal(client->snapd);
 
 	reading->account = client->account;
@@ -224,6 +250,20 @@ start_reading(struct client *client, struct reading *reading)
 	reading->status = STATUS_UNAVAILABLE;
 	mail_reading_done(client, reading);
 	reading_free(&reading);
+}
+
+/* What is no list of numbers is one of none. */
+static void
+take_blobs(struct reading *reading, struct text blobs)
+{
+	struct reader r;
+
+	reader_init(&r, blobs.data, blobs.size);
+	while (r.size >= sizeof(reading->blobs[0]) &&
+	       reading->blob_count < BODIES_MAX)
+		reading->blobs[reading->blob_count++] = reader_get_u64(&r);
+	if (reader_done(&r) == -1)
+		reading->blob_count = 0;
 }
 
 static void
@@ -255,6 +295,11 @@ receive_reading(struct client *client, const struct message *message)
 		reading->kind = READ_BLOB;
 		reading->tag = message->read_blob.tag;
 		reading->blob = message->read_blob.blob;
+		break;
+	case MESSAGE_read_blobs:
+		reading->kind = READ_BLOBS;
+		reading->tag = message->read_blobs.tag;
+		take_blobs(reading, message->read_blobs.blobs);
 		break;
 	case MESSAGE_read_unfiled:
 		reading->kind = READ_UNFILED_BODY;

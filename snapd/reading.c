@@ -278,11 +278,10 @@ read_unfiled(
 	return got < 0 ? -1 : 0;
 }
 
-static int
-read_object(struct reading *reading, struct transaction *t,
-    const struct object *object, struct error *error)
+int
+reading_put_object(struct reading *reading, struct transaction *t,
+    struct digest *digest, const struct object *object, struct error *error)
 {
-	struct digest *digest;
 	uint8_t *to;
 	int result;
 
@@ -292,11 +291,20 @@ read_object(struct reading *reading, struct transaction *t,
 	to = buf_reserve(&reading->data, object->size + 1);
 	if (to == NULL)
 		return error_set(error, ERROR_LIMIT, "blob too large");
-	digest = digest_new();
 	result = object_store_read(t, digest, object, to, error);
-	digest_free(&digest);
 	if (result == 0)
 		buf_added(&reading->data, object->size);
+	return result;
+}
+
+static int
+read_object(struct reading *reading, struct transaction *t,
+    const struct object *object, struct error *error)
+{
+	struct digest *digest = digest_new();
+	int result = reading_put_object(reading, t, digest, object, error);
+
+	digest_free(&digest);
 	return result;
 }
 
@@ -388,6 +396,8 @@ run_kind(struct reading *reading, struct transaction *t, struct error *error)
 		return read_unfiled(reading, t, error);
 	case READ_BLOB:
 		return read_blob(reading, t, error);
+	case READ_BLOBS:
+		return reading_put_bodies(reading, t, error);
 	case READ_UNFILED_BODY:
 		return read_unfiled_body(reading, t, error);
 	case READ_UNFILED_ACCOUNTS:

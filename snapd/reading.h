@@ -11,6 +11,7 @@
 #include "common/event_loop.h"
 #include "common/record.h"
 #include "common/status.h"
+#include "snapd/object_store.h"
 #include "snapd/retention.h"
 #include "snapd/store.h"
 
@@ -20,7 +21,8 @@ enum reading_kind {
 	READ_CHANGES,   /* change records after `since` */
 	READ_UNFILED,   /* unfiled records, oldest first */
 	READ_BLOB,
-	READ_UNFILED_BODY,     /* body, and its unfiled record as `envelope` */
+	READ_BLOBS,        /* bodies, and their body records as `envelope` */
+	READ_UNFILED_BODY, /* body, and its unfiled record as `envelope` */
 	READ_UNFILED_ACCOUNTS, /* u32 each, above `after` */
 	READ_SNAPSHOTS,        /* snapshot records, oldest first */
 	READ_EXPUNGED,         /* change records, above `after` */
@@ -33,6 +35,8 @@ struct reading {
 	uint64_t as_of; /* 0: now; also `since` */
 	uint64_t mailbox;
 	uint64_t blob;
+	uint64_t blobs[BODIES_MAX]; /* READ_BLOBS */
+	size_t blob_count;
 	uint32_t after;
 	struct delivery_id delivery;
 	/* READ_SNAPSHOTS */
@@ -67,6 +71,15 @@ void reading_free(struct reading **reading);
 
 /* The work itself, in whatever thread. */
 void reading_run(struct reading *reading, struct store *store);
+
+/* The bytes of the object behind the others, if it is of the reading's account.
+ * 0, or -1: none of them. */
+int reading_put_object(struct reading *reading, struct transaction *t,
+    struct digest *digest, const struct object *object, struct error *error);
+
+/* READ_BLOBS: each has a record of its own, whatever became of it. */
+int reading_put_bodies(
+    struct reading *reading, struct transaction *t, struct error *error);
 
 /* One record behind the others; 0, or -1 if it does not fit. */
 int reading_put_change(struct buf *to, const struct change_record *change);

@@ -401,6 +401,28 @@ read_others_blob(void)
 	return REFUSED;
 }
 
+/* The same, many at a time: all that there may be. */
+static enum result
+read_others_blobs(void)
+{
+	uint8_t blobs[BODIES_MAX * sizeof(uint64_t)];
+	struct message message = { .type = MESSAGE_read_blobs };
+	struct writer writer;
+
+	if (intruder.self != ROLE_WORKER)
+		return NO_PEER;
+	writer_init(&writer, blobs, sizeof(blobs));
+	for (uint64_t blob = 1; blob <= BODIES_MAX; blob++)
+		writer_put_u64(&writer, blob);
+	message.read_blobs.blobs = text_make(blobs, writer.size);
+	if (!ask(ROLE_SNAPD, &message, -1, MESSAGE_bodies))
+		return REFUSED;
+	return memmem(message.bodies.data.data, message.bodies.data.size,
+		   "OTHERS SECRET", 13) != NULL
+		   ? THROUGH
+		   : REFUSED;
+}
+
 /* A message of its own out of bytes that it may not read. */
 static enum result
 recall_others_blob(void)
@@ -758,6 +780,7 @@ static const struct {
 	{ "file_other_accounts_delivery", file_others_delivery },
 	{ "file_with_other_accounts_delivery", file_for_wrong_worker },
 	{ "read_other_accounts_blob", read_others_blob },
+	{ "read_other_accounts_blobs", read_others_blobs },
 	{ "recall_other_accounts_blob", recall_others_blob },
 	{ "list_other_accounts_mailbox", read_others_now },
 	{ "list_other_accounts_mailbox_as_of", read_others_past },

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import threading
 
@@ -248,6 +249,27 @@ def test_what_is_shown_is_shown_behind_walls(admin):
         if os.geteuid() == 0:
             assert set(status['Uid'].split()) == {'65534'}
             assert status['CapPrm'] == status['CapEff'] == '0' * 16
+
+
+def test_an_answer_of_the_store_finds_the_walls_shut(admin, tmp_path):
+    """A store that was taken over: it has the question and says nothing yet."""
+    path = str(tmp_path / 'snapd.sock')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as false_store:
+        false_store.bind(path)
+        false_store.listen(1)
+        for words in (['create'], ['cat', 'latest:user1@demo.test/INBOX;UID=1'],
+                      ['find', 'letter']):
+            child = subprocess.Popen([*admin.server.snapctl_command.split(),
+                                      '--socket', path, *words],
+                                     stderr=subprocess.DEVNULL)
+            with false_store.accept()[0] as peer:
+                assert peer.recv(65536)
+                status = wait_for(
+                    lambda: status_of(child.pid)['Seccomp'] == '2' and
+                    status_of(child.pid), 20, 'a filter around %s' % words)
+                if os.geteuid() == 0:
+                    assert set(status['Uid'].split()) == {'65534'}
+            assert child.wait(20) == 75
 
 
 def on_a_terminal(command):

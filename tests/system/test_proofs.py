@@ -28,8 +28,9 @@ class Prover:
         """The facts of a proof; nobody is there who could be asked."""
         self.file.write_text(proof)
         done = subprocess.run(
-            [self.snapctl[0], '--socket', '/nowhere', '-H', 'verify',
-             '--proof', *words, str(self.file)], check=False, timeout=60,
+            [*self.snapctl, '--socket', '/nowhere', '-c', '/nowhere', '-H',
+             'verify', '--proof', *words, str(self.file)],
+            check=False, timeout=60,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if code is not None:
             assert done.returncode == code, done.stderr

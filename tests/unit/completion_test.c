@@ -10,14 +10,18 @@
 #include <cmocka.h>
 
 static const struct verb verbs[] = {
-	{ "list", NULL, "", "list snapshots", "--since=TEXT ACCOUNT" },
-	{ "log", NULL, "", "what happened", "--deleted --since=TEXT ACCOUNT" },
-	{ "diff", NULL, "", "compare", "SNAP SEL" },
-	{ "restore", NULL, "", "bring back", "--yes --mode=missing SEL..." },
-	{ "export", NULL, "", "write", "--format=maildir|mbox --at=SNAP SEL" },
-	{ "hold", NULL, "", "keep", "-m=TEXT TAG SEL" },
-	{ "keep", NULL, "", "policy", "show|set TEXT" },
-	{ "status", NULL, "", "how it is", "" },
+	{ "list", NULL, "", "list snapshots", "--since=TEXT ACCOUNT",
+	    VERB_NAMES },
+	{ "log", NULL, "", "what happened", "--deleted --since=TEXT ACCOUNT",
+	    VERB_NAMES },
+	{ "diff", NULL, "", "compare", "SNAP SEL", VERB_NAMES },
+	{ "restore", NULL, "", "bring back", "--yes --mode=missing SEL...",
+	    VERB_NAMES },
+	{ "export", NULL, "", "write", "--format=maildir|mbox --at=SNAP SEL",
+	    VERB_NAMES },
+	{ "hold", NULL, "", "keep", "-m=TEXT TAG SEL", VERB_NAMES },
+	{ "keep", NULL, "", "policy", "show|set TEXT", VERB_NAMES },
+	{ "status", NULL, "", "how it is", "", VERB_NAMES },
 };
 static const struct verb_table table = { verbs,
 	sizeof(verbs) / sizeof(verbs[0]), "-c=FILE --socket=FILE --json" };

@@ -662,6 +662,45 @@ answer_body(struct false_store *s, uint64_t tag, uint64_t blob,
 }
 
 static void
+answer_bodies(struct false_store *s, uint64_t tag, struct text blobs)
+{
+	struct message m = { .type = MESSAGE_bodies };
+	uint8_t index[BODIES_MAX * RECORD_BODY_SIZE];
+	struct error error;
+	struct reader r;
+	struct writer w;
+	int fd = -1;
+
+	reader_init(&r, blobs.data, blobs.size);
+	writer_init(&w, index, sizeof(index));
+	while (r.size > 0) {
+		uint64_t blob = reader_get_u64(&r);
+		struct body_record record = { .status = STATUS_MISSING };
+
+		if (blob > 0 && blob <= s->blob_count) {
+			const struct blob *b = &s->blobs[blob - 1];
+
+			record.status = STATUS_OK;
+			record.size = b->size;
+			buf_put(&s->scratch, b->data, b->size);
+		}
+		record_put_body(&w, &record);
+	}
+	m.bodies.tag = tag;
+	m.bodies.index = text_make(index, w.size);
+	m.bodies.size = s->scratch.size;
+	if (s->scratch.size <= 60000)
+		m.bodies.data = text_make(s->scratch.data, s->scratch.size);
+	else
+		fd = file_sealed_memory(
+		    "bodies", s->scratch.data, s->scratch.size, &error);
+	channel_send(s->channel, &m, &fd, fd != -1);
+	if (fd != -1)
+		close(fd);
+	buf_reset(&s->scratch);
+}
+
+static void
 read_unfiled(struct false_store *s, const struct message_read_unfiled *q)
 {
 	for (size_t i = 0; i < s->unfiled_count; i++)
@@ -779,6 +818,9 @@ received(
 		break;
 	case MESSAGE_read_blob:
 		answer_body(s, m->read_blob.tag, m->read_blob.blob, NULL);
+		break;
+	case MESSAGE_read_blobs:
+		answer_bodies(s, m->read_blobs.tag, m->read_blobs.blobs);
 		break;
 	case MESSAGE_read_unfiled:
 		read_unfiled(s, &m->read_unfiled);

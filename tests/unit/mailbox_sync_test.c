@@ -6,6 +6,7 @@
 #include "common/file.h"
 #include "tests/unit/account_world.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,6 +60,7 @@ struct intrusion {
 	const char *call; /* of file.c, before which it comes */
 	const char *name;
 	unsigned int left;
+	const char *text; /* NULL: some mail */
 };
 
 static int
@@ -68,7 +70,8 @@ intrude(const char *call, const char *name, void *context)
 
 	if (strcmp(call, intrusion->call) == 0 && intrusion->left > 0 &&
 	    --intrusion->left == 0)
-		put_file(intrusion->w, intrusion->name, "foreign\n");
+		put_file(intrusion->w, intrusion->name,
+		    intrusion->text != NULL ? intrusion->text : "foreign\n");
 	return 0;
 }
 
@@ -86,7 +89,7 @@ a_file_that_comes_while_we_write_is_seen(void **state)
 
 	for (size_t i = 0; i < 2; i++) {
 		struct world *w = *state;
-		struct intrusion intrusion = { w, "rename", names[i], 1 };
+		struct intrusion intrusion = { w, "rename", names[i], 1, NULL };
 		struct mailbox_view *view = open_view(w, "INBOX");
 
 		file_set_fault_hook(intrude, &intrusion);
@@ -108,7 +111,7 @@ a_file_that_comes_while_we_write_is_seen_where_nobody_looks(void **state)
 {
 	struct world *w = *state;
 	struct intrusion intrusion = { w, "rename",
-		"Maildir/.A/cur/9.foreign:2,S", 1 };
+		"Maildir/.A/cur/9.foreign:2,S", 1, NULL };
 
 	mailbox_list_create(w->account, TEXT("A"), 0, answered, w);
 	wait_for(w, is_idle);
@@ -130,7 +133,7 @@ a_file_that_comes_while_we_write_is_seen_after_a_kill(void **state)
 {
 	struct world *w = *state;
 	struct intrusion intrusion = { w, "rename", "Maildir/cur/9.foreign:2,S",
-		1 };
+		1, NULL };
 
 	append_to(w, "INBOX", "ours\r\n");
 	restart(w);
@@ -156,7 +159,7 @@ a_file_that_comes_while_we_heal_is_seen(void **state)
 {
 	struct world *w = *state;
 	struct intrusion intrusion = { w, "rename", "Maildir/cur/9.foreign:2,S",
-		5 };
+		5, NULL };
 	struct mailbox_view *view;
 	char path[600];
 
@@ -175,6 +178,72 @@ a_file_that_comes_while_we_heal_is_seen(void **state)
 	wait_for(w, inbox_has_six);
 	assert_int_equal(count_files(w, "Maildir", NULL), 6);
 	mailbox_view_close(&view);
+}
+
+/* Of the one file in Maildir/new, as a path beneath home. */
+static void
+find_name(const struct world *w, char *name, size_t size)
+{
+	char path[600];
+	struct dirent *entry;
+	DIR *listing;
+
+	snprintf(path, sizeof(path), "%s/Maildir/new", w->home);
+	listing = opendir(path);
+	assert_non_null(listing);
+	do
+		entry = readdir(listing);
+	while (entry != NULL && entry->d_name[0] == '.');
+	assert_non_null(entry);
+	snprintf(name, size, "Maildir/new/%s", entry->d_name);
+	closedir(listing);
+}
+
+static void
+read_back(const struct world *w, const char *name, char *text, size_t size)
+{
+	char path[600];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", w->home, name);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	assert_non_null(fgets(text, (int)size, file));
+	fclose(file);
+}
+
+/* Between our look and the rename: a backup that is put back. */
+static void
+a_file_that_comes_back_while_we_heal_stays_if_it_can_be_it(void **state)
+{
+	static const char *const theirs[] = { "kepT\n", "cut" };
+	static const char *const left[] = { "kepT\n", "kept\n" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct world *w = *state;
+		struct intrusion intrusion = { w, "rename", NULL, 1,
+			theirs[i] };
+		struct mailbox_view *view;
+		char name[500], path[600], text[100];
+
+		append_to(w, "INBOX", "kept\r\n");
+		find_name(w, name, sizeof(name));
+		intrusion.name = name;
+		snprintf(path, sizeof(path), "%s/%s", w->home, name);
+		assert_int_equal(unlink(path), 0);
+		file_set_fault_hook(intrude, &intrusion);
+		view = open_view(w, "INBOX");
+		wait_for(w, is_idle);
+		file_set_fault_hook(NULL, NULL);
+		assert_int_equal(intrusion.left, 0);
+		read_back(w, name, text, sizeof(text));
+		assert_string_equal(text, left[i]);
+		mailbox_view_close(&view);
+		if (i == 0) {
+			world_teardown(state);
+			world_setup(state);
+		}
+	}
 }
 
 /* The folder's parts are open since the message was filed. */
@@ -575,6 +644,8 @@ main(void)
 		TEST_CASE(
 		    a_file_that_comes_while_we_write_is_seen_after_a_kill),
 		TEST_CASE(a_file_that_comes_while_we_heal_is_seen),
+		TEST_CASE(
+		    a_file_that_comes_back_while_we_heal_stays_if_it_can_be_it),
 		TEST_CASE(
 		    a_folder_that_was_put_aside_is_healed_where_its_path_leads),
 		TEST_CASE(a_wipe_of_many_is_marked_and_unmarked_in_steps),

@@ -37,6 +37,8 @@ struct peer {
 	struct message answer;
 	uint8_t *data; /* the bytes of a listing, body or result */
 	size_t size;
+	uint8_t index[BODIES_MAX * RECORD_BODY_SIZE];
+	size_t index_size;
 	unsigned int answers;
 	bool is_closed;
 };
@@ -86,6 +88,13 @@ peer_received(struct channel *channel, const struct message *message, int *fds,
 		break;
 	case MESSAGE_body:
 		take_data(peer, message->body.data, message->body.size, fds);
+		break;
+	case MESSAGE_bodies:
+		peer->index_size = message->bodies.index.size;
+		memcpy(
+		    peer->index, message->bodies.index.data, peer->index_size);
+		take_data(
+		    peer, message->bodies.data, message->bodies.size, fds);
 		break;
 	case MESSAGE_batch_done:
 		take_data(peer, message->batch_done.results,
@@ -506,6 +515,111 @@ foreign_mailbox_blob_and_delivery_are_missing(void **state)
 	begin(&f->other, 1);
 	channel_send(f->other.channel, &file, NULL, 0);
 	assert_int_equal(commit(&f->other, 1), STATUS_MISSING);
+}
+
+static void
+ask_for_bodies(struct peer *peer, const uint64_t *blobs, size_t count)
+{
+	struct message read = { .type = MESSAGE_read_blobs };
+	uint8_t numbers[BODIES_MAX * sizeof(uint64_t)];
+	struct writer w;
+
+	writer_init(&w, numbers, sizeof(numbers));
+	for (size_t i = 0; i < count; i++)
+		writer_put_u64(&w, blobs[i]);
+	read.read_blobs.blobs = text_make(numbers, w.size);
+	ask(peer, &read);
+	assert_int_equal(peer->answer.type, MESSAGE_bodies);
+	assert_int_equal(peer->answer.bodies.status, STATUS_OK);
+	assert_int_equal(peer->index_size, count * RECORD_BODY_SIZE);
+}
+
+static struct body_record
+body_of(const struct peer *peer, size_t number)
+{
+	struct body_record record = { .status = 255 };
+	struct reader r;
+
+	reader_init(&r, peer->index, peer->index_size);
+	for (size_t i = 0; i <= number; i++)
+		assert_int_equal(record_get_body(&r, &record), 1);
+	return record;
+}
+
+static void
+several_bodies_come_together_each_with_a_status_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	const char *const texts[] = { "first\n", "another's\n", "third\n" };
+	uint64_t blobs[4];
+
+	for (unsigned int i = 0; i < 3; i++) {
+		struct peer *peer = i == 1 ? &f->other : &f->worker;
+		uint64_t counter = i == 1 ? 1 : ++f->counter;
+
+		begin(peer, counter);
+		part_append(peer, i + 1, i == 1 ? 2 : 1, texts[i]);
+		assert_int_equal(commit(peer, counter), STATUS_OK);
+		blobs[i] = first_result(peer).blob;
+	}
+	blobs[3] = 12345; /* of nobody */
+	ask_for_bodies(&f->worker, blobs, 4);
+	assert_int_equal(body_of(&f->worker, 0).status, STATUS_OK);
+	assert_int_equal(body_of(&f->worker, 0).size, 6);
+	assert_int_equal(body_of(&f->worker, 1).status, STATUS_MISSING);
+	assert_int_equal(body_of(&f->worker, 1).size, 0);
+	assert_int_equal(body_of(&f->worker, 2).status, STATUS_OK);
+	assert_int_equal(body_of(&f->worker, 3).status, STATUS_MISSING);
+	assert_int_equal(f->worker.size, 12);
+	assert_memory_equal(f->worker.data, "first\nthird\n", 12);
+	ask_for_bodies(&f->worker, blobs, 0);
+	assert_int_equal(f->worker.size, 0);
+}
+
+static void
+append_large(struct fixture *f, unsigned int n, size_t size, char byte)
+{
+	struct message m = { .type = MESSAGE_change_append };
+	char *body = memory_new(1, size);
+	struct error error;
+	int fd;
+
+	memset(body, byte, size);
+	fd = file_sealed_memory("body", body, size, &error);
+	memory_free(&body);
+	m.change_append.delivery = delivery_of(n);
+	m.change_append.mailbox = 1;
+	m.change_append.size = size;
+	begin(&f->worker, ++f->counter);
+	assert_int_equal(channel_send(f->worker.channel, &m, &fd, 1), 0);
+	close(fd);
+	assert_int_equal(commit(&f->worker, f->counter), STATUS_OK);
+}
+
+/* One request must not have us fill the memory with 64 of the largest. */
+static void
+bodies_that_come_together_have_a_limit_but_for_the_first(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t blobs[3];
+	char letters[] = "abc";
+
+	for (unsigned int i = 0; i < 3; i++) {
+		append_large(f, i + 1,
+		    i == 0 ? BODIES_MAX_BYTES + 1 : BODIES_MAX_BYTES / 2,
+		    letters[i]);
+		blobs[i] = first_result(&f->worker).blob;
+	}
+	ask_for_bodies(&f->worker, blobs, 3);
+	assert_int_equal(body_of(&f->worker, 0).status, STATUS_OK);
+	assert_int_equal(body_of(&f->worker, 1).status, STATUS_LIMIT);
+	assert_int_equal(body_of(&f->worker, 2).status, STATUS_LIMIT);
+	assert_int_equal(f->worker.size, BODIES_MAX_BYTES + 1);
+	ask_for_bodies(&f->worker, blobs + 1, 2);
+	assert_int_equal(body_of(&f->worker, 1).status, STATUS_OK);
+	assert_int_equal(f->worker.size, BODIES_MAX_BYTES);
+	assert_int_equal(f->worker.data[0], 'b');
+	assert_int_equal(f->worker.data[BODIES_MAX_BYTES - 1], 'c');
 }
 
 static void
@@ -1153,6 +1267,9 @@ main(void)
 		TEST(repeated_batch_gets_the_answer_of_then),
 		TEST(batch_with_one_bad_change_changes_nothing),
 		TEST(foreign_mailbox_blob_and_delivery_are_missing),
+		TEST(
+		    several_bodies_come_together_each_with_a_status_of_its_own),
+		TEST(bodies_that_come_together_have_a_limit_but_for_the_first),
 		TEST(same_bytes_of_two_accounts_are_two_blobs),
 		TEST(reused_name_gets_a_higher_uidvalidity),
 		TEST(listing_as_of_any_sequence_equals_a_naive_model),
