@@ -19,7 +19,7 @@
 enum {
 	LEAP_UIDNEXT = 1 << 20
 };
-#define LEAP_MODSEQ ((uint64_t)1 << 40)
+#define LEAP_MODSEQ RECORD_MODSEQ_LEAP
 
 struct leap_note {
 	uint64_t guard_us; /* 0: never */
