@@ -23,6 +23,8 @@ struct search_state {
 	uint32_t *found;
 	size_t found_count;
 	uint64_t highest_modseq; /* of those found */
+	uint64_t first_modseq;   /* of the first and the last one */
+	uint64_t last_modseq;
 	bool is_reading;
 	enum status worst;
 	struct pool *pool; /* of one body */
@@ -56,6 +58,23 @@ put_plain(struct imap_command *command, const struct search_state *state)
 	(void)buf_put_text(command->out, "\r\n");
 }
 
+/* RFC 4731 3.2: of MIN and MAX, if these are all that was asked for. */
+static uint64_t
+extended_modseq(const struct search_state *state)
+{
+	const struct search_request *request = &state->request;
+	uint64_t modseq = 0;
+
+	if (request->is_all || request->is_count ||
+	    (!request->is_min && !request->is_max))
+		return state->highest_modseq;
+	if (request->is_min)
+		modseq = state->first_modseq;
+	if (request->is_max && state->last_modseq > modseq)
+		modseq = state->last_modseq;
+	return modseq;
+}
+
 static void
 put_extended(struct imap_command *command, const struct search_state *state)
 {
@@ -77,7 +96,7 @@ put_extended(struct imap_command *command, const struct search_state *state)
 	}
 	if (request->has_modseq && count > 0)
 		(void)buf_put_format(out, " MODSEQ %llu",
-		    (unsigned long long)state->highest_modseq);
+		    (unsigned long long)extended_modseq(state));
 	(void)buf_put_text(out, "\r\n");
 }
 
@@ -108,6 +127,9 @@ add_found(struct imap_command *command, const struct mailbox_row *row)
 	    command->is_uid ? row->uid : (uint32_t)state->number;
 	if (row->modseq > state->highest_modseq)
 		state->highest_modseq = row->modseq;
+	if (state->found_count == 1)
+		state->first_modseq = row->modseq;
+	state->last_modseq = row->modseq;
 }
 
 static void

@@ -11,7 +11,8 @@
 /* After login: only what is complete. */
 #define IMAP_CAPABILITY_AFTER_LOGIN                                         \
 	"IMAP4rev1 SASL-IR LITERAL+ ID ENABLE IDLE NAMESPACE UIDPLUS MOVE " \
-	"UNSELECT CHILDREN SPECIAL-USE CONDSTORE ESEARCH LIST-EXTENDED "    \
+	"UNSELECT CHILDREN SPECIAL-USE CONDSTORE QRESYNC ESEARCH "          \
+	"LIST-EXTENDED "                                                    \
 	"LIST-STATUS"
 
 #endif
