@@ -57,9 +57,11 @@ enum {
 	RECORD_MAX_ID_SIZE = 32
 };
 
-/* A store that was put back to an older state leaps so far with the MODSEQ of
- * each mailbox (snapd/leap.h), and no mailbox ever changes as often. */
+/* A store that was put back to an older state leaps at least so far with the
+ * MODSEQ of each mailbox (snapd/leap.h), always by a multiple of the part; a
+ * mailbox changes less often than that between two leaps. */
 #define RECORD_MODSEQ_LEAP ((uint64_t)1 << 40)
+#define RECORD_MODSEQ_PART ((uint64_t)1 << 32)
 
 struct mailbox_record {
 	uint64_t id;

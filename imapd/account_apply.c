@@ -436,7 +436,7 @@ static uint64_t
 modseq_after_leap(const struct folder *folder, uint64_t modseq)
 {
 	uint64_t highest = folder->info.highest_modseq;
-	uint64_t leap = highest - highest % RECORD_MODSEQ_LEAP;
+	uint64_t leap = highest - highest % RECORD_MODSEQ_PART;
 
 	return modseq < leap ? leap : modseq;
 }

@@ -140,7 +140,7 @@ mailbox_view_each_vanished(const struct mailbox_view *view, uint64_t modseq,
 	const struct folder *folder = view->folder;
 	const struct mailbox_info *info = &folder->info;
 	bool is_foreign = modseq > info->highest_modseq &&
-			  info->highest_modseq < RECORD_MODSEQ_LEAP;
+			  info->highest_modseq < RECORD_MODSEQ_PART;
 
 	if (folder->past == NULL && !is_foreign)
 		index_each_vanished(view->account->index, info->id,
