@@ -55,7 +55,7 @@ moved(struct imap_command *command, const struct mailbox_answer *answer)
 	(void)buf_put_text(command->out, "* ");
 	put_copyuid(command->out, answer);
 	(void)buf_put_text(command->out, "Moved\r\n");
-	if (!command_is_condstore(command))
+	if (!command_is_qresync(command))
 		return command_ok(command, "Move completed");
 	(void)buf_put_format(command_answer(command),
 	    "OK [HIGHESTMODSEQ %llu] Move completed",
