@@ -12,7 +12,6 @@
 #define IMAP_CAPABILITY_AFTER_LOGIN                                         \
 	"IMAP4rev1 SASL-IR LITERAL+ ID ENABLE IDLE NAMESPACE UIDPLUS MOVE " \
 	"UNSELECT CHILDREN SPECIAL-USE CONDSTORE QRESYNC ESEARCH "          \
-	"LIST-EXTENDED "                                                    \
-	"LIST-STATUS"
+	"LIST-EXTENDED LIST-STATUS SORT SORT=DISPLAY"
 
 #endif

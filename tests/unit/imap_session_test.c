@@ -170,6 +170,34 @@ static const struct transcript transcripts[] = {
 	    "* OK [HIGHESTMODSEQ 3] Highest\r\n* SEARCH 2 (MODSEQ 3)\r\n"
 	    "a OK Search completed\r\n",
 	    STATUS_OK },
+	{ "sort_by_subject_and_size_both_ways",
+	    "a SORT (SUBJECT) UTF-8 ALL\r\nb UID SORT (REVERSE SIZE) "
+	    "US-ASCII 1:2\r\nc SORT (REVERSE SUBJECT) UTF-8 UNSEEN FROM ann"
+	    "\r\nd SORT (FROM DATE) UTF-8 SEEN\r\n",
+	    "* SORT 2 1\r\na OK Sort completed\r\n"
+	    "* SORT 1 2\r\nb OK Sort completed\r\n"
+	    "* SORT 1\r\nc OK Sort completed\r\n"
+	    "* SORT\r\nd OK Sort completed\r\n",
+	    STATUS_OK },
+	{ "sort_by_modseq_tells_the_highest",
+	    "a SORT (REVERSE ARRIVAL) UTF-8 MODSEQ 2\r\n",
+	    "* OK [HIGHESTMODSEQ 3] Highest\r\n* SORT 1 2 (MODSEQ 3)\r\n"
+	    "a OK Sort completed\r\n",
+	    STATUS_OK },
+	{ "sort_that_is_malformed_is_bad",
+	    "a SORT () UTF-8 ALL\r\nb SORT (SIZE) ALL\r\n"
+	    "c SORT (SIZE REVERSE) UTF-8 ALL\r\nd SORT (SIZE) KOI8-R ALL\r\n"
+	    "e SORT (SIZE SIZE SIZE SIZE SIZE SIZE SIZE SIZE SIZE SIZE SIZE "
+	    "SIZE SIZE SIZE SIZE SIZE SIZE) UTF-8 ALL\r\n",
+	    "a BAD Atom expected\r\nb BAD Missing argument\r\n"
+	    "c BAD Space expected\r\n"
+	    "d NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n"
+	    "e BAD Too many criteria\r\n",
+	    STATUS_OK },
+	{ "the_past_is_sorted_too",
+	    "a SELECT \"Snapshots/Deleted mail\"\r\n"
+	    "b UID SORT (SUBJECT DATE) UTF-8 ALL\r\n",
+	    PAST_SELECTED "* SORT 1\r\nb OK Sort completed\r\n", STATUS_OK },
 	{ "unknown_charset_is_named", "a SEARCH CHARSET KOI8-R ALL\r\n",
 	    "a NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n",
 	    STATUS_OK },
