@@ -57,6 +57,12 @@ enum {
 	RECORD_MAX_ID_SIZE = 32
 };
 
+/* A store that was put back to an older state leaps at least so far with the
+ * MODSEQ of each mailbox (snapd/leap.h), always by a multiple of the part; a
+ * mailbox changes less often than that between two leaps. */
+#define RECORD_MODSEQ_LEAP ((uint64_t)1 << 40)
+#define RECORD_MODSEQ_PART ((uint64_t)1 << 32)
+
 struct mailbox_record {
 	uint64_t id;
 	uint32_t uidvalidity;
@@ -165,9 +171,18 @@ struct body_record {
 	uint64_t size;
 };
 
+/* UIDs of a mailbox that vanished with one MODSEQ: expunged or moved away. */
+struct vanished_record {
+	uint64_t mailbox;
+	uint64_t modseq;
+	uint32_t first;
+	uint32_t last;
+};
+
 /* What a change got: for file, append, copy, recall one each message; for
  * create one; for flags, expunge, missing, rename, retire, keyword, identity one each
- * part, with `modseq` only. */
+ * part, with `modseq` only; for a move this too, of its source, behind those of
+ * its messages. */
 struct result_record {
 	uint64_t mailbox;
 	uint32_t uid; /* UIDVALIDITY for create */
@@ -201,6 +216,8 @@ void record_put_snapshot(struct writer *w, const struct snapshot_record *r);
 int record_get_snapshot(struct reader *r, struct snapshot_record *record);
 void record_put_body(struct writer *w, const struct body_record *r);
 int record_get_body(struct reader *r, struct body_record *record);
+void record_put_vanished(struct writer *w, const struct vanished_record *r);
+int record_get_vanished(struct reader *r, struct vanished_record *record);
 void record_put_result(struct writer *w, const struct result_record *r);
 int record_get_result(struct reader *r, struct result_record *record);
 
@@ -211,6 +228,7 @@ enum {
 	RECORD_CHANGE_MAX = 8800,
 	RECORD_RESULT_SIZE = 76,
 	RECORD_BODY_SIZE = 9,
+	RECORD_VANISHED_SIZE = 24,
 	RECORD_FLAGS_SIZE = 16,
 	RECORD_COPY_SIZE = 30,
 	RECORD_RECALL_SIZE = 47,

@@ -430,13 +430,25 @@ apply_end(struct account_store *account)
 
 /* -- Messages -- */
 
+/* A leap counts as a change of all that was there: what mail programs saw of
+ * it in the time that the store has lost may have been otherwise. */
+static uint64_t
+modseq_after_leap(const struct folder *folder, uint64_t modseq)
+{
+	uint64_t highest = folder->info.highest_modseq;
+	uint64_t leap = highest - highest % RECORD_MODSEQ_PART;
+
+	return modseq < leap ? leap : modseq;
+}
+
 static void
-row_of_record(const struct message_record *record, struct index_row *row)
+row_of_record(const struct folder *folder, const struct message_record *record,
+    struct index_row *row)
 {
 	row->uid = record->uid;
 	row->flags = record->flags;
 	row->keywords = record->keywords;
-	row->modseq = record->modseq;
+	row->modseq = modseq_after_leap(folder, record->modseq);
 	row->internaldate = record->internaldate;
 	row->size = record->size;
 }
@@ -527,7 +539,7 @@ add_message(struct account_store *account, struct folder *folder,
 
 	buf_init(&buf, 2 * MAILDIR_MAX_NAME);
 	file_of_record(record, &file);
-	row_of_record(record, &row);
+	row_of_record(folder, record, &row);
 	if (name_file(record, &file, &buf) == -1) {
 		log_error("file-name", "mailbox=%llu uid=%u error=unusable",
 		    (unsigned long long)record->mailbox, record->uid);
@@ -591,7 +603,7 @@ change_message(struct account_store *account, struct folder *folder,
 	struct index_row row, *in_memory;
 
 	account->only_adds = false;
-	row_of_record(record, &row);
+	row_of_record(folder, record, &row);
 	if (((row.flags ^ old->flags) & FLAG_ALL) != 0 ||
 	    row.keywords != old->keywords)
 		apply_file_name(account, folder, record);
@@ -705,8 +717,12 @@ static void
 create_folder(
     struct account_store *account, const struct mailbox_record *record)
 {
-	static const struct index_mailbox_state none;
-	struct folder *folder = folder_add(account, record, &none);
+	/* What vanished from it before, if any did, only the store knows. */
+	const struct index_mailbox_state state = {
+		.vanished_after =
+		    record->uidnext == 1 ? 0 : record->highest_modseq
+	};
+	struct folder *folder = folder_add(account, record, &state);
 	struct error error;
 
 	if (folder == NULL)

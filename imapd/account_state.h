@@ -98,6 +98,7 @@ struct mailbox_view {
 	size_t told_recent;
 	uint32_t *changed; /* UIDs with new flags */
 	size_t changed_count;
+	bool is_changed_sorted;
 };
 
 struct waiter {
@@ -174,6 +175,7 @@ struct account_store {
 	uint64_t files_failed;
 	struct reading *readings;
 	struct past_request *past_requests;
+	struct vanished_asker *vanished_askers;
 	struct folder *past_folders;    /* that views have open */
 	char owner[ACCOUNT_OWNER_SIZE]; /* who logged in last */
 	struct change_note note;        /* account_store_act_for */

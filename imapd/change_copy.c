@@ -10,9 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* `left`: the MODSEQ with which a message that is moved leaves its mailbox. */
 static void
 copy_one(struct change *change, const struct item *item,
-    const struct result_record *result, uint64_t sequence)
+    const struct result_record *result, uint64_t left, uint64_t sequence)
 {
 	struct account_store *account = change->account;
 	struct folder *source = folder_find_id(account, change->mailbox);
@@ -47,11 +48,42 @@ copy_one(struct change *change, const struct item *item,
 	if (bytes.fd != -1)
 		close(bytes.fd);
 	if (change->is_move)
-		apply_expunge(
-		    account, change->mailbox, item->uid, result->modseq);
+		apply_expunge(account, change->mailbox, item->uid, left);
 	change->source_uids[change->answer.count] = item->uid;
 	change->target_uids[change->answer.count++] = result->uid;
 	change->answer.modseq = result->modseq;
+}
+
+/* What stands behind the results of a part's messages. */
+static uint64_t
+modseq_of_source(struct reader ahead, size_t count)
+{
+	struct result_record result = { 0 };
+
+	while (count-- > 0 && record_get_result(&ahead, &result) == 1)
+		;
+	return change_next_result(&ahead, &result) ? result.modseq : 0;
+}
+
+static void
+apply_copies(struct change *change, struct reader *r, uint64_t sequence)
+{
+	struct result_record result = { 0 };
+	uint64_t left = 0;
+
+	for (size_t i = 0; i < change->item_count; i++) {
+		size_t count = change->item_count - i;
+
+		if (change->is_move && i % RECORDS_A_PART == 0) {
+			if (i > 0)
+				change_next_result(r, &result);
+			left = modseq_of_source(*r,
+			    count < RECORDS_A_PART ? count : RECORDS_A_PART);
+		}
+		if (!change_next_result(r, &result))
+			return;
+		copy_one(change, &change->items[i], &result, left, sequence);
+	}
 }
 
 static void
@@ -61,16 +93,12 @@ copy_committed(
 	struct change *change = context;
 	struct account_store *account = change->account;
 	struct folder *target = folder_find_id(account, change->target);
-	struct result_record result = { 0 };
 	struct reader r;
 
 	if (status == STATUS_OK) {
 		apply_begin(account);
 		change_begin_results(change, results, &r);
-		for (size_t i = 0;
-		     i < change->item_count && change_next_result(&r, &result);
-		     i++)
-			copy_one(change, &change->items[i], &result, sequence);
+		apply_copies(change, &r, sequence);
 		apply_sequence(account, sequence);
 		apply_end(account);
 		if (target != NULL)

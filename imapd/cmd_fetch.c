@@ -1,6 +1,6 @@
 /*
- * FETCH and UID FETCH (RFC 3501 6.4.5) with CHANGEDSINCE and MODSEQ (RFC 7162
- * 3.1.4).  Flags, dates and sizes come from memory; envelope, structure and
+ * FETCH and UID FETCH (RFC 3501 6.4.5) with CHANGEDSINCE, MODSEQ (RFC 7162
+ * 3.1.4) and VANISHED (3.2.6).  Flags, dates and sizes come from memory; envelope, structure and
  * known header fields from the cache; everything else from the message's file,
  * a chunk at a time, as fast as the client reads.  A file that ends before the
  * announced literal does ends the connection: no byte is made up.
@@ -10,6 +10,7 @@
 #include "imapd/fetch_items.h"
 #include "imapd/imap_writer.h"
 #include "imapd/message_cache.h"
+#include "imapd/qresync.h"
 
 #include "common/mime_parser.h"
 #include "common/record.h"
@@ -33,6 +34,9 @@ struct fetch_state {
 	struct fetch_items items;
 	bool is_changed_since;
 	uint64_t changed_since;
+	bool is_vanished;       /* what vanished since is asked for, too: */
+	struct imap_set within; /* of these */
+	struct qresync_vanished vanished;
 	uint32_t *uids;
 	size_t count;
 	size_t at;            /* the message that is being answered */
@@ -147,7 +151,8 @@ put_row(struct imap_command *command, const struct mailbox_row *row)
 	(void)buf_put_format(
 	    out, "* %zu FETCH (", mailbox_view_number(command->view, row->uid));
 	state->space = "";
-	if ((items & FETCH_UID) || command->is_uid) {
+	if ((items & FETCH_UID) || command->is_uid ||
+	    (is_marked(state, row->uid) && command_is_qresync(command))) {
 		(void)buf_put_format(out, "UID %u", row->uid);
 		state->space = " ";
 	}
@@ -614,6 +619,8 @@ fetch_resume(struct imap_command *command)
 	struct fetch_state *state = command->state;
 	enum command_step step = COMMAND_MORE;
 
+	if (!qresync_put_vanished(command, &state->vanished))
+		return COMMAND_OUTPUT;
 	if (state->stage == FETCH_SECTIONS || state->stage == FETCH_STREAMING)
 		step = put_sections(command);
 	state->turn = 0;
@@ -686,6 +693,27 @@ mark_seen(struct imap_command *command)
 	return COMMAND_WAIT;
 }
 
+/* ---- The command ---- */
+
+static int
+parse_modifier(struct imap_command *command, struct fetch_state *state)
+{
+	struct imap_parser *parser = &command->parser;
+
+	if (imap_parse_skip_word(parser, "VANISHED")) {
+		state->is_vanished = true;
+		return 0;
+	}
+	if (!imap_parse_skip_word(parser, "CHANGEDSINCE"))
+		return imap_parse_error(parser, "Unknown FETCH modifier");
+	state->is_changed_since = true;
+	state->items.simple |= FETCH_MODSEQ;
+	return imap_parse_space(parser) == -1
+		   ? -1
+		   : imap_parse_number(
+			 parser, INT64_MAX, &state->changed_since);
+}
+
 static int
 parse_modifiers(struct imap_command *command, struct fetch_state *state)
 {
@@ -693,15 +721,69 @@ parse_modifiers(struct imap_command *command, struct fetch_state *state)
 
 	if (!imap_parse_skip(parser, ' ') || imap_parse_at_end(parser))
 		return 0;
-	if (!imap_parse_skip(parser, '(') ||
-	    !imap_parse_skip_word(parser, "CHANGEDSINCE") ||
-	    imap_parse_space(parser) == -1 ||
-	    imap_parse_number(parser, INT64_MAX, &state->changed_since) == -1 ||
-	    !imap_parse_skip(parser, ')'))
+	if (!imap_parse_skip(parser, '('))
 		return imap_parse_error(parser, "Unknown FETCH modifier");
-	state->is_changed_since = true;
-	state->items.simple |= FETCH_MODSEQ;
+	do {
+		if (parse_modifier(command, state) == -1)
+			return -1;
+	} while (imap_parse_skip(parser, ' '));
+	if (!imap_parse_skip(parser, ')'))
+		return imap_parse_error(parser, "List has no end");
+	if (state->is_vanished &&
+	    (!state->is_changed_since || !command->is_uid ||
+		!command_is_qresync(command)))
+		return imap_parse_error(parser,
+		    "VANISHED needs UID FETCH, CHANGEDSINCE and QRESYNC");
 	return 0;
+}
+
+/* What vanished may lie behind the last message: "*" is the last UID ever. */
+static void
+copy_set(struct imap_command *command, const struct imap_set *set,
+    struct fetch_state *state)
+{
+	state->within.count = set->count;
+	state->within.ranges = pool_copy(
+	    command->pool, set->ranges, set->count * sizeof(*set->ranges));
+	imap_set_resolve(
+	    &state->within, mailbox_view_info(command->view)->uidnext - 1);
+}
+
+static enum command_step
+begin(struct imap_command *command)
+{
+	struct fetch_state *state = command->state;
+
+	if (state->items.simple & FETCH_MODSEQ)
+		command_enable_condstore(command);
+	if (mailbox_view_take_keywords(command->view))
+		command_put_mailbox_flags(command);
+	if (state->is_vanished)
+		qresync_find_vanished(command, state->changed_since,
+		    &state->within, &state->vanished);
+	buf_init(&state->record, MESSAGE_CACHE_MAX_SIZE);
+	state->pool = pool_new();
+	command->resume = fetch_resume;
+	command->abandon = fetch_free;
+	return sets_seen(command, state) ? mark_seen(command)
+					 : fetch_resume(command);
+}
+
+static void
+learned(enum status status, void *context)
+{
+	struct imap_command *command = context;
+
+	command->abandon = NULL;
+	command_wake(command, status == STATUS_OK
+				  ? begin(command)
+				  : command_failed(command, status));
+}
+
+static void
+abandon_learning(struct imap_command *command)
+{
+	mailbox_learn_cancel(command->account, command);
 }
 
 enum command_step
@@ -712,24 +794,22 @@ cmd_fetch(struct imap_command *command)
 	struct imap_set set;
 
 	state = pool_alloc(command->pool, 1, sizeof(*state));
+	command->state = state;
 	if (imap_parse_space(parser) == -1 ||
 	    imap_parse_set(parser, &set) == -1 ||
 	    imap_parse_space(parser) == -1 ||
 	    fetch_items_parse(parser, &state->items) == -1 ||
 	    parse_modifiers(command, state) == -1 ||
-	    imap_parse_end(parser) == -1 ||
-	    command_uids(command, &set, &state->uids, &state->count) == -1)
+	    imap_parse_end(parser) == -1)
 		return command_malformed(command);
-	if (state->items.simple & FETCH_MODSEQ)
-		command_enable_condstore(command);
-	if (mailbox_view_take_keywords(command->view))
-		command_put_mailbox_flags(command);
-	buf_init(&state->record, MESSAGE_CACHE_MAX_SIZE);
-	state->pool = pool_new();
-	command->state = state;
-	command->resume = fetch_resume;
-	command->abandon = fetch_free;
-	if (sets_seen(command, state))
-		return mark_seen(command);
-	return fetch_resume(command);
+	if (state->is_vanished)
+		copy_set(command, &set, state);
+	if (command_uids(command, &set, &state->uids, &state->count) == -1)
+		return command_malformed(command);
+	if (!state->is_vanished ||
+	    mailbox_view_knows_vanished(command->view, state->changed_since))
+		return begin(command);
+	command->abandon = abandon_learning;
+	mailbox_learn_vanished(command->account, learned, command);
+	return COMMAND_WAIT;
 }

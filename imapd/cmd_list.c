@@ -380,6 +380,8 @@ list_start(struct imap_command *command, bool is_lsub)
 	command->state = state;
 	if (parse_arguments(&command->parser, state) == -1)
 		return command_malformed(command);
+	if (state->status_items & STATUS_ITEM_HIGHESTMODSEQ)
+		command_enable_condstore(command);
 	/* LIST "" "" asks for the separator. */
 	if (!state->is_extended && state->pattern_count == 1 &&
 	    state->patterns[0].size == 0) {

@@ -5,6 +5,7 @@
  */
 #include "imapd/imap_commands.h"
 
+#include "imapd/search_command.h"
 #include "imapd/search_match.h"
 
 #include <stdlib.h>
@@ -12,24 +13,10 @@
 #include <unistd.h>
 
 enum {
-	SEARCH_MAX_BODY = 64 * 1024 * 1024, /* searched up to here */
-	SEARCH_TURN_BODIES = 20
+	SEARCH_MAX_BODY = 64 * 1024 * 1024 /* searched up to here */
 };
 
-struct search_state {
-	struct search_request request;
-	size_t number; /* looked at next */
-	size_t count;  /* messages when the search began */
-	uint32_t *found;
-	size_t found_count;
-	uint64_t highest_modseq; /* of those found */
-	bool is_reading;
-	enum status worst;
-	struct pool *pool; /* of one body */
-	size_t bodies;     /* read in this turn */
-};
-
-static void
+void
 search_free(struct imap_command *command)
 {
 	struct search_state *state = command->state;
@@ -56,6 +43,23 @@ put_plain(struct imap_command *command, const struct search_state *state)
 	(void)buf_put_text(command->out, "\r\n");
 }
 
+/* RFC 4731 3.2: of MIN and MAX, if these are all that was asked for. */
+static uint64_t
+extended_modseq(const struct search_state *state)
+{
+	const struct search_request *request = &state->request;
+	uint64_t modseq = 0;
+
+	if (request->is_all || request->is_count ||
+	    (!request->is_min && !request->is_max))
+		return state->highest_modseq;
+	if (request->is_min)
+		modseq = state->first_modseq;
+	if (request->is_max && state->last_modseq > modseq)
+		modseq = state->last_modseq;
+	return modseq;
+}
+
 static void
 put_extended(struct imap_command *command, const struct search_state *state)
 {
@@ -77,8 +81,17 @@ put_extended(struct imap_command *command, const struct search_state *state)
 	}
 	if (request->has_modseq && count > 0)
 		(void)buf_put_format(out, " MODSEQ %llu",
-		    (unsigned long long)state->highest_modseq);
+		    (unsigned long long)extended_modseq(state));
 	(void)buf_put_text(out, "\r\n");
+}
+
+/* Numbers, if the client did not ask for UIDs. */
+static void
+number_found(struct imap_command *command, struct search_state *state)
+{
+	for (size_t i = 0; !command->is_uid && i < state->found_count; i++)
+		state->found[i] = (uint32_t)mailbox_view_number(
+		    command->view, state->found[i]);
 }
 
 static enum command_step
@@ -87,6 +100,7 @@ search_done(struct imap_command *command)
 	struct search_state *state = command->state;
 	enum status worst = state->worst;
 
+	number_found(command, state);
 	if (worst == STATUS_OK && state->request.has_return)
 		put_extended(command, state);
 	else if (worst == STATUS_OK)
@@ -104,10 +118,12 @@ add_found(struct imap_command *command, const struct mailbox_row *row)
 {
 	struct search_state *state = command->state;
 
-	state->found[state->found_count++] =
-	    command->is_uid ? row->uid : (uint32_t)state->number;
+	state->found[state->found_count++] = row->uid;
 	if (row->modseq > state->highest_modseq)
 		state->highest_modseq = row->modseq;
+	if (state->found_count == 1)
+		state->first_modseq = row->modseq;
+	state->last_modseq = row->modseq;
 }
 
 static void
@@ -124,12 +140,11 @@ fill_subject(struct imap_command *command, const struct mailbox_row *row,
 	subject->pool = state->pool;
 }
 
-/* The bytes of a body, up to the limit. 0 or -1. */
-static int
-read_stored(const struct mailbox_body *body, struct buf *stored)
+int
+search_read_body(const struct mailbox_body *body, struct buf *stored)
 {
-	size_t size =
-	    body->size > SEARCH_MAX_BODY ? SEARCH_MAX_BODY : (size_t)body->size;
+	size_t size = body->size > stored->max_size ? stored->max_size
+						    : (size_t)body->size;
 	uint8_t *room = buf_reserve(stored, size > 0 ? size : 1);
 	size_t done = 0;
 	ssize_t n;
@@ -173,8 +188,8 @@ match_body(struct imap_command *command, const struct mailbox_body *body)
 
 	if (!mailbox_row(command->view, uid, &row))
 		return;
-	buf_init(&stored, SEARCH_MAX_BODY + 1);
-	if (read_stored(body, &stored) == -1)
+	buf_init(&stored, SEARCH_MAX_BODY);
+	if (search_read_body(body, &stored) == -1)
 		state->worst = STATUS_DAMAGED;
 	else if (matches_stored(
 		     command, &row, text_make(stored.data, stored.size)))
@@ -190,7 +205,6 @@ body_read(enum status status, struct mailbox_body *body, void *context)
 	struct search_state *state = command->state;
 
 	state->is_reading = false;
-	state->bodies++;
 	if (status == STATUS_OK)
 		match_body(command, body);
 	else if (status != STATUS_MISSING)
@@ -248,7 +262,7 @@ search_next(struct imap_command *command)
 			add_found(command, &row);
 		state->number++;
 	}
-	return search_done(command);
+	return state->finish(command);
 }
 
 /* Sets of the keys against the mailbox as it is now. */
@@ -270,17 +284,14 @@ resolve_sets(struct imap_command *command, struct search_key *key)
 }
 
 enum command_step
-cmd_search(struct imap_command *command)
+search_start(struct imap_command *command, int parsed)
 {
-	struct search_state *state;
-	int result;
+	struct search_state *state = command->state;
 
-	state = pool_alloc(command->pool, 1, sizeof(*state));
-	result = search_keys_parse(&command->parser, &state->request);
-	if (result == -2)
+	if (parsed == -2)
 		return command_no(
 		    command, "[BADCHARSET (US-ASCII UTF-8)] Unknown charset");
-	if (result == -1)
+	if (parsed == -1)
 		return command_malformed(command);
 	if (state->request.has_modseq)
 		command_enable_condstore(command);
@@ -290,8 +301,19 @@ cmd_search(struct imap_command *command)
 	state->found =
 	    pool_alloc(command->pool, state->count + 1, sizeof(*state->found));
 	state->pool = pool_new();
-	command->state = state;
 	command->resume = search_next;
 	command->abandon = search_free;
 	return search_next(command);
+}
+
+enum command_step
+cmd_search(struct imap_command *command)
+{
+	struct search_state *state =
+	    pool_alloc(command->pool, 1, sizeof(*state));
+
+	command->state = state;
+	state->finish = search_done;
+	return search_start(
+	    command, search_keys_parse(&command->parser, &state->request));
 }

@@ -27,24 +27,35 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_noop.c \
 	imapd/cmd_rename.c \
 	imapd/cmd_search.c imapd/search_keys.c imapd/search_keys.h \
-	imapd/search_match.c imapd/search_match.h \
-	imapd/cmd_select.c \
+	imapd/search_match.c imapd/search_match.h imapd/search_command.h \
+	imapd/header_text.c imapd/header_text.h \
+	imapd/cmd_select.c imapd/qresync.c imapd/qresync.h \
+	imapd/cmd_sort.c imapd/sort_keys.c imapd/sort_keys.h \
+	imapd/base_subject.c imapd/base_subject.h \
 	imapd/cmd_status.c imapd/status_items.h \
 	imapd/cmd_store.c \
 	imapd/cmd_subscribe.c \
 	imapd/imap_writer.c imapd/imap_writer.h
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/imap_parser_test tests/unit/imap_session_test
+check_PROGRAMS += tests/unit/imap_parser_test tests/unit/imap_session_test \
+	tests/unit/qresync_test tests/unit/sort_test
 tests_unit_imap_parser_test_SOURCES = tests/unit/imap_parser_test.c
 tests_unit_imap_parser_test_LDADD = imapd/libsession.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
 # The false store stands for the mailbox half of the worker; the mail parsers
 # of FETCH are the worker's own.
-tests_unit_imap_session_test_SOURCES = tests/unit/imap_session_test.c \
+CONVERSATION_SOURCES = tests/unit/conversation.c tests/unit/conversation.h \
 	tests/unit/false_account.c tests/unit/false_account.h
+tests_unit_imap_session_test_SOURCES = tests/unit/imap_session_test.c \
+	$(CONVERSATION_SOURCES)
 tests_unit_imap_session_test_LDADD = imapd/libsession.a imapd/libworker.a \
 	$(COMMON_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+tests_unit_sort_test_SOURCES = tests/unit/sort_test.c
+tests_unit_sort_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+tests_unit_qresync_test_SOURCES = tests/unit/qresync_test.c \
+	$(CONVERSATION_SOURCES)
+tests_unit_qresync_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 endif
 
 if ENABLE_FUZZ

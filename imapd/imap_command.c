@@ -165,6 +165,19 @@ command_is_condstore(const struct imap_command *command)
 	return command->session->is_condstore;
 }
 
+bool
+command_is_qresync(const struct imap_command *command)
+{
+	return command->session->is_qresync;
+}
+
+void
+command_enable_qresync(struct imap_command *command)
+{
+	command->session->is_qresync = true;
+	command_enable_condstore(command);
+}
+
 void
 command_enable_condstore(struct imap_command *command)
 {

@@ -100,6 +100,9 @@ void command_wake(struct imap_command *command, enum command_step step);
 /* ---- What commands change in their session ---- */
 
 bool command_is_condstore(const struct imap_command *command);
+/* VANISHED takes the place of EXPUNGE (RFC 7162 3.2.3). */
+bool command_is_qresync(const struct imap_command *command);
+void command_enable_qresync(struct imap_command *command);
 /* Announces it with HIGHESTMODSEQ if a mailbox is selected already. */
 void command_enable_condstore(struct imap_command *command);
 void command_select(struct imap_command *command, struct mailbox_view *view);

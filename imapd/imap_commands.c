@@ -32,6 +32,7 @@ static const struct command_rule rules[] = {
 	{ "SEARCH", cmd_search,
 	    COMMAND_SELECTED | COMMAND_UID | COMMAND_NUMBERS },
 	{ "SELECT", cmd_select, 0 },
+	{ "SORT", cmd_sort, COMMAND_SELECTED | COMMAND_UID | COMMAND_NUMBERS },
 	{ "STATUS", cmd_status, 0 },
 	{ "STORE", cmd_store,
 	    COMMAND_SELECTED | COMMAND_UID | COMMAND_WRITES | COMMAND_NUMBERS },

@@ -29,6 +29,7 @@ enum command_step cmd_noop(struct imap_command *command);
 enum command_step cmd_rename(struct imap_command *command);
 enum command_step cmd_search(struct imap_command *command);
 enum command_step cmd_select(struct imap_command *command);
+enum command_step cmd_sort(struct imap_command *command);
 enum command_step cmd_status(struct imap_command *command);
 enum command_step cmd_store(struct imap_command *command);
 enum command_step cmd_subscribe(struct imap_command *command);

@@ -9,6 +9,7 @@
 #include "imapd/imap_session.h"
 
 #include "imapd/imap_session_state.h"
+#include "imapd/qresync.h"
 
 #include "common/log.h"
 #include "common/memory.h"
@@ -25,7 +26,8 @@ enum {
 	SESSION_OUTPUT_SIZE = 16 * 1024 * 1024,
 	SESSION_MAX_BAD = 20,
 	SESSION_TIMEOUT_MS = 30 * 60 * 1000, /* RFC 3501 5.4 */
-	SESSION_TURN_COMMANDS = 200
+	SESSION_TURN_COMMANDS = 200,
+	SESSION_VANISHED = 4000 /* UIDs in one response */
 };
 
 static const struct imap_input_limits session_limits = {
@@ -386,6 +388,19 @@ session_put_update(
 	}
 }
 
+/* In place of all EXPUNGEs (RFC 7162 3.2.10). */
+static void
+session_put_vanished(struct imap_session *session)
+{
+	static uint32_t uids[SESSION_VANISHED];
+	size_t count;
+
+	while (session->out.size < COMMAND_OUTPUT_SIZE &&
+	       (count = mailbox_view_take_expunged(
+		    session->view, uids, SESSION_VANISHED)) > 0)
+		qresync_put_expunged(&session->out, uids, count);
+}
+
 /* True when all that may be told now was told. */
 static bool
 session_put_updates(struct imap_session *session, bool may_expunge)
@@ -394,6 +409,8 @@ session_put_updates(struct imap_session *session, bool may_expunge)
 
 	if (session->view == NULL)
 		return true;
+	if (may_expunge && session->is_qresync)
+		session_put_vanished(session);
 	session->command.session = session;
 	session->command.view = session->view;
 	session->command.out = &session->out;

@@ -33,6 +33,7 @@ struct imap_session {
 	struct change_note note; /* who it is, for the log of changes */
 	bool is_tls;
 	bool is_condstore;
+	bool is_qresync;
 	bool is_running;     /* session_run is on the stack */
 	bool was_woken;      /* ... and meanwhile the command was answered */
 	bool was_active;     /* bytes came since the owner asked */

@@ -124,21 +124,27 @@ imap_set_resolve(struct imap_set *set, uint32_t maximum)
 	set->count = count + 1;
 }
 
-bool
-imap_set_has(const struct imap_set *set, uint32_t number)
+size_t
+imap_set_find(const struct imap_set *set, uint32_t number)
 {
 	size_t low = 0, high = set->count, middle;
 
 	while (low < high) {
 		middle = low + (high - low) / 2;
-		if (number > set->ranges[middle].last)
+		if (set->ranges[middle].last < number)
 			low = middle + 1;
-		else if (number < set->ranges[middle].first)
-			high = middle;
 		else
-			return true;
+			high = middle;
 	}
-	return false;
+	return low;
+}
+
+bool
+imap_set_has(const struct imap_set *set, uint32_t number)
+{
+	size_t at = imap_set_find(set, number);
+
+	return at < set->count && set->ranges[at].first <= number;
 }
 
 uint32_t
@@ -147,20 +153,38 @@ imap_set_last(const struct imap_set *set)
 	return set->count > 0 ? set->ranges[set->count - 1].last : 0;
 }
 
+static int
+put_range(struct buf *to, const char *separator, const struct imap_range *range)
+{
+	if (buf_put_format(to, "%s%u", separator, range->first) == -1)
+		return -1;
+	return range->last == range->first
+		   ? 0
+		   : buf_put_format(to, ":%u", range->last);
+}
+
+int
+imap_set_put_ranges(
+    struct buf *to, const struct imap_range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (put_range(to, i == 0 ? "" : ",", &ranges[i]) == -1)
+			return -1;
+	return 0;
+}
+
 int
 imap_set_put(struct buf *to, const uint32_t *numbers, size_t count)
 {
-	const char *separator = "";
 	size_t i, end;
 
-	for (i = 0; i < count; i = end, separator = ",") {
-		end = i + 1;
-		while (end < count && numbers[end] == numbers[end - 1] + 1)
-			end++;
-		if (buf_put_format(to, "%s%u", separator, numbers[i]) == -1)
-			return -1;
-		if (end - i > 1 &&
-		    buf_put_format(to, ":%u", numbers[end - 1]) == -1)
+	for (i = 0; i < count; i = end) {
+		struct imap_range range = { numbers[i], numbers[i] };
+
+		for (end = i + 1; end < count && numbers[end] == range.last + 1;
+		     end++)
+			range.last = numbers[end];
+		if (put_range(to, i == 0 ? "" : ",", &range) == -1)
 			return -1;
 	}
 	return 0;

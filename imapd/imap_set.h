@@ -36,10 +36,14 @@ void imap_set_resolve(struct imap_set *set, uint32_t maximum);
 
 /* In a resolved set. */
 bool imap_set_has(const struct imap_set *set, uint32_t number);
+/* The first of its ranges that ends at `number` or above; its count if none. */
+size_t imap_set_find(const struct imap_set *set, uint32_t number);
 /* The largest number in it, 0 if it is empty. */
 uint32_t imap_set_last(const struct imap_set *set);
 
 /* "1:3,5" from ascending numbers; 0, or -1 if `to` is full. */
 int imap_set_put(struct buf *to, const uint32_t *numbers, size_t count);
+int imap_set_put_ranges(
+    struct buf *to, const struct imap_range *ranges, size_t count);
 
 #endif

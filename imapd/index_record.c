@@ -131,6 +131,7 @@ index_mailbox_encode(struct writer *w, const struct mailbox_record *record,
 	writer_put_u32(w, state->first_recent);
 	writer_put_u64(w, (uint64_t)state->cur_changed_ns);
 	writer_put_u64(w, (uint64_t)state->new_changed_ns);
+	writer_put_u64(w, state->vanished_after);
 	record_put_mailbox(w, record);
 }
 
@@ -144,5 +145,6 @@ index_mailbox_decode(struct text bytes, struct mailbox_record *record,
 	state->first_recent = reader_get_u32(&r);
 	state->cur_changed_ns = (int64_t)reader_get_u64(&r);
 	state->new_changed_ns = (int64_t)reader_get_u64(&r);
+	state->vanished_after = reader_get_u64(&r);
 	return record_get_mailbox(&r, record) == 1 ? 0 : -1;
 }

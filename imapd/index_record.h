@@ -9,7 +9,7 @@
 #include "imapd/message_index.h"
 
 enum {
-	INDEX_FORMAT = 1,
+	INDEX_FORMAT = 2,
 	INDEX_ROW_SIZE = 40
 };
 

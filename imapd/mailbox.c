@@ -272,6 +272,7 @@ view_flags_changed(
 		if (v == origin || mailbox_view_number(v, uid) == 0)
 			continue;
 		add_uid(&v->changed, &v->changed_count, uid);
+		v->is_changed_sorted = false;
 		view_notify_soon(v);
 	}
 }
@@ -360,6 +361,33 @@ next_expunge(struct mailbox_view *view, struct mailbox_update *update)
 	return true;
 }
 
+size_t
+mailbox_view_take_expunged(
+    struct mailbox_view *view, uint32_t *uids, size_t max)
+{
+	const struct folder *folder = view->folder;
+	size_t from = first_expunged(view), kept, at, taken = 0;
+	size_t count = folder->is_gone ? 0 : folder->list->count;
+
+	if (from == 0)
+		return 0;
+	own_list(view);
+	kept = at = from - 1;
+	for (size_t i = kept; i < view->count; i++) {
+		uint32_t uid = view->list->uids[i];
+
+		while (at < count && folder->list->uids[at] < uid)
+			at++;
+		if (taken == max ||
+		    (at < count && folder->list->uids[at] == uid))
+			view->list->uids[kept++] = uid;
+		else
+			uids[taken++] = uid;
+	}
+	view->count = view->list->count = kept;
+	return taken;
+}
+
 /* New messages, behind what the client knows. While expunges wait, the view
  * keeps a list of its own. */
 static bool
@@ -398,19 +426,32 @@ next_exists(struct mailbox_view *view, struct mailbox_update *update)
 	return view->count != before;
 }
 
+static int
+compare_falling(const void *a, const void *b)
+{
+	const uint32_t *left = a, *right = b;
+
+	return *left == *right ? 0 : *left > *right ? -1 : 1;
+}
+
+/* In rising order, each once. */
 static bool
 next_flags(struct mailbox_view *view, struct mailbox_update *update)
 {
+	struct mailbox_row row;
+
+	if (!view->is_changed_sorted && view->changed_count > 1)
+		qsort(view->changed, view->changed_count, sizeof(uint32_t),
+		    compare_falling);
+	view->is_changed_sorted = true;
 	while (view->changed_count > 0) {
 		uint32_t uid = view->changed[--view->changed_count];
-		struct mailbox_row row;
-		bool is_repeated = false;
 
-		for (size_t i = 0; i < view->changed_count && !is_repeated; i++)
-			is_repeated = view->changed[i] == uid;
+		while (view->changed_count > 0 &&
+		       view->changed[view->changed_count - 1] == uid)
+			view->changed_count--;
 		update->number = mailbox_view_number(view, uid);
-		if (is_repeated || update->number == 0 ||
-		    !mailbox_row(view, uid, &row))
+		if (update->number == 0 || !mailbox_row(view, uid, &row))
 			continue;
 		update->kind = UPDATE_FLAGS;
 		update->uid = uid;
@@ -460,15 +501,18 @@ mailbox_view_has_updates(const struct mailbox_view *view)
 	       view->told_recent != view->recent_count;
 }
 
-int
-mailbox_view_vanished_since(struct mailbox_view *view, uint64_t modseq,
-    void (*callback)(uint32_t uid, void *context), void *context)
+bool
+mailbox_view_misses_only(const struct mailbox_view *view, size_t expunged)
 {
-	if (view->folder->past != NULL)
-		return -1;
-	index_each_vanished(view->account->index, view->folder->info.id, modseq,
-	    callback, context);
-	return 0;
+	const struct folder *folder = view->folder;
+	const struct uid_list *now = folder->list;
+
+	if (folder->is_gone || view->has_new_keywords ||
+	    view->changed_count > 0)
+		return false;
+	return now->count + expunged == view->count &&
+	       (now->count == 0 ||
+		   now->uids[now->count - 1] < view->told_uidnext);
 }
 
 /* -- Reading -- */

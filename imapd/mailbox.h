@@ -85,10 +85,34 @@ bool mailbox_view_has_updates(const struct mailbox_view *view);
 bool mailbox_view_next_update(
     struct mailbox_view *view, bool may_expunge, struct mailbox_update *update);
 
-/* Messages that were expunged after `modseq`: calls back for each UID. -1 if
- * the index does not reach back that far. */
-int mailbox_view_vanished_since(struct mailbox_view *view, uint64_t modseq,
-    void (*callback)(uint32_t uid, void *context), void *context);
+/* All that there is to take is that so many messages were expunged. */
+bool mailbox_view_misses_only(const struct mailbox_view *view, size_t expunged);
+/* Takes all UPDATE_EXPUNGE at once: up to `max` UIDs in rising order, 0 when
+ * none is left. */
+size_t mailbox_view_take_expunged(
+    struct mailbox_view *view, uint32_t *uids, size_t max);
+
+/* ---- What a client missed that was away (mailbox_vanished.c) ---- */
+
+/* Whether all that vanished after `modseq` is in the index. If not, the store
+ * tells it: `done` may come before this returns. */
+bool mailbox_view_knows_vanished(
+    const struct mailbox_view *view, uint64_t modseq);
+void mailbox_learn_vanished(struct account_store *account,
+    void (*done)(enum status status, void *context), void *context);
+/* No callback will come for this context any more. */
+void mailbox_learn_cancel(struct account_store *account, void *context);
+/* Where a client's MODSEQ is one that the mailbox has not reached yet, it knows
+ * nothing that we know: 0. */
+uint64_t mailbox_view_known_modseq(
+    const struct mailbox_view *view, uint64_t modseq);
+/* UIDs `first` to `last` that vanished after `modseq`, and no others but such
+ * as no message ever had; in any order, also more than once. Some may be in the
+ * view: then it was not told yet. */
+void mailbox_view_each_vanished(const struct mailbox_view *view,
+    uint64_t modseq,
+    void (*callback)(uint32_t first, uint32_t last, void *context),
+    void *context);
 
 /* ---- Changes: updates that they cause are for the other views; the asking
  * session tells its own client of changed flags, and takes its expunges from

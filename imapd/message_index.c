@@ -629,6 +629,67 @@ index_trim_cache(struct message_index *index, size_t limit)
 
 /* -- Vanished -- */
 
+enum {
+	VANISHED_KEY_SIZE = 20
+};
+
+static void
+vanished_key(uint8_t key[VANISHED_KEY_SIZE], uint64_t mailbox, uint64_t modseq,
+    uint32_t uid)
+{
+	index_put_big(
+	    index_put_big(index_put_big(key, mailbox, 8), modseq, 8), uid, 4);
+}
+
+void
+index_put_vanished(struct message_index *index, uint64_t mailbox,
+    uint64_t modseq, uint32_t first, uint32_t last)
+{
+	uint8_t key[VANISHED_KEY_SIZE], bytes[4];
+
+	vanished_key(key, mailbox, modseq, first);
+	index_put_big(bytes, last, 4);
+	index_begin(index);
+	put(index, index->vanished, key, sizeof(key), bytes, sizeof(bytes));
+	index_commit(index);
+}
+
+/* The run of this MODSEQ that ends just before the UID: its first one, or 0. */
+static uint32_t
+find_run_before(struct message_index *index, uint64_t mailbox, uint64_t modseq,
+    uint32_t uid)
+{
+	uint8_t key[VANISHED_KEY_SIZE];
+	MDB_val k = { sizeof(key), key }, v;
+	MDB_cursor *cursor;
+	uint32_t first = 0;
+	int rc;
+
+	vanished_key(key, mailbox, modseq, uid);
+	if (index->writer == NULL ||
+	    mdb_cursor_open(index->writer, index->vanished, &cursor) != 0)
+		return 0;
+	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+	rc = mdb_cursor_get(
+	    cursor, &k, &v, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+	if (rc == 0 && k.mv_size == sizeof(key) && v.mv_size == 4 &&
+	    memcmp(k.mv_data, key, 16) == 0 &&
+	    index_get_big(v.mv_data, 4) + 1 == uid)
+		first = (uint32_t)index_get_big((uint8_t *)k.mv_data + 16, 4);
+	mdb_cursor_close(cursor);
+	return first;
+}
+
+static void
+add_vanished(struct message_index *index, uint64_t mailbox, uint64_t modseq,
+    uint32_t uid)
+{
+	uint32_t first = find_run_before(index, mailbox, modseq, uid);
+
+	index_put_vanished(
+	    index, mailbox, modseq, first != 0 ? first : uid, uid);
+}
+
 void
 index_remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
     uint64_t modseq)
@@ -648,21 +709,18 @@ index_remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
 	}
 	del(index, index->file, key, uid_key(key, mailbox, uid));
 	remove_row(index, mailbox, uid);
-	if (modseq != 0) {
-		index_put_big(
-		    index_put_big(index_put_big(key, mailbox, 8), modseq, 8),
-		    uid, 4);
-		put(index, index->vanished, key, 20, "", 0);
-	}
+	if (modseq != 0)
+		add_vanished(index, mailbox, modseq, uid);
 	index_commit(index);
 }
 
 void
 index_each_vanished(struct message_index *index, uint64_t mailbox,
-    uint64_t after_modseq, void (*callback)(uint32_t uid, void *context),
+    uint64_t after_modseq,
+    void (*callback)(uint32_t first, uint32_t last, void *context),
     void *context)
 {
-	uint8_t key[20];
+	uint8_t key[VANISHED_KEY_SIZE];
 	MDB_val k = { sizeof(key), key }, v;
 	MDB_txn *txn = read_begin(index);
 	MDB_cursor *cursor;
@@ -670,13 +728,12 @@ index_each_vanished(struct message_index *index, uint64_t mailbox,
 
 	if (txn == NULL || mdb_cursor_open(txn, index->vanished, &cursor) != 0)
 		return;
-	index_put_big(
-	    index_put_big(index_put_big(key, mailbox, 8), after_modseq + 1, 8),
-	    0, 4);
+	vanished_key(key, mailbox, after_modseq + 1, 0);
 	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-	while (rc == 0 && k.mv_size == 20 && memcmp(k.mv_data, key, 8) == 0) {
+	while (rc == 0 && k.mv_size == sizeof(key) && v.mv_size == 4 &&
+	       memcmp(k.mv_data, key, 8) == 0) {
 		callback((uint32_t)index_get_big((uint8_t *)k.mv_data + 16, 4),
-		    context);
+		    (uint32_t)index_get_big(v.mv_data, 4), context);
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 	}
 	mdb_cursor_close(cursor);

@@ -14,7 +14,7 @@
  *   row      id -> one fixed row a message, by UID (DUPFIXED: read by pages)
  *   file     id, uid -> what is needed to open the message
  *   name     id, base name -> uid
- *   vanished id, modseq, uid
+ *   vanished id, modseq, first uid -> last uid of a run
  *   cache    content hash -> references, bytes of message_cache
  *   unused   content hash of entries without a reference
  *   subscribed  name
@@ -59,6 +59,8 @@ struct index_mailbox_state {
 	uint32_t first_recent;  /* UIDs from here on nobody was told of */
 	int64_t cur_changed_ns; /* directory times at the last full look */
 	int64_t new_changed_ns;
+	/* Whatever vanished with a MODSEQ above this one is in the index. */
+	uint64_t vanished_after;
 };
 
 /* Opens home/index, or makes it anew; `was_made`: it is empty and must be
@@ -141,8 +143,13 @@ bool index_find_file(struct message_index *index, uint64_t mailbox,
 uint32_t index_find_name(
     struct message_index *index, uint64_t mailbox, struct text base);
 
+/* UIDs `first` to `last` vanished with one MODSEQ. */
+void index_put_vanished(struct message_index *index, uint64_t mailbox,
+    uint64_t modseq, uint32_t first, uint32_t last);
+/* By MODSEQ; runs may overlap. */
 void index_each_vanished(struct message_index *index, uint64_t mailbox,
-    uint64_t after_modseq, void (*callback)(uint32_t uid, void *context),
+    uint64_t after_modseq,
+    void (*callback)(uint32_t first, uint32_t last, void *context),
     void *context);
 
 bool index_find_cache(

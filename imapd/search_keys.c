@@ -258,10 +258,35 @@ parse_return(struct imap_parser *parser, struct search_request *request)
 }
 
 int
-search_keys_parse(struct imap_parser *parser, struct search_request *request)
+search_keys_parse_charset(struct imap_parser *parser)
+{
+	struct text charset;
+
+	if (imap_parse_astring(parser, &charset) == -1 ||
+	    imap_parse_space(parser) == -1)
+		return -1;
+	return text_is_nocase(charset, "UTF-8") ||
+		       text_is_nocase(charset, "US-ASCII")
+		   ? 0
+		   : -2;
+}
+
+int
+search_keys_parse_keys(
+    struct imap_parser *parser, struct search_request *request)
 {
 	struct key_parser keys = { .parser = parser, .request = request };
-	struct text charset;
+
+	request->root = pool_alloc(parser->pool, 1, sizeof(*request->root));
+	if (parse_key_list(&keys, request->root) == -1)
+		return -1;
+	return imap_parse_end(parser);
+}
+
+int
+search_keys_parse(struct imap_parser *parser, struct search_request *request)
+{
+	int result = 0;
 
 	memset(request, 0, sizeof(*request));
 	if (imap_parse_space(parser) == -1)
@@ -269,19 +294,11 @@ search_keys_parse(struct imap_parser *parser, struct search_request *request)
 	if (imap_parse_skip_word(parser, "RETURN") &&
 	    parse_return(parser, request) == -1)
 		return -1;
-	if (imap_parse_skip_word(parser, "CHARSET")) {
-		if (imap_parse_space(parser) == -1 ||
-		    imap_parse_astring(parser, &charset) == -1 ||
-		    imap_parse_space(parser) == -1)
-			return -1;
-		if (!text_is_nocase(charset, "UTF-8") &&
-		    !text_is_nocase(charset, "US-ASCII"))
-			return -2;
-	}
-	request->root = pool_alloc(parser->pool, 1, sizeof(*request->root));
-	if (parse_key_list(&keys, request->root) == -1)
-		return -1;
-	return imap_parse_end(parser);
+	if (imap_parse_skip_word(parser, "CHARSET"))
+		result = imap_parse_space(parser) == -1
+			     ? -1
+			     : search_keys_parse_charset(parser);
+	return result != 0 ? result : search_keys_parse_keys(parser, request);
 }
 
 bool

@@ -54,6 +54,10 @@ struct search_request {
  * that is not known. */
 int search_keys_parse(
     struct imap_parser *parser, struct search_request *request);
+/* Parts of it: "x ", and the keys, into a zeroed request. */
+int search_keys_parse_charset(struct imap_parser *parser);
+int search_keys_parse_keys(
+    struct imap_parser *parser, struct search_request *request);
 
 /* Some key looks at more than the row. */
 bool search_keys_need_body(const struct search_key *key);

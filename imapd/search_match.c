@@ -12,11 +12,11 @@
 #include "common/mail_header.h"
 #include "common/mime_encoding.h"
 #include "common/record.h"
+#include "imapd/header_text.h"
 
 #include <string.h>
 
 enum {
-	MATCH_MAX_VALUE = 256 * 1024, /* of one field that is looked at */
 	MATCH_MAX_PART = 16 * 1024 * 1024
 };
 
@@ -41,17 +41,13 @@ contains_folded(struct text value, struct text folded, struct pool *pool)
 static bool
 value_contains(struct text value, struct text folded, struct pool *pool)
 {
-	struct buf unfolded, decoded;
+	struct buf decoded;
 	bool found = false;
 
-	buf_init(&unfolded, MATCH_MAX_VALUE);
-	buf_init(&decoded, 4 * MATCH_MAX_VALUE);
-	if (mail_header_unfold(value, true, &unfolded) == 0 &&
-	    mime_decode_words(
-		text_make(unfolded.data, unfolded.size), &decoded) == 0)
+	buf_init(&decoded, 4 * HEADER_TEXT_MAX_VALUE);
+	if (header_text_decode(value, &decoded) == 0)
 		found = contains_folded(
 		    text_make(decoded.data, decoded.size), folded, pool);
-	buf_clear(&unfolded);
 	buf_clear(&decoded);
 	return found;
 }

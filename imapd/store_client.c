@@ -336,6 +336,17 @@ store_list_expunged(struct store_client *client, uint32_t after,
 }
 
 void
+store_list_vanished(
+    struct store_client *client, store_listed *done, void *context)
+{
+	struct question *q =
+	    question_new(client, MESSAGE_list_vanished, done, NULL, context);
+
+	q->message.list_vanished.tag = q->tag;
+	ask(client, q);
+}
+
+void
 store_read_blob(
     struct store_client *client, uint64_t blob, store_read *done, void *context)
 {

@@ -15,6 +15,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/parse_note.c imapd/parse_note.h \
 	imapd/mailbox_list.c \
 	imapd/mailbox.c imapd/mailbox.h \
+	imapd/mailbox_vanished.c \
 	imapd/mailbox_change.c imapd/mailbox_change.h \
 	imapd/change_flags.c \
 	imapd/loss_notice.c imapd/loss_notice.h \
@@ -70,6 +71,17 @@ tests_unit_worker_store_test_SOURCES = \
 	tests/unit/account_world.c tests/unit/account_world.h \
 	tests/unit/real_store.c tests/unit/false_store.h
 tests_unit_worker_store_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
+	$(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/vanished_test tests/unit/worker_vanished_test
+tests_unit_vanished_test_SOURCES = tests/unit/vanished_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_vanished_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+tests_unit_worker_vanished_test_SOURCES = tests/unit/vanished_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/real_store.c tests/unit/false_store.h
+tests_unit_worker_vanished_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/mailbox_sync_test

@@ -497,7 +497,11 @@ apply_copy(
 	if (status != STATUS_OK || got < 0)
 		return status != STATUS_OK ? status : STATUS_INVALID;
 	status = put_mailbox(context, target);
-	return status == STATUS_OK ? put_mailbox(context, source) : status;
+	if (status != STATUS_OK)
+		return status;
+	/* The worker has to know with what MODSEQ they left. */
+	return change->is_move ? finish_part(context, source)
+			       : put_mailbox(context, source);
 }
 
 /* The bytes of a blob of this account: that of another is not there. */

@@ -5,6 +5,7 @@
 
 #include "common/control_record.h"
 #include "common/log.h"
+#include "snapd/as_of.h"
 #include "snapd/expunged.h"
 
 #include <string.h>
@@ -91,13 +92,58 @@ put_note(struct journal *journal, uint32_t account, uint64_t incarnation,
 	    journal->batch, DB_META, &key, text_make(data, w.size), error);
 }
 
+/* -- How far -- */
+
+enum {
+	MAX_AGE = 1 << 25 /* of a copy, in seconds: a year */
+};
+
+/* Since the store's last event, in seconds. The same copy may be put back again
+ * when nothing but the time tells the two leaps apart. */
+static uint64_t
+age_of_copy(const struct journal *journal, uint64_t last, struct error *error)
+{
+	int64_t then;
+
+	if (last == 0 ||
+	    as_of_event_time(journal->batch, last, &then, error) != 0 ||
+	    journal->now_us <= then)
+		return 0;
+	then = (journal->now_us - then) / 1000000;
+	return then < MAX_AGE ? (uint64_t)then : MAX_AGE;
+}
+
+/* 2^20 for each doubling of the age, evenly in between, and one a second: of a
+ * young copy leaps one second apart are far apart, those of an old one use up
+ * few UIDs. */
+static uint32_t
+uid_distance(uint64_t age)
+{
+	unsigned int doublings = 0;
+	uint64_t part;
+
+	while ((age + 1) >> (doublings + 1) != 0)
+		doublings++;
+	part = ((age + 1) * LEAP_UIDNEXT >> doublings) - LEAP_UIDNEXT;
+	return (uint32_t)((doublings + 1) * LEAP_UIDNEXT + part + age);
+}
+
+/* A part of RECORD_MODSEQ_LEAP for each second. */
+static uint64_t
+modseq_distance(uint64_t age)
+{
+	return LEAP_MODSEQ + age * RECORD_MODSEQ_PART;
+}
+
 /* -- Mailboxes -- */
 
 /* A mailbox whose UIDs are used up takes no message any more: better than a
  * UID for two. */
 static int
-leap_mailbox(struct journal *journal, struct text value, struct error *error)
+leap_mailbox(struct journal *journal, struct text value, uint64_t age,
+    struct error *error)
 {
+	uint32_t distance = uid_distance(age);
 	static struct mailbox_row row;
 	struct text copy;
 
@@ -108,17 +154,19 @@ leap_mailbox(struct journal *journal, struct text value, struct error *error)
 	copy = text_make(row.storage, value.size);
 	if (row_decode_mailbox(copy, &row, error) != 0)
 		return -1;
-	if (row.record.uidnext < UINT32_MAX - LEAP_UIDNEXT)
-		row.record.uidnext += LEAP_UIDNEXT;
+	if (row.record.uidnext < UINT32_MAX - distance)
+		row.record.uidnext += distance;
 	else
 		row.record.uidnext = UINT32_MAX;
-	row.record.highest_modseq += LEAP_MODSEQ;
+	if (row.record.highest_modseq < INT64_MAX - modseq_distance(MAX_AGE))
+		row.record.highest_modseq += modseq_distance(age);
 	return row_put_mailbox(journal->batch, &row, error);
 }
 
 /* Those of one account; 0: all. */
 static int
-leap_mailboxes(struct journal *journal, uint32_t account, struct error *error)
+leap_mailboxes(struct journal *journal, uint32_t account, uint64_t age,
+    struct error *error)
 {
 	struct key from = { .size = 0 };
 	struct text key, value;
@@ -138,7 +186,7 @@ leap_mailboxes(struct journal *journal, uint32_t account, struct error *error)
 			key_put_u32(&from, key_u32_at(key, 0));
 			key_put_u64(&from, key_u64_at(key, 4) + 1);
 		}
-		if (got == 1 && leap_mailbox(journal, value, error) != 0)
+		if (got == 1 && leap_mailbox(journal, value, age, error) != 0)
 			got = -1;
 		cursor_close(&cursor);
 	}
@@ -174,12 +222,12 @@ note_account(struct journal *journal, uint32_t account, bool is_whole,
 }
 
 static int
-leap(struct journal *journal, uint32_t account, bool is_whole,
+leap(struct journal *journal, uint32_t account, bool is_whole, uint64_t age,
     struct error *error)
 {
 	struct journal_state *state = &journal->state;
 
-	if (leap_mailboxes(journal, is_whole ? 0 : account, error) != 0 ||
+	if (leap_mailboxes(journal, is_whole ? 0 : account, age, error) != 0 ||
 	    expunged_leap(journal->batch, is_whole ? 0 : account, LEAP_UIDNEXT,
 		error) != 0)
 		return -1;
@@ -201,8 +249,8 @@ journal_leap(struct journal *journal, uint32_t account, bool is_whole,
 {
 	uint32_t scope = is_whole ? 0 : account;
 	struct journal_state before;
+	uint64_t last = journal->state.sequence, sequence, age = 0;
 	enum status status;
-	uint64_t sequence;
 
 	log_alarm("store-rolled-back", "sequence=%llu account=%u why=\"%s\"",
 	    (unsigned long long)journal->state.sequence, scope, why);
@@ -213,7 +261,10 @@ journal_leap(struct journal *journal, uint32_t account, bool is_whole,
 	if (status != STATUS_OK)
 		return status;
 	before = journal->state;
-	if (leap(journal, account, is_whole, error) == 0)
+	/* Whoever claims it could make mailboxes use up their UIDs. */
+	if (account == 0)
+		age = age_of_copy(journal, last, error);
+	if (leap(journal, account, is_whole, age, error) == 0)
 		status = journal_finish(journal, EVENT_LEAP,
 		    account != 0 ? ROLE_WORKER : ROLE_SNAPD, account, why,
 		    error);

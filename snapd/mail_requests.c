@@ -315,6 +315,10 @@ receive_reading(struct client *client, const struct message *message)
 		reading->tag = message->list_expunged.tag;
 		reading->after = message->list_expunged.after;
 		break;
+	case MESSAGE_list_vanished:
+		reading->kind = READ_VANISHED;
+		reading->tag = message->list_vanished.tag;
+		break;
 	case MESSAGE_list_unfiled_accounts:
 		reading->kind = READ_UNFILED_ACCOUNTS;
 		reading->tag = message->list_unfiled_accounts.tag;

@@ -154,3 +154,71 @@ past_read_expunged(
 	free(l);
 	return result;
 }
+
+/* -- What vanished -- */
+
+static int
+put_vanished(struct reading *reading, const struct vanished_record *record)
+{
+	uint8_t data[RECORD_VANISHED_SIZE];
+	struct writer w;
+
+	if (record->first == 0)
+		return 0;
+	writer_init(&w, data, sizeof(data));
+	record_put_vanished(&w, record);
+	return w.failed ? -1 : buf_put(&reading->data, data, w.size);
+}
+
+/* One entry of account_log; runs of UIDs that died together are one record,
+ * which is put when another one begins. 0 or -1. */
+static int
+add_vanished(struct reading *reading, struct text key, struct text value,
+    struct vanished_record *run)
+{
+	struct vanished_record next = { .mailbox = key_u64_at(key, 12),
+		.first = key_u32_at(key, 20),
+		.last = key_u32_at(key, 20) };
+	struct reader r;
+
+	reader_init(&r, value.data, value.size);
+	reader_get_u8(&r);
+	if (reader_get_u8(&r) != TOUCH_DIED)
+		return 0;
+	next.modseq = reader_get_u64(&r);
+	if (r.failed || next.first == 0)
+		return -1;
+	if (run->first != 0 && run->mailbox == next.mailbox &&
+	    run->modseq == next.modseq && run->last + 1 == next.first) {
+		run->last = next.last;
+		return 0;
+	}
+	if (put_vanished(reading, run) != 0)
+		return -1;
+	*run = next;
+	return 0;
+}
+
+int
+past_read_vanished(
+    struct reading *reading, struct transaction *t, struct error *error)
+{
+	struct vanished_record run = { 0 };
+	struct key from = { .size = 0 };
+	struct text key, value;
+	struct cursor *cursor;
+	int got;
+
+	key_put_u32(&from, reading->account);
+	cursor = cursor_open(t, DB_ACCOUNT_LOG, &from, error);
+	if (cursor == NULL)
+		return -1;
+	while ((got = cursor_next(cursor, &key, &value, error)) == 1 &&
+	       key_u32_at(key, 0) == reading->account) {
+		got = add_vanished(reading, key, value, &run);
+		if (got < 0)
+			break;
+	}
+	cursor_close(&cursor);
+	return got < 0 ? -1 : put_vanished(reading, &run);
+}

@@ -13,5 +13,7 @@ int past_read_snapshots(
     struct reading *reading, struct transaction *t, struct error *error);
 int past_read_expunged(
     struct reading *reading, struct transaction *t, struct error *error);
+int past_read_vanished(
+    struct reading *reading, struct transaction *t, struct error *error);
 
 #endif

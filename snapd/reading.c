@@ -406,6 +406,8 @@ run_kind(struct reading *reading, struct transaction *t, struct error *error)
 		return past_read_snapshots(reading, t, error);
 	case READ_EXPUNGED:
 		return past_read_expunged(reading, t, error);
+	case READ_VANISHED:
+		return past_read_vanished(reading, t, error);
 	case READ_CONTROL:
 		break;
 	}

@@ -26,6 +26,7 @@ enum reading_kind {
 	READ_UNFILED_ACCOUNTS, /* u32 each, above `after` */
 	READ_SNAPSHOTS,        /* snapshot records, oldest first */
 	READ_EXPUNGED,         /* change records, above `after` */
+	READ_VANISHED,         /* vanished records, by sequence */
 	READ_CONTROL           /* one step of `control` */
 };
 

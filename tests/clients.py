@@ -174,3 +174,129 @@ SyncState *
 ''' % (desk.port, desk.user, desk.password, desk.server.cafile,
        desk.path('near'), desk.path('near')))
     return lambda **more: desk.run('mbsync', *options, '-c', rc, 'all', **more)
+
+
+def account_section(desk):
+    """Of interimap's configuration: an account of ours."""
+    return '''type = imaps
+host = localhost
+port = %d
+username = %s
+password = %s
+SSL_verify = NO
+''' % (desk.port, desk.user, desk.password)
+
+
+def interimap(desk, local, remote):
+    """As offlineimap(), between the servers of two sections; all that was said
+    but for literals is in desk.path('interimap.log')."""
+    rc = desk.write('interimaprc', '''
+database = %s
+logfile = %s
+list-mailbox = INBOX
+[local]
+%s
+[remote]
+%s
+''' % (desk.path('interimap.db'), desk.path('interimap.log'), local, remote))
+    return lambda **more: desk.run('interimap', '--debug', '--config=' + rc,
+                                   **more)
+
+
+class Resyncer:
+    """A client that keeps what it knows of a mailbox, and asks with QRESYNC
+    only for what it does not know."""
+
+    def __init__(self, server, user=None, mailbox='INBOX'):
+        self.server, self.user, self.mailbox = server, user, mailbox
+        self.uidvalidity = self.uidnext = self.modseq = None
+        self.keys = {}      # by UID
+        self.flags = {}
+        self.vanished = []  # what the last sync said
+        self.fetched = 0    # bodies, ever
+
+    def sync(self):
+        with self.server.imap_session(self.user) as client:
+            assert client.enable('QRESYNC')[0] == 'OK'
+            self.vanished = []
+            known = ''
+            if self.modseq is not None:
+                known = ' (QRESYNC (%d %d))' % (self.uidvalidity, self.modseq)
+            exists = self.select(client, known)
+            self.fetch_new(client)
+            # It keeps what nobody has said to have vanished.
+            assert len(self.keys) >= exists
+
+    def select(self, client, parameters):
+        answers = say(client, 'SELECT %s%s' % (self.mailbox, parameters))
+        text = b'\n'.join(answers)
+        exists = int(re.search(rb'\* (\d+) EXISTS', text)[1])
+        uidvalidity = int(re.search(rb'\[UIDVALIDITY (\d+)\]', text)[1])
+        assert self.uidvalidity in (None, uidvalidity)
+        self.uidvalidity = uidvalidity
+        self.next_uidnext = int(re.search(rb'\[UIDNEXT (\d+)\]', text)[1])
+        self.modseq = int(re.search(rb'\[HIGHESTMODSEQ (\d+)\]', text)[1])
+        for line in answers:
+            self.hear(line)
+        return exists
+
+    def hear(self, line):
+        if (found := re.match(rb'\* VANISHED \(EARLIER\) (\S+)', line)):
+            for uid in uids_of(found[1].decode()):
+                self.vanished.append(uid)
+                self.keys.pop(uid, None)
+                self.flags.pop(uid, None)
+        elif re.match(rb'\* \d+ FETCH ', line):
+            self.hear_flags(line)
+
+    def hear_flags(self, line):
+        uid = int(re.search(rb'UID (\d+)', line)[1])
+        flags = re.search(rb'FLAGS \(([^)]*)\)', line)[1].split()
+        self.flags[uid] = sorted(set(flags) - {b'\\Recent'})
+        return uid
+
+    def fetch_new(self, client):
+        """What came, and what is there that it did not know."""
+        first = self.uidnext or 1
+        new = [str(uid) for uid in self.flags
+               if uid not in self.keys and uid < first]
+        if self.next_uidnext > first:
+            new.append('%d:%d' % (first, self.next_uidnext - 1))
+        self.uidnext = self.next_uidnext
+        if not new:
+            return
+        _, data = client.uid('FETCH', ','.join(new), '(UID FLAGS BODY.PEEK[])')
+        for item in data:
+            if not isinstance(item, tuple):
+                continue
+            uid = self.hear_flags(item[0])
+            self.keys[uid] = re.search(rb'(?mi)^Message-ID: <(.*?)@',
+                                       item[1])[1].decode()
+            self.fetched += 1
+
+    def check(self, view):
+        """It has what the server shows, and nothing else."""
+        assert self.keys == view.keys
+        assert self.flags == {
+            uid: sorted(flag.encode() for flag in attributes[2])
+            for uid, attributes in view.attributes.items()}
+
+
+def say(client, command):
+    """Untagged lines that answer; through imaplib's socket, beside its parser,
+    which puts them in order of their kind."""
+    tag = client._new_tag()
+    client.send(tag + b' ' + command.encode() + b'\r\n')
+    lines = []
+    while not (line := client.readline()).startswith(tag + b' '):
+        assert line, 'the connection ended'
+        lines.append(line.rstrip(b'\r\n'))
+    assert line.startswith(tag + b' OK'), line
+    client.state = 'SELECTED'
+    return lines
+
+
+def uids_of(text):
+    for part in text.split(','):
+        first, _, last = part.partition(':')
+        yield from range(int(first), int(last or first) + 1)

@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-from clients import Desk, Terminal, offlineimap, read
+from clients import (Desk, Terminal, account_section, interimap, offlineimap,
+                     read)
 from conftest import Server, end, message
 
 CLIENTS = ('curl', 'fetchmail', 'getmail', 'imapfilter', 'offlineimap',
@@ -218,21 +219,5 @@ user-domain=demo.test
 
 def test_interimap_keeps_two_accounts_alike(desk):
     other = Desk(desk.server, len(CLIENTS) + 1, desk.home, ['far'])
-    config = 'database = %s\nlist-mailbox = INBOX\n' % desk.path('interimap.db')
-    for name, one in (('local', desk), ('remote', other)):
-        config += '''
-[%s]
-type = imaps
-host = localhost
-port = %d
-username = %s
-password = %s
-SSL_verify = NO
-''' % (name, one.port, one.user, one.password)
-    rc = desk.write('interimaprc', config)
-    out = desk.run('interimap', '--config=' + rc, code=None)
-    with desk.server.imap_session(desk.user) as client:
-        if 'QRESYNC' not in client.capabilities:
-            assert 'QRESYNC' in out, out
-            pytest.skip('interimap needs QRESYNC, which is not offered')
+    interimap(desk, account_section(desk), account_section(other))()
     assert desk.keys() == other.keys() == ['far', 'one', 'three', 'two']

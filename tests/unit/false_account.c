@@ -29,6 +29,11 @@ struct row {
 	size_t size;
 };
 
+struct vanished {
+	uint32_t uid;
+	uint64_t modseq;
+};
+
 struct box {
 	struct mailbox_info info;
 	char name[200];
@@ -36,6 +41,8 @@ struct box {
 	struct text keywords[64];
 	size_t count;
 	struct row rows[MAX_ROWS];
+	size_t vanished_count;
+	struct vanished vanished[MAX_ROWS];
 };
 
 struct mailbox_view {
@@ -71,6 +78,7 @@ struct account_store {
 	struct mailbox_view *views[MAX_VIEWS];
 	struct box past; /* each mailbox of the past */
 	struct past_later *past_later;
+	bool has_learned;
 };
 
 static void
@@ -171,6 +179,9 @@ row_remove(struct box *box, uint32_t uid)
 	memmove(row, row + 1, (box->count - at) * sizeof(*row));
 	box->info.message_count = box->count;
 	box->info.highest_modseq++;
+	if (box->vanished_count < MAX_ROWS)
+		box->vanished[box->vanished_count++] =
+		    (struct vanished){ uid, box->info.highest_modseq };
 }
 
 static void
@@ -698,6 +709,65 @@ mailbox_view_next_update(
 		return true;
 	}
 	return false;
+}
+
+size_t
+mailbox_view_take_expunged(
+    struct mailbox_view *view, uint32_t *uids, size_t max)
+{
+	struct mailbox_update update;
+	size_t count = 0;
+
+	while (count < max && next_expunge(view, &update))
+		uids[count++] = update.uid;
+	return count;
+}
+
+bool
+mailbox_view_misses_only(const struct mailbox_view *view, size_t expunged)
+{
+	return view->box->count + expunged == view->count &&
+	       view->told_uidnext == view->box->info.uidnext;
+}
+
+/* The store is asked for what vanished before MODSEQ 3. */
+bool
+mailbox_view_knows_vanished(const struct mailbox_view *view, uint64_t modseq)
+{
+	return modseq >= 3 || view->account->has_learned;
+}
+
+void
+mailbox_learn_vanished(struct account_store *account,
+    void (*done)(enum status status, void *context), void *context)
+{
+	account->has_learned = account->refuse == STATUS_OK;
+	done(account->refuse, context);
+}
+
+void
+mailbox_learn_cancel(struct account_store *account, void *context)
+{
+}
+
+uint64_t
+mailbox_view_known_modseq(const struct mailbox_view *view, uint64_t modseq)
+{
+	return modseq > view->box->info.highest_modseq ? 0 : modseq;
+}
+
+void
+mailbox_view_each_vanished(const struct mailbox_view *view, uint64_t modseq,
+    void (*callback)(uint32_t first, uint32_t last, void *context),
+    void *context)
+{
+	const struct box *box = view->box;
+
+	modseq = mailbox_view_known_modseq(view, modseq);
+	for (size_t i = 0; i < box->vanished_count; i++)
+		if (box->vanished[i].modseq > modseq)
+			callback(box->vanished[i].uid, box->vanished[i].uid,
+			    context);
 }
 
 static uint64_t

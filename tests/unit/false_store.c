@@ -302,8 +302,11 @@ do_copy(struct false_store *s, const struct message_change_copy *c,
 		put_result(s, w, row, c->target, row->record.modseq);
 		if (c->is_move)
 			kill_row(s, find_row(s, c->source, copy.uid),
-			    ++source->record.highest_modseq);
+			    source->record.highest_modseq + 1);
 	}
+	if (c->is_move)
+		put_result(
+		    s, w, NULL, c->source, ++source->record.highest_modseq);
 }
 
 static void
@@ -576,6 +579,25 @@ list_changes(struct false_store *s, uint64_t since)
 }
 
 static void
+list_vanished(struct false_store *s)
+{
+	uint8_t bytes[RECORD_VANISHED_SIZE];
+
+	for (size_t i = 0; i < s->row_count; i++) {
+		const struct row *row = &s->rows[i];
+		struct vanished_record record = { row->record.mailbox,
+			row->died_modseq, row->record.uid, row->record.uid };
+		struct writer w;
+
+		if (row->died == 0)
+			continue;
+		writer_init(&w, bytes, sizeof(bytes));
+		record_put_vanished(&w, &record);
+		buf_put(&s->scratch, bytes, w.size);
+	}
+}
+
+static void
 list_messages(struct false_store *s, uint64_t mailbox)
 {
 	for (size_t i = 0; i < s->row_count; i++) {
@@ -762,6 +784,13 @@ begin(struct false_store *s)
 }
 
 static void
+leap(struct mailbox_record *mailbox)
+{
+	mailbox->uidnext += 1 << 20;
+	mailbox->highest_modseq += RECORD_MODSEQ_LEAP;
+}
+
+static void
 hear_witness(struct false_store *s, const struct message_witness *m)
 {
 	struct message answer = { .type = MESSAGE_witness_heard };
@@ -771,7 +800,7 @@ hear_witness(struct false_store *s, const struct message_witness *m)
 	if (!s->is_claimed) {
 		s->incarnation++;
 		for (size_t i = 0; i < s->mailbox_count; i++)
-			s->mailboxes[i].record.uidnext += 1 << 20;
+			leap(&s->mailboxes[i].record);
 	}
 	s->is_claimed = true;
 	channel_send(s->channel, &answer, NULL, 0);
@@ -811,6 +840,10 @@ received(
 	case MESSAGE_list_changes:
 		list_changes(s, m->list_changes.since);
 		answer_listing(s, m->list_changes.tag);
+		break;
+	case MESSAGE_list_vanished:
+		list_vanished(s);
+		answer_listing(s, m->list_vanished.tag);
 		break;
 	case MESSAGE_list_unfiled:
 		list_unfiled(s);

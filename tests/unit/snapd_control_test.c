@@ -646,6 +646,7 @@ static void
 store_that_was_put_back_leaps_once(void **state)
 {
 	struct fixture *f = *state;
+	uint32_t uidnext;
 
 	append(f, 1, 10, 1);
 	stop(f);
@@ -656,11 +657,13 @@ store_that_was_put_back_leaps_once(void **state)
 	stop(f);
 	copy_index(f, "old.mdb", "index/data.mdb");
 	start(f);
-	assert_int_equal(uidnext_of_inbox(f), 11 + (1 << 20));
+	/* The copy is some seconds old at most. */
+	uidnext = uidnext_of_inbox(f);
+	assert_in_range(uidnext, 11 + (1 << 20), 11 + (8 << 20));
 	assert_int_equal(count_alarms(f), 1);
 	stop(f);
 	start(f);
-	assert_int_equal(uidnext_of_inbox(f), 11 + (1 << 20));
+	assert_int_equal(uidnext_of_inbox(f), uidnext);
 	assert_int_equal(count_alarms(f), 1);
 }
 

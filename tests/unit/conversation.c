@@ -1,0 +1,137 @@
+/*
+ * See conversation.h.
+ */
+#include "tests/unit/conversation.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MESSAGE_1                                                  \
+	"From: Ann <ann@example.org>\r\nTo: bob@example.org\r\n"   \
+	"Subject: One\r\nDate: Mon, 5 Jan 2026 10:00:00 +0000\r\n" \
+	"\r\nFirst body\r\n"
+#define MESSAGE_2                                                           \
+	"From: eve@example.org\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n" \
+	"\r\nSecond body\r\n"
+
+static void
+session_ended(struct imap_session *session, void *context)
+{
+	struct conversation *run = context;
+
+	imap_session_free(&run->session);
+}
+
+static void
+client_ready(int fd, int events, void *context)
+{
+	struct conversation *run = context;
+	ssize_t n;
+	size_t size;
+
+	if ((events & WATCH_WRITE) && run->send_size > 0) {
+		size = run->step < run->send_size ? run->step : run->send_size;
+		n = send(fd, run->to_send, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n > 0) {
+			run->to_send += n;
+			run->send_size -= (size_t)n;
+		}
+	}
+	if ((events & WATCH_READ) == 0)
+		return;
+	n = recv(fd, run->got + run->got_size,
+	    sizeof(run->got) - 1 - run->got_size, MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN))
+		event_loop_stop(run->loop);
+	if (n > 0)
+		run->got_size += (size_t)n;
+}
+
+static void
+timed_out(void *context)
+{
+	struct conversation *run = context;
+
+	run->is_timed_out = true;
+	event_loop_stop(run->loop);
+}
+
+void
+converse(struct conversation *run, const char *script, size_t step,
+    enum status refuse)
+{
+	struct watch *watch;
+	struct timer *timer;
+	int ends[2];
+
+	memset(run, 0, sizeof(*run));
+	run->loop = event_loop_new();
+	run->account = false_account_new(run->loop);
+	false_account_deliver(run->account, MESSAGE_1);
+	false_account_deliver(run->account, MESSAGE_2);
+	false_account_refuse(run->account, refuse);
+	assert_int_equal(
+	    socketpair(
+		AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+	    0);
+	run->client = ends[0];
+	run->to_send = script;
+	run->send_size = strlen(script);
+	run->step = step;
+	run->session = imap_session_new(run->loop, run->account, ends[1], 1,
+	    TEXT("ann@example.org"), TEXT("127.0.0.1"), true, session_ended,
+	    run);
+	watch = watch_new(
+	    run->loop, ends[0], WATCH_READ | WATCH_WRITE, client_ready, run);
+	timer = timer_new(run->loop, timed_out, run);
+	timer_start(timer, 5000);
+	event_loop_run(run->loop);
+	timer_free(&timer);
+	watch_free(&watch);
+	close(ends[0]);
+	imap_session_free(&run->session);
+	run->noted = *false_account_noted(run->account);
+	false_account_free(&run->account);
+	event_loop_free(&run->loop);
+	run->got[run->got_size] = '\0';
+	assert_false(run->is_timed_out);
+}
+
+static int
+check_transcript(const struct transcript *t, size_t step)
+{
+	static struct conversation run;
+	char script[4096], expected[8192];
+
+	snprintf(script, sizeof(script), "s SELECT INBOX\r\n%sz LOGOUT\r\n",
+	    t->client);
+	snprintf(
+	    expected, sizeof(expected), "%s%s%s", SELECTED, t->server, GOODBYE);
+	converse(&run, script, step, t->refuse);
+	if (strcmp(run.got, expected) == 0)
+		return 0;
+	print_error("%s:\n-- expected\n%s-- got\n%s", t->name,
+	    expected + sizeof(SELECTED) - 1,
+	    strlen(run.got) > sizeof(SELECTED) ? run.got + sizeof(SELECTED) - 1
+					       : run.got);
+	return 1;
+}
+
+int
+check_transcripts(const struct transcript *transcripts, size_t count)
+{
+	int failures = 0;
+
+	for (size_t i = 0; i < count; i++)
+		failures += check_transcript(&transcripts[i], SIZE_MAX) +
+			    check_transcript(&transcripts[i], 1);
+	return failures;
+}

@@ -1,0 +1,54 @@
+/*
+ * One session over a socketpair against a false account with two messages in
+ * INBOX: what a client sends and what it gets.
+ */
+#ifndef TESTS_UNIT_CONVERSATION_H
+#define TESTS_UNIT_CONVERSATION_H
+
+#include "common/event_loop.h"
+#include "imapd/imap_session.h"
+#include "tests/unit/false_account.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SELECTED                                                       \
+	"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"  \
+	"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen " \
+	"\\Draft \\*)] Flags permitted\r\n"                            \
+	"* 2 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 1] First unseen\r\n" \
+	"* OK [UIDVALIDITY 1001] UIDs valid\r\n"                       \
+	"* OK [UIDNEXT 3] Predicted next UID\r\n"                      \
+	"* OK [HIGHESTMODSEQ 3] Highest\r\n"                           \
+	"s OK [READ-WRITE] Select completed\r\n"
+#define GOODBYE "* BYE Logging out\r\nz OK Logout completed\r\n"
+
+struct transcript {
+	const char *name;
+	const char *client;
+	const char *server; /* behind SELECTED, before GOODBYE */
+	enum status refuse;
+};
+
+struct conversation {
+	struct event_loop *loop;
+	struct account_store *account;
+	struct imap_session *session;
+	int client;
+	const char *to_send;
+	size_t send_size;
+	size_t step;
+	char got[65536];
+	size_t got_size;
+	bool is_timed_out;
+	struct change_note noted; /* with the last change */
+};
+
+/* All that the server says to `script`, until it closes; the client sends `step`
+ * bytes at a time. */
+void converse(struct conversation *run, const char *script, size_t step,
+    enum status refuse);
+/* 1 if it went otherwise: in one piece, and byte by byte. */
+int check_transcripts(const struct transcript *transcripts, size_t count);
+
+#endif
