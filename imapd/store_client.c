@@ -340,7 +340,7 @@ store_list_vanished(
     struct store_client *client, store_listed *done, void *context)
 {
 	struct question *q =
-	    question_new(client, MESSAGE_list_vanished, done, NULL, context);
+	    listing_new(client, MESSAGE_list_vanished, done, context);
 
 	q->message.list_vanished.tag = q->tag;
 	ask(client, q);

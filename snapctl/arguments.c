@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifndef FIRNMAIL_LIBEXEC
+#define FIRNMAIL_LIBEXEC "/usr/libexec/firnmail"
+#endif
+
 /* Letters for long options that have no short one. */
 enum {
 	OPTION_JSON = 256,

@@ -52,7 +52,7 @@ scan(struct changed *changed, struct transaction *t, struct error *error)
 	struct text key, value;
 	struct cursor *cursor;
 	struct key from;
-	int got;
+	int got = 0;
 
 	event_entry_key(&from, changed->account, changed->looked + 1, 0, 0);
 	cursor = cursor_open(t, DB_ACCOUNT_LOG, &from, error);

@@ -494,7 +494,9 @@ a_wipe_of_many_is_marked_and_unmarked_in_steps(void **state)
 	assert_int_equal(count_files(w, "Maildir", NULL), MANY);
 	assert_int_equal(false_store_marked(w->store), MANY);
 	assert_int_equal(false_store_missing(w->store), 0);
-	assert_int_equal(false_store_batches(w->store) - batches, 4);
+	/* Two steps each, or some more where the first files were there again
+	 * before the last was missed. */
+	assert_in_range(false_store_batches(w->store) - batches, 4, 10);
 	mailbox_view_close(&view);
 }
 
