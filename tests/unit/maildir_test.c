@@ -86,6 +86,15 @@ file_names_carry_sizes_flags_and_keywords(void **state)
 	    0);
 	assert_true(
 	    text_is(text_make(buf.data, buf.size), "1.x,S=10,W=12:2,FSac"));
+	/* All of them, in the order of their letters; in new/ none. */
+	buf_reset(&buf);
+	assert_int_equal(
+	    maildir_name_format(TEXT("1.x"), false, FLAG_ALL, 0, &buf), 0);
+	assert_true(text_is(text_make(buf.data, buf.size), "1.x:2,DFRST"));
+	buf_reset(&buf);
+	assert_int_equal(
+	    maildir_name_format(TEXT("1.x"), true, FLAG_ALL, 1, &buf), 0);
+	assert_true(text_is(text_make(buf.data, buf.size), "1.x"));
 	buf_clear(&buf);
 	assert_int_equal(maildir_name_parse(text_of(".hidden"), &name), -1);
 	assert_int_equal(maildir_name_parse(text_of(":2,S"), &name), -1);
