@@ -519,6 +519,39 @@ recalled_bytes_are_a_new_message_with_date_and_flags(void **state)
 	assert_int_equal(count_references(f, records[0].blob), 3);
 }
 
+/* A MODSEQ stands for one state of a mailbox: what a client knows up to it, it
+ * never has to be told again. */
+static void
+each_change_has_a_modseq_above_all_before(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = { .type = MESSAGE_change_flags };
+	struct flag_record flag = { .uid = 2, .flags = FLAG_SEEN };
+	uint8_t data[RECORD_FLAGS_SIZE];
+	struct message_record row;
+	uint64_t before = 0;
+	struct writer w;
+
+	for (int i = 0; i < 2; i++) {
+		append(f, MY_INBOX, "x");
+		assert_int_equal(live(f, MY_INBOX, &row), i + 1);
+		assert_true(row.modseq > before);
+		before = row.modseq;
+	}
+	writer_init(&w, data, sizeof(data));
+	record_put_flags(&w, &flag);
+	m.change_flags.mailbox = MY_INBOX;
+	m.change_flags.records = text_make(data, w.size);
+	assert_int_equal(apply(f, MINE, ++f->counter, &m), STATUS_OK);
+	(void)live(f, MY_INBOX, &row);
+	assert_true(row.modseq > before);
+	before = row.modseq;
+	expunge(f, MY_INBOX, 1, 1);
+	append(f, MY_INBOX, "x");
+	(void)live(f, MY_INBOX, &row);
+	assert_true(row.modseq > before + 1); /* the expunge has one, too */
+}
+
 /* Whoever brings UIDs along, as an import does, gets none that another message
  * has, had or could have had. */
 static void
@@ -646,6 +679,7 @@ main(void)
 		TEST(numbers_of_forgotten_rows_go_and_are_not_given_again),
 		TEST(a_store_without_numbers_gets_those_that_it_had),
 		TEST(recalled_bytes_are_a_new_message_with_date_and_flags),
+		TEST(each_change_has_a_modseq_above_all_before),
 		TEST(a_uid_below_uidnext_is_given_to_nobody),
 		TEST(bytes_of_another_account_cannot_be_recalled),
 		TEST(kept_snapshots_are_those_of_the_account_since_it_was_made),
