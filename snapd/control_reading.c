@@ -75,7 +75,7 @@ start(struct control_job *job, struct transaction *t, struct store *store)
 
 	job->is_started = true;
 	job->index_bytes = store_used_bytes(store);
-	/* Who asks for now does not wait for all snapshots to be told apart. */
+	/* Who asks for what is live does not wait for a list of snapshots. */
 	if ((needs_list && snapshot_list_make(&job->snapshots, t, job->digest,
 			       store_identity(store), &job->retention, job->now,
 			       job->account, &job->error) != 0) ||

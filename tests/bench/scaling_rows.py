@@ -3,7 +3,8 @@ by the store's own benches, each on a fresh folder and without a client.
 
 scaling-messages   10,000, 100,000 and 1,000,000 messages, 1,000 snapshots
 scaling-marks      10, 1,000 and 100,000 snapshots of 100,000 messages
-scaling-churn      30 rounds in which the oldest 5 % go and as many come
+scaling-churn      30 rounds in which the oldest 5 % of the bodies go and as
+                   many come, in segments of three sizes
 
 Times are milliseconds; of expiry and capture those of 1,000 messages.
 """
@@ -76,20 +77,25 @@ def marks(build, folder, counts=MARKS):
 
 
 def churn(build, folder, maildir):
-    """Growth from the first round on: the store has its size of before then."""
-    out = output_of(build, "seal_bench", folder, maildir, ROUNDS)
-    print("\n" + out)
-    rounds = re.findall(r"^round +(\d+) ([\d.]+) s .*index +([\d.]+) MiB.*"
-                        r"segments +([\d.]+) MiB", out, re.M)
-    if len(rounds) != ROUNDS:
-        raise ValueError("rounds are missing")
-    index = [float(one[2]) for one in rounds]
-    segments = [float(one[3]) for one in rounds]
-    print("index: %.1f MiB after round 1, %.1f after round %d (%+.1f %%)" % (
-        index[0], index[-1], ROUNDS, 100 * (index[-1] / index[0] - 1)))
-    print("segments: %.1f to %.1f MiB, %.1f at the end" % (
-        min(segments), max(segments), segments[-1]))
-    for first in range(0, ROUNDS, 10):
-        took = sorted(float(one[1]) for one in rounds[first:first + 10])
-        print("rounds %d to %d: %.2f s at the median, %.2f to %.2f" % (
-            first + 1, first + 10, (took[4] + took[5]) / 2, took[0], took[-1]))
+    """In segments of the default size, and in some that fill up."""
+    for mib in (0, 16, 64):
+        out = output_of(build, "seal_bench", folder, maildir, ROUNDS, mib)
+        before = float(re.search(r"^size .*segments ([\d.]+) MiB", out,
+                                 re.M)[1])
+        rounds = [[float(part) for part in one] for one in re.findall(
+            r"^round +\d+ ([\d.]+) s +index +([\d.]+) MiB, segments +([\d.]+)",
+            out, re.M)]
+        if len(rounds) != ROUNDS:
+            raise ValueError("rounds are missing")
+        print("\nchurn of 5 %%, segments of %s" % (
+            "%d MiB" % mib if mib else "the default size"))
+        print("segments %.1f MiB before" % before)
+        for first in range(0, ROUNDS, 10):
+            part = rounds[first:first + 10]
+            took = sorted(one[0] for one in part)
+            print("rounds %2d to %2d  median %.2f s, longest %.2f  segments "
+                  "%.1f to %.1f MiB (%+.0f %% at the end)  index %.1f" % (
+                      first + 1, first + 10, (took[4] + took[5]) / 2,
+                      took[-1], min(one[2] for one in part),
+                      max(one[2] for one in part),
+                      100 * (part[-1][2] / before - 1), part[-1][1]))

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -213,6 +214,71 @@ wiped_index_and_maildir_come_back_with_the_same_uids(void **state)
 	wait_for(w, is_idle);
 	assert_int_equal(count_files(w, "Maildir", NULL), 5);
 	mailbox_view_close(&view);
+}
+
+/* Each file of cur/ or new/, and removed: how many. */
+static int
+check_and_remove_files(struct world *w, const char *part)
+{
+	char path[200], file[500];
+	struct dirent *entry;
+	struct stat st;
+	int count = 0;
+	DIR *listing;
+
+	snprintf(path, sizeof(path), "%s/Maildir/%s", w->home, part);
+	listing = opendir(path);
+	assert_non_null(listing);
+	while ((entry = readdir(listing)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+		assert_int_equal(stat(file, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0600);
+		assert_int_equal(st.st_mtime, 1600000000);
+		assert_int_equal(unlink(file), 0);
+		count++;
+	}
+	closedir(listing);
+	return count;
+}
+
+static void
+watch_part(struct world *w, int watcher, const char *part)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/Maildir/%s", w->home, part);
+	assert_true(inotify_add_watch(watcher, path, IN_CREATE) >= 0);
+}
+
+/* Other programs read the folder at any moment: a file is there as a whole, with
+ * its date, or it is not; and it is nobody else's to read. */
+static void
+files_come_whole_with_their_date_and_for_their_owner(void **state)
+{
+	struct world *w = *state;
+	char events[4096];
+	int watcher = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), round;
+
+	assert_true(watcher >= 0);
+	append_to(w, "INBOX", "first\r\n");
+	watch_part(w, watcher, "cur");
+	watch_part(w, watcher, "new");
+	append_to(w, "INBOX", "second\r\n");
+	/* As they were appended; and as they were made again. */
+	for (round = 0; round < 2; round++) {
+		wait_for(w, is_idle);
+		account_store_free(&w->account);
+		assert_int_equal(check_and_remove_files(w, "cur") +
+				     check_and_remove_files(w, "new"),
+		    2);
+		open_account(w);
+	}
+	wait_for(w, is_idle);
+	assert_int_equal(count_files(w, "Maildir", NULL), 2);
+	assert_int_equal(read(watcher, events, sizeof(events)), -1);
+	close(watcher);
 }
 
 static bool
@@ -1130,6 +1196,7 @@ main(void)
 		TEST_CASE(copy_move_create_rename_delete_follow_the_store),
 		TEST_CASE(a_wiped_maildir_is_served_and_made_again),
 		TEST_CASE(wiped_index_and_maildir_come_back_with_the_same_uids),
+		TEST_CASE(files_come_whole_with_their_date_and_for_their_owner),
 		TEST_CASE(
 		    a_lost_answer_is_asked_for_again_and_nothing_is_doubled),
 		TEST_CASE(what_was_committed_before_a_crash_is_there_after_it),

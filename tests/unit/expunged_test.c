@@ -480,11 +480,17 @@ static void
 recalled_bytes_are_a_new_message_with_date_and_flags(void **state)
 {
 	struct fixture *f = *state;
-	struct recall_record records[2] = { { .internaldate = 1500000000,
-	    .flags = FLAG_SEEN } };
+	struct recall_record records[2] = { { .flags = 0 },
+		{ .internaldate = 1500000000,
+		    .flags = FLAG_SEEN,
+		    .keywords = 1 } };
+	struct message m = { .type = MESSAGE_change_keyword };
 	struct message_record row;
 	uint64_t counter;
 
+	m.change_keyword.mailbox = MY_INBOX;
+	m.change_keyword.name = TEXT("Work");
+	assert_int_equal(apply(f, MINE, ++f->counter, &m), STATUS_OK);
 	append(f, MY_INBOX, "Subject: x\n\nbody\n");
 	records[0].blob = records[1].blob = f->result.blob;
 	records[0].delivery = new_delivery(f);
@@ -498,6 +504,9 @@ recalled_bytes_are_a_new_message_with_date_and_flags(void **state)
 	assert_int_equal(live(f, MY_INBOX, &row), 2);
 	assert_int_equal(row.uid, 3);
 	assert_int_equal(row.stored_size, 17);
+	assert_int_equal(row.internaldate, 1500000000);
+	assert_int_equal(row.flags, FLAG_SEEN);
+	assert_int_equal(row.keywords, 1);
 	/* Asked again, by counter and by delivery: the answer of then. */
 	assert_int_equal(
 	    recall(f, MINE, counter, records, 2, MY_INBOX), STATUS_OK);
@@ -508,6 +517,70 @@ recalled_bytes_are_a_new_message_with_date_and_flags(void **state)
 	assert_string_equal(expunged(f, MINE, 0), "INBOX: 1=1 ");
 	/* The dead one and the two that were recalled. */
 	assert_int_equal(count_references(f, records[0].blob), 3);
+}
+
+/* A MODSEQ stands for one state of a mailbox: what a client knows up to it, it
+ * never has to be told again. */
+static void
+each_change_has_a_modseq_above_all_before(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = { .type = MESSAGE_change_flags };
+	struct flag_record flag = { .uid = 2, .flags = FLAG_SEEN };
+	uint8_t data[RECORD_FLAGS_SIZE];
+	struct message_record row;
+	uint64_t before = 0;
+	struct writer w;
+
+	for (int i = 0; i < 2; i++) {
+		append(f, MY_INBOX, "x");
+		assert_int_equal(live(f, MY_INBOX, &row), i + 1);
+		assert_true(row.modseq > before);
+		before = row.modseq;
+	}
+	writer_init(&w, data, sizeof(data));
+	record_put_flags(&w, &flag);
+	m.change_flags.mailbox = MY_INBOX;
+	m.change_flags.records = text_make(data, w.size);
+	assert_int_equal(apply(f, MINE, ++f->counter, &m), STATUS_OK);
+	(void)live(f, MY_INBOX, &row);
+	assert_true(row.modseq > before);
+	before = row.modseq;
+	expunge(f, MY_INBOX, 1, 1);
+	append(f, MY_INBOX, "x");
+	(void)live(f, MY_INBOX, &row);
+	assert_true(row.modseq > before + 1); /* the expunge has one, too */
+}
+
+/* Whoever brings UIDs along, as an import does, gets none that another message
+ * has, had or could have had. */
+static void
+a_uid_below_uidnext_is_given_to_nobody(void **state)
+{
+	static const struct {
+		uint32_t uid;
+		enum status status;
+	} asked[] = { { 1, STATUS_INVALID }, { 10, STATUS_OK },
+		{ 10, STATUS_INVALID }, { 5, STATUS_INVALID },
+		{ UINT32_MAX, STATUS_LIMIT }, { 11, STATUS_OK } };
+	struct fixture *f = *state;
+	struct message m = { .type = MESSAGE_change_append };
+	struct message_record row;
+	size_t i;
+
+	append(f, MY_INBOX, "x");
+	expunge(f, MY_INBOX, 1, 1);
+	m.change_append.mailbox = MY_INBOX;
+	m.change_append.data = TEXT("y");
+	m.change_append.size = 1;
+	for (i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		m.change_append.delivery = new_delivery(f);
+		m.change_append.uid = asked[i].uid;
+		assert_int_equal(
+		    apply(f, MINE, ++f->counter, &m), asked[i].status);
+	}
+	assert_int_equal(live(f, MY_INBOX, &row), 2);
+	assert_int_equal(append(f, MY_INBOX, "z"), 12);
 }
 
 static void
@@ -606,6 +679,8 @@ main(void)
 		TEST(numbers_of_forgotten_rows_go_and_are_not_given_again),
 		TEST(a_store_without_numbers_gets_those_that_it_had),
 		TEST(recalled_bytes_are_a_new_message_with_date_and_flags),
+		TEST(each_change_has_a_modseq_above_all_before),
+		TEST(a_uid_below_uidnext_is_given_to_nobody),
 		TEST(bytes_of_another_account_cannot_be_recalled),
 		TEST(kept_snapshots_are_those_of_the_account_since_it_was_made),
 	};

@@ -86,10 +86,37 @@ file_names_carry_sizes_flags_and_keywords(void **state)
 	    0);
 	assert_true(
 	    text_is(text_make(buf.data, buf.size), "1.x,S=10,W=12:2,FSac"));
+	/* All of them, in the order of their letters; in new/ none. */
+	buf_reset(&buf);
+	assert_int_equal(
+	    maildir_name_format(TEXT("1.x"), false, FLAG_ALL, 0, &buf), 0);
+	assert_true(text_is(text_make(buf.data, buf.size), "1.x:2,DFRST"));
+	buf_reset(&buf);
+	assert_int_equal(
+	    maildir_name_format(TEXT("1.x"), true, FLAG_ALL, 1, &buf), 0);
+	assert_true(text_is(text_make(buf.data, buf.size), "1.x"));
 	buf_clear(&buf);
 	assert_int_equal(maildir_name_parse(text_of(".hidden"), &name), -1);
 	assert_int_equal(maildir_name_parse(text_of(":2,S"), &name), -1);
 	assert_int_equal(maildir_name_parse(text_of("a\nb"), &name), -1);
+}
+
+static void
+lists_for_dovecot_are_written_in_its_form(void **state)
+{
+	const struct uidlist_header header = { 7, 30 };
+	const struct uidlist_entry entry = { .uid = 5,
+		.whole = TEXT("a,S=1,W=2") };
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 512);
+	assert_int_equal(uidlist_format_header(&header, &buf), 0);
+	assert_int_equal(uidlist_format_entry(&entry, &buf), 0);
+	assert_int_equal(keywords_format_line(0, TEXT("Work"), &buf), 0);
+	assert_true(text_is(
+	    text_make(buf.data, buf.size), "3 V7 N30\n5 :a,S=1,W=2\n0 Work\n"));
+	buf_clear(&buf);
 }
 
 static void
@@ -122,6 +149,7 @@ main(void)
 		cmocka_unit_test(mailbox_names_become_folders_and_back),
 		cmocka_unit_test(odd_folders_and_utf7_are_refused),
 		cmocka_unit_test(file_names_carry_sizes_flags_and_keywords),
+		cmocka_unit_test(lists_for_dovecot_are_written_in_its_form),
 		cmocka_unit_test(uidlist_is_read_in_rising_order_only),
 	};
 

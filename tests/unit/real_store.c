@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 enum {
-	DEADLINE_MS = 10000,
+	DEADLINE_MS = 60000,
 	ACCOUNT = 1
 };
 

@@ -647,6 +647,7 @@ store_that_was_put_back_leaps_once(void **state)
 {
 	struct fixture *f = *state;
 	uint32_t uidnext;
+	uint64_t lost;
 
 	append(f, 1, 10, 1);
 	stop(f);
@@ -654,6 +655,7 @@ store_that_was_put_back_leaps_once(void **state)
 	start(f);
 	assert_int_equal(uidnext_of_inbox(f), 11);
 	append(f, 11, 20, 1);
+	lost = create_mailbox(f, "Lost");
 	stop(f);
 	copy_index(f, "old.mdb", "index/data.mdb");
 	start(f);
@@ -665,6 +667,8 @@ store_that_was_put_back_leaps_once(void **state)
 	start(f);
 	assert_int_equal(uidnext_of_inbox(f), uidnext);
 	assert_int_equal(count_alarms(f), 1);
+	/* Nor is a mailbox's number given to another one. */
+	assert_true(create_mailbox(f, "New") > lost);
 }
 
 static void
