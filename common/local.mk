@@ -84,17 +84,27 @@ common_libcommon_a_SOURCES += common/mime_encoding.c common/mime_encoding.h
 common_libcommon_a_SOURCES += common/mime_parser.c common/mime_parser.h
 EXTRA_DIST += common/charset_tables.py
 
-# The only user of libseccomp: master, snapctl, firnmail and tests link it.
-noinst_LIBRARIES += common/libsandboxfilter.a
-common_libsandboxfilter_a_SOURCES = common/sandbox_filter.c \
-	common/sandbox_tool.c common/sandbox_tool.h
+# The only user of libseccomp: master and tests link it, and what makes the
+# filters of snapctl and firnmail when they are built.
+noinst_LIBRARIES += common/libsandboxfilter.a common/libsandboxtool.a
+common_libsandboxfilter_a_SOURCES = common/sandbox_filter.c
 common_libsandboxfilter_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
 FILTER_LIBS = common/libsandboxfilter.a common/libcommon.a $(SECCOMP_LIBS)
+noinst_PROGRAMS += common/filter_source
+common_filter_source_SOURCES = common/filter_source.c
+common_filter_source_LDADD = $(FILTER_LIBS)
+common_libsandboxtool_a_SOURCES = common/sandbox_tool.c common/sandbox_tool.h
+nodist_common_libsandboxtool_a_SOURCES = common/tool_filters.h
+common/sandbox_tool.$(OBJEXT): common/tool_filters.h
+CLEANFILES += common/tool_filters.h
+common/tool_filters.h: common/filter_source$(EXEEXT)
+	$(AM_V_GEN)./common/filter_source$(EXEEXT) > $@.new && mv $@.new $@
+TOOL_LIBS = common/libsandboxtool.a common/libcommon.a
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/sandbox_tool_test
 tests_unit_sandbox_tool_test_SOURCES = tests/unit/sandbox_tool_test.c
-tests_unit_sandbox_tool_test_LDADD = $(FILTER_LIBS) $(COMMON_LIBS) \
+tests_unit_sandbox_tool_test_LDADD = $(TOOL_LIBS) $(COMMON_LIBS) \
 	$(JANSSON_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/settings_parser_test
 tests_unit_settings_parser_test_SOURCES = tests/unit/settings_parser_test.c

@@ -161,6 +161,13 @@ struct snapshot_record {
 };
 
 enum {
+	/* More than LOSS_FEW messages of a mailbox, and more than this part of
+	 * it, in one batch is a loss: an alarm. */
+	LOSS_FEW = 20,
+	LOSS_SHARE = 20
+};
+
+enum {
 	BODIES_MAX = 64, /* in one answer */
 	BODIES_MAX_BYTES = 4 << 20
 };

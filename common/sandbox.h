@@ -56,12 +56,14 @@ int sandbox_enter(const struct sandbox_request *request, uint32_t *walls,
 int sandbox_enter_filter(int fd, struct error *error);
 
 /*
- * Compiles the role's seccomp filter into a new sealed memfd (master, the
- * administrator's commands and tests: the one user of libseccomp is
- * sandbox_filter.c, in libsandboxfilter.a, so that no other program links it).
- * Descriptor or -1.
+ * Compiles the role's seccomp filter into a new sealed memfd (master, the build
+ * and tests: the one user of libseccomp is sandbox_filter.c, in
+ * libsandboxfilter.a, so that no other program links it). Descriptor or -1.
  */
 int sandbox_filter_compile(enum role role, const struct sandbox_ranges *ranges,
     unsigned int process_flags, struct error *error);
+/* The kernel that will run the filter has what we need, whatever this one has:
+ * for filters that are made when we are built. */
+void sandbox_filter_assume_kernel(void);
 
 #endif

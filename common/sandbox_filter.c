@@ -1,6 +1,6 @@
 /*
  * Compiles the call groups of a role into a BPF program in a sealed memfd: the
- * one user of libseccomp, in master's process and in tests.  What is not
+ * one user of libseccomp, in master's process, in the build and in tests.  What is not
  * allowed kills the process.  clone3 hides its flags in memory, so it answers
  * ENOSYS and glibc takes clone instead.
  */
@@ -150,6 +150,12 @@ fill_filter(scmp_filter_ctx filter, enum role role,
 		return -1;
 	return add_id_range(
 	    filter, ranges->account_base, ~ranges->account_mask, error);
+}
+
+void
+sandbox_filter_assume_kernel(void)
+{
+	(void)seccomp_api_set(3);
 }
 
 int

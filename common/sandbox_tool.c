@@ -1,9 +1,10 @@
 /* See sandbox_tool.h. */
 #include "common/sandbox_tool.h"
 
-#include "common/process.h"
+#include "common/file.h"
 #include "common/sandbox.h"
 #include "common/sandbox_ids.h"
+#include "common/tool_filters.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -18,23 +19,22 @@ __lsan_is_turned_off(void)
 {
 	return 1;
 }
-
-static const unsigned int process_flags = PROCESS_SANITIZER;
-#else
-static const unsigned int process_flags = 0;
 #endif
 
 int
 sandbox_tool_enter(enum role tool, struct error *error)
 {
-	const struct sandbox_ranges none = { 0 };
+	bool is_snapctl = tool == ROLE_SNAPCTL;
 	int filter, result;
 
 	/* glibc reads the time zone once; the default one it looks at again at
 	 * each mktime(), unless it has a name. */
 	setenv("TZ", ":/etc/localtime", 0);
 	tzset();
-	filter = sandbox_filter_compile(tool, &none, process_flags, error);
+	filter = file_sealed_memory(role_name(tool),
+	    is_snapctl ? filter_snapctl : filter_firnmail,
+	    is_snapctl ? sizeof(filter_snapctl) : sizeof(filter_firnmail),
+	    error);
 	if (filter == -1)
 		return -1;
 	result = sandbox_become(SANDBOX_NOBODY, error);

@@ -25,7 +25,7 @@ firnmail_libfirnmail_a_SOURCES = \
 firnmail_firnmail_SOURCES = firnmail/main.c
 firnmail_firnmail_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'
-firnmail_firnmail_LDADD = firnmail/libfirnmail.a $(FILTER_LIBS) $(COMMON_LIBS) \
+firnmail_firnmail_LDADD = firnmail/libfirnmail.a $(TOOL_LIBS) $(FILTER_LIBS) $(COMMON_LIBS) \
 	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(JANSSON_LIBS)
 
 # What copies a foreign Maildir, behind its own walls.
@@ -45,7 +45,7 @@ tests_unit_import_test_LDADD = firnmail/libimport.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/admin_test
 tests_unit_admin_test_SOURCES = tests/unit/admin_test.c
-tests_unit_admin_test_LDADD = firnmail/libfirnmail.a $(FILTER_LIBS) $(COMMON_LIBS) \
+tests_unit_admin_test_LDADD = firnmail/libfirnmail.a $(TOOL_LIBS) $(FILTER_LIBS) $(COMMON_LIBS) \
 	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 endif
 

@@ -21,8 +21,10 @@ enum {
 	ACCOUNT_READY_WAIT_MS = 10000,
 	/* Bodies that healing has asked for: the store unpacks the next ones
 	 * while the files of some are written. */
-	ACCOUNT_MAX_HEALING = 3 * BODIES_MAX,
+	ACCOUNT_MAX_HEALING = 8 * BODIES_MAX,
 	ACCOUNT_HEALING_BYTES = 8 << 20,
+	/* Marks of missing files that the store writes at a time, and removes. */
+	MARKS_A_STEP = 2000,
 	ACCOUNT_PATH_MAX = 600,
 	ACCOUNT_OWNER_SIZE = 321,
 	/* Parses of messages that are deleted, for those who look at them. */
@@ -161,7 +163,8 @@ struct account_store {
 	uint64_t listed_up_to; /* by the listing of changes at the start */
 	struct heal *heals;
 	struct heal **heals_end;
-	struct heal *healed;        /* marked rows to be told of */
+	struct heal *healed; /* marked rows to be told of */
+	size_t healed_count;
 	struct heal *heals_later;   /* that failed */
 	struct table *heals_by_row; /* those that are not done */
 	unsigned int healing;
@@ -421,6 +424,9 @@ void heal_free(struct account_store *account);
 /* Marks rows as missing, or no longer; takes over `uids` (one at least). */
 void marks_send(struct account_store *account, enum change_cause cause,
     bool is_missing, uint64_t mailbox, uint32_t *uids, size_t count);
+/* How many of those that are left go with the next batch: with the first one of
+ * a loss enough for the store to see that it is one. */
+size_t marks_step(size_t left, bool is_first_loss, size_t messages);
 
 /* ---- mailbox_adopt.c ---- */
 struct found {

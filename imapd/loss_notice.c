@@ -12,8 +12,6 @@
 #include <string.h>
 
 enum {
-	LOSS_FEW = 20,
-	LOSS_PERCENT = 5,
 	LOSS_SECONDS = 24 * 60 * 60, /* one letter in this time */
 	LOSS_MAX_SIZE = 8192
 };
@@ -175,7 +173,7 @@ loss_notice_send(struct account_store *account, uint64_t mailbox, size_t lost)
 		return;
 	notice.mailbox = folder->info.name;
 	notice.of = folder->info.message_count + lost;
-	if (lost <= LOSS_FEW || lost <= notice.of * LOSS_PERCENT / 100)
+	if (lost <= LOSS_FEW || lost <= notice.of / LOSS_SHARE)
 		return;
 	account->loss_day = day;
 	send_letter(account, inbox, &notice);

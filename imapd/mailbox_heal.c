@@ -88,6 +88,7 @@ tell_healed(struct account_store *account)
 {
 	struct heal *heal;
 
+	account->healed_count = 0;
 	while ((heal = account->healed) != NULL) {
 		uint64_t mailbox = heal->mailbox;
 		uint32_t *uids;
@@ -124,6 +125,9 @@ heal_done(
 	if (result != HEAL_FAILED && heal->is_marked) {
 		heal->next = account->healed;
 		account->healed = heal;
+		/* Not all at the end: the store does it while files are made. */
+		if (++account->healed_count == MARKS_A_STEP)
+			tell_healed(account);
 	} else if (result != HEAL_FAILED) {
 		free(heal);
 	}

@@ -27,7 +27,6 @@
 #include <unistd.h>
 
 enum {
-	MISSING_FEW = 20,
 	/* Directory times go in steps of the kernel's tick (10 ms at most): a
 	 * change may carry the time of one that was seen. */
 	YOUNG_NS = 50 * 1000 * 1000,
@@ -369,7 +368,7 @@ static void
 look_for_missing(struct look *look)
 {
 	struct folder *folder = look->folder;
-	size_t few = folder->row_count / 20;
+	size_t few = folder->row_count / LOSS_SHARE;
 	size_t count = 0, unmarked = 0;
 	bool is_marked;
 
@@ -385,7 +384,7 @@ look_for_missing(struct look *look)
 	if (count == 0 || folder->is_letting_go)
 		return;
 	heal_resume(look->account);
-	is_marked = count > (few > MISSING_FEW ? few : MISSING_FEW) +
+	is_marked = count > (few > LOSS_FEW ? few : LOSS_FEW) +
 				count_healing(look->account, folder);
 	if (is_marked && unmarked > 0)
 		mark_missing(look, count);

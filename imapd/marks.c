@@ -2,8 +2,9 @@
  * Tells the store which files are gone and which are there again: marks on
  * rows.  After a wipe there is one for each message, and while the store writes
  * them it answers nobody: so they go in steps, the next when the last is
- * committed, and what a session reads meanwhile comes in between.  Marks and
- * their removal keep their order.
+ * committed, and what sessions and healing read meanwhile comes in between.
+ * Only the first step of a loss is as large as the store needs to see that it is
+ * one.  Marks and their removal keep their order.
  */
 #include "imapd/account_state.h"
 
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 
 enum {
-	MARKS_A_STEP = 2000
+	MARKS_IN_PART = 15000 /* as many as change_missing holds */
 };
 
 struct marking {
@@ -58,22 +59,46 @@ step_done(
 		account_healed(account);
 }
 
+/* The marks up to `end`, as one part of the batch. */
 static void
-send_step(struct account_store *account)
+add_part(struct marking *m, struct store_batch *batch, size_t end)
 {
-	static uint8_t bytes[4 * MARKS_A_STEP];
+	static uint8_t bytes[4 * MARKS_IN_PART];
 	struct message message = { .type = MESSAGE_change_missing };
-	struct marking *m = account->markings;
-	struct store_batch *batch = store_batch_new_for(m->cause);
 	struct writer w;
 
 	writer_init(&w, bytes, sizeof(bytes));
-	while (m->done < m->count && w.size < sizeof(bytes))
+	while (m->done < end && w.size < sizeof(bytes))
 		writer_put_u32(&w, m->uids[m->done++]);
 	message.change_missing.mailbox = m->mailbox;
 	message.change_missing.is_missing = m->is_missing;
 	message.change_missing.uids = text_make(bytes, w.size);
 	store_batch_add(batch, &message, -1);
+}
+
+size_t
+marks_step(size_t left, bool is_first_loss, size_t messages)
+{
+	size_t size = MARKS_A_STEP;
+
+	if (is_first_loss && size <= messages / LOSS_SHARE)
+		size = messages / LOSS_SHARE + 1;
+	return size < left ? size : left;
+}
+
+static void
+send_step(struct account_store *account)
+{
+	struct marking *m = account->markings;
+	struct store_batch *batch = store_batch_new_for(m->cause);
+	const struct folder *folder = folder_find_id(account, m->mailbox);
+	size_t end =
+	    m->done + marks_step(m->count - m->done,
+			  m->is_missing && m->done == 0,
+			  folder == NULL ? 0 : folder->info.message_count);
+
+	while (m->done < end)
+		add_part(m, batch, end);
 	store_client_commit(account->client, &batch, step_done, account);
 }
 

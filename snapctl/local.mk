@@ -65,13 +65,13 @@ snapctl/completion_scripts.h: $(bashcompletion_DATA) $(zshcompletion_DATA) \
 	    done; } > $@.new && mv $@.new $@
 
 snapctl_snapctl_SOURCES = snapctl/main.c
-snapctl_snapctl_LDADD = snapctl/libsnapctl.a $(FILTER_LIBS) $(COMMON_LIBS) \
+snapctl_snapctl_LDADD = snapctl/libsnapctl.a $(TOOL_LIBS) $(COMMON_LIBS) \
 	$(JANSSON_LIBS)
 
 # Its verbs that need more libraries.
 pkglibexec_PROGRAMS += snapctl/snapctl-more
 snapctl_snapctl_more_SOURCES = snapctl/more_main.c
-snapctl_snapctl_more_LDADD = snapctl/libsnapctl.a $(FILTER_LIBS) \
+snapctl_snapctl_more_LDADD = snapctl/libsnapctl.a $(TOOL_LIBS) \
 	$(COMMON_LIBS) $(JANSSON_LIBS) $(UNISTRING_LIBS) $(CRYPTO_LIBS)
 
 if HAVE_CMOCKA

@@ -296,13 +296,13 @@ is_loss(struct journal *journal, uint32_t account, uint64_t mailbox,
     uint64_t lost, char why[100])
 {
 	struct mailbox_row row;
-	uint64_t few = JOURNAL_LOSS_FEW;
+	uint64_t few = LOSS_FEW;
 
 	if (lost <= few ||
 	    row_find_mailbox(journal->batch, account, mailbox, &row, NULL) != 1)
 		return false;
-	if (few < row.record.message_count / 20)
-		few = row.record.message_count / 20;
+	if (few < row.record.message_count / LOSS_SHARE)
+		few = row.record.message_count / LOSS_SHARE;
 	snprintf(why, 100, "%llu of %llu messages of mailbox %llu",
 	    (unsigned long long)lost,
 	    (unsigned long long)row.record.message_count,

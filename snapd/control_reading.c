@@ -61,6 +61,8 @@ control_is_step_full(const struct control_job *job)
 
 /* -- Jobs -- */
 
+/* All that is kept is looked through for a name or an id and for the newest, not
+ * for an instant. */
 static bool
 is_in_list(const struct snapshot_point *point)
 {
@@ -68,17 +70,23 @@ is_in_list(const struct snapshot_point *point)
 }
 
 static int
+make_list(
+    struct control_job *job, struct transaction *t, const struct store *store)
+{
+	if (job->verb != MESSAGE_control_list && !is_in_list(&job->from) &&
+	    !is_in_list(&job->to))
+		return 0;
+	return snapshot_list_make(&job->snapshots, t, job->digest,
+	    store_identity(store), &job->retention, job->now, job->account,
+	    &job->error);
+}
+
+static int
 start(struct control_job *job, struct transaction *t, struct store *store)
 {
-	bool needs_list = job->verb == MESSAGE_control_list ||
-			  is_in_list(&job->from) || is_in_list(&job->to);
-
 	job->is_started = true;
 	job->index_bytes = store_used_bytes(store);
-	/* Who asks for what is live does not wait for a list of snapshots. */
-	if ((needs_list && snapshot_list_make(&job->snapshots, t, job->digest,
-			       store_identity(store), &job->retention, job->now,
-			       job->account, &job->error) != 0) ||
+	if (make_list(job, t, store) != 0 ||
 	    snapshot_resolve(&job->snapshots, t, &job->from, &job->sequence,
 		&job->error) != 0 ||
 	    snapshot_resolve(&job->snapshots, t, &job->to, &job->to_sequence,

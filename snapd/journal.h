@@ -78,7 +78,6 @@ struct journal {
 };
 
 enum {
-	JOURNAL_LOSS_FEW = 20, /* or a twentieth of the mailbox, if more */
 	JOURNAL_ALARM_MINUTES = 10,
 	JOURNAL_ALARM_HOURS = 24 /* before it that are held, too */
 };

@@ -262,10 +262,24 @@ has_nothing(const struct restore *restore)
 	       restore->item_count == 0 && restore->subscribe.size == 0;
 }
 
+/* For who reads the log: of one message, the UID that it was asked for by. */
+static void
+describe(const struct restore *restore, uint64_t rows, char detail[100])
+{
+	static const char *const modes[] = { "missing", "copy", "rewind" };
+	const struct control_job *job = restore->job;
+	char uid[20] = "";
+
+	if (job->uid != 0)
+		snprintf(uid, sizeof(uid), " uid=%u", job->uid);
+	snprintf(detail, 100, "mode=%s from=%llu rows=%llu%s",
+	    modes[restore->plan.mode], (unsigned long long)job->sequence,
+	    (unsigned long long)rows, uid);
+}
+
 static enum status
 write_event(struct restore *restore, struct journal *journal)
 {
-	static const char *const modes[] = { "missing", "copy", "rewind" };
 	struct error *error = &restore->job->error;
 	struct buf results;
 	struct writing w = { .restore = restore,
@@ -289,10 +303,7 @@ write_event(struct restore *restore, struct journal *journal)
 		journal_drop(journal);
 		return status;
 	}
-	snprintf(detail, sizeof(detail), "mode=%s from=%llu rows=%llu",
-	    modes[restore->plan.mode],
-	    (unsigned long long)restore->job->sequence,
-	    (unsigned long long)w.done);
+	describe(restore, w.done, detail);
 	restore->rows_written += w.done;
 	restore->sequence = journal_sequence(journal);
 	return journal_finish(journal, EVENT_RESTORE, ROLE_SNAPCTL,

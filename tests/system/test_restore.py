@@ -2,6 +2,7 @@
 the mail programs that are connected meanwhile."""
 import imaplib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -136,6 +137,8 @@ def test_copy_stands_beside_what_is_there_and_is_not_doubled(server):
     one.snapctl('restore', '--mode', 'copy', '--yes', '--into', 'One',
                 'good:%s/INBOX;UID=2' % one.user1)
     assert list(View(client, 'One').keys.values()) == ['letter-2']
+    assert re.search(r'mode=copy from=\d+ rows=1 uid=2$',
+                     one.snapctl('log', one.user1), re.M)
     one.snapctl('restore', '--into', 'One', 'good', code=2)
     one.snapctl('restore', '--mode', 'sideways', 'good', code=2)
     one.snapctl('restore', 'good:%s/None' % one.user1, code=10)

@@ -4,6 +4,7 @@
  * undone, and what cannot be seen is not taken for lost.
  */
 #include "common/file.h"
+#include "imapd/account_state.h"
 #include "tests/unit/account_world.h"
 
 #include <dirent.h>
@@ -634,6 +635,22 @@ a_restore_brings_back_what_others_deleted(void **state)
 	assert_int_equal(false_store_live(w->store, 1), 5);
 }
 
+/* What the store takes for one: more than a part of the mailbox in one batch. */
+static void
+the_first_marks_of_a_loss_are_enough_to_be_one(void **state)
+{
+	static const size_t sizes[] = { 21, 2000, 40000, 100000, 1000000 };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t size = sizes[i];
+
+		assert_in_range(
+		    marks_step(size, true, size), size / LOSS_SHARE + 1, size);
+		assert_in_range(marks_step(size, false, size), 1, MARKS_A_STEP);
+		assert_int_equal(marks_step(5, true, size), 5);
+	}
+}
+
 int
 main(void)
 {
@@ -645,6 +662,8 @@ main(void)
 		    a_file_that_comes_while_we_write_is_seen_where_nobody_looks),
 		TEST_CASE(
 		    a_file_that_comes_while_we_write_is_seen_after_a_kill),
+		cmocka_unit_test(
+		    the_first_marks_of_a_loss_are_enough_to_be_one),
 		TEST_CASE(a_file_that_comes_while_we_heal_is_seen),
 		TEST_CASE(
 		    a_file_that_comes_back_while_we_heal_stays_if_it_can_be_it),
