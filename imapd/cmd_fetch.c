@@ -742,6 +742,8 @@ static void
 copy_set(struct imap_command *command, const struct imap_set *set,
     struct fetch_state *state)
 {
+	if (set->is_saved)
+		set = command_saved(command);
 	state->within.count = set->count;
 	state->within.ranges = pool_copy(
 	    command->pool, set->ranges, set->count * sizeof(*set->ranges));

@@ -9,6 +9,9 @@ parse_known(struct imap_parser *parser, struct imap_set *set)
 {
 	if (imap_parse_set(parser, set) == -1)
 		return -1;
+	if (set->is_saved)
+		return imap_parse_error(
+		    parser, "\"$\" is no set of known UIDs");
 	for (size_t i = 0; i < set->count; i++)
 		if (set->ranges[i].first == IMAP_SET_STAR ||
 		    set->ranges[i].last == IMAP_SET_STAR)
