@@ -18,6 +18,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_enable.c \
 	imapd/cmd_expunge.c \
 	imapd/cmd_fetch.c imapd/fetch_items.c imapd/fetch_items.h \
+	imapd/fetch_response.c imapd/fetch_command.h \
 	imapd/cmd_id.c \
 	imapd/cmd_idle.c \
 	imapd/cmd_list.c imapd/list_command.h imapd/list_snapshots.c \
