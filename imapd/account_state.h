@@ -265,20 +265,36 @@ void apply_change(
 int apply_listing(struct account_store *account, struct text data);
 /* The sequence up to which our own batches are applied. */
 void apply_sequence(struct account_store *account, uint64_t sequence);
-void folder_put(struct account_store *account, struct folder *folder);
+/* ---- folder.c ---- */
 struct folder *folder_add(struct account_store *account,
     const struct mailbox_record *record,
     const struct index_mailbox_state *state);
+void folder_free(struct folder **folder);
+/* All but the number of messages. */
+void folder_describe(
+    struct mailbox_info *info, const struct mailbox_record *record);
+/* In the account's list, and out of it. */
+void folder_insert(struct account_store *account, struct folder *folder);
+void folder_take(struct account_store *account, const struct folder *folder);
+/* Its record into the index. */
+void folder_put(struct account_store *account, struct folder *folder);
+void folder_raise_modseq(struct folder *folder, uint64_t modseq);
+/* INBOX first. */
+int folder_compare_names(struct text a, struct text b);
+struct text folder_copy_text(struct text text);
 void folder_load(struct account_store *account, struct folder *folder);
 void folder_unload(struct folder *folder);
 struct index_row *folder_row(const struct folder *folder, uint32_t uid);
+void folder_add_row(struct folder *folder, const struct index_row *row);
+/* Out of the count now, out of the lists with folder_take_gone_rows. */
+void folder_drop_row(struct folder *folder, uint32_t uid);
+void folder_take_gone_rows(struct folder *folder);
 /* A mailbox of the past, which its views own; its messages by rising UID. */
 struct folder *folder_new_past(const struct mailbox_record *record);
 void folder_describe_past(
     struct folder *folder, const struct mailbox_record *record);
 void folder_add_past(struct folder *folder, const struct index_row *row,
     const struct past_message *past);
-void folder_free(struct folder **folder);
 
 /* ---- directories.c: those that stay open ---- */
 enum folder_part {

@@ -1,5 +1,5 @@
 /*
- * SEARCH and UID SEARCH (RFC 3501 6.4.4), RETURN (RFC 4731), MODSEQ (RFC 7162
+ * SEARCH and UID SEARCH (RFC 3501 6.4.4), RETURN (RFC 4731, 5182), MODSEQ (RFC 7162
  * 3.1.5).  Rows are matched in memory, then the fields in the cache; a body is
  * read only if these do not decide.
  */
@@ -94,14 +94,48 @@ number_found(struct imap_command *command, struct search_state *state)
 		    command->view, state->found[i]);
 }
 
+/* RFC 5182 2.4: all, or only what MIN and MAX tell. */
+static void
+save_found(struct imap_command *command, const struct search_state *state)
+{
+	const struct search_request *request = &state->request;
+	size_t count = state->worst == STATUS_OK ? state->found_count : 0;
+	uint32_t ends[2];
+	size_t kept = 0;
+
+	if (!request->is_save)
+		return;
+	if (count == 0 || request->is_all || request->is_count ||
+	    (!request->is_min && !request->is_max)) {
+		command_save(command, state->found, count);
+		return;
+	}
+	if (request->is_min)
+		ends[kept++] = state->found[0];
+	if (request->is_max && (kept == 0 || count > 1))
+		ends[kept++] = state->found[count - 1];
+	command_save(command, ends, kept);
+}
+
+/* Nothing but to save it was asked for. */
+static bool
+is_quiet(const struct search_request *request)
+{
+	return request->is_save && !request->is_min && !request->is_max &&
+	       !request->is_all && !request->is_count;
+}
+
 static enum command_step
 search_done(struct imap_command *command)
 {
 	struct search_state *state = command->state;
 	enum status worst = state->worst;
 
+	save_found(command, state);
 	number_found(command, state);
-	if (worst == STATUS_OK && state->request.has_return)
+	if (worst == STATUS_OK && is_quiet(&state->request))
+		;
+	else if (worst == STATUS_OK && state->request.has_return)
 		put_extended(command, state);
 	else if (worst == STATUS_OK)
 		put_plain(command, state);
@@ -272,6 +306,12 @@ resolve_sets(struct imap_command *command, struct search_key *key)
 	size_t count = mailbox_view_count(command->view);
 
 	for (; key != NULL; key = key->next) {
+		if ((key->kind == SEARCH_SET || key->kind == SEARCH_UID) &&
+		    key->set.is_saved) {
+			key->kind = SEARCH_UID;
+			key->set = *command_saved(command);
+			continue;
+		}
 		if (key->kind == SEARCH_SET)
 			imap_set_resolve(&key->set, (uint32_t)count);
 		if (key->kind == SEARCH_UID)
@@ -288,6 +328,8 @@ search_start(struct imap_command *command, int parsed)
 {
 	struct search_state *state = command->state;
 
+	if (parsed == -2 && state->request.is_save)
+		command_save(command, NULL, 0);
 	if (parsed == -2)
 		return command_no(
 		    command, "[BADCHARSET (US-ASCII UTF-8)] Unknown charset");

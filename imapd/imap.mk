@@ -18,6 +18,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_enable.c \
 	imapd/cmd_expunge.c \
 	imapd/cmd_fetch.c imapd/fetch_items.c imapd/fetch_items.h \
+	imapd/fetch_response.c imapd/fetch_command.h \
 	imapd/cmd_id.c \
 	imapd/cmd_idle.c \
 	imapd/cmd_list.c imapd/list_command.h imapd/list_snapshots.c \
@@ -30,6 +31,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/search_match.c imapd/search_match.h imapd/search_command.h \
 	imapd/header_text.c imapd/header_text.h \
 	imapd/cmd_select.c imapd/qresync.c imapd/qresync.h \
+	imapd/qresync_request.c imapd/qresync_request.h \
 	imapd/cmd_sort.c imapd/sort_keys.c imapd/sort_keys.h \
 	imapd/base_subject.c imapd/base_subject.h \
 	imapd/cmd_status.c imapd/status_items.h \

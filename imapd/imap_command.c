@@ -198,6 +198,7 @@ void
 command_select(struct imap_command *command, struct mailbox_view *view)
 {
 	mailbox_view_close(&command->session->view);
+	command_save(command, NULL, 0);
 	command->session->view = view;
 	command->view = view;
 }
@@ -280,9 +281,35 @@ command_put_flags_update(struct imap_command *command, size_t number,
 
 /* ---- Sets ---- */
 
+void
+command_save(struct imap_command *command, const uint32_t *uids, size_t count)
+{
+	struct imap_set *saved = &command->session->saved;
+	size_t ranges = 0;
+
+	for (size_t i = 0; i < count; i++)
+		ranges += i == 0 || uids[i] != uids[i - 1] + 1;
+	memory_free(&saved->ranges);
+	saved->count = 0;
+	if (count == 0)
+		return;
+	saved->ranges = memory_new(ranges, sizeof(*saved->ranges));
+	for (size_t i = 0; i < count; i++) {
+		if (i == 0 || uids[i] != uids[i - 1] + 1)
+			saved->ranges[saved->count++].first = uids[i];
+		saved->ranges[saved->count - 1].last = uids[i];
+	}
+}
+
+const struct imap_set *
+command_saved(const struct imap_command *command)
+{
+	return &command->session->saved;
+}
+
 static void
 collect_uids(struct imap_command *command, const struct imap_set *set,
-    uint32_t *uids, size_t *count)
+    bool is_uid, uint32_t *uids, size_t *count)
 {
 	struct mailbox_view *view = command->view;
 	size_t i, number, last;
@@ -290,7 +317,7 @@ collect_uids(struct imap_command *command, const struct imap_set *set,
 	for (i = 0; i < set->count; i++) {
 		number = set->ranges[i].first;
 		last = set->ranges[i].last;
-		if (command->is_uid) {
+		if (is_uid) {
 			number = mailbox_view_number_from(
 			    view, set->ranges[i].first);
 			last = mailbox_view_count(view);
@@ -298,7 +325,7 @@ collect_uids(struct imap_command *command, const struct imap_set *set,
 		for (; number <= last; number++) {
 			uint32_t uid = mailbox_view_uid(view, number);
 
-			if (command->is_uid && uid > set->ranges[i].last)
+			if (is_uid && uid > set->ranges[i].last)
 				break;
 			uids[(*count)++] = uid;
 		}
@@ -319,6 +346,11 @@ command_uids(struct imap_command *command, struct imap_set *set,
 			      ? 0
 			      : mailbox_view_uid(command->view, messages);
 	*uids = pool_alloc(command->pool, messages + 1, sizeof(**uids));
+	if (set->is_saved) {
+		collect_uids(
+		    command, command_saved(command), true, *uids, count);
+		return 0;
+	}
 	if (messages == 0)
 		return command->is_uid
 			   ? 0
@@ -328,6 +360,6 @@ command_uids(struct imap_command *command, struct imap_set *set,
 	if (!command->is_uid && imap_set_last(set) > messages)
 		return imap_parse_error(
 		    &command->parser, "Message number beyond the mailbox");
-	collect_uids(command, set, *uids, count);
+	collect_uids(command, set, command->is_uid, *uids, count);
 	return 0;
 }

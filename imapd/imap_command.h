@@ -115,6 +115,12 @@ void command_logout(struct imap_command *command);
 void command_disconnect(struct imap_command *command, const char *why);
 bool command_is_tls(const struct imap_command *command);
 
+/* What "$" stands for from now on, until another mailbox is selected: UIDs in
+ * ascending order. */
+void command_save(
+    struct imap_command *command, const uint32_t *uids, size_t count);
+const struct imap_set *command_saved(const struct imap_command *command);
+
 /*
  * The UIDs of a set in ascending order: message numbers, or UIDs if the
  * command is the UID form. 0, or -1 with a sentence for BAD (a number beyond

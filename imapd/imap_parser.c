@@ -220,6 +220,9 @@ imap_parse_set(struct imap_parser *parser, struct imap_set *set)
 {
 	size_t size;
 
+	*set = (struct imap_set){ .is_saved = imap_parse_skip(parser, '$') };
+	if (set->is_saved)
+		return 0;
 	if (imap_set_parse(parser->rest, parser->pool, set, &size) == -1)
 		return imap_parse_error(parser, "Invalid message set");
 	parser->rest = text_skip(parser->rest, size);

@@ -44,6 +44,7 @@ int imap_parse_space(struct imap_parser *parser);
 int imap_parse_end(struct imap_parser *parser);
 int imap_parse_number(
     struct imap_parser *parser, uint64_t max, uint64_t *number);
+/* Also "$". */
 int imap_parse_set(struct imap_parser *parser, struct imap_set *set);
 
 /* A mailbox name, NUL-terminated, UTF-8; INBOX in that case. A name that is

@@ -689,6 +689,7 @@ imap_session_free(struct imap_session **sessionp)
 	if (session->wait != NULL)
 		session->wait->session = NULL;
 	mailbox_view_close(&session->view);
+	free(session->saved.ranges);
 	watch_free(&session->watch);
 	timer_free(&session->timeout);
 	timer_free(&session->turn);

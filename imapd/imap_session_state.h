@@ -50,6 +50,7 @@ struct imap_session {
 	struct imap_input input;
 	struct pool *pool;
 	struct mailbox_view *view;
+	struct imap_set saved; /* UIDs; ranges on the heap */
 	struct imap_command command;
 	struct session_wait *wait;
 	char tag[IMAP_MAX_TAG_SIZE + 1];

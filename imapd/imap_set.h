@@ -25,6 +25,7 @@ struct imap_range {
 struct imap_set {
 	size_t count;
 	struct imap_range *ranges; /* in the pool that it was parsed into */
+	bool is_saved; /* "$": what the last SEARCH saved (RFC 5182) */
 };
 
 /* The set at the start of `text`; `*size` says how long it was. 0, or -1. */

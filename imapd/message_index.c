@@ -101,9 +101,9 @@ index_empty(struct message_index *index)
 	index_commit(index);
 }
 
-static void
-put(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size,
-    const void *data, size_t size)
+void
+index_put(struct message_index *index, MDB_dbi dbi, const void *key,
+    size_t key_size, const void *data, size_t size)
 {
 	MDB_val k = { key_size, (void *)(uintptr_t)key };
 	MDB_val v = { size, (void *)(uintptr_t)data };
@@ -117,8 +117,9 @@ put(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size,
 		index_broke(index, "put", rc);
 }
 
-static void
-del(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size)
+void
+index_del(
+    struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size)
 {
 	MDB_val k = { key_size, (void *)(uintptr_t)key };
 	int rc;
@@ -132,8 +133,8 @@ del(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size)
 }
 
 /* A transaction to read in, and its end. */
-static MDB_txn *
-read_begin(struct message_index *index)
+MDB_txn *
+index_read_begin(struct message_index *index)
 {
 	if (index->writer != NULL)
 		return index->writer;
@@ -142,8 +143,8 @@ read_begin(struct message_index *index)
 	return index->reader;
 }
 
-static void
-read_end(struct message_index *index, MDB_txn *txn)
+void
+index_read_end(struct message_index *index, MDB_txn *txn)
 {
 	if (txn == index->reader)
 		mdb_txn_reset(txn);
@@ -151,12 +152,12 @@ read_end(struct message_index *index, MDB_txn *txn)
 
 /* Copies the value into the scratch buffer, so that it outlives the
  * transaction. */
-static bool
-get(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size,
-    struct text *value)
+bool
+index_get(struct message_index *index, MDB_dbi dbi, const void *key,
+    size_t key_size, struct text *value)
 {
 	MDB_val k = { key_size, (void *)(uintptr_t)key }, v;
-	MDB_txn *txn = read_begin(index);
+	MDB_txn *txn = index_read_begin(index);
 	bool found;
 
 	if (txn == NULL)
@@ -164,7 +165,7 @@ get(struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size,
 	buf_reset(&index->scratch);
 	found = mdb_get(txn, dbi, &k, &v) == 0 &&
 		buf_put(&index->scratch, v.mv_data, v.mv_size) == 0;
-	read_end(index, txn);
+	index_read_end(index, txn);
 	*value = text_make(index->scratch.data, index->scratch.size);
 	return found;
 }
@@ -195,7 +196,7 @@ index_get_meta(struct message_index *index, struct index_meta *meta)
 {
 	struct text value;
 
-	if (!get(index, index->meta, "account", 7, &value))
+	if (!index_get(index, index->meta, "account", 7, &value))
 		return false;
 	return index_meta_decode(value, meta) == 0;
 }
@@ -208,7 +209,7 @@ index_put_meta(struct message_index *index, const struct index_meta *meta)
 
 	writer_init(&w, bytes, sizeof(bytes));
 	index_meta_encode(&w, meta);
-	put(index, index->meta, "account", 7, bytes, w.size);
+	index_put(index, index->meta, "account", 7, bytes, w.size);
 }
 
 /* -- Mailboxes -- */
@@ -224,7 +225,7 @@ index_put_mailbox(struct message_index *index,
 	index_put_big(key, record->id, 8);
 	writer_init(&w, bytes, sizeof(bytes));
 	index_mailbox_encode(&w, record, state);
-	put(index, index->mailbox, key, sizeof(key), bytes, w.size);
+	index_put(index, index->mailbox, key, sizeof(key), bytes, w.size);
 }
 
 /* Deletes all entries of a database whose key begins with the mailbox. */
@@ -261,8 +262,8 @@ index_remove_mailbox(struct message_index *index, uint64_t mailbox)
 
 	index_put_big(key, mailbox, 8);
 	index_begin(index);
-	del(index, index->mailbox, key, sizeof(key));
-	del(index, index->row, key, sizeof(key));
+	index_del(index, index->mailbox, key, sizeof(key));
+	index_del(index, index->row, key, sizeof(key));
 	remove_range(index, index->file, mailbox);
 	remove_range(index, index->name, mailbox);
 	remove_range(index, index->vanished, mailbox);
@@ -275,7 +276,7 @@ index_each_mailbox(struct message_index *index,
 	const struct index_mailbox_state *state, void *context),
     void *context)
 {
-	MDB_txn *txn = read_begin(index);
+	MDB_txn *txn = index_read_begin(index);
 	MDB_cursor *cursor;
 	MDB_val k, v;
 
@@ -292,7 +293,7 @@ index_each_mailbox(struct message_index *index,
 			index_broke(index, "mailbox-record", MDB_CORRUPTED);
 	}
 	mdb_cursor_close(cursor);
-	read_end(index, txn);
+	index_read_end(index, txn);
 }
 
 void
@@ -302,17 +303,17 @@ index_put_subscribed(
 	size_t size = name.size > KEY_MAX ? KEY_MAX : name.size;
 
 	if (is_subscribed)
-		put(index, index->subscribed, name.data, size, name.data,
+		index_put(index, index->subscribed, name.data, size, name.data,
 		    name.size);
 	else
-		del(index, index->subscribed, name.data, size);
+		index_del(index, index->subscribed, name.data, size);
 }
 
 void
 index_each_subscribed(struct message_index *index,
     void (*callback)(struct text name, void *context), void *context)
 {
-	MDB_txn *txn = read_begin(index);
+	MDB_txn *txn = index_read_begin(index);
 	MDB_cursor *cursor;
 	MDB_val k, v;
 
@@ -322,7 +323,7 @@ index_each_subscribed(struct message_index *index,
 	while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0)
 		callback(text_make(v.mv_data, v.mv_size), context);
 	mdb_cursor_close(cursor);
-	read_end(index, txn);
+	index_read_end(index, txn);
 }
 
 /* -- Rows -- */
@@ -373,7 +374,7 @@ index_put_row(
 	index_row_encode(row, bytes);
 	index_begin(index);
 	remove_row(index, mailbox, row->uid);
-	put(index, index->row, key, sizeof(key), bytes, sizeof(bytes));
+	index_put(index, index->row, key, sizeof(key), bytes, sizeof(bytes));
 	index_commit(index);
 }
 
@@ -381,7 +382,7 @@ bool
 index_find_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
     struct index_row *row)
 {
-	MDB_txn *txn = read_begin(index);
+	MDB_txn *txn = index_read_begin(index);
 	MDB_cursor *cursor;
 	MDB_val v;
 	bool found;
@@ -393,7 +394,7 @@ index_find_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
 		index_row_decode(v.mv_data, row);
 		mdb_cursor_close(cursor);
 	}
-	read_end(index, txn);
+	index_read_end(index, txn);
 	return found;
 }
 
@@ -402,7 +403,7 @@ index_next_uid(struct message_index *index, uint64_t mailbox, uint32_t after)
 {
 	uint8_t key[12];
 	MDB_val k = { uid_key(key, mailbox, after + 1), key }, v;
-	MDB_txn *txn = read_begin(index);
+	MDB_txn *txn = index_read_begin(index);
 	MDB_cursor *cursor;
 	uint32_t uid = 0;
 
@@ -412,7 +413,7 @@ index_next_uid(struct message_index *index, uint64_t mailbox, uint32_t after)
 	    k.mv_size == 12 && memcmp(k.mv_data, key, 8) == 0)
 		uid = (uint32_t)index_get_big((uint8_t *)k.mv_data + 8, 4);
 	mdb_cursor_close(cursor);
-	read_end(index, txn);
+	index_read_end(index, txn);
 	return uid;
 }
 
@@ -422,7 +423,7 @@ index_load_rows(struct message_index *index, uint64_t mailbox, size_t *count)
 	struct index_row *rows = NULL;
 	uint8_t key[8];
 	MDB_val k = { sizeof(key), key }, v;
-	MDB_txn *txn = read_begin(index);
+	MDB_txn *txn = index_read_begin(index);
 	MDB_cursor *cursor;
 	size_t total = 0;
 	int rc;
@@ -448,7 +449,7 @@ index_load_rows(struct message_index *index, uint64_t mailbox, size_t *count)
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT_MULTIPLE);
 	}
 	mdb_cursor_close(cursor);
-	read_end(index, txn);
+	index_read_end(index, txn);
 	return rows;
 }
 
@@ -464,10 +465,11 @@ index_put_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
 	writer_init(&w, bytes, sizeof(bytes));
 	index_file_encode(&w, file);
 	index_begin(index);
-	put(index, index->file, key, uid_key(key, mailbox, uid), bytes, w.size);
+	index_put(
+	    index, index->file, key, uid_key(key, mailbox, uid), bytes, w.size);
 	index_put_big(number, uid, 4);
-	put(index, index->name, key, name_key(key, mailbox, file->base), number,
-	    sizeof(number));
+	index_put(index, index->name, key, name_key(key, mailbox, file->base),
+	    number, sizeof(number));
 	index_commit(index);
 }
 
@@ -478,7 +480,8 @@ index_find_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
 	uint8_t key[12];
 	struct text value;
 
-	if (!get(index, index->file, key, uid_key(key, mailbox, uid), &value))
+	if (!index_get(
+		index, index->file, key, uid_key(key, mailbox, uid), &value))
 		return false;
 	if (index_file_decode(value, file) == 0)
 		return true;
@@ -492,202 +495,11 @@ index_find_name(struct message_index *index, uint64_t mailbox, struct text base)
 	uint8_t key[KEY_MAX];
 	struct text value;
 
-	if (!get(index, index->name, key, name_key(key, mailbox, base),
+	if (!index_get(index, index->name, key, name_key(key, mailbox, base),
 		&value) ||
 	    value.size != 4)
 		return 0;
 	return (uint32_t)index_get_big((const uint8_t *)value.data, 4);
-}
-
-/* -- The cache of parses -- */
-
-bool
-index_find_cache(
-    struct message_index *index, const struct hash *hash, struct text *bytes)
-{
-	if (!get(
-		index, index->cache, hash->bytes, sizeof(hash->bytes), bytes) ||
-	    bytes->size < 4)
-		return false;
-	*bytes = text_skip(*bytes, 4);
-	return true;
-}
-
-static bool
-is_unused(struct message_index *index, const struct hash *hash)
-{
-	struct text value;
-
-	return get(
-	    index, index->unused, hash->bytes, sizeof(hash->bytes), &value);
-}
-
-/* The entry itself is not touched: a large expunge would write all of them. */
-static void
-set_unused(struct message_index *index, const struct hash *hash)
-{
-	put(index, index->unused, hash->bytes, sizeof(hash->bytes), "", 0);
-}
-
-void
-index_count_cache(
-    struct message_index *index, const struct hash *hash, int delta)
-{
-	struct text value;
-	uint32_t references;
-
-	if (!get(index, index->cache, hash->bytes, sizeof(hash->bytes),
-		&value) ||
-	    value.size < 4)
-		return;
-	references = (uint32_t)index_get_big((const uint8_t *)value.data, 4);
-	if (references <= 1 && delta < 0) {
-		set_unused(index, hash);
-		return;
-	}
-	if (references <= 1 && is_unused(index, hash)) {
-		del(index, index->unused, hash->bytes, sizeof(hash->bytes));
-		return;
-	}
-	if (!get(index, index->cache, hash->bytes, sizeof(hash->bytes), &value))
-		return;
-	index_put_big(
-	    (uint8_t *)(uintptr_t)value.data, references + (uint32_t)delta, 4);
-	put(index, index->cache, hash->bytes, sizeof(hash->bytes), value.data,
-	    value.size);
-}
-
-void
-index_put_cache(
-    struct message_index *index, const struct hash *hash, struct text bytes)
-{
-	struct text old;
-	uint8_t references[4];
-
-	index_begin(index);
-	index_put_big(references, 1, 4);
-	if (get(index, index->cache, hash->bytes, sizeof(hash->bytes), &old) &&
-	    old.size >= 4)
-		memcpy(references, old.data, 4);
-	buf_reset(&index->scratch);
-	if (buf_put(&index->scratch, references, 4) == 0 &&
-	    buf_put(&index->scratch, bytes.data, bytes.size) == 0)
-		put(index, index->cache, hash->bytes, sizeof(hash->bytes),
-		    index->scratch.data, index->scratch.size);
-	index_commit(index);
-}
-
-void
-index_put_past_cache(
-    struct message_index *index, const struct hash *hash, struct text bytes)
-{
-	struct text old;
-
-	index_begin(index);
-	if (!index_find_cache(index, hash, &old))
-		set_unused(index, hash);
-	index_put_cache(index, hash, bytes);
-	index_commit(index);
-}
-
-static void
-drop_unused(struct message_index *index)
-{
-	MDB_val k, v;
-	MDB_cursor *cursor;
-	int rc;
-
-	if (index->writer == NULL ||
-	    mdb_cursor_open(index->writer, index->unused, &cursor) != 0)
-		return;
-	rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
-	while (rc == 0) {
-		del(index, index->cache, k.mv_data, k.mv_size);
-		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
-	}
-	mdb_cursor_close(cursor);
-	rc = mdb_drop(index->writer, index->unused, 0);
-	if (rc != 0)
-		index_broke(index, "drop", rc);
-}
-
-void
-index_trim_cache(struct message_index *index, size_t limit)
-{
-	MDB_txn *txn = read_begin(index);
-	MDB_stat stat = { 0 };
-
-	if (txn == NULL || mdb_stat(txn, index->unused, &stat) != 0)
-		return;
-	read_end(index, txn);
-	if (stat.ms_entries <= limit)
-		return;
-	index_begin(index);
-	drop_unused(index);
-	index_commit(index);
-}
-
-/* -- Vanished -- */
-
-enum {
-	VANISHED_KEY_SIZE = 20
-};
-
-static void
-vanished_key(uint8_t key[VANISHED_KEY_SIZE], uint64_t mailbox, uint64_t modseq,
-    uint32_t uid)
-{
-	index_put_big(
-	    index_put_big(index_put_big(key, mailbox, 8), modseq, 8), uid, 4);
-}
-
-void
-index_put_vanished(struct message_index *index, uint64_t mailbox,
-    uint64_t modseq, uint32_t first, uint32_t last)
-{
-	uint8_t key[VANISHED_KEY_SIZE], bytes[4];
-
-	vanished_key(key, mailbox, modseq, first);
-	index_put_big(bytes, last, 4);
-	index_begin(index);
-	put(index, index->vanished, key, sizeof(key), bytes, sizeof(bytes));
-	index_commit(index);
-}
-
-/* The run of this MODSEQ that ends just before the UID: its first one, or 0. */
-static uint32_t
-find_run_before(struct message_index *index, uint64_t mailbox, uint64_t modseq,
-    uint32_t uid)
-{
-	uint8_t key[VANISHED_KEY_SIZE];
-	MDB_val k = { sizeof(key), key }, v;
-	MDB_cursor *cursor;
-	uint32_t first = 0;
-	int rc;
-
-	vanished_key(key, mailbox, modseq, uid);
-	if (index->writer == NULL ||
-	    mdb_cursor_open(index->writer, index->vanished, &cursor) != 0)
-		return 0;
-	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-	rc = mdb_cursor_get(
-	    cursor, &k, &v, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
-	if (rc == 0 && k.mv_size == sizeof(key) && v.mv_size == 4 &&
-	    memcmp(k.mv_data, key, 16) == 0 &&
-	    index_get_big(v.mv_data, 4) + 1 == uid)
-		first = (uint32_t)index_get_big((uint8_t *)k.mv_data + 16, 4);
-	mdb_cursor_close(cursor);
-	return first;
-}
-
-static void
-add_vanished(struct message_index *index, uint64_t mailbox, uint64_t modseq,
-    uint32_t uid)
-{
-	uint32_t first = find_run_before(index, mailbox, modseq, uid);
-
-	index_put_vanished(
-	    index, mailbox, modseq, first != 0 ? first : uid, uid);
 }
 
 void
@@ -704,38 +516,12 @@ index_remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
 
 		if (index_find_name(
 			index, mailbox, text_make(key + 8, size - 8)) == uid)
-			del(index, index->name, key, size);
+			index_del(index, index->name, key, size);
 		index_count_cache(index, &hash, -1);
 	}
-	del(index, index->file, key, uid_key(key, mailbox, uid));
+	index_del(index, index->file, key, uid_key(key, mailbox, uid));
 	remove_row(index, mailbox, uid);
 	if (modseq != 0)
-		add_vanished(index, mailbox, modseq, uid);
+		index_add_vanished(index, mailbox, modseq, uid);
 	index_commit(index);
-}
-
-void
-index_each_vanished(struct message_index *index, uint64_t mailbox,
-    uint64_t after_modseq,
-    void (*callback)(uint32_t first, uint32_t last, void *context),
-    void *context)
-{
-	uint8_t key[VANISHED_KEY_SIZE];
-	MDB_val k = { sizeof(key), key }, v;
-	MDB_txn *txn = read_begin(index);
-	MDB_cursor *cursor;
-	int rc;
-
-	if (txn == NULL || mdb_cursor_open(txn, index->vanished, &cursor) != 0)
-		return;
-	vanished_key(key, mailbox, after_modseq + 1, 0);
-	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-	while (rc == 0 && k.mv_size == sizeof(key) && v.mv_size == 4 &&
-	       memcmp(k.mv_data, key, 8) == 0) {
-		callback((uint32_t)index_get_big((uint8_t *)k.mv_data + 16, 4),
-		    (uint32_t)index_get_big(v.mv_data, 4), context);
-		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
-	}
-	mdb_cursor_close(cursor);
-	read_end(index, txn);
 }

@@ -29,4 +29,19 @@ struct message_index {
 /* A call of LMDB failed: nothing in it may be trusted any more. */
 void index_broke(struct message_index *index, const char *what, int rc);
 
+/* One value, inside of index_begin and index_commit. */
+void index_put(struct message_index *index, MDB_dbi dbi, const void *key,
+    size_t key_size, const void *data, size_t size);
+void index_del(
+    struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size);
+/* In the scratch buffer: valid until the next call. */
+bool index_get(struct message_index *index, MDB_dbi dbi, const void *key,
+    size_t key_size, struct text *value);
+/* A transaction to read in (NULL: there is none), and its end. */
+MDB_txn *index_read_begin(struct message_index *index);
+void index_read_end(struct message_index *index, MDB_txn *txn);
+/* One UID more; it joins the run that it follows. */
+void index_add_vanished(struct message_index *index, uint64_t mailbox,
+    uint64_t modseq, uint32_t uid);
+
 #endif

@@ -9,17 +9,7 @@
 #define IMAPD_QRESYNC_H
 
 #include "imapd/imap_command.h"
-
-struct qresync_request {
-	uint32_t uidvalidity;
-	uint64_t modseq;
-	bool is_known;         /* the client has said which UIDs it knows: */
-	struct imap_set known; /* these, resolved; else all */
-};
-
-/* Behind "QRESYNC": " (uidvalidity modseq [known-uids] [(seqs uids)])". 0, or
- * -1 with parser->error. */
-int qresync_parse(struct imap_parser *parser, struct qresync_request *request);
+#include "imapd/qresync_request.h"
 
 /* UIDs on their way to the client. */
 struct qresync_vanished {

@@ -202,8 +202,9 @@ parse_key_into(struct key_parser *keys, struct search_key *key)
 			   ? 0
 			   : imap_parse_error(parser, "List has no end");
 	}
-	if (parser->rest.size > 0 && (text_is_digit(parser->rest.data[0]) ||
-					 parser->rest.data[0] == '*')) {
+	if (parser->rest.size > 0 &&
+	    (text_is_digit(parser->rest.data[0]) ||
+		parser->rest.data[0] == '*' || parser->rest.data[0] == '$')) {
 		key->kind = SEARCH_SET;
 		return imap_parse_set(parser, &key->set);
 	}
@@ -245,6 +246,8 @@ parse_return(struct imap_parser *parser, struct search_request *request)
 			request->is_all = true;
 		else if (imap_parse_skip_word(parser, "COUNT"))
 			request->is_count = true;
+		else if (imap_parse_skip_word(parser, "SAVE"))
+			request->is_save = true;
 		else
 			return imap_parse_error(
 			    parser, "Unknown return option");
@@ -252,7 +255,8 @@ parse_return(struct imap_parser *parser, struct search_request *request)
 		    imap_parse_space(parser) == -1)
 			return -1;
 	}
-	if (!request->is_min && !request->is_max && !request->is_count)
+	if (!request->is_min && !request->is_max && !request->is_count &&
+	    !request->is_save)
 		request->is_all = true;
 	return imap_parse_space(parser);
 }

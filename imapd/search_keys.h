@@ -46,6 +46,7 @@ struct search_key {
 struct search_request {
 	bool has_return; /* RETURN (...) of RFC 4731 */
 	bool is_min, is_max, is_all, is_count;
+	bool is_save; /* RFC 5182 */
 	bool has_modseq;
 	struct search_key *root;
 };

@@ -3,6 +3,8 @@ imapd_libworker_a_SOURCES += \
 	imapd/store_client.c imapd/store_client.h \
 	imapd/deliver.c \
 	imapd/message_index.c imapd/message_index.h \
+	imapd/index_cache.c \
+	imapd/index_vanished.c \
 	imapd/message_index_file.c imapd/message_index_file.h \
 	imapd/message_index_room.c imapd/message_index_room.h \
 	imapd/index_record.c imapd/index_record.h \
@@ -10,6 +12,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/account_store.c imapd/account_store.h \
 	imapd/account_witness.c \
 	imapd/account_apply.c imapd/account_state.h \
+	imapd/folder.c \
 	imapd/mailbox_files.c \
 	imapd/cache_fill.c \
 	imapd/parse_note.c imapd/parse_note.h \

@@ -2,11 +2,14 @@
  * Any bytes as an IMAP client's: cut into commands, and each parsed by every
  * grammar that a session has.
  */
+#include "imapd/base_subject.h"
 #include "imapd/fetch_items.h"
 #include "imapd/imap_input.h"
 #include "imapd/imap_parser.h"
 #include "imapd/list_pattern.h"
+#include "imapd/qresync_request.h"
 #include "imapd/search_keys.h"
+#include "imapd/sort_keys.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -20,10 +23,26 @@ static const struct imap_input_limits limits = {
 };
 
 static void
+parse_sort(struct text command, struct pool *pool)
+{
+	struct search_request request = { 0 };
+	struct sort_criteria criteria;
+	struct imap_parser parser;
+
+	imap_parser_init(&parser, text_skip(command, 1), pool);
+	if (sort_criteria_parse(&parser, &criteria) == 0 &&
+	    imap_parse_space(&parser) == 0 &&
+	    search_keys_parse_charset(&parser) == 0)
+		(void)search_keys_parse_keys(&parser, &request);
+	(void)base_subject(command, pool);
+}
+
+static void
 parse_all(struct text command)
 {
 	struct pool *pool = pool_new();
 	struct search_request request;
+	struct qresync_request known;
 	struct fetch_items items;
 	struct imap_parser parser;
 	struct imap_flags flags;
@@ -39,6 +58,9 @@ parse_all(struct text command)
 	(void)search_keys_parse(&parser, &request);
 	imap_parser_init(&parser, text_skip(command, 1), pool);
 	(void)fetch_items_parse(&parser, &items);
+	imap_parser_init(&parser, command, pool);
+	(void)qresync_parse(&parser, &known);
+	parse_sort(command, pool);
 	imap_parser_init(&parser, text_skip(command, 1), pool);
 	(void)imap_parse_flags(&parser, true, &flags);
 	imap_parser_init(&parser, text_skip(command, 1), pool);

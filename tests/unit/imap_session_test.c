@@ -166,6 +166,42 @@ static const struct transcript transcripts[] = {
 	    "* ESEARCH (TAG \"a\") UID COUNT 2 ALL 1:2\r\n"
 	    "a OK Search completed\r\n",
 	    STATUS_OK },
+	{ "what_a_search_saves_is_a_set",
+	    "a SEARCH RETURN (SAVE) FROM ann\r\nb FETCH $ UID\r\n"
+	    "c SEARCH NOT $\r\nd UID SEARCH UID $\r\n"
+	    "e SEARCH RETURN (SAVE MAX) ALL\r\nf UID FETCH $ FLAGS\r\n"
+	    "g SEARCH RETURN (SAVE MIN COUNT) ALL\r\n"
+	    "h STORE $ +FLAGS.SILENT (\\Seen)\r\n"
+	    "i SEARCH RETURN (SAVE COUNT) SEEN\r\n"
+	    "j SEARCH RETURN (SAVE MIN MAX) 1\r\nk UID FETCH $ UID\r\n",
+	    "a OK Search completed\r\n"
+	    "* 1 FETCH (UID 1)\r\nb OK Fetch completed\r\n"
+	    "* SEARCH 2\r\nc OK Search completed\r\n"
+	    "* SEARCH 1\r\nd OK Search completed\r\n"
+	    "* ESEARCH (TAG \"e\") MAX 2\r\ne OK Search completed\r\n"
+	    "* 2 FETCH (UID 2 FLAGS ())\r\nf OK Fetch completed\r\n"
+	    "* ESEARCH (TAG \"g\") MIN 1 COUNT 2\r\n"
+	    "g OK Search completed\r\nh OK Store completed\r\n"
+	    "* ESEARCH (TAG \"i\") COUNT 2\r\ni OK Search completed\r\n"
+	    "* ESEARCH (TAG \"j\") MIN 1 MAX 1\r\n"
+	    "j OK Search completed\r\n"
+	    "* 1 FETCH (UID 1)\r\nk OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "what_was_saved_is_forgotten_with_what_it_was_saved_of",
+	    "a FETCH $ UID\r\nb SEARCH RETURN (SAVE) 1\r\n"
+	    "c SEARCH RETURN (SAVE) CHARSET KOI8-R ALL\r\n"
+	    "d FETCH $ UID\r\ne SEARCH RETURN (SAVE) ALL\r\n"
+	    "f SEARCH RETURN (SAVE) BOGUS\r\n"
+	    "g STORE 1 +FLAGS.SILENT (\\Deleted)\r\nh EXPUNGE\r\n"
+	    "i FETCH $ UID\r\nj FETCH $,1 UID\r\n",
+	    "a OK Fetch completed\r\nb OK Search completed\r\n"
+	    "c NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n"
+	    "d OK Fetch completed\r\ne OK Search completed\r\n"
+	    "f BAD Unknown search key\r\ng OK Store completed\r\n"
+	    "* 1 EXPUNGE\r\nh OK Expunge completed\r\n"
+	    "* 1 FETCH (UID 2)\r\ni OK Fetch completed\r\n"
+	    "j BAD Space expected\r\n",
+	    STATUS_OK },
 	{ "search_modseq", "a SEARCH MODSEQ \"/flags/\\\\seen\" all 3\r\n",
 	    "* OK [HIGHESTMODSEQ 3] Highest\r\n* SEARCH 2 (MODSEQ 3)\r\n"
 	    "a OK Search completed\r\n",

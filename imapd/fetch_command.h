@@ -1,0 +1,70 @@
+/*
+ * What the files of FETCH share: the state of a command, and the parts of its
+ * responses.
+ */
+#ifndef IMAPD_FETCH_COMMAND_H
+#define IMAPD_FETCH_COMMAND_H
+
+#include "imapd/fetch_items.h"
+#include "imapd/imap_command.h"
+#include "imapd/message_cache.h"
+#include "imapd/qresync.h"
+
+enum fetch_stage {
+	FETCH_MESSAGE,  /* the next message */
+	FETCH_READING,  /* its body is asked for */
+	FETCH_SECTIONS, /* its response is begun: sections from the body */
+	FETCH_STREAMING /* in the middle of a literal */
+};
+
+struct fetch_state {
+	struct fetch_items items;
+	bool is_changed_since;
+	uint64_t changed_since;
+	bool is_vanished;       /* what vanished since is asked for, too: */
+	struct imap_set within; /* of these */
+	struct qresync_vanished vanished;
+	uint32_t *uids;
+	size_t count;
+	size_t at;            /* the message that is being answered */
+	const uint32_t *seen; /* those that FETCH itself has marked */
+	size_t seen_count;
+	size_t turn; /* messages since others had their turn */
+	enum fetch_stage stage;
+	enum status worst;
+	bool is_expunge_issued;
+	/* Of the current message. */
+	struct pool *pool;
+	struct buf record; /* a cache record that we made */
+	struct mailbox_body body;
+	bool is_read;
+	struct mime_part *root;
+	bool section_done[IMAP_MAX_FETCH_ITEMS];
+	size_t section_at;
+	const char *space;
+	uint64_t offset; /* of a literal in flight, as stored */
+	uint64_t end;
+	struct line_ends line_ends;
+};
+
+/* ---- fetch_response.c ---- */
+
+/* The record of a message, out of the cache or of state->record. */
+bool fetch_find_cache(
+    struct imap_command *command, uint32_t uid, struct message_cache *cache);
+/* Makes it from the body that was read, for state->record and the cache. 0, or
+ * -1: the message is skipped. */
+int fetch_make_cache(struct imap_command *command, uint32_t uid);
+/* Which sections the cache answers; false if some need the body. */
+bool fetch_check_sections(
+    struct fetch_state *state, const struct message_cache *cache);
+/* "* n FETCH (..." with all but the sections that the cache lacks; `cache` NULL:
+ * nothing of it is asked for. */
+void fetch_begin_response(struct imap_command *command,
+    const struct mailbox_row *row, const struct message_cache *cache,
+    bool is_all_cached);
+/* The sections that are left, then the end of the response: 1, 0 when the client
+ * has to read before, or -1 if the file is not what it was. */
+int fetch_put_sections(struct imap_command *command);
+
+#endif

@@ -1,0 +1,455 @@
+/*
+ * One response of FETCH: flags, dates and sizes from memory; envelope, structure
+ * and known header fields from the cache; everything else from the message's
+ * file, a chunk at a time, as fast as the client reads.  See fetch_command.h.
+ */
+#include "imapd/fetch_command.h"
+
+#include "imapd/imap_writer.h"
+
+#include "common/mime_parser.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	FETCH_CHUNK = 32 * 1024,
+	FETCH_MAX_HEADER = 1024 * 1024
+};
+
+/* ---- From memory and cache ---- */
+
+static bool
+is_marked(const struct fetch_state *state, uint32_t uid)
+{
+	size_t low = 0, high = state->seen_count, middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (state->seen[middle] == uid)
+			return true;
+		if (state->seen[middle] < uid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+static void
+put_flags(struct imap_command *command, const struct mailbox_row *row)
+{
+	const struct mailbox_info *info = mailbox_view_info(command->view);
+	struct fetch_state *state = command->state;
+
+	(void)buf_put_format(command->out, "%sFLAGS ", state->space);
+	(void)imap_put_flags(command->out, row->flags, row->keywords,
+	    info->keywords, info->keyword_count,
+	    mailbox_view_is_recent(command->view, row->uid) ? "\\Recent"
+							    : NULL);
+	state->space = " ";
+}
+
+static void
+put_row(struct imap_command *command, const struct mailbox_row *row)
+{
+	struct fetch_state *state = command->state;
+	unsigned int items = state->items.simple;
+	struct buf *out = command->out;
+
+	(void)buf_put_format(
+	    out, "* %zu FETCH (", mailbox_view_number(command->view, row->uid));
+	state->space = "";
+	if ((items & FETCH_UID) || command->is_uid ||
+	    (is_marked(state, row->uid) && command_is_qresync(command))) {
+		(void)buf_put_format(out, "UID %u", row->uid);
+		state->space = " ";
+	}
+	if ((items & FETCH_FLAGS) || is_marked(state, row->uid))
+		put_flags(command, row);
+	if (items & FETCH_INTERNALDATE) {
+		(void)buf_put_format(out, "%sINTERNALDATE ", state->space);
+		(void)imap_put_date_time(out, row->internaldate);
+		state->space = " ";
+	}
+	if (items & FETCH_SIZE) {
+		(void)buf_put_format(out, "%sRFC822.SIZE %llu", state->space,
+		    (unsigned long long)row->size);
+		state->space = " ";
+	}
+	if ((items & FETCH_MODSEQ) ||
+	    (is_marked(state, row->uid) && command_is_condstore(command))) {
+		(void)buf_put_format(out, "%sMODSEQ (%llu)", state->space,
+		    (unsigned long long)row->modseq);
+		state->space = " ";
+	}
+}
+
+static void
+put_cached(struct imap_command *command, const struct message_cache *cache)
+{
+	struct fetch_state *state = command->state;
+	const struct {
+		unsigned int item;
+		const char *name;
+		struct text value;
+	} texts[] = {
+		{ FETCH_ENVELOPE, "ENVELOPE", cache->envelope },
+		{ FETCH_BODY, "BODY", cache->body },
+		{ FETCH_BODYSTRUCTURE, "BODYSTRUCTURE", cache->bodystructure },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		if ((state->items.simple & texts[i].item) == 0)
+			continue;
+		(void)buf_put_format(
+		    command->out, "%s%s ", state->space, texts[i].name);
+		(void)buf_put(
+		    command->out, texts[i].value.data, texts[i].value.size);
+		state->space = " ";
+	}
+}
+
+static void
+put_label(struct imap_command *command, const struct fetch_section *section)
+{
+	struct fetch_state *state = command->state;
+
+	(void)buf_put_format(
+	    command->out, "%s%.*s", state->space, TEXT_FMT(section->label));
+	if (section->section.is_partial)
+		(void)buf_put_format(command->out, "<%llu>",
+		    (unsigned long long)section->section.first);
+	(void)buf_put_byte(command->out, ' ');
+	state->space = " ";
+}
+
+static void
+put_literal(struct imap_command *command, struct text value)
+{
+	(void)buf_put_format(command->out, "{%zu}\r\n", value.size);
+	(void)buf_put(command->out, value.data, value.size);
+}
+
+/* BODY[HEADER.FIELDS (...)] of the whole message. */
+static bool
+is_header_fields(const struct fetch_section *section)
+{
+	return section->section.kind == SECTION_HEADER_FIELDS &&
+	       section->section.depth == 0;
+}
+
+static void
+put_cached_fields(struct imap_command *command,
+    const struct fetch_section *section, const struct message_cache *cache)
+{
+	const struct section *s = &section->section;
+	struct text value;
+	struct buf fields;
+
+	buf_init(&fields, FETCH_MAX_HEADER);
+	(void)message_cache_put_fields(cache, s->names, s->name_count, &fields);
+	value = text_make(fields.data, fields.size);
+	if (s->is_partial) {
+		value = text_skip(value,
+		    s->first < value.size ? (size_t)s->first : value.size);
+		if (value.size > s->count)
+			value.size = (size_t)s->count;
+	}
+	put_label(command, section);
+	put_literal(command, value);
+	buf_clear(&fields);
+}
+
+static bool
+has_cached_fields(
+    const struct fetch_section *section, const struct message_cache *cache)
+{
+	uint32_t i;
+
+	for (i = 0; i < section->section.name_count; i++) {
+		if (!message_cache_has_name(cache, section->section.names[i]))
+			return false;
+	}
+	return true;
+}
+
+bool
+fetch_check_sections(
+    struct fetch_state *state, const struct message_cache *cache)
+{
+	const struct fetch_items *items = &state->items;
+	bool all = true;
+	size_t i;
+
+	for (i = 0; i < items->section_count; i++) {
+		state->section_done[i] =
+		    cache != NULL && is_header_fields(&items->sections[i]) &&
+		    has_cached_fields(&items->sections[i], cache);
+		all = all && state->section_done[i];
+	}
+	return all;
+}
+
+bool
+fetch_find_cache(
+    struct imap_command *command, uint32_t uid, struct message_cache *cache)
+{
+	struct fetch_state *state = command->state;
+	struct text bytes;
+
+	if (state->record.size > 0)
+		bytes = text_make(state->record.data, state->record.size);
+	else if (!mailbox_cache_find(command->view, uid, &bytes))
+		return false;
+	if (message_cache_parse(bytes, cache, NULL) == -1)
+		return false;
+	return !state->is_read || cache->stored_size == state->body.size;
+}
+
+/* ---- From the body ---- */
+
+/* The tree of the body in `state`; 0, or -1 if the file cannot be read. */
+static int
+parse_body(struct fetch_state *state)
+{
+	struct mime_parser *parser = mime_parser_new(state->pool);
+	uint8_t chunk[FETCH_CHUNK];
+	uint64_t offset = 0;
+	ssize_t n = 0;
+
+	while (offset < state->body.size) {
+		n = pread(state->body.fd, chunk, sizeof(chunk), (off_t)offset);
+		if (n <= 0)
+			break;
+		mime_parser_feed(parser, chunk, (size_t)n);
+		offset += (uint64_t)n;
+	}
+	state->root = mime_parser_finish(&parser);
+	return n < 0 || offset < state->body.size ? -1 : 0;
+}
+
+static enum status
+parse_record(struct fetch_state *state)
+{
+	if (parse_body(state) == -1)
+		return STATUS_DAMAGED;
+	return message_cache_format(
+		   state->root, state->body.size, &state->record) == 0
+		   ? STATUS_OK
+		   : STATUS_LIMIT;
+}
+
+int
+fetch_make_cache(struct imap_command *command, uint32_t uid)
+{
+	struct fetch_state *state = command->state;
+
+	enum status status;
+
+	buf_clear(&state->record);
+	if (mailbox_parse_begin(command->view, uid)) {
+		status = parse_record(state);
+		mailbox_parse_end(command->view);
+	} else {
+		status =
+		    message_cache_format_raw(state->body.fd, text_make(NULL, 0),
+			state->body.size, &state->record) == 0
+			? STATUS_OK
+			: STATUS_LIMIT;
+	}
+	if (status != STATUS_OK) {
+		state->worst = status;
+		return -1;
+	}
+	mailbox_cache_put(command->view, uid,
+	    text_make(state->record.data, state->record.size));
+	return 0;
+}
+
+/* The bytes of a span of the body, at most FETCH_MAX_HEADER. */
+static int
+read_span(const struct fetch_state *state, const struct mime_span *span,
+    struct buf *to)
+{
+	uint64_t size = span->size, done = 0;
+	uint8_t *room;
+	ssize_t n;
+
+	if (size > FETCH_MAX_HEADER)
+		size = FETCH_MAX_HEADER;
+	if (size == 0)
+		return 0;
+	if ((room = buf_reserve(to, (size_t)size)) == NULL)
+		return -1;
+	while (done < size) {
+		n = pread(state->body.fd, room + done, (size_t)(size - done),
+		    (off_t)(span->offset + done));
+		if (n <= 0)
+			return -1;
+		done += (uint64_t)n;
+	}
+	buf_added(to, (size_t)size);
+	return 0;
+}
+
+/* Nothing of a header that must not be looked into. */
+static int
+filter_header(struct imap_command *command, const struct fetch_section *section,
+    struct text header, struct buf *fields)
+{
+	struct fetch_state *state = command->state;
+	int result;
+
+	if (!mailbox_parse_begin(command->view, state->uids[state->at]))
+		return buf_put_text(fields, "\r\n");
+	result = fetch_body_filter(&section->section, header, fields);
+	mailbox_parse_end(command->view);
+	return result;
+}
+
+static int
+put_filtered(struct imap_command *command, const struct fetch_section *section,
+    const struct mime_span *span)
+{
+	struct fetch_state *state = command->state;
+	struct buf stored, fields;
+	int result;
+
+	buf_init(&stored, FETCH_MAX_HEADER);
+	buf_init(&fields, 2 * FETCH_MAX_HEADER + 2);
+	result = read_span(state, span, &stored);
+	if (result == 0)
+		result = filter_header(command, section,
+		    text_make(stored.data, stored.size), &fields);
+	if (result == 0)
+		put_literal(command, text_make(fields.data, fields.size));
+	buf_clear(&stored);
+	buf_clear(&fields);
+	return result;
+}
+
+static void
+begin_literal(struct imap_command *command, const struct section *section,
+    const struct mime_span *span)
+{
+	struct fetch_state *state = command->state;
+	uint64_t first = 0, size = span->wire;
+
+	if (section->is_partial) {
+		first = section->first < size ? section->first : size;
+		size -= first;
+		if (size > section->count)
+			size = section->count;
+	}
+	(void)buf_put_format(
+	    command->out, "{%llu}\r\n", (unsigned long long)size);
+	memset(&state->line_ends, 0, sizeof(state->line_ends));
+	state->line_ends.skip = first;
+	state->line_ends.left = size;
+	state->offset = span->offset;
+	state->end = span->offset + span->size;
+	state->stage = FETCH_STREAMING;
+}
+
+/* 0, or -1 if the file is not what it was. */
+static int
+stream_literal(struct imap_command *command)
+{
+	struct fetch_state *state = command->state;
+	uint8_t chunk[FETCH_CHUNK];
+	uint64_t want;
+	ssize_t n;
+
+	while (state->line_ends.left > 0 && !command_output_is_full(command)) {
+		want = state->end - state->offset;
+		if (want > sizeof(chunk))
+			want = sizeof(chunk);
+		n = want == 0 ? 0
+			      : pread(state->body.fd, chunk, (size_t)want,
+				    (off_t)state->offset);
+		if (n <= 0 ||
+		    fetch_body_put_wire(&state->line_ends,
+			text_make(chunk, (size_t)n), command->out) == -1)
+			return -1;
+		state->offset += (uint64_t)n;
+	}
+	if (state->line_ends.left == 0)
+		state->stage = FETCH_SECTIONS;
+	return 0;
+}
+
+static int
+put_section(struct imap_command *command, const struct fetch_section *section)
+{
+	struct fetch_state *state = command->state;
+	struct section_span found;
+
+	memset(&found, 0, sizeof(found));
+	fetch_body_find(state->root, &section->section, &found);
+	put_label(command, section);
+	if (found.is_missing) {
+		(void)buf_put_text(command->out, "NIL");
+		return 0;
+	}
+	if (found.is_filtered)
+		return put_filtered(command, section, &found.span);
+	begin_literal(command, &section->section, &found.span);
+	return 0;
+}
+
+void
+fetch_begin_response(struct imap_command *command,
+    const struct mailbox_row *row, const struct message_cache *cache,
+    bool is_all_cached)
+{
+	struct fetch_state *state = command->state;
+	size_t i;
+
+	/* put_row calls mailbox.h: the record of another call may move. */
+	put_row(command, row);
+	if (cache != NULL) {
+		struct message_cache again;
+
+		if (!fetch_find_cache(command, row->uid, &again))
+			again = *cache;
+		put_cached(command, &again);
+		for (i = 0; i < state->items.section_count; i++) {
+			if (state->section_done[i])
+				put_cached_fields(
+				    command, &state->items.sections[i], &again);
+		}
+		if (!is_all_cached && state->root == NULL)
+			state->root =
+			    message_cache_get_parts(&again, state->pool);
+	}
+	state->section_at = 0;
+	state->stage = FETCH_SECTIONS;
+}
+
+int
+fetch_put_sections(struct imap_command *command)
+{
+	struct fetch_state *state = command->state;
+	int result = 0;
+	size_t i;
+
+	while (result == 0) {
+		if (command_output_is_full(command))
+			return 0;
+		if (state->stage == FETCH_STREAMING) {
+			result = stream_literal(command);
+			continue;
+		}
+		i = state->section_at++;
+		if (i >= state->items.section_count)
+			break;
+		if (!state->section_done[i])
+			result =
+			    put_section(command, &state->items.sections[i]);
+	}
+	if (result == 0)
+		(void)buf_put_text(command->out, ")\r\n");
+	return result == 0 ? 1 : -1;
+}
