@@ -9,6 +9,7 @@
 #include "snapd/expunged.h"
 
 #include "snapd/blob_use.h"
+#include "snapd/seal_bulk.h"
 
 #include <string.h>
 
@@ -219,6 +220,24 @@ apply_file(
 	return status == STATUS_OK ? put_mailbox(context, &mailbox) : status;
 }
 
+/* Staged, unless it is there already. */
+static int
+add_object(struct change_context *context,
+    const struct message_change_append *change, struct object *object)
+{
+	struct journal *journal = context->journal;
+
+	if (context->placed == NULL)
+		return object_store_add(journal->batch, journal->digest,
+		    &journal->state.next_blob,
+		    context->has_body ? context->body : change->data, object,
+		    context->error);
+	if (seal_bulk_add(journal, context->placed, context->error) != 0)
+		return -1;
+	*object = context->placed->object;
+	return 0;
+}
+
 static int
 store_body(struct change_context *context,
     const struct message_change_append *change, struct message_row *row)
@@ -226,10 +245,7 @@ store_body(struct change_context *context,
 	struct journal *journal = context->journal;
 	struct object object = { .account = context->account };
 
-	if (object_store_add(journal->batch, journal->digest,
-		&journal->state.next_blob, change->form,
-		context->has_body ? context->body : change->data, &object,
-		context->error) != 0 ||
+	if (add_object(context, change, &object) != 0 ||
 	    blob_use_add(journal->batch, object.blob, journal_lock_us(journal),
 		context->error) != 0)
 		return -1;
