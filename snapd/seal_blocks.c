@@ -1,6 +1,7 @@
 /*
- * See seal_blocks.h.  A block that does not fit into the rest of its value is
- * halved, so that little of a value is empty.
+ * See seal_blocks.h.  A block is made as large as it may be to fit into the rest of
+ * its value, by how the one before packed; one that does not is cut, so that
+ * little of a value is empty.
  */
 #include "snapd/seal_blocks.h"
 
@@ -12,7 +13,8 @@
 enum {
 	MAX_PARTS = 1024,    /* of a block */
 	MIN_ROOM = 24 << 10, /* of a value that is gone on with */
-	MIN_PART = 16 << 10  /* that is halved */
+	MIN_PART = 16 << 10, /* that is cut */
+	FIT_OF = 16          /* one of so many parts stays free */
 };
 
 struct part {
@@ -29,7 +31,8 @@ struct seal_blocks {
 	uint32_t from;
 	struct part parts[MAX_PARTS];
 	size_t count;
-	size_t bytes;
+	uint64_t bytes;
+	uint64_t limit;
 };
 
 struct seal_blocks *
@@ -177,27 +180,46 @@ note_places(struct seal_blocks *blocks, const struct part *parts, size_t count,
 	}
 }
 
+/* Bytes of a block that will be about `room` when they are packed, as the last
+ * ones were: a little less, so that it fits. */
+static uint64_t
+bytes_for(const struct sealing *sealing, size_t room)
+{
+	const struct packing *last = &sealing->last;
+
+	if (last->packed == 0)
+		return SEALING_BLOCK;
+	return (uint64_t)room * last->raw / last->packed / FIT_OF *
+	       (FIT_OF - 1);
+}
+
 static int emit(struct seal_blocks *blocks, struct part *parts, size_t count,
     struct error *error);
 
-/* The two halves; one part is cut in the middle. */
+/* In two: what fits into the rest of the value, and what is left. */
 static int
-emit_halves(struct seal_blocks *blocks, struct part *parts, size_t count,
-    struct error *error)
+emit_cut(struct seal_blocks *blocks, struct part *parts, size_t count,
+    uint64_t fits, struct error *error)
 {
-	struct part halves[2];
+	struct part cut[2];
+	uint64_t bytes = parts[0].length;
+	size_t first = 1;
 
+	while (first + 1 < count && bytes + parts[first].length <= fits)
+		bytes += parts[first++].length;
 	if (count > 1)
-		return emit(blocks, parts, count / 2, error) == 0
-			   ? emit(blocks, parts + count / 2, count - count / 2,
-				 error)
+		return emit(blocks, parts, first, error) == 0
+			   ? emit(blocks, parts + first, count - first, error)
 			   : -1;
-	halves[0] = halves[1] = parts[0];
-	halves[0].length /= 2;
-	halves[1].offset += halves[0].length;
-	halves[1].length -= halves[0].length;
-	return emit(blocks, &halves[0], 1, error) == 0
-		   ? emit(blocks, &halves[1], 1, error)
+	cut[0] = cut[1] = parts[0];
+	if (fits > MIN_PART / 2 && fits < cut[0].length)
+		cut[0].length = (uint32_t)fits;
+	else
+		cut[0].length /= 2;
+	cut[1].offset += cut[0].length;
+	cut[1].length -= cut[0].length;
+	return emit(blocks, &cut[0], 1, error) == 0
+		   ? emit(blocks, &cut[1], 1, error)
 		   : -1;
 }
 
@@ -206,8 +228,9 @@ emit(struct seal_blocks *blocks, struct part *parts, size_t count,
     struct error *error)
 {
 	struct sealing *sealing = blocks->sealing;
-	bool may_begin = segment_writer_room(sealing->writer) < MIN_ROOM ||
-			 (count == 1 && parts[0].length < MIN_PART);
+	size_t room = segment_writer_room(sealing->writer);
+	bool may_begin =
+	    room < MIN_ROOM || (count == 1 && parts[0].length < MIN_PART);
 	struct block_head head = { .kind = BLOCK_BODIES };
 	struct block_at at;
 	int added;
@@ -222,11 +245,14 @@ emit(struct seal_blocks *blocks, struct part *parts, size_t count,
 	added = segment_writer_add(sealing->writer, &head,
 	    text_make(sealing->raw.data, sealing->raw.size), may_begin, &at,
 	    error);
+	if (added < 0)
+		return -1;
+	sealing->last = (struct packing){ head.raw_size, head.packed_size };
 	if (added == 0)
-		return emit_halves(blocks, parts, count, error);
-	if (added == 1)
-		note_places(blocks, parts, count, &at);
-	return added == 1 ? 0 : -1;
+		return emit_cut(
+		    blocks, parts, count, bytes_for(sealing, room), error);
+	note_places(blocks, parts, count, &at);
+	return 0;
 }
 
 int
@@ -244,6 +270,19 @@ seal_blocks_flush(struct seal_blocks *blocks, struct error *error)
 	return result;
 }
 
+/* Of a block that is begun now. */
+static uint64_t
+block_limit(const struct sealing *sealing)
+{
+	size_t room = segment_writer_room(sealing->writer);
+	uint64_t fits;
+
+	if (room < MIN_ROOM)
+		return SEALING_BLOCK;
+	fits = bytes_for(sealing, room);
+	return fits < SEALING_BLOCK ? fits : SEALING_BLOCK;
+}
+
 static int
 add_part(
     struct seal_blocks *blocks, const struct part *part, struct error *error)
@@ -252,10 +291,13 @@ add_part(
 	bool is_other = blocks->count > 0 &&
 			blocks->parts[0].object.account != part->object.account;
 
-	if ((is_other || blocks->count == MAX_PARTS ||
-		blocks->bytes + part->length > SEALING_BLOCK) &&
+	if (blocks->count > 0 &&
+	    (is_other || blocks->count == MAX_PARTS ||
+		blocks->bytes + part->length > blocks->limit) &&
 	    seal_blocks_flush(blocks, error) != 0)
 		return -1;
+	if (blocks->count == 0)
+		blocks->limit = block_limit(blocks->sealing);
 	blocks->parts[blocks->count++] = *part;
 	blocks->bytes += part->length;
 	return 0;

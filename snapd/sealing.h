@@ -15,6 +15,12 @@ enum {
 	SEALING_LIST = 65536       /* bodies that are looked for at a time */
 };
 
+/* How a block was packed. */
+struct packing {
+	uint32_t raw;
+	uint32_t packed;
+};
+
 struct sealing {
 	struct store *store;
 	struct segments *segments;
@@ -27,6 +33,7 @@ struct sealing {
 	bool (*is_stopping)(void *context);
 	void *context;
 	struct buf raw; /* of the block that is made */
+	struct packing last;
 	uint8_t *value; /* one, for reading */
 	struct error *error;
 	/* The collector's: one that is damaged is left alone; one that is
