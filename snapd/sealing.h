@@ -10,7 +10,7 @@
 #include "snapd/segment_writer.h"
 
 enum {
-	SEALING_BLOCK = 448 << 10, /* bytes of bodies or rows in a block */
+	SEALING_BLOCK = 944 << 10, /* bytes of bodies or rows in a block */
 	SEALING_COMMIT = 8,        /* values of a commit */
 	SEALING_LIST = 65536       /* bodies that are looked for at a time */
 };
