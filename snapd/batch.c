@@ -17,7 +17,7 @@
 
 enum {
 	REPLY_SLOTS = 64, /* as many batches may be unanswered */
-	ROWS_ROOM = 6 * 4096
+	ROWS_ROOM = 3 * 4096
 };
 
 struct part {

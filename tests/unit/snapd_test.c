@@ -429,7 +429,7 @@ accepted_mail_is_filed_once(void **state)
 	struct message read = { .type = MESSAGE_read_unfiled };
 	struct fixture *f = *state;
 	struct message_record record;
-	struct result_record result;
+	struct result_record result, again;
 
 	assert_int_equal(
 	    accept_mail(f, 7, 1, TEXT("A: b\n\nhello\n")), STATUS_OK);
@@ -444,7 +444,10 @@ accepted_mail_is_filed_once(void **state)
 	assert_int_equal(result.uid, 1);
 	assert_int_equal(result.size, 15);
 	assert_int_equal(file_mail(f, 7, 1), STATUS_OK);
-	assert_int_equal(first_result(&f->worker).uid, 1);
+	again = first_result(&f->worker);
+	assert_int_equal(again.uid, 1);
+	assert_int_equal(again.size, result.size);
+	assert_memory_equal(&again.hash, &result.hash, sizeof(result.hash));
 	assert_int_equal(list_as_of(&f->worker, 1, 0, &record, 1), 1);
 	assert_int_equal(record.internaldate, 1700000000);
 }
