@@ -146,7 +146,7 @@ bulk_takes_batch(struct client *client, struct batch **batch)
 		bulk->bodies =
 		    memory_new(bulk->count + 1, sizeof(*bulk->bodies));
 		batch_bodies(request->batch, bulk->bodies);
-		seal_bulk_number(bulk, snapd_journal(client->snapd));
+		seal_bulk_begin(bulk, snapd_journal(client->snapd));
 	}
 	hand_over(client, request);
 	return true;

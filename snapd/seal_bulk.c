@@ -12,13 +12,16 @@
 #include <string.h>
 
 void
-seal_bulk_number(struct bulk *bulk, struct journal *journal)
+seal_bulk_begin(struct bulk *bulk, struct journal *journal)
 {
 	size_t i;
 
 	for (i = 0; i < bulk->count; i++) {
-		bulk->bodies[i].object.account = bulk->account;
-		bulk->bodies[i].object.blob = journal->state.next_blob + i;
+		struct bulk_body *body = &bulk->bodies[i];
+
+		body->object.account = bulk->account;
+		body->object.blob = journal->state.next_blob + i;
+		object_store_look(journal->digest, body->bytes, &body->object);
 	}
 	/* Also for a round that is undone. */
 	journal->state.next_blob += bulk->count;
@@ -38,23 +41,21 @@ seal_bulk_clear(struct bulk *bulk)
 
 /* Is it the first of its content, in this bulk and in the account? */
 static int
-is_new(struct sealing *sealing, struct transaction *t, struct digest *digest,
-    struct table *seen, const struct object *object, struct error *error)
+is_new(struct transaction *t, struct digest *digest, struct table *seen,
+    struct object *object, struct error *error)
 {
 	int found;
 
-	if (table_find(seen, object->hash.bytes, sizeof(object->hash.bytes)) !=
-	    NULL)
+	if (table_put(seen, object->hash.bytes, sizeof(object->hash.bytes),
+		object) != NULL)
 		return 0;
-	table_put(
-	    seen, object->hash.bytes, sizeof(object->hash.bytes), sealing);
 	found = object_store_has(t, digest, object, error);
 	return found < 0 ? -1 : found == 0;
 }
 
 static int
-write_new(struct sealing *sealing, struct seal_blocks *blocks,
-    struct bulk *bulk, struct transaction *t, struct error *error)
+write_new(struct seal_blocks *blocks, struct bulk *bulk, struct transaction *t,
+    struct error *error)
 {
 	struct digest *digest = digest_new();
 	struct table *seen = table_new();
@@ -64,15 +65,14 @@ write_new(struct sealing *sealing, struct seal_blocks *blocks,
 	for (i = 0; i < bulk->count && result == 0; i++) {
 		struct bulk_body *body = &bulk->bodies[i];
 
-		object_store_look(digest, body->bytes, &body->object);
-		result = is_new(sealing, t, digest, seen, &body->object, error);
+		result = is_new(t, digest, seen, &body->object, error);
 		if (result == 1)
 			result = seal_blocks_add(
 			    blocks, &body->object, body->bytes.data, error);
 	}
 	table_free(&seen);
 	digest_free(&digest);
-	return result;
+	return result == 0 ? seal_blocks_flush(blocks, error) : -1;
 }
 
 /* Items are in the order of bodies, of which some have none. */
@@ -96,9 +96,7 @@ write_bulk(struct sealing *sealing, struct bulk *bulk, struct error *error)
 	if (t == NULL)
 		return -1;
 	blocks = seal_blocks_new(sealing, &bulk->placed, 0);
-	result = write_new(sealing, blocks, bulk, t, error);
-	if (result == 0)
-		result = seal_blocks_flush(blocks, error);
+	result = write_new(blocks, bulk, t, error);
 	seal_blocks_free(&blocks);
 	transaction_abort(&t);
 	if (result == 0)

@@ -20,12 +20,13 @@ struct bulk_body {
 	struct text bytes; /* the batch's */
 	struct object object;
 	const struct seal_item *item; /* where it lies; NULL: nowhere */
+	/* Private. */
 	bool is_added;
 };
 
 struct bulk {
 	struct bulk *next;
-	/* Given: the account, the bytes, and a blob number for each body. */
+	/* Given: the account, and the bytes of each body. */
 	uint32_t account;
 	struct bulk_body *bodies;
 	size_t count;
@@ -40,8 +41,9 @@ struct bulk {
 	bool is_known; /* to the index, with the batch that is applied */
 };
 
-/* The numbers of its bodies, which no other body gets meanwhile. */
-void seal_bulk_number(struct bulk *bulk, struct journal *journal);
+/* In the loop: what its bodies are, and their numbers, which no others get. The
+ * loop hashes, since the thread has more to do. */
+void seal_bulk_begin(struct bulk *bulk, struct journal *journal);
 /* Not the bulk itself, nor the bytes. */
 void seal_bulk_clear(struct bulk *bulk);
 

@@ -55,7 +55,7 @@ make_bulk(struct sealed *f, const struct batch *batch, struct bulk *bulk)
 	bulk->count = batch_bodies(batch, NULL);
 	bulk->bodies = memory_new(bulk->count + 1, sizeof(*bulk->bodies));
 	batch_bodies(batch, bulk->bodies);
-	seal_bulk_number(bulk, f->journal);
+	seal_bulk_begin(bulk, f->journal);
 }
 
 static int
