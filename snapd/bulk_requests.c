@@ -5,8 +5,9 @@
  * the sealer's queue as bulk without bodies.  A worker that sends faster than
  * segments are written is not read from (channel_pause).
  *
- * A worker that is gone by then has not been answered: its batch is not applied,
- * since the next one of its account may have begun.
+ * A worker that is gone by then, or that another one replaces, has not been
+ * answered: its batch is not applied, since the next one of its account may have
+ * begun with the same counter.
  */
 #include "common/codec.h"
 #include "common/memory.h"
@@ -80,9 +81,13 @@ written(struct bulk *bulk, bool is_ending)
 	if (client != NULL) {
 		client->bulk_waiting--;
 		client->bulk_bytes -= request->bytes;
-		carry_out(client, request);
 		if (!is_too_much(client))
 			channel_resume(client->channel);
+		if (snapd_is_replaced(client))
+			client = NULL;
+	}
+	if (client != NULL) {
+		carry_out(client, request);
 	} else if (!is_ending) {
 		journal = snapd_journal(request->snapd);
 		(void)seal_bulk_disown(journal, bulk, &error);

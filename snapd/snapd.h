@@ -128,6 +128,9 @@ struct drill *snapd_drill(struct snapd *snapd);
 /* NULL if it is gone, or the account has none. */
 struct client *snapd_client(struct snapd *snapd, uint64_t id);
 struct client *snapd_worker(struct snapd *snapd, uint32_t account);
+/* There is a newer channel of the same kind and account: nobody is at the end of
+ * this one any more, even if that was not heard yet. */
+bool snapd_is_replaced(const struct client *client);
 /* Asks the broker for a worker of `account`: -1 if there is no broker. */
 int snapd_start_worker(struct snapd *snapd, uint32_t account);
 

@@ -1344,6 +1344,29 @@ a_batch_whose_worker_is_gone_is_not_applied(void **state)
 }
 
 static void
+a_batch_of_a_worker_that_was_replaced_is_not_applied(void **state)
+{
+	struct fixture *f = *state;
+	struct peer next;
+
+	close_gate();
+	send_large(f, 0);
+	run_until(f, stop_at_gate);
+	connect_peer(f, &next, ROLE_WORKER, 1);
+	open_gate();
+	run_until(f, wait_for_dead);
+	assert_int_equal(count_live(f), 0);
+	assert_int_equal(f->worker.answers, 0);
+	free_peer(&f->worker);
+	f->worker = next;
+	channel_set_context(f->worker.channel, &f->worker);
+	f->counter = 0;
+	send_messages(f, 0, LARGE_MESSAGES);
+	assert_int_equal(commit(&f->worker, f->counter), STATUS_OK);
+	assert_int_equal(count_live(f), LARGE_MESSAGES);
+}
+
+static void
 a_large_batch_is_staged_if_segments_have_no_room(void **state)
 {
 	struct fixture *f = *state;
@@ -1408,6 +1431,7 @@ main(void)
 		TEST(a_large_batch_is_never_staged),
 		TEST(what_is_asked_behind_a_large_batch_sees_it),
 		TEST(a_batch_whose_worker_is_gone_is_not_applied),
+		TEST(a_batch_of_a_worker_that_was_replaced_is_not_applied),
 		TEST(a_large_batch_is_staged_if_segments_have_no_room),
 		TEST(a_store_that_ends_has_all_of_a_large_batch_or_nothing),
 		TEST(answered_mail_survives_a_kill),
