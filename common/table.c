@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -34,7 +35,7 @@ rotate(uint64_t value, unsigned int bits)
 	return value << bits | value >> (64 - bits);
 }
 
-static void
+static inline void
 sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
@@ -49,8 +50,17 @@ sip_round(uint64_t v[4])
 	v[2] = rotate(v[2], 32);
 }
 
+static inline uint64_t
+load_word(const uint8_t *p)
+{
+	uint64_t value;
+
+	memcpy(&value, p, sizeof(value));
+	return le64toh(value);
+}
+
 static uint64_t
-load_le(const uint8_t *p, size_t size)
+load_rest(const uint8_t *p, size_t size)
 {
 	uint64_t value = 0;
 
@@ -62,20 +72,19 @@ load_le(const uint8_t *p, size_t size)
 uint64_t
 table_siphash(const uint8_t key[16], const void *data, size_t size)
 {
-	const uint8_t *p = data;
-	uint64_t k0 = load_le(key, 8), k1 = load_le(key + 8, 8), word;
+	const uint8_t *p = data, *end = p + size / 8 * 8;
+	uint64_t k0 = load_word(key), k1 = load_word(key + 8), word;
 	uint64_t v[4] = { k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d,
 		k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573 };
-	size_t left = size;
 
-	for (; left >= 8; left -= 8, p += 8) {
-		word = load_le(p, 8);
+	for (; p < end; p += 8) {
+		word = load_word(p);
 		v[3] ^= word;
 		sip_round(v);
 		sip_round(v);
 		v[0] ^= word;
 	}
-	word = load_le(p, left) | (uint64_t)size << 56;
+	word = load_rest(p, size % 8) | (uint64_t)size << 56;
 	v[3] ^= word;
 	sip_round(v);
 	sip_round(v);

@@ -25,10 +25,10 @@
 
 enum {
 	ADOPT_BATCHES = 3,            /* under way */
-	ADOPT_A_BATCH = 500,          /* files, */
-	ADOPT_BATCH_BYTES = 4 << 20,  /* bytes and */
+	ADOPT_A_BATCH = 1000,         /* files, */
+	ADOPT_BATCH_BYTES = 8 << 20,  /* bytes and */
 	ADOPT_BATCH_DESCRIPTORS = 64, /* descriptors in one of them */
-	ADOPT_INLINE = 16384,         /* as change_append's data */
+	ADOPT_INLINE = 32768,         /* as change_append's data */
 	ADOPT_MAX_SIZE = 200 << 20,   /* of a message */
 	ADOPT_MAX_UIDLIST = 64 << 20
 };

@@ -9,13 +9,15 @@
 
 #include "common/memory.h"
 #include "snapd/batch_changes.h"
+#include "snapd/seal_bulk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	REPLY_SLOTS = 64 /* as many batches may be unanswered */
+	REPLY_SLOTS = 64, /* as many batches may be unanswered */
+	ROWS_ROOM = 3 * 4096
 };
 
 struct part {
@@ -33,6 +35,7 @@ struct batch {
 	struct part **last;
 	uint64_t bytes;
 	enum status spoiled;
+	struct bulk *bulk; /* the caller's; NULL: none */
 };
 
 struct batch *
@@ -129,6 +132,60 @@ batch_only_files(const struct batch *batch)
 	return count;
 }
 
+static int
+decode_part(
+    const struct part *part, struct message *message, struct error *error)
+{
+	return message_decode(
+	    part->packet, part->size, ROLE_WORKER, ROLE_SNAPD, message, error);
+}
+
+size_t
+batch_bodies(const struct batch *batch, struct bulk_body *to)
+{
+	const struct part *part;
+	struct message message;
+	struct error error;
+	size_t count = 0;
+
+	for (part = batch->first; part != NULL; part = part->next) {
+		if (part_type(part) != MESSAGE_change_append)
+			continue;
+		if (to != NULL && decode_part(part, &message, &error) == 0)
+			to[count].bytes =
+			    part->body != NULL
+				? text_make(part->body, part->body_size)
+				: message.change_append.data;
+		count++;
+	}
+	return count;
+}
+
+void
+batch_set_bulk(struct batch *batch, struct bulk *bulk)
+{
+	batch->bulk = bulk;
+}
+
+bool
+batch_is_welcome(
+    const struct batch *batch, struct journal *journal, uint32_t account)
+{
+	struct error error;
+	struct account_row row = { .counter = 0 };
+	struct transaction *t =
+	    transaction_begin(journal->store, false, &error);
+	int found = 0;
+
+	if (t != NULL)
+		found = row_find_account(t, account, &row, &error);
+	transaction_abort(&t);
+	return found == 1 && batch->spoiled == STATUS_OK &&
+	       batch->counter > row.counter &&
+	       allowance_has(
+		   journal->allowance, account, journal->state.guard_us);
+}
+
 /* Does it need room beside the reserve?  Deaths and flags do not. */
 static bool
 batch_adds(const struct batch *batch)
@@ -145,6 +202,23 @@ batch_adds(const struct batch *batch)
 			return true;
 	}
 	return false;
+}
+
+/* Of the index, beside the reserve. */
+static uint64_t
+room_needed(const struct batch *batch)
+{
+	const struct bulk *bulk = batch->bulk;
+	uint64_t bytes = batch->bytes + 1;
+	size_t i;
+
+	if (!batch_adds(batch))
+		return 0;
+	for (i = 0; bulk != NULL && i < bulk->count; i++)
+		if (bulk->bodies[i].item != NULL)
+			bytes -= bulk->bodies[i].bytes.size;
+	/* Rows of one message are in as many pages. */
+	return bulk != NULL ? bytes + bulk->count * ROWS_ROOM : bytes;
 }
 
 static struct key
@@ -225,25 +299,41 @@ close_batch(
 	    journal, context->account, counter, reply, context->error);
 }
 
+/* The next body of the bulk, if it has a place. */
+static struct bulk_body *
+take_placed(struct bulk *bulk, size_t *next)
+{
+	struct bulk_body *body = &bulk->bodies[(*next)++];
+
+	return body->item != NULL ? body : NULL;
+}
+
 static enum status
 apply_parts(struct change_context *context, const struct batch *batch)
 {
+	struct bulk *bulk = batch->bulk;
+	size_t next = 0;
 	const struct part *part;
 	struct message message;
 	enum status status;
 
 	for (part = batch->first; part != NULL; part = part->next) {
-		if (message_decode(part->packet, part->size, ROLE_WORKER,
-			ROLE_SNAPD, &message, context->error) != 0)
+		if (decode_part(part, &message, context->error) != 0)
 			return STATUS_INVALID;
 		context->body = part->body != NULL
 				    ? text_make(part->body, part->body_size)
 				    : text_make(NULL, 0);
 		context->has_body = part->body != NULL;
+		context->placed = NULL;
+		if (bulk != NULL && part_type(part) == MESSAGE_change_append)
+			context->placed = take_placed(bulk, &next);
 		status = change_apply(context, &message);
 		if (status != STATUS_OK)
 			return status;
 	}
+	if (bulk != NULL &&
+	    seal_bulk_know(context->journal, bulk, context->error) != 0)
+		return change_failed(context);
 	return STATUS_OK;
 }
 
@@ -322,8 +412,7 @@ batch_loses(const struct batch *batch, struct journal *journal,
 
 	for (part = batch->first; part != NULL; part = part->next) {
 		current = mailbox;
-		if (message_decode(part->packet, part->size, ROLE_WORKER,
-			ROLE_SNAPD, &message, NULL) != 0)
+		if (decode_part(part, &message, NULL) != 0)
 			return false;
 		lost = count_lost(&message, &current);
 		sum = current == mailbox ? sum + lost : lost;
@@ -347,8 +436,8 @@ apply(struct batch *batch, struct journal *journal, uint32_t account,
 	reply->sequence = 0;
 	reply->status = batch->spoiled;
 	if (reply->status == STATUS_OK)
-		reply->status = journal_begin(
-		    journal, batch_adds(batch) ? batch->bytes + 1 : 0, &error);
+		reply->status =
+		    journal_begin(journal, room_needed(batch), &error);
 	if (reply->status != STATUS_OK)
 		return;
 	found = row_find_account(journal->batch, account, &row, &error);

@@ -9,6 +9,8 @@
 #include "snapd/journal.h"
 
 struct batch;
+struct bulk;
+struct bulk_body;
 
 struct batch_reply {
 	enum status status;
@@ -34,6 +36,16 @@ int batch_add(struct batch *batch, const struct message *part, uint8_t *body,
 
 /* The commit will answer `status`: a part could not be taken. */
 void batch_spoil(struct batch *batch, enum status status);
+
+/* The bodies of its parts, in their order, which stay the batch's: how many; `to`
+ * has room for them, or is NULL. */
+size_t batch_bodies(const struct batch *batch, struct bulk_body *to);
+/* Those of `bulk` that have a place already are not staged. The bulk is the
+ * caller's, and outlives batch_apply. */
+void batch_set_bulk(struct batch *batch, struct bulk *bulk);
+/* Is it new, and may the account do it now?  Nothing is changed by asking. */
+bool batch_is_welcome(
+    const struct batch *batch, struct journal *journal, uint32_t account);
 
 /* Applies the batch for `account`, or gives the answer of then if its counter
  * was committed before. */

@@ -8,6 +8,8 @@
 
 #include "snapd/journal.h"
 
+struct bulk_body;
+
 struct change_context {
 	struct journal *journal;
 	uint32_t account;
@@ -15,6 +17,7 @@ struct change_context {
 	struct error *error;
 	struct text body; /* of change_append, if has_body */
 	bool has_body;
+	struct bulk_body *placed; /* the same that lies somewhere; or NULL */
 };
 
 enum status change_apply(

@@ -2,13 +2,12 @@
  * Changes of messages: see batch_changes.h.  UIDs and MODSEQs are given here
  * and nowhere else.  A row that changes goes to `dead` as it was, and the new
  * one is born with this batch; a row of this very batch is replaced in place.
- *
- * delivery value once filed: form u8, is_filed u8 = 1, then a result record.
  */
 #include "snapd/batch_changes.h"
 #include "snapd/expunged.h"
 
 #include "snapd/blob_use.h"
+#include "snapd/seal_bulk.h"
 
 #include <string.h>
 
@@ -68,6 +67,21 @@ are_flags_valid(
 	       (count == RECORD_MAX_KEYWORDS || keywords >> count == 0);
 }
 
+/* Size and SHA-256 of what was filed; of bytes that expired they are zeros. */
+static int
+find_bytes(struct change_context *context, struct result_record *result)
+{
+	struct object object;
+	int found = object_store_find(
+	    context->journal->batch, result->blob, &object, context->error);
+
+	if (found == 1) {
+		result->size = object.wire_size;
+		result->hash = object.hash;
+	}
+	return found < 0 ? -1 : 1;
+}
+
 /* 1: `result` is what was decided before; 0: the delivery is not filed yet and
  * `value` is its row if there is one; -1. */
 static int
@@ -75,7 +89,6 @@ find_delivery(struct change_context *context,
     const struct delivery_id *delivery, struct result_record *result,
     struct text *value)
 {
-	struct reader r;
 	struct key key;
 	int found;
 
@@ -86,30 +99,23 @@ find_delivery(struct change_context *context,
 		value->size = 0;
 		return found;
 	}
-	reader_init(&r, value->data, value->size);
-	reader_get_u8(&r);
-	if (reader_get_u8(&r) == 0)
-		return 0;
-	return record_get_result(&r, result) == 1
-		   ? 1
-		   : error_set(context->error, ERROR_DAMAGED, "delivery row");
+	found = row_decode_filed(*value, result);
+	if (found < 0)
+		return error_set(context->error, ERROR_DAMAGED, "delivery row");
+	return found == 1 ? find_bytes(context, result) : 0;
 }
 
 static int
 put_delivery(struct change_context *context, const struct delivery_id *delivery,
     const struct result_record *result)
 {
-	uint8_t data[2 + RECORD_RESULT_SIZE];
-	struct writer w;
+	uint8_t data[ROW_FILED_SIZE];
 	struct key key;
 
-	writer_init(&w, data, sizeof(data));
-	writer_put_u8(&w, 1);
-	writer_put_u8(&w, 1);
-	record_put_result(&w, result);
+	row_encode_filed(result, data);
 	journal_delivery_key(&key, context->account, delivery);
 	return store_put(context->journal->batch, DB_DELIVERY, &key,
-	    text_make(data, w.size), context->error);
+	    text_make(data, sizeof(data)), context->error);
 }
 
 enum status
@@ -219,6 +225,24 @@ apply_file(
 	return status == STATUS_OK ? put_mailbox(context, &mailbox) : status;
 }
 
+/* Staged, unless it is there already. */
+static int
+add_object(struct change_context *context,
+    const struct message_change_append *change, struct object *object)
+{
+	struct journal *journal = context->journal;
+
+	if (context->placed == NULL)
+		return object_store_add(journal->batch, journal->digest,
+		    &journal->state.next_blob,
+		    context->has_body ? context->body : change->data, object,
+		    context->error);
+	if (seal_bulk_add(journal, context->placed, context->error) != 0)
+		return -1;
+	*object = context->placed->object;
+	return 0;
+}
+
 static int
 store_body(struct change_context *context,
     const struct message_change_append *change, struct message_row *row)
@@ -226,10 +250,7 @@ store_body(struct change_context *context,
 	struct journal *journal = context->journal;
 	struct object object = { .account = context->account };
 
-	if (object_store_add(journal->batch, journal->digest,
-		&journal->state.next_blob, change->form,
-		context->has_body ? context->body : change->data, &object,
-		context->error) != 0 ||
+	if (add_object(context, change, &object) != 0 ||
 	    blob_use_add(journal->batch, object.blob, journal_lock_us(journal),
 		context->error) != 0)
 		return -1;

@@ -207,7 +207,6 @@ take_delivery(struct expire *expire, struct transaction *t,
 	const uint64_t retry_us = UINT64_C(86400000000) * RETRY_DAYS;
 	struct result_record result;
 	struct text value;
-	struct reader r;
 	struct key key;
 	int found;
 
@@ -218,9 +217,7 @@ take_delivery(struct expire *expire, struct transaction *t,
 	found = store_get(t, DB_DELIVERY, &key, &value, error);
 	if (found != 1)
 		return found;
-	reader_init(&r, value.data, value.size);
-	reader_get_u8(&r);
-	if (reader_get_u8(&r) == 0 || record_get_result(&r, &result) != 1 ||
+	if (row_decode_filed(value, &result) != 1 ||
 	    result.mailbox != row->record.mailbox ||
 	    result.uid != row->record.uid)
 		return 0;

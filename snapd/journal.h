@@ -170,9 +170,8 @@ int journal_put_head(struct journal *journal, struct error *error);
 /* What an error is for the asker. */
 enum status journal_status_of(const struct error *error);
 
-/* Key of DB_DELIVERY; its value: form u8, is_filed u8, then mailbox u64, uid
- * u32, modseq u64, born u64, blob u64, size u64, SHA-256 if filed, else
- * sequence u64 and number u16 of the unfiled row. */
+/* Key of DB_DELIVERY; its value: form u8, is_filed u8, then as rows.h says if
+ * filed, else sequence u64 and number u16 of the unfiled row. */
 void journal_delivery_key(
     struct key *key, uint32_t account, const struct delivery_id *delivery);
 

@@ -80,7 +80,7 @@ accept_one(struct journal *journal, const struct recipient_record *recipient,
 	if (found != 0)
 		return found < 0 ? -1 : 0;
 	if (object_store_add(journal->batch, journal->digest,
-		&journal->state.next_blob, form, body, &object, error) != 0 ||
+		&journal->state.next_blob, body, &object, error) != 0 ||
 	    put_unfiled(journal, recipient, number, &delivery, time, form,
 		sender, object.blob, error) != 0)
 		return -1;

@@ -32,7 +32,7 @@ noinst_LIBRARIES += snapd/libsnapd.a
 snapd_libsnapd_a_SOURCES = \
 	snapd/snapd.c snapd/snapd.h \
 	snapd/round.c snapd/round.h \
-	snapd/mail_requests.c \
+	snapd/mail_requests.c snapd/bulk_requests.c \
 	snapd/journal.c snapd/journal.h \
 	snapd/journal_requests.c \
 	snapd/journal_head.c \
@@ -54,7 +54,9 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/growth.c snapd/growth.h \
 	snapd/sealer.c snapd/sealer.h \
 	snapd/sealing.c snapd/sealing.h \
+	snapd/seal_blocks.c snapd/seal_blocks.h \
 	snapd/seal_bodies.c \
+	snapd/seal_bulk.c snapd/seal_bulk.h \
 	snapd/seal_rows.c \
 	snapd/collect.c \
 	snapd/seal_batch.c snapd/seal_batch.h \
@@ -188,7 +190,10 @@ tests_unit_drill_request_test_LDADD = snapd/libdrill.a $(SNAPD_LIBS) \
 SEALED = tests/unit/sealed.c tests/unit/sealed.h
 check_PROGRAMS += tests/unit/segments_test tests/unit/segment_keys_test \
 	tests/unit/collect_test tests/unit/rebuild_test \
-	tests/unit/verify_segments_test tests/unit/flip_test
+	tests/unit/verify_segments_test tests/unit/flip_test \
+	tests/unit/bulk_test
+tests_unit_bulk_test_SOURCES = tests/unit/bulk_test.c $(SEALED) $(POWER)
+tests_unit_bulk_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_flip_test_SOURCES = tests/unit/flip_test.c $(SEALED) $(POWER)
 tests_unit_flip_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_segments_test_SOURCES = tests/unit/segments_test.c $(SEALED) $(POWER)

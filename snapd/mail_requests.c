@@ -12,6 +12,7 @@
 #include "snapd/claim.h"
 #include "snapd/reconcile.h"
 #include "snapd/restore.h"
+#include "snapd/seal_bulk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -352,37 +353,83 @@ receive_begin(struct client *client, const struct message_batch_begin *begin)
 		batch_spoil(client->batch, STATUS_INVALID);
 }
 
+/* What stands in segments and is not in the index after all. */
 static void
-receive_commit(struct client *client, uint64_t counter)
+settle_bulk(struct client *client, const struct batch *batch, struct bulk *bulk,
+    enum status status)
 {
 	struct journal *journal = snapd_journal(client->snapd);
+	struct error error;
+
+	if (status == STATUS_OK && bulk->is_known)
+		return;
+	(void)seal_bulk_disown(journal, bulk, &error);
+	/* It took room all the same. */
+	allowance_spend(journal->allowance, client->account,
+	    journal->state.guard_us, bulk->count, batch_bytes(batch));
+}
+
+static void
+answer_batch(struct client *client, const struct batch *batch,
+    const struct batch_reply *reply, bool is_staged)
+{
 	struct message answer = { .type = MESSAGE_batch_done };
 	struct message_batch_done *done = &answer.batch_done;
-	struct batch_reply reply = { .status = STATUS_UNAVAILABLE };
-	size_t files = 0;
-	struct text results;
-	uint64_t bytes = 0;
+	struct text results =
+	    text_make(reply->results.data, reply->results.size);
+	size_t files = batch_only_files(batch);
+	uint64_t bytes = batch_bytes(batch);
 
-	buf_init(&reply.results, 0);
-	if (client->batch == NULL || batch_counter(client->batch) != counter)
-		reply.status = STATUS_INVALID;
-	else if (journal != NULL) {
-		files = batch_only_files(client->batch);
-		bytes = batch_bytes(client->batch);
-		batch_apply(client->batch, journal, client->account, &reply);
-	}
-	batch_free(&client->batch);
-	done->counter = counter;
-	done->status = (uint8_t)reply.status;
-	done->sequence = reply.sequence;
-	results = text_make(reply.results.data, reply.results.size);
-	if (reply.status == STATUS_OK && bytes >= BULK_BYTES)
+	done->counter = batch_counter(batch);
+	done->status = (uint8_t)reply->status;
+	done->sequence = reply->sequence;
+	if (reply->status == STATUS_OK && is_staged && bytes >= BULK_BYTES)
 		snapd_answer_bulk(client, &answer, results, bytes);
 	else if (files > 0)
 		snapd_answer_patiently(client, &answer, results, files);
 	else
 		snapd_answer(client, &answer, results);
+}
+
+void
+mail_commit_batch(struct client *client, struct batch *batch, struct bulk *bulk)
+{
+	bool is_placed = bulk != NULL && bulk->placed.count > 0;
+	struct batch_reply reply;
+
+	if (is_placed)
+		batch_set_bulk(batch, bulk);
+	batch_apply(
+	    batch, snapd_journal(client->snapd), client->account, &reply);
+	if (is_placed)
+		settle_bulk(client, batch, bulk, reply.status);
+	answer_batch(client, batch, &reply, !is_placed);
 	buf_clear(&reply.results);
+}
+
+static void
+refuse_commit(struct client *client, uint64_t counter, enum status status)
+{
+	struct message answer = { .type = MESSAGE_batch_done };
+
+	answer.batch_done.counter = counter;
+	answer.batch_done.status = (uint8_t)status;
+	snapd_answer(client, &answer, text_make(NULL, 0));
+}
+
+static void
+receive_commit(struct client *client, uint64_t counter)
+{
+	bool is_right =
+	    client->batch != NULL && batch_counter(client->batch) == counter;
+
+	if (!is_right)
+		refuse_commit(client, counter, STATUS_INVALID);
+	else if (snapd_journal(client->snapd) == NULL)
+		refuse_commit(client, counter, STATUS_UNAVAILABLE);
+	else if (!bulk_takes_batch(client, &client->batch))
+		mail_commit_batch(client, client->batch, NULL);
+	batch_free(&client->batch);
 }
 
 static void
@@ -427,8 +474,25 @@ receive_caught_up(
 	free(read_data);
 }
 
+/* A batch is put together while others wait: its commit waits. */
+static bool
+is_of_batch(const struct message *message)
+{
+	return message->type == MESSAGE_batch_begin ||
+	       message->type == MESSAGE_batch_commit ||
+	       message_rule_find((uint16_t)message->type)->flow == FLOW_PART;
+}
+
 void
 mail_request_received(
+    struct client *client, const struct message *message, int *fds)
+{
+	if (is_of_batch(message) || !bulk_takes_request(client, message, fds))
+		mail_request_carry_out(client, message, fds);
+}
+
+void
+mail_request_carry_out(
     struct client *client, const struct message *message, int *fds)
 {
 	switch ((int)message->type) {

@@ -83,59 +83,6 @@ object_store_put_hash(struct transaction *transaction, struct digest *digest,
 }
 
 static int
-put_object(struct transaction *transaction, const struct object *object,
-    const struct key *by_hash, struct error *error)
-{
-	struct blob_form form = { .account = object->account,
-		.size = object->size,
-		.wire_size = object->wire_size,
-		.hash = object->hash };
-	uint8_t data[BLOB_STAGED_SIZE], number[9] = { 1 };
-	struct key key = { .size = 0 };
-	size_t size = blob_form_encode(&form, NULL, data, sizeof(data));
-
-	key_put_u64(&key, object->blob);
-	if (store_put(
-		transaction, DB_BLOB, &key, text_make(data, size), error) != 0)
-		return -1;
-	memcpy(number + 1, key.bytes, 8);
-	return store_put(transaction, DB_HASH, by_hash,
-	    text_make(number, sizeof(number)), error);
-}
-
-int
-object_store_add(struct transaction *transaction, struct digest *digest,
-    uint64_t *next_blob, uint8_t form, struct text bytes, struct object *object,
-    struct error *error)
-{
-	uint64_t wire_size = wire_size_of(bytes);
-	struct text value;
-	struct key key;
-	int found;
-
-	object->hash = digest_of(digest, bytes.data, bytes.size);
-	hash_key(transaction, digest, object, &key);
-	found = store_get(transaction, DB_HASH, &key, &value, error);
-	if (found < 0)
-		return -1;
-	if (found == 1) {
-		found = object_store_find(
-		    transaction, key_u64_at(value, 1), object, error);
-		object->wire_size = wire_size;
-		if (found == 0)
-			return error_set(
-			    error, ERROR_DAMAGED, "store: a blob is gone");
-		return found < 0 ? -1 : 0;
-	}
-	object->blob = (*next_blob)++;
-	object->size = bytes.size;
-	object->wire_size = wire_size;
-	if (put_chunks(transaction, object->blob, bytes, error) != 0)
-		return -1;
-	return put_object(transaction, object, &key, error);
-}
-
-static int
 find_form(struct transaction *transaction, uint64_t blob,
     struct blob_form *form, struct error *error)
 {
@@ -166,6 +113,149 @@ object_store_find(struct transaction *transaction, uint64_t blob,
 		.hash = form.hash,
 		.is_sealed = form.is_sealed };
 	return 1;
+}
+
+/* The row; `places` NULL: it is staged. */
+static int
+put_form(struct transaction *transaction, uint64_t blob, struct blob_form *form,
+    const struct place *places, uint32_t count, struct error *error)
+{
+	size_t room = BLOB_SEALED_SIZE + (size_t)count * PLACE_SIZE;
+	struct key key = { .size = 0 };
+	uint8_t *data = memory_new(1, room);
+	size_t size;
+	int result;
+
+	form->place_count = count;
+	size = blob_form_encode(form, places, data, room);
+	key_put_u64(&key, blob);
+	result =
+	    store_put(transaction, DB_BLOB, &key, text_make(data, size), error);
+	free(data);
+	return result;
+}
+
+/* What is at these places begins to live, or to be dead. */
+static int
+count_use(struct transaction *transaction, const struct place *places,
+    uint32_t count, bool is_live, struct error *error)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		int64_t length = places[i].length;
+
+		if (segment_use_add(transaction, places[i].at.segment,
+			is_live ? length : 0, is_live ? 0 : length, error) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* -- Adding -- */
+
+/* The rows of a new blob; `places` NULL: it is staged. */
+static int
+put_object(struct transaction *transaction, const struct object *object,
+    const struct place *places, uint32_t count, const struct key *by_hash,
+    struct error *error)
+{
+	struct blob_form form = { .account = object->account,
+		.size = object->size,
+		.wire_size = object->wire_size,
+		.hash = object->hash };
+	struct key number = { .size = 0 };
+
+	key_put_u8(&number, 1);
+	key_put_u64(&number, object->blob);
+	if (put_form(transaction, object->blob, &form, places, count, error) !=
+	    0)
+		return -1;
+	return store_put(transaction, DB_HASH, by_hash,
+	    text_make(number.bytes, number.size), error);
+}
+
+/* 1 and the blob of this account that holds the same, 0, -1. */
+static int
+find_same(struct transaction *transaction, const struct key *by_hash,
+    struct object *object, struct error *error)
+{
+	uint64_t wire_size = object->wire_size;
+	struct text value;
+	int found = store_get(transaction, DB_HASH, by_hash, &value, error);
+
+	if (found != 1)
+		return found;
+	found =
+	    object_store_find(transaction, key_u64_at(value, 1), object, error);
+	object->wire_size = wire_size;
+	if (found == 0)
+		return error_set(error, ERROR_DAMAGED, "store: a blob is gone");
+	return found;
+}
+
+void
+object_store_look(
+    struct digest *digest, struct text bytes, struct object *object)
+{
+	object->size = bytes.size;
+	object->wire_size = wire_size_of(bytes);
+	object->hash = digest_of(digest, bytes.data, bytes.size);
+}
+
+int
+object_store_has(struct transaction *transaction, struct digest *digest,
+    const struct object *object, struct error *error)
+{
+	struct text value;
+	struct key key;
+
+	hash_key(transaction, digest, object, &key);
+	return store_get(transaction, DB_HASH, &key, &value, error);
+}
+
+int
+object_store_add(struct transaction *transaction, struct digest *digest,
+    uint64_t *next_blob, struct text bytes, struct object *object,
+    struct error *error)
+{
+	struct key key;
+	int found;
+
+	object_store_look(digest, bytes, object);
+	hash_key(transaction, digest, object, &key);
+	found = find_same(transaction, &key, object, error);
+	if (found != 0)
+		return found < 0 ? -1 : 0;
+	object->blob = (*next_blob)++;
+	if (put_chunks(transaction, object->blob, bytes, error) != 0)
+		return -1;
+	return put_object(transaction, object, NULL, 0, &key, error);
+}
+
+int
+object_store_add_placed(struct transaction *transaction, struct digest *digest,
+    const struct place *places, uint32_t count, struct object *object,
+    struct error *error)
+{
+	struct key key;
+	int found;
+
+	hash_key(transaction, digest, object, &key);
+	found = find_same(transaction, &key, object, error);
+	if (found < 0 ||
+	    count_use(transaction, places, count, found == 0, error) != 0)
+		return -1;
+	return found == 1 ? 0
+			  : put_object(transaction, object, places, count, &key,
+				error);
+}
+
+int
+object_store_disown(struct transaction *transaction, const struct place *places,
+    uint32_t count, struct error *error)
+{
+	return count_use(transaction, places, count, false, error);
 }
 
 /* -- Reading -- */
@@ -280,43 +370,6 @@ object_store_read(struct transaction *transaction, struct digest *digest,
 
 /* -- Places -- */
 
-static int
-put_places(struct transaction *transaction, uint64_t blob,
-    struct blob_form *form, const struct place *places, uint32_t count,
-    struct error *error)
-{
-	size_t room = BLOB_SEALED_SIZE + (size_t)count * PLACE_SIZE;
-	struct key key = { .size = 0 };
-	uint8_t *data = memory_new(1, room);
-	size_t size;
-	int result;
-
-	form->place_count = count;
-	size = blob_form_encode(form, places, data, room);
-	key_put_u64(&key, blob);
-	result =
-	    store_put(transaction, DB_BLOB, &key, text_make(data, size), error);
-	free(data);
-	return result;
-}
-
-/* What is at these places begins to live, or to be dead. */
-static int
-count_use(struct transaction *transaction, const struct place *places,
-    uint32_t count, bool is_live, struct error *error)
-{
-	uint32_t i;
-
-	for (i = 0; i < count; i++) {
-		int64_t length = places[i].length;
-
-		if (segment_use_add(transaction, places[i].at.segment,
-			is_live ? length : 0, is_live ? 0 : length, error) != 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* Its row says so already: the same batch, applied again. */
 static bool
 is_there(const struct blob_form *form, const struct place *places)
@@ -349,7 +402,7 @@ object_store_seal(struct transaction *transaction, uint64_t blob,
 		return -1;
 	if (!is_taken)
 		return 0;
-	return put_places(transaction, blob, &form, places, count, error) == 0
+	return put_form(transaction, blob, &form, places, count, error) == 0
 		   ? 1
 		   : -1;
 }
@@ -427,7 +480,7 @@ object_store_move(struct transaction *transaction, uint64_t blob,
 		return -1;
 	if (!is_moved)
 		return 0;
-	return put_places(transaction, blob, &form, places, count, error) == 0
+	return put_form(transaction, blob, &form, places, count, error) == 0
 		   ? 1
 		   : -1;
 }

@@ -27,10 +27,25 @@ struct object {
 
 /* Adds the bytes, or finds the blob of this account that holds the same.
  * object->account is given, the rest is filled; *next_blob is the next free
- * number and is raised. `form` is enum body_form. */
+ * number and is raised. */
 int object_store_add(struct transaction *transaction, struct digest *digest,
-    uint64_t *next_blob, uint8_t form, struct text bytes, struct object *object,
+    uint64_t *next_blob, struct text bytes, struct object *object,
     struct error *error);
+
+/* The same for what lies in segments before any row knows it (seal_bulk.h):
+ * object_store_look says what the bytes are, and whether the account has them
+ * already is known beforehand (1, 0, -1), not for certain. Then the object with
+ * a number of its own is added, or becomes the one that holds the same, and the
+ * places are dead; so they are if it is given up. */
+void object_store_look(
+    struct digest *digest, struct text bytes, struct object *object);
+int object_store_has(struct transaction *transaction, struct digest *digest,
+    const struct object *object, struct error *error);
+int object_store_add_placed(struct transaction *transaction,
+    struct digest *digest, const struct place *places, uint32_t count,
+    struct object *object, struct error *error);
+int object_store_disown(struct transaction *transaction,
+    const struct place *places, uint32_t count, struct error *error);
 
 /* Takes the bytes and all that is known of them away: expire.c's alone. */
 int object_store_remove(

@@ -49,12 +49,9 @@ find_live(struct transaction *t, struct text value,
     struct error *error)
 {
 	struct result_record result;
-	struct reader r;
 	int found;
 
-	reader_init(&r, value.data, value.size);
-	reader_get_u8(&r);
-	if (reader_get_u8(&r) == 0 || record_get_result(&r, &result) != 1)
+	if (row_decode_filed(value, &result) != 1)
 		return error_set(error, ERROR_DAMAGED, "store: delivery row");
 	found = row_find_message(t, result.mailbox, result.uid, now, error);
 	if (found != 1)

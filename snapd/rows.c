@@ -335,3 +335,35 @@ row_base(const struct message_row *row, char *hex)
 	text_format_hex(row->delivery.bytes, sizeof(row->delivery.bytes), hex);
 	return text_of(hex);
 }
+
+void
+row_encode_filed(const struct result_record *result, uint8_t *to)
+{
+	struct writer w;
+
+	writer_init(&w, to, ROW_FILED_SIZE);
+	writer_put_u8(&w, 1);
+	writer_put_u8(&w, 1);
+	writer_put_u64(&w, result->mailbox);
+	writer_put_u32(&w, result->uid);
+	writer_put_u64(&w, result->modseq);
+	writer_put_u64(&w, result->born);
+	writer_put_u64(&w, result->blob);
+}
+
+int
+row_decode_filed(struct text value, struct result_record *result)
+{
+	struct reader r;
+
+	reader_init(&r, value.data, value.size);
+	reader_get_u8(&r);
+	if (reader_get_u8(&r) == 0)
+		return r.failed ? -1 : 0;
+	*result = (struct result_record){ .mailbox = reader_get_u64(&r) };
+	result->uid = reader_get_u32(&r);
+	result->modseq = reader_get_u64(&r);
+	result->born = reader_get_u64(&r);
+	result->blob = reader_get_u64(&r);
+	return reader_done(&r) == 0 ? 1 : -1;
+}

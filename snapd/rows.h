@@ -80,6 +80,15 @@ int row_decode_live(struct text key, struct text value, struct message_row *row,
 int row_decode_dead(struct text key, struct text value, struct message_row *row,
     struct error *error);
 
+/* A delivery that is filed: form u8, is_filed u8 = 1, mailbox u64, uid u32,
+ * modseq u64, born u64, blob u64; what the bytes are stands with the blob.
+ * Decode: 1, 0 if it is not filed yet, -1 if malformed. */
+enum {
+	ROW_FILED_SIZE = 38
+};
+void row_encode_filed(const struct result_record *result, uint8_t *to);
+int row_decode_filed(struct text value, struct result_record *result);
+
 /* The Maildir base name: `hex` (37 bytes) holds it if it is the delivery's. */
 struct text row_base(const struct message_row *row, char *hex);
 

@@ -135,23 +135,30 @@ apply_body(struct transaction *t, const struct seal_item *item,
 	return freed < 0 ? -1 : freed < FREE_AT_ONCE;
 }
 
+/* Only ever further: bulk may have been told of before what was written before
+ * it. */
 static void
 know(struct segment_use *use, const struct block_at *end)
 {
-	use->values = end->value + (end->block > 0);
+	uint32_t values = end->value + (end->block > 0);
+
+	if (values < use->values ||
+	    (values == use->values && end->block <= use->blocks))
+		return;
+	use->values = values;
 	use->blocks = end->block;
 }
 
-static int
-apply_known(
-    struct transaction *t, const struct seal_item *item, struct error *error)
+int
+seal_batch_know(
+    struct transaction *t, const struct block_at *end, struct error *error)
 {
 	struct segment_use use;
 
-	if (segment_use_find(t, item->segment, &use, error) < 0)
+	if (segment_use_find(t, end->segment, &use, error) < 0)
 		return -1;
-	know(&use, &item->end);
-	return segment_use_put(t, item->segment, &use, error);
+	know(&use, end);
+	return segment_use_put(t, end->segment, &use, error);
 }
 
 /* The state, once, and what the event says of it: "" if it was so before. */
@@ -194,7 +201,7 @@ apply_item(struct transaction *t, const struct seal_item *item,
 	case SEAL_FREE:
 		return apply_body(t, item, is_swapped, error);
 	case SEAL_KNOWN:
-		result = apply_known(t, item, error);
+		result = seal_batch_know(t, &item->end, error);
 		step_reached(STEP_SEAL_KNOWN);
 		break;
 	case SEAL_FULL:

@@ -59,6 +59,10 @@ int seal_batch_apply(struct seal_batch *batch, struct journal *journal,
 /* How the round ended. */
 void seal_batch_committed(struct seal_batch *batch, bool is_kept);
 
+/* The index knows the segment up to this end, or already further. */
+int seal_batch_know(
+    struct transaction *t, const struct block_at *end, struct error *error);
+
 /* Sequence up to which passes were complete (meta "sealed"): form u8 = 1,
  * sequence u64. 0 if there was none. */
 int seal_batch_sealed(

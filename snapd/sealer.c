@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "snapd/as_of.h"
+#include "snapd/seal_bulk.h"
 #include "snapd/sealing.h"
 
 #include <pthread.h>
@@ -21,6 +22,11 @@
 
 enum {
 	LOOK_EVERY_S = 1
+};
+
+struct bulk_queue {
+	struct bulk *first;
+	struct bulk **last;
 };
 
 /* Who waits for a pass. */
@@ -52,13 +58,45 @@ struct sealer {
 	bool is_broken;
 	int64_t due_ms; /* of the first event that no segment has; 0: none */
 	struct sealer_state state;
-	bool is_last_bad;      /* the pass that ended last */
-	uint64_t bulk;         /* bytes that came since the last pass began */
+	bool is_last_bad;             /* the pass that ended last */
+	struct bulk_queue come, gone; /* to be written, and written */
+	uint64_t
+	    written;   /* bytes of bulk that no pass followed; the thread's */
+	uint64_t bulk; /* bytes that came since the last pass began */
 	uint64_t bulk_in_pass; /* that it moves */
 	uint64_t reported;     /* failures that were logged; the loop's */
 };
 
+/* -- Queues of bulk -- */
+
+static void
+queue_put(struct bulk_queue *queue, struct bulk *list)
+{
+	*queue->last = list;
+	while (*queue->last != NULL)
+		queue->last = &(*queue->last)->next;
+}
+
+static struct bulk *
+queue_take(struct bulk_queue *queue)
+{
+	struct bulk *list = queue->first;
+
+	queue->first = NULL;
+	queue->last = &queue->first;
+	return list;
+}
+
 /* -- In the thread -- */
+
+static void
+wake_loop(struct sealer *sealer)
+{
+	uint64_t one = 1;
+
+	if (write(sealer->event_fd, &one, sizeof(one)) < 0)
+		fatal("eventfd");
+}
 
 static bool
 is_stopping(void *context)
@@ -72,26 +110,85 @@ is_stopping(void *context)
 	return is_so;
 }
 
+static uint64_t
+bytes_of(const struct bulk *list)
+{
+	uint64_t bytes = 0;
+	size_t i;
+
+	for (; list != NULL; list = list->next)
+		for (i = 0; i < list->count; i++)
+			bytes += list->bodies[i].bytes.size;
+	return bytes;
+}
+
+/* Writes the bulk that has come, if there is any; as long as segments cannot be
+ * written it goes back as it is. */
+static int
+write_bulk(struct sealer *sealer, struct error *error)
+{
+	struct sealing *sealing = &sealer->sealing;
+	struct bulk *list;
+	int result = 0;
+	bool is_bad;
+
+	pthread_mutex_lock(&sealer->lock);
+	list = queue_take(&sealer->come);
+	is_bad = sealer->is_last_bad;
+	pthread_mutex_unlock(&sealer->lock);
+	if (list == NULL)
+		return 0;
+	if (!is_bad && sealing->writer == NULL)
+		result = sealing_replay(sealing, error);
+	if (!is_bad && result == 0)
+		result = sealing_bulk(sealing, list, error);
+	sealer->written += bytes_of(list);
+	pthread_mutex_lock(&sealer->lock);
+	queue_put(&sealer->gone, list);
+	sealer->is_last_bad = is_bad || result != 0;
+	pthread_mutex_unlock(&sealer->lock);
+	wake_loop(sealer);
+	return result;
+}
+
+/* Until the loop has applied the batch, or will not; with the lock. */
+static int
+wait_applied(struct sealer *sealer, struct error *error)
+{
+	bool can_write = sealer->sealing.writer != NULL;
+	int result = 0;
+
+	while (sealer->batch != NULL && !sealer->is_failed &&
+	       !sealer->is_stopping) {
+		if (!can_write || sealer->come.first == NULL) {
+			pthread_cond_wait(&sealer->wake, &sealer->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&sealer->lock);
+		if (write_bulk(sealer, error) != 0)
+			result = -1;
+		pthread_mutex_lock(&sealer->lock);
+	}
+	return result;
+}
+
 static int
 apply(void *context, struct seal_batch *batch, struct error *error)
 {
 	struct sealer *sealer = context;
-	uint64_t one = 1;
 	int result;
 
 	pthread_mutex_lock(&sealer->lock);
 	sealer->batch = batch;
 	sealer->is_failed = false;
-	if (write(sealer->event_fd, &one, sizeof(one)) < 0)
-		sealer->is_failed = true;
-	while (
-	    sealer->batch != NULL && !sealer->is_failed && !sealer->is_stopping)
-		pthread_cond_wait(&sealer->wake, &sealer->lock);
-	result = sealer->batch == NULL ? 0 : -1;
-	if (result != 0)
+	wake_loop(sealer);
+	result = wait_applied(sealer, error);
+	if (sealer->is_failed)
 		*error = sealer->batch_error;
-	if (result != 0 && !sealer->is_failed)
+	else if (sealer->batch != NULL)
 		error_set(error, ERROR_BUSY, "stopping");
+	if (sealer->batch != NULL)
+		result = -1;
 	sealer->batch = NULL;
 	pthread_mutex_unlock(&sealer->lock);
 	seal_batch_clear(batch);
@@ -121,8 +218,9 @@ is_due(struct sealer *sealer, struct error *error)
 		sealer->due_ms = 0;
 	else if (sealer->due_ms == 0)
 		sealer->due_ms = now_ms + sealer->options.after_ms;
-	return is_behind &&
-	       (staged >= sealer->options.at_bytes || now_ms >= sealer->due_ms);
+	return is_behind && (staged >= sealer->options.at_bytes ||
+				sealer->written >= sealer->options.at_bytes ||
+				now_ms >= sealer->due_ms);
 }
 
 static bool
@@ -139,20 +237,41 @@ take_request(struct sealer *sealer)
 	return is_requested;
 }
 
-/* Waits, no longer than the given time, for a request or the end. */
+/* Waits, no longer than the given time, for a request, bulk or the end. */
 static void
 wait_some(struct sealer *sealer, int64_t ms)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
+	until.tv_sec += (ms + 999) / 1000;
 	pthread_mutex_lock(&sealer->lock);
 	while (
 	    !sealer->is_stopping && !sealer->is_requested &&
+	    sealer->come.first == NULL &&
 	    pthread_cond_timedwait(&sealer->wake, &sealer->lock, &until) == 0)
 		continue;
 	pthread_mutex_unlock(&sealer->lock);
+}
+
+/* Waits for so long, or for a request. Bulk goes back meanwhile. */
+static void
+wait_for_retry(struct sealer *sealer)
+{
+	int64_t until_ms = clock_monotonic_us() / 1000 + SEALER_RETRY_MS;
+	struct error none;
+	int64_t left_ms;
+
+	while ((left_ms = until_ms - clock_monotonic_us() / 1000) > 0) {
+		wait_some(sealer, left_ms);
+		pthread_mutex_lock(&sealer->lock);
+		if (sealer->come.first == NULL)
+			left_ms = 0;
+		pthread_mutex_unlock(&sealer->lock);
+		if (left_ms == 0)
+			break;
+		(void)write_bulk(sealer, &none);
+	}
 }
 
 /* 1 if a pass was made, 0 if none was due, -1. */
@@ -176,14 +295,13 @@ work(struct sealer *sealer, struct error *error)
 	    sealing_finish_full(sealing, error) != 0)
 		return -1;
 	sealer->due_ms = 0;
+	sealer->written = 0;
 	return 1;
 }
 
 static void
 note(struct sealer *sealer, const struct error *error)
 {
-	uint64_t one = 1;
-
 	pthread_mutex_lock(&sealer->lock);
 	if (error == NULL)
 		sealer->state.passes++;
@@ -195,21 +313,17 @@ note(struct sealer *sealer, const struct error *error)
 	sealer->is_working = false;
 	sealer->bulk_in_pass = 0;
 	pthread_mutex_unlock(&sealer->lock);
-	if (write(sealer->event_fd, &one, sizeof(one)) < 0)
-		fatal("eventfd");
+	wake_loop(sealer);
 }
 
 /* The loop ends the process: a sync that failed is never done again. */
 static void
 give_up(struct sealer *sealer)
 {
-	uint64_t one = 1;
-
 	pthread_mutex_lock(&sealer->lock);
 	sealer->is_broken = true;
 	pthread_mutex_unlock(&sealer->lock);
-	if (write(sealer->event_fd, &one, sizeof(one)) < 0)
-		fatal("eventfd");
+	wake_loop(sealer);
 }
 
 static void *
@@ -221,7 +335,9 @@ run(void *context)
 	int done;
 
 	while (!is_stopping(sealer)) {
-		done = work(sealer, &error);
+		done = write_bulk(sealer, &error);
+		if (done == 0)
+			done = work(sealer, &error);
 		if (done == 1 && !is_stopping(sealer))
 			note(sealer, NULL);
 		if (done >= 0) {
@@ -236,7 +352,7 @@ run(void *context)
 			give_up(sealer);
 			break;
 		}
-		wait_some(sealer, SEALER_RETRY_MS);
+		wait_for_retry(sealer);
 	}
 	sealing_clear(sealing);
 	return NULL;
@@ -312,6 +428,27 @@ tell_waiters(struct sealer *sealer, const struct error *ended)
 	}
 }
 
+/* The bulk that was written goes back to its owners, in order. */
+static void
+return_bulk(struct sealer *sealer, bool is_ending)
+{
+	struct bulk *list, *next;
+
+	pthread_mutex_lock(&sealer->lock);
+	list = queue_take(&sealer->gone);
+	if (is_ending) {
+		queue_put(&sealer->gone, list);
+		queue_put(&sealer->gone, queue_take(&sealer->come));
+		list = queue_take(&sealer->gone);
+	}
+	pthread_mutex_unlock(&sealer->lock);
+	for (; list != NULL; list = next) {
+		next = list->next;
+		list->next = NULL;
+		list->done(list, is_ending);
+	}
+}
+
 static void
 on_batch(int fd, int events, void *context)
 {
@@ -331,6 +468,8 @@ on_batch(int fd, int events, void *context)
 		log_warning("seal", "error=\"%s\"", state.error.text);
 	sealer->reported = state.failures;
 	tell_waiters(sealer, NULL);
+	if (!is_broken)
+		return_bulk(sealer, false);
 	if (is_broken && sealer->options.failed != NULL)
 		sealer->options.failed(sealer->options.context, &state.error);
 	else if (!is_broken)
@@ -401,6 +540,8 @@ sealer_new(struct event_loop *loop, struct journal *journal,
 	sealer->sealing.is_stopping = is_stopping;
 	sealer->sealing.context = sealer;
 	sealing_init(&sealer->sealing);
+	(void)queue_take(&sealer->come);
+	(void)queue_take(&sealer->gone);
 	sealer->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (sealer->event_fd < 0)
 		fatal("no eventfd");
@@ -428,6 +569,16 @@ sealer_request(struct sealer *sealer,
 		sealer->waiters = waiter;
 	}
 	sealer->is_requested = true;
+	pthread_cond_broadcast(&sealer->wake);
+	pthread_mutex_unlock(&sealer->lock);
+}
+
+void
+sealer_bulk(struct sealer *sealer, struct bulk *bulk)
+{
+	bulk->next = NULL;
+	pthread_mutex_lock(&sealer->lock);
+	queue_put(&sealer->come, bulk);
 	pthread_cond_broadcast(&sealer->wake);
 	pthread_mutex_unlock(&sealer->lock);
 }
@@ -481,6 +632,7 @@ sealer_free(struct sealer **sealer)
 	pthread_join(s->thread, NULL);
 	error_set(&ended, ERROR_UNAVAILABLE, "snapd is ending");
 	tell_waiters(s, &ended);
+	return_bulk(s, true);
 	timer_free(&s->pause);
 	watch_free(&s->watch);
 	close(s->event_fd);

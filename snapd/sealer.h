@@ -11,10 +11,14 @@
  * A pass begins when at_bytes are staged, or after_ms after the first event
  * that no segment has.  Its thread reads nothing that came from outside.
  *
- * What comes in bulk (an import, the adoption of a Maildir) is sealed while it
- * comes: passes follow each other, and who sends it is kept waiting for his
- * answers (sealer_is_behind) as long as more of it is staged than hold_bytes.
- * The index, which never shrinks, so stays as small as mail alone leaves it.
+ * What comes in bulk (an import, the adoption of a Maildir) goes into segments
+ * at once (sealer_bulk, seal_bulk.h): the thread writes it as soon as it comes,
+ * also while it waits for the index to be told of a pass.  The index, which
+ * never shrinks, so stays as small as mail alone leaves it.
+ *
+ * What is large and is staged nevertheless is sealed while it comes: passes
+ * follow each other, and who sends it is kept waiting for his answers
+ * (sealer_is_behind) as long as more of it is staged than hold_bytes.
  */
 #ifndef SNAPD_SEALER_H
 #define SNAPD_SEALER_H
@@ -23,6 +27,7 @@
 #include "snapd/journal.h"
 #include "snapd/segments.h"
 
+struct bulk;
 struct sealer;
 
 enum {
@@ -55,7 +60,9 @@ void sealer_free(struct sealer **sealer);
  * with an error at the latest when the sealer is freed. */
 void sealer_request(struct sealer *sealer,
     void (*done)(void *context, const struct error *error), void *context);
-/* So many bytes came in bulk and are committed. */
+/* Takes the bulk over until its `done` is called. */
+void sealer_bulk(struct sealer *sealer, struct bulk *bulk);
+/* So many bytes came in bulk, were staged and are committed. */
 void sealer_add_bulk(struct sealer *sealer, uint64_t bytes);
 /* More bulk is staged than should be, and less will be soon. */
 bool sealer_is_behind(struct sealer *sealer);

@@ -10,9 +10,15 @@
 #include "snapd/segment_writer.h"
 
 enum {
-	SEALING_BLOCK = 448 << 10, /* bytes of bodies or rows in a block */
+	SEALING_BLOCK = 944 << 10, /* bytes of bodies or rows in a block */
 	SEALING_COMMIT = 8,        /* values of a commit */
 	SEALING_LIST = 65536       /* bodies that are looked for at a time */
+};
+
+/* How a block was packed. */
+struct packing {
+	uint32_t raw;
+	uint32_t packed;
 };
 
 struct sealing {
@@ -27,6 +33,7 @@ struct sealing {
 	bool (*is_stopping)(void *context);
 	void *context;
 	struct buf raw; /* of the block that is made */
+	struct packing last;
 	uint8_t *value; /* one, for reading */
 	struct error *error;
 	/* The collector's: one that is damaged is left alone; one that is

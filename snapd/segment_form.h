@@ -45,7 +45,7 @@ enum {
 	BLOCK_HEAD_BOUND = BLOCK_HEAD_SIZE - 16, /* without its sums */
 	BLOCK_TAG_SIZE = 16,
 	BLOCK_SALT_SIZE = 16,
-	BLOCK_MAX_RAW = 512 << 10,
+	BLOCK_MAX_RAW = 1 << 20,
 	BLOCK_ENTRY_SIZE = 68, /* of a part, in the list that begins a block */
 	BLOCK_ROW_HEAD = 6,
 	BLOCK_MAX_COUNT = 4096, /* blocks of a value */

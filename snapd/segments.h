@@ -13,7 +13,7 @@
 struct segments;
 
 enum {
-	SEGMENTS_CACHED_BLOCKS = 32
+	SEGMENTS_CACHED_BLOCKS = 16
 };
 
 struct segments_options {

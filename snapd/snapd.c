@@ -159,6 +159,23 @@ snapd_worker(struct snapd *snapd, uint32_t account)
 	return NULL;
 }
 
+bool
+snapd_is_replaced(const struct client *client)
+{
+	size_t position = 0;
+	void *value;
+
+	while (
+	    table_next(client->snapd->clients, &position, NULL, NULL, &value)) {
+		const struct client *other = value;
+
+		if (other->role == client->role &&
+		    other->account == client->account && other->id > client->id)
+			return true;
+	}
+	return false;
+}
+
 int
 snapd_start_worker(struct snapd *snapd, uint32_t account)
 {

@@ -83,8 +83,11 @@ struct client {
 	uint32_t account;
 	uint64_t instance;   /* as the broker introduced it */
 	struct batch *batch; /* that is being received */
-	bool has_claimed;    /* a worker: once a channel is enough */
-	uint64_t catch_up;   /* tag of what it was asked last; 0: nothing */
+	/* Of its requests, what waits for the sealer: see bulk_requests.c. */
+	unsigned int bulk_waiting;
+	uint64_t bulk_bytes;
+	bool has_claimed;  /* a worker: once a channel is enough */
+	uint64_t catch_up; /* tag of what it was asked last; 0: nothing */
 	/* snapctl: whose it is, and its one question at a time. */
 	struct change_note note;
 	bool is_asking;
@@ -125,10 +128,25 @@ struct drill *snapd_drill(struct snapd *snapd);
 /* NULL if it is gone, or the account has none. */
 struct client *snapd_client(struct snapd *snapd, uint64_t id);
 struct client *snapd_worker(struct snapd *snapd, uint32_t account);
+/* There is a newer channel of the same kind and account: nobody is at the end of
+ * this one any more, even if that was not heard yet. */
+bool snapd_is_replaced(const struct client *client);
 /* Asks the broker for a worker of `account`: -1 if there is no broker. */
 int snapd_start_worker(struct snapd *snapd, uint32_t account);
 
 void mail_request_received(
+    struct client *client, const struct message *message, int *fds);
+/* The two halves of it, when nothing of before waits for the sealer any more;
+ * the bulk of a batch (NULL: none) stays the caller's. */
+struct bulk;
+void mail_request_carry_out(
+    struct client *client, const struct message *message, int *fds);
+void mail_commit_batch(
+    struct client *client, struct batch *batch, struct bulk *bulk);
+/* Whether what was received goes to the sealer first, or waits for what did;
+ * then it is taken over. */
+bool bulk_takes_batch(struct client *client, struct batch **batch);
+bool bulk_takes_request(
     struct client *client, const struct message *message, int *fds);
 void mail_reading_done(struct client *client, struct reading *reading);
 /* Those that last longer than a round: NULL if it is gone. */

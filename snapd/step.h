@@ -1,10 +1,10 @@
 /*
- * The steps in which bodies are sealed, segments collected and rows forgotten:
- * the one list of the points at which a cut can leave them.  A step is reached
+ * The steps in which bodies are sealed, bulk is added, segments are collected
+ * and rows forgotten: the one list of the points at which a cut can leave them.  A step is reached
  * when its work is done; what it wrote is durable where that is said, else with
  * the commit that follows.
  *
- * tests/unit/segments_test, collect_test and expire_cut_test cut at each of them,
+ * tests/unit/segments_test, bulk_test, collect_test and expire_cut_test cut at each of them,
  * and fail if one is never reached.
  */
 #ifndef SNAPD_STEP_H
@@ -19,6 +19,10 @@
 	STEP(SEAL_PASSED, "sealing: the rows of a pass are complete")         \
 	STEP(SEAL_FULL, "sealing: a segment is full and has its sum")         \
 	STEP(SEAL_KEPT, "sealing: the index has a slice of it; durable")      \
+	STEP(BULK_WRITTEN, "bulk: bodies stand in a segment; durable")        \
+	STEP(BULK_PLACED, "bulk: a new body's row says where it lies")        \
+	STEP(BULK_KNOWN, "bulk: the index knows a segment so far")            \
+	STEP(BULK_DISOWNED, "bulk: what was refused is dead in its segment")  \
 	STEP(COLLECT_LISTED, "collecting: a segment's live bodies are known") \
 	STEP(COLLECT_MOVED, "collecting: a body's row says the new place")    \
 	STEP(COLLECT_DROPPED, "collecting: the index calls it dropped")       \

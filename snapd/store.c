@@ -607,6 +607,40 @@ touch(struct store *store, enum database database, size_t size)
 				    : TOUCHED_PAGES * store->page_size + size;
 }
 
+/* Keys of these rise: most are put behind all others. */
+static bool
+is_rising(enum database database)
+{
+	switch ((int)database) {
+	case DB_LIVE:
+	case DB_LOG:
+	case DB_ACCOUNT_LOG:
+	case DB_BLOB:
+	case DB_BLOB_USE:
+	case DB_CHUNK:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* LMDB splits a full page in the middle, so that keys which come in order leave
+ * each page half empty; unless it is told that one is the last. */
+static int
+put(struct transaction *transaction, enum database database, MDB_val *key,
+    MDB_val *value)
+{
+	MDB_dbi dbi = transaction->store->databases[database];
+	int rc = MDB_KEYEXIST;
+
+	if (is_rising(database))
+		rc = mdb_put(transaction->txn, dbi, key, value,
+		    MDB_RESERVE | MDB_APPEND);
+	return rc == MDB_KEYEXIST
+		   ? mdb_put(transaction->txn, dbi, key, value, MDB_RESERVE)
+		   : rc;
+}
+
 int
 store_put(struct transaction *transaction, enum database database,
     const struct key *key, struct text value, struct error *error)
@@ -622,8 +656,7 @@ store_put(struct transaction *transaction, enum database database,
 		  ? 0
 		  : sum_of(database, &k, value.data, value.size);
 	touch(transaction->store, database, v.mv_size);
-	rc = mdb_put(transaction->txn, transaction->store->databases[database],
-	    &k, &v, MDB_RESERVE);
+	rc = put(transaction, database, &k, &v);
 	if (rc != 0)
 		return set_error(error, rc, database_name(database));
 	memcpy(v.mv_data, value.data, value.size);

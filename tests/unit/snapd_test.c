@@ -9,11 +9,14 @@
 #include "snapd/growth.h"
 #include "snapd/round.h"
 #include "snapd/sealer.h"
+#include "snapd/segment_env.h"
+#include "snapd/segment_use.h"
 #include "snapd/snapd.h"
 #include "tests/unit/scratch_store.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,6 +44,8 @@ struct peer {
 	size_t index_size;
 	unsigned int answers;
 	bool is_closed;
+	uint64_t listed;       /* bytes of the last listing */
+	uint64_t last_counter; /* of the last batch that was answered */
 };
 
 struct fixture {
@@ -85,6 +90,7 @@ peer_received(struct channel *channel, const struct message *message, int *fds,
 	case MESSAGE_listing:
 		take_data(
 		    peer, message->listing.data, message->listing.size, fds);
+		peer->listed = message->listing.size;
 		break;
 	case MESSAGE_body:
 		take_data(peer, message->body.data, message->body.size, fds);
@@ -99,6 +105,7 @@ peer_received(struct channel *channel, const struct message *message, int *fds,
 	case MESSAGE_batch_done:
 		take_data(peer, message->batch_done.results,
 		    message->batch_done.size, fds);
+		peer->last_counter = message->batch_done.counter;
 		break;
 	case MESSAGE_unfiled_accounts:
 		take_data(peer, message->unfiled_accounts.accounts,
@@ -250,6 +257,8 @@ tear_down(void **state)
 
 	store_set_commit_fault(0);
 	growth_set_fault(0);
+	segment_env_set_fault(0);
+	file_set_fault_hook(NULL, NULL);
 	stop(f);
 	scratch_remove(f->path);
 	free(f);
@@ -429,7 +438,7 @@ accepted_mail_is_filed_once(void **state)
 	struct message read = { .type = MESSAGE_read_unfiled };
 	struct fixture *f = *state;
 	struct message_record record;
-	struct result_record result;
+	struct result_record result, again;
 
 	assert_int_equal(
 	    accept_mail(f, 7, 1, TEXT("A: b\n\nhello\n")), STATUS_OK);
@@ -444,7 +453,10 @@ accepted_mail_is_filed_once(void **state)
 	assert_int_equal(result.uid, 1);
 	assert_int_equal(result.size, 15);
 	assert_int_equal(file_mail(f, 7, 1), STATUS_OK);
-	assert_int_equal(first_result(&f->worker).uid, 1);
+	again = first_result(&f->worker);
+	assert_int_equal(again.uid, 1);
+	assert_int_equal(again.size, result.size);
+	assert_memory_equal(&again.hash, &result.hash, sizeof(result.hash));
 	assert_int_equal(list_as_of(&f->worker, 1, 0, &record, 1), 1);
 	assert_int_equal(record.internaldate, 1700000000);
 }
@@ -1161,16 +1173,48 @@ enum {
 };
 
 static void
-send_bulk(struct fixture *f, unsigned int first)
+send_messages(struct fixture *f, unsigned int first, unsigned int count)
 {
 	static char body[BULK_SIZE + 1];
 
 	begin(&f->worker, ++f->counter);
-	for (unsigned int n = first; n < first + BULK_MESSAGES; n++) {
+	for (unsigned int n = first; n < first + count; n++) {
 		for (size_t i = 0; i < BULK_SIZE; i++)
 			body[i] = (char)('a' + random() % 26);
 		part_append(&f->worker, n, 1, body);
 	}
+}
+
+static void
+send_bulk(struct fixture *f, unsigned int first)
+{
+	send_messages(f, first, BULK_MESSAGES);
+}
+
+static uint64_t
+count_live(struct fixture *f)
+{
+	struct error error;
+	struct transaction *t =
+	    transaction_begin(snapd_journal(f->snapd)->store, false, &error);
+	uint64_t count = store_count(t, DB_LIVE);
+
+	transaction_abort(&t);
+	return count;
+}
+
+/* Dead bytes of the first segment. */
+static uint64_t
+sum_dead(struct fixture *f)
+{
+	struct error error;
+	struct transaction *t =
+	    transaction_begin(snapd_journal(f->snapd)->store, false, &error);
+	struct segment_use use;
+
+	assert_true(segment_use_find(t, 1, &use, &error) >= 0);
+	transaction_abort(&t);
+	return use.dead_bytes;
 }
 
 static uint64_t
@@ -1257,6 +1301,218 @@ bulk_that_waits_is_answered_before_what_fails(void **state)
 	assert_int_equal(f->worker.answer.batch_done.status, STATUS_FULL);
 }
 
+/* -- Large batches, which the sealer writes before they are applied -- */
+
+enum {
+	LARGE_MESSAGES = 100 /* 1.2 MB of BULK_SIZE */
+};
+
+/* The sealer's thread stands before its commit until it is let go. */
+static sem_t reached, let_go;
+
+static int
+stand_at_gate(const char *call, const char *name, void *context)
+{
+	if (strcmp(call, "reserve") != 0)
+		return 0;
+	sem_post(&reached);
+	sem_wait(&let_go);
+	sem_post(&let_go);
+	return 0;
+}
+
+static void
+close_gate(void)
+{
+	sem_init(&reached, 0, 0);
+	sem_init(&let_go, 0, 0);
+	file_set_fault_hook(stand_at_gate, NULL);
+}
+
+/* For good: whoever comes later passes. */
+static void
+open_gate(void)
+{
+	sem_post(&let_go);
+}
+
+static void
+stop_at_gate(void *context)
+{
+	struct fixture *f = context;
+
+	if (sem_trywait(&reached) == 0)
+		event_loop_stop(f->loop);
+	else
+		timer_start(f->look, 2);
+}
+
+static void
+run_until(struct fixture *f, void (*look)(void *context))
+{
+	f->waiting = NULL;
+	f->look = timer_new(f->loop, look, f);
+	timer_start(f->look, 0);
+	timer_start(f->deadline, DEADLINE_MS);
+	event_loop_run(f->loop);
+	timer_stop(f->deadline);
+	timer_free(&f->look);
+}
+
+static void
+send_large(struct fixture *f, unsigned int first)
+{
+	struct message m = { .type = MESSAGE_batch_commit };
+
+	send_messages(f, first, LARGE_MESSAGES);
+	m.batch_commit.counter = f->counter;
+	channel_send(f->worker.channel, &m, NULL, 0);
+}
+
+static void
+a_large_batch_is_never_staged(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned int n = 0; n < 3 * LARGE_MESSAGES; n += LARGE_MESSAGES) {
+		send_messages(f, n, LARGE_MESSAGES);
+		assert_int_equal(commit(&f->worker, f->counter), STATUS_OK);
+		assert_int_equal(f->worker.size,
+		    LARGE_MESSAGES * (size_t)RECORD_RESULT_SIZE);
+		assert_int_equal(count_staged(f), 0);
+	}
+	assert_int_equal(count_live(f), 3 * LARGE_MESSAGES);
+}
+
+static void
+what_is_asked_behind_a_large_batch_sees_it(void **state)
+{
+	struct message list = { .type = MESSAGE_list_messages };
+	struct fixture *f = *state;
+
+	close_gate();
+	send_large(f, 0);
+	list.list_messages.mailbox = 1;
+	channel_send(f->worker.channel, &list, NULL, 0);
+	begin(&f->worker, ++f->counter);
+	part_append(&f->worker, 1000, 1, "small");
+	channel_send(f->worker.channel,
+	    &(struct message){ .type = MESSAGE_batch_commit,
+		.batch_commit.counter = f->counter },
+	    NULL, 0);
+	run_until(f, stop_at_gate);
+	/* Nothing of it is there yet, and nobody else waits. */
+	assert_int_equal(count_live(f), 0);
+	begin(&f->other, 1);
+	part_append(&f->other, 1, 2, "other");
+	assert_int_equal(commit(&f->other, 1), STATUS_OK);
+	assert_int_equal(f->worker.answers, 0);
+	open_gate();
+	wait_answers(&f->worker, 3);
+	assert_int_equal(count_live(f), LARGE_MESSAGES + 2);
+	assert_true(f->worker.listed >= LARGE_MESSAGES * (uint64_t)64);
+	assert_true(f->worker.last_counter == f->counter);
+}
+
+static void
+wait_without_worker(void *context)
+{
+	struct fixture *f = context;
+
+	if (snapd_worker(f->snapd, 1) == NULL)
+		event_loop_stop(f->loop);
+	else
+		timer_start(f->look, 2);
+}
+
+static void
+wait_for_dead(void *context)
+{
+	struct fixture *f = context;
+
+	if (sum_dead(f) > 0)
+		event_loop_stop(f->loop);
+	else
+		timer_start(f->look, 2);
+}
+
+static void
+a_batch_whose_worker_is_gone_is_not_applied(void **state)
+{
+	struct fixture *f = *state;
+
+	close_gate();
+	send_large(f, 0);
+	run_until(f, stop_at_gate);
+	free_peer(&f->worker);
+	run_until(f, wait_without_worker);
+	open_gate();
+	run_until(f, wait_for_dead);
+	assert_int_equal(count_live(f), 0);
+	/* The next one sends it again, with the same counter. */
+	connect_peer(f, &f->worker, ROLE_WORKER, 1);
+	f->counter = 0;
+	send_messages(f, 0, LARGE_MESSAGES);
+	assert_int_equal(commit(&f->worker, f->counter), STATUS_OK);
+	assert_int_equal(count_live(f), LARGE_MESSAGES);
+}
+
+static void
+a_batch_of_a_worker_that_was_replaced_is_not_applied(void **state)
+{
+	struct fixture *f = *state;
+	struct peer next;
+
+	close_gate();
+	send_large(f, 0);
+	run_until(f, stop_at_gate);
+	connect_peer(f, &next, ROLE_WORKER, 1);
+	open_gate();
+	run_until(f, wait_for_dead);
+	assert_int_equal(count_live(f), 0);
+	assert_int_equal(f->worker.answers, 0);
+	free_peer(&f->worker);
+	f->worker = next;
+	channel_set_context(f->worker.channel, &f->worker);
+	f->counter = 0;
+	send_messages(f, 0, LARGE_MESSAGES);
+	assert_int_equal(commit(&f->worker, f->counter), STATUS_OK);
+	assert_int_equal(count_live(f), LARGE_MESSAGES);
+}
+
+static void
+a_large_batch_is_staged_if_segments_have_no_room(void **state)
+{
+	struct fixture *f = *state;
+
+	segment_env_set_fault(ENOSPC);
+	send_messages(f, 0, LARGE_MESSAGES);
+	assert_int_equal(commit(&f->worker, f->counter), STATUS_OK);
+	assert_true(count_staged(f) > 0);
+	send_messages(f, LARGE_MESSAGES, LARGE_MESSAGES);
+	assert_int_equal(commit(&f->worker, f->counter), STATUS_OK);
+	assert_int_equal(count_live(f), 2 * LARGE_MESSAGES);
+}
+
+static void
+a_store_that_ends_has_all_of_a_large_batch_or_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	close_gate();
+	send_large(f, 0);
+	send_large(f, LARGE_MESSAGES);
+	run_until(f, stop_at_gate);
+	open_gate();
+	stop(f);
+	start(f, MAP_BYTES);
+	assert_int_equal(count_live(f), 0);
+	f->counter = 0;
+	send_messages(f, 0, LARGE_MESSAGES);
+	assert_int_equal(commit(&f->worker, f->counter), STATUS_OK);
+	assert_int_equal(count_live(f), LARGE_MESSAGES);
+}
+
 int
 main(void)
 {
@@ -1289,6 +1545,12 @@ main(void)
 		TEST(bulk_is_answered_when_it_is_sealed),
 		TEST(what_follows_bulk_is_answered_after_it),
 		TEST(bulk_that_waits_is_answered_before_what_fails),
+		TEST(a_large_batch_is_never_staged),
+		TEST(what_is_asked_behind_a_large_batch_sees_it),
+		TEST(a_batch_whose_worker_is_gone_is_not_applied),
+		TEST(a_batch_of_a_worker_that_was_replaced_is_not_applied),
+		TEST(a_large_batch_is_staged_if_segments_have_no_room),
+		TEST(a_store_that_ends_has_all_of_a_large_batch_or_nothing),
 		TEST(answered_mail_survives_a_kill),
 	};
 

@@ -1,0 +1,323 @@
+/*
+ * See seal_blocks.h.  A block is made as large as it may be to fit into the rest of
+ * its value, by how the one before packed; one that does not is cut, so that
+ * little of a value is empty.
+ */
+#include "snapd/seal_blocks.h"
+
+#include "common/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	MAX_PARTS = 1024,    /* of a block */
+	MIN_ROOM = 24 << 10, /* of a value that is gone on with */
+	MIN_PART = 16 << 10, /* that is cut */
+	FIT_OF = 16          /* one of so many parts stays free */
+};
+
+struct part {
+	struct object object;
+	const char *bytes; /* of the whole body; NULL: the index has them */
+	uint64_t offset;
+	uint32_t length;
+	bool is_gone;
+};
+
+struct seal_blocks {
+	struct sealing *sealing;
+	struct seal_batch *places;
+	uint32_t from;
+	struct part parts[MAX_PARTS];
+	size_t count;
+	uint64_t bytes;
+	uint64_t limit;
+};
+
+struct seal_blocks *
+seal_blocks_new(
+    struct sealing *sealing, struct seal_batch *places, uint32_t from)
+{
+	struct seal_blocks *blocks = memory_new(1, sizeof(*blocks));
+
+	blocks->sealing = sealing;
+	blocks->places = places;
+	blocks->from = from;
+	return blocks;
+}
+
+void
+seal_blocks_free(struct seal_blocks **blocks)
+{
+	memory_free(blocks);
+}
+
+/* Appends a part's bytes: 1, 0 if the body is gone meanwhile, -1. */
+static int
+read_stored(struct sealing *sealing, struct transaction *t, struct part *part,
+    struct error *error)
+{
+	uint64_t offset = part->offset, end = offset + part->length;
+	struct object object;
+	struct text bytes;
+	int got = object_store_find(t, part->object.blob, &object, error);
+
+	while (got == 1 && offset < end) {
+		got = object_store_part(t, &object, offset, &bytes, error);
+		if (got != 1)
+			return got < 0 ? -1 : 0;
+		if (bytes.size > end - offset)
+			bytes.size = (size_t)(end - offset);
+		if (buf_put(&sealing->raw, bytes.data, bytes.size) != 0)
+			return error_set(error, ERROR_LIMIT, "a block");
+		offset += bytes.size;
+	}
+	return got;
+}
+
+static int
+read_part(struct sealing *sealing, struct transaction *t, struct part *part,
+    struct error *error)
+{
+	if (part->bytes == NULL)
+		return read_stored(sealing, t, part, error);
+	if (buf_put(&sealing->raw, part->bytes + part->offset, part->length) !=
+	    0)
+		return error_set(error, ERROR_LIMIT, "a block");
+	return 1;
+}
+
+static void
+drop_gone(struct part *parts, size_t *count)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < *count; i++)
+		if (!parts[i].is_gone)
+			parts[kept++] = parts[i];
+	*count = kept;
+}
+
+/* The list of parts goes before their bytes. */
+static void
+put_list(struct sealing *sealing, const struct part *parts, size_t count)
+{
+	size_t room = 4 + count * BLOCK_ENTRY_SIZE, i;
+	struct writer w;
+
+	buf_reset(&sealing->raw);
+	writer_init(&w, buf_reserve(&sealing->raw, room), room);
+	writer_put_u32(&w, (uint32_t)count);
+	for (i = 0; i < count; i++) {
+		const struct object *object = &parts[i].object;
+		struct block_entry entry = { object->blob, object->size,
+			object->wire_size, object->hash, parts[i].offset,
+			parts[i].length };
+
+		block_entry_put(&w, &entry);
+	}
+	buf_added(&sealing->raw, room);
+}
+
+/* 1, or 0 and what is gone was dropped, to be begun again. */
+static int
+try_build(struct sealing *sealing, struct transaction *t, struct part *parts,
+    size_t *count, struct error *error)
+{
+	size_t before = *count, i;
+	int got = 1;
+
+	put_list(sealing, parts, *count);
+	for (i = 0; i < *count && got >= 0; i++) {
+		got = read_part(sealing, t, &parts[i], error);
+		/* What is damaged stays where it is, for the verifier. */
+		parts[i].is_gone =
+		    got == 0 || (got < 0 && error->code == ERROR_DAMAGED);
+		if (parts[i].is_gone)
+			got = 0;
+	}
+	drop_gone(parts, count);
+	return got < 0 ? -1 : *count == before;
+}
+
+static int
+build(struct sealing *sealing, struct part *parts, size_t *count,
+    struct error *error)
+{
+	struct transaction *t = transaction_begin(sealing->store, false, error);
+	int built = t != NULL ? 0 : -1;
+
+	while (built == 0)
+		built = try_build(sealing, t, parts, count, error);
+	transaction_abort(&t);
+	return built < 0 ? -1 : 0;
+}
+
+static void
+note_places(struct seal_blocks *blocks, const struct part *parts, size_t count,
+    const struct block_at *at)
+{
+	struct seal_batch *batch = blocks->places;
+	struct place place = { .at = *at };
+	struct seal_item *item;
+	size_t i;
+
+	place.offset = (uint32_t)(4 + count * BLOCK_ENTRY_SIZE);
+	for (i = 0; i < count; i++) {
+		if (parts[i].offset == 0) {
+			item = seal_batch_add(
+			    batch, blocks->from != 0 ? SEAL_MOVE : SEAL_BODY);
+			item->blob = parts[i].object.blob;
+			item->hash = parts[i].object.hash;
+			item->segment = blocks->from;
+		} else {
+			item = &batch->items[batch->count - 1];
+		}
+		place.length = parts[i].length;
+		seal_item_add(item, &place);
+		place.offset += parts[i].length;
+	}
+}
+
+/* Bytes of a block that will be about `room` when they are packed, as the last
+ * ones were: a little less, so that it fits. */
+static uint64_t
+bytes_for(const struct sealing *sealing, size_t room)
+{
+	const struct packing *last = &sealing->last;
+
+	if (last->packed == 0)
+		return SEALING_BLOCK;
+	return (uint64_t)room * last->raw / last->packed / FIT_OF *
+	       (FIT_OF - 1);
+}
+
+static int emit(struct seal_blocks *blocks, struct part *parts, size_t count,
+    struct error *error);
+
+/* In two: what fits into the rest of the value, and what is left. */
+static int
+emit_cut(struct seal_blocks *blocks, struct part *parts, size_t count,
+    uint64_t fits, struct error *error)
+{
+	struct part cut[2];
+	uint64_t bytes = parts[0].length;
+	size_t first = 1;
+
+	while (first + 1 < count && bytes + parts[first].length <= fits)
+		bytes += parts[first++].length;
+	if (count > 1)
+		return emit(blocks, parts, first, error) == 0
+			   ? emit(blocks, parts + first, count - first, error)
+			   : -1;
+	cut[0] = cut[1] = parts[0];
+	if (fits > MIN_PART / 2 && fits < cut[0].length)
+		cut[0].length = (uint32_t)fits;
+	else
+		cut[0].length /= 2;
+	cut[1].offset += cut[0].length;
+	cut[1].length -= cut[0].length;
+	return emit(blocks, &cut[0], 1, error) == 0
+		   ? emit(blocks, &cut[1], 1, error)
+		   : -1;
+}
+
+static int
+emit(struct seal_blocks *blocks, struct part *parts, size_t count,
+    struct error *error)
+{
+	struct sealing *sealing = blocks->sealing;
+	size_t room = segment_writer_room(sealing->writer);
+	bool may_begin =
+	    room < MIN_ROOM || (count == 1 && parts[0].length < MIN_PART);
+	struct block_head head = { .kind = BLOCK_BODIES };
+	struct block_at at;
+	int added;
+
+	if (build(sealing, parts, &count, error) != 0)
+		return -1;
+	if (count == 0)
+		return 0;
+	head.account = parts[0].object.account;
+	head.first = parts[0].object.blob;
+	head.last = parts[count - 1].object.blob;
+	added = segment_writer_add(sealing->writer, &head,
+	    text_make(sealing->raw.data, sealing->raw.size), may_begin, &at,
+	    error);
+	if (added < 0)
+		return -1;
+	sealing->last = (struct packing){ head.raw_size, head.packed_size };
+	if (added == 0)
+		return emit_cut(
+		    blocks, parts, count, bytes_for(sealing, room), error);
+	note_places(blocks, parts, count, &at);
+	return 0;
+}
+
+int
+seal_blocks_flush(struct seal_blocks *blocks, struct error *error)
+{
+	int result = 0;
+
+	if (blocks->count > 0)
+		result = emit(blocks, blocks->parts, blocks->count, error);
+	blocks->count = 0;
+	blocks->bytes = 0;
+	if (result == 0 &&
+	    segment_writer_pending(blocks->sealing->writer) >= SEALING_COMMIT)
+		result = segment_writer_commit(blocks->sealing->writer, error);
+	return result;
+}
+
+/* Of a block that is begun now. */
+static uint64_t
+block_limit(const struct sealing *sealing)
+{
+	size_t room = segment_writer_room(sealing->writer);
+	uint64_t fits;
+
+	if (room < MIN_ROOM)
+		return SEALING_BLOCK;
+	fits = bytes_for(sealing, room);
+	return fits < SEALING_BLOCK ? fits : SEALING_BLOCK;
+}
+
+static int
+add_part(
+    struct seal_blocks *blocks, const struct part *part, struct error *error)
+{
+	/* A block is of one account. */
+	bool is_other = blocks->count > 0 &&
+			blocks->parts[0].object.account != part->object.account;
+
+	if (blocks->count > 0 &&
+	    (is_other || blocks->count == MAX_PARTS ||
+		blocks->bytes + part->length > blocks->limit) &&
+	    seal_blocks_flush(blocks, error) != 0)
+		return -1;
+	if (blocks->count == 0)
+		blocks->limit = block_limit(blocks->sealing);
+	blocks->parts[blocks->count++] = *part;
+	blocks->bytes += part->length;
+	return 0;
+}
+
+int
+seal_blocks_add(struct seal_blocks *blocks, const struct object *object,
+    const char *bytes, struct error *error)
+{
+	struct part part = { .object = *object, .bytes = bytes };
+	uint64_t length;
+
+	do {
+		length = object->size - part.offset;
+		if (length > SEALING_BLOCK)
+			length = SEALING_BLOCK;
+		part.length = (uint32_t)length;
+		if (add_part(blocks, &part, error) != 0)
+			return -1;
+		part.offset += length;
+	} while (part.offset < object->size);
+	return 0;
+}

@@ -1,0 +1,29 @@
+/*
+ * Bodies into blocks of the newest segment.  Bodies of one account go together,
+ * in the order in which they came, into blocks of SEALING_BLOCK bytes; a small
+ * body is never cut, a large one is cut into blocks of its own.  Used by the
+ * sealer's thread, for bodies that the index has and for such that come in bulk.
+ */
+#ifndef SNAPD_SEAL_BLOCKS_H
+#define SNAPD_SEAL_BLOCKS_H
+
+#include "snapd/sealing.h"
+
+struct seal_blocks;
+
+/* Where each body lies goes into `places`, when its last block was added. The
+ * bodies are moved out of segment `from`; 0: out of none. */
+struct seal_blocks *seal_blocks_new(
+    struct sealing *sealing, struct seal_batch *places, uint32_t from);
+/* What was not flushed is nowhere. */
+void seal_blocks_free(struct seal_blocks **blocks);
+
+/* `bytes`: all of the body, valid until the flush; NULL: they are read from the
+ * index, and a body that is gone or damaged by then is left out. */
+int seal_blocks_add(struct seal_blocks *blocks, const struct object *object,
+    const char *bytes, struct error *error);
+/* What was added since the last one becomes a block. Now and then it commits
+ * the segment. */
+int seal_blocks_flush(struct seal_blocks *blocks, struct error *error);
+
+#endif
