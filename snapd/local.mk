@@ -15,7 +15,6 @@ snapd_libverify_a_SOURCES = \
 	snapd/segment_form.c snapd/segment_form.h \
 	snapd/block_seal.c snapd/block_seal.h \
 	snapd/account_key.c snapd/account_key.h \
-	snapd/aead.c snapd/aead.h \
 	snapd/store_form.c snapd/store_form.h
 VERIFY_LIBS = snapd/libverify.a common/libcommon.a $(CRYPTO_LIBS) \
 	$(ZSTD_LIBS) $(EVENT_LIBS)
