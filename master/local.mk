@@ -8,6 +8,7 @@ master_libfirnmaild_a_SOURCES = \
 	master/resources.c master/resources.h \
 	master/supervisor.c master/supervisor.h master/children.h \
 	master/introductions.c master/child_requests.c \
+	master/service_files.c master/service_files.h \
 	master/namespace.c master/namespace.h \
 	master/notify.c master/notify.h
 master_firnmaild_SOURCES = master/main.c

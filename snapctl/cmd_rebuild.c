@@ -6,6 +6,7 @@
 #include "common/settings_parser.h"
 #include "common/spawn.h"
 #include "snapctl/snapctl.h"
+#include "snapctl/unseal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -82,39 +83,15 @@ rebuild(struct snapctl *snapctl, const struct settings *settings)
 	return code;
 }
 
-/* As setup printed it: hexadecimal digits, with or without hyphens. */
-static int
-read_recovery_key(uint8_t *key)
-{
-	char line[200], hex[65];
-	size_t i, n = 0;
-	int result = -1;
-
-	if (isatty(STDIN_FILENO))
-		fprintf(stderr, "The recovery key of the store: ");
-	if (fgets(line, sizeof(line), stdin) != NULL) {
-		for (i = 0; line[i] != '\0' && n < sizeof(hex) - 1; i++)
-			if (line[i] != '-' && line[i] != ' ' && line[i] != '\n')
-				hex[n++] = line[i];
-		result = text_parse_hex(text_make(hex, n), key, 32);
-	}
-	explicit_bzero(line, sizeof(line));
-	explicit_bzero(hex, sizeof(hex));
-	if (result != 0)
-		fprintf(stderr, "snapctl: a recovery key has 64 "
-				"hexadecimal digits\n");
-	return result;
-}
-
 static int
 recover_key(struct snapctl *snapctl, const struct settings *settings)
 {
 	int code = EXIT_FAILED, fd;
 	struct buf output;
 	struct error error;
-	uint8_t key[32];
+	uint8_t key[RECOVERY_KEY_SIZE];
 
-	if (read_recovery_key(key) != 0)
+	if (unseal_read_key("-", key) != 0)
 		return EXIT_USAGE;
 	if (chdir(settings->snap_path) != 0) {
 		error_set_errno(&error, "%s", settings->snap_path);

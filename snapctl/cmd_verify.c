@@ -93,7 +93,7 @@ check_proof(struct snapctl *snapctl, const uint8_t *key)
 	int result;
 
 	buf_init(&text, PROOF_MAX_BYTES);
-	result = file_read_all(snapctl->proof, &text, &error);
+	result = file_read_all(snapctl->file, &text, &error);
 	if (result == 0)
 		result = proof_check(
 		    text_make(text.data, text.size), key, &proof, &error);
@@ -116,7 +116,7 @@ verify_proof(struct snapctl *snapctl)
 	const char *given = snapctl->options.key;
 	uint8_t key[HEAD_KEY_SIZE];
 
-	if (snapctl->proof == -1)
+	if (snapctl->file == -1)
 		return command_usage("verify --proof [--key HEX] FILE");
 	if (given == NULL)
 		return check_proof(snapctl, NULL);

@@ -34,6 +34,7 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_drill.c \
 	snapctl/cmd_seal.c \
 	snapctl/cmd_rebuild.c \
+	snapctl/cmd_unseal.c snapctl/unseal.h \
 	snapctl/completion.c snapctl/completion.h \
 	snapctl/cmd_completion.c \
 	snapctl/cmd_stats.c \

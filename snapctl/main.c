@@ -7,6 +7,7 @@
 #include "snapctl/completion.h"
 #include "snapctl/interrupt.h"
 #include "snapctl/snapctl.h"
+#include "snapctl/unseal.h"
 
 #include "common/channel.h"
 #include "common/clock.h"
@@ -50,6 +51,7 @@ enum {
 	OPTION_ALL,
 	OPTION_PROOF,
 	OPTION_KEY,
+	OPTION_RECOVERY_KEY,
 	OPTION_SIGN,
 	OPTION_SOCKET,
 	OPTION_LIBEXEC
@@ -78,6 +80,7 @@ static const struct option long_options[] = {
 	{ "all", no_argument, NULL, OPTION_ALL },
 	{ "proof", no_argument, NULL, OPTION_PROOF },
 	{ "key", required_argument, NULL, OPTION_KEY },
+	{ "recovery-key", required_argument, NULL, OPTION_RECOVERY_KEY },
 	{ "sign", required_argument, NULL, OPTION_SIGN },
 	{ "socket", required_argument, NULL, OPTION_SOCKET },
 	{ "libexec", required_argument, NULL, OPTION_LIBEXEC },
@@ -94,7 +97,9 @@ static const struct verb verbs[] = {
 	{ "show", cmd_show, "[--proof] SEL [SNAP]",
 	    "show one snapshot, account or message", "--proof SEL SNAP" },
 	{ "ls", cmd_ls, "SEL", "list accounts, mailboxes or messages", "SEL" },
-	{ "cat", cmd_cat, "SEL", "print one message", "SEL" },
+	{ "cat", cmd_cat, "[--recovery-key KEYFILE] SEL",
+	    "print one message, or a file of the service's",
+	    "--recovery-key=FILE SEL" },
 	{ "find", cmd_find,
 	    "[--deleted] [--from T] [--subject T] ... [TEXT...]",
 	    "find messages by their header",
@@ -141,6 +146,8 @@ static const struct verb verbs[] = {
 	{ "completion", cmd_completion, "bash|zsh|fish",
 	    "print the script for a shell", "bash|zsh|fish" },
 	{ "rebuild", cmd_rebuild, "", "make the index anew from segments", "" },
+	{ "unseal", cmd_unseal, "--recovery-key KEYFILE FILE",
+	    "open a secret that cat wrote", "--recovery-key=FILE FILE" },
 	{ "recover-key", cmd_recover_key, "",
 	    "put the lost store key back with the recovery key", "" },
 };
@@ -274,6 +281,8 @@ text_option(int letter, struct invocation *invocation, struct options *options)
 		return &options->subject;
 	case OPTION_BEFORE:
 		return &options->before;
+	case OPTION_RECOVERY_KEY:
+		return &options->recovery_key;
 	case OPTION_SAMPLE:
 		return &options->sample;
 	default:
@@ -382,26 +391,37 @@ parse_options(int argc, char **argv, char **words,
 	return count;
 }
 
-/* snapd; or the file that holds a proof, for which nobody else is needed. */
+/* The file that is all a verb needs: a proof, a sealed secret. */
+static int
+open_file(struct snapctl *snapctl, int argc, char **argv)
+{
+	digest_prepare();
+	if (argc != 1)
+		return EXIT_DONE;
+	snapctl->file = open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (snapctl->file != -1)
+		return EXIT_DONE;
+	fprintf(stderr, "snapctl: %s: %s\n", argv[0], strerror(errno));
+	return EXIT_FAILED;
+}
+
+/* snapd; or a file, for which nobody else is needed. */
 static int
 open_peer(const struct verb *verb, const struct invocation *invocation,
     struct snapctl *snapctl, int argc, char **argv)
 {
 	struct error error;
 
-	snapctl->socket = snapctl->proof = -1;
-	if (verb->run == cmd_verify && snapctl->options.is_proof) {
+	snapctl->socket = snapctl->file = -1;
+	if (snapctl->options.recovery_key != NULL) {
 		digest_prepare();
-		if (argc == 1)
-			snapctl->proof =
-			    open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		if (argc == 1 && snapctl->proof == -1) {
-			fprintf(stderr, "snapctl: %s: %s\n", argv[0],
-			    strerror(errno));
-			return EXIT_FAILED;
-		}
-		return EXIT_DONE;
+		if (unseal_read_key(snapctl->options.recovery_key,
+			snapctl->recovery_key) != 0)
+			return EXIT_USAGE;
 	}
+	if (verb->run == cmd_unseal ||
+	    (verb->run == cmd_verify && snapctl->options.is_proof))
+		return open_file(snapctl, argc, argv);
 	command_load_accounts(snapctl);
 	snapctl->socket = channel_connect_now(invocation->socket, &error);
 	if (snapctl->socket != -1)
@@ -444,8 +464,9 @@ run(const struct verb *verb, const struct invocation *invocation,
 	account_table_free(&snapctl->accounts);
 	if (snapctl->socket != -1)
 		close(snapctl->socket);
-	if (snapctl->proof != -1)
-		close(snapctl->proof);
+	if (snapctl->file != -1)
+		close(snapctl->file);
+	explicit_bzero(snapctl->recovery_key, sizeof(snapctl->recovery_key));
 	if (fflush(stdout) == EOF && code == EXIT_DONE)
 		return EXIT_FAILED;
 	return code;

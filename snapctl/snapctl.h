@@ -11,6 +11,7 @@
 #include "common/exit_code.h"
 #include "common/messages.h"
 #include "common/output.h"
+#include "common/recovery_key.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,6 +45,7 @@ struct options {
 	bool is_following;                              /* --follow */
 	bool is_proof;                                  /* --proof */
 	const char *key;                                /* --key */
+	const char *recovery_key;                       /* --recovery-key */
 	const char *signatures[OPTIONS_MAX_SIGNATURES]; /* --sign */
 	size_t signature_count;
 	unsigned int read_percent;
@@ -54,7 +56,8 @@ struct snapctl {
 	struct output *output;
 	struct account_table *accounts; /* NULL if there is no configuration */
 	int socket;
-	int proof; /* descriptor of the file that verify --proof checks; -1 */
+	int file; /* that of verify --proof or unseal, for reading; -1 */
+	uint8_t recovery_key[RECOVERY_KEY_SIZE]; /* if it was given */
 	uint64_t last_tag;
 	int64_t now; /* seconds since 1970 */
 };
@@ -167,5 +170,6 @@ int cmd_recover_key(struct snapctl *snapctl, int argc, char **argv);
 int cmd_stats(struct snapctl *snapctl, int argc, char **argv);
 int cmd_completion(struct snapctl *snapctl, int argc, char **argv);
 int cmd_status(struct snapctl *snapctl, int argc, char **argv);
+int cmd_unseal(struct snapctl *snapctl, int argc, char **argv);
 
 #endif

@@ -237,7 +237,9 @@ take_message(struct control_job *job, struct transaction *t,
 	if (job->verb == MESSAGE_control_cat ||
 	    job->verb == MESSAGE_control_export)
 		return control_begin_body(job, t, row);
-	if (job->mailbox[0] != '\0' || id.size > 0)
+	/* A file of the service's has one version at a time: it goes along. */
+	if (job->mailbox[0] != '\0' || id.size > 0 ||
+	    job->account == ACCOUNT_SERVICE)
 		control_put_message(job, row);
 	return 0;
 }
@@ -262,7 +264,8 @@ take_event(struct control_job *job, struct transaction *t,
 		if (job->account != 0)
 			job->totals.messages = 0;
 		if (job->mailbox[0] != '\0' && job->uid == 0 &&
-		    job->message_id[0] == '\0')
+		    job->message_id[0] == '\0' &&
+		    job->verb != MESSAGE_control_cat)
 			job->was_found = true;
 		if (job->verb == MESSAGE_control_export ||
 		    job->verb == MESSAGE_control_find)
@@ -295,7 +298,8 @@ end_walk(struct control_job *job)
 	job->is_done = true;
 	if (is_one && !job->was_found)
 		return error_set(&job->error, ERROR_MISSING,
-		    job->uid != 0 || job->message_id[0] != '\0'
+		    job->account == ACCOUNT_SERVICE ? "no such file then"
+		    : job->uid != 0 || job->message_id[0] != '\0'
 			? "no such message then"
 			: "no such mailbox then");
 	return 0;

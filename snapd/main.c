@@ -194,6 +194,14 @@ received(struct channel *channel, const struct message *message, int *fds,
 		snapd_alarm(server->snapd, message->elder_alarm.role, 0,
 		    message->elder_alarm.reason);
 		break;
+	case MESSAGE_service_file:
+		snapd_service_file(
+		    server->snapd, &message->service_file, fds[0]);
+		fds[0] = -1;
+		break;
+	case MESSAGE_service_files:
+		snapd_service_files(server->snapd);
+		break;
 	case MESSAGE_stop:
 		event_loop_stop(server->loop);
 		break;

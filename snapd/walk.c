@@ -51,6 +51,8 @@ next_account(struct walk *walk, struct error *error)
 	if (got == 1 && walk->only_account != 0 &&
 	    walk->account != walk->only_account)
 		got = 0;
+	if (got == 1 && walk->is_of_users && walk->account == ACCOUNT_SERVICE)
+		got = 0; /* the last one there can be */
 	if (got == 0 && walk->only_account != 0)
 		got = error_set(
 		    error, ERROR_MISSING, "no account %u", walk->only_account);

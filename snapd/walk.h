@@ -21,6 +21,7 @@ enum walk_event {
 struct walk {
 	uint64_t sequence;
 	uint32_t only_account;    /* 0: all */
+	bool is_of_users;         /* all of them, and not ACCOUNT_SERVICE */
 	struct text only_mailbox; /* by its name of then; empty: all */
 	uint32_t only_uid;        /* 0: all */
 	uint32_t account;
