@@ -2,9 +2,7 @@
  * else and as its own user: rebuild makes the index anew from segments (what
  * there was is kept beside it), recover-key puts a lost store key back. */
 #include "common/file.h"
-#include "common/report.h"
-#include "common/settings_parser.h"
-#include "common/spawn.h"
+#include "snapctl/offline.h"
 #include "snapctl/snapctl.h"
 #include "snapctl/unseal.h"
 
@@ -39,29 +37,6 @@ print_result(struct snapctl *snapctl, struct text rest)
 	return code;
 }
 
-/* 0, or -1 and the error was printed. */
-static int
-run_snapd(struct snapctl *snapctl, const struct settings *settings,
-    const char *verb, int fd, struct buf *output)
-{
-	uint32_t uid = geteuid() == 0 ? settings->uid_service_base + ROLE_SNAPD
-				      : geteuid();
-	char program[600];
-	const struct spawn spawn = { .program = program,
-		.arguments = { verb },
-		.fds = { fd },
-		.fd_count = 1,
-		.uid = uid };
-	struct error error;
-
-	(void)snprintf(program, sizeof(program), "%s/%s",
-	    snapctl->options.libexec, role_name(ROLE_SNAPD));
-	if (spawn_and_read(&spawn, output, &error) == 0)
-		return 0;
-	(void)command_fail(&error);
-	return -1;
-}
-
 static int
 rebuild(struct snapctl *snapctl, const struct settings *settings)
 {
@@ -75,7 +50,7 @@ rebuild(struct snapctl *snapctl, const struct settings *settings)
 		return EXIT_FAILED;
 	}
 	buf_init(&output, MAX_OUTPUT);
-	if (run_snapd(snapctl, settings, "rebuild", fd, &output) == 0)
+	if (offline_run(snapctl, settings, "rebuild", fd, &output) == 0)
 		code =
 		    print_result(snapctl, text_make(output.data, output.size));
 	buf_clear(&output);
@@ -105,29 +80,10 @@ recover_key(struct snapctl *snapctl, const struct settings *settings)
 		return EXIT_FAILED;
 	}
 	buf_init(&output, MAX_OUTPUT);
-	if (run_snapd(snapctl, settings, "recover", fd, &output) == 0)
+	if (offline_run(snapctl, settings, "recover", fd, &output) == 0)
 		code = EXIT_DONE;
 	buf_clear(&output);
 	close(fd);
-	return code;
-}
-
-static int
-with_settings(struct snapctl *snapctl,
-    int (*run)(struct snapctl *snapctl, const struct settings *settings))
-{
-	struct report *report = report_new();
-	struct settings *settings =
-	    settings_load(snapctl->options.config, NULL, report);
-	int code = EXIT_CONFIG;
-
-	if (settings != NULL)
-		code = run(snapctl, settings);
-	else
-		fprintf(stderr, "snapctl: %s cannot be read\n",
-		    snapctl->options.config);
-	settings_free(&settings);
-	report_free(&report);
 	return code;
 }
 
@@ -136,7 +92,7 @@ cmd_rebuild(struct snapctl *snapctl, int argc, char **argv)
 {
 	(void)argv;
 	return argc > 0 ? command_usage("rebuild")
-			: with_settings(snapctl, rebuild);
+			: offline_with_settings(snapctl, rebuild);
 }
 
 int
@@ -144,5 +100,5 @@ cmd_recover_key(struct snapctl *snapctl, int argc, char **argv)
 {
 	(void)argv;
 	return argc > 0 ? command_usage("recover-key < KEY")
-			: with_settings(snapctl, recover_key);
+			: offline_with_settings(snapctl, recover_key);
 }

@@ -33,7 +33,9 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_verify.c \
 	snapctl/cmd_drill.c \
 	snapctl/cmd_seal.c \
+	snapctl/offline.c snapctl/offline.h \
 	snapctl/cmd_rebuild.c \
+	snapctl/cmd_open_damaged.c \
 	snapctl/cmd_unseal.c snapctl/unseal.h \
 	snapctl/completion.c snapctl/completion.h \
 	snapctl/cmd_completion.c \

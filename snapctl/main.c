@@ -146,6 +146,8 @@ static const struct verb verbs[] = {
 	{ "completion", cmd_completion, "bash|zsh|fish",
 	    "print the script for a shell", "bash|zsh|fish" },
 	{ "rebuild", cmd_rebuild, "", "make the index anew from segments", "" },
+	{ "open-damaged", cmd_open_damaged, "[--yes]",
+	    "open a store that is kept closed", "--yes" },
 	{ "unseal", cmd_unseal, "--recovery-key KEYFILE FILE",
 	    "open a secret that cat wrote", "--recovery-key=FILE FILE" },
 	{ "recover-key", cmd_recover_key, "",
@@ -440,7 +442,7 @@ run(const struct verb *verb, const struct invocation *invocation,
 
 	/* Nothing runs then that could be asked. */
 	if (verb->run == cmd_rebuild || verb->run == cmd_recover_key ||
-	    verb->run == cmd_completion) {
+	    verb->run == cmd_open_damaged || verb->run == cmd_completion) {
 		snapctl->output =
 		    output_new(invocation->form, invocation->is_exact);
 		code = verb->run(snapctl, argc, argv);

@@ -166,6 +166,7 @@ int cmd_verify(struct snapctl *snapctl, int argc, char **argv);
 int cmd_drill(struct snapctl *snapctl, int argc, char **argv);
 int cmd_seal(struct snapctl *snapctl, int argc, char **argv);
 int cmd_rebuild(struct snapctl *snapctl, int argc, char **argv);
+int cmd_open_damaged(struct snapctl *snapctl, int argc, char **argv);
 int cmd_recover_key(struct snapctl *snapctl, int argc, char **argv);
 int cmd_stats(struct snapctl *snapctl, int argc, char **argv);
 int cmd_completion(struct snapctl *snapctl, int argc, char **argv);

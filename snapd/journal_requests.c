@@ -414,14 +414,15 @@ journal_mark_attack(struct journal *journal, uint32_t account, const char *why)
 }
 
 void
-journal_mark_damage(struct journal *journal, uint32_t account, const char *why)
+journal_mark_damage(struct journal *journal, uint32_t account, const char *name,
+    const char *why)
 {
 	const uint64_t span_us = UINT64_C(3600000000) * JOURNAL_ALARM_HOURS;
 	struct error error = { .code = ERROR_NONE };
 	uint64_t sequence;
 
 	if (is_alarm_due(journal, account, ALARM_DAMAGE) &&
-	    put_marked(journal, SNAPSHOT_ALARM, account, TEXT("drill-failed"),
+	    put_marked(journal, SNAPSHOT_ALARM, account, text_of(name),
 		text_of(why), span_us, &sequence, &error) != STATUS_OK)
-		log_alarm("drill-failed-mark", "error=\"%s\"", error.text);
+		log_alarm("damage-mark", "error=\"%s\"", error.text);
 }

@@ -499,16 +499,20 @@ snapd_configure(struct snapd *snapd, const struct retention *retention,
 		log_error("policy", "error=\"%s\"", error.text);
 }
 
+static const char lifted[] = "the store was opened although it is damaged, as "
+			     "an administrator wished (snapctl open-damaged)";
+
 /* Opens the store only if it is the one that the settings name. */
 static int
 open_store(struct snapd *snapd, struct error *error)
 {
 	size_t map_bytes = snapd->options.map_bytes;
+	bool was_lifted;
 	char id[33];
 
 	if (map_bytes == 0)
 		map_bytes = SNAPD_MAP_BYTES;
-	if (fence_enter(snapd->options.path, error) != 0)
+	if (fence_enter(snapd->options.path, &was_lifted, error) != 0)
 		return -1;
 	snapd->store = store_open(snapd->options.path, map_bytes, error);
 	if (snapd->store == NULL)
@@ -525,9 +529,14 @@ open_store(struct snapd *snapd, struct error *error)
 	if (snapd->journal == NULL || check_witness(snapd, error) != 0)
 		return -1;
 	allowance_configure(snapd->journal->allowance, &snapd->options.limits);
+	if (was_lifted)
+		journal_mark_damage(
+		    snapd_journal(snapd), 0, "opened-damaged", lifted);
 	if (configure_policy(snapd, error) != 0 ||
 	    journal_commit(snapd->journal, error) != STATUS_OK)
 		return -1;
+	if (was_lifted)
+		log_alarm("opened-damaged", "why=\"%s\"", lifted);
 	/* Not before: it writes, and the witness looks at the file's times. */
 	if (expunged_fill(snapd->store, error) != 0)
 		log_warning("expunged-fill", "error=\"%s\"", error->text);
