@@ -90,6 +90,13 @@ send_settings(struct member *member, const struct equipment *equipment)
 }
 
 static void
+send_worker_settings(struct member *member)
+{
+	if (member->channel != NULL)
+		send_settings(member, &broker.equipment[ROLE_WORKER]);
+}
+
+static void
 equip(const struct message_equip *message, int *fds)
 {
 	struct equipment *equipment;
@@ -114,6 +121,8 @@ equip(const struct message_equip *message, int *fds)
 		send_settings(member, equipment);
 	else if (member != NULL)
 		service_start(member);
+	if (message->role == ROLE_WORKER)
+		workers_each(broker.workers, send_worker_settings);
 }
 
 /* Slices of our own: descriptors are closed once they are read. */
