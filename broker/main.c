@@ -54,6 +54,8 @@ set_peer(struct channel **place, enum role role, int *fd)
 	    broker.loop, *fd, ROLE_BROKER, role, &peer_handler, NULL);
 	*fd = -1;
 	members_connect_all(&broker, role);
+	if (role == ROLE_SNAPD)
+		members_tell_alarms(&broker);
 }
 
 static void
