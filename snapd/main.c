@@ -175,6 +175,8 @@ take_new_settings(struct server *server, const struct message_settings *message,
 		    settings->reconcile_every_s);
 		snapd_configure_drill(server->snapd, settings->drill_every_s,
 		    settings->drill_sample);
+		snapd_configure_segments(server->snapd, settings->segment_bytes,
+		    settings->seal_after_s);
 		settings_free(&settings);
 		return;
 	}
@@ -287,6 +289,8 @@ serve(struct server *server, const struct settings *settings, int control_fd,
 		.reconcile_every_s = settings->reconcile_every_s,
 		.drill_every_s = settings->drill_every_s,
 		.drill_sample = settings->drill_sample,
+		.segment_bytes = settings->segment_bytes,
+		.seal_after_ms = (int64_t)settings->seal_after_s * 1000,
 		.failed = failed,
 		.context = server };
 

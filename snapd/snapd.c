@@ -499,6 +499,16 @@ snapd_configure(struct snapd *snapd, const struct retention *retention,
 		log_error("policy", "error=\"%s\"", error.text);
 }
 
+void
+snapd_configure_segments(
+    struct snapd *snapd, uint64_t segment_bytes, uint32_t seal_after_s)
+{
+	if (snapd->segments == NULL)
+		return;
+	segments_limit(snapd->segments, segment_bytes);
+	sealer_configure(snapd->sealer, (int64_t)seal_after_s * 1000);
+}
+
 static const char lifted[] = "the store was opened although it is damaged, as "
 			     "an administrator wished (snapctl open-damaged)";
 

@@ -67,6 +67,8 @@ void snapd_service_file(
 void snapd_service_files(struct snapd *snapd);
 void snapd_configure_drill(
     struct snapd *snapd, uint32_t every_s, uint32_t sample);
+void snapd_configure_segments(
+    struct snapd *snapd, uint64_t segment_bytes, uint32_t seal_after_s);
 /* For tests; NULL while there is no store to serve. */
 struct sealer *snapd_sealer(struct snapd *snapd);
 
