@@ -40,6 +40,7 @@ open_it(struct text sealed, struct text as, const uint8_t *key, struct buf *to)
 	if (sealed_secret_open(sealed, as, key, to, &error) == 0)
 		return ERROR_NONE;
 	assert_int_equal(to->size, 0);
+	buf_clear(to);
 	assert_int_not_equal(error.code, ERROR_NONE);
 	assert_true(error.text[0] != '\0');
 	return error.code;
