@@ -3,6 +3,7 @@
 pkglibexec_PROGRAMS += broker/broker
 noinst_LIBRARIES += broker/libbroker.a
 broker_libbroker_a_SOURCES = \
+	broker/alarms.c broker/alarms.h \
 	broker/members.c broker/members.h \
 	broker/grants.c broker/grants.h \
 	broker/workers.c broker/workers.h \
@@ -12,7 +13,9 @@ broker_broker_SOURCES = broker/main.c
 broker_broker_LDADD = broker/libbroker.a $(COMMON_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/walls_test
+check_PROGRAMS += tests/unit/walls_test tests/unit/alarms_test
+tests_unit_alarms_test_SOURCES = tests/unit/alarms_test.c
+tests_unit_alarms_test_LDADD = broker/libbroker.a $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_walls_test_SOURCES = tests/unit/walls_test.c
 tests_unit_walls_test_LDADD = broker/libbroker.a $(COMMON_LIBS) $(CMOCKA_LIBS)
 endif

@@ -54,6 +54,8 @@ set_peer(struct channel **place, enum role role, int *fd)
 	    broker.loop, *fd, ROLE_BROKER, role, &peer_handler, NULL);
 	*fd = -1;
 	members_connect_all(&broker, role);
+	if (role == ROLE_SNAPD)
+		members_tell_alarms(&broker);
 }
 
 static void
@@ -90,6 +92,13 @@ send_settings(struct member *member, const struct equipment *equipment)
 }
 
 static void
+send_worker_settings(struct member *member)
+{
+	if (member->channel != NULL)
+		send_settings(member, &broker.equipment[ROLE_WORKER]);
+}
+
+static void
 equip(const struct message_equip *message, int *fds)
 {
 	struct equipment *equipment;
@@ -114,6 +123,8 @@ equip(const struct message_equip *message, int *fds)
 		send_settings(member, equipment);
 	else if (member != NULL)
 		service_start(member);
+	if (message->role == ROLE_WORKER)
+		workers_each(broker.workers, send_worker_settings);
 }
 
 /* Slices of our own: descriptors are closed once they are read. */

@@ -300,16 +300,29 @@ member_kill(struct member *member)
 }
 
 void
+members_tell_alarms(struct broker *broker)
+{
+	struct message message = { .type = MESSAGE_alarm };
+	struct alarm_entry alarm;
+
+	while (broker->snapd != NULL && alarms_take(&broker->alarms, &alarm)) {
+		message.alarm.role = alarm.role;
+		message.alarm.account = alarm.account;
+		message.alarm.reason = alarm.reason;
+		if (channel_send(broker->snapd, &message, NULL, 0) == 0)
+			continue;
+		alarms_keep(
+		    &broker->alarms, alarm.role, alarm.account, alarm.reason);
+		return; /* its end is noticed next */
+	}
+}
+
+void
 members_alarm(struct broker *broker, enum role role, uint32_t account,
     enum alarm_reason reason)
 {
-	struct message message = { .type = MESSAGE_alarm };
-
-	message.alarm.role = (uint8_t)role;
-	message.alarm.account = account;
-	message.alarm.reason = (uint8_t)reason;
-	if (broker->snapd != NULL)
-		(void)channel_send(broker->snapd, &message, NULL, 0);
+	alarms_keep(&broker->alarms, (uint8_t)role, account, (uint8_t)reason);
+	members_tell_alarms(broker);
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "common/process_start.h"
 #include "common/settings.h"
 
+#include "broker/alarms.h"
 #include "broker/grants.h"
 
 #include <stdbool.h>
@@ -64,6 +65,7 @@ struct broker {
 	struct account_table *accounts;
 	struct channel *master;
 	struct channel *snapd; /* NULL while away */
+	struct alarms alarms;  /* that it has not been told of */
 	struct channel *keyd;
 	int logger_fd;
 	struct elder elders[ROLE_COUNT];
@@ -97,9 +99,11 @@ void member_connect_keyd(struct member *member);
 /* snapd (keyd, logger) is new: everybody gets a new channel to it. */
 void members_connect_all(struct broker *broker, enum role role);
 
-/* snapd is told of one that was killed, or misbehaved. */
+/* snapd is told of one that was killed, or misbehaved: now, or when it is
+ * there. */
 void members_alarm(struct broker *broker, enum role role, uint32_t account,
     enum alarm_reason reason);
+void members_tell_alarms(struct broker *broker);
 
 /* At SIGCHLD. */
 void members_reap(struct broker *broker);

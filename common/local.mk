@@ -38,6 +38,9 @@ common_libcommon_a_SOURCES += common/messages.c common/messages.h common/message
 common_libcommon_a_SOURCES += common/codec.c common/codec.h
 common_libcommon_a_SOURCES += common/change_note.c common/change_note.h
 common_libcommon_a_SOURCES += common/digest.c common/digest.h
+common_libcommon_a_SOURCES += common/aead.c common/aead.h
+common_libcommon_a_SOURCES += common/recovery_key.c common/recovery_key.h
+common_libcommon_a_SOURCES += common/sealed_secret.c common/sealed_secret.h
 common_libcommon_a_SOURCES += common/event_form.c common/event_form.h
 common_libcommon_a_SOURCES += common/head.c common/head.h
 common_libcommon_a_SOURCES += common/merkle_log.c common/merkle_log.h
@@ -106,6 +109,10 @@ check_PROGRAMS += tests/unit/sandbox_tool_test
 tests_unit_sandbox_tool_test_SOURCES = tests/unit/sandbox_tool_test.c
 tests_unit_sandbox_tool_test_LDADD = $(TOOL_LIBS) $(COMMON_LIBS) \
 	$(JANSSON_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/sealed_secret_test
+tests_unit_sealed_secret_test_SOURCES = tests/unit/sealed_secret_test.c
+tests_unit_sealed_secret_test_LDADD = $(COMMON_LIBS) $(CRYPTO_LIBS) \
+	$(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/settings_parser_test
 tests_unit_settings_parser_test_SOURCES = tests/unit/settings_parser_test.c
 tests_unit_settings_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)

@@ -63,6 +63,12 @@ enum {
 #define RECORD_MODSEQ_LEAP ((uint64_t)1 << 40)
 #define RECORD_MODSEQ_PART ((uint64_t)1 << 32)
 
+/* What people call account 0: the service's own files (snapd/service_files.h).
+ * No user's number is as high, and in a request 0 is every account, or none. */
+#define ACCOUNT_SERVICE UINT32_C(0xfffffffe)
+/* The flag of a version of such a file that is sealed (sealed_secret.h). */
+#define SERVICE_FILE_SEALED FLAG_FLAGGED
+
 struct mailbox_record {
 	uint64_t id;
 	uint32_t uidvalidity;

@@ -40,6 +40,8 @@ settings_new(void)
 	settings->uid_account_base = 0x70000000;
 	settings->uid_account_mask = 0xf0000000;
 	settings->snapshot_every_s = 15 * 60;
+	settings->segment_bytes = SETTINGS_MAX_SEGMENT;
+	settings->seal_after_s = 60 * 60;
 	settings->reconcile_every_s = 24 * 60 * 60;
 	settings->keep_minimum_s = (uint64_t)30 * 86400;
 	settings->drill_sample = 1000;
@@ -131,6 +133,8 @@ put_keep(struct writer *writer, const struct settings *settings, enum role role)
 	}
 	writer_put_u64(writer, settings->keep_minimum_s);
 	writer_put_u32(writer, settings->snapshot_every_s);
+	writer_put_u64(writer, settings->segment_bytes);
+	writer_put_u32(writer, settings->seal_after_s);
 	writer_put_u32(writer, settings->reconcile_every_s);
 	writer_put_u8(writer, settings->takes_external_deletes);
 	writer_put_u32(writer, settings->drill_every_s);
@@ -246,6 +250,8 @@ get_keep(struct reader *reader, struct settings *settings)
 	}
 	settings->keep_minimum_s = reader_get_u64(reader);
 	settings->snapshot_every_s = reader_get_u32(reader);
+	settings->segment_bytes = reader_get_u64(reader);
+	settings->seal_after_s = reader_get_u32(reader);
 	settings->reconcile_every_s = reader_get_u32(reader);
 	settings->takes_external_deletes = reader_get_u8(reader) != 0;
 	settings->drill_every_s = reader_get_u32(reader);

@@ -20,6 +20,10 @@ enum {
 	SETTINGS_MAX_KEYS = 8
 };
 
+/* Of a segment of the snapshot store: the largest body has room in any. */
+#define SETTINGS_MIN_SEGMENT (UINT64_C(512) << 20)
+#define SETTINGS_MAX_SEGMENT (UINT64_C(64) << 30)
+
 enum service {
 	SERVICE_SMTP,   /* mail from everyone, no AUTH */
 	SERVICE_SUBMIT, /* mail from our users, AUTH required */
@@ -72,6 +76,8 @@ struct settings {
 	uint32_t uid_account_base;    /* accounts: base + number */
 	uint32_t uid_account_mask;    /* of the aligned power-of-two range */
 	uint32_t snapshot_every_s;
+	uint64_t segment_bytes;     /* of one at most; default 64 GiB */
+	uint32_t seal_after_s;      /* what is new is in one by then; 1 hour */
 	uint32_t reconcile_every_s; /* default 24 hours */
 	/* A file that another program took away is a deleted message. */
 	bool takes_external_deletes;

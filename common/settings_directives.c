@@ -311,6 +311,22 @@ apply_reconcile(struct parser *parser, const struct value *value)
 }
 
 static void
+apply_segment(struct parser *parser, const struct value *value)
+{
+	parser->settings->segment_bytes = value->number;
+	if (value->number < SETTINGS_MIN_SEGMENT)
+		settings_complain(parser, value->word, "at least 512M");
+}
+
+static void
+apply_seal(struct parser *parser, const struct value *value)
+{
+	parser->settings->seal_after_s = (uint32_t)value->number;
+	if (value->number < 60)
+		settings_complain(parser, value->word, "at least 1m");
+}
+
+static void
 apply_external_deletes(struct parser *parser, const struct value *value)
 {
 	bool is_accept = text_is(value->word.text, "accept");
@@ -473,6 +489,8 @@ static const struct option store_options[] = { { "maildir", VALUE_PATH, 0,
 	{ 0 } };
 static const struct option snapshot_options[] = {
 	{ "every", VALUE_SPAN, 31536000, apply_every, NULL },
+	{ "segment", VALUE_SIZE, SETTINGS_MAX_SEGMENT, apply_segment, NULL },
+	{ "seal", VALUE_SPAN, 86400, apply_seal, NULL },
 	{ "dir", VALUE_PATH, 0, apply_snap, NULL },
 	{ "on-bulk-delete", VALUE_ABSENT, 0, NULL,
 	    "remove it; every instant can be restored anyway" },
@@ -545,8 +563,9 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    NULL },
 	{ "store", "store maildir DIRECTORY [external-deletes accept|heal]",
 	    store_options, false, false, NULL, NULL },
-	{ "snapshot", "snapshot [every TIME] dir DIRECTORY", snapshot_options,
-	    false, false, NULL, NULL },
+	{ "snapshot",
+	    "snapshot [every TIME] [segment SIZE] [seal TIME] dir DIRECTORY",
+	    snapshot_options, false, false, NULL, NULL },
 	{ "keep", "keep TIME for TIME, ... [minimum TIME]", keep_options, false,
 	    true, NULL, NULL },
 	{ "drill", "drill [every TIME] [sample N|all] [dir DIRECTORY]",

@@ -68,6 +68,9 @@ explain_keep(const char *name, const struct settings *settings,
 {
 	(void)buf_put_text(to, "snapshot every ");
 	put_span(to, settings->snapshot_every_s);
+	(void)buf_put_format(to, " segment %lluM seal ",
+	    (unsigned long long)(settings->segment_bytes >> 20));
+	put_span(to, settings->seal_after_s);
 	put_path(to, " dir", settings->snap_path);
 	explain_from(to, name, origin->directive[DIRECTIVE_SNAPSHOT]);
 	(void)buf_put_text(to, "keep ");

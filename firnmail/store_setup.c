@@ -42,7 +42,8 @@ show_recovery_key(struct text hex)
 	    "The recovery key of this store: write it down, keep it away from "
 	    "this host.\n"
 	    "It is shown this once. Without the file `key` of the store it is "
-	    "what opens sealed mail:\n    %s\n",
+	    "what opens sealed mail,\nand nothing else opens the passwords and "
+	    "private keys that the store keeps:\n    %s\n",
 	    groups);
 	explicit_bzero(groups, sizeof(groups));
 }

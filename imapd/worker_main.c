@@ -144,6 +144,35 @@ introduce(struct worker *worker, const struct message_introduce *m, int *fd)
 }
 
 static void
+configure(struct worker *worker, const struct settings *settings)
+{
+	account_store_take_deletes(
+	    worker->account, settings->takes_external_deletes);
+}
+
+/* After a reload. */
+static void
+take_new_settings(struct worker *worker, const struct message_settings *message,
+    const int *fds)
+{
+	struct settings *settings;
+	struct error error;
+
+	for (size_t i = 0; i < message->kinds.size; i++) {
+		if (message->kinds.data[i] != START_SETTINGS || fds[i] == -1)
+			continue;
+		settings = settings_read_slice(fds[i], &error);
+		if (settings == NULL) {
+			log_error("reload", "why=\"%s\"", error.text);
+			return;
+		}
+		configure(worker, settings);
+		settings_free(&settings);
+		return;
+	}
+}
+
+static void
 received(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
@@ -155,6 +184,9 @@ received(struct channel *channel, const struct message *message, int *fds,
 		break;
 	case MESSAGE_session_open:
 		open_session(worker, &message->session_open, &fds[0]);
+		break;
+	case MESSAGE_settings:
+		take_new_settings(worker, &message->settings, fds);
 		break;
 	case MESSAGE_stop:
 		event_loop_stop(worker->loop);
@@ -207,8 +239,7 @@ main(void)
 		fatal("the account's home: %s", error.text);
 	worker.loop = event_loop_new();
 	worker.account = account_store_new(worker.loop, home_fd);
-	account_store_take_deletes(
-	    worker.account, settings->takes_external_deletes);
+	configure(&worker, settings);
 	settings_free(&settings);
 	worker.timer = timer_new(worker.loop, look, &worker);
 	worker.broker =

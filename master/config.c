@@ -34,6 +34,7 @@ config_load(const char *path, uint64_t generation)
 	struct config *config = memory_new(1, sizeof(*config));
 	struct report *report = report_new();
 
+	config->path = path;
 	config->settings = settings_load(path, NULL, report);
 	if (config->settings != NULL) {
 		config->settings->generation = generation;

@@ -9,6 +9,7 @@
 #include "common/settings.h"
 
 struct config {
+	const char *path; /* of firnmail.conf; the caller's */
 	struct settings *settings;
 	struct account_table *accounts;
 };

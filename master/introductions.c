@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "master/service_files.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -227,6 +228,7 @@ supervisor_reloaded(struct supervisor *supervisor)
 
 	for (size_t i = 0; i < CHILD_COUNT; i++)
 		send_settings(&supervisor->children[i]);
+	service_files_tell(supervisor);
 	if (broker->channel != NULL)
 		equip_broker(broker);
 }

@@ -8,9 +8,16 @@ master_libfirnmaild_a_SOURCES = \
 	master/resources.c master/resources.h \
 	master/supervisor.c master/supervisor.h master/children.h \
 	master/introductions.c master/child_requests.c \
+	master/service_files.c master/service_files.h \
 	master/namespace.c master/namespace.h \
 	master/notify.c master/notify.h
 master_firnmaild_SOURCES = master/main.c
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/service_name_test
+tests_unit_service_name_test_SOURCES = tests/unit/service_name_test.c
+tests_unit_service_name_test_LDADD = master/libfirnmaild.a $(FILTER_LIBS) \
+	$(COMMON_LIBS) $(CMOCKA_LIBS)
+endif
 master_firnmaild_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'
 master_firnmaild_LDADD = master/libfirnmaild.a $(FILTER_LIBS) $(COMMON_LIBS)

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "master/children.h"
+#include "master/service_files.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -53,8 +54,10 @@ child_ready(struct child *child, uint32_t walls)
 	child->was_ready = true;
 	child->walls = walls;
 	introductions_elder(child);
-	if (child->role == ROLE_SNAPD)
+	if (child->role == ROLE_SNAPD) {
 		introductions_tell_alarms(child->supervisor);
+		service_files_tell(child->supervisor);
+	}
 	log_info("ready", "role=%s pid=%d walls=0x%x", role_name(child->role),
 	    child->pid, walls);
 	tell_ready(child->supervisor);

@@ -33,6 +33,7 @@ enum {
 	OPTION_ALL,
 	OPTION_PROOF,
 	OPTION_KEY,
+	OPTION_RECOVERY_KEY,
 	OPTION_SIGN,
 	OPTION_SOCKET,
 	OPTION_LIBEXEC
@@ -61,6 +62,7 @@ static const struct option long_options[] = {
 	{ "all", no_argument, NULL, OPTION_ALL },
 	{ "proof", no_argument, NULL, OPTION_PROOF },
 	{ "key", required_argument, NULL, OPTION_KEY },
+	{ "recovery-key", required_argument, NULL, OPTION_RECOVERY_KEY },
 	{ "sign", required_argument, NULL, OPTION_SIGN },
 	{ "socket", required_argument, NULL, OPTION_SOCKET },
 	{ "libexec", required_argument, NULL, OPTION_LIBEXEC },
@@ -117,6 +119,8 @@ text_option(int letter, struct invocation *invocation, struct options *options)
 		return &options->subject;
 	case OPTION_BEFORE:
 		return &options->before;
+	case OPTION_RECOVERY_KEY:
+		return &options->recovery_key;
 	case OPTION_SAMPLE:
 		return &options->sample;
 	default:

@@ -117,6 +117,8 @@ command_account_name(
 
 	if (account == 0)
 		return TEXT("-");
+	if (account == ACCOUNT_SERVICE)
+		return TEXT("config");
 	if (found != NULL)
 		return text_of(found->address);
 	snprintf(storage, 12, "%u", account);
@@ -181,7 +183,8 @@ print_account(struct snapctl *snapctl, struct text record)
 	if (control_get_account(record, &row) == -1)
 		return bad_row();
 	const struct field fields[] = {
-		FIELD_N("number", 6, row.account),
+		FIELD_N("number", 6,
+		    row.account == ACCOUNT_SERVICE ? 0 : row.account),
 		FIELD_T("account", 28,
 		    command_account_name(snapctl, row.account, storage)),
 		FIELD_N("mailboxes", 9, row.mailboxes),
@@ -298,7 +301,8 @@ command_print_event(struct snapctl *snapctl, enum control_row_kind kind,
 
 	(void)context;
 	if (kind != CONTROL_EVENT || control_get_event(record, &row) == -1 ||
-	    (snapctl->options.is_deleted && row.removed == 0))
+	    (snapctl->options.is_deleted &&
+		(row.removed == 0 || row.account == ACCOUNT_SERVICE)))
 		return EXIT_DONE;
 	const struct field fields[] = {
 		FIELD_N("sequence", 8, row.sequence),

@@ -14,7 +14,7 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/cmd_list.c \
 	snapctl/cmd_show.c \
 	snapctl/cmd_ls.c \
-	snapctl/cmd_cat.c \
+	snapctl/cmd_cat.c snapctl/cat.h \
 	snapctl/cmd_find.c \
 	snapctl/cmd_export.c snapctl/export.h \
 	snapctl/export_maildir.c \
@@ -36,7 +36,11 @@ snapctl_libsnapctl_a_SOURCES = \
 	snapctl/verify_proof.c \
 	snapctl/cmd_drill.c \
 	snapctl/cmd_seal.c \
+	snapctl/offline.c snapctl/offline.h \
 	snapctl/cmd_rebuild.c \
+	snapctl/cmd_recover_key.c \
+	snapctl/cmd_open_damaged.c \
+	snapctl/cmd_unseal.c snapctl/unseal.h \
 	snapctl/completion.c snapctl/completion.h \
 	snapctl/cmd_completion.c \
 	snapctl/cmd_stats.c \

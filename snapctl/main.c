@@ -25,7 +25,9 @@ static const struct verb verbs[] = {
 	    VERB_NAMES },
 	{ "ls", cmd_ls, "SEL", "list accounts, mailboxes or messages", "SEL",
 	    VERB_NAMES },
-	{ "cat", cmd_cat, "SEL", "print one message", "SEL", VERB_NAMES },
+	{ "cat", cmd_cat, "[--recovery-key KEYFILE] SEL",
+	    "print one message, or a file of the service's",
+	    "--recovery-key=FILE SEL", VERB_NAMES },
 	{ "find", cmd_elsewhere,
 	    "[--deleted] [--from T] [--subject T] ... [TEXT...]",
 	    "find messages by their header",
@@ -80,7 +82,12 @@ static const struct verb verbs[] = {
 	    "print the script for a shell", "bash|zsh|fish", VERB_ALONE },
 	{ "rebuild", cmd_rebuild, "", "make the index anew from segments", "",
 	    VERB_ALONE },
-	{ "recover-key", cmd_recover_key, "",
+	{ "open-damaged", cmd_open_damaged, "[--yes]",
+	    "open a store that is kept closed", "--yes", VERB_ALONE },
+	{ "unseal", cmd_elsewhere, "--recovery-key KEYFILE FILE",
+	    "open a secret that cat wrote", "--recovery-key=FILE FILE",
+	    VERB_ALONE },
+	{ "recover-key", cmd_elsewhere, "",
 	    "put the lost store key back with the recovery key", "",
 	    VERB_ALONE },
 };
@@ -162,8 +169,9 @@ static int
 carry_out(const struct verb *verb, const struct invocation *invocation,
     struct snapctl *snapctl, int argc, char **argv)
 {
-	/* Nobody is asked for that: it is in a file. */
-	if (verb->run == cmd_verify && snapctl->options.is_proof)
+	/* What needs libcrypto: a proof in a file, a sealed secret. */
+	if ((verb->run == cmd_verify && snapctl->options.is_proof) ||
+	    (verb->run == cmd_cat && snapctl->options.recovery_key != NULL))
 		return cmd_elsewhere(snapctl, argc, argv);
 	return session_run(verb, invocation, snapctl, argc, argv);
 }

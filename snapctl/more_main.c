@@ -1,7 +1,8 @@
 /*
  * snapctl-more: the verbs of snapctl that need more libraries than the others
  * (see elsewhere.c): find folds case as Unicode does, verify --proof checks
- * signatures.  snapctl executes it with its own command line.
+ * signatures, cat --recovery-key, unseal and recover-key open what is sealed.
+ * snapctl executes it with its own command line.
  */
 #include "snapctl/session.h"
 
@@ -11,6 +12,9 @@
 
 static const struct verb verbs[] = {
 	{ .name = "find", .run = cmd_find },
+	{ .name = "cat", .run = cmd_cat_secret },
+	{ .name = "unseal", .run = cmd_unseal, .kind = VERB_ALONE },
+	{ .name = "recover-key", .run = cmd_recover_key, .kind = VERB_ALONE },
 	{ .name = "verify", .run = cmd_verify_proof, .kind = VERB_ALONE },
 };
 

@@ -162,6 +162,10 @@ account_parse(struct text text, const struct account_table *accounts,
 	const struct account *found;
 	uint64_t number;
 
+	if (text_is(text, "0") || text_is(text, "config")) {
+		*account = ACCOUNT_SERVICE;
+		return 0;
+	}
 	if (text_parse_number(text, UINT32_MAX, &number) == 0 && number > 0) {
 		*account = (uint32_t)number;
 		return 0;

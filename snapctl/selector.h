@@ -43,7 +43,7 @@ int point_parse(
 void point_fill(
     const struct point *point, uint8_t *kind, int64_t *time, struct text *name);
 
-/* An account's address or number. */
+/* An account's address or number; "0" and "config" are ACCOUNT_SERVICE. */
 int account_parse(struct text text, const struct account_table *accounts,
     uint32_t *account, struct error *error);
 

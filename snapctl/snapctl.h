@@ -44,6 +44,7 @@ struct options {
 	bool is_following;                              /* --follow */
 	bool is_proof;                                  /* --proof */
 	const char *key;                                /* --key */
+	const char *recovery_key;                       /* --recovery-key */
 	const char *signatures[OPTIONS_MAX_SIGNATURES]; /* --sign */
 	size_t signature_count;
 	unsigned int read_percent;
@@ -179,11 +180,15 @@ int cmd_verify_proof(struct snapctl *snapctl, int argc, char **argv);
 int cmd_drill(struct snapctl *snapctl, int argc, char **argv);
 int cmd_seal(struct snapctl *snapctl, int argc, char **argv);
 int cmd_rebuild(struct snapctl *snapctl, int argc, char **argv);
+int cmd_open_damaged(struct snapctl *snapctl, int argc, char **argv);
 int cmd_recover_key(struct snapctl *snapctl, int argc, char **argv);
 int cmd_stats(struct snapctl *snapctl, int argc, char **argv);
 int cmd_completion(struct snapctl *snapctl, int argc, char **argv);
 int cmd_status(struct snapctl *snapctl, int argc, char **argv);
 /* The verb is that of the whole command line: snapctl-more takes over. */
 int cmd_elsewhere(struct snapctl *snapctl, int argc, char **argv);
+/* Of snapctl-more. */
+int cmd_cat_secret(struct snapctl *snapctl, int argc, char **argv);
+int cmd_unseal(struct snapctl *snapctl, int argc, char **argv);
 
 #endif

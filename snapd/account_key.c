@@ -8,9 +8,6 @@
 #include "common/digest.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -92,107 +89,6 @@ store_key_load(int dir_fd, struct aead_key *key, struct error *error)
 	return result;
 }
 
-/* -- The recovery key -- */
-
-int
-recovery_key_make(uint8_t private_key[RECOVERY_KEY_SIZE],
-    uint8_t public_key[RECOVERY_KEY_SIZE], struct error *error)
-{
-	EVP_PKEY *pair = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
-	size_t private_size = RECOVERY_KEY_SIZE, public_size = private_size;
-	int result = -1;
-
-	if (pair != NULL &&
-	    EVP_PKEY_get_raw_private_key(pair, private_key, &private_size) ==
-		1 &&
-	    EVP_PKEY_get_raw_public_key(pair, public_key, &public_size) == 1)
-		result = 0;
-	EVP_PKEY_free(pair);
-	return result == 0 ? 0
-			   : error_set(error, ERROR_SYSTEM, "no X25519 key");
-}
-
-int
-recovery_key_public(const uint8_t private_key[RECOVERY_KEY_SIZE],
-    uint8_t public_key[RECOVERY_KEY_SIZE], struct error *error)
-{
-	EVP_PKEY *pair = EVP_PKEY_new_raw_private_key_ex(
-	    NULL, "X25519", NULL, private_key, RECOVERY_KEY_SIZE);
-	size_t size = RECOVERY_KEY_SIZE;
-	int result = -1;
-
-	if (pair != NULL &&
-	    EVP_PKEY_get_raw_public_key(pair, public_key, &size) == 1)
-		result = 0;
-	EVP_PKEY_free(pair);
-	return result == 0 ? 0 : error_set(error, ERROR_INPUT, "no X25519 key");
-}
-
-bool
-recovery_key_is_set(const uint8_t public_key[RECOVERY_KEY_SIZE])
-{
-	static const uint8_t zeros[RECOVERY_KEY_SIZE];
-
-	return memcmp(public_key, zeros, sizeof(zeros)) != 0;
-}
-
-static int
-agree(const uint8_t *private_key, const uint8_t *public_key, uint8_t *shared,
-    struct error *error)
-{
-	EVP_PKEY *own = EVP_PKEY_new_raw_private_key_ex(
-	    NULL, "X25519", NULL, private_key, RECOVERY_KEY_SIZE);
-	EVP_PKEY *other = EVP_PKEY_new_raw_public_key_ex(
-	    NULL, "X25519", NULL, public_key, RECOVERY_KEY_SIZE);
-	EVP_PKEY_CTX *context =
-	    own != NULL ? EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL) : NULL;
-	size_t size = RECOVERY_KEY_SIZE;
-	int result = -1;
-
-	/* A shared secret of zeros is refused by libcrypto. */
-	if (context != NULL && other != NULL &&
-	    EVP_PKEY_derive_init(context) == 1 &&
-	    EVP_PKEY_derive_set_peer(context, other) == 1 &&
-	    EVP_PKEY_derive(context, shared, &size) == 1 &&
-	    size == RECOVERY_KEY_SIZE)
-		result = 0;
-	EVP_PKEY_CTX_free(context);
-	EVP_PKEY_free(other);
-	EVP_PKEY_free(own);
-	return result == 0 ? 0
-			   : error_set(error, ERROR_DAMAGED, "X25519 failed");
-}
-
-/* HKDF-SHA-256 over the shared secret, with both public halves as salt. */
-static int
-box_key(const uint8_t *shared, const uint8_t *once, const uint8_t *recovery,
-    struct aead_key *key, struct error *error)
-{
-	EVP_KDF *hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
-	EVP_KDF_CTX *context = hkdf != NULL ? EVP_KDF_CTX_new(hkdf) : NULL;
-	uint8_t salt[2 * RECOVERY_KEY_SIZE], secret[RECOVERY_KEY_SIZE];
-	char hash[] = "SHA256", label[sizeof(box_label)];
-	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(
-				    "digest", hash, 0),
-		OSSL_PARAM_construct_octet_string("key", secret, 32),
-		OSSL_PARAM_construct_octet_string("salt", salt, sizeof(salt)),
-		OSSL_PARAM_construct_octet_string("info", label, sizeof(label)),
-		OSSL_PARAM_construct_end() };
-	int result = -1;
-
-	memcpy(secret, shared, sizeof(secret));
-	memcpy(salt, once, RECOVERY_KEY_SIZE);
-	memcpy(salt + RECOVERY_KEY_SIZE, recovery, RECOVERY_KEY_SIZE);
-	memcpy(label, box_label, sizeof(label));
-	if (context != NULL && EVP_KDF_derive(context, key->bytes,
-				   sizeof(key->bytes), params) == 1)
-		result = 0;
-	OPENSSL_cleanse(secret, sizeof(secret));
-	EVP_KDF_CTX_free(context);
-	EVP_KDF_free(hkdf);
-	return result == 0 ? 0 : error_set(error, ERROR_SYSTEM, "HKDF failed");
-}
-
 /* -- Rows -- */
 
 static struct text
@@ -212,25 +108,19 @@ recovery_box(const struct key_owner *owner, const struct aead_key *key,
     struct error *error)
 {
 	static const uint8_t nonce[AEAD_NONCE_SIZE]; /* the key is used once */
-	uint8_t once[RECOVERY_KEY_SIZE], shared[RECOVERY_KEY_SIZE];
 	uint8_t bound[OWNER_SIZE];
 	struct aead *aead = aead_new();
 	struct aead_key box_with;
 	int result;
 
-	result = recovery_key_make(once, to, error);
-	if (result == 0)
-		result = agree(once, public_key, shared, error);
-	if (result == 0)
-		result = box_key(shared, to, public_key, &box_with, error);
+	result =
+	    recovery_key_offer(public_key, box_label, to, &box_with, error);
 	if (result == 0)
 		result =
 		    aead_seal(aead, &box_with, nonce, bound_of(owner, bound),
 			text_make(key->bytes, sizeof(key->bytes)),
 			to + RECOVERY_KEY_SIZE, error);
 	aead_free(&aead);
-	OPENSSL_cleanse(once, sizeof(once));
-	OPENSSL_cleanse(shared, sizeof(shared));
 	OPENSSL_cleanse(&box_with, sizeof(box_with));
 	return result;
 }
@@ -241,17 +131,13 @@ recovery_unbox(const struct key_owner *owner, const uint8_t *box,
     struct error *error)
 {
 	static const uint8_t nonce[AEAD_NONCE_SIZE];
-	uint8_t shared[RECOVERY_KEY_SIZE], public_key[RECOVERY_KEY_SIZE];
 	uint8_t bound[OWNER_SIZE];
 	struct aead *aead = aead_new();
 	struct aead_key box_with;
 	int result;
 
-	result = recovery_key_public(private_key, public_key, error);
-	if (result == 0)
-		result = agree(private_key, box, shared, error);
-	if (result == 0)
-		result = box_key(shared, box, public_key, &box_with, error);
+	result =
+	    recovery_key_accept(private_key, box_label, box, &box_with, error);
 	if (result == 0)
 		result =
 		    aead_open(aead, &box_with, nonce, bound_of(owner, bound),
@@ -259,7 +145,6 @@ recovery_unbox(const struct key_owner *owner, const uint8_t *box,
 			    ACCOUNT_KEY_BOXED - RECOVERY_KEY_SIZE),
 			key->bytes, error);
 	aead_free(&aead);
-	OPENSSL_cleanse(shared, sizeof(shared));
 	OPENSSL_cleanse(&box_with, sizeof(box_with));
 	return result;
 }

@@ -22,12 +22,10 @@
 #define SNAPD_ACCOUNT_KEY_H
 
 #include "common/messages.h"
-#include "snapd/aead.h"
-
-#include <stdbool.h>
+#include "common/aead.h"
+#include "common/recovery_key.h"
 
 enum {
-	RECOVERY_KEY_SIZE = 32,
 	ACCOUNT_KEY_WRAPPED = AEAD_NONCE_SIZE + AEAD_KEY_SIZE + AEAD_TAG_SIZE,
 	ACCOUNT_KEY_BOXED = RECOVERY_KEY_SIZE + AEAD_KEY_SIZE + AEAD_TAG_SIZE,
 	ACCOUNT_KEY_ROW = 1 + ACCOUNT_KEY_WRAPPED + ACCOUNT_KEY_BOXED
@@ -46,13 +44,6 @@ int store_key_create(int dir_fd, struct error *error);
 int store_key_put(int dir_fd, const struct aead_key *key, struct error *error);
 /* ERROR_MISSING, ERROR_DAMAGED. */
 int store_key_load(int dir_fd, struct aead_key *key, struct error *error);
-
-/* A pair for X25519 (RFC 7748). */
-int recovery_key_make(uint8_t private_key[RECOVERY_KEY_SIZE],
-    uint8_t public_key[RECOVERY_KEY_SIZE], struct error *error);
-int recovery_key_public(const uint8_t private_key[RECOVERY_KEY_SIZE],
-    uint8_t public_key[RECOVERY_KEY_SIZE], struct error *error);
-bool recovery_key_is_set(const uint8_t public_key[RECOVERY_KEY_SIZE]);
 
 /* A key in a box that the private half opens; `to` has ACCOUNT_KEY_BOXED bytes.
  * Of the store key the owner's account is KEY_OF_STORE. */

@@ -174,6 +174,7 @@ as_of_start(
 	as_of->after = after;
 	as_of->count = 0;
 	as_of->next = 0;
+	as_of->names_damage = false;
 }
 
 static int
@@ -220,13 +221,54 @@ add_dead(struct as_of *as_of, const struct message_row *row)
 		    row->record.born <= as_of->sequence, (uint8_t)row->death };
 }
 
+/* Whether it can be read or not: it is none of this mailbox. */
+static bool
+is_of_another(const struct as_of *as_of, struct text key, struct error *error)
+{
+	if (key.size < 8 || key_u64_at(key, 0) == as_of->mailbox)
+		return false;
+	error->code = ERROR_NONE;
+	return true;
+}
+
+/* Is it a row of the mailbox, with a key of that size, that only cannot be
+ * read? */
+static bool
+is_named(const struct as_of *as_of, struct text key, size_t size,
+    const struct error *error)
+{
+	return as_of->names_damage && error->code == ERROR_DAMAGED &&
+	       key.size == size && key_u64_at(key, 0) == as_of->mailbox;
+}
+
+/* The next row behind the cursor that is of the mailbox: 1, 0, -1. When a
+ * damaged one was born is not known: it counts as alive. */
+static int
+next_dead(struct as_of *as_of, struct cursor *cursor, struct message_row *row,
+    struct error *error)
+{
+	struct text key = { NULL, 0 }, value;
+	int got = cursor_next(cursor, &key, &value, error);
+
+	if (is_of_another(as_of, key, error))
+		return 0;
+	if (got == 1 && row_decode_dead(key, value, row, error) != 0)
+		got = -1;
+	if (got >= 0 || !is_named(as_of, key, 20, error))
+		return got;
+	error->code = ERROR_NONE;
+	*row = (struct message_row){ .record = { .uid = key_u32_at(key, 16) },
+		.died = key_u64_at(key, 8),
+		.death = DEATH_EXPUNGE };
+	return 1;
+}
+
 /* Those that died since the last look. */
 static int
 scan_dead(struct as_of *as_of, struct transaction *t, struct error *error)
 {
 	struct key from = { .size = 0 };
 	struct message_row row;
-	struct text key, value;
 	struct cursor *cursor;
 	int got;
 
@@ -240,11 +282,7 @@ scan_dead(struct as_of *as_of, struct transaction *t, struct error *error)
 	cursor = cursor_open(t, DB_DEAD, &from, error);
 	if (cursor == NULL)
 		return -1;
-	while ((got = cursor_next(cursor, &key, &value, error)) == 1 &&
-	       key_u64_at(key, 0) == as_of->mailbox) {
-		got = row_decode_dead(key, value, &row, error);
-		if (got < 0)
-			break;
+	while ((got = next_dead(as_of, cursor, &row, error)) == 1) {
 		as_of->scanned = row.died;
 		add_dead(as_of, &row);
 	}
@@ -268,29 +306,48 @@ as_of_resume(struct as_of *as_of, struct transaction *t, struct error *error)
 	return as_of->cursor != NULL ? 0 : -1;
 }
 
+/* It is told when its turn comes. */
+static void
+hide_damage(struct as_of *as_of, uint32_t uid, struct error *error)
+{
+	as_of->live.record.uid = uid;
+	as_of->damage = *error;
+	error->code = ERROR_NONE;
+}
+
 /* The next live row that was there, into as_of->live. */
 static int
 look_live(struct as_of *as_of, struct error *error)
 {
-	struct text key, value;
+	struct text key = { NULL, 0 }, value;
 	int got = 1;
 
 	while (!as_of->has_live && as_of->cursor != NULL) {
 		got = cursor_next(as_of->cursor, &key, &value, error);
-		if (got == 1 && key_u64_at(key, 0) != as_of->mailbox)
+		if (is_of_another(as_of, key, error))
 			got = 0;
 		if (got == 0)
 			cursor_close(&as_of->cursor);
-		if (got != 1)
+		if (got == 1 &&
+		    row_decode_live(key, value, &as_of->live, error) != 0)
+			got = -1;
+		as_of->is_damaged = got < 0 && is_named(as_of, key, 12, error);
+		if (got != 1 && !as_of->is_damaged)
 			return got;
-		if (row_decode_live(key, value, &as_of->live, error) != 0)
-			return -1;
-		as_of->has_live = as_of->live.record.born <= as_of->sequence;
+		as_of->has_live = as_of->is_damaged ||
+				  as_of->live.record.born <= as_of->sequence;
+		if (as_of->is_damaged)
+			hide_damage(as_of, key_u32_at(key, 8), error);
 	}
 	return as_of->has_live;
 }
 
-/* 1 and the row, 2 if it is gone, -1. */
+enum {
+	GIVE_DAMAGED = 2, /* as as_of_next */
+	GIVE_GONE
+};
+
+/* 1 and the row, or one of these, or -1. */
 static int
 give_dead(struct as_of *as_of, struct message_row *row, struct error *error)
 {
@@ -306,10 +363,15 @@ give_dead(struct as_of *as_of, struct message_row *row, struct error *error)
 	as_of->after = dead->uid;
 	/* Forgotten between two steps: this is no snapshot that is kept. */
 	if (found == 0)
-		return 2;
-	if (found < 0 || row_decode_dead(text_make(key.bytes, key.size), value,
-			     row, error) != 0)
-		return -1;
+		return GIVE_GONE;
+	if (found == 1 && row_decode_dead(text_make(key.bytes, key.size), value,
+			      row, error) != 0)
+		found = -1;
+	row->record.uid = dead->uid;
+	if (found < 0)
+		return as_of->names_damage && error->code == ERROR_DAMAGED
+			   ? GIVE_DAMAGED
+			   : -1;
 	row->death = dead->last_death;
 	return 1;
 }
@@ -317,21 +379,26 @@ give_dead(struct as_of *as_of, struct message_row *row, struct error *error)
 int
 as_of_next(struct as_of *as_of, struct message_row *row, struct error *error)
 {
-	int live = look_live(as_of, error), dead = 2;
+	int live = look_live(as_of, error), dead = GIVE_GONE;
 
 	if (live < 0)
 		return -1;
-	while (dead == 2 && as_of->next < as_of->count &&
+	while (dead == GIVE_GONE && as_of->next < as_of->count &&
 	       (live == 0 ||
 		   as_of->dead[as_of->next].uid < as_of->live.record.uid))
 		dead = give_dead(as_of, row, error);
-	if (dead != 2 || live == 0)
-		return dead == 2 ? 0 : dead;
+	if (dead != GIVE_GONE || live == 0)
+		return dead == GIVE_GONE ? 0 : dead;
+	as_of->has_live = false;
+	as_of->after = as_of->live.record.uid;
+	if (as_of->is_damaged) {
+		row->record.uid = as_of->live.record.uid;
+		*error = as_of->damage;
+		return GIVE_DAMAGED;
+	}
 	row->record = as_of->live.record;
 	row->delivery = as_of->live.delivery;
 	row->died = 0;
-	as_of->has_live = false;
-	as_of->after = row->record.uid;
 	return 1;
 }
 

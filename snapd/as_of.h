@@ -34,6 +34,10 @@ struct as_of {
 	struct cursor *cursor;
 	struct message_row live;
 	bool has_live;
+	bool is_damaged; /* live is: there is its UID only, and why */
+	struct error damage;
+	/* The caller's, behind as_of_start: damaged rows are named. */
+	bool names_damage;
 };
 
 /* Sequence of the last event; 0 if there is none. */
@@ -70,7 +74,8 @@ int as_of_resume(
     struct as_of *as_of, struct transaction *transaction, struct error *error);
 /* 1 and the next message by UID (texts live as long as the transaction), 0 at
  * the end, -1. For one that is dead now row->died is not 0, and row->death is
- * how the last row of its UID died. */
+ * how the last row of its UID died. 2, only with names_damage: its row cannot be
+ * read, nothing but row->record.uid is known, and error says why; go on. */
 int as_of_next(
     struct as_of *as_of, struct message_row *row, struct error *error);
 void as_of_pause(struct as_of *as_of);

@@ -14,6 +14,7 @@
 #include "snapd/drill_record.h"
 #include "snapd/reconcile.h"
 #include "snapd/restore.h"
+#include "snapd/service_files.h"
 #include "snapd/snapshot.h"
 
 #include <inttypes.h>
@@ -123,14 +124,19 @@ static void
 put_counts(struct client *client, uint64_t tag, struct journal *journal,
     struct transaction *t)
 {
+	uint64_t sealed, live = 0, dead = 0;
+	struct account_row service;
 	struct error error;
-	uint64_t sealed;
 
-	put_fact(
-	    client, tag, "accounts", "%" PRIu64, store_count(t, DB_ACCOUNT));
-	put_fact(client, tag, "messages", "%" PRIu64, store_count(t, DB_LIVE));
-	put_fact(
-	    client, tag, "messages_kept", "%" PRIu64, store_count(t, DB_DEAD));
+	/* The service's own files are neither an account nor messages. */
+	(void)service_files_count(t, &live, &dead, &error);
+	put_fact(client, tag, "accounts", "%" PRIu64,
+	    store_count(t, DB_ACCOUNT) -
+		(row_find_account(t, ACCOUNT_SERVICE, &service, &error) == 1));
+	put_fact(client, tag, "messages", "%" PRIu64,
+	    store_count(t, DB_LIVE) - live);
+	put_fact(client, tag, "messages_kept", "%" PRIu64,
+	    store_count(t, DB_DEAD) - dead);
 	put_fact(
 	    client, tag, "unfiled", "%" PRIu64, store_count(t, DB_UNFILED));
 	put_fact(client, tag, "marks", "%" PRIu64, store_count(t, DB_MARK));
@@ -406,9 +412,48 @@ sign_head(struct client *client)
 	(void)journal_keep_clock(journal, &error);
 }
 
+/* The account of a request that is about mail and its Maildir; else 0. */
+static uint32_t
+account_of_mail(const struct message *message)
+{
+	switch ((int)message->type) {
+	case MESSAGE_control_restore:
+		return message->control_restore.account;
+	case MESSAGE_control_drill:
+		return message->control_drill.account;
+	case MESSAGE_control_export:
+		return message->control_export.account;
+	case MESSAGE_control_find:
+		return message->control_find.account;
+	case MESSAGE_control_reconcile:
+		return message->control_reconcile.account;
+	case MESSAGE_control_accept_missing:
+		return message->control_accept_missing.account;
+	case MESSAGE_control_purge:
+		return message->control_purge.account;
+	default:
+		return 0;
+	}
+}
+
+static void
+refuse_service(struct client *client, uint64_t tag)
+{
+	struct error error;
+
+	error_set(&error, ERROR_REFUSED,
+	    "account 0 holds the service's own files, not mail: `snapctl cat "
+	    "SNAP:0/FILE > FILE` brings one back");
+	control_answer_done(client, tag, STATUS_REFUSED, &error);
+}
+
 static void
 carry_out(struct client *client, const struct message *message)
 {
+	if (account_of_mail(message) == ACCOUNT_SERVICE) {
+		refuse_service(client, message->control_status.tag);
+		return;
+	}
 	switch ((int)message->type) {
 	case MESSAGE_control_account_create:
 		receive_account(client, &message->control_account_create);

@@ -46,7 +46,12 @@ control_drill_message(struct control_job *job, struct transaction *t,
 		return 0;
 	job->totals.messages++;
 	control_put_message(job, row);
-	return control_begin_body(job, t, row);
+	if (control_begin_body(job, t, row) == 0)
+		return 0;
+	if (job->error.code != ERROR_DAMAGED)
+		return -1;
+	control_put_damage(job, "blob", row->record.blob);
+	return 0;
 }
 
 void

@@ -170,7 +170,8 @@ next_mailbox(struct control_job *job, struct transaction *t)
 	got = cursor_next(cursor, &key, &value, &job->error);
 	if (got == 1)
 		account = key_u32_at(key, 0);
-	if (got == 1 && job->account != 0 && account != job->account)
+	if (got == 1 && (job->account != 0 ? account != job->account
+					   : account == ACCOUNT_SERVICE))
 		got = 0;
 	if (got == 1 && row_decode_mailbox(value, &row, &job->error) != 0)
 		got = -1;

@@ -98,6 +98,11 @@ start(struct control_job *job, struct transaction *t, struct store *store)
 				    : job->sequence;
 	job->walk.sequence = job->sequence;
 	job->walk.only_account = job->account;
+	job->walk.names_damage = job->verb == MESSAGE_control_drill;
+	job->walk.is_of_users = job->verb == MESSAGE_control_restore ||
+				job->verb == MESSAGE_control_drill ||
+				job->verb == MESSAGE_control_export ||
+				job->verb == MESSAGE_control_find;
 	job->walk.only_mailbox = text_of(job->mailbox);
 	job->walk.only_uid = job->uid;
 	if (job->verb == MESSAGE_control_diff || job->is_expunged)
@@ -317,7 +322,9 @@ copy_request(struct control_job *job, const struct message *request)
 			.uid = cat->uid,
 			.message_id = cat->message_id };
 		if (cat->account == 0 ||
-		    (cat->uid == 0 && cat->message_id.size == 0))
+		    (cat->uid == 0 && cat->message_id.size == 0 &&
+			(cat->account != ACCOUNT_SERVICE ||
+			    cat->mailbox.size == 0)))
 			return -1;
 		return copy_selection(job, &ls);
 	case MESSAGE_control_restore:

@@ -324,8 +324,12 @@ step_answer(struct control_job *job, struct transaction *t)
 	struct control_stats *stats = job->stats;
 
 	while (stats->sent < stats->count && !control_is_step_full(job)) {
-		put_usage(job, &stats->usages[stats->sent]);
-		add_to_total(&stats->total, &stats->usages[stats->sent++]);
+		const struct control_usage *usage =
+		    &stats->usages[stats->sent++];
+
+		put_usage(job, usage);
+		if (usage->account != ACCOUNT_SERVICE)
+			add_to_total(&stats->total, usage);
 	}
 	if (stats->sent < stats->count)
 		return 0;

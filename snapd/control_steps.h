@@ -36,6 +36,9 @@ bool control_drill_ends(struct control_job *job);
 int control_begin_body(struct control_job *job, struct transaction *t,
     const struct message_row *row);
 
+/* job->error as a finding about "what number"; then there is none any more. */
+void control_put_damage(
+    struct control_job *job, const char *what, uint64_t number);
 void control_put_account_number(struct control_job *job);
 void control_put_mailbox(struct control_job *job);
 void control_put_message(

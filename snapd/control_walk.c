@@ -180,20 +180,40 @@ control_has_message_id(struct transaction *t, uint64_t blob, struct text wanted,
 	return got;
 }
 
-static void
-put_finding(struct control_job *job)
+void
+control_put_damage(struct control_job *job, const char *what, uint64_t number)
 {
 	struct control_finding finding = { .what = text_of(job->error.text) };
 	uint8_t data[RECORD_MAX_NAME_SIZE + 600];
-	char where[40];
+	char where[60];
 	struct writer w;
 
-	snprintf(where, sizeof(where), "blob %llu",
-	    (unsigned long long)job->object.blob);
+	snprintf(
+	    where, sizeof(where), "%s %llu", what, (unsigned long long)number);
 	finding.where = text_of(where);
 	writer_init(&w, data, sizeof(data));
 	control_put_finding(&w, &finding);
 	control_put_row(job, CONTROL_FINDING, &w);
+	job->error.code = ERROR_NONE;
+}
+
+/* A row that cannot be read. Of a message its UID goes before the finding, which
+ * is then about it. */
+static void
+put_damaged_row(struct control_job *job, const struct message_row *row)
+{
+	struct message_row only = { .record = { .uid = row->record.uid,
+					.mailbox = job->walk.after_mailbox } };
+
+	if (row->record.uid != 0) {
+		control_put_message(job, &only);
+		control_put_damage(job, "uid", row->record.uid);
+	} else if (job->walk.after_mailbox != 0) {
+		control_put_damage(job, "mailbox", job->walk.after_mailbox);
+	} else {
+		control_put_account_number(job);
+		control_put_damage(job, "account", job->walk.account);
+	}
 }
 
 int
@@ -237,7 +257,9 @@ take_message(struct control_job *job, struct transaction *t,
 	if (job->verb == MESSAGE_control_cat ||
 	    job->verb == MESSAGE_control_export)
 		return control_begin_body(job, t, row);
-	if (job->mailbox[0] != '\0' || id.size > 0)
+	/* A file of the service's has one version at a time: it goes along. */
+	if (job->mailbox[0] != '\0' || id.size > 0 ||
+	    job->account == ACCOUNT_SERVICE)
 		control_put_message(job, row);
 	return 0;
 }
@@ -248,6 +270,13 @@ take_event(struct control_job *job, struct transaction *t,
 {
 	bool is_ls = job->verb == MESSAGE_control_ls;
 
+	if (event == WALK_DAMAGED) {
+		job->was_found = true;
+		if (job->is_counted)
+			put_damaged_row(job, row);
+		job->error.code = ERROR_NONE;
+		return 0;
+	}
 	if (job->verb == MESSAGE_control_drill && event != WALK_FAILED &&
 	    event != WALK_MESSAGE) {
 		control_drill_event(job, event);
@@ -262,7 +291,8 @@ take_event(struct control_job *job, struct transaction *t,
 		if (job->account != 0)
 			job->totals.messages = 0;
 		if (job->mailbox[0] != '\0' && job->uid == 0 &&
-		    job->message_id[0] == '\0')
+		    job->message_id[0] == '\0' &&
+		    job->verb != MESSAGE_control_cat)
 			job->was_found = true;
 		if (job->verb == MESSAGE_control_export ||
 		    job->verb == MESSAGE_control_find)
@@ -295,7 +325,8 @@ end_walk(struct control_job *job)
 	job->is_done = true;
 	if (is_one && !job->was_found)
 		return error_set(&job->error, ERROR_MISSING,
-		    job->uid != 0 || job->message_id[0] != '\0'
+		    job->account == ACCOUNT_SERVICE ? "no such file then"
+		    : job->uid != 0 || job->message_id[0] != '\0'
 			? "no such message then"
 			: "no such mailbox then");
 	return 0;
@@ -312,8 +343,7 @@ end_body(struct control_job *job)
 	job->is_done = is_one;
 	if (job->error.code != ERROR_DAMAGED || is_one)
 		return job->error.code == ERROR_NONE ? 0 : -1;
-	put_finding(job);
-	job->error.code = ERROR_NONE;
+	control_put_damage(job, "blob", job->object.blob);
 	return 0;
 }
 

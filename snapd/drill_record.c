@@ -198,6 +198,7 @@ drill_record_put(struct journal *journal, const struct drill_record *record,
 		    record->account, detail);
 	status = put_event(journal, record, detail, error);
 	if (status == STATUS_OK && is_new)
-		journal_mark_damage(journal, record->account, detail);
+		journal_mark_damage(
+		    journal, record->account, "drill-failed", detail);
 	return status;
 }

@@ -248,17 +248,6 @@ take_bytes(struct drill_work *work, struct text bytes, struct error *error)
 	return drill_folder_put(&work->folder, bytes, error);
 }
 
-static void
-take_finding(struct drill_work *work, struct text record)
-{
-	struct control_finding finding;
-	char what[CONTROL_MAX_TEXT + 1];
-
-	if (work->is_in_message && control_get_finding(record, &finding) == 0 &&
-	    text_copy(finding.what, what, sizeof(what)) == 0)
-		lose_message(work, what);
-}
-
 /* -- Mailboxes -- */
 
 static int
@@ -293,6 +282,29 @@ take_mailbox(struct drill_work *work, struct text record, struct error *error)
 	return 0;
 }
 
+/* Of the message before, or of a mailbox or account that cannot be read. */
+static int
+take_finding(struct drill_work *work, struct text record, struct error *error)
+{
+	struct control_finding finding;
+	char what[CONTROL_MAX_TEXT + 1];
+
+	if (control_get_finding(record, &finding) == -1 ||
+	    text_copy(finding.what, what, sizeof(what)) == -1)
+		return error_set(error, ERROR_DAMAGED, "malformed finding");
+	if (text_starts_nocase(finding.where, "mailbox ") ||
+	    text_starts_nocase(finding.where, "account ")) {
+		if (end_mailbox(work, error) == -1)
+			return -1;
+		work->mailbox.name = finding.where;
+		find(work, 0, what);
+		work->mailbox.name = text_make(NULL, 0);
+	} else if (work->is_in_message) {
+		lose_message(work, what);
+	}
+	return 0;
+}
+
 static int
 take_account(struct drill_work *work, struct text record, struct error *error)
 {
@@ -320,8 +332,7 @@ drill_work_row(struct drill_work *work, enum control_row_kind kind,
 	case CONTROL_BODY:
 		return take_bytes(work, record, error);
 	case CONTROL_FINDING:
-		take_finding(work, record);
-		return 0;
+		return take_finding(work, record, error);
 	default:
 		return 0;
 	}

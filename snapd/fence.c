@@ -17,6 +17,10 @@ static const char name[] = "starts";
 
 /* -- How often -- */
 
+enum {
+	LIFTED = 255
+};
+
 /* Since the last clean stop; what cannot be read is often. */
 static uint8_t
 read_count(int dir)
@@ -113,7 +117,7 @@ verify_whole(
 }
 
 int
-fence_enter(const char *path, struct error *error)
+fence_enter(const char *path, bool *was_lifted, struct error *error)
 {
 	struct error first = { .code = ERROR_NONE };
 	struct verify_options options = { .depth = VERIFY_CHEAP,
@@ -124,7 +128,8 @@ fence_enter(const char *path, struct error *error)
 	if (dir == -1)
 		return -1;
 	count = read_count(dir);
-	if (count < FENCE_STARTS)
+	*was_lifted = count == LIFTED;
+	if (count < FENCE_STARTS || *was_lifted)
 		status = verify(path, &options, &first, error);
 	else
 		status = verify_whole(path, &options, error);
@@ -145,4 +150,26 @@ fence_leave(const char *path)
 	if (file_unlink(dir, name, &error) != 0 && error.code != ERROR_MISSING)
 		log_warning("starts", "error=\"%s\"", error.text);
 	close(dir);
+}
+
+int
+fence_lift(const char *path, struct error *error)
+{
+	const uint8_t data[] = { 1, LIFTED };
+	struct error first = { .code = ERROR_NONE };
+	struct verify_options options = { .depth = VERIFY_CHEAP,
+		.findings = { take_first, &first, 0 } };
+	int dir = segments_open_folder(path, error), status;
+
+	if (dir == -1)
+		return -1;
+	status = verify(path, &options, &first, error);
+	if (status == 0 && read_count(dir) < FENCE_STARTS)
+		status = error_set(
+		    error, ERROR_EXISTS, "nothing keeps the store closed");
+	if (status == 0)
+		status =
+		    file_replace(dir, name, data, sizeof(data), 0600, error);
+	close(dir);
+	return status;
 }

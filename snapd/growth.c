@@ -123,6 +123,19 @@ growth_reserve(struct growth *growth, uint64_t used, uint64_t bytes)
 }
 
 bool
+growth_met_the_end(struct growth *growth)
+{
+	struct error error = { .code = ERROR_NONE };
+	struct stat info;
+
+	if (fstat(growth->fd, &info) != 0 ||
+	    reserve(growth, (uint64_t)info.st_size, GROWTH_STEP, &error) == 0)
+		return false;
+	growth->is_disk_full |= error.code == ERROR_FULL;
+	return error.code == ERROR_FULL;
+}
+
+bool
 growth_has_spare(const struct growth *growth, uint64_t used)
 {
 	uint64_t enough = growth_wanted(used, growth->limit) + GROWTH_SPARE;

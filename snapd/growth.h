@@ -50,6 +50,10 @@ bool growth_has_room(
  * and it is, where zeros would come too late. */
 bool growth_reserve(struct growth *growth, uint64_t used, uint64_t bytes);
 
+/* Whether the disk has nothing behind the end of the file: asked when a commit of
+ * more than could be reserved has failed. */
+bool growth_met_the_end(struct growth *growth);
+
 /* Large commits, which reserve what they may need at most, left more blocks
  * than are kept ahead, and the disk is not full. Pure. */
 bool growth_has_spare(const struct growth *growth, uint64_t used);

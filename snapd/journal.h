@@ -157,10 +157,10 @@ void journal_mark_loss(
 void journal_mark_attack(
     struct journal *journal, uint32_t account, const char *why);
 
-/* And one of a store in which a drill found damage: until somebody has looked,
- * nothing of the account is forgotten. */
-void journal_mark_damage(
-    struct journal *journal, uint32_t account, const char *why);
+/* And one of a store that is known to be damaged, by that name: until somebody
+ * has looked, nothing of the account is forgotten. */
+void journal_mark_damage(struct journal *journal, uint32_t account,
+    const char *name, const char *why);
 
 /* Signed heads (journal_head.c): the newest one and the key; and one more in
  * this round if a mark was made or the newest is an hour old. */

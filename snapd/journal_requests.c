@@ -68,8 +68,10 @@ accept_one(struct journal *journal, const struct recipient_record *recipient,
 
 	delivery.bytes[16] = (uint8_t)(number >> 8);
 	delivery.bytes[17] = (uint8_t)number;
-	found = row_find_account(
-	    journal->batch, recipient->account, &account, error);
+	found = recipient->account == ACCOUNT_SERVICE
+		    ? 0 /* nobody's mailbox */
+		    : row_find_account(
+			  journal->batch, recipient->account, &account, error);
 	if (found == 0)
 		return error_set(
 		    error, ERROR_MISSING, "no account %u", recipient->account);
@@ -243,7 +245,8 @@ journal_create_account(struct journal *journal, uint32_t account,
 	enum status status;
 	int found;
 
-	if (account == 0 || text_copy(name, row.name, sizeof(row.name)) != 0)
+	if (account == 0 || account >= ACCOUNT_SERVICE ||
+	    text_copy(name, row.name, sizeof(row.name)) != 0)
 		return STATUS_INVALID;
 	status = journal_begin(journal, 4096, error);
 	if (status != STATUS_OK)
@@ -411,14 +414,15 @@ journal_mark_attack(struct journal *journal, uint32_t account, const char *why)
 }
 
 void
-journal_mark_damage(struct journal *journal, uint32_t account, const char *why)
+journal_mark_damage(struct journal *journal, uint32_t account, const char *name,
+    const char *why)
 {
 	const uint64_t span_us = UINT64_C(3600000000) * JOURNAL_ALARM_HOURS;
 	struct error error = { .code = ERROR_NONE };
 	uint64_t sequence;
 
 	if (is_alarm_due(journal, account, ALARM_DAMAGE) &&
-	    put_marked(journal, SNAPSHOT_ALARM, account, TEXT("drill-failed"),
+	    put_marked(journal, SNAPSHOT_ALARM, account, text_of(name),
 		text_of(why), span_us, &sequence, &error) != STATUS_OK)
-		log_alarm("drill-failed-mark", "error=\"%s\"", error.text);
+		log_alarm("damage-mark", "error=\"%s\"", error.text);
 }

@@ -15,7 +15,6 @@ snapd_libverify_a_SOURCES = \
 	snapd/segment_form.c snapd/segment_form.h \
 	snapd/block_seal.c snapd/block_seal.h \
 	snapd/account_key.c snapd/account_key.h \
-	snapd/aead.c snapd/aead.h \
 	snapd/store_form.c snapd/store_form.h
 VERIFY_LIBS = snapd/libverify.a common/libcommon.a $(CRYPTO_LIBS) \
 	$(ZSTD_LIBS) $(EVENT_LIBS)
@@ -45,6 +44,8 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/batch_messages.c snapd/batch_changes.h \
 	snapd/batch_mailboxes.c \
 	snapd/batch_identity.c \
+	snapd/service_files.c snapd/service_files.h \
+	snapd/service_files_write.c snapd/service_files_parts.h \
 	snapd/rows.c snapd/rows.h \
 	snapd/expunged.c snapd/expunged.h \
 	snapd/blob_use.c snapd/blob_use.h \
@@ -206,6 +207,9 @@ tests_unit_rebuild_test_SOURCES = tests/unit/rebuild_test.c $(SEALED)
 tests_unit_rebuild_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_verify_segments_test_SOURCES = tests/unit/verify_segments_test.c $(SEALED)
 tests_unit_verify_segments_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/service_files_test
+tests_unit_service_files_test_SOURCES = tests/unit/service_files_test.c $(SEALED)
+tests_unit_service_files_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/verify_test
 tests_unit_verify_test_SOURCES = tests/unit/verify_test.c
 tests_unit_verify_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)

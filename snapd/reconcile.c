@@ -177,7 +177,8 @@ queue_turns(struct reconciler *r, uint64_t now_s)
 	       cursor_next(cursor, &key, &value, &error) == 1) {
 		uint32_t account = key_u32_at(key, 0);
 
-		if (!reconcile_is_due(account, r->seen_s, now_s, r->every_s) ||
+		if (account == ACCOUNT_SERVICE ||
+		    !reconcile_is_due(account, r->seen_s, now_s, r->every_s) ||
 		    find_look(r, account) != NULL)
 			continue;
 		add_look(r, account);

@@ -318,8 +318,9 @@ choose_looks(struct restore *restore, struct transaction *t)
 	while (restore->files_count + restore->look_count < RESTORE_WORKERS &&
 	       (got = cursor_next(cursor, &key, &value, &job->error)) == 1) {
 		account = key_u32_at(key, 0);
-		if (job->walk.only_account != 0 &&
-		    account != job->walk.only_account)
+		if (account == ACCOUNT_SERVICE ||
+		    (job->walk.only_account != 0 &&
+			account != job->walk.only_account))
 			break;
 		restore->looked = account;
 		restore->look_at[restore->look_count++] = account;

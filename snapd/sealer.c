@@ -56,7 +56,7 @@ struct sealer {
 	bool is_working;
 	bool is_stopping;
 	bool is_broken;
-	int64_t due_ms; /* of the first event that no segment has; 0: none */
+	int64_t behind_ms; /* when that was first seen; 0: it is not */
 	struct sealer_state state;
 	bool is_last_bad;             /* the pass that ended last */
 	struct bulk_queue come, gone; /* to be written, and written */
@@ -201,7 +201,7 @@ is_due(struct sealer *sealer, struct error *error)
 {
 	struct transaction *t =
 	    transaction_begin(sealer->sealing.store, false, error);
-	int64_t now_ms = clock_monotonic_us() / 1000;
+	int64_t now_ms = clock_monotonic_us() / 1000, after_ms;
 	uint64_t staged, sealed = 0;
 	bool is_behind;
 
@@ -215,12 +215,15 @@ is_due(struct sealer *sealer, struct error *error)
 	is_behind = staged > 0 || as_of_last_sequence(t) > sealed;
 	transaction_abort(&t);
 	if (!is_behind)
-		sealer->due_ms = 0;
-	else if (sealer->due_ms == 0)
-		sealer->due_ms = now_ms + sealer->options.after_ms;
+		sealer->behind_ms = 0;
+	else if (sealer->behind_ms == 0)
+		sealer->behind_ms = now_ms;
+	pthread_mutex_lock(&sealer->lock);
+	after_ms = sealer->options.after_ms;
+	pthread_mutex_unlock(&sealer->lock);
 	return is_behind && (staged >= sealer->options.at_bytes ||
 				sealer->written >= sealer->options.at_bytes ||
-				now_ms >= sealer->due_ms);
+				now_ms - sealer->behind_ms >= after_ms);
 }
 
 static bool
@@ -294,7 +297,7 @@ work(struct sealer *sealer, struct error *error)
 	if (sealing_pass(sealing, error) != 0 ||
 	    sealing_finish_full(sealing, error) != 0)
 		return -1;
-	sealer->due_ms = 0;
+	sealer->behind_ms = 0;
 	sealer->written = 0;
 	return 1;
 }
@@ -550,6 +553,14 @@ sealer_new(struct event_loop *loop, struct journal *journal,
 	sealer->pause = timer_new(loop, apply_slice, sealer);
 	start_thread(sealer);
 	return sealer;
+}
+
+void
+sealer_configure(struct sealer *sealer, int64_t after_ms)
+{
+	pthread_mutex_lock(&sealer->lock);
+	sealer->options.after_ms = after_ms;
+	pthread_mutex_unlock(&sealer->lock);
 }
 
 void

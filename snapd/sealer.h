@@ -52,6 +52,8 @@ struct sealer_options {
 /* The journal and the segments stay the caller's. */
 struct sealer *sealer_new(struct event_loop *loop, struct journal *journal,
     struct segments *segments, const struct sealer_options *options);
+/* Another time than that of the options. */
+void sealer_configure(struct sealer *sealer, int64_t after_ms);
 /* Ends the thread: waits for what it writes now. */
 void sealer_free(struct sealer **sealer);
 

@@ -33,6 +33,7 @@ struct segment_env {
 	MDB_txn *write; /* the writer's; NULL: nothing to commit */
 	struct segment_info info;
 	uint64_t map_bytes;
+	_Atomic uint64_t limit_bytes; /* not more than these */
 	uint32_t page_size;
 	uint32_t put;      /* values since the last commit */
 	uint32_t put_keys; /* and keys */
@@ -291,6 +292,7 @@ segment_env_open(const char *path, uint32_t number,
 	result = look_before(path, number, &size, error);
 	/* The map may be smaller than the file: it was larger once. */
 	env->map_bytes = size > map_bytes ? size : map_bytes;
+	atomic_store(&env->limit_bytes, env->map_bytes);
 	if (result == 0)
 		result = open_env(env, env_path,
 		    is_full ? MDB_RDONLY | MDB_NOLOCK : 0, error);
@@ -476,7 +478,14 @@ segment_env_has_room(const struct segment_env *env, uint32_t values)
 
 	mdb_env_info(env->env, &info);
 	return (info.me_last_pgno + 1 + pages + SPARE_PAGES) * env->page_size <=
-	       env->map_bytes;
+	       atomic_load(&env->limit_bytes);
+}
+
+void
+segment_env_limit(struct segment_env *env, uint64_t bytes)
+{
+	atomic_store(
+	    &env->limit_bytes, bytes < env->map_bytes ? bytes : env->map_bytes);
 }
 
 static int

@@ -52,6 +52,8 @@ int segment_env_key(struct segment_env *env, uint32_t account, bool is_writer,
  * ERROR_FULL: the disk is full, nothing of it is there. Any other error: as in
  * store.h, the process must end. */
 bool segment_env_has_room(const struct segment_env *env, uint32_t values);
+/* It is full earlier than it was opened for; in any thread. */
+void segment_env_limit(struct segment_env *env, uint64_t bytes);
 int segment_env_put(struct segment_env *env, uint32_t value,
     const uint8_t *bytes, struct error *error);
 int segment_env_put_key(struct segment_env *env, uint32_t account,

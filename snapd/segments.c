@@ -169,6 +169,19 @@ segments_get(struct segments *segments, uint32_t number, struct error *error)
 	return env;
 }
 
+void
+segments_limit(struct segments *segments, uint64_t segment_bytes)
+{
+	struct entry *entry;
+
+	pthread_mutex_lock(&segments->lock);
+	segments->options.segment_bytes = segment_bytes;
+	entry = find(segments, newest(segments));
+	if (entry != NULL && entry->env != NULL)
+		segment_env_limit(entry->env, segment_bytes);
+	pthread_mutex_unlock(&segments->lock);
+}
+
 struct segment_env *
 segments_add(struct segments *segments, struct error *error)
 {

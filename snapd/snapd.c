@@ -22,6 +22,7 @@
 #include "snapd/round.h"
 #include "snapd/sealer.h"
 #include "snapd/segments_open.h"
+#include "snapd/service_files.h"
 #include "snapd/witness.h"
 #include "snapd/verify_client.h"
 
@@ -58,6 +59,7 @@ struct snapd {
 	struct drill *drill;
 	struct drill_timer *drill_timer;
 	uint64_t driller; /* client id; 0: none */
+	struct service_files *service_files;
 };
 
 const struct retention *
@@ -289,6 +291,36 @@ snapd_alarm(struct snapd *snapd, uint8_t role, uint32_t account, uint8_t reason)
 		log_alarm("alarm", "why=\"%s\"", why);
 }
 
+void
+snapd_service_file(
+    struct snapd *snapd, const struct message_service_file *file, int fd)
+{
+	service_files_add(snapd->service_files, file, fd);
+}
+
+void
+snapd_service_files(struct snapd *snapd)
+{
+	struct journal *journal = snapd_journal(snapd);
+	struct error error = { .code = ERROR_NONE };
+	enum status status = STATUS_UNAVAILABLE;
+	const uint8_t *recovery;
+
+	if (journal != NULL && !round_is_failed(snapd->round)) {
+		recovery = segments_options(snapd->segments)->recovery;
+		if (!recovery_key_is_set(recovery))
+			log_warning("service-files",
+			    "why=\"the store has no recovery key: neither "
+			    "users nor keys are kept\"");
+		status = service_files_keep(
+		    snapd->service_files, journal, recovery, &error);
+	}
+	if (status != STATUS_OK)
+		log_error("service-files", "status=\"%s\" why=\"%s\"",
+		    status_name((uint8_t)status),
+		    error.code != ERROR_NONE ? error.text : "");
+}
+
 static struct client *add_client(
     struct snapd *snapd, int fd, enum role peer, uint32_t account);
 
@@ -303,6 +335,11 @@ receive_from_broker(
 		if (fds[0] == -1 || (introduce->role != ROLE_QUEUE &&
 					introduce->role != ROLE_WORKER))
 			break;
+		if (introduce->account >= ACCOUNT_SERVICE) {
+			log_alarm("introduction-refused", "account=%u",
+			    introduce->account);
+			break;
+		}
 		add_client(snapd, fds[0], (enum role)introduce->role,
 		    introduce->account)
 		    ->instance = introduce->instance;
@@ -479,16 +516,30 @@ snapd_configure(struct snapd *snapd, const struct retention *retention,
 		log_error("policy", "error=\"%s\"", error.text);
 }
 
+void
+snapd_configure_segments(
+    struct snapd *snapd, uint64_t segment_bytes, uint32_t seal_after_s)
+{
+	if (snapd->segments == NULL)
+		return;
+	segments_limit(snapd->segments, segment_bytes);
+	sealer_configure(snapd->sealer, (int64_t)seal_after_s * 1000);
+}
+
+static const char lifted[] = "the store was opened although it is damaged, as "
+			     "an administrator wished (snapctl open-damaged)";
+
 /* Opens the store only if it is the one that the settings name. */
 static int
 open_store(struct snapd *snapd, struct error *error)
 {
 	size_t map_bytes = snapd->options.map_bytes;
+	bool was_lifted;
 	char id[33];
 
 	if (map_bytes == 0)
 		map_bytes = SNAPD_MAP_BYTES;
-	if (fence_enter(snapd->options.path, error) != 0)
+	if (fence_enter(snapd->options.path, &was_lifted, error) != 0)
 		return -1;
 	snapd->store = store_open(snapd->options.path, map_bytes, error);
 	if (snapd->store == NULL)
@@ -505,9 +556,14 @@ open_store(struct snapd *snapd, struct error *error)
 	if (snapd->journal == NULL || check_witness(snapd, error) != 0)
 		return -1;
 	allowance_configure(snapd->journal->allowance, &snapd->options.limits);
+	if (was_lifted)
+		journal_mark_damage(
+		    snapd_journal(snapd), 0, "opened-damaged", lifted);
 	if (configure_policy(snapd, error) != 0 ||
 	    journal_commit(snapd->journal, error) != STATUS_OK)
 		return -1;
+	if (was_lifted)
+		log_alarm("opened-damaged", "why=\"%s\"", lifted);
 	/* Not before: it writes, and the witness looks at the file's times. */
 	if (expunged_fill(snapd->store, error) != 0)
 		log_warning("expunged-fill", "error=\"%s\"", error->text);
@@ -593,6 +649,7 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 	snapd->loop = loop;
 	snapd->options = *options;
 	snapd->clients = table_new();
+	snapd->service_files = service_files_new();
 	if (open_store(snapd, &error) != 0) {
 		log_alarm("store-unavailable", "error=\"%s\"", error.text);
 		snapd->is_damaged = error.code == ERROR_DAMAGED;
@@ -652,6 +709,7 @@ snapd_free(struct snapd **snapd)
 	if (s == NULL)
 		return;
 	restore_free(&s->restore);
+	service_files_free(&s->service_files);
 	drill_timer_free(&s->drill_timer);
 	drill_free(&s->drill);
 	timer_free(&s->clock);

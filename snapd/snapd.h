@@ -60,8 +60,15 @@ void snapd_configure(struct snapd *snapd, const struct retention *retention,
  * account (0: of none). */
 void snapd_alarm(
     struct snapd *snapd, uint8_t role, uint32_t account, uint8_t reason);
+/* What master says of the service's own files (service_files.h); fd is taken
+ * over. */
+void snapd_service_file(
+    struct snapd *snapd, const struct message_service_file *file, int fd);
+void snapd_service_files(struct snapd *snapd);
 void snapd_configure_drill(
     struct snapd *snapd, uint32_t every_s, uint32_t sample);
+void snapd_configure_segments(
+    struct snapd *snapd, uint64_t segment_bytes, uint32_t seal_after_s);
 /* For tests; NULL while there is no store to serve. */
 struct sealer *snapd_sealer(struct snapd *snapd);
 

@@ -515,6 +515,10 @@ commit_write(struct store *store, MDB_txn *txn)
 	}
 	if (rc == EIO && !is_assured && store->growth.is_disk_full)
 		rc = ENOSPC;
+	/* One that may need more than is asked for: it wrote up to the end. */
+	if (rc == EIO && is_assured && bytes > GROWTH_MAX &&
+	    growth_met_the_end(&store->growth))
+		rc = ENOSPC;
 	return rc;
 }
 

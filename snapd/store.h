@@ -97,7 +97,8 @@ int store_take(struct transaction *transaction, enum database database,
 /* How many entries there are. */
 uint64_t store_count(struct transaction *transaction, enum database database);
 
-/* Entries from the first one >= `from` on, in order. Next: as store_get. The
+/* Entries from the first one >= `from` on, in order. Next: as store_get; at
+ * ERROR_DAMAGED `key` is set as well, and the next call goes on behind it. The
  * cursor ends before its transaction does. */
 struct cursor *cursor_open(struct transaction *transaction,
     enum database database, const struct key *from, struct error *error);

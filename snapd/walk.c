@@ -29,12 +29,21 @@ keep_mailbox(struct walk *walk, const struct mailbox_row *row, uint64_t of_now)
 	return got == 1 ? 0 : -1;
 }
 
+static bool
+is_named(const struct walk *walk, struct text key, size_t size,
+    const struct error *error)
+{
+	return walk->names_damage && error->code == ERROR_DAMAGED &&
+	       key.size == size;
+}
+
 static enum walk_event
 next_account(struct walk *walk, struct error *error)
 {
 	struct key from = { .size = 0 };
-	struct text key, value;
+	struct text key = { NULL, 0 }, value;
 	struct cursor *cursor;
+	bool is_damaged;
 	int got;
 
 	if (walk->only_account != 0 && walk->account != 0)
@@ -45,12 +54,18 @@ next_account(struct walk *walk, struct error *error)
 	if (cursor == NULL)
 		return WALK_FAILED;
 	got = cursor_next(cursor, &key, &value, error);
+	/* Only its key is needed. */
+	is_damaged = got < 0 && is_named(walk, key, 4, error);
+	if (is_damaged)
+		got = 1;
 	if (got == 1)
 		walk->account = key_u32_at(key, 0);
 	cursor_close(&cursor);
 	if (got == 1 && walk->only_account != 0 &&
 	    walk->account != walk->only_account)
 		got = 0;
+	if (got == 1 && walk->is_of_users && walk->account == ACCOUNT_SERVICE)
+		got = 0; /* the last one there can be */
 	if (got == 0 && walk->only_account != 0)
 		got = error_set(
 		    error, ERROR_MISSING, "no account %u", walk->only_account);
@@ -58,7 +73,7 @@ next_account(struct walk *walk, struct error *error)
 		return got < 0 ? WALK_FAILED : WALK_END;
 	walk->after_mailbox = 0;
 	walk->state = IN_ACCOUNT;
-	return WALK_ACCOUNT;
+	return is_damaged ? WALK_DAMAGED : WALK_ACCOUNT;
 }
 
 static bool
@@ -98,8 +113,9 @@ static enum walk_event
 next_mailbox(struct walk *walk, struct error *error)
 {
 	struct key from = { .size = 0 };
-	struct text key, value;
+	struct text key = { NULL, 0 }, value;
 	struct cursor *cursor;
+	bool is_damaged;
 	int got, found = 0;
 
 	key_put_u32(&from, walk->account);
@@ -109,19 +125,25 @@ next_mailbox(struct walk *walk, struct error *error)
 		return WALK_FAILED;
 	while (found == 0 &&
 	       (got = cursor_next(cursor, &key, &value, error)) != 0) {
-		if (got == 1 && key_u32_at(key, 0) != walk->account)
+		if (key.size == 12 && key_u32_at(key, 0) != walk->account) {
+			error->code = ERROR_NONE; /* not of this account */
 			break;
+		}
 		found = got < 0 ? -1 : try_mailbox(walk, value, error);
 	}
+	is_damaged = found < 0 && is_named(walk, key, 12, error);
+	if (is_damaged)
+		walk->after_mailbox = key_u64_at(key, 4);
 	cursor_close(&cursor);
 	if (found < 0)
-		return WALK_FAILED;
+		return is_damaged ? WALK_DAMAGED : WALK_FAILED;
 	if (found == 0) {
 		walk->state = BETWEEN_ACCOUNTS;
 		return WALK_ACCOUNT_END;
 	}
 	as_of_start(&walk->messages, walk->mailbox.record.id, walk->sequence,
 	    walk->only_uid == 0 ? 0 : walk->only_uid - 1);
+	walk->messages.names_damage = walk->names_damage;
 	if (as_of_resume(&walk->messages, walk->transaction, error) != 0)
 		return WALK_FAILED;
 	walk->state = IN_MAILBOX;
@@ -133,11 +155,10 @@ next_message(struct walk *walk, struct message_row *row, struct error *error)
 {
 	int got = as_of_next(&walk->messages, row, error);
 
-	if (got == 1 && walk->only_uid != 0 &&
-	    row->record.uid != walk->only_uid)
+	if (got > 0 && walk->only_uid != 0 && row->record.uid != walk->only_uid)
 		got = 0;
-	if (got == 1)
-		return WALK_MESSAGE;
+	if (got > 0)
+		return got == 1 ? WALK_MESSAGE : WALK_DAMAGED;
 	as_of_pause(&walk->messages);
 	walk->state = IN_ACCOUNT;
 	return got < 0 ? WALK_FAILED : WALK_MAILBOX_END;
@@ -158,6 +179,8 @@ walk_next(struct walk *walk, struct message_row *row, struct error *error)
 {
 	enum walk_event event;
 
+	if (walk->state != IN_MAILBOX)
+		row->record.uid = 0;
 	switch (walk->state) {
 	case BETWEEN_ACCOUNTS:
 		event = next_account(walk, error);

@@ -15,12 +15,18 @@ enum walk_event {
 	WALK_MAILBOX, /* a new mailbox: walk->mailbox is as it was then */
 	WALK_MESSAGE,
 	WALK_MAILBOX_END,
-	WALK_ACCOUNT_END
+	WALK_ACCOUNT_END,
+	/* With names_damage: a row cannot be read, and error says why. Of a
+	 * message its UID is known, in `row`; else that is 0, and it is the row
+	 * of walk->after_mailbox, or if that is 0 of walk->account. Go on. */
+	WALK_DAMAGED
 };
 
 struct walk {
 	uint64_t sequence;
 	uint32_t only_account;    /* 0: all */
+	bool names_damage;        /* else that is WALK_FAILED */
+	bool is_of_users;         /* all of them, and not ACCOUNT_SERVICE */
 	struct text only_mailbox; /* by its name of then; empty: all */
 	uint32_t only_uid;        /* 0: all */
 	uint32_t account;

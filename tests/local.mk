@@ -20,7 +20,7 @@ tests_unit_text_test_SOURCES = tests/unit/text_test.c
 tests_unit_text_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 endif
 
-EXTRA_DIST += check demo contrib .ci/run README HACKING SECURITY CHANGES \
+EXTRA_DIST += demo contrib .ci/run README HACKING SECURITY CHANGES \
 	COPYING docs tests/instance tests/clients.py tests/conftest.py \
 	tests/ports.py tests/lint tests/system tests/disaster \
 	tests/README tests/unit/scratch.h tests/unit/scratch_store.h \
@@ -64,7 +64,10 @@ coverage: check
 
 # A folder in EXTRA_DIST is taken with what was built in it: an object there
 # would pass for one of the build that make distcheck makes.
+# Not in EXTRA_DIST: the script would be the target of that name, so that to pack
+# were to run every test.
 dist-hook:
+	cp -p $(srcdir)/check $(distdir)/check
 	find $(distdir) -name __pycache__ -prune -exec rm -rf {} +
 	cd $(distdir)/tests && rm -rf */*.o */.deps */.dirstamp \
 		system/smtp_stand interop/structure_dump

@@ -1,5 +1,6 @@
 """A store that is damaged: it is not opened, says what is wrong, and does not
 crash for ever.  tests/unit/flip_test tries many places without a server."""
+import json
 import os
 import re
 import smtplib
@@ -63,3 +64,58 @@ def test_damaged_store_is_named_and_served_again_when_it_is_whole(server):
     assert after.same(before)
     wait_for(lambda: 'no damage' in one.snapctl('verify', '--read-data'), 30,
              'the verifier')
+
+
+def damage_row(one):
+    """A bit of each row of a message; who reads pages only does not see it."""
+    message = json.loads(one.snapctl(
+        '--json', 'ls', 'live:%s/INBOX' % one.user1).splitlines()[0])
+    one.stop()
+    data = bytearray(read(data_path(one)))
+    wanted, at, places = bytes.fromhex(message['sha256']), -1, 0
+    while (at := data.find(wanted, at + 1)) != -1:
+        data[at + 3] ^= 0x20
+        places += 1
+    assert places > 0
+    write_over(data_path(one), bytes(data))
+
+
+def closed(one):
+    with open(os.path.join(one.dir, 'log'), encoding='utf-8',
+              errors='replace') as log:
+        return len(re.findall(r' alarm store-unavailable ', log.read()))
+
+
+def test_store_that_is_kept_closed_is_opened_by_a_word_which_is_logged(server):
+    one = server()
+    one.crashing_role = 'snapd'
+    one.fill(['one', 'two'])
+    damage_row(one)
+    one.start_expecting_trouble()
+    for _ in range(2):
+        starts = starts_of_snapd(one)
+        one.kill('snapd')
+        wait_for(lambda n=starts: starts_of_snapd(one) > n, 60, 'snapd')
+    wait_for(lambda: closed(one), 60, 'the fence')
+    one.snapctl('status', code=75)
+    one.stop()
+    words = ['--libexec', os.path.join(one.dir, 'libexec'), 'open-damaged',
+             '--yes']
+    one.snapctl(*words)
+    one.start()
+    assert wait_for(lambda: one.send('three')[0] == 250, 60, 'mail is taken')
+    marks = [json.loads(line) for line in
+             one.snapctl('--json', 'list').splitlines()]
+    assert [mark for mark in marks if mark['kind'] == 'alarm' and
+            mark['name'] == 'opened-damaged']
+    assert 'alarm' in one.snapctl('holds')
+
+
+def test_store_that_is_not_kept_closed_needs_no_word(server):
+    one = server()
+    one.fill(['one'])
+    one.stop()
+    one.snapctl('--libexec', os.path.join(one.dir, 'libexec'),
+                'open-damaged', '--yes')
+    one.start()
+    assert 'opened-damaged' not in one.snapctl('list')

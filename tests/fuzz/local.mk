@@ -6,7 +6,11 @@ LINK_FUZZER = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 if ENABLE_FUZZ
 noinst_PROGRAMS += tests/fuzz/message_fuzz tests/fuzz/record_fuzz \
-	tests/fuzz/text_fuzz tests/fuzz/proof_fuzz
+	tests/fuzz/text_fuzz tests/fuzz/proof_fuzz \
+	tests/fuzz/sealed_secret_fuzz
+tests_fuzz_sealed_secret_fuzz_SOURCES = tests/fuzz/sealed_secret_fuzz.c
+tests_fuzz_sealed_secret_fuzz_LDADD = $(COMMON_LIBS) $(CRYPTO_LIBS)
+tests_fuzz_sealed_secret_fuzz_LDFLAGS = $(LINK_FUZZER)
 tests_fuzz_proof_fuzz_SOURCES = tests/fuzz/proof_fuzz.c
 tests_fuzz_proof_fuzz_LDADD = $(COMMON_LIBS) $(CRYPTO_LIBS)
 tests_fuzz_proof_fuzz_LDFLAGS = $(LINK_FUZZER)
@@ -20,4 +24,5 @@ tests_fuzz_text_fuzz_SOURCES = tests/fuzz/text_fuzz.c
 tests_fuzz_text_fuzz_LDADD = $(COMMON_LIBS)
 tests_fuzz_text_fuzz_LDFLAGS = $(LINK_FUZZER)
 endif
-EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus tests/fuzz/proof.dict
+EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus tests/fuzz/proof.dict \
+	tests/fuzz/sealed_secret.dict

@@ -132,6 +132,8 @@ malformed(enum role peer, const char *kind)
 		type = MESSAGE_control_account_create;
 	else if (strcmp(kind, "master") == 0)
 		type = MESSAGE_equip;
+	else if (strcmp(kind, "service") == 0)
+		type = MESSAGE_service_file;
 	else if (strcmp(kind, "grant") == 0)
 		type = MESSAGE_grant;
 	else if (strcmp(kind, "short") == 0)
@@ -423,6 +425,26 @@ read_others_blobs(void)
 		   : REFUSED;
 }
 
+/* Account 0's blobs are the first ones of a store. */
+static enum result
+read_service_files(void)
+{
+	if (intruder.self != ROLE_WORKER)
+		return NO_PEER;
+	for (uint64_t blob = 1; blob < 64; blob++) {
+		struct message message = { .type = MESSAGE_read_blob };
+		struct text *data = &message.body.data;
+
+		message.read_blob.blob = blob;
+		if (ask(ROLE_SNAPD, &message, -1, MESSAGE_body) &&
+		    message.body.status == STATUS_OK &&
+		    (memmem(data->data, data->size, "FIRNSEAL", 8) != NULL ||
+			memmem(data->data, data->size, "\nlisten ", 8) != NULL))
+			return THROUGH;
+	}
+	return REFUSED;
+}
+
 /* A message of its own out of bytes that it may not read. */
 static enum result
 recall_others_blob(void)
@@ -596,6 +618,41 @@ accept_for_other(void)
 	return accept_mail(2, 0xbb, "OTHERS SECRET\n", -1, 14) == STATUS_OK
 		   ? REFUSED
 		   : THROUGH;
+}
+
+/* Mail among the service's own files. */
+static enum result
+accept_for_service(void)
+{
+	if (intruder.self != ROLE_QUEUE)
+		return NO_PEER;
+	return accept_mail(ACCOUNT_SERVICE, 0xcc, "host x\n", -1, 7) ==
+		       STATUS_OK
+		   ? THROUGH
+		   : REFUSED;
+}
+
+/* The broker makes itself a worker of account 0. */
+static enum result
+become_service_worker(void)
+{
+	struct message introduce = { .type = MESSAGE_introduce };
+	struct message list = { .type = MESSAGE_list_mailboxes };
+	int ends[2];
+
+	if (intruder.self != ROLE_BROKER)
+		return NO_PEER;
+	if (channel_pair(ends, &why) == -1)
+		return THROUGH;
+	introduce.introduce.role = ROLE_WORKER;
+	introduce.introduce.account = ACCOUNT_SERVICE;
+	if (channel_send_now(intruder.peers[ROLE_SNAPD], intruder.self,
+		ROLE_SNAPD, &introduce, &ends[0], 1, &why) == -1)
+		return THROUGH;
+	close(ends[0]);
+	intruder.peers[ROLE_SNAPD] = ends[1];
+	intruder.self = ROLE_WORKER;
+	return ask(ROLE_SNAPD, &list, -1, MESSAGE_listing) ? THROUGH : REFUSED;
 }
 
 /* The worker of account 1 is told to file what is account 2's. */
@@ -776,6 +833,9 @@ static const struct {
 	{ "complaint_about_a_stranger", complain },
 	{ "accept_again_with_other_bytes", accept_again },
 	{ "accept_for_other_first", accept_for_other },
+	{ "accept_for_account_0", accept_for_service },
+	{ "read_files_of_account_0", read_service_files },
+	{ "be_worker_of_account_0", become_service_worker },
 	{ "read_other_accounts_delivery", read_others_delivery },
 	{ "file_other_accounts_delivery", file_others_delivery },
 	{ "file_with_other_accounts_delivery", file_for_wrong_worker },

@@ -48,3 +48,21 @@ def test_seccomp_kill_of_each_of_masters_children_is_an_alarm(server):
     die_of_seccomp(one, 'logger', 'verify', 'broker', 'snapd')
     wait_for(lambda: one.send('after')[0] == 250, 60, 'mail is taken')
     assert 'alarm' in holds(one)
+
+
+def test_alarm_of_a_worker_waits_until_snapd_is_there_again(server):
+    one = server()
+    one.crashing_role = 'snapd|worker'
+    one.fill(['before'])
+    client = one.imap()
+    client.select()
+    starts = ready(one, 'snapd')
+    one.kill('snapd')
+    wait_for(lambda: logged(one, r' ended role=snapd '), 60, 'its end')
+    one.kill('worker', signal.SIGSYS)
+    wait_for(lambda: logged(one, r' seccomp-kill role=worker '), 60, 'its end')
+    wait_for(lambda: ready(one, 'snapd') > starts, 60, 'another snapd')
+    rows = wait_for(lambda: one.snapctl('--json', 'holds'), 60, 'the hold')
+    hold = json.loads(rows.splitlines()[0])
+    assert (hold['tag'], hold['account']) == ('alarm', one.user1)
+    assert 'worker of account 1: seccomp kill' in hold['why']

@@ -98,7 +98,10 @@ def test_stats_say_how_much_there_is(filled):
     assert mine['messages'] == total['messages'] > 0
     assert 0 < mine['size'] < mine['kept_size'] < mine['body_size']
     assert mine['grows_daily'] == mine['body_size']
+    # What is a guess is called one.
+    assert mine['disk_estimate'] > 0 and 'on_disk' not in mine
     store = rows[-1]
+    assert store['on_disk'] >= store['index_size']
     assert store['type'] == 'store'
     assert store['index_size'] > store['staged_size'] > 0
     assert store['disk_size'] > store['disk_free'] > 0

@@ -110,6 +110,42 @@ def test_others_may_delete_where_the_settings_say_so(server):
     assert 'selection' in running.snapctl('--json', 'find', '--deleted')
 
 
+def reload_with(running, client, old, new):
+    """Its worker, which this session keeps, has the settings afterwards: they
+    reach it before the broker says that the reload is done."""
+    conf = pathlib.Path(running.dir, 'etc/firnmail.conf')
+    conf.write_text(re.sub(old, new, conf.read_text()))
+    subprocess.run(running.firnmail.split() + ['reload'], check=True,
+                   stdout=subprocess.DEVNULL)
+    assert client.noop()[0] == 'OK'
+
+
+def test_a_reload_tells_running_workers_what_becomes_of_missing_files(server):
+    running = server()
+    running.fill(['a', 'b', 'c'])
+    maildir = pathlib.Path(running.maildir1)
+
+    def files():
+        return sorted((*maildir.glob('new/*'), *maildir.glob('cur/*')))
+
+    # A worker that made its index anew deletes nothing.
+    running.stop()
+    running.start()
+    with running.imap_session() as client:
+        client.select()
+        reload_with(running, client, r'(?m)^(store maildir .*)$',
+                    r'\1 external-deletes accept')
+        files()[1].unlink()
+        wait_for(lambda: client.noop() and
+                 len(client.uid('SEARCH', 'ALL')[1][0].split()) == 2, 60,
+                 'it is an expunge')
+        reload_with(running, client, ' external-deletes accept', '')
+        files()[1].unlink()
+        running.snapctl('reconcile', running.user1)
+        wait_for(lambda: len(files()) == 2, 20, 'it is made again')
+        assert len(client.uid('SEARCH', 'ALL')[1][0].split()) == 2
+
+
 def test_an_unknown_account_is_said(server):
     running = server()
     running.snapctl('reconcile', '4711', code=75)

@@ -3,6 +3,7 @@
  * leaves of them.
  */
 #include "snapd/growth.h"
+#include "tests/unit/scratch_store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -241,6 +242,60 @@ a_reserve_that_finds_no_room_says_so(void **state)
 	close(fd);
 }
 
+/* -- A store whose disk fails a commit -- */
+
+/* Each of these is taken for 20 KiB of pages. */
+static enum error_code
+fail_commit(struct store *store, unsigned int rows, int disk_says)
+{
+	struct error error = { .code = ERROR_NONE };
+	struct transaction *t;
+
+	/* More than a commit asks for. */
+	assert_true(store_has_room(store, GROWTH_MAX + 16 * MIB));
+	t = transaction_begin(store, true, &error);
+	assert_non_null(t);
+	for (unsigned int i = 0; i < rows; i++) {
+		struct key key = { .size = 0 };
+
+		key_put_u32(&key, i);
+		assert_int_equal(
+		    store_put(t, DB_REPLY, &key, TEXT("row"), &error), 0);
+	}
+	store_set_commit_fault(EIO);
+	growth_set_fault(disk_says);
+	assert_int_equal(transaction_commit(&t, &error), -1);
+	store_set_commit_fault(0);
+	growth_set_fault(0);
+	return error.code;
+}
+
+static void
+what_reaches_the_end_of_the_disk_is_full_and_not_broken(void **state)
+{
+	const unsigned int more_than_is_asked_for = GROWTH_MAX / 20480 + 1;
+	char path[SCRATCH_PATH];
+	struct error error;
+	struct store_id id;
+	struct store *store;
+
+	(void)state;
+	scratch_store_make(path, "growth_test", &id);
+	store = store_open(path, 1 << 30, &error);
+	assert_non_null(store);
+	assert_int_equal(
+	    fail_commit(store, more_than_is_asked_for, ENOSPC), ERROR_FULL);
+	/* The disk has room: then it is the disk. */
+	assert_int_not_equal(
+	    fail_commit(store, more_than_is_asked_for, 0), ERROR_FULL);
+	assert_int_not_equal(
+	    fail_commit(store, more_than_is_asked_for, EIO), ERROR_FULL);
+	/* All that it may need had its blocks. */
+	assert_int_not_equal(fail_commit(store, 1, ENOSPC), ERROR_FULL);
+	store_close(&store);
+	scratch_remove(path);
+}
+
 int
 main(void)
 {
@@ -250,6 +305,8 @@ main(void)
 		cmocka_unit_test(
 		    steps_are_taken_when_idle_or_when_most_is_gone),
 		cmocka_unit_test(a_full_disk_leaves_half_of_the_zeros),
+		cmocka_unit_test(
+		    what_reaches_the_end_of_the_disk_is_full_and_not_broken),
 		WITH_FILE(a_step_has_its_blocks_and_touches_no_page),
 		WITH_FILE(holes_of_a_copy_are_not_taken_for_zeros),
 		WITH_FILE(a_full_disk_is_seen_and_forgotten),

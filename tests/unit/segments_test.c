@@ -214,6 +214,41 @@ full_segments_have_their_sum_in_the_log(void **state)
 	sealed_check(f);
 }
 
+/* After a reload: the one that is being filled is full, and others are as large
+ * as they may be. */
+static void
+a_lower_limit_counts_at_once(void **state)
+{
+	struct sealed *f = *state;
+	struct segment_use use = { .values = 0 };
+	struct transaction *t;
+	struct error error;
+
+	while (use.values < SMALL_SEGMENT / 2 / SEGMENT_VALUE_SIZE) {
+		sealed_add(f, 50);
+		sealed_must_pass(f);
+		t = transaction_begin(f->store, false, &error);
+		assert_int_equal(segment_use_find(t, 1, &use, &error), 1);
+		transaction_abort(&t);
+	}
+	assert_int_equal(segments_newest(f->segments), 1);
+	segments_limit(f->segments, SMALL_SEGMENT / 2);
+	for (uint32_t newest = 1; newest < 3;
+	     newest = segments_newest(f->segments)) {
+		t = transaction_begin(f->store, false, &error);
+		assert_int_equal(segment_use_find(t, newest, &use, &error), 1);
+		transaction_abort(&t);
+		assert_true(
+		    use.values <= SMALL_SEGMENT / 2 / SEGMENT_VALUE_SIZE + 1);
+		sealed_add(f, 100);
+		sealed_must_pass(f);
+	}
+	sealed_check(f);
+	sealed_close(f);
+	sealed_must_verify(f);
+	sealed_open(f);
+}
+
 static void
 removed_bodies_are_dead_bytes(void **state)
 {
@@ -318,6 +353,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		SEALED_TEST(a_lower_limit_counts_at_once),
 		SEALED_TEST(sealed_bodies_read_as_before),
 		SEALED_TEST(pass_without_news_writes_nothing),
 		SEALED_TEST(cut_after_any_step_loses_and_doubles_nothing),

@@ -81,7 +81,13 @@ selections(void **state)
 		{ "latest:7/INBOX;UID=0", -1, 0, "", 0, "" },
 		{ "latest:7/INBOX;uid", -1, 0, "", 0, "" },
 		{ "latest:nobody@example.org", -1, 0, "", 0, "" },
-		{ "latest:0", -1, 0, "", 0, "" },
+		{ "latest:0", 0, ACCOUNT_SERVICE, "", 0, "" },
+		{ "@12:0/tls/key.pem", 0, ACCOUNT_SERVICE, "tls/key.pem", 0,
+		    "" },
+		{ "latest:config/users;UID=3", 0, ACCOUNT_SERVICE, "users", 3,
+		    "" },
+		{ "latest:00", -1, 0, "", 0, "" },
+		{ "latest:Config", -1, 0, "", 0, "" },
 		{ ":7", -1, 0, "", 0, "" },
 	};
 	struct selector selector;

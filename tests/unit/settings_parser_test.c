@@ -199,6 +199,48 @@ who_may_delete_is_said_in_one_of_two_words(void **state)
 }
 
 static void
+segments_have_a_size_and_a_time(void **state)
+{
+	static const struct {
+		const char *words;
+		uint64_t bytes; /* 0: refused */
+		uint32_t seal_s;
+	} rows[] = {
+		{ "", UINT64_C(64) << 30, 3600 },
+		{ "segment 512M", 512 << 20, 3600 },
+		{ "seal 5m segment 4G", UINT64_C(4) << 30, 300 },
+		{ "segment 64G seal 24h", UINT64_C(64) << 30, 86400 },
+		{ "segment 511M", 0, 0 },
+		{ "segment 65G", 0, 0 },
+		{ "segment", 0, 0 },
+		{ "seal 59s", 0, 0 },
+		{ "seal 25h", 0, 0 },
+		{ "segment 1G segment 2G", 0, 0 },
+	};
+	char config[400];
+	struct run run;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(config, sizeof(config),
+		    "host a.b\ndomain a.b\nlisten smtp port 25\nusers file u\n"
+		    "store maildir /m\nsnapshot %s dir /s\n",
+		    rows[i].words);
+		run_begin(&run, config);
+		assert_int_equal(run.status, rows[i].bytes > 0 ? 0 : -1);
+		if (rows[i].bytes > 0) {
+			assert_int_equal(
+			    run.settings->segment_bytes, rows[i].bytes);
+			assert_int_equal(
+			    run.settings->seal_after_s, rows[i].seal_s);
+		} else {
+			assert_non_null(strstr((char *)run.text.data, ":6:"));
+		}
+		run_end(&run);
+	}
+}
+
+static void
 a_scratch_folder_lies_beside_the_store_and_apart_from_mail(void **state)
 {
 	static const char *const wrong[] = { "/m", "/m/x/", "/s/", "/",
@@ -350,6 +392,7 @@ main(void)
 		cmocka_unit_test(who_may_delete_is_said_in_one_of_two_words),
 		cmocka_unit_test(
 		    a_scratch_folder_lies_beside_the_store_and_apart_from_mail),
+		cmocka_unit_test(segments_have_a_size_and_a_time),
 		cmocka_unit_test(what_explain_prints_parses_to_the_same),
 		cmocka_unit_test(a_slice_tells_a_role_only_its_own),
 		cmocka_unit_test(a_slice_cut_short_is_refused),

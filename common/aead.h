@@ -3,8 +3,8 @@
  * are used once by whoever calls; what a ciphertext is of goes in as bound
  * bytes, so that it opens in its own place only.  One aead a thread.
  */
-#ifndef SNAPD_AEAD_H
-#define SNAPD_AEAD_H
+#ifndef COMMON_AEAD_H
+#define COMMON_AEAD_H
 
 #include "common/error.h"
 #include "common/text.h"

@@ -1,7 +1,7 @@
 /*
  * See aead.h.
  */
-#include "snapd/aead.h"
+#include "common/aead.h"
 
 #include "common/log.h"
 #include "common/memory.h"
