@@ -250,6 +250,35 @@ set_up(void **state)
 	return 0;
 }
 
+/* The sealer's thread stands before its commit until it is let go. */
+static sem_t reached, let_go;
+
+static int
+stand_at_gate(const char *call, const char *name, void *context)
+{
+	if (strcmp(call, "reserve") != 0)
+		return 0;
+	sem_post(&reached);
+	sem_wait(&let_go);
+	sem_post(&let_go);
+	return 0;
+}
+
+static void
+close_gate(void)
+{
+	sem_init(&reached, 0, 0);
+	sem_init(&let_go, 0, 0);
+	file_set_fault_hook(stand_at_gate, NULL);
+}
+
+/* For good: whoever comes later passes. */
+static void
+open_gate(void)
+{
+	sem_post(&let_go);
+}
+
 static int
 tear_down(void **state)
 {
@@ -259,6 +288,7 @@ tear_down(void **state)
 	growth_set_fault(0);
 	segment_env_set_fault(0);
 	file_set_fault_hook(NULL, NULL);
+	open_gate();
 	stop(f);
 	scratch_remove(f->path);
 	free(f);
@@ -1306,35 +1336,6 @@ bulk_that_waits_is_answered_before_what_fails(void **state)
 enum {
 	LARGE_MESSAGES = 100 /* 1.2 MB of BULK_SIZE */
 };
-
-/* The sealer's thread stands before its commit until it is let go. */
-static sem_t reached, let_go;
-
-static int
-stand_at_gate(const char *call, const char *name, void *context)
-{
-	if (strcmp(call, "reserve") != 0)
-		return 0;
-	sem_post(&reached);
-	sem_wait(&let_go);
-	sem_post(&let_go);
-	return 0;
-}
-
-static void
-close_gate(void)
-{
-	sem_init(&reached, 0, 0);
-	sem_init(&let_go, 0, 0);
-	file_set_fault_hook(stand_at_gate, NULL);
-}
-
-/* For good: whoever comes later passes. */
-static void
-open_gate(void)
-{
-	sem_post(&let_go);
-}
 
 static void
 stop_at_gate(void *context)
