@@ -126,6 +126,10 @@ def test_dovecot_takes_it_over_under_the_same_uids(filled):
         'mail_location = maildir:%(top)s/home\nfirst_valid_uid = 1\n'
         'namespace inbox {\n inbox = yes\n separator = /\n}\n' %
         {'top': top})
+    # What tells other programs a folder from a Maildir.
+    folders = [path for path in home.iterdir() if path.name.startswith('.')]
+    assert folders and all((path / 'maildirfolder').exists()
+                           for path in folders)
     # It serves nobody as root, and neither does doveadm.
     for path in [top, *top.rglob('*')]:
         shutil.chown(path, 'mail', 'mail')
