@@ -65,6 +65,7 @@ struct broker {
 	struct channel *master;
 	struct channel *snapd; /* NULL while away */
 	struct channel *keyd;
+	struct channel *spool;
 	int logger_fd;
 	struct elder elders[ROLE_COUNT];
 	struct member services[ROLE_COUNT];

@@ -286,6 +286,7 @@ APPLY_PATH(users, users_path)
 APPLY_PATH(aliases, aliases_path)
 APPLY_PATH(maildir, mail_path)
 APPLY_PATH(snap, snap_path)
+APPLY_PATH(queue, queue_path)
 APPLY_PATH(drill, drill_path)
 APPLY_NUMBER(every, uint32_t, snapshot_every_s)
 APPLY_NUMBER(drill_every, uint32_t, drill_every_s)
@@ -478,6 +479,9 @@ static const struct option snapshot_options[] = {
 	    "remove it; every instant can be restored anyway" },
 	{ 0 }
 };
+static const struct option queue_options[] = {
+	{ "dir", VALUE_PATH, 0, apply_queue, NULL }, { 0 }
+};
 static const struct option keep_options[] = {
 	{ "minimum", VALUE_SPAN, 3153600000, apply_minimum, NULL },
 	{ NULL, VALUE_TEXT, 0, apply_tier, NULL }, { 0 }
@@ -547,6 +551,8 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    store_options, false, false, NULL, NULL },
 	{ "snapshot", "snapshot [every TIME] dir DIRECTORY", snapshot_options,
 	    false, false, NULL, NULL },
+	{ "queue", "queue dir DIRECTORY", queue_options, false, false, NULL,
+	    NULL },
 	{ "keep", "keep TIME for TIME, ... [minimum TIME]", keep_options, false,
 	    true, NULL, NULL },
 	{ "drill", "drill [every TIME] [sample N|all] [dir DIRECTORY]",

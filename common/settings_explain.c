@@ -70,6 +70,9 @@ explain_keep(const char *name, const struct settings *settings,
 	put_span(to, settings->snapshot_every_s);
 	put_path(to, " dir", settings->snap_path);
 	explain_from(to, name, origin->directive[DIRECTIVE_SNAPSHOT]);
+	(void)buf_put_text(to, "queue");
+	put_path(to, " dir", settings->queue_path);
+	explain_from(to, name, origin->directive[DIRECTIVE_QUEUE]);
 	(void)buf_put_text(to, "keep ");
 	for (size_t i = 0; i < settings->keep_count; i++) {
 		put_span(to, settings->keep[i].every_s);

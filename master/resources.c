@@ -29,6 +29,10 @@ static const char *const programs[ROLE_COUNT] = {
 	[ROLE_WORKER] = "imapd-worker",
 	[ROLE_VERIFY] = "snapd-verify",
 	[ROLE_DRILL] = "snapd-drill",
+	[ROLE_SPOOL] = "smtpd-spool",
+	[ROLE_RELAY] = "smtpd-relay",
+	[ROLE_RESOLVER] = "resolver",
+	[ROLE_FETCHER] = "fetcher",
 };
 
 uint32_t
@@ -114,8 +118,10 @@ open_directories(struct resources *resources, const struct config *config,
 	resources->run_fd = make_and_open(options->run, error);
 	resources->mail_fd = make_and_open(config->settings->mail_path, error);
 	resources->snap_fd = make_and_open(config->settings->snap_path, error);
+	resources->queue_fd =
+	    make_and_open(config->settings->queue_path, error);
 	if (resources->run_fd == -1 || resources->mail_fd == -1 ||
-	    resources->snap_fd == -1)
+	    resources->snap_fd == -1 || resources->queue_fd == -1)
 		return -1;
 	if (file_make_directory(resources->run_fd, "empty", 0555, error) ==
 		-1 &&
@@ -131,6 +137,9 @@ open_directories(struct resources *resources, const struct config *config,
 	resources->drill_fd = open_scratch(resources, config, error);
 	if (resources->drill_fd == -1)
 		log_warning("no-drills", "why=\"%s\"", error->text);
+	if (check_owner(resources->queue_fd,
+		resources_uid(resources, config, ROLE_SPOOL), error) == -1)
+		return -1;
 	return check_owner(resources->snap_fd,
 	    resources_uid(resources, config, ROLE_SNAPD), error);
 }
@@ -278,8 +287,11 @@ resources_open(struct resources *resources, const struct config *config,
 	    listeners_open_control(resources->run_fd, "snapd.sock", error);
 	resources->broker_control_fd =
 	    listeners_open_control(resources->run_fd, "broker.sock", error);
+	resources->spool_control_fd =
+	    listeners_open_control(resources->run_fd, "spool.sock", error);
 	if (resources->snapd_control_fd == -1 ||
-	    resources->broker_control_fd == -1)
+	    resources->broker_control_fd == -1 ||
+	    resources->spool_control_fd == -1)
 		return -1;
 	return resources_reload(resources, config, error);
 }
@@ -307,7 +319,7 @@ give_slices(const struct config *config, enum role role,
 		return -1;
 	process_start_give(start, START_SETTINGS, fd);
 	if (role != ROLE_AUTHD && role != ROLE_QUEUE && role != ROLE_BROKER &&
-	    role != ROLE_SNAPD)
+	    role != ROLE_SNAPD && role != ROLE_SPOOL)
 		return 0;
 	fd = account_table_slice(config->accounts, role, 0, error);
 	if (fd == -1)
@@ -352,6 +364,10 @@ give_own(const struct resources *resources, enum role role,
 		process_start_give(
 		    start, START_CONTROL, resources->snapd_control_fd);
 		break;
+	case ROLE_SPOOL:
+		process_start_give(
+		    start, START_CONTROL, resources->spool_control_fd);
+		break;
 	case ROLE_KEYD:
 		for (size_t i = 0; i < resources->key_count; i++)
 			process_start_give(
@@ -387,6 +403,8 @@ root_of(const struct resources *resources, enum role role)
 	case ROLE_DRILL:
 		return resources->drill_fd != -1 ? resources->drill_fd
 						 : resources->empty_fd;
+	case ROLE_SPOOL:
+		return resources->queue_fd;
 	case ROLE_WORKER: /* its account's home, from MAKE_HOME */
 		return -1;
 	default:
