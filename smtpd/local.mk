@@ -15,6 +15,7 @@ smtpd_libqueue_a_SOURCES = \
 	smtpd/transaction.c smtpd/transaction.h \
 	smtpd/route.c smtpd/route.h \
 	smtpd/received.c smtpd/received.h \
+	smtpd/header_filter.c smtpd/header_filter.h \
 	smtpd/mail_body.c smtpd/mail_body.h \
 	smtpd/filing.c smtpd/filing.h
 

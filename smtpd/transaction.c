@@ -125,6 +125,8 @@ make_prefix(struct mail_body *body, struct buf *prefix, void *context)
 	if (t->is_submission) {
 		received.needs_date = !body->header.has_date;
 		received.needs_message_id = !body->header.has_message_id;
+		received.needs_from =
+		    body->header.from_count == 0 && received.sender.size > 0;
 	}
 	received_format(&received, prefix);
 }
@@ -202,6 +204,7 @@ transaction_begin(
 		fatal("no random numbers");
 	buf_init(&t->recipients, RECIPIENTS_SIZE);
 	mail_body_init(&t->body, make_prefix, t);
+	t->body.header.drops_bcc = t->is_submission;
 	table_put_u64(front->transactions, t->number, t);
 	return VERDICT_OK;
 }
@@ -333,6 +336,9 @@ transaction_end(
 	if (verdict == VERDICT_OK &&
 	    t->body.header.received_count > MAX_RECEIVED)
 		verdict = VERDICT_LOOP;
+	if (verdict == VERDICT_OK && t->is_submission &&
+	    t->body.header.from_count > 1)
+		verdict = VERDICT_MANY_FROM;
 	if (verdict != VERDICT_OK)
 		return verdict;
 	t->tag = ++queue->next_tag;
