@@ -9,6 +9,7 @@ smtpd_libsmtpd_a_SOURCES = \
 	smtpd/smtp_hello.c \
 	smtpd/smtp_login.c \
 	smtpd/smtp_envelope.c \
+	smtpd/smtp_body.c \
 	smtpd/smtp_data.c smtpd/smtp_data.h
 smtpd_libqueue_a_SOURCES = \
 	smtpd/queue.c smtpd/queue.h \

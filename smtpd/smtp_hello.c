@@ -25,6 +25,14 @@ can_start_tls(const struct smtp_session *session)
 	       !connection_is_tls(session->connection);
 }
 
+/* To servers DSN is not offered: they tell their senders that we were the last
+ * who knew (RFC 3461 section 5.2.2), and ours is the final delivery. */
+bool
+smtp_offers_dsn(const struct smtp_session *session)
+{
+	return session->service == SERVICE_SUBMIT;
+}
+
 void
 smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 {
@@ -39,9 +47,11 @@ smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 	}
 	smtp_session_write(session,
 	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n"
-	    "250-8BITMIME\r\n250-SMTPUTF8\r\n%s%s"
-	    "250 ENHANCEDSTATUSCODES\r\n",
+	    "250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
+	    "250-LIMITS RCPTMAX=%u\r\n%s%s%s250 ENHANCEDSTATUSCODES\r\n",
 	    settings->host, settings->max_message_bytes,
+	    settings->max_recipients,
+	    smtp_offers_dsn(session) ? "250-DSN\r\n" : "",
 	    can_start_tls(session) ? "250-STARTTLS\r\n" : "",
 	    session->service == SERVICE_SUBMIT &&
 		    connection_is_tls(session->connection)

@@ -16,7 +16,8 @@ start_timer(struct smtp_session *session)
 {
 	int64_t delay_ms = SMTP_COMMAND_TIMEOUT_MS;
 
-	if (session->state == SMTP_STATE_DATA)
+	if (session->state == SMTP_STATE_DATA ||
+	    session->state == SMTP_STATE_CHUNK)
 		delay_ms = SMTP_DATA_TIMEOUT_MS;
 	else if (session->state == SMTP_STATE_CLOSING)
 		delay_ms = SMTP_GOODBYE_TIMEOUT_MS;
@@ -28,8 +29,6 @@ start_timer(struct smtp_session *session)
 void
 smtp_session_enter_state(struct smtp_session *session, enum smtp_state state)
 {
-	if (session->state == SMTP_STATE_DATA && state != SMTP_STATE_DATA)
-		buf_clear(&session->part);
 	session->state = state;
 	start_timer(session);
 }
@@ -137,6 +136,9 @@ dispatch(struct smtp_session *session, const struct smtp_command *command)
 	case SMTP_DATA:
 		smtp_begin_data(session);
 		break;
+	case SMTP_BDAT:
+		smtp_begin_chunk(session, command);
+		break;
 	case SMTP_RSET:
 		smtp_forget(session);
 		smtp_session_reply(session, REPLY_OK);
@@ -213,6 +215,8 @@ take_input(struct smtp_session *session)
 		       take_line(session);
 	case SMTP_STATE_DATA:
 		return smtp_take_data(session);
+	case SMTP_STATE_CHUNK:
+		return smtp_take_chunk(session);
 	default:
 		return false;
 	}

@@ -374,6 +374,63 @@ defects_are_refused_after_the_end_of_data(void **state)
 	assert_int_equal(accepts, 0);
 }
 
+#define RECIPIENT                       \
+	"MAIL FROM:<x@example.net>\r\n" \
+	"RCPT TO:<alice@demo.test>\r\n"
+
+/* RFC 3030: chunks of any bytes, answered one by one; what ends a message of
+ * DATA is text in one of BDAT. */
+static void
+a_message_comes_in_chunks(void **state)
+{
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	assert_non_null(strstr(conversation, "250-CHUNKING\r\n"));
+	say(RECIPIENT "BDAT 12\r\nSubject: x\r\n", "12 bytes of this chunk");
+	say("BDAT 10\r\n\r\n.\r\nQUIT\r", "10 bytes of this chunk");
+	assert_int_equal(accepts, 0);
+	say("DATA\r\n", "503 5.5.1 Not in");
+	say("RCPT TO:<bob@demo.test>\r\n", "503 5.5.1 Not in");
+	say("BDAT 1 LAST\r\n\nNOOP\r\n", "250 2.0.0 Ok, safe on disk");
+	assert_int_equal(accepts, 1);
+	assert_non_null(strstr(stored, "\nSubject: x\n\n.\nQUIT\n"));
+	/* All at once, and an empty last one. */
+	say(RECIPIENT "BDAT 5\r\nab\r\ncBDAT 0 LAST\r\n",
+	    "250 2.0.0 Ok, safe on disk");
+	assert_int_equal(accepts, 2);
+	assert_non_null(strstr(stored, "ab\nc"));
+}
+
+static void
+a_chunk_that_is_refused_is_read_to_its_end(void **state)
+{
+	static char big[60000];
+
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	say("BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", "503 5.5.1 Say MAIL");
+	say("MAIL FROM:<a@b>\r\nBDAT 6\r\nQUIT\r\n", "554 5.5.1 No valid");
+	say("RSET\r\n" RECIPIENT "BDAT 4 LAST\r\na\rb\n", "550 5.6.0 Bare LF");
+	/* Two are more than max_message_bytes; what comes after is none's. */
+	say(RECIPIENT, "250 2.1.5");
+	memset(big, 'x', sizeof(big));
+	say("BDAT 60000\r\n", "");
+	false_connection_say(false_connection(), big, sizeof(big));
+	say("BDAT 60000\r\n", "60000 bytes of this chunk");
+	false_connection_say(false_connection(), big, sizeof(big));
+	say("", "552 5.3.4");
+	say("BDAT 6 LAST\r\nQUIT\r\n", "503 5.5.1 Say MAIL");
+	/* Nothing of what was cut off by that is taken for the whole. */
+	say(RECIPIENT "BDAT 100001 LAST\r\n", "250 2.1.5");
+	false_connection_say(false_connection(), big, 50000);
+	false_connection_say(false_connection(), big, 50001);
+	say("", "552 5.3.4");
+	say("NOOP\r\n", "250 2.0.0");
+	assert_int_equal(accepts, 0);
+}
+
 static void
 a_store_that_is_full_or_away_never_gets_a_250(void **state)
 {
@@ -536,6 +593,8 @@ main(void)
 		TEST(mail_is_acknowledged_when_durable_and_then_filed),
 		TEST(each_refusal_has_its_reply),
 		TEST(defects_are_refused_after_the_end_of_data),
+		TEST(a_message_comes_in_chunks),
+		TEST(a_chunk_that_is_refused_is_read_to_its_end),
 		TEST(a_store_that_is_full_or_away_never_gets_a_250),
 		TEST(submission_needs_tls_login_and_an_own_sender),
 		TEST(mail_that_has_gone_round_is_refused),
