@@ -88,6 +88,7 @@ put_listeners(
 		writer_put_u8(writer, (uint8_t)listener->service);
 		writer_put_u8(writer, (uint8_t)listener->tls);
 		writer_put_u8(writer, listener->is_plain_login);
+		writer_put_u32(writer, listener->pause_s);
 		put_string(writer, listener->address, true);
 		writer_put_u16(writer, listener->port);
 	}
@@ -213,6 +214,7 @@ get_listeners(struct reader *reader, struct settings *settings)
 		listener->service = (enum service)service;
 		listener->tls = (enum listen_tls)tls;
 		listener->is_plain_login = reader_get_u8(reader) != 0;
+		listener->pause_s = reader_get_u32(reader);
 		get_string(
 		    reader, listener->address, sizeof(listener->address));
 		listener->port = reader_get_u16(reader);

@@ -37,6 +37,7 @@ struct listen_setting {
 	enum service service;
 	enum listen_tls tls;
 	bool is_plain_login; /* LOGIN without TLS from loopback */
+	uint32_t pause_s;    /* before the greeting, for whom we do not know */
 	char address[64];    /* "*" or a numeric address */
 	uint16_t port;
 };

@@ -160,6 +160,15 @@ apply_plain_login(struct parser *parser, const struct value *value)
 		settings_complain(parser, value->word, "smtp takes no logins");
 }
 
+static void
+apply_pause(struct parser *parser, const struct value *value)
+{
+	listener_of(parser)->pause_s = (uint32_t)value->number;
+	if (listener_of(parser)->service != SERVICE_SMTP)
+		settings_complain(
+		    parser, value->word, "only smtp pauses before it greets");
+}
+
 /* Bits of options_seen are positions in the table of the directive. */
 enum {
 	LISTEN_SEEN_SERVICE = 7,
@@ -452,7 +461,8 @@ static const struct option listen_options[] = { { "smtp", VALUE_NONE, 0,
 	{ "starttls-required", VALUE_NONE, 0, apply_starttls_required, NULL },
 	{ "tls-required", VALUE_NONE, 0, apply_tls_required, NULL },
 	{ "auth", VALUE_NONE, 0, apply_auth, NULL },
-	{ "plain-login", VALUE_NONE, 0, apply_plain_login, NULL }, { 0 } };
+	{ "plain-login", VALUE_NONE, 0, apply_plain_login, NULL },
+	{ "pause", VALUE_SPAN, 30, apply_pause, NULL }, { 0 } };
 static const struct option tls_options[] = { { "auto", VALUE_NONE, 0,
 						 apply_auto, NULL },
 	{ "certificate", VALUE_PATH, 0, apply_certificate, NULL },
@@ -540,7 +550,8 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	{ "domain", "domain NAME ...", domain_options, true, true, NULL, NULL },
 	{ "listen",
 	    "listen smtp|submit|imap [on ADDRESS] port N [tls|"
-	    "starttls-required|tls-required] [auth] [plain-login]",
+	    "starttls-required|tls-required] [auth] [plain-login] "
+	    "[pause TIME]",
 	    listen_options, true, false, begin_listen, finish_listen },
 	{ "tls", "tls auto, or tls certificate FILE key FILE", tls_options,
 	    true, false, begin_key, finish_key },

@@ -52,6 +52,10 @@ explain_lists(const char *name, const struct settings *settings,
 		(void)buf_put_format(to, "listen %s on %s port %u%s%s",
 		    settings_services[l->service], l->address, l->port,
 		    tls[l->tls], l->is_plain_login ? " plain-login" : "");
+		if (l->pause_s > 0) {
+			(void)buf_put_text(to, " pause ");
+			put_span(to, l->pause_s);
+		}
 		explain_from(to, name, origin->listener[i]);
 	}
 	for (size_t i = 0; i < settings->key_count; i++) {

@@ -86,7 +86,7 @@ smtp_begin_data(struct smtp_session *session)
 		smtp_session_reply(session, REPLY_BAD_SEQUENCE);
 	} else if (session->recipients == 0) {
 		smtp_session_reply(session, REPLY_NO_RECIPIENTS);
-	} else {
+	} else if (!smtp_is_too_early(session)) {
 		smtp_data_init(&session->data, is_normalising(session));
 		begin_body(session);
 		smtp_session_enter_state(session, SMTP_STATE_DATA);

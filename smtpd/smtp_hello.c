@@ -1,6 +1,7 @@
 /*
  * Greeting, EHLO, HELO and STARTTLS (RFC 3207).
  */
+#include "common/log.h"
 #include "smtpd/smtp_session.h"
 
 #include <inttypes.h>
@@ -10,11 +11,13 @@ smtp_greet(struct smtp_session *session)
 {
 	const struct smtp_front *front = session->front;
 
-	if (front->queue == NULL || front->store != STATUS_OK)
+	if (front->queue == NULL || front->store != STATUS_OK) {
 		smtp_session_close(session, REPLY_NO_QUEUE);
-	else
-		smtp_session_write(session, "220 %s ESMTP Firnmail\r\n",
-		    front->settings->host);
+		return;
+	}
+	smtp_session_enter_state(session, SMTP_STATE_COMMAND);
+	smtp_session_write(
+	    session, "220 %s ESMTP Firnmail\r\n", front->settings->host);
 }
 
 static bool
@@ -33,11 +36,31 @@ smtp_offers_dsn(const struct smtp_session *session)
 	return session->service == SERVICE_SUBMIT;
 }
 
+/*
+ * Who sends mail of others may not speak ahead of these answers (RFC 2920
+ * section 3.1): he cannot know yet what we offer, or that we take the message.
+ * Programs that do, and those that were talked into it, say goodbye here. Mail
+ * programs of our own users are forgiven.
+ */
+bool
+smtp_is_too_early(struct smtp_session *session)
+{
+	if (session->service != SERVICE_SMTP ||
+	    connection_input(session->connection)->size == 0)
+		return false;
+	log_info("too-early", "sid=%" PRIu64 " ip=%s", session->number,
+	    session->client_ip);
+	smtp_session_close(session, REPLY_TOO_EARLY);
+	return true;
+}
+
 void
 smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 {
 	const struct settings *settings = session->front->settings;
 
+	if (smtp_is_too_early(session))
+		return;
 	smtp_forget(session);
 	text_copy(command->argument, session->helo, sizeof(session->helo));
 	session->is_esmtp = command->verb == SMTP_EHLO;

@@ -19,6 +19,8 @@ start_timer(struct smtp_session *session)
 	if (session->state == SMTP_STATE_DATA ||
 	    session->state == SMTP_STATE_CHUNK)
 		delay_ms = SMTP_DATA_TIMEOUT_MS;
+	else if (session->state == SMTP_STATE_GREETING)
+		delay_ms = session->pause_ms;
 	else if (session->state == SMTP_STATE_CLOSING)
 		delay_ms = SMTP_GOODBYE_TIMEOUT_MS;
 	else if (session->helo[0] == '\0')
@@ -203,6 +205,12 @@ static bool
 take_input(struct smtp_session *session)
 {
 	switch (session->state) {
+	case SMTP_STATE_GREETING:
+		if (session->front->is_stopping)
+			smtp_session_close(session, REPLY_SHUTDOWN);
+		else
+			(void)smtp_is_too_early(session);
+		return false;
 	case SMTP_STATE_COMMAND:
 	case SMTP_STATE_RESPONSE:
 		if (session->front->is_stopping) {
@@ -280,6 +288,9 @@ on_timeout(void *context)
 	struct smtp_session *session = context;
 
 	switch (session->state) {
+	case SMTP_STATE_GREETING:
+		smtp_greet(session);
+		break;
 	case SMTP_STATE_CLOSING:
 		smtp_session_free(session);
 		break;
@@ -297,7 +308,8 @@ on_timeout(void *context)
 
 struct smtp_session *
 smtp_session_new(struct smtp_front *front, int fd,
-    const struct listen_setting *listen, const char *client_ip)
+    const struct listen_setting *listen, const char *client_ip,
+    bool is_loopback)
 {
 	static const struct connection_handler handler = { on_readable,
 		on_writable, on_ended };
@@ -314,6 +326,8 @@ smtp_session_new(struct smtp_front *front, int fd,
 	table_put_u64(front->sessions, session->number, session);
 	session->connection = connection_new(front->loop, fd, SMTP_INPUT_LIMIT,
 	    SMTP_OUTPUT_LIMIT, &handler, session);
+	if (!is_loopback)
+		session->pause_ms = (int64_t)listen->pause_s * 1000;
 	start_timer(session);
 	if (listen->tls == LISTEN_TLS_IMPLICIT &&
 	    (front->tls == NULL ||
@@ -321,7 +335,8 @@ smtp_session_new(struct smtp_front *front, int fd,
 		smtp_session_free(session);
 		return NULL;
 	}
-	smtp_greet(session);
+	if (session->pause_ms == 0)
+		smtp_greet(session);
 	return session;
 }
 

@@ -35,6 +35,7 @@ enum {
 };
 
 enum smtp_state {
+	SMTP_STATE_GREETING, /* a client who speaks now is none */
 	SMTP_STATE_COMMAND,
 	SMTP_STATE_SENDER,    /* the queue is asked about MAIL */
 	SMTP_STATE_RECIPIENT, /* ... about RCPT */
@@ -53,7 +54,8 @@ struct smtp_session {
 	enum smtp_state state;
 	enum service service;
 	enum listen_tls tls_mode;
-	uint64_t number; /* of the connection, never used again */
+	int64_t pause_ms; /* before the greeting */
+	uint64_t number;  /* of the connection, never used again */
 	char client_ip[64];
 	char helo[MAIL_ADDRESS_MAX_DOMAIN + 1]; /* "" before EHLO */
 	bool is_esmtp;
@@ -79,7 +81,8 @@ struct smtp_session {
 
 /* Takes over `fd`, greets. NULL if it could not be begun (fd is closed). */
 struct smtp_session *smtp_session_new(struct smtp_front *front, int fd,
-    const struct listen_setting *listen, const char *client_ip);
+    const struct listen_setting *listen, const char *client_ip,
+    bool is_loopback);
 void smtp_session_free(struct smtp_session *session);
 
 /* The queue's and authd's answers. */
@@ -119,5 +122,6 @@ void smtp_forget(struct smtp_session *session);
 /* -1: there is no queue, and the session says goodbye. */
 int smtp_ask_queue(struct smtp_session *session, const struct message *message);
 bool smtp_offers_dsn(const struct smtp_session *session);
+bool smtp_is_too_early(struct smtp_session *session);
 
 #endif

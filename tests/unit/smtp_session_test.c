@@ -265,7 +265,7 @@ call(enum service service)
 	struct listen_setting listen = { .service = service,
 		.tls = LISTEN_TLS_OFFERED };
 
-	smtp_session_new(front, -1, &listen, "127.0.0.1");
+	smtp_session_new(front, -1, &listen, "127.0.0.1", true);
 }
 
 static const char *wanted_text;
@@ -372,6 +372,45 @@ defects_are_refused_after_the_end_of_data(void **state)
 	false_connection_say(false_connection(), "a\0b\r\n.\r\n", 8);
 	say("", "550 5.6.0 NUL");
 	assert_int_equal(accepts, 0);
+}
+
+/* RFC 2920 section 3.1: nothing comes along with EHLO or DATA, and what did is
+ * no mail. Others may stand together. */
+static void
+who_speaks_too_early_is_sent_away(void **state)
+{
+	static const char *const rows[] = { "EHLO c\r\nMAIL FROM:<a@b>\r\n",
+		"HELO c\r\nQUIT\r\n", ENVELOPE "Subject: x\r\n\r\n.\r\n" };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		call(SERVICE_SMTP);
+		say("", "220 ");
+		if (i == 2)
+			say("EHLO c\r\n", "250 ENHANCED");
+		say(rows[i], "554 5.5.0 You spoke");
+		assert_true(false_connection_is_finished(false_connection()));
+		false_connection_hang_up(false_connection());
+	}
+	assert_int_equal(accepts, 0);
+}
+
+static void
+who_speaks_into_the_pause_is_sent_away(void **state)
+{
+	struct listen_setting listen = { .service = SERVICE_SMTP,
+		.pause_s = 1 };
+
+	smtp_session_new(front, -1, &listen, "192.0.2.1", false);
+	assert_string_equal(false_connection_heard(), "");
+	say("EHLO c\r\n", "554 5.5.0 You spoke");
+	assert_null(strstr(conversation, "220"));
+	false_connection_hang_up(false_connection());
+	smtp_session_new(front, -1, &listen, "192.0.2.1", false);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	/* Nobody on this machine waits. */
+	smtp_session_new(front, -1, &listen, "127.0.0.1", true);
+	assert_non_null(strstr(false_connection_heard(), "220 "));
 }
 
 #define RECIPIENT                       \
@@ -593,6 +632,8 @@ main(void)
 		TEST(mail_is_acknowledged_when_durable_and_then_filed),
 		TEST(each_refusal_has_its_reply),
 		TEST(defects_are_refused_after_the_end_of_data),
+		TEST(who_speaks_too_early_is_sent_away),
+		TEST(who_speaks_into_the_pause_is_sent_away),
 		TEST(a_message_comes_in_chunks),
 		TEST(a_chunk_that_is_refused_is_read_to_its_end),
 		TEST(a_store_that_is_full_or_away_never_gets_a_250),
