@@ -36,6 +36,12 @@ account_find_address(const struct account_table *table, struct text address)
 	return NULL;
 }
 
+const struct account *
+account_find_number(const struct account_table *table, uint32_t number)
+{
+	return number >= 1 && number <= 2 ? &accounts[number - 1] : NULL;
+}
+
 const struct account_alias *
 account_find_alias(const struct account_table *table, struct text name)
 {
