@@ -82,6 +82,7 @@ send_settings(struct member *member, const struct equipment *equipment)
 	for (size_t i = 0; i < equipment->fd_count; i++)
 		if (equipment->kinds[i] == START_SETTINGS ||
 		    equipment->kinds[i] == START_ACCOUNTS ||
+		    equipment->kinds[i] == START_LOCAL_USERS ||
 		    equipment->kinds[i] == START_LISTENER)
 			process_start_give(&start,
 			    (enum start_descriptor)equipment->kinds[i],

@@ -40,6 +40,7 @@ common_libcommon_a_SOURCES += common/change_note.c common/change_note.h
 common_libcommon_a_SOURCES += common/digest.c common/digest.h
 common_libcommon_a_SOURCES += common/dns.c common/dns.h common/dsn.h
 common_libcommon_a_SOURCES += common/relay_route.c common/relay_route.h
+common_libcommon_a_SOURCES += common/local_user.c common/local_user.h
 common_libcommon_a_SOURCES += common/event_form.c common/event_form.h
 common_libcommon_a_SOURCES += common/head.c common/head.h
 common_libcommon_a_SOURCES += common/merkle_log.c common/merkle_log.h

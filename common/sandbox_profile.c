@@ -20,7 +20,7 @@
 #define COUNT(array)  (sizeof(array) / sizeof((array)[0]))
 #define ALL_BITS      UINT32_MAX
 /* Of socket()'s second argument: without SOCK_CLOEXEC and SOCK_NONBLOCK. */
-#define SOCKET_TYPES  (ALL_BITS & ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK))
+#define SOCKET_TYPES (ALL_BITS & ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK))
 
 enum {
 	CALLS_FRONT = CALLS_BASE | CALLS_ACCEPT,
@@ -87,7 +87,8 @@ static const struct sandbox_profile profiles[ROLE_COUNT] = {
 	[ROLE_RELAY] = { .calls = CALLS_BASE | CALLS_MEMORY | CALLS_CONNECT,
 	    .memory_mib = 2048,
 	    .descriptors = 16384 },
-	[ROLE_RESOLVER] = { .calls = CALLS_BASE | CALLS_CONNECT | CALLS_DATAGRAM,
+	[ROLE_RESOLVER] = { .calls =
+				CALLS_BASE | CALLS_CONNECT | CALLS_DATAGRAM,
 	    .memory_mib = 1024,
 	    .descriptors = 8192 },
 	[ROLE_FETCHER] = { .calls = CALLS_BASE | CALLS_CONNECT,

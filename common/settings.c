@@ -309,6 +309,7 @@ settings_read_slice(int fd, struct error *error)
 const struct listen_setting *
 settings_find_listener(const struct settings *settings, int fd)
 {
+	static const struct listen_setting local = { .service = SERVICE_LOCAL };
 	struct sockaddr_storage bound = { 0 };
 	const struct sockaddr_in *v4 = (const void *)&bound;
 	const struct sockaddr_in6 *v6 = (const void *)&bound;
@@ -318,6 +319,8 @@ settings_find_listener(const struct settings *settings, int fd)
 
 	if (getsockname(fd, (struct sockaddr *)&bound, &size) == -1)
 		return NULL;
+	if (bound.ss_family == AF_UNIX)
+		return &local;
 	if (bound.ss_family == AF_INET6)
 		inet_ntop(AF_INET6, &v6->sin6_addr, address, sizeof(address));
 	else

@@ -23,7 +23,8 @@ enum {
 enum service {
 	SERVICE_SMTP,   /* mail from everyone, no AUTH */
 	SERVICE_SUBMIT, /* mail from our users, AUTH required */
-	SERVICE_IMAP
+	SERVICE_IMAP,
+	SERVICE_LOCAL /* mail from programs of this machine: no listen line */
 };
 
 enum listen_tls {
@@ -61,7 +62,7 @@ struct settings {
 	char aliases_path[512];
 	char mail_path[512];
 	char snap_path[512];
-	char queue_path[512]; /* mail that goes out */
+	char queue_path[512];       /* mail that goes out */
 	uint64_t max_message_bytes; /* SIZE; default 50 MiB */
 	uint32_t max_recipients;    /* a transaction; default 100 */
 	uint32_t max_connections;   /* a front; default 1,000 */

@@ -7,6 +7,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "master/local_users.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,6 +117,9 @@ open_directories(struct resources *resources, const struct config *config,
     const struct resources_options *options, struct error *error)
 {
 	resources->run_fd = make_and_open(options->run, error);
+	/* Programs of this machine reach submit.sock in it, and see nothing. */
+	if (resources->run_fd != -1 && fchmod(resources->run_fd, 0711) == -1)
+		return error_set_errno(error, "chmod of %s", options->run);
 	resources->mail_fd = make_and_open(config->settings->mail_path, error);
 	resources->snap_fd = make_and_open(config->settings->snap_path, error);
 	resources->queue_fd =
@@ -289,7 +293,9 @@ resources_open(struct resources *resources, const struct config *config,
 	    listeners_open_control(resources->run_fd, "broker.sock", error);
 	resources->spool_control_fd =
 	    listeners_open_control(resources->run_fd, "spool.sock", error);
-	if (resources->snapd_control_fd == -1 ||
+	resources->submit_fd =
+	    listeners_open_local(resources->run_fd, "submit.sock", error);
+	if (resources->submit_fd == -1 || resources->snapd_control_fd == -1 ||
 	    resources->broker_control_fd == -1 ||
 	    resources->spool_control_fd == -1)
 		return -1;
@@ -351,6 +357,19 @@ give_data(const struct resources *resources, struct process_start *start)
 		close(fd);
 }
 
+/* Without them authd knows uids alone. */
+static void
+give_local_users(struct process_start *start)
+{
+	struct error error;
+	int fd = local_users_slice("/etc/passwd", &error);
+
+	if (fd == -1)
+		log_warning("local-users", "why=\"%s\"", error.text);
+	else
+		process_start_give(start, START_LOCAL_USERS, fd);
+}
+
 /* What only one role has. */
 static void
 give_own(const struct resources *resources, enum role role,
@@ -384,8 +403,14 @@ give_own(const struct resources *resources, enum role role,
 		give_data(resources, start);
 		break;
 	case ROLE_SMTPD:
+		process_start_give(start, START_LISTENER, resources->submit_fd);
+		give_listeners(&resources->listeners, role, start);
+		break;
 	case ROLE_IMAPD:
 		give_listeners(&resources->listeners, role, start);
+		break;
+	case ROLE_AUTHD:
+		give_local_users(start);
 		break;
 	default:
 		break;
@@ -479,6 +504,7 @@ resources_taken(const struct process_start *start)
 	for (size_t i = 0; i < start->fd_count; i++)
 		if (start->kinds[i] == START_SETTINGS ||
 		    start->kinds[i] == START_ACCOUNTS ||
+		    start->kinds[i] == START_LOCAL_USERS ||
 		    start->kinds[i] == START_DATA)
 			close(start->fds[i]);
 }

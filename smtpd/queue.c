@@ -94,6 +94,10 @@ authd_received(struct channel *channel, const struct message *message, int *fds,
 		grant->key[0] = said->instance;
 		grant->key[1] = said->connection;
 		grant->account = said->account;
+		grant->is_trusted = said->is_trusted != 0;
+		if (said->account == 0)
+			(void)text_copy(
+			    said->user, grant->user, sizeof(grant->user));
 		free(table_put(peer->queue->grants, grant->key,
 		    sizeof(grant->key), grant));
 	}

@@ -18,6 +18,7 @@
 #include "common/account.h"
 #include "common/channel.h"
 #include "common/event_loop.h"
+#include "common/local_user.h"
 #include "common/settings.h"
 #include "common/status.h"
 #include "common/table.h"
@@ -71,8 +72,10 @@ struct front {
 };
 
 struct grant {
-	uint64_t key[2]; /* front instance, connection */
-	uint32_t account;
+	uint64_t key[2];  /* front instance, connection */
+	uint32_t account; /* 0: a user of this machine */
+	bool is_trusted;  /* may send as anybody: root */
+	char user[LOCAL_USER_SIZE];
 };
 
 /* `settings` and `accounts` stay the caller's and must outlive the queue or

@@ -62,6 +62,21 @@ put_date(struct buf *to, int64_t seconds)
 	buf_put_format(to, "%s\n", text);
 }
 
+/* "local" is no address. */
+static void
+put_client(struct buf *to, struct text client_ip)
+{
+	bool is_address = text_find_byte(client_ip, '.') != -1 ||
+			  text_find_byte(client_ip, ':') != -1;
+
+	buf_put_text(to, is_address ? " ([" : " (");
+	if (text_find_byte(client_ip, ':') != -1)
+		buf_put_text(to, "IPv6:");
+	put_clean(to, client_ip);
+	if (is_address)
+		buf_put_text(to, "]");
+}
+
 void
 received_format(const struct received *received, struct buf *to)
 {
@@ -69,11 +84,8 @@ received_format(const struct received *received, struct buf *to)
 	put_address(to, received->sender);
 	buf_put_text(to, ">\nReceived: from ");
 	put_clean(to, received->helo);
-	buf_put_text(to, " ([");
-	if (text_find_byte(received->client_ip, ':') != -1)
-		buf_put_text(to, "IPv6:");
-	put_clean(to, received->client_ip);
-	buf_put_format(to, "])\n\tby %s (Firnmail) with %s", received->host,
+	put_client(to, received->client_ip);
+	buf_put_format(to, ")\n\tby %s (Firnmail) with %s", received->host,
 	    received_protocol(received));
 	if (received->tls.size > 0) {
 		buf_put_text(to, "\n\t(");

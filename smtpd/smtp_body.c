@@ -11,7 +11,7 @@
 static bool
 is_normalising(const struct smtp_session *session)
 {
-	return session->service == SERVICE_SUBMIT;
+	return session->service != SERVICE_SMTP;
 }
 
 static void

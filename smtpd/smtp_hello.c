@@ -11,7 +11,8 @@ smtp_greet(struct smtp_session *session)
 {
 	const struct smtp_front *front = session->front;
 
-	if (front->queue == NULL || front->store != STATUS_OK) {
+	if (front->queue == NULL || front->store != STATUS_OK ||
+	    (session->service == SERVICE_LOCAL && !session->is_logged_in)) {
 		smtp_session_close(session, REPLY_NO_QUEUE);
 		return;
 	}
@@ -33,7 +34,7 @@ can_start_tls(const struct smtp_session *session)
 bool
 smtp_offers_dsn(const struct smtp_session *session)
 {
-	return session->service == SERVICE_SUBMIT;
+	return session->service != SERVICE_SMTP;
 }
 
 /*
@@ -54,10 +55,19 @@ smtp_is_too_early(struct smtp_session *session)
 	return true;
 }
 
+/* The domain of addresses that a program of this machine left without one. */
+static const char *
+origin(const struct settings *settings)
+{
+	return settings->domain_count > 0 ? settings->domains[0]
+					  : settings->host;
+}
+
 void
 smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 {
 	const struct settings *settings = session->front->settings;
+	bool is_local = session->service == SERVICE_LOCAL;
 
 	if (smtp_is_too_early(session))
 		return;
@@ -71,7 +81,8 @@ smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 	smtp_session_write(session,
 	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n"
 	    "250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
-	    "250-LIMITS RCPTMAX=%u\r\n%s%s%s250 ENHANCEDSTATUSCODES\r\n",
+	    "250-LIMITS RCPTMAX=%u\r\n%s%s%s%s%s%s"
+	    "250 ENHANCEDSTATUSCODES\r\n",
 	    settings->host, settings->max_message_bytes,
 	    settings->max_recipients,
 	    smtp_offers_dsn(session) ? "250-DSN\r\n" : "",
@@ -79,7 +90,9 @@ smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 	    session->service == SERVICE_SUBMIT &&
 		    connection_is_tls(session->connection)
 		? "250-AUTH PLAIN LOGIN\r\n"
-		: "");
+		: "",
+	    is_local ? "250-XORIGIN=" : "", is_local ? origin(settings) : "",
+	    is_local ? "\r\n" : "");
 }
 
 /* Whatever came along with STARTTLS was put there by somebody in the middle:

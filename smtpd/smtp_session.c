@@ -324,6 +324,8 @@ smtp_session_new(struct smtp_front *front, int fd,
 	    session->client_ip, sizeof(session->client_ip), "%s", client_ip);
 	session->timer = timer_new(front->loop, on_timeout, session);
 	table_put_u64(front->sessions, session->number, session);
+	if (listen->service == SERVICE_LOCAL)
+		smtp_ask_who(session, fd);
 	session->connection = connection_new(front->loop, fd, SMTP_INPUT_LIMIT,
 	    SMTP_OUTPUT_LIMIT, &handler, session);
 	if (!is_loopback)
@@ -335,7 +337,7 @@ smtp_session_new(struct smtp_front *front, int fd,
 		smtp_session_free(session);
 		return NULL;
 	}
-	if (session->pause_ms == 0)
+	if (session->pause_ms == 0 && session->state == SMTP_STATE_GREETING)
 		smtp_greet(session);
 	return session;
 }

@@ -105,6 +105,8 @@ void smtp_session_enter_state(
     struct smtp_session *session, enum smtp_state state);
 void smtp_session_run(struct smtp_session *session);
 
+/* Of a program of this machine: authd is asked before it is greeted. */
+void smtp_ask_who(struct smtp_session *session, int fd);
 void smtp_greet(struct smtp_session *session);
 void smtp_hello(struct smtp_session *session, const struct smtp_command *c);
 void smtp_start_tls(struct smtp_session *session);

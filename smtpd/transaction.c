@@ -16,6 +16,7 @@
 #include "smtpd/received.h"
 #include "smtpd/route.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -140,6 +141,24 @@ store_verdict(const struct queue *queue)
 					      : VERDICT_UNAVAILABLE;
 }
 
+/* A user of this machine is himself in our first domain. */
+static bool
+is_own_address(
+    const struct queue *queue, const struct grant *grant, struct text address)
+{
+	const struct settings *settings = queue->settings;
+	char own[LOCAL_USER_SIZE + sizeof(settings->domains[0])];
+
+	if (grant->account != 0)
+		return route_is_owner(
+		    settings, queue->accounts, address, grant->account);
+	if (grant->is_trusted)
+		return true;
+	snprintf(own, sizeof(own), "%s@%s", grant->user,
+	    settings->domain_count > 0 ? settings->domains[0] : settings->host);
+	return text_is_nocase(address, own);
+}
+
 /* May this connection send as `begin->sender`? */
 static unsigned int
 check_sender(const struct front *front,
@@ -147,13 +166,12 @@ check_sender(const struct front *front,
 {
 	const struct queue *queue = front->queue;
 
-	if (begin->service != SERVICE_SUBMIT)
+	if (begin->service == SERVICE_SMTP)
 		return VERDICT_OK;
 	if (grant == NULL)
 		return VERDICT_NOT_LOGGED_IN;
 	if (begin->sender.size > 0 &&
-	    !route_is_owner(queue->settings, queue->accounts, begin->sender,
-		grant->account))
+	    !is_own_address(queue, grant, begin->sender))
 		return VERDICT_SENDER_NOT_OWNED;
 	return VERDICT_OK;
 }
@@ -192,7 +210,7 @@ transaction_begin(
 	t->queue = front->queue;
 	t->front = front;
 	t->number = begin->transaction;
-	t->is_submission = begin->service == SERVICE_SUBMIT;
+	t->is_submission = begin->service != SERVICE_SMTP;
 	t->is_authenticated = t->is_submission && grant != NULL;
 	t->flags = begin->flags;
 	t->sender = copy_text(begin->sender);
