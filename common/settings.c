@@ -20,8 +20,11 @@
 enum {
 	SLICE_MAGIC = 0x31534e46, /* "FNS1" */
 	SLICE_MAX_BYTES = 4 * 1024 * 1024,
-	CHAIN_MAX_BYTES = 256 * 1024
+	CHAIN_MAX_BYTES = 256 * 1024,
+	CA_MAX_BYTES = 2 * 1024 * 1024
 };
+
+#define DEFAULT_CA_PATH "/etc/ssl/certs/ca-certificates.crt"
 
 struct settings *
 settings_new(void)
@@ -43,6 +46,7 @@ settings_new(void)
 	settings->reconcile_every_s = 24 * 60 * 60;
 	settings->keep_minimum_s = (uint64_t)30 * 86400;
 	settings->drill_sample = 1000;
+	memcpy(settings->ca_path, DEFAULT_CA_PATH, sizeof(DEFAULT_CA_PATH));
 	return settings;
 }
 
@@ -53,6 +57,7 @@ settings_free(struct settings **settings)
 		return;
 	for (size_t i = 0; i < (*settings)->key_count; i++)
 		memory_free(&(*settings)->keys[i].certificate_pem);
+	memory_free(&(*settings)->ca_pem);
 	memory_free(settings);
 }
 
@@ -139,6 +144,38 @@ put_keep(struct writer *writer, const struct settings *settings, enum role role)
 }
 
 static void
+put_resolver(
+    struct writer *writer, const struct settings *settings, enum role role)
+{
+	bool is_known = role == ROLE_RESOLVER;
+	size_t forwarders = is_known ? settings->forwarder_count : 0;
+	size_t anchors = is_known ? settings->anchor_count : 0;
+	size_t zones = is_known ? settings->insecure_count : 0;
+
+	writer_put_u32(writer, (uint32_t)forwarders);
+	for (size_t i = 0; i < forwarders; i++) {
+		put_string(writer, settings->forwarders[i].address, true);
+		writer_put_u16(writer, settings->forwarders[i].port);
+	}
+	writer_put_u32(writer, (uint32_t)anchors);
+	for (size_t i = 0; i < anchors; i++)
+		put_string(writer, settings->anchors[i], true);
+	writer_put_u32(writer, (uint32_t)zones);
+	for (size_t i = 0; i < zones; i++)
+		put_string(writer, settings->insecure_zones[i], true);
+}
+
+static void
+put_ca(struct writer *writer, const struct settings *settings, enum role role)
+{
+	bool is_known = role == ROLE_RELAY || role == ROLE_FETCHER;
+	const char *pem = settings->ca_pem;
+
+	writer_put_text(
+	    writer, text_of(is_known && pem != NULL ? pem : ""), CA_MAX_BYTES);
+}
+
+static void
 put_slice(
     struct writer *writer, const struct settings *settings, enum role role)
 {
@@ -160,6 +197,8 @@ put_slice(
 	writer_put_u32(writer, settings->uid_account_mask);
 	put_keep(writer, settings, role);
 	put_string(writer, settings->store_id, true);
+	put_resolver(writer, settings, role);
+	put_ca(writer, settings, role);
 }
 
 int
@@ -221,20 +260,27 @@ get_listeners(struct reader *reader, struct settings *settings)
 	}
 }
 
+/* NULL if it is empty. */
+static char *
+get_pem(struct reader *reader, size_t max_size)
+{
+	struct text pem = reader_get_text(reader, max_size);
+	char *copy;
+
+	if (pem.size == 0)
+		return NULL;
+	copy = memory_new(1, pem.size + 1);
+	memcpy(copy, pem.data, pem.size);
+	return copy;
+}
+
 static void
 get_keys(struct reader *reader, struct settings *settings)
 {
 	settings->key_count = get_count(reader, SETTINGS_MAX_KEYS);
-	for (size_t i = 0; i < settings->key_count; i++) {
-		struct text chain = reader_get_text(reader, CHAIN_MAX_BYTES);
-		char *copy;
-
-		if (chain.size == 0)
-			continue;
-		copy = memory_new(1, chain.size + 1);
-		memcpy(copy, chain.data, chain.size);
-		settings->keys[i].certificate_pem = copy;
-	}
+	for (size_t i = 0; i < settings->key_count; i++)
+		settings->keys[i].certificate_pem =
+		    get_pem(reader, CHAIN_MAX_BYTES);
 }
 
 static void
@@ -252,6 +298,27 @@ get_keep(struct reader *reader, struct settings *settings)
 	settings->takes_external_deletes = reader_get_u8(reader) != 0;
 	settings->drill_every_s = reader_get_u32(reader);
 	settings->drill_sample = reader_get_u32(reader);
+}
+
+static void
+get_resolver(struct reader *reader, struct settings *settings)
+{
+	settings->forwarder_count = get_count(reader, SETTINGS_MAX_FORWARDERS);
+	for (size_t i = 0; i < settings->forwarder_count; i++) {
+		struct forwarder_setting *forwarder = &settings->forwarders[i];
+
+		get_string(
+		    reader, forwarder->address, sizeof(forwarder->address));
+		forwarder->port = reader_get_u16(reader);
+	}
+	settings->anchor_count = get_count(reader, SETTINGS_MAX_ANCHORS);
+	for (size_t i = 0; i < settings->anchor_count; i++)
+		get_string(
+		    reader, settings->anchors[i], sizeof(settings->anchors[i]));
+	settings->insecure_count = get_count(reader, SETTINGS_MAX_INSECURE);
+	for (size_t i = 0; i < settings->insecure_count; i++)
+		get_string(reader, settings->insecure_zones[i],
+		    sizeof(settings->insecure_zones[i]));
 }
 
 static void
@@ -279,6 +346,8 @@ get_slice(struct reader *reader, struct settings *settings)
 	settings->uid_account_mask = reader_get_u32(reader);
 	get_keep(reader, settings);
 	get_string(reader, settings->store_id, sizeof(settings->store_id));
+	get_resolver(reader, settings);
+	settings->ca_pem = get_pem(reader, CA_MAX_BYTES);
 }
 
 struct settings *

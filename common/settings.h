@@ -9,6 +9,7 @@
 
 #include "common/error.h"
 #include "common/messages.h"
+#include "common/settings_anchor.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +18,10 @@
 enum {
 	SETTINGS_MAX_DOMAINS = 256,
 	SETTINGS_MAX_LISTENERS = 16,
-	SETTINGS_MAX_KEYS = 8
+	SETTINGS_MAX_KEYS = 8,
+	SETTINGS_MAX_FORWARDERS = 8,
+	SETTINGS_MAX_ANCHORS = 8,
+	SETTINGS_MAX_INSECURE = 8
 };
 
 enum service {
@@ -47,6 +51,11 @@ struct key_setting {
 	char *certificate_pem; /* the chain as text; fronts, master */
 	char certificate_path[512];
 	char key_path[512]; /* master only */
+};
+
+struct forwarder_setting {
+	char address[64]; /* numeric */
+	uint16_t port;
 };
 
 struct settings {
@@ -93,6 +102,21 @@ struct settings {
 	/* /etc/firnmail/store-id as 32 hex digits: which store is ours; empty
 	 * before setup. */
 	char store_id[33];
+	/* DNS: whom the resolver asks, or nobody: the root's servers and
+	 * downwards; the anchors beside or instead of the root's own, as lines
+	 * of a zone file; zones that are not validated. */
+	bool is_system_resolver; /* forwarders are those of resolv.conf */
+	size_t forwarder_count;
+	struct forwarder_setting forwarders[SETTINGS_MAX_FORWARDERS];
+	size_t anchor_count;
+	char anchors[SETTINGS_MAX_ANCHORS][SETTINGS_ANCHOR_SIZE];
+	char anchor_path[512]; /* a file of them; "" is none */
+	size_t insecure_count;
+	char insecure_zones[SETTINGS_MAX_INSECURE][256];
+	/* Whose certificates of other hosts are believed: PEM; NULL if the file
+	 * is not there. Those who connect out have it. */
+	char ca_path[512];
+	char *ca_pem;
 };
 
 struct settings *settings_new(void); /* with all defaults */

@@ -586,6 +586,13 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	{ "vault", "vault", vault_options, true, false, NULL, NULL },
 	{ "reconcile", "reconcile every TIME", reconcile_options, false, false,
 	    NULL, NULL },
+	{ "resolver",
+	    "resolver [forward ADDRESS ...|system] [trust-anchor RECORD] "
+	    "[trust-anchor-file FILE] [insecure ZONE]",
+	    settings_resolver_options, true, true, NULL,
+	    settings_finish_resolver },
+	{ "ca-certificates", "ca-certificates file FILE", settings_ca_options,
+	    false, false, NULL, NULL },
 };
 _Static_assert((int)DIRECTIVE_COUNT <= (int)SETTINGS_MAX_DIRECTIVES,
     "struct settings_origin is too small");

@@ -66,6 +66,46 @@ explain_lists(const char *name, const struct settings *settings,
 	}
 }
 
+/* What a file says that a line names is not told again. */
+static void
+explain_resolver(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	unsigned int line = origin->directive[DIRECTIVE_RESOLVER];
+
+	if (settings->is_system_resolver) {
+		(void)buf_put_text(to, "resolver system");
+		explain_from(to, name, line);
+	}
+	for (size_t i = 0; i < settings->forwarder_count; i++) {
+		if (origin->forwarder[i] == 0)
+			continue;
+		(void)buf_put_format(to, "resolver forward %s@%u",
+		    settings->forwarders[i].address,
+		    settings->forwarders[i].port);
+		explain_from(to, name, origin->forwarder[i]);
+	}
+	for (size_t i = 0; i < settings->anchor_count; i++) {
+		if (origin->anchor[i] == 0)
+			continue;
+		(void)buf_put_format(
+		    to, "resolver trust-anchor \"%s\"", settings->anchors[i]);
+		explain_from(to, name, origin->anchor[i]);
+	}
+	if (settings->anchor_path[0] != '\0') {
+		put_path(
+		    to, "resolver trust-anchor-file", settings->anchor_path);
+		explain_from(to, name, line);
+	}
+	for (size_t i = 0; i < settings->insecure_count; i++) {
+		(void)buf_put_format(
+		    to, "resolver insecure %s", settings->insecure_zones[i]);
+		explain_from(to, name, origin->insecure[i]);
+	}
+	put_path(to, "ca-certificates file", settings->ca_path);
+	explain_from(to, name, origin->directive[DIRECTIVE_CA]);
+}
+
 static void
 explain_keep(const char *name, const struct settings *settings,
     const struct settings_origin *origin, struct buf *to)
@@ -135,6 +175,7 @@ settings_explain(const char *name, const struct settings *settings,
 	put_span(to, settings->reconcile_every_s);
 	explain_from(to, name, line[DIRECTIVE_RECONCILE]);
 	explain_keep(name, settings, origin, to);
+	explain_resolver(name, settings, origin, to);
 	(void)buf_put_text(to, "match from any for domain <domains> deliver");
 	explain_from(to, name, line[DIRECTIVE_MATCH]);
 	(void)buf_put_format(to,

@@ -91,6 +91,8 @@ enum directive_number {
 	DIRECTIVE_LIMIT,
 	DIRECTIVE_VAULT,
 	DIRECTIVE_RECONCILE,
+	DIRECTIVE_RESOLVER,
+	DIRECTIVE_CA,
 	DIRECTIVE_COUNT
 };
 
@@ -98,6 +100,18 @@ enum directive_number {
 extern const struct directive settings_directives[DIRECTIVE_COUNT];
 /* By enum service; NULL at the end. */
 extern const char *const settings_services[];
+
+/* ---- settings_network.c ---- */
+extern const struct option settings_resolver_options[];
+extern const struct option settings_ca_options[];
+void settings_finish_resolver(struct parser *parser);
+/* ADDRESS[@PORT]. 0, or -1: it is none. */
+int settings_parse_forwarder(
+    struct text word, struct forwarder_setting *forwarder);
+/* What a file of trust anchors and one such as /etc/resolv.conf say. 0, or -1
+ * if that is nothing, or wrong. */
+int settings_take_anchors(struct text file, struct settings *settings);
+int settings_take_nameservers(struct text file, struct settings *settings);
 
 /* ---- settings_parser.c ---- */
 /* A mistake at a word of the line that is being read. */
