@@ -1,0 +1,232 @@
+"""The resolver against a signed DNS of the test's own, in its real sandbox."""
+import os
+import subprocess
+
+import pytest
+
+import dns_zone
+from conftest import wait_for
+
+A, CNAME, PTR, MX, TXT, AAAA, SRV, TLSA = 1, 5, 12, 15, 16, 28, 33, 52
+BASE = '''host mail.demo.test
+domain demo.test
+listen imap on 127.0.0.1 port 143
+users file users
+store maildir mail
+snapshot dir snap
+'''
+
+
+class Stand:
+    """tests/system/net_stand: the real processes, asked by lines."""
+
+    def __init__(self, directory, lines):
+        self.dir = str(directory)
+        build = os.environ['BUILD']
+        self.err = open(os.path.join(self.dir, 'stand.err'), 'wb')
+        self.process = subprocess.Popen(
+            [os.path.join(build, 'tests/system/net_stand'), build,
+             self.write_config(lines)], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self.err)
+        self.count = 0
+        self.answers = {}
+        line = self.process.stdout.readline()
+        assert line == 'ready\n', line + self.log()
+
+    def write_config(self, lines):
+        path = os.path.join(self.dir, 'firnmail.conf')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(BASE + lines)
+        return path
+
+    def log(self):
+        with open(self.err.name, encoding='utf-8') as file:
+            return file.read()
+
+    def say(self, line):
+        """The number of its answer."""
+        self.process.stdin.write(line + '\n')
+        self.process.stdin.flush()
+        self.count += 1
+        return str(self.count)
+
+    def answer(self, number):
+        while number not in self.answers:
+            line = self.process.stdout.readline()
+            assert line, 'no answer: ' + self.log()
+            key, _, rest = line.rstrip('\n').partition(' ')
+            self.answers[key] = rest
+        return self.answers.pop(number)
+
+    def ask(self, line):
+        return self.answer(self.say(line))
+
+    def lookup(self, kind, name):
+        """(result, security, ttl, canonical, [record])."""
+        words = self.ask('lookup %d %s' % (kind, name)).split(' ')
+        return (words[0], words[1], int(words[2]), words[3],
+                sorted(words[4:]))
+
+    def stop(self):
+        self.process.stdin.close()
+        ended = [line for line in self.process.stdout
+                 if line.startswith('ended')]
+        self.process.wait(timeout=30)
+        self.err.close()
+        assert sorted(ended) == ['ended fetcher status 0\n',
+                                 'ended resolver status 0\n'], \
+            str(ended) + self.log()
+
+
+MANY = '\n'.join('many IN A 192.0.2.%d' % n for n in range(256)) + '\n' + \
+    '\n'.join('many IN A 198.51.100.%d' % n for n in range(100))
+
+
+@pytest.fixture(scope='module')
+def dns(tmp_path_factory):
+    with dns_zone.serve(tmp_path_factory.mktemp('dns')) as one:
+        one.zone('good.example', '''
+            @ IN MX 20 Mx2
+            @ IN MX 10 mx
+            mx IN A 192.0.2.1
+            mx IN AAAA 2001:db8::1
+            _25._tcp.mx IN TLSA 3 1 1 ''' + '5a' * 32 + '''
+            @ IN TXT "v=one;" " id=2"
+            _srv._tcp IN SRV 1 2 443 mx
+            alias IN CNAME alias2
+            alias2 IN CNAME mx.plain.example.
+            alias3 IN CNAME mx
+            dangling IN CNAME nowhere
+            loop IN CNAME loop2
+            loop2 IN CNAME loop
+            odd IN MX 10 a\\.b
+            odd2 IN MX 10 a\\.b
+            odd2 IN MX 20 mx
+            1.2.0.192.in-addr IN PTR mx
+        ''' + MANY)
+        one.zone('plain.example', '@ IN MX 0 .\nmx IN A 192.0.2.7',
+                 signed=False)
+        one.zone('forged.example', 'mx IN A 192.0.2.1\n@ IN MX 1 mx',
+                 forge=('192.0.2.1', '192.0.2.66'))
+        one.zone('old.example', 'mx IN A 192.0.2.1',
+                 dates=('20240101', '20240201'))
+        one.zone('silent.example', 'mx IN A 192.0.2.1')
+        one.silent.add('silent.example')
+        one.start()
+        yield one
+
+
+@pytest.fixture(name='stand', scope='module')
+def _stand(dns, tmp_path_factory):
+    stand = Stand(tmp_path_factory.mktemp('stand'), dns.config)
+    yield stand
+    stand.stop()
+
+
+GOOD = 'good.example'
+ANSWERS = (
+    (MX, 'Good.Example.', 'found', 'secure', GOOD,
+     ['10/mx.good.example', '20/mx2.good.example']),
+    (A, 'mx.good.example', 'found', 'secure', 'mx.good.example',
+     ['c0000201']),
+    (AAAA, 'mx.good.example', 'found', 'secure', 'mx.good.example',
+     ['20010db8000000000000000000000001']),
+    (TLSA, '_25._tcp.mx.good.example', 'found', 'secure',
+     '_25._tcp.mx.good.example', ['3/1/1/' + '5a' * 32]),
+    (TXT, GOOD, 'found', 'secure', GOOD, [b'v=one; id=2'.hex()]),
+    (SRV, '_srv._tcp.good.example', 'found', 'secure',
+     '_srv._tcp.good.example', ['1/2/443/mx.good.example']),
+    (PTR, '1.2.0.192.in-addr.good.example', 'found', 'secure',
+     '1.2.0.192.in-addr.good.example', ['mx.good.example']),
+    (CNAME, 'alias3.good.example', 'found', 'secure', 'alias3.good.example',
+     ['mx.good.example']),
+    # Chains, and where they end.
+    (A, 'alias3.good.example', 'found', 'secure', 'mx.good.example',
+     ['c0000201']),
+    (A, 'alias.good.example', 'found', 'insecure', 'mx.plain.example',
+     ['c0000207']),
+    (A, 'dangling.good.example', 'no-name', 'secure', 'nowhere.good.example',
+     []),
+    (A, 'loop.good.example', 'failed', 'insecure', '', []),
+    # What is not there: provably, or by somebody's word.
+    (TLSA, 'mx.good.example', 'no-data', 'secure', 'mx.good.example', []),
+    (A, 'none.good.example', 'no-name', 'secure', 'none.good.example', []),
+    (A, 'none.example', 'no-name', 'secure', 'none.example', []),
+    (TLSA, '_25._tcp.mx.plain.example', 'no-name', 'insecure',
+     '_25._tcp.mx.plain.example', []),
+    # The null MX (RFC 7505), without a signature.
+    (MX, 'plain.example', 'found', 'insecure', 'plain.example', ['0/']),
+    # Signed, but for something else; signed, but a while ago.
+    (A, 'mx.forged.example', 'failed', 'bogus', '', []),
+    (MX, 'forged.example', 'found', 'secure', 'forged.example',
+     ['1/mx.forged.example']),
+    (A, 'mx.old.example', 'failed', 'bogus', '', []),
+    # Names that are none: what is left of several counts.
+    (MX, 'odd.good.example', 'failed', 'secure', '', []),
+    (MX, 'odd2.good.example', 'found', 'secure', 'odd2.good.example',
+     ['20/mx.good.example']),
+    # Asked with what no name is of.
+    (A, 'a..example', 'no-name', 'insecure', '', []),
+    (A, 'a\\046.example', 'no-name', 'insecure', '', []),
+    (A, 'x' * 64 + '.example', 'no-name', 'insecure', '', []),
+    (A, '.'.join(['x' * 63] * 4), 'no-name', 'insecure', '', []),
+    (6, GOOD, 'no-name', 'insecure', '', []),
+)
+
+
+@pytest.mark.parametrize('kind,name,result,security,canonical,records',
+                         ANSWERS)
+def test_answers(stand, kind, name, result, security, canonical, records):
+    got = stand.lookup(kind, name)
+    assert (got[0], got[1], got[3], got[4]) == (result, security, canonical,
+                                                records), stand.log()
+    if result not in ('failed', 'found'):
+        assert got[2] <= 60
+
+
+def test_an_answer_has_at_most_256_records(stand):
+    """It takes TCP: 356 addresses do not fit into a datagram."""
+    got = stand.lookup(A, 'many.good.example')
+    assert got[:2] == ('found', 'secure')
+    assert len(set(got[4])) == len(got[4]) == 256
+
+
+def test_why_a_name_failed_is_logged(stand):
+    assert stand.lookup(A, 'mx.old.example')[1] == 'bogus'
+    line = [one for one in stand.log().splitlines()
+            if 'name=mx.old.example' in one][0]
+    assert 'lookup-failed' in line and 'security=bogus' in line
+    assert 'expired' in line
+
+
+def test_the_cache_answers_the_second_time(dns, stand):
+    stand.lookup(A, 'mx2.good.example')
+    before = len(dns.questions)
+    assert stand.lookup(A, 'mx2.good.example')[0] == 'no-name'
+    assert len(dns.questions) == before
+
+
+def test_one_who_does_not_answer_delays_nobody(dns, stand):
+    """Others are answered while 60 questions wait; all are answered in the end,
+    or nobody is left to be answered."""
+    waiting = [stand.say('lookup %d n%d.silent.example' % (A, n))
+               for n in range(60)]
+    wait_for(lambda: any(name.endswith('silent.example')
+                         for name, _ in dns.questions), what='a question')
+    assert stand.lookup(MX, GOOD)[0] == 'found'
+    assert stand.ask('relay') == 'relay'
+    assert stand.lookup(MX, GOOD)[0] == 'found'
+    assert not stand.answers, waiting
+
+
+def test_a_reload_asks_others(dns, stand, tmp_path):
+    """Those who are asked, and what is believed, are new; so is the cache."""
+    stand.write_config(dns.config.split(' trust-anchor')[0] + '\n')
+    stand.say('reload ' + os.path.join(stand.dir, 'firnmail.conf'))
+    assert stand.lookup(MX, GOOD)[:2] == ('failed', 'bogus')
+    stand.write_config(dns.config + 'resolver insecure good.example\n')
+    stand.say('reload ' + os.path.join(stand.dir, 'firnmail.conf'))
+    assert stand.lookup(MX, GOOD)[:2] == ('found', 'insecure')
+    stand.write_config(dns.config)
+    stand.say('reload ' + os.path.join(stand.dir, 'firnmail.conf'))
+    assert stand.lookup(MX, GOOD)[:2] == ('found', 'secure')
