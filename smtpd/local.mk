@@ -20,6 +20,13 @@ smtpd_libqueue_a_SOURCES = \
 	smtpd/mail_body.c smtpd/mail_body.h \
 	smtpd/filing.c smtpd/filing.h
 
+# What domains say about TLS: for relay and spool.
+noinst_LIBRARIES += smtpd/libtlspolicy.a
+smtpd_libtlspolicy_a_SOURCES = \
+	smtpd/tag_list.c smtpd/tag_list.h \
+	smtpd/sts_policy.c smtpd/sts_policy.h \
+	smtpd/tlsrpt_record.c smtpd/tlsrpt_record.h
+
 pkglibexec_PROGRAMS += smtpd/smtpd smtpd/smtpd-queue
 smtpd_smtpd_SOURCES = smtpd/main.c
 smtpd_smtpd_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) $(SSL_LIBS) \
@@ -37,6 +44,10 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp_data_test tests/unit/smtp_command_test \
 	tests/unit/sasl_test tests/unit/received_test \
 	tests/unit/smtp_session_test
+check_PROGRAMS += tests/unit/sts_policy_test
+tests_unit_sts_policy_test_SOURCES = tests/unit/sts_policy_test.c
+tests_unit_sts_policy_test_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/route_test tests/unit/listener_test
 tests_unit_route_test_SOURCES = tests/unit/route_test.c
 tests_unit_route_test_LDADD = smtpd/libqueue.a $(COMMON_LIBS) $(CMOCKA_LIBS)
@@ -66,6 +77,10 @@ tests_unit_smtp_session_test_LDADD = smtpd/libqueue.a smtpd/libsmtpd.a \
 endif
 
 if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/sts_policy_fuzz
+tests_fuzz_sts_policy_fuzz_SOURCES = tests/fuzz/sts_policy_fuzz.c
+tests_fuzz_sts_policy_fuzz_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS)
+tests_fuzz_sts_policy_fuzz_LDFLAGS = $(LINK_FUZZER)
 noinst_PROGRAMS += tests/fuzz/smtp_command_fuzz tests/fuzz/smtp_data_fuzz \
 	tests/fuzz/sasl_fuzz tests/fuzz/smtp_session_fuzz
 tests_fuzz_smtp_command_fuzz_SOURCES = tests/fuzz/smtp_command_fuzz.c
@@ -82,7 +97,7 @@ tests_fuzz_smtp_session_fuzz_SOURCES = tests/fuzz/smtp_session_fuzz.c \
 tests_fuzz_smtp_session_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
 tests_fuzz_smtp_session_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
-EXTRA_DIST += tests/fuzz/smtp_command.dict \
+EXTRA_DIST += tests/fuzz/sts_policy.dict tests/fuzz/smtp_command.dict \
 	tests/fuzz/corpus/smtp_command/mail \
 	tests/fuzz/corpus/smtp_command/rcpt \
 	tests/fuzz/corpus/smtp_data/defects \
