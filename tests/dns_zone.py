@@ -13,8 +13,8 @@
         config = dns.config      # lines for firnmail.conf
 
 nsd has the zones, signed by ldns-signzone; in front of it stands a relay in
-Python that notes each question (dns.questions) and never answers those below a
-name in dns.silent.  Every zone is delegated by the root: with a DS if it is
+Python that notes each question (dns.questions), never answers those below a
+name in dns.silent, and sends no datagram of more than 1232 bytes.  Every zone is delegated by the root: with a DS if it is
 signed (ds=False leaves it out), provably without one if it is not.
 """
 import contextlib
@@ -29,6 +29,7 @@ import time
 from ports import free_ports
 
 START_SECONDS = 20
+MAX_DATAGRAM = 1232
 ADDRESS = '127.0.0.1'
 SOA = '''$ORIGIN {origin}
 $TTL {ttl}
@@ -58,6 +59,13 @@ ZONE_CONF = '''zone:
 '''
 
 
+def end_of_question(message):
+    at = 12
+    while message[at]:
+        at += 1 + message[at]
+    return at + 5
+
+
 def question_of(message):
     """(name, type) of a query, the name in lower case without the last dot."""
     labels, at = [], 12
@@ -66,6 +74,14 @@ def question_of(message):
         at += 1 + message[at]
     name = b'.'.join(labels).decode('ascii', 'replace').lower()
     return name, struct.unpack('!H', message[at + 1:at + 3])[0]
+
+
+def cut(answer):
+    """What is too large for a datagram is to be asked for by TCP (TC)."""
+    if len(answer) <= MAX_DATAGRAM:
+        return answer
+    return (answer[:2] + bytes((answer[2] | 2, answer[3])) + answer[4:6] +
+            b'\0' * 6 + answer[12:end_of_question(answer)])
 
 
 class Dns:
@@ -204,7 +220,7 @@ class Dns:
             try:
                 message, peer = udp.recvfrom(65535)
                 if not self.is_silent(message):
-                    udp.sendto(self.ask_udp(message), peer)
+                    udp.sendto(cut(self.ask_udp(message)), peer)
             except socket.timeout:
                 continue
             except (OSError, IndexError):

@@ -22,7 +22,8 @@ endif
 
 EXTRA_DIST += check demo contrib .ci/run README HACKING SECURITY CHANGES \
 	COPYING docs tests/instance tests/clients.py tests/conftest.py \
-	tests/ports.py tests/dns_zone.py tests/lint tests/system \
+	tests/ports.py tests/dns_zone.py tests/net_stand.py \
+	tests/lint tests/system \
 	tests/disaster \
 	tests/README tests/unit/scratch.h tests/unit/scratch_store.h \
 	tests/crash tests/interop tests/campaign .clang-format

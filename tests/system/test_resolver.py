@@ -1,83 +1,13 @@
 """The resolver against a signed DNS of the test's own, in its real sandbox."""
 import os
-import subprocess
 
 import pytest
 
 import dns_zone
 from conftest import wait_for
+from net_stand import Stand
 
 A, CNAME, PTR, MX, TXT, AAAA, SRV, TLSA = 1, 5, 12, 15, 16, 28, 33, 52
-BASE = '''host mail.demo.test
-domain demo.test
-listen imap on 127.0.0.1 port 143
-users file users
-store maildir mail
-snapshot dir snap
-'''
-
-
-class Stand:
-    """tests/system/net_stand: the real processes, asked by lines."""
-
-    def __init__(self, directory, lines):
-        self.dir = str(directory)
-        build = os.environ['BUILD']
-        self.err = open(os.path.join(self.dir, 'stand.err'), 'wb')
-        self.process = subprocess.Popen(
-            [os.path.join(build, 'tests/system/net_stand'), build,
-             self.write_config(lines)], text=True, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=self.err)
-        self.count = 0
-        self.answers = {}
-        line = self.process.stdout.readline()
-        assert line == 'ready\n', line + self.log()
-
-    def write_config(self, lines):
-        path = os.path.join(self.dir, 'firnmail.conf')
-        with open(path, 'w', encoding='utf-8') as file:
-            file.write(BASE + lines)
-        return path
-
-    def log(self):
-        with open(self.err.name, encoding='utf-8') as file:
-            return file.read()
-
-    def say(self, line):
-        """The number of its answer."""
-        self.process.stdin.write(line + '\n')
-        self.process.stdin.flush()
-        self.count += 1
-        return str(self.count)
-
-    def answer(self, number):
-        while number not in self.answers:
-            line = self.process.stdout.readline()
-            assert line, 'no answer: ' + self.log()
-            key, _, rest = line.rstrip('\n').partition(' ')
-            self.answers[key] = rest
-        return self.answers.pop(number)
-
-    def ask(self, line):
-        return self.answer(self.say(line))
-
-    def lookup(self, kind, name):
-        """(result, security, ttl, canonical, [record])."""
-        words = self.ask('lookup %d %s' % (kind, name)).split(' ')
-        return (words[0], words[1], int(words[2]), words[3],
-                sorted(words[4:]))
-
-    def stop(self):
-        self.process.stdin.close()
-        ended = [line for line in self.process.stdout
-                 if line.startswith('ended')]
-        self.process.wait(timeout=30)
-        self.err.close()
-        assert sorted(ended) == ['ended fetcher status 0\n',
-                                 'ended resolver status 0\n'], \
-            str(ended) + self.log()
-
-
 MANY = '\n'.join('many IN A 192.0.2.%d' % n for n in range(256)) + '\n' + \
     '\n'.join('many IN A 198.51.100.%d' % n for n in range(100))
 
