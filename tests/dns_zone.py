@@ -30,7 +30,7 @@ from ports import free_ports
 
 START_SECONDS = 20
 MAX_DATAGRAM = 1232
-ADDRESS = '127.0.0.1'
+LOOPBACK = '127.0.0.1'
 SOA = '''$ORIGIN {origin}
 $TTL {ttl}
 @ IN SOA ns. postmaster. 1 3600 600 86400 {ttl}
@@ -85,12 +85,15 @@ def cut(answer):
 
 
 class Dns:
-    """See above; `directory` is the test's own."""
+    """See above; `directory` is the test's own.  With other addresses it answers
+    at each of them, and the zones' servers are said to be at the first."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, addresses=(LOOPBACK,), port=None):
         self.dir = os.path.realpath(str(directory))
         os.makedirs(self.dir, exist_ok=True)
+        self.addresses = addresses
         self.port, self.nsd_port = free_ports(2)
+        self.port = port or self.port
         self.silent = set()
         self.questions = []
         self.anchor = None
@@ -152,15 +155,15 @@ class Dns:
     def config(self):
         """Lines of firnmail.conf that make the resolver ask here."""
         return 'resolver forward %s@%d trust-anchor "%s"\n' % (
-            ADDRESS, self.port, self.anchor)
+            self.addresses[0], self.port, self.anchor)
 
     def start(self):
         key, self.anchor = self.make_key('')
         self.write_zone('', '\n'.join(self.delegations) +
-                        '\nns. IN A %s\n' % ADDRESS, 60, key)
+                        '\nns. IN A %s\n' % self.addresses[0], 60, key)
         conf = os.path.join(self.dir, 'nsd.conf')
         with open(conf, 'w', encoding='ascii') as file:
-            file.write(NSD_CONF.format(address=ADDRESS, port=self.nsd_port,
+            file.write(NSD_CONF.format(address=LOOPBACK, port=self.nsd_port,
                                        directory=self.dir))
             for name, path in self.zones.items():
                 file.write(ZONE_CONF.format(name=name or '.', file=path))
@@ -203,17 +206,19 @@ class Dns:
     def ask_udp(self, message, seconds=5):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             out.settimeout(seconds)
-            out.connect((ADDRESS, self.nsd_port))
+            out.connect((LOOPBACK, self.nsd_port))
             out.send(message)
             return out.recv(65535)
 
     def listen(self):
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        udp.bind((ADDRESS, self.port))
-        tcp = socket.create_server((ADDRESS, self.port))
-        self.sockets = [udp, tcp]
-        for target, one in ((self.relay_udp, udp), (self.relay_tcp, tcp)):
-            threading.Thread(target=target, args=(one,), daemon=True).start()
+        for address in self.addresses:
+            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            udp.bind((address, self.port))
+            tcp = socket.create_server((address, self.port))
+            self.sockets += [udp, tcp]
+            for target, one in ((self.relay_udp, udp), (self.relay_tcp, tcp)):
+                threading.Thread(target=target, args=(one,),
+                                 daemon=True).start()
 
     def relay_udp(self, udp):
         while True:
@@ -238,7 +243,7 @@ class Dns:
 
     def serve_tcp(self, client):
         with client, contextlib.suppress(OSError, EOFError), \
-                socket.create_connection((ADDRESS, self.nsd_port), 5) as out:
+                socket.create_connection((LOOPBACK, self.nsd_port), 5) as out:
             while True:
                 message = read_tcp(client)
                 if self.is_silent(message):
@@ -263,9 +268,9 @@ def read_tcp(sock):
 
 
 @contextlib.contextmanager
-def serve(directory):
+def serve(directory, **options):
     """A Dns that is stopped in the end; the caller adds zones and starts it."""
-    dns = Dns(directory)
+    dns = Dns(directory, **options)
     try:
         yield dns
     finally:

@@ -1,6 +1,15 @@
-"""Resolver and fetcher as they are, asked by a test: tests/system/net_stand."""
+"""Resolver and fetcher as they are, asked by a test (tests/system/net_stand), and
+a network namespace for them."""
+import contextlib
+import ctypes
+import fcntl
 import os
+import socket
+import struct
 import subprocess
+
+CLONE_NEWNET = 0x40000000
+SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8914, 0x8916, 1
 
 BASE = '''host mail.demo.test
 domain demo.test
@@ -70,3 +79,28 @@ class Stand:
         assert sorted(ended) == ['ended fetcher status 0\n',
                                  'ended resolver status 0\n'], \
             str(ended) + self.log()
+
+
+def wish(name, *rest):
+    return struct.pack('16s', name.encode()) + b''.join(rest).ljust(24, b'\0')
+
+
+@contextlib.contextmanager
+def own_network(*addresses):
+    """A namespace with lo and these addresses on it, for this thread and what it
+    starts. Needs root."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open('/proc/thread-self/ns/net', 'rb') as before:
+        assert libc.unshare(CLONE_NEWNET) == 0, ctypes.get_errno()
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+                fcntl.ioctl(one, SIOCSIFFLAGS,
+                            wish('lo', struct.pack('h', IFF_UP)))
+                for n, address in enumerate(addresses):
+                    fcntl.ioctl(one, SIOCSIFADDR, wish(
+                        'lo:%d' % (n + 1),
+                        struct.pack('HH4s', socket.AF_INET, 0,
+                                    socket.inet_aton(address))))
+            yield
+        finally:
+            assert libc.setns(before.fileno(), CLONE_NEWNET) == 0

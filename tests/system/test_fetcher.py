@@ -1,23 +1,17 @@
 """The fetcher against HTTPS servers of the test's own, in a network namespace
 where an address of the public Internet is ours."""
-import ctypes
-import fcntl
 import gzip
 import http.server
 import os
-import socket
 import ssl
-import struct
 import subprocess
 import threading
 
 import pytest
 
 import dns_zone
-from net_stand import Stand
+from net_stand import Stand, own_network
 
-CLONE_NEWNET = 0x40000000
-SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8914, 0x8916, 1
 PUBLIC = '203.0.113.1'
 OK, MISSING, REFUSED, INVALID, LIMIT, UNAVAILABLE = 0, 1, 3, 4, 5, 7
 POLICY = b'version: STSv1\r\nmode: enforce\r\nmx: mx.good.example\r\n' \
@@ -26,26 +20,12 @@ HOSTS = ('good', 'parameter', 'redirect', 'large', 'endless', 'headers',
          'html', 'none', 'broken', 'silent', 'chunked', 'plain')
 
 
-def request(name, *rest):
-    return struct.pack('16s', name) + b''.join(rest).ljust(24, b'\0')
-
-
 @pytest.fixture(scope='module', autouse=True)
 def network():
-    """A namespace with lo, and an address on it that is not loopback's."""
     if os.geteuid() != 0:
         pytest.skip('needs root')
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open('/proc/thread-self/ns/net', 'rb') as before:
-        assert libc.unshare(CLONE_NEWNET) == 0, ctypes.get_errno()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-            fcntl.ioctl(one, SIOCSIFFLAGS,
-                        request(b'lo', struct.pack('h', IFF_UP)))
-            fcntl.ioctl(one, SIOCSIFADDR, request(
-                b'lo:1', struct.pack('HH4s', socket.AF_INET, 0,
-                                     socket.inet_aton(PUBLIC))))
+    with own_network(PUBLIC):
         yield
-        assert libc.setns(before.fileno(), CLONE_NEWNET) == 0
 
 
 def openssl(directory, *words):

@@ -5,7 +5,7 @@ import pytest
 
 import dns_zone
 from conftest import wait_for
-from net_stand import Stand
+from net_stand import Stand, own_network
 
 A, CNAME, PTR, MX, TXT, AAAA, SRV, TLSA = 1, 5, 12, 15, 16, 28, 33, 52
 MANY = '\n'.join('many IN A 192.0.2.%d' % n for n in range(256)) + '\n' + \
@@ -157,6 +157,35 @@ def test_a_reload_asks_others(dns, stand, tmp_path):
     stand.write_config(dns.config + 'resolver insecure good.example\n')
     stand.say('reload ' + os.path.join(stand.dir, 'firnmail.conf'))
     assert stand.lookup(MX, GOOD)[:2] == ('found', 'insecure')
-    stand.write_config(dns.config)
+    anchors = tmp_path / 'root.key'
+    anchors.write_text('; of the test\n%s ; its root\n' % dns.anchor)
+    stand.write_config(dns.config.split(' trust-anchor')[0] +
+                       '\nresolver trust-anchor-file %s\n' % anchors)
     stand.say('reload ' + os.path.join(stand.dir, 'firnmail.conf'))
     assert stand.lookup(MX, GOOD)[:2] == ('found', 'secure')
+
+
+# Of the zones' server, and of the root's servers as libunbound has known them.
+SERVERS = ('203.0.113.53', '198.41.0.4', '199.9.14.201', '170.247.170.2',
+           '192.33.4.12', '199.7.91.13', '192.203.230.10', '192.5.5.241',
+           '192.112.36.4', '198.97.190.53', '192.36.148.17', '192.58.128.30',
+           '193.0.14.129', '199.7.83.42', '202.12.27.33')
+
+
+def test_without_a_forwarder_it_begins_at_the_root(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip('needs root')
+    with own_network(*SERVERS), \
+            dns_zone.serve(tmp_path / 'dns', port=53,
+                           addresses=SERVERS) as dns:
+        dns.zone('good.example', '@ IN MX 10 mx\nmx IN A 192.0.2.1')
+        dns.start()
+        os.mkdir(tmp_path / 'stand')
+        stand = Stand(tmp_path / 'stand',
+                      'resolver trust-anchor "%s"\n' % dns.anchor)
+        assert stand.lookup(MX, GOOD)[:2] == ('found', 'secure'), stand.log()
+        assert stand.lookup(TLSA, '_25._tcp.mx.good.example')[:2] == (
+            'no-name', 'secure')
+        # Names go to the root one label at a time (RFC 9156).
+        assert ('', 2) in dns.questions
+        stand.stop()

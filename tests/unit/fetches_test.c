@@ -17,8 +17,9 @@
 #include <cmocka.h>
 
 enum {
-	DEADLINE_MS = 300,
-	GIVE_UP_MS = 10000
+	DEADLINE_MS = 300, /* of those that wait for it */
+	LONG_MS = 60000,
+	GIVE_UP_MS = 20000
 };
 
 /* What the resolver answers. */
@@ -242,7 +243,7 @@ connect_peer(struct fixture *f, enum role role)
 }
 
 static int
-setup(void **state)
+setup_with(void **state, int64_t deadline_ms)
 {
 	static struct fixture fixture;
 	struct fixture *f = &fixture;
@@ -252,7 +253,7 @@ setup(void **state)
 	transfers_prepare();
 	transfers = transfers_new(f->loop);
 	transfers_set_authorities(transfers, "none that can be read");
-	f->fetches = fetches_new(f->loop, transfers, DEADLINE_MS);
+	f->fetches = fetches_new(f->loop, transfers, deadline_ms);
 	f->relay = connect_peer(f, ROLE_RELAY);
 	f->spool = connect_peer(f, ROLE_SPOOL);
 	f->resolver = connect_peer(f, ROLE_RESOLVER);
@@ -260,6 +261,18 @@ setup(void **state)
 	timer_start(f->give_up, GIVE_UP_MS);
 	*state = f;
 	return 0;
+}
+
+static int
+setup(void **state)
+{
+	return setup_with(state, LONG_MS);
+}
+
+static int
+setup_short(void **state)
+{
+	return setup_with(state, DEADLINE_MS);
 }
 
 static int
@@ -362,7 +375,6 @@ what_is_no_host_is_not_asked_for(void **state)
 	assert_int_equal(f->questions, 0);
 }
 
-/* Those that were begun wait for their deadline. */
 static void
 too_many_at_once_are_refused(void **state)
 {
@@ -371,8 +383,15 @@ too_many_at_once_are_refused(void **state)
 	for (int i = 0; i <= FETCHES_MAX_PENDING; i++)
 		ask_policy(f, "a.example");
 	expect(f, STATUS_BUSY, "too many fetches at once");
+	/* As many answers make room. */
 	f->wanted = FETCHES_MAX_PENDING;
-	expect(f, STATUS_UNAVAILABLE, "no answer in time");
+	channel_free(&f->resolver);
+	expect(f, STATUS_UNAVAILABLE, "the resolver is away");
+	f->wanted = 1;
+	f->resolver = connect_peer(f, ROLE_RESOLVER);
+	f->manner = NOBODY;
+	ask_policy(f, "a.example");
+	expect(f, STATUS_MISSING, "the host has no address");
 }
 
 static void
@@ -429,7 +448,8 @@ main(void)
 		cmocka_unit_test(a_uri_is_read_in_one_way_or_not_at_all),
 		cmocka_unit_test(what_leads_inwards_is_not_public),
 		cmocka_unit_test(at_most_8_addresses_are_taken),
-		TEST(a_fetch_has_a_deadline),
+		cmocka_unit_test_setup_teardown(
+		    a_fetch_has_a_deadline, setup_short, teardown),
 		TEST(names_that_are_not_there_are_told_from_those_that_fail),
 		TEST(a_transfer_that_fails_is_answered),
 		TEST(what_is_no_host_is_not_asked_for),

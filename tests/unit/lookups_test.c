@@ -186,8 +186,9 @@ the_questions_of_one_who_is_gone_end(void **state)
 	wait_until_asked(f);
 	channel_free(&f->relay);
 	connect_relay(f);
-	ask(f, 77, "silent.example");
+	f->failed = 0; /* on a slow machine some were answered before */
 	f->wanted = 1;
+	ask(f, 77, "silent.example");
 	event_loop_run(f->loop);
 	assert_int_equal(f->last_tag, 77);
 	assert_int_equal(f->failed, 1);
@@ -198,12 +199,13 @@ after_a_reload_questions_are_asked_again(void **state)
 {
 	struct fixture *f = *state;
 
+	f->wanted = 2;
 	ask(f, 2, "silent.example");
 	ask(f, 3, "other.example");
 	wait_until_asked(f);
-	f->wanted = 2;
 	lookups_set_recursor(f->lookups, make_recursor(f));
-	event_loop_run(f->loop);
+	while (f->failed < f->wanted)
+		event_loop_run(f->loop);
 	assert_int_equal(f->failed, 2);
 }
 
