@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 enum {
-	MAX_RECORDS_BYTES = 60000 /* as the rows of messages.def */
+	MAX_RECORDS_BYTES = 60000, /* as the rows of messages.def */
+	MAX_PENDING = 2000         /* of one who asks */
 };
 
 struct asker {
@@ -19,6 +20,7 @@ struct asker {
 	uint64_t instance;
 	struct channel *channel; /* NULL: there is none */
 	struct lookup *pending;
+	size_t pending_count;
 };
 
 struct lookup {
@@ -70,6 +72,7 @@ lookup_free(struct lookup *lookup)
 	while (*place != lookup)
 		place = &(*place)->next;
 	*place = lookup->next;
+	lookup->asker->pending_count--;
 	recursor_cancel(&lookup->query);
 	timer_free(&lookup->deadline);
 	memory_free(&lookup);
@@ -174,6 +177,7 @@ take_question(
     struct asker *asker, uint64_t tag, uint16_t type, struct text name)
 {
 	const struct dns_reply none = { .result = DNS_NO_NAME };
+	const struct dns_reply later = { .result = DNS_FAILED };
 	struct lookup *lookup;
 
 	if (name.size > 0 && name.data[name.size - 1] == '.')
@@ -183,6 +187,12 @@ take_question(
 		    asker, tag, &none, DNS_INSECURE, (struct text){ NULL, 0 });
 		return;
 	}
+	if (asker->pending_count == MAX_PENDING) {
+		send_answer(
+		    asker, tag, &later, DNS_INSECURE, (struct text){ NULL, 0 });
+		return;
+	}
+	asker->pending_count++;
 	lookup = memory_new(1, sizeof(*lookup));
 	lookup->asker = asker;
 	lookup->tag = tag;
