@@ -162,7 +162,6 @@ a_question_has_a_deadline(void **state)
 	assert_int_equal(f->last_tag, 5);
 }
 
-/* 64 at a time, the credit of a channel, and as many behind them. */
 static void
 each_question_is_answered(void **state)
 {
@@ -173,6 +172,25 @@ each_question_is_answered(void **state)
 	f->wanted = 128;
 	event_loop_run(f->loop);
 	assert_int_equal(f->failed, 128);
+}
+
+/* The first ones still wait. */
+static void
+too_many_at_once_fail(void **state)
+{
+	struct fixture *f = *state;
+
+	lookups_free(&f->lookups);
+	channel_free(&f->relay);
+	f->lookups = lookups_new(f->loop, make_recursor(f), 60 * 1000);
+	connect_relay(f);
+	f->wanted = 1;
+	for (uint64_t tag = 0; tag <= 2000; tag++)
+		ask(f, tag, "silent.example");
+	event_loop_run(f->loop);
+	assert_int_equal(f->last_tag, 2000);
+	wait_until_asked(f);
+	assert_int_equal(f->failed, 1);
 }
 
 /* Those of one who is gone are not answered to the next one. */
@@ -243,6 +261,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_question_has_a_deadline),
 		TEST(each_question_is_answered),
+		TEST(too_many_at_once_fail),
 		TEST(the_questions_of_one_who_is_gone_end),
 		TEST(after_a_reload_questions_are_asked_again),
 		TEST(nobody_else_may_ask),
