@@ -157,8 +157,8 @@ is_name(struct text name)
 	return true;
 }
 
-/* Answers at once if it can. */
-static void
+/* False if it could be answered at once: the lookup is gone. */
+static bool
 ask(struct lookup *lookup)
 {
 	struct lookups *lookups = lookup->asker->lookups;
@@ -168,8 +168,10 @@ ask(struct lookup *lookup)
 	timer_start(lookup->deadline, lookups->deadline_ms);
 	query = recursor_ask(
 	    lookups->recursor, lookup->name, lookup->type, replied, lookup);
-	if (query != NULL)
-		lookup->query = query;
+	if (query == NULL)
+		return false;
+	lookup->query = query;
+	return true;
 }
 
 static void
@@ -177,7 +179,6 @@ take_question(
     struct asker *asker, uint64_t tag, uint16_t type, struct text name)
 {
 	const struct dns_reply none = { .result = DNS_NO_NAME };
-	const struct dns_reply later = { .result = DNS_FAILED };
 	struct lookup *lookup;
 
 	if (name.size > 0 && name.data[name.size - 1] == '.')
@@ -187,12 +188,6 @@ take_question(
 		    asker, tag, &none, DNS_INSECURE, (struct text){ NULL, 0 });
 		return;
 	}
-	if (asker->pending_count == MAX_PENDING) {
-		send_answer(
-		    asker, tag, &later, DNS_INSECURE, (struct text){ NULL, 0 });
-		return;
-	}
-	asker->pending_count++;
 	lookup = memory_new(1, sizeof(*lookup));
 	lookup->asker = asker;
 	lookup->tag = tag;
@@ -201,7 +196,9 @@ take_question(
 		lookup->name[i] = text_lower_byte(name.data[i]);
 	lookup->next = asker->pending;
 	asker->pending = lookup;
-	ask(lookup);
+	asker->pending_count++;
+	if (ask(lookup) && asker->pending_count > MAX_PENDING)
+		fail(lookup, DNS_INSECURE, "too many lookups at once");
 }
 
 static void
@@ -296,7 +293,7 @@ ask_again(struct asker *asker)
 		timer_free(&old->deadline);
 		old->next = asker->pending;
 		asker->pending = old;
-		ask(old);
+		(void)ask(old);
 		old = next;
 	}
 }

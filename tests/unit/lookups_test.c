@@ -190,6 +190,9 @@ too_many_at_once_fail(void **state)
 	event_loop_run(f->loop);
 	assert_int_equal(f->last_tag, 2000);
 	wait_until_asked(f);
+	/* What is known without asking anybody is said all the same. */
+	ask(f, NO_NAME_TAG, "mx.invalid");
+	event_loop_run(f->loop);
 	assert_int_equal(f->failed, 1);
 }
 
