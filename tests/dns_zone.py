@@ -117,7 +117,8 @@ class Dns:
         record = self.run('ldns-key2ds', '-n', '-2', key + '.key')
         return key, ' '.join(record.split())
 
-    def write_zone(self, name, text, ttl, key=None, forge=None, dates=None):
+    def write_zone(self, name, text, ttl, key=None, forge=None, dates=None,
+                   nsec3=False):
         path = os.path.join(self.dir, (name or 'root') + '.zone')
         with open(path, 'w', encoding='ascii') as file:
             file.write(SOA.format(origin=name + '.', ttl=ttl))
@@ -125,6 +126,7 @@ class Dns:
                             for line in text.splitlines())
         if key:
             options = ['-i', dates[0], '-e', dates[1]] if dates else []
+            options += ['-n'] if nsec3 else []
             self.run('ldns-signzone', *options, '-o', name + '.', path, key)
             path += '.signed'
         if forge:
@@ -137,14 +139,17 @@ class Dns:
         self.zones[name] = path
 
     def zone(self, name, text, signed=True, ds=True, forge=None, dates=None,
-             ttl=60):
+             nsec3=False, stripped=False, ttl=60):
         """`text` are lines of a zone file below the zone's name.  `forge` is
         (old, new): what is changed after the zone was signed; `dates` are
-        (inception, expiration) of its signatures, as YYYYMMDD."""
+        (inception, expiration) of its signatures, as YYYYMMDD; `nsec3`: what is
+        not there is denied by NSEC3 (RFC 5155); `stripped`: there is a DS, and
+        no signature, as one in the middle would have it."""
         key = record = None
         if signed:
             key, record = self.make_key(name)
-        self.write_zone(name, text, ttl, key, forge, dates)
+        self.write_zone(name, text, ttl, None if stripped else key, forge,
+                        dates, nsec3)
         self.delegations.append('%s. IN NS ns.' % name)
         if signed and ds:
             self.delegations.append(record)

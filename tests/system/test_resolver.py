@@ -40,6 +40,11 @@ def dns(tmp_path_factory):
                  forge=('192.0.2.1', '192.0.2.66'))
         one.zone('old.example', 'mx IN A 192.0.2.1',
                  dates=('20240101', '20240201'))
+        one.zone('hashed.example', 'mx IN A 192.0.2.1\n*.w IN MX 5 mx\n'
+                 'below.empty IN A 192.0.2.1', nsec3=True)
+        one.zone('island.example', 'mx IN A 192.0.2.1', ds=False)
+        one.zone('stripped.example', '@ IN MX 0 mx\nmx IN A 192.0.2.1',
+                 stripped=True)
         one.zone('silent.example', 'mx IN A 192.0.2.1')
         one.silent.add('silent.example')
         one.start()
@@ -84,6 +89,16 @@ ANSWERS = (
     (A, 'none.example', 'no-name', 'secure', 'none.example', []),
     (TLSA, '_25._tcp.mx.plain.example', 'no-name', 'insecure',
      '_25._tcp.mx.plain.example', []),
+    (TLSA, 'mx.hashed.example', 'no-data', 'secure', 'mx.hashed.example', []),
+    (TLSA, '_25._tcp.mx.hashed.example', 'no-name', 'secure',
+     '_25._tcp.mx.hashed.example', []),
+    (MX, 'empty.hashed.example', 'no-data', 'secure', 'empty.hashed.example',
+     []),
+    (MX, 'a.w.hashed.example', 'found', 'secure', 'a.w.hashed.example',
+     ['5/mx.hashed.example']),
+    # Signed, and nobody says so.
+    (A, 'mx.island.example', 'found', 'insecure', 'mx.island.example',
+     ['c0000201']),
     # The null MX (RFC 7505), without a signature.
     (MX, 'plain.example', 'found', 'insecure', 'plain.example', ['0/']),
     # Signed, but for something else; signed, but a while ago.
@@ -91,6 +106,9 @@ ANSWERS = (
     (MX, 'forged.example', 'found', 'secure', 'forged.example',
      ['1/mx.forged.example']),
     (A, 'mx.old.example', 'failed', 'bogus', '', []),
+    # The signatures were taken away; what is not there is no proof, either.
+    (MX, 'stripped.example', 'failed', 'bogus', '', []),
+    (TLSA, '_25._tcp.mx.stripped.example', 'failed', 'bogus', '', []),
     # Names that are none: what is left of several counts.
     (MX, 'odd.good.example', 'failed', 'secure', '', []),
     (MX, 'odd2.good.example', 'found', 'secure', 'odd2.good.example',
