@@ -173,7 +173,7 @@ class Dns:
             for name, path in self.zones.items():
                 file.write(ZONE_CONF.format(name=name or '.', file=path))
         with open(os.path.join(self.dir, 'nsd.err'), 'wb') as log:
-            self.server = subprocess.Popen(['nsd', '-d', '-c', conf],
+            self.server = subprocess.Popen(['/usr/sbin/nsd', '-d', '-c', conf],
                                            stdin=subprocess.DEVNULL,
                                            stdout=log, stderr=log)
         self.wait_ready()
