@@ -14,8 +14,9 @@
 
 nsd has the zones, signed by ldns-signzone; in front of it stands a relay in
 Python that notes each question (dns.questions), never answers those below a
-name in dns.silent, and sends no datagram of more than 1232 bytes.  Every zone is delegated by the root: with a DS if it is
-signed (ds=False leaves it out), provably without one if it is not.
+name in dns.silent, and sends no datagram of more than 1232 bytes.  Every zone
+is delegated by the root: with a DS if it is signed (ds=False leaves it out),
+provably without one if it is not.
 """
 import contextlib
 import glob
