@@ -34,20 +34,9 @@ smtpd_smtpd_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) $(SSL_LIBS) \
 smtpd_smtpd_queue_SOURCES = smtpd/queue_main.c
 smtpd_smtpd_queue_LDADD = smtpd/libqueue.a $(COMMON_LIBS)
 
-noinst_LIBRARIES += smtpd/librelay.a
-smtpd_librelay_a_SOURCES = \
-	smtpd/relay_mail.c smtpd/relay_mail.h \
-	smtpd/relay_client.c smtpd/relay_client.h \
-	smtpd/relay_extensions.c smtpd/relay_extensions.h \
-	smtpd/relay_transaction.c \
-	smtpd/relay_body.c smtpd/relay_body.h \
-	smtpd/relay_reply.c smtpd/relay_reply.h
-
-pkglibexec_PROGRAMS += smtpd/smtpd-spool smtpd/smtpd-relay
+pkglibexec_PROGRAMS += smtpd/smtpd-spool
 smtpd_smtpd_spool_SOURCES = smtpd/spool_main.c
 smtpd_smtpd_spool_LDADD = $(COMMON_LIBS)
-smtpd_smtpd_relay_SOURCES = smtpd/relay_main.c
-smtpd_smtpd_relay_LDADD = $(COMMON_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp_data_test tests/unit/smtp_command_test \
@@ -56,12 +45,6 @@ check_PROGRAMS += tests/unit/smtp_data_test tests/unit/smtp_command_test \
 check_PROGRAMS += tests/unit/sts_policy_test
 tests_unit_sts_policy_test_SOURCES = tests/unit/sts_policy_test.c
 tests_unit_sts_policy_test_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS) \
-check_PROGRAMS += tests/unit/relay_reply_test tests/unit/relay_client_test
-tests_unit_relay_reply_test_SOURCES = tests/unit/relay_reply_test.c
-tests_unit_relay_reply_test_LDADD = smtpd/librelay.a $(COMMON_LIBS) \
-	$(CMOCKA_LIBS)
-tests_unit_relay_client_test_SOURCES = tests/unit/relay_client_test.c
-tests_unit_relay_client_test_LDADD = smtpd/librelay.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/route_test tests/unit/listener_test
 tests_unit_route_test_SOURCES = tests/unit/route_test.c
@@ -96,10 +79,6 @@ noinst_PROGRAMS += tests/fuzz/sts_policy_fuzz
 tests_fuzz_sts_policy_fuzz_SOURCES = tests/fuzz/sts_policy_fuzz.c
 tests_fuzz_sts_policy_fuzz_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS)
 tests_fuzz_sts_policy_fuzz_LDFLAGS = $(LINK_FUZZER)
-noinst_PROGRAMS += tests/fuzz/relay_client_fuzz
-tests_fuzz_relay_client_fuzz_SOURCES = tests/fuzz/relay_client_fuzz.c
-tests_fuzz_relay_client_fuzz_LDADD = smtpd/librelay.a $(COMMON_LIBS)
-tests_fuzz_relay_client_fuzz_LDFLAGS = $(LINK_FUZZER)
 noinst_PROGRAMS += tests/fuzz/smtp_command_fuzz tests/fuzz/smtp_data_fuzz \
 	tests/fuzz/sasl_fuzz tests/fuzz/smtp_session_fuzz
 tests_fuzz_smtp_command_fuzz_SOURCES = tests/fuzz/smtp_command_fuzz.c
@@ -117,10 +96,6 @@ tests_fuzz_smtp_session_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
 tests_fuzz_smtp_session_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
 EXTRA_DIST += tests/fuzz/sts_policy.dict tests/fuzz/smtp_command.dict \
-EXTRA_DIST += tests/fuzz/relay_client.dict \
-	tests/fuzz/corpus/relay_client/lmtp \
-	tests/fuzz/corpus/relay_client/pipelined
-EXTRA_DIST += tests/fuzz/smtp_command.dict \
 	tests/fuzz/corpus/smtp_command/mail \
 	tests/fuzz/corpus/smtp_command/rcpt \
 	tests/fuzz/corpus/smtp_data/defects \

@@ -52,6 +52,7 @@ relay_client_new(const struct relay_client_setup *setup)
 	struct relay_client *client = memory_new(1, sizeof(*client));
 
 	client->protocol = setup->protocol;
+	client->knows_loops = setup->knows_loops;
 	client->is_tls = setup->is_tls;
 	client->tries_tls = setup->tries_tls || setup->needs_tls;
 	client->needs_tls = setup->needs_tls;
@@ -260,13 +261,26 @@ take_reply(struct relay_client *client, const struct buf *in, struct buf *out)
 	}
 }
 
-/* The lines of EHLO's answer behind the first. */
+/* The first line of the answer to EHLO names the host. */
+static bool
+is_ourselves(const struct relay_client *client)
+{
+	struct text rest = client->reply.line;
+	struct text name;
+
+	return client->knows_loops && text_next(&rest, ' ', &name) &&
+	       text_is_nocase(name, client->hello);
+}
+
 static void
 take_line(struct relay_client *client)
 {
 	if (client->state != RELAY_CLIENT_HELLO ||
 	    !relay_reply_is(&client->reply, 2))
 		return;
+	if (client->is_first_line && is_ourselves(client))
+		relay_client_over(client, RELAY_END_LOOP,
+		    "the host has our own name: mail loops back");
 	if (!client->is_first_line)
 		relay_extensions_take(&client->extensions, client->reply.line);
 	client->is_first_line = false;
@@ -293,7 +307,8 @@ take_input(struct relay_client *client, struct buf *in, struct buf *out)
 			    client, RELAY_END_PROTOCOL, client->reply.text);
 		else if (step != RELAY_REPLY_MORE)
 			take_line(client);
-		if (step == RELAY_REPLY_DONE)
+		if (step == RELAY_REPLY_DONE &&
+		    client->state != RELAY_CLIENT_OVER)
 			take_reply(client, in, out);
 		if (client->is_mail_done)
 			return; /* the owner is told before more is read */

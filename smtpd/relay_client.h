@@ -49,12 +49,14 @@ enum relay_client_end {
 	RELAY_END_NO_TLS,   /* it offers none, and it is needed */
 	RELAY_END_INJECTED, /* bytes in the clear behind the 220 of STARTTLS */
 	RELAY_END_LOGIN,    /* it does not take our login, or has none */
+	RELAY_END_LOOP,     /* it is ourselves */
 	RELAY_END_BODY      /* ours cannot be read */
 };
 
 struct relay_client_setup {
 	struct text hello; /* who we are */
 	enum relay_protocol protocol;
+	bool knows_loops; /* a host of our name is ourselves */
 	bool is_tls;      /* from the first byte on */
 	bool tries_tls;   /* where it is offered */
 	bool needs_tls;   /* nothing is said about mail without */
@@ -83,6 +85,7 @@ struct relay_client {
 	bool is_over_said;
 	/* Private. */
 	enum relay_protocol protocol;
+	bool knows_loops;
 	bool tries_tls;
 	bool needs_tls;
 	bool was_tls_refused;

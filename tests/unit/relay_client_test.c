@@ -506,6 +506,10 @@ static const struct transcript table[] = {
 	    "C RCPT TO:<a@there.test>\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\n"
 	    "C .\nS 250 ok\nDONE\n",
 	    US, 0, "", ONE, 0, "0 delivered 250  ok\n" },
+	{ "ourselves",
+	    "S 220 hi\nC EHLO here.test\nS 250-HERE.test hi\nOVER 8\n",
+	    { .hello = { "here.test", 9 }, .knows_loops = true }, 0, NULL, ONE,
+	    0, "" },
 	{ "a changing code", "S 220-hi\nS 554 no\nOVER 4\n", US, 0, NULL, ONE,
 	    0, "" },
 };
