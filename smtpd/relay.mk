@@ -51,3 +51,8 @@ endif
 EXTRA_DIST += tests/fuzz/relay_client.dict \
 	tests/fuzz/corpus/relay_client/lmtp \
 	tests/fuzz/corpus/relay_client/pipelined
+
+# smtpd-relay in its sandbox, everybody else played; the test is the servers.
+noinst_PROGRAMS += tests/system/relay_stand
+tests_system_relay_stand_SOURCES = tests/system/relay_stand.c
+tests_system_relay_stand_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)

@@ -287,7 +287,8 @@ session_over(struct relay_session *session, void *context)
 		bool is_reply = client->end == RELAY_END_REFUSED ||
 				client->end == RELAY_END_LEAVING;
 		bool has_tls_failed = relay_session_has_tls_failed(session) ||
-				      client->end == RELAY_END_NO_TLS;
+				      client->end == RELAY_END_NO_TLS ||
+				      client->end == RELAY_END_INJECTED;
 
 		if (!was_reused)
 			trouble_with_host(job,

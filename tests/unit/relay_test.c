@@ -557,7 +557,7 @@ static const struct {
 	    "destination 0 says421.test: it leaves: 421 busy" },
 	{ "1:nowhere.test", "0 failed 0 5.4.4 \n",
 	    "none 0 nowhere.test: it has no address" },
-	{ "1:injects.test", "0 deferred 0 4.4.2 injects.test\n",
+	{ "1:injects.test", "0 deferred 0 4.7.5 injects.test\n",
 	    "destination 0 injects.test: bytes in the clear behind the answer "
 	    "to STARTTLS" },
 	{ "1:us.test 2:good.test", "0 failed 0 5.4.6 us.test\n",
