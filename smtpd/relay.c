@@ -173,7 +173,9 @@ relay_reload(struct relay *relay, const struct settings *settings)
 	(void)text_copy(
 	    text_of(settings->host), relay->host, sizeof(relay->host));
 	(void)text_copy(
-	    text_of(settings->host), relay->hello, sizeof(relay->hello));
+	    text_of(settings->relay_hello[0] != '\0' ? settings->relay_hello
+						     : settings->host),
+	    relay->hello, sizeof(relay->hello));
 	relay->own[0] = relay->host;
 	relay->own[1] = relay->hello;
 }

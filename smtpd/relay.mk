@@ -18,6 +18,7 @@ smtpd_librelay_a_SOURCES = \
 	smtpd/relay_body.c smtpd/relay_body.h \
 	smtpd/relay_reply.c smtpd/relay_reply.h \
 	smtpd/relay_rest.c
+smtpd_libtlspolicy_a_SOURCES += smtpd/transport.c smtpd/transport.h
 RELAY_LIBS = smtpd/librelay.a smtpd/libtlspolicy.a $(COMMON_LIBS)
 
 pkglibexec_PROGRAMS += smtpd/smtpd-relay
@@ -27,7 +28,9 @@ smtpd_smtpd_relay_LDADD = $(RELAY_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/relay_reply_test tests/unit/relay_client_test \
 	tests/unit/relay_hosts_test tests/unit/relay_security_test \
-	tests/unit/relay_test
+	tests/unit/relay_test tests/unit/transport_test
+tests_unit_transport_test_SOURCES = tests/unit/transport_test.c
+tests_unit_transport_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS)
 tests_unit_relay_reply_test_SOURCES = tests/unit/relay_reply_test.c
 tests_unit_relay_reply_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS)
 tests_unit_relay_client_test_SOURCES = tests/unit/relay_client_test.c

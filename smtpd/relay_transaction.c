@@ -350,7 +350,7 @@ mail_answered(struct relay_client *client)
 }
 
 /* RFC 5321 4.5.3.1.10: behind one that was accepted, 452 and 552 mean that there
- * are too many, for now. */
+ * are too many at once. */
 static void
 recipient_answered(struct relay_client *client, size_t recipient)
 {
