@@ -14,6 +14,7 @@ smtpd_librelay_a_SOURCES = \
 	smtpd/relay_client.c smtpd/relay_client.h \
 	smtpd/relay_extensions.c smtpd/relay_extensions.h \
 	smtpd/relay_transaction.c \
+	smtpd/relay_downgrade.c smtpd/relay_downgrade.h \
 	smtpd/relay_mail.c smtpd/relay_mail.h \
 	smtpd/relay_body.c smtpd/relay_body.h \
 	smtpd/relay_reply.c smtpd/relay_reply.h \
@@ -28,7 +29,10 @@ smtpd_smtpd_relay_LDADD = $(RELAY_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/relay_reply_test tests/unit/relay_client_test \
 	tests/unit/relay_hosts_test tests/unit/relay_security_test \
-	tests/unit/relay_test tests/unit/transport_test
+	tests/unit/relay_test tests/unit/transport_test \
+	tests/unit/relay_downgrade_test
+tests_unit_relay_downgrade_test_SOURCES = tests/unit/relay_downgrade_test.c
+tests_unit_relay_downgrade_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS)
 tests_unit_transport_test_SOURCES = tests/unit/transport_test.c
 tests_unit_transport_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS)
 tests_unit_relay_reply_test_SOURCES = tests/unit/relay_reply_test.c

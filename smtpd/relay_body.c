@@ -11,6 +11,26 @@ relay_body_init(struct relay_body *body, int fd, uint64_t size)
 	memset(body, 0, sizeof(*body));
 	body->fd = fd;
 	body->size = size;
+	body->converted_fd = -1;
+	relay_body_rewind(body);
+}
+
+void
+relay_body_clear(struct relay_body *body)
+{
+	if (body->converted_fd != -1)
+		close(body->converted_fd);
+	body->converted_fd = -1;
+}
+
+void
+relay_body_replace(struct relay_body *body, int fd, uint64_t size)
+{
+	relay_body_clear(body);
+	body->converted_fd = fd;
+	body->size = size;
+	body->is_scanned = true;
+	body->has_8bit = body->has_8bit_header = false;
 	relay_body_rewind(body);
 }
 
@@ -29,10 +49,11 @@ read_piece(const struct relay_body *body, uint64_t offset, char *data,
 {
 	uint64_t left = body->size - offset;
 	size_t size = left < RELAY_BODY_PIECE ? (size_t)left : RELAY_BODY_PIECE;
+	int fd = body->converted_fd != -1 ? body->converted_fd : body->fd;
 	ssize_t n;
 
 	do {
-		n = pread(body->fd, data, size, (off_t)offset);
+		n = pread(fd, data, size, (off_t)offset);
 	} while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return error_set_errno(error, "body");

@@ -19,8 +19,9 @@ enum {
 };
 
 struct relay_body {
-	int fd;        /* a regular file; the owner's */
-	uint64_t size; /* with CRLF line ends */
+	int fd;           /* a regular file; the owner's */
+	uint64_t size;    /* with CRLF line ends */
+	int converted_fd; /* ours, in the place of `fd`; -1: there is none */
 	uint64_t offset;
 	bool is_line_start; /* private: of DATA */
 	bool is_after_cr;   /* private: of DATA, a CR was not put yet */
@@ -31,8 +32,14 @@ struct relay_body {
 
 void relay_body_init(struct relay_body *body, int fd, uint64_t size);
 
+/* What was made of it; the descriptor that was given stays the owner's. */
+void relay_body_clear(struct relay_body *body);
+
 /* From the start again. */
 void relay_body_rewind(struct relay_body *body);
+
+/* Another form of the same message goes out from now on; takes over `fd`. */
+void relay_body_replace(struct relay_body *body, int fd, uint64_t size);
 
 /* Looks at all of it, once. 0, or -1 if it cannot be read. */
 int relay_body_scan(struct relay_body *body, struct error *error);

@@ -123,6 +123,7 @@ relay_job_free(struct relay_job *job)
 {
 	release(job);
 	(void)table_remove_u64(job->relay->jobs, job->number);
+	relay_body_clear(&job->body);
 	if (job->body.fd != -1)
 		close(job->body.fd);
 	memory_free(&job->mail.recipients);

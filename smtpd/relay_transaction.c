@@ -12,6 +12,7 @@
 
 #include "common/dsn.h"
 #include "common/smtp_verdict.h"
+#include "smtpd/relay_downgrade.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -84,6 +85,34 @@ look_at_body(struct relay_client *client)
 }
 
 static bool
+needs_conversion(const struct relay_client *client)
+{
+	const struct relay_extensions *extensions = &client->extensions;
+
+	if (has_flag(client, TRANSACTION_BINARYMIME))
+		return !(
+		    extensions->has_binarymime && extensions->has_chunking);
+	return client->mail->body->has_8bit && !extensions->has_8bitmime &&
+	       !is_lmtp(client);
+}
+
+static bool
+convert(struct relay_client *client)
+{
+	struct relay_mail *mail = client->mail;
+	struct error error;
+	uint64_t size;
+	int fd = relay_downgrade(mail->body, &size, &error);
+
+	if (fd == -1)
+		return false;
+	relay_body_replace(mail->body, fd, size);
+	mail->flags &=
+	    ~(unsigned int)(TRANSACTION_8BITMIME | TRANSACTION_BINARYMIME);
+	return true;
+}
+
+static bool
 is_sendable(struct relay_client *client)
 {
 	const struct relay_extensions *extensions = &client->extensions;
@@ -100,16 +129,10 @@ is_sendable(struct relay_client *client)
 		enhanced = "5.6.7";
 		text = "the message has addresses or a header in UTF-8, and "
 		       "this host takes no SMTPUTF8";
-	} else if (mail->body->has_8bit && !extensions->has_8bitmime &&
-		   !is_lmtp(client)) {
+	} else if (needs_conversion(client) && !convert(client)) {
 		enhanced = "5.6.3";
-		text = "the message has 8-bit text that cannot be converted, "
-		       "and this host takes no 8BITMIME";
-	} else if (has_flag(client, TRANSACTION_BINARYMIME) &&
-		   !(extensions->has_binarymime && extensions->has_chunking)) {
-		enhanced = "5.6.3";
-		text = "the message is binary, and this host takes no "
-		       "BINARYMIME";
+		text = "the message has 8-bit or binary parts that cannot be "
+		       "converted, and this host takes 7 bits only";
 	} else if (extensions->max_size > 0 &&
 		   mail->body->size > extensions->max_size) {
 		enhanced = "5.3.4";
@@ -158,12 +181,12 @@ relay_transaction_begin(struct relay_client *client)
 	client->accepted = 0;
 	client->is_mail_refused = client->is_nobody = false;
 	client->is_end_said = false;
-	client->is_bdat = has_flag(client, TRANSACTION_BINARYMIME);
 	client->member_count = 0;
 	if (!look_at_body(client))
 		return;
 	if (is_sendable(client))
 		choose_members(client);
+	client->is_bdat = has_flag(client, TRANSACTION_BINARYMIME);
 	if (client->member_count == 0)
 		mail_done(client);
 	else

@@ -134,6 +134,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 	}
 	relay_client_free(&client);
+	relay_body_clear(&body);
 	buf_clear(&in);
 	buf_clear(&out);
 	return 0;

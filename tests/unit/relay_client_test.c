@@ -201,6 +201,7 @@ play(const struct transcript *t, bool is_by_byte)
 	relay_client_free(&client);
 	buf_clear(&in);
 	buf_clear(&out);
+	relay_body_clear(&body);
 	close(body.fd);
 }
 
@@ -355,6 +356,35 @@ static const struct transcript table[] = {
 	    "S 250 8BITMIME\nSEND\nC MAIL FROM:<me@here.test> BODY=8BITMIME\n"
 	    "S 250 ok\nC RCPT TO:<a@there.test>\nS 550 no\nDONE\n",
 	    US, TRANSACTION_8BITMIME, NULL, ONE, 0, "0 failed 550  no\n" },
+	{ "no 8BITMIME",
+	    "S 220 hi\nC EHLO here.test\nS 250-there\nS 250 SIZE\nSEND\n"
+	    "C MAIL FROM:<me@here.test> SIZE=75\nS 250 ok\n"
+	    "C RCPT TO:<a@there.test>\nS 250 ok\nC DATA\nS 354 go\n"
+	    "C MIME-Version: 1.0\n"
+	    "C Content-Transfer-Encoding: quoted-printable\nC \n"
+	    "C ..=C3=A9\nC .\nS 250 ok\nDONE\n",
+	    US, TRANSACTION_8BITMIME, "\r\n.\xc3\xa9\r\n", ONE, 0,
+	    "0 delivered 250  ok\n" },
+	{ "no 8BITMIME, and what is signed",
+	    "S 220 hi\nC EHLO here.test\nS 250-there\nS 250 SIZE\nSEND\n"
+	    "DONE\n",
+	    US, TRANSACTION_8BITMIME,
+	    "Content-Type: multipart/signed; boundary=b\r\n\r\n"
+	    "--b\r\n\r\n\xc3\xa9\r\n--b--\r\n",
+	    ONE, 0,
+	    "0 failed 0 5.6.3 the message has 8-bit or binary parts that "
+	    "cannot be converted, and this host takes 7 bits only\n" },
+	{ "no BINARYMIME",
+	    "S 220 hi\nC EHLO here.test\nS 250-there\nS 250 CHUNKING\n"
+	    "SEND\nC MAIL FROM:<me@here.test>\nS 250 ok\n"
+	    "C RCPT TO:<a@there.test>\nS 250 ok\nC DATA\nS 354 go\n"
+	    "C Content-Type: image/x\nC MIME-Version: 1.0\n"
+	    "C Content-Transfer-Encoding: base64\nC \n"
+	    "C iQo=\nC .\nS 250 ok\nDONE\n",
+	    US, TRANSACTION_BINARYMIME,
+	    "Content-Type: image/x\r\nContent-Transfer-Encoding: binary\r\n"
+	    "\r\n\x89\n",
+	    ONE, 0, "0 delivered 250  ok\n" },
 	{ "SMTPUTF8",
 	    "S 220 hi\nC EHLO here.test\nS 250-there\n"
 	    "S 250 SMTPUTF8\nSEND\nC MAIL FROM:<me@here.test> SMTPUTF8\n"
