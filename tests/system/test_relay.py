@@ -4,12 +4,16 @@ import base64
 import hashlib
 import os
 import queue
+import shutil
 import socket
 import ssl
 import subprocess
 import threading
 
 import pytest
+
+from conftest import wait_for
+from ports import free_ports
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.realpath(__file__))))
@@ -398,3 +402,40 @@ def test_large_body(stand, certificates, tmp_path):
 def test_walls(stand):
     """All walls stand."""
     assert stand.walls != 0
+
+
+@pytest.fixture(name='postfix')
+def fixture_postfix():
+    """Debian's Postfix as the next host: its port and its folder."""
+    if os.geteuid() != 0 or not shutil.which('postfix'):
+        pytest.skip('needs root and Postfix')
+    numbers = [str(port) for port in free_ports(2)]
+    script = os.path.join(TOP, 'tests/peers/postfix.sh')
+    directory = '/var/tmp/firnmail-relay-%d' % os.getpid()
+    subprocess.run([script, 'start', directory] + numbers, check=True,
+                   env=dict(os.environ, USERS='3'))
+    yield int(numbers[0]), directory
+    subprocess.run([script, 'stop', directory], check=True)
+    shutil.rmtree(directory)
+
+
+def test_postfix_receives(stand, postfix, tmp_path):
+    """With all that Postfix offers, DANE included: what arrives is what was
+    sent, and one that is not there is refused by itself."""
+    port, directory = postfix
+    body = tmp_path / 'body'
+    body.write_bytes(b'From: a@here.test\r\nSubject: relayed\r\n\r\n'
+                     b'.\r\n..two\r\nna\xc3\xafve\r\n')
+    stand.host(port=port, records=['3:0:1:' + digest(directory + '/cert.pem')])
+    outcomes, done = stand.send(
+        port, str(body), flags=2,
+        to=('user1@example.test', 'nobody@example.test',
+            'user2@example.test'))
+    assert [outcome[:2] for outcome in outcomes] == [
+        ['failed', '550'], ['delivered', '250'], ['delivered', '250']]
+    assert outcomes[1][3] == 'TLSv1.3' and done == ['none', '0']
+    for user in ('user1', 'user2'):
+        folder = '%s/mail/%s/Maildir/new' % (directory, user)
+        wait_for(lambda: os.path.exists(folder) and os.listdir(folder))
+        with open(os.path.join(folder, os.listdir(folder)[0]), 'rb') as file:
+            assert file.read().endswith(b'\n\n.\n..two\nna\xc3\xafve\n')
