@@ -97,6 +97,10 @@ static const struct {
 	{ false, ROLE_BROKER, "memory_made_executable",
 	    "ld.so of its children" },
 	{ false, ROLE_RESOLVER, "connect_out", "its task" },
+	/* Any port, of an address to come from: none of them may listen. */
+	{ false, ROLE_RESOLVER, "bind_port", "its task" },
+	{ false, ROLE_FETCHER, "bind_port", "its task" },
+	{ false, ROLE_RELAY, "bind_port", "its task" },
 	{ true, ROLE_COUNT, "store_open_read", "openat" },
 	{ true, ROLE_COUNT, "store_open_write", "openat" },
 	{ true, ROLE_COUNT, "store_map", "openat" },
