@@ -29,6 +29,8 @@ common_libcommon_a_SOURCES += common/process_start.c common/process_start.h
 # Layer 2.
 common_libcommon_a_SOURCES += common/event_loop.c common/event_loop.h
 common_libcommon_a_SOURCES += common/tls.c common/tls.h
+common_libcommon_a_SOURCES += common/tls_session.c common/tls_session.h
+common_libcommon_a_SOURCES += common/tls_client.c common/tls_client.h
 common_libcommon_a_SOURCES += common/tls_provider.c common/tls_provider.h
 common_libcommon_a_SOURCES += common/connection.c common/connection.h
 common_libcommon_a_SOURCES += common/listener.c common/listener.h
@@ -57,6 +59,7 @@ common_libcommon_a_SOURCES += common/settings.c common/settings.h
 common_libcommon_a_SOURCES += common/report.c common/report.h
 common_libcommon_a_SOURCES += common/settings_parser.c common/settings_parser.h
 common_libcommon_a_SOURCES += common/settings_directives.c common/settings_grammar.h
+common_libcommon_a_SOURCES += common/settings_relay.c
 common_libcommon_a_SOURCES += common/settings_network.c
 common_libcommon_a_SOURCES += common/settings_anchor.c common/settings_anchor.h
 common_libcommon_a_SOURCES += common/settings_value.c common/settings_value.h

@@ -175,6 +175,35 @@ put_ca(struct writer *writer, const struct settings *settings, enum role role)
 	    writer, text_of(is_known && pem != NULL ? pem : ""), CA_MAX_BYTES);
 }
 
+/* The login is the spool's: it says with each job how it goes. */
+static void
+put_transport(struct writer *writer, const struct transport_setting *transport)
+{
+	put_string(writer, transport->domain, true);
+	put_string(writer, transport->host, true);
+	writer_put_u16(writer, transport->port);
+	writer_put_u8(writer, transport->tls);
+	writer_put_u8(writer, transport->is_lmtp);
+}
+
+static void
+put_relay(
+    struct writer *writer, const struct settings *settings, enum role role)
+{
+	const struct transport_setting none = { 0 };
+	bool is_spool = role == ROLE_SPOOL;
+	size_t count = is_spool ? settings->transport_count : 0;
+
+	put_transport(writer, is_spool ? &settings->relay : &none);
+	put_string(writer, settings->relay_user, is_spool);
+	put_string(writer, settings->relay_password, is_spool);
+	put_string(writer, settings->relay_source, is_spool);
+	put_string(writer, settings->relay_hello, role == ROLE_RELAY);
+	writer_put_u32(writer, (uint32_t)count);
+	for (size_t i = 0; i < count; i++)
+		put_transport(writer, &settings->transports[i]);
+}
+
 static void
 put_slice(
     struct writer *writer, const struct settings *settings, enum role role)
@@ -199,6 +228,7 @@ put_slice(
 	put_string(writer, settings->store_id, true);
 	put_resolver(writer, settings, role);
 	put_ca(writer, settings, role);
+	put_relay(writer, settings, role);
 }
 
 int
@@ -322,6 +352,32 @@ get_resolver(struct reader *reader, struct settings *settings)
 }
 
 static void
+get_transport(struct reader *reader, struct transport_setting *transport)
+{
+	get_string(reader, transport->domain, sizeof(transport->domain));
+	get_string(reader, transport->host, sizeof(transport->host));
+	transport->port = reader_get_u16(reader);
+	transport->tls = reader_get_u8(reader);
+	transport->is_lmtp = reader_get_u8(reader) != 0;
+}
+
+static void
+get_relay(struct reader *reader, struct settings *settings)
+{
+	get_transport(reader, &settings->relay);
+	get_string(reader, settings->relay_user, sizeof(settings->relay_user));
+	get_string(
+	    reader, settings->relay_password, sizeof(settings->relay_password));
+	get_string(
+	    reader, settings->relay_source, sizeof(settings->relay_source));
+	get_string(
+	    reader, settings->relay_hello, sizeof(settings->relay_hello));
+	settings->transport_count = get_count(reader, SETTINGS_MAX_TRANSPORTS);
+	for (size_t i = 0; i < settings->transport_count; i++)
+		get_transport(reader, &settings->transports[i]);
+}
+
+static void
 get_slice(struct reader *reader, struct settings *settings)
 {
 	if (reader_get_u32(reader) != SLICE_MAGIC)
@@ -348,6 +404,7 @@ get_slice(struct reader *reader, struct settings *settings)
 	get_string(reader, settings->store_id, sizeof(settings->store_id));
 	get_resolver(reader, settings);
 	settings->ca_pem = get_pem(reader, CA_MAX_BYTES);
+	get_relay(reader, settings);
 }
 
 struct settings *

@@ -21,7 +21,8 @@ enum {
 	SETTINGS_MAX_KEYS = 8,
 	SETTINGS_MAX_FORWARDERS = 8,
 	SETTINGS_MAX_ANCHORS = 8,
-	SETTINGS_MAX_INSECURE = 8
+	SETTINGS_MAX_INSECURE = 8,
+	SETTINGS_MAX_TRANSPORTS = 64
 };
 
 enum service {
@@ -56,6 +57,15 @@ struct key_setting {
 struct forwarder_setting {
 	char address[64]; /* numeric */
 	uint16_t port;
+};
+
+/* Where mail of a domain goes, and what TLS its hosts must show. */
+struct transport_setting {
+	char domain[256]; /* ".example.org": all that is below it */
+	char host[256];   /* a name or an address; "": the domain's MX */
+	uint16_t port;    /* 0: the usual one */
+	uint8_t tls;      /* enum relay_tls of common/relay_route.h */
+	bool is_lmtp;
 };
 
 struct settings {
@@ -117,6 +127,18 @@ struct settings {
 	 * is not there. Those who connect out have it. */
 	char ca_path[512];
 	char *ca_pem;
+	/* Mail for other hosts: the host that all goes by (the one without a
+	 * domain), with our login there, read from a file; the address that
+	 * it comes from, and the name that is said. The spool has the first,
+	 * the relay the name. */
+	struct transport_setting relay;
+	char relay_auth_path[512];
+	char relay_user[256];
+	char relay_password[256];
+	char relay_source[64];
+	char relay_hello[256];
+	size_t transport_count;
+	struct transport_setting transports[SETTINGS_MAX_TRANSPORTS];
 };
 
 struct settings *settings_new(void); /* with all defaults */

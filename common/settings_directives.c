@@ -593,6 +593,14 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    settings_finish_resolver },
 	{ "ca-certificates", "ca-certificates file FILE", settings_ca_options,
 	    false, false, NULL, NULL },
+	{ "relay",
+	    "relay [via HOST [port N] [auth FILE]] [tls LEVEL] [from ADDRESS] "
+	    "[hello NAME]",
+	    settings_relay_options, false, false, NULL, settings_finish_relay },
+	{ "transport",
+	    "transport DOMAIN [via HOST [port N] [lmtp]] [tls LEVEL]",
+	    settings_transport_options, true, false, settings_begin_transport,
+	    settings_finish_transport },
 };
 _Static_assert((int)DIRECTIVE_COUNT <= (int)SETTINGS_MAX_DIRECTIVES,
     "struct settings_origin is too small");

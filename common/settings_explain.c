@@ -107,6 +107,41 @@ explain_resolver(const char *name, const struct settings *settings,
 }
 
 static void
+put_host(struct buf *to, const struct transport_setting *transport)
+{
+	if (transport->host[0] != '\0')
+		(void)buf_put_format(to, " via %s", transport->host);
+	if (transport->port != 0)
+		(void)buf_put_format(to, " port %u", transport->port);
+	if (transport->is_lmtp)
+		(void)buf_put_text(to, " lmtp");
+	(void)buf_put_format(
+	    to, " tls %s", settings_relay_level(transport->tls));
+}
+
+static void
+explain_relay(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	(void)buf_put_text(to, "relay");
+	put_host(to, &settings->relay);
+	if (settings->relay_auth_path[0] != '\0')
+		put_path(to, " auth", settings->relay_auth_path);
+	if (settings->relay_source[0] != '\0')
+		(void)buf_put_format(to, " from %s", settings->relay_source);
+	(void)buf_put_format(to, " hello %s",
+	    settings->relay_hello[0] != '\0' ? settings->relay_hello
+					     : settings->host);
+	explain_from(to, name, origin->directive[DIRECTIVE_RELAY]);
+	for (size_t i = 0; i < settings->transport_count; i++) {
+		(void)buf_put_format(
+		    to, "transport %s", settings->transports[i].domain);
+		put_host(to, &settings->transports[i]);
+		explain_from(to, name, origin->transport[i]);
+	}
+}
+
+static void
 explain_keep(const char *name, const struct settings *settings,
     const struct settings_origin *origin, struct buf *to)
 {
@@ -176,6 +211,7 @@ settings_explain(const char *name, const struct settings *settings,
 	explain_from(to, name, line[DIRECTIVE_RECONCILE]);
 	explain_keep(name, settings, origin, to);
 	explain_resolver(name, settings, origin, to);
+	explain_relay(name, settings, origin, to);
 	(void)buf_put_text(to, "match from any for domain <domains> deliver");
 	explain_from(to, name, line[DIRECTIVE_MATCH]);
 	(void)buf_put_format(to,

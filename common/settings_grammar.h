@@ -93,6 +93,8 @@ enum directive_number {
 	DIRECTIVE_RECONCILE,
 	DIRECTIVE_RESOLVER,
 	DIRECTIVE_CA,
+	DIRECTIVE_RELAY,
+	DIRECTIVE_TRANSPORT,
 	DIRECTIVE_COUNT
 };
 
@@ -112,6 +114,17 @@ int settings_parse_forwarder(
  * if that is nothing, or wrong. */
 int settings_take_anchors(struct text file, struct settings *settings);
 int settings_take_nameservers(struct text file, struct settings *settings);
+
+/* ---- settings_relay.c ---- */
+extern const struct option settings_relay_options[];
+extern const struct option settings_transport_options[];
+void settings_finish_relay(struct parser *parser);
+bool settings_begin_transport(struct parser *parser);
+void settings_finish_transport(struct parser *parser);
+/* "verify" and so on. */
+const char *settings_relay_level(uint8_t tls);
+/* What the file of a login says: USER:PASSWORD. 0, or -1 if it is none. */
+int settings_take_login(struct text file, struct settings *settings);
 
 /* ---- settings_parser.c ---- */
 /* A mistake at a word of the line that is being read. */

@@ -144,6 +144,9 @@ load_network(
 		load_list(settings->anchor_path, settings_take_anchors,
 		    "trust anchors, or a line that is none", settings, report);
 	load_ca(settings, is_default_ca, report);
+	if (settings->relay_auth_path[0] != '\0')
+		load_list(settings->relay_auth_path, settings_take_login,
+		    "line USER:PASSWORD", settings, report);
 }
 
 struct settings *

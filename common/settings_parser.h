@@ -28,6 +28,7 @@ struct settings_origin {
 	unsigned int key[SETTINGS_MAX_KEYS];
 	unsigned int forwarder[SETTINGS_MAX_FORWARDERS];
 	unsigned int anchor[SETTINGS_MAX_ANCHORS];
+	unsigned int transport[SETTINGS_MAX_TRANSPORTS];
 	unsigned int insecure[SETTINGS_MAX_INSECURE];
 };
 

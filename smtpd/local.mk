@@ -34,11 +34,9 @@ smtpd_smtpd_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) $(SSL_LIBS) \
 smtpd_smtpd_queue_SOURCES = smtpd/queue_main.c
 smtpd_smtpd_queue_LDADD = smtpd/libqueue.a $(COMMON_LIBS)
 
-pkglibexec_PROGRAMS += smtpd/smtpd-spool smtpd/smtpd-relay
+pkglibexec_PROGRAMS += smtpd/smtpd-spool
 smtpd_smtpd_spool_SOURCES = smtpd/spool_main.c
 smtpd_smtpd_spool_LDADD = $(COMMON_LIBS)
-smtpd_smtpd_relay_SOURCES = smtpd/relay_main.c
-smtpd_smtpd_relay_LDADD = $(COMMON_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp_data_test tests/unit/smtp_command_test \
