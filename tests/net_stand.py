@@ -23,13 +23,13 @@ snapshot dir snap
 class Stand:
     """tests/system/net_stand: the real processes, asked by lines."""
 
-    def __init__(self, directory, lines):
+    def __init__(self, directory, lines, *options):
         self.dir = str(directory)
         build = os.environ['BUILD']
         self.err = open(os.path.join(self.dir, 'stand.err'), 'wb')
         self.process = subprocess.Popen(
             [os.path.join(build, 'tests/system/net_stand'), build,
-             self.write_config(lines)], text=True, stdin=subprocess.PIPE,
+             self.write_config(lines), *options], text=True, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self.err)
         self.count = 0
         self.answers = {}
@@ -76,8 +76,8 @@ class Stand:
                  if line.startswith('ended')]
         self.process.wait(timeout=30)
         self.err.close()
-        assert sorted(ended) == ['ended fetcher status 0\n',
-                                 'ended resolver status 0\n'], \
+        assert len(ended) >= 2 and all(
+            line.endswith(' status 0\n') for line in ended), \
             str(ended) + self.log()
 
 

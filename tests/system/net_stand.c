@@ -2,9 +2,10 @@
  * The real resolver and fetcher in their real sandboxes; this program plays
  * master, logger, relay and spool: what a test writes to standard input is
  * asked of them, and what they answer is written to standard output, a line
- * each, with the number of the question in front.
+ * each, with the number of the question in front.  With a third word the relay
+ * is the real one, too.
  *
- *     net_stand BUILD CONFIG
+ *     net_stand BUILD CONFIG [relay]
  *
  * stdin:  lookup TYPE NAME   -> N found|no-data|no-name|failed
  *                                  secure|insecure|bogus TTL CANONICAL RECORD ...
@@ -12,6 +13,8 @@
  *         post URI HEX       -> N posted STATUS WHY
  *         reload CONFIG      -> N reloaded
  *         relay              -> N relay: a new one, the old one's end is closed
+ *         job DOMAIN FILE TO -> N job OUTCOME CODE TROUBLE TLS TEXT
+ *                               ("-" is none; OUTCOME and TROUBLE are numbers)
  *         stop
  * TYPE is a number.  A record is its fields with / between; data is in hex.
  */
@@ -19,6 +22,8 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/process_start.h"
+#include "common/record.h"
+#include "common/relay_route.h"
 #include "common/report.h"
 #include "common/settings_parser.h"
 
@@ -46,10 +51,19 @@ struct child {
 
 static struct event_loop *loop;
 static struct settings *settings;
-static struct child children[2] = { { .role = ROLE_RESOLVER,
+static struct child children[3] = { { .role = ROLE_RESOLVER,
 					.program = "resolver/resolver" },
-	{ .role = ROLE_FETCHER, .program = "fetcher/fetcher" } };
-static struct channel *relay_names, *relay_fetches, *spool_posts;
+	{ .role = ROLE_FETCHER, .program = "fetcher/fetcher" },
+	{ .role = ROLE_RELAY, .program = "smtpd/smtpd-relay" } };
+static struct channel *relay_names, *relay_fetches, *spool_posts, *spool_jobs;
+static size_t child_count = 2;
+/* Of the one job that runs. */
+static struct {
+	unsigned int outcome;
+	unsigned int code;
+	char tls[100];
+	char text[600];
+} said;
 static const char *build;
 static int null_fd, root_fd;
 static uint64_t questions;
@@ -162,6 +176,37 @@ spool_hears(struct channel *channel, const struct message *message, int *fds,
 }
 
 static void
+job_over(uint64_t job, unsigned int trouble, struct text text)
+{
+	printf("%llu job %u %u %u %s %s%.*s\n", (unsigned long long)job,
+	    said.outcome, said.code, trouble,
+	    said.tls[0] != '\0' ? said.tls : "-", said.text,
+	    said.text[0] != '\0' ? 0 : (int)text.size, text.data);
+	fflush(stdout);
+}
+
+static void
+spool_hears_relay(struct channel *channel, const struct message *message,
+    int *fds, void *context)
+{
+	const struct message_relay_recipient *one = &message->relay_recipient;
+	struct text version;
+	struct text rest;
+
+	if (message->type == MESSAGE_relay_done) {
+		job_over(message->relay_done.job, message->relay_done.trouble,
+		    message->relay_done.text);
+		return;
+	}
+	rest = one->tls;
+	said.outcome = one->outcome;
+	said.code = one->code;
+	if (text_next(&rest, ' ', &version))
+		(void)text_copy(version, said.tls, sizeof(said.tls));
+	(void)text_copy(one->text, said.text, sizeof(said.text));
+}
+
+static void
 gone(struct channel *channel, const struct error *error, void *context)
 {
 	if (error->code == ERROR_INPUT)
@@ -198,18 +243,31 @@ static const struct channel_handler names_handler = { relay_hears_names, gone };
 static const struct channel_handler policies_handler = { relay_hears_policies,
 	gone };
 static const struct channel_handler spool_handler = { spool_hears, gone };
+static const struct channel_handler jobs_handler = { spool_hears_relay, gone };
 
 static void
-introduce_all(void)
+join(struct child *a, struct child *b)
 {
 	int ends[2];
 
 	must(channel_pair(ends, NULL) == 0, "pair");
-	introduce(&children[0], ROLE_FETCHER, ends[0]);
-	introduce(&children[1], ROLE_RESOLVER, ends[1]);
+	introduce(a, b->role, ends[0]);
+	introduce(b, a->role, ends[1]);
+}
+
+static void
+introduce_all(void)
+{
+	join(&children[0], &children[1]);
+	play(&spool_posts, ROLE_SPOOL, &children[1], &spool_handler);
+	if (child_count == 3) {
+		join(&children[0], &children[2]);
+		join(&children[1], &children[2]);
+		play(&spool_jobs, ROLE_SPOOL, &children[2], &jobs_handler);
+		return;
+	}
 	play(&relay_names, ROLE_RELAY, &children[0], &names_handler);
 	play(&relay_fetches, ROLE_RELAY, &children[1], &policies_handler);
-	play(&spool_posts, ROLE_SPOOL, &children[1], &spool_handler);
 }
 
 static void
@@ -221,7 +279,10 @@ child_says(struct channel *channel, const struct message *message, int *fds,
 	if (message->type != MESSAGE_ready)
 		return;
 	child->is_ready = true;
-	if (is_started || !children[0].is_ready || !children[1].is_ready)
+	for (size_t i = 0; i < child_count; i++)
+		if (!children[i].is_ready)
+			return;
+	if (is_started)
 		return;
 	is_started = true;
 	introduce_all();
@@ -241,8 +302,10 @@ child_ended(struct channel *channel, const struct error *error, void *context)
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	fflush(stdout);
 	channel_free(&child->channel);
-	if (children[0].channel == NULL && children[1].channel == NULL)
-		event_loop_stop(loop);
+	for (size_t i = 0; i < child_count; i++)
+		if (children[i].channel != NULL)
+			return;
+	event_loop_stop(loop);
 }
 
 static void
@@ -320,7 +383,7 @@ reload(const char *path)
 	struct error error;
 
 	load_settings(path);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < child_count; i++) {
 		struct process_start start = { .role = children[i].role };
 
 		process_start_give(&start, START_SETTINGS,
@@ -338,7 +401,7 @@ stop(void)
 {
 	struct message message = { .type = MESSAGE_stop };
 
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < child_count; i++)
 		if (children[i].channel != NULL)
 			(void)channel_send(
 			    children[i].channel, &message, NULL, 0);
@@ -388,6 +451,44 @@ post(uint64_t number, char *words)
 	must(channel_send(spool_posts, &message, NULL, 0) == 0, "post");
 }
 
+static void
+put_recipient(struct writer *writer, const char *address)
+{
+	struct outgoing_record record = { .address = text_of(address) };
+
+	record_put_outgoing(writer, &record);
+}
+
+/* `DOMAIN FILE TO`, to the hosts of the domain, as DNS and policies have it. */
+static void
+send_job(uint64_t number, char *words)
+{
+	static uint8_t recipients[2000], route_bytes[2000];
+	const struct relay_route route = { .protocol = RELAY_SMTP };
+	struct message message = { .type = MESSAGE_relay_job };
+	struct message_relay_job *job = &message.relay_job;
+	const char *domain = strsep(&words, " ");
+	const char *path = strsep(&words, " ");
+	int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	struct writer writer;
+
+	must(fd != -1 && words != NULL, "job DOMAIN FILE TO");
+	memset(&said, 0, sizeof(said));
+	said.outcome = RELAY_DEFERRED;
+	job->job = number;
+	job->domain = text_of(domain);
+	job->sender = TEXT("sender@here.example");
+	job->size = (uint64_t)lseek(fd, 0, SEEK_END);
+	writer_init(&writer, recipients, sizeof(recipients));
+	put_recipient(&writer, words);
+	job->recipients = text_make(recipients, writer.size);
+	writer_init(&writer, route_bytes, sizeof(route_bytes));
+	relay_route_put(&writer, &route);
+	job->route = text_make(route_bytes, writer.size);
+	must(channel_send(spool_jobs, &message, &fd, 1) == 0, "job");
+	close(fd);
+}
+
 static bool
 is_word(char **line, const char *word)
 {
@@ -410,6 +511,8 @@ obey(char *line)
 		fetch(number, line);
 	} else if (is_word(&line, "post ")) {
 		post(number, line);
+	} else if (is_word(&line, "job ")) {
+		send_job(number, line);
 	} else if (is_word(&line, "reload ")) {
 		reload(line);
 		printf("%llu reloaded\n", (unsigned long long)number);
@@ -453,7 +556,8 @@ main(int argc, char **argv)
 	struct watch *watch;
 	char empty[] = "/tmp/net_stand.XXXXXX";
 
-	must(argc == 3, "net_stand BUILD CONFIG");
+	must(argc == 3 || argc == 4, "net_stand BUILD CONFIG [relay]");
+	child_count = (size_t)argc - 1;
 	signal(SIGPIPE, SIG_IGN);
 	build = argv[1];
 	load_settings(argv[2]);
@@ -463,7 +567,7 @@ main(int argc, char **argv)
 	must(root_fd != -1 && rmdir(empty) == 0, "folder");
 	loop = event_loop_new();
 	watch = watch_new(loop, STDIN_FILENO, WATCH_READ, input, &watch);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < child_count; i++)
 		start_child(&children[i]);
 	event_loop_run(loop);
 	return EXIT_SUCCESS;
