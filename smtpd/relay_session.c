@@ -56,6 +56,8 @@ watch_turn(struct relay_session *session)
 
 	if (client->state == RELAY_CLIENT_READY) {
 		timer_stop(session->timer);
+		if (session->out.size == 0)
+			buf_clear(&session->out); /* idle: no memory */
 	} else if (session->turns != client->turns ||
 		   session->offset != offset) {
 		timer_start(session->timer,
