@@ -34,16 +34,23 @@ struct question {
 	struct relay_policies *policies;
 	uint64_t number;
 	char domain[256];
-	char id[STS_ID_SIZE];
-	uint64_t lookup;
+	uint64_t lookup; /* of the record; 0: it waits for a fetch */
 	relay_policies_found *found;
 	void *context;
+};
+
+/* What the fetcher was asked for, once for all who wait for it. */
+struct fetch {
+	uint64_t number;
+	char domain[256];
+	char id[STS_ID_SIZE];
 };
 
 struct relay_policies {
 	struct relay_names *names;
 	struct channel *fetcher;
 	struct table *questions;
+	struct table *fetches;
 	struct table *kept; /* by domain */
 	uint64_t last;
 };
@@ -125,46 +132,87 @@ keep(struct kept *kept, const char *id, struct text text, uint32_t max_age_s)
 	memcpy(kept->id, id, sizeof(kept->id));
 }
 
+/* All who wait for the domain, or for any (NULL). A callback may ask on. */
+static void
+answer_all(struct relay_policies *policies, const char *domain)
+{
+	size_t position = 0;
+	void *value;
+
+	while (table_next(policies->questions, &position, NULL, NULL, &value)) {
+		struct question *question = value;
+
+		if (question->lookup != 0 ||
+		    (domain != NULL && strcmp(question->domain, domain) != 0))
+			continue;
+		answer(question);
+		position = 0;
+	}
+}
+
 void
 relay_policies_answer(struct relay_policies *policies,
     const struct message_policy_fetched *fetched)
 {
-	struct question *question =
-	    table_find_u64(policies->questions, fetched->tag);
+	struct fetch *fetch = table_remove_u64(policies->fetches, fetched->tag);
 	struct sts_policy policy;
 	struct error error;
 	struct kept *kept;
 	char why[201];
 
-	if (question == NULL)
+	if (fetch == NULL)
 		return;
-	kept = get_kept(policies, question->domain);
+	kept = get_kept(policies, fetch->domain);
 	relay_reply_clean(fetched->why, why, sizeof(why));
 	if (fetched->status == STATUS_OK &&
 	    sts_policy_parse(fetched->policy, &policy, &error) == 0) {
-		keep(kept, question->id, fetched->policy, policy.max_age_s);
+		keep(kept, fetch->id, fetched->policy, policy.max_age_s);
 	} else {
 		kept->retry_us =
 		    clock_monotonic_us() + (int64_t)RETRY_S * 1000000;
-		log_info("sts-policy", "domain=%s why=\"%s\"", question->domain,
+		log_info("sts-policy", "domain=%s why=\"%s\"", fetch->domain,
 		    fetched->status == STATUS_OK ? error.text : why);
 	}
-	answer(question);
+	answer_all(policies, fetch->domain);
+	memory_free(&fetch);
 }
 
 /* -- The record -- */
 
+static bool
+is_fetching(const struct relay_policies *policies, const char *domain)
+{
+	size_t position = 0;
+	void *value;
+
+	while (table_next(policies->fetches, &position, NULL, NULL, &value))
+		if (strcmp(((struct fetch *)value)->domain, domain) == 0)
+			return true;
+	return false;
+}
+
+/* The question waits from here on, unless there is nobody to ask. */
 static void
-fetch(struct question *question)
+fetch(struct question *question, const char *id)
 {
 	struct relay_policies *policies = question->policies;
 	struct message message = { .type = MESSAGE_fetch_policy };
+	struct fetch *fetch;
 
-	message.fetch_policy.tag = question->number;
+	if (is_fetching(policies, question->domain))
+		return;
+	message.fetch_policy.tag = ++policies->last;
 	message.fetch_policy.domain = text_of(question->domain);
 	if (policies->fetcher == NULL ||
-	    channel_send(policies->fetcher, &message, NULL, 0) == -1)
+	    channel_send(policies->fetcher, &message, NULL, 0) == -1) {
 		answer(question);
+		return;
+	}
+	fetch = memory_new(1, sizeof(*fetch));
+	fetch->number = message.fetch_policy.tag;
+	memcpy(fetch->domain, question->domain, sizeof(fetch->domain));
+	memcpy(fetch->id, id, sizeof(fetch->id));
+	(void)table_put_u64(policies->fetches, fetch->number, fetch);
 }
 
 /* Exactly one record of the kind, else there is none (section 3.1). */
@@ -194,14 +242,15 @@ record_found(const struct message_relay_found *found, void *context)
 	struct question *question = context;
 	const struct kept *kept =
 	    find_kept(question->policies, question->domain);
+	char id[STS_ID_SIZE];
 
 	question->lookup = 0;
-	if (!read_records(found, question->id) ||
-	    (is_in_force(kept) && strcmp(kept->id, question->id) == 0) ||
+	if (!read_records(found, id) ||
+	    (is_in_force(kept) && strcmp(kept->id, id) == 0) ||
 	    (kept != NULL && clock_monotonic_us() < kept->retry_us))
 		answer(question);
 	else
-		fetch(question);
+		fetch(question, id);
 }
 
 uint64_t
@@ -239,21 +288,28 @@ relay_policies_forget(struct relay_policies *policies, uint64_t *number)
 
 /* -- All together -- */
 
-/* What was asked of one that went away is answered with what is kept. */
-void
-relay_policies_use(struct relay_policies *policies, struct channel *fetcher)
+static void
+free_fetches(struct relay_policies *policies)
 {
 	size_t position = 0;
 	void *value;
 
-	policies->fetcher = fetcher;
-	while (fetcher == NULL &&
-	       table_next(policies->questions, &position, NULL, NULL, &value)) {
-		if (((struct question *)value)->lookup == 0) {
-			answer(value);
-			position = 0; /* a callback may ask on */
-		}
+	while (table_next(policies->fetches, &position, NULL, NULL, &value)) {
+		(void)table_remove_u64(
+		    policies->fetches, ((struct fetch *)value)->number);
+		memory_free(&value);
 	}
+}
+
+/* What was asked of one that went away is answered with what is kept. */
+void
+relay_policies_use(struct relay_policies *policies, struct channel *fetcher)
+{
+	policies->fetcher = fetcher;
+	if (fetcher != NULL)
+		return;
+	free_fetches(policies);
+	answer_all(policies, NULL);
 }
 
 struct relay_policies *
@@ -263,6 +319,7 @@ relay_policies_new(struct relay_names *names)
 
 	policies->names = names;
 	policies->questions = table_new();
+	policies->fetches = table_new();
 	policies->kept = table_new();
 	return policies;
 }
@@ -281,6 +338,8 @@ relay_policies_free(struct relay_policies **policies)
 	position = 0;
 	while (table_next((*policies)->kept, &position, NULL, NULL, &value))
 		free_kept(value);
+	free_fetches(*policies);
+	table_free(&(*policies)->fetches);
 	table_free(&(*policies)->questions);
 	table_free(&(*policies)->kept);
 	memory_free(policies);

@@ -79,6 +79,8 @@ static enum dns_security security;
 static const char *mx; /* "10:good.test 20:..."; NULL: as the table says */
 static enum dns_result tlsa_result;
 static const char *policy; /* NULL: none */
+static unsigned int fetches;
+static bool has_v6; /* hosts have ::1 as well */
 
 static void
 check_condition(void *context)
@@ -306,6 +308,15 @@ find_address(struct writer *writer, struct text name)
 	return DNS_NO_NAME;
 }
 
+static void
+put_loopback(struct writer *writer)
+{
+	struct dns_record record = { 0 };
+
+	record.data = text_make(&in6addr_loopback, sizeof(in6addr_loopback));
+	dns_put_record(writer, DNS_AAAA, &record);
+}
+
 static enum dns_result
 find_txt(struct writer *writer)
 {
@@ -337,6 +348,8 @@ resolver_hears(struct channel *channel, const struct message *message, int *fds,
 		put_mx(&writer, mx);
 	else if (asked->type == DNS_A)
 		result = find_address(&writer, asked->name);
+	else if (asked->type == DNS_AAAA && has_v6)
+		put_loopback(&writer);
 	else if (asked->type == DNS_TXT)
 		result = find_txt(&writer);
 	else if (asked->type == DNS_TLSA)
@@ -357,6 +370,7 @@ fetcher_hears(struct channel *channel, const struct message *message, int *fds,
 {
 	struct message answer = { .type = MESSAGE_policy_fetched };
 
+	fetches++;
 	answer.policy_fetched.tag = message->fetch_policy.tag;
 	answer.policy_fetched.status = STATUS_OK;
 	answer.policy_fetched.policy = text_of(policy);
@@ -480,7 +494,8 @@ begin(void **state)
 	    getsockname(listener, (struct sockaddr *)&address, &size), 0);
 	port = ntohs(address.sin_port);
 	listener_watch = watch_new(loop, listener, WATCH_READ, on_accept, NULL);
-	connections = lookups = mails = dones = 0;
+	connections = lookups = mails = dones = fetches = 0;
+	has_v6 = false;
 	heard[0] = outcomes[0] = ending[0] = '\0';
 	security = DNS_INSECURE;
 	mx = policy = NULL;
@@ -748,6 +763,81 @@ a_policy_in_testing_stops_nothing(void **state)
 }
 
 static bool
+are_three_done(void)
+{
+	return dones == 3;
+}
+
+static void
+a_policy_is_fetched_once_for_all_who_wait(void **state)
+{
+	mx = "1:good.test";
+	policy = POLICY("testing", "mx.there.test");
+	for (uint64_t i = 7001; i <= 7003; i++)
+		send_job(
+		    i, "there.test", 0, RELAY_TLS_DEFAULT, BODY, strlen(BODY));
+	wait_for(are_three_done);
+	assert_int_equal(mails, 3);
+	assert_int_equal(fetches, 1);
+}
+
+static void
+without_a_fetcher_what_is_kept_counts(void **state)
+{
+	mx = "1:good.test";
+	policy = POLICY("enforce", "good.test");
+	run_job("there.test");
+	channel_free(&fetcher);
+	run_job("there.test");
+	assert_string_equal(outcomes, "0 deferred 0 4.7.5 good.test\n");
+	run_job("good.test"); /* nothing is kept of that one */
+	assert_string_equal(outcomes, "0 delivered 250 2.0.0 good.test\n");
+}
+
+/* A listener whose queue is full: a connection to it hangs. */
+static int
+make_dead_address(int fillers[3])
+{
+	struct sockaddr_in6 address = { .sin6_family = AF_INET6,
+		.sin6_addr = in6addr_loopback,
+		.sin6_port = htons(port) };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1 ||
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)) == -1) {
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	assert_int_equal(listen(fd, 0), 0);
+	for (int i = 0; i < 3; i++) {
+		fillers[i] = socket(
+		    AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)connect(
+		    fillers[i], (struct sockaddr *)&address, sizeof(address));
+	}
+	return fd;
+}
+
+static void
+a_dead_address_is_not_waited_for(void **state)
+{
+	int fillers[3], fd;
+
+	has_v6 = true;
+	run_job("good.test"); /* refused there */
+	assert_string_equal(outcomes, "0 delivered 250 2.0.0 good.test\n");
+	fd = make_dead_address(fillers);
+	if (fd == -1)
+		skip(); /* there is no IPv6 */
+	run_job("drops.test");
+	assert_string_equal(outcomes, "0 delivered 250 2.0.0 drops.test\n");
+	close(fd);
+	for (int i = 0; i < 3; i++)
+		close(fillers[i]);
+}
+
+static bool
 is_cleared(void)
 {
 	return relay->connections == 0 && table_count(relay->jobs) == 0;
@@ -795,6 +885,9 @@ main(void)
 		TEST(a_policy_is_kept),
 		TEST(a_host_that_the_policy_does_not_list_gets_nothing),
 		TEST(a_policy_in_testing_stops_nothing),
+		TEST(a_policy_is_fetched_once_for_all_who_wait),
+		TEST(without_a_fetcher_what_is_kept_counts),
+		TEST(a_dead_address_is_not_waited_for),
 		TEST(without_a_spool_nothing_goes_on),
 		TEST(a_resolver_that_comes_back_is_asked_again),
 	};
