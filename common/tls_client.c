@@ -174,6 +174,17 @@ tls_client_session(struct tls_client *client, int fd,
 
 /* -- What came of it -- */
 
+const char *
+tls_fault_name(enum tls_fault fault)
+{
+	static const char *const names[] = { "none",
+		"certificate-host-mismatch", "certificate-expired",
+		"certificate-not-trusted", "tlsa-invalid",
+		"validation-failure" };
+
+	return names[fault];
+}
+
 static enum tls_fault
 fault_of(long result)
 {

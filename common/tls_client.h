@@ -41,6 +41,9 @@ enum tls_fault {
 	TLS_FAULT_OTHER      /* validation-failure: the handshake itself */
 };
 
+/* The words of RFC 8460. */
+const char *tls_fault_name(enum tls_fault fault);
+
 /* The caller's, filled in when the handshake ends, well or not. */
 struct tls_outcome {
 	bool is_done;

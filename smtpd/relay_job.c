@@ -190,11 +190,24 @@ send_mail(struct relay_job *job)
 	relay_session_send(job->session, &job->mail);
 }
 
+/* A policy in mode testing: what would have been refused. */
+static void
+log_fault(const struct relay_job *job)
+{
+	enum tls_fault fault = relay_session_outcome(job->session)->fault;
+
+	if (job->target->security.proof == TLS_PROOF_TRIED &&
+	    fault != TLS_FAULT_NONE)
+		log_info("sts-testing", "qid=%s host=%s fault=%s", job->qid,
+		    job->host, tls_fault_name(fault));
+}
+
 static void
 session_ready(struct relay_session *session, void *context)
 {
 	struct relay_job *job = context;
 
+	log_fault(job);
 	job->connect_ms = ms_since(job->started_us);
 	send_mail(job);
 }

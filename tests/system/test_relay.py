@@ -112,8 +112,10 @@ class Stand:
         # pylint: disable=consider-using-with
         self.process = subprocess.Popen(
             [STAND, BUILD, authorities], text=True, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.log = []
         threading.Thread(target=self.read, daemon=True).start()
+        threading.Thread(target=self.read_log, daemon=True).start()
         self.walls = int(self.expect('walls')[1])
         self.expect('ready')
 
@@ -122,6 +124,17 @@ class Stand:
         for line in self.process.stdout:
             self.lines.put(line.split())
         self.lines.put(['end'])
+
+    def read_log(self):
+        """Gathers what the relay logs, and shows it if the test fails."""
+        for line in self.process.stderr:
+            self.log.append(line)
+            print(line, end='')
+
+    def has_logged(self, words):
+        """Waits for a line of the log with these words."""
+        return wait_for(lambda: any(words in line for line in self.log),
+                        what=words)
 
     def expect(self, event):
         """The next line, which is of that event."""
@@ -302,6 +315,18 @@ def test_mta_sts(stand, certificates, body):
     stand.host(name='mail.evil.test', security='insecure')
     assert stand.send(forged.port, body)[0] == REFUSED
     assert not bad.mails and not stripped.mails and not forged.mails
+
+
+def test_mta_sts_in_testing(stand, certificates, body):
+    """Nothing is refused, but what would be is told."""
+    server = Server(certificates.make('other.test'))
+    stand.host(security='insecure')
+    stand.tell('name', TXT, '_mta-sts.there.test', 'insecure',
+               'v=STSv1;_id=1;')
+    stand.tell('policy', r'version: STSv1\nmode: testing\n'
+               r'mx: *.there.test\nmax_age: 86400\n')
+    assert stand.send(server.port, body)[0][0][:3] == DELIVERED
+    assert stand.has_logged('fault=certificate-host-mismatch')
 
 
 def test_dane(stand, certificates, body):
