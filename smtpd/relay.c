@@ -10,6 +10,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+enum {
+	/* Outcomes are never lost because the spool is slow: a delivery that it
+	 * does not hear of would be made twice. */
+	SPOOL_LIMIT = 256 * 1024 * 1024
+};
+
 const struct relay_limits relay_default_limits = {
 	.max_connections = 500,
 	.max_mails = 100,
@@ -116,6 +122,7 @@ relay_introduce(struct relay *relay, int fd, enum role role, uint64_t instance)
 		relay->spool_instance = instance;
 		relay->spool = channel_new(
 		    relay->loop, fd, ROLE_RELAY, role, &spool_handler, relay);
+		channel_set_limit(relay->spool, SPOOL_LIMIT);
 		return true;
 	case ROLE_RESOLVER:
 		if (relay->resolver != NULL)
@@ -150,6 +157,14 @@ stop_at_last(void *context)
 }
 
 void
+relay_end_if_empty(struct relay *relay)
+{
+	if (relay->is_stopping && relay->resting == NULL &&
+	    table_count(relay->jobs) == 0)
+		event_loop_stop(relay->loop);
+}
+
+void
 relay_stop(struct relay *relay)
 {
 	size_t position = 0;
@@ -163,8 +178,7 @@ relay_stop(struct relay *relay)
 		;
 	while (table_next(relay->jobs, &position, NULL, NULL, &job))
 		relay_job_cancel(job);
-	if (table_count(relay->jobs) == 0)
-		event_loop_stop(relay->loop);
+	relay_end_if_empty(relay);
 }
 
 void

@@ -26,7 +26,7 @@ struct relay_limits {
 	int64_t name_ms;          /* for each step of finding names */
 	int64_t next_address_ms;
 	int64_t connect_ms;
-	int64_t stop_ms;
+	int64_t stop_ms;    /* for goodbyes and what may be taken */
 	unsigned int hurry; /* SMTP's own deadlines are divided by it */
 };
 
@@ -69,6 +69,9 @@ bool relay_introduce(
 /* What the server may have taken is waited for, the rest is given up; then the
  * loop ends. */
 void relay_stop(struct relay *relay);
+
+/* After relay_stop: that was the last one. */
+void relay_end_if_empty(struct relay *relay);
 
 /* ---- relay_rest.c: connections between two jobs ---- */
 

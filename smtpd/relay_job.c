@@ -153,8 +153,7 @@ finish(struct relay_job *job)
 	if (relay->spool != NULL)
 		(void)channel_send(relay->spool, &message, NULL, 0);
 	relay_job_free(job);
-	if (relay->is_stopping && table_count(relay->jobs) == 0)
-		event_loop_stop(relay->loop);
+	relay_end_if_empty(relay);
 }
 
 /* Why those who were not decided so far are not, as far as is known. */
@@ -474,8 +473,12 @@ read_job(struct relay_job *job, const struct message_relay_job *said)
 	job->mail.decided = decided;
 	job->mail.context = job;
 	reader_init(&reader, route.data, route.size);
+	if (relay_route_get(&reader, &job->route) == -1)
+		return false;
+	/* A host that is given serves all domains that go by it. */
+	if (job->route.host.size > 0)
+		job->key = text_skip(job->key, job->domain.size);
 	return read_recipients(job, recipients) &&
-	       relay_route_get(&reader, &job->route) == 0 &&
 	       relay_mail_is_address(job->mail.sender) &&
 	       relay_mail_is_address(job->mail.envelope_id);
 }

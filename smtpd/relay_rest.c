@@ -60,11 +60,13 @@ static void
 over(struct relay_session *session, void *context)
 {
 	struct relay_rest *rest = context;
+	struct relay *relay = rest->relay;
 
 	if (!rest->is_leaving)
-		rest->relay->connections--;
+		relay->connections--;
 	(void)wake(rest);
 	relay_session_free(&session);
+	relay_end_if_empty(relay);
 }
 
 static void

@@ -80,7 +80,8 @@ static const char *mx; /* "10:good.test 20:..."; NULL: as the table says */
 static enum dns_result tlsa_result;
 static const char *policy; /* NULL: none */
 static unsigned int fetches;
-static bool has_v6; /* hosts have ::1 as well */
+static const char *via; /* "": by MX */
+static bool has_v6;     /* hosts have ::1 as well */
 
 static void
 check_condition(void *context)
@@ -426,7 +427,9 @@ send_job(uint64_t number, const char *domain, unsigned int flags,
     enum relay_tls tls, const char *body, uint64_t size)
 {
 	struct message message = { .type = MESSAGE_relay_job };
-	struct relay_route route = { .port = port, .tls = tls };
+	struct relay_route route = {
+		.port = port, .tls = tls, .host = text_of(via)
+	};
 	struct outgoing_record record = { .address = TEXT("a@x.test") };
 	uint8_t recipients[200], route_bytes[200];
 	struct writer writer;
@@ -496,6 +499,7 @@ begin(void **state)
 	listener_watch = watch_new(loop, listener, WATCH_READ, on_accept, NULL);
 	connections = lookups = mails = dones = fetches = 0;
 	has_v6 = false;
+	via = "";
 	heard[0] = outcomes[0] = ending[0] = '\0';
 	security = DNS_INSECURE;
 	mx = policy = NULL;
@@ -623,6 +627,12 @@ a_connection_is_used_again(void **state)
 	mx = "1:good.test";
 	run_job("there.test");
 	assert_int_equal(connections, 2);
+	/* All that goes by one host goes by one connection. */
+	via = "good.test";
+	run_job("one.test");
+	run_job("another.test");
+	assert_string_equal(ending, "none 1 ");
+	assert_int_equal(connections, 3);
 }
 
 static void
@@ -838,6 +848,21 @@ a_dead_address_is_not_waited_for(void **state)
 }
 
 static bool
+is_stopped(void)
+{
+	return relay->resting == NULL;
+}
+
+static void
+at_the_end_goodbye_is_said(void **state)
+{
+	run_job("good.test");
+	relay_stop(relay);
+	wait_for(is_stopped);
+	assert_non_null(strstr(heard, "|QUIT|"));
+}
+
+static bool
 is_cleared(void)
 {
 	return relay->connections == 0 && table_count(relay->jobs) == 0;
@@ -888,6 +913,7 @@ main(void)
 		TEST(a_policy_is_fetched_once_for_all_who_wait),
 		TEST(without_a_fetcher_what_is_kept_counts),
 		TEST(a_dead_address_is_not_waited_for),
+		TEST(at_the_end_goodbye_is_said),
 		TEST(without_a_spool_nothing_goes_on),
 		TEST(a_resolver_that_comes_back_is_asked_again),
 	};
