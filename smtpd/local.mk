@@ -19,6 +19,14 @@ smtpd_libqueue_a_SOURCES = \
 	smtpd/header_filter.c smtpd/header_filter.h \
 	smtpd/mail_body.c smtpd/mail_body.h \
 	smtpd/filing.c smtpd/filing.h
+noinst_LIBRARIES += smtpd/libspool.a
+smtpd_libspool_a_SOURCES = \
+	smtpd/spool_form.c smtpd/spool_form.h \
+	smtpd/spool_env.c smtpd/spool_env.h \
+	smtpd/spool_body.c smtpd/spool_body.h \
+	smtpd/spool_store.c smtpd/spool_store.h \
+	smtpd/spool_heap.c smtpd/spool_heap.h \
+	smtpd/spool_schedule.c smtpd/spool_schedule.h
 
 pkglibexec_PROGRAMS += smtpd/smtpd smtpd/smtpd-queue
 smtpd_smtpd_SOURCES = smtpd/main.c
@@ -29,7 +37,7 @@ smtpd_smtpd_queue_LDADD = smtpd/libqueue.a $(COMMON_LIBS)
 
 pkglibexec_PROGRAMS += smtpd/smtpd-spool smtpd/smtpd-relay
 smtpd_smtpd_spool_SOURCES = smtpd/spool_main.c
-smtpd_smtpd_spool_LDADD = $(COMMON_LIBS)
+smtpd_smtpd_spool_LDADD = smtpd/libspool.a $(COMMON_LIBS) $(LMDB_LIBS)
 smtpd_smtpd_relay_SOURCES = smtpd/relay_main.c
 smtpd_smtpd_relay_LDADD = $(COMMON_LIBS)
 
@@ -40,6 +48,14 @@ check_PROGRAMS += tests/unit/smtp_data_test tests/unit/smtp_command_test \
 check_PROGRAMS += tests/unit/route_test tests/unit/listener_test
 tests_unit_route_test_SOURCES = tests/unit/route_test.c
 tests_unit_route_test_LDADD = smtpd/libqueue.a $(COMMON_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/spool_store_test tests/unit/spool_schedule_test
+tests_unit_spool_store_test_SOURCES = tests/unit/spool_store_test.c \
+	tests/unit/scratch.h
+tests_unit_spool_store_test_LDADD = smtpd/libspool.a $(COMMON_LIBS) \
+	$(LMDB_LIBS) $(CMOCKA_LIBS)
+tests_unit_spool_schedule_test_SOURCES = tests/unit/spool_schedule_test.c
+tests_unit_spool_schedule_test_LDADD = smtpd/libspool.a $(COMMON_LIBS) \
+	$(LMDB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/filing_test
 tests_unit_filing_test_SOURCES = tests/unit/filing_test.c
 tests_unit_filing_test_LDADD = smtpd/libqueue.a $(COMMON_LIBS) $(CMOCKA_LIBS)
