@@ -62,7 +62,17 @@ struct settings {
 	char aliases_path[512];
 	char mail_path[512];
 	char snap_path[512];
-	char queue_path[512];       /* mail that goes out */
+	char queue_path[512]; /* mail that goes out */
+	/* Whether those who logged in may send to other hosts. */
+	bool is_relaying;
+	/* The first wait before a message is tried again, which doubles, and
+	 * the longest; those of a destination that is not there; when its sender
+	 * hears that it is late, and when it is given up. */
+	uint32_t queue_retry_s;
+	uint32_t queue_retry_most_s;
+	uint32_t queue_probe_most_s;
+	uint32_t queue_notice_s;
+	uint32_t queue_expire_s;
 	uint64_t max_message_bytes; /* SIZE; default 50 MiB */
 	uint32_t max_recipients;    /* a transaction; default 100 */
 	uint32_t max_connections;   /* a front; default 1,000 */

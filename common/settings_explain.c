@@ -76,6 +76,14 @@ explain_keep(const char *name, const struct settings *settings,
 	explain_from(to, name, origin->directive[DIRECTIVE_SNAPSHOT]);
 	(void)buf_put_text(to, "queue");
 	put_path(to, " dir", settings->queue_path);
+	(void)buf_put_text(to, " retry ");
+	put_span(to, settings->queue_retry_s);
+	(void)buf_put_text(to, " retry-most ");
+	put_span(to, settings->queue_retry_most_s);
+	(void)buf_put_text(to, " expire ");
+	put_span(to, settings->queue_expire_s);
+	(void)buf_put_text(to, " delay-notice ");
+	put_span(to, settings->queue_notice_s);
 	explain_from(to, name, origin->directive[DIRECTIVE_QUEUE]);
 	(void)buf_put_text(to, "keep ");
 	for (size_t i = 0; i < settings->keep_count; i++) {
@@ -137,6 +145,10 @@ settings_explain(const char *name, const struct settings *settings,
 	explain_keep(name, settings, origin, to);
 	(void)buf_put_text(to, "match from any for domain <domains> deliver");
 	explain_from(to, name, line[DIRECTIVE_MATCH]);
+	if (settings->is_relaying) {
+		(void)buf_put_text(to, "match from auth for any relay");
+		explain_from(to, name, line[DIRECTIVE_MATCH]);
+	}
 	(void)buf_put_format(to,
 	    "uid-range services 0x%x accounts 0x%x bits %u",
 	    settings->uid_service_base, settings->uid_account_base,
