@@ -18,6 +18,7 @@ smtpd_libqueue_a_SOURCES = \
 	smtpd/received.c smtpd/received.h \
 	smtpd/header_filter.c smtpd/header_filter.h \
 	smtpd/mail_body.c smtpd/mail_body.h \
+	smtpd/outgoing.c smtpd/outgoing.h \
 	smtpd/filing.c smtpd/filing.h
 noinst_LIBRARIES += smtpd/libspool.a
 smtpd_libspool_a_SOURCES = \
@@ -26,7 +27,13 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_body.c smtpd/spool_body.h \
 	smtpd/spool_store.c smtpd/spool_store.h \
 	smtpd/spool_heap.c smtpd/spool_heap.h \
-	smtpd/spool_schedule.c smtpd/spool_schedule.h
+	smtpd/spool_schedule.c smtpd/spool_schedule.h \
+	smtpd/spool_round.c smtpd/spool_round.h \
+	smtpd/spool.c smtpd/spool.h \
+	smtpd/spool_jobs.c smtpd/spool_jobs.h \
+	smtpd/spool_settle.c smtpd/spool_settle.h \
+	smtpd/spool_report.c smtpd/spool_report.h \
+	smtpd/spool_reports.c smtpd/spool_reports.h
 
 pkglibexec_PROGRAMS += smtpd/smtpd smtpd/smtpd-queue
 smtpd_smtpd_SOURCES = smtpd/main.c
@@ -53,6 +60,10 @@ tests_unit_spool_store_test_SOURCES = tests/unit/spool_store_test.c \
 	tests/unit/scratch.h
 tests_unit_spool_store_test_LDADD = smtpd/libspool.a $(COMMON_LIBS) \
 	$(LMDB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/spool_test
+tests_unit_spool_test_SOURCES = tests/unit/spool_test.c tests/unit/scratch.h
+tests_unit_spool_test_LDADD = smtpd/libspool.a $(COMMON_LIBS) $(LMDB_LIBS) \
+	$(CMOCKA_LIBS)
 tests_unit_spool_schedule_test_SOURCES = tests/unit/spool_schedule_test.c
 tests_unit_spool_schedule_test_LDADD = smtpd/libspool.a $(COMMON_LIBS) \
 	$(LMDB_LIBS) $(CMOCKA_LIBS)

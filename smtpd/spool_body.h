@@ -17,7 +17,7 @@
 
 enum {
 	SPOOL_INLINE_BYTES = 64 << 10,
-	SPOOL_MAX_REPORT = 256 << 10 /* these are always in rows */
+	SPOOL_MAX_REPORT = 512 << 10 /* these are always in rows */
 };
 
 struct spool_bodies;

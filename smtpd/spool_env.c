@@ -28,6 +28,7 @@ struct spool_env {
 	uint64_t map_bytes;
 	uint64_t reserved; /* bytes of the file that have their blocks */
 	bool is_disk_full; /* the last step of that found no room */
+	bool is_too_full;  /* the transaction found none in the map */
 	uint64_t operations;
 };
 
@@ -268,8 +269,9 @@ spool_env_is_writing(const struct spool_env *env)
 int
 spool_env_commit(struct spool_env *env, struct error *error)
 {
-	int rc = commit_fault;
+	int rc = env->is_too_full ? MDB_MAP_FULL : commit_fault;
 
+	env->is_too_full = false;
 	if (rc != 0)
 		mdb_txn_abort(env->writing);
 	else
@@ -290,6 +292,7 @@ spool_env_abort(struct spool_env *env)
 	if (env->writing != NULL)
 		mdb_txn_abort(env->writing);
 	env->writing = NULL;
+	env->is_too_full = false;
 }
 
 /* -- Rows -- */
@@ -343,6 +346,15 @@ spool_env_get(struct spool_env *env, enum spool_table table,
 	return check_sum(table, &k, &v, value, error);
 }
 
+/* After that LMDB takes nothing more in this transaction, nor commits it. */
+static int
+note_full(
+    struct spool_env *env, int rc, enum spool_table table, struct error *error)
+{
+	env->is_too_full = rc == MDB_MAP_FULL || rc == MDB_TXN_FULL;
+	return set_error(error, rc, table_name(table));
+}
+
 int
 spool_env_put(struct spool_env *env, enum spool_table table,
     const struct spool_key *key, struct text value, struct error *error)
@@ -359,7 +371,7 @@ spool_env_put(struct spool_env *env, enum spool_table table,
 	    table == SPOOL_BODY ? 0 : sum_of(table, &k, value.data, value.size);
 	rc = mdb_put(env->writing, env->tables[table], &k, &v, MDB_RESERVE);
 	if (rc != 0)
-		return set_error(error, rc, table_name(table));
+		return note_full(env, rc, table, error);
 	if (value.size > 0)
 		memcpy(v.mv_data, value.data, value.size);
 	if (table != SPOOL_BODY)
@@ -375,9 +387,8 @@ spool_env_remove(struct spool_env *env, enum spool_table table,
 	int rc = mdb_del(env->writing, env->tables[table], &k, NULL);
 
 	env->operations++;
-	return rc == 0 || rc == MDB_NOTFOUND
-		   ? 0
-		   : set_error(error, rc, table_name(table));
+	return rc == 0 || rc == MDB_NOTFOUND ? 0
+					     : note_full(env, rc, table, error);
 }
 
 uint64_t

@@ -36,6 +36,7 @@ enum {
 	SPOOL_MAX_VALUE = 4096, /* of a row but a chunk, with its sum */
 	SPOOL_CHUNK_SIZE = 4080,
 	SPOOL_PARCEL_RECIPIENTS = 100,
+	SPOOL_PARCEL_BYTES = 40000,   /* as in the row `relay_job` */
 	SPOOL_MAX_RECIPIENTS = 10000, /* of a message */
 	SPOOL_MAX_ADDRESS = 512,
 	SPOOL_MAX_DOMAIN = 255,

@@ -590,19 +590,25 @@ schedule_duty(
 	return SCHEDULE_NONE;
 }
 
-int64_t
-schedule_wake(const struct schedule *schedule)
+static void
+wake_for(const struct spool_heap *heap, int64_t *wake)
 {
-	const struct spool_heap *heaps[] = { &schedule->waiting,
-		&schedule->duties, &schedule->paused };
-	const struct spool_heap_node *node;
+	const struct spool_heap_node *node = spool_heap_first(heap);
+
+	if (node != NULL && node->time < *wake)
+		*wake = node->time;
+}
+
+int64_t
+schedule_wake(const struct schedule *schedule, bool is_sending)
+{
 	int64_t wake = INT64_MAX;
 
-	for (size_t i = 0; i < sizeof(heaps) / sizeof(heaps[0]); i++) {
-		node = spool_heap_first(heaps[i]);
-		if (node != NULL && node->time < wake)
-			wake = node->time;
-	}
+	wake_for(&schedule->duties, &wake);
+	if (!is_sending)
+		return wake;
+	wake_for(&schedule->waiting, &wake);
+	wake_for(&schedule->paused, &wake);
 	if (schedule->ready.head != NULL &&
 	    schedule->running < SCHEDULE_MAX_RUNNING &&
 	    schedule->refused_until < wake)

@@ -118,9 +118,9 @@ void schedule_hold(struct schedule *schedule, uint64_t message, uint16_t number,
 void schedule_flush(
     struct schedule *schedule, uint64_t message, uint16_t number, int64_t now);
 
-/* When schedule_take or schedule_duty may have something next, if nothing else
- * happens: a time, or INT64_MAX. */
-int64_t schedule_wake(const struct schedule *schedule);
+/* When schedule_duty and, if `is_sending`, schedule_take may have something next
+ * if nothing else happens: a time, or INT64_MAX. */
+int64_t schedule_wake(const struct schedule *schedule, bool is_sending);
 
 size_t schedule_count(const struct schedule *schedule);
 size_t schedule_running(const struct schedule *schedule);

@@ -296,15 +296,27 @@ put_addressees(struct spool_store *store, uint64_t id,
 	return 0;
 }
 
+static size_t
+record_bytes(const struct addressee *addressee)
+{
+	return 1 + 4 + addressee->record.original.size + 4 +
+	       addressee->record.address.size;
+}
+
 /* How many of the list, from its start on, one job can carry. */
 static uint16_t
 parcel_size(const struct addressee *list, uint16_t count)
 {
+	size_t bytes = record_bytes(&list[0]);
 	uint16_t n = 1;
 
 	while (n < count && n < SPOOL_PARCEL_RECIPIENTS &&
-	       compare_domains(list[0].domain, list[n].domain) == 0)
+	       compare_domains(list[0].domain, list[n].domain) == 0) {
+		bytes += record_bytes(&list[n]);
+		if (bytes > SPOOL_PARCEL_BYTES)
+			break;
 		n++;
+	}
 	return n;
 }
 
@@ -350,38 +362,47 @@ message_of(const struct spool_mail *mail)
 	};
 }
 
-/* The body and the message's own row. */
 static int
-put_whole(struct spool_store *store, const struct spool_mail *mail,
+put_body(struct spool_store *store, const struct spool_mail *mail,
     struct spool_message *message, struct error *error)
 {
-	struct spool_key key = delivery_key(&mail->delivery);
-	struct spool_key number = message_key(store->next_id);
-
 	if (mail->data.size < mail->size && mail->fd == -1)
 		return error_set(error, ERROR_INPUT, "a message has no body");
-	if (spool_bodies_put(store->bodies, store->next_id, message, mail->data,
-		mail->fd, error) == -1 ||
-	    put_message(store, store->next_id, message, error) == -1)
+	return spool_bodies_put(store->bodies, store->next_id, message,
+	    mail->data, mail->fd, error);
+}
+
+/* The message's own row, and that of its delivery. */
+static int
+put_names(struct spool_store *store, const struct spool_message *message,
+    struct error *error)
+{
+	struct spool_key key = delivery_key(&message->delivery);
+	struct spool_key number = message_key(store->next_id);
+
+	if (put_message(store, store->next_id, message, error) == -1)
 		return -1;
 	return spool_env_put(
 	    store->env, SPOOL_DELIVERY, &key, key_text(&number), error);
 }
 
+/* What can be refused comes first, so that nothing of it is written. */
 static int
 put_for(struct spool_store *store, const struct spool_mail *mail,
     const struct addressee *list, uint16_t count, struct error *error)
 {
 	struct spool_message message = message_of(mail);
-	int parcels =
-	    put_parcels(store, store->next_id, mail, list, count, error);
+	int parcels;
 
+	if (put_body(store, mail, &message, error) == -1)
+		return -1;
+	parcels = put_parcels(store, store->next_id, mail, list, count, error);
 	if (parcels == -1 ||
 	    put_addressees(store, store->next_id, list, count, error) == -1)
 		return -1;
 	message.recipients = count;
 	message.parcels = (uint16_t)parcels;
-	return put_whole(store, mail, &message, error);
+	return put_names(store, &message, error);
 }
 
 int
@@ -419,9 +440,10 @@ spool_store_put_report(struct spool_store *store, const struct spool_mail *mail,
 	message.recipients = 1;
 	if (mail->size > SPOOL_MAX_REPORT)
 		return error_set(error, ERROR_INPUT, "a report is too long");
-	if (spool_store_set_recipient(
+	if (put_body(store, mail, &message, error) == -1 ||
+	    spool_store_set_recipient(
 		store, store->next_id, 0, &recipient, error) == -1 ||
-	    put_whole(store, mail, &message, error) == -1 ||
+	    put_names(store, &message, error) == -1 ||
 	    spool_env_put(store->env, SPOOL_REPORT, &key, text_make(NULL, 0),
 		error) == -1)
 		return -1;
@@ -650,7 +672,10 @@ spool_store_end_report(
 {
 	struct spool_key key = message_key(id);
 	struct spool_message message;
-	int found = spool_store_message(store, id, &message, error);
+	struct text value;
+	/* Of the number of any other message nothing happens. */
+	int found =
+	    spool_env_get(store->env, SPOOL_REPORT, &key, &value, error);
 
 	if (found != 1)
 		return found;

@@ -219,7 +219,7 @@ a_relay_without_room_is_asked_later(void **state)
 	assert_int_equal(take(0), 1);
 	done(1, SCHEDULE_REFUSED, 0);
 	assert_int_equal(take(0), 0);
-	assert_int_equal(schedule_wake(schedule), 1000);
+	assert_int_equal(schedule_wake(schedule, true), 1000);
 	assert_int_equal(take(1000), 1);
 }
 
@@ -244,7 +244,7 @@ a_notice_comes_once_and_then_the_end(void **state)
 	assert_int_equal(schedule_duty(schedule, 5 * DAY, &message, &number),
 	    SCHEDULE_EXPIRE);
 	schedule_remove(schedule, 1, 0);
-	assert_int_equal(schedule_wake(schedule), INT64_MAX);
+	assert_int_equal(schedule_wake(schedule, true), INT64_MAX);
 }
 
 static void
