@@ -241,7 +241,7 @@ take_state(struct queue *queue, const struct message_store_state *state)
 			     : STATUS_UNAVAILABLE);
 	if (queue->store != STATUS_OK)
 		return;
-	transaction_resend(queue);
+	transaction_resend(queue, WAITS_FOR_STORE);
 	list_unfiled(queue, 0);
 }
 
@@ -288,6 +288,49 @@ add_snapd(struct queue *queue, int fd)
 	queue->snapd = channel_new(
 	    queue->loop, fd, ROLE_QUEUE, ROLE_SNAPD, &handler, queue);
 	say_hello(queue);
+}
+
+/* -- The spool -- */
+
+static void
+spool_received(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct queue *queue = context;
+
+	if (message->type == MESSAGE_spool_kept) {
+		transaction_kept(queue, message->spool_kept.tag,
+		    (enum status)message->spool_kept.status);
+	} else if (message->type == MESSAGE_spool_report) {
+		transaction_report(queue, &message->spool_report, fds[0]);
+	} else if (message->type == MESSAGE_spool_state) {
+		queue->is_spool_open = message->spool_state.status == STATUS_OK;
+		log_info("spool-state", "is_open=%d", queue->is_spool_open);
+		if (queue->is_spool_open)
+			transaction_resend(queue, WAITS_FOR_SPOOL);
+	}
+}
+
+static void
+spool_closed(struct channel *channel, const struct error *error, void *context)
+{
+	struct queue *queue = context;
+
+	channel_free(&queue->spool);
+	queue->is_spool_open = false;
+	log_info("spool-state", "is_open=0");
+}
+
+static void
+add_spool(struct queue *queue, int fd)
+{
+	static const struct channel_handler handler = { spool_received,
+		spool_closed };
+
+	channel_free(&queue->spool);
+	queue->is_spool_open = false;
+	queue->spool = channel_new(
+	    queue->loop, fd, ROLE_QUEUE, ROLE_SPOOL, &handler, queue);
 }
 
 /* -- All together -- */
@@ -364,6 +407,7 @@ queue_free(struct queue **pointer)
 	}
 	filing_list_free(&queue->filings);
 	channel_free(&queue->snapd);
+	channel_free(&queue->spool);
 	while (table_next(queue->grants, &position, NULL, NULL, &value))
 		free(value);
 	table_free(&queue->grants);
@@ -402,6 +446,9 @@ queue_starter_says(struct queue *queue, const struct message *message, int *fds)
 	switch (introduce->role) {
 	case ROLE_SNAPD:
 		add_snapd(queue, fds[0]);
+		break;
+	case ROLE_SPOOL:
+		add_spool(queue, fds[0]);
 		break;
 	case ROLE_AUTHD:
 		add_authd(queue, fds[0], introduce->instance);

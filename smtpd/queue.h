@@ -9,8 +9,11 @@
  *                                          queue --need_worker--> broker
  *                                          queue --file--> worker(account)
  *
- * queue.c holds the channels; transaction.c the envelope and the body; filing.c
- * the way to the workers.
+ * What is for other hosts goes to the spool in the same way, at the same time,
+ * and the 250 is for both.  The spool's reports come back like mail.
+ *
+ * queue.c holds the channels; transaction.c the envelope and the body;
+ * outgoing.c what leaves us; filing.c the way to the workers.
  */
 #ifndef SMTPD_QUEUE_H
 #define SMTPD_QUEUE_H
@@ -47,13 +50,15 @@ struct queue {
 	const struct account_table *accounts;
 	struct channel *starter; /* the broker's: not owned */
 	struct channel *snapd;
-	enum status store;   /* STATUS_OK: mail can be taken */
-	bool is_store_known; /* snapd has said so, or is gone */
+	enum status store;     /* STATUS_OK: mail can be taken */
+	bool is_store_known;   /* snapd has said so, or is gone */
+	struct channel *spool; /* NULL while it is away, */
+	bool is_spool_open;    /* and it has said that it takes mail */
 	struct front *fronts;
 	size_t front_count;
 	struct peer *authds;
 	struct table *grants;  /* {instance, connection} */
-	struct table *accepts; /* tag -> transaction */
+	struct table *accepts; /* tag -> transaction that waits */
 	uint64_t next_tag;
 	uint64_t bytes; /* of all bodies */
 	struct filing_list *filings;

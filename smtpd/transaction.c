@@ -7,12 +7,15 @@
 
 #include "common/clock.h"
 #include "common/codec.h"
+#include "common/dsn.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/record.h"
 #include "common/smtp_verdict.h"
 #include "smtpd/filing.h"
 #include "smtpd/mail_body.h"
+#include "smtpd/outgoing.h"
 #include "smtpd/received.h"
 #include "smtpd/route.h"
 
@@ -20,9 +23,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 enum {
 	MAX_RECEIVED = 50,      /* hops: RFC 5321 section 6.3 */
+	MAX_REPORT = 1 << 20,   /* the spool's are smaller */
+	INLINE_SIZE = 16384,    /* as in the row `spool_put` */
 	RECIPIENTS_SIZE = 40000 /* as in the row `accept` */
 };
 
@@ -30,8 +36,11 @@ struct transaction {
 	struct queue *queue;
 	struct front *front; /* NULL: it is gone */
 	uint64_t number;
-	uint64_t tag; /* of the accept that waits; 0: none */
+	uint64_t tag;        /* of what waits for an answer; 0: nothing */
+	unsigned int waits;  /* enum transaction_wait, bits of */
+	unsigned int answer; /* the worst verdict that was heard meanwhile */
 	int64_t deadline_ms;
+	uint64_t report; /* the spool's tag; 0: it is a client's */
 	bool is_submission;
 	bool is_authenticated;
 	unsigned int flags;
@@ -41,6 +50,9 @@ struct transaction {
 	char *client_ip;
 	char *tls;
 	char *only_recipient;
+	uint32_t account; /* who sends it; 0: somebody from elsewhere */
+	char *envelope_id;
+	struct outgoing outgoing;
 	uint32_t *accounts; /* of `count` recipients, each once */
 	size_t count;
 	size_t given;          /* RCPT commands that were taken */
@@ -74,6 +86,8 @@ transaction_free(struct transaction *transaction)
 	queue->bytes -= transaction->counted;
 	mail_body_clear(&transaction->body);
 	buf_clear(&transaction->recipients);
+	outgoing_clear(&transaction->outgoing);
+	free(transaction->envelope_id);
 	free(transaction->accounts);
 	free(transaction->sender);
 	free(transaction->helo);
@@ -217,10 +231,13 @@ transaction_begin(
 	t->helo = copy_text(begin->helo);
 	t->client_ip = copy_text(begin->client_ip);
 	t->tls = copy_text(begin->tls);
+	t->account = t->is_authenticated ? grant->account : 0;
+	t->envelope_id = copy_text(begin->envelope_id);
 	t->time = clock_wall_us() / 1000000;
 	if (getrandom(t->delivery.bytes, 16, 0) != 16)
 		fatal("no random numbers");
 	buf_init(&t->recipients, RECIPIENTS_SIZE);
+	outgoing_init(&t->outgoing);
 	mail_body_init(&t->body, make_prefix, t);
 	t->body.header.drops_bcc = t->is_submission;
 	table_put_u64(front->transactions, t->number, t);
@@ -250,10 +267,31 @@ add_account(struct transaction *t, uint32_t account, struct text address)
 	return 0;
 }
 
+/* Mail for others is taken only of those who logged in, if the administrator
+ * wants it, and of ourselves. */
 static unsigned int
-transaction_recipient(struct transaction *t, struct text address)
+add_elsewhere(
+    struct transaction *t, const struct message_transaction_recipient *given)
+{
+	const struct outgoing_record record = { given->notify, given->original,
+		given->address };
+
+	if (t->report == 0 &&
+	    (!t->is_authenticated || !t->queue->settings->is_relaying))
+		return VERDICT_RELAYING;
+	if (t->queue->spool == NULL || !t->queue->is_spool_open)
+		return VERDICT_UNAVAILABLE;
+	return outgoing_add(&t->outgoing, &record) == -1
+		   ? VERDICT_TOO_MANY_RECIPIENTS
+		   : VERDICT_OK;
+}
+
+static unsigned int
+transaction_recipient(
+    struct transaction *t, const struct message_transaction_recipient *given)
 {
 	const struct settings *settings = t->queue->settings;
+	struct text address = given->address;
 	struct route route;
 	unsigned int verdict;
 	size_t i;
@@ -261,6 +299,8 @@ transaction_recipient(struct transaction *t, struct text address)
 	if (t->given >= settings->max_recipients)
 		return VERDICT_TOO_MANY_RECIPIENTS;
 	verdict = route_find(settings, t->queue->accounts, address, &route);
+	if (verdict == VERDICT_RELAYING)
+		verdict = add_elsewhere(t, given);
 	if (verdict != VERDICT_OK)
 		return verdict;
 	for (i = 0; i < route.count; i++)
@@ -281,7 +321,7 @@ transaction_put(struct transaction *t, struct text data)
 
 	if (t->verdict != VERDICT_OK)
 		return t->verdict;
-	if (t->count == 0)
+	if (t->count == 0 && t->outgoing.count == 0)
 		t->verdict = VERDICT_NO_RECIPIENTS;
 	else if (t->counted + data.size > queue->settings->max_message_bytes)
 		t->verdict = VERDICT_TOO_BIG;
@@ -336,7 +376,61 @@ send_accept(struct transaction *t)
 	    t->queue->snapd, &message, &body->fd, body->fd != -1);
 }
 
-/* VERDICT_OK: it is on its way to snapd and answered later. */
+/* -1: the spool is away, or takes no more now. */
+static int
+send_put(struct transaction *t)
+{
+	struct message message = { .type = MESSAGE_spool_put };
+	struct message_spool_put *put = &message.spool_put;
+	struct error error;
+	struct buf data;
+	int fd, result;
+
+	if (t->queue->spool == NULL)
+		return -1;
+	buf_init(&data, INLINE_SIZE);
+	result = outgoing_body(&t->body, &data, &fd, &put->size, &error);
+	put->tag = t->tag;
+	put->delivery = t->delivery;
+	put->time = t->time;
+	put->account = t->account;
+	put->flags = (uint16_t)t->flags;
+	put->sender = text_of(t->sender);
+	put->envelope_id = text_of(t->envelope_id);
+	put->recipients =
+	    text_make(t->outgoing.records.data, t->outgoing.records.size);
+	if (fd == -1)
+		put->data = text_make(data.data, data.size);
+	if (result == 0)
+		result = channel_send(t->queue->spool, &message, &fd, fd != -1);
+	if (fd != -1)
+		close(fd);
+	buf_clear(&data);
+	return result;
+}
+
+/* Both at once; the answer waits for both. */
+static unsigned int
+hand_over(struct transaction *t)
+{
+	t->answer = VERDICT_ACCEPTED;
+	t->tag = ++t->queue->next_tag;
+	t->deadline_ms = clock_monotonic_us() / 1000 + QUEUE_ACCEPT_DEADLINE_MS;
+	table_put_u64(t->queue->accepts, t->tag, t);
+	if (t->outgoing.count > 0) {
+		t->waits |= WAITS_FOR_SPOOL;
+		if (send_put(t) == -1)
+			return VERDICT_UNAVAILABLE;
+	}
+	if (t->count > 0) {
+		t->waits |= WAITS_FOR_STORE;
+		if (send_accept(t) == -1)
+			return VERDICT_UNAVAILABLE;
+	}
+	return VERDICT_OK;
+}
+
+/* VERDICT_OK: it is on its way to snapd and the spool and answered later. */
 static unsigned int
 transaction_end(
     struct transaction *t, const struct message_transaction_end *end)
@@ -357,12 +451,7 @@ transaction_end(
 	if (verdict == VERDICT_OK && t->is_submission &&
 	    t->body.header.from_count > 1)
 		verdict = VERDICT_MANY_FROM;
-	if (verdict != VERDICT_OK)
-		return verdict;
-	t->tag = ++queue->next_tag;
-	t->deadline_ms = clock_monotonic_us() / 1000 + QUEUE_ACCEPT_DEADLINE_MS;
-	table_put_u64(queue->accepts, t->tag, t);
-	return send_accept(t) == 0 ? VERDICT_OK : VERDICT_UNAVAILABLE;
+	return verdict == VERDICT_OK ? hand_over(t) : verdict;
 }
 
 static struct transaction *
@@ -413,7 +502,7 @@ transaction_handle(struct front *front, const struct message *message)
 		say(front, message->transaction_recipient.transaction,
 		    t == NULL ? VERDICT_SEQUENCE
 			      : transaction_recipient(
-				    t, message->transaction_recipient.address),
+				    t, &message->transaction_recipient),
 		    "");
 		break;
 	case MESSAGE_transaction_part:
@@ -482,36 +571,110 @@ file_all(struct transaction *t)
 	}
 }
 
+/* The spool's word about one of its reports: what to do with it. */
+static enum status
+report_status(unsigned int verdict)
+{
+	switch (verdict) {
+	case VERDICT_ACCEPTED:
+		return STATUS_OK;
+	case VERDICT_NO_SPACE:
+		return STATUS_FULL;
+	case VERDICT_UNKNOWN_USER:
+	case VERDICT_RELAYING:
+	case VERDICT_BAD_RECIPIENT:
+		return STATUS_MISSING;
+	case VERDICT_REFUSED:
+	case VERDICT_TOO_BIG:
+		return STATUS_REFUSED;
+	default:
+		return STATUS_UNAVAILABLE;
+	}
+}
+
+static void
+say_report(struct queue *queue, uint64_t tag, unsigned int verdict)
+{
+	struct message message = { .type = MESSAGE_report_routed };
+
+	if (queue->spool == NULL)
+		return; /* its successor offers it again */
+	message.report_routed.tag = tag;
+	message.report_routed.status = (uint8_t)report_status(verdict);
+	(void)channel_send(queue->spool, &message, NULL, 0);
+}
+
+/* Its verdict is given, and it is forgotten. */
+static void
+finish(struct transaction *t, unsigned int verdict)
+{
+	char id[33];
+
+	queue_id(t, id);
+	if (t->report != 0)
+		say_report(t->queue, t->report, verdict);
+	else
+		say(t->front, t->number, verdict,
+		    verdict == VERDICT_ACCEPTED ? id : "");
+	log_info(verdict == VERDICT_ACCEPTED ? "mail-accepted" : "mail-refused",
+	    "qid=%s ip=%s recipients=%zu elsewhere=%zu size=%llu code=%u", id,
+	    t->client_ip, t->count, t->outgoing.count,
+	    (unsigned long long)t->body.stored_size,
+	    (unsigned int)smtp_verdict_row(verdict)->code);
+	transaction_free(t);
+}
+
+/* One of the two has answered. The worse word counts: a client who hears 451 of
+ * the spool sends all of it again. */
+static void
+hear(struct transaction *t, enum transaction_wait wait, enum status status)
+{
+	unsigned int verdict = accept_verdict(status);
+
+	if (!(t->waits & wait))
+		return;
+	t->waits &= ~(unsigned int)wait;
+	if (verdict != VERDICT_ACCEPTED)
+		t->answer = verdict;
+	else if (wait == WAITS_FOR_STORE)
+		file_all(t);
+	if (t->waits == 0)
+		finish(t, t->answer);
+}
+
 void
 transaction_accepted(struct queue *queue, uint64_t tag, enum status status)
 {
 	struct transaction *t = table_find_u64(queue->accepts, tag);
-	unsigned int verdict = accept_verdict(status);
-	char id[33];
 
-	if (t == NULL)
-		return;
-	queue_id(t, id);
-	say(t->front, t->number, verdict,
-	    verdict == VERDICT_ACCEPTED ? id : "");
-	log_info(verdict == VERDICT_ACCEPTED ? "mail-accepted" : "mail-refused",
-	    "qid=%s ip=%s recipients=%zu size=%llu status=%s", id, t->client_ip,
-	    t->count, (unsigned long long)t->body.stored_size,
-	    status < STATUS_COUNT ? status_name(status) : "unknown");
-	if (verdict == VERDICT_ACCEPTED)
-		file_all(t);
-	transaction_free(t);
+	if (t != NULL)
+		hear(t, WAITS_FOR_STORE, status);
 }
 
 void
-transaction_resend(struct queue *queue)
+transaction_kept(struct queue *queue, uint64_t tag, enum status status)
+{
+	struct transaction *t = table_find_u64(queue->accepts, tag);
+
+	if (t != NULL)
+		hear(t, WAITS_FOR_SPOOL, status);
+}
+
+void
+transaction_resend(struct queue *queue, enum transaction_wait wait)
 {
 	size_t position = 0;
+	struct transaction *t;
 	void *value;
 
-	while (table_next(queue->accepts, &position, NULL, NULL, &value))
-		if (send_accept(value) == -1)
+	while (table_next(queue->accepts, &position, NULL, NULL, &value)) {
+		t = value;
+		if (!(t->waits & wait))
+			continue;
+		if ((wait == WAITS_FOR_STORE ? send_accept(t) : send_put(t)) ==
+		    -1)
 			return; /* the deadline answers them */
+	}
 }
 
 void
@@ -523,9 +686,86 @@ transaction_expire(struct queue *queue, int64_t now_ms)
 
 	while (table_next(queue->accepts, &position, NULL, NULL, &value)) {
 		t = value;
-		if (now_ms < t->deadline_ms)
-			continue;
-		say(t->front, t->number, VERDICT_UNAVAILABLE, "");
-		transaction_free(t);
+		if (now_ms >= t->deadline_ms)
+			finish(t, VERDICT_UNAVAILABLE);
 	}
+}
+
+/* -- Reports -- */
+
+/* Nobody handed it in: it has no trace but where it came from in the end. */
+static void
+make_report_prefix(struct mail_body *body, struct buf *prefix, void *context)
+{
+	buf_put_text(prefix, "Return-Path: <>\n");
+}
+
+static struct transaction *
+report_new(struct queue *queue, const struct message_spool_report *report)
+{
+	struct transaction *t = memory_new(1, sizeof(*t));
+	struct text none = text_make(NULL, 0);
+
+	t->queue = queue;
+	t->report = report->tag;
+	t->flags = TRANSACTION_ESMTP | TRANSACTION_8BITMIME;
+	if (!text_is_ascii(report->recipient))
+		t->flags |= TRANSACTION_SMTPUTF8;
+	t->sender = copy_text(none);
+	t->helo = copy_text(none);
+	t->client_ip = copy_text(none);
+	t->tls = copy_text(none);
+	t->envelope_id = copy_text(none);
+	t->delivery = report->delivery;
+	t->time = report->time;
+	buf_init(&t->recipients, RECIPIENTS_SIZE);
+	outgoing_init(&t->outgoing);
+	mail_body_init(&t->body, make_report_prefix, t);
+	return t;
+}
+
+static unsigned int
+put_report(
+    struct transaction *t, const struct message_spool_report *report, int fd)
+{
+	struct text data = report->data;
+	unsigned int verdict;
+	struct error error;
+	struct buf bytes;
+
+	buf_init(&bytes, MAX_REPORT);
+	if (data.size < report->size) {
+		if (fd == -1 || file_read_all(fd, &bytes, &error) == -1) {
+			buf_clear(&bytes);
+			return VERDICT_REFUSED;
+		}
+		data = text_make(bytes.data, bytes.size);
+	}
+	verdict = transaction_put(t, data);
+	buf_clear(&bytes);
+	return verdict;
+}
+
+void
+transaction_report(
+    struct queue *queue, const struct message_spool_report *report, int fd)
+{
+	struct message_transaction_recipient recipient = {
+		.address = report->recipient,
+		.notify = DSN_NOTIFY_NEVER,
+	};
+	struct transaction *t = report_new(queue, report);
+	unsigned int verdict = store_verdict(queue);
+	struct error error;
+
+	if (verdict == VERDICT_OK)
+		verdict = transaction_recipient(t, &recipient);
+	if (verdict == VERDICT_OK)
+		verdict = put_report(t, report, fd);
+	if (verdict == VERDICT_OK && mail_body_finish(&t->body, &error) == -1)
+		verdict = VERDICT_BUSY;
+	if (verdict == VERDICT_OK)
+		verdict = hand_over(t);
+	if (verdict != VERDICT_OK)
+		finish(t, verdict);
 }
