@@ -267,18 +267,13 @@ add_account(struct transaction *t, uint32_t account, struct text address)
 	return 0;
 }
 
-/* Mail for others is taken only of those who logged in, if the administrator
- * wants it, and of ourselves. */
 static unsigned int
-add_elsewhere(
-    struct transaction *t, const struct message_transaction_recipient *given)
+add_elsewhere(struct transaction *t, struct text address,
+    const struct message_transaction_recipient *given)
 {
 	const struct outgoing_record record = { given->notify, given->original,
-		given->address };
+		address };
 
-	if (t->report == 0 &&
-	    (!t->is_authenticated || !t->queue->settings->is_relaying))
-		return VERDICT_RELAYING;
 	if (t->queue->spool == NULL || !t->queue->is_spool_open)
 		return VERDICT_UNAVAILABLE;
 	return outgoing_add(&t->outgoing, &record) == -1
@@ -286,28 +281,51 @@ add_elsewhere(
 		   : VERDICT_OK;
 }
 
+/* Mail for others is taken only of those who logged in, if the administrator
+ * wants it, and of ourselves. */
+static bool
+may_relay(const struct transaction *t)
+{
+	return t->report != 0 ||
+	       (t->is_authenticated && t->queue->settings->is_relaying);
+}
+
+static unsigned int
+add_route(struct transaction *t, const struct route *route,
+    const struct message_transaction_recipient *given)
+{
+	unsigned int verdict = VERDICT_OK;
+
+	for (size_t i = 0; i < route->remote_count && verdict == VERDICT_OK;
+	     i++)
+		verdict = add_elsewhere(t, text_of(route->remotes[i]), given);
+	for (size_t i = 0; i < route->count && verdict == VERDICT_OK; i++)
+		if (add_account(
+			t, route->accounts[i]->number, given->address) == -1)
+			verdict = VERDICT_TOO_MANY_RECIPIENTS;
+	return verdict;
+}
+
 static unsigned int
 transaction_recipient(
     struct transaction *t, const struct message_transaction_recipient *given)
 {
 	const struct settings *settings = t->queue->settings;
-	struct text address = given->address;
 	struct route route;
 	unsigned int verdict;
-	size_t i;
 
 	if (t->given >= settings->max_recipients)
 		return VERDICT_TOO_MANY_RECIPIENTS;
-	verdict = route_find(settings, t->queue->accounts, address, &route);
-	if (verdict == VERDICT_RELAYING)
-		verdict = add_elsewhere(t, given);
+	verdict =
+	    route_find(settings, t->queue->accounts, given->address, &route);
+	if (verdict == VERDICT_OK)
+		verdict = add_route(t, &route, given);
+	else if (verdict == VERDICT_RELAYING && may_relay(t))
+		verdict = add_elsewhere(t, given->address, given);
 	if (verdict != VERDICT_OK)
 		return verdict;
-	for (i = 0; i < route.count; i++)
-		if (add_account(t, route.accounts[i]->number, address) == -1)
-			return VERDICT_TOO_MANY_RECIPIENTS;
 	if (t->given++ == 0)
-		t->only_recipient = copy_text(address);
+		t->only_recipient = copy_text(given->address);
 	return VERDICT_OK;
 }
 

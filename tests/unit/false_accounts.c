@@ -10,7 +10,8 @@ static const struct account accounts[] = {
 static const struct account_alias aliases[] = {
 	{ .name = "team@demo.test", .target = "alice@demo.test" },
 	{ .name = "team@demo.test", .target = "bob@demo.test" },
-	{ .name = "sales", .target = "bob@demo.test" }
+	{ .name = "sales", .target = "bob@demo.test" },
+	{ .name = "away@demo.test", .target = "x@other.test" }
 };
 
 size_t

@@ -665,6 +665,24 @@ mail_for_both_is_acknowledged_when_both_have_it(void **state)
 	false_connection_hang_up(false_connection());
 }
 
+/* From whomever: the administrator's alias says so, not the sender. */
+static void
+mail_is_passed_on_where_an_alias_leads(void **state)
+{
+	connect_spool();
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	say("MAIL FROM:<y@third.test>\r\n", "250 2.1.0");
+	say("RCPT TO:<away@demo.test>\r\n", "250 2.1.5");
+	say("DATA\r\n", "354 ");
+	say("A: b\r\n\r\nx\r\n.\r\n", "250 2.0.0 Ok, safe on disk");
+	assert_int_equal(put_count, 1);
+	assert_int_equal(put_account, 0);
+	assert_int_equal(accepts, 0);
+	assert_string_equal(put_recipients, "|||||||||x@other.test");
+}
+
 static void
 a_spool_that_is_full_gives_no_250(void **state)
 {
@@ -846,6 +864,7 @@ main(void)
 		TEST(
 		    mail_for_others_is_taken_of_users_only_and_if_it_is_wanted),
 		TEST(mail_for_both_is_acknowledged_when_both_have_it),
+		TEST(mail_is_passed_on_where_an_alias_leads),
 		TEST(a_spool_that_is_full_gives_no_250),
 		TEST(reports_of_the_spool_are_routed_like_mail),
 		TEST(mail_that_has_gone_round_is_refused),
