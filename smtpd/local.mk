@@ -33,7 +33,8 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_jobs.c smtpd/spool_jobs.h \
 	smtpd/spool_settle.c smtpd/spool_settle.h \
 	smtpd/spool_report.c smtpd/spool_report.h \
-	smtpd/spool_reports.c smtpd/spool_reports.h
+	smtpd/spool_reports.c smtpd/spool_reports.h \
+	smtpd/spool_control.c smtpd/spool_control.h
 
 pkglibexec_PROGRAMS += smtpd/smtpd smtpd/smtpd-queue
 smtpd_smtpd_SOURCES = smtpd/main.c

@@ -9,6 +9,7 @@
 #include "common/memory.h"
 #include "common/pool.h"
 #include "common/process.h"
+#include "smtpd/spool_control.h"
 #include "smtpd/spool_jobs.h"
 #include "smtpd/spool_reports.h"
 
@@ -326,6 +327,12 @@ spool_introduce(struct spool *spool, enum role role, uint64_t instance, int fd)
 		close(fd);
 }
 
+void
+spool_add_control(struct spool *spool, int fd)
+{
+	spool_controls_add(spool->controls, fd);
+}
+
 /* -- Turns -- */
 
 /* A timer that runs is only made earlier: turns of the loop may come faster. */
@@ -403,6 +410,7 @@ spool_new(struct event_loop *loop, const struct spool_options *options,
 	    loop, spool->store, options->failed, options->context);
 	spool->jobs = spool_jobs_new(spool);
 	spool->reports = spool_reports_new(spool);
+	spool->controls = spool_controls_new(spool);
 	spool->wake = timer_new(loop, on_wake, spool);
 	event_loop_on_round(loop, on_round, spool);
 	return spool;
@@ -426,6 +434,7 @@ spool_free(struct spool **pointer)
 	}
 	channel_free(&spool->broker);
 	channel_free(&spool->relay);
+	spool_controls_free(&spool->controls);
 	spool_reports_free(&spool->reports);
 	spool_jobs_free(&spool->jobs);
 	timer_free(&spool->wake);

@@ -48,6 +48,7 @@ struct spool {
 	struct spool_round *round;
 	struct spool_jobs *jobs;
 	struct spool_reports *reports;
+	struct spool_controls *controls;
 	struct spool_queue *queues;
 	size_t queue_count;
 	struct channel *broker;
@@ -67,6 +68,9 @@ void spool_configure(struct spool *spool, const struct settings *settings,
  * ROLE_QUEUE. Takes the descriptor over, or closes it. */
 void spool_introduce(
     struct spool *spool, enum role role, uint64_t instance, int fd);
+
+/* A client of the control socket, whose uid was checked. */
+void spool_add_control(struct spool *spool, int fd);
 
 /* A queue that is there, or NULL: who takes reports. */
 struct channel *spool_some_queue(struct spool *spool);

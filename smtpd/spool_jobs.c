@@ -79,12 +79,14 @@ apply(struct spool_change *change, struct error *error)
 static void
 log_end(const struct job *job)
 {
-	log_info(job->settlement.is_over ? "parcel-over" : "parcel-waits",
-	    "message=%llu parcel=%u host=%.*s why=\"%.*s\"",
-	    (unsigned long long)job->settlement.message,
-	    (unsigned int)job->settlement.parcel,
-	    TEXT_FMT(job->settlement.words.host),
-	    TEXT_FMT(job->settlement.words.text));
+	const struct spool_settlement *settlement = &job->settlement;
+	char id[33];
+
+	text_format_hex(settlement->delivery.bytes, 16, id);
+	log_info(settlement->is_over ? "parcel-over" : "parcel-waits",
+	    "qid=%s parcel=%u host=%.*s why=\"%.*s\"", id,
+	    (unsigned int)settlement->parcel, TEXT_FMT(settlement->words.host),
+	    TEXT_FMT(settlement->words.text));
 }
 
 static void

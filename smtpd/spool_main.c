@@ -7,6 +7,7 @@
 #include "smtpd/spool.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct event_loop *loop;
@@ -69,6 +70,25 @@ closed(struct channel *channel, const struct error *error, void *context)
 	event_loop_stop(loop);
 }
 
+/* root or our own uid, nobody else. */
+static void
+accept_control(int fd, int events, void *context)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (client == -1)
+		return;
+	if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+	    (peer.uid != 0 && peer.uid != geteuid())) {
+		log_alarm("control-refused", "uid=%u", (unsigned int)peer.uid);
+		close(client);
+		return;
+	}
+	spool_add_control(spool, client);
+}
+
 static void
 failed(void *context)
 {
@@ -98,13 +118,16 @@ main(void)
 {
 	static const struct channel_handler handler = { received, closed };
 	struct spool_options options = { .path = ".", .failed = failed };
+	struct watch *control = NULL;
 	struct process process;
 	struct channel *starter;
 	struct error error;
 	uint32_t walls;
+	int control_fd;
 
 	process_begin(&process, ROLE_SPOOL);
 	take_slices(&process);
+	control_fd = process_take(&process, START_CONTROL, 0);
 	walls = process_confine(&process);
 	options.settings = settings;
 	options.accounts = accounts;
@@ -113,7 +136,11 @@ main(void)
 	if (spool == NULL)
 		fatal("spool: %s", error.text);
 	starter = process_ready(&process, loop, walls, &handler, NULL);
+	if (control_fd != -1)
+		control = watch_new(
+		    loop, control_fd, WATCH_READ, accept_control, NULL);
 	event_loop_run(loop);
+	watch_free(&control);
 	spool_free(&spool);
 	/* Last: master kills who closes his channel and is still there. */
 	channel_free(&starter);

@@ -46,6 +46,7 @@ read_all(struct work *work, struct error *error)
 		    spool_store_message(work->store, id, &work->message, error);
 	if (found != 1)
 		return found;
+	work->settlement->delivery = work->message.delivery;
 	if (work->message.sender.size > 0)
 		memcpy(work->sender, work->message.sender.data,
 		    work->message.sender.size);

@@ -38,7 +38,8 @@ struct spool_settlement {
 	int64_t expire_s;         /* of a parcel */
 	const char *host;         /* ours */
 	/* Afterwards. */
-	bool is_over; /* the parcel is gone */
+	bool is_over;                /* the parcel is gone */
+	struct delivery_id delivery; /* of the message */
 	size_t report_count;
 	uint64_t reports[2]; /* messages of ours, for the queue */
 };

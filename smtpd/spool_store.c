@@ -9,6 +9,7 @@
 #include "common/record.h"
 #include "smtpd/spool_body.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,7 @@ static int
 open_folder(const char *path, struct error *error)
 {
 	return path[0] == '/' ? file_open_absolute_directory(path, error)
-			      : file_open_top(error);
+			      : file_open_directory(AT_FDCWD, path, error);
 }
 
 /* Numbers are never used again: a delivery remembers its message's. */
@@ -496,35 +497,34 @@ spool_store_recipient(struct spool_store *store, uint64_t id, uint16_t number,
 }
 
 int
-spool_store_find(struct spool_store *store, const uint8_t queue_id[16],
-    uint64_t *id, struct error *error)
+spool_store_find_id(struct spool_store *store, const uint8_t *start,
+    size_t size, uint64_t *id, struct error *error)
 {
 	struct spool_key from = { .size = 0 };
 	struct spool_cursor *cursor;
 	struct text key, value;
-	int found;
+	int found, count = 0;
 
-	spool_key_raw(&from, queue_id, 16);
+	spool_key_raw(&from, start, size);
 	cursor = spool_cursor_open(store->env, SPOOL_DELIVERY, &from, error);
 	if (cursor == NULL)
 		return -1;
-	found = spool_cursor_next(cursor, &key, &value, error);
-	if (found == 1 && memcmp(key.data, queue_id, 16) != 0)
-		found = 0;
-	if (found == 1)
+	while ((found = spool_cursor_next(cursor, &key, &value, error)) == 1 &&
+	       key.size >= size && memcmp(key.data, start, size) == 0 &&
+	       ++count == 1)
 		*id = spool_key_get(value, 0, 8);
 	spool_cursor_close(&cursor);
-	return found;
+	return found == -1 ? -1 : count == 1;
 }
 
-int
-spool_store_each_parcel(struct spool_store *store, uint64_t id,
+static int
+each_parcel(struct spool_store *store, const struct spool_key *from,
+    uint64_t only,
     int (*callback)(void *context, const struct spool_parcel *parcel),
     void *context, struct error *error)
 {
-	struct spool_key from = message_key(id);
 	struct spool_cursor *cursor =
-	    spool_cursor_open(store->env, SPOOL_PARCEL, &from, error);
+	    spool_cursor_open(store->env, SPOOL_PARCEL, from, error);
 	struct spool_parcel parcel;
 	struct text key, value;
 	int found = cursor == NULL ? -1 : 1, result = 0;
@@ -536,13 +536,34 @@ spool_store_each_parcel(struct spool_store *store, uint64_t id,
 		if (spool_get_parcel(key, value, &parcel) == -1)
 			found =
 			    error_set(error, ERROR_DAMAGED, "spool: a parcel");
-		else if (id != 0 && parcel.message != id)
+		else if (only != 0 && parcel.message != only)
 			break;
 		else
 			result = callback(context, &parcel);
 	}
 	spool_cursor_close(&cursor);
 	return found == -1 ? -1 : result;
+}
+
+int
+spool_store_each_parcel(struct spool_store *store, uint64_t id,
+    int (*callback)(void *context, const struct spool_parcel *parcel),
+    void *context, struct error *error)
+{
+	struct spool_key from = message_key(id);
+
+	return each_parcel(store, &from, id, callback, context, error);
+}
+
+int
+spool_store_each_parcel_from(struct spool_store *store, uint64_t id,
+    uint16_t number,
+    int (*callback)(void *context, const struct spool_parcel *parcel),
+    void *context, struct error *error)
+{
+	struct spool_key from = numbered_key(id, number);
+
+	return each_parcel(store, &from, 0, callback, context, error);
 }
 
 int

@@ -62,6 +62,11 @@ int spool_store_put_report(struct spool_store *store,
 int spool_store_each_parcel(struct spool_store *store, uint64_t id,
     int (*callback)(void *context, const struct spool_parcel *parcel),
     void *context, struct error *error);
+/* The same for those from that one on, of all messages. */
+int spool_store_each_parcel_from(struct spool_store *store, uint64_t id,
+    uint16_t number,
+    int (*callback)(void *context, const struct spool_parcel *parcel),
+    void *context, struct error *error);
 int spool_store_each_report(struct spool_store *store,
     int (*callback)(void *context, uint64_t id), void *context,
     struct error *error);
@@ -73,9 +78,10 @@ int spool_store_parcel(struct spool_store *store, uint64_t id, uint16_t number,
     struct spool_parcel *parcel, struct error *error);
 int spool_store_recipient(struct spool_store *store, uint64_t id,
     uint16_t number, struct spool_recipient *recipient, struct error *error);
-/* By the first 16 bytes of its delivery id. */
-int spool_store_find(struct spool_store *store, const uint8_t queue_id[16],
-    uint64_t *id, struct error *error);
+/* By the first bytes of its delivery id, if only one begins so; a message that
+ * has gone is found for a while. */
+int spool_store_find_id(struct spool_store *store, const uint8_t *start,
+    size_t size, uint64_t *id, struct error *error);
 
 int spool_store_set_parcel(struct spool_store *store,
     const struct spool_parcel *parcel, struct error *error);
