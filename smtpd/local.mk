@@ -121,3 +121,8 @@ EXTRA_DIST += tests/fuzz/smtp_command.dict \
 noinst_PROGRAMS += tests/system/smtp_stand
 tests_system_smtp_stand_SOURCES = tests/system/smtp_stand.c
 tests_system_smtp_stand_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)
+
+# A relay that goes nowhere, for tests of the spool as a process.
+noinst_PROGRAMS += tests/system/false_relay
+tests_system_false_relay_SOURCES = tests/system/false_relay.c
+tests_system_false_relay_LDADD = $(COMMON_LIBS)

@@ -67,6 +67,6 @@ coverage: check
 dist-hook:
 	find $(distdir) -name __pycache__ -prune -exec rm -rf {} +
 	cd $(distdir)/tests && rm -rf */*.o */.deps */.dirstamp \
-		system/smtp_stand interop/structure_dump
+		system/smtp_stand system/false_relay interop/structure_dump
 
 .PHONY: lint fuzz redteam bench campaign system-check coverage
