@@ -4,46 +4,23 @@ administrator does about it.  The relay is one that goes nowhere
 import email
 import email.policy
 import json
-import os
-import re
-import smtplib
 import subprocess
 
 import pytest
 
-from conftest import message, wait_for
-
-BUILD = os.environ.get('BUILD') or os.path.join(
-    os.path.dirname(__file__), '../../build-check')
-RELAY = 'smtpd-relay=%s/tests/system/false_relay' % BUILD
-CONFIG = 'match from auth for any relay\n'
+from conftest import FALSE_RELAY, RELAYING, wait_for
 
 
 class Outgoing:
     def __init__(self, server):
         self.server = server
         self.user = server.user1
+        self.given = server.given_to_relay
 
-    def smtp(self):
-        client = smtplib.SMTP('127.0.0.1', self.server.submission_port,
-                              timeout=20, local_hostname='client.test')
-        client.starttls(context=self.server.context())
-        client.login(self.user, self.server.pass1)
-        return client
-
-    def send(self, key, *recipients, size=0, mail=(), options=()):
+    def send(self, key, *recipients, **options):
         """The queue id of the message."""
-        with self.smtp() as client:
-            client.ehlo()
-            code, text = client.mail(self.user, mail)
-            assert code == 250, text
-            for recipient in recipients:
-                code, text = client.rcpt(recipient, options)
-                assert code == 250, text
-            code, text = client.data(
-                message(key, size).replace('sender@there.test', self.user))
-            assert code == 250, text
-            return re.search(rb'as ([0-9a-f]{32})', text).group(1).decode()
+        with self.server.submission() as client:
+            return self.server.submit(client, key, recipients, **options)
 
     def firnmail(self, *words, code=0):
         done = subprocess.run(self.server.firnmail.split() + list(words),
@@ -55,12 +32,6 @@ class Outgoing:
     def rows(self, *words):
         return [json.loads(line) for line in
                 self.firnmail('--json', *words).splitlines()]
-
-    def given(self):
-        """What the relay was given: (queue id, recipient), in order."""
-        with open(os.path.join(self.server.dir, 'log'), encoding='utf-8',
-                  errors='replace') as log:
-            return re.findall(r'false-relay qid=(\w+) to=(\S+)', log.read())
 
     def inbox(self):
         with self.server.imap_session(self.user) as client:
@@ -79,8 +50,8 @@ class Outgoing:
 def outgoing(server, tmp_path):
     config = str(tmp_path / 'config')
     with open(config, 'w', encoding='utf-8') as file:
-        file.write(CONFIG)
-    return Outgoing(server('--accounts', '1', '--replace', RELAY, '--config',
+        file.write(RELAYING)
+    return Outgoing(server('--accounts', '1', *FALSE_RELAY, '--config',
                            config))
 
 
@@ -205,8 +176,7 @@ def test_a_relay_that_dies_is_given_it_again_and_not_for_ever(outgoing):
 def test_without_the_spool_nothing_is_acknowledged(outgoing):
     outgoing.send('kept', 'wait@far.test', size=100000)
     outgoing.server.kill('spool')
-    with outgoing.smtp() as client:
-        client.ehlo()
+    with outgoing.server.submission() as client:
         client.mail(outgoing.user)
         answers = {client.rcpt('ok@far.test')[0]}
     assert answers <= {250, 451}
