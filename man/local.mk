@@ -12,3 +12,4 @@ dist_man_MANS += man/firnmail-broker.8 man/firnmail-logger.8
 dist_man_MANS += man/firnmail-messages.7 man/firnmail-processes.7
 dist_man_MANS += man/firnmail-imapd.8
 dist_man_MANS += man/firnmail-sendmail.8
+dist_man_MANS += man/firnmail-smtpd-spool.8
