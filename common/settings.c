@@ -61,6 +61,15 @@ settings_free(struct settings **settings)
 	memory_free(settings);
 }
 
+const struct send_limit_setting *
+settings_find_send_limit(const struct settings *settings, struct text class)
+{
+	for (size_t i = 0; i < settings->send_limit_count; i++)
+		if (text_is(class, settings->send_limits[i].class))
+			return &settings->send_limits[i];
+	return NULL;
+}
+
 static bool
 is_front(enum role role)
 {

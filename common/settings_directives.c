@@ -434,6 +434,71 @@ apply_nothing(struct parser *parser, const struct value *value)
 {
 }
 
+static bool
+begin_limit(struct parser *parser)
+{
+	struct settings *settings = parser->settings;
+
+	if (settings->send_limit_count == SETTINGS_MAX_SEND_LIMITS) {
+		settings_complain(parser, parser->words[0], "at most %d limits",
+		    SETTINGS_MAX_SEND_LIMITS);
+		return false;
+	}
+	memset(&settings->send_limits[settings->send_limit_count], 0,
+	    sizeof(settings->send_limits[0]));
+	return true;
+}
+
+static struct send_limit_setting *
+limit_of(struct parser *parser)
+{
+	return &parser->settings
+		    ->send_limits[parser->settings->send_limit_count];
+}
+
+/* "200/day" */
+static void
+apply_send(struct parser *parser, const struct value *value)
+{
+	struct text rest = value->word.text, number;
+	uint64_t per_day;
+
+	if (!text_next(&rest, '/', &number) || !text_is(rest, "day") ||
+	    text_parse_number(number, UINT32_MAX, &per_day) == -1 ||
+	    per_day == 0)
+		settings_complain(
+		    parser, value->word, "a number of recipients and /day");
+	else
+		limit_of(parser)->per_day = (uint32_t)per_day;
+}
+
+static void
+apply_class(struct parser *parser, const struct value *value)
+{
+	char *class = limit_of(parser)->class;
+
+	if (text_copy(value->word.text, class, SETTINGS_CLASS_SIZE) == -1)
+		settings_complain(parser, value->word, "the name is too long");
+}
+
+static void
+finish_limit(struct parser *parser)
+{
+	struct send_limit_setting *limit = limit_of(parser);
+
+	if (report_errors(parser->report) != parser->had_errors)
+		return;
+	if (limit->per_day == 0)
+		settings_complain(parser, settings_end_of_line(parser),
+		    "limit needs: send N/day");
+	else if (settings_find_send_limit(
+		     parser->settings, text_of(limit->class)) != NULL)
+		settings_complain(
+		    parser, parser->words[0], "these have a limit already");
+	else
+		parser->settings->send_limit_count++;
+}
+
 /* Bits of options_seen are positions in the table. */
 enum {
 	MATCH_SEEN_DELIVER = 1 << 3 | 1 << 4 | 1 << 5,
@@ -533,9 +598,9 @@ static const struct option drill_options[] = { { "every", VALUE_SPAN, 31536000,
 	{ "sample", VALUE_NUMBER, UINT32_MAX, apply_drill_sample, NULL },
 	{ "all", VALUE_NONE, 0, apply_drill_all, NULL },
 	{ "dir", VALUE_PATH, 0, apply_drill, NULL }, { 0 } };
-static const struct option limit_options[] = {
-	{ "send", VALUE_ABSENT, 0, NULL, "remove the line" }, { 0 }
-};
+static const struct option limit_options[] = { { "send", VALUE_TEXT, 0,
+						   apply_send, NULL },
+	{ "class", VALUE_TEXT, 0, apply_class, NULL }, { 0 } };
 static const struct option vault_options[] = {
 	{ NULL, VALUE_ABSENT, 0, NULL, "remove the line" }, { 0 }
 };
@@ -618,7 +683,8 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    NULL },
 	{ "max-account-changes", "max-account-changes N [bytes SIZE]",
 	    account_changes_options, false, false, NULL, NULL },
-	{ "limit", "limit", limit_options, true, false, NULL, NULL },
+	{ "limit", "limit send N/day [class NAME]", limit_options, true, false,
+	    begin_limit, finish_limit },
 	{ "vault", "vault", vault_options, true, false, NULL, NULL },
 	{ "reconcile", "reconcile every TIME", reconcile_options, false, false,
 	    NULL, NULL },

@@ -145,6 +145,15 @@ settings_explain(const char *name, const struct settings *settings,
 	explain_keep(name, settings, origin, to);
 	(void)buf_put_text(to, "match from any for domain <domains> deliver");
 	explain_from(to, name, line[DIRECTIVE_MATCH]);
+	for (size_t i = 0; i < settings->send_limit_count; i++) {
+		const struct send_limit_setting *limit =
+		    &settings->send_limits[i];
+
+		(void)buf_put_format(to, "limit send %u/day%s%s",
+		    limit->per_day, limit->class[0] != '\0' ? " class " : "",
+		    limit->class);
+		explain_from(to, name, line[DIRECTIVE_LIMIT]);
+	}
 	if (settings->is_relaying) {
 		(void)buf_put_text(to, "match from auth for any relay");
 		explain_from(to, name, line[DIRECTIVE_MATCH]);

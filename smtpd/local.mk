@@ -26,6 +26,8 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_env.c smtpd/spool_env.h \
 	smtpd/spool_body.c smtpd/spool_body.h \
 	smtpd/spool_store.c smtpd/spool_store.h \
+	smtpd/spool_allowance.c smtpd/spool_allowance.h \
+	smtpd/spool_sent.c smtpd/spool_sent.h \
 	smtpd/spool_heap.c smtpd/spool_heap.h \
 	smtpd/spool_schedule.c smtpd/spool_schedule.h \
 	smtpd/spool_round.c smtpd/spool_round.h \

@@ -293,12 +293,52 @@ add_snapd(struct queue *queue, int fd)
 /* -- The spool -- */
 
 static void
+set_sent(struct queue *queue, uint32_t account, uint32_t sent)
+{
+	table_put_u64(queue->sent, account, (void *)((uintptr_t)sent + 1));
+}
+
+static void
+take_sent(struct queue *queue, const struct message_spool_sent *said)
+{
+	struct reader reader;
+	uint32_t account;
+
+	if (said->is_first) {
+		table_free(&queue->sent);
+		queue->sent = table_new();
+	}
+	reader_init(&reader, said->accounts.data, said->accounts.size);
+	while (reader.size >= 2 * sizeof(account)) {
+		account = reader_get_u32(&reader);
+		set_sent(queue, account, reader_get_u32(&reader));
+	}
+}
+
+bool
+queue_may_send(const struct queue *queue, uint32_t number, size_t recipients)
+{
+	const struct account *account =
+	    account_find_number(queue->accounts, number);
+	uintptr_t sent = (uintptr_t)table_find_u64(queue->sent, number);
+
+	if (number == 0 || account == NULL || account->send_per_day == 0)
+		return true;
+	return (sent > 0 ? sent - 1 : 0) + recipients <= account->send_per_day;
+}
+
+static void
 spool_received(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
 	struct queue *queue = context;
 
-	if (message->type == MESSAGE_spool_kept) {
+	if (message->type == MESSAGE_spool_sent) {
+		take_sent(queue, &message->spool_sent);
+	} else if (message->type == MESSAGE_spool_kept) {
+		if (message->spool_kept.account != 0)
+			set_sent(queue, message->spool_kept.account,
+			    message->spool_kept.sent);
 		transaction_kept(queue, message->spool_kept.tag,
 		    (enum status)message->spool_kept.status);
 	} else if (message->type == MESSAGE_spool_report) {
@@ -377,6 +417,7 @@ queue_new(struct event_loop *loop, const struct settings *settings,
 	queue->store = STATUS_UNAVAILABLE;
 	queue->grants = table_new();
 	queue->accepts = table_new();
+	queue->sent = table_new();
 	queue->file_stuck_ms = QUEUE_FILE_STUCK_MS;
 	queue->filings = filing_list_new(queue);
 	queue->stop_timer = timer_new(loop, stop_at_last, queue);
@@ -412,6 +453,7 @@ queue_free(struct queue **pointer)
 		free(value);
 	table_free(&queue->grants);
 	table_free(&queue->accepts);
+	table_free(&queue->sent);
 	timer_free(&queue->timer);
 	timer_free(&queue->stop_timer);
 	memory_free(pointer);

@@ -54,6 +54,7 @@ struct queue {
 	bool is_store_known;   /* snapd has said so, or is gone */
 	struct channel *spool; /* NULL while it is away, */
 	bool is_spool_open;    /* and it has said that it takes mail */
+	struct table *sent;    /* account -> what it sent in a day, and 1 */
 	struct front *fronts;
 	size_t front_count;
 	struct peer *authds;
@@ -101,6 +102,11 @@ void queue_set_starter(struct queue *queue, struct channel *starter);
 /* A message of the starter that is the queue's: introduce, worker_started. */
 void queue_starter_says(
     struct queue *queue, const struct message *message, int *fds);
+
+/* May the account send to so many recipients elsewhere, as far as the spool has
+ * said what it sent? The spool itself looks again. */
+bool queue_may_send(
+    const struct queue *queue, uint32_t account, size_t recipients);
 
 /* Who is logged in on that connection, by authd's word; or NULL. */
 const struct grant *queue_find_grant(

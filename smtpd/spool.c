@@ -5,6 +5,7 @@
 #include "smtpd/spool.h"
 
 #include "common/clock.h"
+#include "common/codec.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/pool.h"
@@ -12,11 +13,17 @@
 #include "smtpd/spool_control.h"
 #include "smtpd/spool_jobs.h"
 #include "smtpd/spool_reports.h"
+#include "smtpd/spool_sent.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
+
+enum {
+	SENT_SIZE = 40000, /* as in the row `spool_sent` */
+	SENT_EVERY_MS = 3600 * 1000
+};
 
 struct spool_queue {
 	struct spool_queue *next;
@@ -109,6 +116,16 @@ spool_some_queue(struct spool *spool)
 	return spool->queues != NULL ? spool->queues->channel : NULL;
 }
 
+static uint32_t
+limit_of(const struct spool *spool, uint32_t number)
+{
+	const struct account *account = NULL;
+
+	if (spool->options.accounts != NULL)
+		account = account_find_number(spool->options.accounts, number);
+	return account != NULL ? account->send_per_day : 0;
+}
+
 static int
 put_apply(struct spool_change *change, struct error *error)
 {
@@ -117,6 +134,7 @@ put_apply(struct spool_change *change, struct error *error)
 	int result;
 
 	put->id = 0;
+	put->mail.send_per_day = limit_of(put->spool, put->mail.account);
 	if (!spool_store_has_room(store, put->mail.size))
 		return error_set(error, ERROR_FULL, "the spool is full");
 	result = spool_store_put(store, &put->mail, &put->id, error);
@@ -130,6 +148,7 @@ put_done(struct spool_change *change, enum status status)
 	struct put *put = (struct put *)change;
 	struct spool *spool = put->spool;
 	struct spool_queue *queue = find_queue(spool, put->queue);
+	struct error error;
 	char id[33];
 
 	text_format_hex(put->mail.delivery.bytes, 16, id);
@@ -138,6 +157,9 @@ put_done(struct spool_change *change, enum status status)
 	    (unsigned long long)put->mail.size, status_name(status));
 	answer.spool_kept.tag = put->tag;
 	answer.spool_kept.status = (uint8_t)status;
+	answer.spool_kept.account = put->mail.account;
+	(void)spool_sent_find(spool_store_env(spool->store), put->mail.account,
+	    spool_now() / 1000, &answer.spool_kept.sent, &error);
 	if (queue != NULL)
 		(void)channel_send(queue->channel, &answer, NULL, 0);
 	if (status == STATUS_OK && put->id != 0)
@@ -199,6 +221,63 @@ queue_received(struct channel *channel, const struct message *message, int *fds,
 		    queue->spool->reports, &message->report_routed);
 }
 
+/* -- What accounts have sent -- */
+
+struct sent_list {
+	struct spool_queue *queue;
+	struct message message;
+	struct writer writer;
+	uint8_t bytes[SENT_SIZE];
+};
+
+static void
+send_list(struct sent_list *list)
+{
+	list->message.spool_sent.accounts =
+	    text_make(list->bytes, list->writer.size);
+	(void)channel_send(list->queue->channel, &list->message, NULL, 0);
+	list->message.spool_sent.is_first = 0;
+	writer_init(&list->writer, list->bytes, sizeof(list->bytes));
+}
+
+static void
+list_sent(void *context, uint32_t account, uint32_t sent)
+{
+	struct sent_list *list = context;
+
+	if (list->writer.max_size - list->writer.size < 8)
+		send_list(list);
+	writer_put_u32(&list->writer, account);
+	writer_put_u32(&list->writer, sent);
+}
+
+static void
+tell_sent(struct spool_queue *queue)
+{
+	struct sent_list *list = memory_new(1, sizeof(*list));
+	struct error error;
+
+	list->queue = queue;
+	list->message.type = MESSAGE_spool_sent;
+	list->message.spool_sent.is_first = 1;
+	writer_init(&list->writer, list->bytes, sizeof(list->bytes));
+	(void)spool_sent_each(spool_store_env(queue->spool->store),
+	    spool_now() / 1000, list_sent, list, &error);
+	send_list(list);
+	free(list);
+}
+
+static void
+tell_all_sent(void *context)
+{
+	struct spool *spool = context;
+	struct spool_queue *queue;
+
+	for (queue = spool->queues; queue != NULL; queue = queue->next)
+		tell_sent(queue);
+	timer_start(spool->hourly, SENT_EVERY_MS);
+}
+
 /* `queue` is in no list any more. */
 static void
 queue_free(struct spool_queue *queue)
@@ -235,6 +314,7 @@ add_queue(struct spool *spool, int fd, uint64_t instance)
 	spool->queue_count++;
 	queue->channel = channel_new(
 	    spool->loop, fd, ROLE_SPOOL, ROLE_QUEUE, &handler, queue);
+	tell_sent(queue);
 	state.spool_state.status = STATUS_OK;
 	(void)channel_send(queue->channel, &state, NULL, 0);
 	spool_reports_send_all(spool->reports);
@@ -412,6 +492,8 @@ spool_new(struct event_loop *loop, const struct spool_options *options,
 	spool->reports = spool_reports_new(spool);
 	spool->controls = spool_controls_new(spool);
 	spool->wake = timer_new(loop, on_wake, spool);
+	spool->hourly = timer_new(loop, tell_all_sent, spool);
+	timer_start(spool->hourly, SENT_EVERY_MS);
 	event_loop_on_round(loop, on_round, spool);
 	return spool;
 }
@@ -438,6 +520,7 @@ spool_free(struct spool **pointer)
 	spool_reports_free(&spool->reports);
 	spool_jobs_free(&spool->jobs);
 	timer_free(&spool->wake);
+	timer_free(&spool->hourly);
 	schedule_free(&spool->schedule);
 	spool_store_close(&spool->store);
 	memory_free(pointer);

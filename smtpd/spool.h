@@ -55,6 +55,7 @@ struct spool {
 	struct channel *relay; /* NULL while it is away */
 	struct timer *wake;    /* something may be due, */
 	int64_t wake_at;       /* at that time; 0: it does not run */
+	struct timer *hourly;  /* queues hear what accounts have sent */
 };
 
 /* Opens what is there and knows all of it. NULL and error. */

@@ -8,6 +8,7 @@
 #include "common/memory.h"
 #include "common/record.h"
 #include "smtpd/spool_body.h"
+#include "smtpd/spool_sent.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -395,7 +396,11 @@ put_for(struct spool_store *store, const struct spool_mail *mail,
 	struct spool_message message = message_of(mail);
 	int parcels;
 
-	if (put_body(store, mail, &message, error) == -1)
+	if (spool_sent_check(store->env, mail->account, mail->time, count,
+		mail->send_per_day, error) == -1 ||
+	    put_body(store, mail, &message, error) == -1 ||
+	    spool_sent_add(
+		store->env, mail->account, mail->time, count, error) == -1)
 		return -1;
 	parcels = put_parcels(store, store->next_id, mail, list, count, error);
 	if (parcels == -1 ||

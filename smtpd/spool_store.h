@@ -32,6 +32,7 @@ struct spool_mail {
 	uint64_t size;
 	struct text data; /* the body, or it is in `fd` */
 	int fd;
+	uint32_t send_per_day; /* the account's limit; 0: none */
 };
 
 /* In the folder `path`, "." inside the walls. */
@@ -49,7 +50,8 @@ void spool_store_abort(struct spool_store *store);
 void spool_store_rest(struct spool_store *store);
 
 /* 1 and its number; 0: that delivery was taken before; -1: ERROR_INPUT for what
- * no one should hand in, else as spool_env_put. */
+ * no one should hand in, ERROR_LIMIT: the account has sent enough, else as
+ * spool_env_put. */
 int spool_store_put(struct spool_store *store, const struct spool_mail *mail,
     uint64_t *id, struct error *error);
 /* The same for a report of ours to `mail->recipients`, which waits for the queue

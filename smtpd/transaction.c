@@ -321,7 +321,10 @@ transaction_recipient(
 	if (verdict == VERDICT_OK)
 		verdict = add_route(t, &route, given);
 	else if (verdict == VERDICT_RELAYING && may_relay(t))
-		verdict = add_elsewhere(t, given->address, given);
+		verdict =
+		    queue_may_send(t->queue, t->account, t->outgoing.count + 1)
+			? add_elsewhere(t, given->address, given)
+			: VERDICT_SENT_ENOUGH;
 	if (verdict != VERDICT_OK)
 		return verdict;
 	if (t->given++ == 0)
@@ -647,7 +650,9 @@ finish(struct transaction *t, unsigned int verdict)
 static void
 hear(struct transaction *t, enum transaction_wait wait, enum status status)
 {
-	unsigned int verdict = accept_verdict(status);
+	unsigned int verdict = wait == WAITS_FOR_SPOOL && status == STATUS_LIMIT
+				   ? VERDICT_SENT_ENOUGH
+				   : accept_verdict(status);
 
 	if (!(t->waits & wait))
 		return;

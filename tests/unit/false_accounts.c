@@ -5,7 +5,10 @@
 
 static const struct account accounts[] = {
 	{ .number = 1, .address = "alice@demo.test", .hash = "" },
-	{ .number = 2, .address = "bob@demo.test", .hash = "" }
+	{ .number = 2,
+	    .address = "bob@demo.test",
+	    .hash = "",
+	    .send_per_day = 2 }
 };
 static const struct account_alias aliases[] = {
 	{ .name = "team@demo.test", .target = "alice@demo.test" },

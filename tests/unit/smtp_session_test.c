@@ -697,6 +697,40 @@ a_spool_that_is_full_gives_no_250(void **state)
 	false_connection_hang_up(false_connection());
 }
 
+static bool
+one_is_sent(void)
+{
+	return !queue_may_send(queue, 2, 2);
+}
+
+static void
+who_has_sent_enough_is_told_so(void **state)
+{
+	static const uint8_t two[] = { 2, 0, 0, 0, 1, 0, 0, 0 };
+	struct message sent = { .type = MESSAGE_spool_sent };
+
+	settings->is_relaying = true;
+	connect_spool();
+	log_in();
+	say("RCPT TO:<x@other.test>\r\n", "250 2.1.5");
+	say("RCPT TO:<y@other.test>\r\n", "250 2.1.5");
+	say("RCPT TO:<z@other.test>\r\n", "452 4.7.1 You have sent");
+	say("RSET\r\nMAIL FROM:<bob@demo.test>\r\n", "250 2.1.0");
+	/* One of the two is gone. */
+	sent.spool_sent.is_first = 1;
+	sent.spool_sent.accounts = text_make(two, sizeof(two));
+	put_status = STATUS_LIMIT;
+	channel_send(spool, &sent, NULL, 0);
+	wait_for(one_is_sent);
+	say("RCPT TO:<x@other.test>\r\n", "250 2.1.5");
+	say("RCPT TO:<y@other.test>\r\n", "452 4.7.1 You have sent");
+	say("RCPT TO:<alice@demo.test>\r\n", "250 2.1.5");
+	/* The spool has the last word. */
+	say("DATA\r\n", "354 ");
+	say("A: b\r\n\r\nx\r\n.\r\n", "452 4.7.1 You have sent");
+	false_connection_hang_up(false_connection());
+}
+
 static void
 report_to(const char *recipient)
 {
@@ -866,6 +900,7 @@ main(void)
 		TEST(mail_for_both_is_acknowledged_when_both_have_it),
 		TEST(mail_is_passed_on_where_an_alias_leads),
 		TEST(a_spool_that_is_full_gives_no_250),
+		TEST(who_has_sent_enough_is_told_so),
 		TEST(reports_of_the_spool_are_routed_like_mail),
 		TEST(mail_that_has_gone_round_is_refused),
 		TEST(what_a_worker_cannot_file_waits_and_is_tried_again),

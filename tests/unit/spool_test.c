@@ -11,6 +11,7 @@
 #include "common/relay_route.h"
 #include "common/smtp_verdict.h"
 #include "smtpd/spool.h"
+#include "smtpd/spool_allowance.h"
 #include "smtpd/spool_env.h"
 #include "tests/unit/scratch.h"
 
@@ -34,6 +35,7 @@ struct job {
 static char folder[SCRATCH_PATH];
 static struct event_loop *loop;
 static struct settings *settings;
+static struct account_table *accounts;
 static struct spool *spool;
 static struct channel *queue, *relay;
 static struct timer *ticker;
@@ -41,6 +43,8 @@ static bool (*condition)(void);
 static int64_t deadline;
 static unsigned int kept;
 static enum status kept_status;
+static unsigned int kept_sent;
+static size_t told_sent;
 static struct job jobs[MAX_JOBS];
 static size_t job_count;
 static unsigned int reports;
@@ -130,6 +134,9 @@ queue_hears(struct channel *channel, const struct message *message, int *fds,
 	if (message->type == MESSAGE_spool_kept) {
 		kept++;
 		kept_status = (enum status)message->spool_kept.status;
+		kept_sent = message->spool_kept.sent;
+	} else if (message->type == MESSAGE_spool_sent) {
+		told_sent = message->spool_sent.accounts.size / 8;
 	} else if (message->type == MESSAGE_spool_report) {
 		reports++;
 		report_tag = message->spool_report.tag;
@@ -207,6 +214,7 @@ start(void)
 	const struct spool_options options = { .path = folder,
 		.map_bytes = 1 << 30,
 		.settings = settings,
+		.accounts = accounts,
 		.failed = failed };
 	struct error error;
 
@@ -234,6 +242,10 @@ set_up(void **state)
 	scratch_make(folder, "firnmail-spool");
 	settings = settings_new();
 	strcpy(settings->host, "mx.demo.test");
+	accounts = account_table_new();
+	account_table_add(accounts,
+	    &(struct account){
+		.number = 1, .address = "bob@demo.test", .hash = "" });
 	kept = reports = 0;
 	job_count = 0;
 	is_failed = false;
@@ -247,6 +259,7 @@ tear_down(void **state)
 	spool_env_set_fault(0);
 	stop();
 	settings_free(&settings);
+	account_table_free(&accounts);
 	scratch_remove(folder);
 	return 0;
 }
@@ -622,6 +635,65 @@ a_busy_relay_is_asked_again_without_a_try_being_counted(void **state)
 	assert_int_equal(parcel.tries, 0);
 }
 
+/* Counted on disk, with the mail: a restart forgets nothing. */
+static void
+an_account_sends_so_much_a_day_and_no_more(void **state)
+{
+	struct account_table *limited = account_table_new();
+	static const struct mail two = { .sender = "bob@demo.test",
+		.recipients = { "x@other.test", "y@other.test" } };
+
+	account_table_add(limited, &(struct account){ .number = 1,
+				       .address = "bob@demo.test",
+				       .hash = "",
+				       .send_per_day = 3 });
+	spool_configure(spool, settings, limited);
+	account_table_free(&accounts);
+	accounts = limited;
+	put(1, &two);
+	assert_int_equal(kept_status, STATUS_OK);
+	assert_int_equal(kept_sent, 2);
+	put(2, &two);
+	assert_int_equal(kept_status, STATUS_LIMIT);
+	assert_int_equal(kept_sent, 2);
+	stop();
+	start();
+	put(3, &simple);
+	assert_int_equal(kept_status, STATUS_OK);
+	assert_int_equal(told_sent, 1);
+	put(4, &simple);
+	assert_int_equal(kept_status, STATUS_LIMIT);
+	/* A message that was taken is answered so again. */
+	put(1, &two);
+	assert_int_equal(kept_status, STATUS_OK);
+	assert_int_equal(kept_sent, 3);
+	assert_int_equal(schedule_count(spool->schedule), 2);
+}
+
+static void
+what_was_sent_counts_for_24_hours(void **state)
+{
+	struct spool_allowance allowance = { .hour = 0 }, back;
+	uint8_t value[ALLOWANCE_VALUE_SIZE];
+	int64_t hour = 3600, now = 1000000 * hour;
+
+	spool_allowance_add(&allowance, now, 5);
+	spool_allowance_add(&allowance, now + 23 * hour, 2);
+	assert_int_equal(spool_allowance_used(&allowance, now), 7);
+	assert_int_equal(spool_allowance_used(&allowance, now + 23 * hour), 7);
+	assert_int_equal(spool_allowance_used(&allowance, now + 24 * hour), 2);
+	assert_int_equal(spool_allowance_used(&allowance, now + 47 * hour), 0);
+	assert_int_equal(
+	    spool_allowance_used(&allowance, now + 4700 * hour), 0);
+	assert_int_equal(spool_allowance_put(value, &allowance), sizeof(value));
+	assert_int_equal(
+	    spool_allowance_get(text_make(value, sizeof(value)), &back), 0);
+	assert_memory_equal(&back, &allowance, sizeof(back));
+	assert_int_equal(
+	    spool_allowance_get(text_make(value, sizeof(value) - 1), &back),
+	    -1);
+}
+
 int
 main(void)
 {
@@ -640,6 +712,8 @@ main(void)
 		TEST(nothing_is_answered_when_the_disk_fails),
 		TEST(
 		    on_a_full_disk_mail_is_refused_and_what_went_is_not_forgotten),
+		TEST(an_account_sends_so_much_a_day_and_no_more),
+		cmocka_unit_test(what_was_sent_counts_for_24_hours),
 		TEST(a_busy_relay_is_asked_again_without_a_try_being_counted),
 	};
 
