@@ -454,14 +454,29 @@ on_round(void *context)
 /* -- All together -- */
 
 static int
+open_store(struct spool *spool, struct error *error)
+{
+	const struct spool_options *options = &spool->options;
+
+	spool_store_close(&spool->store);
+	spool->store = spool_store_open(options->path,
+	    options->map_bytes != 0 ? options->map_bytes : SPOOL_MAP_BYTES,
+	    error);
+	return spool->store == NULL ? -1 : 0;
+}
+
+/* Opened anew afterwards: what all parcels lie in was mapped for this alone, with
+ * what lies around them, and would stay. */
+static int
 load(struct spool *spool, struct error *error)
 {
 	int64_t began = clock_monotonic_us();
 
-	if (spool_store_each_parcel(
-		spool->store, 0, schedule_parcel, spool, error) == -1)
+	if (open_store(spool, error) == -1 ||
+	    spool_store_each_parcel(
+		spool->store, 0, schedule_parcel, spool, error) == -1 ||
+	    open_store(spool, error) == -1)
 		return -1;
-	spool_store_rest(spool->store);
 	log_info("spool-open", "parcels=%zu ms=%lld",
 	    schedule_count(spool->schedule),
 	    (long long)(clock_monotonic_us() - began) / 1000);
@@ -478,11 +493,8 @@ spool_new(struct event_loop *loop, const struct spool_options *options,
 
 	spool->loop = loop;
 	spool->options = *options;
-	spool->store = spool_store_open(options->path,
-	    options->map_bytes != 0 ? options->map_bytes : SPOOL_MAP_BYTES,
-	    error);
 	spool->schedule = schedule_new(&settings);
-	if (spool->store == NULL || load(spool, error) == -1) {
+	if (load(spool, error) == -1) {
 		spool_free(&spool);
 		return NULL;
 	}
