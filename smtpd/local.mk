@@ -13,7 +13,8 @@ smtpd_libsmtpd_a_SOURCES = \
 	smtpd/smtp_data.c smtpd/smtp_data.h
 smtpd_libqueue_a_SOURCES = \
 	smtpd/queue.c smtpd/queue.h \
-	smtpd/transaction.c smtpd/transaction.h \
+	smtpd/transaction.c smtpd/transaction.h smtpd/transaction_state.h \
+	smtpd/transaction_end.c smtpd/transaction_report.c \
 	smtpd/route.c smtpd/route.h \
 	smtpd/received.c smtpd/received.h \
 	smtpd/header_filter.c smtpd/header_filter.h \

@@ -1,70 +1,31 @@
 /*
  * The envelope and the body of incoming mail.  Every request is answered once;
- * the answer to the end of data is given when snapd has said that the message
- * is on disk, and only then is it a 250.
+ * the answer to the end of data is given when snapd, the spool or both have said
+ * that the message is on disk, and only then is it a 250 (transaction_end.c).
  */
 #include "smtpd/transaction.h"
 
 #include "common/clock.h"
 #include "common/codec.h"
-#include "common/dsn.h"
-#include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/record.h"
 #include "common/smtp_verdict.h"
-#include "smtpd/filing.h"
-#include "smtpd/mail_body.h"
-#include "smtpd/outgoing.h"
 #include "smtpd/received.h"
 #include "smtpd/route.h"
+#include "smtpd/transaction_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 enum {
-	MAX_RECEIVED = 50,      /* hops: RFC 5321 section 6.3 */
-	MAX_REPORT = 1 << 20,   /* the spool's are smaller */
-	INLINE_SIZE = 16384,    /* as in the row `spool_put` */
-	RECIPIENTS_SIZE = 40000 /* as in the row `accept` */
+	MAX_RECEIVED = 50 /* hops: RFC 5321 section 6.3 */
 };
 
-struct transaction {
-	struct queue *queue;
-	struct front *front; /* NULL: it is gone */
-	uint64_t number;
-	uint64_t tag;        /* of what waits for an answer; 0: nothing */
-	unsigned int waits;  /* enum transaction_wait, bits of */
-	unsigned int answer; /* the worst verdict that was heard meanwhile */
-	int64_t deadline_ms;
-	uint64_t report; /* the spool's tag; 0: it is a client's */
-	bool is_submission;
-	bool is_authenticated;
-	unsigned int flags;
-	unsigned int verdict; /* the first bad one of the body */
-	char *sender;
-	char *helo;
-	char *client_ip;
-	char *tls;
-	char *only_recipient;
-	uint32_t account; /* who sends it; 0: somebody from elsewhere */
-	char *envelope_id;
-	struct outgoing outgoing;
-	uint32_t *accounts; /* of `count` recipients, each once */
-	size_t count;
-	size_t given;          /* RCPT commands that were taken */
-	struct buf recipients; /* recipient records */
-	struct delivery_id delivery;
-	int64_t time;
-	struct mail_body body;
-	uint64_t counted; /* bytes of ours in queue->bytes */
-};
-
-static char *
-copy_text(struct text text)
+char *
+transaction_copy_text(struct text text)
 {
 	char *copy = memory_new(text.size + 1, 1);
 
@@ -73,7 +34,7 @@ copy_text(struct text text)
 	return copy;
 }
 
-static void
+void
 transaction_free(struct transaction *transaction)
 {
 	struct queue *queue = transaction->queue;
@@ -97,8 +58,8 @@ transaction_free(struct transaction *transaction)
 	free(transaction);
 }
 
-static void
-say(struct front *front, uint64_t number, unsigned int verdict,
+void
+transaction_say(struct front *front, uint64_t number, unsigned int verdict,
     const char *text)
 {
 	struct message message = { .type = MESSAGE_transaction_verdict };
@@ -112,8 +73,8 @@ say(struct front *front, uint64_t number, unsigned int verdict,
 	(void)channel_send(front->channel, &message, NULL, 0);
 }
 
-static void
-queue_id(const struct transaction *transaction, char id[33])
+void
+transaction_queue_id(const struct transaction *transaction, char id[33])
 {
 	text_format_hex(transaction->delivery.bytes, 16, id);
 }
@@ -133,7 +94,7 @@ make_prefix(struct mail_body *body, struct buf *prefix, void *context)
 		.time = t->time };
 	char id[33];
 
-	queue_id(t, id);
+	transaction_queue_id(t, id);
 	received.queue_id = id;
 	if (t->given == 1 && t->only_recipient != NULL)
 		received.recipient = text_of(t->only_recipient);
@@ -146,8 +107,8 @@ make_prefix(struct mail_body *body, struct buf *prefix, void *context)
 	received_format(&received, prefix);
 }
 
-static unsigned int
-store_verdict(const struct queue *queue)
+unsigned int
+transaction_store_verdict(const struct queue *queue)
 {
 	if (queue->store == STATUS_OK)
 		return VERDICT_OK;
@@ -195,7 +156,7 @@ begin_verdict(const struct front *front,
     const struct message_transaction_begin *begin, const struct grant *grant)
 {
 	const struct queue *queue = front->queue;
-	unsigned int verdict = store_verdict(queue);
+	unsigned int verdict = transaction_store_verdict(queue);
 
 	if (verdict != VERDICT_OK)
 		return verdict;
@@ -227,16 +188,16 @@ transaction_begin(
 	t->is_submission = begin->service != SERVICE_SMTP;
 	t->is_authenticated = t->is_submission && grant != NULL;
 	t->flags = begin->flags;
-	t->sender = copy_text(begin->sender);
-	t->helo = copy_text(begin->helo);
-	t->client_ip = copy_text(begin->client_ip);
-	t->tls = copy_text(begin->tls);
+	t->sender = transaction_copy_text(begin->sender);
+	t->helo = transaction_copy_text(begin->helo);
+	t->client_ip = transaction_copy_text(begin->client_ip);
+	t->tls = transaction_copy_text(begin->tls);
 	t->account = t->is_authenticated ? grant->account : 0;
-	t->envelope_id = copy_text(begin->envelope_id);
+	t->envelope_id = transaction_copy_text(begin->envelope_id);
 	t->time = clock_wall_us() / 1000000;
 	if (getrandom(t->delivery.bytes, 16, 0) != 16)
 		fatal("no random numbers");
-	buf_init(&t->recipients, RECIPIENTS_SIZE);
+	buf_init(&t->recipients, TRANSACTION_RECIPIENTS_SIZE);
 	outgoing_init(&t->outgoing);
 	mail_body_init(&t->body, make_prefix, t);
 	t->body.header.drops_bcc = t->is_submission;
@@ -306,7 +267,7 @@ add_route(struct transaction *t, const struct route *route,
 	return verdict;
 }
 
-static unsigned int
+unsigned int
 transaction_recipient(
     struct transaction *t, const struct message_transaction_recipient *given)
 {
@@ -328,13 +289,11 @@ transaction_recipient(
 	if (verdict != VERDICT_OK)
 		return verdict;
 	if (t->given++ == 0)
-		t->only_recipient = copy_text(given->address);
+		t->only_recipient = transaction_copy_text(given->address);
 	return VERDICT_OK;
 }
 
-/* Keeps some bytes of the body. After the first bad verdict nothing is kept:
- * the end gets that verdict. */
-static unsigned int
+unsigned int
 transaction_put(struct transaction *t, struct text data)
 {
 	struct queue *queue = t->queue;
@@ -376,81 +335,6 @@ defect_verdict(const struct transaction *t, unsigned int said)
 	return defects & DEFECT_BARE_CR ? VERDICT_BARE_CR : VERDICT_OK;
 }
 
-/* -1: snapd takes no more now. */
-static int
-send_accept(struct transaction *t)
-{
-	struct message message = { .type = MESSAGE_accept };
-	struct message_accept *accept = &message.accept;
-	struct mail_body *body = &t->body;
-
-	accept->tag = t->tag;
-	accept->delivery = t->delivery;
-	accept->form = FORM_LF;
-	accept->time = t->time;
-	accept->sender = text_of(t->sender);
-	accept->recipients = text_make(t->recipients.data, t->recipients.size);
-	accept->size = body->stored_size;
-	if (body->fd == -1)
-		accept->data = text_make(body->head.data, body->head.size);
-	return channel_send(
-	    t->queue->snapd, &message, &body->fd, body->fd != -1);
-}
-
-/* -1: the spool is away, or takes no more now. */
-static int
-send_put(struct transaction *t)
-{
-	struct message message = { .type = MESSAGE_spool_put };
-	struct message_spool_put *put = &message.spool_put;
-	struct error error;
-	struct buf data;
-	int fd, result;
-
-	if (t->queue->spool == NULL)
-		return -1;
-	buf_init(&data, INLINE_SIZE);
-	result = outgoing_body(&t->body, &data, &fd, &put->size, &error);
-	put->tag = t->tag;
-	put->delivery = t->delivery;
-	put->time = t->time;
-	put->account = t->account;
-	put->flags = (uint16_t)t->flags;
-	put->sender = text_of(t->sender);
-	put->envelope_id = text_of(t->envelope_id);
-	put->recipients =
-	    text_make(t->outgoing.records.data, t->outgoing.records.size);
-	if (fd == -1)
-		put->data = text_make(data.data, data.size);
-	if (result == 0)
-		result = channel_send(t->queue->spool, &message, &fd, fd != -1);
-	if (fd != -1)
-		close(fd);
-	buf_clear(&data);
-	return result;
-}
-
-/* Both at once; the answer waits for both. */
-static unsigned int
-hand_over(struct transaction *t)
-{
-	t->answer = VERDICT_ACCEPTED;
-	t->tag = ++t->queue->next_tag;
-	t->deadline_ms = clock_monotonic_us() / 1000 + QUEUE_ACCEPT_DEADLINE_MS;
-	table_put_u64(t->queue->accepts, t->tag, t);
-	if (t->outgoing.count > 0) {
-		t->waits |= WAITS_FOR_SPOOL;
-		if (send_put(t) == -1)
-			return VERDICT_UNAVAILABLE;
-	}
-	if (t->count > 0) {
-		t->waits |= WAITS_FOR_STORE;
-		if (send_accept(t) == -1)
-			return VERDICT_UNAVAILABLE;
-	}
-	return VERDICT_OK;
-}
-
 /* VERDICT_OK: it is on its way to snapd and the spool and answered later. */
 static unsigned int
 transaction_end(
@@ -461,7 +345,7 @@ transaction_end(
 	struct error error;
 
 	if (verdict == VERDICT_OK)
-		verdict = store_verdict(queue);
+		verdict = transaction_store_verdict(queue);
 	if (verdict == VERDICT_OK && mail_body_finish(&t->body, &error) == -1)
 		verdict = VERDICT_BUSY;
 	if (verdict == VERDICT_OK)
@@ -472,7 +356,7 @@ transaction_end(
 	if (verdict == VERDICT_OK && t->is_submission &&
 	    t->body.header.from_count > 1)
 		verdict = VERDICT_MANY_FROM;
-	return verdict == VERDICT_OK ? hand_over(t) : verdict;
+	return verdict == VERDICT_OK ? transaction_hand_over(t) : verdict;
 }
 
 static struct transaction *
@@ -492,7 +376,7 @@ handle_end(struct front *front, const struct message_transaction_end *end)
 	verdict = t == NULL ? VERDICT_SEQUENCE : transaction_end(t, end);
 	if (verdict == VERDICT_OK)
 		return;
-	say(front, end->transaction, verdict, "");
+	transaction_say(front, end->transaction, verdict, "");
 	if (t != NULL)
 		transaction_free(t);
 }
@@ -515,12 +399,13 @@ transaction_handle(struct front *front, const struct message *message)
 
 	switch (message->type) {
 	case MESSAGE_transaction_begin:
-		say(front, message->transaction_begin.transaction,
+		transaction_say(front, message->transaction_begin.transaction,
 		    transaction_begin(front, &message->transaction_begin), "");
 		break;
 	case MESSAGE_transaction_recipient:
 		t = find(front, message->transaction_recipient.transaction);
-		say(front, message->transaction_recipient.transaction,
+		transaction_say(front,
+		    message->transaction_recipient.transaction,
 		    t == NULL ? VERDICT_SEQUENCE
 			      : transaction_recipient(
 				    t, &message->transaction_recipient),
@@ -528,7 +413,7 @@ transaction_handle(struct front *front, const struct message *message)
 		break;
 	case MESSAGE_transaction_part:
 		t = find(front, message->transaction_part.transaction);
-		say(front, message->transaction_part.transaction,
+		transaction_say(front, message->transaction_part.transaction,
 		    t == NULL
 			? VERDICT_SEQUENCE
 			: transaction_put(t, message->transaction_part.data),
@@ -561,234 +446,4 @@ transaction_drop_all(struct front *front)
 		table_remove_u64(front->transactions, t->number);
 		t->front = NULL;
 	}
-}
-
-static unsigned int
-accept_verdict(enum status status)
-{
-	switch (status) {
-	case STATUS_OK:
-		return VERDICT_ACCEPTED;
-	case STATUS_FULL:
-		return VERDICT_NO_SPACE;
-	case STATUS_LIMIT:
-	case STATUS_INVALID:
-		return VERDICT_REFUSED;
-	default:
-		return VERDICT_UNAVAILABLE;
-	}
-}
-
-static void
-file_all(struct transaction *t)
-{
-	struct delivery_id delivery = t->delivery;
-	size_t i;
-
-	for (i = 0; i < t->count; i++) {
-		delivery.bytes[16] = (uint8_t)(i >> 8);
-		delivery.bytes[17] = (uint8_t)i;
-		filing_add(t->queue->filings, t->accounts[i], &delivery);
-	}
-}
-
-/* The spool's word about one of its reports: what to do with it. */
-static enum status
-report_status(unsigned int verdict)
-{
-	switch (verdict) {
-	case VERDICT_ACCEPTED:
-		return STATUS_OK;
-	case VERDICT_NO_SPACE:
-		return STATUS_FULL;
-	case VERDICT_UNKNOWN_USER:
-	case VERDICT_RELAYING:
-	case VERDICT_BAD_RECIPIENT:
-		return STATUS_MISSING;
-	case VERDICT_REFUSED:
-	case VERDICT_TOO_BIG:
-		return STATUS_REFUSED;
-	default:
-		return STATUS_UNAVAILABLE;
-	}
-}
-
-static void
-say_report(struct queue *queue, uint64_t tag, unsigned int verdict)
-{
-	struct message message = { .type = MESSAGE_report_routed };
-
-	if (queue->spool == NULL)
-		return; /* its successor offers it again */
-	message.report_routed.tag = tag;
-	message.report_routed.status = (uint8_t)report_status(verdict);
-	(void)channel_send(queue->spool, &message, NULL, 0);
-}
-
-/* Its verdict is given, and it is forgotten. */
-static void
-finish(struct transaction *t, unsigned int verdict)
-{
-	char id[33];
-
-	queue_id(t, id);
-	if (t->report != 0)
-		say_report(t->queue, t->report, verdict);
-	else
-		say(t->front, t->number, verdict,
-		    verdict == VERDICT_ACCEPTED ? id : "");
-	log_info(verdict == VERDICT_ACCEPTED ? "mail-accepted" : "mail-refused",
-	    "qid=%s ip=%s recipients=%zu elsewhere=%zu size=%llu code=%u", id,
-	    t->client_ip, t->count, t->outgoing.count,
-	    (unsigned long long)t->body.stored_size,
-	    (unsigned int)smtp_verdict_row(verdict)->code);
-	transaction_free(t);
-}
-
-/* One of the two has answered. The worse word counts: a client who hears 451 of
- * the spool sends all of it again. */
-static void
-hear(struct transaction *t, enum transaction_wait wait, enum status status)
-{
-	unsigned int verdict = wait == WAITS_FOR_SPOOL && status == STATUS_LIMIT
-				   ? VERDICT_SENT_ENOUGH
-				   : accept_verdict(status);
-
-	if (!(t->waits & wait))
-		return;
-	t->waits &= ~(unsigned int)wait;
-	if (verdict != VERDICT_ACCEPTED)
-		t->answer = verdict;
-	else if (wait == WAITS_FOR_STORE)
-		file_all(t);
-	if (t->waits == 0)
-		finish(t, t->answer);
-}
-
-void
-transaction_accepted(struct queue *queue, uint64_t tag, enum status status)
-{
-	struct transaction *t = table_find_u64(queue->accepts, tag);
-
-	if (t != NULL)
-		hear(t, WAITS_FOR_STORE, status);
-}
-
-void
-transaction_kept(struct queue *queue, uint64_t tag, enum status status)
-{
-	struct transaction *t = table_find_u64(queue->accepts, tag);
-
-	if (t != NULL)
-		hear(t, WAITS_FOR_SPOOL, status);
-}
-
-void
-transaction_resend(struct queue *queue, enum transaction_wait wait)
-{
-	size_t position = 0;
-	struct transaction *t;
-	void *value;
-
-	while (table_next(queue->accepts, &position, NULL, NULL, &value)) {
-		t = value;
-		if (!(t->waits & wait))
-			continue;
-		if ((wait == WAITS_FOR_STORE ? send_accept(t) : send_put(t)) ==
-		    -1)
-			return; /* the deadline answers them */
-	}
-}
-
-void
-transaction_expire(struct queue *queue, int64_t now_ms)
-{
-	struct transaction *t;
-	size_t position = 0;
-	void *value;
-
-	while (table_next(queue->accepts, &position, NULL, NULL, &value)) {
-		t = value;
-		if (now_ms >= t->deadline_ms)
-			finish(t, VERDICT_UNAVAILABLE);
-	}
-}
-
-/* -- Reports -- */
-
-/* Nobody handed it in: it has no trace but where it came from in the end. */
-static void
-make_report_prefix(struct mail_body *body, struct buf *prefix, void *context)
-{
-	buf_put_text(prefix, "Return-Path: <>\n");
-}
-
-static struct transaction *
-report_new(struct queue *queue, const struct message_spool_report *report)
-{
-	struct transaction *t = memory_new(1, sizeof(*t));
-	struct text none = text_make(NULL, 0);
-
-	t->queue = queue;
-	t->report = report->tag;
-	t->flags = TRANSACTION_ESMTP | TRANSACTION_8BITMIME;
-	if (!text_is_ascii(report->recipient))
-		t->flags |= TRANSACTION_SMTPUTF8;
-	t->sender = copy_text(none);
-	t->helo = copy_text(none);
-	t->client_ip = copy_text(none);
-	t->tls = copy_text(none);
-	t->envelope_id = copy_text(none);
-	t->delivery = report->delivery;
-	t->time = report->time;
-	buf_init(&t->recipients, RECIPIENTS_SIZE);
-	outgoing_init(&t->outgoing);
-	mail_body_init(&t->body, make_report_prefix, t);
-	return t;
-}
-
-static unsigned int
-put_report(
-    struct transaction *t, const struct message_spool_report *report, int fd)
-{
-	struct text data = report->data;
-	unsigned int verdict;
-	struct error error;
-	struct buf bytes;
-
-	buf_init(&bytes, MAX_REPORT);
-	if (data.size < report->size) {
-		if (fd == -1 || file_read_all(fd, &bytes, &error) == -1) {
-			buf_clear(&bytes);
-			return VERDICT_REFUSED;
-		}
-		data = text_make(bytes.data, bytes.size);
-	}
-	verdict = transaction_put(t, data);
-	buf_clear(&bytes);
-	return verdict;
-}
-
-void
-transaction_report(
-    struct queue *queue, const struct message_spool_report *report, int fd)
-{
-	struct message_transaction_recipient recipient = {
-		.address = report->recipient,
-		.notify = DSN_NOTIFY_NEVER,
-	};
-	struct transaction *t = report_new(queue, report);
-	unsigned int verdict = store_verdict(queue);
-	struct error error;
-
-	if (verdict == VERDICT_OK)
-		verdict = transaction_recipient(t, &recipient);
-	if (verdict == VERDICT_OK)
-		verdict = put_report(t, report, fd);
-	if (verdict == VERDICT_OK && mail_body_finish(&t->body, &error) == -1)
-		verdict = VERDICT_BUSY;
-	if (verdict == VERDICT_OK)
-		verdict = hand_over(t);
-	if (verdict != VERDICT_OK)
-		finish(t, verdict);
 }
