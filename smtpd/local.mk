@@ -64,7 +64,10 @@ tests_unit_spool_store_test_SOURCES = tests/unit/spool_store_test.c \
 	tests/unit/scratch.h
 tests_unit_spool_store_test_LDADD = smtpd/libspool.a $(COMMON_LIBS) \
 	$(LMDB_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/spool_test
+check_PROGRAMS += tests/unit/spool_test tests/unit/spool_report_test
+tests_unit_spool_report_test_SOURCES = tests/unit/spool_report_test.c
+tests_unit_spool_report_test_LDADD = smtpd/libspool.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
 tests_unit_spool_test_SOURCES = tests/unit/spool_test.c tests/unit/scratch.h
 tests_unit_spool_test_LDADD = smtpd/libspool.a $(COMMON_LIBS) $(LMDB_LIBS) \
 	$(CMOCKA_LIBS)
