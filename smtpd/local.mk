@@ -30,6 +30,8 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_allowance.c smtpd/spool_allowance.h \
 	smtpd/spool_sent.c smtpd/spool_sent.h \
 	smtpd/spool_heap.c smtpd/spool_heap.h \
+	smtpd/spool_ring.c smtpd/spool_ring.h \
+	smtpd/spool_window.c smtpd/spool_window.h \
 	smtpd/spool_schedule.c smtpd/spool_schedule.h \
 	smtpd/spool_round.c smtpd/spool_round.h \
 	smtpd/spool.c smtpd/spool.h \

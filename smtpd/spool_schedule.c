@@ -6,6 +6,8 @@
 #include "common/memory.h"
 #include "common/table.h"
 #include "smtpd/spool_heap.h"
+#include "smtpd/spool_ring.h"
+#include "smtpd/spool_window.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,21 +18,10 @@ enum {
 	DUTY_AGAIN_MS = 60000 /* an expiry that was not carried out */
 };
 
-/* A ring: `head` has its turn next. */
-struct ring {
-	struct link *head;
-};
-
-struct link {
-	struct link *next; /* NULL: it is in none */
-	struct link *before;
-	void *owner;
-};
-
 struct parcel {
 	struct spool_heap_node due;  /* in schedule->waiting */
 	struct spool_heap_node duty; /* in schedule->duties, unless held */
-	struct link link;            /* in its line, when its time has come */
+	struct spool_link link;      /* in its line, when its time has come */
 	struct destination *destination;
 	struct line *line; /* that it stands in */
 	int64_t time;
@@ -47,22 +38,19 @@ struct parcel {
 
 /* A sender's parcels at a destination whose time has come. */
 struct line {
-	struct link link; /* in the destination's ring */
-	uint64_t key;     /* in schedule->lines */
-	struct ring parcels[PRIORITIES];
+	struct spool_link link; /* in the destination's ring */
+	uint64_t key;           /* in schedule->lines */
+	struct spool_ring parcels[PRIORITIES];
 };
 
 struct destination {
 	struct spool_heap_node pause; /* in schedule->paused */
-	struct link link;             /* in schedule->ready */
-	struct ring lines;            /* that are not empty */
+	struct spool_link link;       /* in schedule->ready */
+	struct spool_ring lines;      /* that are not empty */
 	uint32_t number;
 	size_t parcels; /* of all kinds */
 	size_t running;
-	unsigned int window;
-	unsigned int successes; /* since the window grew */
-	unsigned int failures;  /* in a row */
-	unsigned int pauses;    /* in a row */
+	struct spool_window window;
 	size_t name_size;
 	char name[];
 };
@@ -73,7 +61,7 @@ struct schedule {
 	struct table *destinations;
 	struct table *lines; /* by destination's number and account */
 	uint32_t next_number;
-	struct ring ready;
+	struct spool_ring ready;
 	struct spool_heap waiting;
 	struct spool_heap duties;
 	struct spool_heap paused;
@@ -81,40 +69,6 @@ struct schedule {
 	int64_t refused_until; /* the relay has no room */
 	uint64_t steps;
 };
-
-/* -- Rings -- */
-
-static void
-ring_add(struct ring *ring, struct link *link)
-{
-	if (ring->head == NULL) {
-		link->next = link->before = ring->head = link;
-		return;
-	}
-	link->next = ring->head;
-	link->before = ring->head->before;
-	link->before->next = link;
-	ring->head->before = link;
-}
-
-static void
-ring_remove(struct ring *ring, struct link *link)
-{
-	if (link->next == NULL)
-		return;
-	if (ring->head == link)
-		ring->head = link->next == link ? NULL : link->next;
-	link->next->before = link->before;
-	link->before->next = link->next;
-	link->next = link->before = NULL;
-}
-
-static void
-ring_turn(struct ring *ring)
-{
-	if (ring->head != NULL)
-		ring->head = ring->head->next;
-}
 
 /* -- Finding -- */
 
@@ -178,13 +132,13 @@ static void
 place_destination(struct schedule *schedule, struct destination *destination)
 {
 	bool is_ready = destination->lines.head != NULL &&
-			destination->running < destination->window &&
+			destination->running < destination->window.size &&
 			!is_paused(destination);
 
 	if (!is_ready)
-		ring_remove(&schedule->ready, &destination->link);
+		spool_ring_remove(&schedule->ready, &destination->link);
 	else if (destination->link.next == NULL)
-		ring_add(&schedule->ready, &destination->link);
+		spool_ring_add(&schedule->ready, &destination->link);
 }
 
 static struct destination *
@@ -198,7 +152,7 @@ get_destination(struct schedule *schedule, struct text domain)
 	destination = memory_new(1, sizeof(*destination) + domain.size);
 	destination->pause.owner = destination;
 	destination->link.owner = destination;
-	destination->window = SCHEDULE_WINDOW_START;
+	spool_window_init(&destination->window);
 	destination->number = schedule->next_number++;
 	destination->name_size = domain.size;
 	memcpy(destination->name, domain.data, domain.size);
@@ -241,7 +195,7 @@ get_line(struct schedule *schedule, struct destination *destination,
 	line->key = key;
 	line->link.owner = line;
 	table_put_u64(schedule->lines, key, line);
-	ring_add(&destination->lines, &line->link);
+	spool_ring_add(&destination->lines, &line->link);
 	return line;
 }
 
@@ -251,7 +205,7 @@ enter_line(struct schedule *schedule, struct parcel *parcel)
 	struct destination *destination = parcel->destination;
 
 	parcel->line = get_line(schedule, destination, parcel->account);
-	ring_add(&parcel->line->parcels[rank(parcel)], &parcel->link);
+	spool_ring_add(&parcel->line->parcels[rank(parcel)], &parcel->link);
 	place_destination(schedule, destination);
 }
 
@@ -271,10 +225,10 @@ leave_line(struct schedule *schedule, struct parcel *parcel)
 
 	if (line == NULL)
 		return;
-	ring_remove(&line->parcels[rank(parcel)], &parcel->link);
+	spool_ring_remove(&line->parcels[rank(parcel)], &parcel->link);
 	parcel->line = NULL;
 	if (line_is_empty(line)) {
-		ring_remove(&parcel->destination->lines, &line->link);
+		spool_ring_remove(&parcel->destination->lines, &line->link);
 		table_remove_u64(schedule->lines, line->key);
 		free(line);
 	}
@@ -283,39 +237,15 @@ leave_line(struct schedule *schedule, struct parcel *parcel)
 
 /* -- Times -- */
 
-static uint64_t
-mix(uint64_t x)
-{
-	x ^= x >> 30;
-	x *= UINT64_C(0xbf58476d1ce4e5b9);
-	x ^= x >> 27;
-	x *= UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
-
-/* `base` doubled so often, at most `most`, give or take an eighth. */
-static int64_t
-delay_ms(
-    uint64_t base_s, uint64_t most_s, unsigned int doublings, uint64_t noise)
-{
-	uint64_t ms = 1000 * base_s, most = 1000 * most_s;
-
-	while (doublings-- > 0 && ms < most)
-		ms *= 2;
-	if (ms > most)
-		ms = most;
-	return (int64_t)(ms - ms / 8 + (ms > 4 ? noise % (ms / 4) : 0));
-}
-
 int64_t
 schedule_next_try(const struct schedule *schedule, uint64_t message,
     uint16_t number, unsigned int tries, int64_t now)
 {
 	const struct schedule_settings *settings = &schedule->settings;
 	uint64_t noise =
-	    mix(settings->seed + key_of(message, number) * 64 + tries);
+	    spool_noise(settings->seed + key_of(message, number) * 64 + tries);
 
-	return now + delay_ms(settings->retry_s, settings->retry_most_s,
+	return now + spool_delay_ms(settings->retry_s, settings->retry_most_s,
 			 tries > 0 ? tries - 1 : 0, noise);
 }
 
@@ -324,29 +254,12 @@ pause_destination(
     struct schedule *schedule, struct destination *destination, int64_t now)
 {
 	const struct schedule_settings *settings = &schedule->settings;
-	uint64_t noise = mix(
+	uint64_t noise = spool_noise(
 	    settings->seed + (uint64_t)now + (uint64_t)destination->name_size);
 
 	spool_heap_set(&schedule->paused, &destination->pause,
-	    now + delay_ms(settings->retry_s, settings->probe_most_s,
-		      destination->pauses, noise));
-	destination->pauses++;
-	/* Then one goes ahead, and the others follow if it arrives. */
-	destination->window = 1;
-}
-
-static void
-note_success(struct destination *destination)
-{
-	destination->failures = 0;
-	if (destination->pauses > 0)
-		destination->window = SCHEDULE_WINDOW_START;
-	destination->pauses = 0;
-	if (destination->window < SCHEDULE_WINDOW_MAX &&
-	    ++destination->successes >= destination->window) {
-		destination->window++;
-		destination->successes = 0;
-	}
+	    now + spool_delay_ms(settings->retry_s, settings->probe_most_s,
+		      destination->window.pauses - 1, noise));
 }
 
 static void
@@ -354,14 +267,9 @@ note_trouble(
     struct schedule *schedule, struct destination *destination, int64_t now)
 {
 	/* What was under way when it was left alone says nothing new. */
-	if (is_paused(destination))
-		return;
-	destination->failures++;
-	destination->successes = 0;
-	if (destination->failures >= destination->window)
+	if (!is_paused(destination) &&
+	    spool_window_trouble(&destination->window))
 		pause_destination(schedule, destination, now);
-	else
-		destination->window = (destination->window + 1) / 2;
 }
 
 /* -- Parcels -- */
@@ -496,8 +404,8 @@ schedule_take(
 	schedule->steps++;
 	destination = schedule->ready.head->owner;
 	parcel = first_of(destination->lines.head->owner);
-	ring_turn(&schedule->ready);
-	ring_turn(&destination->lines);
+	spool_ring_turn(&schedule->ready);
+	spool_ring_turn(&destination->lines);
 	parcel->is_running = true;
 	destination->running++;
 	schedule->running++;
@@ -539,7 +447,7 @@ schedule_done(struct schedule *schedule, uint64_t message, uint16_t number,
 	if (result == SCHEDULE_TROUBLE)
 		note_trouble(schedule, parcel->destination, now);
 	else if (result == SCHEDULE_OVER || result == SCHEDULE_AGAIN)
-		note_success(parcel->destination);
+		spool_window_success(&parcel->destination->window);
 	if (result == SCHEDULE_OVER) {
 		parcel_free(schedule, parcel);
 		return;
@@ -663,8 +571,8 @@ schedule_destination(const struct schedule *schedule, struct text domain,
 		return false;
 	to->parcels = destination->parcels;
 	to->running = destination->running;
-	to->window = destination->window;
-	to->failures = destination->failures;
+	to->window = destination->window.size;
+	to->failures = destination->window.failures;
 	to->until = is_paused(destination) ? destination->pause.time : 0;
 	return true;
 }

@@ -8,8 +8,8 @@
  * and so do the senders of each: a turn is one parcel, of the next sender, of
  * the next destination.  Within a sender's line priority goes before age.
  *
- * A destination begins with SCHEDULE_WINDOW_START connections at once; each
- * success makes room for more, up to SCHEDULE_WINDOW_MAX; trouble of the
+ * A destination begins with SPOOL_WINDOW_START connections at once; each
+ * success makes room for more, up to SPOOL_WINDOW_MAX; trouble of the
  * destination halves it, and when as many have failed in a row as may run, it is
  * left alone for a time that grows: its parcels wait, at no cost, and one of
  * them is sent ahead when it is over.
@@ -18,14 +18,13 @@
 #define SMTPD_SPOOL_SCHEDULE_H
 
 #include "common/text.h"
+#include "smtpd/spool_window.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-	SCHEDULE_WINDOW_START = 5,
-	SCHEDULE_WINDOW_MAX = 20,
 	SCHEDULE_MAX_RUNNING = 400, /* jobs, all together */
 	SCHEDULE_MAX_RETURNS = 3    /* of a parcel, by a relay that died */
 };

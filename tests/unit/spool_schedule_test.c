@@ -102,18 +102,18 @@ a_window_grows_with_success_and_not_beyond_twenty(void **state)
 		add(i, "a.test", 0);
 	while (take(0) != 0)
 		next++;
-	assert_int_equal(next, 1 + SCHEDULE_WINDOW_START);
+	assert_int_equal(next, 1 + SPOOL_WINDOW_START);
 	for (uint64_t over = 1; over <= 600; over++) {
 		done(over, SCHEDULE_OVER, 0);
 		while (take(0) != 0)
 			next++;
 	}
 	assert_true(schedule_destination(schedule, TEXT("a.test"), &at));
-	assert_int_equal(at.window, SCHEDULE_WINDOW_MAX);
-	assert_int_equal(at.running, SCHEDULE_WINDOW_MAX);
+	assert_int_equal(at.window, SPOOL_WINDOW_MAX);
+	assert_int_equal(at.running, SPOOL_WINDOW_MAX);
 	done(601, SCHEDULE_TROUBLE, 0);
 	assert_true(schedule_destination(schedule, TEXT("a.test"), &at));
-	assert_int_equal(at.window, SCHEDULE_WINDOW_MAX / 2);
+	assert_int_equal(at.window, SPOOL_WINDOW_MAX / 2);
 	assert_int_equal(at.until, 0);
 }
 
@@ -126,9 +126,9 @@ a_dead_destination_is_left_alone_and_probed_by_one(void **state)
 
 	for (uint64_t i = 1; i <= 100; i++)
 		add(i, "dead.test", 0);
-	for (int i = 0; i < SCHEDULE_WINDOW_START; i++)
+	for (int i = 0; i < SPOOL_WINDOW_START; i++)
 		assert_int_not_equal(take(now), 0);
-	for (uint64_t i = 1; i <= SCHEDULE_WINDOW_START; i++)
+	for (uint64_t i = 1; i <= SPOOL_WINDOW_START; i++)
 		done(i, SCHEDULE_TROUBLE, now);
 	assert_int_equal(take(now), 0);
 	for (int i = 0; i < 4; i++) {
@@ -150,7 +150,7 @@ a_dead_destination_is_left_alone_and_probed_by_one(void **state)
 	schedule_destination(schedule, TEXT("dead.test"), &at);
 	assert_int_not_equal(take(at.until), 0);
 	done(taken, SCHEDULE_OVER, at.until);
-	for (int i = 0; i < SCHEDULE_WINDOW_START; i++)
+	for (int i = 0; i < SPOOL_WINDOW_START; i++)
 		assert_int_not_equal(take(at.until), 0);
 }
 
