@@ -220,6 +220,22 @@ parse_hash(struct account_parser *parser, struct text hash, size_t column,
 	return 0;
 }
 
+/* A class is what its limit line says of it. */
+static void
+parse_class(struct account_parser *parser, struct text class, size_t column,
+    struct account *account)
+{
+	const struct send_limit_setting *limit =
+	    settings_find_send_limit(parser->settings, class);
+
+	if (limit == NULL)
+		complain(parser, column,
+		    "there is no line limit send ... class %.*s",
+		    TEXT_FMT(class));
+	else
+		account->send_per_day = limit->per_day;
+}
+
 static void
 parse_extra(struct account_parser *parser, struct text extra, size_t column,
     struct account *account)
@@ -232,6 +248,9 @@ parse_extra(struct account_parser *parser, struct text extra, size_t column,
 		if (text_is_nocase(field, "nologin") ||
 		    text_is_nocase(field, "nologin=y"))
 			account->flags |= ACCOUNT_DISABLED;
+		if (text_starts_nocase(field, "firnmail_class="))
+			parse_class(
+			    parser, text_skip(field, 15), column, account);
 		if (!text_starts_nocase(field, "firnmail_id="))
 			continue; /* Dovecot's own */
 		field = text_skip(field, 12);
@@ -285,6 +304,8 @@ parse_user(struct account_parser *parser, struct text line)
 	char address[ADDRESS_MAX];
 	char hash[HASH_MAX + 1];
 	struct account account = { .address = address, .hash = hash };
+	const struct send_limit_setting *limit =
+	    settings_find_send_limit(parser->settings, TEXT(""));
 	struct text fields[8];
 	size_t count = cut_fields(line, fields, 8);
 	size_t before = report_errors(parser->report);
@@ -295,6 +316,8 @@ parse_user(struct account_parser *parser, struct text line)
 		    "gecos:home:shell:firnmail_id=N");
 		return;
 	}
+	if (limit != NULL)
+		account.send_per_day = limit->per_day;
 	(void)parse_address(parser, fields[0], 0, false, address);
 	if (parse_hash(parser, fields[1], fields[0].size + 1, hash) == 0 &&
 	    hash[0] == '\0')

@@ -40,6 +40,7 @@ common_libcommon_a_SOURCES += common/messages.c common/messages.h common/message
 common_libcommon_a_SOURCES += common/codec.c common/codec.h
 common_libcommon_a_SOURCES += common/change_note.c common/change_note.h
 common_libcommon_a_SOURCES += common/digest.c common/digest.h
+common_libcommon_a_SOURCES += common/queue_record.c common/queue_record.h
 common_libcommon_a_SOURCES += common/dns.c common/dns.h common/dsn.h
 common_libcommon_a_SOURCES += common/relay_route.c common/relay_route.h
 common_libcommon_a_SOURCES += common/local_user.c common/local_user.h

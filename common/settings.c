@@ -46,6 +46,11 @@ settings_new(void)
 	settings->reconcile_every_s = 24 * 60 * 60;
 	settings->keep_minimum_s = (uint64_t)30 * 86400;
 	settings->drill_sample = 1000;
+	settings->queue_retry_s = 5 * 60;
+	settings->queue_retry_most_s = 4 * 60 * 60;
+	settings->queue_probe_most_s = 30 * 60;
+	settings->queue_notice_s = 4 * 60 * 60;
+	settings->queue_expire_s = 5 * 86400;
 	memcpy(settings->ca_path, DEFAULT_CA_PATH, sizeof(DEFAULT_CA_PATH));
 	return settings;
 }
@@ -59,6 +64,15 @@ settings_free(struct settings **settings)
 		memory_free(&(*settings)->keys[i].certificate_pem);
 	memory_free(&(*settings)->ca_pem);
 	memory_free(settings);
+}
+
+const struct send_limit_setting *
+settings_find_send_limit(const struct settings *settings, struct text class)
+{
+	for (size_t i = 0; i < settings->send_limit_count; i++)
+		if (text_is(class, settings->send_limits[i].class))
+			return &settings->send_limits[i];
+	return NULL;
 }
 
 static bool
@@ -144,6 +158,17 @@ put_keep(struct writer *writer, const struct settings *settings, enum role role)
 }
 
 static void
+put_queue(struct writer *writer, const struct settings *settings)
+{
+	writer_put_u8(writer, settings->is_relaying);
+	writer_put_u32(writer, settings->queue_retry_s);
+	writer_put_u32(writer, settings->queue_retry_most_s);
+	writer_put_u32(writer, settings->queue_probe_most_s);
+	writer_put_u32(writer, settings->queue_notice_s);
+	writer_put_u32(writer, settings->queue_expire_s);
+}
+
+static void
 put_resolver(
     struct writer *writer, const struct settings *settings, enum role role)
 {
@@ -225,6 +250,7 @@ put_slice(
 	writer_put_u32(writer, settings->uid_account_base);
 	writer_put_u32(writer, settings->uid_account_mask);
 	put_keep(writer, settings, role);
+	put_queue(writer, settings);
 	put_string(writer, settings->store_id, true);
 	put_resolver(writer, settings, role);
 	put_ca(writer, settings, role);
@@ -331,6 +357,17 @@ get_keep(struct reader *reader, struct settings *settings)
 }
 
 static void
+get_queue(struct reader *reader, struct settings *settings)
+{
+	settings->is_relaying = reader_get_u8(reader) != 0;
+	settings->queue_retry_s = reader_get_u32(reader);
+	settings->queue_retry_most_s = reader_get_u32(reader);
+	settings->queue_probe_most_s = reader_get_u32(reader);
+	settings->queue_notice_s = reader_get_u32(reader);
+	settings->queue_expire_s = reader_get_u32(reader);
+}
+
+static void
 get_resolver(struct reader *reader, struct settings *settings)
 {
 	settings->forwarder_count = get_count(reader, SETTINGS_MAX_FORWARDERS);
@@ -401,6 +438,7 @@ get_slice(struct reader *reader, struct settings *settings)
 	settings->uid_account_base = reader_get_u32(reader);
 	settings->uid_account_mask = reader_get_u32(reader);
 	get_keep(reader, settings);
+	get_queue(reader, settings);
 	get_string(reader, settings->store_id, sizeof(settings->store_id));
 	get_resolver(reader, settings);
 	settings->ca_pem = get_pem(reader, CA_MAX_BYTES);

@@ -10,6 +10,7 @@
 #include "common/error.h"
 #include "common/messages.h"
 #include "common/settings_anchor.h"
+#include "common/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +20,8 @@ enum {
 	SETTINGS_MAX_DOMAINS = 256,
 	SETTINGS_MAX_LISTENERS = 16,
 	SETTINGS_MAX_KEYS = 8,
+	SETTINGS_MAX_SEND_LIMITS = 8,
+	SETTINGS_CLASS_SIZE = 33,
 	SETTINGS_MAX_FORWARDERS = 8,
 	SETTINGS_MAX_ANCHORS = 8,
 	SETTINGS_MAX_INSECURE = 8,
@@ -81,7 +84,24 @@ struct settings {
 	char aliases_path[512];
 	char mail_path[512];
 	char snap_path[512];
-	char queue_path[512];       /* mail that goes out */
+	char queue_path[512]; /* mail that goes out */
+	/* Whether those who logged in may send to other hosts; how much in a
+	 * day, by the class of the account, "" for those without one: master
+	 * and firnmail only, accounts have it (common/account.h). */
+	bool is_relaying;
+	size_t send_limit_count;
+	struct send_limit_setting {
+		char class[SETTINGS_CLASS_SIZE];
+		uint32_t per_day; /* recipients; 0 while the line is read */
+	} send_limits[SETTINGS_MAX_SEND_LIMITS];
+	/* The first wait before a message is tried again, which doubles, and
+	 * the longest; those of a destination that is not there; when its sender
+	 * hears that it is late, and when it is given up. */
+	uint32_t queue_retry_s;
+	uint32_t queue_retry_most_s;
+	uint32_t queue_probe_most_s;
+	uint32_t queue_notice_s;
+	uint32_t queue_expire_s;
 	uint64_t max_message_bytes; /* SIZE; default 50 MiB */
 	uint32_t max_recipients;    /* a transaction; default 100 */
 	uint32_t max_connections;   /* a front; default 1,000 */
@@ -143,6 +163,10 @@ struct settings {
 
 struct settings *settings_new(void); /* with all defaults */
 void settings_free(struct settings **settings);
+
+/* Of a class, by its own line; NULL if it has none. */
+const struct send_limit_setting *settings_find_send_limit(
+    const struct settings *settings, struct text class);
 
 /* The listener that a bound socket was made for (a `*` listener has a socket
  * for IPv4 and one for IPv6), by its address and port; NULL if there is none. */

@@ -151,6 +151,14 @@ explain_keep(const char *name, const struct settings *settings,
 	explain_from(to, name, origin->directive[DIRECTIVE_SNAPSHOT]);
 	(void)buf_put_text(to, "queue");
 	put_path(to, " dir", settings->queue_path);
+	(void)buf_put_text(to, " retry ");
+	put_span(to, settings->queue_retry_s);
+	(void)buf_put_text(to, " retry-most ");
+	put_span(to, settings->queue_retry_most_s);
+	(void)buf_put_text(to, " expire ");
+	put_span(to, settings->queue_expire_s);
+	(void)buf_put_text(to, " delay-notice ");
+	put_span(to, settings->queue_notice_s);
 	explain_from(to, name, origin->directive[DIRECTIVE_QUEUE]);
 	(void)buf_put_text(to, "keep ");
 	for (size_t i = 0; i < settings->keep_count; i++) {
@@ -214,6 +222,19 @@ settings_explain(const char *name, const struct settings *settings,
 	explain_relay(name, settings, origin, to);
 	(void)buf_put_text(to, "match from any for domain <domains> deliver");
 	explain_from(to, name, line[DIRECTIVE_MATCH]);
+	for (size_t i = 0; i < settings->send_limit_count; i++) {
+		const struct send_limit_setting *limit =
+		    &settings->send_limits[i];
+
+		(void)buf_put_format(to, "limit send %u/day%s%s",
+		    limit->per_day, limit->class[0] != '\0' ? " class " : "",
+		    limit->class);
+		explain_from(to, name, line[DIRECTIVE_LIMIT]);
+	}
+	if (settings->is_relaying) {
+		(void)buf_put_text(to, "match from auth for any relay");
+		explain_from(to, name, line[DIRECTIVE_MATCH]);
+	}
 	(void)buf_put_format(to,
 	    "uid-range services 0x%x accounts 0x%x bits %u",
 	    settings->uid_service_base, settings->uid_account_base,

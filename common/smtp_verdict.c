@@ -35,6 +35,8 @@ static const struct smtp_verdict_row rows[VERDICT_COUNT] = {
 	    "More than one From field in the message" },
 	[VERDICT_REFUSED] = { 554, "5.3.0", "Message refused by the store" },
 	[VERDICT_SEQUENCE] = { 503, "5.5.1", "Bad sequence of commands" },
+	[VERDICT_SENT_ENOUGH] = { 452, "4.7.1",
+	    "You have sent as much as you may in a day, try again later" },
 };
 
 const struct smtp_verdict_row *

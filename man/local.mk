@@ -14,3 +14,4 @@ dist_man_MANS += man/firnmail-imapd.8
 dist_man_MANS += man/firnmail-sendmail.8
 dist_man_MANS += man/firnmail-resolver.8 man/firnmail-fetcher.8
 dist_man_MANS += man/firnmail-smtpd-relay.8
+dist_man_MANS += man/firnmail-smtpd-spool.8

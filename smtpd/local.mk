@@ -13,12 +13,33 @@ smtpd_libsmtpd_a_SOURCES = \
 	smtpd/smtp_data.c smtpd/smtp_data.h
 smtpd_libqueue_a_SOURCES = \
 	smtpd/queue.c smtpd/queue.h \
-	smtpd/transaction.c smtpd/transaction.h \
+	smtpd/transaction.c smtpd/transaction.h smtpd/transaction_state.h \
+	smtpd/transaction_end.c smtpd/transaction_report.c \
 	smtpd/route.c smtpd/route.h \
 	smtpd/received.c smtpd/received.h \
 	smtpd/header_filter.c smtpd/header_filter.h \
 	smtpd/mail_body.c smtpd/mail_body.h \
+	smtpd/outgoing.c smtpd/outgoing.h \
 	smtpd/filing.c smtpd/filing.h
+noinst_LIBRARIES += smtpd/libspool.a
+smtpd_libspool_a_SOURCES = \
+	smtpd/spool_form.c smtpd/spool_form.h \
+	smtpd/spool_env.c smtpd/spool_env.h \
+	smtpd/spool_body.c smtpd/spool_body.h \
+	smtpd/spool_store.c smtpd/spool_store.h \
+	smtpd/spool_allowance.c smtpd/spool_allowance.h \
+	smtpd/spool_sent.c smtpd/spool_sent.h \
+	smtpd/spool_heap.c smtpd/spool_heap.h \
+	smtpd/spool_ring.c smtpd/spool_ring.h \
+	smtpd/spool_window.c smtpd/spool_window.h \
+	smtpd/spool_schedule.c smtpd/spool_schedule.h \
+	smtpd/spool_round.c smtpd/spool_round.h \
+	smtpd/spool.c smtpd/spool.h \
+	smtpd/spool_jobs.c smtpd/spool_jobs.h \
+	smtpd/spool_settle.c smtpd/spool_settle.h \
+	smtpd/spool_report.c smtpd/spool_report.h \
+	smtpd/spool_reports.c smtpd/spool_reports.h \
+	smtpd/spool_control.c smtpd/spool_control.h
 
 # What domains say about TLS: for relay and spool.
 noinst_LIBRARIES += smtpd/libtlspolicy.a
@@ -36,7 +57,7 @@ smtpd_smtpd_queue_LDADD = smtpd/libqueue.a $(COMMON_LIBS)
 
 pkglibexec_PROGRAMS += smtpd/smtpd-spool
 smtpd_smtpd_spool_SOURCES = smtpd/spool_main.c
-smtpd_smtpd_spool_LDADD = $(COMMON_LIBS)
+smtpd_smtpd_spool_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) $(LMDB_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp_data_test tests/unit/smtp_command_test \
@@ -49,6 +70,21 @@ tests_unit_sts_policy_test_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS) \
 check_PROGRAMS += tests/unit/route_test tests/unit/listener_test
 tests_unit_route_test_SOURCES = tests/unit/route_test.c
 tests_unit_route_test_LDADD = smtpd/libqueue.a $(COMMON_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/spool_store_test tests/unit/spool_schedule_test
+tests_unit_spool_store_test_SOURCES = tests/unit/spool_store_test.c \
+	tests/unit/scratch.h
+tests_unit_spool_store_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
+	$(LMDB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/spool_test tests/unit/spool_report_test
+tests_unit_spool_report_test_SOURCES = tests/unit/spool_report_test.c
+tests_unit_spool_report_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_spool_test_SOURCES = tests/unit/spool_test.c tests/unit/scratch.h
+tests_unit_spool_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) $(LMDB_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_spool_schedule_test_SOURCES = tests/unit/spool_schedule_test.c
+tests_unit_spool_schedule_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
+	$(LMDB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/filing_test
 tests_unit_filing_test_SOURCES = tests/unit/filing_test.c
 tests_unit_filing_test_LDADD = smtpd/libqueue.a $(COMMON_LIBS) $(CMOCKA_LIBS)
@@ -106,3 +142,8 @@ EXTRA_DIST += tests/fuzz/sts_policy.dict tests/fuzz/smtp_command.dict \
 noinst_PROGRAMS += tests/system/smtp_stand
 tests_system_smtp_stand_SOURCES = tests/system/smtp_stand.c
 tests_system_smtp_stand_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)
+
+# A relay that goes nowhere, for tests of the spool as a process.
+noinst_PROGRAMS += tests/system/false_relay
+tests_system_false_relay_SOURCES = tests/system/false_relay.c
+tests_system_false_relay_LDADD = $(COMMON_LIBS)

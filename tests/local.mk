@@ -69,6 +69,7 @@ coverage: check
 dist-hook:
 	find $(distdir) -name __pycache__ -prune -exec rm -rf {} +
 	cd $(distdir)/tests && rm -rf */*.o */.deps */.dirstamp \
-		system/smtp_stand system/net_stand interop/structure_dump
+		system/smtp_stand system/false_relay system/net_stand \
+		interop/structure_dump
 
 .PHONY: lint fuzz redteam bench campaign system-check coverage

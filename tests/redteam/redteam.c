@@ -59,15 +59,16 @@ static const struct {
 	{ "all walls", 0,
 	    { ROLE_LOGGER, ROLE_VERIFY, ROLE_KEYD, ROLE_BROKER, ROLE_AUTHD,
 		ROLE_SMTPD, ROLE_QUEUE, ROLE_IMAPD, ROLE_WORKER, ROLE_IMPORT,
-		ROLE_DRILL, ROLE_RESOLVER, ROLE_FETCHER, ROLE_RELAY },
+		ROLE_DRILL, ROLE_SPOOL, ROLE_RESOLVER, ROLE_FETCHER,
+		ROLE_RELAY },
 	    false, false },
 	{ "all walls of a hashing child", ATTACK_AS_PASSWORD_CHILD,
 	    { ROLE_AUTHD }, false, false },
 	/* Not the broker, which may set uids. */
 	{ "uid alone", WALLS_ALL & ~(WALL_UID | WALL_CAPABILITIES),
 	    { ROLE_LOGGER, ROLE_VERIFY, ROLE_KEYD, ROLE_AUTHD, ROLE_SMTPD,
-		ROLE_QUEUE, ROLE_IMAPD, ROLE_WORKER, ROLE_DRILL, ROLE_RESOLVER,
-		ROLE_FETCHER, ROLE_RELAY },
+		ROLE_QUEUE, ROLE_IMAPD, ROLE_WORKER, ROLE_DRILL, ROLE_SPOOL,
+		ROLE_RESOLVER, ROLE_FETCHER, ROLE_RELAY },
 	    false, true },
 	{ "seccomp alone", WALLS_ALL & ~WALL_SECCOMP,
 	    { ROLE_LOGGER, ROLE_VERIFY, ROLE_KEYD, ROLE_AUTHD, ROLE_SMTPD,
@@ -76,7 +77,7 @@ static const struct {
 	    false, true },
 	/* Root's uid and capabilities are left. */
 	{ "chroot, Landlock, seccomp, no uid", WALL_UID | WALL_CAPABILITIES,
-	    { ROLE_WORKER, ROLE_BROKER, ROLE_DRILL }, false, true },
+	    { ROLE_WORKER, ROLE_BROKER, ROLE_DRILL, ROLE_SPOOL }, false, true },
 };
 
 /*

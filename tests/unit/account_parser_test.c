@@ -96,6 +96,8 @@ static const struct {
 	    "the password is not a hash" },
 	{ "a@example.org:$6$x$y::::::firnmail_id=0\n", NULL,
 	    "must be a number from 1 to 268435455" },
+	{ "a@example.org:$6$x$y::::::firnmail_id=9 firnmail_class=x\n", NULL,
+	    "there is no line limit send ... class x" },
 	{ USERS, "a: b\nb: c, alice\nc: a\n", "leads back to itself" },
 	{ USERS, "a: nobody\n", "aliases:1:4: target nobody is no account" },
 	{ USERS, "a@else.where: bob\n", "in none of the domains" },

@@ -5,12 +5,16 @@
 
 static const struct account accounts[] = {
 	{ .number = 1, .address = "alice@demo.test", .hash = "" },
-	{ .number = 2, .address = "bob@demo.test", .hash = "" }
+	{ .number = 2,
+	    .address = "bob@demo.test",
+	    .hash = "",
+	    .send_per_day = 2 }
 };
 static const struct account_alias aliases[] = {
 	{ .name = "team@demo.test", .target = "alice@demo.test" },
 	{ .name = "team@demo.test", .target = "bob@demo.test" },
-	{ .name = "sales", .target = "bob@demo.test" }
+	{ .name = "sales", .target = "bob@demo.test" },
+	{ .name = "away@demo.test", .target = "x@other.test" }
 };
 
 size_t
