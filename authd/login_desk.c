@@ -17,8 +17,11 @@
 #include "common/memory.h"
 #include "common/process.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 enum login_state {
 	LOGIN_ARRIVED,
@@ -48,6 +51,7 @@ struct login {
 	struct timer *timer;
 	uint64_t connection;
 	uint32_t account; /* 0: none that may log in */
+	bool is_trusted;  /* root of this machine */
 	char user[321];
 	char client_ip[65];
 	char hash[513];
@@ -59,7 +63,8 @@ struct login_desk {
 	struct event_loop *loop;
 	struct password_pool *pool;
 	struct account_table *accounts;
-	uint64_t generation; /* raised when accounts are new */
+	struct local_users *local_users; /* NULL: uids only */
+	uint64_t generation;             /* raised when accounts are new */
 	const char *dummy_hash;
 	struct login_gate *gate;
 	struct login_cache *cache;
@@ -118,6 +123,7 @@ login_desk_free(struct login_desk **desk)
 		memory_free(&front);
 	}
 	account_table_free(&(*desk)->accounts);
+	local_users_free(&(*desk)->local_users);
 	login_gate_free(&(*desk)->gate);
 	login_cache_free(&(*desk)->cache);
 	memory_free(desk);
@@ -131,6 +137,13 @@ login_desk_set_accounts(struct login_desk *desk, struct account_table *accounts)
 	desk->dummy_hash = dummy_hash_choose(accounts);
 	desk->generation++;
 	login_cache_clear(desk->cache);
+}
+
+void
+login_desk_set_local_users(struct login_desk *desk, struct local_users *users)
+{
+	local_users_free(&desk->local_users);
+	desk->local_users = users;
 }
 
 static void
@@ -217,7 +230,7 @@ grant(struct login *login)
 		message.grant_sender =
 		    (struct message_grant_sender){ login->front->instance,
 			    login->connection, login->account,
-			    text_of(login->user) };
+			    text_of(login->user), login->is_trusted };
 	} else {
 		message.type = MESSAGE_grant;
 		message.grant = (struct message_grant){ login->front->instance,
@@ -425,6 +438,51 @@ begin(struct front *front, uint64_t connection, struct text user,
 	try_check(login);
 }
 
+/* Who holds the other end of a stream that came through a name in the file
+ * system: true, and his uid. A channel between processes of ours is none. */
+static bool
+find_peer(int fd, uint32_t *uid)
+{
+	struct sockaddr_un bound = { 0 };
+	socklen_t bound_size = sizeof(bound);
+	struct ucred peer;
+	socklen_t peer_size = sizeof(peer), type_size = sizeof(int);
+	int type;
+
+	if (fd == -1 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == -1 ||
+	    type != SOCK_STREAM ||
+	    getsockname(fd, (struct sockaddr *)&bound, &bound_size) == -1 ||
+	    bound.sun_family != AF_UNIX ||
+	    bound_size <= offsetof(struct sockaddr_un, sun_path) + 1 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) == -1)
+		return false;
+	*uid = peer.uid;
+	return true;
+}
+
+/* A user of this machine needs no password: the kernel says who he is. */
+static void
+begin_local(struct front *front, uint64_t connection, int fd)
+{
+	struct login_desk *desk = front->desk;
+	struct login *login;
+	uint32_t uid;
+
+	if (!find_peer(fd, &uid)) {
+		send_result(front, connection, LOGIN_FAILED, "");
+	} else if (desk->login_count == LOGIN_DESK_MAX) {
+		send_result(front, connection, LOGIN_UNAVAILABLE, "");
+	} else {
+		login = login_new(front, connection);
+		local_users_name(desk->local_users, uid, login->user);
+		(void)text_copy(
+		    TEXT("local"), login->client_ip, sizeof(login->client_ip));
+		login->is_trusted = uid == 0;
+		grant(login);
+	}
+}
+
 static void
 front_received(struct channel *channel, const struct message *message, int *fds,
     void *context)
@@ -440,6 +498,8 @@ front_received(struct channel *channel, const struct message *message, int *fds,
 	else if (message->type == MESSAGE_imap_credentials)
 		begin(context, imap->connection, imap->user, imap->password,
 		    imap->client_ip);
+	else if (message->type == MESSAGE_smtp_local)
+		begin_local(context, message->smtp_local.connection, fds[0]);
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "authd/password_pool.h"
 #include "common/account.h"
 #include "common/channel.h"
+#include "common/local_user.h"
 
 enum {
 	LOGIN_DESK_MAX = 4096, /* logins on their way; more are turned away */
@@ -26,6 +27,10 @@ void login_desk_free(struct login_desk **desk);
 /* After a reload. Logins on their way keep what they found. */
 void login_desk_set_accounts(
     struct login_desk *desk, struct account_table *accounts);
+
+/* Users of this machine, who need no password; taken over. */
+void login_desk_set_local_users(
+    struct login_desk *desk, struct local_users *users);
 
 /* A front (taken over). `instance` is the broker's number of it. */
 void login_desk_add_front(

@@ -69,12 +69,26 @@ introduced(const struct message_introduce *introduce, int *fd)
 }
 
 static void
+set_local_users(int fd)
+{
+	struct error error;
+	struct local_users *users = local_users_read(fd, &error);
+
+	if (users == NULL)
+		log_error("local-users", "why=\"%s\"", error.text);
+	else
+		login_desk_set_local_users(desk, users);
+}
+
+static void
 reload(const struct message_settings *settings, const int *fds)
 {
 	struct account_table *accounts;
 	struct error error;
 
 	for (size_t i = 0; i < settings->kinds.size; i++) {
+		if (settings->kinds.data[i] == START_LOCAL_USERS)
+			set_local_users(fds[i]);
 		if (settings->kinds.data[i] != START_ACCOUNTS)
 			continue;
 		accounts = account_table_read(fds[i], &error);
@@ -171,6 +185,7 @@ main(void)
 	struct account_table *accounts;
 	struct password_pool *pool;
 	struct process process;
+	int local_users_fd;
 	uint32_t walls;
 
 	process_begin(&process, ROLE_AUTHD);
@@ -178,10 +193,14 @@ main(void)
 	 * they are given. */
 	pool = start_children(&process);
 	accounts = read_accounts(&process);
+	local_users_fd = process_take(&process, START_LOCAL_USERS, 0);
 	walls = process_confine(&process);
 	loop = event_loop_new();
 	password_pool_start(pool, loop, children_lost, NULL);
 	desk = login_desk_new(loop, pool, accounts);
+	if (local_users_fd != -1)
+		set_local_users(local_users_fd);
+	close(local_users_fd);
 	broker = process_ready(&process, loop, walls, &handler, NULL);
 	login_desk_set_broker(desk, broker);
 	event_loop_run(loop);

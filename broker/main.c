@@ -32,14 +32,16 @@ from_peer(struct channel *channel, const struct message *message, int *fds,
 		    broker.workers, message->start_worker.account, ROLE_SNAPD);
 }
 
+/* Master starts it again and introduces the new one. */
 static void
 peer_closed(struct channel *channel, const struct error *error, void *context)
 {
-	/* Master starts it again and introduces the new one. */
-	if (broker.snapd == channel)
-		channel_free(&broker.snapd);
-	else
-		channel_free(&broker.keyd);
+	struct channel **const peers[] = { &broker.snapd, &broker.keyd,
+		&broker.spool };
+
+	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
+		if (*peers[i] == channel)
+			channel_free(peers[i]);
 }
 
 static const struct channel_handler peer_handler = { from_peer, peer_closed };
@@ -65,6 +67,8 @@ introduced(const struct message_introduce *introduce, int *fds)
 		set_peer(&broker.snapd, ROLE_SNAPD, &fds[0]);
 	else if (introduce->role == ROLE_KEYD)
 		set_peer(&broker.keyd, ROLE_KEYD, &fds[0]);
+	else if (introduce->role == ROLE_SPOOL)
+		set_peer(&broker.spool, ROLE_SPOOL, &fds[0]);
 	else if (introduce->role == ROLE_LOGGER)
 		members_connect_all(&broker, ROLE_LOGGER);
 }
@@ -80,6 +84,7 @@ send_settings(struct member *member, const struct equipment *equipment)
 	for (size_t i = 0; i < equipment->fd_count; i++)
 		if (equipment->kinds[i] == START_SETTINGS ||
 		    equipment->kinds[i] == START_ACCOUNTS ||
+		    equipment->kinds[i] == START_LOCAL_USERS ||
 		    equipment->kinds[i] == START_LISTENER)
 			process_start_give(&start,
 			    (enum start_descriptor)equipment->kinds[i],

@@ -26,6 +26,7 @@ static const struct {
 	enum role b;
 } pairs[] = {
 	{ ROLE_QUEUE, ROLE_SNAPD },
+	{ ROLE_QUEUE, ROLE_SPOOL },
 	{ ROLE_AUTHD, ROLE_QUEUE },
 	{ ROLE_SMTPD, ROLE_QUEUE },
 	{ ROLE_SMTPD, ROLE_AUTHD },
@@ -98,6 +99,12 @@ member_connect_keyd(struct member *member)
 	connect_two(member, NULL, ROLE_KEYD, member->broker->keyd);
 }
 
+static void
+member_connect_spool(struct member *member)
+{
+	connect_two(member, NULL, ROLE_SPOOL, member->broker->spool);
+}
+
 bool
 members_are_pair(enum role a, enum role b)
 {
@@ -116,6 +123,8 @@ connect_pair(struct broker *broker, enum role a, enum role b)
 		member_connect_snapd(&broker->services[a]);
 	else if (b == ROLE_KEYD)
 		member_connect_keyd(&broker->services[a]);
+	else if (b == ROLE_SPOOL)
+		member_connect_spool(&broker->services[a]);
 	else
 		members_connect(&broker->services[a], &broker->services[b]);
 }

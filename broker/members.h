@@ -67,6 +67,7 @@ struct broker {
 	struct channel *snapd; /* NULL while away */
 	struct alarms alarms;  /* that it has not been told of */
 	struct channel *keyd;
+	struct channel *spool;
 	int logger_fd;
 	struct elder elders[ROLE_COUNT];
 	struct member services[ROLE_COUNT];

@@ -23,8 +23,9 @@ struct account {
 	uint32_t uid;
 	uint32_t gid;
 	unsigned int flags;
-	const char *address; /* local@domain, lower case */
-	const char *hash;    /* with its {SCHEME} removed; "" outside authd */
+	uint32_t send_per_day; /* recipients elsewhere; 0: no limit */
+	const char *address;   /* local@domain, lower case */
+	const char *hash;      /* with its {SCHEME} removed; "" outside authd */
 };
 
 /* An alias has one target a row; several rows may share a name. */

@@ -9,6 +9,7 @@
 
 #include "common/memory.h"
 #include "common/settings_parser.h"
+#include "common/settings_value.h"
 #include "common/table.h"
 
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 
 enum {
 	LOCAL_PART_MAX = 64,
+	DOMAIN_MAX = 255,
 	ADDRESS_MAX = 320,
 	HASH_MAX = 500
 };
@@ -95,10 +97,10 @@ is_our_domain(const struct settings *settings, struct text domain)
 	return false;
 }
 
-/* local@domain, in lower case, in one of our domains; reported. */
+/* local@domain, in lower case, in one of our domains or elsewhere; reported. */
 static int
 parse_address(struct account_parser *parser, struct text address, size_t column,
-    char to[ADDRESS_MAX])
+    bool is_remote, char to[ADDRESS_MAX])
 {
 	ptrdiff_t at = text_find_byte(address, '@');
 	struct text domain;
@@ -112,7 +114,7 @@ parse_address(struct account_parser *parser, struct text address, size_t column,
 		return -1;
 	}
 	domain = text_skip(address, (size_t)at + 1);
-	if (!is_our_domain(parser->settings, domain)) {
+	if (!is_remote && !is_our_domain(parser->settings, domain)) {
 		complain(parser, column,
 		    "\"%.*s\" is in none of the domains of firnmail.conf",
 		    (int)(address.size > 100 ? 100 : address.size),
@@ -218,6 +220,22 @@ parse_hash(struct account_parser *parser, struct text hash, size_t column,
 	return 0;
 }
 
+/* A class is what its limit line says of it. */
+static void
+parse_class(struct account_parser *parser, struct text class, size_t column,
+    struct account *account)
+{
+	const struct send_limit_setting *limit =
+	    settings_find_send_limit(parser->settings, class);
+
+	if (limit == NULL)
+		complain(parser, column,
+		    "there is no line limit send ... class %.*s",
+		    TEXT_FMT(class));
+	else
+		account->send_per_day = limit->per_day;
+}
+
 static void
 parse_extra(struct account_parser *parser, struct text extra, size_t column,
     struct account *account)
@@ -230,6 +248,9 @@ parse_extra(struct account_parser *parser, struct text extra, size_t column,
 		if (text_is_nocase(field, "nologin") ||
 		    text_is_nocase(field, "nologin=y"))
 			account->flags |= ACCOUNT_DISABLED;
+		if (text_starts_nocase(field, "firnmail_class="))
+			parse_class(
+			    parser, text_skip(field, 15), column, account);
 		if (!text_starts_nocase(field, "firnmail_id="))
 			continue; /* Dovecot's own */
 		field = text_skip(field, 12);
@@ -283,6 +304,8 @@ parse_user(struct account_parser *parser, struct text line)
 	char address[ADDRESS_MAX];
 	char hash[HASH_MAX + 1];
 	struct account account = { .address = address, .hash = hash };
+	const struct send_limit_setting *limit =
+	    settings_find_send_limit(parser->settings, TEXT(""));
 	struct text fields[8];
 	size_t count = cut_fields(line, fields, 8);
 	size_t before = report_errors(parser->report);
@@ -293,7 +316,9 @@ parse_user(struct account_parser *parser, struct text line)
 		    "gecos:home:shell:firnmail_id=N");
 		return;
 	}
-	(void)parse_address(parser, fields[0], 0, address);
+	if (limit != NULL)
+		account.send_per_day = limit->per_day;
+	(void)parse_address(parser, fields[0], 0, false, address);
 	if (parse_hash(parser, fields[1], fields[0].size + 1, hash) == 0 &&
 	    hash[0] == '\0')
 		account.flags |= ACCOUNT_DISABLED;
@@ -348,6 +373,23 @@ find_alias(struct account_parser *parser, const char *name)
 	return table_find(parser->by_name, name, strlen(name));
 }
 
+/* "@domain": whatever nobody else has in it. */
+static int
+parse_domain(
+    struct account_parser *parser, struct text name, char key[ADDRESS_MAX])
+{
+	if (!is_our_domain(parser->settings, text_skip(name, 1))) {
+		complain(parser, 0,
+		    "\"%.*s\" is in none of the domains of firnmail.conf",
+		    (int)(name.size > 100 ? 100 : name.size), name.data);
+		return -1;
+	}
+	for (size_t i = 0; i < name.size; i++)
+		key[i] = text_lower_byte(name.data[i]);
+	key[name.size] = '\0';
+	return 0;
+}
+
 static void
 parse_alias(struct account_parser *parser, struct text line)
 {
@@ -361,8 +403,11 @@ parse_alias(struct account_parser *parser, struct text line)
 		complain(parser, 0, "an alias is NAME: TARGET, TARGET");
 		return;
 	}
-	if (text_find_byte(name, '@') >= 0) {
-		if (parse_address(parser, name, 0, key) == -1)
+	if (text_starts_nocase(name, "@")) {
+		if (parse_domain(parser, name, key) == -1)
+			return;
+	} else if (text_find_byte(name, '@') >= 0) {
+		if (parse_address(parser, name, 0, false, key) == -1)
 			return;
 	} else if (copy_local(name, key) == -1) {
 		complain(parser, 0, "the alias has no valid name");
@@ -385,34 +430,84 @@ static void follow_targets(struct account_parser *parser,
     const struct alias_entry *root, struct alias_entry *entry,
     struct table *seen, unsigned int depth);
 
+static bool
+count_target(struct account_parser *parser)
+{
+	if (++parser->target_count <= ACCOUNT_MAX_ALIAS_TARGETS &&
+	    ++parser->row_count <= ACCOUNT_MAX_ALIASES)
+		return true;
+	complain(parser, 0, "the alias leads to too many accounts");
+	return false;
+}
+
 static void
 reach_account(struct account_parser *parser, const struct alias_entry *root,
     const struct account *account, struct table *seen)
 {
 	if (table_find_u64(seen, account->number) != NULL)
 		return; /* by another way already */
-	if (++parser->target_count > ACCOUNT_MAX_ALIAS_TARGETS ||
-	    ++parser->row_count > ACCOUNT_MAX_ALIASES) {
-		complain(parser, 0, "the alias leads to too many accounts");
+	if (!count_target(parser))
 		return;
-	}
 	table_put_u64(seen, account->number, parser);
 	account_table_add_alias(
 	    parser->table, root->name, text_of(account->address));
 }
 
-/* An address of ours: an account, an alias for it, or one for its local part;
- * a bare name: an alias, or an account in the first domain. */
+/* Somewhere else: the mail is passed on. */
+static void
+reach_elsewhere(struct account_parser *parser, const struct alias_entry *root,
+    const char *address, struct table *seen)
+{
+	if (table_put(seen, address, strlen(address), parser) == NULL &&
+	    count_target(parser))
+		account_table_add_alias(
+		    parser->table, root->name, text_of(address));
+}
+
+static bool
+is_elsewhere(const struct account_parser *parser, struct text target)
+{
+	ptrdiff_t at = text_find_byte(target, '@');
+	char domain[DOMAIN_MAX + 1];
+
+	return at >= 0 &&
+	       text_copy(text_skip(target, (size_t)at + 1), domain,
+		   sizeof(domain)) == 0 &&
+	       settings_is_host_name(text_of(domain)) &&
+	       !is_our_domain(parser->settings, text_of(domain));
+}
+
+/* The alias that `key` names: of the whole address, or else, unless an account
+ * has it, of its local part. */
+static struct alias_entry *
+find_next(struct account_parser *parser, const char *key,
+    const struct account *account)
+{
+	char local[LOCAL_PART_MAX + 1];
+	struct alias_entry *next = find_alias(parser, key);
+	const char *at = strchr(key, '@');
+
+	if (next != NULL || account != NULL || at == NULL ||
+	    text_copy(
+		text_make(key, (size_t)(at - key)), local, sizeof(local)) == -1)
+		return next;
+	return find_alias(parser, local);
+}
+
+/* An address elsewhere; one of ours: an alias of it, an account, or an alias
+ * for its local part; a bare name: an alias, or an account in the first domain.
+ * An account that is met on the way to itself is itself: who passes his mail on
+ * keeps it by that. */
 static void
 follow_target(struct account_parser *parser, const struct alias_entry *root,
     struct text target, size_t column, struct table *seen, unsigned int depth)
 {
 	char key[ADDRESS_MAX];
-	char local[LOCAL_PART_MAX + 1];
 	char address[ADDRESS_MAX + 256];
+	bool has_domain = text_find_byte(target, '@') >= 0;
+	bool is_remote = is_elsewhere(parser, target);
 	const struct account *account;
 	struct alias_entry *next;
-	ptrdiff_t at = text_find_byte(target, '@');
 
 	if (target.size > 0 && strchr("|/:\"\\", target.data[0]) != NULL) {
 		complain(parser, column,
@@ -420,28 +515,29 @@ follow_target(struct account_parser *parser, const struct alias_entry *root,
 		    "targets of an alias");
 		return;
 	}
-	if (at >= 0 ? parse_address(parser, target, column, key) == -1
-		    : copy_local(target, key) == -1) {
-		if (at < 0)
+	if (has_domain
+		? parse_address(parser, target, column, is_remote, key) == -1
+		: copy_local(target, key) == -1) {
+		if (!has_domain)
 			complain(parser, column, "a target is not a name");
 		return;
 	}
+	if (is_remote) {
+		reach_elsewhere(parser, root, key, seen);
+		return;
+	}
 	(void)snprintf(address, sizeof(address), "%s%s%s", key,
-	    at < 0 ? "@" : "", at < 0 ? parser->settings->domains[0] : "");
+	    has_domain ? "" : "@",
+	    has_domain ? "" : parser->settings->domains[0]);
 	account = account_find_address(parser->table, text_of(address));
-	next = find_alias(parser, key);
-	if (next == NULL && account == NULL && at >= 0 &&
-	    text_copy(text_make(key, (size_t)at), local, sizeof(local)) == 0)
-		next = find_alias(parser, local);
-	if (next != NULL)
+	next = find_next(parser, key, account);
+	if (next != NULL && (account == NULL || !next->is_on_path))
 		follow_targets(parser, root, next, seen, depth + 1);
 	else if (account != NULL)
 		reach_account(parser, root, account, seen);
 	else
 		complain(parser, column,
-		    "target %s is no account and no alias of this host "
-		    "(mail for other hosts is not forwarded by this version)",
-		    key);
+		    "target %s is no account and no alias of this host", key);
 }
 
 static void

@@ -65,3 +65,22 @@ base64_decode(struct text encoded, uint8_t *data, size_t max_size, size_t *size)
 	}
 	return 0;
 }
+
+void
+base64_encode(struct text data, char *to)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	while (data.size > 0) {
+		size_t n = data.size < 3 ? data.size : 3;
+		uint32_t bits = 0;
+
+		for (size_t i = 0; i < 3; i++)
+			bits = bits << 8 | (i < n ? (uint8_t)data.data[i] : 0U);
+		for (size_t i = 0; i < 4; i++)
+			*to++ = i > n ? '=' : digits[bits >> (18 - 6 * i) & 63];
+		data = text_skip(data, n);
+	}
+	*to = '\0';
+}

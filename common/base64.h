@@ -15,4 +15,8 @@
 int base64_decode(
     struct text encoded, uint8_t *data, size_t max_size, size_t *size);
 
+/* The NUL-terminated code of `data` into `to`, which has room for
+ * 4 * ((size + 2) / 3) + 1 bytes. */
+void base64_encode(struct text data, char *to);
+
 #endif

@@ -478,15 +478,14 @@ connection_set_timeout(struct connection *connection, int64_t timeout_ms)
 		timer_stop(connection->timer);
 }
 
-int
-connection_start_tls(struct connection *connection, struct tls_server *tls)
+/* The bytes of STARTTLS go out in clear before the handshake, and none may have
+ * come that would seem to have been protected. */
+static int
+make_ready_for_tls(struct connection *connection)
 {
-	const struct tls_server_head *head = (const void *)tls;
-
 	if (connection->input.size > 0 || connection->tls != NULL ||
 	    connection->state != CONNECTION_OPEN)
 		return -1;
-	/* The answer to STARTTLS goes out in clear before the handshake. */
 	while (connection->output.size > 0) {
 		struct error error = { 0 };
 		size_t done = 0;
@@ -496,6 +495,16 @@ connection_start_tls(struct connection *connection, struct tls_server *tls)
 		buf_cut(&connection->output, done);
 	}
 	buf_clear(&connection->input);
+	return 0;
+}
+
+int
+connection_start_tls(struct connection *connection, struct tls_server *tls)
+{
+	const struct tls_server_head *head = (const void *)tls;
+
+	if (make_ready_for_tls(connection) == -1)
+		return -1;
 	connection->operations = head->operations;
 	connection->tls = head->operations->session_new(tls, connection->fd);
 	if (connection->tls == NULL)
@@ -503,6 +512,22 @@ connection_start_tls(struct connection *connection, struct tls_server *tls)
 	connection->state = CONNECTION_HANDSHAKE;
 	if (connection->depth == 0)
 		connection_arm(connection);
+	return 0;
+}
+
+int
+connection_start_tls_client(struct connection *connection,
+    const struct tls_operations *operations, struct tls_session *session)
+{
+	if (make_ready_for_tls(connection) == -1) {
+		operations->session_free(&session);
+		return -1;
+	}
+	connection->operations = operations;
+	connection->tls = session;
+	connection->state = CONNECTION_HANDSHAKE;
+	/* It is the client that speaks first. */
+	timer_start(connection->flush, 0);
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
- * A byte stream to a client: a TCP connection, plain or with TLS, or the
- * stream between imapd's front and a worker.  Input and output wait in bounded
+ * A byte stream to a client or a server: a TCP connection, plain or with TLS, or
+ * the stream between imapd's front and a worker.  Input and output wait in bounded
  * buffers; the owner is told when there is something to read, when output has
  * drained, and once when the connection has ended.
  */
@@ -16,6 +16,8 @@
 
 struct connection;
 struct tls_server; /* common/tls.h */
+struct tls_session;
+struct tls_operations;
 
 /*
  * All three are called from the loop only, never from inside a call of the
@@ -66,6 +68,10 @@ void connection_set_timeout(struct connection *connection, int64_t timeout_ms);
 /* Starts TLS as a server. Input must be empty (else -1: injected before
  * STARTTLS). */
 int connection_start_tls(struct connection *connection, struct tls_server *tls);
+/* As a client: `session` was made for connection_fd by tls_client_session
+ * (common/tls_client.h), and is taken over whatever comes. Input must be empty. */
+int connection_start_tls_client(struct connection *connection,
+    const struct tls_operations *operations, struct tls_session *session);
 bool connection_is_tls(const struct connection *connection);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" */
 const char *connection_tls_name(const struct connection *connection);

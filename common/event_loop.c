@@ -81,6 +81,12 @@ event_loop_stop(struct event_loop *loop)
 	event_base_loopbreak(loop->base);
 }
 
+struct event_base *
+event_loop_base(struct event_loop *loop)
+{
+	return loop->base;
+}
+
 void
 event_loop_on_round(
     struct event_loop *loop, void (*callback)(void *context), void *context)

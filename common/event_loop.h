@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+struct event_base;
 struct event_loop;
 struct watch;
 struct timer;
@@ -43,6 +44,9 @@ struct timer *timer_new(
 void timer_start(struct timer *timer, int64_t delay_ms);
 void timer_stop(struct timer *timer);
 void timer_free(struct timer **timer);
+
+/* libevent's own, for a library that wants to be driven by it. */
+struct event_base *event_loop_base(struct event_loop *loop);
 
 struct signal_watch;
 struct signal_watch *signal_watch_new(struct event_loop *loop, int number,

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -96,8 +97,10 @@ take_place(struct listener_limits *limits, const char *ip)
 	size_t size = counted_bytes(ip, bytes);
 	uint32_t *count = table_find(limits->addresses, bytes, size);
 
+	/* Programs of this machine have one address, and no limit of it. */
 	if (limits->count >= limits->max_connections ||
-	    (count == NULL ? 0 : *count) >= limits->max_per_address)
+	    (size > 0 && count != NULL && *count >= limits->max_per_address) ||
+	    limits->max_per_address == 0)
 		return false;
 	if (count == NULL) {
 		count = memory_new(1, sizeof(*count));
@@ -133,6 +136,11 @@ describe_address(
 	const struct sockaddr_in6 *v6 = (const void *)address;
 	const uint8_t *bytes = (const uint8_t *)&v4->sin_addr;
 
+	if (address->ss_family == AF_UNIX) {
+		snprintf(client->ip, sizeof(client->ip), "local");
+		client->is_loopback = true;
+		return;
+	}
 	if (address->ss_family == AF_INET6 &&
 	    IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
 		bytes = v6->sin6_addr.s6_addr + 12;

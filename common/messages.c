@@ -106,6 +106,10 @@ role_name(enum role role)
 		[ROLE_VERIFY] = "verify",
 		[ROLE_IMPORT] = "import",
 		[ROLE_DRILL] = "drill",
+		[ROLE_SPOOL] = "spool",
+		[ROLE_RELAY] = "relay",
+		[ROLE_RESOLVER] = "resolver",
+		[ROLE_FETCHER] = "fetcher",
 	};
 
 	if ((unsigned int)role >= ROLE_COUNT)

@@ -35,6 +35,10 @@ enum role {
 	ROLE_VERIFY,
 	ROLE_IMPORT,
 	ROLE_DRILL,
+	ROLE_SPOOL,
+	ROLE_RELAY,
+	ROLE_RESOLVER,
+	ROLE_FETCHER,
 	ROLE_COUNT,
 	/* In rows only. */
 	ROLE_STARTER, /* whoever started the process: master or broker */

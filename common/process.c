@@ -46,6 +46,10 @@ starter_of(enum role role)
 	case ROLE_KEYD:
 	case ROLE_VERIFY:
 	case ROLE_DRILL:
+	case ROLE_SPOOL:
+	case ROLE_RELAY:
+	case ROLE_RESOLVER:
+	case ROLE_FETCHER:
 	case ROLE_BROKER:
 		return ROLE_MASTER;
 	default:

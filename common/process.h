@@ -33,8 +33,9 @@ enum start_descriptor {
 	START_CHANNEL_SNAPD, /* channel ends made by the starter */
 	START_CHANNEL_KEYD,
 	START_CHANNEL_LOGGER,
-	START_NULL, /* an open /dev/null */
-	START_DATA  /* verify: the store's data.mdb, for reading only */
+	START_NULL,        /* an open /dev/null */
+	START_LOCAL_USERS, /* authd: sealed memfd, a line "uid name" each */
+	START_DATA         /* verify: the store's data.mdb, for reading only */
 };
 
 /* Why a process is told of to snapd, which then pins the last 24 hours. */

@@ -186,6 +186,27 @@ record_get_recipient(struct reader *r, struct recipient_record *record)
 }
 
 void
+record_put_outgoing(struct writer *w, const struct outgoing_record *r)
+{
+	writer_put_u8(w, r->notify);
+	writer_put_text(w, r->original, RECORD_MAX_ADDRESS_SIZE);
+	writer_put_text(w, r->address, RECORD_MAX_ADDRESS_SIZE);
+}
+
+int
+record_get_outgoing(struct reader *r, struct outgoing_record *record)
+{
+	int more = begins(r);
+
+	if (more != 1)
+		return more;
+	record->notify = reader_get_u8(r);
+	record->original = reader_get_text(r, RECORD_MAX_ADDRESS_SIZE);
+	record->address = reader_get_text(r, RECORD_MAX_ADDRESS_SIZE);
+	return got(r);
+}
+
+void
 record_put_unfiled(struct writer *w, const struct unfiled_record *r)
 {
 	writer_put_raw(w, r->delivery.bytes, sizeof(r->delivery.bytes));

@@ -126,6 +126,13 @@ struct recipient_record {
 	struct text address; /* as given in RCPT TO */
 };
 
+/* In spool_put and relay_job: one for each recipient elsewhere. */
+struct outgoing_record {
+	uint8_t notify;       /* enum dsn_notify of common/dsn.h */
+	struct text original; /* ORCPT as it was given; "" */
+	struct text address;  /* where it goes to */
+};
+
 struct unfiled_record {
 	struct delivery_id delivery;
 	int64_t time; /* seconds since 1970: becomes INTERNALDATE */
@@ -217,6 +224,8 @@ void record_put_change(struct writer *w, const struct change_record *r);
 int record_get_change(struct reader *r, struct change_record *record);
 void record_put_recipient(struct writer *w, const struct recipient_record *r);
 int record_get_recipient(struct reader *r, struct recipient_record *record);
+void record_put_outgoing(struct writer *w, const struct outgoing_record *r);
+int record_get_outgoing(struct reader *r, struct outgoing_record *record);
 void record_put_unfiled(struct writer *w, const struct unfiled_record *r);
 int record_get_unfiled(struct reader *r, struct unfiled_record *record);
 void record_put_flags(struct writer *w, const struct flag_record *r);

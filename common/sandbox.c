@@ -313,8 +313,7 @@ sandbox_enter(
 	    enter_always(error) == -1)
 		return -1;
 	if ((request->without & WALL_LANDLOCK) == 0)
-		landlock =
-		    sandbox_landlock_enter(request, profile->files, error);
+		landlock = sandbox_landlock_enter(request, profile, error);
 	if (landlock == -1)
 		return -1;
 	if (landlock == 1)

@@ -27,17 +27,21 @@ add_call(
     scmp_filter_ctx filter, const struct call_rule *rule, struct error *error)
 {
 	int number = seccomp_syscall_resolve_name(rule->name);
+	struct scmp_arg_cmp conditions[2];
 	int result;
 
 	/* A call that this libseccomp does not know stays forbidden. */
 	if (number == __NR_SCMP_ERROR)
 		return 0;
-	if (rule->has_argument)
-		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1,
-		    SCMP_CMP(rule->argument, SCMP_CMP_MASKED_EQ, rule->mask,
-			rule->value));
-	else
-		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
+	for (size_t i = 0; i < rule->condition_count; i++)
+		conditions[i] = (struct scmp_arg_cmp){
+			.arg = rule->conditions[i].argument,
+			.op = SCMP_CMP_MASKED_EQ,
+			.datum_a = rule->conditions[i].mask,
+			.datum_b = rule->conditions[i].value,
+		};
+	result = seccomp_rule_add_array(
+	    filter, SCMP_ACT_ALLOW, number, rule->condition_count, conditions);
 	/* EDOM: the architecture does not have this call. */
 	if (result < 0 && result != -EDOM && result != -EEXIST)
 		return error_set(error, ERROR_SYSTEM, "filter rule %s: %s",

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,7 +23,8 @@
 
 enum {
 	CREATE_VERSION = 1,
-	RULE_PATH_BENEATH = 1
+	RULE_PATH_BENEATH = 1,
+	RULE_NET_PORT = 2 /* level 4 */
 };
 
 enum {
@@ -39,7 +41,8 @@ enum {
 	FS_IOCTL_DEV = 1 << 15,
 	FS_LEVEL_1 = (1 << 13) - 1,
 
-	NET_TCP = 3,        /* bind and connect, level 4 */
+	NET_BIND_TCP = 1, /* level 4 */
+	NET_CONNECT_TCP = 2,
 	SCOPE_ABSTRACT = 1, /* level 6 */
 	SCOPE_SIGNAL = 2,
 
@@ -61,8 +64,13 @@ struct path_rule {
 	int32_t parent_fd;
 } __attribute__((packed));
 
+struct port_rule {
+	uint64_t allowed;
+	uint64_t port;
+};
+
 static struct ruleset_attributes
-attributes_of_level(long level)
+attributes_of_level(long level, bool connects)
 {
 	struct ruleset_attributes attributes = { .handled_fs = FS_LEVEL_1 };
 
@@ -71,7 +79,8 @@ attributes_of_level(long level)
 	if (level >= 3)
 		attributes.handled_fs |= FS_TRUNCATE;
 	if (level >= 4)
-		attributes.handled_net = NET_TCP;
+		attributes.handled_net =
+		    connects ? NET_BIND_TCP : NET_BIND_TCP | NET_CONNECT_TCP;
 	if (level >= 5)
 		attributes.handled_fs |= FS_IOCTL_DEV;
 	if (level >= 6)
@@ -158,10 +167,24 @@ add_rules(int ruleset, const struct sandbox_request *request,
 	return allow(ruleset, request->root_fd, RIGHTS_ROOT, handled, error);
 }
 
+/* Who connects out may choose from which address, not from which port. */
+static int
+allow_any_port(int ruleset, struct error *error)
+{
+	const struct port_rule rule = { NET_BIND_TCP, 0 };
+
+	if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) ==
+	    -1)
+		return error_set_errno(error, "landlock_add_rule");
+	return 0;
+}
+
 int
 sandbox_landlock_enter(const struct sandbox_request *request,
-    enum file_rights files, struct error *error)
+    const struct sandbox_profile *profile, struct error *error)
 {
+	bool connects = (profile->calls & CALLS_CONNECT) != 0;
+	enum file_rights files = profile->files;
 	struct ruleset_attributes attributes;
 	long level;
 	int ruleset, result;
@@ -169,13 +192,15 @@ sandbox_landlock_enter(const struct sandbox_request *request,
 	level = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_VERSION);
 	if (level < 1 || (level < 2 && files != FILES_NONE))
 		return 0;
-	attributes = attributes_of_level(level);
+	attributes = attributes_of_level(level, connects);
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes,
 	    attributes_size(level), 0);
 	if (ruleset == -1)
 		return error_set_errno(error, "landlock_create_ruleset");
 	result =
 	    add_rules(ruleset, request, files, attributes.handled_fs, error);
+	if (result == 0 && connects && attributes.handled_net != 0)
+		result = allow_any_port(ruleset, error);
 	if (result == 0 &&
 	    syscall(SYS_landlock_restrict_self, ruleset, 0) == -1)
 		result = error_set_errno(error, "landlock_restrict_self");

@@ -12,6 +12,6 @@
 /* 1 if the wall stands, 0 if this kernel has no Landlock (or one too old for
  * the role: below level 2 no rename between directories), -1 and error. */
 int sandbox_landlock_enter(const struct sandbox_request *request,
-    enum file_rights files, struct error *error);
+    const struct sandbox_profile *profile, struct error *error);
 
 #endif

@@ -14,10 +14,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #define CAPABILITY(n) (UINT64_C(1) << (n))
 #define COUNT(array)  (sizeof(array) / sizeof((array)[0]))
 #define ALL_BITS      UINT32_MAX
+/* Of socket()'s second argument: without SOCK_CLOEXEC and SOCK_NONBLOCK. */
+#define SOCKET_TYPES (ALL_BITS & ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK))
 
 enum {
 	CALLS_FRONT = CALLS_BASE | CALLS_ACCEPT,
@@ -74,6 +77,23 @@ static const struct sandbox_profile profiles[ROLE_COUNT] = {
 	    .files = FILES_ROOT,
 	    .memory_mib = 4096,
 	    .descriptors = 4096 },
+	/* Mail that goes out, until it has gone. */
+	[ROLE_SPOOL] = { .calls = CALLS_BASE | CALLS_ACCEPT | CALLS_MEMORY |
+				  CALLS_FILES,
+	    .files = FILES_ROOT,
+	    .memory_mib = 4096,
+	    .descriptors = 65536 },
+	/* The three that open sockets of the network have no files. */
+	[ROLE_RELAY] = { .calls = CALLS_BASE | CALLS_MEMORY | CALLS_CONNECT,
+	    .memory_mib = 2048,
+	    .descriptors = 16384 },
+	[ROLE_RESOLVER] = { .calls =
+				CALLS_BASE | CALLS_CONNECT | CALLS_DATAGRAM,
+	    .memory_mib = 1024,
+	    .descriptors = 8192 },
+	[ROLE_FETCHER] = { .calls = CALLS_BASE | CALLS_CONNECT,
+	    .memory_mib = 512,
+	    .descriptors = 1024 },
 	/* Reads what mail users of another server own, beneath that Maildir
 	 * only (Landlock), and writes beneath its root. */
 	[ROLE_IMPORT] = { .calls = CALLS_BASE | CALLS_FILES,
@@ -87,8 +107,11 @@ static const struct sandbox_profile profiles[ROLE_COUNT] = {
 
 /* clang-format off */
 #define ANY(n)              { .name = n }
-#define IF(n, arg, m, v)    { .name = n, .has_argument = 1, .argument = arg, \
-				.mask = (m), .value = (v) }
+#define IF(n, arg, m, v)    { .name = n, .condition_count = 1, \
+				.conditions = { { arg, (m), (v) } } }
+#define IF_SOCKET(domain, type) { .name = "socket", .condition_count = 2, \
+				.conditions = { { 0, ALL_BITS, domain }, \
+				    { 1, SOCKET_TYPES, type } } }
 
 static const struct call_rule base[] = {
 	ANY("read"), ANY("write"), ANY("readv"), ANY("writev"),
@@ -119,6 +142,15 @@ static const struct call_rule base[] = {
 };
 
 static const struct call_rule accepting[] = { ANY("accept4"), ANY("accept") };
+
+static const struct call_rule connecting[] = {
+	IF_SOCKET(AF_INET, SOCK_STREAM), IF_SOCKET(AF_INET6, SOCK_STREAM),
+	ANY("connect"), ANY("bind"),
+};
+
+static const struct call_rule datagrams[] = {
+	IF_SOCKET(AF_INET, SOCK_DGRAM), IF_SOCKET(AF_INET6, SOCK_DGRAM),
+};
 
 static const struct call_rule memory[] = {
 	ANY("memfd_create"), ANY("ftruncate"), ANY("pwrite64"),
@@ -221,6 +253,8 @@ static const struct {
 	{ CALLS_BEGIN, beginning, COUNT(beginning) },
 	{ CALLS_CONFINE, confining, COUNT(confining) },
 	{ CALLS_TERMINAL, terminal, COUNT(terminal) },
+	{ CALLS_CONNECT, connecting, COUNT(connecting) },
+	{ CALLS_DATAGRAM, datagrams, COUNT(datagrams) },
 	{ CALLS_SANITIZER, sanitizer, COUNT(sanitizer) },
 };
 

@@ -22,7 +22,9 @@ enum call_group {
 	CALLS_BEGIN = 128,     /* ld.so and process_begin (broker's children) */
 	CALLS_CONFINE = 256,   /* ids in the range, chroot, Landlock, seccomp */
 	CALLS_TERMINAL = 512,  /* is it one (the administrator's commands) */
-	CALLS_SANITIZER = 1024 /* ASan build only */
+	CALLS_CONNECT = 1024,  /* streams out to the network (relay) */
+	CALLS_DATAGRAM = 2048, /* and datagrams (resolver) */
+	CALLS_SANITIZER = 4096 /* ASan build only */
 };
 
 /* What Landlock lets the role do beneath START_ROOT. */
@@ -49,14 +51,18 @@ struct sandbox_profile {
  * commands only `calls` counts (sandbox_tool.h). */
 const struct sandbox_profile *sandbox_profile_find(enum role role);
 
-/* A call of a group; with a mask, only if argument & mask == value. Several
- * rows of one name are alternatives. */
-struct call_rule {
-	const char *name;
-	unsigned char has_argument;
+/* A call of a group; only if argument & mask == value for each of its
+ * conditions. Several rows of one name are alternatives. */
+struct call_condition {
 	unsigned char argument;
 	uint64_t mask;
 	uint64_t value;
+};
+
+struct call_rule {
+	const char *name;
+	unsigned char condition_count;
+	struct call_condition conditions[2];
 };
 
 const struct call_rule *sandbox_profile_calls(

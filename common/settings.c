@@ -20,8 +20,11 @@
 enum {
 	SLICE_MAGIC = 0x31534e46, /* "FNS1" */
 	SLICE_MAX_BYTES = 4 * 1024 * 1024,
-	CHAIN_MAX_BYTES = 256 * 1024
+	CHAIN_MAX_BYTES = 256 * 1024,
+	CA_MAX_BYTES = 2 * 1024 * 1024
 };
+
+#define DEFAULT_CA_PATH "/etc/ssl/certs/ca-certificates.crt"
 
 struct settings *
 settings_new(void)
@@ -45,6 +48,12 @@ settings_new(void)
 	settings->reconcile_every_s = 24 * 60 * 60;
 	settings->keep_minimum_s = (uint64_t)30 * 86400;
 	settings->drill_sample = 1000;
+	settings->queue_retry_s = 5 * 60;
+	settings->queue_retry_most_s = 4 * 60 * 60;
+	settings->queue_probe_most_s = 30 * 60;
+	settings->queue_notice_s = 4 * 60 * 60;
+	settings->queue_expire_s = 5 * 86400;
+	memcpy(settings->ca_path, DEFAULT_CA_PATH, sizeof(DEFAULT_CA_PATH));
 	return settings;
 }
 
@@ -55,7 +64,17 @@ settings_free(struct settings **settings)
 		return;
 	for (size_t i = 0; i < (*settings)->key_count; i++)
 		memory_free(&(*settings)->keys[i].certificate_pem);
+	memory_free(&(*settings)->ca_pem);
 	memory_free(settings);
+}
+
+const struct send_limit_setting *
+settings_find_send_limit(const struct settings *settings, struct text class)
+{
+	for (size_t i = 0; i < settings->send_limit_count; i++)
+		if (text_is(class, settings->send_limits[i].class))
+			return &settings->send_limits[i];
+	return NULL;
 }
 
 static bool
@@ -90,6 +109,7 @@ put_listeners(
 		writer_put_u8(writer, (uint8_t)listener->service);
 		writer_put_u8(writer, (uint8_t)listener->tls);
 		writer_put_u8(writer, listener->is_plain_login);
+		writer_put_u32(writer, listener->pause_s);
 		put_string(writer, listener->address, true);
 		writer_put_u16(writer, listener->port);
 	}
@@ -142,6 +162,78 @@ put_keep(struct writer *writer, const struct settings *settings, enum role role)
 }
 
 static void
+put_queue(struct writer *writer, const struct settings *settings)
+{
+	writer_put_u8(writer, settings->is_relaying);
+	writer_put_u32(writer, settings->queue_retry_s);
+	writer_put_u32(writer, settings->queue_retry_most_s);
+	writer_put_u32(writer, settings->queue_probe_most_s);
+	writer_put_u32(writer, settings->queue_notice_s);
+	writer_put_u32(writer, settings->queue_expire_s);
+}
+
+static void
+put_resolver(
+    struct writer *writer, const struct settings *settings, enum role role)
+{
+	bool is_known = role == ROLE_RESOLVER;
+	size_t forwarders = is_known ? settings->forwarder_count : 0;
+	size_t anchors = is_known ? settings->anchor_count : 0;
+	size_t zones = is_known ? settings->insecure_count : 0;
+
+	writer_put_u32(writer, (uint32_t)forwarders);
+	for (size_t i = 0; i < forwarders; i++) {
+		put_string(writer, settings->forwarders[i].address, true);
+		writer_put_u16(writer, settings->forwarders[i].port);
+	}
+	writer_put_u32(writer, (uint32_t)anchors);
+	for (size_t i = 0; i < anchors; i++)
+		put_string(writer, settings->anchors[i], true);
+	writer_put_u32(writer, (uint32_t)zones);
+	for (size_t i = 0; i < zones; i++)
+		put_string(writer, settings->insecure_zones[i], true);
+}
+
+static void
+put_ca(struct writer *writer, const struct settings *settings, enum role role)
+{
+	bool is_known = role == ROLE_RELAY || role == ROLE_FETCHER;
+	const char *pem = settings->ca_pem;
+
+	writer_put_text(
+	    writer, text_of(is_known && pem != NULL ? pem : ""), CA_MAX_BYTES);
+}
+
+/* The login is the spool's: it says with each job how it goes. */
+static void
+put_transport(struct writer *writer, const struct transport_setting *transport)
+{
+	put_string(writer, transport->domain, true);
+	put_string(writer, transport->host, true);
+	writer_put_u16(writer, transport->port);
+	writer_put_u8(writer, transport->tls);
+	writer_put_u8(writer, transport->is_lmtp);
+}
+
+static void
+put_relay(
+    struct writer *writer, const struct settings *settings, enum role role)
+{
+	const struct transport_setting none = { 0 };
+	bool is_spool = role == ROLE_SPOOL;
+	size_t count = is_spool ? settings->transport_count : 0;
+
+	put_transport(writer, is_spool ? &settings->relay : &none);
+	put_string(writer, settings->relay_user, is_spool);
+	put_string(writer, settings->relay_password, is_spool);
+	put_string(writer, settings->relay_source, is_spool);
+	put_string(writer, settings->relay_hello, role == ROLE_RELAY);
+	writer_put_u32(writer, (uint32_t)count);
+	for (size_t i = 0; i < count; i++)
+		put_transport(writer, &settings->transports[i]);
+}
+
+static void
 put_slice(
     struct writer *writer, const struct settings *settings, enum role role)
 {
@@ -162,7 +254,11 @@ put_slice(
 	writer_put_u32(writer, settings->uid_account_base);
 	writer_put_u32(writer, settings->uid_account_mask);
 	put_keep(writer, settings, role);
+	put_queue(writer, settings);
 	put_string(writer, settings->store_id, true);
+	put_resolver(writer, settings, role);
+	put_ca(writer, settings, role);
+	put_relay(writer, settings, role);
 }
 
 int
@@ -217,26 +313,34 @@ get_listeners(struct reader *reader, struct settings *settings)
 		listener->service = (enum service)service;
 		listener->tls = (enum listen_tls)tls;
 		listener->is_plain_login = reader_get_u8(reader) != 0;
+		listener->pause_s = reader_get_u32(reader);
 		get_string(
 		    reader, listener->address, sizeof(listener->address));
 		listener->port = reader_get_u16(reader);
 	}
 }
 
+/* NULL if it is empty. */
+static char *
+get_pem(struct reader *reader, size_t max_size)
+{
+	struct text pem = reader_get_text(reader, max_size);
+	char *copy;
+
+	if (pem.size == 0)
+		return NULL;
+	copy = memory_new(1, pem.size + 1);
+	memcpy(copy, pem.data, pem.size);
+	return copy;
+}
+
 static void
 get_keys(struct reader *reader, struct settings *settings)
 {
 	settings->key_count = get_count(reader, SETTINGS_MAX_KEYS);
-	for (size_t i = 0; i < settings->key_count; i++) {
-		struct text chain = reader_get_text(reader, CHAIN_MAX_BYTES);
-		char *copy;
-
-		if (chain.size == 0)
-			continue;
-		copy = memory_new(1, chain.size + 1);
-		memcpy(copy, chain.data, chain.size);
-		settings->keys[i].certificate_pem = copy;
-	}
+	for (size_t i = 0; i < settings->key_count; i++)
+		settings->keys[i].certificate_pem =
+		    get_pem(reader, CHAIN_MAX_BYTES);
 }
 
 static void
@@ -256,6 +360,64 @@ get_keep(struct reader *reader, struct settings *settings)
 	settings->takes_external_deletes = reader_get_u8(reader) != 0;
 	settings->drill_every_s = reader_get_u32(reader);
 	settings->drill_sample = reader_get_u32(reader);
+}
+
+static void
+get_queue(struct reader *reader, struct settings *settings)
+{
+	settings->is_relaying = reader_get_u8(reader) != 0;
+	settings->queue_retry_s = reader_get_u32(reader);
+	settings->queue_retry_most_s = reader_get_u32(reader);
+	settings->queue_probe_most_s = reader_get_u32(reader);
+	settings->queue_notice_s = reader_get_u32(reader);
+	settings->queue_expire_s = reader_get_u32(reader);
+}
+
+static void
+get_resolver(struct reader *reader, struct settings *settings)
+{
+	settings->forwarder_count = get_count(reader, SETTINGS_MAX_FORWARDERS);
+	for (size_t i = 0; i < settings->forwarder_count; i++) {
+		struct forwarder_setting *forwarder = &settings->forwarders[i];
+
+		get_string(
+		    reader, forwarder->address, sizeof(forwarder->address));
+		forwarder->port = reader_get_u16(reader);
+	}
+	settings->anchor_count = get_count(reader, SETTINGS_MAX_ANCHORS);
+	for (size_t i = 0; i < settings->anchor_count; i++)
+		get_string(
+		    reader, settings->anchors[i], sizeof(settings->anchors[i]));
+	settings->insecure_count = get_count(reader, SETTINGS_MAX_INSECURE);
+	for (size_t i = 0; i < settings->insecure_count; i++)
+		get_string(reader, settings->insecure_zones[i],
+		    sizeof(settings->insecure_zones[i]));
+}
+
+static void
+get_transport(struct reader *reader, struct transport_setting *transport)
+{
+	get_string(reader, transport->domain, sizeof(transport->domain));
+	get_string(reader, transport->host, sizeof(transport->host));
+	transport->port = reader_get_u16(reader);
+	transport->tls = reader_get_u8(reader);
+	transport->is_lmtp = reader_get_u8(reader) != 0;
+}
+
+static void
+get_relay(struct reader *reader, struct settings *settings)
+{
+	get_transport(reader, &settings->relay);
+	get_string(reader, settings->relay_user, sizeof(settings->relay_user));
+	get_string(
+	    reader, settings->relay_password, sizeof(settings->relay_password));
+	get_string(
+	    reader, settings->relay_source, sizeof(settings->relay_source));
+	get_string(
+	    reader, settings->relay_hello, sizeof(settings->relay_hello));
+	settings->transport_count = get_count(reader, SETTINGS_MAX_TRANSPORTS);
+	for (size_t i = 0; i < settings->transport_count; i++)
+		get_transport(reader, &settings->transports[i]);
 }
 
 static void
@@ -282,7 +444,11 @@ get_slice(struct reader *reader, struct settings *settings)
 	settings->uid_account_base = reader_get_u32(reader);
 	settings->uid_account_mask = reader_get_u32(reader);
 	get_keep(reader, settings);
+	get_queue(reader, settings);
 	get_string(reader, settings->store_id, sizeof(settings->store_id));
+	get_resolver(reader, settings);
+	settings->ca_pem = get_pem(reader, CA_MAX_BYTES);
+	get_relay(reader, settings);
 }
 
 struct settings *
@@ -313,6 +479,7 @@ settings_read_slice(int fd, struct error *error)
 const struct listen_setting *
 settings_find_listener(const struct settings *settings, int fd)
 {
+	static const struct listen_setting local = { .service = SERVICE_LOCAL };
 	struct sockaddr_storage bound = { 0 };
 	const struct sockaddr_in *v4 = (const void *)&bound;
 	const struct sockaddr_in6 *v6 = (const void *)&bound;
@@ -322,6 +489,8 @@ settings_find_listener(const struct settings *settings, int fd)
 
 	if (getsockname(fd, (struct sockaddr *)&bound, &size) == -1)
 		return NULL;
+	if (bound.ss_family == AF_UNIX)
+		return &local;
 	if (bound.ss_family == AF_INET6)
 		inet_ntop(AF_INET6, &v6->sin6_addr, address, sizeof(address));
 	else

@@ -9,6 +9,8 @@
 
 #include "common/error.h"
 #include "common/messages.h"
+#include "common/settings_anchor.h"
+#include "common/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +19,13 @@
 enum {
 	SETTINGS_MAX_DOMAINS = 256,
 	SETTINGS_MAX_LISTENERS = 16,
-	SETTINGS_MAX_KEYS = 8
+	SETTINGS_MAX_KEYS = 8,
+	SETTINGS_MAX_SEND_LIMITS = 8,
+	SETTINGS_CLASS_SIZE = 33,
+	SETTINGS_MAX_FORWARDERS = 8,
+	SETTINGS_MAX_ANCHORS = 8,
+	SETTINGS_MAX_INSECURE = 8,
+	SETTINGS_MAX_TRANSPORTS = 64
 };
 
 /* Of a segment of the snapshot store: the largest body has room in any. */
@@ -27,7 +35,8 @@ enum {
 enum service {
 	SERVICE_SMTP,   /* mail from everyone, no AUTH */
 	SERVICE_SUBMIT, /* mail from our users, AUTH required */
-	SERVICE_IMAP
+	SERVICE_IMAP,
+	SERVICE_LOCAL /* mail from programs of this machine: no listen line */
 };
 
 enum listen_tls {
@@ -41,6 +50,7 @@ struct listen_setting {
 	enum service service;
 	enum listen_tls tls;
 	bool is_plain_login; /* LOGIN without TLS from loopback */
+	uint32_t pause_s;    /* before the greeting, for whom we do not know */
 	char address[64];    /* "*" or a numeric address */
 	uint16_t port;
 };
@@ -49,6 +59,20 @@ struct key_setting {
 	char *certificate_pem; /* the chain as text; fronts, master */
 	char certificate_path[512];
 	char key_path[512]; /* master only */
+};
+
+struct forwarder_setting {
+	char address[64]; /* numeric */
+	uint16_t port;
+};
+
+/* Where mail of a domain goes, and what TLS its hosts must show. */
+struct transport_setting {
+	char domain[256]; /* ".example.org": all that is below it */
+	char host[256];   /* a name or an address; "": the domain's MX */
+	uint16_t port;    /* 0: the usual one */
+	uint8_t tls;      /* enum relay_tls of common/relay_route.h */
+	bool is_lmtp;
 };
 
 struct settings {
@@ -64,6 +88,24 @@ struct settings {
 	char aliases_path[512];
 	char mail_path[512];
 	char snap_path[512];
+	char queue_path[512]; /* mail that goes out */
+	/* Whether those who logged in may send to other hosts; how much in a
+	 * day, by the class of the account, "" for those without one: master
+	 * and firnmail only, accounts have it (common/account.h). */
+	bool is_relaying;
+	size_t send_limit_count;
+	struct send_limit_setting {
+		char class[SETTINGS_CLASS_SIZE];
+		uint32_t per_day; /* recipients; 0 while the line is read */
+	} send_limits[SETTINGS_MAX_SEND_LIMITS];
+	/* The first wait before a message is tried again, which doubles, and
+	 * the longest; those of a destination that is not there; when its sender
+	 * hears that it is late, and when it is given up. */
+	uint32_t queue_retry_s;
+	uint32_t queue_retry_most_s;
+	uint32_t queue_probe_most_s;
+	uint32_t queue_notice_s;
+	uint32_t queue_expire_s;
 	uint64_t max_message_bytes; /* SIZE; default 50 MiB */
 	uint32_t max_recipients;    /* a transaction; default 100 */
 	uint32_t max_connections;   /* a front; default 1,000 */
@@ -96,10 +138,41 @@ struct settings {
 	/* /etc/firnmail/store-id as 32 hex digits: which store is ours; empty
 	 * before setup. */
 	char store_id[33];
+	/* DNS: whom the resolver asks, or nobody: the root's servers and
+	 * downwards; the anchors beside or instead of the root's own, as lines
+	 * of a zone file; zones that are not validated. */
+	bool is_system_resolver; /* forwarders are those of resolv.conf */
+	size_t forwarder_count;
+	struct forwarder_setting forwarders[SETTINGS_MAX_FORWARDERS];
+	size_t anchor_count;
+	char anchors[SETTINGS_MAX_ANCHORS][SETTINGS_ANCHOR_SIZE];
+	char anchor_path[512]; /* a file of them; "" is none */
+	size_t insecure_count;
+	char insecure_zones[SETTINGS_MAX_INSECURE][256];
+	/* Whose certificates of other hosts are believed: PEM; NULL if the file
+	 * is not there. Those who connect out have it. */
+	char ca_path[512];
+	char *ca_pem;
+	/* Mail for other hosts: the host that all goes by (the one without a
+	 * domain), with our login there, read from a file; the address that
+	 * it comes from, and the name that is said. The spool has the first,
+	 * the relay the name. */
+	struct transport_setting relay;
+	char relay_auth_path[512];
+	char relay_user[256];
+	char relay_password[256];
+	char relay_source[64];
+	char relay_hello[256];
+	size_t transport_count;
+	struct transport_setting transports[SETTINGS_MAX_TRANSPORTS];
 };
 
 struct settings *settings_new(void); /* with all defaults */
 void settings_free(struct settings **settings);
+
+/* Of a class, by its own line; NULL if it has none. */
+const struct send_limit_setting *settings_find_send_limit(
+    const struct settings *settings, struct text class);
 
 /* The listener that a bound socket was made for (a `*` listener has a socket
  * for IPv4 and one for IPv6), by its address and port; NULL if there is none. */

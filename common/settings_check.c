@@ -122,6 +122,38 @@ place_beside_store(const struct settings *settings, char *to, size_t to_size)
 		to[0] = '\0';
 }
 
+/* Without a directive: beside the store, as /var/lib/firnmail/queue beside
+ * /var/lib/firnmail/snap. */
+static void
+check_queue(struct parser *parser)
+{
+	struct settings *settings = parser->settings;
+	const char *snap = settings->snap_path;
+	const char *slash = strrchr(snap, '/');
+	struct report_place place =
+	    place_whole(parser, parser->origin->directive[DIRECTIVE_QUEUE]);
+	const char *const others[] = { settings->mail_path, snap };
+	char *queue = settings->queue_path;
+
+	if (queue[0] == '\0') {
+		if (slash != NULL &&
+		    (size_t)(slash - snap) + sizeof("/queue") <=
+			sizeof(settings->queue_path))
+			snprintf(queue, sizeof(settings->queue_path),
+			    "%.*s/queue", (int)(slash - snap), snap);
+		else if (slash != NULL)
+			report_error(parser->report, &place,
+			    "the snapshot store's path is too long for a "
+			    "queue beside it: say where with queue dir");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i][0] != '\0' && (is_inside(others[i], queue) ||
+						is_inside(queue, others[i])))
+			report_error(parser->report, &place,
+			    "the queue must lie apart from %s", others[i]);
+}
+
 /* What is made there is removed again: nothing else may lie there.  Beside a
  * store that lies inside the mail it lies there, too, of which check_paths
  * warns. */
@@ -214,6 +246,7 @@ settings_check_whole(struct parser *parser)
 	need(parser, DIRECTIVE_SNAPSHOT);
 	check_listeners(parser);
 	check_paths(parser);
+	check_queue(parser);
 	check_drill(parser);
 	check_keep(parser);
 	check_uids(parser);

@@ -160,6 +160,15 @@ apply_plain_login(struct parser *parser, const struct value *value)
 		settings_complain(parser, value->word, "smtp takes no logins");
 }
 
+static void
+apply_pause(struct parser *parser, const struct value *value)
+{
+	listener_of(parser)->pause_s = (uint32_t)value->number;
+	if (listener_of(parser)->service != SERVICE_SMTP)
+		settings_complain(
+		    parser, value->word, "only smtp pauses before it greets");
+}
+
 /* Bits of options_seen are positions in the table of the directive. */
 enum {
 	LISTEN_SEEN_SERVICE = 7,
@@ -286,7 +295,12 @@ APPLY_PATH(users, users_path)
 APPLY_PATH(aliases, aliases_path)
 APPLY_PATH(maildir, mail_path)
 APPLY_PATH(snap, snap_path)
+APPLY_PATH(queue, queue_path)
 APPLY_PATH(drill, drill_path)
+APPLY_NUMBER(retry, uint32_t, queue_retry_s)
+APPLY_NUMBER(retry_most, uint32_t, queue_retry_most_s)
+APPLY_NUMBER(expire, uint32_t, queue_expire_s)
+APPLY_NUMBER(notice, uint32_t, queue_notice_s)
 APPLY_NUMBER(every, uint32_t, snapshot_every_s)
 APPLY_NUMBER(drill_every, uint32_t, drill_every_s)
 APPLY_NUMBER(drill_sample, uint32_t, drill_sample)
@@ -436,20 +450,110 @@ apply_nothing(struct parser *parser, const struct value *value)
 {
 }
 
+static bool
+begin_limit(struct parser *parser)
+{
+	struct settings *settings = parser->settings;
+
+	if (settings->send_limit_count == SETTINGS_MAX_SEND_LIMITS) {
+		settings_complain(parser, parser->words[0], "at most %d limits",
+		    SETTINGS_MAX_SEND_LIMITS);
+		return false;
+	}
+	memset(&settings->send_limits[settings->send_limit_count], 0,
+	    sizeof(settings->send_limits[0]));
+	return true;
+}
+
+static struct send_limit_setting *
+limit_of(struct parser *parser)
+{
+	return &parser->settings
+		    ->send_limits[parser->settings->send_limit_count];
+}
+
+/* "200/day" */
+static void
+apply_send(struct parser *parser, const struct value *value)
+{
+	struct text rest = value->word.text, number;
+	uint64_t per_day;
+
+	if (!text_next(&rest, '/', &number) || !text_is(rest, "day") ||
+	    text_parse_number(number, UINT32_MAX, &per_day) == -1 ||
+	    per_day == 0)
+		settings_complain(
+		    parser, value->word, "a number of recipients and /day");
+	else
+		limit_of(parser)->per_day = (uint32_t)per_day;
+}
+
+static void
+apply_class(struct parser *parser, const struct value *value)
+{
+	char *class = limit_of(parser)->class;
+
+	if (text_copy(value->word.text, class, SETTINGS_CLASS_SIZE) == -1)
+		settings_complain(parser, value->word, "the name is too long");
+}
+
+static void
+finish_limit(struct parser *parser)
+{
+	struct send_limit_setting *limit = limit_of(parser);
+
+	if (report_errors(parser->report) != parser->had_errors)
+		return;
+	if (limit->per_day == 0)
+		settings_complain(parser, settings_end_of_line(parser),
+		    "limit needs: send N/day");
+	else if (settings_find_send_limit(
+		     parser->settings, text_of(limit->class)) != NULL)
+		settings_complain(
+		    parser, parser->words[0], "these have a limit already");
+	else
+		parser->settings->send_limit_count++;
+}
+
+/* Bits of options_seen are positions in the table. */
+enum {
+	MATCH_SEEN_DELIVER = 1 << 3 | 1 << 4 | 1 << 5,
+	MATCH_SEEN_RELAY = 1 << 6,
+	MATCH_SEEN_AUTH_FOR_ANY = 1 << 1 | 1 << 2 | 1 << 3
+};
+
+/* Mail for others is taken of those who logged in, and of nobody else. */
 static void
 finish_match(struct parser *parser)
 {
-	if (report_errors(parser->report) == parser->had_errors &&
-	    (parser->options_seen & 0x38) != 0x38)
+	unsigned int seen = parser->options_seen & ~1U;
+
+	if (report_errors(parser->report) != parser->had_errors)
+		return;
+	if (seen == (MATCH_SEEN_RELAY | MATCH_SEEN_AUTH_FOR_ANY))
+		parser->settings->is_relaying = true;
+	else if (seen & MATCH_SEEN_RELAY)
+		settings_complain(parser, settings_end_of_line(parser),
+		    "to relay takes: from auth for any relay");
+	else if ((seen & MATCH_SEEN_DELIVER) != MATCH_SEEN_DELIVER)
 		settings_complain(parser, settings_end_of_line(parser),
 		    "match needs: for domain <domains> deliver");
 }
 
-/* -- The tables -- */
+static void
+finish_queue(struct parser *parser)
+{
+	const struct settings *settings = parser->settings;
 
-#define NO_RELAY                                                              \
-	"mail goes to accounts of this host only; remove the line, mail for " \
-	"other hosts is refused with 550 5.7.1"
+	if (settings->queue_retry_s > settings->queue_retry_most_s)
+		settings_complain(parser, settings_end_of_line(parser),
+		    "retry is longer than retry-most");
+	else if (settings->queue_expire_s < settings->queue_retry_s)
+		settings_complain(parser, settings_end_of_line(parser),
+		    "expire is shorter than retry");
+}
+
+/* -- The tables -- */
 
 static const struct option host_options[] = {
 	{ NULL, VALUE_TEXT, 0, apply_host, NULL }, { 0 }
@@ -467,7 +571,8 @@ static const struct option listen_options[] = { { "smtp", VALUE_NONE, 0,
 	{ "starttls-required", VALUE_NONE, 0, apply_starttls_required, NULL },
 	{ "tls-required", VALUE_NONE, 0, apply_tls_required, NULL },
 	{ "auth", VALUE_NONE, 0, apply_auth, NULL },
-	{ "plain-login", VALUE_NONE, 0, apply_plain_login, NULL }, { 0 } };
+	{ "plain-login", VALUE_NONE, 0, apply_plain_login, NULL },
+	{ "pause", VALUE_SPAN, 30, apply_pause, NULL }, { 0 } };
 static const struct option tls_options[] = { { "auto", VALUE_NONE, 0,
 						 apply_auto, NULL },
 	{ "certificate", VALUE_PATH, 0, apply_certificate, NULL },
@@ -496,6 +601,12 @@ static const struct option snapshot_options[] = {
 	    "remove it; every instant can be restored anyway" },
 	{ 0 }
 };
+static const struct option queue_options[] = { { "dir", VALUE_PATH, 0,
+						   apply_queue, NULL },
+	{ "retry", VALUE_SPAN, 86400, apply_retry, NULL },
+	{ "retry-most", VALUE_SPAN, 86400, apply_retry_most, NULL },
+	{ "expire", VALUE_SPAN, 31536000, apply_expire, NULL },
+	{ "delay-notice", VALUE_SPAN, 31536000, apply_notice, NULL }, { 0 } };
 static const struct option keep_options[] = {
 	{ "minimum", VALUE_SPAN, 3153600000, apply_minimum, NULL },
 	{ NULL, VALUE_TEXT, 0, apply_tier, NULL }, { 0 }
@@ -505,9 +616,9 @@ static const struct option drill_options[] = { { "every", VALUE_SPAN, 31536000,
 	{ "sample", VALUE_NUMBER, UINT32_MAX, apply_drill_sample, NULL },
 	{ "all", VALUE_NONE, 0, apply_drill_all, NULL },
 	{ "dir", VALUE_PATH, 0, apply_drill, NULL }, { 0 } };
-static const struct option limit_options[] = {
-	{ "send", VALUE_ABSENT, 0, NULL, "remove the line" }, { 0 }
-};
+static const struct option limit_options[] = { { "send", VALUE_TEXT, 0,
+						   apply_send, NULL },
+	{ "class", VALUE_TEXT, 0, apply_class, NULL }, { 0 } };
 static const struct option vault_options[] = {
 	{ NULL, VALUE_ABSENT, 0, NULL, "remove the line" }, { 0 }
 };
@@ -521,7 +632,7 @@ static const struct option match_options[] = { { "from", VALUE_NONE, 0,
 	{ "for", VALUE_NONE, 0, apply_nothing, NULL },
 	{ "domain", VALUE_TEXT, 0, apply_domains_word, NULL },
 	{ "deliver", VALUE_NONE, 0, apply_nothing, NULL },
-	{ "relay", VALUE_ABSENT, 0, NULL, NO_RELAY },
+	{ "relay", VALUE_NONE, 0, apply_nothing, NULL },
 	{ "dkim-sign", VALUE_ABSENT, 0, NULL, "remove it" },
 	{ "reject", VALUE_ABSENT, 0, NULL,
 	    "remove the line; what is not delivered is refused" },
@@ -554,7 +665,8 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	{ "domain", "domain NAME ...", domain_options, true, true, NULL, NULL },
 	{ "listen",
 	    "listen smtp|submit|imap [on ADDRESS] port N [tls|"
-	    "starttls-required|tls-required] [auth] [plain-login]",
+	    "starttls-required|tls-required] [auth] [plain-login] "
+	    "[pause TIME]",
 	    listen_options, true, false, begin_listen, finish_listen },
 	{ "tls", "tls auto, or tls certificate FILE key FILE", tls_options,
 	    true, false, begin_key, finish_key },
@@ -566,11 +678,17 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	{ "snapshot",
 	    "snapshot [every TIME] [segment SIZE] [seal TIME] dir DIRECTORY",
 	    snapshot_options, false, false, NULL, NULL },
+	{ "queue",
+	    "queue [dir DIRECTORY] [retry TIME] [retry-most TIME] "
+	    "[expire TIME] [delay-notice TIME]",
+	    queue_options, false, false, NULL, finish_queue },
 	{ "keep", "keep TIME for TIME, ... [minimum TIME]", keep_options, false,
 	    true, NULL, NULL },
 	{ "drill", "drill [every TIME] [sample N|all] [dir DIRECTORY]",
 	    drill_options, false, false, NULL, finish_drill },
-	{ "match", "match from any|auth for domain <domains> deliver",
+	{ "match",
+	    "match from any|auth for domain <domains> deliver, or match from "
+	    "auth for any relay",
 	    match_options, true, false, NULL, finish_match },
 	{ "uid-range", "uid-range services UID accounts UID bits N",
 	    uid_options, false, false, NULL, NULL },
@@ -584,10 +702,26 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    NULL },
 	{ "max-account-changes", "max-account-changes N [bytes SIZE]",
 	    account_changes_options, false, false, NULL, NULL },
-	{ "limit", "limit", limit_options, true, false, NULL, NULL },
+	{ "limit", "limit send N/day [class NAME]", limit_options, true, false,
+	    begin_limit, finish_limit },
 	{ "vault", "vault", vault_options, true, false, NULL, NULL },
 	{ "reconcile", "reconcile every TIME", reconcile_options, false, false,
 	    NULL, NULL },
+	{ "resolver",
+	    "resolver [forward ADDRESS ...|system] [trust-anchor RECORD] "
+	    "[trust-anchor-file FILE] [insecure ZONE]",
+	    settings_resolver_options, true, true, NULL,
+	    settings_finish_resolver },
+	{ "ca-certificates", "ca-certificates file FILE", settings_ca_options,
+	    false, false, NULL, NULL },
+	{ "relay",
+	    "relay [via HOST [port N] [auth FILE]] [tls LEVEL] [from ADDRESS] "
+	    "[hello NAME]",
+	    settings_relay_options, false, false, NULL, settings_finish_relay },
+	{ "transport",
+	    "transport DOMAIN [via HOST [port N] [lmtp]] [tls LEVEL]",
+	    settings_transport_options, true, false, settings_begin_transport,
+	    settings_finish_transport },
 };
 _Static_assert((int)DIRECTIVE_COUNT <= (int)SETTINGS_MAX_DIRECTIVES,
     "struct settings_origin is too small");

@@ -52,6 +52,10 @@ explain_lists(const char *name, const struct settings *settings,
 		(void)buf_put_format(to, "listen %s on %s port %u%s%s",
 		    settings_services[l->service], l->address, l->port,
 		    tls[l->tls], l->is_plain_login ? " plain-login" : "");
+		if (l->pause_s > 0) {
+			(void)buf_put_text(to, " pause ");
+			put_span(to, l->pause_s);
+		}
 		explain_from(to, name, origin->listener[i]);
 	}
 	for (size_t i = 0; i < settings->key_count; i++) {
@@ -59,6 +63,81 @@ explain_lists(const char *name, const struct settings *settings,
 		    to, "tls certificate", settings->keys[i].certificate_path);
 		put_path(to, " key", settings->keys[i].key_path);
 		explain_from(to, name, origin->key[i]);
+	}
+}
+
+/* What a file says that a line names is not told again. */
+static void
+explain_resolver(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	unsigned int line = origin->directive[DIRECTIVE_RESOLVER];
+
+	if (settings->is_system_resolver) {
+		(void)buf_put_text(to, "resolver system");
+		explain_from(to, name, line);
+	}
+	for (size_t i = 0; i < settings->forwarder_count; i++) {
+		if (origin->forwarder[i] == 0)
+			continue;
+		(void)buf_put_format(to, "resolver forward %s@%u",
+		    settings->forwarders[i].address,
+		    settings->forwarders[i].port);
+		explain_from(to, name, origin->forwarder[i]);
+	}
+	for (size_t i = 0; i < settings->anchor_count; i++) {
+		if (origin->anchor[i] == 0)
+			continue;
+		(void)buf_put_format(
+		    to, "resolver trust-anchor \"%s\"", settings->anchors[i]);
+		explain_from(to, name, origin->anchor[i]);
+	}
+	if (settings->anchor_path[0] != '\0') {
+		put_path(
+		    to, "resolver trust-anchor-file", settings->anchor_path);
+		explain_from(to, name, line);
+	}
+	for (size_t i = 0; i < settings->insecure_count; i++) {
+		(void)buf_put_format(
+		    to, "resolver insecure %s", settings->insecure_zones[i]);
+		explain_from(to, name, origin->insecure[i]);
+	}
+	put_path(to, "ca-certificates file", settings->ca_path);
+	explain_from(to, name, origin->directive[DIRECTIVE_CA]);
+}
+
+static void
+put_host(struct buf *to, const struct transport_setting *transport)
+{
+	if (transport->host[0] != '\0')
+		(void)buf_put_format(to, " via %s", transport->host);
+	if (transport->port != 0)
+		(void)buf_put_format(to, " port %u", transport->port);
+	if (transport->is_lmtp)
+		(void)buf_put_text(to, " lmtp");
+	(void)buf_put_format(
+	    to, " tls %s", settings_relay_level(transport->tls));
+}
+
+static void
+explain_relay(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	(void)buf_put_text(to, "relay");
+	put_host(to, &settings->relay);
+	if (settings->relay_auth_path[0] != '\0')
+		put_path(to, " auth", settings->relay_auth_path);
+	if (settings->relay_source[0] != '\0')
+		(void)buf_put_format(to, " from %s", settings->relay_source);
+	(void)buf_put_format(to, " hello %s",
+	    settings->relay_hello[0] != '\0' ? settings->relay_hello
+					     : settings->host);
+	explain_from(to, name, origin->directive[DIRECTIVE_RELAY]);
+	for (size_t i = 0; i < settings->transport_count; i++) {
+		(void)buf_put_format(
+		    to, "transport %s", settings->transports[i].domain);
+		put_host(to, &settings->transports[i]);
+		explain_from(to, name, origin->transport[i]);
 	}
 }
 
@@ -73,6 +152,17 @@ explain_keep(const char *name, const struct settings *settings,
 	put_span(to, settings->seal_after_s);
 	put_path(to, " dir", settings->snap_path);
 	explain_from(to, name, origin->directive[DIRECTIVE_SNAPSHOT]);
+	(void)buf_put_text(to, "queue");
+	put_path(to, " dir", settings->queue_path);
+	(void)buf_put_text(to, " retry ");
+	put_span(to, settings->queue_retry_s);
+	(void)buf_put_text(to, " retry-most ");
+	put_span(to, settings->queue_retry_most_s);
+	(void)buf_put_text(to, " expire ");
+	put_span(to, settings->queue_expire_s);
+	(void)buf_put_text(to, " delay-notice ");
+	put_span(to, settings->queue_notice_s);
+	explain_from(to, name, origin->directive[DIRECTIVE_QUEUE]);
 	(void)buf_put_text(to, "keep ");
 	for (size_t i = 0; i < settings->keep_count; i++) {
 		put_span(to, settings->keep[i].every_s);
@@ -131,8 +221,23 @@ settings_explain(const char *name, const struct settings *settings,
 	put_span(to, settings->reconcile_every_s);
 	explain_from(to, name, line[DIRECTIVE_RECONCILE]);
 	explain_keep(name, settings, origin, to);
+	explain_resolver(name, settings, origin, to);
+	explain_relay(name, settings, origin, to);
 	(void)buf_put_text(to, "match from any for domain <domains> deliver");
 	explain_from(to, name, line[DIRECTIVE_MATCH]);
+	for (size_t i = 0; i < settings->send_limit_count; i++) {
+		const struct send_limit_setting *limit =
+		    &settings->send_limits[i];
+
+		(void)buf_put_format(to, "limit send %u/day%s%s",
+		    limit->per_day, limit->class[0] != '\0' ? " class " : "",
+		    limit->class);
+		explain_from(to, name, line[DIRECTIVE_LIMIT]);
+	}
+	if (settings->is_relaying) {
+		(void)buf_put_text(to, "match from auth for any relay");
+		explain_from(to, name, line[DIRECTIVE_MATCH]);
+	}
 	(void)buf_put_format(to,
 	    "uid-range services 0x%x accounts 0x%x bits %u",
 	    settings->uid_service_base, settings->uid_account_base,

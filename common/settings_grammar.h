@@ -78,6 +78,7 @@ enum directive_number {
 	DIRECTIVE_ALIASES,
 	DIRECTIVE_STORE,
 	DIRECTIVE_SNAPSHOT,
+	DIRECTIVE_QUEUE,
 	DIRECTIVE_KEEP,
 	DIRECTIVE_DRILL,
 	DIRECTIVE_MATCH,
@@ -90,6 +91,10 @@ enum directive_number {
 	DIRECTIVE_LIMIT,
 	DIRECTIVE_VAULT,
 	DIRECTIVE_RECONCILE,
+	DIRECTIVE_RESOLVER,
+	DIRECTIVE_CA,
+	DIRECTIVE_RELAY,
+	DIRECTIVE_TRANSPORT,
 	DIRECTIVE_COUNT
 };
 
@@ -97,6 +102,29 @@ enum directive_number {
 extern const struct directive settings_directives[DIRECTIVE_COUNT];
 /* By enum service; NULL at the end. */
 extern const char *const settings_services[];
+
+/* ---- settings_network.c ---- */
+extern const struct option settings_resolver_options[];
+extern const struct option settings_ca_options[];
+void settings_finish_resolver(struct parser *parser);
+/* ADDRESS[@PORT]. 0, or -1: it is none. */
+int settings_parse_forwarder(
+    struct text word, struct forwarder_setting *forwarder);
+/* What a file of trust anchors and one such as /etc/resolv.conf say. 0, or -1
+ * if that is nothing, or wrong. */
+int settings_take_anchors(struct text file, struct settings *settings);
+int settings_take_nameservers(struct text file, struct settings *settings);
+
+/* ---- settings_relay.c ---- */
+extern const struct option settings_relay_options[];
+extern const struct option settings_transport_options[];
+void settings_finish_relay(struct parser *parser);
+bool settings_begin_transport(struct parser *parser);
+void settings_finish_transport(struct parser *parser);
+/* "verify" and so on. */
+const char *settings_relay_level(uint8_t tls);
+/* What the file of a login says: USER:PASSWORD. 0, or -1 if it is none. */
+int settings_take_login(struct text file, struct settings *settings);
 
 /* ---- settings_parser.c ---- */
 /* A mistake at a word of the line that is being read. */

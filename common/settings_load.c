@@ -7,13 +7,17 @@
 
 #include "common/file.h"
 #include "common/memory.h"
+#include "common/settings_grammar.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
-	CHAIN_MAX_BYTES = 200 * 1024
+	CHAIN_MAX_BYTES = 200 * 1024,
+	CA_MAX_BYTES = 2 * 1024 * 1024 - 1,
+	SMALL_MAX_BYTES = 64 * 1024
 };
 
 int
@@ -76,6 +80,75 @@ settings_load_store_id(
 	return report_errors(report) == before ? 0 : -1;
 }
 
+/* A host without the usual file is warned: it can do without, until mail for
+ * somebody whose certificate must be checked waits. */
+static void
+load_ca(struct settings *settings, bool is_default, struct report *report)
+{
+	struct report_place place = { settings->ca_path, 0, 0, { NULL, 0 } };
+	struct error error;
+	struct buf buf;
+
+	buf_init(&buf, CA_MAX_BYTES);
+	if (settings_read_file(settings->ca_path, &buf, &error) == -1) {
+		if (is_default && error.code == ERROR_MISSING)
+			report_warning(report, &place,
+			    "is not there: no other host's certificate can be "
+			    "checked (Debian's package ca-certificates)");
+		else
+			report_error(report, &place, "%s", error.text);
+	} else if (buf.size == 0 || memchr(buf.data, '\0', buf.size) != NULL ||
+		   buf_put_byte(&buf, '\0') == -1) {
+		report_error(report, &place, "are not PEM certificates");
+	} else {
+		settings->ca_pem = memory_copy(buf.data, buf.size);
+	}
+	buf_clear(&buf);
+}
+
+/* Reads a file into settings by `take`; `what` it must have, for people. */
+static void
+load_list(const char *path, int (*take)(struct text, struct settings *),
+    const char *what, struct settings *settings, struct report *report)
+{
+	struct report_place place = { path, 0, 0, { NULL, 0 } };
+	struct error error;
+	struct buf buf;
+
+	buf_init(&buf, SMALL_MAX_BYTES);
+	if (settings_read_file(path, &buf, &error) == -1)
+		report_error(report, &place, "%s", error.text);
+	else if (take(text_make(buf.data, buf.size), settings) == -1)
+		report_error(report, &place, "has no %s", what);
+	buf_clear(&buf);
+}
+
+/* It often is a link to what a service of the system writes. */
+static void
+load_system_resolver(struct settings *settings, struct report *report)
+{
+	char *path = realpath("/etc/resolv.conf", NULL);
+
+	load_list(path != NULL ? path : "/etc/resolv.conf",
+	    settings_take_nameservers, "nameserver", settings, report);
+	memory_free(&path);
+}
+
+static void
+load_network(
+    struct settings *settings, bool is_default_ca, struct report *report)
+{
+	if (settings->is_system_resolver)
+		load_system_resolver(settings, report);
+	if (settings->anchor_path[0] != '\0')
+		load_list(settings->anchor_path, settings_take_anchors,
+		    "trust anchors, or a line that is none", settings, report);
+	load_ca(settings, is_default_ca, report);
+	if (settings->relay_auth_path[0] != '\0')
+		load_list(settings->relay_auth_path, settings_take_login,
+		    "line USER:PASSWORD", settings, report);
+}
+
 struct settings *
 settings_load(
     const char *path, struct settings_origin *origin, struct report *report)
@@ -83,6 +156,7 @@ settings_load(
 	const char *name = strrchr(path, '/');
 	struct report_place place = { path, 0, 0, { NULL, 0 } };
 	struct settings *settings = settings_new();
+	struct settings_origin *own = memory_new(1, sizeof(*own));
 	struct error error;
 	char directory[512];
 	struct buf buf;
@@ -96,11 +170,16 @@ settings_load(
 		(void)snprintf(directory, sizeof(directory), "%.*s",
 		    (int)(name - path), path);
 		(void)settings_parse(name + 1, directory,
-		    text_make(buf.data, buf.size), settings, origin, report);
+		    text_make(buf.data, buf.size), settings, own, report);
 		(void)settings_load_store_id(directory, settings, report);
 		for (size_t i = 0; i < settings->key_count; i++)
 			load_chain(&settings->keys[i], report);
+		load_network(
+		    settings, own->directive[DIRECTIVE_CA] == 0, report);
 	}
+	if (origin != NULL)
+		*origin = *own;
+	memory_free(&own);
 	buf_clear(&buf);
 	if (report_errors(report) > 0)
 		settings_free(&settings);

@@ -26,6 +26,10 @@ struct settings_origin {
 	unsigned int domain[SETTINGS_MAX_DOMAINS];
 	unsigned int listener[SETTINGS_MAX_LISTENERS];
 	unsigned int key[SETTINGS_MAX_KEYS];
+	unsigned int forwarder[SETTINGS_MAX_FORWARDERS];
+	unsigned int anchor[SETTINGS_MAX_ANCHORS];
+	unsigned int transport[SETTINGS_MAX_TRANSPORTS];
+	unsigned int insecure[SETTINGS_MAX_INSECURE];
 };
 
 /*
@@ -40,8 +44,9 @@ int settings_parse(const char *name, const char *directory, struct text text,
 
 /*
  * Reads and parses the file `path` (absolute), and reads what belongs to it:
- * `store-id` beside it (empty if there is none) and the certificate chains into
- * keys[n].certificate_pem. Private keys are not opened: master opens
+ * `store-id` beside it (empty if there is none), the certificate chains into
+ * keys[n].certificate_pem, those of others into ca_pem, trust anchors and the
+ * system's nameservers into their lists. Private keys are not opened: master opens
  * keys[n].key_path for keyd. NULL if the report has errors.
  */
 struct settings *settings_load(

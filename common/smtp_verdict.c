@@ -31,8 +31,12 @@ static const struct smtp_verdict_row rows[VERDICT_COUNT] = {
 	[VERDICT_BARE_CR] = { 550, "5.6.0",
 	    "Bare CR in the message: lines must end in CR LF" },
 	[VERDICT_NUL] = { 550, "5.6.0", "NUL byte in the message" },
+	[VERDICT_MANY_FROM] = { 554, "5.6.0",
+	    "More than one From field in the message" },
 	[VERDICT_REFUSED] = { 554, "5.3.0", "Message refused by the store" },
 	[VERDICT_SEQUENCE] = { 503, "5.5.1", "Bad sequence of commands" },
+	[VERDICT_SENT_ENOUGH] = { 452, "4.7.1",
+	    "You have sent as much as you may in a day, try again later" },
 };
 
 const struct smtp_verdict_row *

@@ -18,11 +18,15 @@ enum {
 	DEFECT_NUL = 4
 };
 
-/* Bits of `flags` in transaction_begin. */
+/* Bits of `flags` in transaction_begin, spool_put and relay_job. */
 enum {
 	TRANSACTION_ESMTP = 1,    /* EHLO was said */
 	TRANSACTION_8BITMIME = 2, /* BODY=8BITMIME */
-	TRANSACTION_SMTPUTF8 = 4
+	TRANSACTION_SMTPUTF8 = 4,
+	TRANSACTION_RETURN_FULL = 8, /* RET= of RFC 3461 */
+	TRANSACTION_RETURN_HEADERS = 16,
+	TRANSACTION_REQUIRETLS = 32, /* RFC 8689 */
+	TRANSACTION_BINARYMIME = 64  /* RFC 3030: CR, LF and NUL anywhere */
 };
 
 enum smtp_verdict {
@@ -45,8 +49,10 @@ enum smtp_verdict {
 	VERDICT_BARE_LF,
 	VERDICT_BARE_CR,
 	VERDICT_NUL,
+	VERDICT_MANY_FROM,
 	VERDICT_REFUSED,
 	VERDICT_SEQUENCE,
+	VERDICT_SENT_ENOUGH,
 	VERDICT_COUNT
 };
 

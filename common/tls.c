@@ -1,6 +1,6 @@
 /*
- * A TLS server on OpenSSL: the only user of libssl.  Certificates come as PEM
- * text from the settings slice, signatures from keyd through tls_provider.c.
+ * A TLS server on OpenSSL.  Certificates come as PEM text from the settings
+ * slice, signatures from keyd through tls_provider.c.
  * It never holds a private key and never reads a file.
  */
 #include "common/tls.h"
@@ -8,6 +8,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "common/tls_provider.h"
+#include "common/tls_session.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -32,22 +33,6 @@ struct tls_server {
 	struct tls_signer signer;
 	size_t references; /* the owner's and each session's */
 };
-
-struct tls_session {
-	struct tls_server *server;
-	SSL *ssl;
-	char name[80];
-};
-
-static int
-set_error(struct error *error, const char *what)
-{
-	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-
-	ERR_clear_error();
-	return error_set(error, ERROR_INPUT, "%s: %s", what,
-	    reason != NULL ? reason : "failed");
-}
 
 static X509 *
 read_certificate(struct tls_server *server, BIO *bio)
@@ -89,7 +74,7 @@ use_key(
 	int ok;
 
 	if (public == NULL)
-		return set_error(error, "public key");
+		return tls_error(error, "public key");
 	if (check_type(public, error) == -1)
 		return -1;
 	key =
@@ -98,7 +83,7 @@ use_key(
 	     SSL_CTX_use_certificate(server->context, leaf) == 1 &&
 	     SSL_CTX_use_PrivateKey(server->context, key) == 1;
 	EVP_PKEY_free(key);
-	return ok ? 0 : set_error(error, "certificate");
+	return ok ? 0 : tls_error(error, "certificate");
 }
 
 static int
@@ -119,7 +104,7 @@ add_chain(struct tls_server *server, const char *pem, uint32_t number,
 		if (certificate == NULL)
 			break;
 		if (SSL_CTX_add1_chain_cert(server->context, certificate) != 1)
-			status = set_error(error, "chain");
+			status = tls_error(error, "chain");
 		X509_free(certificate);
 	}
 	BIO_free(bio);
@@ -169,108 +154,27 @@ release(struct tls_server *server)
 }
 
 static void
-session_free(struct tls_session **session)
+release_owner(void *owner)
 {
-	if (*session == NULL)
-		return;
-	SSL_free((*session)->ssl);
-	release((*session)->server);
-	memory_free(session);
+	release(owner);
 }
 
 static struct tls_session *
 session_new(struct tls_server *server, int fd)
 {
-	struct tls_session *session = memory_new(1, sizeof(*session));
+	struct tls_session *session =
+	    tls_session_new(server->context, fd, release_owner, server);
 
-	session->server = server;
-	server->references++;
-	session->ssl = SSL_new(server->context);
-	if (session->ssl == NULL || SSL_set_fd(session->ssl, fd) != 1) {
-		session_free(&session);
-		ERR_clear_error();
+	if (session == NULL)
 		return NULL;
-	}
+	server->references++;
 	SSL_set_accept_state(session->ssl);
 	return session;
 }
 
-static enum tls_step
-step_of(struct tls_session *session, int result, struct error *error)
-{
-	switch (SSL_get_error(session->ssl, result)) {
-	case SSL_ERROR_NONE:
-		return TLS_DONE;
-	case SSL_ERROR_WANT_READ:
-		return TLS_WANT_READ;
-	case SSL_ERROR_WANT_WRITE:
-		return TLS_WANT_WRITE;
-	case SSL_ERROR_ZERO_RETURN:
-		return TLS_CLOSED;
-	default:
-		set_error(error, "TLS");
-		return TLS_FAILED;
-	}
-}
-
-static enum tls_step
-session_handshake(struct tls_session *session, struct error *error)
-{
-	ERR_clear_error();
-	return step_of(session, SSL_do_handshake(session->ssl), error);
-}
-
-static enum tls_step
-session_read(struct tls_session *session, void *data, size_t size, size_t *done,
-    struct error *error)
-{
-	int result;
-
-	ERR_clear_error();
-	*done = 0;
-	result = SSL_read_ex(session->ssl, data, size, done);
-	return result == 1 ? TLS_DONE : step_of(session, result, error);
-}
-
-static enum tls_step
-session_write(struct tls_session *session, const void *data, size_t size,
-    size_t *done, struct error *error)
-{
-	int result;
-
-	ERR_clear_error();
-	*done = 0;
-	result = SSL_write_ex(session->ssl, data, size, done);
-	return result == 1 ? TLS_DONE : step_of(session, result, error);
-}
-
-/* Says close_notify; the peer's is not waited for. */
-static enum tls_step
-session_close(struct tls_session *session)
-{
-	int result;
-
-	ERR_clear_error();
-	if (!SSL_is_init_finished(session->ssl))
-		return TLS_DONE;
-	result = SSL_shutdown(session->ssl);
-	return result >= 0 ? TLS_DONE : step_of(session, result, NULL);
-}
-
-static const char *
-session_name(const struct tls_session *session)
-{
-	struct tls_session *own = (struct tls_session *)(uintptr_t)session;
-
-	if (own->name[0] == '\0' && SSL_is_init_finished(own->ssl))
-		(void)snprintf(own->name, sizeof(own->name), "%s %s",
-		    SSL_get_version(own->ssl), SSL_get_cipher_name(own->ssl));
-	return own->name;
-}
-
-static const struct tls_operations operations = { session_new, session_free,
-	session_handshake, session_read, session_write, session_close,
-	session_name };
+static const struct tls_operations operations = { session_new, tls_session_free,
+	tls_session_handshake, tls_session_read, tls_session_write,
+	tls_session_close, tls_session_name };
 
 struct tls_server *
 tls_server_new(const char *const *chains, size_t count,
@@ -289,7 +193,7 @@ tls_server_new(const char *const *chains, size_t count,
 	    (server->context = SSL_CTX_new_ex(server->library, PREFER_DEFAULT,
 		 TLS_server_method())) == NULL ||
 	    set_options(server->context) == -1) {
-		set_error(error, "TLS set-up");
+		tls_error(error, "TLS set-up");
 		tls_server_free(&server);
 		return NULL;
 	}

@@ -1,5 +1,5 @@
 /*
- * TLS as a server, the only user of libssl.  Private keys are not here: a
+ * TLS as a server; as a client it is tls_client.h.  Private keys are not here: a
  * signature is asked for from keyd by a callback, through an OpenSSL provider
  * of ours that has only the public half.
  */

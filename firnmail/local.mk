@@ -19,6 +19,9 @@ firnmail_libfirnmail_a_SOURCES = \
 	firnmail/account_purge.c firnmail/account_purge.h \
 	firnmail/import_account.c firnmail/import_account.h \
 	firnmail/cmd_import.c \
+	firnmail/queue_ask.c firnmail/queue_ask.h \
+	firnmail/cmd_queue.c \
+	firnmail/cmd_trace.c \
 	firnmail/cmd_reload.c \
 	firnmail/cmd_status.c \
 	firnmail/cmd_who.c

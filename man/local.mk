@@ -11,3 +11,7 @@ dist_man_MANS += man/firnmail-snapd.8 man/firnmail-snapd-verify.8 \
 dist_man_MANS += man/firnmail-broker.8 man/firnmail-logger.8
 dist_man_MANS += man/firnmail-messages.7 man/firnmail-processes.7
 dist_man_MANS += man/firnmail-imapd.8
+dist_man_MANS += man/firnmail-sendmail.8
+dist_man_MANS += man/firnmail-resolver.8 man/firnmail-fetcher.8
+dist_man_MANS += man/firnmail-smtpd-relay.8
+dist_man_MANS += man/firnmail-smtpd-spool.8

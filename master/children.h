@@ -16,7 +16,7 @@
 #include <sys/types.h>
 
 enum {
-	CHILD_COUNT = 6
+	CHILD_COUNT = 10
 };
 
 struct child {

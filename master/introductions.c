@@ -12,6 +12,23 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Which of master's children talk to each other. */
+static const struct {
+	enum role a;
+	enum role b;
+} pairs[] = {
+	{ ROLE_SNAPD, ROLE_BROKER },
+	{ ROLE_KEYD, ROLE_BROKER },
+	{ ROLE_SPOOL, ROLE_BROKER },
+	{ ROLE_SNAPD, ROLE_VERIFY },
+	{ ROLE_SNAPD, ROLE_DRILL },
+	{ ROLE_SPOOL, ROLE_RELAY },
+	{ ROLE_SPOOL, ROLE_FETCHER },
+	{ ROLE_RELAY, ROLE_RESOLVER },
+	{ ROLE_RELAY, ROLE_FETCHER },
+	{ ROLE_FETCHER, ROLE_RESOLVER },
+};
+
 static void
 introduce(
     struct child *to, enum role peer, uint64_t instance, pid_t pid, int fd)
@@ -173,27 +190,15 @@ introductions_started(struct child *child)
 	}
 	introduce(
 	    logger, child->role, child->instance, child->pid, child->log_end);
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (pairs[i].a == child->role || pairs[i].b == child->role)
+			connect_children(
+			    supervisor_child(supervisor, pairs[i].a),
+			    supervisor_child(supervisor, pairs[i].b));
 	if (child == broker) {
-		connect_children(
-		    supervisor_child(supervisor, ROLE_SNAPD), broker);
-		connect_children(
-		    supervisor_child(supervisor, ROLE_KEYD), broker);
 		equip_broker(broker);
 		tell_elders(supervisor);
-		return;
 	}
-	if (child->role == ROLE_VERIFY || child->role == ROLE_DRILL) {
-		connect_children(
-		    supervisor_child(supervisor, ROLE_SNAPD), child);
-		return;
-	}
-	if (child->role == ROLE_SNAPD) {
-		connect_children(
-		    child, supervisor_child(supervisor, ROLE_VERIFY));
-		connect_children(
-		    child, supervisor_child(supervisor, ROLE_DRILL));
-	}
-	connect_children(child, broker);
 }
 
 static void

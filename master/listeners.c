@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 enum {
-	LISTENERS_BACKLOG = 512
+	LISTENERS_BACKLOG = 512,
+	UNIX_BACKLOG = 128
 };
 
 static int
@@ -139,8 +140,11 @@ listeners_close(struct listeners *listeners)
 	listeners->count = 0;
 }
 
-int
-listeners_open_control(int dir_fd, const char *name, struct error *error)
+/* A listening unix socket in the directory `dir_fd`, whose mode is 0777 less
+ * `mask`. */
+static int
+open_unix(
+    int dir_fd, const char *name, int type, mode_t mask, struct error *error)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd, result;
@@ -148,17 +152,29 @@ listeners_open_control(int dir_fd, const char *name, struct error *error)
 	/* bind() has no form for a directory descriptor. */
 	snprintf(address.sun_path, sizeof(address.sun_path),
 	    "/proc/self/fd/%d/%s", dir_fd, name);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return error_set_errno(error, "socket");
 	unlinkat(dir_fd, name, 0);
-	umask(0177);
+	umask(mask);
 	result = bind(fd, (struct sockaddr *)&address, sizeof(address));
 	umask(077);
-	if (result == -1 || listen(fd, 16) == -1) {
-		error_set_errno(error, "control socket %s", name);
+	if (result == -1 || listen(fd, UNIX_BACKLOG) == -1) {
+		error_set_errno(error, "socket %s", name);
 		close(fd);
 		return -1;
 	}
 	return fd;
+}
+
+int
+listeners_open_control(int dir_fd, const char *name, struct error *error)
+{
+	return open_unix(dir_fd, name, SOCK_SEQPACKET, 0177, error);
+}
+
+int
+listeners_open_local(int dir_fd, const char *name, struct error *error)
+{
+	return open_unix(dir_fd, name, SOCK_STREAM, 0111, error);
 }

@@ -33,4 +33,7 @@ void listeners_close(struct listeners *listeners);
 /* A listening unix socket `name` (0600) in the directory `dir`. */
 int listeners_open_control(int dir_fd, const char *name, struct error *error);
 
+/* The same for everybody on this machine (0666), who speaks SMTP there. */
+int listeners_open_local(int dir_fd, const char *name, struct error *error);
+
 #endif

@@ -6,6 +6,7 @@ master_libfirnmaild_a_SOURCES = \
 	master/config.c master/config.h \
 	master/listeners.c master/listeners.h \
 	master/resources.c master/resources.h \
+	master/local_users.c master/local_users.h \
 	master/supervisor.c master/supervisor.h master/children.h \
 	master/introductions.c master/child_requests.c \
 	master/service_files.c master/service_files.h \

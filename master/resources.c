@@ -7,6 +7,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "master/local_users.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,10 @@ static const char *const programs[ROLE_COUNT] = {
 	[ROLE_WORKER] = "imapd-worker",
 	[ROLE_VERIFY] = "snapd-verify",
 	[ROLE_DRILL] = "snapd-drill",
+	[ROLE_SPOOL] = "smtpd-spool",
+	[ROLE_RELAY] = "smtpd-relay",
+	[ROLE_RESOLVER] = "resolver",
+	[ROLE_FETCHER] = "fetcher",
 };
 
 uint32_t
@@ -112,10 +117,15 @@ open_directories(struct resources *resources, const struct config *config,
     const struct resources_options *options, struct error *error)
 {
 	resources->run_fd = make_and_open(options->run, error);
+	/* Programs of this machine reach submit.sock in it, and see nothing. */
+	if (resources->run_fd != -1 && fchmod(resources->run_fd, 0711) == -1)
+		return error_set_errno(error, "chmod of %s", options->run);
 	resources->mail_fd = make_and_open(config->settings->mail_path, error);
 	resources->snap_fd = make_and_open(config->settings->snap_path, error);
+	resources->queue_fd =
+	    make_and_open(config->settings->queue_path, error);
 	if (resources->run_fd == -1 || resources->mail_fd == -1 ||
-	    resources->snap_fd == -1)
+	    resources->snap_fd == -1 || resources->queue_fd == -1)
 		return -1;
 	if (file_make_directory(resources->run_fd, "empty", 0555, error) ==
 		-1 &&
@@ -131,6 +141,9 @@ open_directories(struct resources *resources, const struct config *config,
 	resources->drill_fd = open_scratch(resources, config, error);
 	if (resources->drill_fd == -1)
 		log_warning("no-drills", "why=\"%s\"", error->text);
+	if (check_owner(resources->queue_fd,
+		resources_uid(resources, config, ROLE_SPOOL), error) == -1)
+		return -1;
 	return check_owner(resources->snap_fd,
 	    resources_uid(resources, config, ROLE_SNAPD), error);
 }
@@ -278,8 +291,13 @@ resources_open(struct resources *resources, const struct config *config,
 	    listeners_open_control(resources->run_fd, "snapd.sock", error);
 	resources->broker_control_fd =
 	    listeners_open_control(resources->run_fd, "broker.sock", error);
-	if (resources->snapd_control_fd == -1 ||
-	    resources->broker_control_fd == -1)
+	resources->spool_control_fd =
+	    listeners_open_control(resources->run_fd, "spool.sock", error);
+	resources->submit_fd =
+	    listeners_open_local(resources->run_fd, "submit.sock", error);
+	if (resources->submit_fd == -1 || resources->snapd_control_fd == -1 ||
+	    resources->broker_control_fd == -1 ||
+	    resources->spool_control_fd == -1)
 		return -1;
 	return resources_reload(resources, config, error);
 }
@@ -307,7 +325,7 @@ give_slices(const struct config *config, enum role role,
 		return -1;
 	process_start_give(start, START_SETTINGS, fd);
 	if (role != ROLE_AUTHD && role != ROLE_QUEUE && role != ROLE_BROKER &&
-	    role != ROLE_SNAPD)
+	    role != ROLE_SNAPD && role != ROLE_SPOOL)
 		return 0;
 	fd = account_table_slice(config->accounts, role, 0, error);
 	if (fd == -1)
@@ -339,6 +357,19 @@ give_data(const struct resources *resources, struct process_start *start)
 		close(fd);
 }
 
+/* Without them authd knows uids alone. */
+static void
+give_local_users(struct process_start *start)
+{
+	struct error error;
+	int fd = local_users_slice("/etc/passwd", &error);
+
+	if (fd == -1)
+		log_warning("local-users", "why=\"%s\"", error.text);
+	else
+		process_start_give(start, START_LOCAL_USERS, fd);
+}
+
 /* What only one role has. */
 static void
 give_own(const struct resources *resources, enum role role,
@@ -351,6 +382,10 @@ give_own(const struct resources *resources, enum role role,
 	case ROLE_SNAPD:
 		process_start_give(
 		    start, START_CONTROL, resources->snapd_control_fd);
+		break;
+	case ROLE_SPOOL:
+		process_start_give(
+		    start, START_CONTROL, resources->spool_control_fd);
 		break;
 	case ROLE_KEYD:
 		for (size_t i = 0; i < resources->key_count; i++)
@@ -368,8 +403,14 @@ give_own(const struct resources *resources, enum role role,
 		give_data(resources, start);
 		break;
 	case ROLE_SMTPD:
+		process_start_give(start, START_LISTENER, resources->submit_fd);
+		give_listeners(&resources->listeners, role, start);
+		break;
 	case ROLE_IMAPD:
 		give_listeners(&resources->listeners, role, start);
+		break;
+	case ROLE_AUTHD:
+		give_local_users(start);
 		break;
 	default:
 		break;
@@ -387,6 +428,8 @@ root_of(const struct resources *resources, enum role role)
 	case ROLE_DRILL:
 		return resources->drill_fd != -1 ? resources->drill_fd
 						 : resources->empty_fd;
+	case ROLE_SPOOL:
+		return resources->queue_fd;
 	case ROLE_WORKER: /* its account's home, from MAKE_HOME */
 		return -1;
 	default:
@@ -461,6 +504,7 @@ resources_taken(const struct process_start *start)
 	for (size_t i = 0; i < start->fd_count; i++)
 		if (start->kinds[i] == START_SETTINGS ||
 		    start->kinds[i] == START_ACCOUNTS ||
+		    start->kinds[i] == START_LOCAL_USERS ||
 		    start->kinds[i] == START_DATA)
 			close(start->fds[i]);
 }

@@ -17,10 +17,13 @@ struct resources {
 	int empty_fd; /* an empty directory, root of those without files */
 	int mail_fd;
 	int snap_fd;
+	int queue_fd;
 	int drill_fd; /* -1: there is no scratch folder */
 	int syslog_fd;
 	int snapd_control_fd;
 	int broker_control_fd;
+	int spool_control_fd;
+	int submit_fd; /* mail of this machine's own programs */
 	int executables[ROLE_COUNT];
 	int filters[ROLE_COUNT];
 	size_t key_count;

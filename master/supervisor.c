@@ -22,7 +22,8 @@ enum {
 
 /* Order of starting; stopped from the end, the logger last. */
 static const enum role order[CHILD_COUNT] = { ROLE_LOGGER, ROLE_SNAPD,
-	ROLE_VERIFY, ROLE_DRILL, ROLE_KEYD, ROLE_BROKER };
+	ROLE_VERIFY, ROLE_DRILL, ROLE_KEYD, ROLE_RESOLVER, ROLE_FETCHER,
+	ROLE_RELAY, ROLE_SPOOL, ROLE_BROKER };
 
 static void start_child(struct child *child);
 

@@ -9,14 +9,44 @@ smtpd_libsmtpd_a_SOURCES = \
 	smtpd/smtp_hello.c \
 	smtpd/smtp_login.c \
 	smtpd/smtp_envelope.c \
+	smtpd/smtp_body.c \
 	smtpd/smtp_data.c smtpd/smtp_data.h
 smtpd_libqueue_a_SOURCES = \
 	smtpd/queue.c smtpd/queue.h \
-	smtpd/transaction.c smtpd/transaction.h \
+	smtpd/transaction.c smtpd/transaction.h smtpd/transaction_state.h \
+	smtpd/transaction_end.c smtpd/transaction_report.c \
 	smtpd/route.c smtpd/route.h \
 	smtpd/received.c smtpd/received.h \
+	smtpd/header_filter.c smtpd/header_filter.h \
 	smtpd/mail_body.c smtpd/mail_body.h \
+	smtpd/outgoing.c smtpd/outgoing.h \
 	smtpd/filing.c smtpd/filing.h
+noinst_LIBRARIES += smtpd/libspool.a
+smtpd_libspool_a_SOURCES = \
+	smtpd/spool_form.c smtpd/spool_form.h \
+	smtpd/spool_env.c smtpd/spool_env.h \
+	smtpd/spool_body.c smtpd/spool_body.h \
+	smtpd/spool_store.c smtpd/spool_store.h \
+	smtpd/spool_allowance.c smtpd/spool_allowance.h \
+	smtpd/spool_sent.c smtpd/spool_sent.h \
+	smtpd/spool_heap.c smtpd/spool_heap.h \
+	smtpd/spool_ring.c smtpd/spool_ring.h \
+	smtpd/spool_window.c smtpd/spool_window.h \
+	smtpd/spool_schedule.c smtpd/spool_schedule.h \
+	smtpd/spool_round.c smtpd/spool_round.h \
+	smtpd/spool.c smtpd/spool.h \
+	smtpd/spool_jobs.c smtpd/spool_jobs.h \
+	smtpd/spool_settle.c smtpd/spool_settle.h \
+	smtpd/spool_report.c smtpd/spool_report.h \
+	smtpd/spool_reports.c smtpd/spool_reports.h \
+	smtpd/spool_control.c smtpd/spool_control.h
+
+# What domains say about TLS: for relay and spool.
+noinst_LIBRARIES += smtpd/libtlspolicy.a
+smtpd_libtlspolicy_a_SOURCES = \
+	smtpd/tag_list.c smtpd/tag_list.h \
+	smtpd/sts_policy.c smtpd/sts_policy.h \
+	smtpd/tlsrpt_record.c smtpd/tlsrpt_record.h
 
 pkglibexec_PROGRAMS += smtpd/smtpd smtpd/smtpd-queue
 smtpd_smtpd_SOURCES = smtpd/main.c
@@ -25,13 +55,36 @@ smtpd_smtpd_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) $(SSL_LIBS) \
 smtpd_smtpd_queue_SOURCES = smtpd/queue_main.c
 smtpd_smtpd_queue_LDADD = smtpd/libqueue.a $(COMMON_LIBS)
 
+pkglibexec_PROGRAMS += smtpd/smtpd-spool
+smtpd_smtpd_spool_SOURCES = smtpd/spool_main.c
+smtpd_smtpd_spool_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) $(LMDB_LIBS)
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp_data_test tests/unit/smtp_command_test \
 	tests/unit/sasl_test tests/unit/received_test \
 	tests/unit/smtp_session_test
+check_PROGRAMS += tests/unit/sts_policy_test
+tests_unit_sts_policy_test_SOURCES = tests/unit/sts_policy_test.c
+tests_unit_sts_policy_test_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/route_test tests/unit/listener_test
 tests_unit_route_test_SOURCES = tests/unit/route_test.c
 tests_unit_route_test_LDADD = smtpd/libqueue.a $(COMMON_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/spool_store_test tests/unit/spool_schedule_test
+tests_unit_spool_store_test_SOURCES = tests/unit/spool_store_test.c \
+	tests/unit/scratch.h
+tests_unit_spool_store_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
+	$(LMDB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/spool_test tests/unit/spool_report_test
+tests_unit_spool_report_test_SOURCES = tests/unit/spool_report_test.c
+tests_unit_spool_report_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_spool_test_SOURCES = tests/unit/spool_test.c tests/unit/scratch.h
+tests_unit_spool_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) $(LMDB_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_spool_schedule_test_SOURCES = tests/unit/spool_schedule_test.c
+tests_unit_spool_schedule_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
+	$(LMDB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/filing_test
 tests_unit_filing_test_SOURCES = tests/unit/filing_test.c
 tests_unit_filing_test_LDADD = smtpd/libqueue.a $(COMMON_LIBS) $(CMOCKA_LIBS)
@@ -58,6 +111,10 @@ tests_unit_smtp_session_test_LDADD = smtpd/libqueue.a smtpd/libsmtpd.a \
 endif
 
 if ENABLE_FUZZ
+noinst_PROGRAMS += tests/fuzz/sts_policy_fuzz
+tests_fuzz_sts_policy_fuzz_SOURCES = tests/fuzz/sts_policy_fuzz.c
+tests_fuzz_sts_policy_fuzz_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS)
+tests_fuzz_sts_policy_fuzz_LDFLAGS = $(LINK_FUZZER)
 noinst_PROGRAMS += tests/fuzz/smtp_command_fuzz tests/fuzz/smtp_data_fuzz \
 	tests/fuzz/sasl_fuzz tests/fuzz/smtp_session_fuzz
 tests_fuzz_smtp_command_fuzz_SOURCES = tests/fuzz/smtp_command_fuzz.c
@@ -74,7 +131,7 @@ tests_fuzz_smtp_session_fuzz_SOURCES = tests/fuzz/smtp_session_fuzz.c \
 tests_fuzz_smtp_session_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
 tests_fuzz_smtp_session_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
-EXTRA_DIST += tests/fuzz/smtp_command.dict \
+EXTRA_DIST += tests/fuzz/sts_policy.dict tests/fuzz/smtp_command.dict \
 	tests/fuzz/corpus/smtp_command/mail \
 	tests/fuzz/corpus/smtp_command/rcpt \
 	tests/fuzz/corpus/smtp_data/defects \
@@ -85,3 +142,8 @@ EXTRA_DIST += tests/fuzz/smtp_command.dict \
 noinst_PROGRAMS += tests/system/smtp_stand
 tests_system_smtp_stand_SOURCES = tests/system/smtp_stand.c
 tests_system_smtp_stand_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)
+
+# A relay that goes nowhere, for tests of the spool as a process.
+noinst_PROGRAMS += tests/system/false_relay
+tests_system_false_relay_SOURCES = tests/system/false_relay.c
+tests_system_false_relay_LDADD = $(COMMON_LIBS)

@@ -11,6 +11,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum {
+	HEADER_SLICE = 2048
+};
+
 void
 mail_body_init(struct mail_body *body,
     void (*make_prefix)(
@@ -43,18 +47,6 @@ write_head(struct mail_body *body, struct error *error)
 	return 0;
 }
 
-/* What a former delivery put there is not ours to keep. */
-static void
-drop_return_path(struct mail_body *body)
-{
-	size_t size = body->head.size;
-
-	if (!body->header.has_return_path)
-		return;
-	body->head.size = header_drop_return_path(body->head.data, size);
-	body->stored_size -= size - body->head.size;
-}
-
 /* Moves what there is to a memfd, behind the trace fields. */
 static int
 spill(struct mail_body *body, struct error *error)
@@ -62,7 +54,6 @@ spill(struct mail_body *body, struct error *error)
 	struct buf prefix;
 	int result;
 
-	drop_return_path(body);
 	body->fd = memfd_create("mail", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (body->fd == -1)
 		return error_set_errno(error, "memory for a message");
@@ -75,13 +66,10 @@ spill(struct mail_body *body, struct error *error)
 }
 
 static int
-put_stored(
-    struct mail_body *body, const void *data, size_t size, struct error *error)
+keep(struct mail_body *body, const void *data, size_t size, struct error *error)
 {
 	size_t room;
 
-	if (!body->header.is_over)
-		header_scan_feed(&body->header, data, size);
 	while (size > 0) {
 		if (body->head.size >= MAIL_BODY_HEAD_SIZE &&
 		    (body->fd == -1 ? spill(body, error)
@@ -97,6 +85,25 @@ put_stored(
 	return 0;
 }
 
+static int
+put_stored(struct mail_body *body, const uint8_t *data, size_t size,
+    struct error *error)
+{
+	uint8_t passed[HEADER_SLICE + HEADER_FILTER_ROOM];
+	size_t used, made, slice;
+
+	while (size > 0 && !body->header.is_over) {
+		slice = size < HEADER_SLICE ? size : HEADER_SLICE;
+		made = header_filter_feed(
+		    &body->header, data, slice, &used, passed);
+		if (keep(body, passed, made, error) == -1)
+			return -1;
+		data += used;
+		size -= used;
+	}
+	return keep(body, data, size, error);
+}
+
 /* A CR was the last byte of the chunk before. */
 static int
 resolve_cr(struct mail_body *body, const uint8_t *data, struct error *error)
@@ -105,7 +112,7 @@ resolve_cr(struct mail_body *body, const uint8_t *data, struct error *error)
 	if (*data == '\n')
 		return 0;
 	body->defects |= DEFECT_BARE_CR;
-	return put_stored(body, "\r", 1, error);
+	return put_stored(body, (const uint8_t *)"\r", 1, error);
 }
 
 int
@@ -151,10 +158,15 @@ seal(int fd, struct error *error)
 int
 mail_body_finish(struct mail_body *body, struct error *error)
 {
+	uint8_t name[HEADER_FILTER_ROOM];
 	struct buf whole;
 
 	if (body->is_after_cr)
 		body->defects |= DEFECT_BARE_CR;
+	if (!body->header.is_over &&
+	    keep(body, name, header_filter_finish(&body->header, name),
+		error) == -1)
+		return -1;
 	if (body->fd == -1 &&
 	    body->head.size > MAIL_BODY_INLINE_SIZE - RECEIVED_MAX_SIZE &&
 	    spill(body, error) == -1)
@@ -162,7 +174,6 @@ mail_body_finish(struct mail_body *body, struct error *error)
 	if (body->fd != -1)
 		return write_head(body, error) == -1 ? -1
 						     : seal(body->fd, error);
-	drop_return_path(body);
 	buf_init(&whole, MAIL_BODY_INLINE_SIZE);
 	body->make_prefix(body, &whole, body->context);
 	body->stored_size += whole.size;

@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "common/error.h"
+#include "smtpd/header_filter.h"
 #include "smtpd/received.h"
 
 #include <stdbool.h>
@@ -25,7 +26,7 @@ struct mail_body {
 	uint64_t stored_size;
 	unsigned int defects; /* DEFECT_BARE_ bits, found here */
 	bool is_after_cr;
-	struct header_scan header;
+	struct header_filter header; /* `drops_bcc` is the owner's to set */
 	void (*make_prefix)(
 	    struct mail_body *body, struct buf *prefix, void *context);
 	void *context;

@@ -94,6 +94,10 @@ authd_received(struct channel *channel, const struct message *message, int *fds,
 		grant->key[0] = said->instance;
 		grant->key[1] = said->connection;
 		grant->account = said->account;
+		grant->is_trusted = said->is_trusted != 0;
+		if (said->account == 0)
+			(void)text_copy(
+			    said->user, grant->user, sizeof(grant->user));
 		free(table_put(peer->queue->grants, grant->key,
 		    sizeof(grant->key), grant));
 	}
@@ -237,7 +241,7 @@ take_state(struct queue *queue, const struct message_store_state *state)
 			     : STATUS_UNAVAILABLE);
 	if (queue->store != STATUS_OK)
 		return;
-	transaction_resend(queue);
+	transaction_resend(queue, WAITS_FOR_STORE);
 	list_unfiled(queue, 0);
 }
 
@@ -286,6 +290,89 @@ add_snapd(struct queue *queue, int fd)
 	say_hello(queue);
 }
 
+/* -- The spool -- */
+
+static void
+set_sent(struct queue *queue, uint32_t account, uint32_t sent)
+{
+	table_put_u64(queue->sent, account, (void *)((uintptr_t)sent + 1));
+}
+
+static void
+take_sent(struct queue *queue, const struct message_spool_sent *said)
+{
+	struct reader reader;
+	uint32_t account;
+
+	if (said->is_first) {
+		table_free(&queue->sent);
+		queue->sent = table_new();
+	}
+	reader_init(&reader, said->accounts.data, said->accounts.size);
+	while (reader.size >= 2 * sizeof(account)) {
+		account = reader_get_u32(&reader);
+		set_sent(queue, account, reader_get_u32(&reader));
+	}
+}
+
+bool
+queue_may_send(const struct queue *queue, uint32_t number, size_t recipients)
+{
+	const struct account *account =
+	    account_find_number(queue->accounts, number);
+	uintptr_t sent = (uintptr_t)table_find_u64(queue->sent, number);
+
+	if (number == 0 || account == NULL || account->send_per_day == 0)
+		return true;
+	return (sent > 0 ? sent - 1 : 0) + recipients <= account->send_per_day;
+}
+
+static void
+spool_received(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct queue *queue = context;
+
+	if (message->type == MESSAGE_spool_sent) {
+		take_sent(queue, &message->spool_sent);
+	} else if (message->type == MESSAGE_spool_kept) {
+		if (message->spool_kept.account != 0)
+			set_sent(queue, message->spool_kept.account,
+			    message->spool_kept.sent);
+		transaction_kept(queue, message->spool_kept.tag,
+		    (enum status)message->spool_kept.status);
+	} else if (message->type == MESSAGE_spool_report) {
+		transaction_report(queue, &message->spool_report, fds[0]);
+	} else if (message->type == MESSAGE_spool_state) {
+		queue->is_spool_open = message->spool_state.status == STATUS_OK;
+		log_info("spool-state", "is_open=%d", queue->is_spool_open);
+		if (queue->is_spool_open)
+			transaction_resend(queue, WAITS_FOR_SPOOL);
+	}
+}
+
+static void
+spool_closed(struct channel *channel, const struct error *error, void *context)
+{
+	struct queue *queue = context;
+
+	channel_free(&queue->spool);
+	queue->is_spool_open = false;
+	log_info("spool-state", "is_open=0");
+}
+
+static void
+add_spool(struct queue *queue, int fd)
+{
+	static const struct channel_handler handler = { spool_received,
+		spool_closed };
+
+	channel_free(&queue->spool);
+	queue->is_spool_open = false;
+	queue->spool = channel_new(
+	    queue->loop, fd, ROLE_QUEUE, ROLE_SPOOL, &handler, queue);
+}
+
 /* -- All together -- */
 
 static void
@@ -330,6 +417,7 @@ queue_new(struct event_loop *loop, const struct settings *settings,
 	queue->store = STATUS_UNAVAILABLE;
 	queue->grants = table_new();
 	queue->accepts = table_new();
+	queue->sent = table_new();
 	queue->file_stuck_ms = QUEUE_FILE_STUCK_MS;
 	queue->filings = filing_list_new(queue);
 	queue->stop_timer = timer_new(loop, stop_at_last, queue);
@@ -360,10 +448,12 @@ queue_free(struct queue **pointer)
 	}
 	filing_list_free(&queue->filings);
 	channel_free(&queue->snapd);
+	channel_free(&queue->spool);
 	while (table_next(queue->grants, &position, NULL, NULL, &value))
 		free(value);
 	table_free(&queue->grants);
 	table_free(&queue->accepts);
+	table_free(&queue->sent);
 	timer_free(&queue->timer);
 	timer_free(&queue->stop_timer);
 	memory_free(pointer);
@@ -398,6 +488,9 @@ queue_starter_says(struct queue *queue, const struct message *message, int *fds)
 	switch (introduce->role) {
 	case ROLE_SNAPD:
 		add_snapd(queue, fds[0]);
+		break;
+	case ROLE_SPOOL:
+		add_spool(queue, fds[0]);
 		break;
 	case ROLE_AUTHD:
 		add_authd(queue, fds[0], introduce->instance);

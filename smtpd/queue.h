@@ -9,8 +9,11 @@
  *                                          queue --need_worker--> broker
  *                                          queue --file--> worker(account)
  *
- * queue.c holds the channels; transaction.c the envelope and the body; filing.c
- * the way to the workers.
+ * What is for other hosts goes to the spool in the same way, at the same time,
+ * and the 250 is for both.  The spool's reports come back like mail.
+ *
+ * queue.c holds the channels; transaction.c the envelope and the body;
+ * outgoing.c what leaves us; filing.c the way to the workers.
  */
 #ifndef SMTPD_QUEUE_H
 #define SMTPD_QUEUE_H
@@ -18,6 +21,7 @@
 #include "common/account.h"
 #include "common/channel.h"
 #include "common/event_loop.h"
+#include "common/local_user.h"
 #include "common/settings.h"
 #include "common/status.h"
 #include "common/table.h"
@@ -46,13 +50,16 @@ struct queue {
 	const struct account_table *accounts;
 	struct channel *starter; /* the broker's: not owned */
 	struct channel *snapd;
-	enum status store;   /* STATUS_OK: mail can be taken */
-	bool is_store_known; /* snapd has said so, or is gone */
+	enum status store;     /* STATUS_OK: mail can be taken */
+	bool is_store_known;   /* snapd has said so, or is gone */
+	struct channel *spool; /* NULL while it is away, */
+	bool is_spool_open;    /* and it has said that it takes mail */
+	struct table *sent;    /* account -> what it sent in a day, and 1 */
 	struct front *fronts;
 	size_t front_count;
 	struct peer *authds;
 	struct table *grants;  /* {instance, connection} */
-	struct table *accepts; /* tag -> transaction */
+	struct table *accepts; /* tag -> transaction that waits */
 	uint64_t next_tag;
 	uint64_t bytes; /* of all bodies */
 	struct filing_list *filings;
@@ -71,8 +78,10 @@ struct front {
 };
 
 struct grant {
-	uint64_t key[2]; /* front instance, connection */
-	uint32_t account;
+	uint64_t key[2];  /* front instance, connection */
+	uint32_t account; /* 0: a user of this machine */
+	bool is_trusted;  /* may send as anybody: root */
+	char user[LOCAL_USER_SIZE];
 };
 
 /* `settings` and `accounts` stay the caller's and must outlive the queue or
@@ -93,6 +102,11 @@ void queue_set_starter(struct queue *queue, struct channel *starter);
 /* A message of the starter that is the queue's: introduce, worker_started. */
 void queue_starter_says(
     struct queue *queue, const struct message *message, int *fds);
+
+/* May the account send to so many recipients elsewhere, as far as the spool has
+ * said what it sent? The spool itself looks again. */
+bool queue_may_send(
+    const struct queue *queue, uint32_t account, size_t recipients);
 
 /* Who is logged in on that connection, by authd's word; or NULL. */
 const struct grant *queue_find_grant(

@@ -1,7 +1,7 @@
 /*
  * The header fields that are put before a message: Return-Path and Received
- * (RFC 5321 section 4.4), and for submission Date and Message-ID if they are
- * missing (RFC 6409 section 8).  Pure.
+ * (RFC 5321 section 4.4), and for submission From, Date and Message-ID if they
+ * are missing (RFC 6409 section 8).  Pure.
  */
 #ifndef SMTPD_RECEIVED_H
 #define SMTPD_RECEIVED_H
@@ -25,6 +25,7 @@ struct received {
 	bool is_smtputf8;
 	bool needs_date;
 	bool needs_message_id;
+	bool needs_from;
 	int64_t time; /* seconds since 1970 */
 };
 
@@ -38,27 +39,5 @@ void received_format(const struct received *received, struct buf *to);
 
 /* The keyword after "with": SMTP, ESMTPS, UTF8SMTPSA ... (RFC 3848, 6531). */
 const char *received_protocol(const struct received *received);
-
-/* What a message's own header says, as far as we need to know: fed in chunks,
- * with LF or CR LF line ends. */
-struct header_scan {
-	unsigned int received_count;
-	bool has_date;
-	bool has_message_id;
-	bool has_return_path;
-	bool is_over;       /* the empty line came */
-	char name[16];      /* private: the start of the line */
-	unsigned int place; /* private: bytes of this line so far */
-};
-
-void header_scan_feed(
-    struct header_scan *scan, const uint8_t *data, size_t size);
-
-/*
- * Takes the Return-Path fields out of the header at the start of `data` (LF
- * line ends), in place: ours is the only one (RFC 5321 section 4.4). A field
- * that does not end inside `data` stays. The new size.
- */
-size_t header_drop_return_path(uint8_t *data, size_t size);
 
 #endif

@@ -1,9 +1,10 @@
 /*
- * Where a recipient's mail goes: to accounts of ours, or nowhere.  In order:
- * the account of that address; aliases of the full address; aliases of the
- * local part in every domain; the same for what stands before a "+".
- * postmaster and abuse, if nothing names them, are the first account's, so
- * that they always reach somebody (RFC 5321 section 4.5.1, RFC 2142).
+ * Where a recipient's mail goes: to accounts of ours, to addresses elsewhere
+ * that it is passed on to, or nowhere.  In order: aliases of the full address;
+ * the account of that address; aliases of the local part in every domain; the
+ * same for what stands before a "+".  postmaster and abuse, if nothing names
+ * them, are the first account's, so that they always reach somebody (RFC 5321
+ * section 4.5.1, RFC 2142).  What is left is the catch-all's of the domain.
  */
 #ifndef SMTPD_ROUTE_H
 #define SMTPD_ROUTE_H
@@ -16,22 +17,24 @@
 #include <stddef.h>
 
 enum {
-	ROUTE_MAX_ACCOUNTS = 64 /* behind one address */
+	ROUTE_MAX_TARGETS = 1000 /* behind one address: as account_parser.h */
 };
 
 struct route {
 	size_t count;
-	const struct account *accounts[ROUTE_MAX_ACCOUNTS];
+	const struct account *accounts[ROUTE_MAX_TARGETS];
+	size_t remote_count;
+	const char *remotes[ROUTE_MAX_TARGETS];
 };
 
-/* VERDICT_OK and at least one account, or why not: VERDICT_BAD_RECIPIENT,
+/* VERDICT_OK and at least one of them, or why not: VERDICT_BAD_RECIPIENT,
  * VERDICT_RELAYING, VERDICT_UNKNOWN_USER. */
 unsigned int route_find(const struct settings *settings,
     const struct account_table *accounts, struct text address,
     struct route *route);
 
-/* Whether `account` may send as `address`: mail to it reaches the account by
- * its own address, an alias or a tag. */
+/* Whether `account` may send as `address`: it is its own, or mail to it reaches
+ * the account by an alias or a tag. A catch-all makes nobody an owner. */
 bool route_is_owner(const struct settings *settings,
     const struct account_table *accounts, struct text address,
     uint32_t account);

@@ -23,6 +23,7 @@ enum smtp_verb {
 	SMTP_MAIL,
 	SMTP_RCPT,
 	SMTP_DATA,
+	SMTP_BDAT,
 	SMTP_RSET,
 	SMTP_NOOP,
 	SMTP_VRFY,
@@ -39,6 +40,13 @@ enum smtp_body {
 	SMTP_BODY_8BITMIME
 };
 
+/* How much of a message comes back with a report (RFC 3461 section 4.3). */
+enum smtp_return {
+	SMTP_RETURN_ANY, /* it was not said */
+	SMTP_RETURN_FULL,
+	SMTP_RETURN_HEADERS
+};
+
 enum smtp_command_result {
 	SMTP_COMMAND_OK,
 	SMTP_COMMAND_UNKNOWN,       /* 500 5.5.2 */
@@ -51,13 +59,20 @@ enum smtp_command_result {
 
 struct smtp_command {
 	enum smtp_verb verb;
-	struct text argument;        /* EHLO HELO VRFY HELP NOOP: all of it */
-	struct mailbox_address path; /* MAIL, RCPT */
-	uint64_t size;               /* MAIL SIZE=, 0 if it was not said */
-	enum smtp_body body;         /* MAIL BODY= */
-	bool is_smtputf8;            /* MAIL SMTPUTF8 */
-	struct text mechanism;       /* AUTH */
-	struct text initial;         /* AUTH; NULL data if none */
+	struct text argument;         /* EHLO HELO VRFY HELP NOOP: all of it */
+	struct mailbox_address path;  /* MAIL, RCPT */
+	uint64_t size;                /* MAIL SIZE=, 0 if it was not said */
+	enum smtp_body body;          /* MAIL BODY= */
+	bool is_smtputf8;             /* MAIL SMTPUTF8 */
+	bool has_dsn;                 /* one of the next four was said */
+	enum smtp_return return_part; /* MAIL RET= */
+	struct text envelope_id;      /* MAIL ENVID=, as xtext */
+	unsigned int notify;          /* RCPT NOTIFY=: enum dsn_notify */
+	struct text original;         /* RCPT ORCPT=: type;xtext */
+	uint64_t chunk_size;          /* BDAT */
+	bool is_last;                 /* BDAT LAST */
+	struct text mechanism;        /* AUTH */
+	struct text initial;          /* AUTH; NULL data if none */
 };
 
 /* `line` without its CR LF. Texts in `command` point into it

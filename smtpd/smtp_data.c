@@ -31,6 +31,13 @@ smtp_data_init(struct smtp_data *data, bool is_normalising)
 	data->is_normalising = is_normalising;
 }
 
+void
+smtp_data_init_chunks(struct smtp_data *data, bool is_normalising)
+{
+	smtp_data_init(data, is_normalising);
+	data->is_counted = true;
+}
+
 static void
 put(struct output *out, uint8_t byte)
 {
@@ -71,7 +78,7 @@ step(struct smtp_data *data, struct output *out, uint8_t byte)
 {
 	switch ((enum state)data->state) {
 	case STATE_LINE_START:
-		if (byte == '.')
+		if (byte == '.' && !data->is_counted)
 			data->state = STATE_DOT;
 		else
 			step_text(data, out, byte);
@@ -136,11 +143,11 @@ find_line_byte(const uint8_t *p, const uint8_t *end)
  * *at_start says whether the run ends after CR LF.
  */
 static size_t
-plain_run(const uint8_t *in, size_t size, bool *at_start)
+plain_run(const uint8_t *in, size_t size, bool has_dots, bool *at_start)
 {
 	const uint8_t *p = in, *end = in + size, *found;
 
-	while (p < end && !(*at_start && *p == '.')) {
+	while (p < end && !(has_dots && *at_start && *p == '.')) {
 		found = find_line_byte(p, end);
 		if (found > p)
 			*at_start = false;
@@ -163,7 +170,7 @@ copy_plain(
 
 	if (!at_start && data->state != STATE_TEXT)
 		return 0;
-	run = plain_run(in, size, &at_start);
+	run = plain_run(in, size, !data->is_counted, &at_start);
 	if (run == 0)
 		return 0;
 	if (memchr(in, '\0', run) != NULL)
@@ -202,4 +209,16 @@ smtp_data_scan(struct smtp_data *data, const uint8_t *in, size_t in_size,
 	if (data->state == STATE_END)
 		return SMTP_DATA_END;
 	return at < in_size ? SMTP_DATA_FULL : SMTP_DATA_MORE;
+}
+
+size_t
+smtp_data_finish(struct smtp_data *data, uint8_t *out)
+{
+	struct output output = { out, 0 };
+
+	if (data->state == STATE_CR)
+		put_bare(data, &output, '\r');
+	data->state = STATE_END;
+	data->size += output.size;
+	return output.size;
 }

@@ -29,6 +29,7 @@ enum smtp_data_step {
 struct smtp_data {
 	int state; /* private */
 	bool is_normalising;
+	bool is_counted; /* chunks of BDAT: no dots, and no end but by size */
 	unsigned int defects; /* DEFECT_ bits of common/smtp_verdict.h */
 	uint64_t size;        /* bytes that came out */
 };
@@ -36,6 +37,13 @@ struct smtp_data {
 /* `is_normalising`: bare LF and bare CR come out as CR LF (submission); else
  * as they came. Either way they are noted. */
 void smtp_data_init(struct smtp_data *data, bool is_normalising);
+
+/* The same for chunks (RFC 3030), all of one message through one struct: dots
+ * are text, and smtp_data_finish says that it is over. */
+void smtp_data_init_chunks(struct smtp_data *data, bool is_normalising);
+
+/* What was held back, at most SMTP_DATA_MIN_ROOM bytes; how many. */
+size_t smtp_data_finish(struct smtp_data *data, uint8_t *out);
 
 /* Uses up to `in_size` bytes (*used) and puts at most `out_size` (*made). */
 enum smtp_data_step smtp_data_scan(struct smtp_data *data, const uint8_t *in,

@@ -1,14 +1,14 @@
 /*
- * A transaction as the client sees it: MAIL, RCPT, DATA.  The queue decides;
- * a 250 after the data is its verdict that the message is on disk, and
- * nothing else makes one.
+ * A transaction as the client sees it: MAIL, RCPT, and what the queue decides
+ * about them and about the body (smtp_body.c).  A 250 after the data is its
+ * verdict that the message is on disk, and nothing else makes one.
  */
 #include "common/memory.h"
 #include "common/smtp_verdict.h"
 #include "smtpd/smtp_session.h"
 
-static int
-ask_queue(struct smtp_session *session, const struct message *message)
+int
+smtp_ask_queue(struct smtp_session *session, const struct message *message)
 {
 	if (session->front->queue == NULL ||
 	    channel_send(session->front->queue, message, NULL, 0) == -1) {
@@ -25,6 +25,8 @@ leave(struct smtp_session *session)
 	table_remove_u64(session->front->transactions, session->transaction);
 	session->transaction = 0;
 	session->recipients = 0;
+	session->has_chunks = false;
+	buf_clear(&session->part);
 }
 
 void
@@ -38,6 +40,23 @@ smtp_forget(struct smtp_session *session)
 	leave(session);
 	if (session->front->queue != NULL)
 		(void)channel_send(session->front->queue, &message, NULL, 0);
+}
+
+static uint16_t
+transaction_flags(
+    const struct smtp_session *session, const struct smtp_command *command)
+{
+	unsigned int flags = session->is_esmtp ? TRANSACTION_ESMTP : 0;
+
+	if (command->body == SMTP_BODY_8BITMIME)
+		flags |= TRANSACTION_8BITMIME;
+	if (command->is_smtputf8)
+		flags |= TRANSACTION_SMTPUTF8;
+	if (command->return_part == SMTP_RETURN_FULL)
+		flags |= TRANSACTION_RETURN_FULL;
+	else if (command->return_part == SMTP_RETURN_HEADERS)
+		flags |= TRANSACTION_RETURN_HEADERS;
+	return (uint16_t)flags;
 }
 
 void
@@ -57,6 +76,8 @@ smtp_mail(struct smtp_session *session, const struct smtp_command *command)
 		smtp_session_reply(session, REPLY_NEED_LOGIN);
 	} else if (session->transaction != 0) {
 		smtp_session_reply(session, REPLY_BAD_SEQUENCE);
+	} else if (command->has_dsn && !smtp_offers_dsn(session)) {
+		smtp_session_reply(session, REPLY_BAD_PARAMETER);
 	} else {
 		session->transaction = ++session->front->next_transaction;
 		table_put_u64(session->front->transactions,
@@ -64,11 +85,8 @@ smtp_mail(struct smtp_session *session, const struct smtp_command *command)
 		begin->transaction = session->transaction;
 		begin->connection = session->number;
 		begin->service = (uint8_t)session->service;
-		begin->flags =
-		    (session->is_esmtp ? TRANSACTION_ESMTP : 0) |
-		    (command->body == SMTP_BODY_8BITMIME ? TRANSACTION_8BITMIME
-							 : 0) |
-		    (command->is_smtputf8 ? TRANSACTION_SMTPUTF8 : 0);
+		begin->flags = transaction_flags(session, command);
+		begin->envelope_id = command->envelope_id;
 		begin->size = command->size;
 		begin->sender = command->path.address;
 		begin->helo = text_of(session->helo);
@@ -77,7 +95,7 @@ smtp_mail(struct smtp_session *session, const struct smtp_command *command)
 		if (begin->tls.size > 80)
 			begin->tls.size = 80;
 		smtp_session_enter_state(session, SMTP_STATE_SENDER);
-		(void)ask_queue(session, &message);
+		(void)smtp_ask_queue(session, &message);
 	}
 }
 
@@ -86,88 +104,20 @@ smtp_rcpt(struct smtp_session *session, const struct smtp_command *command)
 {
 	struct message message = { .type = MESSAGE_transaction_recipient };
 
-	if (session->transaction == 0) {
-		smtp_session_reply(session, REPLY_MAIL_FIRST);
+	if (session->transaction == 0 || session->has_chunks ||
+	    (command->has_dsn && !smtp_offers_dsn(session))) {
+		smtp_session_reply(
+		    session, session->transaction == 0 ? REPLY_MAIL_FIRST
+			     : session->has_chunks     ? REPLY_BAD_SEQUENCE
+						       : REPLY_BAD_PARAMETER);
 		return;
 	}
+	message.transaction_recipient.notify = (uint8_t)command->notify;
+	message.transaction_recipient.original = command->original;
 	message.transaction_recipient.transaction = session->transaction;
 	message.transaction_recipient.address = command->path.address;
 	smtp_session_enter_state(session, SMTP_STATE_RECIPIENT);
-	(void)ask_queue(session, &message);
-}
-
-void
-smtp_begin_data(struct smtp_session *session)
-{
-	if (session->transaction == 0) {
-		smtp_session_reply(session, REPLY_MAIL_FIRST);
-	} else if (session->recipients == 0) {
-		smtp_session_reply(session, REPLY_NO_RECIPIENTS);
-	} else {
-		smtp_data_init(
-		    &session->data, session->service == SERVICE_SUBMIT);
-		session->parts_waiting = 0;
-		session->verdict = VERDICT_OK;
-		smtp_session_enter_state(session, SMTP_STATE_DATA);
-		smtp_session_reply(session, REPLY_START_DATA);
-	}
-}
-
-/* After a bad verdict the rest of the data is read and thrown away. */
-static int
-send_part(struct smtp_session *session)
-{
-	struct message message = { .type = MESSAGE_transaction_part };
-	int result;
-
-	if (session->verdict != VERDICT_OK) {
-		buf_reset(&session->part);
-		return 0;
-	}
-	message.transaction_part.transaction = session->transaction;
-	message.transaction_part.data =
-	    text_make(session->part.data, session->part.size);
-	session->parts_waiting++;
-	result = ask_queue(session, &message);
-	buf_reset(&session->part);
-	return result;
-}
-
-static void
-send_end(struct smtp_session *session)
-{
-	struct message message = { .type = MESSAGE_transaction_end };
-
-	message.transaction_end.transaction = session->transaction;
-	message.transaction_end.defects = (uint8_t)session->data.defects;
-	message.transaction_end.data =
-	    text_make(session->part.data, session->part.size);
-	if (ask_queue(session, &message) == 0)
-		smtp_session_enter_state(session, SMTP_STATE_STORING);
-}
-
-bool
-smtp_take_data(struct smtp_session *session)
-{
-	struct buf *input = connection_input(session->connection);
-	enum smtp_data_step step;
-	size_t room = SMTP_PART_SIZE - session->part.size;
-	size_t need = 2 * input->size + SMTP_DATA_MIN_ROOM;
-	size_t used, made;
-
-	if (session->parts_waiting >= SMTP_MAX_PARTS)
-		return false;
-	if (need < room)
-		room = need; /* no byte comes out as more than two */
-	step = smtp_data_scan(&session->data, input->data, input->size, &used,
-	    buf_reserve(&session->part, room), room, &made);
-	buf_added(&session->part, made);
-	buf_cut(input, used);
-	if (step == SMTP_DATA_END) {
-		send_end(session);
-		return false;
-	}
-	return step == SMTP_DATA_FULL && send_part(session) == 0;
+	(void)smtp_ask_queue(session, &message);
 }
 
 /* -- The queue's verdicts -- */
@@ -186,6 +136,12 @@ write_verdict(
 		smtp_forget(session);
 		smtp_session_enter_state(session, SMTP_STATE_CLOSING);
 	}
+}
+
+void
+smtp_session_verdict_reply(struct smtp_session *session, unsigned int verdict)
+{
+	write_verdict(session, verdict, TEXT(""));
 }
 
 static void
@@ -239,23 +195,14 @@ void
 smtp_session_verdict(
     struct smtp_session *session, unsigned int verdict, struct text text)
 {
-	switch (session->state) {
-	case SMTP_STATE_SENDER:
+	if (session->state == SMTP_STATE_SENDER)
 		sender_verdict(session, verdict);
-		break;
-	case SMTP_STATE_RECIPIENT:
+	else if (session->state == SMTP_STATE_RECIPIENT)
 		recipient_verdict(session, verdict);
-		break;
-	case SMTP_STATE_DATA:
-	case SMTP_STATE_STORING:
-		if (session->parts_waiting > 0)
-			part_verdict(session, verdict);
-		else if (session->state == SMTP_STATE_STORING)
-			end_verdict(session, verdict, text);
-		break;
-	default:
-		break;
-	}
+	else if (session->parts_waiting > 0)
+		part_verdict(session, verdict);
+	else if (session->state == SMTP_STATE_STORING)
+		end_verdict(session, verdict, text);
 	session->is_running = false;
 	smtp_session_run(session);
 }

@@ -123,8 +123,8 @@ accepted(int fd, const char *client_ip, bool is_loopback, bool is_refused,
 	if (is_refused)
 		refuse(fd, client_ip);
 	else
-		(void)smtp_session_new(
-		    listener->front, fd, &listener->setting, client_ip);
+		(void)smtp_session_new(listener->front, fd, &listener->setting,
+		    client_ip, is_loopback);
 }
 
 void

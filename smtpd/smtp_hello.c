@@ -1,6 +1,7 @@
 /*
  * Greeting, EHLO, HELO and STARTTLS (RFC 3207).
  */
+#include "common/log.h"
 #include "smtpd/smtp_session.h"
 
 #include <inttypes.h>
@@ -10,11 +11,14 @@ smtp_greet(struct smtp_session *session)
 {
 	const struct smtp_front *front = session->front;
 
-	if (front->queue == NULL || front->store != STATUS_OK)
+	if (front->queue == NULL || front->store != STATUS_OK ||
+	    (session->service == SERVICE_LOCAL && !session->is_logged_in)) {
 		smtp_session_close(session, REPLY_NO_QUEUE);
-	else
-		smtp_session_write(session, "220 %s ESMTP Firnmail\r\n",
-		    front->settings->host);
+		return;
+	}
+	smtp_session_enter_state(session, SMTP_STATE_COMMAND);
+	smtp_session_write(
+	    session, "220 %s ESMTP Firnmail\r\n", front->settings->host);
 }
 
 static bool
@@ -25,11 +29,48 @@ can_start_tls(const struct smtp_session *session)
 	       !connection_is_tls(session->connection);
 }
 
+/* To servers DSN is not offered: they tell their senders that we were the last
+ * who knew (RFC 3461 section 5.2.2), and ours is the final delivery. */
+bool
+smtp_offers_dsn(const struct smtp_session *session)
+{
+	return session->service != SERVICE_SMTP;
+}
+
+/*
+ * Who sends mail of others may not speak ahead of these answers (RFC 2920
+ * section 3.1): he cannot know yet what we offer, or that we take the message.
+ * Programs that do, and those that were talked into it, say goodbye here. Mail
+ * programs of our own users are forgiven.
+ */
+bool
+smtp_is_too_early(struct smtp_session *session)
+{
+	if (session->service != SERVICE_SMTP ||
+	    connection_input(session->connection)->size == 0)
+		return false;
+	log_info("too-early", "sid=%" PRIu64 " ip=%s", session->number,
+	    session->client_ip);
+	smtp_session_close(session, REPLY_TOO_EARLY);
+	return true;
+}
+
+/* The domain of addresses that a program of this machine left without one. */
+static const char *
+origin(const struct settings *settings)
+{
+	return settings->domain_count > 0 ? settings->domains[0]
+					  : settings->host;
+}
+
 void
 smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 {
 	const struct settings *settings = session->front->settings;
+	bool is_local = session->service == SERVICE_LOCAL;
 
+	if (smtp_is_too_early(session))
+		return;
 	smtp_forget(session);
 	text_copy(command->argument, session->helo, sizeof(session->helo));
 	session->is_esmtp = command->verb == SMTP_EHLO;
@@ -39,14 +80,19 @@ smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 	}
 	smtp_session_write(session,
 	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n"
-	    "250-8BITMIME\r\n250-SMTPUTF8\r\n%s%s"
+	    "250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
+	    "250-LIMITS RCPTMAX=%u\r\n%s%s%s%s%s%s"
 	    "250 ENHANCEDSTATUSCODES\r\n",
 	    settings->host, settings->max_message_bytes,
+	    settings->max_recipients,
+	    smtp_offers_dsn(session) ? "250-DSN\r\n" : "",
 	    can_start_tls(session) ? "250-STARTTLS\r\n" : "",
 	    session->service == SERVICE_SUBMIT &&
 		    connection_is_tls(session->connection)
 		? "250-AUTH PLAIN LOGIN\r\n"
-		: "");
+		: "",
+	    is_local ? "250-XORIGIN=" : "", is_local ? origin(settings) : "",
+	    is_local ? "\r\n" : "");
 }
 
 /* Whatever came along with STARTTLS was put there by somebody in the middle:

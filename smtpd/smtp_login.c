@@ -81,6 +81,29 @@ smtp_auth_line(struct smtp_session *session, struct text line)
 	take_step(session, sasl_continue(session->sasl, line));
 }
 
+void
+smtp_ask_who(struct smtp_session *session, int fd)
+{
+	struct message message = { .type = MESSAGE_smtp_local };
+
+	message.smtp_local.connection = session->number;
+	if (session->front->authd != NULL &&
+	    channel_send(session->front->authd, &message, &fd, 1) == 0)
+		session->state = SMTP_STATE_LOGIN;
+}
+
+/* The kernel's word on it has come, or nobody could be asked. */
+static void
+greet_local(struct smtp_session *session, unsigned int result)
+{
+	session->is_logged_in = result == LOGIN_OK;
+	smtp_session_enter_state(session, SMTP_STATE_COMMAND);
+	if (session->is_logged_in)
+		smtp_greet(session);
+	else
+		smtp_session_close(session, REPLY_LOGIN_UNAVAILABLE);
+}
+
 static void
 login_failed(struct smtp_session *session, bool is_last)
 {
@@ -99,6 +122,11 @@ smtp_session_login(
 	if (session->state != SMTP_STATE_LOGIN) {
 		/* It closes, and leaving tells the queue so. */
 		session->is_logged_in |= result == LOGIN_OK;
+		return;
+	}
+	if (session->service == SERVICE_LOCAL) {
+		greet_local(session, result);
+		smtp_session_run(session);
 		return;
 	}
 	session->is_running = true; /* it may not go away under our feet */

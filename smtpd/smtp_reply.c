@@ -42,6 +42,8 @@ static const struct smtp_reply_row rows[REPLY_COUNT] = {
 	[REPLY_NEED_LOGIN] = { 530, "5.7.0", "Authentication required" },
 	[REPLY_IS_TLS] = { 503, "5.5.1", "TLS is on already" },
 	[REPLY_INJECTED] = { 554, "5.7.0", "Nothing may follow STARTTLS" },
+	[REPLY_TOO_EARLY] = { 554, "5.5.0",
+	    "You spoke before it was your turn" },
 	[REPLY_TLS_UNAVAILABLE] = { 454, "4.7.0", "TLS does not work now" },
 	[REPLY_IS_LOGGED_IN] = { 503, "5.5.1", "Logged in already" },
 	[REPLY_BAD_MECHANISM] = { 504, "5.5.4", "Mechanism not known" },

@@ -16,8 +16,11 @@ start_timer(struct smtp_session *session)
 {
 	int64_t delay_ms = SMTP_COMMAND_TIMEOUT_MS;
 
-	if (session->state == SMTP_STATE_DATA)
+	if (session->state == SMTP_STATE_DATA ||
+	    session->state == SMTP_STATE_CHUNK)
 		delay_ms = SMTP_DATA_TIMEOUT_MS;
+	else if (session->state == SMTP_STATE_GREETING)
+		delay_ms = session->pause_ms;
 	else if (session->state == SMTP_STATE_CLOSING)
 		delay_ms = SMTP_GOODBYE_TIMEOUT_MS;
 	else if (session->helo[0] == '\0')
@@ -28,8 +31,6 @@ start_timer(struct smtp_session *session)
 void
 smtp_session_enter_state(struct smtp_session *session, enum smtp_state state)
 {
-	if (session->state == SMTP_STATE_DATA && state != SMTP_STATE_DATA)
-		buf_clear(&session->part);
 	session->state = state;
 	start_timer(session);
 }
@@ -137,6 +138,9 @@ dispatch(struct smtp_session *session, const struct smtp_command *command)
 	case SMTP_DATA:
 		smtp_begin_data(session);
 		break;
+	case SMTP_BDAT:
+		smtp_begin_chunk(session, command);
+		break;
 	case SMTP_RSET:
 		smtp_forget(session);
 		smtp_session_reply(session, REPLY_OK);
@@ -201,6 +205,12 @@ static bool
 take_input(struct smtp_session *session)
 {
 	switch (session->state) {
+	case SMTP_STATE_GREETING:
+		if (session->front->is_stopping)
+			smtp_session_close(session, REPLY_SHUTDOWN);
+		else
+			(void)smtp_is_too_early(session);
+		return false;
 	case SMTP_STATE_COMMAND:
 	case SMTP_STATE_RESPONSE:
 		if (session->front->is_stopping) {
@@ -213,6 +223,8 @@ take_input(struct smtp_session *session)
 		       take_line(session);
 	case SMTP_STATE_DATA:
 		return smtp_take_data(session);
+	case SMTP_STATE_CHUNK:
+		return smtp_take_chunk(session);
 	default:
 		return false;
 	}
@@ -276,6 +288,9 @@ on_timeout(void *context)
 	struct smtp_session *session = context;
 
 	switch (session->state) {
+	case SMTP_STATE_GREETING:
+		smtp_greet(session);
+		break;
 	case SMTP_STATE_CLOSING:
 		smtp_session_free(session);
 		break;
@@ -293,7 +308,8 @@ on_timeout(void *context)
 
 struct smtp_session *
 smtp_session_new(struct smtp_front *front, int fd,
-    const struct listen_setting *listen, const char *client_ip)
+    const struct listen_setting *listen, const char *client_ip,
+    bool is_loopback)
 {
 	static const struct connection_handler handler = { on_readable,
 		on_writable, on_ended };
@@ -308,8 +324,12 @@ smtp_session_new(struct smtp_front *front, int fd,
 	    session->client_ip, sizeof(session->client_ip), "%s", client_ip);
 	session->timer = timer_new(front->loop, on_timeout, session);
 	table_put_u64(front->sessions, session->number, session);
+	if (listen->service == SERVICE_LOCAL)
+		smtp_ask_who(session, fd);
 	session->connection = connection_new(front->loop, fd, SMTP_INPUT_LIMIT,
 	    SMTP_OUTPUT_LIMIT, &handler, session);
+	if (!is_loopback)
+		session->pause_ms = (int64_t)listen->pause_s * 1000;
 	start_timer(session);
 	if (listen->tls == LISTEN_TLS_IMPLICIT &&
 	    (front->tls == NULL ||
@@ -317,7 +337,8 @@ smtp_session_new(struct smtp_front *front, int fd,
 		smtp_session_free(session);
 		return NULL;
 	}
-	smtp_greet(session);
+	if (session->pause_ms == 0 && session->state == SMTP_STATE_GREETING)
+		smtp_greet(session);
 	return session;
 }
 

@@ -5,7 +5,8 @@
  * in the input buffer.
  *
  * smtp_session.c has the states and the driver, smtp_hello.c greeting, EHLO and
- * STARTTLS, smtp_login.c AUTH, smtp_envelope.c the transaction.
+ * STARTTLS, smtp_login.c AUTH, smtp_envelope.c the transaction, smtp_body.c the
+ * message.
  */
 #ifndef SMTPD_SMTP_SESSION_H
 #define SMTPD_SMTP_SESSION_H
@@ -21,10 +22,11 @@
 enum {
 	SMTP_INPUT_LIMIT = 65536,
 	SMTP_OUTPUT_LIMIT = 65536,
-	SMTP_PART_SIZE = 61440,   /* as in the row transaction_part */
-	SMTP_MAX_PARTS = 4,       /* without an answer */
-	SMTP_MAX_ERRORS = 10,     /* of a connection */
-	SMTP_MAX_COMMANDS = 1000, /* without an accepted message */
+	SMTP_PART_SIZE = 61440,    /* as in the row transaction_part */
+	SMTP_MAX_PARTS = 4,        /* without an answer */
+	SMTP_CHUNK_MIN_SIZE = 512, /* smaller ones count as commands */
+	SMTP_MAX_ERRORS = 10,      /* of a connection */
+	SMTP_MAX_COMMANDS = 1000,  /* without an accepted message */
 	SMTP_MAX_FAILED_LOGINS = 3,
 	SMTP_HELLO_TIMEOUT_MS = 60000,    /* before EHLO */
 	SMTP_COMMAND_TIMEOUT_MS = 300000, /* RFC 5321 4.5.3.2.7: 5 minutes */
@@ -33,12 +35,14 @@ enum {
 };
 
 enum smtp_state {
+	SMTP_STATE_GREETING, /* a client who speaks now is none */
 	SMTP_STATE_COMMAND,
 	SMTP_STATE_SENDER,    /* the queue is asked about MAIL */
 	SMTP_STATE_RECIPIENT, /* ... about RCPT */
 	SMTP_STATE_RESPONSE,  /* a line of AUTH is awaited */
 	SMTP_STATE_LOGIN,     /* authd is asked */
 	SMTP_STATE_DATA,
+	SMTP_STATE_CHUNK,   /* within a chunk of BDAT */
 	SMTP_STATE_STORING, /* the end of data was seen: the queue is asked */
 	SMTP_STATE_CLOSING
 };
@@ -50,7 +54,8 @@ struct smtp_session {
 	enum smtp_state state;
 	enum service service;
 	enum listen_tls tls_mode;
-	uint64_t number; /* of the connection, never used again */
+	int64_t pause_ms; /* before the greeting */
+	uint64_t number;  /* of the connection, never used again */
 	char client_ip[64];
 	char helo[MAIL_ADDRESS_MAX_DOMAIN + 1]; /* "" before EHLO */
 	bool is_esmtp;
@@ -63,14 +68,21 @@ struct smtp_session {
 	uint64_t transaction; /* 0: none */
 	unsigned int recipients;
 	struct smtp_data data;
-	struct buf part; /* during DATA */
+	bool has_chunks; /* a BDAT of this transaction came */
+	bool is_last_chunk;
+	bool is_chunk_refused;
+	enum smtp_reply chunk_reply; /* if it is refused */
+	uint64_t chunk_size;
+	uint64_t chunk_left;
+	struct buf part; /* of the body: what is not with the queue yet */
 	unsigned int parts_waiting;
 	unsigned int verdict; /* the first bad one of a part */
 };
 
 /* Takes over `fd`, greets. NULL if it could not be begun (fd is closed). */
 struct smtp_session *smtp_session_new(struct smtp_front *front, int fd,
-    const struct listen_setting *listen, const char *client_ip);
+    const struct listen_setting *listen, const char *client_ip,
+    bool is_loopback);
 void smtp_session_free(struct smtp_session *session);
 
 /* The queue's and authd's answers. */
@@ -85,12 +97,16 @@ void smtp_session_close(struct smtp_session *session, enum smtp_reply reply);
 
 /* For the session's own files. */
 void smtp_session_reply(struct smtp_session *session, enum smtp_reply reply);
+void smtp_session_verdict_reply(
+    struct smtp_session *session, unsigned int verdict);
 void smtp_session_write(struct smtp_session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void smtp_session_enter_state(
     struct smtp_session *session, enum smtp_state state);
 void smtp_session_run(struct smtp_session *session);
 
+/* Of a program of this machine: authd is asked before it is greeted. */
+void smtp_ask_who(struct smtp_session *session, int fd);
 void smtp_greet(struct smtp_session *session);
 void smtp_hello(struct smtp_session *session, const struct smtp_command *c);
 void smtp_start_tls(struct smtp_session *session);
@@ -99,8 +115,15 @@ void smtp_auth_line(struct smtp_session *session, struct text line);
 void smtp_mail(struct smtp_session *session, const struct smtp_command *c);
 void smtp_rcpt(struct smtp_session *session, const struct smtp_command *c);
 void smtp_begin_data(struct smtp_session *session);
-/* Takes what it can of the input; false if it must wait. */
+void smtp_begin_chunk(
+    struct smtp_session *session, const struct smtp_command *c);
+/* These take what they can of the input; false if it must wait. */
 bool smtp_take_data(struct smtp_session *session);
+bool smtp_take_chunk(struct smtp_session *session);
 void smtp_forget(struct smtp_session *session);
+/* -1: there is no queue, and the session says goodbye. */
+int smtp_ask_queue(struct smtp_session *session, const struct message *message);
+bool smtp_offers_dsn(const struct smtp_session *session);
+bool smtp_is_too_early(struct smtp_session *session);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The envelope and the body of incoming mail.  Every request is answered once;
- * the answer to the end of data is given when snapd has said that the message
- * is on disk, and only then is it a 250.
+ * the answer to the end of data is given when snapd, the spool or both have said
+ * that the message is on disk, and only then is it a 250 (transaction_end.c).
  */
 #include "smtpd/transaction.h"
 
@@ -11,47 +11,21 @@
 #include "common/memory.h"
 #include "common/record.h"
 #include "common/smtp_verdict.h"
-#include "smtpd/filing.h"
-#include "smtpd/mail_body.h"
 #include "smtpd/received.h"
 #include "smtpd/route.h"
+#include "smtpd/transaction_state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 enum {
-	MAX_RECEIVED = 50,      /* hops: RFC 5321 section 6.3 */
-	RECIPIENTS_SIZE = 40000 /* as in the row `accept` */
+	MAX_RECEIVED = 50 /* hops: RFC 5321 section 6.3 */
 };
 
-struct transaction {
-	struct queue *queue;
-	struct front *front; /* NULL: it is gone */
-	uint64_t number;
-	uint64_t tag; /* of the accept that waits; 0: none */
-	int64_t deadline_ms;
-	bool is_submission;
-	bool is_authenticated;
-	unsigned int flags;
-	unsigned int verdict; /* the first bad one of the body */
-	char *sender;
-	char *helo;
-	char *client_ip;
-	char *tls;
-	char *only_recipient;
-	uint32_t *accounts; /* of `count` recipients, each once */
-	size_t count;
-	size_t given;          /* RCPT commands that were taken */
-	struct buf recipients; /* recipient records */
-	struct delivery_id delivery;
-	int64_t time;
-	struct mail_body body;
-	uint64_t counted; /* bytes of ours in queue->bytes */
-};
-
-static char *
-copy_text(struct text text)
+char *
+transaction_copy_text(struct text text)
 {
 	char *copy = memory_new(text.size + 1, 1);
 
@@ -60,7 +34,7 @@ copy_text(struct text text)
 	return copy;
 }
 
-static void
+void
 transaction_free(struct transaction *transaction)
 {
 	struct queue *queue = transaction->queue;
@@ -73,6 +47,8 @@ transaction_free(struct transaction *transaction)
 	queue->bytes -= transaction->counted;
 	mail_body_clear(&transaction->body);
 	buf_clear(&transaction->recipients);
+	outgoing_clear(&transaction->outgoing);
+	free(transaction->envelope_id);
 	free(transaction->accounts);
 	free(transaction->sender);
 	free(transaction->helo);
@@ -82,8 +58,8 @@ transaction_free(struct transaction *transaction)
 	free(transaction);
 }
 
-static void
-say(struct front *front, uint64_t number, unsigned int verdict,
+void
+transaction_say(struct front *front, uint64_t number, unsigned int verdict,
     const char *text)
 {
 	struct message message = { .type = MESSAGE_transaction_verdict };
@@ -97,8 +73,8 @@ say(struct front *front, uint64_t number, unsigned int verdict,
 	(void)channel_send(front->channel, &message, NULL, 0);
 }
 
-static void
-queue_id(const struct transaction *transaction, char id[33])
+void
+transaction_queue_id(const struct transaction *transaction, char id[33])
 {
 	text_format_hex(transaction->delivery.bytes, 16, id);
 }
@@ -118,24 +94,44 @@ make_prefix(struct mail_body *body, struct buf *prefix, void *context)
 		.time = t->time };
 	char id[33];
 
-	queue_id(t, id);
+	transaction_queue_id(t, id);
 	received.queue_id = id;
 	if (t->given == 1 && t->only_recipient != NULL)
 		received.recipient = text_of(t->only_recipient);
 	if (t->is_submission) {
 		received.needs_date = !body->header.has_date;
 		received.needs_message_id = !body->header.has_message_id;
+		received.needs_from =
+		    body->header.from_count == 0 && received.sender.size > 0;
 	}
 	received_format(&received, prefix);
 }
 
-static unsigned int
-store_verdict(const struct queue *queue)
+unsigned int
+transaction_store_verdict(const struct queue *queue)
 {
 	if (queue->store == STATUS_OK)
 		return VERDICT_OK;
 	return queue->store == STATUS_MISSING ? VERDICT_NO_STORE
 					      : VERDICT_UNAVAILABLE;
+}
+
+/* A user of this machine is himself in our first domain. */
+static bool
+is_own_address(
+    const struct queue *queue, const struct grant *grant, struct text address)
+{
+	const struct settings *settings = queue->settings;
+	char own[LOCAL_USER_SIZE + sizeof(settings->domains[0])];
+
+	if (grant->account != 0)
+		return route_is_owner(
+		    settings, queue->accounts, address, grant->account);
+	if (grant->is_trusted)
+		return true;
+	snprintf(own, sizeof(own), "%s@%s", grant->user,
+	    settings->domain_count > 0 ? settings->domains[0] : settings->host);
+	return text_is_nocase(address, own);
 }
 
 /* May this connection send as `begin->sender`? */
@@ -145,13 +141,12 @@ check_sender(const struct front *front,
 {
 	const struct queue *queue = front->queue;
 
-	if (begin->service != SERVICE_SUBMIT)
+	if (begin->service == SERVICE_SMTP)
 		return VERDICT_OK;
 	if (grant == NULL)
 		return VERDICT_NOT_LOGGED_IN;
 	if (begin->sender.size > 0 &&
-	    !route_is_owner(queue->settings, queue->accounts, begin->sender,
-		grant->account))
+	    !is_own_address(queue, grant, begin->sender))
 		return VERDICT_SENDER_NOT_OWNED;
 	return VERDICT_OK;
 }
@@ -161,7 +156,7 @@ begin_verdict(const struct front *front,
     const struct message_transaction_begin *begin, const struct grant *grant)
 {
 	const struct queue *queue = front->queue;
-	unsigned int verdict = store_verdict(queue);
+	unsigned int verdict = transaction_store_verdict(queue);
 
 	if (verdict != VERDICT_OK)
 		return verdict;
@@ -190,18 +185,22 @@ transaction_begin(
 	t->queue = front->queue;
 	t->front = front;
 	t->number = begin->transaction;
-	t->is_submission = begin->service == SERVICE_SUBMIT;
+	t->is_submission = begin->service != SERVICE_SMTP;
 	t->is_authenticated = t->is_submission && grant != NULL;
 	t->flags = begin->flags;
-	t->sender = copy_text(begin->sender);
-	t->helo = copy_text(begin->helo);
-	t->client_ip = copy_text(begin->client_ip);
-	t->tls = copy_text(begin->tls);
+	t->sender = transaction_copy_text(begin->sender);
+	t->helo = transaction_copy_text(begin->helo);
+	t->client_ip = transaction_copy_text(begin->client_ip);
+	t->tls = transaction_copy_text(begin->tls);
+	t->account = t->is_authenticated ? grant->account : 0;
+	t->envelope_id = transaction_copy_text(begin->envelope_id);
 	t->time = clock_wall_us() / 1000000;
 	if (getrandom(t->delivery.bytes, 16, 0) != 16)
 		fatal("no random numbers");
-	buf_init(&t->recipients, RECIPIENTS_SIZE);
+	buf_init(&t->recipients, TRANSACTION_RECIPIENTS_SIZE);
+	outgoing_init(&t->outgoing);
 	mail_body_init(&t->body, make_prefix, t);
+	t->body.header.drops_bcc = t->is_submission;
 	table_put_u64(front->transactions, t->number, t);
 	return VERDICT_OK;
 }
@@ -230,29 +229,71 @@ add_account(struct transaction *t, uint32_t account, struct text address)
 }
 
 static unsigned int
-transaction_recipient(struct transaction *t, struct text address)
+add_elsewhere(struct transaction *t, struct text address,
+    const struct message_transaction_recipient *given)
+{
+	const struct outgoing_record record = { given->notify, given->original,
+		address };
+
+	if (t->queue->spool == NULL || !t->queue->is_spool_open)
+		return VERDICT_UNAVAILABLE;
+	return outgoing_add(&t->outgoing, &record) == -1
+		   ? VERDICT_TOO_MANY_RECIPIENTS
+		   : VERDICT_OK;
+}
+
+/* Mail for others is taken only of those who logged in, if the administrator
+ * wants it, and of ourselves. */
+static bool
+may_relay(const struct transaction *t)
+{
+	return t->report != 0 ||
+	       (t->is_authenticated && t->queue->settings->is_relaying);
+}
+
+static unsigned int
+add_route(struct transaction *t, const struct route *route,
+    const struct message_transaction_recipient *given)
+{
+	unsigned int verdict = VERDICT_OK;
+
+	for (size_t i = 0; i < route->remote_count && verdict == VERDICT_OK;
+	     i++)
+		verdict = add_elsewhere(t, text_of(route->remotes[i]), given);
+	for (size_t i = 0; i < route->count && verdict == VERDICT_OK; i++)
+		if (add_account(
+			t, route->accounts[i]->number, given->address) == -1)
+			verdict = VERDICT_TOO_MANY_RECIPIENTS;
+	return verdict;
+}
+
+unsigned int
+transaction_recipient(
+    struct transaction *t, const struct message_transaction_recipient *given)
 {
 	const struct settings *settings = t->queue->settings;
 	struct route route;
 	unsigned int verdict;
-	size_t i;
 
 	if (t->given >= settings->max_recipients)
 		return VERDICT_TOO_MANY_RECIPIENTS;
-	verdict = route_find(settings, t->queue->accounts, address, &route);
+	verdict =
+	    route_find(settings, t->queue->accounts, given->address, &route);
+	if (verdict == VERDICT_OK)
+		verdict = add_route(t, &route, given);
+	else if (verdict == VERDICT_RELAYING && may_relay(t))
+		verdict =
+		    queue_may_send(t->queue, t->account, t->outgoing.count + 1)
+			? add_elsewhere(t, given->address, given)
+			: VERDICT_SENT_ENOUGH;
 	if (verdict != VERDICT_OK)
 		return verdict;
-	for (i = 0; i < route.count; i++)
-		if (add_account(t, route.accounts[i]->number, address) == -1)
-			return VERDICT_TOO_MANY_RECIPIENTS;
 	if (t->given++ == 0)
-		t->only_recipient = copy_text(address);
+		t->only_recipient = transaction_copy_text(given->address);
 	return VERDICT_OK;
 }
 
-/* Keeps some bytes of the body. After the first bad verdict nothing is kept:
- * the end gets that verdict. */
-static unsigned int
+unsigned int
 transaction_put(struct transaction *t, struct text data)
 {
 	struct queue *queue = t->queue;
@@ -260,7 +301,7 @@ transaction_put(struct transaction *t, struct text data)
 
 	if (t->verdict != VERDICT_OK)
 		return t->verdict;
-	if (t->count == 0)
+	if (t->count == 0 && t->outgoing.count == 0)
 		t->verdict = VERDICT_NO_RECIPIENTS;
 	else if (t->counted + data.size > queue->settings->max_message_bytes)
 		t->verdict = VERDICT_TOO_BIG;
@@ -294,28 +335,7 @@ defect_verdict(const struct transaction *t, unsigned int said)
 	return defects & DEFECT_BARE_CR ? VERDICT_BARE_CR : VERDICT_OK;
 }
 
-/* -1: snapd takes no more now. */
-static int
-send_accept(struct transaction *t)
-{
-	struct message message = { .type = MESSAGE_accept };
-	struct message_accept *accept = &message.accept;
-	struct mail_body *body = &t->body;
-
-	accept->tag = t->tag;
-	accept->delivery = t->delivery;
-	accept->form = FORM_LF;
-	accept->time = t->time;
-	accept->sender = text_of(t->sender);
-	accept->recipients = text_make(t->recipients.data, t->recipients.size);
-	accept->size = body->stored_size;
-	if (body->fd == -1)
-		accept->data = text_make(body->head.data, body->head.size);
-	return channel_send(
-	    t->queue->snapd, &message, &body->fd, body->fd != -1);
-}
-
-/* VERDICT_OK: it is on its way to snapd and answered later. */
+/* VERDICT_OK: it is on its way to snapd and the spool and answered later. */
 static unsigned int
 transaction_end(
     struct transaction *t, const struct message_transaction_end *end)
@@ -325,7 +345,7 @@ transaction_end(
 	struct error error;
 
 	if (verdict == VERDICT_OK)
-		verdict = store_verdict(queue);
+		verdict = transaction_store_verdict(queue);
 	if (verdict == VERDICT_OK && mail_body_finish(&t->body, &error) == -1)
 		verdict = VERDICT_BUSY;
 	if (verdict == VERDICT_OK)
@@ -333,12 +353,10 @@ transaction_end(
 	if (verdict == VERDICT_OK &&
 	    t->body.header.received_count > MAX_RECEIVED)
 		verdict = VERDICT_LOOP;
-	if (verdict != VERDICT_OK)
-		return verdict;
-	t->tag = ++queue->next_tag;
-	t->deadline_ms = clock_monotonic_us() / 1000 + QUEUE_ACCEPT_DEADLINE_MS;
-	table_put_u64(queue->accepts, t->tag, t);
-	return send_accept(t) == 0 ? VERDICT_OK : VERDICT_UNAVAILABLE;
+	if (verdict == VERDICT_OK && t->is_submission &&
+	    t->body.header.from_count > 1)
+		verdict = VERDICT_MANY_FROM;
+	return verdict == VERDICT_OK ? transaction_hand_over(t) : verdict;
 }
 
 static struct transaction *
@@ -358,7 +376,7 @@ handle_end(struct front *front, const struct message_transaction_end *end)
 	verdict = t == NULL ? VERDICT_SEQUENCE : transaction_end(t, end);
 	if (verdict == VERDICT_OK)
 		return;
-	say(front, end->transaction, verdict, "");
+	transaction_say(front, end->transaction, verdict, "");
 	if (t != NULL)
 		transaction_free(t);
 }
@@ -381,20 +399,21 @@ transaction_handle(struct front *front, const struct message *message)
 
 	switch (message->type) {
 	case MESSAGE_transaction_begin:
-		say(front, message->transaction_begin.transaction,
+		transaction_say(front, message->transaction_begin.transaction,
 		    transaction_begin(front, &message->transaction_begin), "");
 		break;
 	case MESSAGE_transaction_recipient:
 		t = find(front, message->transaction_recipient.transaction);
-		say(front, message->transaction_recipient.transaction,
+		transaction_say(front,
+		    message->transaction_recipient.transaction,
 		    t == NULL ? VERDICT_SEQUENCE
 			      : transaction_recipient(
-				    t, message->transaction_recipient.address),
+				    t, &message->transaction_recipient),
 		    "");
 		break;
 	case MESSAGE_transaction_part:
 		t = find(front, message->transaction_part.transaction);
-		say(front, message->transaction_part.transaction,
+		transaction_say(front, message->transaction_part.transaction,
 		    t == NULL
 			? VERDICT_SEQUENCE
 			: transaction_put(t, message->transaction_part.data),
@@ -426,82 +445,5 @@ transaction_drop_all(struct front *front)
 		}
 		table_remove_u64(front->transactions, t->number);
 		t->front = NULL;
-	}
-}
-
-static unsigned int
-accept_verdict(enum status status)
-{
-	switch (status) {
-	case STATUS_OK:
-		return VERDICT_ACCEPTED;
-	case STATUS_FULL:
-		return VERDICT_NO_SPACE;
-	case STATUS_LIMIT:
-	case STATUS_INVALID:
-		return VERDICT_REFUSED;
-	default:
-		return VERDICT_UNAVAILABLE;
-	}
-}
-
-static void
-file_all(struct transaction *t)
-{
-	struct delivery_id delivery = t->delivery;
-	size_t i;
-
-	for (i = 0; i < t->count; i++) {
-		delivery.bytes[16] = (uint8_t)(i >> 8);
-		delivery.bytes[17] = (uint8_t)i;
-		filing_add(t->queue->filings, t->accounts[i], &delivery);
-	}
-}
-
-void
-transaction_accepted(struct queue *queue, uint64_t tag, enum status status)
-{
-	struct transaction *t = table_find_u64(queue->accepts, tag);
-	unsigned int verdict = accept_verdict(status);
-	char id[33];
-
-	if (t == NULL)
-		return;
-	queue_id(t, id);
-	say(t->front, t->number, verdict,
-	    verdict == VERDICT_ACCEPTED ? id : "");
-	log_info(verdict == VERDICT_ACCEPTED ? "mail-accepted" : "mail-refused",
-	    "qid=%s ip=%s recipients=%zu size=%llu status=%s", id, t->client_ip,
-	    t->count, (unsigned long long)t->body.stored_size,
-	    status < STATUS_COUNT ? status_name(status) : "unknown");
-	if (verdict == VERDICT_ACCEPTED)
-		file_all(t);
-	transaction_free(t);
-}
-
-void
-transaction_resend(struct queue *queue)
-{
-	size_t position = 0;
-	void *value;
-
-	while (table_next(queue->accepts, &position, NULL, NULL, &value))
-		if (send_accept(value) == -1)
-			return; /* the deadline answers them */
-}
-
-void
-transaction_expire(struct queue *queue, int64_t now_ms)
-{
-	struct transaction *t;
-	size_t position = 0;
-	void *value;
-
-	while (table_next(queue->accepts, &position, NULL, NULL, &value)) {
-		t = value;
-		if (now_ms < t->deadline_ms)
-			continue;
-		say(t->front, t->number, VERDICT_UNAVAILABLE, "");
-		transaction_free(t);
 	}
 }

@@ -6,6 +6,12 @@
 
 #include "smtpd/queue.h"
 
+/* Whose answers a transaction waits for. */
+enum transaction_wait {
+	WAITS_FOR_STORE = 1, /* accept */
+	WAITS_FOR_SPOOL = 2  /* spool_put */
+};
+
 /* A front's row 0x0301 to 0x0305; it is answered, now or when it is durable. */
 void transaction_handle(struct front *front, const struct message *message);
 
@@ -17,9 +23,18 @@ void transaction_drop_all(struct front *front);
 void transaction_accepted(
     struct queue *queue, uint64_t tag, enum status status);
 
-/* Says the accepts that wait again, with the same delivery ids: snapd answers
- * a repeated one with what it decided before. */
-void transaction_resend(struct queue *queue);
+/* The spool's answer to a spool_put. */
+void transaction_kept(struct queue *queue, uint64_t tag, enum status status);
+
+/* A report of the spool's is a transaction without a front: routed, made durable
+ * and then answered. `fd` has its bytes if it has so many, and stays the
+ * caller's. */
+void transaction_report(
+    struct queue *queue, const struct message_spool_report *report, int fd);
+
+/* Says what waits for that one again, with the same delivery ids: a repeated
+ * one is answered with what was decided before. */
+void transaction_resend(struct queue *queue, enum transaction_wait wait);
 
 /* 451 to those that have waited too long. */
 void transaction_expire(struct queue *queue, int64_t now_ms);

@@ -2,6 +2,7 @@
 import contextlib
 import glob
 import imaplib
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,12 @@ import time
 import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+BUILD = os.environ.get('BUILD') or os.path.join(TOP, 'build-check')
 INSTANCE = os.path.join(TOP, 'tests/instance')
+# A relay that goes nowhere (system/false_relay.c), and who may use it.
+FALSE_RELAY = ('--replace',
+               'smtpd-relay=%s/tests/system/false_relay' % BUILD)
+RELAYING = 'match from auth for any relay\n'
 CRASH_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE,
                  signal.SIGILL)
 
@@ -122,6 +128,40 @@ class Server:
     def smtp(self):
         return smtplib.SMTP('127.0.0.1', self.smtp_port, timeout=20,
                             local_hostname='client.test')
+
+    def submission(self, user=None):
+        """Logged in, to send anywhere."""
+        client = smtplib.SMTP('127.0.0.1', self.submission_port, timeout=20,
+                              local_hostname='client.test')
+        client.starttls(context=self.context())
+        client.login(user or self.user1, self.pass1)
+        client.ehlo()
+        return client
+
+    def submit(self, client, key, recipients, size=0, mail=(), options=()):
+        """One message of user1's on such a connection: its queue id."""
+        code, text = client.mail(self.user1, mail)
+        assert code == 250, text
+        for recipient in recipients:
+            code, text = client.rcpt(recipient, options)
+            assert code == 250, text
+        code, text = client.data(
+            message(key, size).replace('sender@there.test', self.user1))
+        assert code == 250, text
+        return re.search(rb'as ([0-9a-f]{32})', text).group(1).decode()
+
+    def given_to_relay(self):
+        """What false_relay.c was given: (queue id, recipient), in order."""
+        with open(os.path.join(self.dir, 'log'), encoding='utf-8',
+                  errors='replace') as log:
+            return re.findall(r'false-relay qid=(\w+) to=(\S+)', log.read())
+
+    def queue(self, *words):
+        """Rows of firnmail queue."""
+        done = subprocess.run(
+            self.firnmail.split() + ['--json', 'queue', *words], text=True,
+            check=True, timeout=60, stdout=subprocess.PIPE)
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def send(self, key, to=None, size=0):
         """One message, found again by its key; the answer to the final dot."""

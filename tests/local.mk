@@ -22,7 +22,9 @@ endif
 
 EXTRA_DIST += demo contrib .ci/run README HACKING SECURITY CHANGES \
 	COPYING docs tests/instance tests/clients.py tests/conftest.py \
-	tests/ports.py tests/lint tests/system tests/disaster \
+	tests/ports.py tests/dns_zone.py tests/net_stand.py \
+	tests/lint tests/system \
+	tests/disaster \
 	tests/README tests/unit/scratch.h tests/unit/scratch_store.h \
 	tests/crash tests/interop tests/campaign .clang-format
 
@@ -70,6 +72,7 @@ dist-hook:
 	cp -p $(srcdir)/check $(distdir)/check
 	find $(distdir) -name __pycache__ -prune -exec rm -rf {} +
 	cd $(distdir)/tests && rm -rf */*.o */.deps */.dirstamp \
-		system/smtp_stand interop/structure_dump
+		system/smtp_stand system/false_relay system/net_stand \
+		interop/structure_dump
 
 .PHONY: lint fuzz redteam bench campaign system-check coverage

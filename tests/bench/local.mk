@@ -1,7 +1,7 @@
 # Load generators, built by `make bench` only; they work against any server.
 
 BENCH_TOOLS = tests/bench/imap_bench tests/bench/smtp_bench \
-	tests/bench/mkmaildir tests/bench/phys
+	tests/bench/mkmaildir tests/bench/phys tests/bench/spool_bench
 EXTRA_PROGRAMS = $(BENCH_TOOLS)
 BENCH_CFLAGS = -O2 -std=gnu11 -pthread -w $(SSL_CFLAGS)
 BENCH_LIBS = $(SSL_LIBS) $(CRYPTO_LIBS) -lpthread
@@ -18,6 +18,8 @@ tests_bench_mkmaildir_LDADD = $(BENCH_LIBS)
 tests_bench_phys_SOURCES = tests/bench/phys.c
 tests_bench_phys_CFLAGS = $(BENCH_CFLAGS)
 tests_bench_phys_LDADD = $(BENCH_LIBS)
+tests_bench_spool_bench_SOURCES = tests/bench/spool_bench.c
+tests_bench_spool_bench_LDADD = smtpd/libspool.a $(COMMON_LIBS) $(LMDB_LIBS)
 
 EXTRA_DIST += tests/bench/run tests/bench/make_mail.py \
 	tests/bench/scaling_rows.py tests/bench/snapshot_rows.py \

@@ -72,7 +72,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	begin();
 	listen.service = data[0] & 1 ? SERVICE_SUBMIT : SERVICE_SMTP;
 	listen.tls = data[0] & 2 ? LISTEN_TLS_IMPLICIT : LISTEN_TLS_OFFERED;
-	session = smtp_session_new(front, -1, &listen, "127.0.0.1");
+	session = smtp_session_new(front, -1, &listen, "127.0.0.1", true);
 	false_connection_say(false_connection(), data + 1, size - 1);
 	answer_all(session->number);
 	smtp_front_free(&front);

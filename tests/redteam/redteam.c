@@ -44,7 +44,7 @@ enum {
 	ACCOUNT_BASE = 0x70000000,
 	WALLS_ALL = WALL_UID | WALL_CHROOT | WALL_CAPABILITIES | WALL_LANDLOCK |
 		    WALL_SECCOMP,
-	MAX_ROLES = 11
+	MAX_ROLES = 16
 };
 
 static const struct {
@@ -59,22 +59,25 @@ static const struct {
 	{ "all walls", 0,
 	    { ROLE_LOGGER, ROLE_VERIFY, ROLE_KEYD, ROLE_BROKER, ROLE_AUTHD,
 		ROLE_SMTPD, ROLE_QUEUE, ROLE_IMAPD, ROLE_WORKER, ROLE_IMPORT,
-		ROLE_DRILL },
+		ROLE_DRILL, ROLE_SPOOL, ROLE_RESOLVER, ROLE_FETCHER,
+		ROLE_RELAY },
 	    false, false },
 	{ "all walls of a hashing child", ATTACK_AS_PASSWORD_CHILD,
 	    { ROLE_AUTHD }, false, false },
 	/* Not the broker, which may set uids. */
 	{ "uid alone", WALLS_ALL & ~(WALL_UID | WALL_CAPABILITIES),
 	    { ROLE_LOGGER, ROLE_VERIFY, ROLE_KEYD, ROLE_AUTHD, ROLE_SMTPD,
-		ROLE_QUEUE, ROLE_IMAPD, ROLE_WORKER, ROLE_DRILL },
+		ROLE_QUEUE, ROLE_IMAPD, ROLE_WORKER, ROLE_DRILL, ROLE_SPOOL,
+		ROLE_RESOLVER, ROLE_FETCHER, ROLE_RELAY },
 	    false, true },
 	{ "seccomp alone", WALLS_ALL & ~WALL_SECCOMP,
 	    { ROLE_LOGGER, ROLE_VERIFY, ROLE_KEYD, ROLE_AUTHD, ROLE_SMTPD,
-		ROLE_QUEUE, ROLE_IMAPD },
+		ROLE_QUEUE, ROLE_IMAPD, ROLE_RESOLVER, ROLE_FETCHER,
+		ROLE_RELAY },
 	    false, true },
 	/* Root's uid and capabilities are left. */
 	{ "chroot, Landlock, seccomp, no uid", WALL_UID | WALL_CAPABILITIES,
-	    { ROLE_WORKER, ROLE_BROKER, ROLE_DRILL }, false, true },
+	    { ROLE_WORKER, ROLE_BROKER, ROLE_DRILL, ROLE_SPOOL }, false, true },
 };
 
 /*
@@ -94,6 +97,11 @@ static const struct {
 	{ false, ROLE_BROKER, "memory_to_execute", "ld.so of its children" },
 	{ false, ROLE_BROKER, "memory_made_executable",
 	    "ld.so of its children" },
+	{ false, ROLE_RESOLVER, "connect_out", "its task" },
+	/* Any port, of an address to come from: none of them may listen. */
+	{ false, ROLE_RESOLVER, "bind_port", "its task" },
+	{ false, ROLE_FETCHER, "bind_port", "its task" },
+	{ false, ROLE_RELAY, "bind_port", "its task" },
 	{ true, ROLE_COUNT, "store_open_read", "openat" },
 	{ true, ROLE_COUNT, "store_open_write", "openat" },
 	{ true, ROLE_COUNT, "store_map", "openat" },

@@ -39,13 +39,14 @@ def holds(server):
 
 def test_seccomp_kill_of_each_of_masters_children_is_an_alarm(server):
     one = server()
-    one.crashing_role = 'keyd|logger|verify|snapd|broker'
+    one.crashing_role = 'keyd|logger|verify|resolver|fetcher|snapd|broker'
     one.fill(['before'])
     assert not holds(one)
     die_of_seccomp(one, 'keyd')
     # It holds all accounts, and one in ten minutes is enough.
     assert wait_for(lambda: holds(one), 60, 'the hold') == ['alarm']
-    die_of_seccomp(one, 'logger', 'verify', 'broker', 'snapd')
+    die_of_seccomp(one, 'logger', 'verify', 'resolver', 'fetcher', 'broker',
+                   'snapd')
     wait_for(lambda: one.send('after')[0] == 250, 60, 'mail is taken')
     assert 'alarm' in holds(one)
 

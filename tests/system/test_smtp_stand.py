@@ -123,6 +123,16 @@ def raw(port):
     return connection, lines
 
 
+def begin_data(connection, lines):
+    """Up to the 354, for user2."""
+    connection.sendall(b'HELO c\r\n')
+    assert lines.readline().startswith(b'250 ')
+    connection.sendall(b'MAIL FROM:<>\r\nRCPT TO:<user2@demo.test>\r\n'
+                       b'DATA\r\n')
+    assert [lines.readline()[:3] for _ in range(3)] == [
+        b'250', b'250', b'354']
+
+
 def test_a_mail_is_taken_and_filed_and_all_end_cleanly(stand):
     client = stand.client()
     assert client.esmtp_features.keys() >= {
@@ -164,10 +174,13 @@ def test_a_large_mail_comes_as_a_sealed_descriptor(stand):
 
 def test_what_is_pipelined_is_answered_in_order(stand):
     connection, lines = raw(stand.smtp)
-    connection.sendall(
-        b'EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<nobody@demo.test>\r\n'
-        b'RCPT TO:<postmaster>\r\nDATA\r\n')
+    connection.sendall(b'EHLO c\r\n')
     said = b''
+    while not said.endswith(b'250 ENHANCEDSTATUSCODES\r\n'):
+        said += lines.readline()
+    connection.sendall(
+        b'MAIL FROM:<>\r\nRCPT TO:<nobody@demo.test>\r\n'
+        b'RCPT TO:<postmaster>\r\nDATA\r\n')
     while b'354 ' not in said:
         said += lines.readline()
     connection.sendall(b'A: b\r\n\r\n..x\r\n.\r\nMAIL FROM:<x@y>\r\n'
@@ -229,10 +242,7 @@ def test_a_stop_answers_what_was_begun(stand):
     client.sock.sendall(b'x\r\n.\r\n')
     stand.expect('body')
     writing, lines = raw(stand.smtp)
-    writing.sendall(b'HELO c\r\nMAIL FROM:<>\r\nRCPT TO:<user2@demo.test>\r\n'
-                    b'DATA\r\n')
-    while not lines.readline().startswith(b'354'):
-        pass
+    begin_data(writing, lines)
     stand.tell('stop')
     assert idle_lines.read().startswith(b'421 ')
     stand.tell('answer')
@@ -247,10 +257,7 @@ def test_a_stop_answers_what_was_begun(stand):
 
 def test_a_stop_does_not_wait_for_ever(stand):
     writing, lines = raw(stand.smtp)
-    writing.sendall(b'HELO c\r\nMAIL FROM:<>\r\nRCPT TO:<user2@demo.test>\r\n'
-                    b'DATA\r\n')
-    while not lines.readline().startswith(b'354'):
-        pass
+    begin_data(writing, lines)
     stand.tell('stop')
     stand.expect_end()
     writing.close()

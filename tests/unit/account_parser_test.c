@@ -96,9 +96,14 @@ static const struct {
 	    "the password is not a hash" },
 	{ "a@example.org:$6$x$y::::::firnmail_id=0\n", NULL,
 	    "must be a number from 1 to 268435455" },
+	{ "a@example.org:$6$x$y::::::firnmail_id=9 firnmail_class=x\n", NULL,
+	    "there is no line limit send ... class x" },
 	{ USERS, "a: b\nb: c, alice\nc: a\n", "leads back to itself" },
 	{ USERS, "a: nobody\n", "aliases:1:4: target nobody is no account" },
-	{ USERS, "a: bob@else.where\n", "in none of the domains" },
+	{ USERS, "a@else.where: bob\n", "in none of the domains" },
+	{ USERS, "@else.where: bob\n", "in none of the domains" },
+	{ USERS, "a: bob@else_where\n", "in none of the domains" },
+	{ USERS, "a: .bob@else.where\n", "is not an address" },
 	{ USERS, "a: |/bin/sh\n", "programs, files and includes" },
 	{ USERS, "a: bob\nA: alice\n", "alias a is there twice: line 1" },
 	{ USERS, "a:\n", "has no target" },
@@ -141,6 +146,39 @@ aliases_lead_to_accounts(void **state)
 }
 
 static void
+aliases_lead_elsewhere_and_back(void **state)
+{
+	static const char *const wanted[][2] = {
+		{ "bob@example.org", "bob@example.org" }, /* keeps it */
+		{ "bob@example.org", "bob@else.where" },
+		{ "@example.org", "bob@example.org" },
+		{ "@example.org", "bob@else.where" },
+		{ "@example.org", "rest@else.where" },
+	};
+	const struct account_alias *rows;
+	struct run run;
+
+	run_begin(&run, USERS,
+	    "bob@example.org: bob@example.org, Bob@Else.Where\n"
+	    "@example.org: bob@example.org, rest@else.where, bob@else.where\n");
+	assert_string_equal((char *)run.text.data, "");
+	assert_int_equal(account_table_aliases(run.table, &rows), 5);
+	for (size_t i = 0; i < 5; i++) {
+		assert_string_equal(rows[i].name, wanted[i][0]);
+		assert_string_equal(rows[i].target, wanted[i][1]);
+	}
+	run_end(&run);
+	/* Two who pass their mail to each other. */
+	run_begin(&run, USERS,
+	    "alice@example.org: bob@example.org\n"
+	    "bob@example.org: alice@example.org\n");
+	assert_string_equal((char *)run.text.data, "");
+	assert_int_equal(account_table_aliases(run.table, &rows), 2);
+	assert_string_equal(rows[0].target, "alice@example.org");
+	run_end(&run);
+}
+
+static void
 only_authd_gets_hashes_and_a_worker_only_itself(void **state)
 {
 	static const enum role roles[] = { ROLE_AUTHD, ROLE_QUEUE, ROLE_BROKER,
@@ -177,6 +215,7 @@ main(void)
 		cmocka_unit_test(both_forms_of_a_line_are_read),
 		cmocka_unit_test(each_mistake_is_named_and_no_hash_is_shown),
 		cmocka_unit_test(aliases_lead_to_accounts),
+		cmocka_unit_test(aliases_lead_elsewhere_and_back),
 		cmocka_unit_test(
 		    only_authd_gets_hashes_and_a_worker_only_itself),
 	};

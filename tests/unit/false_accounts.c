@@ -5,12 +5,16 @@
 
 static const struct account accounts[] = {
 	{ .number = 1, .address = "alice@demo.test", .hash = "" },
-	{ .number = 2, .address = "bob@demo.test", .hash = "" }
+	{ .number = 2,
+	    .address = "bob@demo.test",
+	    .hash = "",
+	    .send_per_day = 2 }
 };
 static const struct account_alias aliases[] = {
 	{ .name = "team@demo.test", .target = "alice@demo.test" },
 	{ .name = "team@demo.test", .target = "bob@demo.test" },
-	{ .name = "sales", .target = "bob@demo.test" }
+	{ .name = "sales", .target = "bob@demo.test" },
+	{ .name = "away@demo.test", .target = "x@other.test" }
 };
 
 size_t
@@ -34,6 +38,12 @@ account_find_address(const struct account_table *table, struct text address)
 		if (text_is_nocase(address, accounts[i].address))
 			return &accounts[i];
 	return NULL;
+}
+
+const struct account *
+account_find_number(const struct account_table *table, uint32_t number)
+{
+	return number >= 1 && number <= 2 ? &accounts[number - 1] : NULL;
 }
 
 const struct account_alias *

@@ -6,6 +6,7 @@
  */
 #include "authd/login_desk.h"
 
+#include "common/file.h"
 #include "common/log.h"
 #include "common/login.h"
 
@@ -14,8 +15,13 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <cmocka.h>
 
 #define CHEAP  "$6$rounds=1000$salt"
@@ -42,6 +48,7 @@ static enum login_result result;
 static int results[4];
 static char user[400];
 static uint64_t connection;
+static const char *local_user; /* who is expected; NULL: nobody */
 
 static void
 note_answer(uint8_t how, struct text name)
@@ -89,9 +96,11 @@ granter_hears(struct channel *channel, const struct message *message, int *fds,
 
 		assert_int_equal(message->type, MESSAGE_grant_sender);
 		assert_int_equal(grant->instance, INSTANCE);
-		assert_int_equal(grant->account, 3);
-		assert_memory_equal(grant->user.data, "alice@example.org",
-		    strlen("alice@example.org"));
+		assert_int_equal(grant->account, local_user != NULL ? 0 : 3);
+		assert_true(text_is(grant->user,
+		    local_user != NULL ? local_user : "alice@example.org"));
+		assert_int_equal(
+		    grant->is_trusted, local_user != NULL && geteuid() == 0);
 		answer.type = MESSAGE_sender_granted;
 		answer.sender_granted =
 		    (struct message_sender_granted){ grant->instance,
@@ -375,6 +384,86 @@ a_front_that_dies_takes_its_logins_along(void **state)
 	end();
 }
 
+static void
+say_local(int fd)
+{
+	struct message message = { .type = MESSAGE_smtp_local };
+
+	message.smtp_local.connection = ++connection;
+	assert_int_equal(
+	    channel_send(front, &message, &fd, fd == -1 ? 0 : 1), 0);
+	wait_for_answers(answers + 1);
+}
+
+/* The end of a connection through a name in the file system that a server
+ * accepts. */
+static int
+accept_local(int *client)
+{
+	char path[] = "/tmp/login-desk-XXXXXX";
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), fd;
+
+	assert_non_null(mkdtemp(path));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", path);
+	assert_int_equal(
+	    bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	*client = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(
+	    connect(*client, (struct sockaddr *)&address, sizeof(address)), 0);
+	fd = accept(listener, NULL, NULL);
+	assert_int_not_equal(fd, -1);
+	close(listener);
+	unlink(address.sun_path);
+	rmdir(path);
+	return fd;
+}
+
+/* Who he is the kernel says, of a connection that came in by a name; sockets
+ * that a front has anyway, or none, prove nothing. */
+static void
+a_local_user_is_who_the_kernel_says(void **state)
+{
+	char lines[100], number[LOCAL_USER_SIZE];
+	int pair[2], client, fd, users;
+	struct error error;
+
+	begin_as(ROLE_SMTPD);
+	say_local(-1);
+	assert_int_equal(result, LOGIN_FAILED);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	say_local(pair[0]);
+	assert_int_equal(result, LOGIN_FAILED);
+	close(pair[0]);
+	close(pair[1]);
+	assert_int_equal(channel_pair(pair, &error), 0);
+	say_local(pair[0]);
+	assert_int_equal(result, LOGIN_FAILED);
+	close(pair[0]);
+	close(pair[1]);
+	assert_int_equal(grants, 0);
+	/* Without a list of names there is a number. */
+	fd = accept_local(&client);
+	snprintf(number, sizeof(number), "uid-%u", geteuid());
+	local_user = number;
+	say_local(fd);
+	assert_int_equal(result, LOGIN_OK);
+	snprintf(lines, sizeof(lines), "%u bad name\n77 carol\n%u carl\n",
+	    geteuid(), geteuid());
+	users = file_sealed_memory("users", lines, strlen(lines), &error);
+	login_desk_set_local_users(desk, local_users_read(users, &error));
+	close(users);
+	local_user = "carl";
+	say_local(fd);
+	assert_int_equal(result, LOGIN_OK);
+	assert_int_equal(grants, 2);
+	local_user = NULL;
+	close(fd);
+	close(client);
+	end();
+}
+
 int
 main(void)
 {
@@ -386,6 +475,7 @@ main(void)
 		    one_password_is_computed_once_until_accounts_are_new),
 		cmocka_unit_test(guesses_are_told_to_hang_up_and_others_go_on),
 		cmocka_unit_test(a_front_that_dies_takes_its_logins_along),
+		cmocka_unit_test(a_local_user_is_who_the_kernel_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

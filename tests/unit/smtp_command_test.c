@@ -1,6 +1,7 @@
 /*
  * Command lines and what they are read as.
  */
+#include "common/dsn.h"
 #include "smtpd/smtp_command.h"
 
 #include <setjmp.h>
@@ -57,7 +58,20 @@ static const struct row {
 	    NULL },
 	{ "MAIL FROM:<a@b> SIZE=1 SIZE=2", SMTP_COMMAND_TWICE, SMTP_MAIL,
 	    NULL },
-	{ "MAIL FROM:<a@b> RET=FULL", SMTP_COMMAND_BAD_PARAMETER, SMTP_MAIL,
+	{ "MAIL FROM:<a@b> RET=FULL ENVID=a+2Bb+3D", SMTP_COMMAND_OK, SMTP_MAIL,
+	    "a@b" },
+	{ "MAIL FROM:<a@b> RET=", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_MAIL, NULL },
+	{ "MAIL FROM:<a@b> RET=HDRS RET=HDRS", SMTP_COMMAND_TWICE, SMTP_MAIL,
+	    NULL },
+	{ "MAIL FROM:<a@b> ENVID=", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_MAIL,
+	    NULL },
+	{ "MAIL FROM:<a@b> ENVID=a+2b", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_MAIL,
+	    NULL },
+	{ "MAIL FROM:<a@b> ENVID=a+4", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_MAIL,
+	    NULL },
+	{ "MAIL FROM:<a@b> ENVID=a=b", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_MAIL,
+	    NULL },
+	{ "MAIL FROM:<a@b> NOTIFY=NEVER", SMTP_COMMAND_BAD_PARAMETER, SMTP_MAIL,
 	    NULL },
 	{ "MAIL FROM:<\303\244@b>", SMTP_COMMAND_NEEDS_SMTPUTF8, SMTP_MAIL,
 	    NULL },
@@ -70,8 +84,35 @@ static const struct row {
 	    "bob@b.example" },
 	{ "RCPT TO:<bob>", SMTP_COMMAND_BAD_PATH, SMTP_RCPT, NULL },
 	{ "RCPT TO:<>", SMTP_COMMAND_BAD_PATH, SMTP_RCPT, NULL },
-	{ "RCPT TO:<a@b> NOTIFY=NEVER", SMTP_COMMAND_BAD_PARAMETER, SMTP_RCPT,
+	{ "RCPT TO:<a@b> NOTIFY=NEVER", SMTP_COMMAND_OK, SMTP_RCPT, "a@b" },
+	{ "RCPT TO:<a@b> NOTIFY=success,Failure,DELAY "
+	  "ORCPT=rfc822;c+2B@d",
+	    SMTP_COMMAND_OK, SMTP_RCPT, "a@b" },
+	{ "RCPT TO:<a@b> NOTIFY=NEVER,DELAY", SMTP_COMMAND_BAD_ARGUMENTS,
+	    SMTP_RCPT, NULL },
+	{ "RCPT TO:<a@b> NOTIFY=", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_RCPT,
 	    NULL },
+	{ "RCPT TO:<a@b> NOTIFY=SUCCESS,,DELAY", SMTP_COMMAND_BAD_ARGUMENTS,
+	    SMTP_RCPT, NULL },
+	{ "RCPT TO:<a@b> NOTIFY=DELAY NOTIFY=DELAY", SMTP_COMMAND_TWICE,
+	    SMTP_RCPT, NULL },
+	{ "RCPT TO:<a@b> ORCPT=c@d", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_RCPT,
+	    NULL },
+	{ "RCPT TO:<a@b> ORCPT=;c@d", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_RCPT,
+	    NULL },
+	{ "RCPT TO:<a@b> ORCPT=rfc822;", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_RCPT,
+	    NULL },
+	{ "RCPT TO:<a@b> RET=FULL", SMTP_COMMAND_BAD_PARAMETER, SMTP_RCPT,
+	    NULL },
+	{ "BDAT 0", SMTP_COMMAND_OK, SMTP_BDAT, NULL },
+	{ "bdat 86 last", SMTP_COMMAND_OK, SMTP_BDAT, NULL },
+	{ "BDAT", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_BDAT, NULL },
+	{ "BDAT LAST", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_BDAT, NULL },
+	{ "BDAT -1", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_BDAT, NULL },
+	{ "BDAT 9223372036854775808", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_BDAT,
+	    NULL },
+	{ "BDAT 1 FIRST", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_BDAT, NULL },
+	{ "BDAT 1 LAST 2", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_BDAT, NULL },
 	{ "AUTH PLAIN", SMTP_COMMAND_OK, SMTP_AUTH, NULL },
 	{ "AUTH PLAIN AGEAYg==", SMTP_COMMAND_OK, SMTP_AUTH, NULL },
 	{ "AUTH", SMTP_COMMAND_BAD_ARGUMENTS, SMTP_AUTH, NULL },
@@ -116,12 +157,37 @@ limits_of_local_part_and_domain_hold(void **state)
 	    smtp_command_parse(text_of(line), &command), SMTP_COMMAND_BAD_PATH);
 }
 
+static void
+what_a_sender_asks_to_be_told_is_read(void **state)
+{
+	struct smtp_command command;
+
+	smtp_command_parse(
+	    TEXT("MAIL FROM:<a@b> RET=HDRS ENVID=QQ314159"), &command);
+	assert_int_equal(command.return_part, SMTP_RETURN_HEADERS);
+	assert_true(text_is(command.envelope_id, "QQ314159"));
+	assert_true(command.has_dsn);
+	smtp_command_parse(
+	    TEXT("RCPT TO:<a@b> NOTIFY=FAILURE,SUCCESS ORCPT=rfc822;x@y"),
+	    &command);
+	assert_int_equal(
+	    command.notify, DSN_NOTIFY_FAILURE | DSN_NOTIFY_SUCCESS);
+	assert_true(text_is(command.original, "rfc822;x@y"));
+	smtp_command_parse(TEXT("RCPT TO:<a@b>"), &command);
+	assert_false(command.has_dsn);
+	assert_int_equal(command.notify, 0);
+	smtp_command_parse(TEXT("BDAT 86 LAST"), &command);
+	assert_int_equal(command.chunk_size, 86);
+	assert_true(command.is_last);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_line_is_read_as_the_table_says),
-		cmocka_unit_test(limits_of_local_part_and_domain_hold)
+		cmocka_unit_test(limits_of_local_part_and_domain_hold),
+		cmocka_unit_test(what_a_sender_asks_to_be_told_is_read)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,13 +144,63 @@ long_lines_and_dots_come_through_whole(void **state)
 	assert_int_equal(data.defects, 0);
 }
 
+/* As of `expect`, but for dots, which are text, and no end. */
+static void
+check_chunks(const uint8_t *in, size_t size, unsigned int cuts)
+{
+	uint8_t dotless[16], out[64];
+	struct outcome wanted;
+	struct smtp_data data;
+	size_t start, end, used, made, total = 0;
+
+	for (start = 0; start < size; start++)
+		dotless[start] = in[start] == '.' ? 'b' : in[start];
+	expect(dotless, size, true, &wanted);
+	smtp_data_init_chunks(&data, true);
+	for (start = 0; start < size; start = end) {
+		for (end = start + 1; end < size; end++)
+			if (cuts >> (end - 1) & 1)
+				break;
+		assert_int_equal(
+		    smtp_data_scan(&data, in + start, end - start, &used,
+			out + total, sizeof(out) - total, &made),
+		    SMTP_DATA_MORE);
+		total += made;
+	}
+	total += smtp_data_finish(&data, out + total);
+	for (start = 0; start < total; start++)
+		if (out[start] == '.')
+			out[start] = 'b';
+	assert_int_equal(total, wanted.size);
+	assert_int_equal(data.size, wanted.size);
+	assert_memory_equal(out, wanted.data, total);
+	assert_int_equal(data.defects, wanted.defects);
+}
+
+static void
+a_chunk_ends_where_it_says(void **state)
+{
+	static const uint8_t alphabet[] = { '\r', '\n', '.', 'a', '\0' };
+	unsigned int number, rest, cuts;
+	uint8_t in[16];
+	size_t i, size = 6;
+
+	for (number = 0; number < 5 * 5 * 5 * 5 * 5 * 5; number++) {
+		for (rest = number, i = 0; i < size; i++, rest /= 5)
+			in[i] = alphabet[rest % 5];
+		for (cuts = 0; cuts < 1u << (size - 1); cuts++)
+			check_chunks(in, size, cuts);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    every_string_in_every_chunking_is_read_by_the_rules),
-		cmocka_unit_test(long_lines_and_dots_come_through_whole)
+		cmocka_unit_test(long_lines_and_dots_come_through_whole),
+		cmocka_unit_test(a_chunk_ends_where_it_says)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static struct event_loop *loop;
 static struct settings *settings;
 static struct smtp_front *front;
 static struct queue *queue;
-static struct channel *snapd, *authd_front, *authd_queue, *broker;
+static struct channel *snapd, *authd_front, *authd_queue, *broker, *spool;
 static struct channel *workers[3]; /* by account */
 static struct channel *starter;
 static enum status accept_status;
@@ -38,6 +38,12 @@ static unsigned int accepts, files, wanted;
 static struct delivery_id last_delivery;
 static char stored[65536];
 static size_t recipients_size;
+static unsigned int put_count, routed;
+static enum status put_status, routed_status;
+static bool is_spool_silent;
+static struct delivery_id put_delivery;
+static char put_body[65536], put_recipients[1000];
+static uint32_t put_account;
 static struct timer *ticker;
 static bool (*condition)(void);
 static int64_t deadline;
@@ -136,6 +142,41 @@ worker_hears(struct channel *channel, const struct message *message, int *fds,
 	channel_send(channel, &answer, NULL, 0);
 }
 
+/* What lies in a record besides letters becomes a "|". */
+static void
+keep_recipients(struct text records)
+{
+	for (size_t i = 0; i < records.size; i++)
+		put_recipients[i] =
+		    records.data[i] > ' ' ? records.data[i] : '|';
+	put_recipients[records.size] = '\0';
+}
+
+static void
+spool_hears(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	const struct message_spool_put *put = &message->spool_put;
+	struct message answer = { .type = MESSAGE_spool_kept };
+
+	if (message->type == MESSAGE_report_routed) {
+		routed++;
+		routed_status = (enum status)message->report_routed.status;
+		return;
+	}
+	put_count++;
+	put_delivery = put->delivery;
+	put_account = put->account;
+	text_copy(put->data, put_body, sizeof(put_body));
+	keep_recipients(put->recipients);
+	if (is_spool_silent)
+		return;
+	answer.spool_kept.tag = put->tag;
+	answer.spool_kept.status = (uint8_t)put_status;
+	channel_send(channel, &answer, NULL, 0);
+}
+
+static const struct channel_handler spool_handler = { spool_hears, gone };
 static const struct channel_handler snapd_handler = { snapd_hears, gone };
 static const struct channel_handler authd_handler = { authd_hears, gone };
 static const struct channel_handler worker_handler = { worker_hears, gone };
@@ -190,6 +231,23 @@ store_is_up(void)
 }
 
 static bool
+spool_is_open(void)
+{
+	return queue->is_spool_open;
+}
+
+static void
+connect_spool(void)
+{
+	struct message state = { .type = MESSAGE_spool_state };
+
+	spool = connect_queue(ROLE_SPOOL, 0, &spool_handler);
+	state.spool_state.status = STATUS_OK;
+	channel_send(spool, &state, NULL, 0);
+	wait_for(spool_is_open);
+}
+
+static bool
 store_is_down(void)
 {
 	return front->store != STATUS_OK;
@@ -208,7 +266,9 @@ set_up(void **state)
 	is_silent = is_keeping = false;
 	file_status = STATUS_OK;
 	unanswered = 0;
-	accepts = files = wanted = 0;
+	accepts = files = wanted = put_count = routed = 0;
+	put_status = STATUS_OK;
+	is_spool_silent = false;
 	loop = event_loop_new();
 	ticker = timer_new(loop, check_condition, NULL);
 	settings = memory_new(1, sizeof(*settings));
@@ -247,6 +307,7 @@ tear_down(void **state)
 	queue_set_starter(queue, NULL);
 	queue_free(&queue);
 	channel_free(&snapd);
+	channel_free(&spool);
 	channel_free(&authd_front);
 	channel_free(&authd_queue);
 	channel_free(&broker);
@@ -265,7 +326,7 @@ call(enum service service)
 	struct listen_setting listen = { .service = service,
 		.tls = LISTEN_TLS_OFFERED };
 
-	smtp_session_new(front, -1, &listen, "127.0.0.1");
+	smtp_session_new(front, -1, &listen, "127.0.0.1", true);
 }
 
 static const char *wanted_text;
@@ -374,6 +435,102 @@ defects_are_refused_after_the_end_of_data(void **state)
 	assert_int_equal(accepts, 0);
 }
 
+/* RFC 2920 section 3.1: nothing comes along with EHLO or DATA, and what did is
+ * no mail. Others may stand together. */
+static void
+who_speaks_too_early_is_sent_away(void **state)
+{
+	static const char *const rows[] = { "EHLO c\r\nMAIL FROM:<a@b>\r\n",
+		"HELO c\r\nQUIT\r\n", ENVELOPE "Subject: x\r\n\r\n.\r\n" };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		call(SERVICE_SMTP);
+		say("", "220 ");
+		if (i == 2)
+			say("EHLO c\r\n", "250 ENHANCED");
+		say(rows[i], "554 5.5.0 You spoke");
+		assert_true(false_connection_is_finished(false_connection()));
+		false_connection_hang_up(false_connection());
+	}
+	assert_int_equal(accepts, 0);
+}
+
+static void
+who_speaks_into_the_pause_is_sent_away(void **state)
+{
+	struct listen_setting listen = { .service = SERVICE_SMTP,
+		.pause_s = 1 };
+
+	smtp_session_new(front, -1, &listen, "192.0.2.1", false);
+	assert_string_equal(false_connection_heard(), "");
+	say("EHLO c\r\n", "554 5.5.0 You spoke");
+	assert_null(strstr(conversation, "220"));
+	false_connection_hang_up(false_connection());
+	smtp_session_new(front, -1, &listen, "192.0.2.1", false);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	/* Nobody on this machine waits. */
+	smtp_session_new(front, -1, &listen, "127.0.0.1", true);
+	assert_non_null(strstr(false_connection_heard(), "220 "));
+}
+
+#define RECIPIENT                       \
+	"MAIL FROM:<x@example.net>\r\n" \
+	"RCPT TO:<alice@demo.test>\r\n"
+
+/* RFC 3030: chunks of any bytes, answered one by one; what ends a message of
+ * DATA is text in one of BDAT. */
+static void
+a_message_comes_in_chunks(void **state)
+{
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	assert_non_null(strstr(conversation, "250-CHUNKING\r\n"));
+	say(RECIPIENT "BDAT 12\r\nSubject: x\r\n", "12 bytes of this chunk");
+	say("BDAT 10\r\n\r\n.\r\nQUIT\r", "10 bytes of this chunk");
+	assert_int_equal(accepts, 0);
+	say("DATA\r\n", "503 5.5.1 Not in");
+	say("RCPT TO:<bob@demo.test>\r\n", "503 5.5.1 Not in");
+	say("BDAT 1 LAST\r\n\nNOOP\r\n", "250 2.0.0 Ok, safe on disk");
+	assert_int_equal(accepts, 1);
+	assert_non_null(strstr(stored, "\nSubject: x\n\n.\nQUIT\n"));
+	/* All at once, and an empty last one. */
+	say(RECIPIENT "BDAT 5\r\nab\r\ncBDAT 0 LAST\r\n",
+	    "250 2.0.0 Ok, safe on disk");
+	assert_int_equal(accepts, 2);
+	assert_non_null(strstr(stored, "ab\nc"));
+}
+
+static void
+a_chunk_that_is_refused_is_read_to_its_end(void **state)
+{
+	static char big[60000];
+
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	say("BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", "503 5.5.1 Say MAIL");
+	say("MAIL FROM:<a@b>\r\nBDAT 6\r\nQUIT\r\n", "554 5.5.1 No valid");
+	say("RSET\r\n" RECIPIENT "BDAT 4 LAST\r\na\rb\n", "550 5.6.0 Bare LF");
+	/* Two are more than max_message_bytes; what comes after is none's. */
+	say(RECIPIENT, "250 2.1.5");
+	memset(big, 'x', sizeof(big));
+	say("BDAT 60000\r\n", "");
+	false_connection_say(false_connection(), big, sizeof(big));
+	say("BDAT 60000\r\n", "60000 bytes of this chunk");
+	false_connection_say(false_connection(), big, sizeof(big));
+	say("", "552 5.3.4");
+	say("BDAT 6 LAST\r\nQUIT\r\n", "503 5.5.1 Say MAIL");
+	/* Nothing of what was cut off by that is taken for the whole. */
+	say(RECIPIENT "BDAT 100001 LAST\r\n", "250 2.1.5");
+	false_connection_say(false_connection(), big, 50000);
+	false_connection_say(false_connection(), big, 50001);
+	say("", "552 5.3.4");
+	say("NOOP\r\n", "250 2.0.0");
+	assert_int_equal(accepts, 0);
+}
+
 static void
 a_store_that_is_full_or_away_never_gets_a_250(void **state)
 {
@@ -422,6 +579,202 @@ submission_needs_tls_login_and_an_own_sender(void **state)
 	assert_non_null(strstr(stored, "\nMessage-ID: <"));
 	assert_non_null(strstr(stored, "\tfor <alice@demo.test>"));
 	false_connection_hang_up(false_connection());
+}
+
+static void
+log_in(void)
+{
+	static const char *const rows[][2] = { { "", "220 " },
+		{ "EHLO c\r\n", "250-STARTTLS" },
+		{ "STARTTLS\r\n", "220 2.0.0" },
+		{ "EHLO c\r\n", "250-AUTH PLAIN LOGIN" },
+		{ "AUTH PLAIN AGJvYgBwdw==\r\n", "235 2.7.0" },
+		{ "MAIL FROM:<bob@demo.test>\r\n", "250 2.1.0" } };
+
+	call(SERVICE_SUBMIT);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		say(rows[i][0], rows[i][1]);
+}
+
+static void
+mail_for_others_is_taken_of_users_only_and_if_it_is_wanted(void **state)
+{
+	connect_spool();
+	log_in();
+	say("RCPT TO:<x@other.test>\r\n", "550 5.7.1 Relaying");
+	settings->is_relaying = true;
+	say("RCPT TO:<x@other.test>\r\n", "250 2.1.5");
+	false_connection_hang_up(false_connection());
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	say("MAIL FROM:<bob@demo.test>\r\n", "250 2.1.0");
+	say("RCPT TO:<x@other.test>\r\n", "550 5.7.1 Relaying");
+	say("RCPT TO:<x%other.test@demo.test>\r\n", "550 5.1.1");
+	channel_free(&spool);
+	false_connection_hang_up(false_connection());
+}
+
+static bool
+put_is_there(void)
+{
+	return put_count == 1;
+}
+
+static bool
+spool_is_closed(void)
+{
+	return !queue->is_spool_open;
+}
+
+/* Here and elsewhere: one 250, when both have it. */
+static void
+mail_for_both_is_acknowledged_when_both_have_it(void **state)
+{
+	settings->is_relaying = true;
+	log_in();
+	say("RCPT TO:<x@other.test>\r\n", "451 4.3.0");
+	connect_spool();
+	is_spool_silent = true;
+	say("RCPT TO:<x@other.test> NOTIFY=NEVER\r\n", "250 2.1.5");
+	say("RCPT TO:<x@other.test>\r\n", "250 2.1.5");
+	say("RCPT TO:<alice@demo.test>\r\n", "250 2.1.5");
+	say("DATA\r\n", "354 ");
+	say("Bcc: y\r\nA: b\r\n\r\n..x\r\n.\r\n", "");
+	wait_for(put_is_there);
+	while (accepts == 0)
+		say("", "");
+	assert_null(strstr(conversation, "250"));
+	/* The spool dies, and its successor is asked again. */
+	channel_free(&spool);
+	wait_for(spool_is_closed);
+	is_spool_silent = false;
+	connect_spool();
+	say("", "250 2.0.0 Ok, safe on disk");
+	assert_int_equal(accepts, 1);
+	assert_int_equal(put_count, 2);
+	assert_memory_equal(&put_delivery, &last_delivery, 16);
+	assert_int_equal(put_account, 2);
+	assert_string_equal(put_recipients, "|||||||||x@other.test");
+	assert_non_null(strstr(stored, "Return-Path: <bob@demo.test>\n"));
+	assert_null(strstr(put_body, "Return-Path"));
+	assert_null(strstr(put_body, "Bcc"));
+	assert_ptr_equal(strstr(put_body, "Received: from c "), put_body);
+	assert_non_null(strstr(put_body, "\r\nA: b\r\n\r\n.x\r\n"));
+	assert_null(strstr(put_body, "\n\n"));
+	false_connection_hang_up(false_connection());
+}
+
+/* From whomever: the administrator's alias says so, not the sender. */
+static void
+mail_is_passed_on_where_an_alias_leads(void **state)
+{
+	connect_spool();
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	say("MAIL FROM:<y@third.test>\r\n", "250 2.1.0");
+	say("RCPT TO:<away@demo.test>\r\n", "250 2.1.5");
+	say("DATA\r\n", "354 ");
+	say("A: b\r\n\r\nx\r\n.\r\n", "250 2.0.0 Ok, safe on disk");
+	assert_int_equal(put_count, 1);
+	assert_int_equal(put_account, 0);
+	assert_int_equal(accepts, 0);
+	assert_string_equal(put_recipients, "|||||||||x@other.test");
+}
+
+static void
+a_spool_that_is_full_gives_no_250(void **state)
+{
+	settings->is_relaying = true;
+	put_status = STATUS_FULL;
+	connect_spool();
+	log_in();
+	say("RCPT TO:<x@other.test>\r\n", "250 2.1.5");
+	say("RCPT TO:<alice@demo.test>\r\n", "250 2.1.5");
+	say("DATA\r\n", "354 ");
+	say("A: b\r\n\r\nx\r\n.\r\n", "452 4.3.1");
+	false_connection_hang_up(false_connection());
+}
+
+static bool
+one_is_sent(void)
+{
+	return !queue_may_send(queue, 2, 2);
+}
+
+static void
+who_has_sent_enough_is_told_so(void **state)
+{
+	static const uint8_t two[] = { 2, 0, 0, 0, 1, 0, 0, 0 };
+	struct message sent = { .type = MESSAGE_spool_sent };
+
+	settings->is_relaying = true;
+	connect_spool();
+	log_in();
+	say("RCPT TO:<x@other.test>\r\n", "250 2.1.5");
+	say("RCPT TO:<y@other.test>\r\n", "250 2.1.5");
+	say("RCPT TO:<z@other.test>\r\n", "452 4.7.1 You have sent");
+	say("RSET\r\nMAIL FROM:<bob@demo.test>\r\n", "250 2.1.0");
+	/* One of the two is gone. */
+	sent.spool_sent.is_first = 1;
+	sent.spool_sent.accounts = text_make(two, sizeof(two));
+	put_status = STATUS_LIMIT;
+	channel_send(spool, &sent, NULL, 0);
+	wait_for(one_is_sent);
+	say("RCPT TO:<x@other.test>\r\n", "250 2.1.5");
+	say("RCPT TO:<y@other.test>\r\n", "452 4.7.1 You have sent");
+	say("RCPT TO:<alice@demo.test>\r\n", "250 2.1.5");
+	/* The spool has the last word. */
+	say("DATA\r\n", "354 ");
+	say("A: b\r\n\r\nx\r\n.\r\n", "452 4.7.1 You have sent");
+	false_connection_hang_up(false_connection());
+}
+
+static void
+report_to(const char *recipient)
+{
+	struct message report = { .type = MESSAGE_spool_report };
+
+	report.spool_report.tag = 7;
+	report.spool_report.delivery.bytes[0] = 9;
+	report.spool_report.recipient = text_of(recipient);
+	report.spool_report.data = TEXT("Subject: late\r\n\r\nx\r\n");
+	report.spool_report.size = report.spool_report.data.size;
+	channel_send(spool, &report, NULL, 0);
+}
+
+static bool
+report_is_answered(void)
+{
+	return routed == 1;
+}
+
+static void
+reports_of_the_spool_are_routed_like_mail(void **state)
+{
+	connect_spool();
+	report_to("bob@demo.test");
+	wait_for(report_is_answered);
+	assert_int_equal(routed_status, STATUS_OK);
+	assert_int_equal(accepts, 1);
+	assert_int_equal(last_delivery.bytes[0], 9);
+	assert_string_equal(stored, "Return-Path: <>\nSubject: late\n\nx\n");
+	routed = 0;
+	report_to("x@other.test");
+	wait_for(report_is_answered);
+	assert_int_equal(routed_status, STATUS_OK);
+	assert_int_equal(put_count, 1);
+	assert_string_equal(put_body, "Subject: late\r\n\r\nx\r\n");
+	routed = 0;
+	report_to("nobody@demo.test");
+	wait_for(report_is_answered);
+	assert_int_equal(routed_status, STATUS_MISSING);
+	routed = 0;
+	accept_status = STATUS_FULL;
+	report_to("bob@demo.test");
+	wait_for(report_is_answered);
+	assert_int_equal(routed_status, STATUS_FULL);
 }
 
 static void
@@ -536,8 +889,19 @@ main(void)
 		TEST(mail_is_acknowledged_when_durable_and_then_filed),
 		TEST(each_refusal_has_its_reply),
 		TEST(defects_are_refused_after_the_end_of_data),
+		TEST(who_speaks_too_early_is_sent_away),
+		TEST(who_speaks_into_the_pause_is_sent_away),
+		TEST(a_message_comes_in_chunks),
+		TEST(a_chunk_that_is_refused_is_read_to_its_end),
 		TEST(a_store_that_is_full_or_away_never_gets_a_250),
 		TEST(submission_needs_tls_login_and_an_own_sender),
+		TEST(
+		    mail_for_others_is_taken_of_users_only_and_if_it_is_wanted),
+		TEST(mail_for_both_is_acknowledged_when_both_have_it),
+		TEST(mail_is_passed_on_where_an_alias_leads),
+		TEST(a_spool_that_is_full_gives_no_250),
+		TEST(who_has_sent_enough_is_told_so),
+		TEST(reports_of_the_spool_are_routed_like_mail),
 		TEST(mail_that_has_gone_round_is_refused),
 		TEST(what_a_worker_cannot_file_waits_and_is_tried_again),
 		TEST(a_new_worker_gets_what_the_dead_one_had),

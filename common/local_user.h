@@ -1,0 +1,33 @@
+/*
+ * Users of this machine as senders of mail: what master read of them, and the
+ * name that a uid is given.
+ */
+#ifndef COMMON_LOCAL_USER_H
+#define COMMON_LOCAL_USER_H
+
+#include "common/error.h"
+#include "common/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	LOCAL_USER_SIZE = 33 /* of a name with its NUL */
+};
+
+/* Letters, digits, "_", "-" and ".", as useradd(8) makes them. */
+bool local_user_is_name(struct text name);
+
+struct local_users;
+
+/* From a sealed memfd of master's local_users_slice; NULL and error if it is
+ * none. */
+struct local_users *local_users_read(int fd, struct error *error);
+void local_users_free(struct local_users **users);
+
+/* "uid-1000" for one without a name. */
+void local_users_name(
+    const struct local_users *users, uint32_t uid, char name[LOCAL_USER_SIZE]);
+
+#endif

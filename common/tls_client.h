@@ -1,0 +1,76 @@
+/*
+ * TLS as a client: opportunistic, with a certificate of the public authorities
+ * (RFC 6125), or with DANE (RFC 7672).  What is asked for is what the handshake
+ * insists on: where proof is needed and is not given there is no session.
+ */
+#ifndef COMMON_TLS_CLIENT_H
+#define COMMON_TLS_CLIENT_H
+
+#include "common/error.h"
+#include "common/text.h"
+#include "common/tls.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tls_client;
+
+/* What the certificate must show. */
+enum tls_proof {
+	TLS_PROOF_NONE,  /* nothing */
+	TLS_PROOF_TRIED, /* the name; what is wrong is only told */
+	TLS_PROOF_NAME,  /* the name, by an authority */
+	TLS_PROOF_DANE   /* one of the TLSA records */
+};
+
+struct tls_tlsa {
+	uint8_t usage; /* 2 (DANE-TA) or 3 (DANE-EE) */
+	uint8_t selector;
+	uint8_t matching;
+	struct text data;
+};
+
+/* What was wrong with it; the result types of RFC 8460 section 4.3. */
+enum tls_fault {
+	TLS_FAULT_NONE,
+	TLS_FAULT_NAME,      /* certificate-host-mismatch */
+	TLS_FAULT_EXPIRED,   /* certificate-expired */
+	TLS_FAULT_UNTRUSTED, /* certificate-not-trusted */
+	TLS_FAULT_TLSA,      /* no record matches, or none is usable */
+	TLS_FAULT_OTHER      /* validation-failure: the handshake itself */
+};
+
+/* The words of RFC 8460. */
+const char *tls_fault_name(enum tls_fault fault);
+
+/* The caller's, filled in when the handshake ends, well or not. */
+struct tls_outcome {
+	bool is_done;
+	bool is_proven; /* the name or the records: also where only tried */
+	enum tls_fault fault;
+};
+
+struct tls_wish {
+	enum tls_proof proof;
+	const char *name;       /* SNI, and in the certificate */
+	const char *other_name; /* in the certificate; NULL */
+	const struct tls_tlsa *tlsa;
+	size_t tlsa_count;
+	struct tls_outcome *outcome; /* must outlive the session */
+};
+
+/* `authorities` is PEM text of any number of certificates; what is none among
+ * them is passed over. NULL and error if OpenSSL cannot. */
+struct tls_client *tls_client_new(struct text authorities, struct error *error);
+/* After the last session. */
+void tls_client_free(struct tls_client **client);
+size_t tls_client_authorities(const struct tls_client *client);
+
+/* For connection_start_tls_client. NULL and error if the wish cannot be had:
+ * no record is usable, no memory. */
+struct tls_session *tls_client_session(struct tls_client *client, int fd,
+    const struct tls_wish *wish, struct error *error);
+extern const struct tls_operations tls_client_operations;
+
+#endif

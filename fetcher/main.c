@@ -1,0 +1,103 @@
+/*
+ * fetcher: HTTPS for the relay and the spool.  It is the one process with an
+ * HTTP library in it: master starts it and introduces those who ask and the
+ * resolver; it has no file and keeps nothing.
+ */
+#include "common/log.h"
+#include "common/process.h"
+#include "common/settings.h"
+#include "fetcher/fetches.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct event_loop *loop;
+static struct transfers *transfers;
+static struct fetches *fetches;
+
+/* 0, or -1 and the old ones stay. */
+static int
+use_settings(int fd, struct error *error)
+{
+	struct settings *settings = settings_read_slice(fd, error);
+
+	if (settings == NULL)
+		return -1;
+	transfers_set_authorities(transfers, settings->ca_pem);
+	settings_free(&settings);
+	return 0;
+}
+
+static void
+new_settings(const struct message_settings *said, const int *fds)
+{
+	struct error error;
+
+	for (size_t i = 0; i < said->kinds.size; i++)
+		if (said->kinds.data[i] == START_SETTINGS &&
+		    use_settings(fds[i], &error) == -1)
+			log_error("reload", "why=\"%s\"", error.text);
+}
+
+static void
+from_master(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	const struct message_introduce *introduce = &message->introduce;
+	int fd = fds[0];
+
+	switch (message->type) {
+	case MESSAGE_introduce:
+		if (fd == -1)
+			break;
+		fds[0] = -1;
+		if (fetches_meet(fetches, fd, (enum role)introduce->role,
+			introduce->instance) == -1)
+			log_alarm(
+			    "introduce-refused", "role=%u", introduce->role);
+		break;
+	case MESSAGE_settings:
+		new_settings(&message->settings, fds);
+		break;
+	case MESSAGE_stop:
+		event_loop_stop(loop);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+master_closed(struct channel *channel, const struct error *error, void *context)
+{
+	event_loop_stop(loop);
+}
+
+int
+main(void)
+{
+	static const struct channel_handler handler = { from_master,
+		master_closed };
+	struct process process;
+	struct channel *master;
+	struct error error;
+	uint32_t walls;
+	int fd;
+
+	process_begin(&process, ROLE_FETCHER);
+	fd = process_take(&process, START_SETTINGS, 0);
+	transfers_prepare();
+	walls = process_confine(&process);
+	loop = event_loop_new();
+	transfers = transfers_new(loop);
+	if (use_settings(fd, &error) == -1)
+		fatal("why=\"%s\"", error.text);
+	close(fd);
+	fetches = fetches_new(loop, transfers, FETCHES_DEADLINE_MS);
+	master = process_ready(&process, loop, walls, &handler, NULL);
+	event_loop_run(loop);
+	fetches_free(&fetches);
+	channel_free(&master);
+	event_loop_free(&loop);
+	return EXIT_SUCCESS;
+}

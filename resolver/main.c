@@ -1,0 +1,108 @@
+/*
+ * resolver: the names of the DNS, for the relay and the fetcher.  It is the one
+ * process that speaks the DNS: master starts it and introduces those who ask;
+ * it has no file, and nothing to say but answers.
+ */
+#include "common/log.h"
+#include "common/process.h"
+#include "resolver/lookups.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct event_loop *loop;
+static struct lookups *lookups;
+
+static struct recursor *
+make_recursor(int settings_fd, struct error *error)
+{
+	struct settings *settings = settings_read_slice(settings_fd, error);
+	struct recursor *recursor;
+
+	if (settings == NULL)
+		return NULL;
+	recursor = recursor_new(loop, settings, error);
+	settings_free(&settings);
+	return recursor;
+}
+
+/* What is in the cache came from those who were asked before: it goes. */
+static void
+new_settings(const struct message_settings *settings, const int *fds)
+{
+	struct recursor *recursor;
+	struct error error;
+
+	for (size_t i = 0; i < settings->kinds.size; i++) {
+		if (settings->kinds.data[i] != START_SETTINGS)
+			continue;
+		recursor = make_recursor(fds[i], &error);
+		if (recursor == NULL)
+			log_error("reload", "why=\"%s\"", error.text);
+		else
+			lookups_set_recursor(lookups, recursor);
+	}
+}
+
+static void
+from_master(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	const struct message_introduce *introduce = &message->introduce;
+	int fd = fds[0];
+
+	switch (message->type) {
+	case MESSAGE_introduce:
+		if (fd == -1)
+			break;
+		fds[0] = -1;
+		if (lookups_serve(lookups, fd, (enum role)introduce->role,
+			introduce->instance) == -1)
+			log_alarm(
+			    "introduce-refused", "role=%u", introduce->role);
+		break;
+	case MESSAGE_settings:
+		new_settings(&message->settings, fds);
+		break;
+	case MESSAGE_stop:
+		event_loop_stop(loop);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+master_closed(struct channel *channel, const struct error *error, void *context)
+{
+	event_loop_stop(loop);
+}
+
+int
+main(void)
+{
+	static const struct channel_handler handler = { from_master,
+		master_closed };
+	struct recursor *recursor;
+	struct process process;
+	struct channel *master;
+	struct error error;
+	uint32_t walls;
+	int fd;
+
+	process_begin(&process, ROLE_RESOLVER);
+	fd = process_take(&process, START_SETTINGS, 0);
+	walls = process_confine(&process);
+	loop = event_loop_new();
+	recursor = make_recursor(fd, &error);
+	if (recursor == NULL)
+		fatal("why=\"%s\"", error.text);
+	close(fd);
+	lookups = lookups_new(loop, recursor, LOOKUPS_DEADLINE_MS);
+	master = process_ready(&process, loop, walls, &handler, NULL);
+	event_loop_run(loop);
+	lookups_free(&lookups);
+	channel_free(&master);
+	event_loop_free(&loop);
+	return EXIT_SUCCESS;
+}

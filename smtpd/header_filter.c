@@ -1,0 +1,108 @@
+/* See header_filter.h. */
+#include "smtpd/header_filter.h"
+
+#include "common/text.h"
+
+#include <string.h>
+
+/* What the line's name means: counted, and whether the field goes. */
+static bool
+note_name(struct header_filter *filter)
+{
+	struct text name = text_make(filter->name, filter->name_size);
+
+	while (name.size > 0 && (name.data[name.size - 1] == ' ' ||
+				    name.data[name.size - 1] == '\t'))
+		name.size--;
+	if (text_is_nocase(name, "received"))
+		filter->received_count++;
+	else if (text_is_nocase(name, "from"))
+		filter->from_count++;
+	else if (text_is_nocase(name, "date"))
+		filter->has_date = true;
+	else if (text_is_nocase(name, "message-id"))
+		filter->has_message_id = true;
+	else if (text_is_nocase(name, "bcc") ||
+		 text_is_nocase(name, "resent-bcc"))
+		return filter->drops_bcc;
+	else
+		return text_is_nocase(name, "return-path");
+	return false;
+}
+
+/* The name that was held back, unless its field goes. */
+static size_t
+put_name(struct header_filter *filter, uint8_t *out)
+{
+	size_t size = filter->is_dropping ? 0 : filter->name_size;
+
+	memcpy(out, filter->name, size);
+	filter->name_size = 0;
+	filter->is_in_line = true;
+	return size;
+}
+
+/* A byte before the colon of a line; true if the name is complete. */
+static bool
+take_name(struct header_filter *filter, uint8_t byte)
+{
+	/* A continuation line goes where its field goes. */
+	if (filter->name_size == 0 && (byte == ' ' || byte == '\t'))
+		return true;
+	if (byte == ':') {
+		filter->is_dropping = note_name(filter);
+		return true;
+	}
+	if (byte == '\n' || filter->name_size == sizeof(filter->name)) {
+		filter->is_dropping = false;
+		return true;
+	}
+	filter->name[filter->name_size++] = (char)byte;
+	return false;
+}
+
+/* The rest of a line, or as much of it as there is. Bytes used. */
+static size_t
+pass_line(struct header_filter *filter, const uint8_t *in, size_t size,
+    uint8_t *out, size_t *made)
+{
+	const uint8_t *end = memchr(in, '\n', size);
+	size_t length = end != NULL ? (size_t)(end - in) + 1 : size;
+
+	if (!filter->is_dropping) {
+		memcpy(out + *made, in, length);
+		*made += length;
+	}
+	if (end != NULL)
+		filter->is_in_line = false;
+	return length;
+}
+
+size_t
+header_filter_feed(struct header_filter *filter, const uint8_t *in, size_t size,
+    size_t *used, uint8_t *out)
+{
+	size_t at = 0, made = 0;
+
+	while (at < size && !filter->is_over) {
+		if (filter->is_in_line) {
+			at += pass_line(filter, in + at, size - at, out, &made);
+		} else if (filter->name_size == 0 && in[at] == '\n') {
+			filter->is_over = true;
+			out[made++] = in[at++];
+		} else if (take_name(filter, in[at])) {
+			made += put_name(filter, out + made);
+		} else {
+			at++;
+		}
+	}
+	*used = at;
+	return made;
+}
+
+size_t
+header_filter_finish(struct header_filter *filter, uint8_t *out)
+{
+	filter->is_dropping = filter->is_dropping && filter->is_in_line;
+	return put_name(filter, out);
+}

@@ -1,0 +1,183 @@
+/* See outgoing.h. */
+#include "smtpd/outgoing.h"
+
+#include "common/codec.h"
+#include "common/file.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+	RECORDS_SIZE = 40000, /* as in the row `spool_put` */
+	RECORD_MAX = 2 * RECORD_MAX_ADDRESS_SIZE + 16,
+	STEP = 32768
+};
+
+void
+outgoing_init(struct outgoing *outgoing)
+{
+	buf_init(&outgoing->records, RECORDS_SIZE);
+	outgoing->count = 0;
+}
+
+void
+outgoing_clear(struct outgoing *outgoing)
+{
+	buf_clear(&outgoing->records);
+	outgoing->count = 0;
+}
+
+static bool
+has(const struct outgoing *outgoing, struct text address)
+{
+	struct outgoing_record record;
+	struct reader reader;
+
+	reader_init(&reader, outgoing->records.data, outgoing->records.size);
+	while (record_get_outgoing(&reader, &record) == 1)
+		if (text_equal(record.address, address))
+			return true;
+	return false;
+}
+
+int
+outgoing_add(struct outgoing *outgoing, const struct outgoing_record *record)
+{
+	uint8_t bytes[RECORD_MAX];
+	struct writer writer;
+
+	if (has(outgoing, record->address))
+		return 0;
+	writer_init(&writer, bytes, sizeof(bytes));
+	record_put_outgoing(&writer, record);
+	if (writer.failed ||
+	    buf_put(&outgoing->records, bytes, writer.size) == -1)
+		return -1;
+	outgoing->count++;
+	return 0;
+}
+
+/* -- The body -- */
+
+/* Where bytes go: into memory until there are too many, then into a memfd. */
+struct sink {
+	struct buf *data;
+	int fd;
+	uint64_t size;
+};
+
+static int
+flush(struct sink *sink, struct error *error)
+{
+	if (sink->fd == -1)
+		sink->fd =
+		    memfd_create("mail", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (sink->fd == -1)
+		return error_set_errno(error, "memory for a message");
+	if (file_write_all(
+		sink->fd, sink->data->data, sink->data->size, error) == -1)
+		return -1;
+	buf_reset(sink->data);
+	return 0;
+}
+
+static int
+put(struct sink *sink, const void *bytes, size_t size, struct error *error)
+{
+	sink->size += size;
+	if (buf_put(sink->data, bytes, size) == 0)
+		return 0;
+	if (flush(sink, error) == -1)
+		return -1;
+	return buf_put(sink->data, bytes, size);
+}
+
+/* Every LF of the stored form stands for a line end. */
+static int
+put_lines(
+    struct sink *sink, const uint8_t *bytes, size_t size, struct error *error)
+{
+	const uint8_t *end = bytes + size, *line_end;
+	size_t run;
+
+	while (bytes < end) {
+		line_end = memchr(bytes, '\n', (size_t)(end - bytes));
+		run = (size_t)((line_end != NULL ? line_end : end) - bytes);
+		if (put(sink, bytes, run, error) == -1 ||
+		    (line_end != NULL && put(sink, "\r\n", 2, error) == -1))
+			return -1;
+		bytes += run + (line_end != NULL);
+	}
+	return 0;
+}
+
+/* The line that received_format puts first. */
+static size_t
+return_path_size(const uint8_t *bytes, size_t size)
+{
+	static const char name[] = "Return-Path:";
+	const uint8_t *line_end = memchr(bytes, '\n', size);
+
+	if (line_end == NULL || size < sizeof(name) ||
+	    memcmp(bytes, name, sizeof(name) - 1) != 0)
+		return 0;
+	return (size_t)(line_end + 1 - bytes);
+}
+
+static int
+put_file(struct sink *sink, int fd, uint64_t size, struct error *error)
+{
+	uint8_t bytes[STEP];
+	uint64_t offset = 0;
+	size_t skip;
+	ssize_t got;
+
+	while (offset < size) {
+		got = pread(fd, bytes, sizeof(bytes), (off_t)offset);
+		if (got <= 0)
+			return error_set_errno(error, "reading a message");
+		skip = offset == 0 ? return_path_size(bytes, (size_t)got) : 0;
+		if (put_lines(sink, bytes + skip, (size_t)got - skip, error) ==
+		    -1)
+			return -1;
+		offset += (uint64_t)got;
+	}
+	return flush(sink, error);
+}
+
+static int
+seal(int fd, struct error *error)
+{
+	if (fcntl(fd, F_ADD_SEALS,
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == -1)
+		return error_set_errno(error, "sealing a message");
+	return 0;
+}
+
+int
+outgoing_body(const struct mail_body *body, struct buf *data, int *fd,
+    uint64_t *size, struct error *error)
+{
+	struct sink sink = { .data = data, .fd = -1 };
+	size_t skip;
+	int result;
+
+	if (body->fd != -1) {
+		result = put_file(&sink, body->fd, body->stored_size, error);
+	} else {
+		skip = return_path_size(body->head.data, body->head.size);
+		result = put_lines(&sink, body->head.data + skip,
+		    body->head.size - skip, error);
+		if (result == 0 && sink.fd != -1)
+			result = flush(&sink, error);
+	}
+	if (result == 0 && sink.fd != -1)
+		result = seal(sink.fd, error);
+	if (result == -1 && sink.fd != -1)
+		close(sink.fd);
+	*fd = result == -1 ? -1 : sink.fd;
+	*size = sink.size;
+	return result;
+}

@@ -1,0 +1,29 @@
+/*
+ * What a transaction has for other hosts: its recipients there, and the message
+ * as it goes out: with CR LF again, without the Return-Path that only the last
+ * host writes (RFC 5321 section 4.4).
+ */
+#ifndef SMTPD_OUTGOING_H
+#define SMTPD_OUTGOING_H
+
+#include "common/record.h"
+#include "smtpd/mail_body.h"
+
+struct outgoing {
+	struct buf records; /* outgoing records (common/record.h) */
+	size_t count;
+};
+
+void outgoing_init(struct outgoing *outgoing);
+void outgoing_clear(struct outgoing *outgoing);
+
+/* One that is there already stays as it is. 0, or -1: there is no room. */
+int outgoing_add(
+    struct outgoing *outgoing, const struct outgoing_record *record);
+
+/* The body, which is finished, as it goes out: of `size` bytes, which are in
+ * `data`, or in `*fd`, sealed, the caller's to close; else that is -1. */
+int outgoing_body(const struct mail_body *body, struct buf *data, int *fd,
+    uint64_t *size, struct error *error);
+
+#endif

@@ -1,0 +1,566 @@
+/*
+ * One job: a message for some recipients of one destination.  It goes along the
+ * path, host by host, until each recipient was decided or no host is left; then
+ * the spool is told, and never twice.
+ *
+ *	PATH - CONNECT - SESSION - (PATH ...) - done
+ */
+#include "common/base64.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "common/record.h"
+#include "smtpd/relay.h"
+#include "smtpd/relay_connect.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	MAX_RECIPIENTS = 65535,
+	MAX_KEY = 2600
+};
+
+struct relay_job {
+	struct relay *relay;
+	uint64_t number;
+	char qid[33];
+	char *storage; /* what the texts below point into */
+	struct text domain;
+	struct relay_route route;
+	struct text key; /* of connections that can be used again */
+	struct relay_mail mail;
+	struct relay_body body;
+	struct relay_path *path;
+	const struct relay_target *target; /* the path's */
+	struct relay_connect *connecting;
+	struct relay_session *session;
+	bool is_connection_counted;
+	bool is_reused; /* the session was another job's before */
+	bool is_clear;  /* TLS failed, and need not be */
+	bool is_begun;  /* the session has the mail */
+	bool is_cancelled;
+	unsigned int sessions;
+	int64_t started_us;
+	int64_t sending_us; /* 0: not yet */
+	int64_t connect_ms;
+	/* What the spool hears in the end. */
+	enum relay_trouble trouble;
+	char host[256];
+	char why[400];
+	struct relay_verdict verdict; /* for those without one */
+	char enhanced[12];
+};
+
+static const struct relay_path_handler path_handler;
+static const struct relay_session_handler session_handler;
+
+/* -- What the spool is told -- */
+
+static int64_t
+ms_since(int64_t us)
+{
+	return (clock_monotonic_us() - us) / 1000;
+}
+
+static void
+log_outcome(const struct relay_job *job, size_t recipient,
+    const struct relay_verdict *verdict, const char *tls)
+{
+	static const char *const events[] = { "relay-sent", "relay-deferred",
+		"relay-failed", "relay-sent" };
+	char to[300];
+
+	relay_reply_clean(
+	    job->mail.recipients[recipient].address, to, sizeof(to));
+	log_info(events[verdict->outcome],
+	    "qid=%s to=<%s> host=%s tls=\"%s\" code=%u enhanced=%s ms=%lld "
+	    "text=\"%.200s\"",
+	    job->qid, to, job->host, tls, verdict->code, verdict->enhanced,
+	    (long long)ms_since(job->started_us), verdict->text);
+}
+
+static void
+decided(struct relay_mail *mail, size_t recipient,
+    const struct relay_verdict *verdict, void *context)
+{
+	struct message message = { .type = MESSAGE_relay_recipient };
+	struct message_relay_recipient *said = &message.relay_recipient;
+	struct relay_job *job = context;
+	const char *tls = "";
+
+	if (job->session != NULL) {
+		tls = relay_session_tls(job->session);
+		said->address = text_of(relay_session_address(job->session));
+	}
+	said->job = job->number;
+	said->recipient = (uint16_t)recipient;
+	said->outcome = (uint8_t)verdict->outcome;
+	said->code = (uint16_t)verdict->code;
+	said->enhanced = text_of(verdict->enhanced);
+	said->text = text_of(verdict->text);
+	said->host = text_of(job->host);
+	said->tls = text_of(tls);
+	if (job->relay->spool != NULL)
+		(void)channel_send(job->relay->spool, &message, NULL, 0);
+	log_outcome(job, recipient, verdict, tls);
+}
+
+static void
+release(struct relay_job *job)
+{
+	relay_path_free(&job->path);
+	relay_connect_free(&job->connecting);
+	relay_session_free(&job->session);
+	if (job->is_connection_counted)
+		job->relay->connections--;
+	job->is_connection_counted = false;
+}
+
+void
+relay_job_free(struct relay_job *job)
+{
+	release(job);
+	(void)table_remove_u64(job->relay->jobs, job->number);
+	relay_body_clear(&job->body);
+	if (job->body.fd != -1)
+		close(job->body.fd);
+	memory_free(&job->mail.recipients);
+	memory_free(&job->mail.members);
+	explicit_bzero(job->storage, strlen(job->storage));
+	memory_free(&job->storage);
+	memory_free(&job);
+}
+
+static void
+finish(struct relay_job *job)
+{
+	struct message message = { .type = MESSAGE_relay_done };
+	struct message_relay_done *said = &message.relay_done;
+	struct relay *relay = job->relay;
+
+	if (relay_mail_undecided(&job->mail) > 0)
+		relay_mail_decide_rest(&job->mail, &job->verdict);
+	said->job = job->number;
+	said->trouble = (uint8_t)job->trouble;
+	said->is_reused = job->is_reused;
+	said->connect_ms = (uint32_t)job->connect_ms;
+	if (job->sending_us != 0)
+		said->send_ms = (uint32_t)ms_since(job->sending_us);
+	said->text = text_of(job->why);
+	said->host = text_of(job->host);
+	if (relay->spool != NULL)
+		(void)channel_send(relay->spool, &message, NULL, 0);
+	relay_job_free(job);
+	relay_end_if_empty(relay);
+}
+
+/* Why those who were not decided so far are not, as far as is known. */
+static void
+set_verdict(struct relay_job *job, enum relay_outcome outcome,
+    unsigned int code, const char *enhanced, const char *text)
+{
+	(void)snprintf(job->enhanced, sizeof(job->enhanced), "%s", enhanced);
+	(void)snprintf(job->why, sizeof(job->why), "%s", text);
+	job->verdict =
+	    (struct relay_verdict){ outcome, code, job->enhanced, job->why };
+}
+
+static void
+trouble_with_host(struct relay_job *job, unsigned int code,
+    const char *enhanced, const char *text)
+{
+	char why[sizeof(job->why)];
+
+	(void)snprintf(why, sizeof(why), "%.200s: %.190s", job->host, text);
+	set_verdict(job, code / 100 == 5 ? RELAY_FAILED : RELAY_DEFERRED, code,
+	    enhanced, why);
+	job->trouble = RELAY_DESTINATION_TROUBLE;
+}
+
+/* -- A session -- */
+
+static void
+send_mail(struct relay_job *job)
+{
+	job->is_begun = true;
+	job->sending_us = clock_monotonic_us();
+	relay_session_send(job->session, &job->mail);
+}
+
+/* A policy in mode testing: what would have been refused. */
+static void
+log_fault(const struct relay_job *job)
+{
+	enum tls_fault fault = relay_session_outcome(job->session)->fault;
+
+	if (job->target->security.proof == TLS_PROOF_TRIED &&
+	    fault != TLS_FAULT_NONE)
+		log_info("sts-testing", "qid=%s host=%s fault=%s", job->qid,
+		    job->host, tls_fault_name(fault));
+}
+
+static void
+session_ready(struct relay_session *session, void *context)
+{
+	struct relay_job *job = context;
+
+	log_fault(job);
+	job->connect_ms = ms_since(job->started_us);
+	send_mail(job);
+}
+
+static void
+session_done(struct relay_session *session, void *context)
+{
+	struct relay_job *job = context;
+
+	job->trouble = RELAY_NO_TROUBLE;
+	job->why[0] = '\0';
+	relay_rest_put(job->relay, &job->session, job->key);
+	job->is_connection_counted = false;
+	finish(job);
+}
+
+static void
+next_host(struct relay_job *job)
+{
+	relay_connect_free(&job->connecting);
+	relay_session_free(&job->session);
+	job->is_clear = job->is_begun = job->is_reused = false;
+	if (job->is_cancelled ||
+	    job->sessions >= job->relay->limits.max_sessions) {
+		finish(job);
+		return;
+	}
+	if (job->path == NULL) {
+		const struct relay_path_setup setup = {
+			.loop = job->relay->loop,
+			.names = job->relay->names,
+			.policies = job->relay->policies,
+			.domain = job->domain,
+			.route = &job->route,
+			.own = job->relay->own,
+			.own_count = 2,
+			.seed = job->relay->seed += job->number,
+			.deadline_ms = job->relay->limits.name_ms,
+		};
+
+		job->path = relay_path_new(&setup, &path_handler, job);
+	}
+	relay_path_next(job->path);
+}
+
+static void
+log_attack(const struct relay_job *job, const char *what)
+{
+	log_warning("relay-attacked", "qid=%s host=%s ip=%s what=\"%s\"",
+	    job->qid, job->host, relay_session_address(job->session), what);
+}
+
+/* TLS did not come to be; the same host in the clear, if it may be. */
+static bool
+tries_clear(struct relay_job *job)
+{
+	return job->target != NULL && !job->is_clear &&
+	       relay_session_has_tls_failed(job->session) &&
+	       relay_session_level(job->session) == RELAY_LEVEL_MAY;
+}
+
+static void connect_to(struct relay_job *job);
+
+static void
+session_over(struct relay_session *session, void *context)
+{
+	const struct relay_client *client = relay_session_client(session);
+	struct relay_job *job = context;
+	bool was_reused = job->is_reused;
+
+	if (client->end == RELAY_END_INJECTED)
+		log_attack(job, client->why);
+	if (client->end == RELAY_END_BODY) {
+		set_verdict(job, RELAY_DEFERRED, 0, "4.3.0", client->why);
+		job->trouble = RELAY_MESSAGE_TROUBLE;
+		finish(job);
+	} else if (relay_client_said_end(client)) {
+		/* It may have taken it: no other host gets it now. */
+		trouble_with_host(job, 0, "4.4.2", client->why);
+		finish(job);
+	} else if (client->end == RELAY_END_LOOP) {
+		relay_path_cut(job->path);
+		next_host(job);
+	} else if (tries_clear(job)) {
+		log_info("relay-tls-failed", "qid=%s host=%s why=\"%s\"",
+		    job->qid, job->host, client->why);
+		relay_session_free(&job->session);
+		job->is_clear = true;
+		connect_to(job);
+	} else {
+		bool is_reply = client->end == RELAY_END_REFUSED ||
+				client->end == RELAY_END_LEAVING;
+		bool has_tls_failed = relay_session_has_tls_failed(session) ||
+				      client->end == RELAY_END_NO_TLS ||
+				      client->end == RELAY_END_INJECTED;
+
+		if (!was_reused)
+			trouble_with_host(job,
+			    is_reply ? client->reply.code : 0,
+			    is_reply && client->reply.enhanced[0] != '\0'
+				? client->reply.enhanced
+			    : has_tls_failed ? "4.7.5"
+					     : "4.4.2",
+			    client->why);
+		next_host(job);
+	}
+}
+
+static const struct relay_session_handler session_handler = { session_ready,
+	session_done, session_over };
+
+/* -- Along the path -- */
+
+static void
+connected(int fd, const struct relay_address *address,
+    const struct error *error, void *context)
+{
+	struct relay_job *job = context;
+
+	if (fd == -1) {
+		trouble_with_host(job, 0, "4.4.1", error->text);
+		next_host(job);
+		return;
+	}
+	const struct relay_session_setup setup = {
+		.loop = job->relay->loop,
+		.fd = fd,
+		.tls = job->relay->tls,
+		.target = job->target,
+		.address = address,
+		.route = &job->route,
+		.hello = text_of(job->relay->hello),
+		.is_clear = job->is_clear,
+		.hurry = job->relay->limits.hurry,
+	};
+
+	job->session = relay_session_new(&setup, &session_handler, job);
+	relay_connect_free(&job->connecting);
+}
+
+static void
+connect_to(struct relay_job *job)
+{
+	const struct relay_connect_setup setup = {
+		.loop = job->relay->loop,
+		.addresses = &job->target->addresses,
+		.port = job->target->port,
+		.source = job->route.source,
+		.next_ms = job->relay->limits.next_address_ms,
+		.deadline_ms = job->relay->limits.connect_ms,
+	};
+
+	job->sessions++;
+	job->connecting = relay_connect_new(&setup, connected, job);
+}
+
+static void
+path_target(const struct relay_target *target, void *context)
+{
+	struct relay_job *job = context;
+
+	job->target = target;
+	(void)snprintf(job->host, sizeof(job->host), "%s", target->name);
+	connect_to(job);
+}
+
+/* What a host said goes before what the names said, and "later" before
+ * "never". */
+static void
+path_ended(const struct relay_verdict *verdict, void *context)
+{
+	struct relay_job *job = context;
+
+	if (job->verdict.text == NULL ||
+	    (verdict->outcome == RELAY_DEFERRED &&
+		job->verdict.outcome == RELAY_FAILED)) {
+		set_verdict(
+		    job, verdict->outcome, 0, verdict->enhanced, verdict->text);
+		if (verdict->outcome == RELAY_DEFERRED)
+			job->trouble = RELAY_DESTINATION_TROUBLE;
+	}
+	finish(job);
+}
+
+static const struct relay_path_handler path_handler = { path_target,
+	path_ended };
+
+/* -- A job comes -- */
+
+static char *
+keep(char **place, struct text text, struct text *to)
+{
+	if (text.size > 0)
+		memcpy(*place, text.data, text.size);
+	*to = text_make(*place, text.size);
+	*place += text.size;
+	return *place;
+}
+
+/* All texts of the message, which are gone after this call. */
+static void
+keep_texts(struct relay_job *job, const struct message_relay_job *said,
+    struct text *recipients, struct text *route)
+{
+	size_t size = said->domain.size + said->sender.size +
+		      said->envelope_id.size + said->recipients.size +
+		      2 * said->route.size + said->domain.size + 2;
+	char *place = memory_new(1, size);
+
+	job->storage = place;
+	(void)keep(&place, said->sender, &job->mail.sender);
+	(void)keep(&place, said->envelope_id, &job->mail.envelope_id);
+	(void)keep(&place, said->recipients, recipients);
+	/* domain NUL route: the key. */
+	job->key.data = place;
+	(void)keep(&place, said->domain, &job->domain);
+	*place++ = '\0';
+	(void)keep(&place, said->route, route);
+	job->key.size = (size_t)(place - job->key.data);
+}
+
+static bool
+read_recipients(struct relay_job *job, struct text records)
+{
+	struct outgoing_record record;
+	struct reader reader;
+	size_t room = 0;
+	int more;
+
+	reader_init(&reader, records.data, records.size);
+	while ((more = record_get_outgoing(&reader, &record)) == 1) {
+		struct relay_recipient *recipient;
+
+		if (job->mail.count == room) {
+			room = room * 2 + 16;
+			job->mail.recipients =
+			    memory_resize(job->mail.recipients, room,
+				sizeof(*job->mail.recipients));
+		}
+		recipient = &job->mail.recipients[job->mail.count++];
+		memset(recipient, 0, sizeof(*recipient));
+		recipient->address = record.address;
+		recipient->original = record.original;
+		recipient->notify = record.notify;
+		if (!relay_mail_is_address(record.address) ||
+		    record.address.size == 0 ||
+		    !relay_mail_is_address(record.original))
+			return false;
+	}
+	job->mail.members = memory_new(room + 1, sizeof(job->mail.members[0]));
+	return more == 0 && job->mail.count > 0 &&
+	       job->mail.count <= MAX_RECIPIENTS;
+}
+
+static bool
+read_job(struct relay_job *job, const struct message_relay_job *said)
+{
+	struct text recipients, route;
+	struct reader reader;
+
+	keep_texts(job, said, &recipients, &route);
+	job->mail.flags = said->flags;
+	job->mail.body = &job->body;
+	job->mail.decided = decided;
+	job->mail.context = job;
+	reader_init(&reader, route.data, route.size);
+	if (relay_route_get(&reader, &job->route) == -1)
+		return false;
+	/* A host that is given serves all domains that go by it. */
+	if (job->route.host.size > 0)
+		job->key = text_skip(job->key, job->domain.size);
+	return read_recipients(job, recipients) &&
+	       relay_mail_is_address(job->mail.sender) &&
+	       relay_mail_is_address(job->mail.envelope_id);
+}
+
+/* Takes a connection that rests, or the right to make one. */
+static bool
+take_connection(struct relay_job *job)
+{
+	struct relay *relay = job->relay;
+
+	job->session = relay_rest_take(relay, job->key);
+	if (job->session == NULL) {
+		if (relay->connections >= relay->limits.max_connections &&
+		    !relay_rest_drop_one(relay))
+			return false;
+		relay->connections++;
+	}
+	job->is_connection_counted = true;
+	return true;
+}
+
+static void
+begin(struct relay_job *job)
+{
+	if (!take_connection(job)) {
+		set_verdict(job, RELAY_DEFERRED, 0, "4.3.2",
+		    "too many connections at once");
+		job->trouble = RELAY_BUSY;
+		finish(job);
+	} else if (job->session != NULL) {
+		job->is_reused = true;
+		(void)snprintf(job->host, sizeof(job->host), "%s",
+		    relay_session_host(job->session));
+		relay_session_adopt(job->session, &session_handler, job);
+		send_mail(job);
+	} else {
+		next_host(job);
+	}
+}
+
+void
+relay_job_begin(
+    struct relay *relay, const struct message_relay_job *said, int *fd)
+{
+	struct relay_job *job;
+
+	if (table_find_u64(relay->jobs, said->job) != NULL)
+		return; /* twice: the spool's bug, and the first one runs */
+	job = memory_new(1, sizeof(*job));
+	job->relay = relay;
+	job->number = said->job;
+	job->started_us = clock_monotonic_us();
+	text_format_hex(said->delivery.bytes, 16, job->qid);
+	relay_body_init(&job->body, *fd, said->size);
+	(void)table_put_u64(relay->jobs, job->number, job);
+	if (!read_job(job, said) || *fd == -1) {
+		job->mail.count = 0;
+		job->body.fd = -1;
+		set_verdict(
+		    job, RELAY_DEFERRED, 0, "4.3.0", "the job cannot be read");
+		job->trouble = RELAY_MESSAGE_TROUBLE;
+		log_error("relay-job", "qid=%s why=\"%s\"", job->qid, job->why);
+		finish(job);
+		return;
+	}
+	*fd = -1;
+	if (relay->is_stopping) {
+		set_verdict(job, RELAY_DEFERRED, 0, "4.3.2", "stopping");
+		job->trouble = RELAY_BUSY;
+		finish(job);
+		return;
+	}
+	begin(job);
+}
+
+void
+relay_job_cancel(struct relay_job *job)
+{
+	job->is_cancelled = true;
+	if (job->session != NULL &&
+	    relay_client_said_end(relay_session_client(job->session)))
+		return;
+	set_verdict(job, RELAY_DEFERRED, 0, "4.3.2", "cancelled");
+	finish(job);
+}

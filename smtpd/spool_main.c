@@ -1,0 +1,151 @@
+/*
+ * smtpd-spool: mail for other hosts, until it has gone.  Started by master with
+ * the queue's folder as its root; it has no network.
+ */
+#include "common/log.h"
+#include "common/process.h"
+#include "smtpd/spool.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct event_loop *loop;
+static struct spool *spool;
+static struct settings *settings;
+static struct account_table *accounts;
+static bool is_failed;
+
+/* Both slices are read before either takes effect. */
+static void
+reload(const struct message_settings *said, const int *fds)
+{
+	struct account_table *fresh_accounts = NULL;
+	struct settings *fresh = NULL;
+	struct error error;
+
+	for (size_t i = 0; i < said->kinds.size; i++) {
+		if (said->kinds.data[i] == START_SETTINGS && fresh == NULL)
+			fresh = settings_read_slice(fds[i], &error);
+		if (said->kinds.data[i] == START_ACCOUNTS &&
+		    fresh_accounts == NULL)
+			fresh_accounts = account_table_read(fds[i], &error);
+	}
+	if (fresh == NULL || fresh_accounts == NULL) {
+		log_error("reload", "why=\"settings or accounts are unreadable"
+				    "\"");
+		settings_free(&fresh);
+		account_table_free(&fresh_accounts);
+		return;
+	}
+	spool_configure(spool, fresh, fresh_accounts);
+	settings_free(&settings);
+	account_table_free(&accounts);
+	settings = fresh;
+	accounts = fresh_accounts;
+}
+
+static void
+received(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	const struct message_introduce *introduce = &message->introduce;
+
+	if (message->type == MESSAGE_settings) {
+		reload(&message->settings, fds);
+	} else if (message->type == MESSAGE_stop) {
+		event_loop_stop(loop);
+	} else if (message->type == MESSAGE_introduce && fds[0] != -1 &&
+		   introduce->role != ROLE_QUEUE) {
+		/* Queues are the broker's to introduce. */
+		spool_introduce(spool, (enum role)introduce->role,
+		    introduce->instance, fds[0]);
+		fds[0] = -1;
+	}
+}
+
+static void
+closed(struct channel *channel, const struct error *error, void *context)
+{
+	event_loop_stop(loop);
+}
+
+/* root or our own uid, nobody else. */
+static void
+accept_control(int fd, int events, void *context)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (client == -1)
+		return;
+	if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+	    (peer.uid != 0 && peer.uid != geteuid())) {
+		log_alarm("control-refused", "uid=%u", (unsigned int)peer.uid);
+		close(client);
+		return;
+	}
+	spool_add_control(spool, client);
+}
+
+static void
+failed(void *context)
+{
+	is_failed = true;
+	event_loop_stop(loop);
+}
+
+static void
+take_slices(struct process *process)
+{
+	int settings_fd = process_take(process, START_SETTINGS, 0);
+	int accounts_fd = process_take(process, START_ACCOUNTS, 0);
+	struct error error;
+
+	settings = settings_read_slice(settings_fd, &error);
+	if (settings == NULL)
+		fatal("settings: %s", error.text);
+	accounts = account_table_read(accounts_fd, &error);
+	if (accounts == NULL)
+		fatal("accounts: %s", error.text);
+	close(settings_fd);
+	close(accounts_fd);
+}
+
+int
+main(void)
+{
+	static const struct channel_handler handler = { received, closed };
+	struct spool_options options = { .path = ".", .failed = failed };
+	struct watch *control = NULL;
+	struct process process;
+	struct channel *starter;
+	struct error error;
+	uint32_t walls;
+	int control_fd;
+
+	process_begin(&process, ROLE_SPOOL);
+	take_slices(&process);
+	control_fd = process_take(&process, START_CONTROL, 0);
+	walls = process_confine(&process);
+	options.settings = settings;
+	options.accounts = accounts;
+	loop = event_loop_new();
+	spool = spool_new(loop, &options, &error);
+	if (spool == NULL)
+		fatal("spool: %s", error.text);
+	starter = process_ready(&process, loop, walls, &handler, NULL);
+	if (control_fd != -1)
+		control = watch_new(
+		    loop, control_fd, WATCH_READ, accept_control, NULL);
+	event_loop_run(loop);
+	watch_free(&control);
+	spool_free(&spool);
+	/* Last: master kills who closes his channel and is still there. */
+	channel_free(&starter);
+	account_table_free(&accounts);
+	settings_free(&settings);
+	event_loop_free(&loop);
+	return is_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

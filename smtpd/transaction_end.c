@@ -1,0 +1,243 @@
+/*
+ * The durable end of a transaction: accept to snapd for the accounts of ours,
+ * spool_put to the spool for those elsewhere, at the same time and under one
+ * delivery id; the verdict when both have answered.
+ */
+#include "smtpd/transaction_state.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/record.h"
+#include "common/smtp_verdict.h"
+#include "smtpd/filing.h"
+
+#include <unistd.h>
+
+enum {
+	INLINE_SIZE = 16384 /* as in the row `spool_put` */
+};
+
+/* -1: snapd takes no more now. */
+static int
+send_accept(struct transaction *t)
+{
+	struct message message = { .type = MESSAGE_accept };
+	struct message_accept *accept = &message.accept;
+	struct mail_body *body = &t->body;
+
+	accept->tag = t->tag;
+	accept->delivery = t->delivery;
+	accept->form = FORM_LF;
+	accept->time = t->time;
+	accept->sender = text_of(t->sender);
+	accept->recipients = text_make(t->recipients.data, t->recipients.size);
+	accept->size = body->stored_size;
+	if (body->fd == -1)
+		accept->data = text_make(body->head.data, body->head.size);
+	return channel_send(
+	    t->queue->snapd, &message, &body->fd, body->fd != -1);
+}
+
+/* -1: the spool is away, or takes no more now. */
+static int
+send_put(struct transaction *t)
+{
+	struct message message = { .type = MESSAGE_spool_put };
+	struct message_spool_put *put = &message.spool_put;
+	struct error error;
+	struct buf data;
+	int fd, result;
+
+	if (t->queue->spool == NULL)
+		return -1;
+	buf_init(&data, INLINE_SIZE);
+	result = outgoing_body(&t->body, &data, &fd, &put->size, &error);
+	put->tag = t->tag;
+	put->delivery = t->delivery;
+	put->time = t->time;
+	put->account = t->account;
+	put->flags = (uint16_t)t->flags;
+	put->sender = text_of(t->sender);
+	put->envelope_id = text_of(t->envelope_id);
+	put->recipients =
+	    text_make(t->outgoing.records.data, t->outgoing.records.size);
+	if (fd == -1)
+		put->data = text_make(data.data, data.size);
+	if (result == 0)
+		result = channel_send(t->queue->spool, &message, &fd, fd != -1);
+	if (fd != -1)
+		close(fd);
+	buf_clear(&data);
+	return result;
+}
+
+/* Both at once; the answer waits for both. */
+unsigned int
+transaction_hand_over(struct transaction *t)
+{
+	t->answer = VERDICT_ACCEPTED;
+	t->tag = ++t->queue->next_tag;
+	t->deadline_ms = clock_monotonic_us() / 1000 + QUEUE_ACCEPT_DEADLINE_MS;
+	table_put_u64(t->queue->accepts, t->tag, t);
+	if (t->outgoing.count > 0) {
+		t->waits |= WAITS_FOR_SPOOL;
+		if (send_put(t) == -1)
+			return VERDICT_UNAVAILABLE;
+	}
+	if (t->count > 0) {
+		t->waits |= WAITS_FOR_STORE;
+		if (send_accept(t) == -1)
+			return VERDICT_UNAVAILABLE;
+	}
+	return VERDICT_OK;
+}
+
+static unsigned int
+accept_verdict(enum status status)
+{
+	switch (status) {
+	case STATUS_OK:
+		return VERDICT_ACCEPTED;
+	case STATUS_FULL:
+		return VERDICT_NO_SPACE;
+	case STATUS_LIMIT:
+	case STATUS_INVALID:
+		return VERDICT_REFUSED;
+	default:
+		return VERDICT_UNAVAILABLE;
+	}
+}
+
+static void
+file_all(struct transaction *t)
+{
+	struct delivery_id delivery = t->delivery;
+	size_t i;
+
+	for (i = 0; i < t->count; i++) {
+		delivery.bytes[16] = (uint8_t)(i >> 8);
+		delivery.bytes[17] = (uint8_t)i;
+		filing_add(t->queue->filings, t->accounts[i], &delivery);
+	}
+}
+
+/* The spool's word about one of its reports: what to do with it. */
+static enum status
+report_status(unsigned int verdict)
+{
+	switch (verdict) {
+	case VERDICT_ACCEPTED:
+		return STATUS_OK;
+	case VERDICT_NO_SPACE:
+		return STATUS_FULL;
+	case VERDICT_UNKNOWN_USER:
+	case VERDICT_RELAYING:
+	case VERDICT_BAD_RECIPIENT:
+		return STATUS_MISSING;
+	case VERDICT_REFUSED:
+	case VERDICT_TOO_BIG:
+		return STATUS_REFUSED;
+	default:
+		return STATUS_UNAVAILABLE;
+	}
+}
+
+static void
+say_report(struct queue *queue, uint64_t tag, unsigned int verdict)
+{
+	struct message message = { .type = MESSAGE_report_routed };
+
+	if (queue->spool == NULL)
+		return; /* its successor offers it again */
+	message.report_routed.tag = tag;
+	message.report_routed.status = (uint8_t)report_status(verdict);
+	(void)channel_send(queue->spool, &message, NULL, 0);
+}
+
+void
+transaction_finish(struct transaction *t, unsigned int verdict)
+{
+	char id[33];
+
+	transaction_queue_id(t, id);
+	if (t->report != 0)
+		say_report(t->queue, t->report, verdict);
+	else
+		transaction_say(t->front, t->number, verdict,
+		    verdict == VERDICT_ACCEPTED ? id : "");
+	log_info(verdict == VERDICT_ACCEPTED ? "mail-accepted" : "mail-refused",
+	    "qid=%s ip=%s recipients=%zu elsewhere=%zu size=%llu code=%u", id,
+	    t->client_ip, t->count, t->outgoing.count,
+	    (unsigned long long)t->body.stored_size,
+	    (unsigned int)smtp_verdict_row(verdict)->code);
+	transaction_free(t);
+}
+
+/* One of the two has answered. The worse word counts: a client who hears 451 of
+ * the spool sends all of it again. */
+static void
+hear(struct transaction *t, enum transaction_wait wait, enum status status)
+{
+	unsigned int verdict = wait == WAITS_FOR_SPOOL && status == STATUS_LIMIT
+				   ? VERDICT_SENT_ENOUGH
+				   : accept_verdict(status);
+
+	if (!(t->waits & wait))
+		return;
+	t->waits &= ~(unsigned int)wait;
+	if (verdict != VERDICT_ACCEPTED)
+		t->answer = verdict;
+	else if (wait == WAITS_FOR_STORE)
+		file_all(t);
+	if (t->waits == 0)
+		transaction_finish(t, t->answer);
+}
+
+void
+transaction_accepted(struct queue *queue, uint64_t tag, enum status status)
+{
+	struct transaction *t = table_find_u64(queue->accepts, tag);
+
+	if (t != NULL)
+		hear(t, WAITS_FOR_STORE, status);
+}
+
+void
+transaction_kept(struct queue *queue, uint64_t tag, enum status status)
+{
+	struct transaction *t = table_find_u64(queue->accepts, tag);
+
+	if (t != NULL)
+		hear(t, WAITS_FOR_SPOOL, status);
+}
+
+void
+transaction_resend(struct queue *queue, enum transaction_wait wait)
+{
+	size_t position = 0;
+	struct transaction *t;
+	void *value;
+
+	while (table_next(queue->accepts, &position, NULL, NULL, &value)) {
+		t = value;
+		if (!(t->waits & wait))
+			continue;
+		if ((wait == WAITS_FOR_STORE ? send_accept(t) : send_put(t)) ==
+		    -1)
+			return; /* the deadline answers them */
+	}
+}
+
+void
+transaction_expire(struct queue *queue, int64_t now_ms)
+{
+	struct transaction *t;
+	size_t position = 0;
+	void *value;
+
+	while (table_next(queue->accepts, &position, NULL, NULL, &value)) {
+		t = value;
+		if (now_ms >= t->deadline_ms)
+			transaction_finish(t, VERDICT_UNAVAILABLE);
+	}
+}

@@ -1,0 +1,73 @@
+/*
+ * What the files of transactions share: the transaction itself, from MAIL to the
+ * durable end (transaction.c, transaction_end.c, transaction_report.c).
+ */
+#ifndef SMTPD_TRANSACTION_STATE_H
+#define SMTPD_TRANSACTION_STATE_H
+
+#include "smtpd/mail_body.h"
+#include "smtpd/outgoing.h"
+#include "smtpd/transaction.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	TRANSACTION_RECIPIENTS_SIZE = 40000 /* as in the row `accept` */
+};
+
+struct transaction {
+	struct queue *queue;
+	struct front *front; /* NULL: it is gone */
+	uint64_t number;
+	uint64_t tag;        /* of what waits for an answer; 0: nothing */
+	unsigned int waits;  /* enum transaction_wait, bits of */
+	unsigned int answer; /* the worst verdict that was heard meanwhile */
+	int64_t deadline_ms;
+	uint64_t report; /* the spool's tag; 0: it is a client's */
+	bool is_submission;
+	bool is_authenticated;
+	unsigned int flags;
+	unsigned int verdict; /* the first bad one of the body */
+	char *sender;
+	char *helo;
+	char *client_ip;
+	char *tls;
+	char *only_recipient;
+	uint32_t account; /* who sends it; 0: somebody from elsewhere */
+	char *envelope_id;
+	struct outgoing outgoing;
+	uint32_t *accounts; /* of `count` recipients, each once */
+	size_t count;
+	size_t given;          /* RCPT commands that were taken */
+	struct buf recipients; /* recipient records */
+	struct delivery_id delivery;
+	int64_t time;
+	struct mail_body body;
+	uint64_t counted; /* bytes of ours in queue->bytes */
+};
+
+/* A copy with a NUL behind it, the caller's. */
+char *transaction_copy_text(struct text text);
+void transaction_free(struct transaction *transaction);
+void transaction_queue_id(const struct transaction *transaction, char id[33]);
+
+/* VERDICT_OK while mail can be taken. */
+unsigned int transaction_store_verdict(const struct queue *queue);
+/* A verdict of the transaction `number` to its front, which may be NULL. */
+void transaction_say(struct front *front, uint64_t number, unsigned int verdict,
+    const char *text);
+
+unsigned int transaction_recipient(struct transaction *transaction,
+    const struct message_transaction_recipient *given);
+/* Keeps some bytes of the body. After the first bad verdict nothing is kept: the
+ * end gets that verdict. */
+unsigned int transaction_put(struct transaction *transaction, struct text data);
+
+/* To snapd and the spool, as it is: VERDICT_OK, and transaction_finish comes when
+ * both have answered; or why not. */
+unsigned int transaction_hand_over(struct transaction *transaction);
+/* Its verdict is given, and it is forgotten. */
+void transaction_finish(struct transaction *transaction, unsigned int verdict);
+
+#endif

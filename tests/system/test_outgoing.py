@@ -1,0 +1,195 @@
+"""Mail that users send to other hosts: it is kept, tried, reported, and what an
+administrator does about it.  The relay is one that goes nowhere
+(false_relay.c): what becomes of a recipient stands in the address."""
+import email
+import email.policy
+import json
+import subprocess
+
+import pytest
+
+from conftest import FALSE_RELAY, RELAYING, wait_for
+
+
+class Outgoing:
+    def __init__(self, server):
+        self.server = server
+        self.user = server.user1
+        self.given = server.given_to_relay
+
+    def send(self, key, *recipients, **options):
+        """The queue id of the message."""
+        with self.server.submission() as client:
+            return self.server.submit(client, key, recipients, **options)
+
+    def firnmail(self, *words, code=0):
+        done = subprocess.run(self.server.firnmail.split() + list(words),
+                              text=True, check=False, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def rows(self, *words):
+        return [json.loads(line) for line in
+                self.firnmail('--json', *words).splitlines()]
+
+    def inbox(self):
+        with self.server.imap_session(self.user) as client:
+            client.select('INBOX')
+            found = client.uid('SEARCH', 'ALL')[1][0].split()
+            return [email.message_from_bytes(
+                client.uid('FETCH', uid, 'BODY.PEEK[]')[1][0][1],
+                policy=email.policy.default) for uid in found]
+
+    def reports(self, count):
+        wait_for(lambda: len(self.inbox()) >= count, what='a report')
+        return self.inbox()
+
+
+@pytest.fixture
+def outgoing(server, tmp_path):
+    config = str(tmp_path / 'config')
+    with open(config, 'w', encoding='utf-8') as file:
+        file.write(RELAYING)
+    return Outgoing(server('--accounts', '1', *FALSE_RELAY, '--config',
+                           config))
+
+
+def check_report(report, user):
+    """RFC 3464 and 6522; the fields of the message and of each recipient."""
+    assert report['Return-Path'] == '<>'
+    assert report['To'] == '<%s>' % user or report['To'] == user
+    assert report['Auto-Submitted'] == 'auto-replied'
+    assert report.get_content_type() == 'multipart/report'
+    assert report.get_param('report-type') == 'delivery-status'
+    assert not report.defects
+    text, status, original = report.get_payload()
+    assert text.get_content_type() == 'text/plain'
+    assert status.get_content_type() == 'message/delivery-status'
+    assert not status.defects and not original.defects
+    blocks = status.get_payload()
+    assert blocks[0]['Reporting-MTA'].startswith('dns;')
+    assert 'Arrival-Date' in blocks[0]
+    return blocks[0], blocks[1:], original
+
+
+def test_mail_goes_out_and_its_failures_come_back(outgoing):
+    queue_id = outgoing.send(
+        'one', 'ok@far.test', 'no@far.test', 'ok2@other.test',
+        mail=['ENVID=env+2B1', 'RET=HDRS'],
+        options=['ORCPT=rfc822;first+2Blast@old.test'])
+    report, = outgoing.reports(1)
+    assert {recipient for _, recipient in outgoing.given()} == {
+        'ok@far.test', 'no@far.test', 'ok2@other.test'}
+    assert {one for one, _ in outgoing.given()} == {queue_id}
+    of_message, recipients, original = check_report(report, outgoing.user)
+    assert of_message['Original-Envelope-Id'] == 'env+1'
+    assert [one['Final-Recipient'] for one in recipients] == [
+        'rfc822;no@far.test']
+    assert recipients[0]['Original-Recipient'] == 'rfc822;first+last@old.test'
+    assert recipients[0]['Action'] == 'failed'
+    assert recipients[0]['Status'] == '5.1.1'
+    assert recipients[0]['Diagnostic-Code'] == 'smtp;550 5.1.1 No such user'
+    assert recipients[0]['Remote-MTA'] == 'dns;mx.false.test'
+    assert original.get_content_type() == 'text/rfc822-headers'
+    assert 'Subject: one' in original.get_payload()
+    wait_for(lambda: not outgoing.rows('queue'), what='an empty queue')
+
+
+def test_a_failure_brings_the_whole_message_back(outgoing):
+    outgoing.send('two', 'no@far.test', size=2000, mail=['RET=FULL'])
+    report, = outgoing.reports(1)
+    _, _, original = check_report(report, outgoing.user)
+    assert original.get_content_type() == 'message/rfc822'
+    inner = original.get_payload()[0]
+    assert inner['Subject'] == 'two'
+    assert inner.get_payload().count('A line of the body') > 50
+    assert inner['Return-Path'] is None
+
+
+def test_success_is_reported_where_nobody_else_does(outgoing):
+    outgoing.send('three', 'passed@far.test', options=['NOTIFY=SUCCESS'])
+    report, = outgoing.reports(1)
+    _, recipients, _ = check_report(report, outgoing.user)
+    assert recipients[0]['Action'] == 'relayed'
+    assert recipients[0]['Status'] == '2.1.5'
+    outgoing.send('four', 'no@far.test', options=['NOTIFY=NEVER'])
+    wait_for(lambda: not outgoing.rows('queue'), what='an empty queue')
+    assert len(outgoing.inbox()) == 1
+
+
+def test_what_waits_is_listed_held_released_and_returned(outgoing):
+    late = outgoing.send('late', 'late@far.test', 'wait@slow.test')
+    row = wait_for(lambda: [one for one in outgoing.rows(
+        'queue', 'list', 'far.test') if one['tries'] == 1], what='a try')[0]
+    assert (row['id'], row['state']) == (late, 'waits')
+    assert row['why'] == '450 4.2.1 Come again'
+    assert row['next'] - row['time'] in range(250, 350)
+    assert outgoing.rows('queue', 'list', 'slow.test')[0]['state'] == \
+        'under-way'
+    shown = outgoing.rows('queue', 'show', late[:8])
+    assert {(one['recipient'], one['state']) for one in shown
+            if one['type'] == 'recipient'} == {
+                ('late@far.test', 'waits'), ('wait@slow.test', 'waits')}
+    assert len(outgoing.rows('trace', 'late@far.test')) == 2
+    assert outgoing.rows('queue', 'hold', 'far.test')[0]['changed'] == 1
+    assert outgoing.rows('queue', 'flush')[0]['changed'] == 0
+    assert outgoing.rows('queue', 'list', 'held')[0]['domain'] == 'far.test'
+    outgoing.server.kill('spool')
+    wait_for(lambda: outgoing.rows('queue', 'list', 'held'),
+             what='the spool again')
+    assert outgoing.rows('queue', 'release', 'held')[0]['changed'] == 1
+    wait_for(lambda: outgoing.rows('queue', 'list', 'far.test')[0]['tries'] == 2,
+             what='another try')
+    assert outgoing.rows('queue', 'bounce', 'far.test')[0]['changed'] == 1
+    report, = outgoing.reports(1)
+    _, recipients, _ = check_report(report, outgoing.user)
+    assert recipients[0]['Final-Recipient'] == 'rfc822;late@far.test'
+    outgoing.firnmail('queue', 'show', 'ffffffff', code=1)
+    outgoing.firnmail('queue', 'hold', code=2)
+    outgoing.firnmail('queue', 'list', 'nonsense', code=2)
+
+
+def test_a_dead_destination_waits_and_others_do_not(outgoing):
+    for number in range(20):
+        outgoing.send('d%d' % number, 'x@dead.test')
+    ok = outgoing.send('ok', 'ok@far.test')
+    wait_for(lambda: (ok, 'ok@far.test') in outgoing.given(),
+             what='delivery')
+    wait_for(lambda: {one['state'] for one in outgoing.rows(
+        'queue', 'list', 'dead.test')} <= {'waits', 'paused'},
+        what='the destination being left alone')
+    assert len([1 for _, to in outgoing.given() if to == 'x@dead.test']) < 10
+    assert any('nobody could be reached' in one['because']
+               for one in outgoing.rows('queue', 'why', 'dead.test'))
+
+
+def test_a_relay_that_dies_is_given_it_again_and_not_for_ever(outgoing):
+    bad = outgoing.send('bad', 'die@far.test')
+    wait_for(lambda: outgoing.given().count((bad, 'die@far.test')) == 3,
+             what='three tries')
+    good = outgoing.send('good', 'ok@far.test')
+    wait_for(lambda: (good, 'ok@far.test') in outgoing.given(),
+             seconds=60, what='delivery of another')
+
+
+def test_without_the_spool_nothing_is_acknowledged(outgoing):
+    outgoing.send('kept', 'wait@far.test', size=100000)
+    outgoing.server.kill('spool')
+    with outgoing.server.submission() as client:
+        client.mail(outgoing.user)
+        answers = {client.rcpt('ok@far.test')[0]}
+    assert answers <= {250, 451}
+    wait_for(lambda: outgoing.rows('queue', 'list', 'far.test'),
+             what='what was acknowledged')
+    assert wait_for(lambda: outgoing.given().count(
+        (outgoing.rows('queue')[0]['id'], 'wait@far.test')) == 2,
+        what='a second try')
+
+
+def test_no_one_relays_without_a_login(outgoing):
+    with outgoing.server.smtp() as client:
+        client.ehlo()
+        client.mail('sender@there.test')
+        code, text = client.rcpt('ok@far.test')
+        assert (code, text[:5]) == (550, b'5.7.1')

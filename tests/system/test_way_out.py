@@ -1,0 +1,155 @@
+"""Relay, resolver and fetcher as they are, in a network of their own with a
+signed DNS, policies over HTTPS and hosts at port 25: what DANE and MTA-STS
+enforce, and that one in the middle gains nothing."""
+import http.server
+import os
+import socket
+import ssl
+import threading
+
+import pytest
+
+import dns_zone
+from net_stand import Stand, own_network
+from test_relay import Certificates, Server, digest
+
+POLICIES, OWN, CLEAR, SIGNED, EVIL = ('203.0.113.%d' % n for n in range(1, 6))
+DELIVERED, DEFERRED, FAILED = '0', '1', '2'
+STS = ('sts', 'stscert', 'stsstrip', 'stsmx', 'ststest')
+
+
+class Host(Server):
+    """One at port 25 of an address."""
+
+    def __init__(self, address, context=None):
+        self.address = address
+        super().__init__(context)
+
+    def listen(self):
+        self.socket.close()
+        self.socket = socket.create_server((self.address, 25))
+        super().listen()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """The policy of whoever is asked for."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        domain = self.headers['Host'].split('.')[1]
+        body = ('version: STSv1\nmode: %s\nmx: mail.%s.example\n'
+                'max_age: 86400\n' %
+                ('testing' if domain == 'ststest' else 'enforce',
+                 domain)).encode()
+        self.send_response(200)
+        self.send_header('Content-Type', 'text/plain')
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def serve_policies(certificates):
+    """A certificate for each domain's policy host, by the name asked for."""
+    contexts = {'mta-sts.%s.example' % one: certificates.make(
+        'mta-sts.%s.example' % one) for one in STS}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+    def choose(connection, name, _):
+        connection.context = contexts[name]
+
+    context.sni_callback = choose
+    server = http.server.ThreadingHTTPServer((POLICIES, 443), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True,
+                                        do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def add_zones(dns, right, wrong):
+    """`right` is the digest of OWN's certificate."""
+    host = '@ IN MX 10 mail\nmail IN A %s\n'
+    tlsa = '_25._tcp.mail IN TLSA 3 0 1 %s\n'
+    dns.zone('dane.example', host % OWN + tlsa % right)
+    dns.zone('danewrong.example', host % OWN + tlsa % wrong)
+    dns.zone('danestrip.example', host % CLEAR + tlsa % right)
+    dns.zone('daneforged.example', host % OWN + tlsa % right,
+             forge=(right, wrong))
+    dns.zone('mxforged.example', host % OWN + 'evil IN A %s\n' % EVIL +
+             tlsa % right, forge=('MX\t10 mail', 'MX\t10 evil'))
+    for name, address in (('sts', SIGNED), ('stscert', OWN),
+                          ('stsstrip', CLEAR), ('ststest', CLEAR)):
+        dns.zone(name + '.example', host % address +
+                 'mta-sts IN A %s\n_mta-sts IN TXT "v=STSv1; id=1;"\n' %
+                 POLICIES, signed=False)
+    dns.zone('stsmx.example', '@ IN MX 10 evil\nevil IN A %s\n'
+             'mta-sts IN A %s\n_mta-sts IN TXT "v=STSv1; id=1;"\n' %
+             (EVIL, POLICIES), signed=False)
+    dns.zone('plain.example', host % CLEAR, signed=False)
+    dns.zone('opportune.example', host % OWN, signed=False)
+    dns.zone('implicit.example', '@ IN A %s\n' % CLEAR)
+    dns.zone('null.example', '@ IN MX 0 .\n')
+
+
+@pytest.fixture(scope='module')
+def hosts():
+    return {}
+
+
+@pytest.fixture(scope='module')
+def stand(hosts, tmp_path_factory):
+    if os.geteuid() != 0:
+        pytest.skip('needs root')
+    top = tmp_path_factory.mktemp('way')
+    certificates = Certificates(top)
+    with own_network(POLICIES, OWN, CLEAR, SIGNED, EVIL), \
+            dns_zone.serve(top / 'dns') as dns:
+        own = certificates.make('own.example', signed=False)
+        hosts[OWN] = Host(OWN, own)
+        hosts[CLEAR] = Host(CLEAR)
+        hosts[SIGNED] = Host(SIGNED, certificates.make('mail.sts.example'))
+        hosts[EVIL] = Host(EVIL, certificates.make('evil.stsmx.example'))
+        policies = serve_policies(certificates)
+        add_zones(dns, digest(own.path), '5a' * 32)
+        dns.start()
+        (top / 'body').write_bytes(b'Subject: x\r\n\r\nbody\r\n')
+        (top / 'stand').mkdir()
+        one = Stand(top / 'stand', dns.config + 'ca-certificates file %s\n' %
+                    certificates.authority, 'relay')
+        one.body = str(top / 'body')
+        yield one
+        one.stop()
+        policies.shutdown()
+        policies.server_close()
+        for host in hosts.values():
+            host.socket.close()
+
+
+@pytest.mark.parametrize('domain,outcome,tls,address', (
+    ('dane', DELIVERED, 'TLSv1.3', OWN),
+    ('danewrong', DEFERRED, '-', None),
+    ('danestrip', DEFERRED, '-', None),
+    ('daneforged', DEFERRED, '-', None),
+    ('mxforged', DEFERRED, '-', None),
+    ('sts', DELIVERED, 'TLSv1.3', SIGNED),
+    ('stscert', DEFERRED, '-', None),
+    ('stsstrip', DEFERRED, '-', None),
+    # A forged MX, whose host even has a certificate for its name.
+    ('stsmx', DEFERRED, '-', None),
+    ('ststest', DELIVERED, '-', CLEAR),
+    # Nobody demands anything.
+    ('plain', DELIVERED, '-', CLEAR),
+    ('opportune', DELIVERED, 'TLSv1.3', OWN),
+    ('implicit', DELIVERED, '-', CLEAR),
+    ('null', FAILED, '-', None),
+    ('nobody', FAILED, '-', None),
+))
+def test_the_way_out(stand, hosts, domain, outcome, tls, address):
+    said = stand.ask('job %s.example %s bob@%s.example' %
+                     (domain, stand.body, domain)).split(' ')
+    took = [one for one, host in hosts.items() if host.mails]
+    for host in hosts.values():
+        host.mails.clear()
+    assert (said[1], said[4]) == (outcome, tls), (said, stand.log())
+    assert took == ([address] if address else []), said

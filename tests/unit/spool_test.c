@@ -1,0 +1,722 @@
+/*
+ * The spool as a whole, before a false queue and a false relay: what is taken
+ * goes out, is tried again, comes back, and is still there after a restart.
+ * Times are made by mail that is said to be old.
+ */
+#include "common/clock.h"
+#include "common/dsn.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/record.h"
+#include "common/relay_route.h"
+#include "common/smtp_verdict.h"
+#include "smtpd/spool.h"
+#include "smtpd/spool_allowance.h"
+#include "smtpd/spool_env.h"
+#include "tests/unit/scratch.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	DEADLINE_MS = 10000,
+	MAX_JOBS = 32,
+	INSTANCE = 7
+};
+
+struct job {
+	uint64_t number;
+	char domain[256];
+	char recipients[1000]; /* addresses, each with a blank behind it */
+	char body[4096];
+	size_t count;
+};
+
+static char folder[SCRATCH_PATH];
+static struct event_loop *loop;
+static struct settings *settings;
+static struct account_table *accounts;
+static struct spool *spool;
+static struct channel *queue, *relay;
+static struct timer *ticker;
+static bool (*condition)(void);
+static int64_t deadline;
+static unsigned int kept;
+static enum status kept_status;
+static unsigned int kept_sent;
+static size_t told_sent;
+static struct job jobs[MAX_JOBS];
+static size_t job_count;
+static unsigned int reports;
+static uint64_t report_tag;
+static char report[65536], report_recipient[512];
+static bool is_failed;
+
+/* -- Waiting -- */
+
+static void
+check_condition(void *context)
+{
+	if (condition() || clock_monotonic_us() / 1000 > deadline)
+		event_loop_stop(loop);
+	else
+		timer_start(ticker, 1);
+}
+
+static void
+wait_for(bool (*is_so)(void))
+{
+	condition = is_so;
+	deadline = clock_monotonic_us() / 1000 + DEADLINE_MS;
+	timer_start(ticker, 0);
+	event_loop_run(loop);
+	assert_true(is_so());
+}
+
+static unsigned int wanted;
+
+static bool
+is_kept(void)
+{
+	return kept >= wanted;
+}
+
+static bool
+has_jobs(void)
+{
+	return job_count >= wanted;
+}
+
+static bool
+has_reports(void)
+{
+	return reports >= wanted;
+}
+
+static bool
+is_empty(void)
+{
+	return schedule_count(spool->schedule) == 0;
+}
+
+static bool
+is_at_rest(void)
+{
+	return schedule_running(spool->schedule) == 0;
+}
+
+static void
+wait_for_jobs(unsigned int count)
+{
+	wanted = count;
+	wait_for(has_jobs);
+}
+
+/* -- The others -- */
+
+static void
+read_fd(int fd, char *to, size_t to_size)
+{
+	struct error error;
+	struct buf bytes;
+
+	buf_init(&bytes, to_size - 1);
+	assert_int_equal(file_read_all(fd, &bytes, &error), 0);
+	memcpy(to, bytes.data, bytes.size);
+	to[bytes.size] = '\0';
+	buf_clear(&bytes);
+}
+
+static void
+queue_hears(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	if (message->type == MESSAGE_spool_kept) {
+		kept++;
+		kept_status = (enum status)message->spool_kept.status;
+		kept_sent = message->spool_kept.sent;
+	} else if (message->type == MESSAGE_spool_sent) {
+		told_sent = message->spool_sent.accounts.size / 8;
+	} else if (message->type == MESSAGE_spool_report) {
+		reports++;
+		report_tag = message->spool_report.tag;
+		text_copy(message->spool_report.recipient, report_recipient,
+		    sizeof(report_recipient));
+		read_fd(fds[0], report, sizeof(report));
+	}
+}
+
+static void
+relay_hears(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	const struct message_relay_job *said = &message->relay_job;
+	struct job *job = &jobs[job_count++ % MAX_JOBS];
+	struct outgoing_record record;
+	struct reader reader;
+
+	assert_int_equal(message->type, MESSAGE_relay_job);
+	memset(job, 0, sizeof(*job));
+	job->number = said->job;
+	text_copy(said->domain, job->domain, sizeof(job->domain));
+	reader_init(&reader, said->recipients.data, said->recipients.size);
+	while (record_get_outgoing(&reader, &record) == 1) {
+		strncat(
+		    job->recipients, record.address.data, record.address.size);
+		strcat(job->recipients, " ");
+		job->count++;
+	}
+	read_fd(fds[0], job->body, sizeof(job->body));
+}
+
+static void
+gone(struct channel *channel, const struct error *error, void *context)
+{
+}
+
+static struct channel *
+connect_to(enum role role, const struct channel_handler *handler)
+{
+	struct error error;
+	int ends[2];
+
+	assert_int_equal(channel_pair(ends, &error), 0);
+	spool_introduce(spool, role, INSTANCE, ends[1]);
+	return channel_new(loop, ends[0], role, ROLE_SPOOL, handler, NULL);
+}
+
+static void
+connect_relay(void)
+{
+	static const struct channel_handler handler = { relay_hears, gone };
+
+	relay = connect_to(ROLE_RELAY, &handler);
+}
+
+static void
+connect_queue(void)
+{
+	static const struct channel_handler handler = { queue_hears, gone };
+
+	queue = connect_to(ROLE_QUEUE, &handler);
+}
+
+static void
+failed(void *context)
+{
+	is_failed = true;
+	event_loop_stop(loop);
+}
+
+static void
+start(void)
+{
+	const struct spool_options options = { .path = folder,
+		.map_bytes = 1 << 30,
+		.settings = settings,
+		.accounts = accounts,
+		.failed = failed };
+	struct error error;
+
+	loop = event_loop_new();
+	ticker = timer_new(loop, check_condition, NULL);
+	spool = spool_new(loop, &options, &error);
+	if (spool == NULL)
+		fail_msg("%s", error.text);
+	connect_queue();
+}
+
+static void
+stop(void)
+{
+	channel_free(&queue);
+	channel_free(&relay);
+	spool_free(&spool);
+	timer_free(&ticker);
+	event_loop_free(&loop);
+}
+
+static int
+set_up(void **state)
+{
+	scratch_make(folder, "firnmail-spool");
+	settings = settings_new();
+	strcpy(settings->host, "mx.demo.test");
+	accounts = account_table_new();
+	account_table_add(accounts,
+	    &(struct account){
+		.number = 1, .address = "bob@demo.test", .hash = "" });
+	kept = reports = 0;
+	job_count = 0;
+	is_failed = false;
+	start();
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	spool_env_set_fault(0);
+	stop();
+	settings_free(&settings);
+	account_table_free(&accounts);
+	scratch_remove(folder);
+	return 0;
+}
+
+struct mail {
+	const char *sender;
+	const char *recipients[4];
+	uint8_t notify;
+	int64_t age_s;
+	uint16_t flags;
+};
+
+static void
+put(unsigned int number, const struct mail *mail)
+{
+	struct message message = { .type = MESSAGE_spool_put };
+	struct message_spool_put *said = &message.spool_put;
+	uint8_t records[4000];
+	struct writer writer;
+
+	writer_init(&writer, records, sizeof(records));
+	for (int i = 0; i < 4 && mail->recipients[i] != NULL; i++) {
+		const struct outgoing_record record = { mail->notify,
+			TEXT("rfc822;first+2Blast@old.test"),
+			text_of(mail->recipients[i]) };
+		record_put_outgoing(&writer, &record);
+	}
+	said->tag = number;
+	said->delivery.bytes[0] = (uint8_t)number;
+	said->time = clock_wall_us() / 1000000 - mail->age_s;
+	said->account = 1;
+	said->flags = mail->flags;
+	said->sender = text_of(mail->sender);
+	said->envelope_id = TEXT("env+2B1");
+	said->recipients = text_make(records, writer.size);
+	said->data = TEXT("Subject: Hello\r\n\r\nThe body\r\n");
+	said->size = said->data.size;
+	assert_int_equal(channel_send(queue, &message, NULL, 0), 0);
+	wanted = kept + 1;
+	wait_for(is_kept);
+}
+
+static void
+answer(const struct job *job, uint16_t recipient, enum relay_outcome outcome,
+    unsigned int code)
+{
+	struct message message = { .type = MESSAGE_relay_recipient };
+	struct message_relay_recipient *said = &message.relay_recipient;
+
+	said->job = job->number;
+	said->recipient = recipient;
+	said->outcome = (uint8_t)outcome;
+	said->code = (uint16_t)code;
+	said->enhanced = code >= 500 ? TEXT("5.1.1") : TEXT("4.2.0");
+	said->text = TEXT("the host's words");
+	said->host = TEXT("mx.other.test");
+	assert_int_equal(channel_send(relay, &message, NULL, 0), 0);
+}
+
+static void
+end_job(const struct job *job, enum relay_trouble trouble)
+{
+	struct message message = { .type = MESSAGE_relay_done };
+
+	message.relay_done.job = job->number;
+	message.relay_done.trouble = (uint8_t)trouble;
+	message.relay_done.text =
+	    trouble == RELAY_NO_TROUBLE ? TEXT("") : TEXT("nobody there");
+	assert_int_equal(channel_send(relay, &message, NULL, 0), 0);
+}
+
+static void
+route_report(enum status status)
+{
+	struct message message = { .type = MESSAGE_report_routed };
+
+	message.report_routed.tag = report_tag;
+	message.report_routed.status = (uint8_t)status;
+	assert_int_equal(channel_send(queue, &message, NULL, 0), 0);
+}
+
+static const struct mail simple = { .sender = "bob@demo.test",
+	.recipients = { "x@other.test" } };
+
+static void
+what_is_taken_goes_out_and_is_gone(void **state)
+{
+	put(1, &simple);
+	assert_int_equal(kept_status, STATUS_OK);
+	connect_relay();
+	wait_for_jobs(1);
+	assert_string_equal(jobs[0].domain, "other.test");
+	assert_string_equal(jobs[0].recipients, "x@other.test ");
+	assert_string_equal(jobs[0].body, "Subject: Hello\r\n\r\nThe body\r\n");
+	answer(&jobs[0], 0, RELAY_DELIVERED, 250);
+	end_job(&jobs[0], RELAY_NO_TROUBLE);
+	wait_for(is_empty);
+	assert_int_equal(
+	    spool_env_count(spool_store_env(spool->store), SPOOL_MESSAGE), 0);
+	assert_int_equal(reports, 0);
+	/* The queue asks again: it was taken, and is not sent twice. */
+	put(1, &simple);
+	assert_int_equal(kept_status, STATUS_OK);
+	assert_true(is_empty());
+}
+
+static void
+what_was_kept_is_there_after_a_restart(void **state)
+{
+	put(1, &simple);
+	put(2, &simple);
+	stop();
+	start();
+	connect_relay();
+	wait_for_jobs(2);
+	end_job(&jobs[0], RELAY_MESSAGE_TROUBLE);
+	answer(&jobs[1], 0, RELAY_DELIVERED, 250);
+	end_job(&jobs[1], RELAY_NO_TROUBLE);
+	wait_for(is_at_rest);
+	stop();
+	start();
+	assert_int_equal(schedule_count(spool->schedule), 1);
+	/* It was tried, and waits. */
+	assert_true(
+	    schedule_wake(spool->schedule, true) > spool_now() + 200 * 1000);
+}
+
+static void
+recipients_of_a_domain_go_together_and_end_one_by_one(void **state)
+{
+	static const struct mail mail = { .sender = "bob@demo.test",
+		.recipients = { "a@other.test", "b@third.test", "c@Other.test",
+		    "d@other.test" } };
+
+	put(1, &mail);
+	connect_relay();
+	wait_for_jobs(2);
+	const struct job *job =
+	    strcmp(jobs[0].domain, "other.test") == 0 ? &jobs[0] : &jobs[1];
+	assert_string_equal(
+	    job->recipients, "a@other.test c@Other.test d@other.test ");
+	answer(job, 0, RELAY_DELIVERED, 250);
+	answer(job, 1, RELAY_DEFERRED, 450);
+	answer(job, 2, RELAY_FAILED, 550);
+	answer(job, 2, RELAY_DELIVERED, 250); /* is not heard */
+	answer(job, 3, RELAY_DELIVERED, 250); /* there is none */
+	end_job(job, RELAY_NO_TROUBLE);
+	wanted = 1;
+	wait_for(has_reports);
+	assert_non_null(strstr(report, "<d@other.test>"));
+	assert_null(strstr(report, "c@Other.test"));
+	/* The one that waits is tried alone. */
+	for (uint16_t i = 0; i < 2; i++)
+		schedule_flush(spool->schedule, 1, i, spool_now());
+	wait_for_jobs(3);
+	assert_string_equal(jobs[2].recipients, "c@Other.test ");
+}
+
+static void
+a_relay_that_dies_gives_back_what_it_had(void **state)
+{
+	static const struct mail mail = { .sender = "bob@demo.test",
+		.recipients = { "a@other.test", "b@other.test" } };
+
+	put(1, &mail);
+	connect_relay();
+	wait_for_jobs(1);
+	answer(&jobs[0], 0, RELAY_DELIVERED, 250);
+	/* It was heard before the channel closes: messages keep their order. */
+	channel_free(&relay);
+	wait_for(is_at_rest);
+	connect_relay();
+	wait_for_jobs(2);
+	assert_string_equal(jobs[1].recipients, "b@other.test ");
+}
+
+static void
+a_failure_is_reported_to_its_sender(void **state)
+{
+	put(1, &simple);
+	connect_relay();
+	wait_for_jobs(1);
+	answer(&jobs[0], 0, RELAY_FAILED, 550);
+	end_job(&jobs[0], RELAY_NO_TROUBLE);
+	wanted = 1;
+	wait_for(has_reports);
+	assert_true(is_empty());
+	assert_string_equal(report_recipient, "bob@demo.test");
+	assert_non_null(strstr(report, "\r\nAction: failed\r\n"));
+	assert_non_null(strstr(report, "\r\nStatus: 5.1.1\r\n"));
+	assert_non_null(strstr(report,
+	    "\r\nDiagnostic-Code: smtp;550 5.1.1 the host's words\r\n"));
+	assert_non_null(strstr(
+	    report, "\r\nOriginal-Recipient: rfc822;first+last@old.test\r\n"));
+	assert_non_null(strstr(report, "\r\nOriginal-Envelope-Id: env+1\r\n"));
+	assert_non_null(strstr(report, "\r\nThe body\r\n"));
+	/* Until the queue has routed it, it is there. */
+	route_report(STATUS_UNAVAILABLE);
+	stop();
+	start();
+	wanted = 2;
+	wait_for(has_reports);
+	route_report(STATUS_OK);
+	put(2, &simple); /* behind it, in the same channel */
+	assert_int_equal(
+	    spool_env_count(spool_store_env(spool->store), SPOOL_REPORT), 0);
+}
+
+static void
+a_queue_cannot_end_a_message_that_is_no_report(void **state)
+{
+	put(1, &simple);
+	connect_relay();
+	wait_for_jobs(1);
+	put(2, &simple);
+	wait_for_jobs(2);
+	answer(&jobs[0], 0, RELAY_FAILED, 550);
+	end_job(&jobs[0], RELAY_NO_TROUBLE);
+	wanted = 1;
+	wait_for(has_reports);
+	report_tag = 2;
+	route_report(STATUS_OK);
+	put(3, &simple);
+	assert_int_equal(
+	    spool_env_count(spool_store_env(spool->store), SPOOL_MESSAGE), 3);
+}
+
+/* Who wants what: a failure, a delay, a success that goes on unseen. */
+static void
+each_hears_what_he_asked_for(void **state)
+{
+	static const struct {
+		uint8_t notify;
+		enum relay_outcome outcome;
+		unsigned int reports;
+	} rows[] = {
+		{ 0, RELAY_FAILED, 1 },
+		{ DSN_NOTIFY_NEVER, RELAY_FAILED, 0 },
+		{ DSN_NOTIFY_SUCCESS, RELAY_FAILED, 0 },
+		{ DSN_NOTIFY_FAILURE, RELAY_FAILED, 1 },
+		{ 0, RELAY_PASSED_ON, 0 },
+		{ DSN_NOTIFY_SUCCESS, RELAY_PASSED_ON, 1 },
+		{ DSN_NOTIFY_SUCCESS, RELAY_DELIVERED, 0 },
+	};
+	struct mail mail = simple;
+
+	connect_relay();
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		reports = 0;
+		mail.notify = rows[i].notify;
+		put(i + 1, &mail);
+		wait_for_jobs(i + 1);
+		answer(&jobs[i], 0, rows[i].outcome, 550);
+		end_job(&jobs[i], RELAY_NO_TROUBLE);
+		wait_for(is_empty);
+		wanted = rows[i].reports;
+		wait_for(has_reports);
+		put(100 + i, &mail); /* anything more would be there by now */
+		assert_int_equal(reports, rows[i].reports);
+		wait_for_jobs(i + 2);
+		answer(&jobs[i + 1], 0, RELAY_DELIVERED, 250);
+		end_job(&jobs[i + 1], RELAY_NO_TROUBLE);
+		wait_for(is_empty);
+		jobs[i + 1] = jobs[MAX_JOBS - 1];
+		job_count = i + 1;
+	}
+}
+
+static void
+a_report_that_fails_is_not_reported(void **state)
+{
+	static const struct mail mail = { .sender = "",
+		.recipients = { "x@other.test" } };
+
+	put(1, &mail);
+	connect_relay();
+	wait_for_jobs(1);
+	answer(&jobs[0], 0, RELAY_FAILED, 550);
+	end_job(&jobs[0], RELAY_NO_TROUBLE);
+	wait_for(is_empty);
+	assert_int_equal(
+	    spool_env_count(spool_store_env(spool->store), SPOOL_REPORT), 0);
+}
+
+static void
+a_delay_is_told_once(void **state)
+{
+	struct mail mail = simple;
+
+	mail.age_s = 5 * 3600;
+	put(1, &mail);
+	wanted = 1;
+	wait_for(has_reports);
+	assert_non_null(strstr(report, "\r\nAction: delayed\r\n"));
+	assert_non_null(strstr(report, "\r\nWill-Retry-Until: "));
+	assert_null(strstr(report, "The body"));
+	route_report(STATUS_OK);
+	put(2, &simple); /* behind it, in the same channel */
+	stop();
+	start();
+	put(3, &simple);
+	assert_int_equal(reports, 1);
+	assert_int_equal(schedule_count(spool->schedule), 3);
+}
+
+static void
+what_is_too_old_comes_back(void **state)
+{
+	struct mail mail = simple;
+
+	mail.age_s = 6 * 86400;
+	put(1, &mail);
+	wanted = 1;
+	wait_for(has_reports);
+	assert_true(is_empty());
+	assert_non_null(strstr(report, "\r\nAction: failed\r\n"));
+	assert_non_null(strstr(report, "\r\nStatus: 5.4.7\r\n"));
+	assert_non_null(strstr(report, "too old"));
+}
+
+static void
+nothing_is_answered_when_the_disk_fails(void **state)
+{
+	struct message message = { .type = MESSAGE_spool_put };
+	const struct outgoing_record record = { 0, TEXT(""),
+		TEXT("x@other.test") };
+	uint8_t records[100];
+	struct writer writer;
+
+	writer_init(&writer, records, sizeof(records));
+	record_put_outgoing(&writer, &record);
+	message.spool_put.recipients = text_make(records, writer.size);
+	spool_env_set_fault(EIO);
+	channel_send(queue, &message, NULL, 0);
+	event_loop_run(loop);
+	assert_true(is_failed);
+	assert_int_equal(kept, 0);
+}
+
+/* What must be said in the end waits until there is room. */
+static void
+on_a_full_disk_mail_is_refused_and_what_went_is_not_forgotten(void **state)
+{
+	put(1, &simple);
+	connect_relay();
+	wait_for_jobs(1);
+	spool_env_set_fault(ENOSPC);
+	answer(&jobs[0], 0, RELAY_DELIVERED, 250);
+	end_job(&jobs[0], RELAY_NO_TROUBLE);
+	put(2, &simple);
+	assert_int_equal(kept_status, STATUS_FULL);
+	assert_int_equal(schedule_count(spool->schedule), 1);
+	spool_env_set_fault(0);
+	wait_for(is_empty);
+	assert_int_equal(job_count, 1);
+	assert_int_equal(
+	    spool_env_count(spool_store_env(spool->store), SPOOL_MESSAGE), 0);
+}
+
+static void
+a_busy_relay_is_asked_again_without_a_try_being_counted(void **state)
+{
+	struct spool_parcel parcel;
+	struct error error;
+
+	put(1, &simple);
+	connect_relay();
+	wait_for_jobs(1);
+	end_job(&jobs[0], RELAY_BUSY);
+	wait_for_jobs(2);
+	assert_int_equal(
+	    spool_store_parcel(spool->store, 1, 0, &parcel, &error), 1);
+	assert_int_equal(parcel.tries, 0);
+}
+
+/* Counted on disk, with the mail: a restart forgets nothing. */
+static void
+an_account_sends_so_much_a_day_and_no_more(void **state)
+{
+	struct account_table *limited = account_table_new();
+	static const struct mail two = { .sender = "bob@demo.test",
+		.recipients = { "x@other.test", "y@other.test" } };
+
+	account_table_add(limited, &(struct account){ .number = 1,
+				       .address = "bob@demo.test",
+				       .hash = "",
+				       .send_per_day = 3 });
+	spool_configure(spool, settings, limited);
+	account_table_free(&accounts);
+	accounts = limited;
+	put(1, &two);
+	assert_int_equal(kept_status, STATUS_OK);
+	assert_int_equal(kept_sent, 2);
+	put(2, &two);
+	assert_int_equal(kept_status, STATUS_LIMIT);
+	assert_int_equal(kept_sent, 2);
+	stop();
+	start();
+	put(3, &simple);
+	assert_int_equal(kept_status, STATUS_OK);
+	assert_int_equal(told_sent, 1);
+	put(4, &simple);
+	assert_int_equal(kept_status, STATUS_LIMIT);
+	/* A message that was taken is answered so again. */
+	put(1, &two);
+	assert_int_equal(kept_status, STATUS_OK);
+	assert_int_equal(kept_sent, 3);
+	assert_int_equal(schedule_count(spool->schedule), 2);
+}
+
+static void
+what_was_sent_counts_for_24_hours(void **state)
+{
+	struct spool_allowance allowance = { .hour = 0 }, back;
+	uint8_t value[ALLOWANCE_VALUE_SIZE];
+	int64_t hour = 3600, now = 1000000 * hour;
+
+	spool_allowance_add(&allowance, now, 5);
+	spool_allowance_add(&allowance, now + 23 * hour, 2);
+	assert_int_equal(spool_allowance_used(&allowance, now), 7);
+	assert_int_equal(spool_allowance_used(&allowance, now + 23 * hour), 7);
+	assert_int_equal(spool_allowance_used(&allowance, now + 24 * hour), 2);
+	assert_int_equal(spool_allowance_used(&allowance, now + 47 * hour), 0);
+	assert_int_equal(
+	    spool_allowance_used(&allowance, now + 4700 * hour), 0);
+	assert_int_equal(spool_allowance_put(value, &allowance), sizeof(value));
+	assert_int_equal(
+	    spool_allowance_get(text_make(value, sizeof(value)), &back), 0);
+	assert_memory_equal(&back, &allowance, sizeof(back));
+	assert_int_equal(
+	    spool_allowance_get(text_make(value, sizeof(value) - 1), &back),
+	    -1);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_taken_goes_out_and_is_gone),
+		TEST(what_was_kept_is_there_after_a_restart),
+		TEST(recipients_of_a_domain_go_together_and_end_one_by_one),
+		TEST(a_relay_that_dies_gives_back_what_it_had),
+		TEST(a_failure_is_reported_to_its_sender),
+		TEST(a_queue_cannot_end_a_message_that_is_no_report),
+		TEST(each_hears_what_he_asked_for),
+		TEST(a_report_that_fails_is_not_reported),
+		TEST(a_delay_is_told_once),
+		TEST(what_is_too_old_comes_back),
+		TEST(nothing_is_answered_when_the_disk_fails),
+		TEST(
+		    on_a_full_disk_mail_is_refused_and_what_went_is_not_forgotten),
+		TEST(an_account_sends_so_much_a_day_and_no_more),
+		cmocka_unit_test(what_was_sent_counts_for_24_hours),
+		TEST(a_busy_relay_is_asked_again_without_a_try_being_counted),
+	};
+
+	log_set_level(LOG_LEVEL_WARNING);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
