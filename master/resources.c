@@ -403,8 +403,8 @@ give_own(const struct resources *resources, enum role role,
 		give_data(resources, start);
 		break;
 	case ROLE_SMTPD:
-		process_start_give(start, START_LISTENER, resources->submit_fd);
 		give_listeners(&resources->listeners, role, start);
+		process_start_give(start, START_LISTENER, resources->submit_fd);
 		break;
 	case ROLE_IMAPD:
 		give_listeners(&resources->listeners, role, start);

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 import dns_zone
+from conftest import RELAYING, wait_for
 from net_stand import Stand, own_network
 from test_relay import Certificates, Server, digest
 
@@ -115,8 +116,10 @@ def stand(hosts, tmp_path_factory):
         dns.start()
         (top / 'body').write_bytes(b'Subject: x\r\n\r\nbody\r\n')
         (top / 'stand').mkdir()
-        one = Stand(top / 'stand', dns.config + 'ca-certificates file %s\n' %
-                    certificates.authority, 'relay')
+        lines = dns.config + ('ca-certificates file %s\n' %
+                              certificates.authority)
+        one = Stand(top / 'stand', lines, 'relay')
+        one.lines = lines
         one.body = str(top / 'body')
         yield one
         one.stop()
@@ -153,3 +156,27 @@ def test_the_way_out(stand, hosts, domain, outcome, tls, address):
         host.mails.clear()
     assert (said[1], said[4]) == (outcome, tls), (said, stand.log())
     assert took == ([address] if address else []), said
+
+
+def test_the_whole_server_sends(stand, hosts, server, tmp_path):
+    """From a user's submission to other hosts, and what cannot go comes back:
+    nobody is played."""
+    config = tmp_path / 'config'
+    config.write_text(RELAYING + stand.lines)
+    one = server('--accounts', '1', '--config', str(config))
+    with one.submission() as client:
+        queue_id = one.submit(client, 'out', ['bob@%s.example' % domain for domain in (
+            'dane', 'sts', 'plain', 'danestrip', 'null')])
+    wait_for(lambda: all(hosts[address].mails
+                         for address in (OWN, SIGNED, CLEAR)), 30, 'the mail')
+    assert [(len(hosts[address].mails), hosts[address].mails[0][0])
+            for address in (OWN, SIGNED, CLEAR)] == [
+                (1, True), (1, True), (1, False)]
+    assert b'\r\nReceived: from' in b'\r\n' + hosts[OWN].mails[0][1]
+    # The null MX is reported, the stripped STARTTLS is tried again.
+    wait_for(lambda: one.view().keys, 30, 'the report')
+    states = {row['recipient']: row['state']
+              for row in one.queue('show', queue_id) if 'host' in row}
+    assert states['bob@danestrip.example'] == 'waits', states
+    for host in hosts.values():
+        host.mails.clear()
