@@ -26,7 +26,8 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_form.c smtpd/spool_form.h \
 	smtpd/spool_env.c smtpd/spool_env.h \
 	smtpd/spool_body.c smtpd/spool_body.h \
-	smtpd/spool_store.c smtpd/spool_store.h \
+	smtpd/spool_store.c smtpd/spool_store.h smtpd/spool_store_state.h \
+	smtpd/spool_store_take.c smtpd/spool_store_end.c \
 	smtpd/spool_allowance.c smtpd/spool_allowance.h \
 	smtpd/spool_sent.c smtpd/spool_sent.h \
 	smtpd/spool_heap.c smtpd/spool_heap.h \

@@ -61,6 +61,39 @@ spool_key_get(struct text key, size_t offset, size_t size)
 	return value;
 }
 
+struct spool_key
+spool_message_key(uint64_t id)
+{
+	struct spool_key key = { .size = 0 };
+
+	spool_key_u64(&key, id);
+	return key;
+}
+
+struct spool_key
+spool_numbered_key(uint64_t id, uint16_t number)
+{
+	struct spool_key key = spool_message_key(id);
+
+	spool_key_u16(&key, number);
+	return key;
+}
+
+struct spool_key
+spool_delivery_key(const struct delivery_id *delivery)
+{
+	struct spool_key key = { .size = 0 };
+
+	spool_key_raw(&key, delivery->bytes, sizeof(delivery->bytes));
+	return key;
+}
+
+struct text
+spool_key_text(const struct spool_key *key)
+{
+	return text_make(key->bytes, key->size);
+}
+
 static void
 begin_value(struct writer *w, uint8_t *to)
 {

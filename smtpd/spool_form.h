@@ -54,6 +54,11 @@ void spool_key_u16(struct spool_key *key, uint16_t value);
 void spool_key_u32(struct spool_key *key, uint32_t value);
 void spool_key_u64(struct spool_key *key, uint64_t value);
 void spool_key_raw(struct spool_key *key, const void *data, size_t size);
+/* Of a message; of its n-th parcel or recipient; of a delivery. */
+struct spool_key spool_message_key(uint64_t id);
+struct spool_key spool_numbered_key(uint64_t id, uint16_t number);
+struct spool_key spool_delivery_key(const struct delivery_id *delivery);
+struct text spool_key_text(const struct spool_key *key);
 /* Of a key that was read; 0 where it is too short. */
 uint64_t spool_key_get(struct text key, size_t offset, size_t size);
 

@@ -4,7 +4,9 @@ administrator does about it.  The relay is one that goes nowhere
 import email
 import email.policy
 import json
+import socketserver
 import subprocess
+import threading
 
 import pytest
 
@@ -193,3 +195,75 @@ def test_no_one_relays_without_a_login(outgoing):
         client.mail('sender@there.test')
         code, text = client.rcpt('ok@far.test')
         assert (code, text[:5]) == (550, b'5.7.1')
+
+
+class NextHost(socketserver.ThreadingTCPServer):
+    """A mail server that takes everything, without TLS, and remembers it."""
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(('127.0.0.1', 0), Conversation)
+        self.taken = []  # envelope and message
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Conversation(socketserver.StreamRequestHandler):
+    def say(self, line):
+        self.wfile.write(line.encode() + b'\r\n')
+
+    def handle(self):
+        envelope = []
+        self.say('220 next.test')
+        for line in self.rfile:
+            word = line[:4].upper()
+            if word == b'EHLO':
+                self.say('250-next.test')
+                self.say('250-PIPELINING')
+                self.say('250 DSN')
+            elif word == b'DATA':
+                self.say('354 go on')
+                body = b''.join(iter(self.rfile.readline, b'.\r\n'))
+                self.server.taken.append((envelope, body))
+                envelope = []
+                self.say('250 2.0.0 taken')
+            elif word == b'QUIT':
+                self.say('221 bye')
+                return
+            else:
+                if word in (b'MAIL', b'RCPT'):
+                    envelope.append(line.decode().strip())
+                self.say('250 2.1.0 ok')
+
+
+@pytest.fixture
+def next_host():
+    host = NextHost()
+    yield host
+    host.shutdown()
+    host.server_close()
+
+
+def test_mail_arrives_at_the_next_host(server, tmp_path, next_host):
+    config = str(tmp_path / 'config')
+    with open(config, 'w', encoding='utf-8') as file:
+        file.write(RELAYING + 'relay via 127.0.0.1 port %d\n' %
+                   next_host.port)
+    one = Outgoing(server('--accounts', '1', '--config', config))
+    one.send('small', 'a@far.test', 'b@far.test', mail=['ENVID=e1'],
+             options=['NOTIFY=FAILURE'])
+    one.send('large', 'c@other.test', size=300000)
+    wait_for(lambda: len(next_host.taken) == 2, what='both messages')
+    wait_for(lambda: not one.rows('queue'), what='an empty queue')
+    (envelope, small), (_, large) = sorted(
+        next_host.taken, key=lambda taken: len(taken[1]))
+    assert envelope[0].startswith('MAIL FROM:<%s>' % one.user)
+    assert 'ENVID=e1' in envelope[0]
+    assert [line.split()[1] for line in envelope[1:]] == [
+        'TO:<a@far.test>', 'TO:<b@far.test>']
+    assert all('NOTIFY=FAILURE' in line for line in envelope[1:])
+    assert small.startswith(b'Received: from client.test ')
+    assert b'Return-Path' not in small
+    assert small.count(b'\r\n') == small.count(b'\n')
+    assert len(large) > 300000 and large.endswith(b'message.\r\n')

@@ -1,0 +1,255 @@
+/*
+ * A message is taken: its recipients sorted by domain and cut into parcels, its
+ * body, its rows.  What can be refused comes first, so that nothing of it is
+ * written then.
+ */
+#include "smtpd/spool_store_state.h"
+
+#include "common/memory.h"
+#include "common/record.h"
+#include "smtpd/spool_sent.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+/* One of a message's, while it is taken. */
+struct addressee {
+	struct outgoing_record record;
+	struct text domain;
+	size_t place; /* as it was handed in */
+};
+
+static int
+compare_domains(struct text a, struct text b)
+{
+	size_t size = a.size < b.size ? a.size : b.size;
+	int order = strncasecmp(a.data, b.data, size);
+
+	if (order != 0 || a.size == b.size)
+		return order;
+	return a.size < b.size ? -1 : 1;
+}
+
+static int
+compare_addressees(const void *a, const void *b)
+{
+	const struct addressee *left = a, *right = b;
+	int order = compare_domains(left->domain, right->domain);
+
+	if (order != 0)
+		return order;
+	return left->place < right->place ? -1 : left->place > right->place;
+}
+
+/* All of them, sorted by domain; the caller frees. NULL: ERROR_INPUT. */
+static struct addressee *
+read_addressees(struct text records, uint16_t *count, struct error *error)
+{
+	struct addressee *list = NULL, *one;
+	struct outgoing_record record;
+	struct reader reader;
+	size_t n = 0;
+	int more;
+
+	reader_init(&reader, records.data, records.size);
+	while ((more = record_get_outgoing(&reader, &record)) == 1) {
+		if ((n & (n + 1)) == 0)
+			list = memory_resize(list, 2 * n + 2, sizeof(*list));
+		one = &list[n];
+		*one = (struct addressee){ record, spool_domain(record.address),
+			n };
+		if (one->domain.size == 0 ||
+		    one->domain.size > SPOOL_MAX_DOMAIN ||
+		    ++n > SPOOL_MAX_RECIPIENTS) {
+			more = -1;
+			break;
+		}
+	}
+	if (more == -1 || n == 0) {
+		free(list);
+		error_set(error, ERROR_INPUT, "recipients are malformed");
+		return NULL;
+	}
+	qsort(list, n, sizeof(*list), compare_addressees);
+	*count = (uint16_t)n;
+	return list;
+}
+
+static int
+put_addressees(struct spool_store *store, uint64_t id,
+    const struct addressee *list, uint16_t count, struct error *error)
+{
+	struct spool_recipient recipient;
+
+	for (uint16_t i = 0; i < count; i++) {
+		recipient = (struct spool_recipient){
+			.notify = list[i].record.notify,
+			.address = list[i].record.address,
+			.original = list[i].record.original,
+		};
+		if (spool_store_set_recipient(
+			store, id, i, &recipient, error) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static size_t
+record_bytes(const struct addressee *addressee)
+{
+	return 1 + 4 + addressee->record.original.size + 4 +
+	       addressee->record.address.size;
+}
+
+/* How many of the list, from its start on, one job can carry. */
+static uint16_t
+parcel_size(const struct addressee *list, uint16_t count)
+{
+	size_t bytes = record_bytes(&list[0]);
+	uint16_t n = 1;
+
+	while (n < count && n < SPOOL_PARCEL_RECIPIENTS &&
+	       compare_domains(list[0].domain, list[n].domain) == 0) {
+		bytes += record_bytes(&list[n]);
+		if (bytes > SPOOL_PARCEL_BYTES)
+			break;
+		n++;
+	}
+	return n;
+}
+
+/* How many there are, or -1. */
+static int
+put_parcels(struct spool_store *store, uint64_t id,
+    const struct spool_mail *mail, const struct addressee *list, uint16_t count,
+    struct error *error)
+{
+	char domain[SPOOL_MAX_DOMAIN];
+	struct spool_parcel parcel = { .message = id,
+		.account = mail->account,
+		.time = mail->time,
+		.priority = mail->priority,
+		.next = mail->next > 0 ? mail->next : mail->time };
+	struct text name;
+
+	for (uint16_t at = 0; at < count; at += parcel.count) {
+		name = list[at].domain;
+		for (size_t i = 0; i < name.size; i++)
+			domain[i] = text_lower_byte(name.data[i]);
+		parcel.domain = text_make(domain, name.size);
+		parcel.first = at;
+		parcel.count = parcel_size(list + at, count - at);
+		if (spool_store_set_parcel(store, &parcel, error) == -1)
+			return -1;
+		parcel.number++;
+	}
+	return parcel.number;
+}
+
+static struct spool_message
+message_of(const struct spool_mail *mail)
+{
+	return (struct spool_message){
+		.delivery = mail->delivery,
+		.time = mail->time,
+		.account = mail->account,
+		.flags = mail->flags,
+		.size = mail->size,
+		.sender = mail->sender,
+		.envelope_id = mail->envelope_id,
+	};
+}
+
+static int
+put_body(struct spool_store *store, const struct spool_mail *mail,
+    struct spool_message *message, struct error *error)
+{
+	if (mail->data.size < mail->size && mail->fd == -1)
+		return error_set(error, ERROR_INPUT, "a message has no body");
+	return spool_bodies_put(store->bodies, store->next_id, message,
+	    mail->data, mail->fd, error);
+}
+
+/* The message's own row, and that of its delivery. */
+static int
+put_names(struct spool_store *store, const struct spool_message *message,
+    struct error *error)
+{
+	struct spool_key key = spool_delivery_key(&message->delivery);
+	struct spool_key number = spool_message_key(store->next_id);
+
+	if (spool_store_put_message(store, store->next_id, message, error) ==
+	    -1)
+		return -1;
+	return spool_env_put(
+	    store->env, SPOOL_DELIVERY, &key, spool_key_text(&number), error);
+}
+
+/* What can be refused comes first, so that nothing of it is written. */
+static int
+put_for(struct spool_store *store, const struct spool_mail *mail,
+    const struct addressee *list, uint16_t count, struct error *error)
+{
+	struct spool_message message = message_of(mail);
+	int parcels;
+
+	if (spool_sent_check(store->env, mail->account, mail->time, count,
+		mail->send_per_day, error) == -1 ||
+	    put_body(store, mail, &message, error) == -1 ||
+	    spool_sent_add(
+		store->env, mail->account, mail->time, count, error) == -1)
+		return -1;
+	parcels = put_parcels(store, store->next_id, mail, list, count, error);
+	if (parcels == -1 ||
+	    put_addressees(store, store->next_id, list, count, error) == -1)
+		return -1;
+	message.recipients = count;
+	message.parcels = (uint16_t)parcels;
+	return put_names(store, &message, error);
+}
+
+int
+spool_store_put(struct spool_store *store, const struct spool_mail *mail,
+    uint64_t *id, struct error *error)
+{
+	struct spool_key key = spool_delivery_key(&mail->delivery);
+	struct addressee *list;
+	struct text value;
+	uint16_t count;
+	int result;
+
+	result = spool_env_get(store->env, SPOOL_DELIVERY, &key, &value, error);
+	if (result != 0)
+		return result == 1 ? 0 : -1;
+	list = read_addressees(mail->recipients, &count, error);
+	if (list == NULL)
+		return -1;
+	result = put_for(store, mail, list, count, error);
+	free(list);
+	if (result == -1)
+		return -1;
+	*id = store->next_id++;
+	return 1;
+}
+
+int
+spool_store_put_report(struct spool_store *store, const struct spool_mail *mail,
+    uint64_t *id, struct error *error)
+{
+	struct spool_message message = message_of(mail);
+	struct spool_key key = spool_message_key(store->next_id);
+	struct spool_recipient recipient = { .address = mail->recipients };
+
+	message.recipients = 1;
+	if (mail->size > SPOOL_MAX_REPORT)
+		return error_set(error, ERROR_INPUT, "a report is too long");
+	if (put_body(store, mail, &message, error) == -1 ||
+	    spool_store_set_recipient(
+		store, store->next_id, 0, &recipient, error) == -1 ||
+	    put_names(store, &message, error) == -1 ||
+	    spool_env_put(store->env, SPOOL_REPORT, &key, text_make(NULL, 0),
+		error) == -1)
+		return -1;
+	*id = store->next_id++;
+	return 1;
+}
