@@ -206,6 +206,9 @@ relay_new(struct event_loop *loop, const struct settings *settings,
 		memory_free(&relay);
 		return NULL;
 	}
+	if (tls_client_authorities(relay->tls) == 0)
+		log_warning("no-authorities",
+		    "what=\"only DANE can prove another host's name\"");
 	relay->loop = loop;
 	relay->limits = *limits;
 	relay->jobs = table_new();

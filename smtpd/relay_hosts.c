@@ -199,17 +199,6 @@ relay_address_format(
 		to[0] = '\0';
 }
 
-bool
-relay_address_equal(
-    const struct relay_address *a, const struct relay_address *b)
-{
-	if (a->family != b->family)
-		return false;
-	return a->family == AF_INET
-		   ? a->v4.s_addr == b->v4.s_addr
-		   : memcmp(&a->v6, &b->v6, sizeof(a->v6)) == 0;
-}
-
 void
 relay_addresses_add(struct relay_addresses *addresses, enum dns_type type,
     const struct message_relay_found *answer)

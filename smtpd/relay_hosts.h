@@ -72,8 +72,6 @@ struct relay_addresses {
 bool relay_address_parse(struct text text, struct relay_address *address);
 void relay_address_format(
     const struct relay_address *address, char to[RELAY_ADDRESS_SIZE]);
-bool relay_address_equal(
-    const struct relay_address *a, const struct relay_address *b);
 
 /* Adds those of an answer to A or AAAA. */
 void relay_addresses_add(struct relay_addresses *addresses, enum dns_type type,

@@ -5,7 +5,6 @@
  *
  *	PATH - CONNECT - SESSION - (PATH ...) - done
  */
-#include "common/base64.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
@@ -18,8 +17,7 @@
 #include <unistd.h>
 
 enum {
-	MAX_RECIPIENTS = 65535,
-	MAX_KEY = 2600
+	MAX_RECIPIENTS = 65535
 };
 
 struct relay_job {
@@ -75,9 +73,13 @@ log_outcome(const struct relay_job *job, size_t recipient,
 	relay_reply_clean(
 	    job->mail.recipients[recipient].address, to, sizeof(to));
 	log_info(events[verdict->outcome],
-	    "qid=%s to=<%s> host=%s tls=\"%s\" code=%u enhanced=%s ms=%lld "
-	    "text=\"%.200s\"",
-	    job->qid, to, job->host, tls, verdict->code, verdict->enhanced,
+	    "qid=%s to=<%s> host=%s tls=\"%s\" level=%s code=%u "
+	    "enhanced=%s ms=%lld text=\"%.200s\"",
+	    job->qid, to, job->host, tls,
+	    job->session != NULL
+		? relay_level_name(relay_session_level(job->session))
+		: "none",
+	    verdict->code, verdict->enhanced,
 	    (long long)ms_since(job->started_us), verdict->text);
 }
 
@@ -265,7 +267,7 @@ tries_clear(struct relay_job *job)
 {
 	return job->target != NULL && !job->is_clear &&
 	       relay_session_has_tls_failed(job->session) &&
-	       relay_session_level(job->session) == RELAY_LEVEL_MAY;
+	       relay_security_allows_clear(&job->target->security);
 }
 
 static void connect_to(struct relay_job *job);
