@@ -102,7 +102,8 @@ def test_secrets_come_out_with_the_recovery_key_only(shared):
             file.write(sealed)
         done = subprocess.run(
             [shared.__dict__['snapctl_command'].split()[0], '-c',
-             '/dev/null', 'unseal', '--recovery-key', key,
+             '/dev/null', '--libexec', path(shared, 'libexec'),
+             'unseal', '--recovery-key', key,
              path(shared, 'carried')], check=True, stdout=subprocess.PIPE)
         assert done.stdout == was
     code, out, said = command(shared, 'cat', '--recovery-key', '-',
