@@ -10,6 +10,7 @@
 #include "common/relay_route.h"
 #include "common/table.h"
 #include "smtpd/spool_reports.h"
+#include "smtpd/transport.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -306,7 +307,8 @@ send_job(struct job *job, const struct spool_message *message,
 {
 	struct message packet = { .type = MESSAGE_relay_job };
 	struct message_relay_job *to = &packet.relay_job;
-	const struct relay_route route = { .host = text_make(NULL, 0) };
+	const struct relay_route route =
+	    relay_route_for(job->jobs->spool->options.settings, parcel->domain);
 	uint8_t bytes[ROUTE_SIZE];
 	struct writer writer;
 
