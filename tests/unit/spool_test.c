@@ -28,6 +28,7 @@ enum {
 struct job {
 	uint64_t number;
 	char domain[256];
+	char host[256];
 	char recipients[1000]; /* addresses, each with a blank behind it */
 	char body[4096];
 	size_t count;
@@ -154,12 +155,16 @@ relay_hears(struct channel *channel, const struct message *message, int *fds,
 	const struct message_relay_job *said = &message->relay_job;
 	struct job *job = &jobs[job_count++ % MAX_JOBS];
 	struct outgoing_record record;
+	struct relay_route route;
 	struct reader reader;
 
 	assert_int_equal(message->type, MESSAGE_relay_job);
 	memset(job, 0, sizeof(*job));
 	job->number = said->job;
 	text_copy(said->domain, job->domain, sizeof(job->domain));
+	reader_init(&reader, said->route.data, said->route.size);
+	assert_int_equal(relay_route_get(&reader, &route), 0);
+	text_copy(route.host, job->host, sizeof(job->host));
 	reader_init(&reader, said->recipients.data, said->recipients.size);
 	while (record_get_outgoing(&reader, &record) == 1) {
 		strncat(
@@ -353,6 +358,7 @@ what_is_taken_goes_out_and_is_gone(void **state)
 	connect_relay();
 	wait_for_jobs(1);
 	assert_string_equal(jobs[0].domain, "other.test");
+	assert_string_equal(jobs[0].host, "");
 	assert_string_equal(jobs[0].recipients, "x@other.test ");
 	assert_string_equal(jobs[0].body, "Subject: Hello\r\n\r\nThe body\r\n");
 	answer(&jobs[0], 0, RELAY_DELIVERED, 250);
@@ -365,6 +371,19 @@ what_is_taken_goes_out_and_is_gone(void **state)
 	put(1, &simple);
 	assert_int_equal(kept_status, STATUS_OK);
 	assert_true(is_empty());
+}
+
+static void
+mail_goes_by_the_way_that_was_set_for_its_domain(void **state)
+{
+	strcpy(settings->relay.host, "smart.test");
+	strcpy(settings->transports[0].domain, "other.test");
+	strcpy(settings->transports[0].host, "own.test");
+	settings->transport_count = 1;
+	put(1, &simple);
+	connect_relay();
+	wait_for_jobs(1);
+	assert_string_equal(jobs[0].host, "own.test");
 }
 
 static void
@@ -843,6 +862,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_taken_goes_out_and_is_gone),
+		TEST(mail_goes_by_the_way_that_was_set_for_its_domain),
 		TEST(what_was_kept_is_there_after_a_restart),
 		TEST(recipients_of_a_domain_go_together_and_end_one_by_one),
 		TEST(a_relay_that_dies_gives_back_what_it_had),
