@@ -40,6 +40,8 @@ config_template_write(const struct config_template *values, struct buf *to)
 	    "store maildir %s/mail\n"
 	    "snapshot every 15m dir %s/snap\n"
 	    "keep 15m for 24h, 1h for 7d, 1d for 90d, 1w for 2y  minimum 30d\n"
-	    "drill every 7d\n",
+	    "drill every 7d\n"
+	    "match from auth for any relay\n"
+	    "limit send 200/day\n",
 	    values->host, values->domain, d, d, s, s);
 }
