@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 enum {
-	MAX_INPUT = 65536
+	MAX_INPUT = 65536,
+	GOODBYE_MS = 30000 /* for what is still to be answered */
 };
 
 static int
@@ -187,32 +188,38 @@ copy_some(int from, int to, struct error *error)
 	return file_write_all(to, data, (size_t)size, error) == -1 ? -1 : 1;
 }
 
+/* There is no more: whoever did not say so is said for, and the answers are
+ * waited for, which a closed side would cut off. */
+static int
+say_goodbye(struct pollfd *from, int to, struct error *error)
+{
+	from->fd = -1;
+	return file_write_all(to, "QUIT\r\n", 6, error) == -1 ? -1 : 1;
+}
+
 int
 talk_copy(const char *path, struct error *error)
 {
 	struct pollfd sides[2] = { { .fd = STDIN_FILENO, .events = POLLIN },
 		{ .events = POLLIN } };
-	int result = 1;
+	int result = 1, ready;
 
 	sides[1].fd = connect_to(path, error);
 	if (sides[1].fd == -1)
 		return -1;
 	while (result == 1) {
-		if (poll(sides, 2, -1) == -1 && errno != EINTR) {
+		ready = poll(sides, 2, sides[0].fd == -1 ? GOODBYE_MS : -1);
+		if (ready == -1 && errno == EINTR)
+			continue;
+		if (ready == -1)
 			result = error_set_errno(error, "poll");
-			break;
-		}
-		if (sides[1].revents != 0) {
+		else if (ready == 0)
+			result = error_set(error, ERROR_UNAVAILABLE,
+			    "Firnmail does not answer any more");
+		else if (sides[1].revents != 0)
 			result = copy_some(sides[1].fd, STDOUT_FILENO, error);
-		} else if (sides[0].revents != 0) {
-			result = copy_some(STDIN_FILENO, sides[1].fd, error);
-			if (result == 0) {
-				/* Its answers are still to come. */
-				shutdown(sides[1].fd, SHUT_WR);
-				sides[0].fd = -1;
-				result = 1;
-			}
-		}
+		else if (copy_some(STDIN_FILENO, sides[1].fd, error) != 1)
+			result = say_goodbye(&sides[0], sides[1].fd, error);
 	}
 	close(sides[1].fd);
 	return result;
