@@ -173,10 +173,8 @@ begin(const char *name)
 		intruder.peers[i] = -1;
 	process_begin(&process, intruder.self);
 	log_fd = process.log_fd;
-	/* smtpd's first one is that of the programs of this machine. */
 	listener = process_take(&process,
-	    intruder.self == ROLE_BROKER ? START_CONTROL : START_LISTENER,
-	    intruder.self == ROLE_SMTPD ? 1 : 0);
+	    intruder.self == ROLE_BROKER ? START_CONTROL : START_LISTENER, 0);
 	if (intruder.self == ROLE_LOGGER)
 		intruder_logger_open(process_take(&process, START_SYSLOG, 0));
 	message.ready.walls = confine(&process);
