@@ -23,11 +23,8 @@ tests_bench_spool_bench_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_L
 
 EXTRA_DIST += tests/bench/run tests/bench/make_mail.py \
 	tests/bench/scaling_rows.py tests/bench/snapshot_rows.py \
-EXTRA_DIST += tests/bench/run tests/bench/snapshot_rows.py \
-	tests/bench/names.py \
-	tests/peers/common.sh tests/peers/dovecot.sh \
+	tests/bench/names.py tests/peers/common.sh tests/peers/dovecot.sh \
 	tests/peers/postfix.sh tests/peers/opensmtpd.sh
-CLEANFILES += $(BENCH_TOOLS)
 
 bench-tools: $(BENCH_TOOLS)
 .PHONY: bench-tools
