@@ -4,7 +4,9 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -159,6 +161,15 @@ def background(*command):
         process.wait(60)
 
 
+def workers(running):
+    """Their process ids."""
+    listed = subprocess.run(
+        ['ps', '-o', 'pid=,args=', '-g', str(running.pid)], check=False,
+        text=True, stdout=subprocess.PIPE).stdout
+    return [int(line.split()[0]) for line in listed.splitlines()
+            if line.split()[1:] == ['firnmail-worker']]
+
+
 def test_an_import_whose_worker_was_killed_keeps_uids(server, tmp_path):
     running = server()
     count = 8000
@@ -175,6 +186,12 @@ def test_an_import_whose_worker_was_killed_keeps_uids(server, tmp_path):
         'import', 'dovecot', str(tmp_path / 'old'), running.user1]
 
     def begun():
+        """Lets the worker run for a moment and looks while it stands still: it
+        cannot be at the end before anybody has seen that it began."""
+        for pid in workers(running):
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.01)
+            os.kill(pid, signal.SIGSTOP)
         return any(line['rows'] > 100 for line in lines())
 
     with following(running) as (_, lines), background(*command) as process:
