@@ -8,7 +8,9 @@
 #include "snapd/as_of.h"
 #include "snapd/expunged.h"
 
+#include <errno.h>
 #include <string.h>
+#include <time.h>
 
 /* -- Notes -- */
 
@@ -98,19 +100,36 @@ enum {
 	MAX_AGE = 1 << 25 /* of a copy, in seconds: a year */
 };
 
-/* Since the store's last event, in seconds. The same copy may be put back again
- * when nothing but the time tells the two leaps apart. */
+/* Since the store's last event, in seconds, and what is left of the one that has
+ * begun. The same copy may be put back again when nothing but the time tells
+ * the two leaps apart. */
 static uint64_t
-age_of_copy(const struct journal *journal, uint64_t last, struct error *error)
+age_of_copy(const struct journal *journal, uint64_t last, int64_t *rest_us,
+    struct error *error)
 {
 	int64_t then;
+
+	*rest_us = 0;
 
 	if (last == 0 ||
 	    as_of_event_time(journal->batch, last, &then, error) != 0 ||
 	    journal->now_us <= then)
 		return 0;
+	*rest_us = 1000000 - (journal->now_us - then) % 1000000;
 	then = (journal->now_us - then) / 1000000;
 	return then < MAX_AGE ? (uint64_t)then : MAX_AGE;
+}
+
+/* Nobody is given a UID in the second of the leap: whoever puts the same copy
+ * back later finds it older than it was, and its leap is another one. */
+static void
+wait_for_next_second(int64_t rest_us)
+{
+	struct timespec left = { .tv_sec = rest_us / 1000000,
+		.tv_nsec = rest_us % 1000000 * 1000 };
+
+	while (nanosleep(&left, &left) == -1 && errno == EINTR)
+		continue;
 }
 
 /* 2^20 for each doubling of the age, evenly in between, and one a second: of a
@@ -250,6 +269,7 @@ journal_leap(struct journal *journal, uint32_t account, bool is_whole,
 	uint32_t scope = is_whole ? 0 : account;
 	struct journal_state before;
 	uint64_t last = journal->state.sequence, sequence, age = 0;
+	int64_t rest_us = 0;
 	enum status status;
 
 	log_alarm("store-rolled-back", "sequence=%llu account=%u why=\"%s\"",
@@ -263,7 +283,7 @@ journal_leap(struct journal *journal, uint32_t account, bool is_whole,
 	before = journal->state;
 	/* Whoever claims it could make mailboxes use up their UIDs. */
 	if (account == 0)
-		age = age_of_copy(journal, last, error);
+		age = age_of_copy(journal, last, &rest_us, error);
 	if (leap(journal, account, is_whole, age, error) == 0)
 		status = journal_finish(journal, EVENT_LEAP,
 		    account != 0 ? ROLE_WORKER : ROLE_SNAPD, account, why,
@@ -273,6 +293,8 @@ journal_leap(struct journal *journal, uint32_t account, bool is_whole,
 	if (status != STATUS_OK) {
 		journal_drop(journal);
 		journal->state = before;
+	} else {
+		wait_for_next_second(rest_us);
 	}
 	return status;
 }
