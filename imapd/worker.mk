@@ -1,6 +1,9 @@
 # The worker below the IMAP commands, in the order in which mail flows.
 imapd_libworker_a_SOURCES += \
 	imapd/store_client.c imapd/store_client.h \
+	imapd/store_client_state.h \
+	imapd/store_question.c \
+	imapd/store_batch.c \
 	imapd/deliver.c \
 	imapd/message_index.c imapd/message_index.h \
 	imapd/index_cache.c \
