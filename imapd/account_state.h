@@ -194,13 +194,31 @@ struct account_store {
 struct folder *folder_find(struct account_store *account, struct text name);
 struct folder *folder_find_id(struct account_store *account, uint64_t id);
 void account_answer(mailbox_done *done, void *context, enum status status);
+/* The account is ready, or will not be. */
+void account_tell_waiters(struct account_store *account, enum status status);
+/* The transaction of the index that was left open is committed before long. */
+void account_commit_soon(struct account_store *account);
+
+/* ---- account_start.c ---- */
+/* Of the client's handler. */
+bool account_start_trusts(const struct store_state *state, void *context);
+void account_start_greeted(const struct store_state *state, void *context);
+/* All up to there is in the index. */
+void account_confirm(struct account_store *account, uint64_t sequence);
+
+/* ---- account_catch_up.c ---- */
+/* Of the client's handler. */
+void account_catch_up(
+    uint64_t tag, uint64_t sequence, enum catch_up_files files, void *context);
+void account_catch_up_away(void *context);
+/* The account is ready: what was asked before it was is begun. */
+void account_catch_up_start(struct account_store *account);
+void account_catch_up_free(struct account_store *account);
 /* Somebody asked which files are missing and has no answer yet: none is to be
  * made meanwhile. */
 bool account_is_to_be_looked_at(const struct account_store *account);
 /* All healing is done. */
 void account_healed(struct account_store *account);
-/* The transaction of the index that was left open is committed before long. */
-void account_commit_soon(struct account_store *account);
 
 /* ---- account_witness.c ---- */
 enum witness_says {

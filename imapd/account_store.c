@@ -1,10 +1,7 @@
 /*
- * The life of an account in its worker: opens the index, greets the store,
- * checks the witness, brings the index up to the store's sequence (or makes it
- * anew from the store's rows), and only then lets sessions in.
- *
- * A store that is not the one of the witness, or older than it, is never
- * served: the account stays UNAVAILABLE and an alarm is raised.
+ * The life of an account in its worker: opens the index, greets the store
+ * (account_start.c goes on from there), knows who waits for the account to be
+ * ready, and puts everything away at the end.
  */
 #include "imapd/account_store.h"
 
@@ -20,9 +17,7 @@
 #include <unistd.h>
 
 enum {
-	SETTLE_MS = 100,       /* between looks whether all is done */
-	LOOKS_AGAIN = 50,      /* at folders that were changed meanwhile */
-	INDEX_COMMIT_MS = 200, /* after the first write that waits for it */
+	INDEX_COMMIT_MS = 200 /* after the first write that waits for it */
 };
 
 struct folder *
@@ -53,8 +48,8 @@ account_answer(mailbox_done *done, void *context, enum status status)
 
 /* -- Waiting for it -- */
 
-static void
-tell_waiters(struct account_store *account, enum status status)
+void
+account_tell_waiters(struct account_store *account, enum status status)
 {
 	struct waiter *waiter;
 
@@ -71,7 +66,7 @@ waited_enough(void *context)
 {
 	struct account_store *account = context;
 
-	tell_waiters(account, account->status);
+	account_tell_waiters(account, account->status);
 }
 
 void
@@ -116,475 +111,6 @@ account_store_status(const struct account_store *account)
 	if (account->index == NULL || index_is_broken(account->index))
 		return STATUS_UNAVAILABLE;
 	return account->status;
-}
-
-/* -- Up to date -- */
-
-static void
-confirm(struct account_store *account, uint64_t sequence)
-{
-	account->meta.confirmed = sequence;
-	apply_sequence(account, sequence);
-	index_begin(account->index);
-	index_put_meta(account->index, &account->meta);
-	index_commit(account->index);
-}
-
-static void start_catching_up(struct account_store *account);
-
-static void
-become_ready(struct account_store *account, uint64_t sequence)
-{
-	confirm(account, sequence);
-	account->is_index_filled = true;
-	account_witness_write(account);
-	account->status = STATUS_OK;
-	sync_folders(account);
-	if (account->is_rebuilt)
-		cache_filler_start(account);
-	deliver_start(account);
-	start_catching_up(account);
-	tell_waiters(account, STATUS_OK);
-}
-
-static void
-failed(struct account_store *account, const char *what, enum status status)
-{
-	log_error(
-	    "account-start", "step=%s status=%s", what, status_name(status));
-}
-
-static void
-applied_changes(enum status status, void *context)
-{
-	struct account_store *account = context;
-
-	if (status == STATUS_UNAVAILABLE)
-		return;
-	if (status != STATUS_OK) {
-		failed(account, "changes", status);
-		account->must_restart = true;
-		return;
-	}
-	become_ready(account, account->listed_up_to);
-}
-
-static void
-listed_changes(
-    enum status status, uint64_t sequence, struct text data, void *context)
-{
-	struct account_store *account = context;
-
-	account->listed_up_to = sequence;
-	if (status == STATUS_OK)
-		arrive_changes(account, data, applied_changes, account);
-	else
-		applied_changes(status, account);
-}
-
-/* -- Making the index from the store's rows -- */
-
-static void
-listed_messages(
-    enum status status, uint64_t sequence, struct text data, void *context)
-{
-	struct account_store *account = context;
-	static const struct message_source assumed = { .is_assumed = true };
-	static struct message_record record;
-	struct reader r;
-	int more = 1;
-
-	if (status == STATUS_UNAVAILABLE)
-		return;
-	reader_init(&r, data.data, data.size);
-	apply_begin(account);
-	while (status == STATUS_OK &&
-	       (more = record_get_message(&r, &record)) == 1)
-		apply_message(account, &record, &assumed, NULL);
-	apply_end(account);
-	if (status != STATUS_OK || more == -1) {
-		failed(account, "messages", status);
-		account->must_restart = true;
-		return;
-	}
-	if (--account->rebuild_left == 0)
-		store_list_changes(account->client, account->meta.confirmed,
-		    listed_changes, account);
-}
-
-static void
-listed_mailboxes(
-    enum status status, uint64_t sequence, struct text data, void *context)
-{
-	struct account_store *account = context;
-
-	if (status == STATUS_UNAVAILABLE)
-		return;
-	if (status != STATUS_OK || apply_listing(account, data) == -1) {
-		failed(account, "mailboxes", status);
-		account->must_restart = true;
-		return;
-	}
-	/* What happens while the mailboxes are listed comes once more. */
-	account->meta.confirmed = sequence;
-	account->rebuild_left = account->folder_count;
-	for (size_t i = 0; i < account->folder_count; i++) {
-		struct folder *folder = account->folders[i];
-
-		folder->needs_scan = true;
-		folder->must_compare = account->is_unclean;
-		folder->state.first_recent = folder->info.uidnext;
-		store_list_messages(account->client, folder->info.id, 0,
-		    listed_messages, account);
-	}
-	if (account->rebuild_left == 0)
-		become_ready(account, sequence);
-}
-
-/* -- Which store is it -- */
-
-static void
-give_up(struct account_store *account, enum status status)
-{
-	log_error("account-start", "step=hello status=%s", status_name(status));
-	/* What the store refuses, or we do, waits for an administrator. */
-	account->status =
-	    status == STATUS_REFUSED ? STATUS_FENCED : STATUS_UNAVAILABLE;
-	tell_waiters(account, account->status);
-}
-
-/* All that was made from another state of the store. */
-static void
-drop_index(struct account_store *account)
-{
-	while (account->folder_count > 0)
-		folder_free(&account->folders[--account->folder_count]);
-	table_free(&account->folders_by_id);
-	account->folders_by_id = table_new();
-	while (account->subscribed_count > 0)
-		free(account->subscribed[--account->subscribed_count]);
-	index_empty(account->index);
-	account->is_index_filled = false;
-	account->applied = 0;
-	memset(&account->meta, 0, sizeof(account->meta));
-}
-
-/* Nobody has seen anything of it yet. */
-static bool
-is_untouched(const struct account_store *account)
-{
-	return account->status != STATUS_OK &&
-	       !store_client_is_busy(account->client);
-}
-
-/* The store leapt over the time that it has lost. */
-static void
-claimed(enum status status, void *context)
-{
-	struct account_store *account = context;
-
-	if (status != STATUS_OK) {
-		give_up(account,
-		    status == STATUS_UNAVAILABLE ? status : STATUS_REFUSED);
-		return;
-	}
-	if (!is_untouched(account)) {
-		account->must_restart = true;
-		return;
-	}
-	account->is_put_back = true;
-	account->is_believed = true;
-	store_client_greet(account->client);
-}
-
-static bool
-trusts(const struct store_state *state, void *context)
-{
-	struct account_store *account = context;
-	struct store_state known;
-
-	if (account->is_believed) {
-		account->is_believed = false;
-		return true;
-	}
-	switch (account_witness_ask(account, state, &known)) {
-	case WITNESS_AGREES:
-		return true;
-	case WITNESS_KNOWS_NEWER:
-		store_client_claim(account->client, &known, claimed, account);
-		return false;
-	case WITNESS_FOREIGN:
-		break;
-	}
-	give_up(account, STATUS_REFUSED);
-	return false;
-}
-
-static bool
-is_index_of(
-    const struct account_store *account, const struct store_state *state)
-{
-	return account->is_index_filled &&
-	       memcmp(&account->meta.store, &state->store,
-		   sizeof(state->store)) == 0 &&
-	       account->meta.incarnation == state->incarnation &&
-	       account->meta.confirmed <= state->sequence;
-}
-
-static void
-greeted(const struct store_state *state, void *context)
-{
-	struct account_store *account = context;
-
-	if (state->status != STATUS_OK) {
-		give_up(account, state->status);
-		return;
-	}
-	if (is_index_of(account, state)) {
-		store_list_changes(account->client, account->meta.confirmed,
-		    listed_changes, account);
-		return;
-	}
-	if (account->folder_count > 0) {
-		log_alarm("store-changed", "incarnation=%llu",
-		    (unsigned long long)state->incarnation);
-		if (!is_untouched(account)) {
-			account->must_restart = true;
-			return;
-		}
-		account->is_put_back = true;
-		drop_index(account);
-	}
-	account->meta.store = state->store;
-	account->meta.incarnation = state->incarnation;
-	account->is_rebuilt = true;
-	store_list_mailboxes(account->client, 0, listed_mailboxes, account);
-}
-
-/* -- The store changed without us -- */
-
-enum {
-	MAX_MISSING_BYTES = 96 << 20
-};
-
-struct catching_up {
-	struct catching_up *next;
-	struct account_store *account;
-	uint64_t tag;
-	enum catch_up_files files;
-	bool is_started;    /* not before the account is ready */
-	bool is_applied;    /* only healing, and adopting, is left */
-	bool is_orphan;     /* who asked is gone with his channel */
-	unsigned int looks; /* CATCH_UP_ALL: that were taken again */
-	uint64_t listed_up_to;
-	uint64_t written; /* when it began */
-	uint64_t failed;
-};
-
-static void
-end_catching_up(struct catching_up *c, enum status status, struct text missing)
-{
-	struct account_store *account = c->account;
-	struct catching_up **at = &account->catching_up;
-
-	while (*at != c)
-		at = &(*at)->next;
-	*at = c->next;
-	if (!c->is_orphan)
-		store_client_caught_up(account->client, c->tag, status,
-		    account->files_written - c->written,
-		    account->files_failed - c->failed, missing);
-	if (c->files == CATCH_UP_MISSING)
-		heal_resume(account);
-	free(c);
-}
-
-bool
-account_is_to_be_looked_at(const struct account_store *account)
-{
-	const struct catching_up *c = account->catching_up;
-
-	while (c != NULL && c->files != CATCH_UP_MISSING)
-		c = c->next;
-	return c != NULL;
-}
-
-/* A folder that could not be looked at, or was changed meanwhile. */
-static bool
-is_look_left(const struct account_store *account)
-{
-	for (size_t i = 0; i < account->folder_count; i++)
-		if (account->folders[i]->needs_scan)
-			return true;
-	return false;
-}
-
-/* Whether everything is in the store, all that was found included. */
-static bool
-has_settled(struct catching_up *c)
-{
-	struct account_store *account = c->account;
-
-	if (account->heals != NULL || account->healing > 0)
-		return false;
-	if (c->files != CATCH_UP_ALL)
-		return true;
-	if (account->changing > 0)
-		return false;
-	if (!is_look_left(account) || c->looks++ == LOOKS_AGAIN)
-		return true;
-	sync_folders(account);
-	return false;
-}
-
-void
-account_healed(struct account_store *account)
-{
-	struct catching_up *c, *next;
-
-	/* What is there again is still marked as missing. */
-	if (account->markings != NULL)
-		return;
-	for (c = account->catching_up; c != NULL; c = next) {
-		next = c->next;
-		if (c->is_applied && c->files != CATCH_UP_ALL)
-			end_catching_up(c, STATUS_OK, text_make(NULL, 0));
-	}
-}
-
-static void
-settle(void *context)
-{
-	struct account_store *account = context;
-	struct catching_up *c, *next;
-	bool is_left = false;
-
-	for (c = account->catching_up; c != NULL; c = next) {
-		next = c->next;
-		if (!c->is_applied)
-			continue;
-		if (has_settled(c))
-			end_catching_up(c,
-			    is_look_left(account) ? STATUS_DAMAGED : STATUS_OK,
-			    text_make(NULL, 0));
-		else
-			is_left = true;
-	}
-	if (is_left)
-		timer_start(account->settle_timer, SETTLE_MS);
-}
-
-static void
-look_at_all(struct account_store *account)
-{
-	for (size_t i = 0; i < account->folder_count; i++)
-		account->folders[i]->needs_scan = true;
-	sync_folders(account);
-	import_subscriptions(account);
-	if (account->settle_timer == NULL)
-		account->settle_timer =
-		    timer_new(account->loop, settle, account);
-	timer_start(account->settle_timer, 0);
-}
-
-static void
-say_missing(struct catching_up *c)
-{
-	struct buf missing;
-	enum status status;
-
-	buf_init(&missing, MAX_MISSING_BYTES);
-	status = look_for_missing_files(c->account, &missing);
-	end_catching_up(c, status, text_make(missing.data, missing.size));
-	buf_clear(&missing);
-}
-
-static void
-caught_up(enum status status, void *context)
-{
-	struct catching_up *c = context;
-	struct account_store *account = c->account;
-
-	if (status != STATUS_OK) {
-		end_catching_up(c, status, text_make(NULL, 0));
-		return;
-	}
-	confirm(account, c->listed_up_to);
-	if (c->files == CATCH_UP_MISSING) {
-		say_missing(c);
-		return;
-	}
-	c->is_applied = true;
-	if (c->files == CATCH_UP_ALL) {
-		look_at_all(account);
-		return;
-	}
-	/* A restore means to have what is gone again. */
-	account->is_refilling = true;
-	for (size_t i = 0;
-	     c->files == CATCH_UP_FILES && i < account->folder_count; i++)
-		sync_folder(account, account->folders[i]);
-	account->is_refilling = false;
-	if (account->heals == NULL && account->healing == 0)
-		account_healed(account);
-}
-
-static void
-listed_missed(
-    enum status status, uint64_t sequence, struct text data, void *context)
-{
-	struct catching_up *c = context;
-
-	c->listed_up_to = sequence;
-	if (status == STATUS_OK)
-		arrive_changes(c->account, data, caught_up, c);
-	else
-		caught_up(status, c);
-}
-
-static void
-catch_up(
-    uint64_t tag, uint64_t sequence, enum catch_up_files files, void *context)
-{
-	struct account_store *account = context;
-	struct catching_up *c = memory_new(1, sizeof(*c));
-
-	c->account = account;
-	c->tag = tag;
-	c->files = files;
-	c->written = account->files_written;
-	c->failed = account->files_failed;
-	c->next = account->catching_up;
-	account->catching_up = c;
-	/* On a new channel it comes before the greeting. */
-	if (account->status == STATUS_OK &&
-	    store_client_is_present(account->client))
-		start_catching_up(account);
-}
-
-static void
-start_catching_up(struct account_store *account)
-{
-	for (struct catching_up *c = account->catching_up; c != NULL;
-	     c = c->next) {
-		if (c->is_started)
-			continue;
-		c->is_started = true;
-		store_list_changes(
-		    account->client, account->meta.confirmed, listed_missed, c);
-	}
-}
-
-/* Mailboxes stay open, changes are refused by the client. An answer on the
- * next channel would be one to a question that was not asked there. */
-static void
-away(void *context)
-{
-	struct account_store *account = context;
-
-	for (struct catching_up *c = account->catching_up; c != NULL;
-	     c = c->next)
-		c->is_orphan = true;
 }
 
 /* -- Beginning and end -- */
@@ -688,8 +214,10 @@ account_commit_soon(struct account_store *account)
 struct account_store *
 account_store_new(struct event_loop *loop, int home_fd)
 {
-	static const struct store_client_handler handler = { trusts, greeted,
-		catch_up, away };
+	static const struct store_client_handler handler = {
+		account_start_trusts, account_start_greeted, account_catch_up,
+		account_catch_up_away
+	};
 	struct account_store *account = memory_new(1, sizeof(*account));
 	struct error error;
 	bool was_made = true;
@@ -771,7 +299,7 @@ confirm_applied(struct account_store *account)
 	if (account->status == STATUS_OK && !account->must_restart &&
 	    account_store_is_idle(account) &&
 	    account->applied > account->meta.confirmed)
-		confirm(account, account->applied);
+		account_confirm(account, account->applied);
 }
 
 void
@@ -807,12 +335,7 @@ account_store_free(struct account_store **account)
 	watcher_free(a);
 	directories_free(a);
 	cache_filler_free(a);
-	while (a->catching_up != NULL) {
-		struct catching_up *c = a->catching_up;
-
-		a->catching_up = c->next;
-		free(c);
-	}
+	account_catch_up_free(a);
 	while (a->waiters != NULL)
 		account_store_forget_ready(a, a->waiters->context);
 	while (a->folder_count > 0)
@@ -829,7 +352,6 @@ account_store_free(struct account_store **account)
 	parse_note_close(&a->parse_note);
 	timer_free(&a->waiters_timer);
 	timer_free(&a->notify_timer);
-	timer_free(&a->settle_timer);
 	timer_free(&a->index_timer);
 	timer_free(&a->witness_timer);
 	close(a->home_fd);

@@ -13,6 +13,8 @@ imapd_libworker_a_SOURCES += \
 	imapd/index_record.c imapd/index_record.h \
 	imapd/index_state.c imapd/index_state.h \
 	imapd/account_store.c imapd/account_store.h \
+	imapd/account_start.c \
+	imapd/account_catch_up.c \
 	imapd/account_witness.c \
 	imapd/account_apply.c imapd/account_state.h \
 	imapd/folder.c \
