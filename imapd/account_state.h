@@ -283,7 +283,9 @@ void apply_change(
 int apply_listing(struct account_store *account, struct text data);
 /* The sequence up to which our own batches are applied. */
 void apply_sequence(struct account_store *account, uint64_t sequence);
+
 /* ---- folder.c ---- */
+void uid_list_release(struct uid_list **list);
 struct folder *folder_add(struct account_store *account,
     const struct mailbox_record *record,
     const struct index_mailbox_state *state);

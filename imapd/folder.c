@@ -210,8 +210,8 @@ list_new(const struct folder *folder)
 	return list;
 }
 
-static void
-list_release(struct uid_list **list)
+void
+uid_list_release(struct uid_list **list)
 {
 	if (*list != NULL && --(*list)->references == 0) {
 		free((*list)->uids);
@@ -237,7 +237,7 @@ void
 folder_unload(struct folder *folder)
 {
 	memory_free(&folder->rows);
-	list_release(&folder->list);
+	uid_list_release(&folder->list);
 	folder->row_count = 0;
 	folder->row_capacity = 0;
 	folder->is_loaded = false;
@@ -317,7 +317,7 @@ folder_add_row(struct folder *folder, const struct index_row *row)
 	if (at == folder->row_count - 1) {
 		list_append(folder, row->uid);
 	} else {
-		list_release(&folder->list);
+		uid_list_release(&folder->list);
 		folder->list = list_new(folder);
 	}
 }
@@ -351,6 +351,6 @@ folder_take_gone_rows(struct folder *folder)
 			folder->rows[kept++] = folder->rows[i];
 	folder->row_count = kept;
 	folder->gone_count = 0;
-	list_release(&folder->list);
+	uid_list_release(&folder->list);
 	folder->list = list_new(folder);
 }

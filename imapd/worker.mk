@@ -23,6 +23,8 @@ imapd_libworker_a_SOURCES += \
 	imapd/parse_note.c imapd/parse_note.h \
 	imapd/mailbox_list.c \
 	imapd/mailbox.c imapd/mailbox.h \
+	imapd/mailbox_updates.c \
+	imapd/mailbox_read.c \
 	imapd/mailbox_vanished.c \
 	imapd/mailbox_change.c imapd/mailbox_change.h \
 	imapd/change_flags.c \

@@ -1,0 +1,224 @@
+/*
+ * What a session is to be told of its mailbox, in the order in which IMAP wants
+ * it: expunges, new messages, \Recent, flags.  A view keeps the list of UIDs
+ * that its client knows, and moves on to the folder's as it tells.
+ */
+#include "imapd/account_state.h"
+
+#include "common/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The view's first UID that its folder has no more; 0: none. */
+static size_t
+first_expunged(const struct mailbox_view *view)
+{
+	const struct folder *folder = view->folder;
+	const struct uid_list *now = folder->is_gone ? NULL : folder->list;
+	size_t low = 0, high = view->count;
+
+	if (now == view->list)
+		return 0;
+	/* Both rise, and before the first difference they are equal. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (now != NULL && middle < now->count &&
+		    now->uids[middle] == view->list->uids[middle])
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < view->count ? low + 1 : 0;
+}
+
+/* A list of the view's own, from which UIDs may be taken. */
+static void
+own_list(struct mailbox_view *view)
+{
+	struct uid_list *own;
+
+	if (view->list->references == 1 && view->list != view->folder->list)
+		return;
+	own = memory_new(1, sizeof(*own));
+	own->references = 1;
+	own->count = view->count;
+	own->capacity = view->count + 1;
+	own->uids = memory_new(own->capacity, sizeof(uint32_t));
+	memcpy(own->uids, view->list->uids, view->count * sizeof(uint32_t));
+	uid_list_release(&view->list);
+	view->list = own;
+}
+
+static bool
+next_expunge(struct mailbox_view *view, struct mailbox_update *update)
+{
+	size_t number = first_expunged(view);
+
+	if (number == 0)
+		return false;
+	update->kind = UPDATE_EXPUNGE;
+	update->number = number;
+	update->uid = view->list->uids[number - 1];
+	own_list(view);
+	view->count--;
+	memmove(&view->list->uids[number - 1], &view->list->uids[number],
+	    (view->count - number + 1) * sizeof(uint32_t));
+	view->list->count = view->count;
+	return true;
+}
+
+size_t
+mailbox_view_take_expunged(
+    struct mailbox_view *view, uint32_t *uids, size_t max)
+{
+	const struct folder *folder = view->folder;
+	size_t from = first_expunged(view), kept, at, taken = 0;
+	size_t count = folder->is_gone ? 0 : folder->list->count;
+
+	if (from == 0)
+		return 0;
+	own_list(view);
+	kept = at = from - 1;
+	for (size_t i = kept; i < view->count; i++) {
+		uint32_t uid = view->list->uids[i];
+
+		while (at < count && folder->list->uids[at] < uid)
+			at++;
+		if (taken == max ||
+		    (at < count && folder->list->uids[at] == uid))
+			view->list->uids[kept++] = uid;
+		else
+			uids[taken++] = uid;
+	}
+	view->count = view->list->count = kept;
+	return taken;
+}
+
+/* New messages, behind what the client knows. While expunges wait, the view
+ * keeps a list of its own. */
+static bool
+next_exists(struct mailbox_view *view, struct mailbox_update *update)
+{
+	struct folder *folder = view->folder;
+	size_t before = view->count;
+
+	if (folder->is_gone)
+		return false;
+	if (first_expunged(view) == 0) {
+		if (view->list != folder->list) {
+			uid_list_release(&view->list);
+			view->list = folder->list;
+			view->list->references++;
+		}
+		view->count = folder->list->count;
+	} else {
+		uint32_t last = before == 0 ? 0 : view->list->uids[before - 1];
+		size_t at = folder->row_count;
+
+		own_list(view);
+		while (at > 0 && folder->rows[at - 1].uid > last &&
+		       folder->rows[at - 1].uid >= view->told_uidnext)
+			at--;
+		view->list->uids = memory_resize(view->list->uids,
+		    before + folder->row_count - at + 1, sizeof(uint32_t));
+		for (; at < folder->row_count; at++)
+			view->list->uids[view->count++] = folder->rows[at].uid;
+		view->list->count = view->count;
+		view->list->capacity = view->count + 1;
+	}
+	view->told_uidnext = folder->info.uidnext;
+	update->kind = UPDATE_EXISTS;
+	update->number = view->count;
+	return view->count != before;
+}
+
+static int
+compare_falling(const void *a, const void *b)
+{
+	const uint32_t *left = a, *right = b;
+
+	return *left == *right ? 0 : *left > *right ? -1 : 1;
+}
+
+/* In rising order, each once. */
+static bool
+next_flags(struct mailbox_view *view, struct mailbox_update *update)
+{
+	struct mailbox_row row;
+
+	if (!view->is_changed_sorted && view->changed_count > 1)
+		qsort(view->changed, view->changed_count, sizeof(uint32_t),
+		    compare_falling);
+	view->is_changed_sorted = true;
+	while (view->changed_count > 0) {
+		uint32_t uid = view->changed[--view->changed_count];
+
+		while (view->changed_count > 0 &&
+		       view->changed[view->changed_count - 1] == uid)
+			view->changed_count--;
+		update->number = mailbox_view_number(view, uid);
+		if (update->number == 0 || !mailbox_row(view, uid, &row))
+			continue;
+		update->kind = UPDATE_FLAGS;
+		update->uid = uid;
+		return true;
+	}
+	memory_free(&view->changed);
+	return false;
+}
+
+bool
+mailbox_view_next_update(
+    struct mailbox_view *view, bool may_expunge, struct mailbox_update *update)
+{
+	memset(update, 0, sizeof(*update));
+	if (view->has_new_keywords) {
+		view->has_new_keywords = false;
+		update->kind = UPDATE_KEYWORDS;
+		return true;
+	}
+	if ((may_expunge && next_expunge(view, update)) ||
+	    next_exists(view, update))
+		return true;
+	if (view->told_recent != view->recent_count) {
+		view->told_recent = view->recent_count;
+		update->kind = UPDATE_RECENT;
+		update->number = mailbox_view_recent_count(view);
+		return true;
+	}
+	return next_flags(view, update);
+}
+
+bool
+mailbox_view_take_keywords(struct mailbox_view *view)
+{
+	bool is_new = view->has_new_keywords;
+
+	view->has_new_keywords = false;
+	return is_new;
+}
+
+bool
+mailbox_view_has_updates(const struct mailbox_view *view)
+{
+	return view->has_new_keywords || view->changed_count > 0 ||
+	       view->folder->is_gone || view->list != view->folder->list ||
+	       view->count != view->folder->list->count ||
+	       view->told_recent != view->recent_count;
+}
+
+bool
+mailbox_view_misses_only(const struct mailbox_view *view, size_t expunged)
+{
+	const struct folder *folder = view->folder;
+	const struct uid_list *now = folder->list;
+
+	if (folder->is_gone || view->has_new_keywords ||
+	    view->changed_count > 0)
+		return false;
+	return now->count + expunged == view->count &&
+	       (now->count == 0 ||
+		   now->uids[now->count - 1] < view->told_uidnext);
+}
