@@ -464,7 +464,7 @@ void marks_send(struct account_store *account, enum change_cause cause,
  * a loss enough for the store to see that it is one. */
 size_t marks_step(size_t left, bool is_first_loss, size_t messages);
 
-/* ---- mailbox_adopt.c ---- */
+/* ---- mailbox_adopt.c, adopt_identity.c ---- */
 struct found {
 	char *name; /* of the file */
 	bool is_new;

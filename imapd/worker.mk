@@ -41,7 +41,9 @@ imapd_libworker_a_SOURCES += \
 	imapd/mailbox_look.c \
 	imapd/mailbox_arrive.c \
 	imapd/foreign_flags.c \
-	imapd/mailbox_adopt.c \
+	imapd/mailbox_adopt.c imapd/adoption.h \
+	imapd/adopt_send.c \
+	imapd/adopt_identity.c \
 	imapd/import_subscriptions.c \
 	imapd/mailbox_heal.c \
 	imapd/heal_file.c \
