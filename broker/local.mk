@@ -16,6 +16,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/walls_test tests/unit/alarms_test
 tests_unit_alarms_test_SOURCES = tests/unit/alarms_test.c
 tests_unit_alarms_test_LDADD = broker/libbroker.a $(COMMON_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/workers_test
+tests_unit_workers_test_SOURCES = tests/unit/workers_test.c
+tests_unit_workers_test_LDADD = broker/libbroker.a $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_walls_test_SOURCES = tests/unit/walls_test.c
 tests_unit_walls_test_LDADD = broker/libbroker.a $(COMMON_LIBS) $(CMOCKA_LIBS)
 endif

@@ -166,7 +166,7 @@ members_connect_all(struct broker *broker, enum role role)
 	}
 	connect_role(broker, role);
 	if (role == ROLE_SNAPD)
-		workers_each(broker->workers, member_connect_snapd);
+		workers_connect_snapd(broker->workers);
 }
 
 /* -- Starting -- */

@@ -38,8 +38,9 @@ struct worker {
 	struct member member; /* first: a worker's member is its worker */
 	struct workers *workers;
 	enum worker_state state;
-	bool queue_waits;
-	bool snapd_waits;
+	/* Their requests, each of which gets an answer. */
+	unsigned int queue_waits;
+	unsigned int snapd_waits;
 	bool is_idle; /* said so, and nothing was wanted since */
 	size_t waiting_count;
 	struct waiting waiting[WORKER_MAX_WAITING];
@@ -111,18 +112,17 @@ answer_askers(struct worker *worker, enum status status)
 	struct message message = { .type = MESSAGE_worker_started };
 	struct channel *queue = broker->services[ROLE_QUEUE].channel;
 
-	if (worker->queue_waits && queue != NULL) {
-		message.worker_started.account = worker->member.account;
-		message.worker_started.status = (uint8_t)status;
-		(void)channel_send(queue, &message, NULL, 0);
-	}
+	message.worker_started.account = worker->member.account;
+	message.worker_started.status = (uint8_t)status;
+	for (; worker->queue_waits > 0; worker->queue_waits--)
+		if (queue != NULL)
+			(void)channel_send(queue, &message, NULL, 0);
 	message.type = MESSAGE_account_started;
-	if (worker->snapd_waits && broker->snapd != NULL) {
-		message.account_started.account = worker->member.account;
-		message.account_started.status = (uint8_t)status;
-		(void)channel_send(broker->snapd, &message, NULL, 0);
-	}
-	worker->queue_waits = worker->snapd_waits = false;
+	message.account_started.account = worker->member.account;
+	message.account_started.status = (uint8_t)status;
+	for (; worker->snapd_waits > 0; worker->snapd_waits--)
+		if (broker->snapd != NULL)
+			(void)channel_send(broker->snapd, &message, NULL, 0);
 }
 
 static void
@@ -142,8 +142,8 @@ answer_all(struct worker *worker, enum status status)
 static bool
 is_wanted(const struct worker *worker)
 {
-	return worker->waiting_count > 0 || worker->queue_waits ||
-	       worker->snapd_waits;
+	return worker->waiting_count > 0 || worker->queue_waits > 0 ||
+	       worker->snapd_waits > 0;
 }
 
 /* -- States -- */
@@ -341,9 +341,9 @@ workers_need(struct workers *workers, uint32_t account, enum role asker)
 	if (is_account(workers->broker, account))
 		worker = worker_of(workers, account);
 	if (asker == ROLE_QUEUE)
-		worker->queue_waits = true;
+		worker->queue_waits++;
 	else
-		worker->snapd_waits = true;
+		worker->snapd_waits++;
 	if (worker == &unknown)
 		answer_askers(worker, STATUS_MISSING);
 	else
@@ -404,6 +404,25 @@ workers_each(struct workers *workers, void (*callback)(struct member *member))
 	}
 }
 
+/* Who asked is gone with the channel: the next one asked nothing. */
+static void
+forget_askers(struct workers *workers, enum role asker)
+{
+	size_t position = 0, size;
+	const void *key;
+	void *value;
+
+	while (
+	    table_next(workers->by_account, &position, &key, &size, &value)) {
+		struct worker *worker = value;
+
+		if (asker == ROLE_QUEUE)
+			worker->queue_waits = 0;
+		else
+			worker->snapd_waits = 0;
+	}
+}
+
 static void
 connect_queue(struct member *member)
 {
@@ -413,7 +432,15 @@ connect_queue(struct member *member)
 void
 workers_connect_queue(struct workers *workers)
 {
+	forget_askers(workers, ROLE_QUEUE);
 	workers_each(workers, connect_queue);
+}
+
+void
+workers_connect_snapd(struct workers *workers)
+{
+	forget_askers(workers, ROLE_SNAPD);
+	workers_each(workers, member_connect_snapd);
 }
 
 struct member *

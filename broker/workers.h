@@ -32,7 +32,9 @@ void workers_home_made(
 void worker_idle(struct workers *workers, struct member *member);
 void worker_ended(struct workers *workers, struct member *member);
 
+/* To the one that has come: what the one before asked is answered to nobody. */
 void workers_connect_queue(struct workers *workers);
+void workers_connect_snapd(struct workers *workers);
 void workers_each(
     struct workers *workers, void (*callback)(struct member *member));
 struct member *workers_find_pid(struct workers *workers, pid_t pid);

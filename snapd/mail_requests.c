@@ -401,6 +401,7 @@ mail_commit_batch(struct client *client, struct batch *batch, struct bulk *bulk)
 		batch_set_bulk(batch, bulk);
 	batch_apply(
 	    batch, snapd_journal(client->snapd), client->account, &reply);
+	client->has_committed |= reply.status == STATUS_OK;
 	if (is_placed)
 		settle_bulk(client, batch, bulk, reply.status);
 	answer_batch(client, batch, &reply, !is_placed);

@@ -15,7 +15,8 @@ enum {
 	TURN_EVERY_TICKS = 12, /* and whose turn it is is looked up */
 	RUNNING_BY_TURN = 2,   /* at a time */
 	QUEUED_BY_TURN = 10000,
-	START_TICKS = 12 /* that a worker may take to come */
+	START_TICKS = 12, /* that a worker may take to come */
+	LOST_MAX = 5      /* workers in a row that got nothing done */
 };
 
 /* A look is told from a restore's by its tag. */
@@ -35,6 +36,9 @@ struct look {
 	uint64_t catch_up_tag;
 	enum look_state state;
 	unsigned int ticks;
+	bool is_again;     /* who asked came in the middle: once more for him */
+	bool was_looking;  /* a worker was asked before */
+	unsigned int lost; /* workers, since one of them committed something */
 };
 
 struct reconciler {
@@ -62,6 +66,8 @@ reconcile_is_due(
 
 /* -- One look -- */
 
+static void begin_look(struct reconciler *r, struct look *look);
+
 static void
 end_look(struct reconciler *r, struct look *look, enum status status)
 {
@@ -69,6 +75,12 @@ end_look(struct reconciler *r, struct look *look, enum status status)
 	struct message done = { .type = MESSAGE_control_done };
 	struct look **at = &r->looks;
 
+	if (look->is_again) {
+		look->is_again = false;
+		look->lost = 0;
+		begin_look(r, look);
+		return;
+	}
 	while (*at != look)
 		at = &(*at)->next;
 	*at = look->next;
@@ -91,6 +103,7 @@ ask_worker(struct reconciler *r, struct look *look, struct client *worker)
 
 	look->catch_up_tag = TAG_OURS | ++r->last_tag;
 	look->state = LOOK_LOOKING;
+	look->was_looking = true;
 	message.catch_up.tag = look->catch_up_tag;
 	message.catch_up.sequence = snapd_journal(r->snapd)->committed.sequence;
 	message.catch_up.check_files = CATCH_UP_ALL;
@@ -98,6 +111,9 @@ ask_worker(struct reconciler *r, struct look *look, struct client *worker)
 		end_look(r, look, STATUS_UNAVAILABLE);
 }
 
+/* The broker hears of it also if the worker is there: it retires one that told
+ * it that it idles, and would in the middle of a look that it knows nothing of.
+ */
 static void
 begin_look(struct reconciler *r, struct look *look)
 {
@@ -105,12 +121,11 @@ begin_look(struct reconciler *r, struct look *look)
 
 	look->ticks = 0;
 	look->state = LOOK_STARTING;
-	if (snapd_journal(r->snapd) == NULL)
+	if (snapd_journal(r->snapd) == NULL ||
+	    snapd_start_worker(r->snapd, look->account) != 0)
 		end_look(r, look, STATUS_UNAVAILABLE);
 	else if (worker != NULL)
 		ask_worker(r, look, worker);
-	else if (snapd_start_worker(r->snapd, look->account) != 0)
-		end_look(r, look, STATUS_UNAVAILABLE);
 }
 
 static struct look *
@@ -217,9 +232,14 @@ tick(void *context)
 	for (struct look *look = r->looks; look != NULL; look = next) {
 		next = look->next;
 		send_progress(r, look);
-		if (look->state == LOOK_STARTING &&
-		    ++look->ticks == START_TICKS)
+		if (look->state != LOOK_STARTING)
+			continue;
+		if (++look->ticks == START_TICKS)
 			end_look(r, look, STATUS_UNAVAILABLE);
+		else
+			/* The broker may not have seen yet that the last one is
+			 * gone, and have started none. */
+			(void)snapd_start_worker(r->snapd, look->account);
 	}
 	if (++r->ticks % TURN_EVERY_TICKS == 0)
 		queue_turns(r,
@@ -240,22 +260,32 @@ reconcile_worker_there(struct reconciler *r, uint32_t account)
 		ask_worker(r, look, worker);
 }
 
-/* Who waits may ask again; whose turn it was has another. */
+/* It goes on with the next one, which adopts what the last one did not: one that
+ * was retired, or crashed, in the middle of much mail must not end an import. */
 void
-reconcile_worker_gone(struct reconciler *r, uint32_t account)
+reconcile_worker_gone(
+    struct reconciler *r, uint32_t account, bool has_committed)
 {
 	struct look *look = find_look(r, account);
 
-	if (look != NULL && look->state == LOOK_LOOKING)
+	if (look == NULL || look->state != LOOK_LOOKING)
+		return;
+	look->lost = has_committed ? 0 : look->lost + 1;
+	if (look->lost == LOST_MAX)
 		end_look(r, look, STATUS_UNAVAILABLE);
+	else
+		begin_look(r, look);
 }
 
+/* Who waits may ask again; whose turn it was has another. A worker that comes
+ * after one that is gone has START_TICKS: the broker lets it rest after a crash.
+ */
 void
 reconcile_worker_failed(struct reconciler *r, uint32_t account)
 {
 	struct look *look = find_look(r, account);
 
-	if (look != NULL && look->state == LOOK_STARTING)
+	if (look != NULL && look->state == LOOK_STARTING && !look->was_looking)
 		end_look(r, look, STATUS_UNAVAILABLE);
 }
 
@@ -275,6 +305,15 @@ reconcile_caught_up(struct reconciler *r, uint32_t account,
 	return true;
 }
 
+/* Somebody waits for its end. */
+static bool
+is_waited_for(struct reconciler *r, const struct look *look)
+{
+	return look != NULL && snapd_client(r->snapd, look->client) != NULL;
+}
+
+/* One that goes on without anybody who waits (it was the account's turn, or who
+ * asked is gone) may have passed what this one is about: another one follows. */
 void
 reconcile_request_received(
     struct client *client, const struct message_control_reconcile *request)
@@ -283,7 +322,7 @@ reconcile_request_received(
 	struct look *look = find_look(r, request->account);
 	struct message done = { .type = MESSAGE_control_done };
 
-	if (client->is_asking || (look != NULL && look->state != LOOK_QUEUED)) {
+	if (client->is_asking || is_waited_for(r, look)) {
 		done.control_done.tag = request->tag;
 		done.control_done.status = STATUS_LIMIT;
 		done.control_done.text =
@@ -296,7 +335,10 @@ reconcile_request_received(
 	look->client = client->id;
 	look->tag = request->tag;
 	client->is_asking = true;
-	begin_look(r, look);
+	if (look->state == LOOK_QUEUED)
+		begin_look(r, look);
+	else
+		look->is_again = true;
 }
 
 /* Its answer is nobody's. */

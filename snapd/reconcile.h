@@ -27,9 +27,11 @@ void reconciler_free(struct reconciler **reconciler);
 void reconcile_request_received(
     struct client *client, const struct message_control_reconcile *request);
 
-/* What happens to workers; each looks whether it is waited for. */
+/* What happens to workers; each looks whether it is waited for. A look outlives
+ * its worker, as long as something was committed by one of the last few. */
 void reconcile_worker_there(struct reconciler *reconciler, uint32_t account);
-void reconcile_worker_gone(struct reconciler *reconciler, uint32_t account);
+void reconcile_worker_gone(
+    struct reconciler *reconciler, uint32_t account, bool has_committed);
 void reconcile_worker_failed(struct reconciler *reconciler, uint32_t account);
 /* False if the answer is not one to a question of ours. */
 bool reconcile_caught_up(struct reconciler *reconciler, uint32_t account,

@@ -106,6 +106,8 @@ want_worker(struct restore_files *files)
 	struct client *worker = snapd_worker(snapd, files->account);
 
 	if (worker != NULL) {
+		/* Else the broker retires one that told it that it idles. */
+		(void)snapd_start_worker(snapd, files->account);
 		ask(files, worker);
 		return;
 	}

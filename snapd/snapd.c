@@ -149,16 +149,18 @@ snapd_waiting_bytes(const struct snapd *snapd)
 struct client *
 snapd_worker(struct snapd *snapd, uint32_t account)
 {
+	struct client *newest = NULL;
 	size_t position = 0;
 	void *value;
 
 	while (table_next(snapd->clients, &position, NULL, NULL, &value)) {
 		struct client *client = value;
 
-		if (client->role == ROLE_WORKER && client->account == account)
-			return client;
+		if (client->role == ROLE_WORKER && client->account == account &&
+		    (newest == NULL || client->id > newest->id))
+			newest = client;
 	}
-	return NULL;
+	return newest;
 }
 
 bool
@@ -264,8 +266,8 @@ free_client(struct client *client)
 		client->snapd->broker = 0;
 	if (client->role == ROLE_WORKER) {
 		restore_worker_gone(client->snapd, client->account);
-		reconcile_worker_gone(
-		    client->snapd->reconciler, client->account);
+		reconcile_worker_gone(client->snapd->reconciler,
+		    client->account, client->has_committed);
 	}
 	if (client->role == ROLE_DRILL && client->snapd->drill != NULL)
 		drill_process_gone(client->snapd->drill, client);

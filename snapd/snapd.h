@@ -93,8 +93,9 @@ struct client {
 	/* Of its requests, what waits for the sealer: see bulk_requests.c. */
 	unsigned int bulk_waiting;
 	uint64_t bulk_bytes;
-	bool has_claimed;  /* a worker: once a channel is enough */
-	uint64_t catch_up; /* tag of what it was asked last; 0: nothing */
+	bool has_claimed;   /* a worker: once a channel is enough */
+	bool has_committed; /* at least one of its batches */
+	uint64_t catch_up;  /* tag of what it was asked last; 0: nothing */
 	/* snapctl: whose it is, and its one question at a time. */
 	struct change_note note;
 	bool is_asking;
@@ -138,7 +139,8 @@ struct client *snapd_worker(struct snapd *snapd, uint32_t account);
 /* There is a newer channel of the same kind and account: nobody is at the end of
  * this one any more, even if that was not heard yet. */
 bool snapd_is_replaced(const struct client *client);
-/* Asks the broker for a worker of `account`: -1 if there is no broker. */
+/* Tells the broker that a worker of `account` is wanted: it starts one, or keeps
+ * the one that runs. -1 if there is no broker. */
 int snapd_start_worker(struct snapd *snapd, uint32_t account);
 
 void mail_request_received(

@@ -158,7 +158,7 @@ def background(*command):
     with subprocess.Popen(command, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as process:
         yield process
-        process.wait(60)
+        process.wait(100)
 
 
 def workers(running):
@@ -170,7 +170,9 @@ def workers(running):
             if line.split()[1:] == ['firnmail-worker']]
 
 
-def test_an_import_whose_worker_was_killed_keeps_uids(server, tmp_path):
+@pytest.mark.parametrize('killed', ['worker', 'command'])
+def test_an_import_that_was_cut_off_keeps_uids(server, tmp_path, killed):
+    """The command waits for the next worker; who cut it off types it again."""
     running = server()
     count = 8000
     for part in ('cur', 'new', 'tmp'):
@@ -196,8 +198,13 @@ def test_an_import_whose_worker_was_killed_keeps_uids(server, tmp_path):
 
     with following(running) as (_, lines), background(*command) as process:
         wait_for(begun, 60, 'the first batch')
-        running.kill('worker')
-        assert process.wait(60) != 0
+        if killed == 'worker':
+            running.kill('worker')
+            assert process.wait(100) == 0
+        else:
+            process.kill()
+            for pid in workers(running):
+                os.kill(pid, signal.SIGCONT)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=100)
     view = running.view()
     assert view.uidvalidity == b'1234567'

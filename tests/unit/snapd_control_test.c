@@ -908,6 +908,13 @@ who_follows_and_goes_leaves_nothing_behind(void **state)
 
 /* -- Reconcile -- */
 
+static size_t
+count_live(struct fixture *f)
+{
+	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
+	return count_rows(f, CONTROL_MESSAGE);
+}
+
 static enum status
 reconcile(struct fixture *f, uint32_t account)
 {
@@ -915,6 +922,21 @@ reconcile(struct fixture *f, uint32_t account)
 
 	m.control_reconcile.account = account;
 	return ask(f, &m);
+}
+
+static void
+run_until(struct fixture *f, const unsigned int *count, unsigned int wanted)
+{
+	struct timer *once =
+	    timer_new(f->loop, (void (*)(void *))event_loop_stop, f->loop);
+
+	timer_start(f->deadline, DEADLINE_MS);
+	while (*count != wanted) {
+		timer_start(once, 5);
+		event_loop_run(f->loop);
+	}
+	timer_stop(f->deadline);
+	timer_free(&once);
 }
 
 static void
@@ -926,9 +948,68 @@ reconcile_starts_a_worker_and_waits_for_it(void **state)
 	assert_int_equal(f->starts, 1);
 	assert_int_equal(f->catch_ups, 1);
 	assert_int_equal(f->catch_up_files, CATCH_UP_ALL);
-	/* One that runs is not started again. */
+	/* One that runs is not started again. The broker is told all the same: it
+	 * may be about to retire it. */
+	assert_int_equal(f->wanted, 1);
 	assert_int_equal(reconcile(f, 1), STATUS_OK);
 	assert_int_equal(f->starts, 1);
+	assert_int_equal(f->wanted, 2);
+	assert_int_equal(f->catch_ups, 2);
+}
+
+static void
+reconcile_goes_on_with_the_next_worker(void **state)
+{
+	struct fixture *f = *state;
+
+	f->quitters = 3;
+	assert_int_equal(reconcile(f, 1), STATUS_OK);
+	assert_int_equal(f->starts, 4);
+	assert_int_equal(f->catch_ups, 4);
+}
+
+static void
+reconcile_goes_on_as_long_as_something_is_committed(void **state)
+{
+	struct fixture *f = *state;
+
+	f->quitters = 40;
+	f->quitters_commit = true;
+	assert_int_equal(reconcile(f, 1), STATUS_OK);
+	assert_int_equal(f->starts, 41);
+	assert_int_equal(count_live(f), 40);
+}
+
+static void
+reconcile_ends_when_no_worker_gets_anything_done(void **state)
+{
+	struct fixture *f = *state;
+
+	f->quitters = 1000;
+	assert_int_equal(reconcile(f, 1), STATUS_UNAVAILABLE);
+	assert_in_range(f->starts, 2, 10);
+}
+
+/* Whoever typed it and went away; what the next one wants looked at may have come
+ * since the first one's worker was there. */
+static void
+who_asks_in_the_middle_of_a_look_has_another_one(void **state)
+{
+	struct message m = { .type = MESSAGE_control_reconcile };
+	struct fixture *f = *state;
+
+	f->is_deaf = true;
+	m.control_reconcile.tag = 1;
+	m.control_reconcile.account = 1;
+	channel_send(f->control.channel, &m, NULL, 0);
+	run_until(f, &f->wanted, 1);
+	free_peer(&f->control);
+	connect_peer(f, &f->control, ROLE_SNAPCTL, 0);
+	/* By the answer snapd knows that he is gone. */
+	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
+	f->is_deaf = false;
+	free_peer(&f->worker);
+	assert_int_equal(reconcile(f, 1), STATUS_OK);
 	assert_int_equal(f->catch_ups, 2);
 }
 
@@ -939,27 +1020,19 @@ reconcile_without_a_worker_says_so(void **state)
 
 	f->has_no_worker = true;
 	assert_int_equal(reconcile(f, 1), STATUS_UNAVAILABLE);
-	assert_int_equal(f->starts, 1);
+	assert_int_equal(f->wanted, 1);
 }
 
 static void
 accounts_without_sessions_have_their_turn(void **state)
 {
 	struct fixture *f = *state;
-	struct timer *once;
 
 	stop(f);
 	f->reconcile_every_s = 1;
 	f->has_no_worker = true;
 	start(f);
-	once = timer_new(f->loop, (void (*)(void *))event_loop_stop, f->loop);
-	timer_start(f->deadline, 60000);
-	while (f->started != (1 << 1 | 1 << 2)) {
-		timer_start(once, 5);
-		event_loop_run(f->loop);
-	}
-	timer_stop(f->deadline);
-	timer_free(&once);
+	run_until(f, &f->started, 1 << 1 | 1 << 2);
 }
 
 /* -- Accept missing -- */
@@ -979,13 +1052,6 @@ accept(struct fixture *f, uint32_t account, uint64_t mailbox, uint32_t first,
 	m.control_accept_missing.mailbox = mailbox;
 	m.control_accept_missing.uids = text_make(data, w.size);
 	return ask(f, &m);
-}
-
-static size_t
-count_live(struct fixture *f)
-{
-	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
-	return count_rows(f, CONTROL_MESSAGE);
 }
 
 static void
@@ -1070,6 +1136,10 @@ main(void)
 		cmocka_unit_test(schedule_gives_each_tier_its_instants),
 		TEST(answer_that_nobody_reads_costs_one_step),
 		TEST(reconcile_starts_a_worker_and_waits_for_it),
+		TEST(reconcile_goes_on_with_the_next_worker),
+		TEST(reconcile_goes_on_as_long_as_something_is_committed),
+		TEST(reconcile_ends_when_no_worker_gets_anything_done),
+		TEST(who_asks_in_the_middle_of_a_look_has_another_one),
 		TEST(reconcile_without_a_worker_says_so),
 		TEST(accounts_without_sessions_have_their_turn),
 		TEST(accepting_lets_missing_messages_go_and_no_others),

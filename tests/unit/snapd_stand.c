@@ -73,6 +73,23 @@ hold_look(struct channel *channel, uint64_t tag)
 	}
 }
 
+/* It is gone in the middle of a look. */
+static void
+quit(struct fixture *f)
+{
+	struct message m = { .type = MESSAGE_batch_commit };
+
+	f->quitters--;
+	f->catch_ups++;
+	if (f->quitters_commit) {
+		begin(f);
+		add_append(f, (unsigned int)f->counter, 1);
+		m.batch_commit.counter = f->counter;
+		channel_send(f->worker.channel, &m, NULL, 0);
+	}
+	free_peer(&f->worker);
+}
+
 /* The false worker writes all files it is asked to look for. */
 static void
 answer_catch_up(struct peer *peer, const struct message_catch_up *request)
@@ -81,6 +98,10 @@ answer_catch_up(struct peer *peer, const struct message_catch_up *request)
 
 	if (current->is_deaf)
 		return;
+	if (current->quitters > 0) {
+		quit(current);
+		return;
+	}
 	answer.caught_up.tag = request->tag;
 	current->catch_up_files = request->check_files;
 	if (request->check_files == CATCH_UP_MISSING) {
@@ -92,6 +113,26 @@ answer_catch_up(struct peer *peer, const struct message_catch_up *request)
 	current->catch_ups += request->check_files != CATCH_UP_ROWS;
 	answer.caught_up.files_written = 7;
 	channel_send(peer->channel, &answer, NULL, 0);
+}
+
+/* As the broker does: one that runs is kept. */
+static void
+want_worker(struct fixture *f, struct peer *broker, uint32_t account)
+{
+	struct message answer = { .type = MESSAGE_account_started };
+	struct peer *worker =
+	    f->looks_at_a_time > 0 ? &f->more[account] : &f->worker;
+
+	f->wanted++;
+	f->started |= 1u << account;
+	if (!f->has_no_worker && worker->channel == NULL) {
+		f->starts++;
+		connect_peer(f, worker, ROLE_WORKER, account);
+	}
+	answer.account_started.account = account;
+	answer.account_started.status =
+	    f->has_no_worker ? STATUS_UNAVAILABLE : STATUS_OK;
+	channel_send(broker->channel, &answer, NULL, 0);
 }
 
 static void
@@ -109,21 +150,7 @@ peer_received(struct channel *channel, const struct message *message, int *fds,
 		answer_catch_up(peer, &message->catch_up);
 		return;
 	case MESSAGE_start_worker:
-		f->starts++;
-		f->started |= 1u << message->start_worker.account;
-		if (!f->has_no_worker)
-			connect_peer(f,
-			    f->looks_at_a_time > 0 ? &f->more[f->starts - 1]
-						   : &f->worker,
-			    ROLE_WORKER, message->start_worker.account);
-		else {
-			struct message no = { .type = MESSAGE_account_started };
-
-			no.account_started.account =
-			    message->start_worker.account;
-			no.account_started.status = STATUS_UNAVAILABLE;
-			channel_send(peer->channel, &no, NULL, 0);
-		}
+		want_worker(f, peer, message->start_worker.account);
 		return;
 	case MESSAGE_control_done:
 		text_copy(

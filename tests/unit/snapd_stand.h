@@ -59,8 +59,13 @@ struct fixture {
 	struct held_look held[STAND_WORKERS];
 	unsigned int held_count;
 	struct peer more[STAND_WORKERS]; /* workers of one account each */
+	unsigned int wanted; /* workers, also those that are there */
 	unsigned int starts;
 	unsigned int started; /* a bit for each account */
+	/* How many workers go when they are to catch up, and whether each of them
+	 * commits something before. */
+	unsigned int quitters;
+	bool quitters_commit;
 	bool has_no_worker;
 	size_t exit_at_row; /* 0: never */
 	size_t stop_at_row; /* leaves the loop */
@@ -76,6 +81,7 @@ struct sums {
 };
 
 void wait_answer(struct peer *peer);
+void free_peer(struct peer *peer);
 void start(struct fixture *f);
 void stop(struct fixture *f);
 enum status ask(struct fixture *f, struct message *m);
@@ -107,6 +113,5 @@ int set_up(void **state);
 int tear_down(void **state);
 void connect_peer(
     struct fixture *f, struct peer *peer, enum role role, uint32_t account);
-void free_peer(struct peer *peer);
 
 #endif

@@ -1,0 +1,215 @@
+/*
+ * The broker's places for workers, with a false master and a false snapd: each
+ * request is answered, and what one snapd asked is not answered to the next.
+ */
+#include "broker/workers.h"
+
+#include "common/channel.h"
+#include "common/status.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+	DEADLINE_MS = 20000,
+	ACCOUNT = 1
+};
+
+struct fixture {
+	struct broker broker;
+	struct settings *settings;
+	struct channel *master;
+	struct channel *snapd;
+	struct timer *deadline;
+	unsigned int asked;    /* by snapd, as the broker has seen it */
+	unsigned int homes;    /* that master was to make */
+	unsigned int answered; /* to snapd */
+	uint8_t status;
+};
+
+static struct fixture fixture;
+
+static void
+to_broker(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct fixture *f = context;
+
+	if (message->type == MESSAGE_start_worker) {
+		workers_need(f->broker.workers, message->start_worker.account,
+		    ROLE_SNAPD);
+		f->asked++;
+	}
+	event_loop_stop(f->broker.loop);
+}
+
+static void
+to_master(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct fixture *f = context;
+
+	f->homes += message->type == MESSAGE_make_home;
+	event_loop_stop(f->broker.loop);
+}
+
+static void
+to_snapd(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct fixture *f = context;
+
+	assert_int_equal(message->type, MESSAGE_account_started);
+	f->status = message->account_started.status;
+	f->answered++;
+	event_loop_stop(f->broker.loop);
+}
+
+static void
+closed(struct channel *channel, const struct error *error, void *context)
+{
+	fail_msg("channel closed: %s", error->text);
+}
+
+static const struct channel_handler at_broker = { to_broker, closed };
+static const struct channel_handler at_master = { to_master, closed };
+static const struct channel_handler at_snapd = { to_snapd, closed };
+
+static void
+too_late(void *context)
+{
+	fail_msg("not before the deadline");
+}
+
+static void
+wait_for(struct fixture *f, const unsigned int *count, unsigned int wanted)
+{
+	timer_start(f->deadline, DEADLINE_MS);
+	while (*count < wanted)
+		event_loop_run(f->broker.loop);
+	timer_stop(f->deadline);
+	assert_int_equal(*count, wanted);
+}
+
+static void
+connect_two(struct fixture *f, struct channel **broker_end,
+    struct channel **peer_end, enum role role,
+    const struct channel_handler *handler)
+{
+	struct error error;
+	int ends[2];
+
+	channel_free(broker_end);
+	channel_free(peer_end);
+	assert_int_equal(channel_pair(ends, &error), 0);
+	*broker_end = channel_new(
+	    f->broker.loop, ends[0], ROLE_BROKER, role, &at_broker, f);
+	*peer_end =
+	    channel_new(f->broker.loop, ends[1], role, ROLE_BROKER, handler, f);
+}
+
+static int
+set_up(void **state)
+{
+	const struct account account = {
+		.number = ACCOUNT, .uid = 1, .address = "a@b.test", .hash = ""
+	};
+	struct fixture *f = &fixture;
+
+	memset(f, 0, sizeof(*f));
+	f->broker.loop = event_loop_new();
+	f->deadline = timer_new(f->broker.loop, too_late, f);
+	f->settings = settings_new();
+	f->broker.settings = f->settings;
+	f->broker.accounts = account_table_new();
+	assert_int_equal(account_table_add(f->broker.accounts, &account), 0);
+	f->broker.equipment[ROLE_WORKER].is_set = true;
+	f->broker.workers = workers_new(&f->broker);
+	connect_two(f, &f->broker.master, &f->master, ROLE_MASTER, &at_master);
+	connect_two(f, &f->broker.snapd, &f->snapd, ROLE_SNAPD, &at_snapd);
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	channel_free(&f->broker.master);
+	channel_free(&f->broker.snapd);
+	channel_free(&f->master);
+	channel_free(&f->snapd);
+	account_table_free(&f->broker.accounts);
+	settings_free(&f->settings);
+	return 0;
+}
+
+static void
+want(struct fixture *f, unsigned int times)
+{
+	struct message m = { .type = MESSAGE_start_worker };
+
+	m.start_worker.account = ACCOUNT;
+	f->asked = 0;
+	for (unsigned int i = 0; i < times; i++)
+		assert_int_equal(channel_send(f->snapd, &m, NULL, 0), 0);
+	wait_for(f, &f->asked, times);
+}
+
+static void
+cannot_make_home(struct fixture *f)
+{
+	int fd = -1;
+
+	workers_home_made(f->broker.workers, ACCOUNT, STATUS_UNAVAILABLE, &fd);
+}
+
+/* An answer that is missing would be one request less that can be under way, for
+ * as long as snapd runs. */
+static void
+each_request_is_answered(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned int turn = 1; turn <= CHANNEL_CREDIT; turn++) {
+		want(f, 3);
+		wait_for(f, &f->homes, turn);
+		cannot_make_home(f);
+		wait_for(f, &f->answered, 3 * turn);
+		assert_int_equal(f->status, STATUS_UNAVAILABLE);
+	}
+}
+
+static void
+what_one_asked_is_not_answered_to_the_next(void **state)
+{
+	struct fixture *f = *state;
+
+	want(f, 2);
+	wait_for(f, &f->homes, 1);
+	connect_two(f, &f->broker.snapd, &f->snapd, ROLE_SNAPD, &at_snapd);
+	workers_connect_snapd(f->broker.workers);
+	cannot_make_home(f);
+	want(f, 1);
+	wait_for(f, &f->homes, 2);
+	assert_int_equal(f->answered, 0);
+	cannot_make_home(f);
+	wait_for(f, &f->answered, 1);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(each_request_is_answered),
+		TEST(what_one_asked_is_not_answered_to_the_next),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
