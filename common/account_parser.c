@@ -88,15 +88,6 @@ copy_local(struct text local, char *to)
 	return text_is_utf8(local) ? 0 : -1;
 }
 
-static bool
-is_our_domain(const struct settings *settings, struct text domain)
-{
-	for (size_t i = 0; i < settings->domain_count; i++)
-		if (text_is_nocase(domain, settings->domains[i]))
-			return true;
-	return false;
-}
-
 /* local@domain, in lower case, in one of our domains or elsewhere; reported. */
 static int
 parse_address(struct account_parser *parser, struct text address, size_t column,
@@ -114,7 +105,7 @@ parse_address(struct account_parser *parser, struct text address, size_t column,
 		return -1;
 	}
 	domain = text_skip(address, (size_t)at + 1);
-	if (!is_remote && !is_our_domain(parser->settings, domain)) {
+	if (!is_remote && !settings_is_domain(parser->settings, domain)) {
 		complain(parser, column,
 		    "\"%.*s\" is in none of the domains of firnmail.conf",
 		    (int)(address.size > 100 ? 100 : address.size),
@@ -378,7 +369,7 @@ static int
 parse_domain(
     struct account_parser *parser, struct text name, char key[ADDRESS_MAX])
 {
-	if (!is_our_domain(parser->settings, text_skip(name, 1))) {
+	if (!settings_is_domain(parser->settings, text_skip(name, 1))) {
 		complain(parser, 0,
 		    "\"%.*s\" is in none of the domains of firnmail.conf",
 		    (int)(name.size > 100 ? 100 : name.size), name.data);
@@ -474,7 +465,7 @@ is_elsewhere(const struct account_parser *parser, struct text target)
 	       text_copy(text_skip(target, (size_t)at + 1), domain,
 		   sizeof(domain)) == 0 &&
 	       settings_is_host_name(text_of(domain)) &&
-	       !is_our_domain(parser->settings, text_of(domain));
+	       !settings_is_domain(parser->settings, text_of(domain));
 }
 
 /* The alias that `key` names: of the whole address, or else, unless an account
