@@ -51,7 +51,7 @@ struct login {
 	struct timer *timer;
 	uint64_t connection;
 	uint32_t account; /* 0: none that may log in */
-	bool is_trusted;  /* root of this machine */
+	bool is_trusted;  /* root, or one whom he trusts */
 	char user[321];
 	char client_ip[65];
 	char hash[513];
@@ -475,10 +475,10 @@ begin_local(struct front *front, uint64_t connection, int fd)
 		send_result(front, connection, LOGIN_UNAVAILABLE, "");
 	} else {
 		login = login_new(front, connection);
-		local_users_name(desk->local_users, uid, login->user);
+		login->is_trusted =
+		    local_users_find(desk->local_users, uid, login->user);
 		(void)text_copy(
 		    TEXT("local"), login->client_ip, sizeof(login->client_ip));
-		login->is_trusted = uid == 0;
 		grant(login);
 	}
 }

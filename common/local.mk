@@ -67,12 +67,14 @@ common_libcommon_a_SOURCES += common/settings_parser.c common/settings_parser.h
 common_libcommon_a_SOURCES += common/settings_directives.c common/settings_grammar.h
 common_libcommon_a_SOURCES += common/settings_relay.c
 common_libcommon_a_SOURCES += common/settings_network.c
+common_libcommon_a_SOURCES += common/settings_senders.c
 common_libcommon_a_SOURCES += common/settings_anchor.c common/settings_anchor.h
 common_libcommon_a_SOURCES += common/settings_value.c common/settings_value.h
 common_libcommon_a_SOURCES += common/settings_check.c common/settings_explain.c
 common_libcommon_a_SOURCES += common/settings_load.c
 common_libcommon_a_SOURCES += common/account.c common/account.h
 common_libcommon_a_SOURCES += common/account_parser.c common/account_parser.h
+common_libcommon_a_SOURCES += common/alias_parser.c common/account_parser_state.h
 common_libcommon_a_SOURCES += common/output.c common/output.h
 
 # Layer 5.

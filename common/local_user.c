@@ -13,7 +13,7 @@ enum {
 };
 
 struct local_users {
-	struct buf lines; /* "uid name\n", as it came */
+	struct buf lines; /* "uid name\n", "uid name trusted\n" */
 };
 
 bool
@@ -52,11 +52,11 @@ local_users_free(struct local_users **users)
 	memory_free(users);
 }
 
-void
-local_users_name(
+bool
+local_users_find(
     const struct local_users *users, uint32_t uid, char name[LOCAL_USER_SIZE])
 {
-	struct text rest = { NULL, 0 }, line, number;
+	struct text rest = { NULL, 0 }, line, number, found_name;
 	uint64_t found;
 
 	if (users != NULL)
@@ -64,8 +64,11 @@ local_users_name(
 	while (text_next(&rest, '\n', &line))
 		if (text_next(&line, ' ', &number) &&
 		    text_parse_number(number, UINT32_MAX, &found) == 0 &&
-		    found == uid && local_user_is_name(line) &&
-		    text_copy(line, name, LOCAL_USER_SIZE) == 0)
-			return;
+		    found == uid && text_next(&line, ' ', &found_name) &&
+		    (line.size == 0 || text_is(line, "trusted")) &&
+		    local_user_is_name(found_name) &&
+		    text_copy(found_name, name, LOCAL_USER_SIZE) == 0)
+			return uid == 0 || line.size > 0;
 	snprintf(name, LOCAL_USER_SIZE, "uid-%u", uid);
+	return uid == 0;
 }

@@ -53,6 +53,7 @@ settings_new(void)
 	settings->queue_probe_most_s = 30 * 60;
 	settings->queue_notice_s = 4 * 60 * 60;
 	settings->queue_expire_s = 5 * 86400;
+	settings->srs_valid_s = 21 * 86400;
 	memcpy(settings->ca_path, DEFAULT_CA_PATH, sizeof(DEFAULT_CA_PATH));
 	return settings;
 }
@@ -65,7 +66,27 @@ settings_free(struct settings **settings)
 	for (size_t i = 0; i < (*settings)->key_count; i++)
 		memory_free(&(*settings)->keys[i].certificate_pem);
 	memory_free(&(*settings)->ca_pem);
+	explicit_bzero(
+	    (*settings)->srs_secrets, sizeof((*settings)->srs_secrets));
 	memory_free(settings);
+}
+
+bool
+settings_is_domain(const struct settings *settings, struct text domain)
+{
+	for (size_t i = 0; i < settings->domain_count; i++)
+		if (text_is_nocase(domain, settings->domains[i]))
+			return true;
+	return false;
+}
+
+bool
+settings_is_trusted(const struct settings *settings, struct text user)
+{
+	for (size_t i = 0; i < settings->trusted_count; i++)
+		if (text_is(user, settings->trusted[i]))
+			return true;
+	return false;
 }
 
 const struct send_limit_setting *
@@ -234,6 +255,19 @@ put_relay(
 }
 
 static void
+put_srs(struct writer *writer, const struct settings *settings, enum role role)
+{
+	bool is_known = role == ROLE_QUEUE;
+	size_t count = is_known ? settings->srs_secret_count : 0;
+
+	put_string(writer, settings->srs_domain, is_known);
+	writer_put_u32(writer, settings->srs_valid_s);
+	writer_put_u32(writer, (uint32_t)count);
+	for (size_t i = 0; i < count; i++)
+		put_string(writer, settings->srs_secrets[i], true);
+}
+
+static void
 put_slice(
     struct writer *writer, const struct settings *settings, enum role role)
 {
@@ -259,6 +293,7 @@ put_slice(
 	put_resolver(writer, settings, role);
 	put_ca(writer, settings, role);
 	put_relay(writer, settings, role);
+	put_srs(writer, settings, role);
 }
 
 int
@@ -275,6 +310,7 @@ settings_slice(
 		error_set(error, ERROR_LIMIT, "settings slice is too large");
 	else
 		fd = file_sealed_memory("settings", data, writer.size, error);
+	explicit_bzero(data, writer.size);
 	memory_free(&data);
 	return fd;
 }
@@ -421,6 +457,18 @@ get_relay(struct reader *reader, struct settings *settings)
 }
 
 static void
+get_srs(struct reader *reader, struct settings *settings)
+{
+	get_string(reader, settings->srs_domain, sizeof(settings->srs_domain));
+	settings->srs_valid_s = reader_get_u32(reader);
+	settings->srs_secret_count =
+	    get_count(reader, SETTINGS_MAX_SRS_SECRETS);
+	for (size_t i = 0; i < settings->srs_secret_count; i++)
+		get_string(reader, settings->srs_secrets[i],
+		    sizeof(settings->srs_secrets[i]));
+}
+
+static void
 get_slice(struct reader *reader, struct settings *settings)
 {
 	if (reader_get_u32(reader) != SLICE_MAGIC)
@@ -449,6 +497,7 @@ get_slice(struct reader *reader, struct settings *settings)
 	get_resolver(reader, settings);
 	settings->ca_pem = get_pem(reader, CA_MAX_BYTES);
 	get_relay(reader, settings);
+	get_srs(reader, settings);
 }
 
 struct settings *
@@ -472,6 +521,8 @@ settings_read_slice(int fd, struct error *error)
 		error_set(error, ERROR_INPUT, "malformed settings slice");
 		settings_free(&settings);
 	}
+	if (buf.size > 0)
+		explicit_bzero(buf.data, buf.size);
 	buf_clear(&buf);
 	return settings;
 }

@@ -25,7 +25,11 @@ enum {
 	SETTINGS_MAX_FORWARDERS = 8,
 	SETTINGS_MAX_ANCHORS = 8,
 	SETTINGS_MAX_INSECURE = 8,
-	SETTINGS_MAX_TRANSPORTS = 64
+	SETTINGS_MAX_TRANSPORTS = 64,
+	SETTINGS_MAX_SRS_SECRETS = 4,
+	SETTINGS_SRS_SECRET_SIZE = 129,
+	SETTINGS_MAX_TRUSTED = 16,
+	SETTINGS_TRUSTED_SIZE = 33 /* as LOCAL_USER_SIZE */
 };
 
 /* Of a segment of the snapshot store: the largest body has room in any. */
@@ -165,10 +169,29 @@ struct settings {
 	char relay_hello[256];
 	size_t transport_count;
 	struct transport_setting transports[SETTINGS_MAX_TRANSPORTS];
+	/* Senders of what is passed on: the domain that they are given, how long
+	 * mail back to them is taken, and the secrets of which the first signs;
+	 * none: they stay as they are. The queue has these. */
+	bool is_srs_off;
+	char srs_path[512];
+	char srs_domain[256];
+	uint32_t srs_valid_s;
+	size_t srs_secret_count;
+	char srs_secrets[SETTINGS_MAX_SRS_SECRETS][SETTINGS_SRS_SECRET_SIZE];
+	/* Users of this machine who may send as anybody, as root may: master
+	 * tells authd (master/local_users.h). */
+	size_t trusted_count;
+	char trusted[SETTINGS_MAX_TRUSTED][SETTINGS_TRUSTED_SIZE];
 };
 
 struct settings *settings_new(void); /* with all defaults */
 void settings_free(struct settings **settings);
+
+/* Whether it is one of the domain lines. */
+bool settings_is_domain(const struct settings *settings, struct text domain);
+
+/* Whether that user of this machine may send as anybody, by name. */
+bool settings_is_trusted(const struct settings *settings, struct text user);
 
 /* Of a class, by its own line; NULL if it has none. */
 const struct send_limit_setting *settings_find_send_limit(

@@ -220,6 +220,24 @@ check_uids(struct parser *parser)
 		    "uids below 100 belong to the system");
 }
 
+/* Mail back to a sender that we made up must come to us. */
+static void
+check_srs(struct parser *parser)
+{
+	struct settings *settings = parser->settings;
+	struct report_place place =
+	    place_whole(parser, parser->origin->directive[DIRECTIVE_SRS]);
+
+	if (settings->srs_domain[0] == '\0' && settings->domain_count > 0)
+		memcpy(settings->srs_domain, settings->domains[0],
+		    sizeof(settings->srs_domain));
+	for (size_t i = 0; i < settings->domain_count; i++)
+		if (strcmp(settings->domains[i], settings->srs_domain) == 0)
+			return;
+	report_error(parser->report, &place, "srs domain %s has no line domain",
+	    settings->srs_domain);
+}
+
 static void
 default_keep(struct settings *settings)
 {
@@ -250,4 +268,5 @@ settings_check_whole(struct parser *parser)
 	check_drill(parser);
 	check_keep(parser);
 	check_uids(parser);
+	check_srs(parser);
 }

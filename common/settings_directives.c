@@ -722,6 +722,10 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    "transport DOMAIN [via HOST [port N] [lmtp]] [tls LEVEL]",
 	    settings_transport_options, true, false, settings_begin_transport,
 	    settings_finish_transport },
+	{ "srs", "srs off, or srs [domain NAME] [secret FILE] [valid TIME]",
+	    settings_srs_options, false, false, NULL, settings_finish_srs },
+	{ "trusted", "trusted users NAME ...", settings_trusted_options, true,
+	    true, NULL, NULL },
 };
 _Static_assert((int)DIRECTIVE_COUNT <= (int)SETTINGS_MAX_DIRECTIVES,
     "struct settings_origin is too small");

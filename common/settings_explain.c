@@ -142,6 +142,28 @@ explain_relay(const char *name, const struct settings *settings,
 }
 
 static void
+explain_senders(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	(void)buf_put_text(to, "srs");
+	if (settings->srs_secret_count == 0) {
+		(void)buf_put_text(to, " off");
+	} else {
+		(void)buf_put_format(to, " domain %s", settings->srs_domain);
+		put_path(to, " secret", settings->srs_path);
+		(void)buf_put_text(to, " valid ");
+		put_span(to, settings->srs_valid_s);
+	}
+	explain_from(to, name, origin->directive[DIRECTIVE_SRS]);
+	if (settings->trusted_count == 0)
+		return;
+	(void)buf_put_text(to, "trusted users");
+	for (size_t i = 0; i < settings->trusted_count; i++)
+		(void)buf_put_format(to, " %s", settings->trusted[i]);
+	explain_from(to, name, origin->directive[DIRECTIVE_TRUSTED]);
+}
+
+static void
 explain_keep(const char *name, const struct settings *settings,
     const struct settings_origin *origin, struct buf *to)
 {
@@ -223,6 +245,7 @@ settings_explain(const char *name, const struct settings *settings,
 	explain_keep(name, settings, origin, to);
 	explain_resolver(name, settings, origin, to);
 	explain_relay(name, settings, origin, to);
+	explain_senders(name, settings, origin, to);
 	(void)buf_put_text(to, "match from any for domain <domains> deliver");
 	explain_from(to, name, line[DIRECTIVE_MATCH]);
 	for (size_t i = 0; i < settings->send_limit_count; i++) {

@@ -95,6 +95,8 @@ enum directive_number {
 	DIRECTIVE_CA,
 	DIRECTIVE_RELAY,
 	DIRECTIVE_TRANSPORT,
+	DIRECTIVE_SRS,
+	DIRECTIVE_TRUSTED,
 	DIRECTIVE_COUNT
 };
 
@@ -125,6 +127,13 @@ void settings_finish_transport(struct parser *parser);
 const char *settings_relay_level(uint8_t tls);
 /* What the file of a login says: USER:PASSWORD. 0, or -1 if it is none. */
 int settings_take_login(struct text file, struct settings *settings);
+
+/* ---- settings_senders.c ---- */
+extern const struct option settings_srs_options[];
+extern const struct option settings_trusted_options[];
+void settings_finish_srs(struct parser *parser);
+/* The secrets of srs, a line each. 0, or -1 if there is none, or a wrong one. */
+int settings_take_srs_secrets(struct text file, struct settings *settings);
 
 /* ---- settings_parser.c ---- */
 /* A mistake at a word of the line that is being read. */

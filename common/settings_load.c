@@ -120,6 +120,8 @@ load_list(const char *path, int (*take)(struct text, struct settings *),
 		report_error(report, &place, "%s", error.text);
 	else if (take(text_make(buf.data, buf.size), settings) == -1)
 		report_error(report, &place, "has no %s", what);
+	if (buf.size > 0)
+		explicit_bzero(buf.data, buf.size);
 	buf_clear(&buf);
 }
 
@@ -149,6 +151,32 @@ load_network(
 		    "line USER:PASSWORD", settings, report);
 }
 
+/* setup makes the one beside the configuration; without it senders stay as they
+ * are. */
+static void
+load_srs_secrets(
+    const char *directory, struct settings *settings, struct report *report)
+{
+	bool is_default = settings->srs_path[0] == '\0';
+	int fd;
+
+	if (settings->is_srs_off)
+		return;
+	if (is_default &&
+	    (size_t)snprintf(settings->srs_path, sizeof(settings->srs_path),
+		"%s/srs-secret", directory) >= sizeof(settings->srs_path)) {
+		settings->srs_path[0] = '\0';
+		return;
+	}
+	fd = is_default ? file_open_absolute(settings->srs_path, NULL) : -1;
+	if (is_default && fd == -1)
+		return;
+	if (fd != -1)
+		close(fd);
+	load_list(settings->srs_path, settings_take_srs_secrets,
+	    "secrets: 1 to 4 lines of 16 to 128 bytes", settings, report);
+}
+
 struct settings *
 settings_load(
     const char *path, struct settings_origin *origin, struct report *report)
@@ -174,6 +202,7 @@ settings_load(
 		(void)settings_load_store_id(directory, settings, report);
 		for (size_t i = 0; i < settings->key_count; i++)
 			load_chain(&settings->keys[i], report);
+		load_srs_secrets(directory, settings, report);
 		load_network(
 		    settings, own->directive[DIRECTIVE_CA] == 0, report);
 	}

@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 enum {
@@ -243,6 +244,29 @@ check_all(struct firnmail *firnmail)
 	return command_load(firnmail, false);
 }
 
+/* 256 bits, in hex. One that is there, or is named elsewhere, stays. */
+static int
+make_srs_secret(struct firnmail *firnmail, const char *directory)
+{
+	uint8_t random[32];
+	char path[600], text[2 * sizeof(random) + 2];
+	int code;
+
+	if (firnmail->settings->is_srs_off ||
+	    firnmail->settings->srs_path[0] != '\0')
+		return EXIT_DONE;
+	(void)snprintf(path, sizeof(path), "%s/srs-secret", directory);
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return command_fail(EXIT_FAILED, "no random numbers");
+	text_format_hex(random, sizeof(random), text);
+	text[sizeof(text) - 2] = '\n';
+	code = add_file(
+	    firnmail, "srs-secret", path, text, sizeof(text) - 1, 0600);
+	explicit_bzero(random, sizeof(random));
+	explicit_bzero(text, sizeof(text));
+	return code;
+}
+
 static int
 make_files(struct firnmail *firnmail, const char *directory)
 {
@@ -253,6 +277,8 @@ make_files(struct firnmail *firnmail, const char *directory)
 	if (code == EXIT_DONE && settings->aliases_path[0] != '\0')
 		code = add_file(firnmail, "aliases", settings->aliases_path,
 		    aliases_start, strlen(aliases_start), 0644);
+	if (code == EXIT_DONE)
+		code = make_srs_secret(firnmail, directory);
 	if (code == EXIT_DONE)
 		code = make_certificate(firnmail, directory);
 	return code;

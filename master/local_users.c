@@ -15,7 +15,7 @@ enum {
 
 /* name:password:uid:... */
 static void
-put_line(struct buf *to, struct text line)
+put_line(struct buf *to, const struct settings *settings, struct text line)
 {
 	struct text name, password, number;
 	uint64_t uid;
@@ -24,12 +24,14 @@ put_line(struct buf *to, struct text line)
 	    text_next(&line, ':', &number) &&
 	    text_parse_number(number, UINT32_MAX, &uid) == 0 &&
 	    local_user_is_name(name))
-		(void)buf_put_format(
-		    to, "%u %.*s\n", (uint32_t)uid, TEXT_FMT(name));
+		(void)buf_put_format(to, "%u %.*s%s\n", (uint32_t)uid,
+		    TEXT_FMT(name),
+		    settings_is_trusted(settings, name) ? " trusted" : "");
 }
 
 int
-local_users_slice(const char *path, struct error *error)
+local_users_slice(
+    const char *path, const struct settings *settings, struct error *error)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), result;
 	struct text rest, line;
@@ -43,7 +45,7 @@ local_users_slice(const char *path, struct error *error)
 	close(fd);
 	rest = text_make(file.data, file.size);
 	while (result == 0 && text_next(&rest, '\n', &line))
-		put_line(&slice, line);
+		put_line(&slice, settings, line);
 	if (result == 0)
 		result = file_sealed_memory(
 		    "local users", slice.data, slice.size, error);

@@ -359,10 +359,10 @@ give_data(const struct resources *resources, struct process_start *start)
 
 /* Without them authd knows uids alone. */
 static void
-give_local_users(struct process_start *start)
+give_local_users(const struct config *config, struct process_start *start)
 {
 	struct error error;
-	int fd = local_users_slice("/etc/passwd", &error);
+	int fd = local_users_slice("/etc/passwd", config->settings, &error);
 
 	if (fd == -1)
 		log_warning("local-users", "why=\"%s\"", error.text);
@@ -372,8 +372,8 @@ give_local_users(struct process_start *start)
 
 /* What only one role has. */
 static void
-give_own(const struct resources *resources, enum role role,
-    struct process_start *start)
+give_own(const struct resources *resources, const struct config *config,
+    enum role role, struct process_start *start)
 {
 	switch (role) {
 	case ROLE_LOGGER:
@@ -410,7 +410,7 @@ give_own(const struct resources *resources, enum role role,
 		give_listeners(&resources->listeners, role, start);
 		break;
 	case ROLE_AUTHD:
-		give_local_users(start);
+		give_local_users(config, start);
 		break;
 	default:
 		break;
@@ -448,7 +448,7 @@ resources_give(const struct resources *resources, const struct config *config,
 	process_start_give(start, START_SECCOMP, resources->filters[role]);
 	process_start_give(start, START_NULL, resources->null_fd);
 	process_start_give(start, START_ROOT, root_of(resources, role));
-	give_own(resources, role, start);
+	give_own(resources, config, role, start);
 	if (role == ROLE_LOGGER)
 		return 0;
 	return give_slices(config, role, start, error);

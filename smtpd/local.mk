@@ -16,6 +16,8 @@ smtpd_libqueue_a_SOURCES = \
 	smtpd/transaction.c smtpd/transaction.h smtpd/transaction_state.h \
 	smtpd/transaction_end.c smtpd/transaction_report.c \
 	smtpd/route.c smtpd/route.h \
+	smtpd/forwarding.c smtpd/forwarding.h \
+	smtpd/srs.c smtpd/srs.h \
 	smtpd/received.c smtpd/received.h \
 	smtpd/header_filter.c smtpd/header_filter.h \
 	smtpd/mail_body.c smtpd/mail_body.h \
@@ -49,12 +51,14 @@ smtpd_libtlspolicy_a_SOURCES = \
 	smtpd/sts_policy.c smtpd/sts_policy.h \
 	smtpd/tlsrpt_record.c smtpd/tlsrpt_record.h
 
+QUEUE_LIBS = smtpd/libqueue.a $(COMMON_LIBS) $(CRYPTO_LIBS)
+
 pkglibexec_PROGRAMS += smtpd/smtpd smtpd/smtpd-queue
 smtpd_smtpd_SOURCES = smtpd/main.c
 smtpd_smtpd_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) $(SSL_LIBS) \
 	$(CRYPTO_LIBS)
 smtpd_smtpd_queue_SOURCES = smtpd/queue_main.c
-smtpd_smtpd_queue_LDADD = smtpd/libqueue.a $(COMMON_LIBS)
+smtpd_smtpd_queue_LDADD = $(QUEUE_LIBS)
 
 pkglibexec_PROGRAMS += smtpd/smtpd-spool
 smtpd_smtpd_spool_SOURCES = smtpd/spool_main.c
@@ -70,7 +74,10 @@ tests_unit_sts_policy_test_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/route_test tests/unit/listener_test
 tests_unit_route_test_SOURCES = tests/unit/route_test.c
-tests_unit_route_test_LDADD = smtpd/libqueue.a $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_route_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/srs_test
+tests_unit_srs_test_SOURCES = tests/unit/srs_test.c
+tests_unit_srs_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/spool_store_test tests/unit/spool_schedule_test
 tests_unit_spool_store_test_SOURCES = tests/unit/spool_store_test.c \
 	tests/unit/scratch.h
@@ -88,7 +95,7 @@ tests_unit_spool_schedule_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(C
 	$(LMDB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/filing_test
 tests_unit_filing_test_SOURCES = tests/unit/filing_test.c
-tests_unit_filing_test_LDADD = smtpd/libqueue.a $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_filing_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 tests_unit_listener_test_SOURCES = tests/unit/listener_test.c
 tests_unit_listener_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_smtp_data_test_SOURCES = tests/unit/smtp_data_test.c
@@ -100,15 +107,13 @@ tests_unit_smtp_command_test_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) \
 tests_unit_sasl_test_SOURCES = tests/unit/sasl_test.c
 tests_unit_sasl_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_received_test_SOURCES = tests/unit/received_test.c
-tests_unit_received_test_LDADD = smtpd/libqueue.a smtpd/libsmtpd.a \
-	$(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_received_test_LDADD = smtpd/libsmtpd.a $(QUEUE_LIBS) $(CMOCKA_LIBS)
 # The session with a connection in memory, before the real queue, with false
 # snapd, authd, broker and worker.
 tests_unit_smtp_session_test_SOURCES = tests/unit/smtp_session_test.c \
 	tests/unit/false_connection.c tests/unit/false_connection.h \
 	tests/unit/false_accounts.c
-tests_unit_smtp_session_test_LDADD = smtpd/libqueue.a smtpd/libsmtpd.a \
-	$(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_smtp_session_test_LDADD = smtpd/libsmtpd.a $(QUEUE_LIBS) $(CMOCKA_LIBS)
 endif
 
 if ENABLE_FUZZ

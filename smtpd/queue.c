@@ -9,6 +9,7 @@
 #include "common/memory.h"
 #include "common/process.h"
 #include "smtpd/filing.h"
+#include "smtpd/srs.h"
 #include "smtpd/transaction.h"
 
 #include <stdlib.h>
@@ -414,6 +415,7 @@ queue_new(struct event_loop *loop, const struct settings *settings,
 	queue->loop = loop;
 	queue->settings = settings;
 	queue->accounts = accounts;
+	queue->srs = srs_new(settings);
 	queue->store = STATUS_UNAVAILABLE;
 	queue->grants = table_new();
 	queue->accepts = table_new();
@@ -447,6 +449,7 @@ queue_free(struct queue **pointer)
 		authd_free(authd);
 	}
 	filing_list_free(&queue->filings);
+	srs_free(&queue->srs);
 	channel_free(&queue->snapd);
 	channel_free(&queue->spool);
 	while (table_next(queue->grants, &position, NULL, NULL, &value))
@@ -465,6 +468,8 @@ queue_reload(struct queue *queue, const struct settings *settings,
 {
 	queue->settings = settings;
 	queue->accounts = accounts;
+	srs_free(&queue->srs);
+	queue->srs = srs_new(settings);
 }
 
 void

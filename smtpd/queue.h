@@ -28,6 +28,8 @@
 
 #include <stdbool.h>
 
+struct srs;
+
 enum {
 	QUEUE_MAX_FRONTS = 64,
 	QUEUE_MAX_GRANTS = 65536,
@@ -59,6 +61,7 @@ struct queue {
 	size_t front_count;
 	struct peer *authds;
 	struct table *grants;  /* {instance, connection} */
+	struct srs *srs;       /* NULL: senders stay as they are */
 	struct table *accepts; /* tag -> transaction that waits */
 	uint64_t next_tag;
 	uint64_t bytes; /* of all bodies */

@@ -2,6 +2,7 @@
  * smtpd-queue: the router between the fronts, the snapshot store and the
  * workers.  It has no network and opens no file.
  */
+#include "common/digest.h"
 #include "common/log.h"
 #include "common/process.h"
 #include "smtpd/queue.h"
@@ -91,6 +92,7 @@ main(void)
 
 	process_begin(&process, ROLE_QUEUE);
 	take_slices(&process);
+	digest_prepare();
 	walls = process_confine(&process);
 	loop = event_loop_new();
 	queue = queue_new(loop, settings, accounts);

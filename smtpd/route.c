@@ -10,17 +10,6 @@
 #include <string.h>
 
 static bool
-is_our_domain(const struct settings *settings, struct text domain)
-{
-	size_t i;
-
-	for (i = 0; i < settings->domain_count; i++)
-		if (text_is_nocase(domain, settings->domains[i]))
-			return true;
-	return false;
-}
-
-static bool
 is_empty(const struct route *route)
 {
 	return route->count == 0 && route->remote_count == 0;
@@ -43,7 +32,7 @@ is_elsewhere(const struct settings *settings, const char *address)
 {
 	const char *at = strrchr(address, '@');
 
-	return at != NULL && !is_our_domain(settings, text_of(at + 1));
+	return at != NULL && !settings_is_domain(settings, text_of(at + 1));
 }
 
 /* The parser has flattened them: no name stands among the targets, and none
@@ -128,7 +117,8 @@ parse(const struct settings *settings, struct text address,
 	}
 	if (mail_address_parse_mailbox(address, true, '+', mailbox, NULL) == -1)
 		return VERDICT_BAD_RECIPIENT;
-	if (mailbox->is_literal || !is_our_domain(settings, mailbox->domain))
+	if (mailbox->is_literal ||
+	    !settings_is_domain(settings, mailbox->domain))
 		return VERDICT_RELAYING;
 	return VERDICT_OK;
 }

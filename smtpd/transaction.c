@@ -11,6 +11,7 @@
 #include "common/memory.h"
 #include "common/record.h"
 #include "common/smtp_verdict.h"
+#include "smtpd/forwarding.h"
 #include "smtpd/received.h"
 #include "smtpd/route.h"
 #include "smtpd/transaction_state.h"
@@ -257,6 +258,8 @@ add_route(struct transaction *t, const struct route *route,
 {
 	unsigned int verdict = VERDICT_OK;
 
+	if (route->remote_count > 0)
+		t->is_forwarding = true;
 	for (size_t i = 0; i < route->remote_count && verdict == VERDICT_OK;
 	     i++)
 		verdict = add_elsewhere(t, text_of(route->remotes[i]), given);
@@ -272,13 +275,13 @@ transaction_recipient(
     struct transaction *t, const struct message_transaction_recipient *given)
 {
 	const struct settings *settings = t->queue->settings;
+	char home[SRS_ADDRESS_SIZE];
 	struct route route;
 	unsigned int verdict;
 
 	if (t->given >= settings->max_recipients)
 		return VERDICT_TOO_MANY_RECIPIENTS;
-	verdict =
-	    route_find(settings, t->queue->accounts, given->address, &route);
+	verdict = forwarding_find(t->queue, given->address, &route, home);
 	if (verdict == VERDICT_OK)
 		verdict = add_route(t, &route, given);
 	else if (verdict == VERDICT_RELAYING && may_relay(t))

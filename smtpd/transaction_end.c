@@ -10,6 +10,7 @@
 #include "common/record.h"
 #include "common/smtp_verdict.h"
 #include "smtpd/filing.h"
+#include "smtpd/forwarding.h"
 
 #include <unistd.h>
 
@@ -44,6 +45,7 @@ send_put(struct transaction *t)
 {
 	struct message message = { .type = MESSAGE_spool_put };
 	struct message_spool_put *put = &message.spool_put;
+	char sender[SRS_ADDRESS_SIZE];
 	struct error error;
 	struct buf data;
 	int fd, result;
@@ -58,6 +60,8 @@ send_put(struct transaction *t)
 	put->account = t->account;
 	put->flags = (uint16_t)t->flags;
 	put->sender = text_of(t->sender);
+	if (t->is_forwarding)
+		put->sender = forwarding_sender(t->queue, put->sender, sender);
 	put->envelope_id = text_of(t->envelope_id);
 	put->recipients =
 	    text_make(t->outgoing.records.data, t->outgoing.records.size);

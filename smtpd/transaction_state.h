@@ -27,6 +27,7 @@ struct transaction {
 	uint64_t report; /* the spool's tag; 0: it is a client's */
 	bool is_submission;
 	bool is_authenticated;
+	bool is_forwarding; /* somebody here passes it on to another host */
 	unsigned int flags;
 	unsigned int verdict; /* the first bad one of the body */
 	char *sender;

@@ -222,16 +222,24 @@ class Conversation(socketserver.StreamRequestHandler):
                 self.say('250-next.test')
                 self.say('250-PIPELINING')
                 self.say('250 DSN')
+            elif word == b'DATA' and len(envelope) < 2:
+                self.say('554 5.5.1 for nobody')
             elif word == b'DATA':
                 self.say('354 go on')
                 body = b''.join(iter(self.rfile.readline, b'.\r\n'))
                 self.server.taken.append((envelope, body))
                 envelope = []
                 self.say('250 2.0.0 taken')
+            elif word == b'RSET':
+                envelope = []
+                self.say('250 2.0.0 ok')
             elif word == b'QUIT':
                 self.say('221 bye')
                 return
             else:
+                if b':<no-such' in line:
+                    self.say('550 5.1.1 nobody')
+                    continue
                 if word in (b'MAIL', b'RCPT'):
                     envelope.append(line.decode().strip())
                 self.say('250 2.1.0 ok')

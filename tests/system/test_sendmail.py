@@ -103,6 +103,28 @@ def test_only_root_sends_as_another(shared):
     assert '553 5.7.1' in said
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason='needs root to be another')
+def test_who_is_trusted_sends_as_another(server, tmp_path):
+    config = tmp_path / 'config'
+    config.write_text('trusted users nobody\n', encoding='ascii')
+    one = server('--accounts', '1', '--config', str(config))
+    sendmail(one, '-f', 'list@else.where', one.user1, text='list echo\n',
+             user=NOBODY.pw_uid)
+    assert mail_with(one, '"list echo"')['Return-Path'] == '<list@else.where>'
+    said = sendmail(one, '-f', 'list@else.where', one.user1,
+                    user=pwd.getpwnam('daemon').pw_uid, code=os.EX_NOPERM)
+    assert '553 5.7.1' in said
+    # Who is no longer trusted has no trust left after a reload.
+    path = os.path.join(one.dir, 'etc/firnmail.conf')
+    with open(path, encoding='ascii') as file:
+        text = file.read()
+    with open(path, 'w', encoding='ascii') as file:
+        file.write(text.replace('trusted users nobody', ''))
+    subprocess.run(one.firnmail.split() + ['reload'], check=True, timeout=60)
+    sendmail(one, '-f', 'list@else.where', one.user1, user=NOBODY.pw_uid,
+             code=os.EX_NOPERM)
+
+
 def test_smtp_on_standard_input(shared):
     said = sendmail(shared, '-bs', text='EHLO me\r\nNOOP\r\nQUIT\r\n')
     codes = [line[:4] for line in said.splitlines()]

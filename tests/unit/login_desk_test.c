@@ -420,6 +420,25 @@ accept_local(int *client)
 	return fd;
 }
 
+/* carol is trusted, and so is root, whatever he is called. */
+static struct local_users *
+read_users(int fd)
+{
+	char name[LOCAL_USER_SIZE];
+	struct error error;
+	struct local_users *users = local_users_read(fd, &error);
+
+	assert_non_null(users);
+	assert_true(local_users_find(users, 77, name));
+	assert_string_equal(name, "carol");
+	assert_false(local_users_find(users, 78, name));
+	assert_string_equal(name, "uid-78");
+	assert_int_equal(
+	    local_users_find(users, geteuid(), name), geteuid() == 0);
+	assert_string_equal(name, "carl");
+	return users;
+}
+
 /* Who he is the kernel says, of a connection that came in by a name; sockets
  * that a front has anyway, or none, prove nothing. */
 static void
@@ -449,10 +468,10 @@ a_local_user_is_who_the_kernel_says(void **state)
 	local_user = number;
 	say_local(fd);
 	assert_int_equal(result, LOGIN_OK);
-	snprintf(lines, sizeof(lines), "%u bad name\n77 carol\n%u carl\n",
-	    geteuid(), geteuid());
+	snprintf(lines, sizeof(lines),
+	    "%u bad name\n77 carol trusted\n%u carl\n", geteuid(), geteuid());
 	users = file_sealed_memory("users", lines, strlen(lines), &error);
-	login_desk_set_local_users(desk, local_users_read(users, &error));
+	login_desk_set_local_users(desk, read_users(users));
 	close(users);
 	local_user = "carl";
 	say_local(fd);

@@ -1,0 +1,23 @@
+/*
+ * Mail that is passed on to other hosts: the sender that it goes out under, and
+ * where what comes back to that sender goes (srs.h).
+ */
+#ifndef SMTPD_FORWARDING_H
+#define SMTPD_FORWARDING_H
+
+#include "smtpd/queue.h"
+#include "smtpd/route.h"
+#include "smtpd/srs.h"
+
+/* What mail from `sender` is passed on under: another, in `to`, if it is of a
+ * domain that is not ours and one can be made. */
+struct text forwarding_sender(
+    struct queue *queue, struct text sender, char to[SRS_ADDRESS_SIZE]);
+
+/* As route_find; and for a sender that forwarding_sender gave once, the way back,
+ * whose address, if it is elsewhere, is in `home`. One that it never gave, or too
+ * long ago, is nobody's, not even a catch-all's: VERDICT_UNKNOWN_USER. */
+unsigned int forwarding_find(struct queue *queue, struct text address,
+    struct route *route, char home[SRS_ADDRESS_SIZE]);
+
+#endif
