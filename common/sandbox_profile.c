@@ -43,7 +43,7 @@ static const struct sandbox_profile profiles[ROLE_COUNT] = {
 	    .memory_mib = 512,
 	    .descriptors = 256 },
 	[ROLE_SNAPD] = { .calls = CALLS_BASE | CALLS_ACCEPT | CALLS_MEMORY |
-				  CALLS_FILES | CALLS_STORE,
+				  CALLS_FILES | CALLS_STORE | CALLS_THREADS,
 	    .files = FILES_ROOT,
 	    .memory_mib = 8192,
 	    .descriptors = 65536 },
@@ -79,7 +79,7 @@ static const struct sandbox_profile profiles[ROLE_COUNT] = {
 	    .descriptors = 4096 },
 	/* Mail that goes out, until it has gone. */
 	[ROLE_SPOOL] = { .calls = CALLS_BASE | CALLS_ACCEPT | CALLS_MEMORY |
-				  CALLS_FILES,
+				  CALLS_FILES | CALLS_THREADS,
 	    .files = FILES_ROOT,
 	    .memory_mib = 4096,
 	    .descriptors = 65536 },
@@ -175,9 +175,12 @@ static const struct call_rule files[] = {
 };
 
 static const struct call_rule store[] = {
-	ANY("set_robust_list"), ANY("get_robust_list"),
-	ANY("mlock"), ANY("mincore"),
-	/* The reader thread, and how it wakes the loop. */
+	ANY("get_robust_list"), ANY("mlock"), ANY("mincore"),
+};
+
+/* A thread of one's own, and how it wakes the loop. */
+static const struct call_rule threads[] = {
+	ANY("set_robust_list"),
 	IF("clone", 0, CLONE_THREAD, CLONE_THREAD), ANY("rseq"),
 	ANY("eventfd2"), ANY("set_tid_address"),
 };
@@ -248,6 +251,7 @@ static const struct {
 	{ CALLS_MEMORY, memory, COUNT(memory) },
 	{ CALLS_FILES, files, COUNT(files) },
 	{ CALLS_STORE, store, COUNT(store) },
+	{ CALLS_THREADS, threads, COUNT(threads) },
 	{ CALLS_CHILDREN, children, COUNT(children) },
 	{ CALLS_STARTER, starter, COUNT(starter) },
 	{ CALLS_BEGIN, beginning, COUNT(beginning) },

@@ -24,7 +24,8 @@ enum call_group {
 	CALLS_TERMINAL = 512,  /* is it one (the administrator's commands) */
 	CALLS_CONNECT = 1024,  /* streams out to the network (relay) */
 	CALLS_DATAGRAM = 2048, /* and datagrams (resolver) */
-	CALLS_SANITIZER = 4096 /* ASan build only */
+	CALLS_THREADS = 4096,  /* threads of its own */
+	CALLS_SANITIZER = 8192 /* ASan build only */
 };
 
 /* What Landlock lets the role do beneath START_ROOT. */

@@ -38,6 +38,8 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_schedule.c smtpd/spool_schedule.h \
 	smtpd/spool_round.c smtpd/spool_round.h \
 	smtpd/spool.c smtpd/spool.h \
+	smtpd/spool_writer.c smtpd/spool_writer.h \
+	smtpd/spool_puts.c smtpd/spool_puts.h \
 	smtpd/spool_jobs.c smtpd/spool_jobs.h \
 	smtpd/spool_settle.c smtpd/spool_settle.h \
 	smtpd/spool_report.c smtpd/spool_report.h \
@@ -83,6 +85,11 @@ tests_unit_spool_store_test_SOURCES = tests/unit/spool_store_test.c \
 	tests/unit/scratch.h
 tests_unit_spool_store_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
 	$(LMDB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/spool_puts_test
+tests_unit_spool_puts_test_SOURCES = tests/unit/spool_puts_test.c \
+	tests/unit/scratch.h
+tests_unit_spool_puts_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a \
+	$(COMMON_LIBS) $(LMDB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/spool_test tests/unit/spool_report_test
 tests_unit_spool_report_test_SOURCES = tests/unit/spool_report_test.c
 tests_unit_spool_report_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \

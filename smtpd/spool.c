@@ -8,10 +8,10 @@
 #include "common/codec.h"
 #include "common/log.h"
 #include "common/memory.h"
-#include "common/pool.h"
 #include "common/process.h"
 #include "smtpd/spool_control.h"
 #include "smtpd/spool_jobs.h"
+#include "smtpd/spool_puts.h"
 #include "smtpd/spool_reports.h"
 #include "smtpd/spool_sent.h"
 
@@ -30,17 +30,6 @@ struct spool_queue {
 	struct spool *spool;
 	struct channel *channel;
 	uint64_t instance;
-};
-
-/* A message that waits for its commit. */
-struct put {
-	struct spool_change change;
-	struct spool *spool;
-	uint64_t queue; /* its instance: it may be gone by then */
-	uint64_t tag;
-	struct pool *pool;
-	struct spool_mail mail;
-	uint64_t id; /* 0: it was there before */
 };
 
 int64_t
@@ -98,16 +87,16 @@ spool_schedule_message(struct spool *spool, uint64_t id)
 		    (unsigned long long)id, error.text);
 }
 
-/* -- Mail comes -- */
+/* -- Queues -- */
 
-static struct spool_queue *
-find_queue(struct spool *spool, uint64_t instance)
+struct channel *
+spool_find_queue(struct spool *spool, uint64_t instance)
 {
 	struct spool_queue *queue = spool->queues;
 
 	while (queue != NULL && queue->instance != instance)
 		queue = queue->next;
-	return queue;
+	return queue != NULL ? queue->channel : NULL;
 }
 
 struct channel *
@@ -116,98 +105,6 @@ spool_some_queue(struct spool *spool)
 	return spool->queues != NULL ? spool->queues->channel : NULL;
 }
 
-static uint32_t
-limit_of(const struct spool *spool, uint32_t number)
-{
-	const struct account *account = NULL;
-
-	if (spool->options.accounts != NULL)
-		account = account_find_number(spool->options.accounts, number);
-	return account != NULL ? account->send_per_day : 0;
-}
-
-static int
-put_apply(struct spool_change *change, struct error *error)
-{
-	struct put *put = (struct put *)change;
-	struct spool_store *store = put->spool->store;
-	int result;
-
-	put->id = 0;
-	put->mail.send_per_day = limit_of(put->spool, put->mail.account);
-	if (!spool_store_has_room(store, put->mail.size))
-		return error_set(error, ERROR_FULL, "the spool is full");
-	result = spool_store_put(store, &put->mail, &put->id, error);
-	return result == -1 ? -1 : 0;
-}
-
-static void
-put_done(struct spool_change *change, enum status status)
-{
-	struct message answer = { .type = MESSAGE_spool_kept };
-	struct put *put = (struct put *)change;
-	struct spool *spool = put->spool;
-	struct spool_queue *queue = find_queue(spool, put->queue);
-	struct error error;
-	char id[33];
-
-	text_format_hex(put->mail.delivery.bytes, 16, id);
-	log_info(status == STATUS_OK ? "mail-queued" : "mail-not-queued",
-	    "qid=%s account=%u size=%llu status=%s", id, put->mail.account,
-	    (unsigned long long)put->mail.size, status_name(status));
-	answer.spool_kept.tag = put->tag;
-	answer.spool_kept.status = (uint8_t)status;
-	answer.spool_kept.account = put->mail.account;
-	(void)spool_sent_find(spool_store_env(spool->store), put->mail.account,
-	    spool_now() / 1000, &answer.spool_kept.sent, &error);
-	if (queue != NULL)
-		(void)channel_send(queue->channel, &answer, NULL, 0);
-	if (status == STATUS_OK && put->id != 0)
-		spool_schedule_message(spool, put->id);
-	if (put->mail.fd != -1)
-		close(put->mail.fd);
-	pool_free(&put->pool);
-	free(put);
-}
-
-static struct text
-copy(struct pool *pool, struct text text)
-{
-	return text_make(pool_copy(pool, text.data, text.size), text.size);
-}
-
-static void
-take_put(
-    struct spool_queue *queue, const struct message_spool_put *said, int *fds)
-{
-	struct put *put = memory_new(1, sizeof(*put));
-
-	put->change.apply = put_apply;
-	put->change.done = put_done;
-	put->spool = queue->spool;
-	put->queue = queue->instance;
-	put->tag = said->tag;
-	put->pool = pool_new();
-	put->mail = (struct spool_mail){
-		.delivery = said->delivery,
-		.time = said->time,
-		.next = said->not_before,
-		.priority = (int8_t)said->priority,
-		.account = said->account,
-		.flags = said->flags,
-		.sender = copy(put->pool, said->sender),
-		.envelope_id = copy(put->pool, said->envelope_id),
-		.recipients = copy(put->pool, said->recipients),
-		.size = said->size,
-		.data = copy(put->pool, said->data),
-		.fd = fds[0],
-	};
-	fds[0] = -1;
-	spool_round_add(queue->spool->round, &put->change);
-}
-
-/* -- Queues -- */
-
 static void
 queue_received(struct channel *channel, const struct message *message, int *fds,
     void *context)
@@ -215,7 +112,8 @@ queue_received(struct channel *channel, const struct message *message, int *fds,
 	struct spool_queue *queue = context;
 
 	if (message->type == MESSAGE_spool_put)
-		take_put(queue, &message->spool_put, fds);
+		spool_puts_take(queue->spool->puts, queue->instance,
+		    &message->spool_put, fds);
 	else if (message->type == MESSAGE_report_routed)
 		spool_reports_hear(
 		    queue->spool->reports, &message->report_routed);
@@ -500,6 +398,7 @@ spool_new(struct event_loop *loop, const struct spool_options *options,
 	}
 	spool->round = spool_round_new(
 	    loop, spool->store, options->failed, options->context);
+	spool->puts = spool_puts_new(spool);
 	spool->jobs = spool_jobs_new(spool);
 	spool->reports = spool_reports_new(spool);
 	spool->controls = spool_controls_new(spool);
@@ -519,6 +418,7 @@ spool_free(struct spool **pointer)
 	if (spool == NULL)
 		return;
 	event_loop_on_round(spool->loop, NULL, NULL);
+	spool_puts_free(&spool->puts);
 	if (spool->round != NULL)
 		spool_round_run(spool->round);
 	spool_round_free(&spool->round);

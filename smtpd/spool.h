@@ -7,7 +7,8 @@
  *                        spool <-relay_done-- relay
  *   queue <-spool_report- spool         what the sender is told
  *
- * spool.c holds the channels and the clock; spool_store.h what is on disk,
+ * spool.c holds the channels and the clock; spool_puts.h how mail comes,
+ * spool_store.h what is on disk,
  * spool_schedule.h what is tried when, spool_jobs.h what the relay has, and
  * spool_settle.h what becomes of it.
  */
@@ -46,6 +47,7 @@ struct spool {
 	struct spool_store *store;
 	struct schedule *schedule;
 	struct spool_round *round;
+	struct spool_puts *puts;
 	struct spool_jobs *jobs;
 	struct spool_reports *reports;
 	struct spool_controls *controls;
@@ -73,6 +75,8 @@ void spool_introduce(
 /* A client of the control socket, whose uid was checked. */
 void spool_add_control(struct spool *spool, int fd);
 
+/* That queue, or NULL: it is gone. */
+struct channel *spool_find_queue(struct spool *spool, uint64_t instance);
 /* A queue that is there, or NULL: who takes reports. */
 struct channel *spool_some_queue(struct spool *spool);
 

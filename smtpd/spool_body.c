@@ -28,9 +28,7 @@ struct id_list {
 struct spool_bodies {
 	struct spool_env *env;
 	int dir_fd; /* the folder of the files */
-	struct id_list made;
 	struct id_list over;
-	bool is_dirty; /* the folder */
 };
 
 static void
@@ -164,24 +162,39 @@ copy_bytes(int from, int to, uint64_t size, struct error *error)
 	return result;
 }
 
-static int
-put_file(struct spool_bodies *bodies, uint64_t id, uint64_t size, int from,
-    struct error *error)
+int
+spool_bodies_write(
+    int dir_fd, uint64_t id, uint64_t size, int from, struct error *error)
 {
 	char name[NAME_SIZE];
 	int fd, result;
 
 	name_of(id, name);
-	fd = file_create(bodies->dir_fd, name, 0600, error);
+	fd = file_create(dir_fd, name, 0600, error);
 	if (fd == -1)
 		return -1;
-	list_add(&bodies->made, id);
-	bodies->is_dirty = true;
 	result = copy_bytes(from, fd, size, error);
 	if (result == 0)
 		result = file_sync(fd, error);
 	close(fd);
 	return result;
+}
+
+void
+spool_bodies_drop(struct spool_bodies *bodies, uint64_t id)
+{
+	char name[NAME_SIZE];
+	struct error error;
+
+	/* One that stays by mistake is found at the next start. */
+	name_of(id, name);
+	(void)file_unlink(bodies->dir_fd, name, &error);
+}
+
+int
+spool_bodies_folder(const struct spool_bodies *bodies)
+{
+	return bodies->dir_fd;
 }
 
 int
@@ -193,10 +206,6 @@ spool_bodies_put(struct spool_bodies *bodies, uint64_t id,
 	int result;
 
 	message->sum = 0;
-	if (data.size < message->size && message->size > SPOOL_INLINE_BYTES) {
-		message->place = SPOOL_IN_FILE;
-		return put_file(bodies, id, message->size, fd, error);
-	}
 	message->place = SPOOL_IN_ROWS;
 	if (data.size >= message->size) {
 		data.size = (size_t)message->size;
@@ -317,32 +326,12 @@ spool_bodies_read(struct spool_bodies *bodies, uint64_t id,
 
 /* -- Commits -- */
 
-int
-spool_bodies_sync(struct spool_bodies *bodies, struct error *error)
-{
-	if (!bodies->is_dirty)
-		return 0;
-	if (file_sync_directory(bodies->dir_fd, error) == -1)
-		return -1;
-	bodies->is_dirty = false;
-	return 0;
-}
-
 void
 spool_bodies_ended(struct spool_bodies *bodies, bool is_committed)
 {
-	const struct id_list *list =
-	    is_committed ? &bodies->over : &bodies->made;
-	char name[NAME_SIZE];
-	struct error error;
-
-	/* One that stays by mistake is found at the next start. */
-	for (size_t i = 0; i < list->count; i++) {
-		name_of(list->ids[i], name);
-		(void)file_unlink(bodies->dir_fd, name, &error);
-	}
+	for (size_t i = 0; is_committed && i < bodies->over.count; i++)
+		spool_bodies_drop(bodies, bodies->over.ids[i]);
 	list_clear(&bodies->over);
-	list_clear(&bodies->made);
 }
 
 /* 1 if it is the name of a body that a row names, 0 if not, -1. */

@@ -94,8 +94,8 @@ spool_round_add(struct spool_round *round, struct spool_change *change)
 	round->last = &change->next;
 }
 
-static enum status
-status_of(const struct error *error)
+enum status
+spool_round_status(const struct error *error)
 {
 	switch (error->code) {
 	case ERROR_FULL:
@@ -107,6 +107,7 @@ status_of(const struct error *error)
 	case ERROR_DAMAGED:
 		return STATUS_DAMAGED;
 	case ERROR_SYSTEM:
+	case ERROR_UNAVAILABLE:
 		return STATUS_UNAVAILABLE;
 	default:
 		return STATUS_INVALID;
@@ -124,7 +125,7 @@ commit(struct spool_round *round, struct error *error)
 		change->status = STATUS_OK;
 		if (change->apply(change, error) == 0)
 			continue;
-		change->status = status_of(error);
+		change->status = spool_round_status(error);
 		if (change->status == STATUS_UNAVAILABLE)
 			result = -1;
 		else if (change->status == STATUS_DAMAGED)

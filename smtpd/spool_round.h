@@ -40,6 +40,8 @@ void spool_round_add(struct spool_round *round, struct spool_change *change);
 /* At the end of each turn of the loop. */
 void spool_round_run(struct spool_round *round);
 bool spool_round_is_failed(const struct spool_round *round);
+/* What the one who asked hears of it. */
+enum status spool_round_status(const struct error *error);
 /* Tells so, for one who met it elsewhere. */
 void spool_round_fail(struct spool_round *round, const struct error *error);
 

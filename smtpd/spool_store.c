@@ -49,7 +49,6 @@ keep_next_id(struct spool_store *store, struct error *error)
 
 	if (store->next_id == store->kept_id)
 		return 0;
-	store->kept_id = store->next_id;
 	return spool_env_put(
 	    store->env, SPOOL_META, &next_key, spool_key_text(&next), error);
 }
@@ -130,12 +129,12 @@ spool_store_commit(struct spool_store *store, struct error *error)
 {
 	int result = keep_next_id(store, error);
 
-	if (result == 0)
-		result = spool_bodies_sync(store->bodies, error);
 	if (result == -1)
 		spool_env_abort(store->env);
 	else
 		result = spool_env_commit(store->env, error);
+	if (result == 0)
+		store->kept_id = store->next_id;
 	spool_bodies_ended(store->bodies, result == 0);
 	return result;
 }
@@ -151,6 +150,32 @@ void
 spool_store_rest(struct spool_store *store)
 {
 	spool_env_rest(store->env);
+}
+
+/* -- Bodies in files -- */
+
+bool
+spool_store_wants_file(const struct spool_mail *mail)
+{
+	return mail->data.size < mail->size && mail->size > SPOOL_INLINE_BYTES;
+}
+
+int
+spool_store_body_folder(const struct spool_store *store)
+{
+	return spool_bodies_folder(store->bodies);
+}
+
+uint64_t
+spool_store_new_id(struct spool_store *store)
+{
+	return store->next_id++;
+}
+
+void
+spool_store_drop_body(struct spool_store *store, uint64_t id)
+{
+	spool_bodies_drop(store->bodies, id);
 }
 
 /* -- Reading -- */

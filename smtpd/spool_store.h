@@ -32,6 +32,9 @@ struct spool_mail {
 	uint64_t size;
 	struct text data; /* the body, or it is in `fd` */
 	int fd;
+	/* Of one that wants a file: its number, under which the body lies there
+	 * already (spool_writer.h). */
+	uint64_t id;
 	uint32_t send_per_day; /* the account's limit; 0: none */
 };
 
@@ -48,6 +51,13 @@ int spool_store_begin(struct spool_store *store, struct error *error);
 int spool_store_commit(struct spool_store *store, struct error *error);
 void spool_store_abort(struct spool_store *store);
 void spool_store_rest(struct spool_store *store);
+
+/* A body that is too large for rows is written first (spool_bodies_write, to
+ * that folder, under a new number), and dropped if the mail is not taken. */
+bool spool_store_wants_file(const struct spool_mail *mail);
+int spool_store_body_folder(const struct spool_store *store);
+uint64_t spool_store_new_id(struct spool_store *store);
+void spool_store_drop_body(struct spool_store *store, uint64_t id);
 
 /* 1 and its number; 0: that delivery was taken before; -1: ERROR_INPUT for what
  * no one should hand in, ERROR_LIMIT: the account has sent enough, else as

@@ -161,25 +161,29 @@ message_of(const struct spool_mail *mail)
 }
 
 static int
-put_body(struct spool_store *store, const struct spool_mail *mail,
+put_body(struct spool_store *store, uint64_t id, const struct spool_mail *mail,
     struct spool_message *message, struct error *error)
 {
-	if (mail->data.size < mail->size && mail->fd == -1)
+	if (mail->id != 0) {
+		message->place = SPOOL_IN_FILE;
+		return 0;
+	}
+	if (mail->data.size < mail->size &&
+	    (mail->fd == -1 || spool_store_wants_file(mail)))
 		return error_set(error, ERROR_INPUT, "a message has no body");
-	return spool_bodies_put(store->bodies, store->next_id, message,
-	    mail->data, mail->fd, error);
+	return spool_bodies_put(
+	    store->bodies, id, message, mail->data, mail->fd, error);
 }
 
 /* The message's own row, and that of its delivery. */
 static int
-put_names(struct spool_store *store, const struct spool_message *message,
-    struct error *error)
+put_names(struct spool_store *store, uint64_t id,
+    const struct spool_message *message, struct error *error)
 {
 	struct spool_key key = spool_delivery_key(&message->delivery);
-	struct spool_key number = spool_message_key(store->next_id);
+	struct spool_key number = spool_message_key(id);
 
-	if (spool_store_put_message(store, store->next_id, message, error) ==
-	    -1)
+	if (spool_store_put_message(store, id, message, error) == -1)
 		return -1;
 	return spool_env_put(
 	    store->env, SPOOL_DELIVERY, &key, spool_key_text(&number), error);
@@ -187,7 +191,7 @@ put_names(struct spool_store *store, const struct spool_message *message,
 
 /* What can be refused comes first, so that nothing of it is written. */
 static int
-put_for(struct spool_store *store, const struct spool_mail *mail,
+put_for(struct spool_store *store, uint64_t id, const struct spool_mail *mail,
     const struct addressee *list, uint16_t count, struct error *error)
 {
 	struct spool_message message = message_of(mail);
@@ -195,17 +199,17 @@ put_for(struct spool_store *store, const struct spool_mail *mail,
 
 	if (spool_sent_check(store->env, mail->account, mail->time, count,
 		mail->send_per_day, error) == -1 ||
-	    put_body(store, mail, &message, error) == -1 ||
+	    put_body(store, id, mail, &message, error) == -1 ||
 	    spool_sent_add(
 		store->env, mail->account, mail->time, count, error) == -1)
 		return -1;
-	parcels = put_parcels(store, store->next_id, mail, list, count, error);
+	parcels = put_parcels(store, id, mail, list, count, error);
 	if (parcels == -1 ||
-	    put_addressees(store, store->next_id, list, count, error) == -1)
+	    put_addressees(store, id, list, count, error) == -1)
 		return -1;
 	message.recipients = count;
 	message.parcels = (uint16_t)parcels;
-	return put_names(store, &message, error);
+	return put_names(store, id, &message, error);
 }
 
 int
@@ -218,17 +222,19 @@ spool_store_put(struct spool_store *store, const struct spool_mail *mail,
 	uint16_t count;
 	int result;
 
+	*id = mail->id != 0 ? mail->id : store->next_id;
 	result = spool_env_get(store->env, SPOOL_DELIVERY, &key, &value, error);
 	if (result != 0)
 		return result == 1 ? 0 : -1;
 	list = read_addressees(mail->recipients, &count, error);
 	if (list == NULL)
 		return -1;
-	result = put_for(store, mail, list, count, error);
+	result = put_for(store, *id, mail, list, count, error);
 	free(list);
 	if (result == -1)
 		return -1;
-	*id = store->next_id++;
+	if (*id == store->next_id)
+		store->next_id++;
 	return 1;
 }
 
@@ -237,16 +243,17 @@ spool_store_put_report(struct spool_store *store, const struct spool_mail *mail,
     uint64_t *id, struct error *error)
 {
 	struct spool_message message = message_of(mail);
-	struct spool_key key = spool_message_key(store->next_id);
+	uint64_t number = store->next_id;
+	struct spool_key key = spool_message_key(number);
 	struct spool_recipient recipient = { .address = mail->recipients };
 
 	message.recipients = 1;
 	if (mail->size > SPOOL_MAX_REPORT)
 		return error_set(error, ERROR_INPUT, "a report is too long");
-	if (put_body(store, mail, &message, error) == -1 ||
-	    spool_store_set_recipient(
-		store, store->next_id, 0, &recipient, error) == -1 ||
-	    put_names(store, &message, error) == -1 ||
+	if (put_body(store, number, mail, &message, error) == -1 ||
+	    spool_store_set_recipient(store, number, 0, &recipient, error) ==
+		-1 ||
+	    put_names(store, number, &message, error) == -1 ||
 	    spool_env_put(store->env, SPOOL_REPORT, &key, text_make(NULL, 0),
 		error) == -1)
 		return -1;
