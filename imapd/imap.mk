@@ -40,11 +40,13 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_status.c imapd/status_items.h \
 	imapd/cmd_store.c \
 	imapd/cmd_subscribe.c \
+	imapd/cmd_thread.c imapd/thread_tree.c imapd/thread_tree.h \
+	imapd/message_ids.c imapd/message_ids.h \
 	imapd/imap_writer.c imapd/imap_writer.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/imap_parser_test tests/unit/imap_session_test \
-	tests/unit/qresync_test tests/unit/sort_test \
+	tests/unit/qresync_test tests/unit/sort_test tests/unit/thread_test \
 	tests/unit/imap_extensions_test
 tests_unit_imap_parser_test_SOURCES = tests/unit/imap_parser_test.c
 tests_unit_imap_parser_test_LDADD = imapd/libsession.a $(COMMON_LIBS) \
@@ -60,6 +62,8 @@ tests_unit_imap_session_test_LDADD = imapd/libsession.a imapd/libworker.a \
 tests_unit_imap_extensions_test_SOURCES = \
 	tests/unit/imap_extensions_test.c $(CONVERSATION_SOURCES)
 tests_unit_imap_extensions_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+tests_unit_thread_test_SOURCES = tests/unit/thread_test.c
+tests_unit_thread_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_sort_test_SOURCES = tests/unit/sort_test.c
 tests_unit_sort_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_qresync_test_SOURCES = tests/unit/qresync_test.c \

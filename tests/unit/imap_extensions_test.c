@@ -147,6 +147,40 @@ static const struct transcript partial[] = {
 	    STATUS_OK },
 };
 
+/* RFC 5256 */
+static const struct transcript thread[] = {
+	{ "threads_of_numbers_and_uids",
+	    "a THREAD REFERENCES UTF-8 ALL\r\n"
+	    "b UID THREAD ORDEREDSUBJECT US-ASCII 2\r\n"
+	    "c THREAD references utf-8 SEEN\r\n",
+	    "* THREAD (1)(2)\r\na OK Thread completed\r\n"
+	    "* THREAD (2)\r\nb OK Thread completed\r\n"
+	    "* THREAD\r\nc OK Thread completed\r\n",
+	    STATUS_OK },
+	{ "a_thread_that_is_malformed_is_bad",
+	    "a THREAD FOO UTF-8 ALL\r\nb THREAD REFERENCES ALL\r\n"
+	    "c THREAD\r\nd THREAD REFERENCES KOI8-R ALL\r\n"
+	    "e THREAD REFERENCES UTF-8 BOGUS\r\n",
+	    "a BAD Unknown threading algorithm\r\nb BAD Missing argument\r\n"
+	    "c BAD Missing argument\r\n"
+	    "d NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n"
+	    "e BAD Unknown search key\r\n",
+	    STATUS_OK },
+	{ "the_past_has_threads_too",
+	    "a UNSELECT\r\nb EXAMINE \"Snapshots/Deleted mail\"\r\n"
+	    "c UID THREAD REFERENCES UTF-8 ALL\r\n",
+	    "a OK Unselect completed\r\n"
+	    "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"
+	    "* OK [PERMANENTFLAGS ()] Read-only mailbox\r\n"
+	    "* 1 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 1] First unseen\r\n"
+	    "* OK [UIDVALIDITY 1002] UIDs valid\r\n"
+	    "* OK [UIDNEXT 2] Predicted next UID\r\n"
+	    "* OK [HIGHESTMODSEQ 2] Highest\r\n"
+	    "b OK [READ-ONLY] Examine completed\r\n"
+	    "* THREAD (1)\r\nc OK Thread completed\r\n",
+	    STATUS_OK },
+};
+
 /* RFC 8438, RFC 7889, RFC 9051 6.3.11 */
 static const struct transcript status[] = {
 	{ "status_tells_size_deleted_and_limit",
@@ -194,6 +228,7 @@ static const struct transcript create_special_use[] = {
 TEST(within)
 TEST(esort)
 TEST(partial)
+TEST(thread)
 TEST(status)
 TEST(create_special_use)
 
@@ -204,6 +239,7 @@ main(void)
 		cmocka_unit_test(rfc_of_within),
 		cmocka_unit_test(rfc_of_esort),
 		cmocka_unit_test(rfc_of_partial),
+		cmocka_unit_test(rfc_of_thread),
 		cmocka_unit_test(rfc_of_status),
 		cmocka_unit_test(rfc_of_create_special_use),
 	};
