@@ -75,7 +75,7 @@ skip_refwd(struct text *s)
 
 /* Step 3. */
 static bool
-skip_leader(struct text *s)
+skip_leader(struct text *s, bool *is_reply)
 {
 	struct text rest = *s;
 
@@ -88,6 +88,7 @@ skip_leader(struct text *s)
 	if (!skip_refwd(&rest))
 		return false;
 	*s = rest;
+	*is_reply = true;
 	return true;
 }
 
@@ -114,26 +115,29 @@ ends_nocase(struct text s, const char *end)
 
 /* Step 2. */
 static struct text
-cut_trailers(struct text s)
+cut_trailers(struct text s, bool *is_reply)
 {
 	for (;;) {
-		if (s.size > 0 && s.data[s.size - 1] == ' ')
+		if (s.size > 0 && s.data[s.size - 1] == ' ') {
 			s.size--;
-		else if (ends_nocase(s, "(fwd)"))
+		} else if (ends_nocase(s, "(fwd)")) {
 			s.size -= 5;
-		else
+			*is_reply = true;
+		} else {
 			return s;
+		}
 	}
 }
 
 struct text
-base_subject(struct text subject, struct pool *pool)
+base_subject(struct text subject, struct pool *pool, bool *is_reply)
 {
 	struct text s = collapse(subject, pool);
 
+	*is_reply = false;
 	for (;;) {
-		s = cut_trailers(s);
-		while (skip_leader(&s))
+		s = cut_trailers(s, is_reply);
+		while (skip_leader(&s, is_reply))
 			;
 		/* No leader stands behind any of these. */
 		while (skip_first_blob(&s))
@@ -143,5 +147,6 @@ base_subject(struct text subject, struct pool *pool)
 		    s.data[s.size - 1] != ']')
 			return s;
 		s = text_make(s.data + 5, s.size - 6);
+		*is_reply = true;
 	}
 }

@@ -8,7 +8,8 @@
 #include "common/pool.h"
 #include "common/text.h"
 
-/* Of a decoded subject; in the pool. */
-struct text base_subject(struct text subject, struct pool *pool);
+/* Of a decoded subject; in the pool. `is_reply`: such a mark was taken off. */
+struct text base_subject(
+    struct text subject, struct pool *pool, bool *is_reply);
 
 #endif

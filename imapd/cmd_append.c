@@ -6,12 +6,9 @@
 #include "imapd/imap_commands.h"
 
 #include "common/clock.h"
+#include "imapd/imap_capability.h"
 
 #include <string.h>
-
-enum {
-	APPEND_MAX_SIZE = 512 * 1024 * 1024
-};
 
 struct append_state {
 	struct append *append;
@@ -80,7 +77,7 @@ cmd_append_begin(struct imap_command *command, uint64_t size)
 		return command_malformed(command);
 	if (size == 0)
 		return command_no(command, "[CANNOT] Message is empty");
-	if (size > APPEND_MAX_SIZE)
+	if (size > IMAP_APPEND_LIMIT)
 		return command_no(command, "[TOOBIG] Message is too large");
 	if (command_is_past(command, text_of(name)))
 		return command_no_permission(command);

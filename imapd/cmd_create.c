@@ -8,8 +8,9 @@
 
 #include <string.h>
 
+/* A use that no mailbox here can have is `is_foreign`. */
 static int
-parse_use(struct imap_parser *parser, uint32_t *special_use)
+parse_use(struct imap_parser *parser, uint32_t *special_use, bool *is_foreign)
 {
 	struct text name;
 
@@ -21,8 +22,7 @@ parse_use(struct imap_parser *parser, uint32_t *special_use)
 		    imap_parse_atom(parser, &name) == -1)
 			return imap_parse_error(parser, "Attribute expected");
 		*special_use |= special_use_find(name);
-		if (special_use_find(name) == 0)
-			return imap_parse_error(parser, "Unknown attribute");
+		*is_foreign |= special_use_find(name) == 0;
 	} while (imap_parse_skip(parser, ' '));
 	return imap_parse_skip(parser, ')') && imap_parse_skip(parser, ')')
 		   ? 0
@@ -42,6 +42,7 @@ cmd_create(struct imap_command *command)
 {
 	struct imap_parser *parser = &command->parser;
 	uint32_t special_use = 0;
+	bool is_foreign = false;
 	struct text text;
 	const char *name;
 	enum status status;
@@ -50,10 +51,13 @@ cmd_create(struct imap_command *command)
 	    imap_parse_mailbox(parser, &name) == -1)
 		return command_malformed(command);
 	if (imap_parse_skip(parser, ' ') && imap_parse_skip(parser, '(') &&
-	    parse_use(parser, &special_use) == -1)
+	    parse_use(parser, &special_use, &is_foreign) == -1)
 		return command_malformed(command);
 	if (imap_parse_end(parser) == -1)
 		return command_malformed(command);
+	if (is_foreign)
+		return command_no(
+		    command, "[USEATTR] No such special use here");
 	text = text_of(name);
 	if (text.size > 1 && text.data[text.size - 1] == '/')
 		text.size--;

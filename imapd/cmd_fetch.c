@@ -1,6 +1,6 @@
 /*
  * FETCH and UID FETCH (RFC 3501 6.4.5) with CHANGEDSINCE, MODSEQ (RFC 7162
- * 3.1.4) and VANISHED (3.2.6): goes through the messages, reads a body where
+ * 3.1.4), VANISHED (3.2.6) and PARTIAL (RFC 9394 3.3): goes through the messages, reads a body where
  * fetch_response.c lacks one, and sets \Seen.  A file that ends before the
  * announced literal does ends the connection: no byte is made up.
  */
@@ -237,6 +237,10 @@ parse_modifier(struct imap_command *command, struct fetch_state *state)
 		state->is_vanished = true;
 		return 0;
 	}
+	if (command->is_uid && imap_parse_skip_word(parser, "PARTIAL"))
+		return imap_parse_space(parser) == -1
+			   ? -1
+			   : partial_range_parse(parser, &state->partial);
 	if (!imap_parse_skip_word(parser, "CHANGEDSINCE"))
 		return imap_parse_error(parser, "Unknown FETCH modifier");
 	state->is_changed_since = true;
@@ -284,6 +288,25 @@ copy_set(struct imap_command *command, const struct imap_set *set,
 	    &state->within, mailbox_view_info(command->view)->uidnext - 1);
 }
 
+/* PARTIAL counts among those that are left by CHANGEDSINCE. */
+static void
+take_page(struct imap_command *command)
+{
+	struct fetch_state *state = command->state;
+	struct mailbox_row row;
+	size_t start, kept = 0;
+
+	if (!state->partial.is_given)
+		return;
+	for (size_t i = 0; i < state->count; i++)
+		if (mailbox_row(command->view, state->uids[i], &row) &&
+		    (!state->is_changed_since ||
+			row.modseq > state->changed_since))
+			state->uids[kept++] = state->uids[i];
+	partial_range_cut(&state->partial, kept, &start, &state->count);
+	state->uids += start;
+}
+
 static enum command_step
 begin(struct imap_command *command)
 {
@@ -293,6 +316,7 @@ begin(struct imap_command *command)
 		command_enable_condstore(command);
 	if (mailbox_view_take_keywords(command->view))
 		command_put_mailbox_flags(command);
+	take_page(command);
 	if (state->is_vanished)
 		qresync_find_vanished(command, state->changed_since,
 		    &state->within, &state->vanished);

@@ -1,10 +1,11 @@
 /*
- * SEARCH and UID SEARCH (RFC 3501 6.4.4), RETURN (RFC 4731, 5182), MODSEQ (RFC 7162
+ * SEARCH and UID SEARCH (RFC 3501 6.4.4), RETURN (search_return.h), MODSEQ (RFC 7162
  * 3.1.5).  Rows are matched in memory, then the fields in the cache; a body is
  * read only if these do not decide.
  */
 #include "imapd/imap_commands.h"
 
+#include "common/clock.h"
 #include "imapd/search_command.h"
 #include "imapd/search_match.h"
 
@@ -45,84 +46,95 @@ put_plain(struct imap_command *command, const struct search_state *state)
 
 /* RFC 4731 3.2: of MIN and MAX, if these are all that was asked for. */
 static uint64_t
-extended_modseq(const struct search_state *state)
+extended_modseq(
+    struct imap_command *command, const uint32_t *found, size_t count)
 {
-	const struct search_request *request = &state->request;
+	const struct search_state *state = command->state;
+	const struct search_return *options = &state->request.options;
+	struct mailbox_row row;
 	uint64_t modseq = 0;
 
-	if (request->is_all || request->is_count ||
-	    (!request->is_min && !request->is_max))
+	if (!state->request.has_modseq || count == 0)
+		return 0;
+	if (!search_return_is_ends(options))
 		return state->highest_modseq;
-	if (request->is_min)
-		modseq = state->first_modseq;
-	if (request->is_max && state->last_modseq > modseq)
-		modseq = state->last_modseq;
+	if (options->is_min && mailbox_row(command->view, found[0], &row))
+		modseq = row.modseq;
+	if (options->is_max &&
+	    mailbox_row(command->view, found[count - 1], &row) &&
+	    row.modseq > modseq)
+		modseq = row.modseq;
 	return modseq;
 }
 
-static void
-put_extended(struct imap_command *command, const struct search_state *state)
+static int
+compare_uids(const void *a, const void *b)
 {
-	const struct search_request *request = &state->request;
-	struct buf *out = command->out;
-	size_t count = state->found_count;
+	const uint32_t *left = a, *right = b;
 
-	(void)buf_put_format(out, "* ESEARCH (TAG \"%.*s\")%s",
-	    TEXT_FMT(command->tag), command->is_uid ? " UID" : "");
-	if (request->is_min && count > 0)
-		(void)buf_put_format(out, " MIN %u", state->found[0]);
-	if (request->is_max && count > 0)
-		(void)buf_put_format(out, " MAX %u", state->found[count - 1]);
-	if (request->is_count)
-		(void)buf_put_format(out, " COUNT %zu", count);
-	if (request->is_all && count > 0) {
-		(void)buf_put_text(out, " ALL ");
-		(void)imap_set_put(out, state->found, count);
-	}
-	if (request->has_modseq && count > 0)
-		(void)buf_put_format(out, " MODSEQ %llu",
-		    (unsigned long long)extended_modseq(state));
-	(void)buf_put_text(out, "\r\n");
+	return *left < *right ? -1 : *left > *right;
+}
+
+/* In rising order, each once; how many are left. */
+static size_t
+order_uids(uint32_t *uids, size_t count)
+{
+	size_t kept = 0;
+
+	qsort(uids, count, sizeof(*uids), compare_uids);
+	for (size_t i = 0; i < count; i++)
+		if (kept == 0 || uids[kept - 1] != uids[i])
+			uids[kept++] = uids[i];
+	return kept;
+}
+
+/* RFC 5182 2.4, RFC 9394 3.1: all, unless only ends or a page are told. */
+static void
+save_found(struct imap_command *command, const uint32_t *found, size_t count)
+{
+	const struct search_state *state = command->state;
+	const struct search_return *options = &state->request.options;
+	size_t start = 0, size = count;
+	uint32_t *saved;
+
+	if (!options->is_save)
+		return;
+	if (search_return_is_ends(options))
+		size = 0;
+	else if (!options->is_all && !options->is_count)
+		partial_range_cut(&options->partial, count, &start, &size);
+	saved = pool_alloc(command->pool, size + 2, sizeof(*saved));
+	if (size > 0)
+		memcpy(saved, found + start, size * sizeof(*saved));
+	if (options->is_min && count > 0)
+		saved[size++] = found[0];
+	if (options->is_max && count > 0)
+		saved[size++] = found[count - 1];
+	command_save(command, saved, order_uids(saved, size));
 }
 
 /* Numbers, if the client did not ask for UIDs. */
 static void
-number_found(struct imap_command *command, struct search_state *state)
+number_found(struct imap_command *command, uint32_t *found, size_t count)
 {
-	for (size_t i = 0; !command->is_uid && i < state->found_count; i++)
-		state->found[i] = (uint32_t)mailbox_view_number(
-		    command->view, state->found[i]);
+	for (size_t i = 0; !command->is_uid && i < count; i++)
+		found[i] =
+		    (uint32_t)mailbox_view_number(command->view, found[i]);
 }
 
-/* RFC 5182 2.4: all, or only what MIN and MAX tell. */
-static void
-save_found(struct imap_command *command, const struct search_state *state)
+void
+search_put_extended(struct imap_command *command, uint32_t *found, size_t count)
 {
-	const struct search_request *request = &state->request;
-	size_t count = state->worst == STATUS_OK ? state->found_count : 0;
-	uint32_t ends[2];
-	size_t kept = 0;
+	const struct search_state *state = command->state;
+	const struct search_return *options = &state->request.options;
+	uint64_t modseq = extended_modseq(command, found, count);
 
-	if (!request->is_save)
+	save_found(command, found, count);
+	if (search_return_is_quiet(options))
 		return;
-	if (count == 0 || request->is_all || request->is_count ||
-	    (!request->is_min && !request->is_max)) {
-		command_save(command, state->found, count);
-		return;
-	}
-	if (request->is_min)
-		ends[kept++] = state->found[0];
-	if (request->is_max && (kept == 0 || count > 1))
-		ends[kept++] = state->found[count - 1];
-	command_save(command, ends, kept);
-}
-
-/* Nothing but to save it was asked for. */
-static bool
-is_quiet(const struct search_request *request)
-{
-	return request->is_save && !request->is_min && !request->is_max &&
-	       !request->is_all && !request->is_count;
+	number_found(command, found, count);
+	search_return_put(options, command->tag, command->is_uid, found, count,
+	    modseq, command->out);
 }
 
 static enum command_step
@@ -131,14 +143,14 @@ search_done(struct imap_command *command)
 	struct search_state *state = command->state;
 	enum status worst = state->worst;
 
-	save_found(command, state);
-	number_found(command, state);
-	if (worst == STATUS_OK && is_quiet(&state->request))
-		;
-	else if (worst == STATUS_OK && state->request.has_return)
-		put_extended(command, state);
-	else if (worst == STATUS_OK)
+	if (worst != STATUS_OK && state->request.options.is_save) {
+		command_save(command, NULL, 0);
+	} else if (worst == STATUS_OK && state->request.options.is_given) {
+		search_put_extended(command, state->found, state->found_count);
+	} else if (worst == STATUS_OK) {
+		number_found(command, state->found, state->found_count);
 		put_plain(command, state);
+	}
 	search_free(command);
 	if (worst != STATUS_OK)
 		return command_failed(command, worst);
@@ -155,9 +167,6 @@ add_found(struct imap_command *command, const struct mailbox_row *row)
 	state->found[state->found_count++] = row->uid;
 	if (row->modseq > state->highest_modseq)
 		state->highest_modseq = row->modseq;
-	if (state->found_count == 1)
-		state->first_modseq = row->modseq;
-	state->last_modseq = row->modseq;
 }
 
 static void
@@ -171,6 +180,7 @@ fill_subject(struct imap_command *command, const struct mailbox_row *row,
 	subject->info = mailbox_view_info(command->view);
 	subject->number = state->number;
 	subject->is_recent = mailbox_view_is_recent(command->view, row->uid);
+	subject->now = state->now;
 	subject->pool = state->pool;
 }
 
@@ -328,7 +338,7 @@ search_start(struct imap_command *command, int parsed)
 {
 	struct search_state *state = command->state;
 
-	if (parsed == -2 && state->request.is_save)
+	if (parsed == -2 && state->request.options.is_save)
 		command_save(command, NULL, 0);
 	if (parsed == -2)
 		return command_no(
@@ -338,6 +348,7 @@ search_start(struct imap_command *command, int parsed)
 	if (state->request.has_modseq)
 		command_enable_condstore(command);
 	resolve_sets(command, state->request.root);
+	state->now = clock_wall_us() / 1000000;
 	state->number = 1;
 	state->count = mailbox_view_count(command->view);
 	state->found =

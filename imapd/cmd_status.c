@@ -1,8 +1,11 @@
 /*
- * STATUS (RFC 3501 6.3.10) with HIGHESTMODSEQ (RFC 7162 3.1.7).  A mailbox of
- * the past is opened for it.
+ * STATUS (RFC 3501 6.3.10) with HIGHESTMODSEQ (RFC 7162 3.1.7), SIZE (RFC 8438),
+ * DELETED (RFC 9051 6.3.11) and APPENDLIMIT (RFC 7889).  A mailbox of the past is
+ * opened for it.
  */
 #include "imapd/imap_commands.h"
+
+#include "imapd/imap_capability.h"
 #include "imapd/imap_writer.h"
 #include "imapd/snapshot_mailbox.h"
 #include "imapd/status_items.h"
@@ -19,6 +22,9 @@ static const struct {
 	{ "UIDVALIDITY", STATUS_ITEM_UIDVALIDITY },
 	{ "UNSEEN", STATUS_ITEM_UNSEEN },
 	{ "HIGHESTMODSEQ", STATUS_ITEM_HIGHESTMODSEQ },
+	{ "SIZE", STATUS_ITEM_SIZE },
+	{ "DELETED", STATUS_ITEM_DELETED },
+	{ "APPENDLIMIT", STATUS_ITEM_APPENDLIMIT },
 };
 enum {
 	ITEM_COUNT = sizeof(item_names) / sizeof(*item_names)
@@ -72,6 +78,9 @@ put_items(struct imap_command *command, struct text name,
 	values[3] = info->uidvalidity;
 	values[4] = counts->unseen;
 	values[5] = info->highest_modseq;
+	values[6] = counts->size;
+	values[7] = counts->deleted;
+	values[8] = IMAP_APPEND_LIMIT;
 	(void)buf_put_text(out, "* STATUS ");
 	(void)imap_put_mailbox(out, name);
 	(void)buf_put_text(out, " (");
@@ -110,10 +119,13 @@ count_view(const struct mailbox_view *view, struct mailbox_counts *counts)
 
 	memset(counts, 0, sizeof(*counts));
 	counts->messages = mailbox_view_count(view);
-	for (n = 1; n <= counts->messages; n++)
-		if (mailbox_row(view, mailbox_view_uid(view, n), &row) &&
-		    (row.flags & FLAG_SEEN) == 0)
-			counts->unseen++;
+	for (n = 1; n <= counts->messages; n++) {
+		if (!mailbox_row(view, mailbox_view_uid(view, n), &row))
+			continue;
+		counts->unseen += (row.flags & FLAG_SEEN) == 0;
+		counts->deleted += (row.flags & FLAG_DELETED) != 0;
+		counts->size += row.size;
+	}
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "imapd/fetch_items.h"
 #include "imapd/imap_command.h"
 #include "imapd/message_cache.h"
+#include "imapd/partial_range.h"
 #include "imapd/qresync.h"
 
 enum fetch_stage {
@@ -21,6 +22,7 @@ struct fetch_state {
 	struct fetch_items items;
 	bool is_changed_since;
 	uint64_t changed_since;
+	struct partial_range partial; /* of what is to be answered */
 	bool is_vanished;       /* what vanished since is asked for, too: */
 	struct imap_set within; /* of these */
 	struct qresync_vanished vanished;

@@ -28,7 +28,10 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_noop.c \
 	imapd/cmd_rename.c \
 	imapd/cmd_search.c imapd/search_keys.c imapd/search_keys.h \
+	imapd/search_return.c imapd/search_return.h \
+	imapd/partial_range.c imapd/partial_range.h \
 	imapd/search_match.c imapd/search_match.h imapd/search_command.h \
+	imapd/search_headers.c imapd/search_headers.h \
 	imapd/header_text.c imapd/header_text.h \
 	imapd/cmd_select.c imapd/qresync.c imapd/qresync.h \
 	imapd/qresync_request.c imapd/qresync_request.h \
@@ -37,11 +40,14 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_status.c imapd/status_items.h \
 	imapd/cmd_store.c \
 	imapd/cmd_subscribe.c \
+	imapd/cmd_thread.c imapd/thread_tree.c imapd/thread_tree.h \
+	imapd/message_ids.c imapd/message_ids.h \
 	imapd/imap_writer.c imapd/imap_writer.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/imap_parser_test tests/unit/imap_session_test \
-	tests/unit/qresync_test tests/unit/sort_test
+	tests/unit/qresync_test tests/unit/sort_test tests/unit/thread_test \
+	tests/unit/imap_extensions_test
 tests_unit_imap_parser_test_SOURCES = tests/unit/imap_parser_test.c
 tests_unit_imap_parser_test_LDADD = imapd/libsession.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
@@ -53,6 +59,11 @@ tests_unit_imap_session_test_SOURCES = tests/unit/imap_session_test.c \
 	$(CONVERSATION_SOURCES)
 tests_unit_imap_session_test_LDADD = imapd/libsession.a imapd/libworker.a \
 	$(COMMON_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+tests_unit_imap_extensions_test_SOURCES = \
+	tests/unit/imap_extensions_test.c $(CONVERSATION_SOURCES)
+tests_unit_imap_extensions_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+tests_unit_thread_test_SOURCES = tests/unit/thread_test.c
+tests_unit_thread_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_sort_test_SOURCES = tests/unit/sort_test.c
 tests_unit_sort_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_qresync_test_SOURCES = tests/unit/qresync_test.c \

@@ -37,6 +37,8 @@ static const struct command_rule rules[] = {
 	{ "STORE", cmd_store,
 	    COMMAND_SELECTED | COMMAND_UID | COMMAND_WRITES | COMMAND_NUMBERS },
 	{ "SUBSCRIBE", cmd_subscribe, 0 },
+	{ "THREAD", cmd_thread,
+	    COMMAND_SELECTED | COMMAND_UID | COMMAND_NUMBERS },
 	{ "UNSELECT", cmd_unselect, COMMAND_SELECTED },
 	{ "UNSUBSCRIBE", cmd_unsubscribe, 0 },
 };

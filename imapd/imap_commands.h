@@ -33,6 +33,7 @@ enum command_step cmd_sort(struct imap_command *command);
 enum command_step cmd_status(struct imap_command *command);
 enum command_step cmd_store(struct imap_command *command);
 enum command_step cmd_subscribe(struct imap_command *command);
+enum command_step cmd_thread(struct imap_command *command);
 enum command_step cmd_unselect(struct imap_command *command);
 enum command_step cmd_unsubscribe(struct imap_command *command);
 

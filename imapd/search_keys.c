@@ -1,5 +1,5 @@
 /*
- * The grammar of SEARCH: RETURN options, CHARSET (US-ASCII and UTF-8), keys.
+ * The grammar of SEARCH: CHARSET (US-ASCII and UTF-8), keys.
  * Comes from a client's command, goes to search_match.  Depth and number of
  * keys are limited (imap_parser.h), so that matching is.
  */
@@ -18,6 +18,7 @@ enum key_argument {
 	ARGUMENT_KEYWORD,
 	ARGUMENT_DATE,
 	ARGUMENT_NUMBER,
+	ARGUMENT_INTERVAL,
 	ARGUMENT_SET,
 	ARGUMENT_MODSEQ,
 	ARGUMENT_KEY,
@@ -49,6 +50,7 @@ static const struct key_rule {
 	{ "NEW", SEARCH_NEW, ARGUMENT_NONE, 0, false, NULL },
 	{ "NOT", SEARCH_NOT, ARGUMENT_KEY, 0, false, NULL },
 	{ "OLD", SEARCH_RECENT, ARGUMENT_NONE, 0, true, NULL },
+	{ "OLDER", SEARCH_OLDER, ARGUMENT_INTERVAL, 0, false, NULL },
 	{ "ON", SEARCH_ON, ARGUMENT_DATE, 0, false, NULL },
 	{ "OR", SEARCH_OR, ARGUMENT_TWO_KEYS, 0, false, NULL },
 	{ "RECENT", SEARCH_RECENT, ARGUMENT_NONE, 0, false, NULL },
@@ -68,6 +70,7 @@ static const struct key_rule {
 	{ "UNFLAGGED", SEARCH_FLAG, ARGUMENT_NONE, FLAG_FLAGGED, true, NULL },
 	{ "UNKEYWORD", SEARCH_KEYWORD, ARGUMENT_KEYWORD, 0, true, NULL },
 	{ "UNSEEN", SEARCH_FLAG, ARGUMENT_NONE, FLAG_SEEN, true, NULL },
+	{ "YOUNGER", SEARCH_YOUNGER, ARGUMENT_INTERVAL, 0, false, NULL },
 };
 
 struct key_parser {
@@ -111,6 +114,16 @@ parse_modseq(struct key_parser *keys, struct search_key *key)
 }
 
 static int
+parse_interval(struct imap_parser *parser, struct search_key *key)
+{
+	if (imap_parse_number(parser, UINT32_MAX, &key->number) == -1)
+		return -1;
+	return key->number > 0
+		   ? 0
+		   : imap_parse_error(parser, "Interval is a second or more");
+}
+
+static int
 parse_key_argument(
     struct key_parser *keys, struct search_key *key, enum key_argument argument)
 {
@@ -132,6 +145,8 @@ parse_key_argument(
 		return imap_parse_date(parser, &key->day);
 	case ARGUMENT_NUMBER:
 		return imap_parse_number(parser, UINT32_MAX, &key->number);
+	case ARGUMENT_INTERVAL:
+		return parse_interval(parser, key);
 	case ARGUMENT_SET:
 		return imap_parse_set(parser, &key->set);
 	case ARGUMENT_MODSEQ:
@@ -229,38 +244,6 @@ parse_key(struct key_parser *keys)
 	return result == 0 ? key : NULL;
 }
 
-static int
-parse_return(struct imap_parser *parser, struct search_request *request)
-{
-	request->has_return = true;
-	if (imap_parse_space(parser) == -1)
-		return -1;
-	if (!imap_parse_skip(parser, '('))
-		return imap_parse_error(parser, "List of options expected");
-	while (!imap_parse_skip(parser, ')')) {
-		if (imap_parse_skip_word(parser, "MIN"))
-			request->is_min = true;
-		else if (imap_parse_skip_word(parser, "MAX"))
-			request->is_max = true;
-		else if (imap_parse_skip_word(parser, "ALL"))
-			request->is_all = true;
-		else if (imap_parse_skip_word(parser, "COUNT"))
-			request->is_count = true;
-		else if (imap_parse_skip_word(parser, "SAVE"))
-			request->is_save = true;
-		else
-			return imap_parse_error(
-			    parser, "Unknown return option");
-		if (!imap_parse_next_is(parser, ')') &&
-		    imap_parse_space(parser) == -1)
-			return -1;
-	}
-	if (!request->is_min && !request->is_max && !request->is_count &&
-	    !request->is_save)
-		request->is_all = true;
-	return imap_parse_space(parser);
-}
-
 int
 search_keys_parse_charset(struct imap_parser *parser)
 {
@@ -295,8 +278,7 @@ search_keys_parse(struct imap_parser *parser, struct search_request *request)
 	memset(request, 0, sizeof(*request));
 	if (imap_parse_space(parser) == -1)
 		return -1;
-	if (imap_parse_skip_word(parser, "RETURN") &&
-	    parse_return(parser, request) == -1)
+	if (search_return_parse(parser, &request->options) == -1)
 		return -1;
 	if (imap_parse_skip_word(parser, "CHARSET"))
 		result = imap_parse_space(parser) == -1

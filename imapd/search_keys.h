@@ -1,10 +1,11 @@
 /*
- * The keys of SEARCH (RFC 3501 6.4.4, RFC 7162 3.1.5) as a tree.  Pure.
+ * The keys of SEARCH (RFC 3501 6.4.4, RFC 5032, RFC 7162 3.1.5) as a tree.  Pure.
  */
 #ifndef IMAPD_SEARCH_KEYS_H
 #define IMAPD_SEARCH_KEYS_H
 
 #include "imapd/imap_parser.h"
+#include "imapd/search_return.h"
 
 enum search_kind {
 	SEARCH_ALL,
@@ -23,6 +24,8 @@ enum search_kind {
 	SEARCH_BEFORE,  /* day, of INTERNALDATE */
 	SEARCH_ON,
 	SEARCH_SINCE,
+	SEARCH_OLDER, /* number: seconds before now */
+	SEARCH_YOUNGER,
 	SEARCH_SENTBEFORE, /* day, of the Date field; from here on the body */
 	SEARCH_SENTON,
 	SEARCH_SENTSINCE,
@@ -44,9 +47,7 @@ struct search_key {
 };
 
 struct search_request {
-	bool has_return; /* RETURN (...) of RFC 4731 */
-	bool is_min, is_max, is_all, is_count;
-	bool is_save; /* RFC 5182 */
+	struct search_return options;
 	bool has_modseq;
 	struct search_key *root;
 };

@@ -287,6 +287,12 @@ match_row(const struct search_key *key, const struct search_subject *subject)
 		return result_of(internal_day(row) == key->day);
 	case SEARCH_SINCE:
 		return result_of(internal_day(row) >= key->day);
+	case SEARCH_OLDER:
+		return result_of(
+		    row->internaldate <= subject->now - (int64_t)key->number);
+	case SEARCH_YOUNGER:
+		return result_of(
+		    row->internaldate >= subject->now - (int64_t)key->number);
 	default:
 		return match_content(key, subject);
 	}

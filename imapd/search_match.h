@@ -21,6 +21,7 @@ struct search_subject {
 	const struct mailbox_info *info; /* keyword names */
 	size_t number;
 	bool is_recent;
+	int64_t now;                       /* seconds since 1970 */
 	const struct message_cache *cache; /* NULL: not looked up */
 	const struct mime_part *root;      /* NULL: not read */
 	struct text stored;                /* all bytes, if read */

@@ -71,15 +71,6 @@ sort_criteria_parse(struct imap_parser *parser, struct sort_criteria *criteria)
 		   : imap_parse_error(parser, "List has no end");
 }
 
-bool
-sort_criteria_need_header(const struct sort_criteria *criteria)
-{
-	for (size_t i = 0; i < criteria->count; i++)
-		if (criteria->list[i].kind >= SORT_DATE)
-			return true;
-	return false;
-}
-
 const char *
 sort_criterion_field(const struct sort_criterion *criterion)
 {
@@ -144,9 +135,11 @@ first_display(struct text value, struct pool *pool)
 static struct text
 text_of_field(enum sort_kind kind, struct text value, struct pool *pool)
 {
+	bool is_reply;
+
 	switch (kind) {
 	case SORT_SUBJECT:
-		return base_subject(decoded(value, pool), pool);
+		return base_subject(decoded(value, pool), pool, &is_reply);
 	case SORT_DISPLAYFROM:
 	case SORT_DISPLAYTO:
 		return first_display(value, pool);
@@ -155,9 +148,8 @@ text_of_field(enum sort_kind kind, struct text value, struct pool *pool)
 	}
 }
 
-/* When it was sent; when it came, if it does not say. */
-static int64_t
-sent_time(const struct mailbox_row *row, struct text header)
+int64_t
+sort_sent_time(const struct mailbox_row *row, struct text header)
 {
 	struct mail_field field;
 	struct mail_date date;
@@ -166,6 +158,22 @@ sent_time(const struct mailbox_row *row, struct text header)
 	    mail_date_parse(text_trim(field.value), &date) == 0)
 		return date.time;
 	return row->internaldate;
+}
+
+struct text
+sort_subject(
+    struct text header, struct pool *keep, struct pool *pool, bool *is_reply)
+{
+	struct mail_field field;
+	struct text folded;
+
+	*is_reply = false;
+	if (!mail_header_find(header, "Subject", &field))
+		return text_make("", 0);
+	folded = casefold(
+	    base_subject(decoded(field.value, pool), pool, is_reply), pool);
+	return text_make(
+	    pool_copy(keep, folded.data, folded.size), folded.size);
 }
 
 static void
@@ -184,7 +192,7 @@ make_value(const struct sort_criterion *criterion,
 		value->number = (int64_t)row->size;
 		return;
 	case SORT_DATE:
-		value->number = sent_time(row, header);
+		value->number = sort_sent_time(row, header);
 		return;
 	default:
 		break;

@@ -48,7 +48,6 @@ struct sort_item {
 /* "(REVERSE DATE SUBJECT)"; 0, or -1 with parser->error. */
 int sort_criteria_parse(
     struct imap_parser *parser, struct sort_criteria *criteria);
-bool sort_criteria_need_header(const struct sort_criteria *criteria);
 /* The field that a criterion looks at, NULL for the row. */
 const char *sort_criterion_field(const struct sort_criterion *criterion);
 
@@ -57,6 +56,11 @@ const char *sort_criterion_field(const struct sort_criterion *criterion);
 struct sort_item sort_item_make(const struct sort_criteria *criteria,
     const struct mailbox_row *row, struct text header, struct pool *keep,
     struct pool *pool);
+/* When it was sent; when it came, if it does not say. */
+int64_t sort_sent_time(const struct mailbox_row *row, struct text header);
+/* The base subject in the form that is compared, in `keep`; see base_subject.h. */
+struct text sort_subject(
+    struct text header, struct pool *keep, struct pool *pool, bool *is_reply);
 /* Equal ones stand by UID. */
 void sort_items(const struct sort_criteria *criteria, struct sort_item *items,
     size_t count);

@@ -341,8 +341,11 @@ mailbox_list_count(struct account_store *account,
 
 	memset(counts, 0, sizeof(*counts));
 	counts->messages = box->count;
-	for (i = 0; i < box->count; i++)
+	for (i = 0; i < box->count; i++) {
 		counts->unseen += (box->rows[i].row.flags & FLAG_SEEN) == 0;
+		counts->deleted += (box->rows[i].row.flags & FLAG_DELETED) != 0;
+		counts->size += box->rows[i].row.size;
+	}
 }
 
 void

@@ -58,11 +58,12 @@ base_subjects_are_those_of_the_rfc(void **state)
 {
 	struct pool *pool = pool_new();
 	int failures = 0;
+	bool is_reply;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(*subjects); i++) {
 		struct text base =
-		    base_subject(text_of(subjects[i].subject), pool);
+		    base_subject(text_of(subjects[i].subject), pool, &is_reply);
 
 		if (text_is(base, subjects[i].base))
 			continue;
@@ -82,6 +83,7 @@ a_long_subject_is_cut_in_no_time(void **state)
 		"[a] re", "(fwd)", "[[", " [a", "]" };
 	struct pool *pool = pool_new();
 	clock_t begun = clock();
+	bool is_reply;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
@@ -90,7 +92,7 @@ a_long_subject_is_cut_in_no_time(void **state)
 
 		for (size_t at = 0; at + size < room; at += size)
 			memcpy(subject + at, parts[i], size);
-		(void)base_subject(text_of(subject), pool);
+		(void)base_subject(text_of(subject), pool, &is_reply);
 	}
 	pool_free(&pool);
 	/* A step for each pair of parts would take some ten seconds. */

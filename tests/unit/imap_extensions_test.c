@@ -1,0 +1,248 @@
+/*
+ * Sessions of clients that use extensions: a table for each RFC.
+ */
+#include "tests/unit/conversation.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define CONDSTORE    "* OK [HIGHESTMODSEQ 3] Highest\r\n"
+#define COUNT(table) (sizeof(table) / sizeof(*(table)))
+
+/* RFC 5032 */
+static const struct transcript within[] = {
+	{ "messages_of_last_year_are_older_and_not_younger",
+	    "a SEARCH OLDER 3600\r\nb SEARCH YOUNGER 3600\r\n"
+	    "c UID SEARCH 2 YOUNGER 4294967295\r\nd SEARCH NOT OLDER 1\r\n",
+	    "* SEARCH 1 2\r\na OK Search completed\r\n"
+	    "* SEARCH\r\nb OK Search completed\r\n"
+	    "* SEARCH 2\r\nc OK Search completed\r\n"
+	    "* SEARCH\r\nd OK Search completed\r\n",
+	    STATUS_OK },
+	{ "an_interval_is_a_second_or_more",
+	    "a SEARCH OLDER 0\r\nb SEARCH YOUNGER x\r\nc SEARCH OLDER\r\n"
+	    "d SEARCH YOUNGER 4294967296\r\n",
+	    "a BAD Interval is a second or more\r\nb BAD Invalid number\r\n"
+	    "c BAD Missing argument\r\nd BAD Invalid number\r\n",
+	    STATUS_OK },
+};
+
+/* RFC 5267 3 */
+static const struct transcript esort[] = {
+	{ "the_first_and_last_are_those_in_the_order",
+	    "a SORT RETURN (MIN MAX COUNT) (REVERSE ARRIVAL SUBJECT) UTF-8 "
+	    "ALL\r\nb UID SORT RETURN (ALL) (SUBJECT) UTF-8 ALL\r\n"
+	    "c SORT RETURN () (SIZE) UTF-8 ALL\r\n"
+	    "d SORT RETURN (COUNT ALL) (SIZE) UTF-8 SEEN\r\n",
+	    "* ESEARCH (TAG \"a\") MIN 2 MAX 1 COUNT 2\r\n"
+	    "a OK Sort completed\r\n"
+	    "* ESEARCH (TAG \"b\") UID ALL 2,1\r\nb OK Sort completed\r\n"
+	    "* ESEARCH (TAG \"c\") ALL 2,1\r\nc OK Sort completed\r\n"
+	    "* ESEARCH (TAG \"d\") COUNT 0\r\nd OK Sort completed\r\n",
+	    STATUS_OK },
+	{ "a_page_of_the_order",
+	    "a SORT RETURN (PARTIAL 1:1) (SUBJECT) UTF-8 ALL\r\n"
+	    "b SORT RETURN (PARTIAL -1:-1) (SUBJECT) UTF-8 ALL\r\n",
+	    "* ESEARCH (TAG \"a\") PARTIAL (1:1 2)\r\na OK Sort completed\r\n"
+	    "* ESEARCH (TAG \"b\") PARTIAL (-1:-1 1)\r\n"
+	    "b OK Sort completed\r\n",
+	    STATUS_OK },
+	{ "what_a_sort_saves_is_a_set_all_the_same",
+	    "a SORT RETURN (SAVE) (SUBJECT) UTF-8 ALL\r\nb FETCH $ UID\r\n"
+	    "c SORT RETURN (SAVE MIN) (SUBJECT) UTF-8 ALL\r\n"
+	    "d FETCH $ UID\r\ne SORT RETURN (SAVE) (SUBJECT) KOI8-R ALL\r\n"
+	    "f FETCH $ UID\r\n",
+	    "a OK Sort completed\r\n* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n"
+	    "b OK Fetch completed\r\n* ESEARCH (TAG \"c\") MIN 2\r\n"
+	    "c OK Sort completed\r\n* 2 FETCH (UID 2)\r\n"
+	    "d OK Fetch completed\r\n"
+	    "e NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n"
+	    "f OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "modseq_is_that_of_what_is_told",
+	    "a SORT RETURN (MIN) (SUBJECT) UTF-8 MODSEQ 1\r\n"
+	    "b SORT RETURN (MAX) (SUBJECT) UTF-8 MODSEQ 1\r\n"
+	    "c SORT RETURN (MAX COUNT) (SUBJECT) UTF-8 MODSEQ 1\r\n",
+	    CONDSTORE "* ESEARCH (TAG \"a\") MIN 2 MODSEQ 3\r\n"
+		      "a OK Sort completed\r\n"
+		      "* ESEARCH (TAG \"b\") MAX 1 MODSEQ 2\r\n"
+		      "b OK Sort completed\r\n"
+		      "* ESEARCH (TAG \"c\") MAX 1 COUNT 2 MODSEQ 3\r\n"
+		      "c OK Sort completed\r\n",
+	    STATUS_OK },
+	{ "an_option_that_is_unknown_is_bad",
+	    "a SORT RETURN (FOO) (SIZE) UTF-8 ALL\r\n"
+	    "b SORT RETURN (ALL) UTF-8 ALL\r\nc SORT RETURN\r\n",
+	    "a BAD Unknown return option\r\n"
+	    "b BAD List of criteria expected\r\nc BAD Missing argument\r\n",
+	    STATUS_OK },
+};
+
+/* RFC 9394 */
+static const struct transcript partial[] = {
+	{ "a_page_of_what_is_found",
+	    "a SEARCH RETURN (PARTIAL 1:1) ALL\r\n"
+	    "b UID SEARCH RETURN (PARTIAL 2:1 COUNT) ALL\r\n"
+	    "c SEARCH RETURN (PARTIAL -1:-1) ALL\r\n"
+	    "d SEARCH RETURN (PARTIAL -2:-9) ALL\r\n"
+	    "e SEARCH RETURN (PARTIAL 3:9) ALL\r\n"
+	    "f SEARCH RETURN (PARTIAL -3:-9) ALL\r\n",
+	    "* ESEARCH (TAG \"a\") PARTIAL (1:1 1)\r\na OK Search completed\r\n"
+	    "* ESEARCH (TAG \"b\") UID COUNT 2 PARTIAL (2:1 1:2)\r\n"
+	    "b OK Search completed\r\n"
+	    "* ESEARCH (TAG \"c\") PARTIAL (-1:-1 2)\r\n"
+	    "c OK Search completed\r\n"
+	    "* ESEARCH (TAG \"d\") PARTIAL (-2:-9 1)\r\n"
+	    "d OK Search completed\r\n"
+	    "* ESEARCH (TAG \"e\") PARTIAL (3:9 NIL)\r\n"
+	    "e OK Search completed\r\n"
+	    "* ESEARCH (TAG \"f\") PARTIAL (-3:-9 NIL)\r\n"
+	    "f OK Search completed\r\n",
+	    STATUS_OK },
+	{ "a_range_is_two_numbers_of_one_sign",
+	    "a SEARCH RETURN (PARTIAL) ALL\r\nb SEARCH RETURN (PARTIAL 1) ALL"
+	    "\r\nc SEARCH RETURN (PARTIAL 0:1) ALL\r\n"
+	    "d SEARCH RETURN (PARTIAL -1:1) ALL\r\n"
+	    "e SEARCH RETURN (PARTIAL 1:-1) ALL\r\n"
+	    "f SEARCH RETURN (PARTIAL 1:2 PARTIAL 3:4) ALL\r\n"
+	    "g SEARCH RETURN (PARTIAL 1:2 ALL) ALL\r\n",
+	    "a BAD Space expected\r\nb BAD Invalid partial range\r\n"
+	    "c BAD Invalid partial range\r\nd BAD Invalid partial range\r\n"
+	    "e BAD Invalid partial range\r\nf BAD PARTIAL may be given once\r\n"
+	    "g BAD ALL and PARTIAL exclude each other\r\n",
+	    STATUS_OK },
+	{ "what_is_saved_is_the_page_unless_all_was_counted",
+	    "a SEARCH RETURN (SAVE PARTIAL -1:-1) ALL\r\nb FETCH $ UID\r\n"
+	    "c SEARCH RETURN (SAVE PARTIAL 1:1 COUNT) ALL\r\nd FETCH $ UID\r\n"
+	    "e SEARCH RETURN (SAVE PARTIAL 1:1 MAX) ALL\r\nf FETCH $ UID\r\n",
+	    "* ESEARCH (TAG \"a\") PARTIAL (-1:-1 2)\r\n"
+	    "a OK Search completed\r\n* 2 FETCH (UID 2)\r\n"
+	    "b OK Fetch completed\r\n"
+	    "* ESEARCH (TAG \"c\") COUNT 2 PARTIAL (1:1 1)\r\n"
+	    "c OK Search completed\r\n* 1 FETCH (UID 1)\r\n* 2 FETCH (UID "
+	    "2)\r\n"
+	    "d OK Fetch completed\r\n"
+	    "* ESEARCH (TAG \"e\") MAX 2 PARTIAL (1:1 1)\r\n"
+	    "e OK Search completed\r\n* 1 FETCH (UID 1)\r\n* 2 FETCH (UID "
+	    "2)\r\n"
+	    "f OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "a_page_of_what_is_fetched",
+	    "a UID FETCH 1:* UID (PARTIAL -1:-1)\r\n"
+	    "b UID FETCH 1:* UID (PARTIAL 1:1 CHANGEDSINCE 2)\r\n"
+	    "c UID FETCH 1:* UID (PARTIAL 3:5)\r\n"
+	    "d FETCH 1:* UID (PARTIAL 1:1)\r\n"
+	    "e UID FETCH 1:* BODY[TEXT] (PARTIAL 1:1)\r\n"
+	    "f FETCH 2 FLAGS\r\n",
+	    "* 2 FETCH (UID 2)\r\na OK Fetch completed\r\n" CONDSTORE
+	    "* 2 FETCH (UID 2 MODSEQ (3))\r\nb OK Fetch completed\r\n"
+	    "c OK Fetch completed\r\nd BAD Unknown FETCH modifier\r\n"
+	    "* 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ (4) BODY[TEXT] {12}\r\n"
+	    "First body\r\n)\r\ne OK Fetch completed\r\n"
+	    "* 2 FETCH (FLAGS ())\r\nf OK Fetch completed\r\n",
+	    STATUS_OK },
+};
+
+/* RFC 5256 */
+static const struct transcript thread[] = {
+	{ "threads_of_numbers_and_uids",
+	    "a THREAD REFERENCES UTF-8 ALL\r\n"
+	    "b UID THREAD ORDEREDSUBJECT US-ASCII 2\r\n"
+	    "c THREAD references utf-8 SEEN\r\n",
+	    "* THREAD (1)(2)\r\na OK Thread completed\r\n"
+	    "* THREAD (2)\r\nb OK Thread completed\r\n"
+	    "* THREAD\r\nc OK Thread completed\r\n",
+	    STATUS_OK },
+	{ "a_thread_that_is_malformed_is_bad",
+	    "a THREAD FOO UTF-8 ALL\r\nb THREAD REFERENCES ALL\r\n"
+	    "c THREAD\r\nd THREAD REFERENCES KOI8-R ALL\r\n"
+	    "e THREAD REFERENCES UTF-8 BOGUS\r\n",
+	    "a BAD Unknown threading algorithm\r\nb BAD Missing argument\r\n"
+	    "c BAD Missing argument\r\n"
+	    "d NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n"
+	    "e BAD Unknown search key\r\n",
+	    STATUS_OK },
+	{ "the_past_has_threads_too",
+	    "a UNSELECT\r\nb EXAMINE \"Snapshots/Deleted mail\"\r\n"
+	    "c UID THREAD REFERENCES UTF-8 ALL\r\n",
+	    "a OK Unselect completed\r\n"
+	    "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"
+	    "* OK [PERMANENTFLAGS ()] Read-only mailbox\r\n"
+	    "* 1 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 1] First unseen\r\n"
+	    "* OK [UIDVALIDITY 1002] UIDs valid\r\n"
+	    "* OK [UIDNEXT 2] Predicted next UID\r\n"
+	    "* OK [HIGHESTMODSEQ 2] Highest\r\n"
+	    "b OK [READ-ONLY] Examine completed\r\n"
+	    "* THREAD (1)\r\nc OK Thread completed\r\n",
+	    STATUS_OK },
+};
+
+/* RFC 8438, RFC 7889, RFC 9051 6.3.11 */
+static const struct transcript status[] = {
+	{ "status_tells_size_deleted_and_limit",
+	    "a STORE 1 +FLAGS.SILENT (\\Deleted)\r\n"
+	    "b STATUS INBOX (SIZE DELETED APPENDLIMIT)\r\n"
+	    "c LIST \"\" INBOX RETURN (STATUS (SIZE))\r\n"
+	    "d STATUS \"Snapshots/Deleted mail\" (SIZE DELETED MESSAGES)\r\n",
+	    "a OK Store completed\r\n"
+	    "* STATUS INBOX (SIZE 192 DELETED 1 APPENDLIMIT 536870912)\r\n"
+	    "b OK Status completed\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" INBOX\r\n"
+	    "* STATUS INBOX (SIZE 192)\r\nc OK List completed\r\n"
+	    "* STATUS \"Snapshots/Deleted mail\" (MESSAGES 1 SIZE 23 "
+	    "DELETED 0)\r\nd OK Status completed\r\n",
+	    STATUS_OK },
+	{ "what_is_beyond_the_limit_is_toobig",
+	    "a APPEND INBOX {536870913}\r\nb NOOP\r\n",
+	    "a NO [TOOBIG] Message is too large\r\nb OK NOOP completed\r\n",
+	    STATUS_OK },
+};
+
+/* RFC 6154 3 */
+static const struct transcript create_special_use[] = {
+	{ "a_mailbox_is_created_for_a_use",
+	    "a CREATE S (USE (\\Sent \\Drafts))\r\nb LIST \"\" S\r\n"
+	    "c CREATE T (USE (\\All))\r\nd CREATE T (USE (\\Frob))\r\n"
+	    "e CREATE T (USE ())\r\nf CREATE T (FOO)\r\ng LIST \"\" T\r\n",
+	    "a OK Create completed\r\n"
+	    "* LIST (\\HasNoChildren \\Drafts \\Sent) \"/\" S\r\n"
+	    "b OK List completed\r\n"
+	    "c NO [USEATTR] No such special use here\r\n"
+	    "d NO [USEATTR] No such special use here\r\n"
+	    "e BAD Attribute expected\r\nf BAD USE expected\r\n"
+	    "g OK List completed\r\n",
+	    STATUS_OK },
+};
+
+#define TEST(table)                                                          \
+	static void rfc_of_##table(void **state)                             \
+	{                                                                    \
+		(void)state;                                                 \
+		assert_int_equal(check_transcripts(table, COUNT(table)), 0); \
+	}
+
+TEST(within)
+TEST(esort)
+TEST(partial)
+TEST(thread)
+TEST(status)
+TEST(create_special_use)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rfc_of_within),
+		cmocka_unit_test(rfc_of_esort),
+		cmocka_unit_test(rfc_of_partial),
+		cmocka_unit_test(rfc_of_thread),
+		cmocka_unit_test(rfc_of_status),
+		cmocka_unit_test(rfc_of_create_special_use),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
