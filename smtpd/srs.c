@@ -3,88 +3,59 @@
  */
 #include "smtpd/srs.h"
 
-#include "common/digest.h"
+#include "common/log.h"
 #include "common/memory.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
-	BLOCK_SIZE = 64, /* of SHA-256: HMAC pads its key to that */
-	TAG_SIZE = 4,    /* "SRS0" */
+	TAG_SIZE = 4, /* "SRS0" */
 	DAY_LETTERS = 2,
 	DAY_COUNT = 1024,
-	DAY_S = 86400
+	DAY_S = 86400,
+	BODY_MAX = MAIL_ADDRESS_MAX_PATH + DAY_LETTERS + 3
 };
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 struct srs {
-	struct digest *digest;
 	char domain[256];
 	int64_t valid_days;
 	size_t secret_count;
-	/* Padded: as HMAC takes them. */
-	uint8_t secrets[SETTINGS_MAX_SRS_SECRETS][BLOCK_SIZE];
+	char secrets[SETTINGS_MAX_SRS_SECRETS][SETTINGS_SRS_SECRET_SIZE];
 };
 
 /* -- The hash -- */
 
-/* RFC 2104: a key that is longer than a block is hashed first. */
-static void
-set_secret(struct srs *srs, size_t n, const char *secret)
+static size_t
+put_lower(char *to, struct text text)
 {
-	size_t size = strlen(secret);
-	struct hash hash;
-
-	if (size <= BLOCK_SIZE) {
-		memcpy(srs->secrets[n], secret, size);
-		return;
-	}
-	hash = digest_of(srs->digest, secret, size);
-	memcpy(srs->secrets[n], hash.bytes, sizeof(hash.bytes));
-}
-
-static void
-start_padded(struct srs *srs, size_t secret, uint8_t pad)
-{
-	uint8_t block[BLOCK_SIZE];
-
-	for (size_t i = 0; i < BLOCK_SIZE; i++)
-		block[i] = srs->secrets[secret][i] ^ pad;
-	digest_start(srs->digest);
-	digest_add(srs->digest, block, sizeof(block));
-	explicit_bzero(block, sizeof(block));
-}
-
-static void
-add_lower(struct srs *srs, struct text text)
-{
-	char bytes[MAIL_ADDRESS_MAX_PATH];
-
 	for (size_t i = 0; i < text.size; i++)
-		bytes[i] = text_lower_byte(text.data[i]);
-	digest_add(srs->digest, bytes, text.size);
+		to[i] = text_lower_byte(text.data[i]);
+	return text.size;
 }
 
 /* Of the tag and what stands behind the hash. */
 static void
-hash_of(struct srs *srs, size_t secret, struct text tag, struct text body,
+hash_of(const struct srs *srs, size_t secret, struct text tag, struct text body,
     char to[SRS_HASH_LETTERS])
 {
+	char input[TAG_SIZE + 1 + BODY_MAX];
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	size_t size = put_lower(input, tag);
 	uint64_t bits = 0;
-	struct hash hash;
 
-	start_padded(srs, secret, 0x36);
-	add_lower(srs, tag);
-	digest_add(srs->digest, "=", 1);
-	add_lower(srs, body);
-	hash = digest_finish(srs->digest);
-	start_padded(srs, secret, 0x5c);
-	digest_add(srs->digest, hash.bytes, sizeof(hash.bytes));
-	hash = digest_finish(srs->digest);
+	input[size++] = '=';
+	size += put_lower(input + size, body);
+	if (HMAC(EVP_sha256(), srs->secrets[secret],
+		(int)strlen(srs->secrets[secret]), (const uint8_t *)input, size,
+		hash, NULL) == NULL)
+		fatal("HMAC failed");
 	for (size_t i = 0; i < 5; i++)
-		bits = bits << 8 | hash.bytes[i];
+		bits = bits << 8 | hash[i];
 	for (size_t i = SRS_HASH_LETTERS; i > 0; i--, bits >>= 5)
 		to[i - 1] = letters[bits & 31];
 }
@@ -95,7 +66,7 @@ is_hash(struct srs *srs, struct text given, struct text tag, struct text body)
 {
 	bool is_good = false;
 
-	if (given.size != SRS_HASH_LETTERS || body.size > MAIL_ADDRESS_MAX_PATH)
+	if (given.size != SRS_HASH_LETTERS || body.size > BODY_MAX)
 		return false;
 	for (size_t n = 0; n < srs->secret_count; n++) {
 		char right[SRS_HASH_LETTERS];
@@ -118,12 +89,10 @@ srs_new(const struct settings *settings)
 	if (settings->srs_secret_count == 0)
 		return NULL;
 	srs = memory_new(1, sizeof(*srs));
-	srs->digest = digest_new();
 	srs->valid_days = settings->srs_valid_s / DAY_S;
 	memcpy(srs->domain, settings->srs_domain, sizeof(srs->domain));
 	srs->secret_count = settings->srs_secret_count;
-	for (size_t i = 0; i < srs->secret_count; i++)
-		set_secret(srs, i, settings->srs_secrets[i]);
+	memcpy(srs->secrets, settings->srs_secrets, sizeof(srs->secrets));
 	return srs;
 }
 
@@ -132,7 +101,6 @@ srs_free(struct srs **srs)
 {
 	if (*srs == NULL)
 		return;
-	digest_free(&(*srs)->digest);
 	explicit_bzero((*srs)->secrets, sizeof((*srs)->secrets));
 	memory_free(srs);
 }
@@ -186,7 +154,7 @@ forward_again(struct srs *srs, const struct mailbox_address *sender,
 {
 	struct text rest = text_skip(sender->local, TAG_SIZE);
 	struct text host = sender->domain, hash;
-	char body[MAIL_ADDRESS_MAX_PATH + 2];
+	char body[BODY_MAX];
 
 	if (text_starts_nocase(sender->local, "SRS1") &&
 	    (!cut(text_skip(rest, 1), &hash, &rest) ||
@@ -202,7 +170,7 @@ srs_forward(struct srs *srs, struct text sender, int64_t now_s,
     char to[SRS_ADDRESS_SIZE])
 {
 	unsigned int day = (unsigned int)(now_s / DAY_S % DAY_COUNT);
-	char body[MAIL_ADDRESS_MAX_PATH + DAY_LETTERS + 3];
+	char body[BODY_MAX];
 	struct mailbox_address address;
 
 	if (mail_address_parse_mailbox(sender, true, 0, &address, NULL) == -1 ||

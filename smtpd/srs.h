@@ -11,7 +11,7 @@
  * before it, in lower case: hosts on the way may change the case.  Both are in
  * base32, and letters of either case.  A hash of any other length is wrong.
  *
- * Pure, but for the digest.  After M. Wittenborn's and S. Sen Wong's paper, "SRS:
+ * Pure.  After M. Wittenborn's and S. Sen Wong's paper, "SRS:
  * The Sender Rewriting Scheme" (2003), section 4; with another hash, which is
  * nobody's business but ours.
  */
