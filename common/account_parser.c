@@ -3,8 +3,9 @@
  * checked whole, and all that is wrong is reported at once; a line of the users
  * file is never shown, because it holds a hash.
  */
-#include "common/account_parser_state.h"
+#include "common/account_parser.h"
 
+#include "common/account_parser_state.h"
 #include "common/settings_parser.h"
 
 #include <stdarg.h>

@@ -3,11 +3,12 @@
  * keep their packets until they are answered.  After a reconnect: hello first,
  * then all of them again in their old order.
  */
-#include "imapd/store_client_state.h"
+#include "imapd/store_client.h"
 
 #include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "imapd/store_client_state.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -480,24 +480,24 @@ climb(const struct node *node, const struct node *root, struct buf *out)
 bool
 thread_tree_put_next(struct thread_tree *tree, struct buf *out)
 {
-	const struct node *root = tree->roots, *node = root;
+	const struct node *root = tree->roots, *node, *next;
 
 	if (root == NULL)
 		return false;
 	tree->roots = root->next;
 	(void)buf_put_byte(out, '(');
-	while (node != NULL) {
+	for (node = root; node != NULL; node = next) {
+		next = node->child;
 		if (node->is_message)
 			(void)buf_put_format(out, "%u", node->message.number);
-		if (node->child == NULL) {
-			node = climb(node, root, out);
+		if (next == NULL) {
+			next = climb(node, root, out);
 			continue;
 		}
 		if (node->is_message)
 			(void)buf_put_byte(out, ' ');
-		if (node->child->next != NULL)
+		if (next->next != NULL)
 			(void)buf_put_byte(out, '(');
-		node = node->child;
 	}
 	(void)buf_put_byte(out, ')');
 	return true;
