@@ -171,13 +171,43 @@ take_bytes(struct job *job, struct text bytes)
 	return EXIT_DONE;
 }
 
-static int
-take_finding(struct job *job)
+/* The number of a finding about "WHAT number". */
+static bool
+is_about(struct text where, const char *what, uint64_t *number)
 {
+	struct text word;
+
+	return text_next(&where, ' ', &word) && text_is(word, what) &&
+	       text_parse_number(where, UINT64_MAX, number) == 0;
+}
+
+/* Of a message whose row is damaged nothing came but this; of one whose bytes
+ * are, its row came before. */
+static int
+take_finding(struct job *job, struct text record)
+{
+	const struct export *export = &job->export;
+	struct control_finding finding;
+	uint64_t number = export->message.uid;
+
+	if (control_get_finding(record, &finding) == -1)
+		return EXIT_FAILED;
 	output_progress_end(job->snapctl->output);
-	fprintf(stderr, "snapctl: damaged: %s %.*s UID %u\n",
-	    job->export.account_storage, TEXT_FMT(job->export.mailbox.name),
-	    job->export.message.uid);
+	fprintf(stderr, "snapctl: damaged: %s", export->account_storage);
+	if (is_about(finding.where, "account", &number))
+		fputs(", its own row", stderr);
+	else if (is_about(finding.where, "subscription", &number))
+		fputs(", one of its subscriptions", stderr);
+	else if (is_about(finding.where, "mailbox", &number))
+		fprintf(stderr, ", mailbox %llu, whose name cannot be read",
+		    (unsigned long long)number);
+	else
+		fprintf(stderr, " %.*s UID %llu",
+		    TEXT_FMT(export->mailbox.name),
+		    (unsigned long long)(is_about(finding.where, "uid", &number)
+					     ? number
+					     : export->message.uid));
+	fputc('\n', stderr);
 	job->damaged++;
 	return EXIT_DONE;
 }
@@ -199,7 +229,7 @@ take(struct job *job, enum control_row_kind kind, struct text record)
 	case CONTROL_BODY:
 		return take_bytes(job, record);
 	case CONTROL_FINDING:
-		return take_finding(job);
+		return take_finding(job, record);
 	default:
 		return EXIT_DONE;
 	}

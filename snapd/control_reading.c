@@ -98,7 +98,8 @@ start(struct control_job *job, struct transaction *t, struct store *store)
 				    : job->sequence;
 	job->walk.sequence = job->sequence;
 	job->walk.only_account = job->account;
-	job->walk.names_damage = job->verb == MESSAGE_control_drill;
+	job->walk.names_damage = job->verb == MESSAGE_control_drill ||
+				 job->verb == MESSAGE_control_export;
 	job->walk.is_of_users = job->verb == MESSAGE_control_restore ||
 				job->verb == MESSAGE_control_drill ||
 				job->verb == MESSAGE_control_export ||

@@ -74,6 +74,23 @@ put_account(struct control_job *job, struct transaction *t)
 	return 0;
 }
 
+void
+control_put_damage(struct control_job *job, const char *what, uint64_t number)
+{
+	struct control_finding finding = { .what = text_of(job->error.text) };
+	uint8_t data[RECORD_MAX_NAME_SIZE + 600];
+	char where[60];
+	struct writer w;
+
+	snprintf(
+	    where, sizeof(where), "%s %llu", what, (unsigned long long)number);
+	finding.where = text_of(where);
+	writer_init(&w, data, sizeof(data));
+	control_put_finding(&w, &finding);
+	control_put_row(job, CONTROL_FINDING, &w);
+	job->error.code = ERROR_NONE;
+}
+
 static void
 put_subscription(struct control_job *job, struct text name, bool is_subscribed)
 {
@@ -84,6 +101,31 @@ put_subscription(struct control_job *job, struct text name, bool is_subscribed)
 	writer_put_raw(&w, name.data, name.size);
 	if (is_subscribed)
 		control_put_row(job, CONTROL_SUBSCRIPTION, &w);
+}
+
+/* One that cannot be read is named and passed over. */
+static int
+next_subscription(struct control_job *job, struct cursor *cursor,
+    struct text *key, struct text *value)
+{
+	int got = -1;
+
+	while (got == -1) {
+		*key = text_make(NULL, 0);
+		got = cursor_next(cursor, key, value, &job->error);
+		if (key->size >= 4 &&
+		    key_u32_at(*key, 0) != job->walk.account) {
+			job->error.code = ERROR_NONE; /* not of this account */
+			return 0;
+		}
+		if (got == -1 &&
+		    (job->error.code != ERROR_DAMAGED || key->size < 4))
+			return -1;
+		if (got == -1)
+			control_put_damage(
+			    job, "subscription", job->walk.account);
+	}
+	return got;
 }
 
 /* Versions of a name lie side by side by age: the last one counts. */
@@ -101,8 +143,7 @@ put_subscriptions(struct control_job *job, struct transaction *t)
 	cursor = cursor_open(t, DB_SUBSCRIBED, &from, &job->error);
 	if (cursor == NULL)
 		return -1;
-	while ((got = cursor_next(cursor, &key, &value, &job->error)) == 1 &&
-	       key_u32_at(key, 0) == job->walk.account) {
+	while ((got = next_subscription(job, cursor, &key, &value)) == 1) {
 		struct text hashed = text_make(key.data, 36);
 
 		if (key_u64_at(key, 36) > job->sequence)
@@ -180,40 +221,29 @@ control_has_message_id(struct transaction *t, uint64_t blob, struct text wanted,
 	return got;
 }
 
-void
-control_put_damage(struct control_job *job, const char *what, uint64_t number)
-{
-	struct control_finding finding = { .what = text_of(job->error.text) };
-	uint8_t data[RECORD_MAX_NAME_SIZE + 600];
-	char where[60];
-	struct writer w;
-
-	snprintf(
-	    where, sizeof(where), "%s %llu", what, (unsigned long long)number);
-	finding.where = text_of(where);
-	writer_init(&w, data, sizeof(data));
-	control_put_finding(&w, &finding);
-	control_put_row(job, CONTROL_FINDING, &w);
-	job->error.code = ERROR_NONE;
-}
-
-/* A row that cannot be read. Of a message its UID goes before the finding, which
- * is then about it. */
-static void
-put_damaged_row(struct control_job *job, const struct message_row *row)
+/* A row that cannot be read. For a drill the UID of a message goes before the
+ * finding, which is then about it; an export has nothing of it to write. What
+ * belongs to an account stands in other rows than its own, and follows. */
+static int
+put_damaged_row(struct control_job *job, struct transaction *t,
+    const struct message_row *row)
 {
 	struct message_row only = { .record = { .uid = row->record.uid,
 					.mailbox = job->walk.after_mailbox } };
 
 	if (row->record.uid != 0) {
-		control_put_message(job, &only);
+		if (job->verb == MESSAGE_control_drill)
+			control_put_message(job, &only);
 		control_put_damage(job, "uid", row->record.uid);
 	} else if (job->walk.after_mailbox != 0) {
 		control_put_damage(job, "mailbox", job->walk.after_mailbox);
 	} else {
 		control_put_account_number(job);
 		control_put_damage(job, "account", job->walk.account);
+		if (job->verb == MESSAGE_control_export)
+			return put_subscriptions(job, t);
 	}
+	return 0;
 }
 
 int
@@ -272,10 +302,11 @@ take_event(struct control_job *job, struct transaction *t,
 
 	if (event == WALK_DAMAGED) {
 		job->was_found = true;
-		if (job->is_counted)
-			put_damaged_row(job, row);
-		job->error.code = ERROR_NONE;
-		return 0;
+		if (job->verb == MESSAGE_control_drill && !job->is_counted) {
+			job->error.code = ERROR_NONE;
+			return 0; /* it is named when it is restored */
+		}
+		return put_damaged_row(job, t, row);
 	}
 	if (job->verb == MESSAGE_control_drill && event != WALK_FAILED &&
 	    event != WALK_MESSAGE) {

@@ -1,4 +1,5 @@
 """snapctl export: other programs read what it writes, under the same UIDs."""
+import hashlib
 import imaplib
 import io
 import mailbox
@@ -152,19 +153,62 @@ def test_dovecot_takes_it_over_under_the_same_uids(filled):
     assert LONG in doveadm('mailbox', 'list', '-s')
 
 
-def test_damage_is_named_and_the_rest_is_written(filled, tmp_path):
-    filled.stop()
-    store = os.path.join(filled.store, 'index/data.mdb')
-    with open(store, 'r+b') as file:
-        # Pages that were written anew leave old copies behind: all of them.
-        data = file.read().replace(b'Subject: n4', b'Subject: n5')
+def damage(server, old, new):
+    """Pages that were written anew leave old copies behind: all of them."""
+    server.stop()
+    with open(os.path.join(server.store, 'index/data.mdb'), 'r+b') as file:
+        data = file.read()
+        assert old in data
         file.seek(0)
-        file.write(data)
-    filled.start()
+        file.write(data.replace(old, new))
+    server.start()
+
+
+def export_damaged(server, *words):
+    """What came out, and what was said of the rest."""
     done = subprocess.run(
-        filled.snapctl_command.split() + ['export', 'live:' + filled.user1,
-                                          '--format', 'eml'],
-        check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        server.snapctl_command.split() + ['export', *words], check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == 20
-    assert b'damaged: %s INBOX UID 5' % filled.user1.encode() in done.stderr
-    assert len(list((unpack(done.stdout, tmp_path) / 'INBOX').iterdir())) == 5
+    return done.stdout, done.stderr.decode()
+
+
+def test_damage_is_named_and_the_rest_is_written(filled, tmp_path):
+    damage(filled, b'Subject: n4', b'Subject: n5')
+    out, said = export_damaged(
+        filled, 'live:' + filled.user1, '--format', 'eml')
+    assert 'damaged: %s INBOX UID 5\n' % filled.user1 in said
+    assert len(list((unpack(out, tmp_path) / 'INBOX').iterdir())) == 5
+
+
+def test_so_is_a_row_that_is_corrupt(filled, tmp_path):
+    """Of its message nothing but the UID is known; it stands in the row's key."""
+    body = (b'From: a@b.test\nSubject: n3\nMessage-ID: <n3@test>\n\n'
+            b'From here\n')
+    digest = hashlib.sha256(body).digest()
+    damage(filled, digest, digest[::-1])
+    for form, inbox in (('eml', 'INBOX'), ('maildir', 'cur')):
+        out, said = export_damaged(
+            filled, 'live:' + filled.user1, '--format', form)
+        assert said.count('damaged: ') == 2
+        assert 'damaged: %s INBOX UID 4\n' % filled.user1 in said
+        assert 'damaged: %s INBOX UID 5\n' % filled.user1 in said
+        folder = unpack(out, tmp_path / form)
+        assert len(list((folder / inbox).iterdir())) == 4
+    # All others, of all accounts.
+    out, said = export_damaged(filled, 'live')
+    assert said.count('damaged: ') == 2
+    assert len(list((unpack(out, tmp_path / 'all') / filled.user2 /
+                     'cur').iterdir())) == 1
+
+
+def test_so_is_a_mailbox(filled, tmp_path):
+    """The log of events is damaged with it, so that the store stays closed."""
+    damage(filled, LONG.encode(), LONG.upper().encode())
+    filled.snapctl('open-damaged')
+    filled.stop()
+    filled.start()
+    out, said = export_damaged(filled, 'live:' + filled.user1)
+    assert 'whose name cannot be read' in said
+    assert 'one of its subscriptions' in said
+    assert len(list((unpack(out, tmp_path) / 'cur').iterdir())) == 4
