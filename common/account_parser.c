@@ -57,32 +57,41 @@ account_copy_local(struct text local, char *to)
 	return text_is_utf8(local) ? 0 : -1;
 }
 
+static int
+complain_of(struct account_parser *parser, struct text address, size_t column,
+    const char *what)
+{
+	account_complain(parser, column, "\"%.*s\" is %s",
+	    (int)(address.size > 100 ? 100 : address.size), address.data, what);
+	return -1;
+}
+
 int
 account_parse_address(struct account_parser *parser, struct text address,
     size_t column, bool is_remote, char to[ADDRESS_MAX])
 {
 	ptrdiff_t at = text_find_byte(address, '@');
 	struct text domain;
+	const char *ours;
 
 	if (at < 0 ||
-	    account_copy_local(text_make(address.data, (size_t)at), to) == -1 ||
-	    address.size >= ADDRESS_MAX) {
-		account_complain(parser, column, "\"%.*s\" is not an address",
-		    (int)(address.size > 100 ? 100 : address.size),
-		    address.data);
-		return -1;
-	}
+	    account_copy_local(text_make(address.data, (size_t)at), to) == -1)
+		return complain_of(parser, address, column, "not an address");
 	domain = text_skip(address, (size_t)at + 1);
-	if (!is_remote && !settings_is_domain(parser->settings, domain)) {
-		account_complain(parser, column,
-		    "\"%.*s\" is in none of the domains of firnmail.conf",
-		    (int)(address.size > 100 ? 100 : address.size),
-		    address.data);
-		return -1;
+	if (!is_remote) {
+		ours = settings_find_domain(parser->settings, domain);
+		if (ours == NULL)
+			return complain_of(parser, address, column,
+			    "in none of the domains of firnmail.conf");
+		domain = text_of(ours);
 	}
-	for (size_t i = (size_t)at; i < address.size; i++)
-		to[i] = text_lower_byte(address.data[i]);
-	to[address.size] = '\0';
+	if ((size_t)at + 1 + domain.size >= ADDRESS_MAX)
+		return complain_of(parser, address, column, "not an address");
+	to += at;
+	*to++ = '@';
+	for (size_t i = 0; i < domain.size; i++)
+		*to++ = text_lower_byte(domain.data[i]);
+	*to = '\0';
 	return 0;
 }
 
@@ -280,7 +289,10 @@ parse_user(struct account_parser *parser, struct text line)
 	}
 	if (limit != NULL)
 		account.send_per_day = limit->per_day;
-	(void)account_parse_address(parser, fields[0], 0, false, address);
+	if (account_parse_address(parser, fields[0], 0, false, address) == 0 &&
+	    !text_is_nocase(fields[0], address))
+		account_complain(
+		    parser, 0, "its domain is another name: write %s", address);
 	if (parse_hash(parser, fields[1], fields[0].size + 1, hash) == 0 &&
 	    hash[0] == '\0')
 		account.flags |= ACCOUNT_DISABLED;
@@ -327,21 +339,33 @@ parse_users(struct account_parser *parser, const struct account_source *users)
 }
 
 struct account_table *
-account_table_parse(const struct account_source *users,
+account_table_watch(const struct account_source *users,
     const struct account_source *aliases, const struct settings *settings,
-    struct report *report)
+    const struct alias_watch *watch, struct report *report)
 {
-	struct account_parser parser = { .settings = settings,
-		.report = report };
-	size_t before = report_errors(report);
+	struct account_parser parser = {
+		.settings = settings, .watch = watch, .report = report
+	};
 
 	parser.table = account_table_new();
 	parse_users(&parser, users);
 	if (aliases != NULL)
 		account_parse_aliases(&parser, aliases);
-	if (report_errors(report) != before)
-		account_table_free(&parser.table);
 	return parser.table;
+}
+
+struct account_table *
+account_table_parse(const struct account_source *users,
+    const struct account_source *aliases, const struct settings *settings,
+    struct report *report)
+{
+	size_t before = report_errors(report);
+	struct account_table *table =
+	    account_table_watch(users, aliases, settings, NULL, report);
+
+	if (report_errors(report) != before)
+		account_table_free(&table);
+	return table;
 }
 
 /* -- Files -- */

@@ -36,6 +36,33 @@ struct account_table *account_table_parse(const struct account_source *users,
     const struct account_source *aliases, const struct settings *settings,
     struct report *report);
 
+/* What an alias leads to, in the order in which it is followed; what is deeper
+ * stands behind what leads to it. Depth 0 is the alias itself. */
+enum alias_step {
+	ALIAS_STEP_ALIAS,     /* another one, whose targets come now */
+	ALIAS_STEP_ACCOUNT,   /* an account */
+	ALIAS_STEP_KEPT,      /* the account that passes its mail on, itself */
+	ALIAS_STEP_ELSEWHERE, /* an address on another host */
+	ALIAS_STEP_AGAIN,     /* there by another way already */
+	ALIAS_STEP_LOOP,      /* and the rest are mistakes */
+	ALIAS_STEP_TOO_DEEP,
+	ALIAS_STEP_TOO_MANY,
+	ALIAS_STEP_UNKNOWN
+};
+
+struct alias_watch {
+	struct text name; /* the alias that is looked at, in any case */
+	void (*step)(void *context, unsigned int depth, enum alias_step step,
+	    struct text name);
+	void *context;
+};
+
+/* account_table_parse for who wants to see how an alias is followed, and a table
+ * of what is right where something is wrong. */
+struct account_table *account_table_watch(const struct account_source *users,
+    const struct account_source *aliases, const struct settings *settings,
+    const struct alias_watch *watch, struct report *report);
+
 /* The same from settings' users_path and aliases_path; a users file that does
  * not exist yet is an empty one (warned about). */
 struct account_table *account_table_load(

@@ -7,6 +7,7 @@
 #define COMMON_ACCOUNT_PARSER_STATE_H
 
 #include "common/account_parser.h"
+#include "common/pool.h"
 
 #include <stdbool.h>
 
@@ -17,7 +18,8 @@ enum {
 };
 
 struct alias_entry {
-	struct text name;    /* in lower, as written */
+	const char *key;     /* as it is looked up; the parser's pool has it */
+	struct text name;    /* as written */
 	struct text targets; /* the rest of the line */
 	unsigned int line;
 	bool is_on_path; /* being followed now: meeting it again is a loop */
@@ -30,6 +32,8 @@ struct account_parser {
 	struct account_table *table;
 	unsigned int line;
 	/* aliases */
+	const struct alias_watch *watch; /* NULL: nobody looks on */
+	struct pool *pool;
 	struct alias_entry *entries;
 	size_t entry_count;
 	struct table *by_name;

@@ -23,15 +23,16 @@ static int
 parse_domain(
     struct account_parser *parser, struct text name, char key[ADDRESS_MAX])
 {
-	if (!settings_is_domain(parser->settings, text_skip(name, 1))) {
+	const char *domain =
+	    settings_find_domain(parser->settings, text_skip(name, 1));
+
+	if (domain == NULL) {
 		account_complain(parser, 0,
 		    "\"%.*s\" is in none of the domains of firnmail.conf",
 		    (int)(name.size > 100 ? 100 : name.size), name.data);
 		return -1;
 	}
-	for (size_t i = 0; i < name.size; i++)
-		key[i] = text_lower_byte(name.data[i]);
-	key[name.size] = '\0';
+	snprintf(key, ADDRESS_MAX, "@%s", domain);
 	return 0;
 }
 
@@ -66,9 +67,32 @@ parse_alias(struct account_parser *parser, struct text line)
 	/* parse_aliases made room for an entry a line */
 	entry = &parser->entries[parser->entry_count++];
 	entry->line = parser->line;
+	entry->key = pool_text(parser->pool, key, strlen(key));
 	entry->name = name;
 	entry->targets = text_skip(line, (size_t)colon + 1);
 	table_put(parser->by_name, key, strlen(key), entry);
+}
+
+static void
+tell(const struct account_parser *parser, const struct alias_entry *root,
+    unsigned int depth, enum alias_step step, const char *name)
+{
+	const struct alias_watch *watch = parser->watch;
+
+	if (watch != NULL && text_is_nocase(watch->name, root->key))
+		watch->step(watch->context, depth, step, text_of(name));
+}
+
+/* A mistake leaves a row that leads nowhere, in a table that is only looked at:
+ * the name is an alias all the same. */
+static void
+tell_mistake(const struct account_parser *parser,
+    const struct alias_entry *root, unsigned int depth, enum alias_step step,
+    const char *name)
+{
+	tell(parser, root, depth, step, name);
+	account_table_add_alias(
+	    parser->table, text_of(root->key), text_of(name));
 }
 
 static void follow_targets(struct account_parser *parser,
@@ -87,26 +111,43 @@ count_target(struct account_parser *parser)
 
 static void
 reach_account(struct account_parser *parser, const struct alias_entry *root,
-    const struct account *account, struct table *seen)
+    const struct account *account, struct table *seen, unsigned int depth)
 {
-	if (table_find_u64(seen, account->number) != NULL)
-		return; /* by another way already */
-	if (!count_target(parser))
+	enum alias_step step = strcmp(account->address, root->key) == 0
+				   ? ALIAS_STEP_KEPT
+				   : ALIAS_STEP_ACCOUNT;
+
+	if (table_find_u64(seen, account->number) != NULL) {
+		tell(parser, root, depth, ALIAS_STEP_AGAIN, account->address);
 		return;
+	}
+	if (!count_target(parser)) {
+		tell(
+		    parser, root, depth, ALIAS_STEP_TOO_MANY, account->address);
+		return;
+	}
 	table_put_u64(seen, account->number, parser);
+	tell(parser, root, depth, step, account->address);
 	account_table_add_alias(
-	    parser->table, root->name, text_of(account->address));
+	    parser->table, text_of(root->key), text_of(account->address));
 }
 
 /* Somewhere else: the mail is passed on. */
 static void
 reach_elsewhere(struct account_parser *parser, const struct alias_entry *root,
-    const char *address, struct table *seen)
+    const char *address, struct table *seen, unsigned int depth)
 {
-	if (table_put(seen, address, strlen(address), parser) == NULL &&
-	    count_target(parser))
-		account_table_add_alias(
-		    parser->table, root->name, text_of(address));
+	if (table_put(seen, address, strlen(address), parser) != NULL) {
+		tell(parser, root, depth, ALIAS_STEP_AGAIN, address);
+		return;
+	}
+	if (!count_target(parser)) {
+		tell(parser, root, depth, ALIAS_STEP_TOO_MANY, address);
+		return;
+	}
+	tell(parser, root, depth, ALIAS_STEP_ELSEWHERE, address);
+	account_table_add_alias(
+	    parser->table, text_of(root->key), text_of(address));
 }
 
 static bool
@@ -139,6 +180,15 @@ find_next(struct account_parser *parser, const char *key,
 	return find_alias(parser, local);
 }
 
+static void
+miss_target(struct account_parser *parser, const struct alias_entry *root,
+    const char *key, size_t column, unsigned int depth)
+{
+	tell_mistake(parser, root, depth, ALIAS_STEP_UNKNOWN, key);
+	account_complain(parser, column,
+	    "target %s is no account and no alias of this host", key);
+}
+
 /* An address elsewhere; one of ours: an alias of it, an account, or an alias
  * for its local part; a bare name: an alias, or an account in the first domain.
  * An account that is met on the way to itself is itself: who passes his mail on
@@ -169,7 +219,7 @@ follow_target(struct account_parser *parser, const struct alias_entry *root,
 		return;
 	}
 	if (is_remote) {
-		reach_elsewhere(parser, root, key, seen);
+		reach_elsewhere(parser, root, key, seen, depth + 1);
 		return;
 	}
 	(void)snprintf(address, sizeof(address), "%s%s%s", key,
@@ -180,10 +230,9 @@ follow_target(struct account_parser *parser, const struct alias_entry *root,
 	if (next != NULL && (account == NULL || !next->is_on_path))
 		follow_targets(parser, root, next, seen, depth + 1);
 	else if (account != NULL)
-		reach_account(parser, root, account, seen);
+		reach_account(parser, root, account, seen, depth + 1);
 	else
-		account_complain(parser, column,
-		    "target %s is no account and no alias of this host", key);
+		miss_target(parser, root, key, column, depth + 1);
 }
 
 static void
@@ -195,6 +244,9 @@ follow_targets(struct account_parser *parser, const struct alias_entry *root,
 	size_t count = 0;
 
 	if (entry->is_on_path || depth > ACCOUNT_MAX_ALIAS_DEPTH) {
+		tell_mistake(parser, root, depth,
+		    entry->is_on_path ? ALIAS_STEP_LOOP : ALIAS_STEP_TOO_DEEP,
+		    entry->key);
 		account_complain(parser, 0, "alias %.*s %s",
 		    TEXT_FMT(root->name),
 		    entry->is_on_path ? "leads back to itself"
@@ -202,8 +254,11 @@ follow_targets(struct account_parser *parser, const struct alias_entry *root,
 		return;
 	}
 	/* A name met by two ways is followed once: no explosion. */
-	if (table_put(seen, &entry, sizeof(entry), entry) != NULL)
+	if (table_put(seen, &entry, sizeof(entry), entry) != NULL) {
+		tell(parser, root, depth, ALIAS_STEP_AGAIN, entry->key);
 		return;
+	}
+	tell(parser, root, depth, ALIAS_STEP_ALIAS, entry->key);
 	entry->is_on_path = true;
 	while (text_next(&rest, ',', &target)) {
 		target = text_trim(target);
@@ -253,6 +308,7 @@ account_parse_aliases(
 	parser->name = aliases->name;
 	parser->line = 0;
 	parser->by_name = table_new();
+	parser->pool = pool_new();
 	parser->entries =
 	    memory_new(count_lines(aliases->text), sizeof(*parser->entries));
 	while (text_next(&rest, '\n', &line)) {
@@ -262,5 +318,6 @@ account_parse_aliases(
 	}
 	follow_all(parser);
 	table_free(&parser->by_name);
+	pool_free(&parser->pool);
 	memory_free(&parser->entries);
 }

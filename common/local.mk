@@ -90,6 +90,7 @@ common_libcommon_a_SOURCES += common/mail_token.c common/mail_token.h
 common_libcommon_a_SOURCES += common/mail_header.c common/mail_header.h
 common_libcommon_a_SOURCES += common/mail_address.c common/mail_address.h
 common_libcommon_a_SOURCES += common/mail_path.c
+common_libcommon_a_SOURCES += common/route.c common/route.h
 common_libcommon_a_SOURCES += common/mail_date.c common/mail_date.h
 common_libcommon_a_SOURCES += common/charset.c common/charset.h
 common_libcommon_a_SOURCES += common/charset_tables.h

@@ -71,13 +71,22 @@ settings_free(struct settings **settings)
 	memory_free(settings);
 }
 
-bool
-settings_is_domain(const struct settings *settings, struct text domain)
+const char *
+settings_find_domain(const struct settings *settings, struct text domain)
 {
 	for (size_t i = 0; i < settings->domain_count; i++)
 		if (text_is_nocase(domain, settings->domains[i]))
-			return true;
-	return false;
+			return settings->domain_is[i] == 0
+				   ? settings->domains[i]
+				   : settings
+					 ->domains[settings->domain_is[i] - 1];
+	return NULL;
+}
+
+bool
+settings_is_domain(const struct settings *settings, struct text domain)
+{
+	return settings_find_domain(settings, domain) != NULL;
 }
 
 bool
@@ -158,8 +167,10 @@ put_domains(
 	size_t count = knows_domains(role) ? settings->domain_count : 0;
 
 	writer_put_u32(writer, (uint32_t)count);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		put_string(writer, settings->domains[i], true);
+		writer_put_u16(writer, settings->domain_is[i]);
+	}
 }
 
 static void
@@ -476,9 +487,13 @@ get_slice(struct reader *reader, struct settings *settings)
 	settings->generation = reader_get_u64(reader);
 	get_string(reader, settings->host, sizeof(settings->host));
 	settings->domain_count = get_count(reader, SETTINGS_MAX_DOMAINS);
-	for (size_t i = 0; i < settings->domain_count; i++)
+	for (size_t i = 0; i < settings->domain_count; i++) {
 		get_string(
 		    reader, settings->domains[i], sizeof(settings->domains[i]));
+		settings->domain_is[i] = reader_get_u16(reader);
+		if (settings->domain_is[i] > settings->domain_count)
+			reader->failed = true;
+	}
 	get_listeners(reader, settings);
 	get_keys(reader, settings);
 	settings->max_message_bytes = reader_get_u64(reader);

@@ -84,6 +84,8 @@ struct settings {
 	char host[256];
 	size_t domain_count;
 	char domains[SETTINGS_MAX_DOMAINS][256];
+	/* 1 more than the place of the one that it is another name of; 0. */
+	uint16_t domain_is[SETTINGS_MAX_DOMAINS];
 	size_t listener_count;
 	struct listen_setting listeners[SETTINGS_MAX_LISTENERS];
 	size_t key_count;
@@ -187,7 +189,10 @@ struct settings {
 struct settings *settings_new(void); /* with all defaults */
 void settings_free(struct settings **settings);
 
-/* Whether it is one of the domain lines. */
+/* The domain that mail for `domain` is looked up in: of the domain lines that
+ * one, or the one that it is another name of; NULL if it is none of them. */
+const char *settings_find_domain(
+    const struct settings *settings, struct text domain);
 bool settings_is_domain(const struct settings *settings, struct text domain);
 
 /* Whether that user of this machine may send as anybody, by name. */

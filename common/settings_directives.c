@@ -32,6 +32,10 @@ apply_host(struct parser *parser, const struct value *value)
 	copy_lower(value->word.text, parser->settings->host);
 }
 
+enum {
+	DOMAIN_SEEN_IS = 1 /* bits are positions in the table */
+};
+
 static void
 apply_domain(struct parser *parser, const struct value *value)
 {
@@ -51,6 +55,11 @@ apply_domain(struct parser *parser, const struct value *value)
 		    "domain \"%s\" is given twice", domain);
 		return;
 	}
+	if ((parser->options_seen & DOMAIN_SEEN_IS) != 0) {
+		settings_complain(parser, value->word,
+		    "other names stand before is, and one domain behind it");
+		return;
+	}
 	if (settings->domain_count == SETTINGS_MAX_DOMAINS) {
 		settings_complain(parser, value->word, "more than %d domains",
 		    SETTINGS_MAX_DOMAINS);
@@ -59,6 +68,37 @@ apply_domain(struct parser *parser, const struct value *value)
 	parser->origin->domain[settings->domain_count] = parser->line;
 	memcpy(settings->domains[settings->domain_count++], domain,
 	    sizeof(domain));
+}
+
+/* All of the line are other names of that one, which a line before has. */
+static void
+apply_is(struct parser *parser, const struct value *value)
+{
+	struct settings *settings = parser->settings;
+	const char *real = settings_find_domain(settings, value->word.text);
+	uint16_t place = 0;
+
+	for (size_t i = 0; real != NULL && i < settings->domain_count; i++)
+		if (settings->domains[i] == real &&
+		    parser->origin->domain[i] != parser->line)
+			place = (uint16_t)(i + 1);
+	if (place == 0) {
+		settings_complain(parser, value->word,
+		    "\"%.*s\" is no domain of a line before this one",
+		    TEXT_FMT(value->word.text));
+		return;
+	}
+	for (size_t i = 0; i < settings->domain_count; i++)
+		if (parser->origin->domain[i] == parser->line)
+			settings->domain_is[i] = place;
+}
+
+static void
+finish_domain(struct parser *parser)
+{
+	if (parser->options_seen == DOMAIN_SEEN_IS)
+		settings_complain(
+		    parser, parser->words[0], "domain needs a name before is");
 }
 
 static struct listen_setting *
@@ -558,9 +598,9 @@ finish_queue(struct parser *parser)
 static const struct option host_options[] = {
 	{ NULL, VALUE_TEXT, 0, apply_host, NULL }, { 0 }
 };
-static const struct option domain_options[] = {
-	{ NULL, VALUE_TEXT, 0, apply_domain, NULL }, { 0 }
-};
+static const struct option domain_options[] = { { "is", VALUE_TEXT, 0, apply_is,
+						    NULL },
+	{ NULL, VALUE_TEXT, 0, apply_domain, NULL }, { 0 } };
 static const struct option listen_options[] = { { "smtp", VALUE_NONE, 0,
 						    apply_service, NULL },
 	{ "submit", VALUE_NONE, 0, apply_service, NULL },
@@ -662,7 +702,8 @@ static const struct option workers_options[] = {
 
 const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	{ "host", "host NAME", host_options, false, false, NULL, NULL },
-	{ "domain", "domain NAME ...", domain_options, true, true, NULL, NULL },
+	{ "domain", "domain NAME ... [is NAME]", domain_options, true, true,
+	    NULL, finish_domain },
 	{ "listen",
 	    "listen smtp|submit|imap [on ADDRESS] port N [tls|"
 	    "starttls-required|tls-required] [auth] [plain-login] "

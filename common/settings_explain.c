@@ -44,6 +44,9 @@ explain_lists(const char *name, const struct settings *settings,
 
 	for (size_t i = 0; i < settings->domain_count; i++) {
 		(void)buf_put_format(to, "domain %s", settings->domains[i]);
+		if (settings->domain_is[i] != 0)
+			(void)buf_put_format(to, " is %s",
+			    settings->domains[settings->domain_is[i] - 1]);
 		explain_from(to, name, origin->domain[i]);
 	}
 	for (size_t i = 0; i < settings->listener_count; i++) {

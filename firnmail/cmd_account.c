@@ -5,59 +5,29 @@
  * store know it, and only then writes the file, whole, and asks for a reload.
  * What ends half-way costs a number and nothing else.
  */
-#include "common/file.h"
 #include "common/status.h"
 #include "firnmail/account_purge.h"
-#include "firnmail/directory.h"
+#include "firnmail/edit.h"
 #include "firnmail/firnmail.h"
 #include "firnmail/password_input.h"
 #include "firnmail/users_file.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #define ACCOUNT_SYNOPSIS                                                \
 	"account add ADDRESS [--hash '{SCHEME}HASH'] | account list | " \
 	"account passwd ADDRESS [--hash '{SCHEME}HASH'] | "             \
 	"account purge-request|purge-confirm|purge-withdraw ADDRESS"
 
-/* The users file, locked against every other firnmail. */
-struct users {
-	int dir_fd;
-	const char *name;
-	struct buf text;
-};
-
-static void
-users_close(struct users *users)
-{
-	if (users->text.size > 0)
-		explicit_bzero(users->text.data, users->text.size);
-	buf_clear(&users->text);
-	if (users->dir_fd != -1)
-		close(users->dir_fd);
-}
-
 static int
-users_open(const struct settings *settings, struct users *users)
+open_users(const struct settings *settings, struct edit *users)
 {
-	const char *path = settings->users_path;
-	struct error error;
+	int code =
+	    edit_open(settings->users_path, ACCOUNT_MAX_FILE_BYTES, users);
 
-	buf_init(&users->text, ACCOUNT_MAX_FILE_BYTES);
-	users->dir_fd = directory_of(path, &users->name, &error);
-	if (users->dir_fd == -1)
-		return command_fail(EXIT_FAILED, "%s", error.text);
-	if (flock(users->dir_fd, LOCK_EX) == -1) {
-		error_set_errno(&error, "lock of %s", path);
-		return command_fail(EXIT_FAILED, "%s", error.text);
-	}
-	if (settings_read_file(path, &users->text, &error) == -1 &&
-	    error.code != ERROR_MISSING)
-		return command_fail(EXIT_FAILED, "%s: %s", path, error.text);
-	return EXIT_DONE;
+	users->mode = 0600; /* it holds hashes */
+	return code;
 }
 
 static struct account_table *
@@ -76,23 +46,18 @@ parse_users(const struct settings *settings, const char *name, struct text text)
 
 /* Replaces the file if the new text is one that firnmaild will take. */
 static int
-users_replace(const struct firnmail *firnmail, const struct users *users,
+users_replace(const struct firnmail *firnmail, const struct edit *users,
     const struct buf *text)
 {
 	const struct settings *settings = firnmail->settings;
 	struct account_table *table = parse_users(
 	    settings, settings->users_path, text_make(text->data, text->size));
-	struct error error;
 
 	if (table == NULL)
 		return command_fail(
 		    EXIT_CONFIG, "the users file was not changed");
 	account_table_free(&table);
-	if (file_replace(users->dir_fd, users->name, text->data, text->size,
-		0600, &error) == -1)
-		return command_fail(
-		    EXIT_FAILED, "%s: %s", settings->users_path, error.text);
-	return EXIT_DONE;
+	return edit_replace(users, text);
 }
 
 /* Says what is wrong with the address or the given hash before anything is
@@ -214,7 +179,7 @@ print_changed(
 /* Writes the file and has it read. */
 static int
 put_in_force(struct firnmail *firnmail, const char *address,
-    const struct users *users, const struct buf *text, struct daemon *broker)
+    const struct edit *users, const struct buf *text, struct daemon *broker)
 {
 	uint64_t generation;
 	int code = users_replace(firnmail, users, text);
@@ -237,7 +202,7 @@ struct daemons {
 
 static int
 add_locked(struct firnmail *firnmail, const char *address, const char *hash,
-    const struct users *users, struct daemons *daemons)
+    const struct edit *users, struct daemons *daemons)
 {
 	struct account_table *table =
 	    parse_users(firnmail->settings, firnmail->settings->users_path,
@@ -287,7 +252,7 @@ static int
 account_add(struct firnmail *firnmail, const char *address)
 {
 	struct daemons daemons = { { .fd = -1 }, { .fd = -1 } };
-	struct users users = { .dir_fd = -1 };
+	struct edit users = { .dir_fd = -1 };
 	char hash[PASSWORD_HASH_SIZE] = "";
 	int code = check_line(firnmail, address);
 
@@ -296,11 +261,11 @@ account_add(struct firnmail *firnmail, const char *address)
 	if (code == EXIT_DONE)
 		code = take_hash(&firnmail->options, hash);
 	if (code == EXIT_DONE) {
-		code = users_open(firnmail->settings, &users);
+		code = open_users(firnmail->settings, &users);
 		if (code == EXIT_DONE)
 			code = add_locked(
 			    firnmail, address, hash, &users, &daemons);
-		users_close(&users);
+		edit_close(&users);
 	}
 	explicit_bzero(hash, sizeof(hash));
 	daemon_close(&daemons.snapd);
@@ -310,7 +275,7 @@ account_add(struct firnmail *firnmail, const char *address)
 
 static int
 passwd_locked(struct firnmail *firnmail, const char *address, const char *hash,
-    const struct users *users, struct daemon *broker)
+    const struct edit *users, struct daemon *broker)
 {
 	struct buf text;
 	int code;
@@ -331,7 +296,7 @@ passwd_locked(struct firnmail *firnmail, const char *address, const char *hash,
 static int
 account_passwd(struct firnmail *firnmail, const char *address)
 {
-	struct users users = { .dir_fd = -1 };
+	struct edit users = { .dir_fd = -1 };
 	struct daemon broker = { .fd = -1 };
 	char hash[PASSWORD_HASH_SIZE] = "";
 	int code;
@@ -344,11 +309,11 @@ account_passwd(struct firnmail *firnmail, const char *address)
 	if (code == EXIT_DONE)
 		code = take_hash(&firnmail->options, hash);
 	if (code == EXIT_DONE) {
-		code = users_open(firnmail->settings, &users);
+		code = open_users(firnmail->settings, &users);
 		if (code == EXIT_DONE)
 			code = passwd_locked(
 			    firnmail, address, hash, &users, &broker);
-		users_close(&users);
+		edit_close(&users);
 	}
 	explicit_bzero(hash, sizeof(hash));
 	daemon_close(&broker);

@@ -90,6 +90,8 @@ int daemon_reload(struct daemon *broker, uint64_t *generation);
 
 int cmd_setup(struct firnmail *firnmail, int argc, char **argv);
 int cmd_check(struct firnmail *firnmail, int argc, char **argv);
+int cmd_alias(struct firnmail *firnmail, int argc, char **argv);
+int cmd_domain(struct firnmail *firnmail, int argc, char **argv);
 int cmd_account(struct firnmail *firnmail, int argc, char **argv);
 int cmd_import(struct firnmail *firnmail, int argc, char **argv);
 int cmd_queue(struct firnmail *firnmail, int argc, char **argv);

@@ -15,7 +15,13 @@ firnmail_libfirnmail_a_SOURCES = \
 	firnmail/password_input.c firnmail/password_input.h \
 	firnmail/cmd_setup.c \
 	firnmail/cmd_check.c \
+	firnmail/edit.c firnmail/edit.h \
 	firnmail/cmd_account.c \
+	firnmail/alias_file.c firnmail/alias_file.h \
+	firnmail/alias_tree.c firnmail/alias_tree.h \
+	firnmail/cmd_alias.c \
+	firnmail/config_file.c firnmail/config_file.h \
+	firnmail/cmd_domain.c \
 	firnmail/account_purge.c firnmail/account_purge.h \
 	firnmail/import_account.c firnmail/import_account.h \
 	firnmail/cmd_import.c \

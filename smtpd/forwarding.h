@@ -5,8 +5,8 @@
 #ifndef SMTPD_FORWARDING_H
 #define SMTPD_FORWARDING_H
 
+#include "common/route.h"
 #include "smtpd/queue.h"
-#include "smtpd/route.h"
 #include "smtpd/srs.h"
 
 /* What mail from `sender` is passed on under: another, in `to`, if it is of a

@@ -15,7 +15,6 @@ smtpd_libqueue_a_SOURCES = \
 	smtpd/queue.c smtpd/queue.h \
 	smtpd/transaction.c smtpd/transaction.h smtpd/transaction_state.h \
 	smtpd/transaction_end.c smtpd/transaction_report.c \
-	smtpd/route.c smtpd/route.h \
 	smtpd/forwarding.c smtpd/forwarding.h \
 	smtpd/srs.c smtpd/srs.h \
 	smtpd/received.c smtpd/received.h \

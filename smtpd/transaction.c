@@ -10,10 +10,10 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/record.h"
+#include "common/route.h"
 #include "common/smtp_verdict.h"
 #include "smtpd/forwarding.h"
 #include "smtpd/received.h"
-#include "smtpd/route.h"
 #include "smtpd/transaction_state.h"
 
 #include <stdio.h>

@@ -35,7 +35,9 @@ run_begin(struct run *run, const char *users, const char *aliases)
 
 	run->settings = settings_new();
 	strcpy(run->settings->domains[0], "example.org");
-	run->settings->domain_count = 1;
+	strcpy(run->settings->domains[1], "example.net");
+	run->settings->domain_is[1] = 1;
+	run->settings->domain_count = 2;
 	run->report = report_new();
 	run->table = account_table_parse(&user_source,
 	    aliases ? &alias_source : NULL, run->settings, run->report);
@@ -98,6 +100,10 @@ static const struct {
 	    "must be a number from 1 to 268435455" },
 	{ "a@example.org:$6$x$y::::::firnmail_id=9 firnmail_class=x\n", NULL,
 	    "there is no line limit send ... class x" },
+	{ "a@example.net:$6$x$y::::::firnmail_id=9\n", NULL,
+	    "another name: write a@example.org" },
+	{ USERS, "x@example.net: bob\nX@example.org: bob\n",
+	    "alias x@example.org is there twice: line 1" },
 	{ USERS, "a: b\nb: c, alice\nc: a\n", "leads back to itself" },
 	{ USERS, "a: nobody\n", "aliases:1:4: target nobody is no account" },
 	{ USERS, "a@else.where: bob\n", "in none of the domains" },
@@ -179,6 +185,22 @@ aliases_lead_elsewhere_and_back(void **state)
 }
 
 static void
+other_names_of_a_domain_are_that_domain(void **state)
+{
+	const struct account_alias *rows;
+	struct run run;
+
+	run_begin(&run, USERS,
+	    "Sales@Example.net: Bob@example.net\n@example.net: bob\n");
+	assert_string_equal((char *)run.text.data, "");
+	assert_int_equal(account_table_aliases(run.table, &rows), 2);
+	assert_string_equal(rows[0].name, "sales@example.org");
+	assert_string_equal(rows[0].target, "bob@example.org");
+	assert_string_equal(rows[1].name, "@example.org");
+	run_end(&run);
+}
+
+static void
 only_authd_gets_hashes_and_a_worker_only_itself(void **state)
 {
 	static const enum role roles[] = { ROLE_AUTHD, ROLE_QUEUE, ROLE_BROKER,
@@ -216,6 +238,7 @@ main(void)
 		cmocka_unit_test(each_mistake_is_named_and_no_hash_is_shown),
 		cmocka_unit_test(aliases_lead_to_accounts),
 		cmocka_unit_test(aliases_lead_elsewhere_and_back),
+		cmocka_unit_test(other_names_of_a_domain_are_that_domain),
 		cmocka_unit_test(
 		    only_authd_gets_hashes_and_a_worker_only_itself),
 	};

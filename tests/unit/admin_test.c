@@ -3,7 +3,9 @@
  * meant, the configuration it writes is one it takes, a certificate and a hash
  * are real, and settings_load and account_table_load read real files.
  */
+#include "firnmail/alias_file.h"
 #include "firnmail/certificate.h"
+#include "firnmail/config_file.h"
 #include "firnmail/config_template.h"
 #include "firnmail/directory.h"
 #include "firnmail/process_list.h"
@@ -64,6 +66,90 @@ users_file_add_appends_one_line(void **state)
 		    users_file_add(text_of(rows[i].before),
 			text_of(rows[i].address), TEXT("{C}h"), 7, &buf),
 		    0);
+		expect_text(&buf, rows[i].after);
+		buf_clear(&buf);
+	}
+}
+
+static void
+only_the_alias_that_is_meant_is_changed(void **state)
+{
+	static const struct {
+		bool is_add;
+		const char *before, *name, *targets[3];
+		int result;
+		const char *after;
+	} rows[] = {
+		{ true, "", "a", { "b", "c" }, 1, "a: b, c\n" },
+		{ true, "x: y", "a", { "b" }, 1, "x: y\na: b\n" },
+		{ true, "# a: z\nA : b \r\nx: y\n", "a", { "B", "c" }, 1,
+		    "# a: z\nA : b, c\nx: y\n" },
+		{ true, "a:\n", "a", { "b", "c" }, 1, "a: b, c\n" },
+		{ true, "a: b, c", "a", { "c", "B" }, 0, "" },
+		{ false, "# k\na: b\n\nx: y\n", "A", { NULL }, 1,
+		    "# k\n\nx: y\n" },
+		{ false, "x: y\na: b", "a", { NULL }, 1, "x: y\n" },
+		{ false, "a:b,c ,d\nx: c\n", "a", { "C" }, 1,
+		    "a: b, d\nx: c\n" },
+		{ false, "a: b, c\n", "a", { "c", "b" }, 1, "" },
+		{ false, "a: b\n", "a", { "c" }, 0, "" },
+		{ false, "a: b\n", "c", { NULL }, 0, "" },
+		{ false, "#a: b\n", "a", { NULL }, 0, "" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t count = 0;
+		struct buf buf;
+
+		while (rows[i].targets[count] != NULL)
+			count++;
+		buf_init(&buf, TEST_MAX_BYTES);
+		assert_int_equal(
+		    (rows[i].is_add ? alias_file_add : alias_file_remove)(
+			text_of(rows[i].before), rows[i].name, rows[i].targets,
+			count, &buf),
+		    rows[i].result);
+		expect_text(&buf, rows[i].after);
+		buf_clear(&buf);
+	}
+}
+
+static void
+only_the_domain_that_is_meant_is_changed(void **state)
+{
+	static const struct {
+		const char *before, *add, *is, *remove;
+		int result;
+		const char *after;
+	} rows[] = {
+		{ "host a.b\ndomain a.b\ntls auto\n", "c.d", NULL, NULL, 1,
+		    "host a.b\ndomain a.b\ndomain c.d\ntls auto\n" },
+		{ "domain a.b", "c.d", "a.b", NULL, 1,
+		    "domain a.b\ndomain c.d is a.b" },
+		{ "host a.b\n# domain a.b\n", "c.d", NULL, NULL, -1, "" },
+		{ "domain a.b  c.d e.f # ours\n", NULL, NULL, "C.D", 1,
+		    "domain a.b  e.f # ours\n" },
+		{ "domain a.b\n domain c.d # x\nhost c.d\n", NULL, NULL, "c.d",
+		    1, "domain a.b\nhost c.d\n" },
+		{ "domain a.b\ndomain c.d e.f is a.b", NULL, NULL, "e.f", 1,
+		    "domain a.b\ndomain c.d is a.b" },
+		{ "domain a.b\ndomain c.d is a.b", NULL, NULL, "c.d", 1,
+		    "domain a.b\n" },
+		{ "domain a.b # c.d\n#domain c.d\nhost c.d\n", NULL, NULL,
+		    "c.d", 0, "" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct text before = text_of(rows[i].before);
+		struct buf buf;
+
+		buf_init(&buf, TEST_MAX_BYTES);
+		assert_int_equal(rows[i].add != NULL
+				     ? config_file_add_domain(before,
+					   rows[i].add, rows[i].is, &buf)
+				     : config_file_remove_domain(
+					   before, rows[i].remove, &buf),
+		    rows[i].result);
 		expect_text(&buf, rows[i].after);
 		buf_clear(&buf);
 	}
@@ -454,6 +540,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(users_file_add_appends_one_line),
+		cmocka_unit_test(only_the_alias_that_is_meant_is_changed),
+		cmocka_unit_test(only_the_domain_that_is_meant_is_changed),
 		cmocka_unit_test(users_file_set_hash_touches_its_line_only),
 		cmocka_unit_test(users_file_beyond_its_limit_is_an_error),
 		cmocka_unit_test(written_configuration_is_taken),

@@ -1,10 +1,11 @@
 /*
  * Where mail goes, and how long it takes to find out with many aliases.
  */
+#include "common/buf.h"
 #include "common/clock.h"
 #include "common/memory.h"
+#include "common/route.h"
 #include "common/smtp_verdict.h"
-#include "smtpd/route.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,6 +43,8 @@ set_up(void **state)
 	strcpy(settings->host, "mx.demo.test");
 	strcpy(settings->domains[settings->domain_count++], "demo.test");
 	strcpy(settings->domains[settings->domain_count++], "second.test");
+	strcpy(settings->domains[settings->domain_count++], "other.test");
+	settings->domain_is[2] = 2; /* another name of second.test */
 	accounts = account_table_new();
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
 		account.number = (uint32_t)i + 1;
@@ -78,6 +81,11 @@ each_address_goes_where_the_table_says(void **state)
 		{ "carol+x@demo.test", VERDICT_OK, { 0 },
 		    "carol@elsewhere.test" },
 		{ "kept@demo.test", VERDICT_OK, { 7 }, "kept@elsewhere.test" },
+		{ "bob@OTHER.test", VERDICT_OK, { 4 }, NULL },
+		{ "bob+x@other.test", VERDICT_OK, { 4 }, NULL },
+		{ "abuse@other.test", VERDICT_OK, { 4 }, NULL },
+		{ "alice@other.test", VERDICT_OK, { 2 },
+		    "rest@elsewhere.test" },
 		/* The catch-all has what nobody else has. */
 		{ "alice@second.test", VERDICT_OK, { 2 },
 		    "rest@elsewhere.test" },
@@ -127,6 +135,41 @@ each_address_goes_where_the_table_says(void **state)
 }
 
 static void
+note(void *context, enum route_step step, struct text name)
+{
+	assert_int_equal(
+	    buf_put_format(context, "%d %.*s\n", (int)step, TEXT_FMT(name)), 0);
+}
+
+static void
+each_step_is_told(void **state)
+{
+	static const struct {
+		const char *address, *steps;
+	} rows[] = { { "Bob+x@Other.test",
+			 "0 Bob+x@second.test\n1 Bob@second.test\n"
+			 "3 Bob@second.test\n" },
+		{ "team@demo.test", "2 team@demo.test\n" },
+		{ "sales@demo.test", "2 sales\n" },
+		{ "postmaster", "4 postmaster\n" },
+		{ "who@second.test", "5 @second.test\n" },
+		{ "who@demo.test", "" }, { "who@elsewhere.test", "" } };
+	struct buf steps;
+	struct route_trace trace = { note, &steps };
+	struct route route;
+
+	buf_init(&steps, 1000);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		buf_reset(&steps);
+		(void)route_look(settings, accounts, text_of(rows[i].address),
+		    &route, &trace);
+		assert_int_equal(buf_put_byte(&steps, '\0'), 0);
+		assert_string_equal((char *)steps.data, rows[i].steps);
+	}
+	buf_clear(&steps);
+}
+
+static void
 a_sender_owns_what_reaches_him(void **state)
 {
 	static const struct {
@@ -138,6 +181,7 @@ a_sender_owns_what_reaches_him(void **state)
 		{ "alice@demo.test", 3, false },
 		{ "bob@second.test", 3, false },
 		{ "bob@elsewhere.test", 3, false },
+		{ "bob@other.test", 4, true }, { "bob@other.test", 3, false },
 		{ "x@second.test", 2, false }, /* a catch-all owns nothing */
 		{ "kept@demo.test", 7, true },
 		{ "postmaster@demo.test", 3, false },
@@ -201,7 +245,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(each_address_goes_where_the_table_says),
-		TEST(a_sender_owns_what_reaches_him),
+		TEST(each_step_is_told), TEST(a_sender_owns_what_reaches_him),
 		TEST(an_alias_of_many_reaches_all),
 		TEST(many_aliases_are_found_at_once)
 	};

@@ -69,6 +69,7 @@ the_example_is_understood(void **state)
 	assert_int_equal(run.status, 0);
 	assert_string_equal(run.settings->host, "mail.example.org");
 	assert_int_equal(run.settings->domain_count, 2);
+	assert_string_equal(run.settings->srs_domain, "example.org");
 	assert_int_equal(run.settings->listener_count, 3);
 	assert_int_equal(run.settings->listeners[1].tls, LISTEN_TLS_IMPLICIT);
 	assert_int_equal(run.settings->listeners[1].service, SERVICE_SUBMIT);
@@ -118,6 +119,15 @@ static const struct {
 	{ "vault pair x\n", "this version has no \"pair\" yet" },
 	{ "listen imap port 143\n", "warning: passwords and mail go over" },
 	{ "domain EXAMPLE.org\n", "domain \"example.org\" is given twice" },
+	{ "domain a.b is c.d\n", ":14:15: \"c.d\" is no domain of a line" },
+	{ "domain a.b is a.b\n", "is no domain of a line before" },
+	{ "domain a.b is example.org c.d\n", ":14:27: other names stand" },
+	{ "domain is example.org\n", "domain needs a name before is" },
+	{ "srs off valid 3d\n", "with off there is nothing else to say" },
+	{ "srs valid 1h\n", ":14:11: at least 1d" },
+	{ "srs domain else.where\n", "srs domain else.where has no line" },
+	{ "trusted nobody\n", "names stand behind users" },
+	{ "trusted users a:b\n", "is not the name of a user" },
 	{ "tls certificate c.pem\n", "tls needs auto, or a certificate" },
 	{ "max-workers \"5\n", "the closing quote is missing" },
 	{ "max-workers \xff\n", "must be UTF-8" },
