@@ -67,13 +67,18 @@ def holds(name):
                *NOT_CODE).returncode == 0
 
 
-def had(step, identity):
-    """How many good results there are of that identity for this code."""
+def good_lines(step, identity):
+    """The good results of that identity for this code."""
     words = line_of(identity) + ' '
     try:
         with open(os.path.join(FOLDER, step), encoding='utf-8') as file:
             lines = [line for line in file if words in line + ' ']
     except FileNotFoundError:
-        return 0
-    return sum('result=ok' in line and
-               holds(line.split('commit=')[1].split()[0]) for line in lines)
+        return []
+    return [line for line in lines if 'result=ok' in line and
+            holds(line.split('commit=')[1].split()[0])]
+
+
+def had(step, identity):
+    """How many of them there are."""
+    return len(good_lines(step, identity))
