@@ -14,6 +14,7 @@
 #include "smtpd/spool_jobs.h"
 #include "smtpd/spool_reports.h"
 #include "smtpd/spool_sent.h"
+#include "smtpd/spool_undecided.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -162,7 +163,10 @@ put_done(struct spool_change *change, enum status status)
 	    spool_now() / 1000, &answer.spool_kept.sent, &error);
 	if (queue != NULL)
 		(void)channel_send(queue->channel, &answer, NULL, 0);
-	if (status == STATUS_OK && put->id != 0)
+	if (status == STATUS_OK && put->id != 0 && put->mail.decider != 0)
+		spool_undecided_add(
+		    spool->undecided, put->id, put->queue, queue == NULL);
+	else if (status == STATUS_OK && put->id != 0)
 		spool_schedule_message(spool, put->id);
 	if (put->mail.fd != -1)
 		close(put->mail.fd);
@@ -201,6 +205,7 @@ take_put(
 		.size = said->size,
 		.data = copy(put->pool, said->data),
 		.fd = fds[0],
+		.decider = said->decider,
 	};
 	fds[0] = -1;
 	spool_round_add(queue->spool->round, &put->change);
@@ -219,6 +224,9 @@ queue_received(struct channel *channel, const struct message *message, int *fds,
 	else if (message->type == MESSAGE_report_routed)
 		spool_reports_hear(
 		    queue->spool->reports, &message->report_routed);
+	else if (message->type == MESSAGE_spool_decide)
+		spool_undecided_hear(
+		    queue->spool->undecided, &message->spool_decide);
 }
 
 /* -- What accounts have sent -- */
@@ -291,12 +299,15 @@ static void
 queue_closed(struct channel *channel, const struct error *error, void *context)
 {
 	struct spool_queue *queue = context, **at = &queue->spool->queues;
+	struct spool *spool = queue->spool;
+	uint64_t instance = queue->instance;
 
 	while (*at != queue)
 		at = &(*at)->next;
 	*at = queue->next;
-	process_peer_closed(error, ROLE_QUEUE, 0, queue->instance);
+	process_peer_closed(error, ROLE_QUEUE, 0, instance);
 	queue_free(queue);
+	spool_undecided_lose(spool->undecided, instance);
 }
 
 static void
@@ -318,6 +329,7 @@ add_queue(struct spool *spool, int fd, uint64_t instance)
 	state.spool_state.status = STATUS_OK;
 	(void)channel_send(queue->channel, &state, NULL, 0);
 	spool_reports_send_all(spool->reports);
+	spool_undecided_offer(spool->undecided);
 }
 
 /* -- The relay -- */
@@ -494,7 +506,9 @@ spool_new(struct event_loop *loop, const struct spool_options *options,
 	spool->loop = loop;
 	spool->options = *options;
 	spool->schedule = schedule_new(&settings);
-	if (load(spool, error) == -1) {
+	if (load(spool, error) == 0)
+		spool->undecided = spool_undecided_new(spool, error);
+	if (spool->undecided == NULL) {
 		spool_free(&spool);
 		return NULL;
 	}
@@ -530,6 +544,7 @@ spool_free(struct spool **pointer)
 	channel_free(&spool->relay);
 	spool_controls_free(&spool->controls);
 	spool_reports_free(&spool->reports);
+	spool_undecided_free(&spool->undecided);
 	spool_jobs_free(&spool->jobs);
 	timer_free(&spool->wake);
 	timer_free(&spool->hourly);
