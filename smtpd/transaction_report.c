@@ -20,6 +20,18 @@ make_report_prefix(struct mail_body *body, struct buf *prefix, void *context)
 	buf_put_text(prefix, "Return-Path: <>\n");
 }
 
+/* The spool knows the report by its own id, and would take a message of that id
+ * for what it has already.  The same for each time that it is offered. */
+static struct delivery_id
+report_delivery(const struct delivery_id *report)
+{
+	struct delivery_id delivery = *report;
+
+	for (size_t i = 0; i < 16; i++)
+		delivery.bytes[i] ^= UINT8_MAX;
+	return delivery;
+}
+
 static struct transaction *
 report_new(struct queue *queue, const struct message_spool_report *report)
 {
@@ -36,7 +48,7 @@ report_new(struct queue *queue, const struct message_spool_report *report)
 	t->client_ip = transaction_copy_text(none);
 	t->tls = transaction_copy_text(none);
 	t->envelope_id = transaction_copy_text(none);
-	t->delivery = report->delivery;
+	t->delivery = report_delivery(&report->delivery);
 	t->time = report->time;
 	buf_init(&t->recipients, TRANSACTION_RECIPIENTS_SIZE);
 	outgoing_init(&t->outgoing);

@@ -241,6 +241,15 @@ def test_mail_for_here_and_elsewhere_is_one_message_whoever_dies(outgoing,
     assert not outgoing.rows('queue')
 
 
+def test_a_report_goes_to_where_the_mail_came_from(outgoing):
+    """Of mail that an alias passed on, to a sender who is not ours."""
+    with outgoing.server.smtp() as client:
+        client.sendmail('sender@there.test', ['away@demo.test'],
+                        'Subject: x\r\n\r\nx\r\n')
+    wait_for(lambda: 'sender@there.test' in {to for _, to in outgoing.given()},
+             what='the report on its way')
+
+
 def test_no_one_relays_without_a_login(outgoing):
     with outgoing.server.smtp() as client:
         client.ehlo()
