@@ -17,6 +17,68 @@
 
 #define BODY "Subject: Hello\r\n\r\nThe body\r\n"
 
+enum {
+	MANY = 1000 /* addresses, for whose records there is no room */
+};
+
+static void
+add_aliases(const char *name, unsigned int count)
+{
+	char target[100];
+
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(target, sizeof(target),
+		    "somebody-with-a-long-name-%04u@other-hosts.test", i);
+		account_table_add_alias(
+		    stand.accounts, text_of(name), text_of(target));
+	}
+}
+
+static void
+nothing_stays_of_an_alias_that_was_refused(void **state)
+{
+	add_aliases("crowd@demo.test", MANY);
+	assert_int_equal(stand_begin(), VERDICT_OK);
+	assert_int_equal(stand_recipient("x@other.test"), VERDICT_OK);
+	assert_int_equal(
+	    stand_recipient("crowd@demo.test"), VERDICT_TOO_MANY_RECIPIENTS);
+	assert_int_equal(stand_recipient("y@other.test"), VERDICT_OK);
+	assert_int_equal(stand_end(BODY), VERDICT_ACCEPTED);
+	assert_string_equal(stand.put_addresses, "x@other.test y@other.test ");
+	assert_int_equal(stand.accepts, 0);
+}
+
+/* Its targets elsewhere come first, and find room. */
+static void
+nor_of_one_whose_accounts_were_too_many(void **state)
+{
+	char domain[256], name[300], target[100];
+
+	/* The record of each account has the address as it was given. */
+	snprintf(
+	    domain, sizeof(domain), "%060d.%060d.%060d.demo.test", 1, 1, 1);
+	strcpy(stand.settings->domains[stand.settings->domain_count++], domain);
+	snprintf(name, sizeof(name), "crowd@%s", domain);
+	account_table_add_alias(
+	    stand.accounts, text_of(name), TEXT("z@other.test"));
+	for (uint32_t i = 0; i < MANY / 2; i++) {
+		snprintf(target, sizeof(target), "user%u@demo.test", i);
+		account_table_add(stand.accounts,
+		    &(struct account){
+			.number = 100 + i, .address = target, .hash = "" });
+		account_table_add_alias(
+		    stand.accounts, text_of(name), text_of(target));
+	}
+	assert_int_equal(stand_begin(), VERDICT_OK);
+	assert_int_equal(stand_recipient("alice@demo.test"), VERDICT_OK);
+	assert_int_equal(stand_recipient(name), VERDICT_TOO_MANY_RECIPIENTS);
+	assert_int_equal(stand_recipient("bob@demo.test"), VERDICT_OK);
+	assert_int_equal(stand_end(BODY), VERDICT_ACCEPTED);
+	assert_string_equal(
+	    stand.accept_addresses, "alice@demo.test bob@demo.test ");
+	assert_int_equal(stand.puts, 0);
+}
+
 /* -- Mail for accounts of ours and for others -- */
 
 static bool
@@ -234,6 +296,8 @@ main(void)
 #define TEST(name) \
 	cmocka_unit_test_setup_teardown(name, stand_set_up, stand_tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(nothing_stays_of_an_alias_that_was_refused),
+		TEST(nor_of_one_whose_accounts_were_too_many),
 		TEST(the_store_is_asked_when_the_spool_has_its_part),
 		TEST(
 		    mail_for_one_kind_of_recipient_is_decided_by_whoever_has_it),
