@@ -154,3 +154,10 @@ buf_cut(struct buf *buf, size_t size)
 	buf->offset += size;
 	buf->size -= size;
 }
+
+void
+buf_truncate(struct buf *buf, size_t size)
+{
+	if (size < buf->size)
+		buf->size = size;
+}

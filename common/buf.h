@@ -38,6 +38,9 @@ void buf_added(struct buf *buf, size_t size);
 /* How much of it there is already, without growing. */
 size_t buf_room(const struct buf *buf);
 
+/* Only the first `size` bytes stay, if there are more. */
+void buf_truncate(struct buf *buf, size_t size);
+
 /* Removes the first `size` bytes (at most all). */
 void buf_cut(struct buf *buf, size_t size);
 

@@ -14,7 +14,8 @@ smtpd_libsmtpd_a_SOURCES = \
 smtpd_libqueue_a_SOURCES = \
 	smtpd/queue.c smtpd/queue.h \
 	smtpd/transaction.c smtpd/transaction.h smtpd/transaction_state.h \
-	smtpd/transaction_end.c smtpd/transaction_report.c \
+	smtpd/transaction_end.c smtpd/transaction_question.c \
+	smtpd/transaction_report.c \
 	smtpd/forwarding.c smtpd/forwarding.h \
 	smtpd/srs.c smtpd/srs.h \
 	smtpd/received.c smtpd/received.h \
@@ -28,7 +29,8 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_env.c smtpd/spool_env.h \
 	smtpd/spool_body.c smtpd/spool_body.h \
 	smtpd/spool_store.c smtpd/spool_store.h smtpd/spool_store_state.h \
-	smtpd/spool_store_take.c smtpd/spool_store_end.c \
+	smtpd/spool_store_take.c smtpd/spool_store_decide.c \
+	smtpd/spool_store_end.c \
 	smtpd/spool_allowance.c smtpd/spool_allowance.h \
 	smtpd/spool_sent.c smtpd/spool_sent.h \
 	smtpd/spool_heap.c smtpd/spool_heap.h \
@@ -43,6 +45,7 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_settle.c smtpd/spool_settle.h \
 	smtpd/spool_report.c smtpd/spool_report.h \
 	smtpd/spool_reports.c smtpd/spool_reports.h \
+	smtpd/spool_undecided.c smtpd/spool_undecided.h \
 	smtpd/spool_control.c smtpd/spool_control.h
 
 # What domains say about TLS: for relay and spool.
@@ -102,6 +105,10 @@ tests_unit_spool_schedule_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(C
 check_PROGRAMS += tests/unit/filing_test
 tests_unit_filing_test_SOURCES = tests/unit/filing_test.c
 tests_unit_filing_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/transaction_test
+tests_unit_transaction_test_SOURCES = tests/unit/transaction_test.c \
+	tests/unit/transaction_stand.c tests/unit/transaction_stand.h
+tests_unit_transaction_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 tests_unit_listener_test_SOURCES = tests/unit/listener_test.c
 tests_unit_listener_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_smtp_data_test_SOURCES = tests/unit/smtp_data_test.c

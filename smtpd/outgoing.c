@@ -59,6 +59,20 @@ outgoing_add(struct outgoing *outgoing, const struct outgoing_record *record)
 	return 0;
 }
 
+struct outgoing_mark
+outgoing_mark(const struct outgoing *outgoing)
+{
+	return (
+	    struct outgoing_mark){ outgoing->records.size, outgoing->count };
+}
+
+void
+outgoing_return_to(struct outgoing *outgoing, const struct outgoing_mark *mark)
+{
+	buf_truncate(&outgoing->records, mark->size);
+	outgoing->count = mark->count;
+}
+
 /* -- The body -- */
 
 /* Where bytes go: into memory until there are too many, then into a memfd. */

@@ -21,6 +21,16 @@ void outgoing_clear(struct outgoing *outgoing);
 int outgoing_add(
     struct outgoing *outgoing, const struct outgoing_record *record);
 
+/* What is added after a mark can be taken out again. */
+struct outgoing_mark {
+	size_t size;
+	size_t count;
+};
+
+struct outgoing_mark outgoing_mark(const struct outgoing *outgoing);
+void outgoing_return_to(
+    struct outgoing *outgoing, const struct outgoing_mark *mark);
+
 /* The body, which is finished, as it goes out: of `size` bytes, which are in
  * `data`, or in `*fd`, sealed, the caller's to close; else that is -1. */
 int outgoing_body(const struct mail_body *body, struct buf *data, int *fd,

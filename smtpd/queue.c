@@ -255,6 +255,9 @@ snapd_received(struct channel *channel, const struct message *message, int *fds,
 	if (message->type == MESSAGE_accepted)
 		transaction_accepted(queue, message->accepted.tag,
 		    (enum status)message->accepted.status);
+	else if (message->type == MESSAGE_delivery_found)
+		transaction_found(queue, message->delivery_found.tag,
+		    (enum status)message->delivery_found.status);
 	else if (message->type == MESSAGE_store_state)
 		take_state(queue, &message->store_state);
 	else if (message->type == MESSAGE_unfiled_accounts)
@@ -267,6 +270,7 @@ snapd_closed(struct channel *channel, const struct error *error, void *context)
 	struct queue *queue = context;
 
 	channel_free(&queue->snapd);
+	transaction_forget_questions(queue);
 	set_store(queue, STATUS_UNAVAILABLE);
 }
 
@@ -286,6 +290,7 @@ add_snapd(struct queue *queue, int fd)
 		snapd_closed };
 
 	channel_free(&queue->snapd);
+	transaction_forget_questions(queue);
 	queue->snapd = channel_new(
 	    queue->loop, fd, ROLE_QUEUE, ROLE_SNAPD, &handler, queue);
 	say_hello(queue);
@@ -344,6 +349,8 @@ spool_received(struct channel *channel, const struct message *message, int *fds,
 		    (enum status)message->spool_kept.status);
 	} else if (message->type == MESSAGE_spool_report) {
 		transaction_report(queue, &message->spool_report, fds[0]);
+	} else if (message->type == MESSAGE_spool_undecided) {
+		transaction_undecided(queue, &message->spool_undecided);
 	} else if (message->type == MESSAGE_spool_state) {
 		queue->is_spool_open = message->spool_state.status == STATUS_OK;
 		log_info("spool-state", "is_open=%d", queue->is_spool_open);
@@ -419,6 +426,7 @@ queue_new(struct event_loop *loop, const struct settings *settings,
 	queue->store = STATUS_UNAVAILABLE;
 	queue->grants = table_new();
 	queue->accepts = table_new();
+	queue->questions = table_new();
 	queue->sent = table_new();
 	queue->file_stuck_ms = QUEUE_FILE_STUCK_MS;
 	queue->filings = filing_list_new(queue);
@@ -456,6 +464,8 @@ queue_free(struct queue **pointer)
 		free(value);
 	table_free(&queue->grants);
 	table_free(&queue->accepts);
+	transaction_forget_questions(queue);
+	table_free(&queue->questions);
 	table_free(&queue->sent);
 	timer_free(&queue->timer);
 	timer_free(&queue->stop_timer);

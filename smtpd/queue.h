@@ -9,8 +9,8 @@
  *                                          queue --need_worker--> broker
  *                                          queue --file--> worker(account)
  *
- * What is for other hosts goes to the spool in the same way, at the same time,
- * and the 250 is for both.  The spool's reports come back like mail.
+ * What is for other hosts goes to the spool in the same way, and before; the 250
+ * is for both.  The spool's reports come back like mail.
  *
  * queue.c holds the channels; transaction.c the envelope and the body;
  * outgoing.c what leaves us; filing.c the way to the workers.
@@ -60,9 +60,10 @@ struct queue {
 	struct front *fronts;
 	size_t front_count;
 	struct peer *authds;
-	struct table *grants;  /* {instance, connection} */
-	struct srs *srs;       /* NULL: senders stay as they are */
-	struct table *accepts; /* tag -> transaction that waits */
+	struct table *grants;    /* {instance, connection} */
+	struct srs *srs;         /* NULL: senders stay as they are */
+	struct table *accepts;   /* tag -> transaction that waits */
+	struct table *questions; /* tag -> delivery that the spool asked of */
 	uint64_t next_tag;
 	uint64_t bytes; /* of all bodies */
 	struct filing_list *filings;

@@ -14,6 +14,7 @@
 #include "smtpd/spool_puts.h"
 #include "smtpd/spool_reports.h"
 #include "smtpd/spool_sent.h"
+#include "smtpd/spool_undecided.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,9 @@ queue_received(struct channel *channel, const struct message *message, int *fds,
 	else if (message->type == MESSAGE_report_routed)
 		spool_reports_hear(
 		    queue->spool->reports, &message->report_routed);
+	else if (message->type == MESSAGE_spool_decide)
+		spool_undecided_hear(
+		    queue->spool->undecided, &message->spool_decide);
 }
 
 /* -- What accounts have sent -- */
@@ -189,12 +193,15 @@ static void
 queue_closed(struct channel *channel, const struct error *error, void *context)
 {
 	struct spool_queue *queue = context, **at = &queue->spool->queues;
+	struct spool *spool = queue->spool;
+	uint64_t instance = queue->instance;
 
 	while (*at != queue)
 		at = &(*at)->next;
 	*at = queue->next;
-	process_peer_closed(error, ROLE_QUEUE, 0, queue->instance);
+	process_peer_closed(error, ROLE_QUEUE, 0, instance);
 	queue_free(queue);
+	spool_undecided_lose(spool->undecided, instance);
 }
 
 static void
@@ -216,6 +223,7 @@ add_queue(struct spool *spool, int fd, uint64_t instance)
 	state.spool_state.status = STATUS_OK;
 	(void)channel_send(queue->channel, &state, NULL, 0);
 	spool_reports_send_all(spool->reports);
+	spool_undecided_offer(spool->undecided);
 }
 
 /* -- The relay -- */
@@ -392,7 +400,9 @@ spool_new(struct event_loop *loop, const struct spool_options *options,
 	spool->loop = loop;
 	spool->options = *options;
 	spool->schedule = schedule_new(&settings);
-	if (load(spool, error) == -1) {
+	if (load(spool, error) == 0)
+		spool->undecided = spool_undecided_new(spool, error);
+	if (spool->undecided == NULL) {
 		spool_free(&spool);
 		return NULL;
 	}
@@ -430,6 +440,7 @@ spool_free(struct spool **pointer)
 	channel_free(&spool->relay);
 	spool_controls_free(&spool->controls);
 	spool_reports_free(&spool->reports);
+	spool_undecided_free(&spool->undecided);
 	spool_jobs_free(&spool->jobs);
 	timer_free(&spool->wake);
 	timer_free(&spool->hourly);

@@ -50,6 +50,7 @@ struct spool {
 	struct spool_puts *puts;
 	struct spool_jobs *jobs;
 	struct spool_reports *reports;
+	struct spool_undecided *undecided;
 	struct spool_controls *controls;
 	struct spool_queue *queues;
 	size_t queue_count;

@@ -44,6 +44,20 @@ spool_allowance_add(
 	allowance->counts[allowance->hour % ALLOWANCE_HOURS] += count;
 }
 
+/* It was added in the hour of `then`, or in a later one where the clock went
+ * back; what is older than a day counts no more. */
+void
+spool_allowance_give_back(
+    struct spool_allowance *allowance, int64_t then, uint32_t count)
+{
+	int64_t hour = then / HOUR_S;
+	uint32_t *counted = &allowance->counts[hour % ALLOWANCE_HOURS];
+
+	if (hour > allowance->hour || hour <= allowance->hour - ALLOWANCE_HOURS)
+		return;
+	*counted -= count < *counted ? count : *counted;
+}
+
 size_t
 spool_allowance_put(
     uint8_t to[ALLOWANCE_VALUE_SIZE], const struct spool_allowance *allowance)

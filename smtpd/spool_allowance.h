@@ -27,6 +27,10 @@ uint64_t spool_allowance_used(
 void spool_allowance_add(
     struct spool_allowance *allowance, int64_t now, uint32_t count);
 
+/* So many of those that were added at `then` were not sent after all. */
+void spool_allowance_give_back(
+    struct spool_allowance *allowance, int64_t then, uint32_t count);
+
 /* The row's value: its size; 0 or -1 if it is none. */
 size_t spool_allowance_put(
     uint8_t to[ALLOWANCE_VALUE_SIZE], const struct spool_allowance *allowance);

@@ -61,6 +61,8 @@ table_name(enum spool_table table)
 		[SPOOL_GONE] = "gone",
 		[SPOOL_REPORT] = "report",
 		[SPOOL_SENT] = "sent",
+		[SPOOL_UNDECIDED] = "undecided",
+		[SPOOL_DRAFT] = "draft",
 	};
 
 	return names[table];

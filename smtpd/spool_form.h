@@ -24,10 +24,12 @@ enum spool_table {
 	SPOOL_PARCEL,    /* message u64, number u16 -> struct spool_parcel */
 	SPOOL_RECIPIENT, /* message u64, number u16 -> struct spool_recipient */
 	SPOOL_BODY, /* message u64, number u32 -> up to 4,080 bytes, no sum */
-	SPOOL_DELIVERY, /* delivery 18 -> message u64, also when it has gone */
-	SPOOL_GONE,     /* when it went i64, message u64 -> delivery 18 */
-	SPOOL_REPORT,   /* message u64 -> it is a report for the queue */
-	SPOOL_SENT,     /* account u32 -> struct spool_allowance */
+	SPOOL_DELIVERY,  /* delivery 18 -> message u64, also when it has gone */
+	SPOOL_GONE,      /* when it went i64, message u64 -> delivery 18 */
+	SPOOL_REPORT,    /* message u64 -> it is a report for the queue */
+	SPOOL_SENT,      /* account u32 -> struct spool_allowance */
+	SPOOL_UNDECIDED, /* message u64 -> u32: the account that decides */
+	SPOOL_DRAFT,     /* as SPOOL_PARCEL, of a message that is undecided */
 	SPOOL_TABLES
 };
 

@@ -8,6 +8,7 @@
 #include "common/pool.h"
 #include "smtpd/spool.h"
 #include "smtpd/spool_sent.h"
+#include "smtpd/spool_undecided.h"
 #include "smtpd/spool_writer.h"
 
 #include <stddef.h>
@@ -77,7 +78,10 @@ end(struct put *put, enum status status)
 	bool is_new = status == STATUS_OK && put->id != 0;
 
 	answer(put, status);
-	if (is_new)
+	if (is_new && put->mail.decider != 0)
+		spool_undecided_add(spool->undecided, put->id, put->queue,
+		    spool_find_queue(spool, put->queue) == NULL);
+	else if (is_new)
 		spool_schedule_message(spool, put->id);
 	else if (put->mail.id != 0)
 		spool_store_drop_body(spool->store, put->mail.id);
@@ -187,6 +191,7 @@ spool_puts_take(struct spool_puts *puts, uint64_t queue,
 		.size = said->size,
 		.data = copy(put->pool, said->data),
 		.fd = fds[0],
+		.decider = said->decider,
 	};
 	fds[0] = -1;
 	if (put->mail.fd != -1 && spool_store_wants_file(&put->mail))

@@ -58,23 +58,44 @@ spool_sent_check(struct spool_env *env, uint32_t account, int64_t now,
 	return 0;
 }
 
+static int
+write_allowance(struct spool_env *env, uint32_t account,
+    const struct spool_allowance *allowance, struct error *error)
+{
+	struct spool_key key = account_key(account);
+	uint8_t value[ALLOWANCE_VALUE_SIZE];
+	size_t size = spool_allowance_put(value, allowance);
+
+	return spool_env_put(
+	    env, SPOOL_SENT, &key, text_make(value, size), error);
+}
+
 int
 spool_sent_add(struct spool_env *env, uint32_t account, int64_t now,
     uint32_t count, struct error *error)
 {
-	struct spool_key key = account_key(account);
-	uint8_t value[ALLOWANCE_VALUE_SIZE];
 	struct spool_allowance allowance;
-	size_t size;
 
 	if (account == 0)
 		return 0;
 	if (read_allowance(env, account, &allowance, error) == -1)
 		return -1;
 	spool_allowance_add(&allowance, now, count);
-	size = spool_allowance_put(value, &allowance);
-	return spool_env_put(
-	    env, SPOOL_SENT, &key, text_make(value, size), error);
+	return write_allowance(env, account, &allowance, error);
+}
+
+int
+spool_sent_give_back(struct spool_env *env, uint32_t account, int64_t then,
+    uint32_t count, struct error *error)
+{
+	struct spool_allowance allowance;
+
+	if (account == 0)
+		return 0;
+	if (read_allowance(env, account, &allowance, error) == -1)
+		return -1;
+	spool_allowance_give_back(&allowance, then, count);
+	return write_allowance(env, account, &allowance, error);
 }
 
 int

@@ -16,6 +16,10 @@ int spool_sent_check(struct spool_env *env, uint32_t account, int64_t now,
 int spool_sent_add(struct spool_env *env, uint32_t account, int64_t now,
     uint32_t count, struct error *error);
 
+/* They were added with that `then`, and are not sent. */
+int spool_sent_give_back(struct spool_env *env, uint32_t account, int64_t then,
+    uint32_t count, struct error *error);
+
 /* Each account that has sent something in that day. */
 int spool_sent_each(struct spool_env *env, int64_t now,
     void (*callback)(void *context, uint32_t account, uint32_t sent),

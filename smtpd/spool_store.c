@@ -344,7 +344,7 @@ spool_store_put_message(struct spool_store *store, uint64_t id,
 }
 
 int
-spool_store_set_parcel(struct spool_store *store,
+spool_store_put_parcel(struct spool_store *store, enum spool_table table,
     const struct spool_parcel *parcel, struct error *error)
 {
 	struct spool_key key =
@@ -355,7 +355,14 @@ spool_store_set_parcel(struct spool_store *store,
 	if (size == 0)
 		return error_set(error, ERROR_INPUT, "a parcel is too long");
 	return spool_env_put(
-	    store->env, SPOOL_PARCEL, &key, text_make(value, size), error);
+	    store->env, table, &key, text_make(value, size), error);
+}
+
+int
+spool_store_set_parcel(struct spool_store *store,
+    const struct spool_parcel *parcel, struct error *error)
+{
+	return spool_store_put_parcel(store, SPOOL_PARCEL, parcel, error);
 }
 
 int

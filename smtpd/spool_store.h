@@ -36,6 +36,7 @@ struct spool_mail {
 	 * already (spool_writer.h). */
 	uint64_t id;
 	uint32_t send_per_day; /* the account's limit; 0: none */
+	uint32_t decider;      /* it is undecided, and that account's too */
 };
 
 /* In the folder `path`, "." inside the walls. */
@@ -68,6 +69,16 @@ int spool_store_put(struct spool_store *store, const struct spool_mail *mail,
  * and is no parcel. */
 int spool_store_put_report(struct spool_store *store,
     const struct spool_mail *mail, uint64_t *id, struct error *error);
+
+/* An undecided message becomes one like any other, or was never there: 1, its
+ * number and whose it is. 0: none of that delivery is undecided. */
+int spool_store_decide(struct spool_store *store,
+    const struct delivery_id *delivery, bool is_kept, uint64_t *id,
+    uint32_t *account, struct error *error);
+/* It ends early with what the callback returns if that is not 0. */
+int spool_store_each_undecided(struct spool_store *store,
+    int (*callback)(void *context, uint64_t id, uint32_t decider),
+    void *context, struct error *error);
 
 /* Parcels of a message, or of all (0), by number; a callback may write nothing.
  * It ends early with what the callback returns if that is not 0. */

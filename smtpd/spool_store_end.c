@@ -12,13 +12,11 @@ enum {
 	FORGET_AT_ONCE = 8
 };
 
-static int
-end_message(struct spool_store *store, uint64_t id,
-    const struct spool_message *message, int64_t now, struct error *error)
+int
+spool_store_remove_rows(struct spool_store *store, uint64_t id,
+    const struct spool_message *message, struct error *error)
 {
-	struct spool_key key = spool_message_key(id), gone = { .size = 0 };
-	struct spool_key delivery = spool_delivery_key(&message->delivery);
-	struct spool_key recipient;
+	struct spool_key key = spool_message_key(id), recipient;
 
 	for (uint16_t i = 0; i < message->recipients; i++) {
 		recipient = spool_numbered_key(id, i);
@@ -26,13 +24,24 @@ end_message(struct spool_store *store, uint64_t id,
 			store->env, SPOOL_RECIPIENT, &recipient, error) == -1)
 			return -1;
 	}
-	spool_key_u64(&gone, (uint64_t)now);
-	spool_key_u64(&gone, id);
-	if (spool_bodies_remove(store->bodies, id, message, error) == -1 ||
-	    spool_env_put(store->env, SPOOL_GONE, &gone,
-		spool_key_text(&delivery), error) == -1)
+	if (spool_bodies_remove(store->bodies, id, message, error) == -1)
 		return -1;
 	return spool_env_remove(store->env, SPOOL_MESSAGE, &key, error);
+}
+
+static int
+end_message(struct spool_store *store, uint64_t id,
+    const struct spool_message *message, int64_t now, struct error *error)
+{
+	struct spool_key delivery = spool_delivery_key(&message->delivery);
+	struct spool_key gone = { .size = 0 };
+
+	spool_key_u64(&gone, (uint64_t)now);
+	spool_key_u64(&gone, id);
+	if (spool_store_remove_rows(store, id, message, error) == -1)
+		return -1;
+	return spool_env_put(
+	    store->env, SPOOL_GONE, &gone, spool_key_text(&delivery), error);
 }
 
 /* The texts of a message that is to be written lie in a page that may move. */

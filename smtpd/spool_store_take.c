@@ -130,6 +130,8 @@ put_parcels(struct spool_store *store, uint64_t id,
 		.time = mail->time,
 		.priority = mail->priority,
 		.next = mail->next > 0 ? mail->next : mail->time };
+	enum spool_table table =
+	    mail->decider != 0 ? SPOOL_DRAFT : SPOOL_PARCEL;
 	struct text name;
 
 	for (uint16_t at = 0; at < count; at += parcel.count) {
@@ -139,7 +141,7 @@ put_parcels(struct spool_store *store, uint64_t id,
 		parcel.domain = text_make(domain, name.size);
 		parcel.first = at;
 		parcel.count = parcel_size(list + at, count - at);
-		if (spool_store_set_parcel(store, &parcel, error) == -1)
+		if (spool_store_put_parcel(store, table, &parcel, error) == -1)
 			return -1;
 		parcel.number++;
 	}
@@ -189,6 +191,18 @@ put_names(struct spool_store *store, uint64_t id,
 	    store->env, SPOOL_DELIVERY, &key, spool_key_text(&number), error);
 }
 
+static int
+put_decider(struct spool_store *store, uint64_t id, uint32_t decider,
+    struct error *error)
+{
+	struct spool_key key = spool_message_key(id);
+	struct spool_key account = { .size = 0 };
+
+	spool_key_u32(&account, decider);
+	return spool_env_put(
+	    store->env, SPOOL_UNDECIDED, &key, spool_key_text(&account), error);
+}
+
 /* What can be refused comes first, so that nothing of it is written. */
 static int
 put_for(struct spool_store *store, uint64_t id, const struct spool_mail *mail,
@@ -209,7 +223,10 @@ put_for(struct spool_store *store, uint64_t id, const struct spool_mail *mail,
 		return -1;
 	message.recipients = count;
 	message.parcels = (uint16_t)parcels;
-	return put_names(store, id, &message, error);
+	if (put_names(store, id, &message, error) == -1)
+		return -1;
+	return mail->decider != 0 ? put_decider(store, id, mail->decider, error)
+				  : 0;
 }
 
 int

@@ -252,10 +252,14 @@ may_relay(const struct transaction *t)
 	       (t->is_authenticated && t->queue->settings->is_relaying);
 }
 
+/* All that is behind the address, or nothing of it: who hears that a recipient
+ * was refused tells him so. */
 static unsigned int
 add_route(struct transaction *t, const struct route *route,
     const struct message_transaction_recipient *given)
 {
+	const struct outgoing_mark outgoing = outgoing_mark(&t->outgoing);
+	size_t count = t->count, size = t->recipients.size;
 	unsigned int verdict = VERDICT_OK;
 
 	if (route->remote_count > 0)
@@ -267,6 +271,11 @@ add_route(struct transaction *t, const struct route *route,
 		if (add_account(
 			t, route->accounts[i]->number, given->address) == -1)
 			verdict = VERDICT_TOO_MANY_RECIPIENTS;
+	if (verdict != VERDICT_OK) {
+		outgoing_return_to(&t->outgoing, &outgoing);
+		buf_truncate(&t->recipients, size);
+		t->count = count;
+	}
 	return verdict;
 }
 

@@ -6,10 +6,11 @@
 
 #include "smtpd/queue.h"
 
-/* Whose answers a transaction waits for. */
+/* Whose answer a transaction waits for. */
 enum transaction_wait {
-	WAITS_FOR_STORE = 1, /* accept */
-	WAITS_FOR_SPOOL = 2  /* spool_put */
+	WAITS_FOR_NOBODY,
+	WAITS_FOR_SPOOL, /* spool_put */
+	WAITS_FOR_STORE  /* accept */
 };
 
 /* A front's row 0x0301 to 0x0305; it is answered, now or when it is durable. */
@@ -35,6 +36,13 @@ void transaction_report(
 /* Says what waits for that one again, with the same delivery ids: a repeated
  * one is answered with what was decided before. */
 void transaction_resend(struct queue *queue, enum transaction_wait wait);
+
+/* The spool has one that is undecided; snapd's answer to find_delivery; snapd is
+ * gone. */
+void transaction_undecided(
+    struct queue *queue, const struct message_spool_undecided *said);
+void transaction_found(struct queue *queue, uint64_t tag, enum status status);
+void transaction_forget_questions(struct queue *queue);
 
 /* 451 to those that have waited too long. */
 void transaction_expire(struct queue *queue, int64_t now_ms);

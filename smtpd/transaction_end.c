@@ -1,7 +1,8 @@
 /*
- * The durable end of a transaction: accept to snapd for the accounts of ours,
- * spool_put to the spool for those elsewhere, at the same time and under one
- * delivery id; the verdict when both have answered.
+ * The durable end of a transaction: spool_put to the spool for those elsewhere,
+ * then accept to snapd for the accounts of ours, under one delivery id.  Where
+ * there are both, the spool's part waits for the word of the store, so that
+ * there are both or none (docs/design, the way of a message out).
  */
 #include "smtpd/transaction_state.h"
 
@@ -26,6 +27,8 @@ send_accept(struct transaction *t)
 	struct message_accept *accept = &message.accept;
 	struct mail_body *body = &t->body;
 
+	if (t->queue->snapd == NULL)
+		return -1;
 	accept->tag = t->tag;
 	accept->delivery = t->delivery;
 	accept->form = FORM_LF;
@@ -65,6 +68,7 @@ send_put(struct transaction *t)
 	put->envelope_id = text_of(t->envelope_id);
 	put->recipients =
 	    text_make(t->outgoing.records.data, t->outgoing.records.size);
+	put->decider = t->count > 0 ? t->accounts[0] : 0;
 	if (fd == -1)
 		put->data = text_make(data.data, data.size);
 	if (result == 0)
@@ -75,25 +79,24 @@ send_put(struct transaction *t)
 	return result;
 }
 
-/* Both at once; the answer waits for both. */
+/* -1: whose turn it is takes no more now. */
+static int
+ask(struct transaction *t, enum transaction_wait wait)
+{
+	t->wait = wait;
+	return wait == WAITS_FOR_SPOOL ? send_put(t) : send_accept(t);
+}
+
 unsigned int
 transaction_hand_over(struct transaction *t)
 {
-	t->answer = VERDICT_ACCEPTED;
 	t->tag = ++t->queue->next_tag;
 	t->deadline_ms = clock_monotonic_us() / 1000 + QUEUE_ACCEPT_DEADLINE_MS;
 	table_put_u64(t->queue->accepts, t->tag, t);
-	if (t->outgoing.count > 0) {
-		t->waits |= WAITS_FOR_SPOOL;
-		if (send_put(t) == -1)
-			return VERDICT_UNAVAILABLE;
-	}
-	if (t->count > 0) {
-		t->waits |= WAITS_FOR_STORE;
-		if (send_accept(t) == -1)
-			return VERDICT_UNAVAILABLE;
-	}
-	return VERDICT_OK;
+	return ask(t, t->outgoing.count > 0 ? WAITS_FOR_SPOOL
+					    : WAITS_FOR_STORE) == -1
+		   ? VERDICT_UNAVAILABLE
+		   : VERDICT_OK;
 }
 
 static unsigned int
@@ -164,6 +167,10 @@ transaction_finish(struct transaction *t, unsigned int verdict)
 	char id[33];
 
 	transaction_queue_id(t, id);
+	if (t->wait != WAITS_FOR_NOBODY && t->count > 0 &&
+	    t->outgoing.count > 0)
+		transaction_decide(
+		    t->queue, &t->delivery, verdict == VERDICT_ACCEPTED);
 	if (t->report != 0)
 		say_report(t->queue, t->report, verdict);
 	else
@@ -177,42 +184,32 @@ transaction_finish(struct transaction *t, unsigned int verdict)
 	transaction_free(t);
 }
 
-/* One of the two has answered. The worse word counts: a client who hears 451 of
- * the spool sends all of it again. */
-static void
-hear(struct transaction *t, enum transaction_wait wait, enum status status)
-{
-	unsigned int verdict = wait == WAITS_FOR_SPOOL && status == STATUS_LIMIT
-				   ? VERDICT_SENT_ENOUGH
-				   : accept_verdict(status);
-
-	if (!(t->waits & wait))
-		return;
-	t->waits &= ~(unsigned int)wait;
-	if (verdict != VERDICT_ACCEPTED)
-		t->answer = verdict;
-	else if (wait == WAITS_FOR_STORE)
-		file_all(t);
-	if (t->waits == 0)
-		transaction_finish(t, t->answer);
-}
-
 void
 transaction_accepted(struct queue *queue, uint64_t tag, enum status status)
 {
 	struct transaction *t = table_find_u64(queue->accepts, tag);
+	unsigned int verdict = accept_verdict(status);
 
-	if (t != NULL)
-		hear(t, WAITS_FOR_STORE, status);
+	if (t == NULL || t->wait != WAITS_FOR_STORE)
+		return;
+	if (verdict == VERDICT_ACCEPTED)
+		file_all(t);
+	transaction_finish(t, verdict);
 }
 
 void
 transaction_kept(struct queue *queue, uint64_t tag, enum status status)
 {
 	struct transaction *t = table_find_u64(queue->accepts, tag);
+	unsigned int verdict = status == STATUS_LIMIT ? VERDICT_SENT_ENOUGH
+						      : accept_verdict(status);
 
-	if (t != NULL)
-		hear(t, WAITS_FOR_SPOOL, status);
+	if (t == NULL || t->wait != WAITS_FOR_SPOOL)
+		return;
+	if (verdict != VERDICT_ACCEPTED || t->count == 0)
+		transaction_finish(t, verdict);
+	else if (ask(t, WAITS_FOR_STORE) == -1)
+		transaction_finish(t, VERDICT_UNAVAILABLE);
 }
 
 void
@@ -224,10 +221,7 @@ transaction_resend(struct queue *queue, enum transaction_wait wait)
 
 	while (table_next(queue->accepts, &position, NULL, NULL, &value)) {
 		t = value;
-		if (!(t->waits & wait))
-			continue;
-		if ((wait == WAITS_FOR_STORE ? send_accept(t) : send_put(t)) ==
-		    -1)
+		if (t->wait == wait && ask(t, wait) == -1)
 			return; /* the deadline answers them */
 	}
 }

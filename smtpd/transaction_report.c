@@ -36,10 +36,7 @@ report_new(struct queue *queue, const struct message_spool_report *report)
 	t->client_ip = transaction_copy_text(none);
 	t->tls = transaction_copy_text(none);
 	t->envelope_id = transaction_copy_text(none);
-	/* What the spool has under the report's own id is the report: one that
-	 * goes out again is another message, and the same each time. */
 	t->delivery = report->delivery;
-	t->delivery.bytes[15] ^= 1;
 	t->time = report->time;
 	buf_init(&t->recipients, TRANSACTION_RECIPIENTS_SIZE);
 	outgoing_init(&t->outgoing);

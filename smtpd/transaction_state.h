@@ -20,9 +20,8 @@ struct transaction {
 	struct queue *queue;
 	struct front *front; /* NULL: it is gone */
 	uint64_t number;
-	uint64_t tag;        /* of what waits for an answer; 0: nothing */
-	unsigned int waits;  /* enum transaction_wait, bits of */
-	unsigned int answer; /* the worst verdict that was heard meanwhile */
+	uint64_t tag; /* of what waits for an answer; 0: nothing */
+	enum transaction_wait wait;
 	int64_t deadline_ms;
 	uint64_t report; /* the spool's tag; 0: it is a client's */
 	bool is_submission;
@@ -65,10 +64,14 @@ unsigned int transaction_recipient(struct transaction *transaction,
  * end gets that verdict. */
 unsigned int transaction_put(struct transaction *transaction, struct text data);
 
-/* To snapd and the spool, as it is: VERDICT_OK, and transaction_finish comes when
- * both have answered; or why not. */
+/* To the spool, then to snapd, as it is: VERDICT_OK, and transaction_finish comes
+ * when they have answered; or why not. */
 unsigned int transaction_hand_over(struct transaction *transaction);
 /* Its verdict is given, and it is forgotten. */
 void transaction_finish(struct transaction *transaction, unsigned int verdict);
+
+/* The spool goes on with what it has undecided, or drops it. */
+void transaction_decide(
+    struct queue *queue, const struct delivery_id *delivery, bool is_kept);
 
 #endif

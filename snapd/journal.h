@@ -141,6 +141,9 @@ enum status journal_accept(struct journal *journal,
     const struct delivery_id *delivery, uint8_t form, int64_t time,
     struct text sender, struct text recipients, struct text body,
     struct error *error);
+/* Was it accepted for that account? STATUS_OK or STATUS_MISSING. */
+enum status journal_find_delivery(struct journal *journal, uint32_t account,
+    const struct delivery_id *delivery, struct error *error);
 enum status journal_create_account(struct journal *journal, uint32_t account,
     struct text name, struct error *error);
 /* `kind` is enum control_snapshot_kind; account 0: all. */

@@ -178,6 +178,30 @@ journal_accept(struct journal *journal, const struct delivery_id *delivery,
 	    journal, EVENT_ACCEPT, ROLE_QUEUE, 0, detail, error);
 }
 
+/* Within the round's transaction, so that none is overlooked; the answer waits
+ * for its commit, as all do. */
+enum status
+journal_find_delivery(struct journal *journal, uint32_t account,
+    const struct delivery_id *delivery, struct error *error)
+{
+	struct transaction *t = journal->round;
+	struct text value;
+	struct key key;
+	int found;
+
+	if (t == NULL)
+		t = transaction_begin(journal->store, false, error);
+	if (t == NULL)
+		return journal_status_of(error);
+	journal_delivery_key(&key, account, delivery);
+	found = store_get(t, DB_DELIVERY, &key, &value, error);
+	if (t != journal->round)
+		transaction_abort(&t);
+	if (found < 0)
+		return journal_status_of(error);
+	return found == 1 ? STATUS_OK : STATUS_MISSING;
+}
+
 uint32_t
 journal_new_uidvalidity(
     const struct journal *journal, struct account_row *account)

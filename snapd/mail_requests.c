@@ -79,6 +79,22 @@ receive_accept(
 }
 
 static void
+receive_find_delivery(
+    struct client *client, const struct message_find_delivery *find)
+{
+	struct journal *journal = snapd_journal(client->snapd);
+	struct message answer = { .type = MESSAGE_delivery_found };
+	struct error error = { .code = ERROR_NONE };
+
+	answer.delivery_found.tag = find->tag;
+	answer.delivery_found.status = STATUS_UNAVAILABLE;
+	if (journal != NULL)
+		answer.delivery_found.status = (uint8_t)journal_find_delivery(
+		    journal, find->account, &find->delivery, &error);
+	snapd_answer(client, &answer, text_make(NULL, 0));
+}
+
+static void
 receive_queue_hello(struct client *client, uint64_t tag)
 {
 	struct journal *journal = snapd_journal(client->snapd);
@@ -497,6 +513,9 @@ mail_request_carry_out(
     struct client *client, const struct message *message, int *fds)
 {
 	switch ((int)message->type) {
+	case MESSAGE_find_delivery:
+		receive_find_delivery(client, &message->find_delivery);
+		break;
 	case MESSAGE_accept:
 		receive_accept(client, &message->accept, fds[0]);
 		break;

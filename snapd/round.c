@@ -103,6 +103,9 @@ set_status(struct message *answer, enum status status)
 	case MESSAGE_accepted:
 		answer->accepted.status = (uint8_t)status;
 		break;
+	case MESSAGE_delivery_found:
+		answer->delivery_found.status = (uint8_t)status;
+		break;
 	case MESSAGE_batch_done:
 		answer->batch_done.status = (uint8_t)status;
 		break;

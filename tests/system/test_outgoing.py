@@ -4,6 +4,9 @@ administrator does about it.  The relay is one that goes nowhere
 import email
 import email.policy
 import json
+import os
+import signal
+import smtplib
 import socketserver
 import subprocess
 import threading
@@ -35,6 +38,11 @@ class Outgoing:
         return [json.loads(line) for line in
                 self.firnmail('--json', *words).splitlines()]
 
+    def logged(self, event):
+        with open(os.path.join(self.server.dir, 'log'), encoding='utf-8',
+                  errors='replace') as log:
+            return event in log.read()
+
     def inbox(self):
         with self.server.imap_session(self.user) as client:
             client.select('INBOX')
@@ -51,8 +59,11 @@ class Outgoing:
 @pytest.fixture
 def outgoing(server, tmp_path):
     config = str(tmp_path / 'config')
+    aliases = str(tmp_path / 'aliases')
+    with open(aliases, 'w', encoding='utf-8') as file:
+        file.write('away@demo.test: no@far.test\n')
     with open(config, 'w', encoding='utf-8') as file:
-        file.write(RELAYING)
+        file.write(RELAYING + 'aliases file %s\n' % aliases)
     return Outgoing(server('--accounts', '1', *FALSE_RELAY, '--config',
                            config))
 
@@ -187,6 +198,56 @@ def test_without_the_spool_nothing_is_acknowledged(outgoing):
     assert wait_for(lambda: outgoing.given().count(
         (outgoing.rows('queue')[0]['id'], 'wait@far.test')) == 2,
         what='a second try')
+
+
+def hand_in(client, answers, text):
+    """In a thread: nobody answers until the store does."""
+    try:
+        answers.append(client.data(text)[0])
+    except (smtplib.SMTPException, OSError) as error:
+        answers.append(error)
+
+
+@pytest.mark.parametrize('role', ('spool', 'snapd', 'queue'))
+def test_mail_for_here_and_elsewhere_is_one_message_whoever_dies(outgoing,
+                                                                 role):
+    """The spool has its part, the store has not answered: both go, or none."""
+    one = outgoing.server
+    answers = []
+    with one.submission() as client:
+        client.mail(outgoing.user)
+        for recipient in (outgoing.user, 'ok@far.test'):
+            assert client.rcpt(recipient)[0] == 250
+        one.kill('snapd', signal.SIGSTOP)
+        try:
+            thread = threading.Thread(target=hand_in, args=(
+                client, answers, 'From: %s\r\n\r\nx\r\n' % outgoing.user))
+            thread.start()
+            wait_for(lambda: outgoing.logged('mail-queued'), what='the first half')
+            assert not outgoing.given() and not answers
+            one.kill(role)
+        finally:
+            if role != 'snapd':
+                one.kill('snapd', signal.SIGCONT)
+        thread.join(timeout=40)
+    if role != 'queue':
+        assert answers == [250]
+    wait_for(lambda: outgoing.logged('mail-decided') or
+             outgoing.logged('mail-withdrawn'), what='what the store says')
+    count = 1 if outgoing.logged('mail-decided') else 0
+    assert count == 1 or role == 'queue'
+    wait_for(lambda: len(outgoing.given()) == count and
+             len(outgoing.inbox()) == count, what='both or none')
+    assert not outgoing.rows('queue')
+
+
+def test_a_report_goes_to_where_the_mail_came_from(outgoing):
+    """Of mail that an alias passed on, to a sender who is not ours."""
+    with outgoing.server.smtp() as client:
+        client.sendmail('sender@there.test', ['away@demo.test'],
+                        'Subject: x\r\n\r\nx\r\n')
+    wait_for(lambda: 'sender@there.test' in {to for _, to in outgoing.given()},
+             what='the report on its way')
 
 
 def test_no_one_relays_without_a_login(outgoing):

@@ -502,6 +502,33 @@ accept_for_unknown_account_stores_nothing(void **state)
 	assert_int_equal(f->queue.size, 0);
 }
 
+static enum status
+find_mail(struct fixture *f, uint32_t account, unsigned int n)
+{
+	struct message m = { .type = MESSAGE_find_delivery };
+
+	m.find_delivery.account = account;
+	m.find_delivery.delivery = delivery_of(n);
+	ask(&f->queue, &m);
+	assert_int_equal(f->queue.answer.type, MESSAGE_delivery_found);
+	return f->queue.answer.delivery_found.status;
+}
+
+/* Of mail that another queue had begun. */
+static void
+the_queue_is_told_what_was_accepted_for_whom(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(find_mail(f, 1, 1), STATUS_MISSING);
+	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
+	assert_int_equal(find_mail(f, 1, 1), STATUS_OK);
+	assert_int_equal(find_mail(f, 2, 1), STATUS_MISSING);
+	assert_int_equal(find_mail(f, 1, 2), STATUS_MISSING);
+	assert_int_equal(file_mail(f, 1, 1), STATUS_OK);
+	assert_int_equal(find_mail(f, 1, 1), STATUS_OK);
+}
+
 static void
 repeated_batch_gets_the_answer_of_then(void **state)
 {
@@ -1521,6 +1548,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(accepted_mail_is_filed_once),
 		TEST(accept_for_unknown_account_stores_nothing),
+		TEST(the_queue_is_told_what_was_accepted_for_whom),
 		TEST(repeated_batch_gets_the_answer_of_then),
 		TEST(batch_with_one_bad_change_changes_nothing),
 		TEST(foreign_mailbox_blob_and_delivery_are_missing),

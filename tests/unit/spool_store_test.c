@@ -6,6 +6,8 @@
 #include "common/file.h"
 #include "common/record.h"
 #include "smtpd/spool_body.h"
+#include "smtpd/spool_env.h"
+#include "smtpd/spool_sent.h"
 #include "smtpd/spool_store.h"
 #include "tests/unit/scratch.h"
 
@@ -262,9 +264,116 @@ what_went_is_forgotten_in_the_end(void **state)
 	}
 	for (int table = 0; table < SPOOL_TABLES; table++)
 		if (table != SPOOL_META && table != SPOOL_SENT &&
-		    table != SPOOL_REPORT && table != SPOOL_GONE)
+		    table != SPOOL_REPORT && table != SPOOL_GONE &&
+		    table != SPOOL_UNDECIDED && table != SPOOL_DRAFT)
 			assert_int_equal(
 			    spool_env_count(spool_store_env(store), table), 1);
+}
+
+/* -- Messages that are undecided -- */
+
+static int
+decide(const struct spool_mail *mail, bool is_kept)
+{
+	struct error error = { .text = "" };
+	uint32_t account;
+	uint64_t id;
+	int result;
+
+	assert_int_equal(spool_store_begin(store, &error), 0);
+	result = spool_store_decide(
+	    store, &mail->delivery, is_kept, &id, &account, &error);
+	assert_int_equal(spool_store_commit(store, &error), 0);
+	return result;
+}
+
+static uint32_t
+count_sent(void)
+{
+	struct error error;
+	uint32_t sent;
+
+	assert_int_equal(
+	    spool_sent_find(spool_store_env(store), 7, 1000, &sent, &error), 0);
+	spool_store_rest(store);
+	return sent;
+}
+
+static int
+count_one(void *context, uint64_t id, uint32_t decider)
+{
+	assert_int_equal(decider, 9);
+	++*(size_t *)context;
+	return 0;
+}
+
+static size_t
+count_undecided(void)
+{
+	struct error error;
+	size_t count = 0;
+
+	assert_int_equal(
+	    spool_store_each_undecided(store, count_one, &count, &error), 0);
+	spool_store_rest(store);
+	return count;
+}
+
+static void
+what_is_undecided_is_not_tried_until_it_is_kept(void **state)
+{
+	static const char *const addresses[] = { "a@x.test", "b@y.test",
+		"c@x.test" };
+	struct spool_mail mail = mail_to(1, "x@y.test");
+	uint64_t id;
+
+	mail.recipients = recipients(addresses, 3);
+	mail.decider = 9;
+	assert_int_equal(put(&mail, &id), 1);
+	spool_store_close(&store);
+	open_store();
+	assert_int_equal(count_parcels(0), 0);
+	assert_int_equal(count_undecided(), 1);
+	assert_int_equal(count_sent(), 3);
+	/* The queue asks again: it is there. */
+	assert_int_equal(put(&mail, &id), 0);
+	assert_int_equal(decide(&mail, true), 1);
+	assert_int_equal(count_undecided(), 0);
+	assert_int_equal(count_parcels(id), 2);
+	/* Nobody takes back what goes out. */
+	assert_int_equal(decide(&mail, false), 0);
+	assert_int_equal(count_parcels(id), 2);
+	end(id, 0);
+	end(id, 1);
+	assert_int_equal(put(&mail, &id), 0);
+}
+
+static void
+what_is_dropped_was_never_there(void **state)
+{
+	struct spool_mail mail = mail_to(1, "x@y.test");
+	struct error error;
+	uint64_t id;
+
+	mail.decider = 9;
+	mail.size = LARGE;
+	mail.data = text_make(NULL, 0);
+	mail.fd = file_sealed_memory("mail", large, LARGE, &error);
+	assert_int_equal(put(&mail, &id), 1);
+	assert_int_equal(count_files(), 1);
+	assert_int_equal(decide(&mail, false), 1);
+	assert_int_equal(count_files(), 0);
+	assert_int_equal(count_sent(), 0);
+	for (int table = 0; table < SPOOL_TABLES; table++)
+		if (table != SPOOL_META && table != SPOOL_SENT)
+			assert_int_equal(
+			    spool_env_count(spool_store_env(store), table), 0);
+	assert_int_equal(decide(&mail, true), 0);
+	/* The same delivery may come again. */
+	assert_int_equal(put(&mail, &id), 1);
+	assert_int_equal(decide(&mail, true), 1);
+	assert_int_equal(count_parcels(id), 1);
+	close(mail.fd);
 }
 
 static void
@@ -500,6 +609,8 @@ main(void)
 		TEST(more_recipients_than_a_job_takes_are_several_parcels),
 		TEST(a_delivery_is_taken_once_and_remembered_when_it_is_gone),
 		TEST(what_went_is_forgotten_in_the_end),
+		TEST(what_is_undecided_is_not_tried_until_it_is_kept),
+		TEST(what_is_dropped_was_never_there),
 		TEST(bodies_of_each_size_come_back),
 		TEST(a_file_that_finds_no_room_leaves_nothing),
 		TEST(a_file_that_no_row_names_goes_at_the_start),

@@ -47,6 +47,9 @@ static unsigned int kept;
 static enum status kept_status;
 static unsigned int kept_sent;
 static size_t told_sent;
+static unsigned int told_number; /* of the only account */
+static unsigned int offers;
+static struct message_spool_undecided offered;
 static struct job jobs[MAX_JOBS];
 static size_t job_count;
 static unsigned int reports;
@@ -137,8 +140,15 @@ queue_hears(struct channel *channel, const struct message *message, int *fds,
 		kept++;
 		kept_status = (enum status)message->spool_kept.status;
 		kept_sent = message->spool_kept.sent;
+	} else if (message->type == MESSAGE_spool_undecided) {
+		offers++;
+		offered = message->spool_undecided;
 	} else if (message->type == MESSAGE_spool_sent) {
 		told_sent = message->spool_sent.accounts.size / 8;
+		told_number =
+		    message->spool_sent.accounts.size == 8
+			? (uint8_t)message->spool_sent.accounts.data[4]
+			: 0;
 	} else if (message->type == MESSAGE_spool_report) {
 		reports++;
 		report_tag = message->spool_report.tag;
@@ -252,7 +262,7 @@ set_up(void **state)
 	account_table_add(accounts,
 	    &(struct account){
 		.number = 1, .address = "bob@demo.test", .hash = "" });
-	kept = reports = 0;
+	kept = reports = offers = 0;
 	job_count = 0;
 	is_failed = false;
 	start();
@@ -276,6 +286,7 @@ struct mail {
 	uint8_t notify;
 	int64_t age_s;
 	uint16_t flags;
+	uint32_t decider;
 };
 
 static void
@@ -298,6 +309,7 @@ put(unsigned int number, const struct mail *mail)
 	said->time = clock_wall_us() / 1000000 - mail->age_s;
 	said->account = 1;
 	said->flags = mail->flags;
+	said->decider = mail->decider;
 	said->sender = text_of(mail->sender);
 	said->envelope_id = TEXT("env+2B1");
 	said->recipients = text_make(records, writer.size);
@@ -405,6 +417,78 @@ what_was_kept_is_there_after_a_restart(void **state)
 	/* It was tried, and waits. */
 	assert_true(
 	    schedule_wake(spool->schedule, true) > spool_now() + 200 * 1000);
+}
+
+/* -- Messages that are undecided -- */
+
+static const struct mail both = { .sender = "bob@demo.test",
+	.recipients = { "x@other.test" },
+	.decider = 9 };
+
+static bool
+is_offered(void)
+{
+	return offers > 0;
+}
+
+static void
+decide(unsigned int number, bool is_kept)
+{
+	struct message message = { .type = MESSAGE_spool_decide };
+
+	message.spool_decide.delivery.bytes[0] = (uint8_t)number;
+	message.spool_decide.is_kept = is_kept;
+	assert_int_equal(channel_send(queue, &message, NULL, 0), 0);
+}
+
+static void
+what_is_for_accounts_of_ours_too_goes_when_it_is_decided(void **state)
+{
+	connect_relay();
+	put(1, &both);
+	assert_int_equal(kept_status, STATUS_OK);
+	assert_int_equal(kept_sent, 1);
+	put(2, &simple);
+	wait_for_jobs(1);
+	assert_int_equal(schedule_count(spool->schedule), 1);
+	decide(1, true);
+	wait_for_jobs(2);
+	assert_int_equal(offers, 0);
+	/* What is dropped is given back. */
+	put(3, &both);
+	assert_int_equal(kept_sent, 3);
+	told_sent = 0;
+	decide(3, false);
+	decide(1, false);
+	answer(&jobs[0], 0, RELAY_DELIVERED, 250);
+	end_job(&jobs[0], RELAY_NO_TROUBLE);
+	answer(&jobs[1], 0, RELAY_DELIVERED, 250);
+	end_job(&jobs[1], RELAY_NO_TROUBLE);
+	wait_for(is_empty);
+	assert_int_equal(told_number, 2);
+	assert_int_equal(
+	    spool_env_count(spool_store_env(spool->store), SPOOL_MESSAGE), 0);
+}
+
+/* The queue dies between the halves, and the spool with it. */
+static void
+what_nobody_decided_is_offered_to_the_next_queue(void **state)
+{
+	put(1, &both);
+	channel_free(&queue);
+	connect_queue();
+	wait_for(is_offered);
+	assert_int_equal(offered.decider, 9);
+	assert_int_equal(offered.delivery.bytes[0], 1);
+	offers = 0;
+	stop();
+	start();
+	wait_for(is_offered);
+	assert_int_equal(schedule_count(spool->schedule), 0);
+	connect_relay();
+	decide(1, true);
+	wait_for_jobs(1);
+	assert_string_equal(jobs[0].recipients, "x@other.test ");
 }
 
 static void
@@ -864,6 +948,8 @@ main(void)
 		TEST(what_is_taken_goes_out_and_is_gone),
 		TEST(mail_goes_by_the_way_that_was_set_for_its_domain),
 		TEST(what_was_kept_is_there_after_a_restart),
+		TEST(what_is_for_accounts_of_ours_too_goes_when_it_is_decided),
+		TEST(what_nobody_decided_is_offered_to_the_next_queue),
 		TEST(recipients_of_a_domain_go_together_and_end_one_by_one),
 		TEST(a_relay_that_dies_gives_back_what_it_had),
 		TEST(a_failure_is_reported_to_its_sender),

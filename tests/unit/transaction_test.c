@@ -1,0 +1,315 @@
+/*
+ * Transactions of the queue: who is in the envelope, and what is said when.
+ */
+#include "common/smtp_verdict.h"
+#include "smtpd/filing.h"
+#include "smtpd/transaction.h"
+#include "tests/unit/transaction_stand.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define BODY "Subject: Hello\r\n\r\nThe body\r\n"
+
+enum {
+	MANY = 1000 /* addresses, for whose records there is no room */
+};
+
+static void
+add_aliases(const char *name, unsigned int count)
+{
+	char target[100];
+
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(target, sizeof(target),
+		    "somebody-with-a-long-name-%04u@other-hosts.test", i);
+		account_table_add_alias(
+		    stand.accounts, text_of(name), text_of(target));
+	}
+}
+
+static void
+nothing_stays_of_an_alias_that_was_refused(void **state)
+{
+	add_aliases("crowd@demo.test", MANY);
+	assert_int_equal(stand_begin(), VERDICT_OK);
+	assert_int_equal(stand_recipient("x@other.test"), VERDICT_OK);
+	assert_int_equal(
+	    stand_recipient("crowd@demo.test"), VERDICT_TOO_MANY_RECIPIENTS);
+	assert_int_equal(stand_recipient("y@other.test"), VERDICT_OK);
+	assert_int_equal(stand_end(BODY), VERDICT_ACCEPTED);
+	assert_string_equal(stand.put_addresses, "x@other.test y@other.test ");
+	assert_int_equal(stand.accepts, 0);
+}
+
+/* Its targets elsewhere come first, and find room. */
+static void
+nor_of_one_whose_accounts_were_too_many(void **state)
+{
+	char domain[256], name[300], target[100];
+
+	/* The record of each account has the address as it was given. */
+	snprintf(
+	    domain, sizeof(domain), "%060d.%060d.%060d.demo.test", 1, 1, 1);
+	strcpy(stand.settings->domains[stand.settings->domain_count++], domain);
+	snprintf(name, sizeof(name), "crowd@%s", domain);
+	account_table_add_alias(
+	    stand.accounts, text_of(name), TEXT("z@other.test"));
+	for (uint32_t i = 0; i < MANY / 2; i++) {
+		snprintf(target, sizeof(target), "user%u@demo.test", i);
+		account_table_add(stand.accounts,
+		    &(struct account){
+			.number = 100 + i, .address = target, .hash = "" });
+		account_table_add_alias(
+		    stand.accounts, text_of(name), text_of(target));
+	}
+	assert_int_equal(stand_begin(), VERDICT_OK);
+	assert_int_equal(stand_recipient("alice@demo.test"), VERDICT_OK);
+	assert_int_equal(stand_recipient(name), VERDICT_TOO_MANY_RECIPIENTS);
+	assert_int_equal(stand_recipient("bob@demo.test"), VERDICT_OK);
+	assert_int_equal(stand_end(BODY), VERDICT_ACCEPTED);
+	assert_string_equal(
+	    stand.accept_addresses, "alice@demo.test bob@demo.test ");
+	assert_int_equal(stand.puts, 0);
+}
+
+/* -- Mail for accounts of ours and for others -- */
+
+static bool
+has_put(void)
+{
+	return stand.puts > 0;
+}
+
+static bool
+has_accept(void)
+{
+	return stand.accepts > 0;
+}
+
+static bool
+has_second_accept(void)
+{
+	return stand.accepts > 1;
+}
+
+static bool
+has_decision(void)
+{
+	return stand.decisions > 0;
+}
+
+static bool
+has_find(void)
+{
+	return stand.finds > 0;
+}
+
+static bool
+has_end_verdict(void)
+{
+	return stand.verdicts == 4;
+}
+
+static bool
+is_spool_gone(void)
+{
+	return stand.queue->spool == NULL;
+}
+
+static bool
+is_store_gone(void)
+{
+	return stand.queue->store != STATUS_OK;
+}
+
+/* Its body was sent, and the spool has been asked. */
+static void
+hand_in_for_both(void)
+{
+	assert_int_equal(stand_begin(), VERDICT_OK);
+	assert_int_equal(stand_recipient("x@other.test"), VERDICT_OK);
+	assert_int_equal(stand_recipient("alice@demo.test"), VERDICT_OK);
+	stand_say_end(BODY);
+	stand_wait(has_put);
+}
+
+static void
+assert_decided(bool is_kept)
+{
+	stand_wait(has_decision);
+	assert_int_equal(stand.decisions, 1);
+	assert_int_equal(stand.decision.is_kept, is_kept);
+	assert_memory_equal(&stand.decision.delivery, &stand.put.delivery,
+	    sizeof(stand.put.delivery));
+}
+
+static void
+the_store_is_asked_when_the_spool_has_its_part(void **state)
+{
+	stand.is_spool_silent = stand.is_snapd_silent = true;
+	hand_in_for_both();
+	assert_int_equal(stand.put.decider, STAND_ALICE);
+	assert_int_equal(stand.accepts, 0);
+	stand_answer_put(STATUS_OK);
+	stand_wait(has_accept);
+	assert_memory_equal(&stand.accept.delivery, &stand.put.delivery,
+	    sizeof(stand.put.delivery));
+	assert_int_equal(stand.decisions, 0);
+	assert_int_equal(stand.verdicts, 3);
+	stand_answer_accept(STATUS_OK);
+	stand_wait(has_end_verdict);
+	assert_int_equal(stand.verdict, VERDICT_ACCEPTED);
+	assert_decided(true);
+}
+
+static void
+mail_for_one_kind_of_recipient_is_decided_by_whoever_has_it(void **state)
+{
+	assert_int_equal(stand_begin(), VERDICT_OK);
+	assert_int_equal(stand_recipient("x@other.test"), VERDICT_OK);
+	assert_int_equal(stand_end(BODY), VERDICT_ACCEPTED);
+	assert_int_equal(stand.puts, 1);
+	assert_int_equal(stand.put.decider, 0);
+	assert_int_equal(stand_begin(), VERDICT_OK);
+	assert_int_equal(stand_recipient("alice@demo.test"), VERDICT_OK);
+	assert_int_equal(stand_end(BODY), VERDICT_ACCEPTED);
+	assert_int_equal(stand.puts, 1);
+	assert_int_equal(stand.accepts, 1);
+	assert_int_equal(stand.decisions, 0);
+}
+
+static void
+what_the_spool_cannot_keep_the_store_never_sees(void **state)
+{
+	stand.put_status = STATUS_FULL;
+	hand_in_for_both();
+	stand_wait(has_end_verdict);
+	assert_int_equal(stand.verdict, VERDICT_NO_SPACE);
+	assert_int_equal(stand.accepts, 0);
+}
+
+static void
+what_the_store_refuses_the_spool_drops(void **state)
+{
+	stand.accept_status = STATUS_FULL;
+	hand_in_for_both();
+	stand_wait(has_end_verdict);
+	assert_int_equal(stand.verdict, VERDICT_NO_SPACE);
+	assert_decided(false);
+}
+
+static void
+a_store_that_dies_is_asked_again_and_then_it_is_decided(void **state)
+{
+	struct delivery_id delivery;
+
+	stand.is_snapd_silent = true;
+	hand_in_for_both();
+	stand_wait(has_accept);
+	delivery = stand.accept.delivery;
+	channel_free(&stand.snapd);
+	stand_wait(is_store_gone);
+	assert_int_equal(stand.decisions, 0);
+	stand.is_snapd_silent = false;
+	stand_connect_snapd();
+	stand_wait(has_second_accept);
+	assert_memory_equal(
+	    &stand.accept.delivery, &delivery, sizeof(delivery));
+	assert_decided(true);
+	assert_int_equal(stand.puts, 1);
+}
+
+static void
+a_store_that_does_not_come_back_is_a_no(void **state)
+{
+	stand.is_snapd_silent = true;
+	hand_in_for_both();
+	stand_wait(has_accept);
+	transaction_expire(stand.queue, INT64_MAX);
+	stand_wait(has_end_verdict);
+	assert_int_equal(stand.verdict, VERDICT_UNAVAILABLE);
+	assert_decided(false);
+	/* Too late: nobody is filed, nobody is told. */
+	stand_answer_accept(STATUS_OK);
+	assert_int_equal(stand_begin(), VERDICT_OK);
+	assert_int_equal(filing_count(stand.queue->filings), 0);
+}
+
+/* The spool dies between the halves: the 250 is said, and when it is back it asks
+ * what it is to do. */
+static void
+a_spool_that_dies_between_the_halves_hears_what_the_store_has(void **state)
+{
+	stand.is_snapd_silent = true;
+	hand_in_for_both();
+	stand_wait(has_accept);
+	channel_free(&stand.spool);
+	stand_wait(is_spool_gone);
+	stand_connect_spool();
+	/* The queue is at work on it. */
+	stand_offer(&stand.put.delivery);
+	channel_free(&stand.spool);
+	stand_wait(is_spool_gone);
+	assert_int_equal(stand.finds, 0);
+	stand_answer_accept(STATUS_OK);
+	stand_wait(has_end_verdict);
+	assert_int_equal(stand.verdict, VERDICT_ACCEPTED);
+	assert_int_equal(stand.decisions, 0);
+	stand_connect_spool();
+	stand_offer(&stand.put.delivery);
+	stand_wait(has_find);
+	assert_int_equal(stand.find.account, STAND_ALICE);
+	assert_memory_equal(&stand.find.delivery, &stand.put.delivery,
+	    sizeof(stand.put.delivery));
+	stand_answer_find(STATUS_OK);
+	assert_decided(true);
+	assert_int_equal(stand.puts, 1);
+}
+
+static void
+what_the_store_never_had_is_dropped_and_what_it_cannot_say_waits(void **state)
+{
+	static const struct delivery_id delivery = { { 1, 2, 3 } };
+
+	stand_offer(&delivery);
+	stand_wait(has_find);
+	stand_answer_find(STATUS_UNAVAILABLE);
+	stand.finds = 0;
+	stand_offer(&delivery);
+	stand_wait(has_find);
+	assert_int_equal(stand.decisions, 0);
+	stand.put.delivery = delivery;
+	stand_answer_find(STATUS_MISSING);
+	assert_decided(false);
+}
+
+int
+main(void)
+{
+#define TEST(name) \
+	cmocka_unit_test_setup_teardown(name, stand_set_up, stand_tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(nothing_stays_of_an_alias_that_was_refused),
+		TEST(nor_of_one_whose_accounts_were_too_many),
+		TEST(the_store_is_asked_when_the_spool_has_its_part),
+		TEST(
+		    mail_for_one_kind_of_recipient_is_decided_by_whoever_has_it),
+		TEST(what_the_spool_cannot_keep_the_store_never_sees),
+		TEST(what_the_store_refuses_the_spool_drops),
+		TEST(a_store_that_dies_is_asked_again_and_then_it_is_decided),
+		TEST(a_store_that_does_not_come_back_is_a_no),
+		TEST(
+		    a_spool_that_dies_between_the_halves_hears_what_the_store_has),
+		TEST(
+		    what_the_store_never_had_is_dropped_and_what_it_cannot_say_waits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
