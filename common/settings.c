@@ -53,6 +53,7 @@ settings_new(void)
 	settings->queue_probe_most_s = 30 * 60;
 	settings->queue_notice_s = 4 * 60 * 60;
 	settings->queue_expire_s = 5 * 86400;
+	settings->sends_tls_reports = true;
 	memcpy(settings->ca_path, DEFAULT_CA_PATH, sizeof(DEFAULT_CA_PATH));
 	return settings;
 }
@@ -234,6 +235,17 @@ put_relay(
 }
 
 static void
+put_tls_reports(
+    struct writer *writer, const struct settings *settings, enum role role)
+{
+	bool is_spool = role == ROLE_SPOOL;
+
+	writer_put_u8(writer, settings->sends_tls_reports);
+	put_string(writer, settings->tls_report_contact, is_spool);
+	put_string(writer, settings->tls_report_organization, is_spool);
+}
+
+static void
 put_slice(
     struct writer *writer, const struct settings *settings, enum role role)
 {
@@ -259,6 +271,7 @@ put_slice(
 	put_resolver(writer, settings, role);
 	put_ca(writer, settings, role);
 	put_relay(writer, settings, role);
+	put_tls_reports(writer, settings, role);
 }
 
 int
@@ -421,6 +434,16 @@ get_relay(struct reader *reader, struct settings *settings)
 }
 
 static void
+get_tls_reports(struct reader *reader, struct settings *settings)
+{
+	settings->sends_tls_reports = reader_get_u8(reader) != 0;
+	get_string(reader, settings->tls_report_contact,
+	    sizeof(settings->tls_report_contact));
+	get_string(reader, settings->tls_report_organization,
+	    sizeof(settings->tls_report_organization));
+}
+
+static void
 get_slice(struct reader *reader, struct settings *settings)
 {
 	if (reader_get_u32(reader) != SLICE_MAGIC)
@@ -449,6 +472,7 @@ get_slice(struct reader *reader, struct settings *settings)
 	get_resolver(reader, settings);
 	settings->ca_pem = get_pem(reader, CA_MAX_BYTES);
 	get_relay(reader, settings);
+	get_tls_reports(reader, settings);
 }
 
 struct settings *

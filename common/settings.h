@@ -165,6 +165,11 @@ struct settings {
 	char relay_hello[256];
 	size_t transport_count;
 	struct transport_setting transports[SETTINGS_MAX_TRANSPORTS];
+	/* Reports of TLS (RFC 8460) to those domains that ask for them: who
+	 * sends them. The relay knows only whether. */
+	bool sends_tls_reports; /* default true */
+	char tls_report_contact[256];
+	char tls_report_organization[128];
 };
 
 struct settings *settings_new(void); /* with all defaults */

@@ -722,6 +722,10 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    "transport DOMAIN [via HOST [port N] [lmtp]] [tls LEVEL]",
 	    settings_transport_options, true, false, settings_begin_transport,
 	    settings_finish_transport },
+	{ "tls-reports",
+	    "tls-reports on|off [contact ADDRESS] [organization NAME]",
+	    settings_tls_report_options, false, false, NULL,
+	    settings_finish_tls_reports },
 };
 _Static_assert((int)DIRECTIVE_COUNT <= (int)SETTINGS_MAX_DIRECTIVES,
     "struct settings_origin is too small");
