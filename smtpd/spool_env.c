@@ -61,6 +61,7 @@ table_name(enum spool_table table)
 		[SPOOL_GONE] = "gone",
 		[SPOOL_REPORT] = "report",
 		[SPOOL_SENT] = "sent",
+		[SPOOL_TLSRPT] = "tlsrpt",
 	};
 
 	return names[table];

@@ -28,6 +28,7 @@ enum spool_table {
 	SPOOL_GONE,     /* when it went i64, message u64 -> delivery 18 */
 	SPOOL_REPORT,   /* message u64 -> it is a report for the queue */
 	SPOOL_SENT,     /* account u32 -> struct spool_allowance */
+	SPOOL_TLSRPT,   /* see tlsrpt_form.h */
 	SPOOL_TABLES
 };
 
