@@ -34,6 +34,10 @@ enum spool_table {
 
 enum {
 	SPOOL_MAX_KEY = 32,
+	/* The byte of a delivery that tells a report, which waits for the queue,
+	 * from the mail that the queue makes of it, which may come back for
+	 * another host under the same id. */
+	SPOOL_REPORT_MARK = 16,
 	SPOOL_MAX_VALUE = 4096, /* of a row but a chunk, with its sum */
 	SPOOL_CHUNK_SIZE = 4080,
 	SPOOL_PARCEL_RECIPIENTS = 100,

@@ -63,6 +63,7 @@ send_report(struct spool_reports *reports, struct channel *queue, uint64_t id,
 		return -1;
 	to->tag = id;
 	to->delivery = message.delivery;
+	to->delivery.bytes[SPOOL_REPORT_MARK] = 0;
 	to->time = message.time;
 	to->flags = message.flags & TRANSACTION_TLS_OPTIONAL;
 	to->recipient = recipient.address;
