@@ -96,3 +96,30 @@ queue_get_recipient(struct reader *r, struct queue_recipient_record *record)
 		r->failed = true;
 	return r->failed ? -1 : 1;
 }
+
+void
+queue_put_tls_report(
+    struct writer *w, const struct queue_tls_report_record *record)
+{
+	writer_put_u64(w, (uint64_t)record->begin);
+	writer_put_u64(w, (uint64_t)record->due);
+	writer_put_u64(w, record->good);
+	writer_put_u64(w, record->bad);
+	writer_put_u8(w, record->tries);
+	writer_put_text(w, record->domain, MAX_DOMAIN);
+}
+
+int
+queue_get_tls_report(struct reader *r, struct queue_tls_report_record *record)
+{
+	memset(record, 0, sizeof(*record));
+	if (!r->failed && r->size == 0)
+		return 0;
+	record->begin = (int64_t)reader_get_u64(r);
+	record->due = (int64_t)reader_get_u64(r);
+	record->good = reader_get_u64(r);
+	record->bad = reader_get_u64(r);
+	record->tries = reader_get_u8(r);
+	record->domain = reader_get_text(r, MAX_DOMAIN);
+	return r->failed ? -1 : 1;
+}

@@ -77,14 +77,29 @@ struct queue_recipient_record {
 	struct text host;
 };
 
+/* A report of TLS (RFC 8460) that is counted, or waits. */
+struct queue_tls_report_record {
+	int64_t begin; /* of its period, seconds since 1970 */
+	int64_t due;   /* when it is sent, or tried next */
+	uint64_t good; /* sessions */
+	uint64_t bad;
+	uint8_t tries;
+	struct text domain;
+};
+
 void queue_put_parcel(
     struct writer *w, const struct queue_parcel_record *record);
 void queue_put_recipient(
     struct writer *w, const struct queue_recipient_record *record);
 
+void queue_put_tls_report(
+    struct writer *w, const struct queue_tls_report_record *record);
+
 /* 1, 0 at the end, -1 if it is none; texts point into the reader's bytes. */
 int queue_get_parcel(struct reader *r, struct queue_parcel_record *record);
 int queue_get_recipient(
     struct reader *r, struct queue_recipient_record *record);
+int queue_get_tls_report(
+    struct reader *r, struct queue_tls_report_record *record);
 
 #endif

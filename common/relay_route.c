@@ -33,7 +33,7 @@ relay_route_get(struct reader *r, struct relay_route *route)
 	route->source = reader_get_text(r, MAX_NAME);
 	route->user = reader_get_text(r, MAX_SECRET);
 	route->password = reader_get_text(r, MAX_SECRET);
-	if (protocol > RELAY_LMTP || tls > RELAY_TLS_DANE)
+	if (protocol > RELAY_LMTP || tls > RELAY_TLS_MAY)
 		r->failed = true;
 	return r->failed ? -1 : 0;
 }

@@ -17,7 +17,8 @@ enum relay_tls {
 	RELAY_TLS_NEVER,
 	RELAY_TLS_ENCRYPT, /* any certificate, but never in the clear */
 	RELAY_TLS_VERIFY,  /* of the host's name, by the public authorities */
-	RELAY_TLS_DANE     /* TLSA records that DNSSEC vouches for */
+	RELAY_TLS_DANE,    /* TLSA records that DNSSEC vouches for */
+	RELAY_TLS_MAY      /* opportunistic, whatever DNS and MTA-STS say */
 };
 
 enum relay_protocol {

@@ -54,6 +54,7 @@ settings_new(void)
 	settings->queue_notice_s = 4 * 60 * 60;
 	settings->queue_expire_s = 5 * 86400;
 	settings->srs_valid_s = 21 * 86400;
+	settings->sends_tls_reports = true;
 	memcpy(settings->ca_path, DEFAULT_CA_PATH, sizeof(DEFAULT_CA_PATH));
 	return settings;
 }
@@ -279,6 +280,17 @@ put_srs(struct writer *writer, const struct settings *settings, enum role role)
 }
 
 static void
+put_tls_reports(
+    struct writer *writer, const struct settings *settings, enum role role)
+{
+	bool is_spool = role == ROLE_SPOOL;
+
+	writer_put_u8(writer, settings->sends_tls_reports);
+	put_string(writer, settings->tls_report_contact, is_spool);
+	put_string(writer, settings->tls_report_organization, is_spool);
+}
+
+static void
 put_slice(
     struct writer *writer, const struct settings *settings, enum role role)
 {
@@ -305,6 +317,7 @@ put_slice(
 	put_ca(writer, settings, role);
 	put_relay(writer, settings, role);
 	put_srs(writer, settings, role);
+	put_tls_reports(writer, settings, role);
 }
 
 int
@@ -480,6 +493,16 @@ get_srs(struct reader *reader, struct settings *settings)
 }
 
 static void
+get_tls_reports(struct reader *reader, struct settings *settings)
+{
+	settings->sends_tls_reports = reader_get_u8(reader) != 0;
+	get_string(reader, settings->tls_report_contact,
+	    sizeof(settings->tls_report_contact));
+	get_string(reader, settings->tls_report_organization,
+	    sizeof(settings->tls_report_organization));
+}
+
+static void
 get_slice(struct reader *reader, struct settings *settings)
 {
 	if (reader_get_u32(reader) != SLICE_MAGIC)
@@ -513,6 +536,7 @@ get_slice(struct reader *reader, struct settings *settings)
 	settings->ca_pem = get_pem(reader, CA_MAX_BYTES);
 	get_relay(reader, settings);
 	get_srs(reader, settings);
+	get_tls_reports(reader, settings);
 }
 
 struct settings *

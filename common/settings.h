@@ -184,6 +184,11 @@ struct settings {
 	 * tells authd (master/local_users.h). */
 	size_t trusted_count;
 	char trusted[SETTINGS_MAX_TRUSTED][SETTINGS_TRUSTED_SIZE];
+	/* Reports of TLS (RFC 8460) to those domains that ask for them: who
+	 * sends them. The relay knows only whether. */
+	bool sends_tls_reports; /* default true */
+	char tls_report_contact[256];
+	char tls_report_organization[128];
 };
 
 struct settings *settings_new(void); /* with all defaults */

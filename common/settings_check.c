@@ -251,11 +251,26 @@ default_keep(struct settings *settings)
 	settings->keep_count = sizeof(tiers) / sizeof(tiers[0]);
 }
 
+static void
+default_tls_reports(struct settings *settings)
+{
+	if (settings->tls_report_contact[0] == '\0')
+		(void)snprintf(settings->tls_report_contact,
+		    sizeof(settings->tls_report_contact), "postmaster@%.240s",
+		    settings->domain_count > 0 ? settings->domains[0]
+					       : settings->host);
+	if (settings->tls_report_organization[0] == '\0')
+		(void)snprintf(settings->tls_report_organization,
+		    sizeof(settings->tls_report_organization), "%.127s",
+		    settings->host);
+}
+
 void
 settings_check_whole(struct parser *parser)
 {
 	if (parser->settings->keep_count == 0)
 		default_keep(parser->settings);
+	default_tls_reports(parser->settings);
 	need(parser, DIRECTIVE_HOST);
 	need(parser, DIRECTIVE_DOMAIN);
 	need(parser, DIRECTIVE_LISTEN);

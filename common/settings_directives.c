@@ -767,6 +767,10 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    settings_srs_options, false, false, NULL, settings_finish_srs },
 	{ "trusted", "trusted users NAME ...", settings_trusted_options, true,
 	    true, NULL, NULL },
+	{ "tls-reports",
+	    "tls-reports on|off [contact ADDRESS] [organization NAME]",
+	    settings_tls_report_options, false, false, NULL,
+	    settings_finish_tls_reports },
 };
 _Static_assert((int)DIRECTIVE_COUNT <= (int)SETTINGS_MAX_DIRECTIVES,
     "struct settings_origin is too small");

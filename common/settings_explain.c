@@ -167,6 +167,17 @@ explain_senders(const char *name, const struct settings *settings,
 }
 
 static void
+explain_tls_reports(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	(void)buf_put_format(to,
+	    "tls-reports %s contact %s organization \"%s\"",
+	    settings->sends_tls_reports ? "on" : "off",
+	    settings->tls_report_contact, settings->tls_report_organization);
+	explain_from(to, name, origin->directive[DIRECTIVE_TLS_REPORTS]);
+}
+
+static void
 explain_keep(const char *name, const struct settings *settings,
     const struct settings_origin *origin, struct buf *to)
 {
@@ -249,6 +260,7 @@ settings_explain(const char *name, const struct settings *settings,
 	explain_resolver(name, settings, origin, to);
 	explain_relay(name, settings, origin, to);
 	explain_senders(name, settings, origin, to);
+	explain_tls_reports(name, settings, origin, to);
 	(void)buf_put_text(to, "match from any for domain <domains> deliver");
 	explain_from(to, name, line[DIRECTIVE_MATCH]);
 	for (size_t i = 0; i < settings->send_limit_count; i++) {

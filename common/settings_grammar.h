@@ -97,6 +97,7 @@ enum directive_number {
 	DIRECTIVE_TRANSPORT,
 	DIRECTIVE_SRS,
 	DIRECTIVE_TRUSTED,
+	DIRECTIVE_TLS_REPORTS,
 	DIRECTIVE_COUNT
 };
 
@@ -120,7 +121,9 @@ int settings_take_nameservers(struct text file, struct settings *settings);
 /* ---- settings_relay.c ---- */
 extern const struct option settings_relay_options[];
 extern const struct option settings_transport_options[];
+extern const struct option settings_tls_report_options[];
 void settings_finish_relay(struct parser *parser);
+void settings_finish_tls_reports(struct parser *parser);
 bool settings_begin_transport(struct parser *parser);
 void settings_finish_transport(struct parser *parser);
 /* "verify" and so on. */

@@ -1,6 +1,7 @@
 /*
  * The words of firnmail.conf about where mail for other hosts goes, and what TLS
- * they must show: `relay` for all of them, `transport` for a domain.
+ * they must show: `relay` for all of them, `transport` for a domain; and who
+ * reports of it: `tls-reports`.
  */
 #include "common/settings_grammar.h"
 #include "common/settings_value.h"
@@ -21,7 +22,7 @@ enum {
 
 /* By enum relay_tls of common/relay_route.h. */
 static const char *const levels[] = { "default", "never", "encrypt", "verify",
-	"dane", NULL };
+	"dane", "may", NULL };
 
 const char *
 settings_relay_level(uint8_t tls)
@@ -44,6 +45,22 @@ is_numeric(struct text word)
 	return text_copy(word, address, sizeof(address)) == 0 &&
 	       (inet_pton(AF_INET, address, &bytes) == 1 ||
 		   inet_pton(AF_INET6, address, &bytes) == 1);
+}
+
+/* Of a local part (RFC 5322 section 3.2.3), without quotes. */
+static bool
+is_atoms(struct text word)
+{
+	static const char others[] = "!#$%&'*+-/=?^_`{|}~.";
+
+	for (size_t i = 0; i < word.size; i++) {
+		char c = text_lower_byte(word.data[i]);
+
+		if (!(c >= 'a' && c <= 'z') && !text_is_digit(c) &&
+		    (c == '\0' || strchr(others, c) == NULL))
+			return false;
+	}
+	return word.size > 0;
 }
 
 static void
@@ -76,7 +93,7 @@ set_level(struct parser *parser, const struct value *value, uint8_t *to)
 		return;
 	}
 	settings_complain(parser, value->word,
-	    "tls is one of default, never, encrypt, verify and dane");
+	    "tls is one of default, never, may, encrypt, verify and dane");
 }
 
 static void
@@ -244,6 +261,62 @@ const struct option settings_transport_options[] = {
 	{ "lmtp", VALUE_NONE, 0, apply_lmtp, NULL },
 	{ NULL, VALUE_TEXT, 0, apply_domain, NULL }, { 0 }
 };
+
+/* -- tls-reports -- */
+
+/* Bits of options_seen are positions in the table. */
+enum {
+	REPORTS_SEEN_ON = 1,
+	REPORTS_SEEN_OFF = 2
+};
+
+static void
+apply_nothing(struct parser *parser, const struct value *value)
+{
+}
+
+/* It stands in a header of ours as it is. */
+static void
+apply_contact(struct parser *parser, const struct value *value)
+{
+	struct text address = value->word.text;
+	ptrdiff_t at = text_find_byte(address, '@');
+
+	if (at < 1 || !is_atoms(text_make(address.data, (size_t)at)) ||
+	    !settings_is_host_name(text_skip(address, (size_t)at + 1)) ||
+	    text_copy(address, parser->settings->tls_report_contact,
+		sizeof(parser->settings->tls_report_contact)) == -1)
+		settings_complain(parser, value->word,
+		    "\"%.*s\" is not an address", TEXT_FMT(address));
+}
+
+static void
+apply_organization(struct parser *parser, const struct value *value)
+{
+	if (!text_is_utf8(value->word.text) ||
+	    text_copy(value->word.text,
+		parser->settings->tls_report_organization,
+		sizeof(parser->settings->tls_report_organization)) == -1)
+		settings_complain(parser, value->word, "the name is too long");
+}
+
+void
+settings_finish_tls_reports(struct parser *parser)
+{
+	unsigned int seen =
+	    parser->options_seen & (REPORTS_SEEN_ON | REPORTS_SEEN_OFF);
+
+	if (seen != REPORTS_SEEN_ON && seen != REPORTS_SEEN_OFF)
+		settings_complain(parser, parser->words[0],
+		    "tls-reports are either on or off");
+	parser->settings->sends_tls_reports = seen != REPORTS_SEEN_OFF;
+}
+
+const struct option settings_tls_report_options[] = { { "on", VALUE_NONE, 0,
+							  apply_nothing, NULL },
+	{ "off", VALUE_NONE, 0, apply_nothing, NULL },
+	{ "contact", VALUE_TEXT, 0, apply_contact, NULL },
+	{ "organization", VALUE_TEXT, 0, apply_organization, NULL }, { 0 } };
 
 /* -- The file that auth names -- */
 

@@ -174,32 +174,21 @@ tls_client_session(struct tls_client *client, int fd,
 
 /* -- What came of it -- */
 
-const char *
-tls_fault_name(enum tls_fault fault)
-{
-	static const char *const names[] = { "none",
-		"certificate-host-mismatch", "certificate-expired",
-		"certificate-not-trusted", "tlsa-invalid",
-		"validation-failure" };
-
-	return names[fault];
-}
-
-static enum tls_fault
-fault_of(long result)
+static enum tls_result
+result_of(long result)
 {
 	switch (result) {
 	case X509_V_OK:
-		return TLS_FAULT_NONE;
+		return TLS_RESULT_SUCCESS;
 	case X509_V_ERR_HOSTNAME_MISMATCH:
-		return TLS_FAULT_NAME;
+		return TLS_RESULT_NAME;
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		return TLS_FAULT_EXPIRED;
+		return TLS_RESULT_EXPIRED;
 	case X509_V_ERR_DANE_NO_MATCH:
-		return TLS_FAULT_TLSA;
+		return TLS_RESULT_TLSA;
 	default:
-		return TLS_FAULT_UNTRUSTED;
+		return TLS_RESULT_UNTRUSTED;
 	}
 }
 
@@ -213,9 +202,9 @@ handshake(struct tls_session *session, struct error *error)
 	if (step == TLS_WANT_READ || step == TLS_WANT_WRITE)
 		return step;
 	outcome->is_done = step == TLS_DONE;
-	outcome->fault = fault_of(result);
-	if (step != TLS_DONE && outcome->fault == TLS_FAULT_NONE)
-		outcome->fault = TLS_FAULT_OTHER;
+	outcome->result = result_of(result);
+	if (step != TLS_DONE && outcome->result == TLS_RESULT_SUCCESS)
+		outcome->result = TLS_RESULT_OTHER;
 	/* Without names nothing was proven, whatever the chain. */
 	outcome->is_proven = step == TLS_DONE && result == X509_V_OK &&
 			     SSL_get0_param(session->ssl) != NULL &&

@@ -9,6 +9,7 @@
 #include "common/error.h"
 #include "common/text.h"
 #include "common/tls.h"
+#include "common/tls_result.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,24 +32,12 @@ struct tls_tlsa {
 	struct text data;
 };
 
-/* What was wrong with it; the result types of RFC 8460 section 4.3. */
-enum tls_fault {
-	TLS_FAULT_NONE,
-	TLS_FAULT_NAME,      /* certificate-host-mismatch */
-	TLS_FAULT_EXPIRED,   /* certificate-expired */
-	TLS_FAULT_UNTRUSTED, /* certificate-not-trusted */
-	TLS_FAULT_TLSA,      /* no record matches, or none is usable */
-	TLS_FAULT_OTHER      /* validation-failure: the handshake itself */
-};
-
-/* The words of RFC 8460. */
-const char *tls_fault_name(enum tls_fault fault);
-
 /* The caller's, filled in when the handshake ends, well or not. */
 struct tls_outcome {
 	bool is_done;
 	bool is_proven; /* the name or the records: also where only tried */
-	enum tls_fault fault;
+	/* What is wrong with the certificate, whether or not it matters. */
+	enum tls_result result;
 };
 
 struct tls_wish {

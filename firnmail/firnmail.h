@@ -95,6 +95,7 @@ int cmd_domain(struct firnmail *firnmail, int argc, char **argv);
 int cmd_account(struct firnmail *firnmail, int argc, char **argv);
 int cmd_import(struct firnmail *firnmail, int argc, char **argv);
 int cmd_queue(struct firnmail *firnmail, int argc, char **argv);
+int cmd_tls_reports(struct firnmail *firnmail, int argc, char **argv);
 int cmd_trace(struct firnmail *firnmail, int argc, char **argv);
 int cmd_reload(struct firnmail *firnmail, int argc, char **argv);
 int cmd_status(struct firnmail *firnmail, int argc, char **argv);

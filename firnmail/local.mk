@@ -27,6 +27,7 @@ firnmail_libfirnmail_a_SOURCES = \
 	firnmail/cmd_import.c \
 	firnmail/queue_ask.c firnmail/queue_ask.h \
 	firnmail/cmd_queue.c \
+	firnmail/cmd_tls_reports.c \
 	firnmail/cmd_trace.c \
 	firnmail/cmd_reload.c \
 	firnmail/cmd_status.c \

@@ -72,6 +72,8 @@ static const struct verb {
 	{ "queue", cmd_queue,
 	    "[list|show|why|flush|hold|release|bounce] [WHICH]",
 	    "mail that has not gone yet" },
+	{ "tls-reports", cmd_tls_reports, "[list|send]",
+	    "reports of TLS to other domains" },
 	{ "trace", cmd_trace, "ID|ADDRESS", "what became of a message" },
 	{ "reload", cmd_reload, "", "bring changed files in force" },
 	{ "status", cmd_status, "", "show processes and store" },
@@ -89,7 +91,7 @@ print_usage(FILE *to)
 	    "usage: firnmail [-c FILE] [--run DIR] [--json | -H] [-p] VERB "
 	    "...\n");
 	for (size_t i = 0; i < VERB_COUNT; i++)
-		fprintf(to, "  %-8s %-48s %s\n", verbs[i].name,
+		fprintf(to, "  %-11s %-48s %s\n", verbs[i].name,
 		    verbs[i].synopsis, verbs[i].summary);
 	fprintf(to, "Snapshots are snapctl's. See firnmail(8).\n");
 }

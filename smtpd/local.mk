@@ -46,6 +46,11 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_report.c smtpd/spool_report.h \
 	smtpd/spool_reports.c smtpd/spool_reports.h \
 	smtpd/spool_undecided.c smtpd/spool_undecided.h \
+	smtpd/tlsrpt_form.c smtpd/tlsrpt_form.h \
+	smtpd/tlsrpt_store.c smtpd/tlsrpt_store.h \
+	smtpd/tlsrpt_report.c smtpd/tlsrpt_report.h \
+	smtpd/tlsrpt_mail.c \
+	smtpd/spool_tls_reports.c smtpd/spool_tls_reports.h \
 	smtpd/spool_control.c smtpd/spool_control.h
 
 # What domains say about TLS: for relay and spool.
@@ -65,8 +70,10 @@ smtpd_smtpd_queue_SOURCES = smtpd/queue_main.c
 smtpd_smtpd_queue_LDADD = $(QUEUE_LIBS)
 
 pkglibexec_PROGRAMS += smtpd/smtpd-spool
+SPOOL_LIBS = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
+	$(LMDB_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
 smtpd_smtpd_spool_SOURCES = smtpd/spool_main.c
-smtpd_smtpd_spool_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) $(LMDB_LIBS)
+smtpd_smtpd_spool_LDADD = $(SPOOL_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp_data_test tests/unit/smtp_command_test \
@@ -85,23 +92,23 @@ tests_unit_srs_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/spool_store_test tests/unit/spool_schedule_test
 tests_unit_spool_store_test_SOURCES = tests/unit/spool_store_test.c \
 	tests/unit/scratch.h
-tests_unit_spool_store_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
-	$(LMDB_LIBS) $(CMOCKA_LIBS)
+tests_unit_spool_store_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/spool_puts_test
 tests_unit_spool_puts_test_SOURCES = tests/unit/spool_puts_test.c \
 	tests/unit/scratch.h
-tests_unit_spool_puts_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a \
-	$(COMMON_LIBS) $(LMDB_LIBS) $(CMOCKA_LIBS)
+tests_unit_spool_puts_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/spool_test tests/unit/spool_report_test
+check_PROGRAMS += tests/unit/tls_reports_test
+tests_unit_tls_reports_test_SOURCES = tests/unit/tls_reports_test.c \
+	tests/unit/scratch.h
+tests_unit_tls_reports_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 tests_unit_spool_report_test_SOURCES = tests/unit/spool_report_test.c
 tests_unit_spool_report_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
 tests_unit_spool_test_SOURCES = tests/unit/spool_test.c tests/unit/scratch.h
-tests_unit_spool_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) $(LMDB_LIBS) \
-	$(CMOCKA_LIBS)
+tests_unit_spool_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 tests_unit_spool_schedule_test_SOURCES = tests/unit/spool_schedule_test.c
-tests_unit_spool_schedule_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
-	$(LMDB_LIBS) $(CMOCKA_LIBS)
+tests_unit_spool_schedule_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/filing_test
 tests_unit_filing_test_SOURCES = tests/unit/filing_test.c
 tests_unit_filing_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)

@@ -56,6 +56,7 @@ spool_closed(struct channel *channel, const struct error *error, void *context)
 	void *job;
 
 	process_peer_closed(error, ROLE_SPOOL, 0, relay->spool_instance);
+	relay_tlsrpt_use(relay->tlsrpt, NULL);
 	channel_free(&relay->spool);
 	while (table_next(relay->jobs, &position, NULL, NULL, &job))
 		relay_job_free(job);
@@ -123,6 +124,7 @@ relay_introduce(struct relay *relay, int fd, enum role role, uint64_t instance)
 		relay->spool = channel_new(
 		    relay->loop, fd, ROLE_RELAY, role, &spool_handler, relay);
 		channel_set_limit(relay->spool, SPOOL_LIMIT);
+		relay_tlsrpt_use(relay->tlsrpt, relay->spool);
 		return true;
 	case ROLE_RESOLVER:
 		if (relay->resolver != NULL)
@@ -192,6 +194,7 @@ relay_reload(struct relay *relay, const struct settings *settings)
 	    relay->hello, sizeof(relay->hello));
 	relay->own[0] = relay->host;
 	relay->own[1] = relay->hello;
+	relay_tlsrpt_enable(relay->tlsrpt, settings->sends_tls_reports);
 }
 
 struct relay *
@@ -214,6 +217,7 @@ relay_new(struct event_loop *loop, const struct settings *settings,
 	relay->jobs = table_new();
 	relay->names = relay_names_new();
 	relay->policies = relay_policies_new(relay->names);
+	relay->tlsrpt = relay_tlsrpt_new(relay->names);
 	relay->stop_timer = timer_new(loop, stop_at_last, relay);
 	if (getrandom(&relay->seed, sizeof(relay->seed), 0) !=
 	    sizeof(relay->seed))
@@ -235,6 +239,7 @@ relay_free(struct relay **pointer)
 		relay_job_free(job);
 	relay_rest_free_all(relay);
 	table_free(&relay->jobs);
+	relay_tlsrpt_free(&relay->tlsrpt);
 	relay_policies_free(&relay->policies);
 	relay_names_free(&relay->names);
 	channel_free(&relay->spool);

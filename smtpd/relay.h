@@ -13,6 +13,7 @@
 #include "smtpd/relay_names.h"
 #include "smtpd/relay_policies.h"
 #include "smtpd/relay_session.h"
+#include "smtpd/relay_tlsrpt.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,6 +42,7 @@ struct relay {
 	struct tls_client *tls;
 	struct relay_names *names;
 	struct relay_policies *policies;
+	struct relay_tlsrpt *tlsrpt;
 	struct channel *spool;
 	struct channel *resolver;
 	struct channel *fetcher;

@@ -18,7 +18,9 @@ smtpd_librelay_a_SOURCES = \
 	smtpd/relay_mail.c smtpd/relay_mail.h \
 	smtpd/relay_body.c smtpd/relay_body.h \
 	smtpd/relay_reply.c smtpd/relay_reply.h \
-	smtpd/relay_rest.c
+	smtpd/relay_rest.c \
+	smtpd/relay_tally.c smtpd/relay_tally.h \
+	smtpd/relay_tlsrpt.c smtpd/relay_tlsrpt.h
 smtpd_libtlspolicy_a_SOURCES += smtpd/transport.c smtpd/transport.h
 RELAY_LIBS = smtpd/librelay.a smtpd/libtlspolicy.a $(COMMON_LIBS)
 

@@ -262,14 +262,18 @@ take_reply(struct relay_client *client, const struct buf *in, struct buf *out)
 }
 
 /* The first line of the answer to EHLO names the host. */
-static bool
-is_ourselves(const struct relay_client *client)
+static void
+take_name(struct relay_client *client)
 {
 	struct text rest = client->reply.line;
 	struct text name;
 
-	return client->knows_loops && text_next(&rest, ' ', &name) &&
-	       text_is_nocase(name, client->hello);
+	if (!text_next(&rest, ' ', &name))
+		return;
+	(void)text_copy(name, client->server, sizeof(client->server));
+	if (client->knows_loops && text_is_nocase(name, client->hello))
+		relay_client_over(client, RELAY_END_LOOP,
+		    "the host has our own name: mail loops back");
 }
 
 static void
@@ -278,10 +282,9 @@ take_line(struct relay_client *client)
 	if (client->state != RELAY_CLIENT_HELLO ||
 	    !relay_reply_is(&client->reply, 2))
 		return;
-	if (client->is_first_line && is_ourselves(client))
-		relay_client_over(client, RELAY_END_LOOP,
-		    "the host has our own name: mail loops back");
-	if (!client->is_first_line)
+	if (client->is_first_line)
+		take_name(client);
+	else
 		relay_extensions_take(&client->extensions, client->reply.line);
 	client->is_first_line = false;
 }

@@ -82,6 +82,7 @@ struct relay_client {
 	struct relay_extensions extensions;
 	bool is_tls;
 	bool is_authenticated; /* TLS with the name that it should have */
+	char server[256];      /* how it calls itself, cleaned; "" */
 	bool is_over_said;
 	/* Private. */
 	enum relay_protocol protocol;

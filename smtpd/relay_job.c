@@ -11,6 +11,7 @@
 #include "common/record.h"
 #include "smtpd/relay.h"
 #include "smtpd/relay_connect.h"
+#include "smtpd/relay_tally.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,7 @@ struct relay_job {
 	bool is_reused; /* the session was another job's before */
 	bool is_clear;  /* TLS failed, and need not be */
 	bool is_begun;  /* the session has the mail */
+	bool is_told;   /* what came of its TLS, for reports */
 	bool is_cancelled;
 	unsigned int sessions;
 	int64_t started_us;
@@ -195,12 +197,41 @@ send_mail(struct relay_job *job)
 static void
 log_fault(const struct relay_job *job)
 {
-	enum tls_fault fault = relay_session_outcome(job->session)->fault;
+	enum tls_result result = relay_session_outcome(job->session)->result;
 
 	if (job->target->security.proof == TLS_PROOF_TRIED &&
-	    fault != TLS_FAULT_NONE)
+	    result != TLS_RESULT_SUCCESS)
 		log_info("sts-testing", "qid=%s host=%s fault=%s", job->qid,
-		    job->host, tls_fault_name(fault));
+		    job->host, tls_result_name(result));
+}
+
+/* -- What reports of TLS count -- */
+
+static struct relay_tally
+tally_of(const struct relay_job *job)
+{
+	return (
+	    struct relay_tally){ job->relay->tlsrpt, job->domain, &job->route };
+}
+
+/* Once for each session that is made, and not for the other one in the clear. */
+static void
+tell_session(struct relay_job *job)
+{
+	const struct relay_tally tally = tally_of(job);
+
+	if (!job->is_told && !job->is_reused && !job->is_clear)
+		job->is_told =
+		    relay_tally_session(&tally, job->target, job->session);
+}
+
+static void
+path_unsafe(
+    const struct relay_target *target, enum tls_result result, void *context)
+{
+	const struct relay_tally tally = tally_of(context);
+
+	relay_tally_unsafe(&tally, target, result);
 }
 
 static void
@@ -209,6 +240,7 @@ session_ready(struct relay_session *session, void *context)
 	struct relay_job *job = context;
 
 	log_fault(job);
+	tell_session(job);
 	job->connect_ms = ms_since(job->started_us);
 	send_mail(job);
 }
@@ -230,7 +262,7 @@ next_host(struct relay_job *job)
 {
 	relay_connect_free(&job->connecting);
 	relay_session_free(&job->session);
-	job->is_clear = job->is_begun = job->is_reused = false;
+	job->is_clear = job->is_begun = job->is_reused = job->is_told = false;
 	if (job->is_cancelled ||
 	    job->sessions >= job->relay->limits.max_sessions) {
 		finish(job);
@@ -279,6 +311,7 @@ session_over(struct relay_session *session, void *context)
 	struct relay_job *job = context;
 	bool was_reused = job->is_reused;
 
+	tell_session(job);
 	if (client->end == RELAY_END_INJECTED)
 		log_attack(job, client->why);
 	if (client->end == RELAY_END_BODY) {
@@ -394,7 +427,7 @@ path_ended(const struct relay_verdict *verdict, void *context)
 }
 
 static const struct relay_path_handler path_handler = { path_target,
-	path_ended };
+	path_unsafe, path_ended };
 
 /* -- A job comes -- */
 

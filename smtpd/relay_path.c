@@ -132,23 +132,47 @@ takes_policy(const struct relay_path *path)
 	       path->setup.route->tls == RELAY_TLS_DEFAULT;
 }
 
+/* -- What reports hear of -- */
+
+static void
+tell_unsafe(struct relay_path *path, enum tls_policy policy, const char *domain,
+    enum tls_result result)
+{
+	path->target.policy_type = policy;
+	path->target.policy_domain = domain;
+	path->target.policy = text_make(path->policy, path->policy_size);
+	path->handler->unsafe(&path->target, result, path->context);
+}
+
+static enum tls_result
+why_refused(const struct relay_path *path)
+{
+	if (path->tlsa == RELAY_TLSA_FAILED)
+		return TLS_RESULT_DNSSEC;
+	return path->target.policy_type == TLS_POLICY_TLSA
+		   ? TLS_RESULT_DANE_REQUIRED
+		   : TLS_RESULT_OTHER;
+}
+
 /* -- A target stands -- */
 
 static enum relay_policy
-policy_of_host(const struct relay_path *path)
+policy_of_host(struct relay_path *path)
 {
 	struct sts_policy policy;
 
+	path->target.is_unlisted = false;
 	if (path->policy == NULL ||
 	    sts_policy_parse(text_make(path->policy, path->policy_size),
 		&policy, NULL) == -1 ||
 	    policy.mode == STS_NONE)
 		return RELAY_POLICY_NONE;
+	path->target.is_unlisted =
+	    !sts_policy_matches(&policy, text_of(path->target.name));
 	if (policy.mode == STS_TESTING)
 		return RELAY_POLICY_TESTING;
-	return sts_policy_matches(&policy, text_of(path->target.name))
-		   ? RELAY_POLICY_ENFORCED
-		   : RELAY_POLICY_UNLISTED;
+	return path->target.is_unlisted ? RELAY_POLICY_UNLISTED
+					: RELAY_POLICY_ENFORCED;
 }
 
 static void
@@ -167,6 +191,20 @@ set_tls_names(struct relay_path *path)
 }
 
 static void
+set_policy(struct relay_path *path, const struct relay_facts *facts)
+{
+	struct relay_target *target = &path->target;
+
+	target->policy_type = relay_security_policy(facts);
+	target->policy = text_make(path->policy, path->policy_size);
+	target->policy_domain = NULL;
+	if (target->policy_type == TLS_POLICY_TLSA)
+		target->policy_domain = path->base_count > 0
+					    ? path->bases[path->base]
+					    : target->name;
+}
+
+static void
 give_target(struct relay_path *path)
 {
 	const struct relay_route *route = path->setup.route;
@@ -179,7 +217,10 @@ give_target(struct relay_path *path)
 	};
 
 	relay_security_decide(&facts, &path->target.security);
+	set_policy(path, &facts);
 	if (path->target.security.level == RELAY_LEVEL_REFUSED) {
+		path->handler->unsafe(
+		    &path->target, why_refused(path), path->context);
 		note(path, RELAY_DEFERRED, "4.7.5", path->target.name,
 		    path->target.security.why);
 		next_host(path);
@@ -370,6 +411,7 @@ next_host(struct relay_path *path)
 	memset(&path->answers, 0, sizeof(path->answers));
 	path->tlsa = RELAY_TLSA_NONE;
 	path->target.tlsa_count = 0;
+	path->base_count = path->base = 0;
 	if (relay_address_parse(name, &path->target.addresses.all[0])) {
 		path->target.addresses.count = 1;
 		give_target(path);
@@ -386,7 +428,7 @@ next_host(struct relay_path *path)
 /* -- The hosts, and the policy of the domain -- */
 
 static void
-policy_found(struct text policy, void *context)
+policy_found(struct text policy, enum tls_result result, void *context)
 {
 	struct relay_path *path = context;
 
@@ -394,6 +436,8 @@ policy_found(struct text policy, void *context)
 	if (policy.size > 0)
 		path->policy = memory_copy(policy.data, policy.size);
 	path->policy_size = policy.size;
+	if (result != TLS_RESULT_SUCCESS)
+		tell_unsafe(path, TLS_POLICY_STS, NULL, result);
 	next_host(path);
 }
 
@@ -435,6 +479,7 @@ mx_found(const struct message_relay_found *found, void *context)
 		    "mail for it loops back to this host");
 		break;
 	case RELAY_HOSTS_BOGUS:
+		tell_unsafe(path, TLS_POLICY_TLSA, NULL, TLS_RESULT_DNSSEC);
 		end_with(path, RELAY_DEFERRED, "4.4.3",
 		    "DNSSEC: its MX records are not what was signed");
 		break;
@@ -487,9 +532,9 @@ on_timer(void *context)
 		else
 			find_hosts(path);
 		break;
-	case PATH_POLICY: /* a policy that does not come is none */
-		forget_questions(path);
-		policy_found(text_of(""), path);
+	case PATH_POLICY: /* one that does not come, but for that of before */
+		relay_policies_hurry(
+		    path->setup.policies, path->policy_question);
 		break;
 	case PATH_ENDED:
 		end(path);

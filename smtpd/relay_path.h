@@ -31,6 +31,11 @@ struct relay_target {
 	char tls_other_name[256]; /* "": none */
 	struct tls_tlsa tlsa[RELAY_MAX_TLSA];
 	size_t tlsa_count;
+	/* For reports: what it is judged by, and whose that is. */
+	enum tls_policy policy_type;
+	const char *policy_domain;
+	struct text policy; /* of MTA-STS, as it came */
+	bool is_unlisted;   /* in a policy of MTA-STS, enforced or not */
 };
 
 struct relay_path_setup {
@@ -45,10 +50,14 @@ struct relay_path_setup {
 	int64_t deadline_ms; /* for each step of it */
 };
 
-/* One of them is called once for each relay_path_next, from the loop. */
+/* `target` or `ended` is called once for each relay_path_next, from the loop. */
 struct relay_path_handler {
 	/* The path's, until the next call. */
 	void (*target)(const struct relay_target *target, void *context);
+	/* Before that, for reports: a policy that cannot be had, or a host that
+	 * is passed over because of one. */
+	void (*unsafe)(const struct relay_target *target,
+	    enum tls_result result, void *context);
 	/* There is no other; why, for recipients that no host took. */
 	void (*ended)(const struct relay_verdict *verdict, void *context);
 };

@@ -27,14 +27,16 @@ struct kept {
 	char *text;
 	size_t size;
 	int64_t expires_us;
-	int64_t retry_us; /* not to be fetched before */
+	int64_t retry_us;       /* not to be fetched before */
+	enum tls_result result; /* of the last fetch */
 };
 
 struct question {
 	struct relay_policies *policies;
 	uint64_t number;
 	char domain[256];
-	uint64_t lookup; /* of the record; 0: it waits for a fetch */
+	uint64_t lookup;   /* of the record; 0: it waits for a fetch */
+	bool is_announced; /* the domain says that it has one */
 	relay_policies_found *found;
 	void *context;
 };
@@ -108,7 +110,7 @@ is_in_force(const struct kept *kept)
 
 /* The policy that is in force answers the question. */
 static void
-answer(struct question *question)
+answer_with(struct question *question, enum tls_result result)
 {
 	struct relay_policies *policies = question->policies;
 	struct kept *kept = find_kept(policies, question->domain);
@@ -119,7 +121,18 @@ answer(struct question *question)
 	memory_free(&question);
 	found(
 	    is_in_force(kept) ? text_make(kept->text, kept->size) : text_of(""),
-	    context);
+	    result, context);
+}
+
+static void
+answer(struct question *question)
+{
+	const struct kept *kept =
+	    find_kept(question->policies, question->domain);
+
+	answer_with(question, kept != NULL && question->is_announced
+				  ? kept->result
+				  : TLS_RESULT_SUCCESS);
 }
 
 static void
@@ -130,6 +143,21 @@ keep(struct kept *kept, const char *id, struct text text, uint32_t max_age_s)
 	kept->size = text.size;
 	kept->expires_us = clock_monotonic_us() + (int64_t)max_age_s * 1000000;
 	memcpy(kept->id, id, sizeof(kept->id));
+	kept->result = TLS_RESULT_SUCCESS;
+}
+
+/* Why there is none, in the words of RFC 8460. */
+static enum tls_result
+result_of(uint8_t status)
+{
+	switch (status) {
+	case STATUS_OK:
+		return TLS_RESULT_STS_POLICY;
+	case STATUS_REFUSED:
+		return TLS_RESULT_STS_WEBPKI;
+	default:
+		return TLS_RESULT_STS_FETCH;
+	}
 }
 
 /* All who wait for the domain, or for any (NULL). A callback may ask on. */
@@ -170,6 +198,7 @@ relay_policies_answer(struct relay_policies *policies,
 	} else {
 		kept->retry_us =
 		    clock_monotonic_us() + (int64_t)RETRY_S * 1000000;
+		kept->result = result_of(fetched->status);
 		log_info("sts-policy", "domain=%s why=\"%s\"", fetch->domain,
 		    fetched->status == STATUS_OK ? error.text : why);
 	}
@@ -245,7 +274,8 @@ record_found(const struct message_relay_found *found, void *context)
 	char id[STS_ID_SIZE];
 
 	question->lookup = 0;
-	if (!read_records(found, id) ||
+	question->is_announced = read_records(found, id);
+	if (!question->is_announced ||
 	    (is_in_force(kept) && strcmp(kept->id, id) == 0) ||
 	    (kept != NULL && clock_monotonic_us() < kept->retry_us))
 		answer(question);
@@ -272,6 +302,19 @@ relay_policies_ask(struct relay_policies *policies, struct text domain,
 	question->lookup = relay_names_ask(
 	    policies->names, DNS_TXT, text_of(name), record_found, question);
 	return question->number;
+}
+
+void
+relay_policies_hurry(struct relay_policies *policies, uint64_t number)
+{
+	struct question *question = table_find_u64(policies->questions, number);
+
+	if (question == NULL)
+		return;
+	if (question->lookup != 0)
+		relay_names_forget(policies->names, &question->lookup);
+	answer_with(question,
+	    question->is_announced ? TLS_RESULT_STS_FETCH : TLS_RESULT_SUCCESS);
 }
 
 void

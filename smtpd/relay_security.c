@@ -53,6 +53,9 @@ relay_security_decide(
 	case RELAY_TLS_NEVER:
 		set(security, RELAY_LEVEL_NONE, TLS_PROOF_NONE);
 		break;
+	case RELAY_TLS_MAY:
+		set(security, RELAY_LEVEL_MAY, TLS_PROOF_NONE);
+		break;
 	case RELAY_TLS_ENCRYPT:
 		set(security, RELAY_LEVEL_ENCRYPT, TLS_PROOF_NONE);
 		break;
@@ -78,6 +81,22 @@ relay_security_decide(
 		set(security, RELAY_LEVEL_VERIFY, TLS_PROOF_NAME);
 	if (facts->is_implicit_tls && security->level == RELAY_LEVEL_MAY)
 		set(security, RELAY_LEVEL_ENCRYPT, security->proof);
+}
+
+enum tls_policy
+relay_security_policy(const struct relay_facts *facts)
+{
+	if (facts->wanted == RELAY_TLS_DANE ||
+	    facts->tlsa == RELAY_TLSA_FAILED ||
+	    facts->tlsa == RELAY_TLSA_USABLE)
+		return TLS_POLICY_TLSA;
+	if (facts->policy == RELAY_POLICY_ENFORCED ||
+	    facts->policy == RELAY_POLICY_UNLISTED)
+		return TLS_POLICY_STS;
+	if (facts->tlsa == RELAY_TLSA_UNUSABLE)
+		return TLS_POLICY_TLSA;
+	return facts->policy == RELAY_POLICY_TESTING ? TLS_POLICY_STS
+						     : TLS_POLICY_NONE;
 }
 
 bool

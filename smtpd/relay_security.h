@@ -60,6 +60,9 @@ struct relay_security {
 void relay_security_decide(
     const struct relay_facts *facts, struct relay_security *security);
 
+/* Whose word it is, for reports. */
+enum tls_policy relay_security_policy(const struct relay_facts *facts);
+
 /* Is there a way without TLS, after TLS has failed? */
 bool relay_security_allows_clear(const struct relay_security *security);
 

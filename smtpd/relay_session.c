@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -30,6 +31,7 @@ struct relay_session {
 	bool has_news; /* for the owner */
 	char host[256];
 	char address[RELAY_ADDRESS_SIZE];
+	char source[RELAY_ADDRESS_SIZE];
 	char tls_name[80];
 	char tls_wish_name[256];
 	char tls_wish_other[256];
@@ -291,6 +293,23 @@ begin(struct relay_session *session, const struct relay_session_setup *setup)
 	drive_for_owner(session);
 }
 
+static void
+note_source(struct relay_session *session, int fd)
+{
+	struct sockaddr_storage bound = { 0 };
+	struct relay_address address = { .family = AF_INET };
+	socklen_t size = sizeof(bound);
+
+	if (getsockname(fd, (struct sockaddr *)&bound, &size) == -1)
+		return;
+	address.family = bound.ss_family;
+	if (bound.ss_family == AF_INET6)
+		address.v6 = ((struct sockaddr_in6 *)&bound)->sin6_addr;
+	else
+		address.v4 = ((struct sockaddr_in *)&bound)->sin_addr;
+	relay_address_format(&address, session->source);
+}
+
 struct relay_session *
 relay_session_new(const struct relay_session_setup *setup,
     const struct relay_session_handler *handler, void *context)
@@ -309,6 +328,7 @@ relay_session_new(const struct relay_session_setup *setup,
 	(void)snprintf(
 	    session->host, sizeof(session->host), "%s", setup->target->name);
 	relay_address_format(setup->address, session->address);
+	note_source(session, setup->fd);
 	keep_wish(session, setup->target);
 	buf_init(&session->out, RELAY_CLIENT_OUTPUT);
 	session->timer = timer_new(setup->loop, on_timeout, session);
@@ -380,6 +400,12 @@ const char *
 relay_session_address(const struct relay_session *session)
 {
 	return session->address;
+}
+
+const char *
+relay_session_source(const struct relay_session *session)
+{
+	return session->source;
 }
 
 const char *

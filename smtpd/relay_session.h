@@ -59,6 +59,8 @@ const struct relay_client *relay_session_client(
     const struct relay_session *session);
 const char *relay_session_host(const struct relay_session *session);
 const char *relay_session_address(const struct relay_session *session);
+/* Ours, of the connection. */
+const char *relay_session_source(const struct relay_session *session);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" */
 const char *relay_session_tls(struct relay_session *session);
 enum relay_level relay_session_level(const struct relay_session *session);

@@ -15,6 +15,7 @@
 #include "smtpd/spool_reports.h"
 #include "smtpd/spool_sent.h"
 #include "smtpd/spool_undecided.h"
+#include "smtpd/spool_tls_reports.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -234,7 +235,11 @@ relay_received(struct channel *channel, const struct message *message, int *fds,
 {
 	struct spool *spool = context;
 
-	spool_jobs_hear(spool->jobs, message);
+	if (message->type == MESSAGE_tls_session)
+		spool_tls_reports_count(
+		    spool->tls_reports, &message->tls_session);
+	else
+		spool_jobs_hear(spool->jobs, message);
 }
 
 static void
@@ -262,6 +267,44 @@ set_relay(struct spool *spool, int fd)
 	lose_relay(spool);
 	spool->relay = channel_new(
 	    spool->loop, fd, ROLE_SPOOL, ROLE_RELAY, &handler, spool);
+}
+
+/* -- The fetcher -- */
+
+static void
+fetcher_received(struct channel *channel, const struct message *message,
+    int *fds, void *context)
+{
+	struct spool *spool = context;
+
+	spool_tls_reports_posted(spool->tls_reports, &message->report_posted);
+}
+
+static void
+lose_fetcher(struct spool *spool)
+{
+	spool_tls_reports_use(spool->tls_reports, NULL);
+	channel_free(&spool->fetcher);
+}
+
+static void
+fetcher_closed(
+    struct channel *channel, const struct error *error, void *context)
+{
+	process_peer_closed(error, ROLE_FETCHER, 0, 0);
+	lose_fetcher(context);
+}
+
+static void
+set_fetcher(struct spool *spool, int fd)
+{
+	static const struct channel_handler handler = { fetcher_received,
+		fetcher_closed };
+
+	lose_fetcher(spool);
+	spool->fetcher = channel_new(
+	    spool->loop, fd, ROLE_SPOOL, ROLE_FETCHER, &handler, spool);
+	spool_tls_reports_use(spool->tls_reports, spool->fetcher);
 }
 
 /* -- The broker, who introduces queues -- */
@@ -307,6 +350,8 @@ spool_introduce(struct spool *spool, enum role role, uint64_t instance, int fd)
 		set_broker(spool, fd);
 	else if (role == ROLE_RELAY)
 		set_relay(spool, fd);
+	else if (role == ROLE_FETCHER)
+		set_fetcher(spool, fd);
 	else if (role == ROLE_QUEUE && spool->queue_count < SPOOL_MAX_QUEUES)
 		add_queue(spool, fd, instance);
 	else
@@ -411,6 +456,11 @@ spool_new(struct event_loop *loop, const struct spool_options *options,
 	spool->puts = spool_puts_new(spool);
 	spool->jobs = spool_jobs_new(spool);
 	spool->reports = spool_reports_new(spool);
+	spool->tls_reports = spool_tls_reports_new(spool, error);
+	if (spool->tls_reports == NULL) {
+		spool_free(&spool);
+		return NULL;
+	}
 	spool->controls = spool_controls_new(spool);
 	spool->wake = timer_new(loop, on_wake, spool);
 	spool->hourly = timer_new(loop, tell_all_sent, spool);
@@ -438,6 +488,8 @@ spool_free(struct spool **pointer)
 	}
 	channel_free(&spool->broker);
 	channel_free(&spool->relay);
+	channel_free(&spool->fetcher);
+	spool_tls_reports_free(&spool->tls_reports);
 	spool_controls_free(&spool->controls);
 	spool_reports_free(&spool->reports);
 	spool_undecided_free(&spool->undecided);

@@ -5,6 +5,7 @@
  *   queue --spool_put--> spool          on disk with what else came in this turn
  *   queue <-spool_kept-- spool --relay_job--> relay       when it is its turn
  *                        spool <-relay_done-- relay
+ *                        spool --post_report--> fetcher
  *   queue <-spool_report- spool         what the sender is told
  *
  * spool.c holds the channels and the clock; spool_puts.h how mail comes,
@@ -51,14 +52,16 @@ struct spool {
 	struct spool_jobs *jobs;
 	struct spool_reports *reports;
 	struct spool_undecided *undecided;
+	struct spool_tls_reports *tls_reports;
 	struct spool_controls *controls;
 	struct spool_queue *queues;
 	size_t queue_count;
 	struct channel *broker;
 	struct channel *relay; /* NULL while it is away */
-	struct timer *wake;    /* something may be due, */
-	int64_t wake_at;       /* at that time; 0: it does not run */
-	struct timer *hourly;  /* queues hear what accounts have sent */
+	struct channel *fetcher;
+	struct timer *wake;   /* something may be due, */
+	int64_t wake_at;      /* at that time; 0: it does not run */
+	struct timer *hourly; /* queues hear what accounts have sent */
 };
 
 /* Opens what is there and knows all of it. NULL and error. */
@@ -69,7 +72,7 @@ void spool_configure(struct spool *spool, const struct settings *settings,
     const struct account_table *accounts);
 
 /* The other end of `fd`, as master or the broker said: ROLE_BROKER, ROLE_RELAY,
- * ROLE_QUEUE. Takes the descriptor over, or closes it. */
+ * ROLE_FETCHER, ROLE_QUEUE. Takes the descriptor over, or closes it. */
 void spool_introduce(
     struct spool *spool, enum role role, uint64_t instance, int fd);
 

@@ -6,6 +6,7 @@
 #include "common/queue_record.h"
 #include "common/status.h"
 #include "smtpd/spool_jobs.h"
+#include "smtpd/spool_tls_reports.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -477,6 +478,12 @@ received(struct channel *channel, const struct message *message, int *fds,
 		list_recipients(client, &message->queue_recipients);
 	else if (message->type == MESSAGE_queue_change)
 		begin_change(client, &message->queue_change);
+	else if (message->type == MESSAGE_tls_reports_list)
+		spool_tls_reports_list(client->controls->spool->tls_reports,
+		    channel, &message->tls_reports_list);
+	else if (message->type == MESSAGE_tls_reports_send)
+		spool_tls_reports_send(client->controls->spool->tls_reports,
+		    channel, &message->tls_reports_send);
 }
 
 /* `client` is in no list any more. */

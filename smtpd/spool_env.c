@@ -63,6 +63,7 @@ table_name(enum spool_table table)
 		[SPOOL_SENT] = "sent",
 		[SPOOL_UNDECIDED] = "undecided",
 		[SPOOL_DRAFT] = "draft",
+		[SPOOL_TLSRPT] = "tlsrpt",
 	};
 
 	return names[table];

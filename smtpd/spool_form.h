@@ -30,11 +30,16 @@ enum spool_table {
 	SPOOL_SENT,      /* account u32 -> struct spool_allowance */
 	SPOOL_UNDECIDED, /* message u64 -> u32: the account that decides */
 	SPOOL_DRAFT,     /* as SPOOL_PARCEL, of a message that is undecided */
+	SPOOL_TLSRPT,    /* see tlsrpt_form.h */
 	SPOOL_TABLES
 };
 
 enum {
 	SPOOL_MAX_KEY = 32,
+	/* The byte of a delivery that tells a report, which waits for the queue,
+	 * from the mail that the queue makes of it, which may come back for
+	 * another host under the same id. */
+	SPOOL_REPORT_MARK = 16,
 	SPOOL_MAX_VALUE = 4096, /* of a row but a chunk, with its sum */
 	SPOOL_CHUNK_SIZE = 4080,
 	SPOOL_PARCEL_RECIPIENTS = 100,

@@ -8,6 +8,7 @@
 #include "common/pool.h"
 #include "common/record.h"
 #include "common/relay_route.h"
+#include "common/smtp_verdict.h"
 #include "common/table.h"
 #include "smtpd/spool_reports.h"
 #include "smtpd/transport.h"
@@ -307,11 +308,14 @@ send_job(struct job *job, const struct spool_message *message,
 {
 	struct message packet = { .type = MESSAGE_relay_job };
 	struct message_relay_job *to = &packet.relay_job;
-	const struct relay_route route =
+	struct relay_route route =
 	    relay_route_for(job->jobs->spool->options.settings, parcel->domain);
 	uint8_t bytes[ROUTE_SIZE];
 	struct writer writer;
 
+	if ((message->flags & TRANSACTION_TLS_OPTIONAL) != 0 &&
+	    route.tls == RELAY_TLS_DEFAULT)
+		route.tls = RELAY_TLS_MAY;
 	writer_init(&writer, bytes, sizeof(bytes));
 	relay_route_put(&writer, &route);
 	to->job = job->number;

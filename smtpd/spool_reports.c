@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/smtp_verdict.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -62,7 +63,9 @@ send_report(struct spool_reports *reports, struct channel *queue, uint64_t id,
 		return -1;
 	to->tag = id;
 	to->delivery = message.delivery;
+	to->delivery.bytes[SPOOL_REPORT_MARK] = 0;
 	to->time = message.time;
+	to->flags = message.flags & TRANSACTION_TLS_OPTIONAL;
 	to->recipient = recipient.address;
 	to->size = message.size;
 	result = channel_send(queue, &packet, &fd, 1);

@@ -237,9 +237,13 @@ spool_store_find_id(struct spool_store *store, const uint8_t *start,
 	if (cursor == NULL)
 		return -1;
 	while ((found = spool_cursor_next(cursor, &key, &value, error)) == 1 &&
-	       key.size >= size && memcmp(key.data, start, size) == 0 &&
-	       ++count == 1)
+	       key.size >= size && memcmp(key.data, start, size) == 0) {
+		if (spool_key_get(key, SPOOL_REPORT_MARK, 1) != 0)
+			continue;
+		if (++count > 1)
+			break;
 		*id = spool_key_get(value, 0, 8);
+	}
 	spool_cursor_close(&cursor);
 	return found == -1 ? -1 : count == 1;
 }

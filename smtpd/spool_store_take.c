@@ -265,6 +265,7 @@ spool_store_put_report(struct spool_store *store, const struct spool_mail *mail,
 	struct spool_recipient recipient = { .address = mail->recipients };
 
 	message.recipients = 1;
+	message.delivery.bytes[SPOOL_REPORT_MARK] = 0xff;
 	if (mail->size > SPOOL_MAX_REPORT)
 		return error_set(error, ERROR_INPUT, "a report is too long");
 	if (put_body(store, number, mail, &message, error) == -1 ||

@@ -33,7 +33,7 @@ copy_address(struct text text, char to[TLSRPT_URI_SIZE])
 				return -1;
 			i += 2;
 		}
-		if (c <= ' ' || c > '~')
+		if (c <= ' ' || c > '~' || strchr("\"<>()[],:;\\", c) != NULL)
 			return -1;
 		to[size++] = c;
 	}

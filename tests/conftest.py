@@ -163,6 +163,15 @@ class Server:
             check=True, timeout=60, stdout=subprocess.PIPE)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def tls_reports(self, *words):
+        """Rows of firnmail tls-reports; OSError if the spool is away."""
+        done = subprocess.run(
+            self.firnmail.split() + ['--json', 'tls-reports', *words],
+            text=True, check=False, timeout=60, stdout=subprocess.PIPE)
+        if done.returncode != 0:
+            raise OSError(done.returncode, 'firnmail tls-reports')
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def send(self, key, to=None, size=0):
         """One message, found again by its key; the answer to the final dot."""
         with self.smtp() as client:

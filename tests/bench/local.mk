@@ -19,7 +19,7 @@ tests_bench_phys_SOURCES = tests/bench/phys.c
 tests_bench_phys_CFLAGS = $(BENCH_CFLAGS)
 tests_bench_phys_LDADD = $(BENCH_LIBS)
 tests_bench_spool_bench_SOURCES = tests/bench/spool_bench.c
-tests_bench_spool_bench_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) $(LMDB_LIBS)
+tests_bench_spool_bench_LDADD = $(SPOOL_LIBS)
 
 EXTRA_DIST += tests/bench/run tests/bench/make_mail.py \
 	tests/bench/scaling_rows.py tests/bench/servers.py \

@@ -198,6 +198,8 @@ spool_hears_relay(struct channel *channel, const struct message *message,
 		    message->relay_done.text);
 		return;
 	}
+	if (message->type != MESSAGE_relay_recipient)
+		return;
 	rest = one->tls;
 	said.outcome = one->outcome;
 	said.code = one->code;

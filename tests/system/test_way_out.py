@@ -10,6 +10,7 @@ import threading
 import pytest
 
 import dns_zone
+import tls_report
 from conftest import RELAYING, wait_for
 from net_stand import Stand, own_network
 from test_relay import Certificates, Server, digest
@@ -32,11 +33,21 @@ class Host(Server):
         super().listen()
 
 
+POSTED = []
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
-    """The policy of whoever is asked for."""
+    """The policy of whoever is asked for; and reports are taken."""
 
     def log_message(self, *_):
         pass
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers['Content-Length']))
+        POSTED.append((self.headers['Content-Type'], self.path, body))
+        self.send_response(201)
+        self.send_header('Content-Length', '0')
+        self.end_headers()
 
     def do_GET(self):
         domain = self.headers['Host'].split('.')[1]
@@ -70,7 +81,8 @@ def serve_policies(certificates):
 
 def add_zones(dns, right, wrong):
     """`right` is the digest of OWN's certificate."""
-    host = '@ IN MX 10 mail\nmail IN A %s\n'
+    wish = '_smtp._tls IN TXT "v=TLSRPTv1; rua=mailto:tls@reports.example"\n'
+    host = '@ IN MX 10 mail\nmail IN A %s\n' + wish
     tlsa = '_25._tcp.mail IN TLSA 3 0 1 %s\n'
     dns.zone('dane.example', host % OWN + tlsa % right)
     dns.zone('danewrong.example', host % OWN + tlsa % wrong)
@@ -84,7 +96,12 @@ def add_zones(dns, right, wrong):
         dns.zone(name + '.example', host % address +
                  'mta-sts IN A %s\n_mta-sts IN TXT "v=STSv1; id=1;"\n' %
                  POLICIES, signed=False)
-    dns.zone('stsmx.example', '@ IN MX 10 evil\nevil IN A %s\n'
+    dns.zone('reports.example', '@ IN MX 10 mail\nmail IN A %s\n'
+             '_25._tcp.mail IN TLSA 3 0 1 %s\n' % (OWN, wrong))
+    dns.zone('posted.example', '@ IN MX 10 mail\nmail IN A %s\n'
+             '_smtp._tls IN TXT "v=TLSRPTv1; '
+             'rua=https://mta-sts.sts.example/tls"\n' % CLEAR, signed=False)
+    dns.zone('stsmx.example', wish + '@ IN MX 10 evil\nevil IN A %s\n'
              'mta-sts IN A %s\n_mta-sts IN TXT "v=STSv1; id=1;"\n' %
              (EVIL, POLICIES), signed=False)
     dns.zone('plain.example', host % CLEAR, signed=False)
@@ -178,5 +195,64 @@ def test_the_whole_server_sends(stand, hosts, server, tmp_path):
     states = {row['recipient']: row['state']
               for row in one.queue('show', queue_id) if 'host' in row}
     assert states['bob@danestrip.example'] == 'waits', states
+    for host in hosts.values():
+        host.mails.clear()
+
+
+# What became of TLS with each domain: by policy how many sessions went well, and
+# what was wrong with the others.
+REPORTED = {
+    'dane': {('tlsa', 'mail.dane.example'): (1, {})},
+    'danewrong': {('tlsa', 'mail.danewrong.example'): (
+        0, {'tlsa-invalid': 1})},
+    'danestrip': {('tlsa', 'mail.danestrip.example'): (
+        0, {'starttls-not-supported': 1})},
+    'daneforged': {('tlsa', 'mail.daneforged.example'): (
+        0, {'dnssec-invalid': 1})},
+    'mxforged': {('tlsa', 'mxforged.example'): (0, {'dnssec-invalid': 1})},
+    'sts': {('sts', 'sts.example'): (1, {})},
+    'stscert': {('sts', 'stscert.example'): (
+        0, {'certificate-not-trusted': 1})},
+    'stsstrip': {('sts', 'stsstrip.example'): (
+        0, {'starttls-not-supported': 1})},
+    'stsmx': {('sts', 'stsmx.example'): (0, {'validation-failure': 1})},
+    'ststest': {('sts', 'ststest.example'): (
+        0, {'starttls-not-supported': 1})},
+    'plain': {('no-policy-found', 'plain.example'): (
+        0, {'starttls-not-supported': 1})},
+    'opportune': {('no-policy-found', 'opportune.example'): (1, {})},
+    'posted': {('no-policy-found', 'posted.example'): (
+        0, {'starttls-not-supported': 1})},
+}
+
+
+def test_what_one_in_the_middle_did_is_reported(stand, hosts, server,
+                                                tmp_path):
+    """Each downgrade is refused, counted, and told to the domain: by mail, which
+    gets through where TLS is broken, and by HTTPS."""
+    config = tmp_path / 'config'
+    config.write_text(RELAYING + stand.lines)
+    one = server('--accounts', '1', '--config', str(config))
+    with one.submission() as client:
+        one.submit(client, 'out', ['bob@%s.example' % domain
+                                   for domain in REPORTED])
+    wait_for(lambda: {row['domain'] for row in one.tls_reports()} ==
+             {domain + '.example' for domain in REPORTED}, 30, 'the counts')
+    one.kill('spool')
+    assert len(wait_for(one.tls_reports, 30, 'a new spool')) == len(REPORTED)
+    one.tls_reports('send')
+    taken = lambda: [body for _, body in hosts[OWN].mails
+                     if b'tlsrpt+gzip' in body]
+    import time; time.sleep(4); print(len(taken()), len(POSTED)); print(os.popen('tail -70 %s/log' % one.dir).read())
+    wait_for(lambda: len(taken()) == len(REPORTED) - 1 and POSTED, 3,
+             'the reports')
+    reports = dict(tls_report.read_mail(body) for body in taken())
+    kind, path, body = POSTED.pop()
+    assert (kind, path) == ('application/tlsrpt+gzip', '/tls')
+    reports['posted.example'] = tls_report.read(body)
+    assert {domain.split('.')[0]: tls_report.in_short(report)
+            for domain, report in reports.items()} == REPORTED
+    # What was reported is gone; reports themselves are not reported on.
+    wait_for(lambda: not one.tls_reports(), 30, 'the end')
     for host in hosts.values():
         host.mails.clear()

@@ -44,6 +44,10 @@ static const struct {
 	/* The administrator's word. */
 	{ { .wanted = RELAY_TLS_NEVER, .tlsa = RELAY_TLSA_USABLE },
 	    RELAY_LEVEL_NONE, TLS_PROOF_NONE },
+	{ { .wanted = RELAY_TLS_MAY,
+	      .tlsa = RELAY_TLSA_FAILED,
+	      .policy = RELAY_POLICY_UNLISTED },
+	    RELAY_LEVEL_MAY, TLS_PROOF_NONE },
 	{ { .wanted = RELAY_TLS_ENCRYPT, .tlsa = RELAY_TLSA_NONE },
 	    RELAY_LEVEL_ENCRYPT, TLS_PROOF_NONE },
 	{ { .wanted = RELAY_TLS_VERIFY }, RELAY_LEVEL_VERIFY, TLS_PROOF_NAME },

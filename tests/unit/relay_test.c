@@ -79,6 +79,12 @@ static enum dns_security security;
 static const char *mx; /* "10:good.test 20:..."; NULL: as the table says */
 static enum dns_result tlsa_result;
 static const char *policy; /* NULL: none */
+static const char *policy_id;
+static enum status policy_status;
+static bool is_fetcher_silent;
+static const char *rua;     /* who wants reports of TLS; NULL: nobody */
+static char sessions[4000]; /* of TLS, as told */
+static unsigned int told, wanted, rua_questions;
 static unsigned int fetches;
 static const char *via; /* "": by MX */
 static bool has_v6;     /* hosts have ::1 as well */
@@ -319,12 +325,16 @@ put_loopback(struct writer *writer)
 }
 
 static enum dns_result
-find_txt(struct writer *writer)
+find_txt(struct writer *writer, struct text name)
 {
-	struct dns_record record = { .data = TEXT("v=STSv1; id=1;") };
+	bool is_sts = text_starts_nocase(name, "_mta-sts.");
+	const char *text = is_sts ? policy_id : rua;
+	struct dns_record record = { 0 };
 
-	if (policy == NULL)
+	rua_questions += !is_sts;
+	if (text == NULL || (is_sts && policy == NULL))
 		return DNS_NO_NAME;
+	record.data = text_of(text);
 	dns_put_record(writer, DNS_TXT, &record);
 	return DNS_FOUND;
 }
@@ -352,7 +362,7 @@ resolver_hears(struct channel *channel, const struct message *message, int *fds,
 	else if (asked->type == DNS_AAAA && has_v6)
 		put_loopback(&writer);
 	else if (asked->type == DNS_TXT)
-		result = find_txt(&writer);
+		result = find_txt(&writer, asked->name);
 	else if (asked->type == DNS_TLSA)
 		result = tlsa_result;
 	if (writer.size > 0)
@@ -372,13 +382,30 @@ fetcher_hears(struct channel *channel, const struct message *message, int *fds,
 	struct message answer = { .type = MESSAGE_policy_fetched };
 
 	fetches++;
+	if (is_fetcher_silent)
+		return;
 	answer.policy_fetched.tag = message->fetch_policy.tag;
-	answer.policy_fetched.status = STATUS_OK;
+	answer.policy_fetched.status = (uint8_t)policy_status;
 	answer.policy_fetched.policy = text_of(policy);
 	channel_send(channel, &answer, NULL, 0);
 }
 
 /* -- Spool -- */
+
+static void
+hear_session(const struct message_tls_session *said)
+{
+	size_t size = strlen(sessions);
+
+	snprintf(sessions + size, sizeof(sessions) - size,
+	    "%s %s %.*s %.*s %.*s %.*s\n",
+	    tls_policy_name((enum tls_policy)said->policy_type),
+	    tls_result_name((enum tls_result)said->result),
+	    TEXT_FMT(said->domain), TEXT_FMT(said->policy_domain),
+	    TEXT_FMT(said->mx), TEXT_FMT(said->helo));
+	assert_true(text_is(said->record, rua));
+	told++;
+}
 
 static void
 spool_hears(struct channel *channel, const struct message *message, int *fds,
@@ -397,6 +424,8 @@ spool_hears(struct channel *channel, const struct message *message, int *fds,
 		    sizeof(outcomes) - strlen(outcomes), "%u %s %u %.*s %.*s\n",
 		    said->recipient, outcome_names[said->outcome], said->code,
 		    TEXT_FMT(said->enhanced), TEXT_FMT(said->host));
+	} else if (message->type == MESSAGE_tls_session) {
+		hear_session(&message->tls_session);
 	} else {
 		const struct message_relay_done *said = &message->relay_done;
 
@@ -502,7 +531,13 @@ begin(void **state)
 	via = "";
 	heard[0] = outcomes[0] = ending[0] = '\0';
 	security = DNS_INSECURE;
-	mx = policy = NULL;
+	mx = policy = rua = NULL;
+	policy_id = "v=STSv1; id=1;";
+	policy_status = STATUS_OK;
+	is_fetcher_silent = false;
+	sessions[0] = '\0';
+	told = rua_questions = 0;
+	wanted = 1;
 	tlsa_result = DNS_NO_DATA;
 	return 0;
 }
@@ -791,6 +826,138 @@ a_policy_is_fetched_once_for_all_who_wait(void **state)
 	assert_int_equal(fetches, 1);
 }
 
+/* One in the middle forges the record, which nobody signed, and swallows what
+ * goes to the host of the policy. */
+static void
+a_policy_that_does_not_come_leaves_that_of_before_in_force(void **state)
+{
+	mx = "1:good.test";
+	policy = POLICY("enforce", "good.test");
+	relay->limits.name_ms = 200;
+	run_job("there.test");
+	policy_id = "v=STSv1; id=2;";
+	is_fetcher_silent = true;
+	run_job("there.test");
+	assert_string_equal(outcomes, "0 deferred 0 4.7.5 good.test\n");
+	assert_int_equal(mails, 0);
+}
+
+/* -- What reports of TLS hear -- */
+
+#define RUA "v=TLSRPTv1; rua=mailto:tls@there.test"
+
+static bool
+is_told(void)
+{
+	return told >= wanted;
+}
+
+static void
+a_session_is_told_once_to_who_asks_for_reports(void **state)
+{
+	mx = "1:good.test";
+	run_job("there.test");
+	assert_int_equal(told, 0);
+	rua = RUA;
+	run_job("other.test");
+	wait_for(is_told);
+	assert_string_equal(sessions,
+	    "no-policy-found starttls-not-supported other.test other.test "
+	    "good.test there\n");
+	run_job("other.test"); /* on the same connection */
+	assert_string_equal(ending, "none 1 ");
+	assert_int_equal(told, 1);
+}
+
+static const struct {
+	const char *mx;
+	enum dns_security security;
+	enum dns_result tlsa;
+	const char *policy;
+	enum status fetched;
+	const char *sessions;
+} tallies[] = {
+	/* Nothing that TLS would have to do with. */
+	{ "1:says554.test", DNS_INSECURE, DNS_NO_DATA, NULL, STATUS_OK, "" },
+	{ "1:junk.test", DNS_INSECURE, DNS_NO_DATA, NULL, STATUS_OK,
+	    "no-policy-found validation-failure x.test x.test junk.test "
+	    "there\n" },
+	{ "1:injects.test", DNS_INSECURE, DNS_NO_DATA, NULL, STATUS_OK,
+	    "no-policy-found validation-failure x.test x.test injects.test "
+	    "there\n" },
+	{ "1:good.test", DNS_SECURE, DNS_FAILED, NULL, STATUS_OK,
+	    "tlsa dnssec-invalid x.test good.test good.test \n" },
+	{ "1:good.test", DNS_BOGUS, DNS_NO_DATA, NULL, STATUS_OK,
+	    "tlsa dnssec-invalid x.test x.test  \n" },
+	{ "1:good.test", DNS_INSECURE, DNS_NO_DATA,
+	    POLICY("enforce", "good.test"), STATUS_OK,
+	    "sts starttls-not-supported x.test x.test good.test there\n" },
+	{ "1:good.test", DNS_INSECURE, DNS_NO_DATA,
+	    POLICY("testing", "good.test"), STATUS_OK,
+	    "sts starttls-not-supported x.test x.test good.test there\n" },
+	{ "1:good.test", DNS_INSECURE, DNS_NO_DATA,
+	    POLICY("enforce", "other.test"), STATUS_OK,
+	    "sts validation-failure x.test x.test good.test \n" },
+	{ "1:good.test", DNS_INSECURE, DNS_NO_DATA, "nonsense", STATUS_OK,
+	    "sts sts-policy-invalid x.test x.test  \n"
+	    "no-policy-found starttls-not-supported x.test x.test good.test "
+	    "there\n" },
+	{ "1:good.test", DNS_INSECURE, DNS_NO_DATA, "", STATUS_REFUSED,
+	    "sts sts-webpki-invalid x.test x.test  \n"
+	    "no-policy-found starttls-not-supported x.test x.test good.test "
+	    "there\n" },
+	{ "1:good.test", DNS_INSECURE, DNS_NO_DATA, "", STATUS_MISSING,
+	    "sts sts-policy-fetch-error x.test x.test  \n"
+	    "no-policy-found starttls-not-supported x.test x.test good.test "
+	    "there\n" },
+};
+
+static unsigned int
+count_lines(const char *text)
+{
+	unsigned int count = 0;
+
+	for (; *text != '\0'; text++)
+		count += *text == '\n';
+	return count;
+}
+
+static void
+what_is_wrong_with_tls_is_told_in_the_words_of_the_rfc(void **state)
+{
+	for (size_t i = 0; i < sizeof(tallies) / sizeof(tallies[0]); i++) {
+		print_message("%s\n", tallies[i].sessions);
+		begin(state);
+		rua = RUA;
+		mx = tallies[i].mx;
+		security = tallies[i].security;
+		tlsa_result = tallies[i].tlsa;
+		policy = tallies[i].policy;
+		policy_status = tallies[i].fetched;
+		run_job("x.test");
+		wanted = count_lines(tallies[i].sessions);
+		wait_for(is_told);
+		assert_string_equal(sessions, tallies[i].sessions);
+		end(state);
+	}
+}
+
+static void
+nothing_is_told_where_the_administrator_decides(void **state)
+{
+	rua = RUA;
+	send_job(8001, "good.test", 0, RELAY_TLS_MAY, BODY, strlen(BODY));
+	wait_for(is_done);
+	dones = 0;
+	send_job(8002, "drops.test", 0, RELAY_TLS_NEVER, BODY, strlen(BODY));
+	wait_for(is_done);
+	settings->sends_tls_reports = false;
+	relay_reload(relay, settings);
+	run_job("good.test");
+	assert_int_equal(rua_questions, 0);
+	assert_int_equal(told, 0);
+}
+
 static void
 without_a_fetcher_what_is_kept_counts(void **state)
 {
@@ -911,6 +1078,12 @@ main(void)
 		TEST(a_host_that_the_policy_does_not_list_gets_nothing),
 		TEST(a_policy_in_testing_stops_nothing),
 		TEST(a_policy_is_fetched_once_for_all_who_wait),
+		TEST(
+		    a_policy_that_does_not_come_leaves_that_of_before_in_force),
+		TEST(a_session_is_told_once_to_who_asks_for_reports),
+		cmocka_unit_test(
+		    what_is_wrong_with_tls_is_told_in_the_words_of_the_rfc),
+		TEST(nothing_is_told_where_the_administrator_decides),
 		TEST(without_a_fetcher_what_is_kept_counts),
 		TEST(a_dead_address_is_not_waited_for),
 		TEST(at_the_end_goodbye_is_said),

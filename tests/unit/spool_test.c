@@ -54,6 +54,7 @@ static struct job jobs[MAX_JOBS];
 static size_t job_count;
 static unsigned int reports;
 static uint64_t report_tag;
+static struct delivery_id report_delivery;
 static char report[65536], report_recipient[512];
 static bool is_failed;
 
@@ -152,6 +153,7 @@ queue_hears(struct channel *channel, const struct message *message, int *fds,
 	} else if (message->type == MESSAGE_spool_report) {
 		reports++;
 		report_tag = message->spool_report.tag;
+		report_delivery = message->spool_report.delivery;
 		text_copy(message->spool_report.recipient, report_recipient,
 		    sizeof(report_recipient));
 		read_fd(fds[0], report, sizeof(report));
@@ -289,8 +291,15 @@ struct mail {
 	uint32_t decider;
 };
 
+static struct delivery_id
+delivery_of(unsigned int number)
+{
+	return (struct delivery_id){ { (uint8_t)number } };
+}
+
 static void
-put(unsigned int number, const struct mail *mail)
+put_as(unsigned int number, const struct mail *mail,
+    const struct delivery_id *delivery)
 {
 	struct message message = { .type = MESSAGE_spool_put };
 	struct message_spool_put *said = &message.spool_put;
@@ -305,7 +314,7 @@ put(unsigned int number, const struct mail *mail)
 		record_put_outgoing(&writer, &record);
 	}
 	said->tag = number;
-	said->delivery.bytes[0] = (uint8_t)number;
+	said->delivery = *delivery;
 	said->time = clock_wall_us() / 1000000 - mail->age_s;
 	said->account = 1;
 	said->flags = mail->flags;
@@ -318,6 +327,14 @@ put(unsigned int number, const struct mail *mail)
 	assert_int_equal(channel_send(queue, &message, NULL, 0), 0);
 	wanted = kept + 1;
 	wait_for(is_kept);
+}
+
+static void
+put(unsigned int number, const struct mail *mail)
+{
+	const struct delivery_id delivery = delivery_of(number);
+
+	put_as(number, mail, &delivery);
 }
 
 static void
@@ -570,6 +587,34 @@ a_failure_is_reported_to_its_sender(void **state)
 	put(2, &simple); /* behind it, in the same channel */
 	assert_int_equal(
 	    spool_env_count(spool_store_env(spool->store), SPOOL_REPORT), 0);
+}
+
+/* The queue hands it back under the id that it has: it is not taken for the one
+ * that was there. */
+static void
+a_report_to_somebody_elsewhere_goes_out(void **state)
+{
+	static const struct mail back = { .sender = "",
+		.recipients = { "away@sender.test" } };
+	uint64_t id;
+	struct error error;
+
+	put(1, &simple);
+	connect_relay();
+	wait_for_jobs(1);
+	answer(&jobs[0], 0, RELAY_FAILED, 550);
+	end_job(&jobs[0], RELAY_NO_TROUBLE);
+	wanted = 1;
+	wait_for(has_reports);
+	put_as(2, &back, &report_delivery);
+	assert_int_equal(kept_status, STATUS_OK);
+	route_report(STATUS_OK);
+	wait_for_jobs(2);
+	assert_string_equal(jobs[1].recipients, "away@sender.test ");
+	/* And only that is what its id names. */
+	assert_int_equal(spool_store_find_id(spool->store,
+			     report_delivery.bytes, 16, &id, &error),
+	    1);
 }
 
 static void
@@ -953,6 +998,7 @@ main(void)
 		TEST(recipients_of_a_domain_go_together_and_end_one_by_one),
 		TEST(a_relay_that_dies_gives_back_what_it_had),
 		TEST(a_failure_is_reported_to_its_sender),
+		TEST(a_report_to_somebody_elsewhere_goes_out),
 		TEST(a_queue_cannot_end_a_message_that_is_no_report),
 		TEST(each_hears_what_he_asked_for),
 		TEST(a_report_that_fails_is_not_reported),
