@@ -236,22 +236,24 @@ spool_store_put(struct spool_store *store, const struct spool_mail *mail,
 	struct spool_key key = spool_delivery_key(&mail->delivery);
 	struct addressee *list;
 	struct text value;
+	uint64_t number;
 	uint16_t count;
 	int result;
 
-	*id = mail->id != 0 ? mail->id : store->next_id;
 	result = spool_env_get(store->env, SPOOL_DELIVERY, &key, &value, error);
 	if (result != 0)
 		return result == 1 ? 0 : -1;
 	list = read_addressees(mail->recipients, &count, error);
 	if (list == NULL)
 		return -1;
-	result = put_for(store, *id, mail, list, count, error);
+	number = mail->id != 0 ? mail->id : store->next_id;
+	result = put_for(store, number, mail, list, count, error);
 	free(list);
 	if (result == -1)
 		return -1;
-	if (*id == store->next_id)
+	if (number == store->next_id)
 		store->next_id++;
+	*id = number;
 	return 1;
 }
 

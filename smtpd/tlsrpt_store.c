@@ -129,7 +129,7 @@ int
 tlsrpt_store_remove(
     struct spool_env *env, struct tlsrpt_id id, struct error *error)
 {
-	struct spool_key key;
+	struct spool_key key = { .size = 0 };
 	int found;
 
 	while ((found = first_key(env, id, &key, error)) == 1)
