@@ -87,7 +87,7 @@ def test_secrets_come_out_with_the_recovery_key_only(shared):
     key = path(shared, 'recovery-key')
     kept = files(shared)
     assert {name for name in kept if kept[name][1] == 'sealed'} == \
-        {'users', 'key.pem'}
+        {'users', 'key.pem', 'srs-secret'}
     for name in ('users', 'key.pem'):
         was = read(path(shared, 'etc', name))
         code, sealed, said = command(shared, 'cat', 'live:0/' + name)
