@@ -40,6 +40,7 @@ struct relay_job {
 	bool is_connection_counted;
 	bool is_reused; /* the session was another job's before */
 	bool is_clear;  /* TLS failed, and need not be */
+	bool is_fresh;  /* TLS failed that was to be resumed: once more */
 	bool is_begun;  /* the session has the mail */
 	bool is_told;   /* what came of its TLS, for reports */
 	bool is_cancelled;
@@ -267,6 +268,7 @@ next_host(struct relay_job *job)
 	relay_connect_free(&job->connecting);
 	relay_session_free(&job->session);
 	job->is_clear = job->is_begun = job->is_reused = job->is_told = false;
+	job->is_fresh = false;
 	if (job->is_cancelled ||
 	    job->sessions >= job->relay->limits.max_sessions) {
 		finish(job);
@@ -306,6 +308,15 @@ tries_clear(struct relay_job *job)
 	       relay_security_allows_clear(&job->target->security);
 }
 
+/* A session of before, of which nothing was left: that is no fault of TLS. */
+static bool
+tries_fresh(const struct relay_job *job)
+{
+	return job->target != NULL && !job->is_fresh && !job->is_cancelled &&
+	       relay_session_has_tls_failed(job->session) &&
+	       relay_session_outcome(job->session)->is_offered;
+}
+
 static void connect_to(struct relay_job *job);
 
 static void
@@ -315,6 +326,12 @@ session_over(struct relay_session *session, void *context)
 	struct relay_job *job = context;
 	bool was_reused = job->is_reused;
 
+	if (tries_fresh(job)) {
+		relay_session_free(&job->session);
+		job->is_fresh = true;
+		connect_to(job);
+		return;
+	}
 	tell_session(job);
 	if (client->end == RELAY_END_INJECTED)
 		log_attack(job, client->why);
@@ -373,7 +390,7 @@ connected(int fd, const struct relay_address *address,
 	const struct relay_session_setup setup = {
 		.loop = job->relay->loop,
 		.fd = fd,
-		.tls = job->relay->tls,
+		.tls = &job->relay->tls,
 		.target = job->target,
 		.address = address,
 		.route = &job->route,

@@ -1012,6 +1012,19 @@ nothing_is_told_where_the_administrator_decides(void **state)
 }
 
 static void
+new_authorities_are_believed_from_then_on(void **state)
+{
+	struct tls_client *before = relay->tls;
+
+	relay_reload(relay, settings);
+	assert_ptr_equal(relay->tls, before);
+	settings->ca_pem = strdup("none");
+	relay_reload(relay, settings);
+	assert_ptr_not_equal(relay->tls, before);
+	assert_int_equal(tls_client_kept(relay->tls), 0);
+}
+
+static void
 without_a_fetcher_what_is_kept_counts(void **state)
 {
 	mx = "1:good.test";
@@ -1139,6 +1152,7 @@ main(void)
 		TEST(a_session_is_told_once_to_who_asks_for_reports),
 		cmocka_unit_test(
 		    what_is_wrong_with_tls_is_told_in_the_words_of_the_rfc),
+		TEST(new_authorities_are_believed_from_then_on),
 		TEST(nothing_is_told_where_the_administrator_decides),
 		TEST(without_a_fetcher_what_is_kept_counts),
 		TEST(a_dead_address_is_not_waited_for),
