@@ -4,7 +4,9 @@
  */
 #include "common/tls_client.h"
 
+#include "common/buf.h"
 #include "common/memory.h"
+#include "common/tls_kept.h"
 #include "common/tls_session.h"
 
 #include <openssl/err.h>
@@ -17,6 +19,14 @@
 struct tls_client {
 	SSL_CTX *context;
 	size_t authorities;
+	struct tls_kept *kept;
+	size_t references; /* the owner's and each session's */
+};
+
+/* A session's side of its client. */
+struct client_session {
+	struct tls_client *client;
+	struct buf *key; /* NULL: it is not resumed */
 };
 
 static void
@@ -36,6 +46,73 @@ add_authorities(struct tls_client *client, struct text pem)
 	ERR_clear_error();
 }
 
+/* -- What may be resumed -- */
+
+/* OpenSSL's callback, also while data are read (TLS 1.3). 1: it is ours now. */
+static int
+keep_session(SSL *ssl, SSL_SESSION *session)
+{
+	const struct client_session *own = SSL_get_app_data(ssl);
+
+	if (own == NULL || own->key == NULL)
+		return 0;
+	tls_kept_put(own->client->kept, own->key, session);
+	return 1;
+}
+
+static void
+offer_session(struct tls_session *session, const struct client_session *own)
+{
+	SSL_SESSION *old = NULL;
+
+	if (own->key != NULL)
+		old = tls_kept_take(own->client->kept, own->key);
+	if (old == NULL)
+		return;
+	session->outcome->is_offered = SSL_set_session(session->ssl, old) == 1;
+	SSL_SESSION_free(old);
+}
+
+/* What did not come to be with it would not the next time. */
+static void
+forget_session(SSL *ssl)
+{
+	const struct client_session *own = SSL_get_app_data(ssl);
+
+	if (own->key != NULL)
+		tls_kept_forget(own->client->kept, own->key);
+}
+
+size_t
+tls_client_kept(const struct tls_client *client)
+{
+	return tls_kept_count(client->kept);
+}
+
+/* -- A client -- */
+
+static void
+release(struct tls_client *client)
+{
+	if (--client->references > 0)
+		return;
+	SSL_CTX_free(client->context);
+	tls_kept_free(&client->kept);
+	memory_free(&client);
+}
+
+static void
+release_session(void *owner)
+{
+	struct client_session *own = owner;
+
+	if (own->key != NULL)
+		buf_clear(own->key);
+	memory_free(&own->key);
+	release(own->client);
+	memory_free(&own);
+}
+
 /* Suites are OpenSSL's own choice: one that a server lacks would send the mail
  * in the clear, where TLS is only tried. */
 static int
@@ -47,7 +124,9 @@ set_options(SSL_CTX *context)
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS |
 				      SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_session_cache_mode(
+	    context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(context, keep_session);
 	return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
 		       SSL_CTX_set_cipher_list(context, "DEFAULT:!PSK:!SRP") ==
 			   1 &&
@@ -63,6 +142,8 @@ tls_client_new(struct text authorities, struct error *error)
 
 	(void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without a flag */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	client->references = 1;
+	client->kept = tls_kept_new();
 	client->context = SSL_CTX_new(TLS_client_method());
 	if (client->context == NULL || set_options(client->context) == -1) {
 		tls_error(error, "TLS set-up");
@@ -77,8 +158,8 @@ void
 tls_client_free(struct tls_client **client)
 {
 	if (*client != NULL)
-		SSL_CTX_free((*client)->context);
-	memory_free(client);
+		release(*client);
+	*client = NULL;
 }
 
 size_t
@@ -101,6 +182,9 @@ static bool
 set_names(SSL *ssl, const struct tls_wish *wish)
 {
 	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	if (is_numeric(wish->name))
+		return X509_VERIFY_PARAM_set1_ip_asc(
+			   SSL_get0_param(ssl), wish->name) == 1;
 	if (SSL_set1_host(ssl, wish->name) != 1)
 		return false;
 	return wish->other_name == NULL ||
@@ -149,25 +233,28 @@ apply_wish(SSL *ssl, const struct tls_wish *wish)
 	return wish->proof == TLS_PROOF_NONE || set_names(ssl, wish);
 }
 
-static void
-release_nothing(void *owner)
-{
-}
-
 struct tls_session *
 tls_client_session(struct tls_client *client, int fd,
     const struct tls_wish *wish, struct error *error)
 {
+	struct client_session *own = memory_new(1, sizeof(*own));
 	struct tls_session *session =
-	    tls_session_new(client->context, fd, release_nothing, NULL);
+	    tls_session_new(client->context, fd, release_session, own);
 
+	own->client = client;
+	own->key = tls_kept_key(wish);
+	client->references++;
 	if (session == NULL || !apply_wish(session->ssl, wish)) {
 		tls_error(error, "what TLS must prove cannot be asked for");
+		if (session == NULL)
+			release_session(own);
 		tls_session_free(&session);
 		return NULL;
 	}
 	memset(wish->outcome, 0, sizeof(*wish->outcome));
 	session->outcome = wish->outcome;
+	SSL_set_app_data(session->ssl, own);
+	offer_session(session, own);
 	SSL_set_connect_state(session->ssl);
 	return session;
 }
@@ -202,6 +289,10 @@ handshake(struct tls_session *session, struct error *error)
 	if (step == TLS_WANT_READ || step == TLS_WANT_WRITE)
 		return step;
 	outcome->is_done = step == TLS_DONE;
+	outcome->is_resumed =
+	    step == TLS_DONE && SSL_session_reused(session->ssl) == 1;
+	if (step != TLS_DONE)
+		forget_session(session->ssl);
 	outcome->result = result_of(result);
 	if (step != TLS_DONE && outcome->result == TLS_RESULT_SUCCESS)
 		outcome->result = TLS_RESULT_OTHER;

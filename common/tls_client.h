@@ -35,7 +35,9 @@ struct tls_tlsa {
 /* The caller's, filled in when the handshake ends, well or not. */
 struct tls_outcome {
 	bool is_done;
-	bool is_proven; /* the name or the records: also where only tried */
+	bool is_proven;  /* the name or the records: also where only tried */
+	bool is_offered; /* a session of before was, to be resumed, */
+	bool is_resumed; /* and was taken: nothing had to be shown */
 	/* What is wrong with the certificate, whether or not it matters. */
 	enum tls_result result;
 };
@@ -47,12 +49,20 @@ struct tls_wish {
 	const struct tls_tlsa *tlsa;
 	size_t tlsa_count;
 	struct tls_outcome *outcome; /* must outlive the session */
+	/* Where it goes, as bytes that tell one place from another: a session of
+	 * before with the same place, names, proof and records is resumed. "":
+	 * never. */
+	struct text place;
+};
+
+enum {
+	TLS_CLIENT_MAX_KEPT = 1000 /* sessions that may be resumed */
 };
 
 /* `authorities` is PEM text of any number of certificates; what is none among
  * them is passed over. NULL and error if OpenSSL cannot. */
 struct tls_client *tls_client_new(struct text authorities, struct error *error);
-/* After the last session. */
+/* Its sessions live on. */
 void tls_client_free(struct tls_client **client);
 size_t tls_client_authorities(const struct tls_client *client);
 
@@ -61,5 +71,8 @@ size_t tls_client_authorities(const struct tls_client *client);
 struct tls_session *tls_client_session(struct tls_client *client, int fd,
     const struct tls_wish *wish, struct error *error);
 extern const struct tls_operations tls_client_operations;
+
+/* How many sessions are kept to be resumed. */
+size_t tls_client_kept(const struct tls_client *client);
 
 #endif

@@ -43,6 +43,11 @@ tls_session_free(struct tls_session **session)
 {
 	if (*session == NULL)
 		return;
+	/* A client's: one that ends without a goodbye, as mail hosts do, may be
+	 * resumed all the same. */
+	if ((*session)->outcome != NULL)
+		SSL_set_shutdown(
+		    (*session)->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free((*session)->ssl);
 	(*session)->release((*session)->owner);
 	memory_free(session);

@@ -183,9 +183,37 @@ relay_stop(struct relay *relay)
 	relay_end_if_empty(relay);
 }
 
+/* Those who were believed before are not any more: nothing is resumed of theirs.
+ * Without TLS there is no relay, and the old one stays. */
+static int
+set_authorities(
+    struct relay *relay, const struct settings *settings, struct error *error)
+{
+	const char *pem = settings->ca_pem != NULL ? settings->ca_pem : "";
+	struct tls_client *fresh;
+
+	if (relay->tls != NULL && strcmp(pem, relay->authorities) == 0)
+		return 0;
+	fresh = tls_client_new(text_of(pem), error);
+	if (fresh == NULL)
+		return -1;
+	if (tls_client_authorities(fresh) == 0)
+		log_warning("no-authorities",
+		    "what=\"only DANE can prove another host's name\"");
+	tls_client_free(&relay->tls);
+	memory_free(&relay->authorities);
+	relay->tls = fresh;
+	relay->authorities = memory_copy(pem, strlen(pem) + 1);
+	return 0;
+}
+
 void
 relay_reload(struct relay *relay, const struct settings *settings)
 {
+	struct error error;
+
+	if (set_authorities(relay, settings, &error) == -1)
+		log_error("reload", "why=\"%s\"", error.text);
 	(void)text_copy(
 	    text_of(settings->host), relay->host, sizeof(relay->host));
 	(void)text_copy(
@@ -201,17 +229,12 @@ struct relay *
 relay_new(struct event_loop *loop, const struct settings *settings,
     const struct relay_limits *limits, struct error *error)
 {
-	const char *pem = settings->ca_pem != NULL ? settings->ca_pem : "";
 	struct relay *relay = memory_new(1, sizeof(*relay));
 
-	relay->tls = tls_client_new(text_of(pem), error);
-	if (relay->tls == NULL) {
+	if (set_authorities(relay, settings, error) == -1) {
 		memory_free(&relay);
 		return NULL;
 	}
-	if (tls_client_authorities(relay->tls) == 0)
-		log_warning("no-authorities",
-		    "what=\"only DANE can prove another host's name\"");
 	relay->loop = loop;
 	relay->limits = *limits;
 	relay->jobs = table_new();
@@ -247,5 +270,6 @@ relay_free(struct relay **pointer)
 	channel_free(&relay->fetcher);
 	timer_free(&relay->stop_timer);
 	tls_client_free(&relay->tls);
+	memory_free(&relay->authorities);
 	memory_free(pointer);
 }

@@ -40,6 +40,7 @@ struct relay {
 	char host[256];
 	const char *own[2];
 	struct tls_client *tls;
+	char *authorities; /* what it believes, PEM */
 	struct relay_names *names;
 	struct relay_policies *policies;
 	struct relay_tlsrpt *tlsrpt;

@@ -11,6 +11,7 @@
 #include "common/record.h"
 #include "smtpd/relay.h"
 #include "smtpd/relay_connect.h"
+#include "smtpd/relay_outcome.h"
 #include "smtpd/relay_tally.h"
 
 #include <stdio.h>
@@ -30,6 +31,7 @@ struct relay_job {
 	struct relay_route route;
 	struct text key; /* of connections that can be used again */
 	struct relay_mail mail;
+	struct relay_outcomes *outcomes;
 	struct relay_body body;
 	struct relay_path *path;
 	const struct relay_target *target; /* the path's */
@@ -38,9 +40,12 @@ struct relay_job {
 	bool is_connection_counted;
 	bool is_reused; /* the session was another job's before */
 	bool is_clear;  /* TLS failed, and need not be */
+	bool is_fresh;  /* TLS failed that was to be resumed: once more */
 	bool is_begun;  /* the session has the mail */
 	bool is_told;   /* what came of its TLS, for reports */
 	bool is_cancelled;
+	bool has_talked; /* a host took the mail, or said why not */
+	char asked[256]; /* the host of a session of before: not again */
 	unsigned int sessions;
 	int64_t started_us;
 	int64_t sending_us; /* 0: not yet */
@@ -49,7 +54,8 @@ struct relay_job {
 	enum relay_trouble trouble;
 	char host[256];
 	char why[400];
-	struct relay_verdict verdict; /* for those without one */
+	struct relay_verdict verdict; /* for those without one, */
+	char verdict_host[256];       /* of that host; "": of the last */
 	char enhanced[12];
 };
 
@@ -64,51 +70,21 @@ ms_since(int64_t us)
 	return (clock_monotonic_us() - us) / 1000;
 }
 
-static void
-log_outcome(const struct relay_job *job, size_t recipient,
-    const struct relay_verdict *verdict, const char *tls)
+static struct relay_outcome_of
+outcome_of(struct relay_job *job)
 {
-	static const char *const events[] = { "relay-sent", "relay-deferred",
-		"relay-failed", "relay-sent" };
-	char to[300];
-
-	relay_reply_clean(
-	    job->mail.recipients[recipient].address, to, sizeof(to));
-	log_info(events[verdict->outcome],
-	    "qid=%s to=<%s> host=%s tls=\"%s\" level=%s code=%u "
-	    "enhanced=%s ms=%lld text=\"%.200s\"",
-	    job->qid, to, job->host, tls,
-	    job->session != NULL
-		? relay_level_name(relay_session_level(job->session))
-		: "none",
-	    verdict->code, verdict->enhanced,
-	    (long long)ms_since(job->started_us), verdict->text);
+	return (struct relay_outcome_of){ job->relay, job->number, job->qid,
+		job->started_us, &job->mail, job->host, job->session };
 }
 
 static void
 decided(struct relay_mail *mail, size_t recipient,
     const struct relay_verdict *verdict, void *context)
 {
-	struct message message = { .type = MESSAGE_relay_recipient };
-	struct message_relay_recipient *said = &message.relay_recipient;
 	struct relay_job *job = context;
-	const char *tls = "";
+	const struct relay_outcome_of of = outcome_of(job);
 
-	if (job->session != NULL) {
-		tls = relay_session_tls(job->session);
-		said->address = text_of(relay_session_address(job->session));
-	}
-	said->job = job->number;
-	said->recipient = (uint16_t)recipient;
-	said->outcome = (uint8_t)verdict->outcome;
-	said->code = (uint16_t)verdict->code;
-	said->enhanced = text_of(verdict->enhanced);
-	said->text = text_of(verdict->text);
-	said->host = text_of(job->host);
-	said->tls = text_of(tls);
-	if (job->relay->spool != NULL)
-		(void)channel_send(job->relay->spool, &message, NULL, 0);
-	log_outcome(job, recipient, verdict, tls);
+	relay_outcomes_take(job->outcomes, &of, recipient, verdict);
 }
 
 static void
@@ -130,6 +106,7 @@ relay_job_free(struct relay_job *job)
 	relay_body_clear(&job->body);
 	if (job->body.fd != -1)
 		close(job->body.fd);
+	relay_outcomes_free(&job->outcomes);
 	memory_free(&job->mail.recipients);
 	memory_free(&job->mail.members);
 	explicit_bzero(job->storage, strlen(job->storage));
@@ -142,10 +119,16 @@ finish(struct relay_job *job)
 {
 	struct message message = { .type = MESSAGE_relay_done };
 	struct message_relay_done *said = &message.relay_done;
+	struct relay_outcome_of of = outcome_of(job);
 	struct relay *relay = job->relay;
 
-	if (relay_mail_undecided(&job->mail) > 0)
-		relay_mail_decide_rest(&job->mail, &job->verdict);
+	if (job->verdict_host[0] != '\0')
+		of.host = job->verdict_host;
+	relay_outcomes_end(job->outcomes, &of, &job->verdict);
+	if (job->has_talked && !job->is_cancelled) {
+		job->trouble = RELAY_NO_TROUBLE;
+		job->why[0] = '\0';
+	}
 	said->job = job->number;
 	said->trouble = (uint8_t)job->trouble;
 	said->is_reused = job->is_reused;
@@ -167,20 +150,27 @@ set_verdict(struct relay_job *job, enum relay_outcome outcome,
 {
 	(void)snprintf(job->enhanced, sizeof(job->enhanced), "%s", enhanced);
 	(void)snprintf(job->why, sizeof(job->why), "%s", text);
+	job->verdict_host[0] = '\0';
 	job->verdict =
 	    (struct relay_verdict){ outcome, code, job->enhanced, job->why };
 }
 
+/* Of several hosts "later" goes before "never". */
 static void
 trouble_with_host(struct relay_job *job, unsigned int code,
     const char *enhanced, const char *text)
 {
+	enum relay_outcome outcome =
+	    code / 100 == 5 ? RELAY_FAILED : RELAY_DEFERRED;
 	char why[sizeof(job->why)];
 
-	(void)snprintf(why, sizeof(why), "%.200s: %.190s", job->host, text);
-	set_verdict(job, code / 100 == 5 ? RELAY_FAILED : RELAY_DEFERRED, code,
-	    enhanced, why);
 	job->trouble = RELAY_DESTINATION_TROUBLE;
+	if (outcome == RELAY_FAILED && job->verdict.text != NULL &&
+	    job->verdict.outcome == RELAY_DEFERRED)
+		return;
+	(void)snprintf(why, sizeof(why), "%.200s: %.190s", job->host, text);
+	set_verdict(job, outcome, code, enhanced, why);
+	memcpy(job->verdict_host, job->host, sizeof(job->verdict_host));
 }
 
 /* -- A session -- */
@@ -245,24 +235,40 @@ session_ready(struct relay_session *session, void *context)
 	send_mail(job);
 }
 
+static void next_host(struct relay_job *job);
+
+/* Who was put off may be taken by another host: for that the job has one more
+ * connection, if there may be one. */
 static void
 session_done(struct relay_session *session, void *context)
 {
 	struct relay_job *job = context;
+	struct relay *relay = job->relay;
 
-	job->trouble = RELAY_NO_TROUBLE;
-	job->why[0] = '\0';
-	relay_rest_put(job->relay, &job->session, job->key);
+	job->has_talked = true;
+	if (job->is_reused)
+		memcpy(job->asked, job->host, sizeof(job->asked));
+	relay_rest_put(relay, &job->session, job->key);
 	job->is_connection_counted = false;
-	finish(job);
+	if (!relay_outcomes_has_kept(job->outcomes) ||
+	    (relay->connections >= relay->limits.max_connections &&
+		!relay_rest_drop_one(relay))) {
+		finish(job);
+		return;
+	}
+	relay->connections++;
+	job->is_connection_counted = true;
+	next_host(job);
 }
 
 static void
 next_host(struct relay_job *job)
 {
+	relay_outcomes_ask_again(job->outcomes, &job->mail);
 	relay_connect_free(&job->connecting);
 	relay_session_free(&job->session);
 	job->is_clear = job->is_begun = job->is_reused = job->is_told = false;
+	job->is_fresh = false;
 	if (job->is_cancelled ||
 	    job->sessions >= job->relay->limits.max_sessions) {
 		finish(job);
@@ -302,6 +308,15 @@ tries_clear(struct relay_job *job)
 	       relay_security_allows_clear(&job->target->security);
 }
 
+/* A session of before, of which nothing was left: that is no fault of TLS. */
+static bool
+tries_fresh(const struct relay_job *job)
+{
+	return job->target != NULL && !job->is_fresh && !job->is_cancelled &&
+	       relay_session_has_tls_failed(job->session) &&
+	       relay_session_outcome(job->session)->is_offered;
+}
+
 static void connect_to(struct relay_job *job);
 
 static void
@@ -311,6 +326,12 @@ session_over(struct relay_session *session, void *context)
 	struct relay_job *job = context;
 	bool was_reused = job->is_reused;
 
+	if (tries_fresh(job)) {
+		relay_session_free(&job->session);
+		job->is_fresh = true;
+		connect_to(job);
+		return;
+	}
 	tell_session(job);
 	if (client->end == RELAY_END_INJECTED)
 		log_attack(job, client->why);
@@ -369,7 +390,7 @@ connected(int fd, const struct relay_address *address,
 	const struct relay_session_setup setup = {
 		.loop = job->relay->loop,
 		.fd = fd,
-		.tls = job->relay->tls,
+		.tls = &job->relay->tls,
 		.target = job->target,
 		.address = address,
 		.route = &job->route,
@@ -403,6 +424,10 @@ path_target(const struct relay_target *target, void *context)
 {
 	struct relay_job *job = context;
 
+	if (strcmp(target->name, job->asked) == 0) {
+		relay_path_next(job->path);
+		return;
+	}
 	job->target = target;
 	(void)snprintf(job->host, sizeof(job->host), "%s", target->name);
 	connect_to(job);
@@ -492,6 +517,7 @@ read_recipients(struct relay_job *job, struct text records)
 			return false;
 	}
 	job->mail.members = memory_new(room + 1, sizeof(job->mail.members[0]));
+	job->outcomes = relay_outcomes_new(job->mail.count);
 	return more == 0 && job->mail.count > 0 &&
 	       job->mail.count <= MAX_RECIPIENTS;
 }
@@ -570,6 +596,8 @@ relay_job_begin(
 	relay_body_init(&job->body, *fd, said->size);
 	(void)table_put_u64(relay->jobs, job->number, job);
 	if (!read_job(job, said) || *fd == -1) {
+		relay_outcomes_free(&job->outcomes);
+		job->outcomes = relay_outcomes_new(0);
 		job->mail.count = 0;
 		job->body.fd = -1;
 		set_verdict(

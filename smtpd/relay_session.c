@@ -19,7 +19,7 @@ struct relay_session {
 	struct event_loop *loop;
 	struct connection *connection; /* NULL when it is over */
 	struct relay_client *client;
-	struct tls_client *tls;
+	struct tls_client *const *tls;
 	struct buf out;
 	struct timer *timer; /* of the server's turn */
 	struct timer *told;  /* what is told from the loop only */
@@ -35,6 +35,7 @@ struct relay_session {
 	char tls_name[80];
 	char tls_wish_name[256];
 	char tls_wish_other[256];
+	char place[RELAY_ADDRESS_SIZE + 8];
 	uint8_t tlsa_data[RELAY_MAX_TLSA][1024];
 	struct tls_tlsa tlsa[RELAY_MAX_TLSA];
 	struct tls_wish wish;
@@ -83,7 +84,7 @@ on_timeout(void *context)
 static int
 start_tls(struct relay_session *session, struct error *error)
 {
-	struct tls_session *tls = tls_client_session(session->tls,
+	struct tls_session *tls = tls_client_session(*session->tls,
 	    connection_fd(session->connection), &session->wish, error);
 
 	if (tls == NULL)
@@ -258,6 +259,9 @@ keep_wish(struct relay_session *session, const struct relay_target *target)
 	    session->tls_wish_other[0] != '\0' ? session->tls_wish_other : NULL;
 	wish->tlsa = session->tlsa;
 	wish->outcome = &session->outcome;
+	(void)snprintf(session->place, sizeof(session->place), "%s %u",
+	    session->address, target->port);
+	wish->place = text_of(session->place);
 	for (size_t i = 0; i < target->tlsa_count; i++) {
 		session->tlsa[i] = target->tlsa[i];
 		memcpy(session->tlsa_data[i], target->tlsa[i].data.data,

@@ -29,8 +29,8 @@ struct relay_session_handler {
 
 struct relay_session_setup {
 	struct event_loop *loop;
-	int fd; /* taken over */
-	struct tls_client *tls;
+	int fd;                        /* taken over */
+	struct tls_client *const *tls; /* the one of the moment */
 	const struct relay_target *target;
 	const struct relay_address *address;
 	const struct relay_route *route;

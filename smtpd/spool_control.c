@@ -341,6 +341,9 @@ take_mark(struct page *page, const struct spool_parcel *parcel)
 	if (schedule_is_running(
 		page->spool->schedule, parcel->message, parcel->number)) {
 		change->answer.queue_changed.busy++;
+		if (change->action == QUEUE_BOUNCE)
+			spool_jobs_cancel(
+			    page->spool->jobs, parcel->message, parcel->number);
 		return true;
 	}
 	if ((change->action == QUEUE_HOLD && is_held) ||

@@ -35,6 +35,7 @@ struct job {
 	uint64_t number;   /* 0: it never went to the relay */
 	struct spool_settlement settlement;
 	enum schedule_result result; /* if something still waits */
+	bool is_cancelled;           /* what still waits is returned */
 	uint16_t count;              /* of recipients that are carried */
 	uint16_t recipients[SPOOL_PARCEL_RECIPIENTS];
 	bool is_said[SPOOL_PARCEL_RECIPIENTS];
@@ -192,6 +193,10 @@ hear_recipient(struct job *job, const struct message_relay_recipient *said)
 	/* Once for each: the second word is not his to say. */
 	if (said->recipient >= job->count || job->is_said[said->recipient])
 		return;
+	/* That it was cancelled is no word of the host's. */
+	if (job->is_cancelled && said->outcome == RELAY_DEFERRED &&
+	    said->code == 0)
+		return;
 	job->is_said[said->recipient] = true;
 	outcome = &job->outcomes[settlement->count++];
 	outcome->recipient = job->recipients[said->recipient];
@@ -214,6 +219,13 @@ hear_done(struct job *job, const struct message_relay_done *said)
 
 	settlement->words.text = keep(job, said->text);
 	settlement->words.host = keep(job, said->host);
+	if (job->is_cancelled) {
+		settlement->cause = SPOOL_BOUNCED;
+		settlement->words.text = text_of("");
+		job->result = SCHEDULE_RETURNED;
+		settle(job);
+		return;
+	}
 	if (said->trouble == RELAY_BUSY) {
 		job->result = SCHEDULE_REFUSED;
 		if (settlement->count > 0) {
@@ -255,6 +267,27 @@ spool_jobs_hear(struct spool_jobs *jobs, const struct message *message)
 }
 
 void
+spool_jobs_cancel(struct spool_jobs *jobs, uint64_t message, uint16_t parcel)
+{
+	struct message packet = { .type = MESSAGE_relay_cancel };
+	size_t position = 0;
+	void *value;
+
+	while (table_next(jobs->table, &position, NULL, NULL, &value)) {
+		struct job *job = value;
+
+		if (job->settlement.message != message ||
+		    job->settlement.parcel != parcel)
+			continue;
+		job->is_cancelled = true;
+		packet.relay_cancel.job = job->number;
+		if (jobs->spool->relay != NULL)
+			(void)channel_send(
+			    jobs->spool->relay, &packet, NULL, 0);
+	}
+}
+
+void
 spool_jobs_return(struct spool_jobs *jobs)
 {
 	size_t position = 0;
@@ -264,7 +297,9 @@ spool_jobs_return(struct spool_jobs *jobs)
 	while (table_next(jobs->table, &position, NULL, NULL, &value)) {
 		job = value;
 		job->result = SCHEDULE_RETURNED;
-		if (job->settlement.count > 0) {
+		if (job->is_cancelled)
+			job->settlement.cause = SPOOL_BOUNCED;
+		if (job->settlement.count > 0 || job->is_cancelled) {
 			settle(job);
 			continue;
 		}

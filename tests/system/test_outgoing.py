@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+import dsn_grammar
 from conftest import FALSE_RELAY, RELAYING, wait_for
 
 
@@ -47,9 +48,13 @@ class Outgoing:
         with self.server.imap_session(self.user) as client:
             client.select('INBOX')
             found = client.uid('SEARCH', 'ALL')[1][0].split()
-            return [email.message_from_bytes(
-                client.uid('FETCH', uid, 'BODY.PEEK[]')[1][0][1],
-                policy=email.policy.default) for uid in found]
+            raw = [client.uid('FETCH', uid, 'BODY.PEEK[]')[1][0][1]
+                   for uid in found]
+        for one in raw:
+            if b'report-type=delivery-status' in one:
+                dsn_grammar.check_report(one)
+        return [email.message_from_bytes(one, policy=email.policy.default)
+                for one in raw]
 
     def reports(self, count):
         wait_for(lambda: len(self.inbox()) >= count, what='a report')
@@ -129,6 +134,26 @@ def test_success_is_reported_where_nobody_else_does(outgoing):
     outgoing.send('four', 'no@far.test', options=['NOTIFY=NEVER'])
     wait_for(lambda: not outgoing.rows('queue'), what='an empty queue')
     assert len(outgoing.inbox()) == 1
+
+
+def test_a_delay_is_reported(server, tmp_path):
+    """Once, with until when it is tried; and who wants to hear of failures only
+    does not."""
+    config = tmp_path / 'config'
+    config.write_text(RELAYING + 'queue delay-notice 1s\n')
+    one = Outgoing(server('--accounts', '1', *FALSE_RELAY, '--config',
+                          str(config)))
+    one.send('quiet', 'late@other.test', options=['NOTIFY=FAILURE'])
+    one.send('late', 'late@far.test', mail=['ENVID=e5'])
+    report, = one.reports(1)
+    of_message, recipients, original = check_report(report, one.user)
+    assert of_message['Original-Envelope-Id'] == 'e5'
+    assert [(got['Final-Recipient'], got['Action'], got['Status'])
+            for got in recipients] == [
+                ('rfc822;late@far.test', 'delayed', '4.2.1')]
+    assert recipients[0]['Will-Retry-Until']
+    assert original.get_content_type() == 'text/rfc822-headers'
+    assert len(one.rows('queue')) == 2
 
 
 def test_what_waits_is_listed_held_released_and_returned(outgoing):

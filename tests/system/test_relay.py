@@ -37,6 +37,8 @@ class Server:
         self.offers = list(offers)
         self.mails = []
         self.commands = []
+        self.resumed = []       # of each session of TLS: was it?
+        self.breaks_next = False
         self.socket = socket.create_server(('127.0.0.1', 0))
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self.listen, daemon=True).start()
@@ -85,7 +87,11 @@ class Server:
                 says(self.extensions(is_tls))
             elif verb == 'STARTTLS':
                 says('220 go\r\n')
+                if self.breaks_next:
+                    self.breaks_next = False
+                    return
                 connection = self.context.wrap_socket(connection, True)
+                self.resumed.append(connection.session_reused)
                 stream = connection.makefile('rwb', buffering=65536)
                 is_tls = True
             elif verb == 'AUTH':
@@ -186,14 +192,15 @@ class Certificates:
     def make(self, name, signed=True, days=2):
         """A server's context; its certificate is NAME's."""
         base = str(self.folder / ('%s-%d-%d' % (name, signed, days)))
+        kind = 'IP:' if name.replace('.', '').isdigit() else 'DNS:'
         request = ('req', '-newkey', 'ec', '-pkeyopt',
                    'ec_paramgen_curve:P-256', '-nodes', '-keyout',
                    base + '.key', '-subj', '/CN=' + name, '-addext',
-                   'subjectAltName=DNS:' + name)
+                   'subjectAltName=' + kind + name)
         if signed:
             openssl(*request, '-out', base + '.csr')
             with open(base + '.ext', 'w', encoding='ascii') as file:
-                file.write('subjectAltName=DNS:%s\n' % name)
+                file.write('subjectAltName=%s%s\n' % (kind, name))
             openssl('x509', '-req', '-in', base + '.csr', '-CA',
                     self.authority, '-CAkey', str(self.folder / 'ca.key'),
                     '-CAcreateserial', '-extfile', base + '.ext', '-days',
@@ -262,6 +269,65 @@ def test_opportunistic_tls(stand, certificates, body):
     assert done == ['none', '0']
     assert server.mails == [(True, b'Subject: x\r\n\r\n..dot\r\n')]
     assert stand.send(server.port, body)[1] == ['none', '1']
+
+
+ONE_MAIL = ('PIPELINING', 'LIMITS MAILMAX=1')
+
+
+@pytest.mark.parametrize('version', ('TLSv1_2', 'TLSv1_3'))
+def test_a_session_is_resumed(stand, certificates, body, version):
+    """The second connection to a host costs no signature and no certificate."""
+    context = certificates.make('mail.there.test')
+    context.minimum_version = context.maximum_version = \
+        ssl.TLSVersion[version]
+    server = Server(context, offers=ONE_MAIL)
+    stand.host(security='insecure')
+    for _ in range(3):
+        outcomes, done = stand.send(server.port, body, tls=VERIFY)
+        assert outcomes[0][:3] == DELIVERED and done == ['none', '0']
+    assert server.resumed == [False, True, True]
+
+
+def test_a_session_is_not_resumed_where_more_is_demanded(stand, certificates,
+                                                         body):
+    """What was taken with any certificate proves nothing later, nor what other
+    records named."""
+    server = Server(certificates.make('mail.there.test', signed=False),
+                    offers=ONE_MAIL)
+    stand.host(security='insecure')
+    assert stand.send(server.port, body)[0][0][:3] == DELIVERED
+    assert stand.send(server.port, body, tls=VERIFY)[0] == REFUSED
+    right = '3:0:1:' + digest(server.context.path)
+    stand.host(port=server.port, records=[right])
+    assert stand.send(server.port, body)[0][0][:3] == DELIVERED
+    stand.host(port=server.port, records=['3:0:1:' + '00' * 32])
+    assert stand.send(server.port, body)[0] == REFUSED
+    stand.host(port=server.port, records=[right])
+    assert stand.send(server.port, body)[0][0][:3] == DELIVERED
+    assert server.resumed == [False, False, True] and len(server.mails) == 3
+
+
+def test_one_that_cannot_be_resumed_is_no_downgrade(stand, certificates, body):
+    """A server that breaks off where an old session is offered gets another
+    connection, with TLS: it is not taken for one that has none."""
+    server = Server(certificates.make('mail.there.test'), offers=ONE_MAIL)
+    stand.host(security='insecure')
+    assert stand.send(server.port, body)[0][0][:3] == DELIVERED
+    server.breaks_next = True
+    outcomes, _ = stand.send(server.port, body)
+    assert outcomes[0][:3] == DELIVERED and outcomes[0][3] == 'TLSv1.3'
+    assert [is_tls for is_tls, _ in server.mails] == [True, True]
+    assert server.resumed == [False, False]
+
+
+def test_a_certificate_of_an_address(stand, certificates, body):
+    """A host that the administrator names by its address shows that."""
+    server = Server(certificates.make('127.0.0.1'))
+    assert stand.send(server.port, body, tls=VERIFY, host='127.0.0.1')[0][0][
+        :3] == DELIVERED
+    other = Server(certificates.make('127.0.0.2'))
+    assert stand.send(other.port, body, tls=VERIFY, host='127.0.0.1')[
+        0] == REFUSED
 
 
 @pytest.mark.filterwarnings('ignore:ssl.TLSVersion')

@@ -38,12 +38,15 @@ enum behaviour {
 	CLOSES,
 	DROPS_SECOND, /* closes when it hears a second MAIL */
 	REFUSES_RCPT,
-	HANGS_AT_END,  /* no answer to the end of data */
-	INJECTS,       /* more than 220 for STARTTLS */
-	IS_US,         /* EHLO names us */
-	ENDLESS,       /* a greeting without an end */
-	STARTTLS_JUNK, /* and then no TLS */
-	LEAVES_AT_MAIL /* 421 */
+	HANGS_AT_END,   /* no answer to the end of data */
+	INJECTS,        /* more than 220 for STARTTLS */
+	IS_US,          /* EHLO names us */
+	ENDLESS,        /* a greeting without an end */
+	STARTTLS_JUNK,  /* and then no TLS */
+	LEAVES_AT_MAIL, /* 421 */
+	LATER_AT_MAIL,
+	LATER_AT_RCPT,
+	LATER_AT_END
 };
 
 struct client {
@@ -56,7 +59,8 @@ struct client {
 static const char *const names[] = { "", "good.test", "says554.test",
 	"says421.test", "silent.test", "closes.test", "drops.test",
 	"refuses.test", "hangs.test", "injects.test", "us.test", "endless.test",
-	"junk.test", "leaves.test" };
+	"junk.test", "leaves.test", "later.test", "later-rcpt.test",
+	"later-end.test" };
 
 static struct event_loop *loop;
 static struct settings *settings;
@@ -182,6 +186,8 @@ take_mail(struct client *client)
 		hang_up(client);
 	else if (client->behaviour == LEAVES_AT_MAIL)
 		say(client, "421 4.3.2 closing\r\n");
+	else if (client->behaviour == LATER_AT_MAIL)
+		say(client, "450 4.2.0 later\r\n");
 	else
 		say(client, "250 ok\r\n");
 }
@@ -194,7 +200,9 @@ take_line(struct client *client, struct text line)
 		if (client->is_in_data)
 			return;
 		mails++;
-		if (client->behaviour != HANGS_AT_END)
+		if (client->behaviour == LATER_AT_END)
+			say(client, "452 4.3.1 no room\r\n");
+		else if (client->behaviour != HANGS_AT_END)
 			say(client, "250 2.0.0 kept\r\n");
 	} else if (text_starts_nocase(line, "EHLO")) {
 		say_extensions(client);
@@ -205,9 +213,10 @@ take_line(struct client *client, struct text line)
 	} else if (text_starts_nocase(line, "MAIL")) {
 		take_mail(client);
 	} else if (text_starts_nocase(line, "RCPT")) {
-		say(client, client->behaviour == REFUSES_RCPT
-				? "550 5.1.1 who?\r\n"
-				: "250 ok\r\n");
+		say(client,
+		    client->behaviour == REFUSES_RCPT    ? "550 5.1.1 who?\r\n"
+		    : client->behaviour == LATER_AT_RCPT ? "451 4.7.1 grey\r\n"
+							 : "250 ok\r\n");
 	} else if (text_is(line, "DATA")) {
 		client->is_in_data = true;
 		say(client, "354 go\r\n");
@@ -602,6 +611,23 @@ static const struct {
 	/* What a host says of a recipient is final. */
 	{ "1:refuses.test 2:good.test", "0 failed 550 5.1.1 refuses.test\n",
 	    "none 0 " },
+	/* "Later" is the next host's chance. */
+	{ "1:later.test 2:good.test", "0 delivered 250 2.0.0 good.test\n",
+	    "none 0 " },
+	{ "1:later-rcpt.test 2:good.test", "0 delivered 250 2.0.0 good.test\n",
+	    "none 0 " },
+	{ "1:later-end.test 2:good.test", "0 delivered 250 2.0.0 good.test\n",
+	    "none 0 " },
+	{ "1:later.test", "0 deferred 450 4.2.0 later.test\n", "none 0 " },
+	{ "1:later.test 2:refuses.test", "0 failed 550 5.1.1 refuses.test\n",
+	    "none 0 " },
+	{ "1:later.test 2:closes.test", "0 deferred 450 4.2.0 later.test\n",
+	    "none 0 " },
+	{ "1:later.test 2:hangs.test", "0 deferred 450 4.2.0 later.test\n",
+	    "none 0 " },
+	{ "1:says421.test 2:says554.test",
+	    "0 deferred 421 4.3.2 says421.test\n",
+	    "destination 0 says421.test: it leaves: 421 busy" },
 	/* It may have taken it: no other host may get it. */
 	{ "1:hangs.test 2:good.test", "0 deferred 0 4.4.2 hangs.test\n",
 	    "destination 0 hangs.test: the server is too slow" },
@@ -668,6 +694,33 @@ a_connection_is_used_again(void **state)
 	run_job("another.test");
 	assert_string_equal(ending, "none 1 ");
 	assert_int_equal(connections, 3);
+}
+
+static void
+a_host_that_said_later_is_not_asked_again_on_another_connection(void **state)
+{
+	mx = "1:later-rcpt.test 2:good.test";
+	run_job("there.test");
+	assert_string_equal(outcomes, "0 delivered 250 2.0.0 good.test\n");
+	/* Both rest; good.test was the last, and is the first to be used. */
+	mx = "1:later-rcpt.test";
+	run_job("other.test");
+	assert_int_equal(connections, 3);
+	run_job("other.test");
+	assert_string_equal(outcomes, "0 deferred 451 4.7.1 later-rcpt.test\n");
+	assert_int_equal(connections, 3);
+}
+
+static void
+what_one_host_lacks_another_may_have(void **state)
+{
+	mx = "1:good.test 2:drops.test";
+	send_job(9001, "there.test", TRANSACTION_REQUIRETLS, RELAY_TLS_DEFAULT,
+	    BODY, strlen(BODY));
+	wait_for(is_done);
+	assert_string_equal(outcomes, "0 failed 0 5.7.30 drops.test\n");
+	assert_int_equal(connections, 2);
+	assert_int_equal(mails, 0);
 }
 
 static void
@@ -959,6 +1012,19 @@ nothing_is_told_where_the_administrator_decides(void **state)
 }
 
 static void
+new_authorities_are_believed_from_then_on(void **state)
+{
+	struct tls_client *before = relay->tls;
+
+	relay_reload(relay, settings);
+	assert_ptr_equal(relay->tls, before);
+	settings->ca_pem = strdup("none");
+	relay_reload(relay, settings);
+	assert_ptr_not_equal(relay->tls, before);
+	assert_int_equal(tls_client_kept(relay->tls), 0);
+}
+
+static void
 without_a_fetcher_what_is_kept_counts(void **state)
 {
 	mx = "1:good.test";
@@ -1067,6 +1133,9 @@ main(void)
 		TEST(
 		    a_domain_that_is_not_there_fails_and_one_that_does_not_answer_waits),
 		TEST(a_connection_is_used_again),
+		TEST(
+		    a_host_that_said_later_is_not_asked_again_on_another_connection),
+		TEST(what_one_host_lacks_another_may_have),
 		TEST(a_connection_that_broke_meanwhile_costs_nothing),
 		TEST(only_so_many_connections_are_made),
 		TEST(
@@ -1083,6 +1152,7 @@ main(void)
 		TEST(a_session_is_told_once_to_who_asks_for_reports),
 		cmocka_unit_test(
 		    what_is_wrong_with_tls_is_told_in_the_words_of_the_rfc),
+		TEST(new_authorities_are_believed_from_then_on),
 		TEST(nothing_is_told_where_the_administrator_decides),
 		TEST(without_a_fetcher_what_is_kept_counts),
 		TEST(a_dead_address_is_not_waited_for),

@@ -52,6 +52,7 @@ static unsigned int offers;
 static struct message_spool_undecided offered;
 static struct job jobs[MAX_JOBS];
 static size_t job_count;
+static uint64_t cancelled;
 static unsigned int reports;
 static uint64_t report_tag;
 static struct delivery_id report_delivery;
@@ -165,12 +166,17 @@ relay_hears(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
 	const struct message_relay_job *said = &message->relay_job;
-	struct job *job = &jobs[job_count++ % MAX_JOBS];
 	struct outgoing_record record;
 	struct relay_route route;
 	struct reader reader;
+	struct job *job;
 
+	if (message->type == MESSAGE_relay_cancel) {
+		cancelled = message->relay_cancel.job;
+		return;
+	}
 	assert_int_equal(message->type, MESSAGE_relay_job);
+	job = &jobs[job_count++ % MAX_JOBS];
 	memset(job, 0, sizeof(*job));
 	job->number = said->job;
 	text_copy(said->domain, job->domain, sizeof(job->domain));
@@ -266,6 +272,7 @@ set_up(void **state)
 		.number = 1, .address = "bob@demo.test", .hash = "" });
 	kept = reports = offers = 0;
 	job_count = 0;
+	cancelled = 0;
 	is_failed = false;
 	start();
 	return 0;
@@ -838,6 +845,55 @@ ask(struct channel *admin, const struct message *request)
 	wait_for(has_answer);
 }
 
+static struct channel *
+connect_admin(void)
+{
+	static const struct channel_handler handler = { admin_hears, gone };
+	struct error error;
+	int ends[2];
+
+	assert_int_equal(channel_pair(ends, &error), 0);
+	spool_add_control(spool, ends[1]);
+	return channel_new(
+	    loop, ends[0], ROLE_FIRNMAIL, ROLE_SPOOL, &handler, NULL);
+}
+
+static bool
+is_cancelled(void)
+{
+	return cancelled != 0;
+}
+
+/* One of two recipients was taken before. */
+static void
+what_is_under_way_is_returned_when_the_administrator_says_so(void **state)
+{
+	static const struct mail mail = { .sender = "bob@demo.test",
+		.recipients = { "a@other.test", "b@other.test" } };
+	struct message request = { .type = MESSAGE_queue_change };
+	struct channel *admin = connect_admin();
+
+	put(1, &mail);
+	connect_relay();
+	wait_for_jobs(1);
+	answer(&jobs[0], 0, RELAY_DELIVERED, 250);
+	request.queue_change.action = QUEUE_BOUNCE;
+	request.queue_change.selector = QUEUE_ALL;
+	ask(admin, &request);
+	assert_int_equal(page.queue_changed.busy, 1);
+	wait_for(is_cancelled);
+	assert_int_equal(cancelled, jobs[0].number);
+	answer(&jobs[0], 1, RELAY_DEFERRED, 0);
+	end_job(&jobs[0], RELAY_NO_TROUBLE);
+	wanted = 1;
+	wait_for(has_reports);
+	wait_for(is_empty);
+	assert_non_null(strstr(report, "<b@other.test>"));
+	assert_null(strstr(report, "<a@other.test>"));
+	assert_non_null(strstr(report, "The administrator returned it."));
+	channel_free(&admin);
+}
+
 static unsigned int
 list_pages(struct channel *admin, enum queue_selector selector)
 {
@@ -902,16 +958,9 @@ put_many(void)
 static void
 a_long_queue_is_shown_and_changed_page_by_page(void **state)
 {
-	static const struct channel_handler handler = { admin_hears, gone };
-	struct channel *admin;
-	struct error error;
-	int ends[2];
+	struct channel *admin = connect_admin();
 
 	put_many();
-	assert_int_equal(channel_pair(ends, &error), 0);
-	spool_add_control(spool, ends[1]);
-	admin = channel_new(
-	    loop, ends[0], ROLE_FIRNMAIL, ROLE_SPOOL, &handler, NULL);
 	assert_int_equal(list_pages(admin, QUEUE_ALL), 3);
 	assert_int_equal(seen, MANY_PARCELS);
 	assert_int_equal(change_pages(admin, QUEUE_HOLD), MANY_PARCELS);
@@ -1011,6 +1060,8 @@ main(void)
 		TEST(an_account_sends_so_much_a_day_and_no_more),
 		cmocka_unit_test(what_was_sent_counts_for_24_hours),
 		TEST(a_busy_relay_is_asked_again_without_a_try_being_counted),
+		TEST(
+		    what_is_under_way_is_returned_when_the_administrator_says_so),
 	};
 
 	log_set_level(LOG_LEVEL_WARNING);
