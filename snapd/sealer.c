@@ -285,6 +285,8 @@ work(struct sealer *sealer, struct error *error)
 	bool is_requested = take_request(sealer);
 	int due = is_requested ? 1 : is_due(sealer, error);
 
+	if (due == 0 && table_count(sealing->dropped) > 0)
+		return sealing_finish_dropped(sealing, error);
 	if (due != 1)
 		return due;
 	pthread_mutex_lock(&sealer->lock);
@@ -295,7 +297,8 @@ work(struct sealer *sealer, struct error *error)
 	if (sealing->writer == NULL && sealing_replay(sealing, error) != 0)
 		return -1;
 	if (sealing_pass(sealing, error) != 0 ||
-	    sealing_finish_full(sealing, error) != 0)
+	    sealing_finish_full(sealing, error) != 0 ||
+	    sealing_finish_dropped(sealing, error) != 0)
 		return -1;
 	sealer->behind_ms = 0;
 	sealer->written = 0;

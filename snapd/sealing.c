@@ -17,15 +17,26 @@ sealing_init(struct sealing *sealing)
 {
 	buf_init(&sealing->raw, BLOCK_MAX_RAW);
 	sealing->value = memory_new(1, SEGMENT_VALUE_SIZE);
+	sealing->spared = table_new();
+	sealing->dropped = table_new();
+	sealing->grace_us = (int64_t)SEALING_GRACE_S * 1000000;
 }
 
 void
 sealing_clear(struct sealing *sealing)
 {
+	size_t position = 0;
+	void *since;
+
 	seal_batch_clear(&sealing->batch);
 	segment_writer_free(&sealing->writer);
 	buf_clear(&sealing->raw);
 	memory_free(&sealing->value);
+	memory_free(&sealing->loads);
+	while (table_next(sealing->dropped, &position, NULL, NULL, &since))
+		free(since);
+	table_free(&sealing->dropped);
+	table_free(&sealing->spared);
 }
 
 int
@@ -212,7 +223,7 @@ sealing_replay(struct sealing *sealing, struct error *error)
 	    sealing->apply(sealing->context, &sealing->batch, error) != 0)
 		return -1;
 	sealing->writer = segment_writer_new(sealing->segments, error);
-	return sealing->writer != NULL ? 0 : -1;
+	return sealing->writer != NULL ? sealing_look(sealing, error) : -1;
 }
 
 /* -- Full segments -- */
@@ -273,6 +284,7 @@ finish_full(void *context, uint32_t number)
 	struct segment_env *env;
 	struct seal_item *item;
 	struct block_at at;
+	struct error why;
 	struct hash hash;
 	int fd, result;
 
@@ -285,6 +297,12 @@ finish_full(void *context, uint32_t number)
 	env = segments_get(sealing->segments, number, error);
 	if (env != NULL && find_end(sealing, env, &at, error) != 0)
 		return -1;
+	/* While somebody verifies it: in the next pass. */
+	if (env != NULL &&
+	    segment_env_finish(
+		env, segments_options(sealing->segments)->path, &why) != 0 &&
+	    (fprintf(stderr, "%s\n", why.text), why.code == ERROR_BUSY))
+		return 0;
 	hold = env != NULL ? segment_env_hold(env, meta, &fd, error) : NULL;
 	if (hold == NULL)
 		return -1;
