@@ -35,10 +35,11 @@ struct sealing {
 	    void *context, struct seal_batch *batch, struct error *error);
 	bool (*is_stopping)(void *context);
 	void *context;
-	struct buf raw; /* of the block that is made */
-	struct packing last;
-	uint8_t *value; /* one, for reading */
+	struct buf raw;         /* of the block that is made */
+	struct packing last[2]; /* of small bodies, and of large ones */
+	uint8_t *value;         /* one, for reading */
 	struct error *error;
+	bool has_ended; /* there may be segments to be finished */
 	/* The collector's: segments and what of them is alive, as of the last
 	 * look; damaged ones, which are left alone; those that are dropped and
 	 * whose files wait, since when (int64_t), and how long they do. */
@@ -59,7 +60,10 @@ int sealing_hand(struct sealing *sealing, struct error *error);
  * between the two: their bodies get their places. Before anything else. */
 int sealing_replay(struct sealing *sealing, struct error *error);
 
-/* Segments that are full, but not yet so in the index: their sums. */
+/* Segments that are full, but not yet so in the index: what they do not need is
+ * given back; which takes no time, unless somebody verifies one. */
+int sealing_end(struct sealing *sealing, struct error *error);
+/* The same, and their sums. */
 int sealing_finish_full(struct sealing *sealing, struct error *error);
 
 struct sealing_body {

@@ -68,6 +68,9 @@ void segment_env_drop(struct segment_env *env);
 int segment_env_finish(
     struct segment_env *env, const char *path, struct error *error);
 
+/* It was done with this one since it was opened. */
+bool segment_env_is_finished(const struct segment_env *env);
+
 /* Holds what is there now for the verifier: its meta page, and a descriptor
  * that stays the environment's. */
 struct segment_hold;

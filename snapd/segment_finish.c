@@ -82,6 +82,8 @@ segment_env_finish(
 {
 	int result;
 
+	if (env->is_finished)
+		return 0;
 	pthread_rwlock_wrlock(&env->reading);
 	if (atomic_load(&env->holds) > 0)
 		result = error_set(error, ERROR_BUSY,
@@ -89,5 +91,12 @@ segment_env_finish(
 	else
 		result = finish(env, path, error);
 	pthread_rwlock_unlock(&env->reading);
+	env->is_finished = result == 0 || error->code != ERROR_BUSY;
 	return result;
+}
+
+bool
+segment_env_is_finished(const struct segment_env *env)
+{
+	return env->is_finished;
 }
