@@ -83,6 +83,8 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/reap.c snapd/reap.h \
 	snapd/expire.c snapd/expire.h \
 	snapd/snapshot.c snapd/snapshot.h \
+	snapd/snapshot_find.c snapd/snapshot_parts.h \
+	snapd/snapshot_names.c snapd/snapshot_names.h \
 	snapd/past.c snapd/past.h \
 	snapd/witness.c snapd/witness.h \
 	snapd/claim.c snapd/claim.h \
@@ -157,6 +159,9 @@ tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 POWER = tests/unit/power.c tests/unit/power.h
 # A store that ages: what is kept, and for how long.
 AGING = tests/unit/aging.c tests/unit/aging.h
+check_PROGRAMS += tests/unit/snapshot_find_test
+tests_unit_snapshot_find_test_SOURCES = tests/unit/snapshot_find_test.c $(AGING)
+tests_unit_snapshot_find_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/expire_test tests/unit/expire_cut_test tests/unit/guard_clock_test \
 	tests/unit/hold_test tests/unit/reap_test \
 	tests/unit/admin_keys_test tests/unit/allowance_test
