@@ -467,6 +467,20 @@ file_give_back(int fd, struct error *error)
 }
 
 int
+file_punch(int fd, off_t offset, off_t size, struct error *error)
+{
+	int result;
+
+	if (fault("punch", "") < 0)
+		return fail(error, "punch", "file");
+	do
+		result = fallocate(fd,
+		    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
+	while (result < 0 && errno == EINTR);
+	return result == 0 ? 0 : fail(error, "punch", "file");
+}
+
+int
 file_sync(int fd, struct error *error)
 {
 	if (fault("sync", "") < 0 || fdatasync(fd) < 0)

@@ -56,6 +56,9 @@ int file_set_times(int fd, int64_t seconds, struct error *error);
 int file_reserve(int fd, off_t offset, off_t size, struct error *error);
 /* Blocks behind the end of the file are the file system's again. */
 int file_give_back(int fd, struct error *error);
+/* And those of this part of it, which reads as zeros from then on; its size
+ * stays. ERROR_SYSTEM also where the file system has no such call. */
+int file_punch(int fd, off_t offset, off_t size, struct error *error);
 
 /* After a failed sync the data must be taken for lost: never retry. */
 int file_sync(int fd, struct error *error);           /* fdatasync */

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,4 +53,11 @@ memory_free(void *p)
 	free(target);
 	target = NULL;
 	memcpy(p, &target, sizeof(target));
+}
+
+void
+memory_return_above(int size)
+{
+	/* Else glibc raises it to the largest that was ever freed. */
+	(void)mallopt(M_MMAP_THRESHOLD, size);
 }

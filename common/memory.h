@@ -16,6 +16,10 @@ void *memory_resize(void *p, size_t count, size_t size);
 void *memory_copy(const void *p, size_t size);
 char *memory_copy_text(const char *s);
 
+/* For a process that holds much for a short time: what is as large as this is
+ * given back to the system when it is freed, whatever else there is. */
+void memory_return_above(int size);
+
 /* Frees *p and makes it NULL; `p` is the address of any pointer. */
 void memory_free(void *p);
 

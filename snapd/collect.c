@@ -1,10 +1,10 @@
 /*
- * The collector: see sealing.h.  A full segment of whose bodies less than half
- * is alive is emptied in a pass: its live bodies are copied into the newest
- * segment, and the rows that it carries, as far as the index has them, go into
- * the blocks of this pass.  When the pass is complete nothing needs the segment
- * any more; it is said to be dropped, in the index and in the log, and its files
- * go away later, when no reader of before can be left.
+ * The collector: see sealing.h.  The segments that collect_choice.h names are
+ * emptied in a pass: their live bodies are copied into the newest segment, and
+ * the rows that they carry, as far as the index has them, go into the blocks of
+ * this pass.  When the pass is complete nothing needs the segments any more;
+ * they are said to be dropped, in the index and in the log, and their files go
+ * away later, when no reader of before can be left.
  */
 #include "common/clock.h"
 #include "common/memory.h"
@@ -13,50 +13,57 @@
 
 #include <stdlib.h>
 
-enum {
-	GRACE_S = 60 /* that a reader of an older index may take */
-};
+/* -- Which ones -- */
 
-/* -- Which one -- */
-
-struct choice {
+struct look {
 	struct sealing *sealing;
 	struct transaction *t;
-	uint32_t chosen;
 	struct error *error;
 };
 
 static int
 look_at(void *context, uint32_t number)
 {
-	struct choice *choice = context;
+	struct look *look = context;
+	struct sealing *sealing = look->sealing;
+	struct segment_load *load;
 	struct segment_use use;
-	int found = segment_use_find(choice->t, number, &use, choice->error);
+	int found = segment_use_find(look->t, number, &use, look->error);
 
 	if (found < 0)
 		return -1;
-	if (found == 0 || use.state != SEGMENT_FULL ||
-	    number == choice->sealing->spared ||
-	    use.live_bytes >= use.dead_bytes)
+	if (use.state == SEGMENT_DROPPED)
 		return 0;
-	choice->chosen = number;
-	return 1;
+	sealing->loads = memory_resize(
+	    sealing->loads, sealing->load_count + 1, sizeof(*sealing->loads));
+	load = &sealing->loads[sealing->load_count++];
+	*load = (struct segment_load){ .number = number,
+		.values = use.values,
+		.live_bytes = use.live_bytes,
+		.dead_bytes = use.dead_bytes,
+		.may_go = use.state == SEGMENT_FULL &&
+			  table_find_u64(sealing->spared, number) == NULL };
+	return 0;
 }
 
 int
-sealing_choose(struct sealing *sealing, uint32_t *number, struct error *error)
+sealing_look(struct sealing *sealing, struct error *error)
 {
-	struct choice choice = { .sealing = sealing, .error = error };
+	struct look look = { .sealing = sealing, .error = error };
+	uint64_t values = 0;
 	int result;
+	size_t i;
 
-	*number = 0;
-	choice.t = transaction_begin(sealing->store, false, error);
-	if (choice.t == NULL)
+	sealing->load_count = 0;
+	look.t = transaction_begin(sealing->store, false, error);
+	if (look.t == NULL)
 		return -1;
-	result = segments_each(sealing->segments, look_at, &choice);
-	transaction_abort(&choice.t);
-	*number = choice.chosen;
-	return result < 0 ? -1 : 0;
+	result = segments_each(sealing->segments, look_at, &look);
+	transaction_abort(&look.t);
+	for (i = 0; i < sealing->load_count; i++)
+		values += sealing->loads[i].values;
+	segment_writer_set_goal(sealing->writer, collect_goal(values));
+	return result;
 }
 
 /* -- Its bodies -- */
@@ -78,7 +85,7 @@ list_put(struct list *list, const struct sealing_body *body)
 	list->bodies[list->count++] = *body;
 }
 
-/* Bodies of a block that lie in this segment by the index. One that was cut
+/* Bodies of a block that still lie in this segment by the index. One that was cut
  * into several blocks is met in each, and is listed once. */
 static int
 list_block(struct transaction *t, const struct block *block, struct list *list,
@@ -98,18 +105,34 @@ list_block(struct transaction *t, const struct block *block, struct list *list,
 		if (list->count > 0 &&
 		    list->bodies[list->count - 1].blob == entry.blob)
 			continue;
-		found = object_store_find(t, entry.blob, &object, error);
+		found = object_store_lies_in(
+		    t, entry.blob, block->at.segment, error);
+		if (found == 1)
+			found =
+			    object_store_find(t, entry.blob, &object, error);
 		if (found < 0)
 			return -1;
-		if (found == 1 && object.is_sealed)
+		if (found == 1)
 			list_put(list, &(struct sealing_body){ object.account,
 					   object.blob, object.size });
 	}
 	return 0;
 }
 
+static int
+visit_block(struct sealing *sealing, const struct block_at *at,
+    int (*visit)(void *context, const struct block *block), void *context,
+    struct error *error)
+{
+	struct block *block = segments_read(sealing->segments, at, error);
+	int result = block != NULL ? visit(context, block) : -1;
+
+	block_release(&block);
+	return result;
+}
+
 int
-sealing_each_block(struct sealing *sealing, uint32_t number,
+sealing_each_block(struct sealing *sealing, uint32_t number, unsigned int kinds,
     int (*visit)(void *context, const struct block *block), void *context,
     struct error *error)
 {
@@ -117,7 +140,6 @@ sealing_each_block(struct sealing *sealing, uint32_t number,
 	struct segment_env *env =
 	    segments_get(sealing->segments, number, error);
 	struct block_head head;
-	struct block *block;
 	uint32_t values;
 	size_t offset;
 	int found, result = 0;
@@ -131,9 +153,9 @@ sealing_each_block(struct sealing *sealing, uint32_t number,
 		while (result == 0 && found == 1 &&
 		       (found = block_find(sealing->value, at.block, &head,
 			    &offset, error)) == 1) {
-			block = segments_read(sealing->segments, &at, error);
-			result = block != NULL ? visit(context, block) : -1;
-			block_release(&block);
+			if (kinds & 1U << head.kind)
+				result = visit_block(
+				    sealing, &at, visit, context, error);
 			at.block++;
 		}
 		if (found < 0)
@@ -153,10 +175,7 @@ visit_bodies(void *context, const struct block *block)
 {
 	struct listing *listing = context;
 
-	return block->head.kind == BLOCK_BODIES
-		   ? list_block(
-			 listing->t, block, &listing->list, listing->error)
-		   : 0;
+	return list_block(listing->t, block, &listing->list, listing->error);
 }
 
 int
@@ -168,8 +187,8 @@ sealing_empty(struct sealing *sealing, uint32_t number, struct error *error)
 	listing.t = transaction_begin(sealing->store, false, error);
 	if (listing.t == NULL)
 		return -1;
-	result =
-	    sealing_each_block(sealing, number, visit_bodies, &listing, error);
+	result = sealing_each_block(
+	    sealing, number, 1U << BLOCK_BODIES, visit_bodies, &listing, error);
 	transaction_abort(&listing.t);
 	step_reached(STEP_COLLECT_LISTED);
 	if (result == 0)
@@ -181,46 +200,48 @@ sealing_empty(struct sealing *sealing, uint32_t number, struct error *error)
 
 /* -- Its end -- */
 
-struct dropping {
-	struct sealing *sealing;
-	struct transaction *t;
-	uint32_t found;
-	struct error *error;
-};
+/* Since when it is known to be dropped; the table has it from then on. */
+static int64_t
+dropped_since(struct sealing *sealing, uint32_t number)
+{
+	int64_t *since = table_find_u64(sealing->dropped, number);
+
+	if (since == NULL) {
+		since = memory_new(1, sizeof(*since));
+		*since = clock_monotonic_us();
+		table_put_u64(sealing->dropped, number, since);
+	}
+	return *since;
+}
 
 static int
-look_for_dropped(void *context, uint32_t number)
+finish_one(void *context, uint32_t number)
 {
-	struct dropping *dropping = context;
+	struct look *look = context;
+	struct sealing *sealing = look->sealing;
 	struct segment_use use;
-	int found =
-	    segment_use_find(dropping->t, number, &use, dropping->error);
+	int found = segment_use_find(look->t, number, &use, look->error);
 
-	if (found == 1 && use.state == SEGMENT_DROPPED)
-		dropping->found = number;
-	return found < 0 ? -1 : dropping->found != 0;
+	if (found != 1 || use.state != SEGMENT_DROPPED)
+		return found < 0 ? -1 : 0;
+	if (clock_monotonic_us() - dropped_since(sealing, number) <
+		sealing->grace_us ||
+	    segments_is_held(sealing->segments, number))
+		return 0;
+	free(table_remove_u64(sealing->dropped, number));
+	return segments_drop(sealing->segments, number, look->error);
 }
 
 int
 sealing_finish_dropped(struct sealing *sealing, struct error *error)
 {
-	struct dropping dropping = { .sealing = sealing, .error = error };
-	int64_t now_us = clock_monotonic_us();
+	struct look look = { .sealing = sealing, .error = error };
 	int result;
 
-	dropping.t = transaction_begin(sealing->store, false, error);
-	if (dropping.t == NULL)
+	look.t = transaction_begin(sealing->store, false, error);
+	if (look.t == NULL)
 		return -1;
-	result = segments_each(sealing->segments, look_for_dropped, &dropping);
-	transaction_abort(&dropping.t);
-	if (result < 0 || dropping.found == 0)
-		return result < 0 ? -1 : 0;
-	if (sealing->dropped != dropping.found) {
-		sealing->dropped = dropping.found;
-		sealing->dropped_us = now_us;
-	}
-	if (now_us - sealing->dropped_us < (int64_t)GRACE_S * 1000000 ||
-	    segments_is_held(sealing->segments, dropping.found))
-		return 0;
-	return segments_drop(sealing->segments, dropping.found, error);
+	result = segments_each(sealing->segments, finish_one, &look);
+	transaction_abort(&look.t);
+	return result;
 }

@@ -61,24 +61,25 @@ control_is_step_full(const struct control_job *job)
 
 /* -- Jobs -- */
 
-/* All that is kept is looked through for a name or an id and for the newest, not
- * for an instant. */
-static bool
-is_in_list(const struct snapshot_point *point)
-{
-	return point->kind == POINT_NAMED || point->kind == POINT_LATEST;
-}
-
 static int
-make_list(
+find_points(
     struct control_job *job, struct transaction *t, const struct store *store)
 {
-	if (job->verb != MESSAGE_control_list && !is_in_list(&job->from) &&
-	    !is_in_list(&job->to))
-		return 0;
-	return snapshot_list_make(&job->snapshots, t, job->digest,
-	    store_identity(store), &job->retention, job->now, job->account,
-	    &job->error);
+	struct snapshot_view view = { .digest = job->digest,
+		.store = *store_identity(store),
+		.retention = job->retention,
+		.now = job->now,
+		.account = job->account };
+
+	if (job->verb == MESSAGE_control_list &&
+	    snapshot_list_make(&job->snapshots, t, job->digest, &view.store,
+		&job->retention, job->now, job->account, &job->error) != 0)
+		return -1;
+	return snapshot_find(
+		   t, &view, &job->from, &job->sequence, &job->error) == 0
+		   ? snapshot_find(
+			 t, &view, &job->to, &job->to_sequence, &job->error)
+		   : -1;
 }
 
 static int
@@ -86,11 +87,7 @@ start(struct control_job *job, struct transaction *t, struct store *store)
 {
 	job->is_started = true;
 	job->index_bytes = store_used_bytes(store);
-	if (make_list(job, t, store) != 0 ||
-	    snapshot_resolve(&job->snapshots, t, &job->from, &job->sequence,
-		&job->error) != 0 ||
-	    snapshot_resolve(&job->snapshots, t, &job->to, &job->to_sequence,
-		&job->error) != 0)
+	if (find_points(job, t, store) != 0)
 		return -1;
 	if (job->verb == MESSAGE_control_log)
 		job->position = job->after_event < job->sequence
@@ -108,8 +105,6 @@ start(struct control_job *job, struct transaction *t, struct store *store)
 	job->walk.only_uid = job->uid;
 	if (job->verb == MESSAGE_control_diff || job->is_expunged)
 		job->walk.account = job->account;
-	if (job->verb != MESSAGE_control_list)
-		snapshot_list_clear(&job->snapshots);
 	return 0;
 }
 

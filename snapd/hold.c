@@ -81,6 +81,14 @@ add(struct pins *pins, const struct retention_pin *pin, uint64_t now_us)
 		pins->width = pin->sequence - pin->from;
 }
 
+uint64_t
+pins_mark_until(const struct mark *mark, uint64_t now_us, uint64_t longest_s)
+{
+	/* One of before marks had a guard clock is as young as can be. */
+	return (mark->guard_us == 0 ? now_us : mark->guard_us) +
+	       longest_s * 1000000;
+}
+
 static int
 add_mark(struct pins *pins, struct text key, struct text value, uint64_t now_us,
     uint64_t longest_s, struct error *error)
@@ -92,9 +100,7 @@ add_mark(struct pins *pins, struct text key, struct text value, uint64_t now_us,
 
 	if (mark_decode(value, &mark) != 0)
 		return error_set(error, ERROR_DAMAGED, "store: malformed mark");
-	/* One of before marks had a guard clock is as young as can be. */
-	pin.until_us =
-	    (mark.guard_us == 0 ? now_us : mark.guard_us) + longest_s * 1000000;
+	pin.until_us = pins_mark_until(&mark, now_us, longest_s);
 	add(pins, &pin, now_us);
 	return 0;
 }
@@ -138,6 +144,13 @@ compare(const void *a, const void *b)
 	return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
 }
 
+static void
+sort(struct pins *pins)
+{
+	if (pins->count > 1)
+		qsort(pins->pins, pins->count, sizeof(*pins->pins), compare);
+}
+
 int
 pins_load(struct pins *pins, struct transaction *transaction, uint64_t now_us,
     uint64_t longest_s, struct error *error)
@@ -148,8 +161,19 @@ pins_load(struct pins *pins, struct transaction *transaction, uint64_t now_us,
 		0 ||
 	    add_all(pins, transaction, DB_HOLD, now_us, longest_s, error) != 0)
 		return -1;
-	if (pins->count > 1)
-		qsort(pins->pins, pins->count, sizeof(*pins->pins), compare);
+	sort(pins);
+	return 0;
+}
+
+int
+pins_load_holds(struct pins *pins, struct transaction *transaction,
+    uint64_t now_us, struct error *error)
+{
+	pins->count = 0;
+	pins->width = 0;
+	if (add_all(pins, transaction, DB_HOLD, now_us, 0, error) != 0)
+		return -1;
+	sort(pins);
 	return 0;
 }
 

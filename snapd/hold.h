@@ -41,6 +41,11 @@ struct pins {
 
 int pins_load(struct pins *pins, struct transaction *transaction,
     uint64_t now_us, uint64_t longest_s, struct error *error);
+/* Holds alone; a mark keeps its state until this instant of the guard clock. */
+int pins_load_holds(struct pins *pins, struct transaction *transaction,
+    uint64_t now_us, struct error *error);
+uint64_t pins_mark_until(
+    const struct mark *mark, uint64_t now_us, uint64_t longest_s);
 void pins_clear(struct pins *pins);
 
 /* Does one of them keep the state of this sequence, in whatever scope? */

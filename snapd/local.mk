@@ -59,13 +59,14 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/seal_bodies.c \
 	snapd/seal_bulk.c snapd/seal_bulk.h \
 	snapd/seal_rows.c \
-	snapd/collect.c \
+	snapd/collect.c snapd/collect_choice.c snapd/collect_choice.h \
 	snapd/seal_batch.c snapd/seal_batch.h \
 	snapd/step.c snapd/step.h \
 	snapd/segment_writer.c snapd/segment_writer.h \
 	snapd/segments.c snapd/segments.h \
 	snapd/segments_open.c snapd/segments_open.h \
 	snapd/segment_env.c snapd/segment_env.h \
+	snapd/segment_env_parts.h snapd/segment_hold.c snapd/segment_finish.c \
 	snapd/segment_folder.c snapd/segment_folder.h \
 	snapd/segment_use.c snapd/segment_use.h \
 	snapd/behind.c snapd/behind.h \
@@ -82,6 +83,8 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/reap.c snapd/reap.h \
 	snapd/expire.c snapd/expire.h \
 	snapd/snapshot.c snapd/snapshot.h \
+	snapd/snapshot_find.c snapd/snapshot_parts.h \
+	snapd/snapshot_names.c snapd/snapshot_names.h \
 	snapd/past.c snapd/past.h \
 	snapd/witness.c snapd/witness.h \
 	snapd/claim.c snapd/claim.h \
@@ -156,6 +159,9 @@ tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 POWER = tests/unit/power.c tests/unit/power.h
 # A store that ages: what is kept, and for how long.
 AGING = tests/unit/aging.c tests/unit/aging.h
+check_PROGRAMS += tests/unit/snapshot_find_test
+tests_unit_snapshot_find_test_SOURCES = tests/unit/snapshot_find_test.c $(AGING)
+tests_unit_snapshot_find_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/expire_test tests/unit/expire_cut_test tests/unit/guard_clock_test \
 	tests/unit/hold_test tests/unit/reap_test \
 	tests/unit/admin_keys_test tests/unit/allowance_test
@@ -192,7 +198,9 @@ SEALED = tests/unit/sealed.c tests/unit/sealed.h
 check_PROGRAMS += tests/unit/segments_test tests/unit/segment_keys_test \
 	tests/unit/collect_test tests/unit/rebuild_test \
 	tests/unit/verify_segments_test tests/unit/flip_test \
-	tests/unit/bulk_test
+	tests/unit/bulk_test tests/unit/collect_choice_test
+tests_unit_collect_choice_test_SOURCES = tests/unit/collect_choice_test.c
+tests_unit_collect_choice_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_bulk_test_SOURCES = tests/unit/bulk_test.c $(SEALED) $(POWER)
 tests_unit_bulk_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_flip_test_SOURCES = tests/unit/flip_test.c $(SEALED) $(POWER)

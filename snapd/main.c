@@ -10,6 +10,7 @@
  */
 #include "common/event_loop.h"
 #include "common/log.h"
+#include "common/memory.h"
 #include "common/process.h"
 #include "common/settings.h"
 #include "common/digest.h"
@@ -25,6 +26,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum {
+	/* Above a value of a segment, and below what LMDB takes for each. */
+	RETURN_ABOVE = 1536 << 10
+};
 
 struct server {
 	struct process process;
@@ -326,6 +332,7 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "open-damaged") == 0)
 		return open_damaged();
 	process_begin(&server.process, ROLE_SNAPD);
+	memory_return_above(RETURN_ABOVE);
 	settings = take_settings(&server.process);
 	control_fd = process_take(&server.process, START_CONTROL, 0);
 	digest_prepare();

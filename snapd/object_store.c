@@ -460,6 +460,17 @@ lies_in(const struct blob_form *form, uint32_t segment, uint32_t before)
 }
 
 int
+object_store_lies_in(struct transaction *transaction, uint64_t blob,
+    uint32_t segment, struct error *error)
+{
+	struct blob_form form;
+	int found = find_form(transaction, blob, &form, error);
+
+	return found == 1 ? form.is_sealed && lies_in(&form, segment, 0)
+			  : found;
+}
+
+int
 object_store_move(struct transaction *transaction, uint64_t blob,
     const struct hash *hash, uint32_t from, const struct place *places,
     uint32_t count, struct error *error)

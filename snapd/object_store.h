@@ -80,6 +80,9 @@ int object_store_seal(struct transaction *transaction, uint64_t blob,
 int object_store_move(struct transaction *transaction, uint64_t blob,
     const struct hash *hash, uint32_t from, const struct place *places,
     uint32_t count, struct error *error);
+/* Does a part of it lie in that segment?  1, 0 or -1. */
+int object_store_lies_in(struct transaction *transaction, uint64_t blob,
+    uint32_t segment, struct error *error);
 /* Frees at most `max` chunks of a blob that is sealed or gone: how many, -1;
  * ERROR_REFUSED if it is staged. */
 int object_store_free(struct transaction *transaction, uint64_t blob,

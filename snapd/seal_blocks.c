@@ -1,6 +1,7 @@
 /*
  * See seal_blocks.h.  A block is made as large as it may be to fit into the rest of
- * its value, by how the one before packed; one that does not is cut, so that
+ * its value, by how small and large bodies packed before: what is large is mostly
+ * an attachment, which packs much worse.  One that does not fit is cut, so that
  * little of a value is empty.
  */
 #include "snapd/seal_blocks.h"
@@ -14,7 +15,8 @@ enum {
 	MAX_PARTS = 1024,    /* of a block */
 	MIN_ROOM = 24 << 10, /* of a value that is gone on with */
 	MIN_PART = 16 << 10, /* that is cut */
-	FIT_OF = 16          /* one of so many parts stays free */
+	FIT_OF = 24,         /* one of so many parts stays free */
+	LARGE = 64 << 10     /* bytes of a large body */
 };
 
 struct part {
@@ -32,7 +34,8 @@ struct seal_blocks {
 	struct part parts[MAX_PARTS];
 	size_t count;
 	uint64_t bytes;
-	uint64_t limit;
+	uint64_t packed; /* that they will be, about */
+	size_t room;     /* that this may be */
 };
 
 struct seal_blocks *
@@ -180,27 +183,64 @@ note_places(struct seal_blocks *blocks, const struct part *parts, size_t count,
 	}
 }
 
-/* Bytes of a block that will be about `room` when they are packed, as the last
- * ones were: a little less, so that it fits. */
+/* What a part will be when it is packed, as others of its kind were. */
 static uint64_t
-bytes_for(const struct sealing *sealing, size_t room)
+packed_size(const struct sealing *sealing, const struct part *part)
 {
-	const struct packing *last = &sealing->last;
+	const struct packing *last = &sealing->last[part->object.size >= LARGE];
 
-	if (last->packed == 0)
-		return SEALING_BLOCK;
-	return (uint64_t)room * last->raw / last->packed / FIT_OF *
-	       (FIT_OF - 1);
+	return last->raw == 0
+		   ? part->length
+		   : (uint64_t)part->length * last->packed / last->raw;
+}
+
+/* How a block packed, of which nearly all is of one kind. */
+static void
+note_packing(struct sealing *sealing, const struct part *parts, size_t count,
+    const struct block_head *head)
+{
+	uint64_t large = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (parts[i].object.size >= LARGE)
+			large += parts[i].length;
+	if (large <= head->raw_size / 16 || large >= head->raw_size / 16 * 15)
+		sealing->last[large > head->raw_size / 2] =
+		    (struct packing){ head->raw_size, head->packed_size };
+}
+
+/* Of the rest of a value: what a block fills to be sure that it fits. */
+static size_t
+safe_room(const struct sealing *sealing)
+{
+	return segment_writer_room(sealing->writer) / FIT_OF * (FIT_OF - 1);
 }
 
 static int emit(struct seal_blocks *blocks, struct part *parts, size_t count,
     struct error *error);
 
+/* What a block of them will be, about. */
+static struct packing
+expect(const struct sealing *sealing, const struct part *parts, size_t count)
+{
+	struct packing packing = { 0, 0 };
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		packing.raw += parts[i].length;
+		packing.packed += (uint32_t)packed_size(sealing, &parts[i]);
+	}
+	return packing;
+}
+
 /* In two: what fits into the rest of the value, and what is left. */
 static int
 emit_cut(struct seal_blocks *blocks, struct part *parts, size_t count,
-    uint64_t fits, struct error *error)
+    const struct packing *packing, struct error *error)
 {
+	uint64_t fits = (uint64_t)safe_room(blocks->sealing) * packing->raw /
+			packing->packed;
 	struct part cut[2];
 	uint64_t bytes = parts[0].length;
 	size_t first = 1;
@@ -232,9 +272,12 @@ emit(struct seal_blocks *blocks, struct part *parts, size_t count,
 	bool may_begin =
 	    room < MIN_ROOM || (count == 1 && parts[0].length < MIN_PART);
 	struct block_head head = { .kind = BLOCK_BODIES };
+	struct packing packing = expect(sealing, parts, count);
 	struct block_at at;
 	int added;
 
+	if (!may_begin && packing.packed > room)
+		return emit_cut(blocks, parts, count, &packing, error);
 	if (build(sealing, parts, &count, error) != 0)
 		return -1;
 	if (count == 0)
@@ -247,10 +290,10 @@ emit(struct seal_blocks *blocks, struct part *parts, size_t count,
 	    error);
 	if (added < 0)
 		return -1;
-	sealing->last = (struct packing){ head.raw_size, head.packed_size };
+	note_packing(sealing, parts, count, &head);
+	packing = (struct packing){ head.raw_size, head.packed_size };
 	if (added == 0)
-		return emit_cut(
-		    blocks, parts, count, bytes_for(sealing, room), error);
+		return emit_cut(blocks, parts, count, &packing, error);
 	note_places(blocks, parts, count, &at);
 	return 0;
 }
@@ -264,23 +307,23 @@ seal_blocks_flush(struct seal_blocks *blocks, struct error *error)
 		result = emit(blocks, blocks->parts, blocks->count, error);
 	blocks->count = 0;
 	blocks->bytes = 0;
+	blocks->packed = 0;
 	if (result == 0 &&
 	    segment_writer_pending(blocks->sealing->writer) >= SEALING_COMMIT)
 		result = segment_writer_commit(blocks->sealing->writer, error);
 	return result;
 }
 
-/* Of a block that is begun now. */
-static uint64_t
-block_limit(const struct sealing *sealing)
+/* Is the block as large as it may be?  In what is nearly full the next value is
+ * begun. */
+static bool
+is_full(const struct seal_blocks *blocks, const struct part *part)
 {
-	size_t room = segment_writer_room(sealing->writer);
-	uint64_t fits;
-
-	if (room < MIN_ROOM)
-		return SEALING_BLOCK;
-	fits = bytes_for(sealing, room);
-	return fits < SEALING_BLOCK ? fits : SEALING_BLOCK;
+	return blocks->count == MAX_PARTS ||
+	       blocks->bytes + part->length > SEALING_BLOCK ||
+	       (blocks->room >= MIN_ROOM &&
+		   blocks->packed + packed_size(blocks->sealing, part) >
+		       blocks->room);
 }
 
 static int
@@ -291,15 +334,14 @@ add_part(
 	bool is_other = blocks->count > 0 &&
 			blocks->parts[0].object.account != part->object.account;
 
-	if (blocks->count > 0 &&
-	    (is_other || blocks->count == MAX_PARTS ||
-		blocks->bytes + part->length > blocks->limit) &&
+	if (blocks->count > 0 && (is_other || is_full(blocks, part)) &&
 	    seal_blocks_flush(blocks, error) != 0)
 		return -1;
 	if (blocks->count == 0)
-		blocks->limit = block_limit(blocks->sealing);
+		blocks->room = safe_room(blocks->sealing);
 	blocks->parts[blocks->count++] = *part;
 	blocks->bytes += part->length;
+	blocks->packed += packed_size(blocks->sealing, part);
 	return 0;
 }
 

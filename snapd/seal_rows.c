@@ -29,7 +29,7 @@ struct row_pass {
 	uint32_t account;
 	struct table *accounts; /* that have something new */
 	bool has_leapt;         /* all have */
-	uint32_t collected;     /* segment that is being emptied; 0: none */
+	size_t collected;       /* segments that are being emptied */
 };
 
 static int
@@ -381,8 +381,6 @@ visit_collected(void *context, const struct block *block)
 	struct block_row row;
 	int got;
 
-	if (block->head.kind != BLOCK_ROWS && block->head.kind != BLOCK_END)
-		return 0;
 	if (pass->account != block->head.account &&
 	    flush(pass, BLOCK_ROWS) != 0)
 		return -1;
@@ -404,28 +402,39 @@ visit_collected(void *context, const struct block *block)
 static int
 put_collected(struct row_pass *pass)
 {
-	if (pass->collected == 0)
-		return 0;
-	return sealing_each_block(pass->sealing, pass->collected,
-		   visit_collected, pass, pass->error) == 0
-		   ? flush(pass, BLOCK_ROWS)
-		   : -1;
+	const struct sealing *sealing = pass->sealing;
+	size_t i;
+
+	for (i = 0; i < sealing->load_count && pass->collected > 0; i++)
+		if (sealing->loads[i].is_chosen &&
+		    sealing_each_block(pass->sealing, sealing->loads[i].number,
+			1U << BLOCK_ROWS | 1U << BLOCK_END, visit_collected,
+			pass, pass->error) != 0)
+			return -1;
+	return flush(pass, BLOCK_ROWS);
+}
+
+static void
+note_dropped(struct row_pass *pass)
+{
+	struct sealing *sealing = pass->sealing;
+	size_t i;
+
+	for (i = 0; i < sealing->load_count && pass->collected > 0; i++)
+		if (sealing->loads[i].is_chosen)
+			seal_batch_add(&sealing->batch, SEAL_DROPPED)->segment =
+			    sealing->loads[i].number;
 }
 
 static int
 put_all(struct row_pass *pass)
 {
-	struct seal_item *item;
-
 	buf_reset(&pass->sealing->raw);
 	if (put_collected(pass) != 0 || put_accounts(pass) != 0 ||
 	    put_store(pass) != 0)
 		return -1;
-	item = seal_batch_add(&pass->sealing->batch, SEAL_PASS);
-	item->sequence = pass->end;
-	if (pass->collected != 0)
-		seal_batch_add(&pass->sealing->batch, SEAL_DROPPED)->segment =
-		    pass->collected;
+	seal_batch_add(&pass->sealing->batch, SEAL_PASS)->sequence = pass->end;
+	note_dropped(pass);
 	return 0;
 }
 
@@ -450,19 +459,28 @@ put_late_bodies(struct row_pass *pass)
 	return result;
 }
 
-/* One segment, if one is due; a damaged one is left as it is. */
+/* Those that are due, one by one; a damaged one is left as it is. */
 static int
-collect(struct sealing *sealing, uint32_t *number, struct error *error)
+collect(struct sealing *sealing, size_t *collected, struct error *error)
 {
+	struct segment_load *load;
+	size_t i;
+
 	if (sealing_finish_dropped(sealing, error) != 0 ||
-	    sealing_choose(sealing, number, error) != 0)
+	    sealing_look(sealing, error) != 0)
 		return -1;
-	if (*number == 0 || sealing_empty(sealing, *number, error) == 0)
-		return 0;
-	if (error->code != ERROR_DAMAGED)
-		return -1;
-	sealing->spared = *number;
-	*number = 0;
+	*collected = collect_choose(sealing->loads, sealing->load_count);
+	for (i = 0; i < sealing->load_count; i++) {
+		load = &sealing->loads[i];
+		if (!load->is_chosen ||
+		    sealing_empty(sealing, load->number, error) == 0)
+			continue;
+		if (error->code != ERROR_DAMAGED)
+			return -1;
+		table_put_u64(sealing->spared, load->number, sealing);
+		load->is_chosen = false;
+		--*collected;
+	}
 	return 0;
 }
 

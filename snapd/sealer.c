@@ -57,6 +57,7 @@ struct sealer {
 	bool is_stopping;
 	bool is_broken;
 	int64_t behind_ms; /* when that was first seen; 0: it is not */
+	bool is_quiet;     /* nothing came for a second; the thread's */
 	struct sealer_state state;
 	bool is_last_bad;             /* the pass that ended last */
 	struct bulk_queue come, gone; /* to be written, and written */
@@ -240,21 +241,23 @@ take_request(struct sealer *sealer)
 	return is_requested;
 }
 
-/* Waits, no longer than the given time, for a request, bulk or the end. */
-static void
+/* Waits, no longer than the given time, for a request, bulk or the end; did
+ * neither come? */
+static bool
 wait_some(struct sealer *sealer, int64_t ms)
 {
 	struct timespec until;
+	int waited = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += (ms + 999) / 1000;
 	pthread_mutex_lock(&sealer->lock);
-	while (
-	    !sealer->is_stopping && !sealer->is_requested &&
-	    sealer->come.first == NULL &&
-	    pthread_cond_timedwait(&sealer->wake, &sealer->lock, &until) == 0)
-		continue;
+	while (!sealer->is_stopping && !sealer->is_requested &&
+	       sealer->come.first == NULL && waited == 0)
+		waited = pthread_cond_timedwait(
+		    &sealer->wake, &sealer->lock, &until);
 	pthread_mutex_unlock(&sealer->lock);
+	return waited != 0;
 }
 
 /* Waits for so long, or for a request. Bulk goes back meanwhile. */
@@ -266,7 +269,7 @@ wait_for_retry(struct sealer *sealer)
 	int64_t left_ms;
 
 	while ((left_ms = until_ms - clock_monotonic_us() / 1000) > 0) {
-		wait_some(sealer, left_ms);
+		(void)wait_some(sealer, left_ms);
 		pthread_mutex_lock(&sealer->lock);
 		if (sealer->come.first == NULL)
 			left_ms = 0;
@@ -277,6 +280,22 @@ wait_for_retry(struct sealer *sealer)
 	}
 }
 
+/* What can wait while bulk comes: sums of full segments, and files of those that
+ * were dropped. */
+static int
+tidy(struct sealer *sealer, struct error *error)
+{
+	struct sealing *sealing = &sealer->sealing;
+
+	if (!sealer->is_quiet || sealing->writer == NULL)
+		return 0;
+	if (sealing->has_ended && sealing_finish_full(sealing, error) != 0)
+		return -1;
+	return table_count(sealing->dropped) > 0
+		   ? sealing_finish_dropped(sealing, error)
+		   : 0;
+}
+
 /* 1 if a pass was made, 0 if none was due, -1. */
 static int
 work(struct sealer *sealer, struct error *error)
@@ -285,6 +304,8 @@ work(struct sealer *sealer, struct error *error)
 	bool is_requested = take_request(sealer);
 	int due = is_requested ? 1 : is_due(sealer, error);
 
+	if (due == 0)
+		return tidy(sealer, error);
 	if (due != 1)
 		return due;
 	pthread_mutex_lock(&sealer->lock);
@@ -294,8 +315,11 @@ work(struct sealer *sealer, struct error *error)
 	pthread_mutex_unlock(&sealer->lock);
 	if (sealing->writer == NULL && sealing_replay(sealing, error) != 0)
 		return -1;
+	sealing->has_ended = true;
 	if (sealing_pass(sealing, error) != 0 ||
-	    sealing_finish_full(sealing, error) != 0)
+	    (is_requested ? sealing_finish_full : sealing_end)(
+		sealing, error) != 0 ||
+	    sealing_finish_dropped(sealing, error) != 0)
 		return -1;
 	sealer->behind_ms = 0;
 	sealer->written = 0;
@@ -344,7 +368,8 @@ run(void *context)
 		if (done == 1 && !is_stopping(sealer))
 			note(sealer, NULL);
 		if (done >= 0) {
-			wait_some(sealer, LOOK_EVERY_S * 1000);
+			sealer->is_quiet =
+			    wait_some(sealer, LOOK_EVERY_S * 1000);
 			continue;
 		}
 		/* What was not told to the index is found by the replay. */

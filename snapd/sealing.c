@@ -17,15 +17,26 @@ sealing_init(struct sealing *sealing)
 {
 	buf_init(&sealing->raw, BLOCK_MAX_RAW);
 	sealing->value = memory_new(1, SEGMENT_VALUE_SIZE);
+	sealing->spared = table_new();
+	sealing->dropped = table_new();
+	sealing->grace_us = (int64_t)SEALING_GRACE_S * 1000000;
 }
 
 void
 sealing_clear(struct sealing *sealing)
 {
+	size_t position = 0;
+	void *since;
+
 	seal_batch_clear(&sealing->batch);
 	segment_writer_free(&sealing->writer);
 	buf_clear(&sealing->raw);
 	memory_free(&sealing->value);
+	memory_free(&sealing->loads);
+	while (table_next(sealing->dropped, &position, NULL, NULL, &since))
+		free(since);
+	table_free(&sealing->dropped);
+	table_free(&sealing->spared);
 }
 
 int
@@ -212,7 +223,7 @@ sealing_replay(struct sealing *sealing, struct error *error)
 	    sealing->apply(sealing->context, &sealing->batch, error) != 0)
 		return -1;
 	sealing->writer = segment_writer_new(sealing->segments, error);
-	return sealing->writer != NULL ? 0 : -1;
+	return sealing->writer != NULL ? sealing_look(sealing, error) : -1;
 }
 
 /* -- Full segments -- */
@@ -263,29 +274,68 @@ find_end(struct sealing *sealing, struct segment_env *env, struct block_at *at,
 	return 0;
 }
 
+/* 1 if it is one that is ended and not full by the index, 0, -1. */
+static int
+is_ended(struct sealing *sealing, uint32_t number, struct block_at *at)
+{
+	uint8_t state;
+
+	if (number == segments_newest(sealing->segments))
+		return 0;
+	if (known_end(sealing, number, at, &state, sealing->error) < 0)
+		return -1;
+	return state == SEGMENT_OPEN;
+}
+
+static int
+end_one(void *context, uint32_t number)
+{
+	struct sealing *sealing = context;
+	const char *path = segments_options(sealing->segments)->path;
+	struct segment_env *env;
+	struct block_at at;
+	struct error why;
+	int ended = is_ended(sealing, number, &at);
+
+	if (ended != 1)
+		return ended;
+	env = segments_get(sealing->segments, number, sealing->error);
+	if (env == NULL)
+		return -1;
+	if (segment_env_finish(env, path, &why) != 0 && why.code == ERROR_BUSY)
+		sealing->has_ended = true;
+	return 0;
+}
+
+int
+sealing_end(struct sealing *sealing, struct error *error)
+{
+	sealing->error = error;
+	return segments_each(sealing->segments, end_one, sealing);
+}
+
 static int
 finish_full(void *context, uint32_t number)
 {
 	struct sealing *sealing = context;
 	struct error *error = sealing->error;
-	uint8_t meta[PAGE_META_SIZE], state;
+	uint8_t meta[PAGE_META_SIZE];
 	struct segment_hold *hold;
 	struct segment_env *env;
 	struct seal_item *item;
 	struct block_at at;
 	struct hash hash;
-	int fd, result;
+	int fd, ended = is_ended(sealing, number, &at), result;
 
-	if (number == segments_newest(sealing->segments))
-		return 0;
-	if (known_end(sealing, number, &at, &state, error) < 0)
-		return -1;
-	if (state != SEGMENT_OPEN)
-		return 0;
+	if (ended != 1)
+		return ended;
 	env = segments_get(sealing->segments, number, error);
-	if (env != NULL && find_end(sealing, env, &at, error) != 0)
+	if (env == NULL || find_end(sealing, env, &at, error) != 0)
 		return -1;
-	hold = env != NULL ? segment_env_hold(env, meta, &fd, error) : NULL;
+	/* While somebody verifies it: later. */
+	if (!segment_env_is_finished(env))
+		return 0;
+	hold = segment_env_hold(env, meta, &fd, error);
 	if (hold == NULL)
 		return -1;
 	result = hash_file(sealing, fd, &hash, error);
@@ -302,8 +352,9 @@ finish_full(void *context, uint32_t number)
 int
 sealing_finish_full(struct sealing *sealing, struct error *error)
 {
-	sealing->error = error;
-	if (segments_each(sealing->segments, finish_full, sealing) != 0)
+	sealing->has_ended = false;
+	if (sealing_end(sealing, error) != 0 ||
+	    segments_each(sealing->segments, finish_full, sealing) != 0)
 		return -1;
 	return sealing->batch.count == 0
 		   ? 0

@@ -6,13 +6,16 @@
 #ifndef SNAPD_SEALING_H
 #define SNAPD_SEALING_H
 
+#include "common/table.h"
+#include "snapd/collect_choice.h"
 #include "snapd/seal_batch.h"
 #include "snapd/segment_writer.h"
 
 enum {
 	SEALING_BLOCK = 944 << 10, /* bytes of bodies or rows in a block */
 	SEALING_COMMIT = 8,        /* values of a commit */
-	SEALING_LIST = 65536       /* bodies that are looked for at a time */
+	SEALING_LIST = 65536,      /* bodies that are looked for at a time */
+	SEALING_GRACE_S = 60 /* that a reader of an older index may take */
 };
 
 /* How a block was packed. */
@@ -32,15 +35,19 @@ struct sealing {
 	    void *context, struct seal_batch *batch, struct error *error);
 	bool (*is_stopping)(void *context);
 	void *context;
-	struct buf raw; /* of the block that is made */
-	struct packing last;
-	uint8_t *value; /* one, for reading */
+	struct buf raw;         /* of the block that is made */
+	struct packing last[2]; /* of small bodies, and of large ones */
+	uint8_t *value;         /* one, for reading */
 	struct error *error;
-	/* The collector's: one that is damaged is left alone; one that is
-	 * dropped, and since when. */
-	uint32_t spared;
-	uint32_t dropped;
-	int64_t dropped_us;
+	bool has_ended; /* there may be segments to be finished */
+	/* The collector's: segments and what of them is alive, as of the last
+	 * look; damaged ones, which are left alone; those that are dropped and
+	 * whose files wait, since when (int64_t), and how long they do. */
+	struct segment_load *loads;
+	size_t load_count;
+	struct table *spared;
+	struct table *dropped;
+	int64_t grace_us;
 };
 
 void sealing_init(struct sealing *sealing);
@@ -53,7 +60,10 @@ int sealing_hand(struct sealing *sealing, struct error *error);
  * between the two: their bodies get their places. Before anything else. */
 int sealing_replay(struct sealing *sealing, struct error *error);
 
-/* Segments that are full, but not yet so in the index: their sums. */
+/* Segments that are full, but not yet so in the index: what they do not need is
+ * given back; which takes no time, unless somebody verifies one. */
+int sealing_end(struct sealing *sealing, struct error *error);
+/* The same, and their sums. */
 int sealing_finish_full(struct sealing *sealing, struct error *error);
 
 struct sealing_body {
@@ -77,18 +87,18 @@ int sealing_bodies(struct sealing *sealing, struct error *error);
 
 /* -- The collector: collect.c -- */
 
-/* A full segment under half alive; 0: none. */
-int sealing_choose(
-    struct sealing *sealing, uint32_t *number, struct error *error);
+/* Looks at what of each segment is alive, and how large the newest becomes. */
+int sealing_look(struct sealing *sealing, struct error *error);
 /* Its live bodies are copied into the newest. ERROR_DAMAGED: not all could. */
 int sealing_empty(
     struct sealing *sealing, uint32_t number, struct error *error);
-/* Files of one that was dropped go away, a minute later. */
+/* Files of those that were dropped go away, a minute later. */
 int sealing_finish_dropped(struct sealing *sealing, struct error *error);
-/* Each block of a segment, opened, until `visit` returns other than 0. */
+/* Each block of a segment whose kind is in the set (1 << BLOCK_BODIES ...),
+ * opened, until `visit` returns other than 0. */
 int sealing_each_block(struct sealing *sealing, uint32_t number,
-    int (*visit)(void *context, const struct block *block), void *context,
-    struct error *error);
+    unsigned int kinds, int (*visit)(void *context, const struct block *block),
+    void *context, struct error *error);
 
 /* A whole pass: bodies, then the rows of what happened since the last one. */
 int sealing_pass(struct sealing *sealing, struct error *error);

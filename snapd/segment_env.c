@@ -1,7 +1,7 @@
 /*
  * See segment_env.h.
  */
-#include "snapd/segment_env.h"
+#include "snapd/segment_env_parts.h"
 
 #include "common/file.h"
 #include "common/memory.h"
@@ -10,8 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <lmdb.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,24 +25,6 @@ enum {
 	LOCK_BYTES = 8192
 };
 
-struct segment_env {
-	MDB_env *env;
-	MDB_dbi info_db, key_db, value_db;
-	MDB_txn *write; /* the writer's; NULL: nothing to commit */
-	struct segment_info info;
-	uint64_t map_bytes;
-	_Atomic uint64_t limit_bytes; /* not more than these */
-	uint32_t page_size;
-	uint32_t put;      /* values since the last commit */
-	uint32_t put_keys; /* and keys */
-	atomic_uint holds;
-};
-
-struct segment_hold {
-	struct segment_env *env;
-	MDB_txn *txn;
-};
-
 static int commit_fault;
 
 void
@@ -53,8 +33,8 @@ segment_env_set_fault(int errno_value)
 	commit_fault = errno_value;
 }
 
-static int
-set_error(struct error *error, const struct segment_info *info, int rc,
+int
+segment_env_error(struct error *error, const struct segment_info *info, int rc,
     const char *what)
 {
 	enum error_code code = ERROR_SYSTEM;
@@ -77,6 +57,15 @@ set_error(struct error *error, const struct segment_info *info, int rc,
 
 /* -- Opening -- */
 
+static struct segment_env *
+new_env(void)
+{
+	struct segment_env *env = memory_new(1, sizeof(*env));
+
+	pthread_rwlock_init(&env->reading, NULL);
+	return env;
+}
+
 static int
 open_env(struct segment_env *env, const char *path, unsigned int flags,
     struct error *error)
@@ -85,13 +74,13 @@ open_env(struct segment_env *env, const char *path, unsigned int flags,
 	int rc = mdb_env_create(&env->env);
 
 	if (rc != 0)
-		return set_error(error, &env->info, rc, "create");
+		return segment_env_error(error, &env->info, rc, "create");
 	mdb_env_set_maxdbs(env->env, 3);
 	mdb_env_set_mapsize(env->env, env->map_bytes);
 	rc = mdb_env_open(
 	    env->env, path, MDB_NOTLS | MDB_NORDAHEAD | flags, 0600);
 	if (rc != 0)
-		return set_error(error, &env->info, rc, "open");
+		return segment_env_error(error, &env->info, rc, "open");
 	mdb_env_stat(env->env, &stat);
 	env->page_size = stat.ms_psize;
 	return 0;
@@ -107,7 +96,8 @@ open_databases(struct segment_env *env, MDB_txn *txn, unsigned int flags,
 		rc = mdb_dbi_open(txn, "key", flags, &env->key_db);
 	if (rc == 0)
 		rc = mdb_dbi_open(txn, "value", flags, &env->value_db);
-	return rc == 0 ? 0 : set_error(error, &env->info, rc, "databases");
+	return rc == 0 ? 0
+		       : segment_env_error(error, &env->info, rc, "databases");
 }
 
 /* Values beside those of 1 MiB end with a sum, as in the index. */
@@ -121,7 +111,7 @@ put_summed(struct segment_env *env, MDB_dbi dbi, enum segment_database kind,
 	int rc = mdb_put(env->write, dbi, &key, &v, MDB_RESERVE);
 
 	if (rc != 0)
-		return set_error(error, &env->info, rc, "put");
+		return segment_env_error(error, &env->info, rc, "put");
 	memcpy(v.mv_data, value.data, value.size);
 	memcpy((char *)v.mv_data + value.size, &sum, sizeof(sum));
 	return 0;
@@ -139,14 +129,16 @@ get_summed(struct segment_env *env, MDB_txn *txn, MDB_dbi dbi,
 	if (rc == MDB_NOTFOUND)
 		return 0;
 	if (rc != 0)
-		return set_error(error, &env->info, rc, "get");
+		return segment_env_error(error, &env->info, rc, "get");
 	if (v.mv_size < STORE_SUM_SIZE)
-		return set_error(error, &env->info, MDB_CORRUPTED, "sum");
+		return segment_env_error(
+		    error, &env->info, MDB_CORRUPTED, "sum");
 	*value = text_make(v.mv_data, v.mv_size - STORE_SUM_SIZE);
 	memcpy(&sum, (char *)v.mv_data + value->size, sizeof(sum));
 	if (sum != store_sum((enum database)kind,
 		       text_make(key.mv_data, key.mv_size), *value))
-		return set_error(error, &env->info, MDB_CORRUPTED, "sum");
+		return segment_env_error(
+		    error, &env->info, MDB_CORRUPTED, "sum");
 	return 1;
 }
 
@@ -161,7 +153,7 @@ info_key(void)
 static int
 make(const char *path, const struct segment_info *info, struct error *error)
 {
-	struct segment_env *env = memory_new(1, sizeof(*env));
+	struct segment_env *env = new_env();
 	uint8_t data[SEGMENT_INFO_SIZE];
 	char new_path[SEGMENT_MAX_PATH];
 	size_t size = segment_info_encode(info, data);
@@ -172,7 +164,7 @@ make(const char *path, const struct segment_info *info, struct error *error)
 	segment_folder_path(new_path, path, "new", 0);
 	result = open_env(env, new_path, 0, error);
 	if (result == 0 && mdb_txn_begin(env->env, NULL, 0, &env->write) != 0)
-		result = set_error(error, info, EIO, "begin");
+		result = segment_env_error(error, info, EIO, "begin");
 	if (result == 0)
 		result = open_databases(env, env->write, MDB_CREATE, error);
 	if (result == 0)
@@ -254,7 +246,7 @@ read_info(
 	int found;
 
 	if (rc != 0)
-		return set_error(error, &env->info, rc, "begin");
+		return segment_env_error(error, &env->info, rc, "begin");
 	if (open_databases(env, txn, 0, error) != 0) {
 		mdb_txn_abort(txn);
 		return -1;
@@ -282,7 +274,7 @@ segment_env_open(const char *path, uint32_t number,
     const struct store_id *store, uint64_t map_bytes, bool is_full,
     struct error *error)
 {
-	struct segment_env *env = memory_new(1, sizeof(*env));
+	struct segment_env *env = new_env();
 	char env_path[SEGMENT_MAX_PATH];
 	uint64_t size = 0;
 	int result;
@@ -311,7 +303,27 @@ segment_env_close(struct segment_env **env)
 	segment_env_drop(*env);
 	if ((*env)->env != NULL)
 		mdb_env_close((*env)->env);
+	pthread_rwlock_destroy(&(*env)->reading);
 	memory_free(env);
+}
+
+int
+segment_env_reopen(
+    struct segment_env *env, const char *path, struct error *error)
+{
+	struct segment_env *again = segment_env_open(
+	    path, env->info.number, &env->info.store, 0, true, error);
+	MDB_env *before = env->env;
+
+	if (again == NULL)
+		return -1;
+	env->env = again->env;
+	env->info_db = again->info_db;
+	env->key_db = again->key_db;
+	env->value_db = again->value_db;
+	again->env = before;
+	segment_env_close(&again);
+	return 0;
 }
 
 int
@@ -336,15 +348,26 @@ segment_env_info(const struct segment_env *env)
 
 /* -- Reading -- */
 
-static MDB_txn *
-begin_read(struct segment_env *env, struct error *error)
+MDB_txn *
+segment_env_begin(struct segment_env *env, struct error *error)
 {
 	MDB_txn *txn = NULL;
-	int rc = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn);
+	int rc;
 
-	if (rc != 0)
-		set_error(error, &env->info, rc, "begin");
-	return txn;
+	pthread_rwlock_rdlock(&env->reading);
+	rc = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn);
+	if (rc == 0)
+		return txn;
+	pthread_rwlock_unlock(&env->reading);
+	segment_env_error(error, &env->info, rc, "begin");
+	return NULL;
+}
+
+void
+segment_env_end(struct segment_env *env, MDB_txn *txn)
+{
+	mdb_txn_abort(txn);
+	pthread_rwlock_unlock(&env->reading);
 }
 
 static void
@@ -358,7 +381,7 @@ int
 segment_env_values(
     struct segment_env *env, uint32_t *values, struct error *error)
 {
-	MDB_txn *txn = begin_read(env, error);
+	MDB_txn *txn = segment_env_begin(env, error);
 	MDB_cursor *cursor;
 	MDB_val k, v;
 	int rc;
@@ -373,10 +396,10 @@ segment_env_values(
 	*values = 0;
 	if (rc == 0)
 		*values = key_u32_at(text_make(k.mv_data, k.mv_size), 0) + 1;
-	mdb_txn_abort(txn);
+	segment_env_end(env, txn);
 	return rc == 0 || rc == MDB_NOTFOUND
 		   ? 0
-		   : set_error(error, &env->info, rc, "values");
+		   : segment_env_error(error, &env->info, rc, "values");
 }
 
 /* 1 and the value, of the right size and wholly within the map. */
@@ -396,7 +419,7 @@ find_value(struct segment_env *env, MDB_txn *txn, uint32_t number,
 	if (rc == 0 && v.mv_size != SEGMENT_VALUE_SIZE)
 		rc = MDB_CORRUPTED;
 	if (rc != 0)
-		return set_error(error, &env->info, rc, "value");
+		return segment_env_error(error, &env->info, rc, "value");
 	*value = v.mv_data;
 	return 1;
 }
@@ -405,7 +428,7 @@ int
 segment_env_block(struct segment_env *env, uint32_t value, uint16_t block,
     struct block_head *head, struct buf *to, struct error *error)
 {
-	MDB_txn *txn = begin_read(env, error);
+	MDB_txn *txn = segment_env_begin(env, error);
 	const uint8_t *bytes;
 	struct error why;
 	size_t offset;
@@ -423,7 +446,7 @@ segment_env_block(struct segment_env *env, uint32_t value, uint16_t block,
 			    "segment %u: value %u: %s", env->info.number, value,
 			    why.text);
 	}
-	mdb_txn_abort(txn);
+	segment_env_end(env, txn);
 	return found;
 }
 
@@ -431,7 +454,7 @@ int
 segment_env_value(
     struct segment_env *env, uint32_t value, uint8_t *to, struct error *error)
 {
-	MDB_txn *txn = begin_read(env, error);
+	MDB_txn *txn = segment_env_begin(env, error);
 	const uint8_t *bytes;
 	int found;
 
@@ -440,7 +463,7 @@ segment_env_value(
 	found = find_value(env, txn, value, &bytes, error);
 	if (found == 1)
 		memcpy(to, bytes, SEGMENT_VALUE_SIZE);
-	mdb_txn_abort(txn);
+	segment_env_end(env, txn);
 	return found;
 }
 
@@ -449,7 +472,7 @@ segment_env_key(struct segment_env *env, uint32_t account, bool is_writer,
     uint8_t *row, struct error *error)
 {
 	bool is_in_write = is_writer && env->write != NULL;
-	MDB_txn *txn = is_in_write ? env->write : begin_read(env, error);
+	MDB_txn *txn = is_in_write ? env->write : segment_env_begin(env, error);
 	struct text value;
 	struct key key;
 	int found;
@@ -460,11 +483,12 @@ segment_env_key(struct segment_env *env, uint32_t account, bool is_writer,
 	found = get_summed(env, txn, env->key_db, SEGMENT_KEY,
 	    (MDB_val){ key.size, key.bytes }, &value, error);
 	if (found == 1 && value.size != ACCOUNT_KEY_ROW)
-		found = set_error(error, &env->info, MDB_CORRUPTED, "key");
+		found =
+		    segment_env_error(error, &env->info, MDB_CORRUPTED, "key");
 	if (found == 1)
 		memcpy(row, value.data, ACCOUNT_KEY_ROW);
 	if (!is_in_write)
-		mdb_txn_abort(txn);
+		segment_env_end(env, txn);
 	return found;
 }
 
@@ -496,7 +520,7 @@ begin_write(struct segment_env *env, struct error *error)
 	if (env->write != NULL)
 		return 0;
 	rc = mdb_txn_begin(env->env, NULL, 0, &env->write);
-	return rc == 0 ? 0 : set_error(error, &env->info, rc, "begin");
+	return rc == 0 ? 0 : segment_env_error(error, &env->info, rc, "begin");
 }
 
 int
@@ -513,7 +537,7 @@ segment_env_put(struct segment_env *env, uint32_t value, const uint8_t *bytes,
 	k = (MDB_val){ key.size, key.bytes };
 	rc = mdb_put(env->write, env->value_db, &k, &v, MDB_RESERVE);
 	if (rc != 0)
-		return set_error(error, &env->info, rc, "put");
+		return segment_env_error(error, &env->info, rc, "put");
 	memcpy(v.mv_data, bytes, SEGMENT_VALUE_SIZE);
 	env->put++;
 	return 0;
@@ -551,7 +575,7 @@ reserve(struct segment_env *env, struct error *error)
 		(off_t)(pages * env->page_size), &why) == 0 ||
 	    why.code != ERROR_FULL)
 		return 0;
-	return set_error(error, &env->info, ENOSPC, "commit");
+	return segment_env_error(error, &env->info, ENOSPC, "commit");
 }
 
 int
@@ -574,7 +598,7 @@ segment_env_commit(struct segment_env *env, struct error *error)
 	} else {
 		rc = mdb_txn_commit(txn);
 	}
-	return rc == 0 ? 0 : set_error(error, &env->info, rc, "commit");
+	return rc == 0 ? 0 : segment_env_error(error, &env->info, rc, "commit");
 }
 
 void
@@ -584,69 +608,4 @@ segment_env_drop(struct segment_env *env)
 		mdb_txn_abort(env->write);
 	env->write = NULL;
 	env->put = env->put_keys = 0;
-}
-
-/* -- For the verifier -- */
-
-/* The meta page of this transaction, unless two more were committed since. */
-static int
-read_meta(struct segment_env *env, MDB_txn *txn, int fd,
-    uint8_t meta[PAGE_META_SIZE], struct error *error)
-{
-	uint64_t id = mdb_txn_id(txn), found = 0;
-	off_t offset = (off_t)((id & 1) * env->page_size);
-
-	if (pread(fd, meta, PAGE_META_SIZE, offset) != PAGE_META_SIZE)
-		return error_set_errno(error, "segment: read meta page");
-	memcpy(&found, meta + PAGE_META_SIZE - sizeof(found), sizeof(found));
-	return found == id
-		   ? 0
-		   : error_set(error, ERROR_BUSY, "segment %u is being written",
-			 env->info.number);
-}
-
-struct segment_hold *
-segment_env_hold(struct segment_env *env, uint8_t meta[PAGE_META_SIZE], int *fd,
-    struct error *error)
-{
-	struct segment_hold *hold;
-	mdb_filehandle_t data;
-	MDB_txn *txn;
-	int tries;
-
-	if (mdb_env_get_fd(env->env, &data) != 0) {
-		error_set(error, ERROR_SYSTEM, "segment: no descriptor");
-		return NULL;
-	}
-	for (tries = 0; tries < 8; tries++) {
-		txn = begin_read(env, error);
-		if (txn == NULL)
-			return NULL;
-		if (read_meta(env, txn, data, meta, error) == 0) {
-			*fd = data;
-			hold = memory_new(1, sizeof(*hold));
-			hold->env = env;
-			hold->txn = txn;
-			atomic_fetch_add(&env->holds, 1);
-			return hold;
-		}
-		mdb_txn_abort(txn);
-	}
-	return NULL;
-}
-
-void
-segment_hold_free(struct segment_hold **hold)
-{
-	if (*hold == NULL)
-		return;
-	mdb_txn_abort((*hold)->txn);
-	atomic_fetch_sub(&(*hold)->env->holds, 1);
-	memory_free(hold);
-}
-
-bool
-segment_env_is_held(const struct segment_env *env)
-{
-	return atomic_load(&env->holds) > 0;
 }

@@ -1,6 +1,6 @@
 /*
  * One segment: an LMDB environment in `segment/<number>/`, with what
- * segment_form.h says.  The second file here that includes lmdb.h, because a
+ * segment_form.h says.  The second place here that includes lmdb.h, because a
  * segment is another environment with other rules than the index: values of one
  * size only, so that each takes the place of another and nothing fragments; one
  * thread writes (the sealer), any may read; and a full one is opened for
@@ -60,6 +60,16 @@ int segment_env_put_key(struct segment_env *env, uint32_t account,
     const uint8_t *row, struct error *error);
 int segment_env_commit(struct segment_env *env, struct error *error);
 void segment_env_drop(struct segment_env *env);
+
+/* One that is full, and of which nothing waits for a commit: it is opened anew
+ * for reading, which takes less memory, and blocks of pages that nothing uses are
+ * the file system's again; its size stays. ERROR_BUSY: it is held. Any other
+ * error, as of a file system that cannot: no harm is done. */
+int segment_env_finish(
+    struct segment_env *env, const char *path, struct error *error);
+
+/* It was done with this one since it was opened. */
+bool segment_env_is_finished(const struct segment_env *env);
 
 /* Holds what is there now for the verifier: its meta page, and a descriptor
  * that stays the environment's. */

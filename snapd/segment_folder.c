@@ -129,8 +129,8 @@ segment_folder_list(
 	return 0;
 }
 
-int
-segment_folder_file(const char *path, uint32_t number)
+static int
+open_data(const char *path, uint32_t number, int mode)
 {
 	char env_path[SEGMENT_MAX_PATH], data_path[SEGMENT_MAX_PATH + 16];
 	struct stat st;
@@ -138,10 +138,22 @@ segment_folder_file(const char *path, uint32_t number)
 
 	segment_folder_path(env_path, path, NULL, number);
 	snprintf(data_path, sizeof(data_path), "%s/data.mdb", env_path);
-	fd = open(data_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	fd = open(data_path, mode | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd != -1 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
 		close(fd);
 		fd = -1;
 	}
 	return fd;
+}
+
+int
+segment_folder_file(const char *path, uint32_t number)
+{
+	return open_data(path, number, O_RDONLY);
+}
+
+int
+segment_folder_file_to_trim(const char *path, uint32_t number)
+{
+	return open_data(path, number, O_RDWR);
 }

@@ -32,5 +32,7 @@ int segment_folder_list(
     const char *path, uint32_t **numbers, size_t *count, struct error *error);
 /* A descriptor of its data.mdb, for reading; -1. */
 int segment_folder_file(const char *path, uint32_t number);
+/* The same, so that blocks of it can be given back. */
+int segment_folder_file_to_trim(const char *path, uint32_t number);
 
 #endif

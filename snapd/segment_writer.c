@@ -19,6 +19,7 @@ struct segment_writer {
 	size_t used;
 	bool is_changed; /* since the value was put */
 	uint32_t pending;
+	uint32_t goal; /* values of a segment */
 	/* The key that was used last. */
 	bool has_key;
 	uint32_t key_account;
@@ -85,6 +86,7 @@ segment_writer_new(struct segments *segments, struct error *error)
 	writer->segments = segments;
 	writer->seal = block_seal_new();
 	writer->bytes = memory_new(1, SEGMENT_VALUE_SIZE);
+	writer->goal = SEGMENT_MAX_VALUES;
 	if (open_newest(writer, error) != 0)
 		segment_writer_free(&writer);
 	return writer;
@@ -103,6 +105,12 @@ segment_writer_free(struct segment_writer **writer)
 	free(w->bytes);
 	OPENSSL_cleanse(&w->key, sizeof(w->key));
 	memory_free(writer);
+}
+
+void
+segment_writer_set_goal(struct segment_writer *writer, uint32_t values)
+{
+	writer->goal = values;
 }
 
 size_t
@@ -169,7 +177,7 @@ begin_next(struct segment_writer *writer, struct error *error)
 	if (put_value(writer, error) != 0)
 		return -1;
 	if (!segment_env_has_room(writer->env, 1) ||
-	    writer->next.value + 1 >= SEGMENT_MAX_VALUES)
+	    writer->next.value + 1 >= writer->goal)
 		return begin_segment(writer, error);
 	begin_value(writer, writer->next.value + 1);
 	return 0;
@@ -281,6 +289,16 @@ add_here(struct segment_writer *writer, struct block_head *head,
 	return 1;
 }
 
+/* One that is full since the last start; one that is much too large in a store
+ * that became smaller, or was begun when segments were larger. */
+static bool
+is_ended(const struct segment_writer *writer)
+{
+	return writer->next.value / 2 >= writer->goal ||
+	       (writer->used == 0 && writer->pending == 0 &&
+		   !segment_env_has_room(writer->env, 1));
+}
+
 int
 segment_writer_add(struct segment_writer *writer, struct block_head *head,
     struct text raw, bool may_begin, struct block_at *at, struct error *error)
@@ -289,10 +307,7 @@ segment_writer_add(struct segment_writer *writer, struct block_head *head,
 
 	if (writer->env == NULL && begin_segment(writer, error) != 0)
 		return -1;
-	/* One that is full since the last start. */
-	if (writer->used == 0 && writer->pending == 0 &&
-	    !segment_env_has_room(writer->env, 1) &&
-	    begin_segment(writer, error) != 0)
+	if (is_ended(writer) && begin_segment(writer, error) != 0)
 		return -1;
 	added = add_here(writer, head, raw, at, error);
 	if (added != 0 || !may_begin)

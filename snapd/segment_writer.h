@@ -16,6 +16,10 @@ struct segment_writer *segment_writer_new(
 /* Drops what was not committed. */
 void segment_writer_free(struct segment_writer **writer);
 
+/* The next segment is begun after so many values, or when this one has all that
+ * it may; at once if it has twice as many. */
+void segment_writer_set_goal(struct segment_writer *writer, uint32_t values);
+
 /* Bytes that are left of the present value. */
 size_t segment_writer_room(const struct segment_writer *writer);
 

@@ -1,18 +1,12 @@
-/* See snapshot.h. */
-#include "snapd/snapshot.h"
+/*
+ * The list of all snapshots: see snapshot.h.
+ */
+#include "snapd/snapshot_parts.h"
 
 #include "common/memory.h"
 #include "snapd/as_of.h"
-#include "snapd/hold.h"
-#include "snapd/ratchet.h"
-
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-	MIN_ID_DIGITS = 4
-};
 
 struct hash
 snapshot_id(struct digest *digest, const struct store_id *store, uint32_t scope,
@@ -46,35 +40,37 @@ add(struct snapshot_list *list, struct digest *digest,
 }
 
 static int
-decode_mark(struct text value, struct snapshot *snapshot, struct text *name,
-    struct text *why, struct error *error)
+decode_mark(struct text value, struct mark *mark, struct error *error)
+{
+	return mark_decode(value, mark) == 0
+		   ? 0
+		   : error_set(error, ERROR_DAMAGED, "store: malformed mark");
+}
+
+int
+snapshot_read_mark(const struct snapshot_kept *kept, struct text key,
+    struct text value, struct snapshot *snapshot, struct text *name,
+    struct error *error)
 {
 	struct mark mark;
 
-	if (mark_decode(value, &mark) != 0)
-		return error_set(error, ERROR_DAMAGED, "store: malformed mark");
-	snapshot->kind = mark.kind;
-	snapshot->time = (int64_t)(mark.wall_us / 1000000);
+	if (decode_mark(value, &mark, error) != 0)
+		return -1;
+	*snapshot = (struct snapshot){ .sequence = key_u64_at(key, 0),
+		.account = key_u32_at(key, 8),
+		.kind = mark.kind,
+		.time = (int64_t)(mark.wall_us / 1000000) };
 	*name = mark.name;
-	*why = mark.why;
-	return 0;
+	return pins_mark_until(&mark, kept->guard_us, kept->longest_s) >
+		   kept->guard_us ||
+	       pins_have(&kept->pins, snapshot->sequence);
 }
 
-/* What is kept, as of one transaction: what was forgotten in it was forgotten
- * by no later guard clock. */
-struct kept {
-	uint64_t guard_us;
-	size_t count;
-	struct retention policies[RETENTION_MAX_POLICIES];
-	struct pins pins;
-};
-
-static int
-read_kept(struct kept *kept, struct transaction *t,
+int
+snapshot_kept_read(struct snapshot_kept *kept, struct transaction *t,
     const struct retention *retention, struct error *error)
 {
 	struct ratchet ratchet;
-	uint64_t longest_s = 0;
 	size_t i;
 
 	if (as_of_promises(t, &kept->guard_us, &ratchet, error) != 0)
@@ -86,48 +82,50 @@ read_kept(struct kept *kept, struct transaction *t,
 	if (kept->count == 0)
 		kept->policies[kept->count++] = *retention;
 	for (i = 0; i < kept->count; i++)
-		if (longest_s < retention_longest_s(&kept->policies[i]))
-			longest_s = retention_longest_s(&kept->policies[i]);
+		if (kept->longest_s < retention_longest_s(&kept->policies[i]))
+			kept->longest_s =
+			    retention_longest_s(&kept->policies[i]);
 	/* Without a policy nothing is let go. */
 	if (ratchet.count == 0)
-		longest_s = (uint64_t)1 << 40;
-	return pins_load(&kept->pins, t, kept->guard_us, longest_s, error);
+		kept->longest_s = (uint64_t)1 << 40;
+	return pins_load_holds(&kept->pins, t, kept->guard_us, error);
+}
+
+bool
+snapshot_concerns(const struct snapshot *mark, uint32_t account)
+{
+	return account == 0 || mark->account == 0 || mark->account == account;
 }
 
 static int
 add_marks(struct snapshot_list *list, struct transaction *t,
     struct digest *digest, const struct store_id *store, uint32_t account,
-    const struct kept *kept, struct error *error)
+    const struct snapshot_kept *kept, struct error *error)
 {
 	struct key from = { .size = 0 };
-	struct text key, value, name, why;
-	struct snapshot mark = { 0 };
+	struct text key, value, name;
+	struct snapshot mark;
 	struct cursor *cursor;
-	int got;
+	int got = 0, found = 0;
 
 	cursor = cursor_open(t, DB_MARK, &from, error);
 	if (cursor == NULL)
 		return -1;
-	while ((got = cursor_next(cursor, &key, &value, error)) == 1) {
-		mark.sequence = key_u64_at(key, 0);
-		mark.account = key_u32_at(key, 8);
-		if ((account != 0 && mark.account != 0 &&
-			mark.account != account) ||
-		    !pins_have(&kept->pins, mark.sequence))
-			continue;
-		got = decode_mark(value, &mark, &name, &why, error);
-		if (got < 0)
-			break;
-		add(list, digest, store, &mark);
+	while (found >= 0 &&
+	       (got = cursor_next(cursor, &key, &value, error)) == 1) {
+		found =
+		    snapshot_read_mark(kept, key, value, &mark, &name, error);
+		if (found == 1 && snapshot_concerns(&mark, account))
+			add(list, digest, store, &mark);
 	}
 	cursor_close(&cursor);
-	return got < 0 ? -1 : 0;
+	return got < 0 || found < 0 ? -1 : 0;
 }
 
 /* How long ago, by the guard clock, the state of this sequence ended. */
 static int
-age_of(struct transaction *t, const struct kept *kept, uint64_t sequence,
-    uint64_t *age_us, struct error *error)
+age_of(struct transaction *t, const struct snapshot_kept *kept,
+    uint64_t sequence, uint64_t *age_us, struct error *error)
 {
 	uint64_t ended_us = kept->guard_us;
 
@@ -143,8 +141,8 @@ age_of(struct transaction *t, const struct kept *kept, uint64_t sequence,
 static int
 add_timers(struct snapshot_list *list, struct transaction *t,
     struct digest *digest, const struct store_id *store,
-    const struct retention *retention, const struct kept *kept, int64_t now,
-    struct error *error)
+    const struct retention *retention, const struct snapshot_kept *kept,
+    int64_t now, struct error *error)
 {
 	struct snapshot timer = { .kind = SNAPSHOT_TIMER };
 	uint64_t sequence, age_us;
@@ -168,7 +166,7 @@ add_timers(struct snapshot_list *list, struct transaction *t,
 static int
 add_holds(struct snapshot_list *list, struct transaction *t,
     struct digest *digest, const struct store_id *store, uint32_t account,
-    const struct kept *kept, struct error *error)
+    const struct snapshot_kept *kept, struct error *error)
 {
 	struct snapshot held = { .kind = SNAPSHOT_NAMED };
 	size_t i;
@@ -190,26 +188,36 @@ add_holds(struct snapshot_list *list, struct transaction *t,
 	return 0;
 }
 
+int
+snapshot_add_computed(struct snapshot_list *list, struct transaction *t,
+    struct digest *digest, const struct store_id *store,
+    const struct snapshot_kept *kept, int64_t now, uint32_t account,
+    struct error *error)
+{
+	int result = add_holds(list, t, digest, store, account, kept, error);
+	size_t i;
+
+	for (i = 0; i < kept->count && result == 0; i++)
+		result = add_timers(list, t, digest, store, &kept->policies[i],
+		    kept, now, error);
+	return result;
+}
+
 static int
 add_all(struct snapshot_list *list, struct transaction *t,
     struct digest *digest, const struct store_id *store,
     const struct retention *retention, int64_t now, uint32_t account,
     struct error *error)
 {
-	struct kept kept = { 0 };
-	int result;
-	size_t i;
+	struct snapshot_kept kept = { 0 };
+	int result = snapshot_kept_read(&kept, t, retention, error);
 
-	result = read_kept(&kept, t, retention, error);
 	if (result == 0)
 		result =
 		    add_marks(list, t, digest, store, account, &kept, error);
 	if (result == 0)
-		result =
-		    add_holds(list, t, digest, store, account, &kept, error);
-	for (i = 0; i < kept.count && result == 0; i++)
-		result = add_timers(list, t, digest, store, &kept.policies[i],
-		    &kept, now, error);
+		result = snapshot_add_computed(
+		    list, t, digest, store, &kept, now, account, error);
 	pins_clear(&kept.pins);
 	return result;
 }
@@ -302,7 +310,7 @@ snapshot_texts(struct transaction *t, const struct snapshot *snapshot,
     struct text *name, struct text *why, struct error *error)
 {
 	struct key key = { .size = 0 };
-	struct snapshot mark;
+	struct mark mark;
 	struct text value;
 	int found;
 
@@ -314,93 +322,9 @@ snapshot_texts(struct transaction *t, const struct snapshot *snapshot,
 	found = store_get(t, DB_MARK, &key, &value, error);
 	if (found != 1)
 		return found;
-	return decode_mark(value, &mark, name, why, error);
-}
-
-static bool
-is_id(const struct snapshot *snapshot, struct text hex)
-{
-	char id[SNAPSHOT_ID_BYTES * 2 + 1];
-
-	text_format_hex(snapshot->id, sizeof(snapshot->id), id);
-	return hex.size >= MIN_ID_DIGITS && hex.size < sizeof(id) &&
-	       text_equal_nocase(hex, text_make(id, hex.size));
-}
-
-/* A name, the newest of that name; else an id. */
-static int
-resolve_name(const struct snapshot_list *list, struct transaction *t,
-    struct text wanted, uint64_t *sequence, struct error *error)
-{
-	const struct snapshot *match = NULL;
-	struct text name, why;
-	size_t i;
-
-	for (i = list->count; i > 0; i--) {
-		if (snapshot_texts(
-			t, &list->snapshots[i - 1], &name, &why, error) != 0)
-			return -1;
-		if (name.size > 0 && text_equal(name, wanted)) {
-			*sequence = list->snapshots[i - 1].sequence;
-			return 0;
-		}
-	}
-	for (i = 0; i < list->count; i++) {
-		if (!is_id(&list->snapshots[i], wanted))
-			continue;
-		if (match != NULL &&
-		    match->sequence != list->snapshots[i].sequence)
-			return error_set(error, ERROR_LIMIT,
-			    "\"%.*s\" is the beginning of several ids",
-			    TEXT_FMT(wanted));
-		match = &list->snapshots[i];
-	}
-	if (match == NULL)
-		return error_set(error, ERROR_MISSING, "no snapshot \"%.*s\"",
-		    TEXT_FMT(wanted));
-	*sequence = match->sequence;
+	if (decode_mark(value, &mark, error) != 0)
+		return -1;
+	*name = mark.name;
+	*why = mark.why;
 	return 0;
-}
-
-/* What a rewind marks is the state that was not wanted. */
-static void
-find_latest(const struct snapshot_list *list, uint64_t *sequence)
-{
-	size_t i;
-
-	for (i = list->count; i > 0; i--)
-		if (list->snapshots[i - 1].kind != SNAPSHOT_REWIND) {
-			*sequence = list->snapshots[i - 1].sequence;
-			return;
-		}
-}
-
-int
-snapshot_resolve(const struct snapshot_list *list, struct transaction *t,
-    const struct snapshot_point *point, uint64_t *sequence, struct error *error)
-{
-	*sequence = as_of_last_sequence(t);
-	switch (point->kind) {
-	case POINT_NOW:
-		return 0;
-	case POINT_LATEST:
-		find_latest(list, sequence);
-		return 0;
-	case POINT_NAMED:
-		return resolve_name(
-		    list, t, text_of(point->name), sequence, error);
-	case POINT_TIME:
-		if (point->time > INT64_MAX / 1000000 - 1 || point->time < 0)
-			return error_set(error, ERROR_INPUT, "no such time");
-		return as_of_sequence_at(
-		    t, point->time * 1000000 + 999999, sequence, error);
-	case POINT_EVENT:
-		if (point->time < 0 || (uint64_t)point->time > *sequence)
-			return error_set(error, ERROR_MISSING,
-			    "there is no event %" PRId64, point->time);
-		*sequence = (uint64_t)point->time;
-		return 0;
-	default:
-		return error_set(error, ERROR_INPUT, "no such kind of point");
-	}
 }

@@ -57,9 +57,20 @@ void snapshot_list_clear(struct snapshot_list *list);
 int snapshot_texts(struct transaction *t, const struct snapshot *snapshot,
     struct text *name, struct text *why, struct error *error);
 
+/* Who looks for a snapshot: now (seconds since 1970), for this account (0: all);
+ * what the configuration keeps. */
+struct snapshot_view {
+	struct digest *digest;
+	struct store_id store;
+	struct retention retention;
+	int64_t now;
+	uint32_t account;
+};
+
 /* The sequence of a point: ERROR_MISSING if there is none, ERROR_LIMIT if it
- * could be several. `latest` without any snapshot is now. */
-int snapshot_resolve(const struct snapshot_list *list, struct transaction *t,
+ * could be several. `latest` without any snapshot is now. A name is that of the
+ * newest mark which has it; else it is an id. */
+int snapshot_find(struct transaction *t, const struct snapshot_view *view,
     const struct snapshot_point *point, uint64_t *sequence,
     struct error *error);
 

@@ -11,6 +11,7 @@
 #include "common/memory.h"
 #include "snapd/growth.h"
 #include "snapd/segments.h"
+#include "snapd/snapshot_names.h"
 #include "snapd/store_room.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ struct store {
 	bool is_writing;        /* a write transaction is open */
 	uint64_t touched_bytes; /* it may write so much, and hardly more */
 	struct segments *segments;
+	struct snapshot_names *names;
 };
 
 struct transaction {
@@ -215,11 +217,12 @@ store_open(const char *path, size_t map_bytes, struct error *error)
 	struct error missing = { .code = ERROR_NONE };
 	int result;
 
+	store->names = snapshot_names_new();
 	snprintf(index_path, sizeof(index_path), "%s/index", path);
 	snprintf(data_path, sizeof(data_path), "%s/index/data.mdb", path);
 	if (access(data_path, F_OK) != 0) {
 		error_set_errno(error, "%s", data_path);
-		free(store);
+		store_close(&store);
 		return NULL;
 	}
 	if (open_environment(store, index_path, map_bytes, error) != 0) {
@@ -244,6 +247,7 @@ store_close(struct store **store)
 		return;
 	if ((*store)->env != NULL)
 		mdb_env_close((*store)->env);
+	snapshot_names_free(&(*store)->names);
 	memory_free(store);
 }
 
@@ -263,6 +267,12 @@ void
 store_set_segments(struct store *store, struct segments *segments)
 {
 	store->segments = segments;
+}
+
+struct snapshot_names *
+store_names(const struct transaction *transaction)
+{
+	return transaction->store->names;
 }
 
 struct segments *

@@ -24,6 +24,7 @@ struct store;
 struct transaction;
 struct cursor;
 struct segments;
+struct snapshot_names;
 struct block;
 
 /* Makes an empty store in the directory: ERROR_EXISTS if there is one. Changes
@@ -49,6 +50,8 @@ const uint8_t *store_secret(const struct transaction *transaction);
  * caller's and are set before any thread begins. */
 void store_set_segments(struct store *store, struct segments *segments);
 struct segments *store_segments(const struct transaction *transaction);
+/* Names of its snapshots, for snapshot_find.c: the store's. */
+struct snapshot_names *store_names(const struct transaction *transaction);
 /* The transaction holds the block until it is given another one, or ends. */
 void transaction_keep(struct transaction *transaction, struct block *block);
 

@@ -3,12 +3,13 @@ by the store's own benches, each on a fresh folder and without a client.
 
 scaling-messages   10,000, 100,000 and 1,000,000 messages, 1,000 snapshots
 scaling-marks      10, 1,000 and 100,000 snapshots of 100,000 messages
-scaling-churn      30 rounds in which the oldest 5 % of the bodies go and as
-                   many come, in segments of three sizes
+scaling-churn      30 rounds in which 5 % of the messages are forgotten, the
+                   oldest or any, and as many come
 
 Times are milliseconds; of expiry and capture those of 1,000 messages.
 """
 import re
+import statistics
 import subprocess
 import tempfile
 
@@ -76,26 +77,33 @@ def marks(build, folder, counts=MARKS):
     table("snapshots (ms)", columns)
 
 
+def churn_rounds(out):
+    """Bytes before, and of each round: seconds until all had come, and until
+    nothing was to be collected; dead %; MiB of index and segments."""
+    before = float(re.search(r"^size .*segments ([\d.]+) MiB", out, re.M)[1])
+    rounds = [[float(part) for part in one] for one in re.findall(
+        r"^round +\d+ appended ([\d.]+) s, collected ([\d.]+) s, dead ([\d.]+) "
+        r"% +index +([\d.]+) MiB, segments +([\d.]+)", out, re.M)]
+    if len(rounds) != ROUNDS:
+        raise ValueError("rounds are missing")
+    return before, rounds
+
+
 def churn(build, folder, maildir):
-    """In segments of the default size, and in some that fill up."""
-    for mib in (0, 16, 64):
-        out = output_of(build, "seal_bench", folder, maildir, ROUNDS, mib)
-        before = float(re.search(r"^size .*segments ([\d.]+) MiB", out,
-                                 re.M)[1])
-        rounds = [[float(part) for part in one] for one in re.findall(
-            r"^round +\d+ ([\d.]+) s +index +([\d.]+) MiB, segments +([\d.]+)",
-            out, re.M)]
-        if len(rounds) != ROUNDS:
-            raise ValueError("rounds are missing")
-        print("\nchurn of 5 %%, segments of %s" % (
-            "%d MiB" % mib if mib else "the default size"))
-        print("segments %.1f MiB before" % before)
+    """The oldest bodies go; any go; in segments as they are, and in small ones."""
+    for what, mib, words in (("the oldest", 0, ()), ("any", 0, ("any",)),
+                             ("the oldest, in segments of 16 MiB", 16, ())):
+        before, rounds = churn_rounds(output_of(
+            build, "seal_bench", folder, maildir, ROUNDS, mib, *words))
+        print(f"\nchurn of 5 %: {what}; segments {before:.1f} MiB before")
         for first in range(0, ROUNDS, 10):
-            part = rounds[first:first + 10]
-            took = sorted(one[0] for one in part)
-            print("rounds %2d to %2d  median %.2f s, longest %.2f  segments "
-                  "%.1f to %.1f MiB (%+.0f %% at the end)  index %.1f" % (
-                      first + 1, first + 10, (took[4] + took[5]) / 2,
-                      took[-1], min(one[2] for one in part),
-                      max(one[2] for one in part),
-                      100 * (part[-1][2] / before - 1), part[-1][1]))
+            came, took, dead, index, size = zip(*rounds[first:first + 10])
+            print("rounds %2d to %2d  median %.2f s until it had come, %.2f "
+                  "until all was collected  dead at most %.1f %%  segments "
+                  "%.1f MiB at the median (%+.1f %%), %.1f at the end (%+.1f "
+                  "%%)  index %.1f" % (
+                      first + 1, first + 10, statistics.median(came),
+                      statistics.median(took), max(dead),
+                      statistics.median(size),
+                      100 * (statistics.median(size) / before - 1), size[-1],
+                      100 * (size[-1] / before - 1), index[-1]))

@@ -1,17 +1,19 @@
 /*
  * What capture and sealing of a mailbox cost: seal_bench DIR MAILDIR [ROUNDS
- * [MIB]].  DIR is an empty directory on the file system to be measured.  All
- * messages of MAILDIR (its cur, as an absolute path) are appended, in batches of
- * 200, while a thread seals what is staged; then everything is sealed, one
+ * [MIB [any]]].  DIR is an empty directory on the file system to be measured.
+ * All messages of MAILDIR (its cur, as an absolute path) are appended, in batches
+ * of 200, while a thread seals what is staged; then everything is sealed, one
  * message is read in cold and in warm state, each byte is verified; and in
- * ROUNDS rounds (0) the oldest 5 % of the bodies are removed, as expiry would do
- * it, and as many new ones added, in segments of MIB (0: the default).  The rows
- * of what was removed stay: it is the segments that churn here.
+ * ROUNDS rounds (0) the oldest 5 % of the messages, or any, are expunged and
+ * forgotten when the minimum has passed, as many new ones are appended, and
+ * passes are made until nothing is to be collected; in segments of at most MIB
+ * (0: the default).
  */
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "snapd/batch.h"
+#include "snapd/expire.h"
 #include "snapd/sealing.h"
 #include "snapd/segment_folder.h"
 #include "snapd/segments_open.h"
@@ -44,7 +46,12 @@ struct bench {
 	char **names;
 	size_t count;
 	uint64_t bytes;
-	uint64_t counter, slices, slice_us, slice_max_us;
+	uint64_t counter, batches, slices, slice_us, slice_max_us;
+	/* For the churn. */
+	int64_t wall_us, raw_us;
+	uint64_t released; /* alarms of events before this one */
+	uint32_t *uids;    /* that are alive, the oldest first */
+	bool is_any;
 };
 
 static void
@@ -111,6 +118,9 @@ seal(void *context)
 			usleep(2000);
 		else
 			check(sealing_pass(&bench->sealing, &error), &error);
+		if (is_due)
+			check(sealing_finish_full(&bench->sealing, &error),
+			    &error);
 	}
 	return NULL;
 }
@@ -172,14 +182,13 @@ append(struct bench *bench, struct batch *batch, size_t n, unsigned int round)
 static void
 append_some(struct bench *bench, size_t from, size_t to, unsigned int round)
 {
-	static uint64_t batches;
 	struct batch_reply reply;
 	struct error error;
 	struct batch *batch;
 	size_t i;
 
 	for (; from < to; from = i) {
-		batch = batch_new(++batches);
+		batch = batch_new(++bench->batches);
 		for (i = from; i < to && i < from + BATCH; i++)
 			append(bench, batch, i, round);
 		pthread_mutex_lock(&bench->lock);
@@ -305,31 +314,175 @@ verify(struct bench *bench)
 	    (double)result.body_bytes / 1048576);
 }
 
-/* 5 % of what is there goes, as expiry does it, and 5 % comes. */
+/* -- 5 % of what is there goes, and 5 % comes -- */
+
+static void
+pass_days(struct bench *bench, unsigned int days)
+{
+	unsigned int i;
+
+	for (i = 0; i < days * 144; i++) {
+		bench->wall_us += INT64_C(600000000);
+		bench->raw_us += INT64_C(600000000);
+		journal_set_clock(
+		    bench->journal, bench->wall_us, bench->raw_us);
+	}
+}
+
+static void
+expunge(struct bench *bench, size_t from, size_t to)
+{
+	struct message m = { .type = MESSAGE_change_expunge };
+	struct batch *batch = batch_new(++bench->batches);
+	static uint8_t uids[4 * BATCH];
+	struct batch_reply reply;
+	struct error error;
+	struct writer w;
+
+	writer_init(&w, uids, sizeof(uids));
+	for (; from < to; from++)
+		writer_put_u32(&w, bench->uids[from]);
+	m.change_expunge.mailbox = 1;
+	m.change_expunge.uids = text_make(uids, w.size);
+	if (batch_add(batch, &m, NULL, 0) != 0)
+		fatal("batch");
+	batch_apply(batch, bench->journal, 1, &reply);
+	if (reply.status != STATUS_OK ||
+	    journal_commit(bench->journal, &error) != STATUS_OK)
+		fatal("expunge");
+	buf_clear(&reply.results);
+	batch_free(&batch);
+}
+
+/* An expunge of so much is an alarm, and kept until somebody looked at it. */
+static void
+release_alarms(struct bench *bench)
+{
+	struct retention_pin scope = { .sequence = bench->released };
+	struct error error;
+	uint64_t until_us;
+
+	for (; scope.sequence <= bench->journal->state.sequence;
+	     scope.sequence++)
+		(void)journal_release(
+		    bench->journal, TEXT("alarm"), &scope, &until_us, &error);
+	bench->released = scope.sequence;
+	if (journal_commit(bench->journal, &error) != STATUS_OK)
+		fatal("%s", error.text);
+}
+
+static uint64_t
+forget(struct bench *bench)
+{
+	struct expire *expire = expire_new();
+	struct error error;
+	bool has_more = true;
+	uint64_t rows;
+
+	while (has_more)
+		if (expire_step(expire, bench->journal, &has_more, &error) !=
+			STATUS_OK ||
+		    journal_commit(bench->journal, &error) != STATUS_OK)
+			fatal("%s", error.text);
+	rows = expire_counts(expire)->rows;
+	expire_free(&expire);
+	return rows;
+}
+
+static uint64_t
+dead_bytes(const struct bench *bench, uint64_t *bytes)
+{
+	const struct sealing *sealing = &bench->sealing;
+	uint64_t dead = 0;
+	size_t i;
+
+	*bytes = 0;
+	for (i = 0; i < sealing->load_count; i++) {
+		dead += sealing->loads[i].dead_bytes;
+		*bytes +=
+		    sealing->loads[i].live_bytes + sealing->loads[i].dead_bytes;
+	}
+	return dead;
+}
+
+/* Until there is nothing left that a pass would collect. */
+static void
+collect(struct bench *bench)
+{
+	struct sealing *sealing = &bench->sealing;
+	struct error error;
+
+	do {
+		check(sealing_pass(sealing, &error), &error);
+		check(sealing_finish_full(sealing, &error), &error);
+		check(sealing_finish_dropped(sealing, &error), &error);
+		check(sealing_look(sealing, &error), &error);
+	} while (collect_choose(sealing->loads, sealing->load_count) > 0);
+}
+
+/* The first 5 % of the list go, after those for which they were exchanged. */
+static void
+choose_uids(struct bench *bench, size_t part)
+{
+	size_t i;
+
+	for (i = 0; bench->is_any && i < part; i++) {
+		size_t other = i + (size_t)random() % (bench->count - i);
+		uint32_t uid = bench->uids[other];
+
+		bench->uids[other] = bench->uids[i];
+		bench->uids[i] = uid;
+	}
+}
+
 static void
 churn(struct bench *bench, unsigned int round)
 {
-	static uint64_t oldest = 1;
-	size_t part = bench->count / 20;
-	int64_t start = clock_monotonic_us();
-	struct transaction *t;
+	size_t part = bench->count / 20, from, i;
+	uint64_t dead, bytes;
+	int64_t start;
+
+	choose_uids(bench, part);
+	for (i = 0; i < part; i += BATCH)
+		expunge(bench, i, i + BATCH < part ? i + BATCH : part);
+	release_alarms(bench);
+	pass_days(bench, 62);
+	start = clock_monotonic_us();
+	if (forget(bench) != part)
+		fatal("not all were forgotten");
+	memmove(bench->uids, bench->uids + part,
+	    (bench->count - part) * sizeof(bench->uids[0]));
+	for (i = bench->count - part; i < bench->count; i++)
+		bench->uids[i] =
+		    (uint32_t)(bench->counter + i - bench->count + part + 1);
+	from = (round - 1) * part % (bench->count - part);
+	append_some(bench, from, from + part, round);
+	printf("round %2u appended %.2f s", round, seconds_since(start));
+	collect(bench);
+	dead = dead_bytes(bench, &bytes);
+	printf(", collected %.2f s, dead %.1f %%  ", seconds_since(start),
+	    (double)dead * 100 / (double)bytes);
+	print_sizes(bench, "");
+	fflush(stdout);
+}
+
+static void
+begin_churn(struct bench *bench)
+{
+	static const struct retention policy = { .every_s = 900,
+		.minimum_s = 30 * 86400 };
+	enum ratchet_change change;
 	struct error error;
 	size_t i;
 
-	t = transaction_begin(bench->store, true, &error);
-	for (i = 0; i < part; i++)
-		if (object_store_remove(t, oldest++, &error) < 0)
-			fatal("%s", error.text);
-	check(transaction_commit(&t, &error), &error);
-	append_some(bench, 0, part, round);
-	check(sealing_pass(&bench->sealing, &error), &error);
-	check(sealing_finish_full(&bench->sealing, &error), &error);
-	/* As if the minute of grace was over. */
-	check(sealing_finish_dropped(&bench->sealing, &error), &error);
-	bench->sealing.dropped_us = 0;
-	check(sealing_finish_dropped(&bench->sealing, &error), &error);
-	printf("round %2u %.2f s  ", round, seconds_since(start));
-	print_sizes(bench, "");
+	log_set_level(LOG_LEVEL_ERROR);
+	if (journal_set_policy(bench->journal, &policy, text_make(NULL, 0),
+		&change, &error) != STATUS_OK)
+		fatal("%s", error.text);
+	bench->uids = memory_new(bench->count, sizeof(bench->uids[0]));
+	for (i = 0; i < bench->count; i++)
+		bench->uids[i] = (uint32_t)i + 1;
+	bench->released = 1;
 }
 
 int
@@ -345,7 +498,7 @@ main(int argc, char **argv)
 	int fd;
 
 	if (argc < 3)
-		fatal("usage: seal_bench DIR MAILDIR [ROUNDS [MIB]]");
+		fatal("usage: seal_bench DIR MAILDIR [ROUNDS [MIB [any]]]");
 	read_names(&bench, argv[2]);
 	qsort(bench.names, bench.count, sizeof(char *), by_name);
 	fd = open(argv[1], O_DIRECTORY | O_CLOEXEC);
@@ -359,7 +512,9 @@ main(int argc, char **argv)
 	bench.journal = journal_new(bench.store, &error);
 	if (bench.segments == NULL || bench.journal == NULL)
 		fatal("%s", error.text);
-	journal_set_clock(bench.journal, clock_wall_us(), clock_raw_us());
+	bench.wall_us = clock_wall_us();
+	bench.raw_us = 1;
+	journal_set_clock(bench.journal, bench.wall_us, bench.raw_us);
 	if (journal_create_account(bench.journal, 1, TEXT("a@b"), &error) !=
 		STATUS_OK ||
 	    journal_commit(bench.journal, &error) != STATUS_OK)
@@ -370,6 +525,7 @@ main(int argc, char **argv)
 	bench.sealing.is_stopping = never;
 	bench.sealing.context = &bench;
 	sealing_init(&bench.sealing);
+	bench.sealing.grace_us = 0; /* as if it was over */
 
 	start = clock_monotonic_us();
 	pthread_create(&thread, NULL, seal, &bench);
@@ -385,10 +541,13 @@ main(int argc, char **argv)
 	    seconds_since(start), (unsigned long long)bench.slices,
 	    (double)bench.slice_us / 1000 / (double)bench.slices,
 	    (double)bench.slice_max_us / 1000);
+	collect(&bench);
 	print_sizes(&bench, "size");
 	print_memory();
 	read_some(&bench);
 	verify(&bench);
+	bench.is_any = argc > 5;
+	begin_churn(&bench);
 	for (round = 1; round <= rounds; round++)
 		churn(&bench, round);
 	return 0;

@@ -5,11 +5,13 @@
 
 #include "common/memory.h"
 #include "snapd/rebuild.h"
+#include "snapd/segment_folder.h"
 #include "snapd/segment_use.h"
 #include "tests/unit/power.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void
 rebuild(struct sealed *f, struct rebuild_result *result)
@@ -65,8 +67,8 @@ check_left(struct sealed *f, unsigned int end)
 	transaction_abort(&t);
 }
 
-static uint8_t
-state_of(struct sealed *f, uint32_t segment)
+static struct segment_use
+use_of(struct sealed *f, uint32_t segment)
 {
 	struct error error;
 	struct transaction *t = transaction_begin(f->store, false, &error);
@@ -74,7 +76,26 @@ state_of(struct sealed *f, uint32_t segment)
 
 	assert_true(segment_use_find(t, segment, &use, &error) >= 0);
 	transaction_abort(&t);
-	return use.state;
+	return use;
+}
+
+static uint8_t
+state_of(struct sealed *f, uint32_t segment)
+{
+	return use_of(f, segment).state;
+}
+
+static size_t
+count_folders(struct sealed *f)
+{
+	struct error error;
+	uint32_t *numbers;
+	size_t count;
+
+	assert_int_equal(
+	    segment_folder_list(f->path, &numbers, &count, &error), 0);
+	free(numbers);
+	return count;
 }
 
 static unsigned int
@@ -90,8 +111,10 @@ fill_segments(struct sealed *f, uint32_t count)
 	return f->messages;
 }
 
+/* -- What is emptied -- */
+
 static void
-segment_under_half_alive_is_emptied_and_dropped(void **state)
+segments_of_which_little_is_alive_are_emptied_and_dropped(void **state)
 {
 	struct sealed *f = *state;
 	struct hash before[DB_COUNT], after[DB_COUNT];
@@ -103,7 +126,6 @@ segment_under_half_alive_is_emptied_and_dropped(void **state)
 	assert_int_equal(state_of(f, 1), SEGMENT_FULL);
 	sealed_must_pass(f);
 	assert_int_equal(state_of(f, 1), SEGMENT_DROPPED);
-	assert_int_equal(state_of(f, 2), SEGMENT_FULL);
 	check_left(f, all);
 	sealed_must_pass(f);
 	assert_int_equal(state_of(f, 2), SEGMENT_DROPPED);
@@ -127,15 +149,74 @@ segment_under_half_alive_is_emptied_and_dropped(void **state)
 		1U << DB_HASH);
 }
 
+/* Those that are dead go together, and their files when the minute is over. */
+static void
+all_dead_segments_go_at_once(void **state)
+{
+	struct sealed *f = *state;
+	struct error error;
+	struct transaction *t;
+	unsigned int n, all;
+
+	all = fill_segments(f, 5);
+	f->has_removed = true;
+	t = transaction_begin(f->store, true, &error);
+	for (n = 1; n <= all; n++)
+		assert_int_equal(object_store_remove(t, n, &error), 0);
+	assert_int_equal(transaction_commit(&t, &error), 0);
+	sealed_must_pass(f);
+	for (n = 1; n < 5; n++)
+		assert_int_equal(state_of(f, n), SEGMENT_DROPPED);
+	assert_int_equal(sealing_finish_dropped(&f->sealing, &error), 0);
+	assert_int_equal(count_folders(f), segments_newest(f->segments));
+	f->sealing.grace_us = 0;
+	assert_int_equal(sealing_finish_dropped(&f->sealing, &error), 0);
+	assert_int_equal(count_folders(f), segments_newest(f->segments) - 4);
+}
+
+/* What a full one does not use is the file system's. */
+static void
+full_segment_has_blocks_for_what_it_holds_only(void **state)
+{
+	struct sealed *f = *state;
+	struct stat st;
+	char path[100];
+	unsigned int i;
+
+	f->segment_bytes = SMALL_SEGMENT;
+	sealed_reopen(f);
+	/* Each pass writes the last value again. */
+	for (i = 0; segments_newest(f->segments) < 2; i++) {
+		sealed_add(f, 20);
+		sealed_must_pass(f);
+	}
+	assert_true(i > 4);
+	sealed_must_pass(f);
+	assert_int_equal(state_of(f, 1), SEGMENT_FULL);
+	snprintf(path, sizeof(path), "%s/segment/1/data.mdb", f->path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true((uint64_t)st.st_blocks * 512 <=
+		    (uint64_t)use_of(f, 1).values * (1 << 20) + (128 << 10));
+	sealed_check(f);
+	sealed_close(f);
+	sealed_must_verify(f);
+	sealed_open(f);
+}
+
+/* -- Cuts -- */
+
 static void
 cut_while_collecting_loses_nothing(void **state)
 {
 	struct sealed *f = *state;
 	unsigned int all = fill_segments(f, 2);
+	uint64_t live, dead, live_before, dead_before;
 	struct error error;
 	int cut;
 
 	remove_most(f, all);
+	sealed_sum_use(f, &live_before, &dead_before);
+	dead_before += use_of(f, 1).live_bytes;
 	for (cut = 0; cut < 1000; cut += 1 + cut / 2) {
 		f->slices_left = cut;
 		f->budget_us = 0;
@@ -148,6 +229,10 @@ cut_while_collecting_loses_nothing(void **state)
 	assert_int_equal(state_of(f, 1), SEGMENT_DROPPED);
 	sealed_reopen(f);
 	check_left(f, all);
+	/* Nor copies anything twice. */
+	sealed_sum_use(f, &live, &dead);
+	assert_int_equal(live, live_before);
+	assert_int_equal(dead, dead_before);
 }
 
 static void
@@ -236,7 +321,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SEALED_TEST(segment_under_half_alive_is_emptied_and_dropped),
+		SEALED_TEST(
+		    segments_of_which_little_is_alive_are_emptied_and_dropped),
+		SEALED_TEST(all_dead_segments_go_at_once),
+		SEALED_TEST(full_segment_has_blocks_for_what_it_holds_only),
 		SEALED_TEST(cut_while_collecting_loses_nothing),
 		SEALED_TEST(a_cut_at_each_step_of_collecting_loses_nothing),
 		SEALED_TEST(damaged_segment_is_not_dropped),
