@@ -15,6 +15,10 @@ common_libcommon_a_SOURCES += common/table.c common/table.h
 common_libcommon_a_SOURCES += common/clock.c common/clock.h
 common_libcommon_a_SOURCES += common/status.c common/status.h
 common_libcommon_a_SOURCES += common/exit_code.h
+common_libcommon_a_SOURCES += common/network.c common/network.h
+common_libcommon_a_SOURCES += common/rate_sketch.c common/rate_sketch.h
+common_libcommon_a_SOURCES += common/budget.c common/budget.h
+common_libcommon_a_SOURCES += common/proxy_header.c common/proxy_header.h
 
 # Layer 1.
 common_libcommon_a_SOURCES += common/file.c common/file.h

@@ -69,6 +69,9 @@ tests_unit_sts_policy_test_SOURCES = tests/unit/sts_policy_test.c
 tests_unit_sts_policy_test_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/route_test tests/unit/listener_test
+check_PROGRAMS += tests/unit/budget_test
+tests_unit_budget_test_SOURCES = tests/unit/budget_test.c
+tests_unit_budget_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_route_test_SOURCES = tests/unit/route_test.c
 tests_unit_route_test_LDADD = smtpd/libqueue.a $(COMMON_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/spool_store_test tests/unit/spool_schedule_test
@@ -117,7 +120,11 @@ tests_fuzz_sts_policy_fuzz_SOURCES = tests/fuzz/sts_policy_fuzz.c
 tests_fuzz_sts_policy_fuzz_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS)
 tests_fuzz_sts_policy_fuzz_LDFLAGS = $(LINK_FUZZER)
 noinst_PROGRAMS += tests/fuzz/smtp_command_fuzz tests/fuzz/smtp_data_fuzz \
-	tests/fuzz/sasl_fuzz tests/fuzz/smtp_session_fuzz
+	tests/fuzz/sasl_fuzz tests/fuzz/smtp_session_fuzz \
+	tests/fuzz/proxy_header_fuzz
+tests_fuzz_proxy_header_fuzz_SOURCES = tests/fuzz/proxy_header_fuzz.c
+tests_fuzz_proxy_header_fuzz_LDADD = $(COMMON_LIBS)
+tests_fuzz_proxy_header_fuzz_LDFLAGS = $(LINK_FUZZER)
 tests_fuzz_smtp_command_fuzz_SOURCES = tests/fuzz/smtp_command_fuzz.c
 tests_fuzz_smtp_command_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
 tests_fuzz_smtp_command_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -132,6 +139,7 @@ tests_fuzz_smtp_session_fuzz_SOURCES = tests/fuzz/smtp_session_fuzz.c \
 tests_fuzz_smtp_session_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
 tests_fuzz_smtp_session_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+EXTRA_DIST += tests/fuzz/proxy_header.dict
 EXTRA_DIST += tests/fuzz/sts_policy.dict tests/fuzz/smtp_command.dict \
 	tests/fuzz/corpus/smtp_command/mail \
 	tests/fuzz/corpus/smtp_command/rcpt \
