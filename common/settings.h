@@ -9,6 +9,8 @@
 
 #include "common/error.h"
 #include "common/messages.h"
+#include "common/network.h"
+#include "common/rate_sketch.h"
 #include "common/settings_anchor.h"
 #include "common/text.h"
 
@@ -25,7 +27,10 @@ enum {
 	SETTINGS_MAX_FORWARDERS = 8,
 	SETTINGS_MAX_ANCHORS = 8,
 	SETTINGS_MAX_INSECURE = 8,
-	SETTINGS_MAX_TRANSPORTS = 64
+	SETTINGS_MAX_TRANSPORTS = 64,
+	RATE_MAX = 1000000,
+	/* What a network may do of what an address may, unless it is said. */
+	RATE_NETWORK_SHARE = 4
 };
 
 /* Of a segment of the snapshot store: the largest body has room in any. */
@@ -36,6 +41,7 @@ enum service {
 	SERVICE_SMTP,   /* mail from everyone, no AUTH */
 	SERVICE_SUBMIT, /* mail from our users, AUTH required */
 	SERVICE_IMAP,
+	SERVICE_LMTP, /* mail for our accounts from hosts we trust */
 	SERVICE_LOCAL /* mail from programs of this machine: no listen line */
 };
 
@@ -53,6 +59,18 @@ struct listen_setting {
 	uint32_t pause_s;    /* before the greeting, for whom we do not know */
 	char address[64];    /* "*" or a numeric address */
 	uint16_t port;
+	char path[108]; /* of a unix socket, instead of the two; "": none */
+	/* Whose word about the client is believed: proxies alone connect, if
+	 * there are any; XCLIENT; and who may come at all, of lmtp. */
+	struct network_list proxies;
+	struct network_list xclients;
+	struct network_list clients;
+};
+
+/* How often one client may do something, and one network. */
+struct rate_setting {
+	struct rate address;
+	struct rate network;
 };
 
 struct key_setting {
@@ -106,10 +124,14 @@ struct settings {
 	uint32_t queue_probe_most_s;
 	uint32_t queue_notice_s;
 	uint32_t queue_expire_s;
-	uint64_t max_message_bytes; /* SIZE; default 50 MiB */
-	uint32_t max_recipients;    /* a transaction; default 100 */
-	uint32_t max_connections;   /* a front; default 1,000 */
-	uint32_t max_connections_per_address;
+	uint64_t max_message_bytes;           /* SIZE; default 50 MiB */
+	uint32_t max_recipients;              /* a transaction; default 100 */
+	uint32_t max_connections;             /* a front; default 1,000 */
+	uint32_t max_connections_per_address; /* default 200 */
+	uint32_t max_connections_per_network; /* default 400 */
+	struct rate_setting connections_rate; /* default 300/minute */
+	struct rate_setting errors_rate;      /* default 200/hour */
+	struct network_list trusted;          /* these have no such limits */
 	uint32_t max_workers;
 	/* What one account may add to the store in a day. */
 	uint32_t max_account_changes; /* default 1,000,000 */

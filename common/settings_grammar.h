@@ -85,6 +85,7 @@ enum directive_number {
 	DIRECTIVE_UID_RANGE,
 	DIRECTIVE_MESSAGE_SIZE,
 	DIRECTIVE_RECIPIENTS,
+	DIRECTIVE_TRUSTED,
 	DIRECTIVE_CONNECTIONS,
 	DIRECTIVE_WORKERS,
 	DIRECTIVE_ACCOUNT_CHANGES,
@@ -100,8 +101,20 @@ enum directive_number {
 
 /* ---- settings_directives.c ---- */
 extern const struct directive settings_directives[DIRECTIVE_COUNT];
+
+/* ---- settings_listen.c ---- */
 /* By enum service; NULL at the end. */
 extern const char *const settings_services[];
+extern const struct option settings_listen_options[];
+extern const struct option settings_trusted_options[];
+bool settings_begin_listen(struct parser *parser);
+void settings_finish_listen(struct parser *parser);
+
+/* ---- settings_limit.c ---- */
+extern const struct option settings_limit_options[];
+extern const struct option settings_connections_options[];
+bool settings_begin_limit(struct parser *parser);
+void settings_finish_limit(struct parser *parser);
 
 /* ---- settings_network.c ---- */
 extern const struct option settings_resolver_options[];
