@@ -1,16 +1,16 @@
 /* See listener.h. */
 #include "common/listener.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
-#include "common/table.h"
+#include "common/proxy_wait.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,140 +19,140 @@ enum {
 	/* Others get their turn after so many. */
 	LISTENER_ACCEPTS_A_ROUND = 32,
 	/* No descriptor left: wait for some to be closed. */
-	LISTENER_PAUSE_MS = 200
+	LISTENER_PAUSE_MS = 200,
+	/* For a header: one packet that was lost must have come again. */
+	LISTENER_HEADER_MS = 5000
 };
 
-struct listener_limits {
-	uint32_t max_connections;
-	uint32_t max_per_address;
-	uint32_t count;
-	struct table *addresses; /* of the address or /64 to uint32_t */
+/* A connection of a proxy's, which has not said for whom. */
+struct waiting {
+	struct waiting *next;
+	struct listener *listener;
+	struct proxy_wait *wait;
+	int fd;
+	struct listener_client client; /* the proxy itself */
 };
 
 struct listener {
 	int fd;
+	struct event_loop *loop;
 	struct watch *watch;
 	struct timer *pause;
-	struct listener_limits *limits;
-	void (*accepted)(int fd, const char *ip, bool is_loopback,
-	    bool is_refused, void *context);
+	struct listener_rules rules;
+	listener_accepted *accepted;
 	void *context;
+	struct waiting *waiting;
+	size_t waiting_count;
 };
-
-struct client_address {
-	char ip[LISTENER_ADDRESS_SIZE];
-	bool is_loopback;
-};
-
-struct listener_limits *
-listener_limits_new(
-    uint32_t max_connections, uint32_t max_connections_per_address)
-{
-	struct listener_limits *limits = memory_new(1, sizeof(*limits));
-
-	limits->addresses = table_new();
-	listener_limits_set(
-	    limits, max_connections, max_connections_per_address);
-	return limits;
-}
-
-void
-listener_limits_set(struct listener_limits *limits, uint32_t max_connections,
-    uint32_t max_connections_per_address)
-{
-	limits->max_connections = max_connections;
-	limits->max_per_address = max_connections_per_address;
-}
-
-void
-listener_limits_free(struct listener_limits **limits)
-{
-	size_t position = 0;
-	void *count;
-
-	if (*limits == NULL)
-		return;
-	while (table_next((*limits)->addresses, &position, NULL, NULL, &count))
-		free(count);
-	table_free(&(*limits)->addresses);
-	memory_free(limits);
-}
-
-/* The bytes that connections are counted by: 4 of IPv4, 8 of IPv6. */
-static size_t
-counted_bytes(const char *ip, uint8_t bytes[16])
-{
-	if (inet_pton(AF_INET, ip, bytes) == 1)
-		return 4;
-	if (inet_pton(AF_INET6, ip, bytes) == 1)
-		return 8;
-	return 0;
-}
-
-/* False if one of the limits is reached; else the connection is counted. */
-static bool
-take_place(struct listener_limits *limits, const char *ip)
-{
-	uint8_t bytes[16];
-	size_t size = counted_bytes(ip, bytes);
-	uint32_t *count = table_find(limits->addresses, bytes, size);
-
-	/* Programs of this machine have one address, and no limit of it. */
-	if (limits->count >= limits->max_connections ||
-	    (size > 0 && count != NULL && *count >= limits->max_per_address) ||
-	    limits->max_per_address == 0)
-		return false;
-	if (count == NULL) {
-		count = memory_new(1, sizeof(*count));
-		table_put(limits->addresses, bytes, size, count);
-	}
-	++*count;
-	limits->count++;
-	return true;
-}
-
-void
-listener_limits_release(struct listener_limits *limits, const char *ip)
-{
-	uint8_t bytes[16];
-	size_t size = counted_bytes(ip, bytes);
-	uint32_t *count = table_find(limits->addresses, bytes, size);
-
-	if (count == NULL)
-		return;
-	limits->count--;
-	if (--*count == 0) {
-		table_remove(limits->addresses, bytes, size);
-		free(count);
-	}
-}
 
 /* IPv4 clients of an IPv6 socket are shown, and counted, as IPv4. */
 static void
-describe_address(
-    const struct sockaddr_storage *address, struct client_address *client)
+format_peer(const struct sockaddr_storage *address, char ip[NETWORK_TEXT_SIZE])
 {
 	const struct sockaddr_in *v4 = (const void *)address;
 	const struct sockaddr_in6 *v6 = (const void *)address;
-	const uint8_t *bytes = (const uint8_t *)&v4->sin_addr;
 
-	if (address->ss_family == AF_UNIX) {
-		snprintf(client->ip, sizeof(client->ip), "local");
-		client->is_loopback = true;
-		return;
-	}
-	if (address->ss_family == AF_INET6 &&
-	    IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-		bytes = v6->sin6_addr.s6_addr + 12;
-	} else if (address->ss_family == AF_INET6) {
-		inet_ntop(
-		    AF_INET6, &v6->sin6_addr, client->ip, sizeof(client->ip));
-		client->is_loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-		return;
-	}
-	inet_ntop(AF_INET, bytes, client->ip, sizeof(client->ip));
-	client->is_loopback = bytes[0] == 127;
+	if (address->ss_family == AF_INET)
+		inet_ntop(AF_INET, &v4->sin_addr, ip, NETWORK_TEXT_SIZE);
+	else if (address->ss_family == AF_INET6)
+		network_format_address(v6->sin6_addr.s6_addr, ip);
+	else
+		snprintf(ip, NETWORK_TEXT_SIZE, "local");
 }
+
+struct listener_client
+listener_client_at(const struct budget *budget, const char *ip)
+{
+	struct listener_client client = { 0 };
+	uint8_t bytes[NETWORK_BYTES];
+
+	snprintf(client.ip, sizeof(client.ip), "%s", ip);
+	/* What is no address is a socket of this machine. */
+	client.is_loopback =
+	    network_address(ip, bytes) == -1 || network_is_loopback(bytes);
+	client.budget = budget_client_of(budget, ip);
+	return client;
+}
+
+static void
+hand_over(
+    struct listener *listener, int fd, const struct listener_client *client)
+{
+	enum budget_verdict verdict =
+	    budget_take(listener->rules.budget, &client->budget,
+		listener->rules.may_use_kept, clock_monotonic_us());
+
+	listener->accepted(fd, client, verdict, listener->context);
+}
+
+/* -- Proxies -- */
+
+static void
+waiting_free(struct waiting *waiting)
+{
+	struct waiting **place = &waiting->listener->waiting;
+
+	while (*place != waiting)
+		place = &(*place)->next;
+	*place = waiting->next;
+	waiting->listener->waiting_count--;
+	proxy_wait_free(&waiting->wait);
+	memory_free(&waiting);
+}
+
+static void
+header_came(
+    int fd, const struct proxy_header *header, const char *why, void *context)
+{
+	struct waiting *waiting = context;
+	struct listener *listener = waiting->listener;
+	struct listener_client client = waiting->client;
+	bool is_near = client.is_loopback;
+	char ip[NETWORK_TEXT_SIZE];
+
+	waiting_free(waiting);
+	if (header == NULL) {
+		if (why != NULL)
+			log_warning(
+			    "proxy-header", "ip=%s why=\"%s\"", client.ip, why);
+		close(fd);
+		return;
+	}
+	if (header->has_client) {
+		network_format_address(header->client, ip);
+		client = listener_client_at(listener->rules.budget, ip);
+		client.is_loopback &= is_near;
+	}
+	hand_over(listener, fd, &client);
+}
+
+static void
+wait_for_header(
+    struct listener *listener, int fd, const struct listener_client *client)
+{
+	struct waiting *waiting;
+
+	if (!network_list_has_ip(listener->rules.proxies, client->ip) ||
+	    listener->waiting_count == LISTENER_MAX_WAITS) {
+		log_warning("proxy-refused", "ip=%s why=\"%s\"", client->ip,
+		    listener->waiting_count == LISTENER_MAX_WAITS
+			? "too many without a header"
+			: "not one of ours");
+		close(fd);
+		return;
+	}
+	waiting = memory_new(1, sizeof(*waiting));
+	waiting->next = listener->waiting;
+	waiting->listener = listener;
+	waiting->fd = fd;
+	waiting->client = *client;
+	waiting->wait = proxy_wait_new(
+	    listener->loop, fd, LISTENER_HEADER_MS, header_came, waiting);
+	listener->waiting = waiting;
+	listener->waiting_count++;
+}
+
+/* -- The socket -- */
 
 /* False if there is no connection to take now. */
 static bool
@@ -160,7 +160,8 @@ take_connection(struct listener *listener)
 {
 	struct sockaddr_storage address;
 	socklen_t size = sizeof(address);
-	struct client_address client;
+	struct listener_client client;
+	char ip[NETWORK_TEXT_SIZE];
 	const int on = 1;
 	int fd = accept4(listener->fd, (struct sockaddr *)&address, &size,
 	    SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -177,9 +178,12 @@ take_connection(struct listener *listener)
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	describe_address(&address, &client);
-	listener->accepted(fd, client.ip, client.is_loopback,
-	    !take_place(listener->limits, client.ip), listener->context);
+	format_peer(&address, ip);
+	client = listener_client_at(listener->rules.budget, ip);
+	if (listener->rules.proxies->count > 0)
+		wait_for_header(listener, fd, &client);
+	else
+		hand_over(listener, fd, &client);
 	return true;
 }
 
@@ -216,15 +220,15 @@ pause_is_over(void *context)
 }
 
 struct listener *
-listener_new(struct event_loop *loop, int fd, struct listener_limits *limits,
-    void (*accepted)(int fd, const char *ip, bool is_loopback, bool is_refused,
-	void *context),
+listener_new(struct event_loop *loop, int fd,
+    const struct listener_rules *rules, listener_accepted *accepted,
     void *context)
 {
 	struct listener *listener = memory_new(1, sizeof(*listener));
 
 	listener->fd = fd;
-	listener->limits = limits;
+	listener->loop = loop;
+	listener->rules = *rules;
 	listener->accepted = accepted;
 	listener->context = context;
 	listener->pause = timer_new(loop, pause_is_over, listener);
@@ -238,6 +242,12 @@ listener_free(struct listener **listener)
 {
 	if (*listener == NULL)
 		return;
+	while ((*listener)->waiting != NULL) {
+		int fd = (*listener)->waiting->fd;
+
+		waiting_free((*listener)->waiting);
+		close(fd);
+	}
 	watch_free(&(*listener)->watch);
 	timer_free(&(*listener)->pause);
 	close((*listener)->fd);

@@ -1,46 +1,54 @@
 /*
- * Takes connections from a bound socket, within limits: so many in all and so
- * many from one address (for IPv6: from one /64).  Both fronts use it.  What is
- * beyond a limit is handed over as refused, so that the protocol can say so.
+ * Takes connections from a bound socket, within budgets (budget.h).  Both fronts
+ * use it.  What is beyond a budget is handed over as refused, so that the protocol
+ * can say so.  Where proxies are given, connections come from them alone, and the
+ * client is the one that their header names (proxy_header.h).
  */
 #ifndef COMMON_LISTENER_H
 #define COMMON_LISTENER_H
 
+#include "common/budget.h"
 #include "common/event_loop.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-	LISTENER_ADDRESS_SIZE = 64
+	LISTENER_ADDRESS_SIZE = 64,
+	/* Connections of proxies whose headers have not come. */
+	LISTENER_MAX_WAITS = 256
 };
 
-/* Counts the connections of a process, whatever listener they came by. */
-struct listener_limits;
+/* Who is at the other end. */
+struct listener_client {
+	char ip[LISTENER_ADDRESS_SIZE]; /* numeric, or "local" */
+	bool is_loopback; /* and no proxy said so from elsewhere */
+	struct budget_client budget;
+};
 
-struct listener_limits *listener_limits_new(
-    uint32_t max_connections, uint32_t max_connections_per_address);
-void listener_limits_free(struct listener_limits **limits);
+/* Somebody at a numeric address, or "local". */
+struct listener_client listener_client_at(
+    const struct budget *budget, const char *ip);
 
-/* After a reload; connections that are there stay. */
-void listener_limits_set(struct listener_limits *limits,
-    uint32_t max_connections, uint32_t max_connections_per_address);
-
-/* The connection from `ip` has ended: once for each that was not refused. */
-void listener_limits_release(struct listener_limits *limits, const char *ip);
+struct listener_rules {
+	struct budget *budget;
+	const struct network_list *proxies; /* an empty one: no proxy */
+	bool may_use_kept; /* his clients will log in: budget.h */
+};
 
 struct listener;
 
 /*
- * Listens on `fd` and takes it over.  `accepted` gets each connection:
- * non-blocking, close-on-exec, without delay of small packets, with keep-alive;
- * it owns `fd`.  `ip` is the numeric address of the client.  If `is_refused`,
- * a limit was reached and the connection is not counted.
+ * `accepted` gets each connection: non-blocking, close-on-exec, without delay of
+ * small packets, with keep-alive; it owns `fd`.  BUDGET_OK: it has a place, which
+ * is given back with budget_release; else it is refused.
  */
+typedef void listener_accepted(int fd, const struct listener_client *client,
+    enum budget_verdict verdict, void *context);
+
+/* Listens on `fd` and takes it over; what `rules` point to stays the caller's. */
 struct listener *listener_new(struct event_loop *loop, int fd,
-    struct listener_limits *limits,
-    void (*accepted)(int fd, const char *ip, bool is_loopback, bool is_refused,
-	void *context),
+    const struct listener_rules *rules, listener_accepted *accepted,
     void *context);
 void listener_free(struct listener **listener);
 

@@ -15,6 +15,10 @@ common_libcommon_a_SOURCES += common/table.c common/table.h
 common_libcommon_a_SOURCES += common/clock.c common/clock.h
 common_libcommon_a_SOURCES += common/status.c common/status.h
 common_libcommon_a_SOURCES += common/exit_code.h
+common_libcommon_a_SOURCES += common/network.c common/network.h
+common_libcommon_a_SOURCES += common/rate_sketch.c common/rate_sketch.h
+common_libcommon_a_SOURCES += common/budget.c common/budget.h
+common_libcommon_a_SOURCES += common/proxy_header.c common/proxy_header.h
 
 # Layer 1.
 common_libcommon_a_SOURCES += common/file.c common/file.h
@@ -35,6 +39,7 @@ common_libcommon_a_SOURCES += common/tls_kept.c common/tls_kept.h
 common_libcommon_a_SOURCES += common/tls_client.c common/tls_client.h
 common_libcommon_a_SOURCES += common/tls_provider.c common/tls_provider.h
 common_libcommon_a_SOURCES += common/connection.c common/connection.h
+common_libcommon_a_SOURCES += common/proxy_wait.c common/proxy_wait.h
 common_libcommon_a_SOURCES += common/listener.c common/listener.h
 
 # Layer 3.
@@ -70,6 +75,8 @@ common_libcommon_a_SOURCES += common/settings_directives.c common/settings_gramm
 common_libcommon_a_SOURCES += common/settings_relay.c
 common_libcommon_a_SOURCES += common/settings_network.c
 common_libcommon_a_SOURCES += common/settings_senders.c
+common_libcommon_a_SOURCES += common/settings_listen.c
+common_libcommon_a_SOURCES += common/settings_limit.c
 common_libcommon_a_SOURCES += common/settings_anchor.c common/settings_anchor.h
 common_libcommon_a_SOURCES += common/settings_value.c common/settings_value.h
 common_libcommon_a_SOURCES += common/settings_check.c common/settings_explain.c
@@ -82,6 +89,7 @@ common_libcommon_a_SOURCES += common/output.c common/output.h
 # Layer 5.
 common_libcommon_a_SOURCES += common/login.h
 common_libcommon_a_SOURCES += common/front_tls.c common/front_tls.h
+common_libcommon_a_SOURCES += common/front_budget.c common/front_budget.h
 common_libcommon_a_SOURCES += common/password.c common/password.h
 common_libcommon_a_SOURCES += common/sasl.c common/sasl.h
 common_libcommon_a_SOURCES += common/base64.c common/base64.h

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 enum {
 	SLICE_MAGIC = 0x31534e46, /* "FNS1" */
@@ -36,6 +37,11 @@ settings_new(void)
 	settings->max_recipients = 100;
 	settings->max_connections = 1000;
 	settings->max_connections_per_address = 200;
+	settings->max_connections_per_network = 400;
+	settings->connections_rate.address = (struct rate){ 300, 60 };
+	settings->connections_rate.network = (struct rate){ 1200, 60 };
+	settings->errors_rate.address = (struct rate){ 200, 3600 };
+	settings->errors_rate.network = (struct rate){ 800, 3600 };
 	settings->max_workers = 500;
 	settings->max_account_changes = 1000000;
 	settings->max_account_bytes = UINT64_C(50) << 30;
@@ -93,8 +99,8 @@ settings_is_domain(const struct settings *settings, struct text domain)
 bool
 settings_is_trusted(const struct settings *settings, struct text user)
 {
-	for (size_t i = 0; i < settings->trusted_count; i++)
-		if (text_is(user, settings->trusted[i]))
+	for (size_t i = 0; i < settings->trusted_user_count; i++)
+		if (text_is(user, settings->trusted_users[i]))
 			return true;
 	return false;
 }
@@ -128,6 +134,16 @@ put_string(struct writer *writer, const char *s, bool is_known)
 }
 
 static void
+put_networks(struct writer *writer, const struct network_list *networks)
+{
+	writer_put_u32(writer, (uint32_t)networks->count);
+	for (size_t i = 0; i < networks->count; i++) {
+		writer_put_raw(writer, networks->list[i].bytes, NETWORK_BYTES);
+		writer_put_u8(writer, networks->list[i].prefix);
+	}
+}
+
+static void
 put_listeners(
     struct writer *writer, const struct settings *settings, enum role role)
 {
@@ -143,6 +159,10 @@ put_listeners(
 		writer_put_u32(writer, listener->pause_s);
 		put_string(writer, listener->address, true);
 		writer_put_u16(writer, listener->port);
+		put_string(writer, listener->path, true);
+		put_networks(writer, &listener->proxies);
+		put_networks(writer, &listener->xclients);
+		put_networks(writer, &listener->clients);
 	}
 }
 
@@ -291,6 +311,26 @@ put_tls_reports(
 }
 
 static void
+put_rate(struct writer *writer, const struct rate *rate)
+{
+	writer_put_u32(writer, rate->most);
+	writer_put_u32(writer, rate->window_s);
+}
+
+static void
+put_budget(struct writer *writer, const struct settings *settings)
+{
+	writer_put_u32(writer, settings->max_connections);
+	writer_put_u32(writer, settings->max_connections_per_address);
+	writer_put_u32(writer, settings->max_connections_per_network);
+	put_rate(writer, &settings->connections_rate.address);
+	put_rate(writer, &settings->connections_rate.network);
+	put_rate(writer, &settings->errors_rate.address);
+	put_rate(writer, &settings->errors_rate.network);
+	put_networks(writer, &settings->trusted);
+}
+
+static void
 put_slice(
     struct writer *writer, const struct settings *settings, enum role role)
 {
@@ -302,8 +342,7 @@ put_slice(
 	put_keys(writer, settings, role);
 	writer_put_u64(writer, settings->max_message_bytes);
 	writer_put_u32(writer, settings->max_recipients);
-	writer_put_u32(writer, settings->max_connections);
-	writer_put_u32(writer, settings->max_connections_per_address);
+	put_budget(writer, settings);
 	writer_put_u32(writer, settings->max_workers);
 	writer_put_u32(writer, settings->max_account_changes);
 	writer_put_u64(writer, settings->max_account_bytes);
@@ -360,6 +399,36 @@ get_count(struct reader *reader, size_t max)
 }
 
 static void
+get_networks(struct reader *reader, struct network_list *networks)
+{
+	networks->count = get_count(reader, NETWORK_LIST_MAX);
+	for (size_t i = 0; i < networks->count; i++) {
+		reader_get_raw(reader, networks->list[i].bytes, NETWORK_BYTES);
+		networks->list[i].prefix = reader_get_u8(reader);
+	}
+}
+
+static void
+get_rate(struct reader *reader, struct rate *rate)
+{
+	rate->most = reader_get_u32(reader);
+	rate->window_s = reader_get_u32(reader);
+}
+
+static void
+get_budget(struct reader *reader, struct settings *settings)
+{
+	settings->max_connections = reader_get_u32(reader);
+	settings->max_connections_per_address = reader_get_u32(reader);
+	settings->max_connections_per_network = reader_get_u32(reader);
+	get_rate(reader, &settings->connections_rate.address);
+	get_rate(reader, &settings->connections_rate.network);
+	get_rate(reader, &settings->errors_rate.address);
+	get_rate(reader, &settings->errors_rate.network);
+	get_networks(reader, &settings->trusted);
+}
+
+static void
 get_listeners(struct reader *reader, struct settings *settings)
 {
 	settings->listener_count = get_count(reader, SETTINGS_MAX_LISTENERS);
@@ -368,7 +437,7 @@ get_listeners(struct reader *reader, struct settings *settings)
 		uint8_t service = reader_get_u8(reader);
 		uint8_t tls = reader_get_u8(reader);
 
-		if (service > SERVICE_IMAP || tls > LISTEN_TLS_IMPLICIT)
+		if (service > SERVICE_LMTP || tls > LISTEN_TLS_IMPLICIT)
 			reader->failed = true;
 		listener->service = (enum service)service;
 		listener->tls = (enum listen_tls)tls;
@@ -377,6 +446,10 @@ get_listeners(struct reader *reader, struct settings *settings)
 		get_string(
 		    reader, listener->address, sizeof(listener->address));
 		listener->port = reader_get_u16(reader);
+		get_string(reader, listener->path, sizeof(listener->path));
+		get_networks(reader, &listener->proxies);
+		get_networks(reader, &listener->xclients);
+		get_networks(reader, &listener->clients);
 	}
 }
 
@@ -521,8 +594,7 @@ get_slice(struct reader *reader, struct settings *settings)
 	get_keys(reader, settings);
 	settings->max_message_bytes = reader_get_u64(reader);
 	settings->max_recipients = reader_get_u32(reader);
-	settings->max_connections = reader_get_u32(reader);
-	settings->max_connections_per_address = reader_get_u32(reader);
+	get_budget(reader, settings);
 	settings->max_workers = reader_get_u32(reader);
 	settings->max_account_changes = reader_get_u32(reader);
 	settings->max_account_bytes = reader_get_u64(reader);
@@ -566,10 +638,21 @@ settings_read_slice(int fd, struct error *error)
 	return settings;
 }
 
+static const struct listen_setting *
+find_unix(const struct settings *settings, const struct sockaddr_un *bound)
+{
+	static const struct listen_setting local = { .service = SERVICE_LOCAL };
+
+	for (size_t i = 0; i < settings->listener_count; i++)
+		if (settings->listeners[i].path[0] != '\0' &&
+		    strcmp(settings->listeners[i].path, bound->sun_path) == 0)
+			return &settings->listeners[i];
+	return &local;
+}
+
 const struct listen_setting *
 settings_find_listener(const struct settings *settings, int fd)
 {
-	static const struct listen_setting local = { .service = SERVICE_LOCAL };
 	struct sockaddr_storage bound = { 0 };
 	const struct sockaddr_in *v4 = (const void *)&bound;
 	const struct sockaddr_in6 *v6 = (const void *)&bound;
@@ -580,7 +663,7 @@ settings_find_listener(const struct settings *settings, int fd)
 	if (getsockname(fd, (struct sockaddr *)&bound, &size) == -1)
 		return NULL;
 	if (bound.ss_family == AF_UNIX)
-		return &local;
+		return find_unix(settings, (const void *)&bound);
 	if (bound.ss_family == AF_INET6)
 		inet_ntop(AF_INET6, &v6->sin6_addr, address, sizeof(address));
 	else
@@ -590,7 +673,7 @@ settings_find_listener(const struct settings *settings, int fd)
 	for (size_t i = 0; i < settings->listener_count; i++) {
 		const struct listen_setting *listen = &settings->listeners[i];
 
-		if (listen->port == port &&
+		if (listen->path[0] == '\0' && listen->port == port &&
 		    (strcmp(listen->address, "*") == 0 ||
 			strcmp(listen->address, address) == 0))
 			return listen;

@@ -9,6 +9,8 @@
 
 #include "common/error.h"
 #include "common/messages.h"
+#include "common/network.h"
+#include "common/rate_sketch.h"
 #include "common/settings_anchor.h"
 #include "common/text.h"
 
@@ -29,7 +31,10 @@ enum {
 	SETTINGS_MAX_SRS_SECRETS = 4,
 	SETTINGS_SRS_SECRET_SIZE = 129,
 	SETTINGS_MAX_TRUSTED = 16,
-	SETTINGS_TRUSTED_SIZE = 33 /* as LOCAL_USER_SIZE */
+	SETTINGS_TRUSTED_SIZE = 33, /* as LOCAL_USER_SIZE */
+	RATE_MAX = 1000000,
+	/* What a network may do of what an address may, unless it is said. */
+	RATE_NETWORK_SHARE = 4
 };
 
 /* Of a segment of the snapshot store: the largest body has room in any. */
@@ -40,6 +45,7 @@ enum service {
 	SERVICE_SMTP,   /* mail from everyone, no AUTH */
 	SERVICE_SUBMIT, /* mail from our users, AUTH required */
 	SERVICE_IMAP,
+	SERVICE_LMTP, /* mail for our accounts from hosts we trust */
 	SERVICE_LOCAL /* mail from programs of this machine: no listen line */
 };
 
@@ -57,6 +63,18 @@ struct listen_setting {
 	uint32_t pause_s;    /* before the greeting, for whom we do not know */
 	char address[64];    /* "*" or a numeric address */
 	uint16_t port;
+	char path[108]; /* of a unix socket, instead of the two; "": none */
+	/* Whose word about the client is believed: proxies alone connect, if
+	 * there are any; XCLIENT; and who may come at all, of lmtp. */
+	struct network_list proxies;
+	struct network_list xclients;
+	struct network_list clients;
+};
+
+/* How often one client may do something, and one network. */
+struct rate_setting {
+	struct rate address;
+	struct rate network;
 };
 
 struct key_setting {
@@ -112,10 +130,14 @@ struct settings {
 	uint32_t queue_probe_most_s;
 	uint32_t queue_notice_s;
 	uint32_t queue_expire_s;
-	uint64_t max_message_bytes; /* SIZE; default 50 MiB */
-	uint32_t max_recipients;    /* a transaction; default 100 */
-	uint32_t max_connections;   /* a front; default 1,000 */
-	uint32_t max_connections_per_address;
+	uint64_t max_message_bytes;           /* SIZE; default 50 MiB */
+	uint32_t max_recipients;              /* a transaction; default 100 */
+	uint32_t max_connections;             /* a front; default 1,000 */
+	uint32_t max_connections_per_address; /* default 200 */
+	uint32_t max_connections_per_network; /* default 400 */
+	struct rate_setting connections_rate; /* default 300/minute */
+	struct rate_setting errors_rate;      /* default 200/hour */
+	struct network_list trusted;          /* these have no such limits */
 	uint32_t max_workers;
 	/* What one account may add to the store in a day. */
 	uint32_t max_account_changes; /* default 1,000,000 */
@@ -182,8 +204,8 @@ struct settings {
 	char srs_secrets[SETTINGS_MAX_SRS_SECRETS][SETTINGS_SRS_SECRET_SIZE];
 	/* Users of this machine who may send as anybody, as root may: master
 	 * tells authd (master/local_users.h). */
-	size_t trusted_count;
-	char trusted[SETTINGS_MAX_TRUSTED][SETTINGS_TRUSTED_SIZE];
+	size_t trusted_user_count;
+	char trusted_users[SETTINGS_MAX_TRUSTED][SETTINGS_TRUSTED_SIZE];
 	/* Reports of TLS (RFC 8460) to those domains that ask for them: who
 	 * sends them. The relay knows only whether. */
 	bool sends_tls_reports; /* default true */

@@ -46,7 +46,9 @@ check_listeners(struct parser *parser)
 		if (a->tls != LISTEN_TLS_NONE && settings->key_count == 0)
 			report_error(parser->report, &place,
 			    "TLS needs a certificate: add a line \"tls auto\"");
-		if (a->service != SERVICE_SMTP && a->tls == LISTEN_TLS_NONE)
+		if ((a->service == SERVICE_SUBMIT ||
+			a->service == SERVICE_IMAP) &&
+		    a->tls == LISTEN_TLS_NONE)
 			warn(parser, line,
 			    "passwords and mail go over this port without "
 			    "TLS: add tls-required");
@@ -59,10 +61,11 @@ check_listeners(struct parser *parser)
 			    &settings->listeners[j];
 
 			if (a->port == b->port &&
-			    strcmp(a->address, b->address) == 0)
+			    strcmp(a->address, b->address) == 0 &&
+			    strcmp(a->path, b->path) == 0)
 				report_error(parser->report, &place,
-				    "%s port %u is taken by line %u",
-				    a->address, a->port,
+				    "%s%s port %u is taken by line %u",
+				    a->address, a->path, a->port,
 				    parser->origin->listener[j]);
 		}
 	}

@@ -7,7 +7,6 @@
 #include "common/settings_value.h"
 #include "common/span.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -99,144 +98,6 @@ finish_domain(struct parser *parser)
 	if (parser->options_seen == DOMAIN_SEEN_IS)
 		settings_complain(
 		    parser, parser->words[0], "domain needs a name before is");
-}
-
-static struct listen_setting *
-listener_of(struct parser *parser)
-{
-	return &parser->settings->listeners[parser->settings->listener_count];
-}
-
-static bool
-begin_listen(struct parser *parser)
-{
-	if (parser->settings->listener_count == SETTINGS_MAX_LISTENERS) {
-		settings_complain(parser, parser->words[0],
-		    "more than %d listeners", SETTINGS_MAX_LISTENERS);
-		return false;
-	}
-	memset(listener_of(parser), 0, sizeof(struct listen_setting));
-	return true;
-}
-
-const char *const settings_services[] = { "smtp", "submit", "imap", NULL };
-
-static void
-apply_service(struct parser *parser, const struct value *value)
-{
-	for (size_t i = 0; settings_services[i] != NULL; i++) {
-		if (!text_is(value->word.text, settings_services[i]))
-			continue;
-		listener_of(parser)->service = (enum service)i;
-		return;
-	}
-}
-
-static void
-apply_address(struct parser *parser, const struct value *value)
-{
-	struct listen_setting *listener = listener_of(parser);
-	struct in6_addr address;
-
-	if (text_copy(value->word.text, listener->address,
-		sizeof(listener->address)) == -1 ||
-	    (strcmp(listener->address, "*") != 0 &&
-		inet_pton(AF_INET, listener->address, &address) != 1 &&
-		inet_pton(AF_INET6, listener->address, &address) != 1))
-		settings_complain(parser, value->word,
-		    "\"%.*s\" is not a numeric address or *",
-		    TEXT_FMT(value->word.text));
-}
-
-static void
-apply_port(struct parser *parser, const struct value *value)
-{
-	listener_of(parser)->port = (uint16_t)value->number;
-	if (value->number == 0)
-		settings_complain(parser, value->word, "port 0 is none");
-}
-
-static void
-set_listen_tls(
-    struct parser *parser, const struct value *value, enum listen_tls tls)
-{
-	if (listener_of(parser)->tls != LISTEN_TLS_NONE)
-		settings_complain(parser, value->word,
-		    "only one of tls, starttls-required and tls-required");
-	listener_of(parser)->tls = tls;
-}
-
-static void
-apply_tls(struct parser *parser, const struct value *value)
-{
-	set_listen_tls(parser, value, LISTEN_TLS_OFFERED);
-}
-
-static void
-apply_starttls_required(struct parser *parser, const struct value *value)
-{
-	set_listen_tls(parser, value, LISTEN_TLS_REQUIRED);
-}
-
-static void
-apply_tls_required(struct parser *parser, const struct value *value)
-{
-	set_listen_tls(parser, value, LISTEN_TLS_IMPLICIT);
-}
-
-static void
-apply_auth(struct parser *parser, const struct value *value)
-{
-	if (listener_of(parser)->service == SERVICE_SMTP)
-		settings_complain(parser, value->word,
-		    "smtp takes no logins: use a submit listener for them");
-}
-
-static void
-apply_plain_login(struct parser *parser, const struct value *value)
-{
-	listener_of(parser)->is_plain_login = true;
-	if (listener_of(parser)->service == SERVICE_SMTP)
-		settings_complain(parser, value->word, "smtp takes no logins");
-}
-
-static void
-apply_pause(struct parser *parser, const struct value *value)
-{
-	listener_of(parser)->pause_s = (uint32_t)value->number;
-	if (listener_of(parser)->service != SERVICE_SMTP)
-		settings_complain(
-		    parser, value->word, "only smtp pauses before it greets");
-}
-
-/* Bits of options_seen are positions in the table of the directive. */
-enum {
-	LISTEN_SEEN_SERVICE = 7,
-	LISTEN_SEEN_ADDRESS = 8,
-	LISTEN_SEEN_PORT = 16
-};
-
-static void
-finish_listen(struct parser *parser)
-{
-	struct listen_setting *listener = listener_of(parser);
-	unsigned int seen = parser->options_seen;
-
-	if ((seen & LISTEN_SEEN_SERVICE) == 0)
-		settings_complain(parser, parser->words[0],
-		    "listen needs one of smtp, submit and imap");
-	else if (__builtin_popcount(seen & LISTEN_SEEN_SERVICE) > 1)
-		settings_complain(
-		    parser, parser->words[0], "a listener has one service");
-	if ((seen & LISTEN_SEEN_PORT) == 0)
-		settings_complain(
-		    parser, parser->words[0], "listen needs a port");
-	if ((seen & LISTEN_SEEN_ADDRESS) == 0)
-		memcpy(listener->address, "*", sizeof("*"));
-	if (report_errors(parser->report) != parser->had_errors)
-		return;
-	parser->origin->listener[parser->settings->listener_count++] =
-	    parser->line;
 }
 
 static bool
@@ -348,8 +209,6 @@ APPLY_NUMBER(services, uint32_t, uid_service_base)
 APPLY_NUMBER(accounts, uint32_t, uid_account_base)
 APPLY_NUMBER(message_size, uint64_t, max_message_bytes)
 APPLY_NUMBER(recipients, uint32_t, max_recipients)
-APPLY_NUMBER(connections, uint32_t, max_connections)
-APPLY_NUMBER(per_address, uint32_t, max_connections_per_address)
 APPLY_NUMBER(workers, uint32_t, max_workers)
 APPLY_NUMBER(account_changes, uint32_t, max_account_changes)
 APPLY_NUMBER(account_bytes, uint64_t, max_account_bytes)
@@ -490,71 +349,6 @@ apply_nothing(struct parser *parser, const struct value *value)
 {
 }
 
-static bool
-begin_limit(struct parser *parser)
-{
-	struct settings *settings = parser->settings;
-
-	if (settings->send_limit_count == SETTINGS_MAX_SEND_LIMITS) {
-		settings_complain(parser, parser->words[0], "at most %d limits",
-		    SETTINGS_MAX_SEND_LIMITS);
-		return false;
-	}
-	memset(&settings->send_limits[settings->send_limit_count], 0,
-	    sizeof(settings->send_limits[0]));
-	return true;
-}
-
-static struct send_limit_setting *
-limit_of(struct parser *parser)
-{
-	return &parser->settings
-		    ->send_limits[parser->settings->send_limit_count];
-}
-
-/* "200/day" */
-static void
-apply_send(struct parser *parser, const struct value *value)
-{
-	struct text rest = value->word.text, number;
-	uint64_t per_day;
-
-	if (!text_next(&rest, '/', &number) || !text_is(rest, "day") ||
-	    text_parse_number(number, UINT32_MAX, &per_day) == -1 ||
-	    per_day == 0)
-		settings_complain(
-		    parser, value->word, "a number of recipients and /day");
-	else
-		limit_of(parser)->per_day = (uint32_t)per_day;
-}
-
-static void
-apply_class(struct parser *parser, const struct value *value)
-{
-	char *class = limit_of(parser)->class;
-
-	if (text_copy(value->word.text, class, SETTINGS_CLASS_SIZE) == -1)
-		settings_complain(parser, value->word, "the name is too long");
-}
-
-static void
-finish_limit(struct parser *parser)
-{
-	struct send_limit_setting *limit = limit_of(parser);
-
-	if (report_errors(parser->report) != parser->had_errors)
-		return;
-	if (limit->per_day == 0)
-		settings_complain(parser, settings_end_of_line(parser),
-		    "limit needs: send N/day");
-	else if (settings_find_send_limit(
-		     parser->settings, text_of(limit->class)) != NULL)
-		settings_complain(
-		    parser, parser->words[0], "these have a limit already");
-	else
-		parser->settings->send_limit_count++;
-}
-
 /* Bits of options_seen are positions in the table. */
 enum {
 	MATCH_SEEN_DELIVER = 1 << 3 | 1 << 4 | 1 << 5,
@@ -601,18 +395,6 @@ static const struct option host_options[] = {
 static const struct option domain_options[] = { { "is", VALUE_TEXT, 0, apply_is,
 						    NULL },
 	{ NULL, VALUE_TEXT, 0, apply_domain, NULL }, { 0 } };
-static const struct option listen_options[] = { { "smtp", VALUE_NONE, 0,
-						    apply_service, NULL },
-	{ "submit", VALUE_NONE, 0, apply_service, NULL },
-	{ "imap", VALUE_NONE, 0, apply_service, NULL },
-	{ "on", VALUE_TEXT, 0, apply_address, NULL },
-	{ "port", VALUE_NUMBER, 65535, apply_port, NULL },
-	{ "tls", VALUE_NONE, 0, apply_tls, NULL },
-	{ "starttls-required", VALUE_NONE, 0, apply_starttls_required, NULL },
-	{ "tls-required", VALUE_NONE, 0, apply_tls_required, NULL },
-	{ "auth", VALUE_NONE, 0, apply_auth, NULL },
-	{ "plain-login", VALUE_NONE, 0, apply_plain_login, NULL },
-	{ "pause", VALUE_SPAN, 30, apply_pause, NULL }, { 0 } };
 static const struct option tls_options[] = { { "auto", VALUE_NONE, 0,
 						 apply_auto, NULL },
 	{ "certificate", VALUE_PATH, 0, apply_certificate, NULL },
@@ -656,9 +438,6 @@ static const struct option drill_options[] = { { "every", VALUE_SPAN, 31536000,
 	{ "sample", VALUE_NUMBER, UINT32_MAX, apply_drill_sample, NULL },
 	{ "all", VALUE_NONE, 0, apply_drill_all, NULL },
 	{ "dir", VALUE_PATH, 0, apply_drill, NULL }, { 0 } };
-static const struct option limit_options[] = { { "send", VALUE_TEXT, 0,
-						   apply_send, NULL },
-	{ "class", VALUE_TEXT, 0, apply_class, NULL }, { 0 } };
 static const struct option vault_options[] = {
 	{ NULL, VALUE_ABSENT, 0, NULL, "remove the line" }, { 0 }
 };
@@ -688,10 +467,6 @@ static const struct option message_size_options[] = {
 static const struct option recipients_options[] = {
 	{ NULL, VALUE_NUMBER, 10000, apply_recipients, NULL }, { 0 }
 };
-static const struct option connections_options[] = {
-	{ "per-address", VALUE_NUMBER, 100000, apply_per_address, NULL },
-	{ NULL, VALUE_NUMBER, 100000, apply_connections, NULL }, { 0 }
-};
 static const struct option account_changes_options[] = {
 	{ "bytes", VALUE_SIZE, UINT64_C(1) << 50, apply_account_bytes, NULL },
 	{ NULL, VALUE_NUMBER, UINT32_MAX, apply_account_changes, NULL }, { 0 }
@@ -705,10 +480,12 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	{ "domain", "domain NAME ... [is NAME]", domain_options, true, true,
 	    NULL, finish_domain },
 	{ "listen",
-	    "listen smtp|submit|imap [on ADDRESS] port N [tls|"
+	    "listen smtp|submit|imap|lmtp [on ADDRESS] port N|unix PATH [tls|"
 	    "starttls-required|tls-required] [auth] [plain-login] "
-	    "[pause TIME]",
-	    listen_options, true, false, begin_listen, finish_listen },
+	    "[pause TIME] [from NETWORKS] [proxy from NETWORKS] "
+	    "[xclient from NETWORKS]",
+	    settings_listen_options, true, false, settings_begin_listen,
+	    settings_finish_listen },
 	{ "tls", "tls auto, or tls certificate FILE key FILE", tls_options,
 	    true, false, begin_key, finish_key },
 	{ "users", "users file FILE", users_options, false, false, NULL, NULL },
@@ -737,14 +514,18 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    false, false, NULL, NULL },
 	{ "max-recipients", "max-recipients N", recipients_options, false,
 	    false, NULL, NULL },
-	{ "max-connections", "max-connections N [per-address N]",
-	    connections_options, false, false, NULL, NULL },
+	{ "max-connections",
+	    "max-connections N [per-address N] [per-network N]",
+	    settings_connections_options, false, false, NULL, NULL },
 	{ "max-workers", "max-workers N", workers_options, false, false, NULL,
 	    NULL },
 	{ "max-account-changes", "max-account-changes N [bytes SIZE]",
 	    account_changes_options, false, false, NULL, NULL },
-	{ "limit", "limit send N/day [class NAME]", limit_options, true, false,
-	    begin_limit, finish_limit },
+	{ "limit",
+	    "limit send N/day [class NAME], or limit connections|errors "
+	    "N/minute|hour|day [per-network N]",
+	    settings_limit_options, true, false, settings_begin_limit,
+	    settings_finish_limit },
 	{ "vault", "vault", vault_options, true, false, NULL, NULL },
 	{ "reconcile", "reconcile every TIME", reconcile_options, false, false,
 	    NULL, NULL },
@@ -765,8 +546,8 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    settings_finish_transport },
 	{ "srs", "srs off, or srs [domain NAME] [secret FILE] [valid TIME]",
 	    settings_srs_options, false, false, NULL, settings_finish_srs },
-	{ "trusted", "trusted users NAME ...", settings_trusted_options, true,
-	    true, NULL, NULL },
+	{ "trusted", "trusted NETWORK ..., or trusted users NAME ...",
+	    settings_trusted_options, true, true, NULL, NULL },
 	{ "tls-reports",
 	    "tls-reports on|off [contact ADDRESS] [organization NAME]",
 	    settings_tls_report_options, false, false, NULL,

@@ -36,6 +36,53 @@ put_span(struct buf *to, uint64_t seconds)
 }
 
 static void
+put_networks(
+    struct buf *to, const char *what, const struct network_list *networks)
+{
+	char text[NETWORK_TEXT_SIZE];
+
+	if (networks->count > 0)
+		(void)buf_put_text(to, what);
+	for (size_t i = 0; i < networks->count; i++) {
+		network_format(&networks->list[i], text);
+		(void)buf_put_format(to, "%s%s", i > 0 ? "," : " ", text);
+	}
+}
+
+static void
+put_rate(struct buf *to, const char *what, const struct rate_setting *rate)
+{
+	const char *unit = rate->address.window_s == 60     ? "minute"
+			   : rate->address.window_s == 3600 ? "hour"
+							    : "day";
+
+	(void)buf_put_format(to, "limit %s %u/%s per-network %u", what,
+	    rate->address.most, unit, rate->network.most);
+}
+
+static void
+explain_budgets(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	char text[NETWORK_TEXT_SIZE];
+
+	for (size_t i = 0; i < settings->trusted.count; i++) {
+		network_format(&settings->trusted.list[i], text);
+		(void)buf_put_format(to, "trusted %s", text);
+		explain_from(to, name, origin->directive[DIRECTIVE_TRUSTED]);
+	}
+	(void)buf_put_format(to,
+	    "max-connections %u per-address %u per-network %u",
+	    settings->max_connections, settings->max_connections_per_address,
+	    settings->max_connections_per_network);
+	explain_from(to, name, origin->directive[DIRECTIVE_CONNECTIONS]);
+	put_rate(to, "connections", &settings->connections_rate);
+	explain_from(to, name, origin->directive[DIRECTIVE_LIMIT]);
+	put_rate(to, "errors", &settings->errors_rate);
+	explain_from(to, name, origin->directive[DIRECTIVE_LIMIT]);
+}
+
+static void
 explain_lists(const char *name, const struct settings *settings,
     const struct settings_origin *origin, struct buf *to)
 {
@@ -52,13 +99,23 @@ explain_lists(const char *name, const struct settings *settings,
 	for (size_t i = 0; i < settings->listener_count; i++) {
 		const struct listen_setting *l = &settings->listeners[i];
 
-		(void)buf_put_format(to, "listen %s on %s port %u%s%s",
-		    settings_services[l->service], l->address, l->port,
-		    tls[l->tls], l->is_plain_login ? " plain-login" : "");
+		(void)buf_put_format(
+		    to, "listen %s", settings_services[l->service]);
+		if (l->path[0] != '\0')
+			put_path(to, " unix", l->path);
+		else
+			(void)buf_put_format(
+			    to, " on %s port %u", l->address, l->port);
+		(void)buf_put_format(to, "%s%s", tls[l->tls],
+		    l->is_plain_login ? " plain-login" : "");
 		if (l->pause_s > 0) {
 			(void)buf_put_text(to, " pause ");
 			put_span(to, l->pause_s);
 		}
+		if (l->path[0] == '\0')
+			put_networks(to, " from", &l->clients);
+		put_networks(to, " proxy from", &l->proxies);
+		put_networks(to, " xclient from", &l->xclients);
 		explain_from(to, name, origin->listener[i]);
 	}
 	for (size_t i = 0; i < settings->key_count; i++) {
@@ -158,11 +215,11 @@ explain_senders(const char *name, const struct settings *settings,
 		put_span(to, settings->srs_valid_s);
 	}
 	explain_from(to, name, origin->directive[DIRECTIVE_SRS]);
-	if (settings->trusted_count == 0)
+	if (settings->trusted_user_count == 0)
 		return;
 	(void)buf_put_text(to, "trusted users");
-	for (size_t i = 0; i < settings->trusted_count; i++)
-		(void)buf_put_format(to, " %s", settings->trusted[i]);
+	for (size_t i = 0; i < settings->trusted_user_count; i++)
+		(void)buf_put_format(to, " %s", settings->trusted_users[i]);
 	explain_from(to, name, origin->directive[DIRECTIVE_TRUSTED]);
 }
 
@@ -286,9 +343,7 @@ settings_explain(const char *name, const struct settings *settings,
 	explain_from(to, name, line[DIRECTIVE_MESSAGE_SIZE]);
 	(void)buf_put_format(to, "max-recipients %u", settings->max_recipients);
 	explain_from(to, name, line[DIRECTIVE_RECIPIENTS]);
-	(void)buf_put_format(to, "max-connections %u per-address %u",
-	    settings->max_connections, settings->max_connections_per_address);
-	explain_from(to, name, line[DIRECTIVE_CONNECTIONS]);
+	explain_budgets(name, settings, origin, to);
 	(void)buf_put_format(to, "max-workers %u", settings->max_workers);
 	explain_from(to, name, line[DIRECTIVE_WORKERS]);
 	(void)buf_put_format(to, "max-account-changes %u bytes %llu",

@@ -103,8 +103,21 @@ enum directive_number {
 
 /* ---- settings_directives.c ---- */
 extern const struct directive settings_directives[DIRECTIVE_COUNT];
+
+/* ---- settings_listen.c ---- */
 /* By enum service; NULL at the end. */
 extern const char *const settings_services[];
+extern const struct option settings_listen_options[];
+bool settings_begin_listen(struct parser *parser);
+void settings_finish_listen(struct parser *parser);
+/* Of those that have no budget. */
+void settings_trust_network(struct parser *parser, struct word word);
+
+/* ---- settings_limit.c ---- */
+extern const struct option settings_limit_options[];
+extern const struct option settings_connections_options[];
+bool settings_begin_limit(struct parser *parser);
+void settings_finish_limit(struct parser *parser);
 
 /* ---- settings_network.c ---- */
 extern const struct option settings_resolver_options[];

@@ -1,6 +1,6 @@
 /*
  * The words of firnmail.conf about senders: `srs`, under which mail is passed on
- * to other hosts, and `trusted`, users of this machine who may send as anybody.
+ * to other hosts, and `trusted`, networks without budgets and users who may send as anybody.
  */
 #include "common/settings_grammar.h"
 #include "common/local_user.h"
@@ -97,26 +97,25 @@ apply_users(struct parser *parser, const struct value *value)
 }
 
 static void
-apply_user(struct parser *parser, const struct value *value)
+apply_trusted(struct parser *parser, const struct value *value)
 {
 	struct settings *settings = parser->settings;
 
 	if ((parser->options_seen & TRUSTED_SEEN_USERS) == 0)
-		settings_complain(
-		    parser, parser->words[0], "names stand behind users");
+		settings_trust_network(parser, value->word);
 	else if (!local_user_is_name(value->word.text))
 		settings_complain(parser, value->word,
 		    "\"%.*s\" is not the name of a user",
 		    TEXT_FMT(value->word.text));
-	else if (settings->trusted_count == SETTINGS_MAX_TRUSTED)
+	else if (settings->trusted_user_count == SETTINGS_MAX_TRUSTED)
 		settings_complain(parser, value->word,
 		    "more than %d trusted users", SETTINGS_MAX_TRUSTED);
 	else
 		(void)text_copy(value->word.text,
-		    settings->trusted[settings->trusted_count++],
+		    settings->trusted_users[settings->trusted_user_count++],
 		    SETTINGS_TRUSTED_SIZE);
 }
 
 const struct option settings_trusted_options[] = { { "users", VALUE_NONE, 0,
 						       apply_users, NULL },
-	{ NULL, VALUE_TEXT, 0, apply_user, NULL }, { 0 } };
+	{ NULL, VALUE_TEXT, 0, apply_trusted, NULL }, { 0 } };

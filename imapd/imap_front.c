@@ -4,6 +4,8 @@
  */
 #include "imapd/imap_front.h"
 
+#include "common/clock.h"
+#include "common/front_budget.h"
 #include "common/front_tls.h"
 #include "common/key_client.h"
 #include "common/log.h"
@@ -32,7 +34,7 @@ struct imap_front {
 	struct settings *settings;
 	struct tls_server *tls;
 	struct key_client *keys;
-	struct listener_limits *limits;
+	struct budget *budget;
 	size_t listener_count;
 	struct front_listener listeners[FRONT_MAX_SOCKETS];
 	struct channel *broker; /* the starter's, not ours to free */
@@ -53,8 +55,7 @@ imap_front_new(struct event_loop *loop, struct settings *settings)
 	front->settings = settings;
 	front->keys = key_client_new(-1, ROLE_IMAPD);
 	front->logins = table_new();
-	front->limits = listener_limits_new(
-	    settings->max_connections, settings->max_connections_per_address);
+	front->budget = front_budget_new(settings, false);
 	front_tls_renew(&front->tls, front->settings, front->keys);
 	return front;
 }
@@ -86,7 +87,7 @@ imap_front_free(struct imap_front **front)
 	channel_free(&f->authd);
 	key_client_free(&f->keys);
 	tls_server_free(&f->tls);
-	listener_limits_free(&f->limits);
+	budget_free(&f->budget);
 	settings_free(&f->settings);
 	memory_free(front);
 }
@@ -94,25 +95,27 @@ imap_front_free(struct imap_front **front)
 /* -- Connections -- */
 
 static void
-accepted(
-    int fd, const char *ip, bool is_loopback, bool is_refused, void *context)
+accepted(int fd, const struct listener_client *client,
+    enum budget_verdict verdict, void *context)
 {
 	struct front_listener *listener = context;
 	struct imap_front *front = listener->front;
+	bool has_no_tls =
+	    listener->setting.tls == LISTEN_TLS_IMPLICIT && front->tls == NULL;
 	uint64_t number;
 
-	if (is_refused || (listener->setting.tls == LISTEN_TLS_IMPLICIT &&
-			      front->tls == NULL)) {
-		log_info("connection-refused", "proto=imap ip=%s", ip);
+	if (verdict != BUDGET_OK || has_no_tls) {
+		log_info("connection-refused", "proto=imap ip=%s %s%s",
+		    client->ip, verdict == BUDGET_OK ? "why=no-tls" : "budget=",
+		    verdict == BUDGET_OK ? "" : budget_name(verdict));
 		imap_login_refuse(fd, &listener->setting);
-		if (!is_refused)
-			listener_limits_release(front->limits, ip);
+		if (verdict == BUDGET_OK)
+			budget_release(front->budget, &client->budget);
 		return;
 	}
 	number = ++front->last_connection;
 	table_put_u64(front->logins, number,
-	    imap_login_new(
-		front, number, fd, ip, is_loopback, &listener->setting));
+	    imap_login_new(front, number, fd, client, &listener->setting));
 }
 
 void
@@ -121,6 +124,7 @@ imap_front_listen(struct imap_front *front, int fd)
 	const struct listen_setting *setting =
 	    settings_find_listener(front->settings, fd);
 	struct front_listener *listener;
+	struct listener_rules rules = { .budget = front->budget };
 
 	if (setting == NULL || front->listener_count == FRONT_MAX_SOCKETS) {
 		log_error("listener-unknown", "proto=imap");
@@ -130,18 +134,33 @@ imap_front_listen(struct imap_front *front, int fd)
 	listener = &front->listeners[front->listener_count++];
 	listener->front = front;
 	listener->setting = *setting;
+	rules.proxies = &listener->setting.proxies;
 	listener->listener =
-	    listener_new(front->loop, fd, front->limits, accepted, listener);
+	    listener_new(front->loop, fd, &rules, accepted, listener);
 }
 
 void
-imap_front_release(
-    struct imap_front *front, uint64_t connection, const char *ip)
+imap_front_release(struct imap_front *front, uint64_t connection,
+    const struct budget_client *client)
 {
 	struct imap_login *login = table_remove_u64(front->logins, connection);
 
-	listener_limits_release(front->limits, ip);
+	budget_release(front->budget, client);
 	imap_login_free(&login);
+}
+
+bool
+imap_front_mistake(struct imap_front *front, const struct budget_client *client,
+    const char *ip)
+{
+	enum budget_verdict verdict =
+	    budget_error(front->budget, client, clock_monotonic_us());
+
+	if (verdict == BUDGET_OK)
+		return true;
+	log_info("too-many-errors", "proto=imap ip=%s budget=%s", ip,
+	    budget_name(verdict));
+	return false;
 }
 
 /* -- authd -- */
@@ -266,9 +285,7 @@ reload(
 			}
 			settings_free(&front->settings);
 			front->settings = settings;
-			listener_limits_set(front->limits,
-			    settings->max_connections,
-			    settings->max_connections_per_address);
+			front_budget_renew(front->budget, settings, false);
 			front_tls_renew(
 			    &front->tls, front->settings, front->keys);
 		} else if (message->kinds.data[i] == START_LISTENER) {

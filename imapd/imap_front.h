@@ -46,7 +46,10 @@ int imap_front_ask_broker(
     struct imap_front *front, uint64_t connection, bool is_tls);
 
 /* The connection is over: its place is given back. */
-void imap_front_release(
-    struct imap_front *front, uint64_t connection, const char *ip);
+void imap_front_release(struct imap_front *front, uint64_t connection,
+    const struct budget_client *client);
+/* The client has made a mistake; false: too many, he is to be sent away. */
+bool imap_front_mistake(struct imap_front *front,
+    const struct budget_client *client, const char *ip);
 
 #endif

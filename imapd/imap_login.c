@@ -54,6 +54,7 @@ struct imap_login {
 	unsigned int failures;
 	char tag[LOGIN_TAG_SIZE];
 	char ip[LISTENER_ADDRESS_SIZE];
+	struct budget_client budget;
 };
 
 /* -- Saying things -- */
@@ -102,7 +103,8 @@ bad_command(struct imap_login *login, const char *why)
 
 	snprintf(text, sizeof(text), "BAD %s", why);
 	say(login, login->tag[0] != '\0' ? login->tag : "*", text);
-	if (++login->bad_commands >= LOGIN_MAX_BAD_COMMANDS)
+	if (!imap_front_mistake(login->front, &login->budget, login->ip) ||
+	    ++login->bad_commands >= LOGIN_MAX_BAD_COMMANDS)
 		end_with(login, "Too many bad commands");
 }
 
@@ -392,7 +394,7 @@ client_writable(struct connection *connection, void *context)
 static void
 release(struct imap_login *login)
 {
-	imap_front_release(login->front, login->number, login->ip);
+	imap_front_release(login->front, login->number, &login->budget);
 }
 
 static void
@@ -466,7 +468,9 @@ imap_login_answered(struct imap_login *login, unsigned int result)
 	default:
 		say_tagged(
 		    login, "NO [AUTHENTICATIONFAILED] Authentication failed");
-		if (result == LOGIN_TOO_MANY ||
+		if (!imap_front_mistake(
+			login->front, &login->budget, login->ip) ||
+		    result == LOGIN_TOO_MANY ||
 		    ++login->failures >= LOGIN_MAX_FAILURES) {
 			end_with(login, "Too many failed logins");
 			return;
@@ -505,7 +509,7 @@ imap_login_attached(
 
 struct imap_login *
 imap_login_new(struct imap_front *front, uint64_t connection, int fd,
-    const char *ip, bool is_loopback, const struct listen_setting *listen)
+    const struct listener_client *client, const struct listen_setting *listen)
 {
 	struct imap_login *login = memory_new(1, sizeof(*login));
 	bool is_implicit = listen->tls == LISTEN_TLS_IMPLICIT;
@@ -516,8 +520,9 @@ imap_login_new(struct imap_front *front, uint64_t connection, int fd,
 			      (listen->tls == LISTEN_TLS_OFFERED ||
 				  listen->tls == LISTEN_TLS_REQUIRED);
 	login->may_login =
-	    is_implicit || (listen->is_plain_login && is_loopback);
-	snprintf(login->ip, sizeof(login->ip), "%s", ip);
+	    is_implicit || (listen->is_plain_login && client->is_loopback);
+	memcpy(login->ip, client->ip, sizeof(login->ip));
+	login->budget = client->budget;
 	imap_line_init(&login->line);
 	login->deadline =
 	    timer_new(imap_front_loop(front), deadline_passed, login);

@@ -13,7 +13,7 @@ struct imap_login;
 
 /* Takes over `fd` and says the greeting; ends by imap_front_release. */
 struct imap_login *imap_login_new(struct imap_front *front, uint64_t connection,
-    int fd, const char *ip, bool is_loopback,
+    int fd, const struct listener_client *client,
     const struct listen_setting *listen);
 
 /* At the end of the process. */

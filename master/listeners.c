@@ -92,6 +92,7 @@ add(struct listeners *listeners, const struct listen_setting *setting,
 {
 	struct listener *listener = &listeners->list[listeners->count];
 
+	memset(listener, 0, sizeof(*listener));
 	listener->fd = find_old(old, address, setting->port);
 	if (listener->fd == -1)
 		listener->fd = open_socket(address, setting->port, error);
@@ -105,9 +106,72 @@ add(struct listeners *listeners, const struct listen_setting *setting,
 }
 
 static int
+find_old_unix(const struct listeners *old, const char *path)
+{
+	for (size_t i = 0; old != NULL && i < old->count; i++)
+		if (strcmp(old->list[i].path, path) == 0)
+			return fcntl(old->list[i].fd, F_DUPFD_CLOEXEC, 3);
+	return -1;
+}
+
+/* Only a socket is taken away: one of an instance before. */
+static void
+remove_socket(const char *path)
+{
+	struct stat status;
+
+	if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
+		unlink(path);
+}
+
+/* For everybody who can reach its directory. It is bound by its whole path, by
+ * which the front finds what it is for. */
+static int
+open_unix_path(const char *path, struct error *error)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, result;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return error_set_errno(error, "socket");
+	remove_socket(path);
+	umask(0111);
+	result = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	umask(077);
+	if (result == -1 || listen(fd, UNIX_BACKLOG) == -1) {
+		error_set_errno(error, "listen on %s", path);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+add_unix(struct listeners *listeners, const struct listen_setting *setting,
+    const struct listeners *old, struct error *error)
+{
+	struct listener *listener = &listeners->list[listeners->count];
+
+	memset(listener, 0, sizeof(*listener));
+	listener->fd = find_old_unix(old, setting->path);
+	if (listener->fd == -1)
+		listener->fd = open_unix_path(setting->path, error);
+	if (listener->fd == -1)
+		return -1;
+	listener->service = setting->service;
+	memcpy(listener->path, setting->path, sizeof(listener->path));
+	listeners->count++;
+	return 0;
+}
+
+static int
 add_setting(struct listeners *listeners, const struct listen_setting *setting,
     const struct listeners *old, struct error *error)
 {
+	if (setting->path[0] != '\0')
+		return add_unix(listeners, setting, old, error);
 	if (strcmp(setting->address, "*") != 0)
 		return add(listeners, setting, setting->address, old, error);
 	if (add(listeners, setting, "::", old, error) == -1 &&

@@ -1,6 +1,6 @@
 /*
- * The sockets that master binds: one or two (IPv6 and IPv4 for `*`) for each
- * `listen` line, and the control sockets for snapctl and firnmail.
+ * The sockets that master binds: one or two (IPv6 and IPv4 for `*`), or a unix
+ * socket, for each `listen` line, and the control sockets for snapctl and firnmail.
  */
 #ifndef MASTER_LISTENERS_H
 #define MASTER_LISTENERS_H
@@ -17,6 +17,7 @@ struct listener {
 	enum service service;
 	uint16_t port;
 	char address[64];
+	char path[108]; /* of a unix socket; "": it has a port */
 };
 
 struct listeners {

@@ -7,10 +7,12 @@ smtpd_libsmtpd_a_SOURCES = \
 	smtpd/smtp_command.c smtpd/smtp_command.h \
 	smtpd/smtp_reply.c smtpd/smtp_reply.h \
 	smtpd/smtp_hello.c \
+	smtpd/xclient.c smtpd/xclient.h smtpd/smtp_xclient.c \
 	smtpd/smtp_login.c \
 	smtpd/smtp_envelope.c \
 	smtpd/smtp_body.c \
-	smtpd/smtp_data.c smtpd/smtp_data.h
+	smtpd/smtp_data.c smtpd/smtp_data.h \
+	smtpd/smtp_answer.c
 smtpd_libqueue_a_SOURCES = \
 	smtpd/queue.c smtpd/queue.h \
 	smtpd/transaction.c smtpd/transaction.h smtpd/transaction_state.h \
@@ -84,6 +86,9 @@ tests_unit_sts_policy_test_SOURCES = tests/unit/sts_policy_test.c
 tests_unit_sts_policy_test_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/route_test tests/unit/listener_test
+check_PROGRAMS += tests/unit/budget_test
+tests_unit_budget_test_SOURCES = tests/unit/budget_test.c
+tests_unit_budget_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_route_test_SOURCES = tests/unit/route_test.c
 tests_unit_route_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/srs_test
@@ -128,6 +133,11 @@ tests_unit_sasl_test_SOURCES = tests/unit/sasl_test.c
 tests_unit_sasl_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_received_test_SOURCES = tests/unit/received_test.c
 tests_unit_received_test_LDADD = smtpd/libsmtpd.a $(QUEUE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/smtp_front_test
+tests_unit_smtp_front_test_SOURCES = tests/unit/smtp_front_test.c \
+	tests/unit/false_connection.c tests/unit/false_connection.h
+tests_unit_smtp_front_test_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
 # The session with a connection in memory, before the real queue, with false
 # snapd, authd, broker and worker.
 tests_unit_smtp_session_test_SOURCES = tests/unit/smtp_session_test.c \
@@ -142,7 +152,14 @@ tests_fuzz_sts_policy_fuzz_SOURCES = tests/fuzz/sts_policy_fuzz.c
 tests_fuzz_sts_policy_fuzz_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS)
 tests_fuzz_sts_policy_fuzz_LDFLAGS = $(LINK_FUZZER)
 noinst_PROGRAMS += tests/fuzz/smtp_command_fuzz tests/fuzz/smtp_data_fuzz \
-	tests/fuzz/sasl_fuzz tests/fuzz/smtp_session_fuzz
+	tests/fuzz/sasl_fuzz tests/fuzz/smtp_session_fuzz \
+	tests/fuzz/proxy_header_fuzz tests/fuzz/xclient_fuzz
+tests_fuzz_proxy_header_fuzz_SOURCES = tests/fuzz/proxy_header_fuzz.c
+tests_fuzz_proxy_header_fuzz_LDADD = $(COMMON_LIBS)
+tests_fuzz_proxy_header_fuzz_LDFLAGS = $(LINK_FUZZER)
+tests_fuzz_xclient_fuzz_SOURCES = tests/fuzz/xclient_fuzz.c
+tests_fuzz_xclient_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
+tests_fuzz_xclient_fuzz_LDFLAGS = $(LINK_FUZZER)
 tests_fuzz_smtp_command_fuzz_SOURCES = tests/fuzz/smtp_command_fuzz.c
 tests_fuzz_smtp_command_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
 tests_fuzz_smtp_command_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -157,6 +174,7 @@ tests_fuzz_smtp_session_fuzz_SOURCES = tests/fuzz/smtp_session_fuzz.c \
 tests_fuzz_smtp_session_fuzz_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS)
 tests_fuzz_smtp_session_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+EXTRA_DIST += tests/fuzz/proxy_header.dict tests/fuzz/xclient.dict
 EXTRA_DIST += tests/fuzz/sts_policy.dict tests/fuzz/smtp_command.dict \
 	tests/fuzz/corpus/smtp_command/mail \
 	tests/fuzz/corpus/smtp_command/rcpt \

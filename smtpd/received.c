@@ -16,6 +16,12 @@ received_protocol(const struct received *received)
 		    { "UTF8SMTPS", "UTF8SMTPSA" } }
 	};
 
+	static const char *const lmtp_names[2][2] = { { "LMTP", "LMTPS" },
+		{ "UTF8LMTP", "UTF8LMTPS" } };
+
+	if (received->is_lmtp)
+		return lmtp_names[received->is_smtputf8]
+				 [received->tls.size > 0];
 	if (!received->is_esmtp)
 		return "SMTP";
 	return names[received->is_smtputf8][received->tls.size > 0]

@@ -22,6 +22,7 @@ struct received {
 	const char *queue_id;
 	bool is_esmtp;
 	bool is_authenticated;
+	bool is_lmtp;
 	bool is_smtputf8;
 	bool needs_date;
 	bool needs_message_id;
@@ -37,7 +38,8 @@ enum {
  * header field come out as "?". */
 void received_format(const struct received *received, struct buf *to);
 
-/* The keyword after "with": SMTP, ESMTPS, UTF8SMTPSA ... (RFC 3848, 6531). */
+/* The keyword after "with": SMTP, ESMTPS, UTF8SMTPSA, LMTP ... (RFC 3848,
+ * 6531). */
 const char *received_protocol(const struct received *received);
 
 #endif

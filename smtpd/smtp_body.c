@@ -154,14 +154,17 @@ smtp_begin_chunk(
 static void
 end_chunk(struct smtp_session *session)
 {
+	unsigned int recipients = session->recipients;
 	uint8_t rest[SMTP_DATA_MIN_ROOM];
 
 	smtp_session_enter_state(session, SMTP_STATE_COMMAND);
 	if (session->is_chunk_refused) {
 		smtp_session_reply(session, session->chunk_reply);
 	} else if (session->verdict != VERDICT_OK) {
-		smtp_session_verdict_reply(session, session->verdict);
 		smtp_forget(session);
+		smtp_answer_message(session,
+		    session->is_last_chunk ? recipients : 1, session->verdict,
+		    TEXT(""));
 	} else if (session->is_last_chunk) {
 		(void)buf_put(&session->part, rest,
 		    smtp_data_finish(&session->data, rest));
@@ -201,7 +204,8 @@ smtp_take_chunk(struct smtp_session *session)
 	}
 	if (session->chunk_left == 0) {
 		end_chunk(session);
-		return session->state == SMTP_STATE_COMMAND;
+		return session->state == SMTP_STATE_COMMAND ||
+		       session->state == SMTP_STATE_ANSWERING;
 	}
 	return session->state == SMTP_STATE_CHUNK &&
 	       connection_input(session->connection)->size > 0;

@@ -35,7 +35,7 @@ is_printable(struct text text)
 	return true;
 }
 
-/* NOOP, HELP, VRFY: a string, or nothing. */
+/* NOOP, HELP, VRFY, XCLIENT: a string, or nothing. */
 static enum smtp_command_result
 parse_string(struct text argument, struct smtp_command *command)
 {
@@ -52,20 +52,27 @@ parse_nothing(struct text argument, struct smtp_command *command)
 
 /* A Domain or address literal. Many clients say names with underscores or a
  * final dot, so any word of its characters is taken. */
-static enum smtp_command_result
-parse_hello(struct text argument, struct smtp_command *command)
+bool
+smtp_command_is_hello(struct text name)
 {
-	struct text name = text_trim(argument);
 	size_t i;
 
 	if (name.size == 0 || name.size > MAIL_ADDRESS_MAX_DOMAIN ||
-	    !text_is_utf8(name))
-		return SMTP_COMMAND_BAD_ARGUMENTS;
+	    !text_is_utf8(name) || !is_printable(name))
+		return false;
 	for (i = 0; i < name.size; i++)
-		if (strchr(" \t<>()\"\\,;@", name.data[i]) != NULL)
-			return SMTP_COMMAND_BAD_ARGUMENTS;
-	command->argument = name;
-	return SMTP_COMMAND_OK;
+		if (strchr(" <>()\"\\,;@", name.data[i]) != NULL)
+			return false;
+	return true;
+}
+
+static enum smtp_command_result
+parse_hello(struct text argument, struct smtp_command *command)
+{
+	command->argument = text_trim(argument);
+	return smtp_command_is_hello(command->argument)
+		   ? SMTP_COMMAND_OK
+		   : SMTP_COMMAND_BAD_ARGUMENTS;
 }
 
 static enum smtp_command_result
@@ -335,6 +342,7 @@ static const struct {
 	parse_function *parse;
 } verbs[SMTP_UNKNOWN] = { [SMTP_EHLO] = { "EHLO", parse_hello },
 	[SMTP_HELO] = { "HELO", parse_hello },
+	[SMTP_LHLO] = { "LHLO", parse_hello },
 	[SMTP_MAIL] = { "MAIL", parse_mail },
 	[SMTP_RCPT] = { "RCPT", parse_rcpt },
 	[SMTP_DATA] = { "DATA", parse_nothing },
@@ -345,7 +353,8 @@ static const struct {
 	[SMTP_HELP] = { "HELP", parse_string },
 	[SMTP_QUIT] = { "QUIT", parse_nothing },
 	[SMTP_STARTTLS] = { "STARTTLS", parse_nothing },
-	[SMTP_AUTH] = { "AUTH", parse_auth } };
+	[SMTP_AUTH] = { "AUTH", parse_auth },
+	[SMTP_XCLIENT] = { "XCLIENT", parse_string } };
 
 enum smtp_command_result
 smtp_command_parse(struct text line, struct smtp_command *command)

@@ -20,6 +20,7 @@ enum {
 enum smtp_verb {
 	SMTP_EHLO,
 	SMTP_HELO,
+	SMTP_LHLO,
 	SMTP_MAIL,
 	SMTP_RCPT,
 	SMTP_DATA,
@@ -31,6 +32,7 @@ enum smtp_verb {
 	SMTP_QUIT,
 	SMTP_STARTTLS,
 	SMTP_AUTH,
+	SMTP_XCLIENT,
 	SMTP_UNKNOWN, /* no such verb, or one we do not have */
 	SMTP_VERB_COUNT
 };
@@ -59,7 +61,7 @@ enum smtp_command_result {
 
 struct smtp_command {
 	enum smtp_verb verb;
-	struct text argument;         /* EHLO HELO VRFY HELP NOOP: all of it */
+	struct text argument;         /* EHLO HELO LHLO VRFY ...: all of it */
 	struct mailbox_address path;  /* MAIL, RCPT */
 	uint64_t size;                /* MAIL SIZE=, 0 if it was not said */
 	enum smtp_body body;          /* MAIL BODY= */
@@ -74,6 +76,9 @@ struct smtp_command {
 	struct text mechanism;        /* AUTH */
 	struct text initial;          /* AUTH; NULL data if none */
 };
+
+/* What can stand behind EHLO. */
+bool smtp_command_is_hello(struct text name);
 
 /* `line` without its CR LF. Texts in `command` point into it
  * and into `command`, which must not be copied. */

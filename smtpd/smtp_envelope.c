@@ -123,28 +123,6 @@ smtp_rcpt(struct smtp_session *session, const struct smtp_command *command)
 /* -- The queue's verdicts -- */
 
 static void
-write_verdict(
-    struct smtp_session *session, unsigned int verdict, struct text text)
-{
-	const struct smtp_verdict_row *row = smtp_verdict_row(verdict);
-
-	smtp_session_write(session, "%u %s %s%s%.*s\r\n", row->code,
-	    row->enhanced, row->text, text.size > 0 ? " " : "", TEXT_FMT(text));
-	if (row->code >= 500)
-		session->errors++;
-	if (row->code == 421) {
-		smtp_forget(session);
-		smtp_session_enter_state(session, SMTP_STATE_CLOSING);
-	}
-}
-
-void
-smtp_session_verdict_reply(struct smtp_session *session, unsigned int verdict)
-{
-	write_verdict(session, verdict, TEXT(""));
-}
-
-static void
 sender_verdict(struct smtp_session *session, unsigned int verdict)
 {
 	smtp_session_enter_state(session, SMTP_STATE_COMMAND);
@@ -152,7 +130,7 @@ sender_verdict(struct smtp_session *session, unsigned int verdict)
 		smtp_session_reply(session, REPLY_SENDER_OK);
 		return;
 	}
-	write_verdict(session, verdict, TEXT(""));
+	smtp_write_verdict(session, verdict, TEXT(""));
 	if (session->transaction != 0)
 		leave(session);
 }
@@ -162,7 +140,7 @@ recipient_verdict(struct smtp_session *session, unsigned int verdict)
 {
 	smtp_session_enter_state(session, SMTP_STATE_COMMAND);
 	if (verdict != VERDICT_OK) {
-		write_verdict(session, verdict, TEXT(""));
+		smtp_write_verdict(session, verdict, TEXT(""));
 		return;
 	}
 	session->recipients++;
@@ -182,13 +160,14 @@ static void
 end_verdict(
     struct smtp_session *session, unsigned int verdict, struct text text)
 {
+	unsigned int recipients = session->recipients;
+
 	if (verdict == VERDICT_OK)
 		verdict = VERDICT_UNAVAILABLE;
 	if (verdict == VERDICT_ACCEPTED)
 		session->commands = 0;
 	leave(session);
-	smtp_session_enter_state(session, SMTP_STATE_COMMAND);
-	write_verdict(session, verdict, text);
+	smtp_answer_message(session, recipients, verdict, text);
 }
 
 void

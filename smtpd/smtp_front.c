@@ -3,6 +3,7 @@
  */
 #include "smtpd/smtp_front.h"
 
+#include "common/front_budget.h"
 #include "common/front_tls.h"
 #include "common/log.h"
 #include "common/memory.h"
@@ -100,31 +101,47 @@ authd_closed(struct channel *channel, const struct error *error, void *context)
 
 /* -- Connections -- */
 
-/* Nobody waits for a client who is sent away. */
+/* Nobody waits for a client who is sent away; without TLS from the first byte he
+ * hears why. */
 static void
-refuse(int fd, const char *client_ip)
+refuse(const struct smtp_listener *listener, int fd, enum smtp_reply reply)
 {
 	char line[256];
-	size_t size;
+	size_t size = smtp_reply_format(reply, line, sizeof(line));
 
-	size =
-	    smtp_reply_format(REPLY_TOO_MANY_CONNECTIONS, line, sizeof(line));
-	(void)send(fd, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-	log_info("too-many-connections", "proto=smtp ip=%s", client_ip);
+	if (listener->setting.tls != LISTEN_TLS_IMPLICIT)
+		(void)send(fd, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
 }
 
 static void
-accepted(int fd, const char *client_ip, bool is_loopback, bool is_refused,
-    void *context)
+accepted(int fd, const struct listener_client *client,
+    enum budget_verdict verdict, void *context)
 {
 	struct smtp_listener *listener = context;
+	struct smtp_front *front = listener->front;
+	const struct listen_setting *setting = &listener->setting;
 
-	if (is_refused)
-		refuse(fd, client_ip);
-	else
-		(void)smtp_session_new(listener->front, fd, &listener->setting,
-		    client_ip, is_loopback);
+	if (verdict != BUDGET_OK) {
+		log_info("connection-refused", "proto=smtp ip=%s budget=%s",
+		    client->ip, budget_name(verdict));
+		refuse(listener, fd, smtp_reply_of_budget(verdict));
+	} else if (setting->service == SERVICE_LMTP &&
+		   setting->path[0] == '\0' &&
+		   !network_list_has_ip(&setting->clients, client->ip)) {
+		log_warning("lmtp-refused", "ip=%s", client->ip);
+		refuse(listener, fd, REPLY_NOT_FOR_YOU);
+		budget_release(front->budget, &client->budget);
+	} else {
+		(void)smtp_session_new(front, fd, setting, client);
+	}
+}
+
+/* Those who send mail of others must leave some places. */
+static bool
+may_use_kept(enum service service)
+{
+	return service == SERVICE_SUBMIT || service == SERVICE_LOCAL;
 }
 
 void
@@ -133,6 +150,7 @@ smtp_front_listen(struct smtp_front *front, int fd)
 	const struct listen_setting *setting =
 	    settings_find_listener(front->settings, fd);
 	struct smtp_listener *listener;
+	struct listener_rules rules = { .budget = front->budget };
 
 	if (setting == NULL ||
 	    front->listener_count == 2 * SETTINGS_MAX_LISTENERS) {
@@ -142,8 +160,10 @@ smtp_front_listen(struct smtp_front *front, int fd)
 	listener = &front->listeners[front->listener_count++];
 	listener->front = front;
 	listener->setting = *setting;
+	rules.proxies = &listener->setting.proxies;
+	rules.may_use_kept = may_use_kept(setting->service);
 	listener->listener =
-	    listener_new(front->loop, fd, front->limits, accepted, listener);
+	    listener_new(front->loop, fd, &rules, accepted, listener);
 	if (front->is_starting)
 		listener_pause(listener->listener);
 }
@@ -164,11 +184,11 @@ end_if_empty(struct smtp_front *front)
 }
 
 void
-smtp_front_left(
-    struct smtp_front *front, uint64_t number, const char *client_ip)
+smtp_front_left(struct smtp_front *front, uint64_t number,
+    const struct budget_client *client)
 {
 	table_remove_u64(front->sessions, number);
-	listener_limits_release(front->limits, client_ip);
+	budget_release(front->budget, client);
 	end_if_empty(front);
 }
 
@@ -212,8 +232,7 @@ smtp_front_new(struct event_loop *loop, const struct settings *settings)
 	front->keys = key_client_new(-1, ROLE_SMTPD);
 	front->sessions = table_new();
 	front->transactions = table_new();
-	front->limits = listener_limits_new(
-	    settings->max_connections, settings->max_connections_per_address);
+	front->budget = front_budget_new(settings, true);
 	front->stop_timer = timer_new(loop, stop_at_last, front);
 	front->is_starting = true;
 	front->start_timer = timer_new(loop, begin_service, front);
@@ -226,8 +245,7 @@ void
 smtp_front_reload(struct smtp_front *front, const struct settings *settings)
 {
 	front->settings = settings;
-	listener_limits_set(front->limits, settings->max_connections,
-	    settings->max_connections_per_address);
+	front_budget_renew(front->budget, settings, true);
 	front_tls_renew(&front->tls, front->settings, front->keys);
 }
 
@@ -245,7 +263,7 @@ smtp_front_free(struct smtp_front **pointer)
 		smtp_session_free(session);
 	table_free(&front->sessions);
 	table_free(&front->transactions);
-	listener_limits_free(&front->limits);
+	budget_free(&front->budget);
 	timer_free(&front->start_timer);
 	timer_free(&front->stop_timer);
 	channel_free(&front->queue);

@@ -5,6 +5,7 @@
 #ifndef SMTPD_SMTP_FRONT_H
 #define SMTPD_SMTP_FRONT_H
 
+#include "common/budget.h"
 #include "common/channel.h"
 #include "common/event_loop.h"
 #include "common/key_client.h"
@@ -44,7 +45,8 @@ struct smtp_front {
 	enum status store;          /* as the queue says */
 	struct table *sessions;     /* connection number -> session */
 	struct table *transactions; /* transaction number -> session */
-	struct listener_limits *limits;
+	struct budget *budget;
+	size_t slowed_count; /* clients that wait after an error */
 	struct smtp_listener listeners[2 * SETTINGS_MAX_LISTENERS];
 	size_t listener_count;
 	bool is_starting; /* the queue has said nothing yet */
@@ -79,7 +81,7 @@ bool smtp_front_introduce(
 void smtp_front_stop(struct smtp_front *front);
 
 /* A session is gone. */
-void smtp_front_left(
-    struct smtp_front *front, uint64_t number, const char *client_ip);
+void smtp_front_left(struct smtp_front *front, uint64_t number,
+    const struct budget_client *client);
 
 #endif

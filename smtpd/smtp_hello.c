@@ -1,8 +1,9 @@
 /*
- * Greeting, EHLO, HELO and STARTTLS (RFC 3207).
+ * Greeting, EHLO, HELO, LHLO (RFC 2033) and STARTTLS (RFC 3207).
  */
 #include "common/log.h"
 #include "smtpd/smtp_session.h"
+#include "smtpd/xclient.h"
 
 #include <inttypes.h>
 
@@ -17,8 +18,9 @@ smtp_greet(struct smtp_session *session)
 		return;
 	}
 	smtp_session_enter_state(session, SMTP_STATE_COMMAND);
-	smtp_session_write(
-	    session, "220 %s ESMTP Firnmail\r\n", front->settings->host);
+	smtp_session_write(session, "220 %s %s Firnmail\r\n",
+	    front->settings->host,
+	    session->service == SERVICE_LMTP ? "LMTP" : "ESMTP");
 }
 
 static bool
@@ -34,7 +36,8 @@ can_start_tls(const struct smtp_session *session)
 bool
 smtp_offers_dsn(const struct smtp_session *session)
 {
-	return session->service != SERVICE_SMTP;
+	return session->service == SERVICE_SUBMIT ||
+	       session->service == SERVICE_LOCAL;
 }
 
 /*
@@ -69,11 +72,16 @@ smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 	const struct settings *settings = session->front->settings;
 	bool is_local = session->service == SERVICE_LOCAL;
 
+	if ((session->service == SERVICE_LMTP) !=
+	    (command->verb == SMTP_LHLO)) {
+		smtp_session_reply(session, REPLY_NOT_HERE);
+		return;
+	}
 	if (smtp_is_too_early(session))
 		return;
 	smtp_forget(session);
 	text_copy(command->argument, session->helo, sizeof(session->helo));
-	session->is_esmtp = command->verb == SMTP_EHLO;
+	session->is_esmtp = command->verb != SMTP_HELO;
 	if (!session->is_esmtp) {
 		smtp_session_write(session, "250 %s\r\n", settings->host);
 		return;
@@ -81,7 +89,7 @@ smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 	smtp_session_write(session,
 	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n"
 	    "250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
-	    "250-LIMITS RCPTMAX=%u\r\n%s%s%s%s%s%s"
+	    "250-LIMITS RCPTMAX=%u\r\n%s%s%s%s%s%s%s"
 	    "250 ENHANCEDSTATUSCODES\r\n",
 	    settings->host, settings->max_message_bytes,
 	    settings->max_recipients,
@@ -91,6 +99,8 @@ smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 		    connection_is_tls(session->connection)
 		? "250-AUTH PLAIN LOGIN\r\n"
 		: "",
+	    session->may_xclient ? "250-XCLIENT " XCLIENT_ATTRIBUTES "\r\n"
+				 : "",
 	    is_local ? "250-XORIGIN=" : "", is_local ? origin(settings) : "",
 	    is_local ? "\r\n" : "");
 }

@@ -21,8 +21,13 @@ static const struct smtp_reply_row rows[REPLY_COUNT] = {
 	[REPLY_NO_QUEUE] = { 421, "4.3.0",
 	    "The mail store is not there, try again later" },
 	[REPLY_TOO_MANY_CONNECTIONS] = { 421, "4.7.0",
+	    "Too many connections from you, try again later" },
+	[REPLY_TOO_MANY_OF_ALL] = { 421, "4.7.0",
 	    "Too many connections, try again later" },
-	[REPLY_TOO_MANY_ERRORS] = { 421, "4.7.0", "Too many errors" },
+	[REPLY_TOO_OFTEN] = { 421, "4.7.0",
+	    "You connect too often, try again later" },
+	[REPLY_TOO_MANY_ERRORS] = { 421, "4.7.0",
+	    "Too many errors, try again later" },
 	[REPLY_TOO_MANY_COMMANDS] = { 421, "4.7.0",
 	    "Too many commands without mail" },
 	[REPLY_TOO_MANY_LOGINS] = { 421, "4.7.0", "Too many failed logins" },
@@ -55,7 +60,28 @@ static const struct smtp_reply_row rows[REPLY_COUNT] = {
 	[REPLY_BAD_RECIPIENT] = { 553, "5.1.3", "Malformed address" },
 	[REPLY_NEEDS_SMTPUTF8] = { 553, "5.6.7",
 	    "This address needs SMTPUTF8" },
+	[REPLY_NOT_BY_NAME] = { 501, "5.7.0",
+	    "Nobody is logged in by XCLIENT, let him say AUTH" },
+	[REPLY_NOT_FOR_YOU] = { 421, "4.7.1", "Not one of our mail servers" },
 };
+
+enum smtp_reply
+smtp_reply_of_budget(enum budget_verdict verdict)
+{
+	switch (verdict) {
+	case BUDGET_ADDRESS:
+	case BUDGET_NETWORK:
+		return REPLY_TOO_MANY_CONNECTIONS;
+	case BUDGET_ADDRESS_RATE:
+	case BUDGET_NETWORK_RATE:
+		return REPLY_TOO_OFTEN;
+	case BUDGET_ADDRESS_ERRORS:
+	case BUDGET_NETWORK_ERRORS:
+		return REPLY_TOO_MANY_ERRORS;
+	default:
+		return REPLY_TOO_MANY_OF_ALL;
+	}
+}
 
 const struct smtp_reply_row *
 smtp_reply_row(enum smtp_reply reply)

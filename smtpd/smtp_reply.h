@@ -5,6 +5,8 @@
 #ifndef SMTPD_SMTP_REPLY_H
 #define SMTPD_SMTP_REPLY_H
 
+#include "common/budget.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +24,8 @@ enum smtp_reply {
 	REPLY_TIMEOUT,
 	REPLY_NO_QUEUE,
 	REPLY_TOO_MANY_CONNECTIONS,
+	REPLY_TOO_MANY_OF_ALL,
+	REPLY_TOO_OFTEN,
 	REPLY_TOO_MANY_ERRORS,
 	REPLY_TOO_MANY_COMMANDS,
 	REPLY_TOO_MANY_LOGINS,
@@ -50,6 +54,8 @@ enum smtp_reply {
 	REPLY_BAD_SENDER,
 	REPLY_BAD_RECIPIENT,
 	REPLY_NEEDS_SMTPUTF8,
+	REPLY_NOT_FOR_YOU,
+	REPLY_NOT_BY_NAME,
 	REPLY_COUNT
 };
 
@@ -58,6 +64,9 @@ struct smtp_reply_row {
 	const char *enhanced; /* "" where RFC 2034 has none */
 	const char *text;
 };
+
+/* To one whose budget is used up. */
+enum smtp_reply smtp_reply_of_budget(enum budget_verdict verdict);
 
 const struct smtp_reply_row *smtp_reply_row(enum smtp_reply reply);
 

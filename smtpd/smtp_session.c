@@ -3,13 +3,24 @@
  */
 #include "smtpd/smtp_session.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static int64_t
+slow_ms(const struct smtp_session *session)
+{
+	int64_t ms =
+	    (int64_t)(session->errors - SMTP_FREE_ERRORS) * SMTP_SLOW_STEP_MS;
+
+	return ms < SMTP_SLOW_MAX_MS ? ms : SMTP_SLOW_MAX_MS;
+}
 
 static void
 start_timer(struct smtp_session *session)
@@ -23,7 +34,10 @@ start_timer(struct smtp_session *session)
 		delay_ms = session->pause_ms;
 	else if (session->state == SMTP_STATE_CLOSING)
 		delay_ms = SMTP_GOODBYE_TIMEOUT_MS;
-	else if (session->helo[0] == '\0')
+	else if (session->state == SMTP_STATE_SLOWED)
+		delay_ms = slow_ms(session);
+	else if (session->helo[0] == '\0' ||
+		 (session->service == SERVICE_SUBMIT && !session->is_logged_in))
 		delay_ms = SMTP_HELLO_TIMEOUT_MS;
 	timer_start(session->timer, delay_ms);
 }
@@ -31,6 +45,10 @@ start_timer(struct smtp_session *session)
 void
 smtp_session_enter_state(struct smtp_session *session, enum smtp_state state)
 {
+	if (session->state == SMTP_STATE_SLOWED)
+		session->front->slowed_count--;
+	if (state == SMTP_STATE_SLOWED)
+		session->front->slowed_count++;
 	session->state = state;
 	start_timer(session);
 }
@@ -127,6 +145,7 @@ dispatch(struct smtp_session *session, const struct smtp_command *command)
 	switch (command->verb) {
 	case SMTP_EHLO:
 	case SMTP_HELO:
+	case SMTP_LHLO:
 		smtp_hello(session, command);
 		break;
 	case SMTP_MAIL:
@@ -163,6 +182,9 @@ dispatch(struct smtp_session *session, const struct smtp_command *command)
 	case SMTP_AUTH:
 		smtp_auth(session, command);
 		break;
+	case SMTP_XCLIENT:
+		smtp_xclient(session, command);
+		break;
 	case SMTP_UNKNOWN:
 	case SMTP_VERB_COUNT:
 		smtp_session_reply(session, REPLY_UNKNOWN_COMMAND);
@@ -187,7 +209,8 @@ take_line(struct smtp_session *session)
 		explicit_bzero(line, sizeof(line));
 		return true;
 	}
-	if (++session->commands > SMTP_MAX_COMMANDS) {
+	if (++session->commands >
+	    SMTP_MAX_COMMANDS + session->front->settings->max_recipients) {
 		smtp_session_close(session, REPLY_TOO_MANY_COMMANDS);
 		return true;
 	}
@@ -221,12 +244,49 @@ take_input(struct smtp_session *session)
 		return connection_output_room(session->connection) >=
 			   SMTP_OUTPUT_LIMIT / 2 &&
 		       take_line(session);
+	case SMTP_STATE_SLOWED:
+		if (session->front->is_stopping)
+			smtp_session_close(session, REPLY_SHUTDOWN);
+		return false;
+	case SMTP_STATE_ANSWERING:
+		return smtp_answer(session);
 	case SMTP_STATE_DATA:
 		return smtp_take_data(session);
 	case SMTP_STATE_CHUNK:
 		return smtp_take_chunk(session);
 	default:
 		return false;
+	}
+}
+
+/* Errors since the last look are charged to the client, whose connections all
+ * end when his budget is used up; he of this one waits. A mail server of ours may
+ * have many recipients that we do not. */
+static void
+settle_errors(struct smtp_session *session)
+{
+	struct smtp_front *front = session->front;
+	enum budget_verdict verdict = BUDGET_OK;
+
+	if (session->charged == session->errors)
+		return;
+	for (; session->charged < session->errors; session->charged++)
+		verdict = budget_error(
+		    front->budget, &session->client, clock_monotonic_us());
+	if (session->state == SMTP_STATE_CLOSING)
+		return;
+	if (verdict != BUDGET_OK || (session->errors >= SMTP_MAX_ERRORS &&
+					session->service != SERVICE_LMTP)) {
+		log_info("too-many-errors",
+		    "proto=smtp sid=%" PRIu64 " ip=%s errors=%u budget=%s",
+		    session->number, session->client_ip, session->errors,
+		    verdict != BUDGET_OK ? budget_name(verdict) : "connection");
+		smtp_session_close(session, REPLY_TOO_MANY_ERRORS);
+	} else if (session->errors > SMTP_FREE_ERRORS &&
+		   session->client.is_limited &&
+		   session->state == SMTP_STATE_COMMAND &&
+		   front->slowed_count < SMTP_MAX_SLOWED) {
+		smtp_session_enter_state(session, SMTP_STATE_SLOWED);
 	}
 }
 
@@ -238,9 +298,10 @@ smtp_session_run(struct smtp_session *session)
 	if (session->is_running)
 		return;
 	session->is_running = true;
-	while (take_input(session))
-		if (session->errors >= SMTP_MAX_ERRORS)
-			smtp_session_close(session, REPLY_TOO_MANY_ERRORS);
+	do
+		settle_errors(session);
+	while (take_input(session));
+	settle_errors(session);
 	session->is_running = false;
 	/* Who is not answered yet sent more than one command: RFC 2920, 3.2. */
 	connection_hold(
@@ -265,7 +326,8 @@ on_readable(struct connection *connection, void *context)
 		buf_cut(input, input->size);
 		return;
 	}
-	start_timer(session);
+	if (session->state != SMTP_STATE_SLOWED)
+		start_timer(session);
 	smtp_session_run(session);
 }
 
@@ -294,6 +356,10 @@ on_timeout(void *context)
 	case SMTP_STATE_CLOSING:
 		smtp_session_free(session);
 		break;
+	case SMTP_STATE_SLOWED:
+		smtp_session_enter_state(session, SMTP_STATE_COMMAND);
+		smtp_session_run(session);
+		break;
 	case SMTP_STATE_STORING:
 	case SMTP_STATE_SENDER:
 	case SMTP_STATE_RECIPIENT:
@@ -308,8 +374,7 @@ on_timeout(void *context)
 
 struct smtp_session *
 smtp_session_new(struct smtp_front *front, int fd,
-    const struct listen_setting *listen, const char *client_ip,
-    bool is_loopback)
+    const struct listen_setting *listen, const struct listener_client *client)
 {
 	static const struct connection_handler handler = { on_readable,
 		on_writable, on_ended };
@@ -321,14 +386,17 @@ smtp_session_new(struct smtp_front *front, int fd,
 	buf_init(&session->part, SMTP_PART_SIZE);
 	session->number = ++front->next_connection;
 	snprintf(
-	    session->client_ip, sizeof(session->client_ip), "%s", client_ip);
+	    session->client_ip, sizeof(session->client_ip), "%s", client->ip);
+	session->client = client->budget;
+	session->may_xclient =
+	    network_list_has_ip(&listen->xclients, client->ip);
 	session->timer = timer_new(front->loop, on_timeout, session);
 	table_put_u64(front->sessions, session->number, session);
 	if (listen->service == SERVICE_LOCAL)
 		smtp_ask_who(session, fd);
 	session->connection = connection_new(front->loop, fd, SMTP_INPUT_LIMIT,
 	    SMTP_OUTPUT_LIMIT, &handler, session);
-	if (!is_loopback)
+	if (!client->is_loopback)
 		session->pause_ms = (int64_t)listen->pause_s * 1000;
 	start_timer(session);
 	if (listen->tls == LISTEN_TLS_IMPLICIT &&
@@ -359,6 +427,8 @@ smtp_session_free(struct smtp_session *session)
 	buf_clear(&session->part);
 	timer_free(&session->timer);
 	connection_free(&session->connection);
-	smtp_front_left(front, session->number, session->client_ip);
+	if (session->state == SMTP_STATE_SLOWED)
+		front->slowed_count--;
+	smtp_front_left(front, session->number, &session->client);
 	free(session);
 }

@@ -5,8 +5,8 @@
  * in the input buffer.
  *
  * smtp_session.c has the states and the driver, smtp_hello.c greeting, EHLO and
- * STARTTLS, smtp_login.c AUTH, smtp_envelope.c the transaction, smtp_body.c the
- * message.
+ * STARTTLS, smtp_xclient.c XCLIENT, smtp_login.c AUTH, smtp_envelope.c the
+ * transaction, smtp_body.c the message, smtp_answer.c the answers to its end.
  */
 #ifndef SMTPD_SMTP_SESSION_H
 #define SMTPD_SMTP_SESSION_H
@@ -26,8 +26,15 @@ enum {
 	SMTP_MAX_PARTS = 4,        /* without an answer */
 	SMTP_CHUNK_MIN_SIZE = 512, /* smaller ones count as commands */
 	SMTP_MAX_ERRORS = 10,      /* of a connection */
-	SMTP_MAX_COMMANDS = 1000,  /* without an accepted message */
+	/* Without an accepted message, beside those for its recipients. */
+	SMTP_MAX_COMMANDS = 1000,
 	SMTP_MAX_FAILED_LOGINS = 3,
+	/* Errors that cost nothing; each one more makes the next command wait
+	 * a step longer, as far as so many others do not wait already. */
+	SMTP_FREE_ERRORS = 3,
+	SMTP_SLOW_STEP_MS = 500,
+	SMTP_SLOW_MAX_MS = 3000,
+	SMTP_MAX_SLOWED = 100,
 	SMTP_HELLO_TIMEOUT_MS = 60000,    /* before EHLO */
 	SMTP_COMMAND_TIMEOUT_MS = 300000, /* RFC 5321 4.5.3.2.7: 5 minutes */
 	SMTP_DATA_TIMEOUT_MS = 180000,    /* between two pieces of data */
@@ -42,8 +49,10 @@ enum smtp_state {
 	SMTP_STATE_RESPONSE,  /* a line of AUTH is awaited */
 	SMTP_STATE_LOGIN,     /* authd is asked */
 	SMTP_STATE_DATA,
-	SMTP_STATE_CHUNK,   /* within a chunk of BDAT */
-	SMTP_STATE_STORING, /* the end of data was seen: the queue is asked */
+	SMTP_STATE_CHUNK,     /* within a chunk of BDAT */
+	SMTP_STATE_SLOWED,    /* after an error: the next command has to wait */
+	SMTP_STATE_ANSWERING, /* of LMTP: one answer for each recipient */
+	SMTP_STATE_STORING,   /* the end of data was seen: the queue is asked */
 	SMTP_STATE_CLOSING
 };
 
@@ -57,11 +66,14 @@ struct smtp_session {
 	int64_t pause_ms; /* before the greeting */
 	uint64_t number;  /* of the connection, never used again */
 	char client_ip[64];
+	struct budget_client client;
 	char helo[MAIL_ADDRESS_MAX_DOMAIN + 1]; /* "" before EHLO */
 	bool is_esmtp;
 	bool is_logged_in;
-	bool is_running; /* smtp_session_run is on the stack */
+	bool may_xclient; /* his word about others is believed */
+	bool is_running;  /* smtp_session_run is on the stack */
 	unsigned int errors;
+	unsigned int charged; /* of them, to the client's budget */
 	unsigned int commands;
 	unsigned int failed_logins;
 	struct sasl *sasl;    /* during AUTH */
@@ -76,13 +88,15 @@ struct smtp_session {
 	uint64_t chunk_left;
 	struct buf part; /* of the body: what is not with the queue yet */
 	unsigned int parts_waiting;
-	unsigned int verdict; /* the first bad one of a part */
+	unsigned int verdict; /* the first bad one of a part; then the end's */
+	unsigned int answers; /* of LMTP: that are still to be given */
+	char queue_id[64];    /* in them */
 };
 
-/* Takes over `fd`, greets. NULL if it could not be begun (fd is closed). */
+/* Takes over `fd` and the place of `client`, greets. NULL if it could not be begun
+ * (fd is closed). */
 struct smtp_session *smtp_session_new(struct smtp_front *front, int fd,
-    const struct listen_setting *listen, const char *client_ip,
-    bool is_loopback);
+    const struct listen_setting *listen, const struct listener_client *client);
 void smtp_session_free(struct smtp_session *session);
 
 /* The queue's and authd's answers. */
@@ -97,8 +111,6 @@ void smtp_session_close(struct smtp_session *session, enum smtp_reply reply);
 
 /* For the session's own files. */
 void smtp_session_reply(struct smtp_session *session, enum smtp_reply reply);
-void smtp_session_verdict_reply(
-    struct smtp_session *session, unsigned int verdict);
 void smtp_session_write(struct smtp_session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void smtp_session_enter_state(
@@ -112,6 +124,7 @@ void smtp_hello(struct smtp_session *session, const struct smtp_command *c);
 void smtp_start_tls(struct smtp_session *session);
 void smtp_auth(struct smtp_session *session, const struct smtp_command *c);
 void smtp_auth_line(struct smtp_session *session, struct text line);
+void smtp_xclient(struct smtp_session *session, const struct smtp_command *c);
 void smtp_mail(struct smtp_session *session, const struct smtp_command *c);
 void smtp_rcpt(struct smtp_session *session, const struct smtp_command *c);
 void smtp_begin_data(struct smtp_session *session);
@@ -120,6 +133,13 @@ void smtp_begin_chunk(
 /* These take what they can of the input; false if it must wait. */
 bool smtp_take_data(struct smtp_session *session);
 bool smtp_take_chunk(struct smtp_session *session);
+void smtp_write_verdict(
+    struct smtp_session *session, unsigned int verdict, struct text text);
+/* The message for so many recipients is over. */
+void smtp_answer_message(struct smtp_session *session, unsigned int recipients,
+    unsigned int verdict, struct text text);
+/* Gives further answers; false if they must wait for room. */
+bool smtp_answer(struct smtp_session *session);
 void smtp_forget(struct smtp_session *session);
 /* -1: there is no queue, and the session says goodbye. */
 int smtp_ask_queue(struct smtp_session *session, const struct message *message);

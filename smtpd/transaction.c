@@ -91,6 +91,7 @@ make_prefix(struct mail_body *body, struct buf *prefix, void *context)
 		.host = t->queue->settings->host,
 		.is_esmtp = t->flags & TRANSACTION_ESMTP,
 		.is_authenticated = t->is_authenticated,
+		.is_lmtp = t->is_lmtp,
 		.is_smtputf8 = t->flags & TRANSACTION_SMTPUTF8,
 		.time = t->time };
 	char id[33];
@@ -135,6 +136,13 @@ is_own_address(
 	return text_is_nocase(address, own);
 }
 
+static bool
+is_submission(const struct message_transaction_begin *begin)
+{
+	return begin->service == SERVICE_SUBMIT ||
+	       begin->service == SERVICE_LOCAL;
+}
+
 /* May this connection send as `begin->sender`? */
 static unsigned int
 check_sender(const struct front *front,
@@ -142,7 +150,7 @@ check_sender(const struct front *front,
 {
 	const struct queue *queue = front->queue;
 
-	if (begin->service == SERVICE_SMTP)
+	if (!is_submission(begin))
 		return VERDICT_OK;
 	if (grant == NULL)
 		return VERDICT_NOT_LOGGED_IN;
@@ -186,7 +194,8 @@ transaction_begin(
 	t->queue = front->queue;
 	t->front = front;
 	t->number = begin->transaction;
-	t->is_submission = begin->service != SERVICE_SMTP;
+	t->is_submission = is_submission(begin);
+	t->is_lmtp = begin->service == SERVICE_LMTP;
 	t->is_authenticated = t->is_submission && grant != NULL;
 	t->flags = begin->flags;
 	t->sender = transaction_copy_text(begin->sender);
@@ -332,13 +341,13 @@ transaction_put(struct transaction *t, struct text data)
 }
 
 /* What the front says about defects adds to what is seen here: it undid dots
- * and, for submission, made bare line ends whole. */
+ * and, but for mail of strangers, made bare line ends whole. */
 static unsigned int
 defect_verdict(const struct transaction *t, unsigned int said)
 {
 	unsigned int defects = t->body.defects | (said & DEFECT_NUL);
 
-	if (!t->is_submission)
+	if (!t->is_submission && !t->is_lmtp)
 		defects |= said;
 	if (defects & DEFECT_NUL)
 		return VERDICT_NUL;

@@ -25,6 +25,7 @@ struct transaction {
 	int64_t deadline_ms;
 	uint64_t report; /* the spool's tag; 0: it is a client's */
 	bool is_submission;
+	bool is_lmtp; /* of a mail server of ours: taken as it took it */
 	bool is_authenticated;
 	bool is_forwarding; /* somebody here passes it on to another host */
 	unsigned int flags;

@@ -22,6 +22,7 @@ tests_bench_spool_bench_SOURCES = tests/bench/spool_bench.c
 tests_bench_spool_bench_LDADD = $(SPOOL_LIBS)
 
 EXTRA_DIST += tests/bench/run tests/bench/make_mail.py \
+	tests/bench/connection_rows.py \
 	tests/bench/scaling_rows.py tests/bench/servers.py \
 	tests/bench/snapshot_rows.py \
 	tests/bench/names.py tests/peers/common.sh tests/peers/dovecot.sh \

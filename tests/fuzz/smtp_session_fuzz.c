@@ -24,7 +24,7 @@ begin(void)
 
 	loop = event_loop_new();
 	settings = memory_new(1, sizeof(*settings));
-	settings->max_connections = settings->max_connections_per_address = 9;
+	settings->max_connections = 9;
 	settings->max_message_bytes = 100000;
 	settings->key_count = 1;
 	front = smtp_front_new(loop, settings);
@@ -65,14 +65,20 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct listen_setting listen = { .tls = LISTEN_TLS_OFFERED };
+	struct listener_client client;
 	struct smtp_session *session;
 
 	if (size < 2 || size > SMTP_INPUT_LIMIT)
 		return 0;
 	begin();
 	listen.service = data[0] & 1 ? SERVICE_SUBMIT : SERVICE_SMTP;
+	if (data[0] & 4)
+		listen.service = SERVICE_LMTP;
+	listen.xclients.count = data[0] >> 3 & 1; /* ::/0 */
 	listen.tls = data[0] & 2 ? LISTEN_TLS_IMPLICIT : LISTEN_TLS_OFFERED;
-	session = smtp_session_new(front, -1, &listen, "127.0.0.1", true);
+	client = listener_client_at(front->budget, "127.0.0.1");
+	(void)budget_take(front->budget, &client.budget, true, 0);
+	session = smtp_session_new(front, -1, &listen, &client);
 	false_connection_say(false_connection(), data + 1, size - 1);
 	answer_all(session->number);
 	smtp_front_free(&front);

@@ -402,7 +402,7 @@ reload(void)
 	struct message message = { .type = MESSAGE_settings };
 
 	strcpy(settings->host, "new.demo.test");
-	settings->max_connections_per_address = 2;
+	settings->max_connections = 2;
 	for (int i = 0; i < 2; i++) {
 		struct process_start start = { .role = children[i].role };
 
@@ -525,7 +525,7 @@ make_settings(const char *certificate_path)
 	strcpy(settings->host, "mx.demo.test");
 	strcpy(settings->domains[settings->domain_count++], "demo.test");
 	settings->max_connections = 200;
-	settings->max_connections_per_address = 100;
+
 	settings->max_message_bytes = 10 << 20;
 	settings->key_count = 1;
 	settings->keys[0].certificate_pem = (char *)pem.data;

@@ -17,6 +17,8 @@ struct connection {
 	int fd;
 	bool is_tls;
 	bool is_finished;
+	bool has_room; /* it was said how much */
+	size_t room;
 };
 
 static struct connection *last;
@@ -50,6 +52,14 @@ bool
 false_connection_is_finished(struct connection *connection)
 {
 	return connection == NULL || connection->is_finished;
+}
+
+void
+false_connection_set_room(struct connection *connection, size_t room)
+{
+	connection->has_room = true;
+	connection->room = room;
+	connection->handler->writable(connection, connection->context);
 }
 
 void
@@ -98,6 +108,9 @@ connection_write(struct connection *connection, const void *data, size_t size)
 {
 	if (size > sizeof(heard) - 1 - heard_size)
 		heard_size = 0; /* nobody listens (fuzzing) */
+	if (connection->has_room && size > connection->room)
+		return -1;
+	connection->room -= connection->has_room ? size : 0;
 	memcpy(heard + heard_size, data, size);
 	heard_size += size;
 	return 0;
@@ -106,7 +119,7 @@ connection_write(struct connection *connection, const void *data, size_t size)
 size_t
 connection_output_room(const struct connection *connection)
 {
-	return 65536;
+	return connection->has_room ? connection->room : 65536;
 }
 
 void

@@ -258,7 +258,7 @@ introduce_authd(struct world *world)
 }
 
 static void
-world_open(struct world *world, bool is_plain_login, uint32_t per_address)
+world_open(struct world *world, bool is_plain_login, uint32_t most)
 {
 	struct settings *settings = settings_new();
 	struct error error;
@@ -274,7 +274,7 @@ world_open(struct world *world, bool is_plain_login, uint32_t per_address)
 	settings->listeners[0] =
 	    (struct listen_setting){ .service = SERVICE_IMAP,
 		    .is_plain_login = is_plain_login };
-	settings->max_connections_per_address = per_address;
+	settings->max_connections = most;
 	snprintf(settings->host, sizeof(settings->host), "mail.example.org");
 	port = listen_on_loopback(&listen_fd);
 	settings->listeners[0].port = port;

@@ -116,6 +116,31 @@ static const struct {
 	{ "limit class free\n", "limit needs: send N/day" },
 	{ "limit send 2/day class a\nlimit send 3/day class a\n",
 	    ":15:1: these have a limit already" },
+	{ "limit connections 20\n",
+	    ":14:19: a number and /minute, /hour or /day" },
+	{ "limit errors 0/hour\n", "a number and /minute, /hour or /day" },
+	{ "limit errors 2/hour connections 3/hour\n", "limit needs: send" },
+	{ "limit per-network 3\n", "limit needs: send" },
+	{ "limit send 3/day per-network 3\n", "limit needs: send" },
+	{ "trusted 192.0.2.1/24\n",
+	    ":14:9: \"192.0.2.1/24\" is not a numeric address, or one and" },
+	{ "listen lmtp port 25\n", "port 25 is SMTP's (RFC 2033 section 5)" },
+	{ "listen lmtp\n", ":14:1: listen needs a port" },
+	{ "listen lmtp unix /l port 24\n", "a unix socket has no address" },
+	{ "listen lmtp unix /l tls\n", "a unix socket has no address" },
+	{ "listen lmtp port 24 auth\n", "lmtp takes no logins" },
+	{ "listen lmtp port 24 from 0.0.0.0/0\n", "0.0.0.0/0 is everybody" },
+	{ "listen smtp unix /l\n", "only lmtp has a unix socket" },
+	{ "listen smtp port 26 from 192.0.2.1\n", "only lmtp chooses whom" },
+	{ "listen smtp port 26 proxy 192.0.2.1\n",
+	    ":14:27: here stands from, and whose word is believed" },
+	{ "listen smtp port 26 proxy from\n", ":14:31: a network is missing" },
+	{ "listen smtp port 26 proxy from ::1,\n", "a network is missing" },
+	{ "listen smtp port 26 proxy from ::/0\n", "::/0 is everybody" },
+	{ "listen imap port 144 tls xclient from ::1\n",
+	    "only smtp and submit have XCLIENT" },
+	{ "listen lmtp unix /l\nlisten lmtp unix /l\n",
+	    "/l port 0 is taken by line 14" },
 	{ "vault pair x\n", "this version has no \"pair\" yet" },
 	{ "listen imap port 143\n", "warning: passwords and mail go over" },
 	{ "domain EXAMPLE.org\n", "domain \"example.org\" is given twice" },
@@ -126,7 +151,7 @@ static const struct {
 	{ "srs off valid 3d\n", "with off there is nothing else to say" },
 	{ "srs valid 1h\n", ":14:11: at least 1d" },
 	{ "srs domain else.where\n", "srs domain else.where has no line" },
-	{ "trusted nobody\n", "names stand behind users" },
+	{ "trusted nobody\n", "\"nobody\" is not a numeric address" },
 	{ "trusted users a:b\n", "is not the name of a user" },
 	{ "tls certificate c.pem\n", "tls needs auto, or a certificate" },
 	{ "max-workers \"5\n", "the closing quote is missing" },
@@ -150,6 +175,49 @@ each_mistake_is_named_with_its_place(void **state)
 			    (char *)run.text.data);
 		run_end(&run);
 	}
+}
+
+static bool
+knows(const struct network_list *list, const char *ip)
+{
+	return network_list_has_ip(list, ip);
+}
+
+static void
+listeners_say_whose_word_they_believe(void **state)
+{
+	const struct listen_setting *listen;
+	struct run run;
+
+	run_begin(&run,
+	    GOOD "listen smtp port 26 proxy from 192.0.2.1, 2001:db8::/32 "
+		 "xclient from 198.51.100.0/24,::1\n"
+		 "listen lmtp on 127.0.0.1 port 24\n"
+		 "listen lmtp port 2424 from 192.0.2.0/24\n"
+		 "listen lmtp unix /run/x/lmtp\n"
+		 "trusted 192.0.2.0/25 ::1\ntrusted 203.0.113.1\n"
+		 "max-connections 50 per-network 20 per-address 10\n"
+		 "limit connections 7/minute\n"
+		 "limit errors 5/day per-network 11\n");
+	assert_int_equal(run.status, 0);
+	listen = &run.settings->listeners[run.settings->listener_count - 4];
+	assert_true(knows(&listen[0].proxies, "192.0.2.1"));
+	assert_true(knows(&listen[0].proxies, "2001:db8::9"));
+	assert_false(knows(&listen[0].proxies, "198.51.100.7"));
+	assert_true(knows(&listen[0].xclients, "198.51.100.7"));
+	assert_int_equal(listen[0].clients.count, 0);
+	assert_true(knows(&listen[1].clients, "127.0.0.9"));
+	assert_false(knows(&listen[1].clients, "192.0.2.9"));
+	assert_true(knows(&listen[2].clients, "192.0.2.9"));
+	assert_false(knows(&listen[2].clients, "127.0.0.1"));
+	assert_string_equal(listen[3].path, "/run/x/lmtp");
+	assert_true(knows(&run.settings->trusted, "203.0.113.1"));
+	assert_int_equal(run.settings->max_connections_per_network, 20);
+	assert_int_equal(run.settings->connections_rate.address.most, 7);
+	assert_int_equal(run.settings->connections_rate.network.most, 28);
+	assert_int_equal(run.settings->errors_rate.address.window_s, 86400);
+	assert_int_equal(run.settings->errors_rate.network.most, 11);
+	run_end(&run);
 }
 
 static void
@@ -318,7 +386,12 @@ what_explain_prints_parses_to_the_same(void **state)
 
 	buf_init(&first, 65536);
 	buf_init(&second, 65536);
-	run_begin(&run, GOOD);
+	run_begin(&run, GOOD "listen smtp port 26 proxy from 192.0.2.1, ::1 "
+			     "xclient from 2001:db8::/32\n"
+			     "listen lmtp unix /run/x/lmtp\n"
+			     "listen lmtp port 24 from 192.0.2.0/24\n"
+			     "trusted 192.0.2.0/25 ::1\n"
+			     "limit errors 5/day per-network 11\n");
 	settings_explain("x", run.settings, &run.origin, &first);
 	run_end(&run);
 	assert_int_equal(buf_put_byte(&first, '\0'), 0);
@@ -327,6 +400,13 @@ what_explain_prints_parses_to_the_same(void **state)
 	assert_int_equal(run.settings->reconcile_every_s, 24 * 60 * 60);
 	settings_explain("x", run.settings, &run.origin, &second);
 	assert_int_equal(buf_put_byte(&second, '\0'), 0);
+	assert_non_null(strstr((char *)second.data,
+	    "listen smtp on * port 26 proxy from 192.0.2.1,::1 xclient from "
+	    "2001:db8::/32  #"));
+	assert_non_null(
+	    strstr((char *)second.data, "listen lmtp unix /run/x/lmtp  #"));
+	assert_non_null(strstr(
+	    (char *)second.data, "\nlimit errors 5/day per-network 11  #"));
 	assert_non_null(
 	    strstr((char *)first.data, "max-workers 500  # default\n"));
 	assert_non_null(strstr((char *)first.data,
@@ -411,6 +491,7 @@ main(void)
 		cmocka_unit_test(
 		    a_scratch_folder_lies_beside_the_store_and_apart_from_mail),
 		cmocka_unit_test(segments_have_a_size_and_a_time),
+		cmocka_unit_test(listeners_say_whose_word_they_believe),
 		cmocka_unit_test(what_explain_prints_parses_to_the_same),
 		cmocka_unit_test(a_slice_tells_a_role_only_its_own),
 		cmocka_unit_test(a_slice_cut_short_is_refused),

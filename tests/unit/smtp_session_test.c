@@ -280,6 +280,7 @@ set_up(void **state)
 	settings->max_recipients = 3;
 	settings->max_connections = 10;
 	settings->max_connections_per_address = 5;
+	settings->max_connections_per_network = 5;
 	settings->key_count = 1;
 	front = smtp_front_new(loop, settings);
 	queue = queue_new(loop, settings, NULL);
@@ -323,12 +324,23 @@ tear_down(void **state)
 }
 
 static void
+call_from(const char *ip, const struct listen_setting *listen)
+{
+	struct listener_client client = listener_client_at(front->budget, ip);
+
+	assert_int_equal(budget_take(front->budget, &client.budget, true,
+			     clock_monotonic_us()),
+	    BUDGET_OK);
+	smtp_session_new(front, -1, listen, &client);
+}
+
+static void
 call(enum service service)
 {
 	struct listen_setting listen = { .service = service,
 		.tls = LISTEN_TLS_OFFERED };
 
-	smtp_session_new(front, -1, &listen, "127.0.0.1", true);
+	call_from("127.0.0.1", &listen);
 }
 
 static const char *wanted_text;
@@ -463,16 +475,16 @@ who_speaks_into_the_pause_is_sent_away(void **state)
 	struct listen_setting listen = { .service = SERVICE_SMTP,
 		.pause_s = 1 };
 
-	smtp_session_new(front, -1, &listen, "192.0.2.1", false);
+	call_from("192.0.2.1", &listen);
 	assert_string_equal(false_connection_heard(), "");
 	say("EHLO c\r\n", "554 5.5.0 You spoke");
 	assert_null(strstr(conversation, "220"));
 	false_connection_hang_up(false_connection());
-	smtp_session_new(front, -1, &listen, "192.0.2.1", false);
+	call_from("192.0.2.1", &listen);
 	say("", "220 ");
 	say("EHLO c\r\n", "250 ENHANCED");
 	/* Nobody on this machine waits. */
-	smtp_session_new(front, -1, &listen, "127.0.0.1", true);
+	call_from("127.0.0.1", &listen);
 	assert_non_null(strstr(false_connection_heard(), "220 "));
 }
 
