@@ -1,6 +1,7 @@
 /*
  * The words of firnmail.conf about senders: `srs`, under which mail is passed on
- * to other hosts, and `trusted`, networks without budgets and users who may send as anybody.
+ * to other hosts, and `trusted`: users who may send as anybody, and networks
+ * without budgets.
  */
 #include "common/settings_grammar.h"
 #include "common/local_user.h"
