@@ -62,13 +62,26 @@ become_program(const struct spawn *spawn, int program_fd, int output_fd)
 	_exit(1);
 }
 
+/* What came so far is told as it comes. */
 static int
-read_output(int fd, struct buf *to, struct error *error)
+read_output(int fd, struct buf *to, void (*more)(void *context), void *context,
+    struct error *error)
 {
-	int status = file_read_all(fd, to, error);
+	uint8_t step[16384];
+	ssize_t n;
 
-	close(fd);
-	return status;
+	while ((n = read(fd, step, sizeof(step))) != 0) {
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return error_set_errno(error, "read of its output");
+		if (buf_put(to, step, (size_t)n) == -1)
+			return error_set(error, ERROR_LIMIT,
+			    "it says more than %zu bytes", to->max_size);
+		if (more != NULL)
+			more(context);
+	}
+	return 0;
 }
 
 static int
@@ -90,6 +103,13 @@ wait_end(pid_t pid, const char *program, struct error *error)
 int
 spawn_and_read(const struct spawn *spawn, struct buf *to, struct error *error)
 {
+	return spawn_and_follow(spawn, to, NULL, NULL, error);
+}
+
+int
+spawn_and_follow(const struct spawn *spawn, struct buf *to,
+    void (*more)(void *context), void *context, struct error *error)
+{
 	const char *program = spawn->program;
 	int program_fd = open(program, O_PATH | O_CLOEXEC);
 	int pipe_fds[2] = { -1, -1 };
@@ -107,7 +127,8 @@ spawn_and_read(const struct spawn *spawn, struct buf *to, struct error *error)
 		become_program(spawn, program_fd, pipe_fds[1]);
 	close(program_fd);
 	close(pipe_fds[1]);
-	status = read_output(pipe_fds[0], to, error);
+	status = read_output(pipe_fds[0], to, more, context, error);
+	close(pipe_fds[0]);
 	if (wait_end(pid, program, status == 0 ? error : NULL) == -1)
 		status = -1;
 	return status;

@@ -33,5 +33,8 @@ struct spawn {
  */
 int spawn_and_read(
     const struct spawn *spawn, struct buf *to, struct error *error);
+/* The same; `more` is called whenever there is more in `to`. */
+int spawn_and_follow(const struct spawn *spawn, struct buf *to,
+    void (*more)(void *context), void *context, struct error *error);
 
 #endif

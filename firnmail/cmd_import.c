@@ -2,9 +2,10 @@
  * firnmail import dovecot|maildir DIR ADDRESS: what another server has of an
  * account becomes the account's own.  The order: the account's worker looks at
  * what is there, snapd says what the account has; firnmail-import, behind
- * walls of its own, copies the Maildir into the account's home; the worker
- * looks again and adopts what was put there.  What that process says is data
- * of somebody who has read hostile mail: split into fields and printed.
+ * walls of its own, copies the Maildir into the account's home, one folder after
+ * the other; the worker looks again and adopts what was put there, each folder
+ * while the next ones are copied.  What that process says is data of somebody
+ * who has read hostile mail: split into fields and printed.
  */
 #include "common/file.h"
 #include "common/process.h"
@@ -43,7 +44,9 @@ struct import {
 	int home_fd;
 	struct table *before; /* mailboxes that were there */
 	struct table *after;
+	struct import_look look;
 	struct buf said; /* by firnmail-import */
+	size_t heard;    /* of it: whole lines */
 	uint64_t left;   /* files and folders that were not taken */
 	uint64_t used;
 	uint64_t failed;
@@ -109,6 +112,37 @@ known_file(const struct import *import, struct error *error)
 
 /* -- Copying -- */
 
+/* A folder that was copied just now. */
+static bool
+is_new_folder(struct text line)
+{
+	struct text fields[3];
+
+	for (size_t i = 0; i < 3; i++)
+		if (!text_next(&line, '\t', &fields[i]))
+			return false;
+	return text_is(fields[0], "mailbox") && text_is(fields[2], "new");
+}
+
+/* Its mail is adopted while the next ones are copied. A whole folder at a time:
+ * UIDs must come in their order, and the last of them before any other mail. */
+static void
+heard_more(void *context)
+{
+	struct import *import = context;
+	struct text rest = text_make(import->said.data + import->heard,
+	    import->said.size - import->heard);
+	bool is_more = false;
+	ptrdiff_t end;
+
+	while ((end = text_find_byte(rest, '\n')) != -1) {
+		is_more |= is_new_folder(text_make(rest.data, (size_t)end));
+		rest = text_skip(rest, (size_t)end + 1);
+		import->heard += (size_t)end + 1;
+	}
+	import_look_soon(&import->look, is_more);
+}
+
 static int
 copy(struct import *import)
 {
@@ -134,7 +168,8 @@ copy(struct import *import)
 	if (spawn.fds[2] != -1)
 		spawn.fds[3] = known_file(import, &error);
 	if (spawn.fds[3] != -1)
-		result = spawn_and_read(&spawn, &import->said, &error);
+		result = spawn_and_follow(
+		    &spawn, &import->said, heard_more, import, &error);
 	for (size_t i = 2; i < 4; i++)
 		if (spawn.fds[i] != -1)
 			close(spawn.fds[i]);
@@ -281,11 +316,13 @@ run(struct import *import, const char *directory)
 	uint32_t account = import->account->number;
 	int code = open_source(import, directory);
 
+	import->look.snapd = &import->snapd;
+	import->look.account = account;
 	if (code == EXIT_DONE)
 		code =
 		    daemon_open(import->firnmail, ROLE_SNAPD, &import->snapd);
 	if (code == EXIT_DONE)
-		code = import_reconcile(&import->snapd, account);
+		code = import_look_now(&import->look);
 	if (code == EXIT_DONE)
 		code = import_list(&import->snapd, account, &import->before);
 	if (code == EXIT_DONE)
@@ -293,7 +330,7 @@ run(struct import *import, const char *directory)
 	if (code == EXIT_DONE)
 		code = copy(import);
 	if (code == EXIT_DONE && !is_dry_run)
-		code = import_reconcile(&import->snapd, account);
+		code = import_look_now(&import->look);
 	if (code == EXIT_DONE && !is_dry_run)
 		code = import_list(&import->snapd, account, &import->after);
 	if (code == EXIT_DONE)

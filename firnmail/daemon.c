@@ -6,6 +6,7 @@
 #include "common/status.h"
 #include "firnmail/firnmail.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -40,31 +41,57 @@ daemon_close(struct daemon *daemon)
 }
 
 int
-daemon_ask(struct daemon *daemon, struct message *request,
-    void (*row)(const struct message_control_row *row, void *context),
-    void *context, struct message *answer)
+daemon_send(struct daemon *daemon, struct message *request)
 {
-	static uint8_t storage[MESSAGE_MAX_SIZE];
 	static uint64_t last_tag;
-	int fds[CHANNEL_MAX_DESCRIPTORS];
 	struct error error;
-	size_t fd_count;
 
 	/* Every request of these groups begins with its tag. */
 	request->control_status.tag = ++last_tag;
 	if (channel_send_now(daemon->fd, daemon->self, daemon->peer, request,
 		NULL, 0, &error) == -1)
 		return command_fail(EXIT_UNREACHABLE, "%s", error.text);
-	for (;;) {
-		if (channel_receive_now(daemon->fd, daemon->self, daemon->peer,
-			DAEMON_TIMEOUT_MS, storage, answer, fds, &fd_count,
-			&error) == -1)
-			return command_fail(EXIT_UNREACHABLE, "%s", error.text);
-		if (answer->type != MESSAGE_control_row)
-			return EXIT_DONE;
+	return EXIT_DONE;
+}
+
+bool
+daemon_has_news(const struct daemon *daemon)
+{
+	struct pollfd news = { .fd = daemon->fd, .events = POLLIN };
+
+	return poll(&news, 1, 0) == 1;
+}
+
+int
+daemon_receive(struct daemon *daemon, struct message *message)
+{
+	static uint8_t storage[MESSAGE_MAX_SIZE];
+	int fds[CHANNEL_MAX_DESCRIPTORS];
+	struct error error;
+	size_t fd_count;
+
+	return channel_receive_now(daemon->fd, daemon->self, daemon->peer,
+		   DAEMON_TIMEOUT_MS, storage, message, fds, &fd_count,
+		   &error) == 0
+		   ? EXIT_DONE
+		   : command_fail(EXIT_UNREACHABLE, "%s", error.text);
+}
+
+int
+daemon_ask(struct daemon *daemon, struct message *request,
+    void (*row)(const struct message_control_row *row, void *context),
+    void *context, struct message *answer)
+{
+	int code = daemon_send(daemon, request);
+
+	while (code == EXIT_DONE) {
+		code = daemon_receive(daemon, answer);
+		if (code != EXIT_DONE || answer->type != MESSAGE_control_row)
+			break;
 		if (row != NULL)
 			row(&answer->control_row, context);
 	}
+	return code;
 }
 
 int

@@ -78,6 +78,12 @@ int daemon_ask(struct daemon *daemon, struct message *request,
     void (*row)(const struct message_control_row *row, void *context),
     void *context, struct message *answer);
 
+/* The parts of it, for who has something else to do meanwhile: the request goes
+ * out; is there a packet by now; the next row or answer, waited for. */
+int daemon_send(struct daemon *daemon, struct message *request);
+bool daemon_has_news(const struct daemon *daemon);
+int daemon_receive(struct daemon *daemon, struct message *message);
+
 /* Has the store know account `number`: its status (STATUS_EXISTS: it did), in
  * `status`. EXIT_DONE or a code after it was said. */
 int daemon_create_account(

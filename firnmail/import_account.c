@@ -21,15 +21,55 @@ code_of(const struct message *answer, const char *what)
 	    done->text.size > 0 ? ": " : "", TEXT_FMT(done->text));
 }
 
-int
-import_reconcile(struct daemon *snapd, uint32_t account)
+static int
+begin_look(struct import_look *look)
 {
 	struct message request = { .type = MESSAGE_control_reconcile };
-	struct message answer;
 	int code;
 
-	request.control_reconcile.account = account;
-	code = daemon_ask(snapd, &request, NULL, NULL, &answer);
+	request.control_reconcile.account = look->account;
+	code = daemon_send(look->snapd, &request);
+	look->is_due = false;
+	look->is_under_way = code == EXIT_DONE;
+	return code;
+}
+
+static int
+receive_look(struct import_look *look, struct message *answer)
+{
+	int code = daemon_receive(look->snapd, answer);
+
+	if (code != EXIT_DONE || answer->type != MESSAGE_control_row)
+		look->is_under_way = false;
+	return code;
+}
+
+/* How it ended says nothing: another one follows when all is there. */
+void
+import_look_soon(struct import_look *look, bool is_more)
+{
+	struct message answer;
+
+	look->is_due |= is_more;
+	while (look->is_under_way && daemon_has_news(look->snapd))
+		if (receive_look(look, &answer) != EXIT_DONE)
+			return;
+	if (look->is_due && !look->is_under_way)
+		(void)begin_look(look);
+}
+
+int
+import_look_now(struct import_look *look)
+{
+	struct message answer;
+	int code = EXIT_DONE;
+
+	while (look->is_under_way && code == EXIT_DONE)
+		code = receive_look(look, &answer);
+	if (code == EXIT_DONE)
+		code = begin_look(look);
+	while (look->is_under_way && code == EXIT_DONE)
+		code = receive_look(look, &answer);
 	return code != EXIT_DONE
 		   ? code
 		   : code_of(&answer, "the account's worker could not look at "

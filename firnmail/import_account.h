@@ -16,9 +16,20 @@ struct import_mailbox {
 	uint64_t messages;
 };
 
-/* Has the worker look at the whole Maildir, and waits until all that it found
- * is in the store. EXIT_DONE or a code after it was said. */
-int import_reconcile(struct daemon *snapd, uint32_t account);
+/* The worker looks at the whole Maildir. All but the first two is private. */
+struct import_look {
+	struct daemon *snapd;
+	uint32_t account;
+	bool is_under_way;
+	bool is_due; /* once more, when that one has ended */
+};
+
+/* Waits until all that is there now is in the store. EXIT_DONE or a code after it
+ * was said. */
+int import_look_now(struct import_look *look);
+/* Waits for nothing: there is more to be seen, or time to say so. Not while
+ * anything else is asked of snapd. */
+void import_look_soon(struct import_look *look, bool is_more);
 
 /* The mailboxes now: struct import_mailbox by name, to be freed with
  * import_mailboxes_free. EXIT_DONE or a code after it was said. */

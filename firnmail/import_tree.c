@@ -259,6 +259,8 @@ take(struct import_tree *tree, const struct names *names,
 	}
 	say_folder(
 	    tree, (const char *)names->name.data, names->folder, folder, "new");
+	/* Who reads it has it adopted meanwhile. */
+	(void)fflush(tree->to);
 }
 
 static void

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 enum {
-	SETTLE_MS = 100,  /* between looks whether all is done */
+	SETTLE_MS = 100,  /* between looks whether all is healed */
 	LOOKS_AGAIN = 50, /* at folders that were changed meanwhile */
 	MAX_MISSING_BYTES = 96 << 20
 };
@@ -84,6 +84,15 @@ has_settled(struct catching_up *c)
 		return true;
 	sync_folders(account);
 	return false;
+}
+
+void
+account_change_ended(struct account_store *account)
+{
+	/* What failed is tried again in a while, not at once. */
+	if (--account->changing == 0 && account->catching_up != NULL &&
+	    account->settle_timer != NULL && !is_look_left(account))
+		timer_start(account->settle_timer, 0);
 }
 
 void

@@ -219,6 +219,8 @@ void account_catch_up_free(struct account_store *account);
 bool account_is_to_be_looked_at(const struct account_store *account);
 /* All healing is done. */
 void account_healed(struct account_store *account);
+/* One of account->changing: whoever waits for the last of them is told. */
+void account_change_ended(struct account_store *account);
 
 /* ---- account_witness.c ---- */
 enum witness_says {
@@ -395,6 +397,22 @@ void folders_free(struct account_store *account);
 /* Takes over `rows`, with the flags that they shall have. */
 void flags_take_over(struct account_store *account, const struct folder *folder,
     struct index_row *rows, size_t count);
+
+/* ---- known_files.c ---- */
+/* The keywords of the mailbox that have a letter in file names. */
+uint64_t file_name_letters(const struct folder *folder);
+struct maildir_name;
+/* The name says the flags and keywords of the row. */
+bool file_name_agrees(const struct folder *folder,
+    const struct maildir_name *name, const struct index_row *row);
+/* Of a folder that is loaded, which does not change as long as they live. */
+struct known_files *known_files_new(
+    struct account_store *account, const struct folder *folder);
+void known_files_free(struct known_files **known);
+/* A file of exactly that name belongs to the row at `position`, and nothing is to
+ * be done about it. */
+bool known_files_find(
+    struct known_files *known, const char *name, bool is_new, size_t *position);
 
 /* ---- mailbox_sync.c ---- */
 /* Files of a folder against its rows. */

@@ -58,7 +58,7 @@ flags_taken_over(
 	struct result_record result = { 0 };
 	struct reader r;
 
-	t->account->changing--;
+	account_change_ended(t->account);
 	reader_init(&r, results.data, results.size);
 	apply_begin(t->account);
 	for (size_t i = 0; status == STATUS_OK && i < t->count; i++) {

@@ -92,7 +92,7 @@ sent(enum status status, uint64_t sequence, struct text results, void *context)
 	char hex[2 * 18 + 1];
 	struct reader r;
 
-	account->changing--;
+	account_change_ended(account);
 	reader_init(&r, results.data, results.size);
 	/* The store knows of one today: that is what was decided then. */
 	if (status == STATUS_OK && record_get_result(&r, &result) == 1 &&

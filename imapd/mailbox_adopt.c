@@ -68,7 +68,7 @@ adoption_end(struct adoption *adoption)
 		folder->needs_scan |= adoption->has_failed;
 		folder_put(account, folder);
 	}
-	account->changing--;
+	account_change_ended(account);
 	buf_clear(&adoption->keywords);
 	for (size_t i = 0; i < adoption->found_count; i++)
 		free(adoption->found[i].name);

@@ -31,7 +31,7 @@ change_new(struct account_store *account, const struct folder *folder,
 void
 change_finish(struct change *change, enum status status)
 {
-	change->account->changing--;
+	account_change_ended(change->account);
 	change->answer.status = status;
 	change->answer.source_uids = change->source_uids;
 	change->answer.target_uids = change->target_uids;

@@ -159,7 +159,7 @@ finish(struct list_change *change, enum status status)
 {
 	struct folder *folder;
 
-	change->account->changing--;
+	account_change_ended(change->account);
 	change->answer.status = status;
 	if (change->name != NULL && status == STATUS_OK &&
 	    (folder = folder_find(change->account, text_of(change->name))) !=

@@ -56,6 +56,7 @@ struct look {
 	size_t found_count;
 	struct index_row *flagged; /* rows whose file carries other flags */
 	size_t flagged_count;
+	struct known_files *known; /* NULL after an unclean stop */
 	int64_t *changed; /* ctime of each row's file, after an unclean stop */
 	int64_t newest;
 	bool is_blind; /* something could not be looked at */
@@ -75,17 +76,6 @@ look_unknown(struct look *look, const char *file, bool is_new, struct text base)
 	found->name = memory_copy_text(file);
 	found->is_new = is_new;
 	adopt_delivery(look->folder, base, &found->delivery);
-}
-
-/* Keywords that have a letter in file names and a name in the mailbox. */
-static uint64_t
-known_letters(const struct folder *folder)
-{
-	size_t count = folder->info.keyword_count;
-
-	if (count > MAILDIR_MAX_KEYWORDS)
-		count = MAILDIR_MAX_KEYWORDS;
-	return ((uint64_t)1 << count) - 1;
 }
 
 /* After an unclean stop a file may be shorter than it was: false then. Notes
@@ -134,15 +124,13 @@ static void
 look_at_flags(struct look *look, const struct index_row *row, uint64_t born,
     const struct maildir_name *name)
 {
-	uint64_t letters = known_letters(look->folder);
 	struct message_record record = { .mailbox = look->folder->info.id,
 		.uid = row->uid,
 		.born = born,
 		.flags = row->flags & FLAG_ALL,
 		.keywords = row->keywords };
 
-	if (name->flags != record.flags ||
-	    (name->keywords & letters) != (record.keywords & letters))
+	if (!file_name_agrees(look->folder, name, row))
 		apply_file_name(look->account, look->folder, &record);
 }
 
@@ -152,7 +140,7 @@ static bool
 wish_flags(const struct look *look, const struct index_file *known,
     const struct maildir_name *name, struct index_row *row)
 {
-	uint64_t letters = known_letters(look->folder), keywords;
+	uint64_t letters = file_name_letters(look->folder), keywords;
 	struct maildir_name old;
 	uint32_t flags;
 
@@ -224,6 +212,22 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 }
 
 static void
+look_at_entry(struct look *look, const struct dirent *entry, bool is_new)
+{
+	struct maildir_name name;
+	uint32_t uid;
+
+	if (maildir_name_parse(text_of(entry->d_name), &name) == -1)
+		return;
+	uid = index_find_name(
+	    look->account->index, look->folder->info.id, name.base);
+	if (uid != 0)
+		look_known(look, uid, entry->d_name, is_new, &name);
+	else if (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN)
+		look_unknown(look, entry->d_name, is_new, name.base);
+}
+
+static void
 look_into(struct look *look, const char *part, bool is_new)
 {
 	char path[ACCOUNT_PATH_MAX];
@@ -237,17 +241,13 @@ look_into(struct look *look, const char *part, bool is_new)
 		return;
 	}
 	for (errno = 0; (entry = readdir(listing)) != NULL; errno = 0) {
-		struct maildir_name name;
-		uint32_t uid;
+		size_t at;
 
-		if (maildir_name_parse(text_of(entry->d_name), &name) == -1)
-			continue;
-		uid = index_find_name(
-		    look->account->index, look->folder->info.id, name.base);
-		if (uid != 0)
-			look_known(look, uid, entry->d_name, is_new, &name);
-		else if (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN)
-			look_unknown(look, entry->d_name, is_new, name.base);
+		if (look->known != NULL &&
+		    known_files_find(look->known, entry->d_name, is_new, &at))
+			look->seen[at] = 1;
+		else
+			look_at_entry(look, entry, is_new);
 	}
 	look->is_blind |= errno != 0;
 	closedir(listing);
@@ -430,8 +430,12 @@ look_at_files(struct look *look)
 	struct folder *folder = look->folder;
 
 	index_begin(account->index);
+	/* What was written before an unclean stop is looked at one by one. */
+	if (look->changed == NULL)
+		look->known = known_files_new(account, folder);
 	look_into(look, "new", true);
 	look_into(look, "cur", false);
+	known_files_free(&look->known);
 	folder->needs_scan =
 	    look->is_blind ||
 	    (!watcher_sees(account, folder) && is_young(folder));

@@ -35,7 +35,7 @@ end_marking(struct account_store *account)
 	struct marking *m = account->markings;
 
 	account->markings = m->next;
-	account->changing--;
+	account_change_ended(account);
 	free(m->uids);
 	free(m);
 }

@@ -489,6 +489,34 @@ index_find_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
 	return false;
 }
 
+void
+index_each_file(struct message_index *index, uint64_t mailbox,
+    void (*callback)(
+	uint32_t uid, const struct index_file *file, void *context),
+    void *context)
+{
+	uint8_t key[12];
+	MDB_val k = { uid_key(key, mailbox, 0), key }, v;
+	MDB_txn *txn = index_read_begin(index);
+	struct index_file file;
+	MDB_cursor *cursor;
+	int rc;
+
+	if (txn == NULL || mdb_cursor_open(txn, index->file, &cursor) != 0)
+		return;
+	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+	while (rc == 0 && k.mv_size == 12 && memcmp(k.mv_data, key, 8) == 0) {
+		if (index_file_decode(text_make(v.mv_data, v.mv_size), &file) ==
+		    0)
+			callback((uint32_t)index_get_big(
+				     (uint8_t *)k.mv_data + 8, 4),
+			    &file, context);
+		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+	}
+	mdb_cursor_close(cursor);
+	index_read_end(index, txn);
+}
+
 uint32_t
 index_find_name(struct message_index *index, uint64_t mailbox, struct text base)
 {

@@ -140,6 +140,11 @@ uint32_t index_next_uid(
 bool index_find_file(struct message_index *index, uint64_t mailbox,
     uint32_t uid, struct index_file *file);
 /* 0: none. */
+/* All of a mailbox, by rising UID; nothing is written meanwhile. */
+void index_each_file(struct message_index *index, uint64_t mailbox,
+    void (*callback)(
+	uint32_t uid, const struct index_file *file, void *context),
+    void *context);
 uint32_t index_find_name(
     struct message_index *index, uint64_t mailbox, struct text base);
 

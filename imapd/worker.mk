@@ -37,6 +37,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/directories.c \
 	imapd/message_prepare.c \
 	imapd/mailbox_folders.c \
+	imapd/known_files.c \
 	imapd/mailbox_sync.c \
 	imapd/mailbox_look.c \
 	imapd/mailbox_arrive.c \
@@ -109,6 +110,15 @@ tests_unit_blind_sync_test_CPPFLAGS = $(AM_CPPFLAGS) -DWITHOUT_INOTIFY
 tests_unit_blind_sync_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=inotify_init1
 tests_unit_blind_sync_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/look_cost_test
+tests_unit_look_cost_test_SOURCES = \
+	tests/unit/look_cost_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_look_cost_test_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=index_find_name
+tests_unit_look_cost_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/worker_sync_test
 tests_unit_worker_sync_test_SOURCES = \

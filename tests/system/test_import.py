@@ -2,13 +2,15 @@
 import contextlib
 import json
 import os
+import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 
 import pytest
 
-from conftest import View
+from conftest import View, wait_for
 
 UIDVALIDITY = 1577836800
 DATE = 1000000000
@@ -150,6 +152,44 @@ def test_while_a_session_is_open(server, maildir):
         firnmail_import(running, 'dovecot', str(maildir), running.user1)
         assert client.uid('SEARCH', 'ALL')[0] == 'OK'
     check_imported(running)
+
+
+def test_a_folder_is_adopted_while_the_next_one_is_copied(server, maildir):
+    running = server()
+    big = make_folder(maildir / '.Zuletzt')
+    first = put(big, '1.1.old:2,', 'big')
+    for number in range(2, 20001):
+        os.link(first, big / 'cur' / ('1.%d.old:2,' % number))
+    staged = pathlib.Path(running.maildir1).parent / 'import/messages/.Zuletzt'
+
+    def importers():
+        """Of our own group, children of the command that we start."""
+        listed = subprocess.run(
+            ['ps', '-o', 'pid=,comm=', '--ppid', str(process.pid)],
+            check=False, text=True, stdout=subprocess.PIPE).stdout
+        return [int(line.split()[0]) for line in listed.splitlines()]
+
+    def listed(mailbox):
+        return len(running.snapctl('ls', '--json', 'live:%s/%s' % (
+            running.user1, mailbox)).splitlines())
+
+    with subprocess.Popen(
+            running.__dict__['firnmail'].split() +
+            ['import', 'dovecot', str(maildir), running.user1],
+            stdout=subprocess.DEVNULL) as process:
+        wait_for(staged.exists, 60, 'the large folder is being copied')
+        stopped = importers()
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            assert stopped and staged.exists()
+            wait_for(lambda: listed('INBOX') == 4, 60, 'INBOX is in the store')
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        assert process.wait(100) == 0
+    check_imported(running)
+    assert listed('Zuletzt') == 20000
 
 
 def test_dry_run_changes_nothing(server, maildir):
