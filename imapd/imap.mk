@@ -22,6 +22,8 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_expunge.c \
 	imapd/cmd_fetch.c imapd/fetch_items.c imapd/fetch_items.h \
 	imapd/fetch_response.c imapd/fetch_command.h \
+	imapd/fetch_sections.c \
+	imapd/fetch_binary.c imapd/fetch_binary.h \
 	imapd/cmd_id.c \
 	imapd/cmd_idle.c \
 	imapd/cmd_list.c imapd/list_command.h imapd/list_snapshots.c \
