@@ -59,6 +59,7 @@ parse_arguments(struct imap_command *command, const char **name,
 	    (imap_parse_date_time(parser, date) == -1 ||
 		imap_parse_space(parser) == -1))
 		return -1;
+	(void)imap_parse_skip(parser, '~'); /* literal8 (RFC 3516) */
 	if (!imap_parse_next_is(parser, '{'))
 		return imap_parse_error(parser, "Message literal expected");
 	return 0;

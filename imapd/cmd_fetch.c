@@ -51,10 +51,14 @@ fetch_done(struct imap_command *command)
 	struct fetch_state *state = command->state;
 	enum status worst = state->worst;
 	bool is_expunge_issued = state->is_expunge_issued;
+	bool is_encoding_unknown = state->is_encoding_unknown;
 
 	fetch_free(command);
 	if (worst != STATUS_OK)
 		return command_failed(command, worst);
+	if (is_encoding_unknown)
+		return command_no(command,
+		    "[UNKNOWN-CTE] Some parts are told as they are encoded");
 	return command_ok(command,
 	    is_expunge_issued ? "[EXPUNGEISSUED] Some messages are expunged"
 			      : "Fetch completed");
@@ -87,12 +91,17 @@ body_read(enum status status, struct mailbox_body *body, void *context)
 static enum command_step
 put_sections(struct imap_command *command)
 {
+	struct fetch_state *state = command->state;
+
 	switch (fetch_put_sections(command)) {
 	case 1:
-		next_message(command->state);
+		next_message(state);
 		return COMMAND_MORE;
 	case 0:
 		return COMMAND_OUTPUT;
+	case 2:
+		state->turn = COMMAND_TURN_MESSAGES;
+		return COMMAND_MORE;
 	default:
 		fetch_free(command);
 		command_disconnect(command, "message file changed");
@@ -154,16 +163,16 @@ fetch_resume(struct imap_command *command)
 
 	if (!qresync_put_vanished(command, &state->vanished))
 		return COMMAND_OUTPUT;
-	if (state->stage == FETCH_SECTIONS || state->stage == FETCH_STREAMING)
-		step = put_sections(command);
 	state->turn = 0;
+	if (state->stage != FETCH_MESSAGE)
+		step = put_sections(command);
 	while (step == COMMAND_MORE) {
+		if (state->turn == COMMAND_TURN_MESSAGES)
+			return COMMAND_MORE;
 		if (state->at == state->count)
 			return fetch_done(command);
 		if (command_output_is_full(command))
 			return COMMAND_OUTPUT;
-		if (state->turn == COMMAND_TURN_MESSAGES)
-			return COMMAND_MORE;
 		step = fetch_message(command);
 	}
 	return step;

@@ -83,6 +83,9 @@ fetch_body_find(const struct mime_part *root, const struct section *section,
 		found->is_missing = true;
 		return;
 	}
+	if (section->kind == SECTION_ALL && section->depth > 0 &&
+	    part->kind == MIME_LEAF)
+		found->header = part->header;
 	if (section->kind == SECTION_ALL)
 		found->span = section->depth == 0 ? join(part) : part->body;
 	else if (section->kind == SECTION_TEXT)
@@ -93,7 +96,6 @@ fetch_body_find(const struct mime_part *root, const struct section *section,
 			     section->kind == SECTION_HEADER_FIELDS_NOT;
 }
 
-/* Appends wire bytes after <partial>. */
 static int
 put_some(
     struct line_ends *state, const char *data, size_t size, struct buf *out)
@@ -109,6 +111,13 @@ put_some(
 		size = (size_t)state->left;
 	state->left -= size;
 	return buf_put(out, data, size);
+}
+
+int
+fetch_body_put_as_is(
+    struct line_ends *state, struct text bytes, struct buf *out)
+{
+	return put_some(state, bytes.data, bytes.size, out);
 }
 
 int

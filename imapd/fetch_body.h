@@ -41,8 +41,11 @@ struct section {
 /* Where a section's bytes stand in the stored message. */
 struct section_span {
 	struct mime_span span; /* all zero and is_missing if no such part */
-	bool is_missing;       /* answer with NIL */
-	bool is_filtered;      /* the span is a header, take fields out of it */
+	/* Of a part, if `span` is its content and it holds no others: the
+	 * header that says how that is encoded; else all zero. */
+	struct mime_span header;
+	bool is_missing;  /* answer with NIL */
+	bool is_filtered; /* the span is a header, take fields out of it */
 };
 
 void fetch_body_find(const struct mime_part *root,
@@ -68,5 +71,8 @@ struct line_ends {
 };
 int fetch_body_put_wire(
     struct line_ends *state, struct text stored, struct buf *out);
+/* The same for bytes that go as they are. */
+int fetch_body_put_as_is(
+    struct line_ends *state, struct text bytes, struct buf *out);
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef IMAPD_FETCH_COMMAND_H
 #define IMAPD_FETCH_COMMAND_H
 
+#include "imapd/fetch_binary.h"
 #include "imapd/fetch_items.h"
 #include "imapd/imap_command.h"
 #include "imapd/message_cache.h"
@@ -15,6 +16,7 @@ enum fetch_stage {
 	FETCH_MESSAGE,  /* the next message */
 	FETCH_READING,  /* its body is asked for */
 	FETCH_SECTIONS, /* its response is begun: sections from the body */
+	FETCH_COUNTING, /* how long a BINARY literal will be */
 	FETCH_STREAMING /* in the middle of a literal */
 };
 
@@ -35,6 +37,7 @@ struct fetch_state {
 	enum fetch_stage stage;
 	enum status worst;
 	bool is_expunge_issued;
+	bool is_encoding_unknown; /* of a BINARY part */
 	/* Of the current message. */
 	struct pool *pool;
 	struct buf record; /* a cache record that we made */
@@ -47,6 +50,11 @@ struct fetch_state {
 	uint64_t offset; /* of a literal in flight, as stored */
 	uint64_t end;
 	struct line_ends line_ends;
+	bool is_binary; /* that literal is decoded: */
+	struct fetch_binary binary;
+	struct fetch_binary counted; /* the same, from its beginning */
+	uint64_t binary_size;
+	bool has_nul;
 };
 
 /* ---- fetch_response.c ---- */
@@ -65,8 +73,16 @@ bool fetch_check_sections(
 void fetch_begin_response(struct imap_command *command,
     const struct mailbox_row *row, const struct message_cache *cache,
     bool is_all_cached);
+/* "BODY[1]<0> ", with what stands in front of it. */
+void fetch_put_label(
+    struct imap_command *command, const struct fetch_section *section);
+void fetch_put_literal(struct imap_command *command, struct text value);
+
+/* ---- fetch_sections.c ---- */
+
 /* The sections that are left, then the end of the response: 1, 0 when the client
- * has to read before, or -1 if the file is not what it was. */
+ * has to read before, 2 when others should have their turn, or -1 if the file is
+ * not what it was. */
 int fetch_put_sections(struct imap_command *command);
 
 #endif

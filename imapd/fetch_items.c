@@ -1,6 +1,6 @@
 /*
  * The items of FETCH: macros, attributes and BODY[section]<partial> (RFC 3501
- * section 9, "fetch-att").  Comes from a client's command, goes to cmd_fetch.
+ * section 9, "fetch-att"), BINARY (RFC 3516).  Comes from a client's command, goes to cmd_fetch.
  * Every list has a limit of imap_parser.h.
  */
 #include "imapd/fetch_items.h"
@@ -147,30 +147,64 @@ parse_partial(struct imap_parser *parser, struct section *section)
 	return 0;
 }
 
-/* "BODY[...]<...>", behind BODY or BODY.PEEK. */
+/* Names in front of "[": what the answer is called, what it is. */
+static const struct section_name {
+	const char *name;
+	const char *label;
+	enum fetch_form form;
+	bool is_seen;
+} section_names[] = {
+	{ "BODY[", "BODY", FETCH_AS_SENT, true },
+	{ "BODY.PEEK[", "BODY", FETCH_AS_SENT, false },
+	{ "BINARY[", "BINARY", FETCH_BINARY, true },
+	{ "BINARY.PEEK[", "BINARY", FETCH_BINARY, false },
+	{ "BINARY.SIZE[", "BINARY.SIZE", FETCH_BINARY_SIZE, false },
+};
+enum {
+	SECTION_NAME_COUNT = sizeof(section_names) / sizeof(*section_names)
+};
+
+/* BINARY is of parts, by number. */
 static int
-parse_body_section(
-    struct imap_parser *parser, struct fetch_items *items, bool is_seen)
+check_form(struct imap_parser *parser, const struct fetch_section *section)
+{
+	if (section->form == FETCH_AS_SENT)
+		return 0;
+	if (section->section.kind != SECTION_ALL)
+		return imap_parse_error(parser, "Part number expected");
+	if (section->form == FETCH_BINARY_SIZE &&
+	    imap_parse_next_is(parser, '<'))
+		return imap_parse_error(parser, "BINARY.SIZE has no range");
+	return 0;
+}
+
+/* "[...]<...>", behind one of the names. */
+static int
+parse_body_section(struct imap_parser *parser, struct fetch_items *items,
+    const struct section_name *name)
 {
 	struct fetch_section *to = add_section(parser, items);
+	size_t label_size = strlen(name->label), size;
 	struct text start = parser->rest;
-	size_t size;
 	char *label;
 
 	if (to == NULL)
 		return -1;
 	(void)imap_parse_skip(parser, '[');
+	to->form = name->form;
 	if (parse_section(parser, &to->section) == -1)
 		return -1;
 	if (!imap_parse_skip(parser, ']'))
 		return imap_parse_error(parser, "Section has no end");
 	size = start.size - parser->rest.size;
-	label = pool_alloc(parser->pool, size + 5, 1);
-	memcpy(label, "BODY", 4);
-	memcpy(label + 4, start.data, size);
-	to->label = text_make(label, size + 4);
-	to->is_seen = is_seen;
-	return parse_partial(parser, &to->section);
+	label = pool_alloc(parser->pool, label_size + size + 1, 1);
+	memcpy(label, name->label, label_size);
+	memcpy(label + label_size, start.data, size);
+	to->label = text_make(label, label_size + size);
+	to->is_seen = name->is_seen;
+	return check_form(parser, to) == -1
+		   ? -1
+		   : parse_partial(parser, &to->section);
 }
 
 static int
@@ -197,13 +231,13 @@ parse_item(struct imap_parser *parser, struct fetch_items *items, size_t from)
 {
 	size_t i;
 
-	if (text_starts_nocase(parser->rest, "BODY[")) {
-		parser->rest = text_skip(parser->rest, 4);
-		return parse_body_section(parser, items, true);
-	}
-	if (text_starts_nocase(parser->rest, "BODY.PEEK[")) {
-		parser->rest = text_skip(parser->rest, 9);
-		return parse_body_section(parser, items, false);
+	for (i = 0; i < SECTION_NAME_COUNT; i++) {
+		const char *name = section_names[i].name;
+
+		if (!text_starts_nocase(parser->rest, name))
+			continue;
+		parser->rest = text_skip(parser->rest, strlen(name) - 1);
+		return parse_body_section(parser, items, &section_names[i]);
 	}
 	for (i = from; i < sizeof(simple_items) / sizeof(*simple_items); i++) {
 		if (imap_parse_skip_word(parser, simple_items[i].name)) {

@@ -1,5 +1,5 @@
 /*
- * What a FETCH asks for (RFC 3501 6.4.5, "fetch-att").  Pure.
+ * What a FETCH asks for (RFC 3501 6.4.5, RFC 3516, "fetch-att").  Pure.
  */
 #ifndef IMAPD_FETCH_ITEMS_H
 #define IMAPD_FETCH_ITEMS_H
@@ -19,8 +19,15 @@ enum {
 	FETCH_CACHED = FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE
 };
 
+enum fetch_form {
+	FETCH_AS_SENT,    /* BODY */
+	FETCH_BINARY,     /* BINARY: without its transfer encoding */
+	FETCH_BINARY_SIZE /* BINARY.SIZE: how long that is */
+};
+
 struct fetch_section {
 	struct section section;
+	enum fetch_form form;
 	struct text label; /* "BODY[1.2]", as the answer names it */
 	bool is_seen;      /* without .PEEK: sets \\Seen */
 };

@@ -1,7 +1,7 @@
 /*
  * One response of FETCH: flags, dates and sizes from memory; envelope, structure
- * and known header fields from the cache; everything else from the message's
- * file, a chunk at a time, as fast as the client reads.  See fetch_command.h.
+ * and known header fields from the cache, which is made from the body where it
+ * lacks.  The rest of it is fetch_sections.c's.  See fetch_command.h.
  */
 #include "imapd/fetch_command.h"
 
@@ -14,7 +14,7 @@
 
 enum {
 	FETCH_CHUNK = 32 * 1024,
-	FETCH_MAX_HEADER = 1024 * 1024
+	FETCH_MAX_FIELDS = 1024 * 1024
 };
 
 /* ---- From memory and cache ---- */
@@ -111,8 +111,9 @@ put_cached(struct imap_command *command, const struct message_cache *cache)
 	}
 }
 
-static void
-put_label(struct imap_command *command, const struct fetch_section *section)
+void
+fetch_put_label(
+    struct imap_command *command, const struct fetch_section *section)
 {
 	struct fetch_state *state = command->state;
 
@@ -125,8 +126,8 @@ put_label(struct imap_command *command, const struct fetch_section *section)
 	state->space = " ";
 }
 
-static void
-put_literal(struct imap_command *command, struct text value)
+void
+fetch_put_literal(struct imap_command *command, struct text value)
 {
 	(void)buf_put_format(command->out, "{%zu}\r\n", value.size);
 	(void)buf_put(command->out, value.data, value.size);
@@ -148,7 +149,7 @@ put_cached_fields(struct imap_command *command,
 	struct text value;
 	struct buf fields;
 
-	buf_init(&fields, FETCH_MAX_HEADER);
+	buf_init(&fields, FETCH_MAX_FIELDS);
 	(void)message_cache_put_fields(cache, s->names, s->name_count, &fields);
 	value = text_make(fields.data, fields.size);
 	if (s->is_partial) {
@@ -157,8 +158,8 @@ put_cached_fields(struct imap_command *command,
 		if (value.size > s->count)
 			value.size = (size_t)s->count;
 	}
-	put_label(command, section);
-	put_literal(command, value);
+	fetch_put_label(command, section);
+	fetch_put_literal(command, value);
 	buf_clear(&fields);
 }
 
@@ -268,137 +269,6 @@ fetch_make_cache(struct imap_command *command, uint32_t uid)
 	return 0;
 }
 
-/* The bytes of a span of the body, at most FETCH_MAX_HEADER. */
-static int
-read_span(const struct fetch_state *state, const struct mime_span *span,
-    struct buf *to)
-{
-	uint64_t size = span->size, done = 0;
-	uint8_t *room;
-	ssize_t n;
-
-	if (size > FETCH_MAX_HEADER)
-		size = FETCH_MAX_HEADER;
-	if (size == 0)
-		return 0;
-	if ((room = buf_reserve(to, (size_t)size)) == NULL)
-		return -1;
-	while (done < size) {
-		n = pread(state->body.fd, room + done, (size_t)(size - done),
-		    (off_t)(span->offset + done));
-		if (n <= 0)
-			return -1;
-		done += (uint64_t)n;
-	}
-	buf_added(to, (size_t)size);
-	return 0;
-}
-
-/* Nothing of a header that must not be looked into. */
-static int
-filter_header(struct imap_command *command, const struct fetch_section *section,
-    struct text header, struct buf *fields)
-{
-	struct fetch_state *state = command->state;
-	int result;
-
-	if (!mailbox_parse_begin(command->view, state->uids[state->at]))
-		return buf_put_text(fields, "\r\n");
-	result = fetch_body_filter(&section->section, header, fields);
-	mailbox_parse_end(command->view);
-	return result;
-}
-
-static int
-put_filtered(struct imap_command *command, const struct fetch_section *section,
-    const struct mime_span *span)
-{
-	struct fetch_state *state = command->state;
-	struct buf stored, fields;
-	int result;
-
-	buf_init(&stored, FETCH_MAX_HEADER);
-	buf_init(&fields, 2 * FETCH_MAX_HEADER + 2);
-	result = read_span(state, span, &stored);
-	if (result == 0)
-		result = filter_header(command, section,
-		    text_make(stored.data, stored.size), &fields);
-	if (result == 0)
-		put_literal(command, text_make(fields.data, fields.size));
-	buf_clear(&stored);
-	buf_clear(&fields);
-	return result;
-}
-
-static void
-begin_literal(struct imap_command *command, const struct section *section,
-    const struct mime_span *span)
-{
-	struct fetch_state *state = command->state;
-	uint64_t first = 0, size = span->wire;
-
-	if (section->is_partial) {
-		first = section->first < size ? section->first : size;
-		size -= first;
-		if (size > section->count)
-			size = section->count;
-	}
-	(void)buf_put_format(
-	    command->out, "{%llu}\r\n", (unsigned long long)size);
-	memset(&state->line_ends, 0, sizeof(state->line_ends));
-	state->line_ends.skip = first;
-	state->line_ends.left = size;
-	state->offset = span->offset;
-	state->end = span->offset + span->size;
-	state->stage = FETCH_STREAMING;
-}
-
-/* 0, or -1 if the file is not what it was. */
-static int
-stream_literal(struct imap_command *command)
-{
-	struct fetch_state *state = command->state;
-	uint8_t chunk[FETCH_CHUNK];
-	uint64_t want;
-	ssize_t n;
-
-	while (state->line_ends.left > 0 && !command_output_is_full(command)) {
-		want = state->end - state->offset;
-		if (want > sizeof(chunk))
-			want = sizeof(chunk);
-		n = want == 0 ? 0
-			      : pread(state->body.fd, chunk, (size_t)want,
-				    (off_t)state->offset);
-		if (n <= 0 ||
-		    fetch_body_put_wire(&state->line_ends,
-			text_make(chunk, (size_t)n), command->out) == -1)
-			return -1;
-		state->offset += (uint64_t)n;
-	}
-	if (state->line_ends.left == 0)
-		state->stage = FETCH_SECTIONS;
-	return 0;
-}
-
-static int
-put_section(struct imap_command *command, const struct fetch_section *section)
-{
-	struct fetch_state *state = command->state;
-	struct section_span found;
-
-	memset(&found, 0, sizeof(found));
-	fetch_body_find(state->root, &section->section, &found);
-	put_label(command, section);
-	if (found.is_missing) {
-		(void)buf_put_text(command->out, "NIL");
-		return 0;
-	}
-	if (found.is_filtered)
-		return put_filtered(command, section, &found.span);
-	begin_literal(command, &section->section, &found.span);
-	return 0;
-}
-
 void
 fetch_begin_response(struct imap_command *command,
     const struct mailbox_row *row, const struct message_cache *cache,
@@ -426,30 +296,4 @@ fetch_begin_response(struct imap_command *command,
 	}
 	state->section_at = 0;
 	state->stage = FETCH_SECTIONS;
-}
-
-int
-fetch_put_sections(struct imap_command *command)
-{
-	struct fetch_state *state = command->state;
-	int result = 0;
-	size_t i;
-
-	while (result == 0) {
-		if (command_output_is_full(command))
-			return 0;
-		if (state->stage == FETCH_STREAMING) {
-			result = stream_literal(command);
-			continue;
-		}
-		i = state->section_at++;
-		if (i >= state->items.section_count)
-			break;
-		if (!state->section_done[i])
-			result =
-			    put_section(command, &state->items.sections[i]);
-	}
-	if (result == 0)
-		(void)buf_put_text(command->out, ")\r\n");
-	return result == 0 ? 1 : -1;
 }

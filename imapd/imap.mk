@@ -3,6 +3,8 @@
 noinst_LIBRARIES += imapd/libsession.a
 imapd_libsession_a_SOURCES = \
 	imapd/imap_session.c imapd/imap_session.h imapd/imap_session_state.h \
+	imapd/session_stream.c imapd/imap_deflate.c imapd/imap_deflate.h \
+	imapd/session_updates.c \
 	imapd/imap_input.c imapd/imap_input.h \
 	imapd/imap_parser.c imapd/imap_parser.h \
 	imapd/imap_set.c imapd/imap_set.h \
@@ -12,6 +14,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_capability.c \
 	imapd/cmd_check.c \
 	imapd/cmd_close.c \
+	imapd/cmd_compress.c \
 	imapd/cmd_copy.c \
 	imapd/cmd_create.c imapd/special_use.c imapd/special_use.h \
 	imapd/cmd_delete.c \
@@ -19,6 +22,8 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_expunge.c \
 	imapd/cmd_fetch.c imapd/fetch_items.c imapd/fetch_items.h \
 	imapd/fetch_response.c imapd/fetch_command.h \
+	imapd/fetch_sections.c \
+	imapd/fetch_binary.c imapd/fetch_binary.h \
 	imapd/cmd_id.c \
 	imapd/cmd_idle.c \
 	imapd/cmd_list.c imapd/list_command.h imapd/list_snapshots.c \
@@ -47,7 +52,7 @@ imapd_libsession_a_SOURCES = \
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/imap_parser_test tests/unit/imap_session_test \
 	tests/unit/qresync_test tests/unit/sort_test tests/unit/thread_test \
-	tests/unit/imap_extensions_test
+	tests/unit/imap_extensions_test tests/unit/compress_test
 tests_unit_imap_parser_test_SOURCES = tests/unit/imap_parser_test.c
 tests_unit_imap_parser_test_LDADD = imapd/libsession.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
@@ -58,10 +63,13 @@ CONVERSATION_SOURCES = tests/unit/conversation.c tests/unit/conversation.h \
 tests_unit_imap_session_test_SOURCES = tests/unit/imap_session_test.c \
 	$(CONVERSATION_SOURCES)
 tests_unit_imap_session_test_LDADD = imapd/libsession.a imapd/libworker.a \
-	$(COMMON_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+	$(COMMON_LIBS) $(UNISTRING_LIBS) $(ZLIB_LIBS) $(CMOCKA_LIBS)
 tests_unit_imap_extensions_test_SOURCES = \
 	tests/unit/imap_extensions_test.c $(CONVERSATION_SOURCES)
 tests_unit_imap_extensions_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+tests_unit_compress_test_SOURCES = tests/unit/compress_test.c \
+	$(CONVERSATION_SOURCES)
+tests_unit_compress_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_thread_test_SOURCES = tests/unit/thread_test.c
 tests_unit_thread_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_sort_test_SOURCES = tests/unit/sort_test.c

@@ -229,6 +229,15 @@ command_is_tls(const struct imap_command *command)
 	return command->session->is_tls;
 }
 
+bool
+command_start_compression(struct imap_command *command)
+{
+	struct imap_session *session = command->session;
+
+	session->wants_compression = session->deflate == NULL;
+	return session->wants_compression;
+}
+
 void
 command_put_mailbox_flags(struct imap_command *command)
 {

@@ -114,6 +114,8 @@ void command_logout(struct imap_command *command);
 /* The answer cannot be finished: the connection ends without a further byte. */
 void command_disconnect(struct imap_command *command, const char *why);
 bool command_is_tls(const struct imap_command *command);
+/* Behind the tagged answer, which is OK; false: it is so already. */
+bool command_start_compression(struct imap_command *command);
 
 /* What "$" stands for from now on, until another mailbox is selected: UIDs in
  * ascending order. */

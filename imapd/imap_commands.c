@@ -11,6 +11,7 @@ static const struct command_rule rules[] = {
 	{ "CAPABILITY", cmd_capability, 0 },
 	{ "CHECK", cmd_check, COMMAND_SELECTED },
 	{ "CLOSE", cmd_close, COMMAND_SELECTED },
+	{ "COMPRESS", cmd_compress, 0 },
 	{ "COPY", cmd_copy, COMMAND_SELECTED | COMMAND_UID },
 	{ "CREATE", cmd_create, 0 },
 	{ "DELETE", cmd_delete, 0 },

@@ -11,6 +11,7 @@ enum command_step cmd_append(struct imap_command *command);
 enum command_step cmd_capability(struct imap_command *command);
 enum command_step cmd_check(struct imap_command *command);
 enum command_step cmd_close(struct imap_command *command);
+enum command_step cmd_compress(struct imap_command *command);
 enum command_step cmd_copy(struct imap_command *command);
 enum command_step cmd_create(struct imap_command *command);
 enum command_step cmd_delete(struct imap_command *command);

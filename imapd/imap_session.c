@@ -9,25 +9,20 @@
 #include "imapd/imap_session.h"
 
 #include "imapd/imap_session_state.h"
-#include "imapd/qresync.h"
-
 #include "common/log.h"
 #include "common/memory.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-	SESSION_READ_SIZE = 65536,
-	SESSION_INPUT_SIZE = 2 * SESSION_READ_SIZE,
+	SESSION_INPUT_SIZE = 128 * 1024,
 	SESSION_OUTPUT_SIZE = 16 * 1024 * 1024,
 	SESSION_MAX_BAD = 20,
-	SESSION_TIMEOUT_MS = 30 * 60 * 1000, /* RFC 3501 5.4 */
+	/* Before other sessions have their turn. */
 	SESSION_TURN_COMMANDS = 200,
-	SESSION_VANISHED = 4000 /* UIDs in one response */
+	SESSION_TURN_BYTES = 4 * 1024 * 1024
 };
 
 static const struct imap_input_limits session_limits = {
@@ -46,68 +41,20 @@ session_enter_state(struct imap_session *session, enum session_state state)
 		session->state = SESSION_ENDED;
 }
 
-/* ---- The stream ---- */
-
-/* 0, or -1 if the client is gone. */
-static int
-session_flush(struct imap_session *session)
-{
-	ssize_t n;
-
-	while (session->out.size > 0) {
-		n = send(session->fd, session->out.data, session->out.size,
-		    MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			return 0;
-		if (n < 0)
-			return -1;
-		buf_cut(&session->out, (size_t)n);
-	}
-	return 0;
-}
-
-/* Bytes for the next command, 0 if there are none now. */
-static size_t
-session_fill(struct imap_session *session)
-{
-	uint8_t *to;
-	ssize_t n;
-
-	if (session->is_input_ended)
-		return 0;
-	to = buf_reserve(&session->in, SESSION_READ_SIZE);
-	if (to == NULL)
-		return 0;
-	do {
-		n = recv(session->fd, to, SESSION_READ_SIZE, MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
-	if (n > 0) {
-		buf_added(&session->in, (size_t)n);
-		session->was_active = true;
-		timer_start(session->timeout, SESSION_TIMEOUT_MS);
-		return (size_t)n;
-	}
-	if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
-		session->is_input_ended = true;
-	return 0;
-}
-
-/* ---- Commands ---- */
-
 static void
 session_say(struct imap_session *session, const char *line)
 {
 	(void)buf_put_text(&session->out, line);
 }
 
-static void
+void
 session_bye(struct imap_session *session, const char *line)
 {
 	session_say(session, line);
 	session_enter_state(session, SESSION_CLOSING);
 }
+
+/* ---- Commands ---- */
 
 static void
 session_begin_command(struct imap_session *session)
@@ -359,68 +306,15 @@ session_read(struct imap_session *session)
 	return true;
 }
 
-/* ---- Updates ---- */
-
+/* What the client sent behind COMPRESS before its answer would be of doubtful
+ * form. */
 static void
-session_put_update(
-    struct imap_session *session, const struct mailbox_update *update)
+session_check_compression(struct imap_session *session)
 {
-	struct imap_command *command = &session->command;
-	struct buf *out = &session->out;
-
-	switch (update->kind) {
-	case UPDATE_EXPUNGE:
-		(void)buf_put_format(out, "* %zu EXPUNGE\r\n", update->number);
-		break;
-	case UPDATE_EXISTS:
-		(void)buf_put_format(out, "* %zu EXISTS\r\n", update->number);
-		break;
-	case UPDATE_RECENT:
-		(void)buf_put_format(out, "* %zu RECENT\r\n", update->number);
-		break;
-	case UPDATE_FLAGS:
-		command_put_flags_update(command, update->number, update->uid,
-		    true, session->is_condstore);
-		break;
-	case UPDATE_KEYWORDS:
-		command_put_mailbox_flags(command);
-		break;
-	}
-}
-
-/* In place of all EXPUNGEs (RFC 7162 3.2.10). */
-static void
-session_put_vanished(struct imap_session *session)
-{
-	static uint32_t uids[SESSION_VANISHED];
-	size_t count;
-
-	while (session->out.size < COMMAND_OUTPUT_SIZE &&
-	       (count = mailbox_view_take_expunged(
-		    session->view, uids, SESSION_VANISHED)) > 0)
-		qresync_put_expunged(&session->out, uids, count);
-}
-
-/* True when all that may be told now was told. */
-static bool
-session_put_updates(struct imap_session *session, bool may_expunge)
-{
-	struct mailbox_update update;
-
-	if (session->view == NULL)
-		return true;
-	if (may_expunge && session->is_qresync)
-		session_put_vanished(session);
-	session->command.session = session;
-	session->command.view = session->view;
-	session->command.out = &session->out;
-	while (session->out.size < COMMAND_OUTPUT_SIZE) {
-		if (!mailbox_view_next_update(
-			session->view, may_expunge, &update))
-			return true;
-		session_put_update(session, &update);
-	}
-	return false;
+	if (!session->wants_compression || session->in.size == 0)
+		return;
+	session->wants_compression = false;
+	(void)command_bad(&session->command, "Wait for the answer to COMPRESS");
 }
 
 static bool
@@ -432,6 +326,7 @@ session_finish_command(struct imap_session *session)
 
 	if (!session_put_updates(session, may_expunge))
 		return false;
+	session_check_compression(session);
 	(void)buf_put_format(
 	    &session->out, "%s ", session->tag[0] != '\0' ? session->tag : "*");
 	(void)buf_put(
@@ -439,6 +334,8 @@ session_finish_command(struct imap_session *session)
 	session_say(session, "\r\n");
 	memset(&session->command, 0, sizeof(session->command));
 	session_enter_state(session, SESSION_READING);
+	if (session->wants_compression)
+		session_compress(session);
 	if (session->view != NULL && mailbox_view_is_gone(session->view))
 		session_bye(session, "* BYE Mailbox was deleted\r\n");
 	return true;
@@ -524,10 +421,7 @@ session_wants_input(const struct imap_session *session)
 static void
 session_rest(struct imap_session *session)
 {
-	if (session->in.size == 0)
-		buf_clear(&session->in);
-	if (session->out.size == 0)
-		buf_clear(&session->out);
+	session_rest_stream(session);
 	if (session->state == SESSION_READING) {
 		buf_clear(&session->answer);
 		if (imap_input_is_empty(&session->input))
@@ -553,7 +447,10 @@ session_run(struct imap_session *session)
 	if (session->is_running || session->watch == NULL)
 		return;
 	session->is_running = true;
-	while (session_advance(session) && turns < SESSION_TURN_COMMANDS) {
+	session->filled_bytes = 0;
+	while (turns < SESSION_TURN_COMMANDS &&
+	       session->filled_bytes < SESSION_TURN_BYTES &&
+	       session_advance(session)) {
 		if (session->state == SESSION_READING)
 			turns++;
 	}
@@ -561,18 +458,20 @@ session_run(struct imap_session *session)
 	if (session_flush(session) == -1)
 		session_enter_state(session, SESSION_ENDED);
 	if (session->state == SESSION_ENDED ||
-	    (session->state == SESSION_CLOSING && session->out.size == 0)) {
+	    (session->state == SESSION_CLOSING &&
+		session_is_drained(session))) {
 		session_end(session);
 		return;
 	}
 	if (turns == SESSION_TURN_COMMANDS ||
-	    (session->out.size == 0 && session->step == COMMAND_OUTPUT &&
+	    session->filled_bytes >= SESSION_TURN_BYTES ||
+	    (session_is_drained(session) && session->step == COMMAND_OUTPUT &&
 		session->state == SESSION_WORKING))
 		timer_start(session->turn, 0);
 	session_rest(session);
 	if (session_wants_input(session))
 		events |= WATCH_READ;
-	if (session->out.size > 0)
+	if (!session_is_drained(session))
 		events |= WATCH_WRITE;
 	watch_set(session->watch, events);
 }
@@ -613,14 +512,16 @@ session_account_ready(enum status status, void *context)
 
 	if (status == STATUS_FENCED)
 		session_say(session,
-		    "* NO [ALERT] Your mail is kept, but it cannot be shown "
-		    "safely now. The administrator has been told. Keep what "
+		    "* NO [ALERT] Your mail is kept, but it cannot be "
+		    "shown "
+		    "safely now. The administrator has been told. Keep "
+		    "what "
 		    "your mail program has stored.\r\n");
 	if (status == STATUS_OK)
 		session_enter_state(session, SESSION_READING);
 	else
-		session_bye(session,
-		    "* BYE [UNAVAILABLE] Mail store is not available\r\n");
+		session_bye(session, "* BYE [UNAVAILABLE] Mail store "
+				     "is not available\r\n");
 	if (!session->is_running)
 		session_run(session);
 }
@@ -656,6 +557,8 @@ imap_session_new(struct event_loop *loop, struct account_store *account, int fd,
 	buf_init(&session->in, SESSION_INPUT_SIZE);
 	buf_init(&session->out, SESSION_OUTPUT_SIZE);
 	buf_init(&session->answer, SESSION_OUTPUT_SIZE / 4);
+	buf_init(&session->packed_in, SESSION_INPUT_SIZE);
+	buf_init(&session->packed_out, SESSION_OUTPUT_SIZE);
 	imap_input_init(&session->input, &session_limits);
 	session->watch = watch_new(loop, fd, 0, session_ready, session);
 	session->timeout = timer_new(loop, session_timed_out, session);
@@ -698,6 +601,9 @@ imap_session_free(struct imap_session **sessionp)
 	buf_clear(&session->in);
 	buf_clear(&session->out);
 	buf_clear(&session->answer);
+	buf_clear(&session->packed_in);
+	buf_clear(&session->packed_out);
+	imap_deflate_free(&session->deflate);
 	pool_free(&session->pool);
 	log_info(
 	    "session-close", "sid=%llu", (unsigned long long)session->number);
@@ -721,7 +627,11 @@ imap_session_rests(struct imap_session *session)
 	bool was_active = session->was_active;
 
 	session->was_active = false;
-	return !was_active && session_wants_input(session) &&
-	       session->out.size == 0 && session->in.size == 0 &&
-	       session->state != SESSION_APPENDING;
+	if (was_active || !session_wants_input(session) ||
+	    !session_is_drained(session) || session->in.size > 0 ||
+	    session->packed_in.size > 0 || session->state == SESSION_APPENDING)
+		return false;
+	if (session->deflate != NULL)
+		imap_deflate_rest(session->deflate);
+	return true;
 }

@@ -1,12 +1,18 @@
 /*
- * The inside of a session, for imap_session.c and imap_command.c only.
+ * The inside of a session, for imap_session.c, session_*.c and imap_command.c
+ * only.
  */
 #ifndef IMAPD_IMAP_SESSION_STATE_H
 #define IMAPD_IMAP_SESSION_STATE_H
 
 #include "imapd/imap_command.h"
+#include "imapd/imap_deflate.h"
 #include "imapd/imap_input.h"
 #include "imapd/imap_session.h"
+
+enum {
+	SESSION_TIMEOUT_MS = 30 * 60 * 1000 /* RFC 3501 5.4 */
+};
 
 enum session_state {
 	SESSION_OPENING,   /* until the account can be served */
@@ -34,10 +40,11 @@ struct imap_session {
 	bool is_tls;
 	bool is_condstore;
 	bool is_qresync;
-	bool is_running;     /* session_run is on the stack */
-	bool was_woken;      /* ... and meanwhile the command was answered */
-	bool was_active;     /* bytes came since the owner asked */
-	bool is_input_ended; /* the client will send nothing more */
+	bool is_running;        /* session_run is on the stack */
+	bool was_woken;         /* ... and meanwhile the command was answered */
+	bool was_active;        /* bytes came since the owner asked */
+	bool is_input_ended;    /* the client will send nothing more */
+	bool wants_compression; /* from behind the tagged answer on */
 	unsigned int bad_commands;
 	enum session_state state;
 	enum command_step step;
@@ -46,7 +53,11 @@ struct imap_session {
 	struct timer *turn;
 	struct buf in;
 	struct buf out;
-	struct buf answer; /* the tagged line without its tag */
+	struct buf answer;            /* the tagged line without its tag */
+	struct imap_deflate *deflate; /* NULL: `in` and `out` go as they are */
+	struct buf packed_in;
+	struct buf packed_out; /* `out` follows */
+	size_t filled_bytes;   /* into `in`, since others had their turn */
 	struct imap_input input;
 	struct pool *pool;
 	struct mailbox_view *view;
@@ -61,8 +72,28 @@ struct imap_session {
 void session_enter_state(
     struct imap_session *session, enum session_state state);
 void session_run(struct imap_session *session);
+/* Says a last line. */
+void session_bye(struct imap_session *session, const char *line);
 /* Before each part of a command: what it changes is noted as the session's,
  * until account_store_act_for(account, NULL). */
 void session_act(struct imap_session *session);
+
+/* ---- session_stream.c ---- */
+
+/* As much of what was said as the client takes; -1 if he is gone. */
+int session_flush(struct imap_session *session);
+/* Nothing waits to be sent. */
+bool session_is_drained(const struct imap_session *session);
+/* Bytes for the next command, 0 if there are none now. */
+size_t session_fill(struct imap_session *session);
+/* From now on both directions are compressed; session->in is empty. */
+void session_compress(struct imap_session *session);
+/* Gives memory back. */
+void session_rest_stream(struct imap_session *session);
+
+/* ---- session_updates.c ---- */
+
+/* True when all that may be told now was told. */
+bool session_put_updates(struct imap_session *session, bool may_expunge);
 
 #endif

@@ -55,7 +55,7 @@ WORKER_LIBS = imapd/libworker.a $(COMMON_LIBS) $(LMDB_LIBS) $(UNISTRING_LIBS)
 
 pkglibexec_PROGRAMS += imapd/imapd-worker
 imapd_imapd_worker_SOURCES = imapd/worker_main.c
-imapd_imapd_worker_LDADD = imapd/libsession.a $(WORKER_LIBS)
+imapd_imapd_worker_LDADD = imapd/libsession.a $(WORKER_LIBS) $(ZLIB_LIBS)
 
 # The worker with a flaw in its parser (tests/system/test_quarantine.py).
 noinst_PROGRAMS += tests/system/brittle_worker
@@ -63,7 +63,8 @@ tests_system_brittle_worker_SOURCES = imapd/worker_main.c \
 	tests/system/brittle_parser.c
 tests_system_brittle_worker_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=mime_parser_finish
-tests_system_brittle_worker_LDADD = imapd/libsession.a $(WORKER_LIBS)
+tests_system_brittle_worker_LDADD = imapd/libsession.a $(WORKER_LIBS) \
+	$(ZLIB_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/parse_note_test

@@ -3,7 +3,9 @@ import base64
 import os
 import subprocess
 
-from clients import Desk, mbsync
+import pytest
+
+from clients import Desk, mbsync, read
 from conftest import message, wait_for
 
 
@@ -76,20 +78,25 @@ def test_mbsync_copies_both_ways(shared, tmp_path):
     assert 'mbsync-up' in desk.keys()
 
 
-def test_mutt_reads_a_folder(shared, tmp_path):
+@pytest.mark.parametrize('deflate', ('no', 'yes'))
+def test_mutt_reads_a_folder(shared, tmp_path, deflate):
     shared.fill(['mutt'], shared.user1)
+    log = os.path.join(shared.dir, 'log')
+    begun = read(log).count('session-compressed')
     rc = tmp_path / 'muttrc'
     rc.write_text('''
 set imap_user="%s" imap_pass="%s" folder="imaps://localhost:%d"
 set certificate_file="%s" ssl_verify_host=no ssl_force_tls=yes
-set spoolfile="+INBOX" header_cache="" quit=yes
+set spoolfile="+INBOX" header_cache="" quit=yes imap_deflate=%s
 push "<limit>~s mutt<enter><tag-pattern>~A<enter><tag-prefix><copy-message>%s<enter>y<quit>"
 set confirmappend=no confirmcreate=no delete=no mbox_type=mbox
 ''' % (shared.user1, shared.pass1, shared.imaps_port, shared.cafile,
-       tmp_path / 'saved'))
+       deflate, tmp_path / 'saved'))
     run('script', '-qec', 'mutt -F %s' % rc, '/dev/null',
         env=dict(os.environ, TERM='xterm', HOME=str(tmp_path)))
     assert 'Subject: mutt' in (tmp_path / 'saved').read_text()
+    wait_for(lambda: read(log).count('session-compressed') == begun +
+             (deflate == 'yes'))
 
 
 def test_imaplib_does_everything_to_a_message(shared):

@@ -37,8 +37,13 @@ client_ready(int fd, int events, void *context)
 	ssize_t n;
 	size_t size;
 
-	if ((events & WATCH_WRITE) && run->send_size > 0) {
-		size = run->step < run->send_size ? run->step : run->send_size;
+	if (run->held_size > 0 &&
+	    memmem(run->got, run->got_size, "a OK", 4) != NULL)
+		run->held_size = 0;
+	if ((events & WATCH_WRITE) && run->send_size > run->held_size) {
+		size = run->send_size - run->held_size;
+		if (size > run->step)
+			size = run->step;
 		n = send(fd, run->to_send, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0) {
 			run->to_send += n;
@@ -68,6 +73,13 @@ void
 converse(struct conversation *run, const char *script, size_t step,
     enum status refuse)
 {
+	converse_bytes(run, text_of(script), 0, step, refuse);
+}
+
+void
+converse_bytes(struct conversation *run, struct text script, size_t held,
+    size_t step, enum status refuse)
+{
 	struct watch *watch;
 	struct timer *timer;
 	int ends[2];
@@ -83,8 +95,9 @@ converse(struct conversation *run, const char *script, size_t step,
 		AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
 	    0);
 	run->client = ends[0];
-	run->to_send = script;
-	run->send_size = strlen(script);
+	run->to_send = script.data;
+	run->send_size = script.size;
+	run->held_size = held;
 	run->step = step;
 	run->session = imap_session_new(run->loop, run->account, ends[1], 1,
 	    TEXT("ann@example.org"), TEXT("127.0.0.1"), true, session_ended,

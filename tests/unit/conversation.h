@@ -37,6 +37,8 @@ struct conversation {
 	int client;
 	const char *to_send;
 	size_t send_size;
+	size_t
+	    held_size; /* so many last bytes wait for an answer to the rest */
 	size_t step;
 	char got[65536];
 	size_t got_size;
@@ -48,6 +50,10 @@ struct conversation {
  * bytes at a time. */
 void converse(struct conversation *run, const char *script, size_t step,
     enum status refuse);
+/* The same with any bytes, the last `held` of which are sent when the server has
+ * said "a OK". */
+void converse_bytes(struct conversation *run, struct text script, size_t held,
+    size_t step, enum status refuse);
 /* 1 if it went otherwise: in one piece, and byte by byte. */
 int check_transcripts(const struct transcript *transcripts, size_t count);
 

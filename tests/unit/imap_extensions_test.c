@@ -181,6 +181,111 @@ static const struct transcript thread[] = {
 	    STATUS_OK },
 };
 
+/* RFC 3516 */
+static const struct transcript binary[] = {
+	{ "a_part_comes_without_its_encoding",
+	    "a APPEND INBOX ~{51+}\r\n"
+	    "Content-Transfer-Encoding: base64\r\n"
+	    "\r\n"
+	    "aGVsbG8AIQ==\r\n"
+	    "\r\n"
+	    "b APPEND INBOX {58+}\r\n"
+	    "Content-Transfer-Encoding: quoted-printable\r\n"
+	    "\r\n"
+	    "a=3Db=\r\n"
+	    "c\r\n"
+	    "\r\n"
+	    "c FETCH 3 (BINARY.SIZE[1] BINARY.PEEK[1]<0.5> FLAGS)\r\n"
+	    "d FETCH 4 (BINARY[1])\r\n"
+	    "e FETCH 4 (BINARY.PEEK[1]<2.3> BINARY.PEEK[1]<9.3> BINARY.PE"
+	    "EK[2] BINARY.SIZE[2])\r\n"
+	    "f UID FETCH 4 BINARY.PEEK[]<0.7>\r\n",
+	    "* 3 EXISTS\r\n"
+	    "a OK [APPENDUID 1001 3] Append completed\r\n"
+	    "* 4 EXISTS\r\n"
+	    "b OK [APPENDUID 1001 4] Append completed\r\n"
+	    "* 3 FETCH (FLAGS () BINARY.SIZE[1] 7 BINARY[1]<0> ~{5}\r\n"
+	    "hello)\r\n"
+	    "c OK Fetch completed\r\n"
+	    "* 4 FETCH (FLAGS (\\Seen) BINARY[1] {6}\r\n"
+	    "a=bc\r\n"
+	    ")\r\n"
+	    "d OK Fetch completed\r\n"
+	    "* 4 FETCH (BINARY[1]<2> {3}\r\n"
+	    "bc\r BINARY[1]<9> {0}\r\n"
+	    " BINARY[2] NIL BINARY.SIZE[2] 0)\r\n"
+	    "e OK Fetch completed\r\n"
+	    "* 4 FETCH (UID 4 BINARY[]<0> {7}\r\n"
+	    "Content)\r\n"
+	    "f OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "what_holds_parts_comes_as_it_was_sent",
+	    "a APPEND INBOX {213+}\r\n"
+	    "Content-Type: multipart/mixed; boundary=x\r\n"
+	    "\r\n"
+	    "--x\r\n"
+	    "Content-Transfer-Encoding: BASE64\r\n"
+	    "\r\n"
+	    "b25lIHR3byB0aHJlZQ==\r\n"
+	    "--x\r\n"
+	    "Content-Type: message/rfc822\r\n"
+	    "\r\n"
+	    "Subject: in\r\n"
+	    "Content-Transfer-Encoding: base64\r\n"
+	    "\r\n"
+	    "aW5uZXI=\r\n"
+	    "--x--\r\n"
+	    "\r\n"
+	    "b FETCH 3 (BINARY.PEEK[1] BINARY.SIZE[1] BODY.PEEK[1])\r\n"
+	    "c FETCH 3 (BINARY.SIZE[2] BINARY.PEEK[2] BINARY.PEEK[2.1])\r"
+	    "\n",
+	    "* 3 EXISTS\r\n"
+	    "a OK [APPENDUID 1001 3] Append completed\r\n"
+	    "* 3 FETCH (BINARY[1] {13}\r\n"
+	    "one two three BINARY.SIZE[1] 13 BODY[1] {20}\r\n"
+	    "b25lIHR3byB0aHJlZQ==)\r\n"
+	    "b OK Fetch completed\r\n"
+	    "* 3 FETCH (BINARY.SIZE[2] 58 BINARY[2] {58}\r\n"
+	    "Subject: in\r\n"
+	    "Content-Transfer-Encoding: base64\r\n"
+	    "\r\n"
+	    "aW5uZXI= BINARY[2.1] {5}\r\n"
+	    "inner)\r\n"
+	    "c OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "an_encoding_that_is_unknown_is_said",
+	    "a APPEND INBOX {43+}\r\n"
+	    "Content-Transfer-Encoding: x-uue\r\n"
+	    "\r\n"
+	    "#0V%T\r\n"
+	    "\r\n"
+	    "b FETCH 3 (BINARY.PEEK[1] BINARY.SIZE[1])\r\n"
+	    "c NOOP\r\n",
+	    "* 3 EXISTS\r\n"
+	    "a OK [APPENDUID 1001 3] Append completed\r\n"
+	    "* 3 FETCH (BINARY[1] {7}\r\n"
+	    "#0V%T\r\n"
+	    " BINARY.SIZE[1] 7)\r\n"
+	    "b NO [UNKNOWN-CTE] Some parts are told as they are encoded\r"
+	    "\n"
+	    "c OK NOOP completed\r\n",
+	    STATUS_OK },
+	{ "binary_is_of_parts_by_number",
+	    "a FETCH 1 BINARY[TEXT]\r\n"
+	    "b FETCH 1 BINARY.SIZE[1]<0.1>\r\n"
+	    "c FETCH 1 BINARY[1.MIME]\r\n"
+	    "d FETCH 1 BINARY\r\n"
+	    "e FETCH 1 BINARY.SIZE[\r\n"
+	    "f FETCH 1 BINARY[HEADER.FIELDS (X)]\r\n",
+	    "a BAD Part number expected\r\n"
+	    "b BAD BINARY.SIZE has no range\r\n"
+	    "c BAD Part number expected\r\n"
+	    "d BAD Unknown item\r\n"
+	    "e BAD Unknown section\r\n"
+	    "f BAD Part number expected\r\n",
+	    STATUS_OK },
+};
+
 /* RFC 8438, RFC 7889, RFC 9051 6.3.11 */
 static const struct transcript status[] = {
 	{ "status_tells_size_deleted_and_limit",
@@ -229,6 +334,7 @@ TEST(within)
 TEST(esort)
 TEST(partial)
 TEST(thread)
+TEST(binary)
 TEST(status)
 TEST(create_special_use)
 
@@ -240,6 +346,7 @@ main(void)
 		cmocka_unit_test(rfc_of_esort),
 		cmocka_unit_test(rfc_of_partial),
 		cmocka_unit_test(rfc_of_thread),
+		cmocka_unit_test(rfc_of_binary),
 		cmocka_unit_test(rfc_of_status),
 		cmocka_unit_test(rfc_of_create_special_use),
 	};

@@ -1,0 +1,123 @@
+"""Extensions of IMAP over the wire, as a client that has them speaks."""
+import re
+import zlib
+
+import pytest
+
+from clients import say
+
+
+class Compressed:
+    """A session that compresses from here on (RFC 4978), by another zlib
+    than the server's wrapper; counts what goes over the wire."""
+
+    def __init__(self, client):
+        say(client, 'COMPRESS DEFLATE')
+        self.socket = client.socket()
+        self.packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+        self.unpacker = zlib.decompressobj(-15)
+        self.rest = b''
+        self.wire_bytes = 0
+        self.number = 0
+
+    def send(self, data):
+        self.socket.sendall(self.packer.compress(data) +
+                            self.packer.flush(zlib.Z_SYNC_FLUSH))
+
+    def more(self):
+        packed = self.socket.recv(65536)
+        assert packed, 'the connection ended'
+        self.wire_bytes += len(packed)
+        self.rest += self.unpacker.decompress(packed)
+
+    def take(self, size):
+        while len(self.rest) < size:
+            self.more()
+        taken, self.rest = self.rest[:size], self.rest[size:]
+        return taken
+
+    def line(self):
+        while b'\n' not in self.rest:
+            self.more()
+        return self.take(self.rest.index(b'\n') + 1)
+
+    def say(self, command):
+        """All bytes that answer."""
+        self.number += 1
+        tag = b'c%d ' % self.number
+        self.send(tag + command + b'\r\n')
+        said = b''
+        while not (line := self.line()).startswith(tag):
+            said += line
+            if (found := re.search(rb'\{(\d+)\}\r\n\Z', line)):
+                said += self.take(int(found[1]))
+        assert line.startswith(tag + b'OK'), line
+        return said
+
+
+    def logout(self):
+        """imaplib's own would be plain: the server may well wait for more."""
+        self.send(b'z LOGOUT\r\n')
+        while not self.line().startswith(b'z OK'):
+            pass
+
+
+@pytest.fixture
+def box(shared, request):
+    """A mailbox of messages that compress well, and one that does not."""
+    name = request.node.name.partition('[')[0]
+    with shared.imap_session() as client:
+        assert client.create(name)[0] == 'OK'
+        for n in range(20):
+            client.append(name, None, None, b'Subject: %d\r\n\r\n' % n +
+                          b'as they are written every day\r\n' * 200)
+        noise = b'\r\n'.join(b'%x' % (pow(7, n, 2 ** 521 - 1))
+                             for n in range(1, 8000))
+        client.append(name, None, None, b'Subject: noise\r\n\r\n' + noise)
+        client.select(name)
+        yield name, client
+
+
+def test_a_compressed_session_says_the_same_in_fewer_bytes(shared, box):
+    name, plain = box
+    command = 'UID FETCH 1:* (FLAGS UID ENVELOPE BODY.PEEK[])'
+    kinds, parts = plain.uid('FETCH', '1:*',
+                             '(FLAGS UID ENVELOPE BODY.PEEK[])')
+    assert kinds == 'OK'
+    bodies = [part[1] for part in parts if isinstance(part, tuple)]
+    with shared.imap_session() as client:
+        compressed = Compressed(client)
+        compressed.say(b'EXAMINE ' + name.encode())
+        before = compressed.wire_bytes
+        said = compressed.say(command.encode())
+        spent = compressed.wire_bytes - before
+        assert len(bodies) == 21 and all(body in said for body in bodies)
+        small = compressed.wire_bytes
+        said = compressed.say(b'UID FETCH 1:20 (BODY.PEEK[])')
+        assert (compressed.wire_bytes - small) * 10 < len(said)
+        assert spent < sum(len(body) for body in bodies)
+        upload = b'Subject: up\r\n\r\n' + b'and up and up ' * 100000
+        compressed.say(b'APPEND %s {%d+}\r\n%s' % (
+            name.encode(), len(upload), upload))
+        assert compressed.say(
+            b'FETCH * BODY.PEEK[]').count(b'and up ') == 200000
+        compressed.logout()
+
+
+def test_a_bomb_keeps_nobody_of_the_account_waiting(shared, box):
+    name, plain = box
+    with shared.imap_session() as client:
+        compressed = Compressed(client)
+        # 512 MB of a literal that is refused, in half a megabyte.
+        packer = compressed.packer
+        zeros = b'x' * 1000000
+        bomb = packer.compress(b'a NOOP {500000000+}\r\n') + b''.join(
+            packer.compress(zeros) for _ in range(500))
+        bomb += packer.compress(b'\r\nb NOOP\r\n') + packer.flush(
+            zlib.Z_SYNC_FLUSH)
+        assert len(bomb) < 1000000
+        compressed.socket.sendall(bomb)
+        assert say(plain, 'SEARCH SUBJECT noise') == [b'* SEARCH 21']
+        while not compressed.line().startswith(b'b OK'):
+            pass
+        compressed.logout()
