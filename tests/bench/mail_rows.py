@@ -3,7 +3,10 @@
 import contextlib
 import os
 import pathlib
+import smtplib
 import socket
+import socketserver
+import ssl
 import statistics
 import subprocess
 import tempfile
@@ -237,6 +240,134 @@ def queued(bench):
                      float(rows["start"][1]) / 1000, "s")
         bench.figure("firnmail", "queued.memory",
                      float(rows["VmRSS:"][0]) / 1024, "MiB")
+
+
+# -- One destination that is dead, and one that is slow --
+
+@contextlib.contextmanager
+def dead_port():
+    """Nobody answers there: the queue of those who connect is full, and the
+    kernel drops what else comes."""
+    with socket.socket() as dead, contextlib.ExitStack() as fillers:
+        dead.bind(("127.0.0.1", 0))
+        dead.listen(0)
+        for _ in range(4):
+            filler = fillers.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(dead.getsockname())
+        yield dead.getsockname()[1]
+
+
+class Arrivals(socketserver.StreamRequestHandler):
+    """A host that takes everything, and notes how long each was on its way: the
+    subject says when it was handed in."""
+
+    disable_nagle_algorithm = True
+
+    def handle(self):
+        with contextlib.suppress(OSError):
+            self.say(b"220 fast.test")
+            while self.command(self.rfile.readline(4096)):
+                pass
+
+    def say(self, line):
+        self.wfile.write(line + b"\r\n")
+
+    def command(self, line):
+        verb = line[:4].upper()
+        if verb == b"EHLO":
+            self.say(b"250-fast.test\r\n250-PIPELINING\r\n250 8BITMIME")
+        elif verb == b"DATA":
+            self.say(b"354 go on")
+            self.take()
+        else:
+            self.say(b"250 ok")
+        return line and verb != b"QUIT"
+
+    def take(self):
+        for line in self.rfile:
+            if line.startswith(b"Subject: at "):
+                began = float(line.split()[2])
+            elif line == b".\r\n":
+                break
+        self.server.ways.append(time.monotonic() - began)
+        self.say(b"250 taken")
+
+
+@contextlib.contextmanager
+def fast_host():
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Arrivals) as host:
+        host.daemon_threads = True
+        host.ways = []
+        thread = threading.Thread(target=host.serve_forever)
+        thread.start()
+        try:
+            yield host
+        finally:
+            host.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def slow_host():
+    """Ten seconds for each message."""
+    port = free_ports(1)[0]
+    with subprocess.Popen(["smtp-sink", "-u", "nobody", "-w", "10",
+                           f"127.0.0.1:{port}", "1024"]) as sink:
+        try:
+            wait_until(lambda: listens(port), 10, "smtp-sink")
+            yield port
+        finally:
+            sink.kill()
+
+
+def submit_paced(server, host, count):
+    """Fifty a second to eleven other domains; the ways they took, sorted."""
+    host.ways.clear()
+    with smtplib.SMTP("127.0.0.1", int(server.submission)) as client:
+        context = ssl.create_default_context(cafile=server.cafile)
+        context.check_hostname = False
+        client.starttls(context=context)
+        client.login(server.user % 1, server.password)
+        begin = time.monotonic()
+        for number in range(count):
+            time.sleep(max(0, begin + number / 50 - time.monotonic()))
+            client.sendmail(
+                server.user % 1, f"somebody@fast{number % 11}.test",
+                f"From: {server.user % 1}\r\n"
+                f"Subject: at {time.monotonic()}\r\n\r\n" + "x" * 1000)
+    wait_until(lambda: len(host.ways) >= count, 120, "mail to the others")
+    return sorted(host.ways)
+
+
+def dead_host(bench):
+    """What mail to others takes with nothing else in the queue, and then with
+    50,000 messages for a host that does not answer and 500 for a slow one."""
+    count = bench.scaled(1000)
+    with dead_port() as dead, slow_host() as slow, fast_host() as fast:
+        ways = [f"transport fast{n}.test via 127.0.0.1 port "
+                f"{fast.server_address[1]} tls never" for n in range(11)]
+        for server in bench.servers(relaying(
+                bench, f"transport dead.test via 127.0.0.1 port {dead}",
+                f"transport slow.test via 127.0.0.1 port {slow} tls never",
+                *ways)):
+            before = submit_paced(server, fast, count)
+            submit(bench, server, "user%d@dead.test", bench.scaled(50000),
+                   "--size", 1024)
+            submit(bench, server, "user%d@slow.test", bench.scaled(500))
+            after = submit_paced(server, fast, count)
+            for name, values in (("alone", before), ("beside", after)):
+                for part in (50, 99):
+                    bench.figure(server.label, f"dead-host.{name}.p{part}",
+                                 values[len(values) * part // 100] * 1000,
+                                 "ms")
+            bench.figure(
+                server.label, "dead-host.waiting",
+                len(command(*server.command, "--json",
+                            "queue").splitlines()), "msgs")
+            bench.figure(server.label, "dead-host.p99-share",
+                         after[len(after) * 99 // 100] /
+                         before[len(before) * 99 // 100], "x alone")
 
 
 # -- What is wanted --
