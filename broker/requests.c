@@ -91,7 +91,8 @@ received(struct channel *channel, const struct message *message, int *fds,
 		    broker->workers, message->need_worker.account, ROLE_QUEUE);
 		break;
 	case MESSAGE_worker_idle:
-		worker_idle(broker->workers, member);
+		worker_idle(
+		    broker->workers, member, message->worker_idle.reason);
 		break;
 	case MESSAGE_misbehaved:
 		hear_complaint(member, &message->misbehaved);

@@ -2,7 +2,9 @@
  * See workers.h.  A worker's place goes ABSENT -> HOME (master makes sure of
  * its directory) -> RUNNING -> STOPPING -> ABSENT; after a crash it rests in
  * BACKOFF, and when all places are taken it is QUEUED until one that idles has
- * been retired for it.  What is asked of it meanwhile waits in the place.
+ * been retired for it: mail waits until somebody does, a session only if
+ * somebody does now.  What is asked of it meanwhile waits in the place, which
+ * is forgotten when there is nothing in it.
  */
 #include "broker/workers.h"
 
@@ -50,6 +52,8 @@ struct workers {
 	struct broker *broker;
 	struct table *by_account;
 	size_t running;
+	size_t stopping; /* of these, retired */
+	size_t queued;
 	uint64_t next_session;
 };
 
@@ -126,7 +130,7 @@ answer_askers(struct worker *worker, enum status status)
 }
 
 static void
-answer_all(struct worker *worker, enum status status)
+answer_sessions(struct worker *worker, enum status status)
 {
 	for (size_t i = 0; i < worker->waiting_count; i++) {
 		if (status == STATUS_OK)
@@ -136,6 +140,12 @@ answer_all(struct worker *worker, enum status status)
 			    &worker->waiting[i], status, -1);
 	}
 	worker->waiting_count = 0;
+}
+
+static void
+answer_all(struct worker *worker, enum status status)
+{
+	answer_sessions(worker, status);
 	answer_askers(worker, status);
 }
 
@@ -148,6 +158,14 @@ is_wanted(const struct worker *worker)
 
 /* -- States -- */
 
+static void
+retire(struct worker *worker)
+{
+	worker->state = WORKER_STOPPING;
+	worker->workers->stopping++;
+	member_stop(&worker->member, 0);
+}
+
 /* After linger: idle still, since each wish stops the timer. After a crash:
  * rested. */
 static void
@@ -156,8 +174,7 @@ timer_due(void *context)
 	struct worker *worker = context;
 
 	if (worker->state == WORKER_RUNNING) {
-		worker->state = WORKER_STOPPING;
-		member_stop(&worker->member, 0);
+		retire(worker);
 	} else if (worker->state == WORKER_BACKOFF) {
 		worker->state = WORKER_ABSENT;
 		if (is_wanted(worker))
@@ -194,6 +211,18 @@ worker_of(struct workers *workers, uint32_t account)
 	return worker;
 }
 
+/* The place of one that ended, and that nothing is remembered of. */
+static void
+forget(struct worker *worker)
+{
+	table_remove_u64(worker->workers->by_account, worker->member.account);
+	timer_free(&worker->member.timer);
+	timer_free(&worker->member.kill_timer);
+	if (worker->member.log_end != -1)
+		close(worker->member.log_end);
+	free(worker);
+}
+
 /* All places are taken: one that idles makes room. */
 static bool
 retire_one(struct workers *workers)
@@ -208,11 +237,17 @@ retire_one(struct workers *workers)
 
 		if (worker->state != WORKER_RUNNING || !worker->is_idle)
 			continue;
-		worker->state = WORKER_STOPPING;
-		member_stop(&worker->member, 0);
+		retire(worker);
 		return true;
 	}
 	return false;
+}
+
+/* For so many that are queued. */
+static bool
+places_come(struct workers *workers, size_t queued)
+{
+	return workers->stopping >= queued || retire_one(workers);
 }
 
 /* A place is free. */
@@ -230,9 +265,21 @@ start_queued(struct workers *workers)
 		if (worker->state != WORKER_QUEUED)
 			continue;
 		worker->state = WORKER_ABSENT;
+		workers->queued--;
 		try_start(worker);
 		return;
 	}
+}
+
+static void
+enter_queue(struct worker *worker)
+{
+	if (!places_come(worker->workers, worker->workers->queued + 1))
+		answer_sessions(worker, STATUS_UNAVAILABLE);
+	if (!is_wanted(worker))
+		return;
+	worker->state = WORKER_QUEUED;
+	worker->workers->queued++;
 }
 
 /* First the home: master's answer goes on in workers_home_made. */
@@ -247,10 +294,7 @@ try_start(struct worker *worker)
 		return;
 	}
 	if (worker->workers->running >= broker->settings->max_workers) {
-		if (retire_one(worker->workers))
-			worker->state = WORKER_QUEUED;
-		else
-			answer_all(worker, STATUS_UNAVAILABLE);
+		enter_queue(worker);
 		return;
 	}
 	message.make_home.account = worker->member.account;
@@ -299,6 +343,9 @@ want(struct worker *worker)
 		answer_all(worker, STATUS_OK);
 	} else if (worker->state == WORKER_ABSENT) {
 		try_start(worker);
+	} else if (worker->state == WORKER_QUEUED &&
+		   !places_come(worker->workers, worker->workers->queued)) {
+		answer_sessions(worker, STATUS_UNAVAILABLE);
 	}
 }
 
@@ -351,14 +398,19 @@ workers_need(struct workers *workers, uint32_t account, enum role asker)
 }
 
 void
-worker_idle(struct workers *workers, struct member *member)
+worker_idle(struct workers *workers, struct member *member, uint8_t reason)
 {
 	struct worker *worker = (struct worker *)(void *)member;
 
 	if (worker->state != WORKER_RUNNING)
 		return;
 	worker->is_idle = true;
-	timer_start(member->timer, WORKER_LINGER_MS);
+	if (reason == IDLE_FOR_LONG)
+		timer_start(member->timer, WORKER_LINGER_MS);
+	else
+		timer_stop(member->timer);
+	if (workers->queued > workers->stopping)
+		(void)retire_one(workers);
 }
 
 void
@@ -368,6 +420,8 @@ worker_ended(struct workers *workers, struct member *member)
 	bool was_asked = worker->state == WORKER_STOPPING;
 
 	workers->running--;
+	if (was_asked)
+		workers->stopping--;
 	timer_stop(member->timer);
 	if (workers->broker->is_stopping) {
 		worker->state = WORKER_ABSENT;
@@ -378,6 +432,8 @@ worker_ended(struct workers *workers, struct member *member)
 		worker->state = WORKER_ABSENT;
 		if (is_wanted(worker))
 			try_start(worker);
+		else if (member->quick_ends == 0)
+			forget(worker);
 		return;
 	}
 	/* What waits for a crashing worker is told at once. */
@@ -471,8 +527,8 @@ stop_one(struct member *member)
 {
 	struct worker *worker = (struct worker *)(void *)member;
 
-	worker->state = WORKER_STOPPING;
-	member_stop(member, 0);
+	if (worker->state != WORKER_STOPPING)
+		retire(worker);
 }
 
 void

@@ -29,7 +29,9 @@ void workers_need(struct workers *workers, uint32_t account, enum role asker);
 void workers_home_made(
     struct workers *workers, uint32_t account, uint8_t status, int *fd);
 
-void worker_idle(struct workers *workers, struct member *member);
+/* `reason` is of enum idle_reason. */
+void worker_idle(
+    struct workers *workers, struct member *member, uint8_t reason);
 void worker_ended(struct workers *workers, struct member *member);
 
 /* To the one that has come: what the one before asked is answered to nobody. */

@@ -39,6 +39,12 @@ enum start_descriptor {
 };
 
 /* Why a process is told of to snapd, which then pins the last 24 hours. */
+/* Of a worker_idle. */
+enum idle_reason {
+	IDLE_FOR_LONG, /* it may go, */
+	IDLE_JUST_NOW  /* and this if its place is wanted */
+};
+
 enum alarm_reason {
 	ALARM_KILLED,    /* by its seccomp filter */
 	ALARM_MISBEHAVED /* it sent what it may not */

@@ -21,6 +21,7 @@
 enum {
 	WORKER_IDLE_MS = 30000,
 	WORKER_LOOK_MS = 1000,
+	WORKER_DONE_MS = 100,
 	WORKER_TRIM_MS = 2000,    /* memory is given back after, */
 	WORKER_TRIM_AGAIN = 60000 /* and as often, while all rests */
 };
@@ -38,8 +39,9 @@ struct worker {
 	struct account_store *account;
 	struct worker_session *sessions;
 	struct timer *timer;
-	int64_t idle_ms; /* no session is there */
-	int64_t rest_ms; /* none has anything to do */
+	struct timer *done_timer; /* is what it was started for done? */
+	int64_t idle_ms;          /* no session is there */
+	int64_t rest_ms;          /* none has anything to do */
 };
 
 static void
@@ -64,6 +66,7 @@ free_ended(struct worker *worker)
 		*at = s->next;
 		imap_session_free(&s->session);
 		free(s);
+		timer_start(worker->done_timer, WORKER_DONE_MS);
 	}
 }
 
@@ -86,12 +89,34 @@ rest(struct worker *worker)
 		account_store_trim(worker->account);
 }
 
+static void
+say_idle(struct worker *worker, enum idle_reason reason)
+{
+	struct message idle = { .type = MESSAGE_worker_idle };
+
+	idle.worker_idle.reason = (uint8_t)reason;
+	(void)channel_send(worker->broker, &idle, NULL, 0);
+}
+
+/* Soon after the start, or the last session: others may wait for the place. */
+static void
+look_if_done(void *context)
+{
+	struct worker *worker = context;
+
+	if (worker->sessions != NULL)
+		return;
+	if (account_store_is_idle(worker->account))
+		say_idle(worker, IDLE_JUST_NOW);
+	else
+		timer_start(worker->done_timer, WORKER_DONE_MS);
+}
+
 /* Once a second: sessions that ended, and whether there is work left. */
 static void
 look(void *context)
 {
 	struct worker *worker = context;
-	struct message idle = { .type = MESSAGE_worker_idle };
 
 	free_ended(worker);
 	if (account_store_must_restart(worker->account)) {
@@ -107,7 +132,7 @@ look(void *context)
 	}
 	worker->idle_ms += WORKER_LOOK_MS;
 	if (worker->idle_ms % WORKER_IDLE_MS == 0)
-		channel_send(worker->broker, &idle, NULL, 0);
+		say_idle(worker, IDLE_FOR_LONG);
 }
 
 static void
@@ -242,9 +267,11 @@ main(void)
 	configure(&worker, settings);
 	settings_free(&settings);
 	worker.timer = timer_new(worker.loop, look, &worker);
+	worker.done_timer = timer_new(worker.loop, look_if_done, &worker);
 	worker.broker =
 	    process_ready(&process, worker.loop, walls, &handler, &worker);
 	timer_start(worker.timer, WORKER_LOOK_MS);
+	timer_start(worker.done_timer, WORKER_DONE_MS);
 	event_loop_run(worker.loop);
 	for (struct worker_session *s = worker.sessions; s != NULL;
 	     s = s->next) {

@@ -2,7 +2,7 @@
 #include "bench_kit.h"
 
 static const char *o_rcpt = "user%d@example.test",
-		  *o_from = "sender@example.net", *o_maildir;
+		  *o_from = "sender@example.net", *o_maildir, *o_auth;
 static int o_n = 1000, o_conns = 10, o_users = 10, o_per = 1, o_first = 1,
 	   o_nrcpt = 1;
 static size_t o_size = 4096;
@@ -23,6 +23,25 @@ reply(struct conn *c, char want, bool *pipelining)
 		if (*l != want)
 			die("%s: answered: %s", o_label, l);
 	} while (l[3] == '-');
+}
+
+/* AUTH PLAIN with "user:password" */
+static void
+login(struct conn *c)
+{
+	unsigned char raw[512], code[700];
+	char b[800];
+	const char *colon = strchr(o_auth, ':');
+	int n, k;
+
+	if (!colon)
+		die("--auth user:password");
+	n = snprintf((char *)raw, sizeof raw, "%c%.*s%c%s", 0,
+	    (int)(colon - o_auth), o_auth, 0, colon + 1);
+	EVP_EncodeBlock(code, raw, n);
+	k = snprintf(b, sizeof b, "AUTH PLAIN %s\r\n", (char *)code);
+	conn_send(c, b, (size_t)k);
+	reply(c, '2', NULL);
 }
 
 static struct conn *
@@ -49,6 +68,8 @@ session(bool *pl)
 		conn_send(c, "EHLO bench.example.net\r\n", 24);
 		reply(c, '2', pl);
 	}
+	if (o_auth)
+		login(c);
 	return c;
 }
 
@@ -188,7 +209,8 @@ main(int argc, char **argv)
 		die("usage: smtp_bench [--host H] --port P [--tls|--starttls] "
 		    "[--n 1000] [--conns 10] [--per-conn 1] [--size 4096]\n"
 		    "  [--rcpt user%%d@example.test] [--users 10] [--first 1] "
-		    "[--nrcpt 1] --maildir '/path/user%%d/Maildir' | --nowait\n"
+		    "[--nrcpt 1] [--from A] [--auth USER:PASSWORD] --maildir "
+		    "'/path/user%%d/Maildir' | --nowait\n"
 		    "  [--timeout S] [--label L] [--pid P]...");
 	bench_init();
 	for (int i = 1; i < argc; i++) {
@@ -216,6 +238,8 @@ main(int argc, char **argv)
 			o_rcpt = v;
 		else if (OPT("--from"))
 			o_from = v;
+		else if (OPT("--auth"))
+			o_auth = v;
 		else if (OPT("--users"))
 			o_users = atoi(v);
 		else if (OPT("--first"))
