@@ -16,6 +16,7 @@ firnmail_libfirnmail_a_SOURCES = \
 	firnmail/cmd_setup.c \
 	firnmail/cmd_check.c \
 	firnmail/edit.c firnmail/edit.h \
+	firnmail/account_show.c firnmail/account_show.h \
 	firnmail/cmd_account.c \
 	firnmail/alias_file.c firnmail/alias_file.h \
 	firnmail/alias_tree.c firnmail/alias_tree.h \

@@ -1,5 +1,6 @@
 """Domains and aliases as an administrator changes them: what he is shown is what
 the server does, and what it would not take is not written."""
+import imaplib
 import json
 import os
 import subprocess
@@ -225,3 +226,25 @@ def test_loops_and_too_much_are_named(admin):
     steps, _ = admin.tree('all@' + admin.domain, code=78)
     assert [one[2] for one in steps if one[1] == 'too-many'] == [
         '4.%d@b.test' % n for n in range(196, 201)]
+
+
+def test_an_account_is_shown_retired_and_revived(admin):
+    shown, = admin.rows('account', 'show', admin.user1.upper())
+    assert (shown['address'], shown['login'], shown['class'], shown['quota'],
+            shown['sends_a_day']) == (admin.user1, 'yes', '-', 'none', 0)
+    assert shown['bytes_a_day'] == 50 << 30
+    admin.run('account', 'show', 'nobody@' + admin.domain, code=10)
+    admin.run('account', 'retire', admin.user1)
+    with pytest.raises(imaplib.IMAP4.error):
+        admin.server.imap(admin.user1)
+    assert admin.rcpt(admin.user1) == 250
+    admin.run('account', 'retire', admin.user1, code=12)
+    admin.run('account', 'revive', admin.user1)
+    admin.server.imap(admin.user1).logout()
+    text = admin.read('firnmail.conf')
+    admin.write('firnmail.conf', text + 'limit send 7/day class free\n')
+    users = admin.read('users')
+    admin.write('users', users.replace('firnmail_id=1',
+                                       'firnmail_class=free firnmail_id=1'))
+    shown, = admin.rows('account', 'show', admin.user1)
+    assert (shown['class'], shown['sends_a_day']) == ('free', 7)
