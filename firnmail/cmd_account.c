@@ -5,6 +5,7 @@
  * store know it, and only then writes the file, whole, and asks for a reload.
  * What ends half-way costs a number and nothing else.
  */
+#include "common/domain_name.h"
 #include "common/status.h"
 #include "firnmail/account_purge.h"
 #include "firnmail/account_show.h"
@@ -406,6 +407,7 @@ cmd_account(struct firnmail *firnmail, int argc, char **argv)
 	int (*run)(struct firnmail * firnmail, const char *address) = NULL;
 	bool is_list = argc == 1 && strcmp(argv[0], "list") == 0;
 	bool is_purge = argc == 2 && account_is_purge(argv[0]);
+	char address[USERS_FILE_ADDRESS_SIZE] = "";
 	int code;
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
@@ -413,10 +415,14 @@ cmd_account(struct firnmail *firnmail, int argc, char **argv)
 			run = verbs[i].run;
 	if (run == NULL && !is_list && !is_purge)
 		return command_usage(ACCOUNT_SYNOPSIS);
+	if (!is_list && domain_name_of_address(
+			    text_of(argv[1]), address, sizeof(address)) == -1)
+		return command_fail(
+		    EXIT_USAGE, "\"%s\" is not an address", argv[1]);
 	code = command_load(firnmail, false);
 	if (code != EXIT_DONE)
 		return code;
 	if (is_purge)
-		return account_purge(firnmail, argv[0], argv[1]);
-	return is_list ? account_list(firnmail) : run(firnmail, argv[1]);
+		return account_purge(firnmail, argv[0], address);
+	return is_list ? account_list(firnmail) : run(firnmail, address);
 }

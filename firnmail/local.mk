@@ -62,10 +62,10 @@ endif
 if ENABLE_FUZZ
 noinst_PROGRAMS += tests/fuzz/accounts_fuzz tests/fuzz/settings_fuzz
 tests_fuzz_accounts_fuzz_SOURCES = tests/fuzz/accounts_fuzz.c
-tests_fuzz_accounts_fuzz_LDADD = firnmail/libfirnmail.a $(COMMON_LIBS)
+tests_fuzz_accounts_fuzz_LDADD = firnmail/libfirnmail.a $(COMMON_LIBS) $(IDN_LIBS)
 tests_fuzz_accounts_fuzz_LDFLAGS = $(LINK_FUZZER)
 tests_fuzz_settings_fuzz_SOURCES = tests/fuzz/settings_fuzz.c
-tests_fuzz_settings_fuzz_LDADD = $(COMMON_LIBS)
+tests_fuzz_settings_fuzz_LDADD = $(COMMON_LIBS) $(IDN_LIBS)
 tests_fuzz_settings_fuzz_LDFLAGS = $(LINK_FUZZER)
 endif
 EXTRA_DIST += tests/fuzz/accounts.dict tests/fuzz/settings.dict

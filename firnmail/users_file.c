@@ -1,6 +1,8 @@
 /* See users_file.h. */
 #include "firnmail/users_file.h"
 
+#include "common/domain_name.h"
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -21,6 +23,18 @@ users_file_add(struct text users, struct text address, struct text hash,
 	    to, ":%.*s::::::firnmail_id=%u\n", TEXT_FMT(hash), number);
 }
 
+/* `address` has its domain as an A-label. */
+static bool
+is_of(struct text name, struct text address)
+{
+	char ascii[USERS_FILE_ADDRESS_SIZE];
+
+	return text_equal_nocase(name, address) ||
+	       (!text_is_ascii(name) &&
+		   domain_name_of_address(name, ascii, sizeof(ascii)) == 0 &&
+		   text_equal_nocase(text_of(ascii), address));
+}
+
 /* The line up to its hash, and what stands behind it; false if the line is not
  * one of `address`. */
 static bool
@@ -30,8 +44,8 @@ cut_line(struct text line, struct text address, struct text *before,
 	struct text name = { NULL, 0 }, hash;
 	struct text rest = line;
 
-	if (!text_next(&rest, ':', &name) ||
-	    !text_equal_nocase(name, address) || name.size == line.size)
+	if (!text_next(&rest, ':', &name) || name.size == line.size ||
+	    !is_of(name, address))
 		return false;
 	*before = text_make(line.data, name.size + 1);
 	hash = text_make(NULL, 0);

@@ -12,6 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum {
+	USERS_FILE_ADDRESS_SIZE = 321
+};
+
 /* `users` and a new line at its end, into `to`. -1 if it does not fit. */
 int users_file_add(struct text users, struct text address, struct text hash,
     uint32_t number, struct buf *to);

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import wait_for
+from conftest import FALSE_RELAY, message, wait_for
 
 
 class Admin:
@@ -67,7 +67,7 @@ class Admin:
 def admin(server, tmp_path):
     config = tmp_path / 'config'
     config.write_text('match from auth for any relay\n', encoding='ascii')
-    made = server('--accounts', '2', '--config', str(config))
+    made = server('--accounts', '2', *FALSE_RELAY, '--config', str(config))
     one = Admin(made)
     one.write('aliases', '# names\n\nteam: %s\n# the end\n' % one.user1)
     text = one.read('firnmail.conf')
@@ -154,6 +154,43 @@ def test_domains_come_and_go(admin):
     admin.run('domain', 'remove', 'old.test')
     assert admin.read('firnmail.conf') == before
     assert admin.rcpt(local + '@old.test') == 550
+
+
+def test_domains_in_other_scripts(admin):
+    """They are what DNS has of them, in files, commands and envelopes."""
+    user = 'jürgen@bücher.test'
+    admin.run('domain', 'add', 'Bücher.test')
+    assert 'domain Bücher.test\n' in admin.read('firnmail.conf')
+    admin.run('alias', 'add', user, admin.user1, 'jürgen@straße.test')
+    assert [one['domain'] for one in admin.rows('domain', 'list')] == [
+        admin.domain, 'xn--bcher-kva.test']
+    steps, end = admin.tree('jürgen+x@BÜCHER.test')
+    assert [one[1:] for one in steps] == [
+        ('address', 'jürgen+x@BÜCHER.test'),
+        ('domain', 'jürgen+x@xn--bcher-kva.test'),
+        ('subaddress', 'jürgen@xn--bcher-kva.test'),
+        ('alias', 'jürgen@xn--bcher-kva.test'),
+        ('account', admin.user1),
+        ('elsewhere', 'jürgen@xn--strae-oqa.test')]
+    with admin.server.smtp() as client:
+        client.ehlo()
+        client.mail('sender@there.test', ['SMTPUTF8'])
+        # smtplib's own rcpt() would not let it pass.
+        client.command_encoding = 'utf-8'
+        for domain in ('bücher.test', 'xn--bcher-kva.test'):
+            assert client.docmd('RCPT TO:<jürgen@%s>' % domain)[0] == 250
+        assert client.docmd('RCPT TO:<nobody@bücher.test>')[0] == 550
+        assert client.docmd('RCPT TO:<nobody@öffentlich.test>')[1][:5] == \
+            b'5.7.1'
+        assert client.data(message('in another script'))[0] == 250
+    wait_for(lambda: 'in another script' in
+             admin.server.view(admin.user1).keys.values(), what='mail')
+    wait_for(lambda: [to for _, to in admin.server.given_to_relay()] ==
+             ['jürgen@xn--strae-oqa.test'], what='what is passed on')
+    admin.run('alias', 'remove', user)
+    admin.run('domain', 'remove', 'bücher.test')
+    assert [one['domain'] for one in admin.rows('domain', 'list')] == [
+        admin.domain]
 
 
 def test_a_catch_all_swallows_nobodys_mail(admin):
