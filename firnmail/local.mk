@@ -23,6 +23,8 @@ firnmail_libfirnmail_a_SOURCES = \
 	firnmail/cmd_alias.c \
 	firnmail/config_file.c firnmail/config_file.h \
 	firnmail/cmd_domain.c \
+	firnmail/dns_records.c firnmail/dns_records.h \
+	firnmail/cmd_dns.c \
 	firnmail/account_purge.c firnmail/account_purge.h \
 	firnmail/import_account.c firnmail/import_account.h \
 	firnmail/cmd_import.c \
@@ -53,6 +55,10 @@ check_PROGRAMS += tests/unit/import_test
 tests_unit_import_test_SOURCES = tests/unit/import_test.c
 tests_unit_import_test_LDADD = firnmail/libimport.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/dns_records_test
+tests_unit_dns_records_test_SOURCES = tests/unit/dns_records_test.c
+tests_unit_dns_records_test_LDADD = firnmail/libfirnmail.a $(TOOL_LIBS) $(FILTER_LIBS) $(COMMON_LIBS) \
+	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/admin_test
 tests_unit_admin_test_SOURCES = tests/unit/admin_test.c
 tests_unit_admin_test_LDADD = firnmail/libfirnmail.a $(TOOL_LIBS) $(FILTER_LIBS) $(COMMON_LIBS) \

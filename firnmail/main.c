@@ -67,6 +67,7 @@ static const struct verb {
 	    "other names, groups, mail that is passed on" },
 	{ "domain", cmd_domain, "add NAME [is NAME] | remove NAME | list",
 	    "whose mail is taken" },
+	{ "dns", cmd_dns, "show|check DOMAIN", "the DNS records of a domain" },
 	{ "import", cmd_import,
 	    "dovecot|maildir DIR ADDRESS [--into MAILBOX] [--dry-run]",
 	    "take over mail of another server" },
