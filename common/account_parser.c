@@ -6,6 +6,7 @@
 #include "common/account_parser.h"
 
 #include "common/account_parser_state.h"
+#include "common/domain_name.h"
 #include "common/settings_parser.h"
 
 #include <stdarg.h>
@@ -71,27 +72,23 @@ account_parse_address(struct account_parser *parser, struct text address,
     size_t column, bool is_remote, char to[ADDRESS_MAX])
 {
 	ptrdiff_t at = text_find_byte(address, '@');
-	struct text domain;
-	const char *ours;
+	char ascii[DOMAIN_NAME_SIZE];
+	const char *domain = ascii;
 
 	if (at < 0 ||
-	    account_copy_local(text_make(address.data, (size_t)at), to) == -1)
+	    account_copy_local(text_make(address.data, (size_t)at), to) == -1 ||
+	    domain_name_to_ascii(text_skip(address, (size_t)at + 1), ascii) ==
+		-1)
 		return complain_of(parser, address, column, "not an address");
-	domain = text_skip(address, (size_t)at + 1);
 	if (!is_remote) {
-		ours = settings_find_domain(parser->settings, domain);
-		if (ours == NULL)
+		domain = settings_find_domain(parser->settings, text_of(ascii));
+		if (domain == NULL)
 			return complain_of(parser, address, column,
 			    "in none of the domains of firnmail.conf");
-		domain = text_of(ours);
 	}
-	if ((size_t)at + 1 + domain.size >= ADDRESS_MAX)
+	if ((size_t)at + 1 + strlen(domain) >= ADDRESS_MAX)
 		return complain_of(parser, address, column, "not an address");
-	to += at;
-	*to++ = '@';
-	for (size_t i = 0; i < domain.size; i++)
-		*to++ = text_lower_byte(domain.data[i]);
-	*to = '\0';
+	snprintf(to + at, ADDRESS_MAX - (size_t)at, "@%s", domain);
 	return 0;
 }
 
@@ -273,6 +270,7 @@ static void
 parse_user(struct account_parser *parser, struct text line)
 {
 	char address[ADDRESS_MAX];
+	char given[ADDRESS_MAX];
 	char hash[HASH_MAX + 1];
 	struct account account = { .address = address, .hash = hash };
 	const struct send_limit_setting *limit =
@@ -290,7 +288,8 @@ parse_user(struct account_parser *parser, struct text line)
 	if (limit != NULL)
 		account.send_per_day = limit->per_day;
 	if (account_parse_address(parser, fields[0], 0, false, address) == 0 &&
-	    !text_is_nocase(fields[0], address))
+	    domain_name_of_address(fields[0], given, sizeof(given)) == 0 &&
+	    !text_is_nocase(text_of(given), address))
 		account_complain(
 		    parser, 0, "its domain is another name: write %s", address);
 	if (parse_hash(parser, fields[1], fields[0].size + 1, hash) == 0 &&

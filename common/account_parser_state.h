@@ -13,7 +13,6 @@
 
 enum {
 	LOCAL_PART_MAX = 64,
-	DOMAIN_MAX = 255,
 	ADDRESS_MAX = 320
 };
 

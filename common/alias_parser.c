@@ -5,6 +5,7 @@
  */
 #include "common/account_parser_state.h"
 
+#include "common/domain_name.h"
 #include "common/memory.h"
 #include "common/settings_value.h"
 #include "common/table.h"
@@ -23,9 +24,11 @@ static int
 parse_domain(
     struct account_parser *parser, struct text name, char key[ADDRESS_MAX])
 {
-	const char *domain =
-	    settings_find_domain(parser->settings, text_skip(name, 1));
+	char ascii[DOMAIN_NAME_SIZE];
+	const char *domain = NULL;
 
+	if (domain_name_to_ascii(text_skip(name, 1), ascii) == 0)
+		domain = settings_find_domain(parser->settings, text_of(ascii));
 	if (domain == NULL) {
 		account_complain(parser, 0,
 		    "\"%.*s\" is in none of the domains of firnmail.conf",
@@ -154,11 +157,11 @@ static bool
 is_elsewhere(const struct account_parser *parser, struct text target)
 {
 	ptrdiff_t at = text_find_byte(target, '@');
-	char domain[DOMAIN_MAX + 1];
+	char domain[DOMAIN_NAME_SIZE];
 
 	return at >= 0 &&
-	       text_copy(text_skip(target, (size_t)at + 1), domain,
-		   sizeof(domain)) == 0 &&
+	       domain_name_to_ascii(
+		   text_skip(target, (size_t)at + 1), domain) == 0 &&
 	       settings_is_host_name(text_of(domain)) &&
 	       !settings_is_domain(parser->settings, text_of(domain));
 }

@@ -53,6 +53,7 @@ common_libcommon_a_SOURCES += common/sealed_secret.c common/sealed_secret.h
 common_libcommon_a_SOURCES += common/queue_record.c common/queue_record.h
 common_libcommon_a_SOURCES += common/dns.c common/dns.h common/dsn.h
 common_libcommon_a_SOURCES += common/relay_route.c common/relay_route.h
+common_libcommon_a_SOURCES += common/domain_name.c common/domain_name.h
 common_libcommon_a_SOURCES += common/local_user.c common/local_user.h
 common_libcommon_a_SOURCES += common/event_form.c common/event_form.h
 common_libcommon_a_SOURCES += common/head.c common/head.h
@@ -124,7 +125,7 @@ common/sandbox_tool.$(OBJEXT): common/tool_filters.h
 CLEANFILES += common/tool_filters.h
 common/tool_filters.h: common/filter_source$(EXEEXT)
 	$(AM_V_GEN)./common/filter_source$(EXEEXT) > $@.new && mv $@.new $@
-TOOL_LIBS = common/libsandboxtool.a common/libcommon.a
+TOOL_LIBS = common/libsandboxtool.a common/libcommon.a $(IDN_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/sandbox_tool_test
@@ -137,13 +138,13 @@ tests_unit_sealed_secret_test_LDADD = $(COMMON_LIBS) $(CRYPTO_LIBS) \
 	$(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/settings_network_test
 tests_unit_settings_network_test_SOURCES = tests/unit/settings_network_test.c
-tests_unit_settings_network_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_settings_network_test_LDADD = $(COMMON_LIBS) $(IDN_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/settings_parser_test
 tests_unit_settings_parser_test_SOURCES = tests/unit/settings_parser_test.c
-tests_unit_settings_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_settings_parser_test_LDADD = $(COMMON_LIBS) $(IDN_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/account_parser_test
 tests_unit_account_parser_test_SOURCES = tests/unit/account_parser_test.c
-tests_unit_account_parser_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_account_parser_test_LDADD = $(COMMON_LIBS) $(IDN_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/mail_test
 tests_unit_mail_test_SOURCES = tests/unit/mail_test.c
 tests_unit_mail_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)

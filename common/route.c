@@ -3,6 +3,7 @@
  */
 #include "common/route.h"
 
+#include "common/domain_name.h"
 #include "common/mail_address.h"
 #include "common/smtp_verdict.h"
 
@@ -155,7 +156,8 @@ begin(struct search *search, struct text address)
 	const struct settings *settings = search->settings;
 	struct mailbox_address *mailbox = &search->mailbox;
 	char name[ROUTE_ADDRESS_SIZE];
-	const char *domain;
+	char ascii[DOMAIN_NAME_SIZE];
+	const char *domain = NULL;
 
 	search->route->count = search->route->remote_count = 0;
 	if (text_is_nocase(address, "postmaster")) {
@@ -168,9 +170,9 @@ begin(struct search *search, struct text address)
 	}
 	if (mail_address_parse_mailbox(address, true, '+', mailbox, NULL) == -1)
 		return VERDICT_BAD_RECIPIENT;
-	domain = mailbox->is_literal
-		     ? NULL
-		     : settings_find_domain(settings, mailbox->domain);
+	if (!mailbox->is_literal &&
+	    domain_name_to_ascii(mailbox->domain, ascii) == 0)
+		domain = settings_find_domain(settings, text_of(ascii));
 	if (domain == NULL)
 		return VERDICT_RELAYING;
 	search->domain = text_of(domain);

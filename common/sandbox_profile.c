@@ -87,8 +87,8 @@ static const struct sandbox_profile profiles[ROLE_COUNT] = {
 	[ROLE_RELAY] = { .calls = CALLS_BASE | CALLS_MEMORY | CALLS_CONNECT,
 	    .memory_mib = 2048,
 	    .descriptors = 16384 },
-	[ROLE_RESOLVER] = { .calls =
-				CALLS_BASE | CALLS_CONNECT | CALLS_DATAGRAM,
+	[ROLE_RESOLVER] = { .calls = CALLS_BASE | CALLS_ACCEPT | CALLS_CONNECT |
+				     CALLS_DATAGRAM,
 	    .memory_mib = 1024,
 	    .descriptors = 8192 },
 	[ROLE_FETCHER] = { .calls = CALLS_BASE | CALLS_CONNECT,

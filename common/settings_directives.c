@@ -39,14 +39,10 @@ static void
 apply_domain(struct parser *parser, const struct value *value)
 {
 	struct settings *settings = parser->settings;
-	char domain[256];
+	char domain[DOMAIN_NAME_SIZE];
 
-	if (!settings_is_host_name(value->word.text)) {
-		settings_complain(parser, value->word,
-		    "\"%.*s\" is not a domain", TEXT_FMT(value->word.text));
+	if (settings_take_domain(parser, value->word, domain) == -1)
 		return;
-	}
-	copy_lower(value->word.text, domain);
 	for (size_t i = 0; i < settings->domain_count; i++) {
 		if (strcmp(settings->domains[i], domain) != 0)
 			continue;
@@ -74,9 +70,13 @@ static void
 apply_is(struct parser *parser, const struct value *value)
 {
 	struct settings *settings = parser->settings;
-	const char *real = settings_find_domain(settings, value->word.text);
+	char domain[DOMAIN_NAME_SIZE];
+	const char *real;
 	uint16_t place = 0;
 
+	if (settings_take_domain(parser, value->word, domain) == -1)
+		return;
+	real = settings_find_domain(settings, text_of(domain));
 	for (size_t i = 0; real != NULL && i < settings->domain_count; i++)
 		if (settings->domains[i] == real &&
 		    parser->origin->domain[i] != parser->line)

@@ -6,6 +6,7 @@
 #ifndef COMMON_SETTINGS_GRAMMAR_H
 #define COMMON_SETTINGS_GRAMMAR_H
 
+#include "common/domain_name.h"
 #include "common/settings_parser.h"
 
 #include <stdbool.h>
@@ -155,6 +156,9 @@ int settings_take_srs_secrets(struct text file, struct settings *settings);
 /* A mistake at a word of the line that is being read. */
 void settings_complain(struct parser *parser, struct word at,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The domain that a word is, as an A-label: 0, or -1 after it was complained of. */
+int settings_take_domain(
+    struct parser *parser, struct word word, char to[DOMAIN_NAME_SIZE]);
 /* The next word of the line; NULL at its end. */
 const struct word *settings_take(struct parser *parser);
 struct word settings_end_of_line(const struct parser *parser);

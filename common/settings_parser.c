@@ -99,6 +99,18 @@ parse_value(
 
 /* -- Words -- */
 
+int
+settings_take_domain(
+    struct parser *parser, struct word word, char to[DOMAIN_NAME_SIZE])
+{
+	if (domain_name_to_ascii(word.text, to) == 0 &&
+	    settings_is_host_name(text_of(to)))
+		return 0;
+	settings_complain(
+	    parser, word, "\"%.*s\" is not a domain", TEXT_FMT(word.text));
+	return -1;
+}
+
 const struct word *
 settings_take(struct parser *parser)
 {

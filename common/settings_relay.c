@@ -194,13 +194,16 @@ apply_domain(struct parser *parser, const struct value *value)
 {
 	struct text domain = value->word.text;
 	bool is_below = domain.size > 0 && domain.data[0] == '.';
+	struct word word = { text_skip(domain, is_below),
+		value->word.column + is_below };
+	char ascii[DOMAIN_NAME_SIZE];
 
-	if (!settings_is_host_name(text_skip(domain, is_below))) {
-		settings_complain(parser, value->word,
-		    "\"%.*s\" is not a domain", TEXT_FMT(domain));
+	if (settings_take_domain(parser, word, ascii) == -1)
 		return;
-	}
-	copy_lower(domain, transport_of(parser)->domain);
+	/* A host name has 253 bytes at most. */
+	memcpy(transport_of(parser)->domain, ".", is_below);
+	memcpy(
+	    transport_of(parser)->domain + is_below, ascii, strlen(ascii) + 1);
 	for (size_t i = 0; i < parser->settings->transport_count; i++)
 		if (strcmp(parser->settings->transports[i].domain,
 			transport_of(parser)->domain) == 0)

@@ -5,7 +5,6 @@
  */
 #include "common/settings_grammar.h"
 #include "common/local_user.h"
-#include "common/settings_value.h"
 
 #include <string.h>
 
@@ -29,16 +28,8 @@ apply_off(struct parser *parser, const struct value *value)
 static void
 apply_srs_domain(struct parser *parser, const struct value *value)
 {
-	struct text domain = value->word.text;
-
-	if (!settings_is_host_name(domain)) {
-		settings_complain(parser, value->word,
-		    "\"%.*s\" is not a domain", TEXT_FMT(domain));
-		return;
-	}
-	for (size_t i = 0; i < domain.size; i++)
-		parser->settings->srs_domain[i] =
-		    text_lower_byte(domain.data[i]);
+	(void)settings_take_domain(
+	    parser, value->word, parser->settings->srs_domain);
 }
 
 static void

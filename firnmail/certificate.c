@@ -133,3 +133,23 @@ certificate_make(const char *host, struct buf *certificate, struct buf *key,
 	return error_set(
 	    error, ERROR_UNAVAILABLE, "no certificate could be made");
 }
+
+int
+certificate_key_hash(const char *pem, struct hash *hash)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *certificate =
+	    bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	unsigned char *der = NULL;
+	int size = -1, status = -1;
+
+	if (certificate != NULL)
+		size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+	if (size > 0 && EVP_Digest(der, (size_t)size, hash->bytes, NULL,
+			    EVP_sha256(), NULL) == 1)
+		status = 0;
+	OPENSSL_free(der);
+	X509_free(certificate);
+	BIO_free(bio);
+	return status;
+}

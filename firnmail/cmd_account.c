@@ -5,8 +5,10 @@
  * store know it, and only then writes the file, whole, and asks for a reload.
  * What ends half-way costs a number and nothing else.
  */
+#include "common/domain_name.h"
 #include "common/status.h"
 #include "firnmail/account_purge.h"
+#include "firnmail/account_show.h"
 #include "firnmail/edit.h"
 #include "firnmail/firnmail.h"
 #include "firnmail/password_input.h"
@@ -17,6 +19,7 @@
 
 #define ACCOUNT_SYNOPSIS                                                \
 	"account add ADDRESS [--hash '{SCHEME}HASH'] | account list | " \
+	"account show|retire|revive ADDRESS | "                         \
 	"account passwd ADDRESS [--hash '{SCHEME}HASH'] | "             \
 	"account purge-request|purge-confirm|purge-withdraw ADDRESS"
 
@@ -321,6 +324,60 @@ account_passwd(struct firnmail *firnmail, const char *address)
 }
 
 static int
+set_login_locked(struct firnmail *firnmail, const char *address, bool may_login,
+    const struct edit *users, struct daemon *broker)
+{
+	struct buf text;
+	int code, result;
+
+	buf_init(&text, ACCOUNT_MAX_FILE_BYTES);
+	result =
+	    users_file_set_login(text_make(users->text.data, users->text.size),
+		text_of(address), may_login, &text);
+	if (result == 1)
+		code = put_in_force(firnmail, address, users, &text, broker);
+	else if (result == 0)
+		code = command_fail(EXIT_REFUSED, "%s is so already", address);
+	else
+		code = command_fail(
+		    EXIT_NONE, "%s has no line in the users file", address);
+	if (text.size > 0)
+		explicit_bzero(text.data, text.size);
+	buf_clear(&text);
+	return code;
+}
+
+static int
+set_login(struct firnmail *firnmail, const char *address, bool may_login)
+{
+	struct edit users = { .dir_fd = -1 };
+	struct daemon broker = { .fd = -1 };
+	int code = daemon_open(firnmail, ROLE_BROKER, &broker);
+
+	if (code == EXIT_DONE) {
+		code = open_users(firnmail->settings, &users);
+		if (code == EXIT_DONE)
+			code = set_login_locked(
+			    firnmail, address, may_login, &users, &broker);
+		edit_close(&users);
+	}
+	daemon_close(&broker);
+	return code;
+}
+
+static int
+account_retire(struct firnmail *firnmail, const char *address)
+{
+	return set_login(firnmail, address, false);
+}
+
+static int
+account_revive(struct firnmail *firnmail, const char *address)
+{
+	return set_login(firnmail, address, true);
+}
+
+static int
 account_list(struct firnmail *firnmail)
 {
 	int code = command_drop_rights();
@@ -333,24 +390,39 @@ account_list(struct firnmail *firnmail)
 	return EXIT_DONE;
 }
 
+static const struct {
+	const char *name;
+	int (*run)(struct firnmail *firnmail, const char *address);
+} verbs[] = {
+	{ "add", account_add },
+	{ "passwd", account_passwd },
+	{ "show", account_show },
+	{ "retire", account_retire },
+	{ "revive", account_revive },
+};
+
 int
 cmd_account(struct firnmail *firnmail, int argc, char **argv)
 {
 	int (*run)(struct firnmail * firnmail, const char *address) = NULL;
 	bool is_list = argc == 1 && strcmp(argv[0], "list") == 0;
 	bool is_purge = argc == 2 && account_is_purge(argv[0]);
+	char address[USERS_FILE_ADDRESS_SIZE] = "";
 	int code;
 
-	if (argc == 2 && strcmp(argv[0], "add") == 0)
-		run = account_add;
-	else if (argc == 2 && strcmp(argv[0], "passwd") == 0)
-		run = account_passwd;
-	else if (!is_list && !is_purge)
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (argc == 2 && strcmp(argv[0], verbs[i].name) == 0)
+			run = verbs[i].run;
+	if (run == NULL && !is_list && !is_purge)
 		return command_usage(ACCOUNT_SYNOPSIS);
+	if (!is_list && domain_name_of_address(
+			    text_of(argv[1]), address, sizeof(address)) == -1)
+		return command_fail(
+		    EXIT_USAGE, "\"%s\" is not an address", argv[1]);
 	code = command_load(firnmail, false);
 	if (code != EXIT_DONE)
 		return code;
 	if (is_purge)
-		return account_purge(firnmail, argv[0], argv[1]);
-	return is_list ? account_list(firnmail) : run(firnmail, argv[1]);
+		return account_purge(firnmail, argv[0], address);
+	return is_list ? account_list(firnmail) : run(firnmail, address);
 }

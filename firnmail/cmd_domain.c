@@ -2,6 +2,7 @@
  * firnmail domain add|remove|list|show.  The domain lines of firnmail.conf, and
  * nothing else of it, are changed; what firnmaild would not take is not written.
  */
+#include "common/domain_name.h"
 #include "firnmail/config_file.h"
 #include "firnmail/edit.h"
 #include "firnmail/firnmail.h"
@@ -182,15 +183,18 @@ cmd_domain(struct firnmail *firnmail, int argc, char **argv)
 	bool is_remove = argc == 2 && strcmp(verb, "remove") == 0;
 	bool is_list = argc == 1 && strcmp(verb, "list") == 0;
 	bool is_show = argc == 2 && strcmp(verb, "show") == 0;
+	char domain[DOMAIN_NAME_SIZE] = "";
 	int code;
 
 	if (!is_add && !is_remove && !is_list && !is_show)
 		return command_usage(DOMAIN_SYNOPSIS);
+	if (!is_list && domain_name_to_ascii(text_of(argv[1]), domain) == -1)
+		return command_fail(EXIT_USAGE, "that is not a domain");
 	code = command_load(firnmail, false);
 	if (code != EXIT_DONE)
 		return code;
 	if (is_list || is_show)
-		return domain_list(firnmail, is_show ? argv[1] : NULL);
-	return domain_change(
-	    firnmail, argv[1], argc == 4 ? argv[3] : NULL, is_add);
+		return domain_list(firnmail, is_show ? domain : NULL);
+	return domain_change(firnmail, is_add ? argv[1] : domain,
+	    argc == 4 ? argv[3] : NULL, is_add);
 }

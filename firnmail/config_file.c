@@ -1,6 +1,8 @@
 /* See config_file.h. */
 #include "firnmail/config_file.h"
 
+#include "common/domain_name.h"
+
 #include <stdbool.h>
 
 /* Takes a word off a line; false at its end, or at a comment. */
@@ -54,13 +56,15 @@ config_file_add_domain(
 static size_t
 count_names(struct text words, const char *domain, struct text *found)
 {
+	char ascii[DOMAIN_NAME_SIZE];
 	struct text word;
 	size_t count = 0;
 
 	found->size = 0;
 	while (next_word(&words, &word) && !text_is(word, "is")) {
 		count++;
-		if (text_is_nocase(word, domain))
+		if (domain_name_to_ascii(word, ascii) == 0 &&
+		    text_is_nocase(text_of(ascii), domain))
 			*found = word;
 	}
 	return count;

@@ -9,6 +9,8 @@
 #include "common/buf.h"
 #include "common/text.h"
 
+/* Domains are A-labels, those of the file may be U-labels. */
+
 /* A line of its own behind the last domain line; `is`, if not NULL, is the domain
  * that it is another name of. 1; -1: it does not fit, or there is no domain line. */
 int config_file_add_domain(

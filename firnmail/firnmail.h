@@ -99,6 +99,7 @@ int cmd_check(struct firnmail *firnmail, int argc, char **argv);
 int cmd_alias(struct firnmail *firnmail, int argc, char **argv);
 int cmd_domain(struct firnmail *firnmail, int argc, char **argv);
 int cmd_account(struct firnmail *firnmail, int argc, char **argv);
+int cmd_dns(struct firnmail *firnmail, int argc, char **argv);
 int cmd_import(struct firnmail *firnmail, int argc, char **argv);
 int cmd_queue(struct firnmail *firnmail, int argc, char **argv);
 int cmd_tls_reports(struct firnmail *firnmail, int argc, char **argv);

@@ -16,12 +16,15 @@ firnmail_libfirnmail_a_SOURCES = \
 	firnmail/cmd_setup.c \
 	firnmail/cmd_check.c \
 	firnmail/edit.c firnmail/edit.h \
+	firnmail/account_show.c firnmail/account_show.h \
 	firnmail/cmd_account.c \
 	firnmail/alias_file.c firnmail/alias_file.h \
 	firnmail/alias_tree.c firnmail/alias_tree.h \
 	firnmail/cmd_alias.c \
 	firnmail/config_file.c firnmail/config_file.h \
 	firnmail/cmd_domain.c \
+	firnmail/dns_records.c firnmail/dns_records.h \
+	firnmail/cmd_dns.c \
 	firnmail/account_purge.c firnmail/account_purge.h \
 	firnmail/import_account.c firnmail/import_account.h \
 	firnmail/cmd_import.c \
@@ -53,6 +56,10 @@ check_PROGRAMS += tests/unit/import_test
 tests_unit_import_test_SOURCES = tests/unit/import_test.c
 tests_unit_import_test_LDADD = firnmail/libimport.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/dns_records_test
+tests_unit_dns_records_test_SOURCES = tests/unit/dns_records_test.c
+tests_unit_dns_records_test_LDADD = firnmail/libfirnmail.a $(TOOL_LIBS) $(FILTER_LIBS) $(COMMON_LIBS) \
+	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/admin_test
 tests_unit_admin_test_SOURCES = tests/unit/admin_test.c
 tests_unit_admin_test_LDADD = firnmail/libfirnmail.a $(TOOL_LIBS) $(FILTER_LIBS) $(COMMON_LIBS) \
@@ -62,10 +69,10 @@ endif
 if ENABLE_FUZZ
 noinst_PROGRAMS += tests/fuzz/accounts_fuzz tests/fuzz/settings_fuzz
 tests_fuzz_accounts_fuzz_SOURCES = tests/fuzz/accounts_fuzz.c
-tests_fuzz_accounts_fuzz_LDADD = firnmail/libfirnmail.a $(COMMON_LIBS)
+tests_fuzz_accounts_fuzz_LDADD = firnmail/libfirnmail.a $(COMMON_LIBS) $(IDN_LIBS)
 tests_fuzz_accounts_fuzz_LDFLAGS = $(LINK_FUZZER)
 tests_fuzz_settings_fuzz_SOURCES = tests/fuzz/settings_fuzz.c
-tests_fuzz_settings_fuzz_LDADD = $(COMMON_LIBS)
+tests_fuzz_settings_fuzz_LDADD = $(COMMON_LIBS) $(IDN_LIBS)
 tests_fuzz_settings_fuzz_LDFLAGS = $(LINK_FUZZER)
 endif
 EXTRA_DIST += tests/fuzz/accounts.dict tests/fuzz/settings.dict

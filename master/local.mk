@@ -17,8 +17,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/service_name_test
 tests_unit_service_name_test_SOURCES = tests/unit/service_name_test.c
 tests_unit_service_name_test_LDADD = master/libfirnmaild.a $(FILTER_LIBS) \
-	$(COMMON_LIBS) $(CMOCKA_LIBS)
+	$(COMMON_LIBS) $(IDN_LIBS) $(CMOCKA_LIBS)
 endif
 master_firnmaild_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'
-master_firnmaild_LDADD = master/libfirnmaild.a $(FILTER_LIBS) $(COMMON_LIBS)
+master_firnmaild_LDADD = master/libfirnmaild.a $(FILTER_LIBS) $(COMMON_LIBS) \
+	$(IDN_LIBS)

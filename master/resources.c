@@ -293,11 +293,14 @@ resources_open(struct resources *resources, const struct config *config,
 	    listeners_open_control(resources->run_fd, "broker.sock", error);
 	resources->spool_control_fd =
 	    listeners_open_control(resources->run_fd, "spool.sock", error);
+	resources->resolver_control_fd =
+	    listeners_open_control(resources->run_fd, "resolver.sock", error);
 	resources->submit_fd =
 	    listeners_open_local(resources->run_fd, "submit.sock", error);
 	if (resources->submit_fd == -1 || resources->snapd_control_fd == -1 ||
 	    resources->broker_control_fd == -1 ||
-	    resources->spool_control_fd == -1)
+	    resources->spool_control_fd == -1 ||
+	    resources->resolver_control_fd == -1)
 		return -1;
 	return resources_reload(resources, config, error);
 }
@@ -386,6 +389,10 @@ give_own(const struct resources *resources, const struct config *config,
 	case ROLE_SPOOL:
 		process_start_give(
 		    start, START_CONTROL, resources->spool_control_fd);
+		break;
+	case ROLE_RESOLVER:
+		process_start_give(
+		    start, START_CONTROL, resources->resolver_control_fd);
 		break;
 	case ROLE_KEYD:
 		for (size_t i = 0; i < resources->key_count; i++)

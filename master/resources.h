@@ -23,6 +23,7 @@ struct resources {
 	int snapd_control_fd;
 	int broker_control_fd;
 	int spool_control_fd;
+	int resolver_control_fd;
 	int submit_fd; /* mail of this machine's own programs */
 	int executables[ROLE_COUNT];
 	int filters[ROLE_COUNT];

@@ -11,7 +11,12 @@
 
 enum {
 	MAX_RECORDS_BYTES = 60000, /* as the rows of messages.def */
-	MAX_PENDING = 2000         /* of one who asks */
+	MAX_PENDING = 2000,        /* of one who asks */
+	/* Places: the administrator's come last. */
+	ASKER_RELAY = 0,
+	ASKER_FETCHER = 1,
+	ASKER_ADMIN = 2,
+	ASKER_COUNT = ASKER_ADMIN + LOOKUPS_MAX_ADMINS
 };
 
 struct asker {
@@ -37,8 +42,7 @@ struct lookups {
 	struct event_loop *loop;
 	struct recursor *recursor;
 	int64_t deadline_ms;
-	struct asker relay;
-	struct asker fetcher;
+	struct asker askers[ASKER_COUNT];
 };
 
 /* -- Answers -- */
@@ -49,7 +53,12 @@ send_answer(struct asker *asker, uint64_t tag, const struct dns_reply *reply,
 {
 	struct message message = { 0 };
 
-	if (asker->role == ROLE_RELAY) {
+	if (asker->role == ROLE_FIRNMAIL) {
+		message.type = MESSAGE_admin_found;
+		message.admin_found = (struct message_admin_found){ tag,
+			(uint8_t)reply->result, (uint8_t)security, reply->ttl_s,
+			text_of(reply->canonical), records };
+	} else if (asker->role == ROLE_RELAY) {
 		message.type = MESSAGE_relay_found;
 		message.relay_found = (struct message_relay_found){ tag,
 			(uint8_t)reply->result, (uint8_t)security, reply->ttl_s,
@@ -211,6 +220,9 @@ received(struct channel *channel, const struct message *message, int *fds,
 	else if (message->type == MESSAGE_fetcher_lookup)
 		take_question(context, message->fetcher_lookup.tag,
 		    message->fetcher_lookup.type, message->fetcher_lookup.name);
+	else if (message->type == MESSAGE_admin_lookup)
+		take_question(context, message->admin_lookup.tag,
+		    message->admin_lookup.type, message->admin_lookup.name);
 }
 
 /* -- Askers -- */
@@ -228,8 +240,24 @@ closed(struct channel *channel, const struct error *error, void *context)
 {
 	struct asker *asker = context;
 
-	process_peer_closed(error, asker->role, 0, asker->instance);
+	/* A command is nobody whom master could start again. */
+	if (asker->role != ROLE_FIRNMAIL)
+		process_peer_closed(error, asker->role, 0, asker->instance);
 	drop_asker(asker);
+}
+
+static struct asker *
+find_place(struct lookups *lookups, enum role peer)
+{
+	if (peer == ROLE_RELAY)
+		return &lookups->askers[ASKER_RELAY];
+	if (peer == ROLE_FETCHER)
+		return &lookups->askers[ASKER_FETCHER];
+	for (size_t i = ASKER_ADMIN; peer == ROLE_FIRNMAIL && i < ASKER_COUNT;
+	     i++)
+		if (lookups->askers[i].channel == NULL)
+			return &lookups->askers[i];
+	return NULL;
 }
 
 int
@@ -237,10 +265,9 @@ lookups_serve(
     struct lookups *lookups, int fd, enum role peer, uint64_t instance)
 {
 	static const struct channel_handler handler = { received, closed };
-	struct asker *asker =
-	    peer == ROLE_RELAY ? &lookups->relay : &lookups->fetcher;
+	struct asker *asker = find_place(lookups, peer);
 
-	if (peer != ROLE_RELAY && peer != ROLE_FETCHER) {
+	if (asker == NULL) {
 		close(fd);
 		return -1;
 	}
@@ -260,10 +287,12 @@ lookups_new(
 	lookups->loop = loop;
 	lookups->recursor = recursor;
 	lookups->deadline_ms = deadline_ms;
-	lookups->relay.lookups = lookups;
-	lookups->relay.role = ROLE_RELAY;
-	lookups->fetcher.lookups = lookups;
-	lookups->fetcher.role = ROLE_FETCHER;
+	for (size_t i = 0; i < ASKER_COUNT; i++) {
+		lookups->askers[i].lookups = lookups;
+		lookups->askers[i].role = ROLE_FIRNMAIL;
+	}
+	lookups->askers[ASKER_RELAY].role = ROLE_RELAY;
+	lookups->askers[ASKER_FETCHER].role = ROLE_FETCHER;
 	return lookups;
 }
 
@@ -272,8 +301,8 @@ lookups_free(struct lookups **lookups)
 {
 	if (*lookups == NULL)
 		return;
-	drop_asker(&(*lookups)->relay);
-	drop_asker(&(*lookups)->fetcher);
+	for (size_t i = 0; i < ASKER_COUNT; i++)
+		drop_asker(&(*lookups)->askers[i]);
 	recursor_free(&(*lookups)->recursor);
 	memory_free(lookups);
 }
@@ -304,7 +333,7 @@ lookups_set_recursor(struct lookups *lookups, struct recursor *recursor)
 	struct recursor *old = lookups->recursor;
 
 	lookups->recursor = recursor;
-	ask_again(&lookups->relay);
-	ask_again(&lookups->fetcher);
+	for (size_t i = 0; i < ASKER_COUNT; i++)
+		ask_again(&lookups->askers[i]);
 	recursor_free(&old);
 }

@@ -1,13 +1,15 @@
 /*
  * resolver: the names of the DNS, for the relay and the fetcher.  It is the one
  * process that speaks the DNS: master starts it and introduces those who ask;
- * it has no file, and nothing to say but answers.
+ * it has no file, and nothing to say but answers.  The administrator's command
+ * asks on a control socket.
  */
 #include "common/log.h"
 #include "common/process.h"
 #include "resolver/lookups.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct event_loop *loop;
@@ -72,6 +74,25 @@ from_master(struct channel *channel, const struct message *message, int *fds,
 	}
 }
 
+/* root or our own uid, nobody else. */
+static void
+accept_control(int fd, int events, void *context)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (client == -1)
+		return;
+	if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+	    (peer.uid != 0 && peer.uid != geteuid())) {
+		log_alarm("control-refused", "uid=%u", (unsigned int)peer.uid);
+		close(client);
+		return;
+	}
+	(void)lookups_serve(lookups, client, ROLE_FIRNMAIL, 0);
+}
+
 static void
 master_closed(struct channel *channel, const struct error *error, void *context)
 {
@@ -87,11 +108,13 @@ main(void)
 	struct process process;
 	struct channel *master;
 	struct error error;
+	struct watch *control = NULL;
 	uint32_t walls;
-	int fd;
+	int fd, control_fd;
 
 	process_begin(&process, ROLE_RESOLVER);
 	fd = process_take(&process, START_SETTINGS, 0);
+	control_fd = process_take(&process, START_CONTROL, 0);
 	walls = process_confine(&process);
 	loop = event_loop_new();
 	recursor = make_recursor(fd, &error);
@@ -100,7 +123,11 @@ main(void)
 	close(fd);
 	lookups = lookups_new(loop, recursor, LOOKUPS_DEADLINE_MS);
 	master = process_ready(&process, loop, walls, &handler, NULL);
+	if (control_fd != -1)
+		control = watch_new(
+		    loop, control_fd, WATCH_READ, accept_control, NULL);
 	event_loop_run(loop);
+	watch_free(&control);
 	lookups_free(&lookups);
 	channel_free(&master);
 	event_loop_free(&loop);

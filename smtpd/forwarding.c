@@ -4,6 +4,7 @@
 #include "smtpd/forwarding.h"
 
 #include "common/clock.h"
+#include "common/domain_name.h"
 #include "common/log.h"
 #include "common/mail_address.h"
 #include "common/smtp_verdict.h"
@@ -14,21 +15,70 @@ now_s(void)
 	return clock_wall_us() / 1000000;
 }
 
+static bool
+is_ours(const struct queue *queue, const struct mailbox_address *address)
+{
+	char ascii[DOMAIN_NAME_SIZE];
+
+	return !address->is_literal &&
+	       domain_name_to_ascii(address->domain, ascii) == 0 &&
+	       settings_is_domain(queue->settings, text_of(ascii));
+}
+
 struct text
 forwarding_sender(
     struct queue *queue, struct text sender, char to[SRS_ADDRESS_SIZE])
 {
 	struct mailbox_address address;
+	char ascii[SRS_ADDRESS_SIZE];
 
 	if (queue->srs == NULL || sender.size == 0 ||
 	    mail_address_parse_mailbox(sender, true, 0, &address, NULL) == -1 ||
-	    (!address.is_literal &&
-		settings_is_domain(queue->settings, address.domain)))
+	    is_ours(queue, &address))
 		return sender;
-	if (srs_forward(queue->srs, sender, now_s(), to) == 0)
+	if (domain_name_of_address(sender, ascii, sizeof(ascii)) == 0 &&
+	    srs_forward(queue->srs, text_of(ascii), now_s(), to) == 0)
 		return text_of(to);
 	log_info("srs-not-possible", "sender=\"%.*s\"", TEXT_FMT(sender));
 	return sender;
+}
+
+/* Where to route_find leads: for one elsewhere its address, as others have it. */
+static unsigned int
+find_plain(struct queue *queue, struct text address, struct route *route,
+    char home[SRS_ADDRESS_SIZE])
+{
+	unsigned int verdict =
+	    route_find(queue->settings, queue->accounts, address, route);
+	int result;
+
+	if (verdict != VERDICT_RELAYING)
+		return verdict;
+	result = text_is_ascii(address)
+		     ? text_copy(address, home, SRS_ADDRESS_SIZE)
+		     : domain_name_of_address(address, home, SRS_ADDRESS_SIZE);
+	return result == 0 ? VERDICT_RELAYING : VERDICT_BAD_RECIPIENT;
+}
+
+static unsigned int
+find_way_back(struct queue *queue, struct text local, struct route *route,
+    char home[SRS_ADDRESS_SIZE])
+{
+	char back[SRS_ADDRESS_SIZE];
+	enum srs_result result = srs_reverse(queue->srs, local, now_s(), back);
+	unsigned int verdict;
+
+	if (result != SRS_GOOD) {
+		log_info("srs-refused", "address=\"%.*s\" why=%s",
+		    TEXT_FMT(local),
+		    result == SRS_EXPIRED ? "expired" : "forged");
+		return VERDICT_UNKNOWN_USER;
+	}
+	verdict = find_plain(queue, text_of(back), route, home);
+	if (verdict != VERDICT_RELAYING)
+		return verdict;
+	route->remotes[route->remote_count++] = home;
+	return VERDICT_OK;
 }
 
 unsigned int
@@ -36,28 +86,11 @@ forwarding_find(struct queue *queue, struct text address, struct route *route,
     char home[SRS_ADDRESS_SIZE])
 {
 	struct mailbox_address mailbox;
-	enum srs_result result;
-	unsigned int verdict;
 
-	if (queue->srs == NULL ||
-	    mail_address_parse_mailbox(address, true, 0, &mailbox, NULL) ==
-		-1 ||
-	    mailbox.is_literal || !srs_is_form(mailbox.local) ||
-	    !settings_is_domain(queue->settings, mailbox.domain))
-		return route_find(
-		    queue->settings, queue->accounts, address, route);
 	route->count = route->remote_count = 0;
-	result = srs_reverse(queue->srs, mailbox.local, now_s(), home);
-	if (result != SRS_GOOD) {
-		log_info("srs-refused", "address=\"%.*s\" why=%s",
-		    TEXT_FMT(address),
-		    result == SRS_EXPIRED ? "expired" : "forged");
-		return VERDICT_UNKNOWN_USER;
-	}
-	verdict =
-	    route_find(queue->settings, queue->accounts, text_of(home), route);
-	if (verdict != VERDICT_RELAYING)
-		return verdict;
-	route->remotes[route->remote_count++] = home;
-	return VERDICT_OK;
+	if (queue->srs != NULL &&
+	    mail_address_parse_mailbox(address, true, 0, &mailbox, NULL) == 0 &&
+	    srs_is_form(mailbox.local) && is_ours(queue, &mailbox))
+		return find_way_back(queue, mailbox.local, route, home);
+	return find_plain(queue, address, route, home);
 }

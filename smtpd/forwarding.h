@@ -14,7 +14,8 @@
 struct text forwarding_sender(
     struct queue *queue, struct text sender, char to[SRS_ADDRESS_SIZE]);
 
-/* As route_find; and for a sender that forwarding_sender gave once, the way back,
+/* As route_find, with the address in `home`, its domain as an A-label, if that is
+ * VERDICT_RELAYING; and for a sender that forwarding_sender gave once, the way back,
  * whose address, if it is elsewhere, is in `home`. One that it never gave, or too
  * long ago, is nobody's, not even a catch-all's: VERDICT_UNKNOWN_USER. */
 unsigned int forwarding_find(struct queue *queue, struct text address,

@@ -62,7 +62,7 @@ smtpd_libtlspolicy_a_SOURCES = \
 	smtpd/sts_policy.c smtpd/sts_policy.h \
 	smtpd/tlsrpt_record.c smtpd/tlsrpt_record.h
 
-QUEUE_LIBS = smtpd/libqueue.a $(COMMON_LIBS) $(CRYPTO_LIBS)
+QUEUE_LIBS = smtpd/libqueue.a $(COMMON_LIBS) $(CRYPTO_LIBS) $(IDN_LIBS)
 
 pkglibexec_PROGRAMS += smtpd/smtpd smtpd/smtpd-queue
 smtpd_smtpd_SOURCES = smtpd/main.c

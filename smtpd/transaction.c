@@ -305,7 +305,7 @@ transaction_recipient(
 	else if (verdict == VERDICT_RELAYING && may_relay(t))
 		verdict =
 		    queue_may_send(t->queue, t->account, t->outgoing.count + 1)
-			? add_elsewhere(t, given->address, given)
+			? add_elsewhere(t, text_of(home), given)
 			: VERDICT_SENT_ENOUGH;
 	if (verdict != VERDICT_OK)
 		return verdict;

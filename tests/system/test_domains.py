@@ -1,12 +1,13 @@
 """Domains and aliases as an administrator changes them: what he is shown is what
 the server does, and what it would not take is not written."""
+import imaplib
 import json
 import os
 import subprocess
 
 import pytest
 
-from conftest import wait_for
+from conftest import FALSE_RELAY, message, wait_for
 
 
 class Admin:
@@ -66,7 +67,7 @@ class Admin:
 def admin(server, tmp_path):
     config = tmp_path / 'config'
     config.write_text('match from auth for any relay\n', encoding='ascii')
-    made = server('--accounts', '2', '--config', str(config))
+    made = server('--accounts', '2', *FALSE_RELAY, '--config', str(config))
     one = Admin(made)
     one.write('aliases', '# names\n\nteam: %s\n# the end\n' % one.user1)
     text = one.read('firnmail.conf')
@@ -155,6 +156,43 @@ def test_domains_come_and_go(admin):
     assert admin.rcpt(local + '@old.test') == 550
 
 
+def test_domains_in_other_scripts(admin):
+    """They are what DNS has of them, in files, commands and envelopes."""
+    user = 'jürgen@bücher.test'
+    admin.run('domain', 'add', 'Bücher.test')
+    assert 'domain Bücher.test\n' in admin.read('firnmail.conf')
+    admin.run('alias', 'add', user, admin.user1, 'jürgen@straße.test')
+    assert [one['domain'] for one in admin.rows('domain', 'list')] == [
+        admin.domain, 'xn--bcher-kva.test']
+    steps, end = admin.tree('jürgen+x@BÜCHER.test')
+    assert [one[1:] for one in steps] == [
+        ('address', 'jürgen+x@BÜCHER.test'),
+        ('domain', 'jürgen+x@xn--bcher-kva.test'),
+        ('subaddress', 'jürgen@xn--bcher-kva.test'),
+        ('alias', 'jürgen@xn--bcher-kva.test'),
+        ('account', admin.user1),
+        ('elsewhere', 'jürgen@xn--strae-oqa.test')]
+    with admin.server.smtp() as client:
+        client.ehlo()
+        client.mail('sender@there.test', ['SMTPUTF8'])
+        # smtplib's own rcpt() would not let it pass.
+        client.command_encoding = 'utf-8'
+        for domain in ('bücher.test', 'xn--bcher-kva.test'):
+            assert client.docmd('RCPT TO:<jürgen@%s>' % domain)[0] == 250
+        assert client.docmd('RCPT TO:<nobody@bücher.test>')[0] == 550
+        assert client.docmd('RCPT TO:<nobody@öffentlich.test>')[1][:5] == \
+            b'5.7.1'
+        assert client.data(message('in another script'))[0] == 250
+    wait_for(lambda: 'in another script' in
+             admin.server.view(admin.user1).keys.values(), what='mail')
+    wait_for(lambda: [to for _, to in admin.server.given_to_relay()] ==
+             ['jürgen@xn--strae-oqa.test'], what='what is passed on')
+    admin.run('alias', 'remove', user)
+    admin.run('domain', 'remove', 'bücher.test')
+    assert [one['domain'] for one in admin.rows('domain', 'list')] == [
+        admin.domain]
+
+
 def test_a_catch_all_swallows_nobodys_mail(admin):
     admin.run('alias', 'add', '@' + admin.domain, admin.user2)
     admin.run('alias', 'add', 'info@' + admin.domain, admin.user1)
@@ -225,3 +263,25 @@ def test_loops_and_too_much_are_named(admin):
     steps, _ = admin.tree('all@' + admin.domain, code=78)
     assert [one[2] for one in steps if one[1] == 'too-many'] == [
         '4.%d@b.test' % n for n in range(196, 201)]
+
+
+def test_an_account_is_shown_retired_and_revived(admin):
+    shown, = admin.rows('account', 'show', admin.user1.upper())
+    assert (shown['address'], shown['login'], shown['class'], shown['quota'],
+            shown['sends_a_day']) == (admin.user1, 'yes', '-', 'none', 0)
+    assert shown['bytes_a_day'] == 50 << 30
+    admin.run('account', 'show', 'nobody@' + admin.domain, code=10)
+    admin.run('account', 'retire', admin.user1)
+    with pytest.raises(imaplib.IMAP4.error):
+        admin.server.imap(admin.user1)
+    assert admin.rcpt(admin.user1) == 250
+    admin.run('account', 'retire', admin.user1, code=12)
+    admin.run('account', 'revive', admin.user1)
+    admin.server.imap(admin.user1).logout()
+    text = admin.read('firnmail.conf')
+    admin.write('firnmail.conf', text + 'limit send 7/day class free\n')
+    users = admin.read('users')
+    admin.write('users', users.replace('firnmail_id=1',
+                                       'firnmail_class=free firnmail_id=1'))
+    shown, = admin.rows('account', 'show', admin.user1)
+    assert (shown['class'], shown['sends_a_day']) == ('free', 7)

@@ -3,6 +3,7 @@
  * never with a hash, aliases down to accounts, slices without secrets.
  */
 #include "common/account_parser.h"
+#include "common/domain_name.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -201,6 +202,85 @@ other_names_of_a_domain_are_that_domain(void **state)
 }
 
 static void
+domains_in_other_scripts_are_what_dns_has(void **state)
+{
+	static const struct {
+		const char *domain, *ascii; /* NULL: none */
+	} rows[] = { { "Example.ORG", "example.org" }, { "", "" },
+		{ "b\xc3\xbc"
+		  "cher.example",
+		    "xn--bcher-kva.example" },
+		{ "B\xc3\x9c"
+		  "CHER.Example",
+		    "xn--bcher-kva.example" },
+		/* u and a combining diaeresis */
+		{ "b\x75\xcc\x88"
+		  "cher.example",
+		    "xn--bcher-kva.example" },
+		{ "fa\xc3\x9f.de", "xn--fa-hia.de" },
+		{ "\xe4\xbe\x8b\xe3\x81\x88.test", "xn--r8jz45g.test" },
+		{ "a\xe3\x80\x82"
+		  "b",
+		    "a.b" },
+		{ "XN--bcher-kva.example", "xn--bcher-kva.example" },
+		{ "\xff.test", NULL }, { "\xe2\x80\xa8.test", NULL },
+		{ "-\xc3\xbc.test", NULL } };
+	char ascii[DOMAIN_NAME_SIZE], long_name[600];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *wanted = rows[i].ascii;
+
+		assert_int_equal(
+		    domain_name_to_ascii(text_of(rows[i].domain), ascii),
+		    wanted != NULL ? 0 : -1);
+		assert_string_equal(ascii, wanted != NULL ? wanted : "");
+	}
+	for (size_t i = 0; i < sizeof(long_name) - 2; i += 2)
+		memcpy(long_name + i, "\xc3\xbc", 3);
+	assert_int_equal(domain_name_to_ascii(text_of(long_name), ascii), -1);
+	assert_int_equal(domain_name_of_address(
+			     TEXT("no domain"), long_name, sizeof(long_name)),
+	    -1);
+	assert_int_equal(domain_name_of_address(TEXT("J\xc3\xbc@\xc3\xbc.test"),
+			     long_name, sizeof(long_name)),
+	    0);
+	assert_string_equal(long_name, "J\xc3\xbc@xn--tda.test");
+	assert_int_equal(
+	    domain_name_of_address(TEXT("a@\xc3\xbc.test"), long_name, 14), -1);
+}
+
+static void
+files_may_name_them_as_people_write_them(void **state)
+{
+	const struct account_source users = { "users",
+		TEXT("j\xc3\xbc@b\xc3\xbc"
+		     "cher.example:$6$x$y::::::firnmail_id=1\n") };
+	const struct account_source aliases = { "aliases",
+		TEXT("sales@B\xc3\x9c"
+		     "CHER.example: j\xc3\xbc, a@\xc3\xbc.test\n"
+		     "@xn--bcher-kva.example: sales@b\xc3\xbc"
+		     "cher.example\n") };
+	struct settings *settings = settings_new();
+	struct report *report = report_new();
+	const struct account_alias *rows;
+	struct account_table *table;
+
+	strcpy(settings->domains[settings->domain_count++],
+	    "xn--bcher-kva.example");
+	table = account_table_parse(&users, &aliases, settings, report);
+	assert_non_null(table);
+	assert_string_equal(account_table_at(table, 0)->address,
+	    "j\xc3\xbc@xn--bcher-kva.example");
+	assert_int_equal(account_table_aliases(table, &rows), 4);
+	assert_string_equal(rows[0].name, "sales@xn--bcher-kva.example");
+	assert_string_equal(rows[1].target, "a@xn--tda.test");
+	assert_string_equal(rows[2].name, "@xn--bcher-kva.example");
+	account_table_free(&table);
+	report_free(&report);
+	settings_free(&settings);
+}
+
+static void
 only_authd_gets_hashes_and_a_worker_only_itself(void **state)
 {
 	static const enum role roles[] = { ROLE_AUTHD, ROLE_QUEUE, ROLE_BROKER,
@@ -238,6 +318,8 @@ main(void)
 		cmocka_unit_test(each_mistake_is_named_and_no_hash_is_shown),
 		cmocka_unit_test(aliases_lead_to_accounts),
 		cmocka_unit_test(aliases_lead_elsewhere_and_back),
+		cmocka_unit_test(domains_in_other_scripts_are_what_dns_has),
+		cmocka_unit_test(files_may_name_them_as_people_write_them),
 		cmocka_unit_test(other_names_of_a_domain_are_that_domain),
 		cmocka_unit_test(
 		    only_authd_gets_hashes_and_a_worker_only_itself),

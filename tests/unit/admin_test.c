@@ -72,6 +72,49 @@ users_file_add_appends_one_line(void **state)
 }
 
 static void
+an_account_is_retired_and_revived_in_its_last_field(void **state)
+{
+	static const struct {
+		const char *before;
+		bool may_login;
+		int result;
+		const char *after;
+	} rows[] = {
+		{ "a@x:h::::::firnmail_id=1\nb@x:h:::::\n", false, 1,
+		    "a@x:h::::::firnmail_id=1 nologin\nb@x:h:::::\n" },
+		{ "b@x:h\nA@x:h:firnmail_id=1\r\n", false, 1,
+		    "b@x:h\nA@x:h:firnmail_id=1 nologin\r\n" },
+		{ "a@x:h::::::nologin firnmail_id=1", true, 1,
+		    "a@x:h::::::firnmail_id=1" },
+		{ "a@x:h::::::x=1 nologin=y  firnmail_id=1", true, 1,
+		    "a@x:h::::::x=1 firnmail_id=1" },
+		{ "b@x:h::::::firnmail_id=1\n", false, -1, "" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf buf;
+
+		buf_init(&buf, TEST_MAX_BYTES);
+		assert_int_equal(users_file_set_login(text_of(rows[i].before),
+				     TEXT("a@x"), rows[i].may_login, &buf),
+		    rows[i].result);
+		expect_text(&buf, rows[i].after);
+		if (rows[i].result == 1) {
+			struct text after = text_make(buf.data, buf.size);
+			struct buf again;
+
+			buf_init(&again, TEST_MAX_BYTES);
+			assert_int_equal(
+			    users_file_set_login(
+				after, TEXT("a@x"), rows[i].may_login, &again),
+			    0);
+			buf_clear(&again);
+		}
+		buf_clear(&buf);
+	}
+}
+
+static void
 only_the_alias_that_is_meant_is_changed(void **state)
 {
 	static const struct {
@@ -540,6 +583,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(users_file_add_appends_one_line),
+		cmocka_unit_test(
+		    an_account_is_retired_and_revived_in_its_last_field),
 		cmocka_unit_test(only_the_alias_that_is_meant_is_changed),
 		cmocka_unit_test(only_the_domain_that_is_meant_is_changed),
 		cmocka_unit_test(users_file_set_hash_touches_its_line_only),

@@ -241,6 +241,53 @@ nobody_else_may_ask(void **state)
 	close(ends[1]);
 }
 
+static void
+admin_received(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	struct fixture *f = context;
+
+	assert_int_equal(message->type, MESSAGE_admin_found);
+	assert_int_equal(message->admin_found.tag, 9);
+	assert_int_equal(message->admin_found.result, DNS_NO_NAME);
+	event_loop_stop(f->loop);
+}
+
+/* Some commands at once, and a place again for each that ends. */
+static void
+the_administrator_asks_on_a_channel_of_his_own(void **state)
+{
+	static const struct channel_handler admin_handler = { admin_received,
+		closed };
+	struct fixture *f = *state;
+	struct message message = { .type = MESSAGE_admin_lookup };
+	struct channel *admin;
+	int ends[LOOKUPS_MAX_ADMINS + 1][2], last = LOOKUPS_MAX_ADMINS;
+
+	for (int i = 0; i <= last; i++) {
+		assert_int_equal(channel_pair(ends[i], NULL), 0);
+		assert_int_equal(
+		    lookups_serve(f->lookups, ends[i][0], ROLE_FIRNMAIL, 0),
+		    i < last ? 0 : -1);
+	}
+	close(ends[last][1]);
+	admin = channel_new(f->loop, ends[0][1], ROLE_FIRNMAIL, ROLE_RESOLVER,
+	    &admin_handler, f);
+	message.admin_lookup.tag = 9;
+	message.admin_lookup.type = DNS_MX;
+	message.admin_lookup.name = TEXT("mx.invalid");
+	assert_int_equal(channel_send(admin, &message, NULL, 0), 0);
+	event_loop_run(f->loop);
+	channel_free(&admin);
+	for (int i = 1; i < last; i++)
+		close(ends[i][1]);
+	do { /* until they are known to be gone */
+		wait_until_asked(f);
+		assert_int_equal(channel_pair(ends[0], NULL), 0);
+		close(ends[0][1]);
+	} while (lookups_serve(f->lookups, ends[0][0], ROLE_FIRNMAIL, 0) == -1);
+}
+
 /* What the settings' own check let pass. */
 static void
 an_anchor_that_is_none_is_refused(void **state)
@@ -268,6 +315,7 @@ main(void)
 		TEST(the_questions_of_one_who_is_gone_end),
 		TEST(after_a_reload_questions_are_asked_again),
 		TEST(nobody_else_may_ask),
+		TEST(the_administrator_asks_on_a_channel_of_his_own),
 		TEST(an_anchor_that_is_none_is_refused),
 	};
 

@@ -45,6 +45,9 @@ set_up(void **state)
 	strcpy(settings->domains[settings->domain_count++], "second.test");
 	strcpy(settings->domains[settings->domain_count++], "other.test");
 	settings->domain_is[2] = 2; /* another name of second.test */
+	strcpy(
+	    settings->domains[settings->domain_count++], "xn--bcher-kva.test");
+	settings->domain_is[3] = 2;
 	accounts = account_table_new();
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
 		account.number = (uint32_t)i + 1;
@@ -83,6 +86,12 @@ each_address_goes_where_the_table_says(void **state)
 		{ "kept@demo.test", VERDICT_OK, { 7 }, "kept@elsewhere.test" },
 		{ "bob@OTHER.test", VERDICT_OK, { 4 }, NULL },
 		{ "bob+x@other.test", VERDICT_OK, { 4 }, NULL },
+		{ "bob@b\xc3\xbc"
+		  "cher.test",
+		    VERDICT_OK, { 4 }, NULL },
+		{ "bob@b\xc3\xbc"
+		  "cher.tst",
+		    VERDICT_RELAYING, { 0 }, NULL },
 		{ "abuse@other.test", VERDICT_OK, { 4 }, NULL },
 		{ "alice@other.test", VERDICT_OK, { 2 },
 		    "rest@elsewhere.test" },
