@@ -1,6 +1,6 @@
 /*
  * The compressed form of a session's stream (RFC 4978, RFC 1951 without a
- * head), both ways.  Pure but for memory; the only user of zlib.
+ * head), both ways.  Pure but for memory.
  *
  * It runs in the account's worker, not in the front: what a client compressed
  * is read where he may do harm to his own mail alone.

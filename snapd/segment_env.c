@@ -1,10 +1,11 @@
 /*
  * See segment_env.h.
  */
-#include "snapd/segment_env_parts.h"
+#include "snapd/segment_env.h"
 
 #include "common/file.h"
 #include "common/memory.h"
+#include "snapd/segment_env_parts.h"
 #include "snapd/segment_folder.h"
 #include "snapd/verify_segments.h"
 

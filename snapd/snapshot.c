@@ -1,10 +1,12 @@
 /*
  * The list of all snapshots: see snapshot.h.
  */
-#include "snapd/snapshot_parts.h"
+#include "snapd/snapshot.h"
 
 #include "common/memory.h"
 #include "snapd/as_of.h"
+#include "snapd/snapshot_parts.h"
+
 #include <stdlib.h>
 #include <string.h>
 
