@@ -16,6 +16,7 @@ smtpd_libsmtpd_a_SOURCES = \
 smtpd_libqueue_a_SOURCES = \
 	smtpd/queue.c smtpd/queue.h \
 	smtpd/transaction.c smtpd/transaction.h smtpd/transaction_state.h \
+	smtpd/transaction_envelope.c \
 	smtpd/transaction_end.c smtpd/transaction_question.c \
 	smtpd/transaction_report.c \
 	smtpd/forwarding.c smtpd/forwarding.h \

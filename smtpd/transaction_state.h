@@ -1,6 +1,8 @@
 /*
  * What the files of transactions share: the transaction itself, from MAIL to the
- * durable end (transaction.c, transaction_end.c, transaction_report.c).
+ * durable end (transaction.c, transaction_envelope.c, transaction_end.c), of a
+ * report (transaction_report.c), and of what another queue had begun
+ * (transaction_question.c).
  */
 #ifndef SMTPD_TRANSACTION_STATE_H
 #define SMTPD_TRANSACTION_STATE_H
@@ -59,6 +61,9 @@ unsigned int transaction_store_verdict(const struct queue *queue);
 void transaction_say(struct front *front, uint64_t number, unsigned int verdict,
     const char *text);
 
+/* A new one of the front's, or why not. */
+unsigned int transaction_begin(
+    struct front *front, const struct message_transaction_begin *begin);
 unsigned int transaction_recipient(struct transaction *transaction,
     const struct message_transaction_recipient *given);
 /* Keeps some bytes of the body. After the first bad verdict nothing is kept: the
