@@ -92,7 +92,7 @@ queue_get_recipient(struct reader *r, struct queue_recipient_record *record)
 	record->enhanced = reader_get_text(r, MAX_ENHANCED);
 	record->words = reader_get_text(r, MAX_WORDS);
 	record->host = reader_get_text(r, MAX_DOMAIN);
-	if (record->state > QUEUE_FAILED)
+	if (record->state > QUEUE_EXPANDED)
 		r->failed = true;
 	return r->failed ? -1 : 1;
 }

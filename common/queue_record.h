@@ -62,7 +62,9 @@ enum queue_recipient_state {
 	QUEUE_TO_GO,
 	QUEUE_DELIVERED,
 	QUEUE_PASSED_ON,
-	QUEUE_FAILED
+	QUEUE_FAILED,
+	QUEUE_FILED,   /* here: the store has it */
+	QUEUE_EXPANDED /* an alias: who is behind it has a row of his own */
 };
 
 struct queue_recipient_record {

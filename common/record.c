@@ -191,6 +191,7 @@ record_put_outgoing(struct writer *w, const struct outgoing_record *r)
 	writer_put_u8(w, r->notify);
 	writer_put_text(w, r->original, RECORD_MAX_ADDRESS_SIZE);
 	writer_put_text(w, r->address, RECORD_MAX_ADDRESS_SIZE);
+	writer_put_u8(w, r->fate);
 }
 
 int
@@ -203,6 +204,9 @@ record_get_outgoing(struct reader *r, struct outgoing_record *record)
 	record->notify = reader_get_u8(r);
 	record->original = reader_get_text(r, RECORD_MAX_ADDRESS_SIZE);
 	record->address = reader_get_text(r, RECORD_MAX_ADDRESS_SIZE);
+	record->fate = reader_get_u8(r);
+	if (record->fate > OUTGOING_EXPANDED)
+		return -1;
 	return got(r);
 }
 

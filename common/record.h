@@ -126,11 +126,20 @@ struct recipient_record {
 	struct text address; /* as given in RCPT TO */
 };
 
+/* What is left to be done for one of spool_put's. */
+enum outgoing_fate {
+	OUTGOING_SEND,
+	/* It was done here, and the sender wants to hear so. */
+	OUTGOING_DELIVERED,
+	OUTGOING_EXPANDED /* an alias of several: they are recipients, too */
+};
+
 /* In spool_put and relay_job: one for each recipient elsewhere. */
 struct outgoing_record {
 	uint8_t notify;       /* enum dsn_notify of common/dsn.h */
 	struct text original; /* ORCPT as it was given; "" */
 	struct text address;  /* where it goes to */
+	uint8_t fate;         /* enum outgoing_fate */
 };
 
 struct unfiled_record {

@@ -25,8 +25,10 @@ enum {
 	TRANSACTION_SMTPUTF8 = 4,
 	TRANSACTION_RETURN_FULL = 8, /* RET= of RFC 3461 */
 	TRANSACTION_RETURN_HEADERS = 16,
-	TRANSACTION_REQUIRETLS = 32,   /* RFC 8689 */
-	TRANSACTION_BINARYMIME = 64,   /* RFC 3030: CR, LF and NUL anywhere */
+	TRANSACTION_REQUIRETLS = 32, /* RFC 8689 */
+	TRANSACTION_BINARYMIME = 64, /* RFC 3030: CR, LF and NUL anywhere */
+	/* The sender hears of some who have it already (enum outgoing_fate). */
+	TRANSACTION_TELLS = 128,
 	TRANSACTION_TLS_OPTIONAL = 256 /* whatever policies say (RFC 8689) */
 };
 

@@ -160,9 +160,11 @@ queue_recipient_state_name(unsigned int state)
 		[QUEUE_DELIVERED] = "delivered",
 		[QUEUE_PASSED_ON] = "passed-on",
 		[QUEUE_FAILED] = "failed",
+		[QUEUE_FILED] = "filed",
+		[QUEUE_EXPANDED] = "expanded",
 	};
 
-	return state <= QUEUE_FAILED ? names[state] : "unknown";
+	return state <= QUEUE_EXPANDED ? names[state] : "unknown";
 }
 
 void

@@ -47,6 +47,8 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_jobs.c smtpd/spool_jobs.h \
 	smtpd/spool_settle.c smtpd/spool_settle.h \
 	smtpd/spool_report.c smtpd/spool_report.h \
+	smtpd/spool_reporting.c smtpd/spool_reporting.h \
+	smtpd/spool_arrival.c smtpd/spool_arrival.h \
 	smtpd/spool_reports.c smtpd/spool_reports.h \
 	smtpd/spool_undecided.c smtpd/spool_undecided.h \
 	smtpd/tlsrpt_form.c smtpd/tlsrpt_form.h \

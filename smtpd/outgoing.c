@@ -3,6 +3,7 @@
 
 #include "common/codec.h"
 #include "common/file.h"
+#include "common/mail_header.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -12,32 +13,34 @@
 enum {
 	RECORDS_SIZE = 40000, /* as in the row `spool_put` */
 	RECORD_MAX = 2 * RECORD_MAX_ADDRESS_SIZE + 16,
-	STEP = 32768
+	STEP = 32768,
+	MAX_HEADER = 8000 /* of a report: with CR LF it still fits a packet */
 };
 
 void
 outgoing_init(struct outgoing *outgoing)
 {
 	buf_init(&outgoing->records, RECORDS_SIZE);
-	outgoing->count = 0;
+	outgoing->count = outgoing->told = 0;
 }
 
 void
 outgoing_clear(struct outgoing *outgoing)
 {
 	buf_clear(&outgoing->records);
-	outgoing->count = 0;
+	outgoing->count = outgoing->told = 0;
 }
 
 static bool
-has(const struct outgoing *outgoing, struct text address)
+has(const struct outgoing *outgoing, const struct outgoing_record *one)
 {
 	struct outgoing_record record;
 	struct reader reader;
 
 	reader_init(&reader, outgoing->records.data, outgoing->records.size);
 	while (record_get_outgoing(&reader, &record) == 1)
-		if (text_equal(record.address, address))
+		if (record.fate == one->fate &&
+		    text_equal(record.address, one->address))
 			return true;
 	return false;
 }
@@ -48,22 +51,27 @@ outgoing_add(struct outgoing *outgoing, const struct outgoing_record *record)
 	uint8_t bytes[RECORD_MAX];
 	struct writer writer;
 
-	if (has(outgoing, record->address))
+	if (has(outgoing, record))
 		return 0;
 	writer_init(&writer, bytes, sizeof(bytes));
 	record_put_outgoing(&writer, record);
 	if (writer.failed ||
 	    buf_put(&outgoing->records, bytes, writer.size) == -1)
 		return -1;
-	outgoing->count++;
+	if (record->fate == OUTGOING_SEND)
+		outgoing->count++;
+	else
+		outgoing->told++;
 	return 0;
 }
 
 struct outgoing_mark
 outgoing_mark(const struct outgoing *outgoing)
 {
-	return (
-	    struct outgoing_mark){ outgoing->records.size, outgoing->count };
+	const struct outgoing_mark mark = { outgoing->records.size,
+		outgoing->count, outgoing->told };
+
+	return mark;
 }
 
 void
@@ -71,6 +79,38 @@ outgoing_return_to(struct outgoing *outgoing, const struct outgoing_mark *mark)
 {
 	buf_truncate(&outgoing->records, mark->size);
 	outgoing->count = mark->count;
+	outgoing->told = mark->told;
+}
+
+static bool
+is_xtext(char c)
+{
+	return c > ' ' && c <= '~' && c != '+' && c != '=';
+}
+
+struct text
+outgoing_original(struct text address, char to[OUTGOING_ORIGINAL_SIZE])
+{
+	static const char type[] = "rfc822;", hex[] = "0123456789ABCDEF";
+	size_t size = sizeof(type) - 1;
+	unsigned char c;
+
+	if (!text_is_ascii(address))
+		return TEXT("");
+	memcpy(to, type, size);
+	for (size_t i = 0; i < address.size; i++) {
+		if (size + 3 > OUTGOING_ORIGINAL_SIZE)
+			return TEXT("");
+		c = (unsigned char)address.data[i];
+		if (is_xtext(address.data[i])) {
+			to[size++] = address.data[i];
+			continue;
+		}
+		to[size++] = '+';
+		to[size++] = hex[c >> 4];
+		to[size++] = hex[c & 15];
+	}
+	return text_make(to, size);
 }
 
 /* -- The body -- */
@@ -167,6 +207,33 @@ seal(int fd, struct error *error)
 	if (fcntl(fd, F_ADD_SEALS,
 		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == -1)
 		return error_set_errno(error, "sealing a message");
+	return 0;
+}
+
+int
+outgoing_header(const struct mail_body *body, struct buf *data, uint64_t *size,
+    struct error *error)
+{
+	struct sink sink = { .data = data, .fd = -1 };
+	struct text header = text_make(body->head.data, body->head.size);
+	uint8_t bytes[MAX_HEADER];
+	size_t skip;
+	ssize_t got;
+
+	if (body->fd != -1) {
+		got = pread(body->fd, bytes, sizeof(bytes), 0);
+		if (got == -1)
+			return error_set_errno(error, "reading a message");
+		header = text_make(bytes, (size_t)got);
+	}
+	header.size = mail_header_size(header);
+	if (header.size > MAX_HEADER)
+		header.size = MAX_HEADER;
+	skip = return_path_size((const uint8_t *)header.data, header.size);
+	if (put_lines(&sink, (const uint8_t *)header.data + skip,
+		header.size - skip, error) == -1)
+		return -1;
+	*size = sink.size;
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/process.h"
+#include "common/smtp_verdict.h"
 #include "smtpd/spool_control.h"
 #include "smtpd/spool_jobs.h"
 #include "smtpd/spool_puts.h"
@@ -90,6 +91,25 @@ spool_schedule_message(struct spool *spool, uint64_t id)
 }
 
 /* -- Queues -- */
+
+int
+spool_arrive_now(struct spool *spool, uint64_t id,
+    struct spool_arrival *arrival, struct error *error)
+{
+	arrival->message = id;
+	arrival->now = spool_now() / 1000;
+	arrival->host = spool->options.settings->host;
+	return spool_arrive(spool->store, arrival, error);
+}
+
+void
+spool_arrived(
+    struct spool *spool, uint64_t id, const struct spool_arrival *arrival)
+{
+	spool_schedule_message(spool, id);
+	for (size_t i = 0; i < arrival->report_count; i++)
+		spool_reports_send(spool->reports, arrival->reports[i]);
+}
 
 struct channel *
 spool_find_queue(struct spool *spool, uint64_t instance)

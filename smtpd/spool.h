@@ -20,6 +20,7 @@
 #include "common/channel.h"
 #include "common/event_loop.h"
 #include "common/settings.h"
+#include "smtpd/spool_arrival.h"
 #include "smtpd/spool_round.h"
 #include "smtpd/spool_schedule.h"
 #include "smtpd/spool_store.h"
@@ -86,6 +87,12 @@ struct channel *spool_some_queue(struct spool *spool);
 
 /* Parcels of a message that was just committed are known from here on. */
 void spool_schedule_message(struct spool *spool, uint64_t id);
+/* What is told when one has come, in the transaction; and after its commit: it is
+ * scheduled, and the reports go to the queue. */
+int spool_arrive_now(struct spool *spool, uint64_t id,
+    struct spool_arrival *arrival, struct error *error);
+void spool_arrived(
+    struct spool *spool, uint64_t id, const struct spool_arrival *arrival);
 /* Milliseconds since 1970. */
 int64_t spool_now(void);
 

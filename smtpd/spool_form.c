@@ -240,7 +240,7 @@ spool_get_recipient(struct text value, struct spool_recipient *recipient)
 	recipient->address = reader_get_text(&r, SPOOL_MAX_ADDRESS);
 	recipient->original = reader_get_text(&r, SPOOL_MAX_ADDRESS);
 	get_words(&r, &recipient->words);
-	if (recipient->state > SPOOL_FAILED)
+	if (recipient->state > SPOOL_EXPANDED)
 		r.failed = true;
 	return reader_done(&r);
 }

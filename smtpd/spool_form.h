@@ -121,7 +121,10 @@ enum spool_state {
 	SPOOL_WAITING,
 	SPOOL_DELIVERED,
 	SPOOL_PASSED_ON, /* to one who tells nobody of success */
-	SPOOL_FAILED
+	SPOOL_FAILED,
+	/* It never was the spool's: */
+	SPOOL_FILED,   /* the snapshot store has it, */
+	SPOOL_EXPANDED /* or it is an alias, and who is behind it is here */
 };
 
 struct spool_recipient {

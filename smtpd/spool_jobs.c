@@ -327,7 +327,7 @@ write_recipients(struct job *job, const struct spool_parcel *parcel,
 		if (recipient.state != SPOOL_WAITING)
 			continue;
 		const struct outgoing_record record = { recipient.notify,
-			recipient.original, recipient.address };
+			recipient.original, recipient.address, OUTGOING_SEND };
 		record_put_outgoing(to, &record);
 		job->recipients[job->count++] = parcel->first + i;
 	}

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/pool.h"
+#include "common/smtp_verdict.h"
 #include "smtpd/spool.h"
 #include "smtpd/spool_sent.h"
 #include "smtpd/spool_undecided.h"
@@ -30,6 +31,7 @@ struct put {
 	struct pool *pool;
 	struct spool_mail mail;
 	uint64_t id; /* 0: it was there before */
+	struct spool_arrival arrival;
 };
 
 static struct put *
@@ -82,7 +84,7 @@ end(struct put *put, enum status status)
 		spool_undecided_add(spool->undecided, put->id, put->queue,
 		    spool_find_queue(spool, put->queue) == NULL);
 	else if (is_new)
-		spool_schedule_message(spool, put->id);
+		spool_arrived(spool, put->id, &put->arrival);
 	else if (put->mail.id != 0)
 		spool_store_drop_body(spool->store, put->mail.id);
 	put_free(put);
@@ -115,6 +117,10 @@ apply(struct spool_change *change, struct error *error)
 	result = spool_store_put(store, &put->mail, &id, error);
 	if (result == 1)
 		put->id = id;
+	put->arrival.report_count = 0;
+	if (result == 1 && put->mail.decider == 0 &&
+	    put->mail.flags & TRANSACTION_TELLS)
+		result = spool_arrive_now(put->spool, id, &put->arrival, error);
 	return result == -1 ? -1 : 0;
 }
 

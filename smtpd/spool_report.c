@@ -34,6 +34,13 @@ static const struct {
 	    "your message was taken by the next host for these recipients, "
 	    "which will not\r\nreport on what becomes of it:\r\n",
 	    "relayed", "2.0.0" },
+	[REPORT_DELIVERED] = { "Your message was delivered",
+	    "your message is in the mailboxes of these recipients:\r\n",
+	    "delivered", "2.0.0" },
+	[REPORT_EXPANDED] = { "Your message was passed on",
+	    "your message is on its way to all who are behind these "
+	    "addresses:\r\n",
+	    "expanded", "2.0.0" },
 };
 
 /* On one line: no control byte, and none beyond ASCII unless it may be. */

@@ -22,7 +22,9 @@ enum {
 enum report_kind {
 	REPORT_FAILURE,
 	REPORT_DELAY,
-	REPORT_SUCCESS /* it went to one who tells nobody of success */
+	REPORT_SUCCESS, /* it went to one who tells nobody of success */
+	REPORT_DELIVERED,
+	REPORT_EXPANDED /* to all who are behind an alias */
 };
 
 struct report_recipient {

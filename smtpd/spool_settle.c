@@ -7,11 +7,10 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "smtpd/spool_body.h"
-#include "smtpd/spool_report.h"
+#include "smtpd/spool_reporting.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 /* What is gathered about a parcel before anything of it is written. */
 struct work {
@@ -183,59 +182,6 @@ choose(const struct work *work, enum report_kind kind,
 	return count;
 }
 
-static int
-keep_report(struct work *work, const struct delivery_id *delivery,
-    const struct buf *bytes, struct error *error)
-{
-	struct spool_settlement *settlement = work->settlement;
-	struct spool_mail mail = { .delivery = *delivery,
-		.time = settlement->now,
-		.sender = text_make(NULL, 0),
-		.envelope_id = text_make(NULL, 0),
-		.recipients = work->message.sender,
-		.size = bytes->size,
-		.data = text_make(bytes->data, bytes->size),
-		.fd = -1 };
-
-	return spool_store_put_report(work->store, &mail,
-		   &settlement->reports[settlement->report_count++],
-		   error) == -1
-		   ? -1
-		   : 0;
-}
-
-static int
-write_report(const struct work *work, enum report_kind kind,
-    const struct report_recipient *chosen, size_t count, struct buf *original,
-    struct delivery_id *delivery, struct buf *to, struct error *error)
-{
-	struct report report = { .kind = kind,
-		.host = work->settlement->host,
-		.now = work->settlement->now,
-		.arrival = work->message.time,
-		.retry_until = work->message.time + work->settlement->expire_s,
-		.flags = work->message.flags,
-		.sender = work->message.sender,
-		.envelope_id = work->message.envelope_id,
-		.recipients = chosen,
-		.count = count,
-		.size = work->message.size };
-	char queue_id[33];
-
-	if (getrandom(delivery->bytes, 16, 0) != 16)
-		fatal("no random numbers");
-	text_format_hex(delivery->bytes, 16, report.id);
-	text_format_hex(work->message.delivery.bytes, 16, queue_id);
-	report.queue_id = text_of(queue_id);
-	if (spool_store_read_body(work->store, work->settlement->message,
-		&work->message, original, error) == -1)
-		return -1;
-	report.original = text_make(original->data, original->size);
-	return spool_report_format(&report, to) == -1
-		   ? error_set(error, ERROR_LIMIT, "a report is too long")
-		   : 0;
-}
-
 /* A report of that kind, formatted into `to`. 1, 0: nobody wants one, -1. */
 static int
 make_report(const struct work *work, enum report_kind kind,
@@ -244,18 +190,23 @@ make_report(const struct work *work, enum report_kind kind,
 	struct report_recipient *chosen =
 	    memory_new(work->parcel.count, sizeof(*chosen));
 	size_t count = choose(work, kind, chosen);
-	struct buf original;
+	const struct spool_reporting reporting = { .kind = kind,
+		.host = work->settlement->host,
+		.now = work->settlement->now,
+		.expire_s = work->settlement->expire_s,
+		.id = work->settlement->message,
+		.message = &work->message,
+		.recipients = chosen,
+		.count = count };
 	int result = 0;
 
-	buf_init(&original, REPORT_MAX_ORIGINAL);
 	if (count > 0 && work->message.sender.size == 0)
 		log_info("bounce-dropped", "recipients=%zu", count);
 	else if (count > 0)
-		result = write_report(work, kind, chosen, count, &original,
-			     delivery, to, error) == -1
+		result = spool_reporting_write(
+			     work->store, &reporting, delivery, to, error) == -1
 			     ? -1
 			     : 1;
-	buf_clear(&original);
 	free(chosen);
 	return result;
 }
@@ -332,8 +283,11 @@ settle(struct work *work, struct error *error)
 			     : write_parcel(work, error);
 	for (int i = 0; i < 3; i++) {
 		if (result != -1 && made[i] == 1)
-			result = keep_report(
-			    work, &deliveries[i], &reports[i], error);
+			result = spool_reporting_keep(work->store,
+			    work->message.sender, settlement->now,
+			    &deliveries[i], &reports[i],
+			    &settlement->reports[settlement->report_count++],
+			    error);
 		buf_clear(&reports[i]);
 	}
 	if (result != -1 && settlement->is_over)

@@ -114,6 +114,9 @@ int spool_store_set_recipient(struct spool_store *store, uint64_t id,
 /* The parcel is over; with the last one the message is. `now` in seconds. */
 int spool_store_end_parcel(struct spool_store *store, uint64_t id,
     uint16_t number, int64_t now, struct error *error);
+/* One that has no parcel. */
+int spool_store_end_message(
+    struct spool_store *store, uint64_t id, int64_t now, struct error *error);
 int spool_store_end_report(
     struct spool_store *store, uint64_t id, int64_t now, struct error *error);
 

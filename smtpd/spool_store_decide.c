@@ -57,15 +57,34 @@ move_parcels(struct spool_store *store, uint64_t id, uint16_t count,
 	return spool_env_remove(store->env, SPOOL_UNDECIDED, &key, error);
 }
 
+/* How many of its recipients count as sent to: those that wait. -1 and error. */
+static int
+count_waiting(struct spool_store *store, uint64_t id,
+    const struct spool_message *message, struct error *error)
+{
+	struct spool_recipient recipient;
+	int count = 0;
+
+	for (uint16_t i = 0; i < message->recipients; i++) {
+		if (spool_store_recipient(store, id, i, &recipient, error) != 1)
+			return error_set(error, ERROR_DAMAGED,
+			    "spool: a recipient is missing");
+		count += recipient.state == SPOOL_WAITING;
+	}
+	return count;
+}
+
 /* As if it had never been there. */
 static int
 drop(struct spool_store *store, uint64_t id,
     const struct spool_message *message, struct error *error)
 {
 	struct spool_key delivery = spool_delivery_key(&message->delivery);
+	int count = count_waiting(store, id, message, error);
 
-	if (spool_sent_give_back(store->env, message->account, message->time,
-		message->recipients, error) == -1 ||
+	if (count == -1 ||
+	    spool_sent_give_back(store->env, message->account, message->time,
+		(uint32_t)count, error) == -1 ||
 	    spool_env_remove(store->env, SPOOL_DELIVERY, &delivery, error) ==
 		-1)
 		return -1;

@@ -78,6 +78,17 @@ spool_store_end_parcel(struct spool_store *store, uint64_t id, uint16_t number,
 }
 
 int
+spool_store_end_message(
+    struct spool_store *store, uint64_t id, int64_t now, struct error *error)
+{
+	struct spool_message message;
+
+	if (spool_store_message(store, id, &message, error) != 1)
+		return error_set(error, ERROR_DAMAGED, "spool: no message");
+	return end_message(store, id, &message, now, error);
+}
+
+int
 spool_store_end_report(
     struct spool_store *store, uint64_t id, int64_t now, struct error *error)
 {

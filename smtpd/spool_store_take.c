@@ -7,6 +7,7 @@
 
 #include "common/memory.h"
 #include "common/record.h"
+#include "common/smtp_verdict.h"
 #include "smtpd/spool_sent.h"
 
 #include <stdlib.h>
@@ -18,6 +19,13 @@ struct addressee {
 	struct text domain;
 	size_t place; /* as it was handed in */
 };
+
+/* It has its message, and stands behind all who have not. */
+static bool
+is_told(const struct addressee *addressee)
+{
+	return addressee->record.fate != OUTGOING_SEND;
+}
 
 static int
 compare_domains(struct text a, struct text b)
@@ -34,16 +42,20 @@ static int
 compare_addressees(const void *a, const void *b)
 {
 	const struct addressee *left = a, *right = b;
-	int order = compare_domains(left->domain, right->domain);
+	int order = is_told(left) - is_told(right);
 
+	if (order == 0)
+		order = compare_domains(left->domain, right->domain);
 	if (order != 0)
 		return order;
 	return left->place < right->place ? -1 : left->place > right->place;
 }
 
-/* All of them, sorted by domain; the caller frees. NULL: ERROR_INPUT. */
+/* All of them, sorted by domain; the caller frees. `told` of them, at the end, are
+ * not to be sent. NULL: ERROR_INPUT. */
 static struct addressee *
-read_addressees(struct text records, uint16_t *count, struct error *error)
+read_addressees(
+    struct text records, uint16_t *count, uint16_t *told, struct error *error)
 {
 	struct addressee *list = NULL, *one;
 	struct outgoing_record record;
@@ -51,6 +63,7 @@ read_addressees(struct text records, uint16_t *count, struct error *error)
 	size_t n = 0;
 	int more;
 
+	*told = 0;
 	reader_init(&reader, records.data, records.size);
 	while ((more = record_get_outgoing(&reader, &record)) == 1) {
 		if ((n & (n + 1)) == 0)
@@ -58,7 +71,9 @@ read_addressees(struct text records, uint16_t *count, struct error *error)
 		one = &list[n];
 		*one = (struct addressee){ record, spool_domain(record.address),
 			n };
-		if (one->domain.size == 0 ||
+		*told += is_told(one);
+		/* "postmaster" is nobody's elsewhere. */
+		if ((one->domain.size == 0 && !is_told(one)) ||
 		    one->domain.size > SPOOL_MAX_DOMAIN ||
 		    ++n > SPOOL_MAX_RECIPIENTS) {
 			more = -1;
@@ -79,10 +94,16 @@ static int
 put_addressees(struct spool_store *store, uint64_t id,
     const struct addressee *list, uint16_t count, struct error *error)
 {
+	static const enum spool_state states[] = {
+		[OUTGOING_SEND] = SPOOL_WAITING,
+		[OUTGOING_DELIVERED] = SPOOL_FILED,
+		[OUTGOING_EXPANDED] = SPOOL_EXPANDED,
+	};
 	struct spool_recipient recipient;
 
 	for (uint16_t i = 0; i < count; i++) {
 		recipient = (struct spool_recipient){
+			.state = (uint8_t)states[list[i].record.fate],
 			.notify = list[i].record.notify,
 			.address = list[i].record.address,
 			.original = list[i].record.original,
@@ -97,7 +118,7 @@ put_addressees(struct spool_store *store, uint64_t id,
 static size_t
 record_bytes(const struct addressee *addressee)
 {
-	return 1 + 4 + addressee->record.original.size + 4 +
+	return 2 + 4 + addressee->record.original.size + 4 +
 	       addressee->record.address.size;
 }
 
@@ -206,18 +227,20 @@ put_decider(struct spool_store *store, uint64_t id, uint32_t decider,
 /* What can be refused comes first, so that nothing of it is written. */
 static int
 put_for(struct spool_store *store, uint64_t id, const struct spool_mail *mail,
-    const struct addressee *list, uint16_t count, struct error *error)
+    const struct addressee *list, uint16_t count, uint16_t told,
+    struct error *error)
 {
 	struct spool_message message = message_of(mail);
+	uint16_t to_send = count - told;
 	int parcels;
 
-	if (spool_sent_check(store->env, mail->account, mail->time, count,
+	if (spool_sent_check(store->env, mail->account, mail->time, to_send,
 		mail->send_per_day, error) == -1 ||
 	    put_body(store, id, mail, &message, error) == -1 ||
 	    spool_sent_add(
-		store->env, mail->account, mail->time, count, error) == -1)
+		store->env, mail->account, mail->time, to_send, error) == -1)
 		return -1;
-	parcels = put_parcels(store, id, mail, list, count, error);
+	parcels = put_parcels(store, id, mail, list, to_send, error);
 	if (parcels == -1 ||
 	    put_addressees(store, id, list, count, error) == -1)
 		return -1;
@@ -237,17 +260,21 @@ spool_store_put(struct spool_store *store, const struct spool_mail *mail,
 	struct addressee *list;
 	struct text value;
 	uint64_t number;
-	uint16_t count;
+	uint16_t count, told;
 	int result;
 
 	result = spool_env_get(store->env, SPOOL_DELIVERY, &key, &value, error);
 	if (result != 0)
 		return result == 1 ? 0 : -1;
-	list = read_addressees(mail->recipients, &count, error);
+	list = read_addressees(mail->recipients, &count, &told, error);
 	if (list == NULL)
 		return -1;
 	number = mail->id != 0 ? mail->id : store->next_id;
-	result = put_for(store, number, mail, list, count, error);
+	/* Whoever is told of is told: else nobody would ever end it. */
+	if (told > 0 && !(mail->flags & TRANSACTION_TELLS))
+		result = error_set(error, ERROR_INPUT, "nobody is to be told");
+	else
+		result = put_for(store, number, mail, list, count, told, error);
 	free(list);
 	if (result == -1)
 		return -1;

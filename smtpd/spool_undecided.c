@@ -12,8 +12,9 @@
 #include <stdlib.h>
 
 enum {
-	AGAIN_MS = 5000, /* until it is decided */
-	AT_ONCE = 100    /* are offered */
+	AGAIN_MS = 5000,    /* until it is decided */
+	OVERDUE_MS = 60000, /* the queue says 451 long before */
+	AT_ONCE = 100       /* are offered */
 };
 
 struct spool_undecided {
@@ -27,6 +28,7 @@ struct spool_undecided {
 struct owner {
 	uint64_t instance;
 	bool is_gone;
+	int64_t since_ms; /* 1970 */
 };
 
 /* What was said of one, until that is on disk. */
@@ -38,6 +40,7 @@ struct decision {
 	bool is_news; /* it was undecided until now */
 	uint64_t id;
 	uint32_t account;
+	struct spool_arrival arrival;
 };
 
 /* -- Who is asked -- */
@@ -50,7 +53,16 @@ spool_undecided_add(struct spool_undecided *undecided, uint64_t id,
 
 	owner->instance = instance;
 	owner->is_gone = is_gone;
+	owner->since_ms = spool_now();
 	free(table_put_u64(undecided->owners, id, owner));
+}
+
+/* Nobody is at work on it. A body that was long on its way to the disk comes
+ * behind the word on it, if that was a no. */
+static bool
+is_free(const struct owner *owner)
+{
+	return owner->is_gone || spool_now() - owner->since_ms > OVERDUE_MS;
 }
 
 static int
@@ -64,7 +76,7 @@ offer(void *context, uint64_t id, uint32_t decider)
 	struct spool_message row;
 	struct error error;
 
-	if (owner == NULL || !owner->is_gone)
+	if (owner == NULL || !is_free(owner))
 		return 0;
 	if (queue == NULL || undecided->offered++ >= AT_ONCE ||
 	    spool_store_message(spool->store, id, &row, &error) != 1)
@@ -120,6 +132,10 @@ apply(struct spool_change *change, struct error *error)
 	    &decision->account, error);
 
 	decision->is_news = result == 1;
+	decision->arrival.report_count = 0;
+	if (result == 1 && decision->is_kept)
+		result = spool_arrive_now(decision->undecided->spool,
+		    decision->id, &decision->arrival, error);
 	return result == -1 ? -1 : 0;
 }
 
@@ -158,7 +174,8 @@ done(struct spool_change *change, enum status status)
 		    "qid=%s account=%u", id, decision->account);
 		free(table_remove_u64(undecided->owners, decision->id));
 		if (decision->is_kept)
-			spool_schedule_message(undecided->spool, decision->id);
+			spool_arrived(
+			    undecided->spool, decision->id, &decision->arrival);
 		else
 			tell_sent(undecided->spool, decision->account);
 	}

@@ -51,17 +51,24 @@ send_put(struct transaction *t)
 	char sender[SRS_ADDRESS_SIZE];
 	struct error error;
 	struct buf data;
-	int fd, result;
+	int fd = -1, result;
 
 	if (t->queue->spool == NULL)
 		return -1;
 	buf_init(&data, INLINE_SIZE);
-	result = outgoing_body(&t->body, &data, &fd, &put->size, &error);
+	/* Who only has to be told of needs no more than a report has of it. */
+	if (t->outgoing.count > 0)
+		result =
+		    outgoing_body(&t->body, &data, &fd, &put->size, &error);
+	else
+		result = outgoing_header(&t->body, &data, &put->size, &error);
 	put->tag = t->tag;
 	put->delivery = t->delivery;
 	put->time = t->time;
 	put->account = t->account;
 	put->flags = (uint16_t)t->flags;
+	if (t->outgoing.told > 0)
+		put->flags |= TRANSACTION_TELLS;
 	put->sender = text_of(t->sender);
 	if (t->is_forwarding)
 		put->sender = forwarding_sender(t->queue, put->sender, sender);
@@ -93,8 +100,8 @@ transaction_hand_over(struct transaction *t)
 	t->tag = ++t->queue->next_tag;
 	t->deadline_ms = clock_monotonic_us() / 1000 + QUEUE_ACCEPT_DEADLINE_MS;
 	table_put_u64(t->queue->accepts, t->tag, t);
-	return ask(t, t->outgoing.count > 0 ? WAITS_FOR_SPOOL
-					    : WAITS_FOR_STORE) == -1
+	return ask(t, t->outgoing.records.size > 0 ? WAITS_FOR_SPOOL
+						   : WAITS_FOR_STORE) == -1
 		   ? VERDICT_UNAVAILABLE
 		   : VERDICT_OK;
 }
@@ -168,7 +175,7 @@ transaction_finish(struct transaction *t, unsigned int verdict)
 
 	transaction_queue_id(t, id);
 	if (t->wait != WAITS_FOR_NOBODY && t->count > 0 &&
-	    t->outgoing.count > 0)
+	    t->outgoing.records.size > 0)
 		transaction_decide(
 		    t->queue, &t->delivery, verdict == VERDICT_ACCEPTED);
 	if (t->report != 0)

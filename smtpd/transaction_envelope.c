@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/codec.h"
+#include "common/dsn.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/record.h"
@@ -166,18 +167,25 @@ add_account(struct transaction *t, uint32_t account, struct text address)
 	return 0;
 }
 
+/* To the spool: what is sent, and whom the sender is told of. */
+static unsigned int
+add_outgoing(struct transaction *t, const struct outgoing_record *record)
+{
+	if (t->queue->spool == NULL || !t->queue->is_spool_open)
+		return VERDICT_UNAVAILABLE;
+	return outgoing_add(&t->outgoing, record) == -1
+		   ? VERDICT_TOO_MANY_RECIPIENTS
+		   : VERDICT_OK;
+}
+
 static unsigned int
 add_elsewhere(struct transaction *t, struct text address,
     const struct message_transaction_recipient *given)
 {
 	const struct outgoing_record record = { given->notify, given->original,
-		address };
+		address, OUTGOING_SEND };
 
-	if (t->queue->spool == NULL || !t->queue->is_spool_open)
-		return VERDICT_UNAVAILABLE;
-	return outgoing_add(&t->outgoing, &record) == -1
-		   ? VERDICT_TOO_MANY_RECIPIENTS
-		   : VERDICT_OK;
+	return add_outgoing(t, &record);
 }
 
 /* Mail for others is taken only of those who logged in, if the administrator
@@ -189,6 +197,61 @@ may_relay(const struct transaction *t)
 	       (t->is_authenticated && t->queue->settings->is_relaying);
 }
 
+/* RFC 3461 section 5.2.7: who is behind an alias gets what its sender asked for,
+ * but success of an alias of several is the alias's. */
+static unsigned int
+add_remotes(struct transaction *t, const struct route *route,
+    const struct message_transaction_recipient *given)
+{
+	char original[OUTGOING_ORIGINAL_SIZE];
+	struct outgoing_record record = { .notify = given->notify,
+		.original = given->original };
+	unsigned int verdict = VERDICT_OK;
+
+	if (record.original.size == 0)
+		record.original = outgoing_original(given->address, original);
+	if (route->count + route->remote_count > 1 &&
+	    record.notify & DSN_NOTIFY_SUCCESS) {
+		record.notify &= (uint8_t)~DSN_NOTIFY_SUCCESS;
+		if (record.notify == 0)
+			record.notify = DSN_NOTIFY_NEVER;
+	}
+	for (size_t i = 0; i < route->remote_count && verdict == VERDICT_OK;
+	     i++) {
+		record.address = text_of(route->remotes[i]);
+		verdict = add_outgoing(t, &record);
+	}
+	return verdict;
+}
+
+static unsigned int
+add_accounts(struct transaction *t, const struct route *route,
+    const struct message_transaction_recipient *given)
+{
+	for (size_t i = 0; i < route->count; i++)
+		if (add_account(
+			t, route->accounts[i]->number, given->address) == -1)
+			return VERDICT_TOO_MANY_RECIPIENTS;
+	return VERDICT_OK;
+}
+
+/* Success of a recipient here is that the store has it, or that all behind an
+ * alias are recipients: the spool tells the sender when that is so. */
+static unsigned int
+add_told(struct transaction *t, const struct route *route,
+    const struct message_transaction_recipient *given)
+{
+	const struct outgoing_record record = { given->notify, given->original,
+		given->address,
+		route->count + route->remote_count > 1 ? OUTGOING_EXPANDED
+						       : OUTGOING_DELIVERED };
+
+	if (!(given->notify & DSN_NOTIFY_SUCCESS) ||
+	    (route->count == 0 && record.fate == OUTGOING_DELIVERED))
+		return VERDICT_OK;
+	return add_outgoing(t, &record);
+}
+
 /* All that is behind the address, or nothing of it: who hears that a recipient
  * was refused tells him so. */
 static unsigned int
@@ -197,21 +260,18 @@ add_route(struct transaction *t, const struct route *route,
 {
 	const struct outgoing_mark outgoing = outgoing_mark(&t->outgoing);
 	size_t count = t->count, size = t->recipients.size;
-	unsigned int verdict = VERDICT_OK;
+	unsigned int verdict = add_remotes(t, route, given);
 
-	if (route->remote_count > 0)
-		t->is_forwarding = true;
-	for (size_t i = 0; i < route->remote_count && verdict == VERDICT_OK;
-	     i++)
-		verdict = add_elsewhere(t, text_of(route->remotes[i]), given);
-	for (size_t i = 0; i < route->count && verdict == VERDICT_OK; i++)
-		if (add_account(
-			t, route->accounts[i]->number, given->address) == -1)
-			verdict = VERDICT_TOO_MANY_RECIPIENTS;
+	if (verdict == VERDICT_OK)
+		verdict = add_accounts(t, route, given);
+	if (verdict == VERDICT_OK)
+		verdict = add_told(t, route, given);
 	if (verdict != VERDICT_OK) {
 		outgoing_return_to(&t->outgoing, &outgoing);
 		buf_truncate(&t->recipients, size);
 		t->count = count;
+	} else if (route->remote_count > 0) {
+		t->is_forwarding = true;
 	}
 	return verdict;
 }
@@ -241,4 +301,3 @@ transaction_recipient(
 		t->only_recipient = transaction_copy_text(given->address);
 	return VERDICT_OK;
 }
-

@@ -156,6 +156,20 @@ def test_a_delay_is_reported(server, tmp_path):
     assert len(one.rows('queue')) == 2
 
 
+def test_success_here_is_reported_too(outgoing):
+    outgoing.send('here', outgoing.user, mail=['ENVID=e', 'RET=FULL'],
+                  options=['NOTIFY=SUCCESS', 'ORCPT=rfc822;first@old.test'])
+    report = next(one for one in outgoing.reports(2)
+                  if one['Subject'] != 'here')
+    of_message, recipients, original = check_report(report, outgoing.user)
+    assert of_message['Original-Envelope-Id'] == 'e'
+    assert recipients[0]['Action'] == 'delivered'
+    assert recipients[0]['Final-Recipient'] == 'rfc822;' + outgoing.user
+    assert recipients[0]['Original-Recipient'] == 'rfc822;first@old.test'
+    assert 'Subject: here' in original.get_payload()
+    assert not outgoing.rows('queue')
+
+
 def test_what_waits_is_listed_held_released_and_returned(outgoing):
     late = outgoing.send('late', 'late@far.test', 'wait@slow.test')
     row = wait_for(lambda: [one for one in outgoing.rows(

@@ -668,7 +668,7 @@ mail_for_both_is_acknowledged_when_both_have_it(void **state)
 	assert_int_equal(put_count, 2);
 	assert_memory_equal(&put_delivery, &last_delivery, 16);
 	assert_int_equal(put_account, 2);
-	assert_string_equal(put_recipients, "|||||||||x@other.test");
+	assert_string_equal(put_recipients, "|||||||||x@other.test|");
 	assert_non_null(strstr(stored, "Return-Path: <bob@demo.test>\n"));
 	assert_null(strstr(put_body, "Return-Path"));
 	assert_null(strstr(put_body, "Bcc"));
@@ -693,7 +693,8 @@ mail_is_passed_on_where_an_alias_leads(void **state)
 	assert_int_equal(put_count, 1);
 	assert_int_equal(put_account, 0);
 	assert_int_equal(accepts, 0);
-	assert_string_equal(put_recipients, "|||||||||x@other.test");
+	assert_string_equal(
+	    put_recipients, "|||||rfc822;away@demo.test||||x@other.test|");
 }
 
 static void

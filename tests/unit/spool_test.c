@@ -296,6 +296,7 @@ struct mail {
 	int64_t age_s;
 	uint16_t flags;
 	uint32_t decider;
+	enum outgoing_fate fate;
 };
 
 static struct delivery_id
@@ -317,7 +318,7 @@ put_as(unsigned int number, const struct mail *mail,
 	for (int i = 0; i < 4 && mail->recipients[i] != NULL; i++) {
 		const struct outgoing_record record = { mail->notify,
 			TEXT("rfc822;first+2Blast@old.test"),
-			text_of(mail->recipients[i]) };
+			text_of(mail->recipients[i]), mail->fate };
 		record_put_outgoing(&writer, &record);
 	}
 	said->tag = number;
@@ -513,6 +514,60 @@ what_nobody_decided_is_offered_to_the_next_queue(void **state)
 	decide(1, true);
 	wait_for_jobs(1);
 	assert_string_equal(jobs[0].recipients, "x@other.test ");
+}
+
+static void
+success_here_is_reported_when_it_is_decided(void **state)
+{
+	static const struct mail mail = { .sender = "bob@demo.test",
+		.recipients = { "alice@demo.test" },
+		.notify = DSN_NOTIFY_SUCCESS,
+		.flags = TRANSACTION_TELLS,
+		.decider = 9,
+		.fate = OUTGOING_DELIVERED };
+
+	put(1, &mail);
+	assert_int_equal(kept_sent, 0);
+	put(2, &mail);
+	decide(1, false);
+	decide(2, true);
+	wanted = 1;
+	wait_for(has_reports);
+	assert_string_equal(report_recipient, "bob@demo.test");
+	assert_non_null(strstr(report, "\r\nAction: delivered\r\n"));
+	assert_non_null(strstr(report, "\r\nStatus: 2.0.0\r\n"));
+	assert_non_null(
+	    strstr(report, "Original-Recipient: rfc822;first+last@old.test"));
+	assert_non_null(strstr(report, "Original-Envelope-Id: env+1"));
+	assert_non_null(strstr(report, "Content-Type: text/rfc822-headers"));
+	assert_int_equal(schedule_count(spool->schedule), 0);
+	route_report(STATUS_OK);
+	put(3, &simple);
+	assert_int_equal(reports, 1);
+	assert_int_equal(
+	    spool_env_count(spool_store_env(spool->store), SPOOL_MESSAGE), 1);
+}
+
+/* Its report is one more; whoever is behind the alias is sent to. */
+static void
+an_expanded_alias_is_reported_at_once(void **state)
+{
+	static const struct mail told = { .sender = "bob@demo.test",
+		.recipients = { "list@demo.test" },
+		.notify = DSN_NOTIFY_SUCCESS,
+		.flags = TRANSACTION_TELLS,
+		.fate = OUTGOING_EXPANDED };
+	static const struct mail nobody = { .sender = "bob@demo.test",
+		.recipients = { "list@demo.test" },
+		.fate = OUTGOING_EXPANDED };
+
+	put(1, &told);
+	wanted = 1;
+	wait_for(has_reports);
+	assert_non_null(strstr(report, "\r\nAction: expanded\r\n"));
+	/* Whom nobody would be told of, nobody would ever end. */
+	put(2, &nobody);
+	assert_int_equal(kept_status, STATUS_INVALID);
 }
 
 static void
@@ -741,7 +796,7 @@ nothing_is_answered_when_the_disk_fails(void **state)
 {
 	struct message message = { .type = MESSAGE_spool_put };
 	const struct outgoing_record record = { 0, TEXT(""),
-		TEXT("x@other.test") };
+		TEXT("x@other.test"), OUTGOING_SEND };
 	uint8_t records[100];
 	struct writer writer;
 
@@ -1044,6 +1099,8 @@ main(void)
 		TEST(what_was_kept_is_there_after_a_restart),
 		TEST(what_is_for_accounts_of_ours_too_goes_when_it_is_decided),
 		TEST(what_nobody_decided_is_offered_to_the_next_queue),
+		TEST(success_here_is_reported_when_it_is_decided),
+		TEST(an_expanded_alias_is_reported_at_once),
 		TEST(recipients_of_a_domain_go_together_and_end_one_by_one),
 		TEST(a_relay_that_dies_gives_back_what_it_had),
 		TEST(a_failure_is_reported_to_its_sender),

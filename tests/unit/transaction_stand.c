@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,13 +151,20 @@ hear_put(const struct message_spool_put *said)
 {
 	struct outgoing_record record;
 	struct reader reader;
+	size_t size;
 
 	stand.puts++;
 	stand.put = *said;
-	stand.put_addresses[0] = '\0';
+	stand.put_addresses[0] = stand.put_details[0] = '\0';
 	reader_init(&reader, said->recipients.data, said->recipients.size);
-	while (record_get_outgoing(&reader, &record) == 1)
+	while (record_get_outgoing(&reader, &record) == 1) {
 		put_address(stand.put_addresses, record.address);
+		size = strlen(stand.put_details);
+		snprintf(stand.put_details + size,
+		    sizeof(stand.put_details) - size, "%.*s/%u/%u/%.*s ",
+		    TEXT_FMT(record.address), record.fate, record.notify,
+		    TEXT_FMT(record.original));
+	}
 	text_copy(said->data, stand.put_data, sizeof(stand.put_data));
 	if (!stand.is_spool_silent)
 		stand_answer_put(stand.put_status);

@@ -40,6 +40,7 @@ struct stand {
 	unsigned int puts;
 	struct message_spool_put put;
 	char put_addresses[1000];
+	char put_details[1000]; /* address/fate/notify/original and a blank */
 	char put_data[16385];
 	unsigned int decisions;
 	struct message_spool_decide decision;

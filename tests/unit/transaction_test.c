@@ -1,6 +1,7 @@
 /*
  * Transactions of the queue: who is in the envelope, and what is said when.
  */
+#include "common/dsn.h"
 #include "common/smtp_verdict.h"
 #include "smtpd/filing.h"
 #include "smtpd/transaction.h"
@@ -290,6 +291,81 @@ what_the_store_never_had_is_dropped_and_what_it_cannot_say_waits(void **state)
 	assert_decided(false);
 }
 
+/* -- Who hears of success -- */
+
+/* One recipient: what the spool is told. */
+static void
+hand_in_with(const char *address, uint8_t notify, const char *original)
+{
+	assert_int_equal(stand_begin(), VERDICT_OK);
+	assert_int_equal(
+	    stand_recipient_with(address, notify, original), VERDICT_OK);
+	assert_int_equal(stand_end(BODY), VERDICT_ACCEPTED);
+}
+
+static void
+success_of_a_recipient_here_is_told_by_the_spool(void **state)
+{
+	hand_in_with("alice@demo.test", DSN_NOTIFY_SUCCESS | DSN_NOTIFY_FAILURE,
+	    "rfc822;a@old.test");
+	assert_string_equal(
+	    stand.put_details, "alice@demo.test/1/6/rfc822;a@old.test ");
+	assert_int_equal(stand.put.decider, STAND_ALICE);
+	assert_true(stand.put.flags & TRANSACTION_TELLS);
+	/* No more than its header. */
+	assert_null(strstr(stand.put_data, "The body"));
+	assert_non_null(strstr(stand.put_data, "\r\nSubject: Hello\r\n\r\n"));
+	assert_null(strstr(stand.put_data, "Return-Path"));
+	assert_int_equal(stand.accepts, 1);
+	assert_decided(true);
+}
+
+static void
+who_does_not_want_to_hear_of_success_costs_no_spool(void **state)
+{
+	static const uint8_t wishes[] = { 0, DSN_NOTIFY_NEVER,
+		DSN_NOTIFY_FAILURE | DSN_NOTIFY_DELAY };
+
+	channel_free(&stand.spool);
+	stand_wait(is_spool_gone);
+	for (size_t i = 0; i < sizeof(wishes); i++)
+		hand_in_with("alice@demo.test", wishes[i], "");
+	assert_int_equal(stand.puts, 0);
+	assert_int_equal(stand_begin(), VERDICT_OK);
+	assert_int_equal(
+	    stand_recipient_with("alice@demo.test", DSN_NOTIFY_SUCCESS, ""),
+	    VERDICT_UNAVAILABLE);
+}
+
+/* RFC 3461 section 5.2.7. */
+static void
+aliases_pass_on_what_was_asked_for(void **state)
+{
+	account_table_add_alias(
+	    stand.accounts, TEXT("away@demo.test"), TEXT("x@other.test"));
+	account_table_add_alias(
+	    stand.accounts, TEXT("all+1=@demo.test"), TEXT("y@other.test"));
+	account_table_add_alias(
+	    stand.accounts, TEXT("all+1=@demo.test"), TEXT("alice@demo.test"));
+	hand_in_with("away@demo.test", DSN_NOTIFY_SUCCESS, "");
+	assert_string_equal(
+	    stand.put_details, "x@other.test/0/2/rfc822;away@demo.test ");
+	hand_in_with("away@demo.test", DSN_NOTIFY_NEVER, "rfc822;z@old.test");
+	assert_string_equal(
+	    stand.put_details, "x@other.test/0/1/rfc822;z@old.test ");
+	assert_false(stand.put.flags & TRANSACTION_TELLS);
+	hand_in_with("all+1=@demo.test", DSN_NOTIFY_SUCCESS, "");
+	assert_string_equal(stand.put_details,
+	    "y@other.test/0/1/rfc822;all+2B1+3D@demo.test "
+	    "all+1=@demo.test/2/2/ ");
+	hand_in_with(
+	    "all+1=@demo.test", DSN_NOTIFY_SUCCESS | DSN_NOTIFY_FAILURE, "");
+	assert_string_equal(stand.put_details,
+	    "y@other.test/0/4/rfc822;all+2B1+3D@demo.test "
+	    "all+1=@demo.test/2/6/ ");
+	assert_non_null(strstr(stand.put_data, "The body"));
+}
+
 int
 main(void)
 {
@@ -309,6 +385,9 @@ main(void)
 		    a_spool_that_dies_between_the_halves_hears_what_the_store_has),
 		TEST(
 		    what_the_store_never_had_is_dropped_and_what_it_cannot_say_waits),
+		TEST(success_of_a_recipient_here_is_told_by_the_spool),
+		TEST(who_does_not_want_to_hear_of_success_costs_no_spool),
+		TEST(aliases_pass_on_what_was_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
