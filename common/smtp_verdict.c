@@ -37,6 +37,8 @@ static const struct smtp_verdict_row rows[VERDICT_COUNT] = {
 	[VERDICT_SEQUENCE] = { 503, "5.5.1", "Bad sequence of commands" },
 	[VERDICT_SENT_ENOUGH] = { 452, "4.7.1",
 	    "You have sent as much as you may in a day, try again later" },
+	[VERDICT_BINARY] = { 554, "5.6.1",
+	    "This binary message cannot be converted for mailboxes here" },
 };
 
 const struct smtp_verdict_row *

@@ -29,7 +29,9 @@ enum {
 	TRANSACTION_BINARYMIME = 64, /* RFC 3030: CR, LF and NUL anywhere */
 	/* The sender hears of some who have it already (enum outgoing_fate). */
 	TRANSACTION_TELLS = 128,
-	TRANSACTION_TLS_OPTIONAL = 256 /* whatever policies say (RFC 8689) */
+	TRANSACTION_TLS_OPTIONAL = 256, /* whatever policies say (RFC 8689) */
+	/* What a client can ask for. */
+	TRANSACTION_ASKED = 127
 };
 
 enum smtp_verdict {
@@ -56,6 +58,7 @@ enum smtp_verdict {
 	VERDICT_REFUSED,
 	VERDICT_SEQUENCE,
 	VERDICT_SENT_ENOUGH,
+	VERDICT_BINARY,
 	VERDICT_COUNT
 };
 

@@ -22,6 +22,8 @@ note_name(struct header_filter *filter)
 		filter->has_date = true;
 	else if (text_is_nocase(name, "message-id"))
 		filter->has_message_id = true;
+	else if (text_is_nocase(name, "tls-required"))
+		filter->is_tls_field = true;
 	else if (text_is_nocase(name, "bcc") ||
 		 text_is_nocase(name, "resent-bcc"))
 		return filter->drops_bcc;
@@ -42,6 +44,26 @@ put_name(struct header_filter *filter, uint8_t *out)
 	return size;
 }
 
+/* The field before is over: another begins. */
+static void
+end_value(struct header_filter *filter)
+{
+	if (filter->is_tls_field &&
+	    text_is_nocase(text_make(filter->value, filter->value_size), "no"))
+		filter->is_tls_optional = true;
+	filter->is_tls_field = false;
+	filter->value_size = 0;
+}
+
+static void
+note_value(struct header_filter *filter, const uint8_t *in, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (in[i] > ' ' && in[i] != ':' &&
+		    filter->value_size < sizeof(filter->value))
+			filter->value[filter->value_size++] = (char)in[i];
+}
+
 /* A byte before the colon of a line; true if the name is complete. */
 static bool
 take_name(struct header_filter *filter, uint8_t byte)
@@ -49,6 +71,7 @@ take_name(struct header_filter *filter, uint8_t byte)
 	/* A continuation line goes where its field goes. */
 	if (filter->name_size == 0 && (byte == ' ' || byte == '\t'))
 		return true;
+	end_value(filter);
 	if (byte == ':') {
 		filter->is_dropping = note_name(filter);
 		return true;
@@ -69,6 +92,8 @@ pass_line(struct header_filter *filter, const uint8_t *in, size_t size,
 	const uint8_t *end = memchr(in, '\n', size);
 	size_t length = end != NULL ? (size_t)(end - in) + 1 : size;
 
+	if (filter->is_tls_field)
+		note_value(filter, in, length);
 	if (!filter->is_dropping) {
 		memcpy(out + *made, in, length);
 		*made += length;
@@ -76,6 +101,15 @@ pass_line(struct header_filter *filter, const uint8_t *in, size_t size,
 	if (end != NULL)
 		filter->is_in_line = false;
 	return length;
+}
+
+/* A line of nothing but its end. */
+static bool
+is_empty_line(const struct header_filter *filter, uint8_t byte)
+{
+	return byte == '\n' &&
+	       (filter->name_size == 0 ||
+		   (filter->name_size == 1 && filter->name[0] == '\r'));
 }
 
 size_t
@@ -87,8 +121,11 @@ header_filter_feed(struct header_filter *filter, const uint8_t *in, size_t size,
 	while (at < size && !filter->is_over) {
 		if (filter->is_in_line) {
 			at += pass_line(filter, in + at, size - at, out, &made);
-		} else if (filter->name_size == 0 && in[at] == '\n') {
+		} else if (is_empty_line(filter, in[at])) {
+			end_value(filter);
 			filter->is_over = true;
+			filter->is_dropping = false;
+			made += put_name(filter, out + made);
 			out[made++] = in[at++];
 		} else if (take_name(filter, in[at])) {
 			made += put_name(filter, out + made);
@@ -103,6 +140,7 @@ header_filter_feed(struct header_filter *filter, const uint8_t *in, size_t size,
 size_t
 header_filter_finish(struct header_filter *filter, uint8_t *out)
 {
+	end_value(filter);
 	filter->is_dropping = filter->is_dropping && filter->is_in_line;
 	return put_name(filter, out);
 }

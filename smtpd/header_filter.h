@@ -1,7 +1,8 @@
 /*
  * The header of a message on its way in: counts what decides about it, and
- * takes out the fields that do not pass.  Pure; bytes with LF line ends in any
- * chunks in, bytes out, nothing of a header is kept but the name of its line.
+ * takes out the fields that do not pass.  Pure; bytes with LF or CR LF line ends
+ * in any chunks in, bytes out, nothing of a header is kept but the name of its
+ * line.
  *
  * Return-Path of a former delivery goes: ours is the only one (RFC 5321 section
  * 4.4).  Bcc and Resent-Bcc go when the sender's own program hands the message
@@ -26,10 +27,14 @@ struct header_filter {
 	unsigned int from_count;
 	bool has_date;
 	bool has_message_id;
-	bool is_over; /* the empty line came: the rest is the body */
+	bool is_tls_optional; /* "TLS-Required: No" (RFC 8689) */
+	bool is_over;         /* the empty line came: the rest is the body */
 	/* private */
 	bool is_in_line; /* the name is behind us */
 	bool is_dropping;
+	bool is_tls_field; /* its value is looked at */
+	size_t value_size; /* of the start of it, without spaces */
+	char value[4];
 	size_t name_size;
 	char name[HEADER_FILTER_NAME_SIZE];
 };

@@ -5,6 +5,7 @@ smtpd_libsmtpd_a_SOURCES = \
 	smtpd/smtp_front.c smtpd/smtp_front.h \
 	smtpd/smtp_session.c smtpd/smtp_session.h \
 	smtpd/smtp_command.c smtpd/smtp_command.h \
+	smtpd/smtp_parameters.c smtpd/smtp_parameters.h \
 	smtpd/smtp_reply.c smtpd/smtp_reply.h \
 	smtpd/smtp_hello.c \
 	smtpd/xclient.c smtpd/xclient.h smtpd/smtp_xclient.c \
@@ -18,7 +19,9 @@ smtpd_libqueue_a_SOURCES = \
 	smtpd/transaction.c smtpd/transaction.h smtpd/transaction_state.h \
 	smtpd/transaction_envelope.c \
 	smtpd/transaction_end.c smtpd/transaction_question.c \
-	smtpd/transaction_report.c \
+	smtpd/transaction_report.c smtpd/transaction_binary.c \
+	smtpd/relay_downgrade.c smtpd/relay_downgrade.h \
+	smtpd/relay_body.c smtpd/relay_body.h \
 	smtpd/forwarding.c smtpd/forwarding.h \
 	smtpd/srs.c smtpd/srs.h \
 	smtpd/received.c smtpd/received.h \

@@ -47,6 +47,23 @@ write_head(struct mail_body *body, struct error *error)
 	return 0;
 }
 
+/* The trace fields have LF; in a message that is kept as it came CR LF. */
+static void
+put_prefix(struct mail_body *body, struct buf *to)
+{
+	struct buf prefix;
+
+	buf_init(&prefix, RECEIVED_MAX_SIZE);
+	body->make_prefix(body, &prefix, body->context);
+	for (size_t i = 0; i < prefix.size; i++) {
+		if (body->is_exact && prefix.data[i] == '\n')
+			buf_put_byte(to, '\r');
+		buf_put_byte(to, prefix.data[i]);
+	}
+	body->stored_size += to->size;
+	buf_clear(&prefix);
+}
+
 /* Moves what there is to a memfd, behind the trace fields. */
 static int
 spill(struct mail_body *body, struct error *error)
@@ -57,9 +74,8 @@ spill(struct mail_body *body, struct error *error)
 	body->fd = memfd_create("mail", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (body->fd == -1)
 		return error_set_errno(error, "memory for a message");
-	buf_init(&prefix, RECEIVED_MAX_SIZE);
-	body->make_prefix(body, &prefix, body->context);
-	body->stored_size += prefix.size;
+	buf_init(&prefix, 2 * RECEIVED_MAX_SIZE);
+	put_prefix(body, &prefix);
 	result = file_write_all(body->fd, prefix.data, prefix.size, error);
 	buf_clear(&prefix);
 	return result == -1 ? -1 : write_head(body, error);
@@ -122,6 +138,8 @@ mail_body_put(struct mail_body *body, const uint8_t *data, size_t size,
 	const uint8_t *end = data + size, *cr, *stop;
 	bool is_proper = false; /* this run begins with the LF of a CR LF */
 
+	if (body->is_exact)
+		return put_stored(body, data, size, error);
 	if (size > 0 && body->is_after_cr) {
 		is_proper = *data == '\n';
 		if (resolve_cr(body, data, error) == -1)
@@ -175,8 +193,7 @@ mail_body_finish(struct mail_body *body, struct error *error)
 		return write_head(body, error) == -1 ? -1
 						     : seal(body->fd, error);
 	buf_init(&whole, MAIL_BODY_INLINE_SIZE);
-	body->make_prefix(body, &whole, body->context);
-	body->stored_size += whole.size;
+	put_prefix(body, &whole);
 	buf_put(&whole, body->head.data, body->head.size);
 	buf_clear(&body->head);
 	body->head = whole;

@@ -1,7 +1,8 @@
 /*
  * The bytes of a message while the queue holds them: turned from CR LF into the
- * stored form (LF: common/record.h) as they come, small ones in memory, large
- * ones in a memfd.  The trace fields go in front when they are known: at the
+ * stored form (LF: common/record.h) as they come, or as they are where CR, LF and
+ * NUL may stand anywhere (BINARYMIME); small ones in memory, large ones in a
+ * memfd.  The trace fields go in front when they are known: at the
  * end, or when the first 64 KiB are full.
  */
 #ifndef SMTPD_MAIL_BODY_H
@@ -26,7 +27,8 @@ struct mail_body {
 	uint64_t stored_size;
 	unsigned int defects; /* DEFECT_BARE_ bits, found here */
 	bool is_after_cr;
-	struct header_filter header; /* `drops_bcc` is the owner's to set */
+	bool is_exact; /* the owner's to set, as is `drops_bcc` */
+	struct header_filter header;
 	void (*make_prefix)(
 	    struct mail_body *body, struct buf *prefix, void *context);
 	void *context;

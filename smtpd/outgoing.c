@@ -120,6 +120,7 @@ struct sink {
 	struct buf *data;
 	int fd;
 	uint64_t size;
+	bool is_exact;
 };
 
 static int
@@ -148,13 +149,32 @@ put(struct sink *sink, const void *bytes, size_t size, struct error *error)
 	return buf_put(sink->data, bytes, size);
 }
 
-/* Every LF of the stored form stands for a line end. */
+/* Of any length. */
+static int
+put_run(
+    struct sink *sink, const uint8_t *bytes, size_t size, struct error *error)
+{
+	size_t step;
+
+	for (; size > 0; bytes += step, size -= step) {
+		step = size < STEP / 4 ? size : STEP / 4;
+		if (put(sink, bytes, step, error) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Every LF of the stored form stands for a line end, unless the bytes are kept
+ * as they came. */
 static int
 put_lines(
     struct sink *sink, const uint8_t *bytes, size_t size, struct error *error)
 {
 	const uint8_t *end = bytes + size, *line_end;
 	size_t run;
+
+	if (sink->is_exact)
+		return put_run(sink, bytes, size, error);
 
 	while (bytes < end) {
 		line_end = memchr(bytes, '\n', (size_t)(end - bytes));
@@ -214,7 +234,9 @@ int
 outgoing_header(const struct mail_body *body, struct buf *data, uint64_t *size,
     struct error *error)
 {
-	struct sink sink = { .data = data, .fd = -1 };
+	struct sink sink = {
+		.data = data, .fd = -1, .is_exact = body->is_exact
+	};
 	struct text header = text_make(body->head.data, body->head.size);
 	uint8_t bytes[MAX_HEADER];
 	size_t skip;
@@ -241,7 +263,9 @@ int
 outgoing_body(const struct mail_body *body, struct buf *data, int *fd,
     uint64_t *size, struct error *error)
 {
-	struct sink sink = { .data = data, .fd = -1 };
+	struct sink sink = {
+		.data = data, .fd = -1, .is_exact = body->is_exact
+	};
 	size_t skip;
 	int result;
 

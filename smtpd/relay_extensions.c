@@ -60,6 +60,7 @@ relay_extensions_take(struct relay_extensions *e, struct text line)
 		{ "BINARYMIME", &e->has_binarymime },
 		{ "STARTTLS", &e->has_starttls },
 		{ "REQUIRETLS", &e->has_requiretls },
+		{ "MT-PRIORITY", &e->has_priority },
 		{ "ENHANCEDSTATUSCODES", &e->has_enhanced },
 		{ "SIZE", &e->has_size },
 	};

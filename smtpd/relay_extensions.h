@@ -19,6 +19,7 @@ struct relay_extensions {
 	bool has_binarymime; /* RFC 3030 */
 	bool has_starttls;   /* RFC 3207 */
 	bool has_requiretls; /* RFC 8689 */
+	bool has_priority;   /* RFC 6710 */
 	bool has_enhanced;   /* RFC 2034 */
 	bool has_size;       /* RFC 1870 */
 	bool has_plain;      /* AUTH (RFC 4954) with these */

@@ -530,6 +530,7 @@ read_job(struct relay_job *job, const struct message_relay_job *said)
 
 	keep_texts(job, said, &recipients, &route);
 	job->mail.flags = said->flags;
+	job->mail.priority = (int8_t)said->priority;
 	job->mail.body = &job->body;
 	job->mail.decided = decided;
 	job->mail.context = job;

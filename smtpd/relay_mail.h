@@ -40,6 +40,7 @@ struct relay_mail {
 	struct text sender;
 	struct text envelope_id;
 	unsigned int flags; /* of common/smtp_verdict.h */
+	int8_t priority;    /* RFC 6710; 0: none was said */
 	struct relay_recipient *recipients;
 	uint16_t *members; /* room for all: those of a transaction */
 	size_t count;

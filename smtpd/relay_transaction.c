@@ -214,6 +214,8 @@ put_mail(struct relay_client *client, struct buf *out)
 		(void)buf_put_text(out, " SMTPUTF8");
 	if (has_flag(client, TRANSACTION_REQUIRETLS))
 		(void)buf_put_text(out, " REQUIRETLS");
+	if (extensions->has_priority && mail->priority != 0)
+		(void)buf_put_format(out, " MT-PRIORITY=%d", mail->priority);
 	if (extensions->has_dsn && has_flag(client, TRANSACTION_RETURN_FULL))
 		(void)buf_put_text(out, " RET=FULL");
 	if (extensions->has_dsn && has_flag(client, TRANSACTION_RETURN_HEADERS))

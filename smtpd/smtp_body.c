@@ -11,7 +11,7 @@
 static bool
 is_normalising(const struct smtp_session *session)
 {
-	return session->service != SERVICE_SMTP;
+	return session->service != SERVICE_SMTP && !session->is_binary;
 }
 
 static void
@@ -82,7 +82,8 @@ smtp_begin_data(struct smtp_session *session)
 {
 	if (session->transaction == 0) {
 		smtp_session_reply(session, REPLY_MAIL_FIRST);
-	} else if (session->has_chunks) {
+	} else if (session->has_chunks || session->is_binary) {
+		/* RFC 3030 section 3: such bytes go by BDAT only. */
 		smtp_session_reply(session, REPLY_BAD_SEQUENCE);
 	} else if (session->recipients == 0) {
 		smtp_session_reply(session, REPLY_NO_RECIPIENTS);

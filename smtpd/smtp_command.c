@@ -4,25 +4,12 @@
  */
 #include "smtpd/smtp_command.h"
 
-#include "common/dsn.h"
+#include "smtpd/smtp_parameters.h"
 
-#include <ctype.h>
 #include <string.h>
 
 typedef enum smtp_command_result parse_function(
     struct text argument, struct smtp_command *command);
-typedef enum smtp_command_result parse_parameter_function(
-    struct text parameter, struct smtp_command *command, unsigned int *bit);
-
-/* Takes the next word off `text`, which is separated by single spaces or, from
- * the lenient side of section 4.1.1, more of them. */
-static bool
-next_word(struct text *text, struct text *word)
-{
-	while (text->size > 0 && text->data[0] == ' ')
-		*text = text_skip(*text, 1);
-	return text->size > 0 && text_next(text, ' ', word);
-}
 
 static bool
 is_printable(struct text text)
@@ -80,10 +67,10 @@ parse_auth(struct text argument, struct smtp_command *command)
 {
 	struct text extra;
 
-	if (!next_word(&argument, &command->mechanism))
+	if (!smtp_parameters_next(&argument, &command->mechanism))
 		return SMTP_COMMAND_BAD_ARGUMENTS;
-	if (next_word(&argument, &command->initial) &&
-	    next_word(&argument, &extra))
+	if (smtp_parameters_next(&argument, &command->initial) &&
+	    smtp_parameters_next(&argument, &extra))
 		return SMTP_COMMAND_BAD_ARGUMENTS;
 	return SMTP_COMMAND_OK;
 }
@@ -107,129 +94,6 @@ parse_path(struct text *argument, const char *keyword, enum mail_path kind,
 	return SMTP_COMMAND_OK;
 }
 
-enum {
-	SEEN_SIZE = 1,
-	SEEN_BODY = 2,
-	SEEN_SMTPUTF8 = 4,
-	SEEN_AUTH = 8,
-	SEEN_RET = 16,
-	SEEN_ENVID = 32,
-	SEEN_NOTIFY = 64,
-	SEEN_ORCPT = 128,
-	/* As they travel in the rows transaction_begin and _recipient. */
-	ENVID_MAX_SIZE = 100,
-	ORCPT_MAX_SIZE = 500
-};
-
-static bool
-is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
-}
-
-/* xtext: printable, with +XX for what is not (RFC 3461 section 4). */
-static bool
-is_xtext(struct text text)
-{
-	for (size_t i = 0; i < text.size; i++) {
-		char c = text.data[i];
-
-		if (c <= ' ' || c > '~' || c == '=')
-			return false;
-		if (c != '+')
-			continue;
-		if (text.size - i < 3 || !is_hex(text.data[i + 1]) ||
-		    !is_hex(text.data[i + 2]))
-			return false;
-		i += 2;
-	}
-	return text.size > 0;
-}
-
-static enum smtp_command_result
-parse_return(struct text value, struct smtp_command *command)
-{
-	command->has_dsn = true;
-	if (text_is_nocase(value, "FULL"))
-		command->return_part = SMTP_RETURN_FULL;
-	else if (text_is_nocase(value, "HDRS"))
-		command->return_part = SMTP_RETURN_HEADERS;
-	else
-		return SMTP_COMMAND_BAD_ARGUMENTS;
-	return SMTP_COMMAND_OK;
-}
-
-static enum smtp_command_result
-parse_envelope_id(struct text value, struct smtp_command *command)
-{
-	command->has_dsn = true;
-	command->envelope_id = value;
-	return value.size <= ENVID_MAX_SIZE && is_xtext(value)
-		   ? SMTP_COMMAND_OK
-		   : SMTP_COMMAND_BAD_ARGUMENTS;
-}
-
-/* AUTH= of RFC 4954 section 5 is checked for its form and not believed. */
-static enum smtp_command_result
-parse_mail_parameter(
-    struct text parameter, struct smtp_command *command, unsigned int *bit)
-{
-	if (text_starts_nocase(parameter, "SIZE=")) {
-		*bit = SEEN_SIZE;
-		return text_parse_number(text_skip(parameter, 5), INT64_MAX,
-			   &command->size) == 0
-			   ? SMTP_COMMAND_OK
-			   : SMTP_COMMAND_BAD_ARGUMENTS;
-	}
-	if (text_starts_nocase(parameter, "BODY=")) {
-		*bit = SEEN_BODY;
-		parameter = text_skip(parameter, 5);
-		if (text_is_nocase(parameter, "8BITMIME"))
-			command->body = SMTP_BODY_8BITMIME;
-		else if (!text_is_nocase(parameter, "7BIT"))
-			return SMTP_COMMAND_BAD_ARGUMENTS;
-		return SMTP_COMMAND_OK;
-	}
-	if (text_starts_nocase(parameter, "RET=")) {
-		*bit = SEEN_RET;
-		return parse_return(text_skip(parameter, 4), command);
-	}
-	if (text_starts_nocase(parameter, "ENVID=")) {
-		*bit = SEEN_ENVID;
-		return parse_envelope_id(text_skip(parameter, 6), command);
-	}
-	if (text_is_nocase(parameter, "SMTPUTF8")) {
-		*bit = SEEN_SMTPUTF8;
-		command->is_smtputf8 = true;
-		return SMTP_COMMAND_OK;
-	}
-	if (text_starts_nocase(parameter, "AUTH=") && parameter.size > 5) {
-		*bit = SEEN_AUTH;
-		return SMTP_COMMAND_OK;
-	}
-	return SMTP_COMMAND_BAD_PARAMETER;
-}
-
-/* Each at most once. */
-static enum smtp_command_result
-parse_parameters(struct text argument, parse_parameter_function *parse,
-    struct smtp_command *command)
-{
-	enum smtp_command_result result;
-	unsigned int seen = 0, bit = 0;
-	struct text parameter;
-
-	while (next_word(&argument, &parameter)) {
-		result = parse(parameter, command, &bit);
-		if (result != SMTP_COMMAND_OK)
-			return result;
-		if (seen & bit)
-			return SMTP_COMMAND_TWICE;
-		seen |= bit;
-	}
-	return SMTP_COMMAND_OK;
-}
-
 static enum smtp_command_result
 parse_mail(struct text argument, struct smtp_command *command)
 {
@@ -237,76 +101,11 @@ parse_mail(struct text argument, struct smtp_command *command)
 
 	result = parse_path(&argument, "FROM:", MAIL_PATH_REVERSE, command);
 	if (result == SMTP_COMMAND_OK)
-		result =
-		    parse_parameters(argument, parse_mail_parameter, command);
+		result = smtp_parameters_mail(argument, command);
 	if (result == SMTP_COMMAND_OK && command->path.is_utf8 &&
 	    !command->is_smtputf8)
 		return SMTP_COMMAND_NEEDS_SMTPUTF8;
 	return result;
-}
-
-/* NOTIFY=NEVER, or a list of the others (section 4.1). */
-static enum smtp_command_result
-parse_notify(struct text value, struct smtp_command *command)
-{
-	static const struct {
-		const char *word;
-		enum dsn_notify bit;
-	} words[] = { { "NEVER", DSN_NOTIFY_NEVER },
-		{ "SUCCESS", DSN_NOTIFY_SUCCESS },
-		{ "FAILURE", DSN_NOTIFY_FAILURE },
-		{ "DELAY", DSN_NOTIFY_DELAY } };
-	struct text word;
-	size_t i;
-
-	while (text_next(&value, ',', &word)) {
-		for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-			if (text_is_nocase(word, words[i].word))
-				break;
-		if (i == sizeof(words) / sizeof(words[0]))
-			return SMTP_COMMAND_BAD_ARGUMENTS;
-		command->notify |= words[i].bit;
-	}
-	return command->notify == 0 ||
-		       ((command->notify & DSN_NOTIFY_NEVER) != 0 &&
-			   command->notify != DSN_NOTIFY_NEVER)
-		   ? SMTP_COMMAND_BAD_ARGUMENTS
-		   : SMTP_COMMAND_OK;
-}
-
-/* An atom, a semicolon and xtext; UTF-8 of RFC 6533 is not xtext. */
-static bool
-is_original(struct text value)
-{
-	struct text type;
-
-	if (value.size > ORCPT_MAX_SIZE || !text_next(&value, ';', &type) ||
-	    type.size == 0)
-		return false;
-	for (size_t i = 0; i < type.size; i++)
-		if (!isalnum((unsigned char)type.data[i]) &&
-		    type.data[i] != '-')
-			return false;
-	return is_xtext(value);
-}
-
-static enum smtp_command_result
-parse_rcpt_parameter(
-    struct text parameter, struct smtp_command *command, unsigned int *bit)
-{
-	command->has_dsn = true;
-	if (text_starts_nocase(parameter, "NOTIFY=")) {
-		*bit = SEEN_NOTIFY;
-		return parse_notify(text_skip(parameter, 7), command);
-	}
-	if (text_starts_nocase(parameter, "ORCPT=")) {
-		*bit = SEEN_ORCPT;
-		command->original = text_skip(parameter, 6);
-		return is_original(command->original)
-			   ? SMTP_COMMAND_OK
-			   : SMTP_COMMAND_BAD_ARGUMENTS;
-	}
-	return SMTP_COMMAND_BAD_PARAMETER;
 }
 
 static enum smtp_command_result
@@ -317,7 +116,7 @@ parse_rcpt(struct text argument, struct smtp_command *command)
 	result = parse_path(&argument, "TO:", MAIL_PATH_FORWARD, command);
 	if (result != SMTP_COMMAND_OK)
 		return result;
-	return parse_parameters(argument, parse_rcpt_parameter, command);
+	return smtp_parameters_rcpt(argument, command);
 }
 
 /* RFC 3030 section 2: the size, and whether it is the last. */
@@ -326,13 +125,14 @@ parse_chunk(struct text argument, struct smtp_command *command)
 {
 	struct text word;
 
-	if (!next_word(&argument, &word) ||
+	if (!smtp_parameters_next(&argument, &word) ||
 	    text_parse_number(word, INT64_MAX, &command->chunk_size) == -1)
 		return SMTP_COMMAND_BAD_ARGUMENTS;
-	if (!next_word(&argument, &word))
+	if (!smtp_parameters_next(&argument, &word))
 		return SMTP_COMMAND_OK;
 	command->is_last = true;
-	return text_is_nocase(word, "LAST") && !next_word(&argument, &word)
+	return text_is_nocase(word, "LAST") &&
+		       !smtp_parameters_next(&argument, &word)
 		   ? SMTP_COMMAND_OK
 		   : SMTP_COMMAND_BAD_ARGUMENTS;
 }

@@ -39,7 +39,8 @@ enum smtp_verb {
 
 enum smtp_body {
 	SMTP_BODY_7BIT,
-	SMTP_BODY_8BITMIME
+	SMTP_BODY_8BITMIME,
+	SMTP_BODY_BINARYMIME
 };
 
 /* How much of a message comes back with a report (RFC 3461 section 4.3). */
@@ -66,6 +67,9 @@ struct smtp_command {
 	uint64_t size;                /* MAIL SIZE=, 0 if it was not said */
 	enum smtp_body body;          /* MAIL BODY= */
 	bool is_smtputf8;             /* MAIL SMTPUTF8 */
+	bool is_requiretls;           /* MAIL REQUIRETLS */
+	bool has_priority;            /* MAIL MT-PRIORITY= was said */
+	int priority;                 /* its -9 to 9 */
 	bool has_dsn;                 /* one of the next four was said */
 	enum smtp_return return_part; /* MAIL RET= */
 	struct text envelope_id;      /* MAIL ENVID=, as xtext */

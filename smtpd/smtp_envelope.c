@@ -50,8 +50,12 @@ transaction_flags(
 
 	if (command->body == SMTP_BODY_8BITMIME)
 		flags |= TRANSACTION_8BITMIME;
+	else if (command->body == SMTP_BODY_BINARYMIME)
+		flags |= TRANSACTION_BINARYMIME;
 	if (command->is_smtputf8)
 		flags |= TRANSACTION_SMTPUTF8;
+	if (command->is_requiretls)
+		flags |= TRANSACTION_REQUIRETLS;
 	if (command->return_part == SMTP_RETURN_FULL)
 		flags |= TRANSACTION_RETURN_FULL;
 	else if (command->return_part == SMTP_RETURN_HEADERS)
@@ -76,9 +80,15 @@ smtp_mail(struct smtp_session *session, const struct smtp_command *command)
 		smtp_session_reply(session, REPLY_NEED_LOGIN);
 	} else if (session->transaction != 0) {
 		smtp_session_reply(session, REPLY_BAD_SEQUENCE);
-	} else if (command->has_dsn && !smtp_offers_dsn(session)) {
+	} else if ((command->has_dsn && !smtp_offers_dsn(session)) ||
+		   ((command->has_priority ||
+			command->body == SMTP_BODY_BINARYMIME) &&
+		       !smtp_offers_more(session)) ||
+		   (command->is_requiretls && !is_tls)) {
 		smtp_session_reply(session, REPLY_BAD_PARAMETER);
 	} else {
+		session->is_binary = command->body == SMTP_BODY_BINARYMIME;
+		session->is_smtputf8 = command->is_smtputf8;
 		session->transaction = ++session->front->next_transaction;
 		table_put_u64(session->front->transactions,
 		    session->transaction, session);
@@ -87,6 +97,7 @@ smtp_mail(struct smtp_session *session, const struct smtp_command *command)
 		begin->service = (uint8_t)session->service;
 		begin->flags = transaction_flags(session, command);
 		begin->envelope_id = command->envelope_id;
+		begin->priority = (uint8_t)command->priority;
 		begin->size = command->size;
 		begin->sender = command->path.address;
 		begin->helo = text_of(session->helo);
@@ -110,6 +121,10 @@ smtp_rcpt(struct smtp_session *session, const struct smtp_command *command)
 		    session, session->transaction == 0 ? REPLY_MAIL_FIRST
 			     : session->has_chunks     ? REPLY_BAD_SEQUENCE
 						       : REPLY_BAD_PARAMETER);
+		return;
+	}
+	if (command->path.is_utf8 && !session->is_smtputf8) {
+		smtp_session_reply(session, REPLY_NEEDS_SMTPUTF8);
 		return;
 	}
 	message.transaction_recipient.notify = (uint8_t)command->notify;

@@ -40,6 +40,15 @@ smtp_offers_dsn(const struct smtp_session *session)
 	       session->service == SERVICE_LOCAL;
 }
 
+/* Servers would only say what their users wished for (RFC 6710 section 5.1), and
+ * can make base64 themselves of what we would have to. */
+bool
+smtp_offers_more(const struct smtp_session *session)
+{
+	return session->service == SERVICE_SUBMIT ||
+	       session->service == SERVICE_LOCAL;
+}
+
 /*
  * Who sends mail of others may not speak ahead of these answers (RFC 2920
  * section 3.1): he cannot know yet what we offer, or that we take the message.
@@ -89,11 +98,14 @@ smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 	smtp_session_write(session,
 	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n"
 	    "250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
-	    "250-LIMITS RCPTMAX=%u\r\n%s%s%s%s%s%s%s"
+	    "250-LIMITS RCPTMAX=%u\r\n%s%s%s%s%s%s%s%s%s"
 	    "250 ENHANCEDSTATUSCODES\r\n",
 	    settings->host, settings->max_message_bytes,
 	    settings->max_recipients,
 	    smtp_offers_dsn(session) ? "250-DSN\r\n" : "",
+	    smtp_offers_more(session) ? "250-BINARYMIME\r\n250-MT-PRIORITY\r\n"
+				      : "",
+	    connection_is_tls(session->connection) ? "250-REQUIRETLS\r\n" : "",
 	    can_start_tls(session) ? "250-STARTTLS\r\n" : "",
 	    session->service == SERVICE_SUBMIT &&
 		    connection_is_tls(session->connection)

@@ -80,6 +80,8 @@ struct smtp_session {
 	uint64_t transaction; /* 0: none */
 	unsigned int recipients;
 	struct smtp_data data;
+	bool is_binary; /* BODY=BINARYMIME */
+	bool is_smtputf8;
 	bool has_chunks; /* a BDAT of this transaction came */
 	bool is_last_chunk;
 	bool is_chunk_refused;
@@ -143,6 +145,7 @@ bool smtp_answer(struct smtp_session *session);
 void smtp_forget(struct smtp_session *session);
 /* -1: there is no queue, and the session says goodbye. */
 int smtp_ask_queue(struct smtp_session *session, const struct message *message);
+bool smtp_offers_more(const struct smtp_session *session);
 bool smtp_offers_dsn(const struct smtp_session *session);
 bool smtp_is_too_early(struct smtp_session *session);
 

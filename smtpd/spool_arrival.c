@@ -78,6 +78,7 @@ tell(struct spool_store *store, struct spool_arrival *arrival,
 	char sender[SPOOL_MAX_ADDRESS]; /* it outlives writes */
 	struct text to = text_make(sender, message->sender.size);
 	struct delivery_id deliveries[KINDS];
+	unsigned int flags = message->flags;
 	struct buf reports[KINDS];
 	int result;
 
@@ -88,8 +89,8 @@ tell(struct spool_store *store, struct spool_arrival *arrival,
 	    write_reports(store, arrival, message, deliveries, reports, error);
 	for (int i = 0; i < KINDS; i++) {
 		if (result == 0 && reports[i].size > 0)
-			result = spool_reporting_keep(store, to, arrival->now,
-			    &deliveries[i], &reports[i],
+			result = spool_reporting_keep(store, to, flags,
+			    arrival->now, &deliveries[i], &reports[i],
 			    &arrival->reports[arrival->report_count++], error);
 		buf_clear(&reports[i]);
 	}

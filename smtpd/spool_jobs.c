@@ -348,8 +348,10 @@ send_job(struct job *job, const struct spool_message *message,
 	uint8_t bytes[ROUTE_SIZE];
 	struct writer writer;
 
-	if ((message->flags & TRANSACTION_TLS_OPTIONAL) != 0 &&
-	    route.tls == RELAY_TLS_DEFAULT)
+	/* The sender may do without what DNS and policies demand, not without
+	 * what our administrator does, nor may our password. */
+	if (message->flags & TRANSACTION_TLS_OPTIONAL &&
+	    route.tls == RELAY_TLS_DEFAULT && route.user.size == 0)
 		route.tls = RELAY_TLS_MAY;
 	writer_init(&writer, bytes, sizeof(bytes));
 	relay_route_put(&writer, &route);
@@ -362,6 +364,7 @@ send_job(struct job *job, const struct spool_message *message,
 	to->recipients = recipients;
 	to->route = text_make(bytes, writer.size);
 	to->size = message->size;
+	to->priority = (uint8_t)parcel->priority;
 	return channel_send(job->jobs->spool->relay, &packet, &fd, 1);
 }
 

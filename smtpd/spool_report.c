@@ -302,13 +302,15 @@ put_program_part(const struct report *report, bool is_utf8, struct buf *to)
 
 /* -- What was sent -- */
 
-/* All of a message goes back only with a failure, and only if it is short. */
+/* All of a message goes back only with a failure, and only if it is short and no
+ * secret. */
 static bool
 is_whole(const struct report *report)
 {
 	return report->kind == REPORT_FAILURE &&
 	       !(report->flags & TRANSACTION_RETURN_HEADERS) &&
 	       !(report->flags & TRANSACTION_BINARYMIME) &&
+	       !(report->flags & TRANSACTION_REQUIRETLS) &&
 	       report->size <= REPORT_MAX_ORIGINAL &&
 	       report->original.size == report->size;
 }

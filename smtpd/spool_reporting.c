@@ -4,6 +4,7 @@
 #include "smtpd/spool_reporting.h"
 
 #include "common/log.h"
+#include "common/smtp_verdict.h"
 
 #include <sys/random.h>
 
@@ -54,11 +55,14 @@ spool_reporting_write(struct spool_store *store,
 }
 
 int
-spool_reporting_keep(struct spool_store *store, struct text sender, int64_t now,
-    const struct delivery_id *delivery, const struct buf *bytes, uint64_t *id,
-    struct error *error)
+spool_reporting_keep(struct spool_store *store, struct text sender,
+    unsigned int flags, int64_t now, const struct delivery_id *delivery,
+    const struct buf *bytes, uint64_t *id, struct error *error)
 {
+	/* RFC 8689 section 5: what must not be read on the way must not be on
+	 * the way back, either. */
 	const struct spool_mail mail = { .delivery = *delivery,
+		.flags = flags & TRANSACTION_REQUIRETLS,
 		.time = now,
 		.sender = text_make(NULL, 0),
 		.envelope_id = text_make(NULL, 0),

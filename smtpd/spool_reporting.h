@@ -24,9 +24,10 @@ struct spool_reporting {
 int spool_reporting_write(struct spool_store *store,
     const struct spool_reporting *reporting, struct delivery_id *delivery,
     struct buf *to, struct error *error);
-/* Puts it on disk, to `sender`: the number of its message. */
+/* Puts it on disk, to `sender`: the number of its message. `flags` are those of
+ * the message that it is about. */
 int spool_reporting_keep(struct spool_store *store, struct text sender,
-    int64_t now, const struct delivery_id *delivery, const struct buf *bytes,
-    uint64_t *id, struct error *error);
+    unsigned int flags, int64_t now, const struct delivery_id *delivery,
+    const struct buf *bytes, uint64_t *id, struct error *error);
 
 #endif

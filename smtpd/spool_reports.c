@@ -65,9 +65,9 @@ send_report(struct spool_reports *reports, struct channel *queue, uint64_t id,
 	to->delivery = message.delivery;
 	to->delivery.bytes[SPOOL_REPORT_MARK] = 0;
 	to->time = message.time;
-	to->flags = message.flags & TRANSACTION_TLS_OPTIONAL;
 	to->recipient = recipient.address;
 	to->size = message.size;
+	to->flags = message.flags;
 	result = channel_send(queue, &packet, &fd, 1);
 	close(fd);
 	if (result == -1)

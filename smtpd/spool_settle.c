@@ -284,8 +284,8 @@ settle(struct work *work, struct error *error)
 	for (int i = 0; i < 3; i++) {
 		if (result != -1 && made[i] == 1)
 			result = spool_reporting_keep(work->store,
-			    work->message.sender, settlement->now,
-			    &deliveries[i], &reports[i],
+			    work->message.sender, work->message.flags,
+			    settlement->now, &deliveries[i], &reports[i],
 			    &settlement->reports[settlement->report_count++],
 			    error);
 		buf_clear(&reports[i]);

@@ -39,6 +39,8 @@ transaction_free(struct transaction *transaction)
 		table_remove_u64(queue->accepts, transaction->tag);
 	queue->bytes -= transaction->counted;
 	mail_body_clear(&transaction->body);
+	if (transaction->is_converted)
+		mail_body_clear(&transaction->converted);
 	buf_clear(&transaction->recipients);
 	outgoing_clear(&transaction->outgoing);
 	free(transaction->envelope_id);
@@ -114,6 +116,8 @@ defect_verdict(const struct transaction *t, unsigned int said)
 {
 	unsigned int defects = t->body.defects | (said & DEFECT_NUL);
 
+	if (t->flags & TRANSACTION_BINARYMIME)
+		return VERDICT_OK;
 	if (!t->is_submission && !t->is_lmtp)
 		defects |= said;
 	if (defects & DEFECT_NUL)
@@ -144,6 +148,9 @@ transaction_end(
 	if (verdict == VERDICT_OK && t->is_submission &&
 	    t->body.header.from_count > 1)
 		verdict = VERDICT_MANY_FROM;
+	if (verdict == VERDICT_OK && t->body.is_exact && t->count > 0 &&
+	    transaction_convert(t, &error) == -1)
+		verdict = VERDICT_BINARY;
 	return verdict == VERDICT_OK ? transaction_hand_over(t) : verdict;
 }
 

@@ -25,7 +25,7 @@ send_accept(struct transaction *t)
 {
 	struct message message = { .type = MESSAGE_accept };
 	struct message_accept *accept = &message.accept;
-	struct mail_body *body = &t->body;
+	struct mail_body *body = t->is_converted ? &t->converted : &t->body;
 
 	if (t->queue->snapd == NULL)
 		return -1;
@@ -67,8 +67,13 @@ send_put(struct transaction *t)
 	put->time = t->time;
 	put->account = t->account;
 	put->flags = (uint16_t)t->flags;
+	put->priority = (uint8_t)t->priority;
 	if (t->outgoing.told > 0)
 		put->flags |= TRANSACTION_TELLS;
+	/* REQUIRETLS goes before the field (RFC 8689 section 4.1). */
+	if (t->body.header.is_tls_optional &&
+	    !(t->flags & TRANSACTION_REQUIRETLS))
+		put->flags |= TRANSACTION_TLS_OPTIONAL;
 	put->sender = text_of(t->sender);
 	if (t->is_forwarding)
 		put->sender = forwarding_sender(t->queue, put->sender, sender);

@@ -126,7 +126,10 @@ transaction_begin(
 	t->is_submission = is_submission(begin);
 	t->is_lmtp = begin->service == SERVICE_LMTP;
 	t->is_authenticated = t->is_submission && grant != NULL;
-	t->flags = begin->flags;
+	t->flags = begin->flags & TRANSACTION_ASKED;
+	t->priority = (int8_t)begin->priority;
+	if (!t->is_submission || t->priority < -9 || t->priority > 9)
+		t->priority = 0;
 	t->sender = transaction_copy_text(begin->sender);
 	t->helo = transaction_copy_text(begin->helo);
 	t->client_ip = transaction_copy_text(begin->client_ip);
@@ -140,6 +143,7 @@ transaction_begin(
 	outgoing_init(&t->outgoing);
 	mail_body_init(&t->body, make_prefix, t);
 	t->body.header.drops_bcc = t->is_submission;
+	t->body.is_exact = t->flags & TRANSACTION_BINARYMIME;
 	table_put_u64(front->transactions, t->number, t);
 	return VERDICT_OK;
 }

@@ -31,6 +31,7 @@ struct transaction {
 	bool is_authenticated;
 	bool is_forwarding; /* somebody here passes it on to another host */
 	unsigned int flags;
+	int8_t priority;      /* RFC 6710 */
 	unsigned int verdict; /* the first bad one of the body */
 	char *sender;
 	char *helo;
@@ -47,6 +48,8 @@ struct transaction {
 	struct delivery_id delivery;
 	int64_t time;
 	struct mail_body body;
+	bool is_converted; /* a binary one: what accounts of ours get is */
+	struct mail_body converted;
 	uint64_t counted; /* bytes of ours in queue->bytes */
 };
 
@@ -75,6 +78,9 @@ unsigned int transaction_put(struct transaction *transaction, struct text data);
 unsigned int transaction_hand_over(struct transaction *transaction);
 /* Its verdict is given, and it is forgotten. */
 void transaction_finish(struct transaction *transaction, unsigned int verdict);
+
+/* A body for accounts of ours is made of a binary one. -1: it cannot be. */
+int transaction_convert(struct transaction *transaction, struct error *error);
 
 /* The spool goes on with what it has undecided, or drops it. */
 void transaction_decide(

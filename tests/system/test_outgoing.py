@@ -305,6 +305,7 @@ class NextHost(socketserver.ThreadingTCPServer):
     def __init__(self):
         super().__init__(('127.0.0.1', 0), Conversation)
         self.taken = []  # envelope and message
+        self.extensions = []
         self.port = self.server_address[1]
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -320,6 +321,8 @@ class Conversation(socketserver.StreamRequestHandler):
             word = line[:4].upper()
             if word == b'EHLO':
                 self.say('250-next.test')
+                for one in self.server.extensions:
+                    self.say('250-' + one)
                 self.say('250-PIPELINING')
                 self.say('250 DSN')
             elif word == b'DATA' and len(envelope) < 2:
@@ -375,3 +378,57 @@ def test_mail_arrives_at_the_next_host(server, tmp_path, next_host):
     assert b'Return-Path' not in small
     assert small.count(b'\r\n') == small.count(b'\n')
     assert len(large) > 300000 and large.endswith(b'message.\r\n')
+
+
+BINARY = bytes(range(256)) * 300
+
+
+def send_chunks(client, data):
+    for piece, last in ((data[:9000], b''), (data[9000:], b' LAST')):
+        client.send(b'BDAT %d%s\r\n' % (len(piece), last) + piece)
+        code, text = client.getreply()
+        assert code == 250, text
+
+
+def test_what_a_client_asks_for_reaches_the_next_host_or_comes_back(
+        server, tmp_path, next_host):
+    """RFC 3030, 6710 and 8689: to one who knows the second of them only."""
+    config = str(tmp_path / 'config')
+    with open(config, 'w', encoding='utf-8') as file:
+        file.write(RELAYING + 'relay via 127.0.0.1 port %d\n' %
+                   next_host.port)
+    next_host.extensions = ['MT-PRIORITY', '8BITMIME']
+    one = Outgoing(server('--accounts', '1', '--config', config))
+    header = (b'From: %s\r\nSubject: %%s\r\nMIME-Version: 1.0\r\n'
+              b'Content-Type: application/octet-stream\r\n'
+              b'Content-Transfer-Encoding: binary\r\n\r\n' %
+              one.user.encode())
+    with one.server.submission() as client:
+        for word in ('binarymime', 'mt-priority', 'requiretls'):
+            assert client.has_extn(word)
+        client.mail(one.user, ['BODY=BINARYMIME', 'MT-PRIORITY=-2'])
+        for recipient in (one.user, 'a@far.test'):
+            assert client.rcpt(recipient)[0] == 250
+        assert client.docmd('DATA')[0] == 503
+        send_chunks(client, header % b'bytes' + BINARY)
+        client.mail(one.user, ['REQUIRETLS', 'RET=FULL'])
+        assert client.rcpt('b@far.test')[0] == 250
+        assert client.data(header.replace(b'binary', b'7bit') % b'secret' +
+                           b'nobody may read it\r\n')[0] == 250
+    inbox = {mail['Subject']: mail for mail in one.reports(2)}
+    report = inbox['Your message could not be delivered']
+    _, recipients, original = check_report(report, one.user)
+    assert recipients[0]['Final-Recipient'] == 'rfc822;b@far.test'
+    assert recipients[0]['Status'] == '5.7.30'
+    assert original.get_content_type() == 'text/rfc822-headers'
+    with one.server.imap_session(one.user) as client:
+        client.select('INBOX')
+        uid, = client.uid('SEARCH', 'SUBJECT', 'bytes')[1][0].split()
+        assert email.message_from_bytes(
+            client.uid('FETCH', uid, 'BODY.PEEK[]')[1][0][1]).get_payload(
+                decode=True) == BINARY
+    (envelope, sent), = next_host.taken
+    assert 'MT-PRIORITY=-2' in envelope[0] and 'BINARY' not in envelope[0]
+    sent = email.message_from_bytes(sent)
+    assert sent['Content-Transfer-Encoding'] == 'base64'
+    assert sent.get_payload(decode=True) == BINARY

@@ -121,10 +121,91 @@ some_fields_do_not_pass(void **state)
 	}
 }
 
+/* Of a message that is kept as it came. */
+static void
+lines_with_cr_are_lines_too(void **state)
+{
+	static const char mail[] =
+	    "A: b\r\nFrom: x\r\nBcc: c\r\n\r\nFrom: y\r\n";
+	struct header_filter filter;
+	char out[100];
+
+	for (size_t step = 1; step < sizeof(mail); step++) {
+		memset(&filter, 0, sizeof(filter));
+		filter.drops_bcc = true;
+		filter_all(&filter, mail, step, out);
+		assert_string_equal(out, "A: b\r\nFrom: x\r\n\r\nFrom: y\r\n");
+		assert_true(filter.is_over);
+		assert_int_equal(filter.from_count, 1);
+	}
+}
+
+/* RFC 8689 section 4. */
+static void
+a_sender_can_do_without_tls(void **state)
+{
+	static const struct {
+		bool is_optional;
+		const char *in;
+	} rows[] = { { true, "TLS-Required: No\n\n" },
+		{ true, "A: b\r\ntls-required:\r\n  nO\r\nC: d\r\n\r\n" },
+		{ true, "TLS-Required: No" },
+		{ false, "TLS-Required: None\n\n" },
+		{ false, "TLS-Required: Yes\n\n" },
+		{ false, "TLS-Required: \nA: No\n\n" },
+		{ false, "A: b\n\nTLS-Required: No\n" } };
+	struct header_filter filter;
+	char out[100];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (size_t step = 1; step < 30; step++) {
+			memset(&filter, 0, sizeof(filter));
+			filter_all(&filter, rows[i].in, step, out);
+			assert_string_equal(out, rows[i].in);
+			assert_int_equal(
+			    filter.is_tls_optional, rows[i].is_optional);
+		}
+	}
+}
+
 static void
 put_prefix(struct mail_body *body, struct buf *prefix, void *context)
 {
 	buf_put_text(prefix, "P: x\n");
+}
+
+static void
+binary_bytes_are_kept_as_they_came(void **state)
+{
+	static const char in[] = "A: b\r\n\r\n\0\r\r\n\n\xff.\r";
+	static const size_t sizes[] = { sizeof(in) - 1, 100000 };
+	static uint8_t all[100000], back[100020];
+	struct mail_body body;
+	struct error error;
+	const uint8_t *kept;
+
+	for (size_t i = 0; i < sizes[1]; i++)
+		all[i] = (uint8_t)(i * 7);
+	memcpy(all, in, sizeof(in) - 1);
+	for (size_t i = 0; i < 2; i++) {
+		mail_body_init(&body, put_prefix, NULL);
+		body.is_exact = true;
+		for (size_t n = 0; n < sizes[i]; n++)
+			assert_int_equal(
+			    mail_body_put(&body, all + n, 1, &error), 0);
+		assert_int_equal(mail_body_finish(&body, &error), 0);
+		assert_int_equal(body.defects, 0);
+		assert_int_equal(body.stored_size, 6 + sizes[i]);
+		kept = body.head.data;
+		if (body.fd != -1) {
+			assert_int_equal(pread(body.fd, back, sizeof(back), 0),
+			    body.stored_size);
+			kept = back;
+		}
+		assert_memory_equal(kept, "P: x\r\n", 6);
+		assert_memory_equal(kept + 6, all, sizes[i]);
+		mail_body_clear(&body);
+	}
 }
 
 static void
@@ -198,6 +279,9 @@ main(void)
 		cmocka_unit_test(a_body_keeps_only_our_return_path),
 		cmocka_unit_test(a_received_field_says_all_and_nothing_else),
 		cmocka_unit_test(a_header_is_counted_in_any_chunks),
+		cmocka_unit_test(lines_with_cr_are_lines_too),
+		cmocka_unit_test(a_sender_can_do_without_tls),
+		cmocka_unit_test(binary_bytes_are_kept_as_they_came),
 		cmocka_unit_test(a_body_is_the_same_in_memory_and_in_a_memfd) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

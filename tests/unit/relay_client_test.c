@@ -34,8 +34,8 @@ struct transcript {
 	const char *name;
 	const char *lines;
 	struct relay_client_setup setup;
-	unsigned int flags;
-	const char *body; /* NULL: a usual one */
+	unsigned int flags; /* and the priority in bits 16 and up */
+	const char *body;   /* NULL: a usual one */
 	const char *recipients[MAX_RECIPIENTS];
 	uint8_t notify;
 	const char *outcomes; /* "1 delivered 250 2.0.0 ok\n" ... */
@@ -75,7 +75,8 @@ make_mail(const struct transcript *t)
 	relay_body_init(&body, fd, strlen(bytes));
 	memset(&mail, 0, sizeof(mail));
 	mail.sender = TEXT("me@here.test");
-	mail.flags = t->flags;
+	mail.flags = t->flags & 0xffff;
+	mail.priority = (int8_t)(t->flags >> 16);
 	mail.recipients = recipients;
 	mail.members = members;
 	mail.body = &body;
@@ -456,6 +457,17 @@ static const struct transcript table[] = {
 	    "C MAIL FROM:<me@here.test> REQUIRETLS\nS 450 later\nDONE\n",
 	    { .hello = { "here.test", 9 }, .tries_tls = true },
 	    TRANSACTION_REQUIRETLS, NULL, ONE, 0, "0 deferred 450  later\n" },
+	{ "MT-PRIORITY",
+	    "S 220 hi\nC EHLO here.test\nS 250-there\nS 250 MT-PRIORITY X\n"
+	    "SEND\nC MAIL FROM:<me@here.test> MT-PRIORITY=-3\nS 450 later\n"
+	    "DONE\n",
+	    { .hello = { "here.test", 9 } }, 0xfd0000, NULL, ONE, 0,
+	    "0 deferred 450  later\n" },
+	{ "MT-PRIORITY that is not offered",
+	    "S 220 hi\nC EHLO here.test\nS 250 there\n"
+	    "SEND\nC MAIL FROM:<me@here.test>\nS 450 later\nDONE\n",
+	    { .hello = { "here.test", 9 } }, 0x090000, NULL, ONE, 0,
+	    "0 deferred 450  later\n" },
 	{ "REQUIRETLS without proof",
 	    "S 220 hi\nC EHLO here.test\n"
 	    "S 250-there\nS 250 STARTTLS\nC STARTTLS\nS 220 go\nTLS\n"

@@ -595,6 +595,34 @@ submission_needs_tls_login_and_an_own_sender(void **state)
 	false_connection_hang_up(false_connection());
 }
 
+/* Each service offers what it can do, and takes no other parameter. */
+static void
+each_service_takes_what_it_offers(void **state)
+{
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	assert_null(strstr(conversation, "BINARYMIME"));
+	assert_null(strstr(conversation, "REQUIRETLS"));
+	assert_null(strstr(conversation, "MT-PRIORITY"));
+	say("MAIL FROM:<a@b> BODY=BINARYMIME\r\n", "555 5.5.4");
+	say("MAIL FROM:<a@b> REQUIRETLS\r\n", "555 5.5.4");
+	say("MAIL FROM:<a@b> MT-PRIORITY=1\r\n", "555 5.5.4");
+	say("STARTTLS\r\n", "220 2.0.0");
+	say("EHLO c\r\n", "250 ENHANCED");
+	assert_non_null(strstr(conversation, "250-REQUIRETLS\r\n"));
+	say("MAIL FROM:<a@b> REQUIRETLS\r\n", "250 2.1.0");
+	say("RCPT TO:<\303\244@demo.test>\r\n", "553 5.6.7");
+	say("RSET\r\nMAIL FROM:<a@b> SMTPUTF8\r\n", "250 2.1.0");
+	say("RCPT TO:<\303\244@demo.test>\r\n", "550 5.1.1");
+	false_connection_hang_up(false_connection());
+	call(SERVICE_SUBMIT);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	assert_non_null(strstr(conversation, "250-MT-PRIORITY\r\n"));
+	false_connection_hang_up(false_connection());
+}
+
 static void
 log_in(void)
 {
@@ -608,6 +636,28 @@ log_in(void)
 	call(SERVICE_SUBMIT);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		say(rows[i][0], rows[i][1]);
+}
+
+/* RFC 3030 section 3: not by DATA, whose end is made of such bytes. */
+static void
+binary_mail_comes_in_chunks(void **state)
+{
+	static const char body[] = "BDAT 7 LAST\r\n\0\n.\r\n\r\r";
+
+	log_in();
+	say("RSET\r\n", "250 2.0.0");
+	say("MAIL FROM:<bob@demo.test> BODY=BINARYMIME\r\n", "250 2.1.0");
+	say("RCPT TO:<alice@demo.test>\r\n", "250 2.1.5");
+	say("DATA\r\n", "503 5.5.1");
+	say("BDAT 35\r\nContent-Transfer-Encoding: binary\r\n",
+	    "250 2.0.0 Ok, 35 bytes");
+	say("BDAT 2\r\n\r\n", "250 2.0.0 Ok, 2 bytes");
+	false_connection_say(false_connection(), body, sizeof(body) - 1);
+	say("", "250 2.0.0 Ok, safe on disk");
+	assert_int_equal(accepts, 1);
+	assert_non_null(
+	    strstr(stored, "\nContent-Transfer-Encoding: base64\n"));
+	false_connection_hang_up(false_connection());
 }
 
 static void
@@ -913,6 +963,8 @@ main(void)
 		TEST(submission_needs_tls_login_and_an_own_sender),
 		TEST(
 		    mail_for_others_is_taken_of_users_only_and_if_it_is_wanted),
+		TEST(each_service_takes_what_it_offers),
+		TEST(binary_mail_comes_in_chunks),
 		TEST(mail_for_both_is_acknowledged_when_both_have_it),
 		TEST(mail_is_passed_on_where_an_alias_leads),
 		TEST(a_spool_that_is_full_gives_no_250),

@@ -27,6 +27,8 @@ enum {
 
 struct job {
 	uint64_t number;
+	uint8_t priority;
+	enum relay_tls tls;
 	char domain[256];
 	char host[256];
 	char recipients[1000]; /* addresses, each with a blank behind it */
@@ -56,6 +58,7 @@ static uint64_t cancelled;
 static unsigned int reports;
 static uint64_t report_tag;
 static struct delivery_id report_delivery;
+static unsigned int report_flags;
 static char report[65536], report_recipient[512];
 static bool is_failed;
 
@@ -155,6 +158,7 @@ queue_hears(struct channel *channel, const struct message *message, int *fds,
 		reports++;
 		report_tag = message->spool_report.tag;
 		report_delivery = message->spool_report.delivery;
+		report_flags = message->spool_report.flags;
 		text_copy(message->spool_report.recipient, report_recipient,
 		    sizeof(report_recipient));
 		read_fd(fds[0], report, sizeof(report));
@@ -179,10 +183,12 @@ relay_hears(struct channel *channel, const struct message *message, int *fds,
 	job = &jobs[job_count++ % MAX_JOBS];
 	memset(job, 0, sizeof(*job));
 	job->number = said->job;
+	job->priority = said->priority;
 	text_copy(said->domain, job->domain, sizeof(job->domain));
 	reader_init(&reader, said->route.data, said->route.size);
 	assert_int_equal(relay_route_get(&reader, &route), 0);
 	text_copy(route.host, job->host, sizeof(job->host));
+	job->tls = route.tls;
 	reader_init(&reader, said->recipients.data, said->recipients.size);
 	while (record_get_outgoing(&reader, &record) == 1) {
 		strncat(
@@ -297,6 +303,7 @@ struct mail {
 	uint16_t flags;
 	uint32_t decider;
 	enum outgoing_fate fate;
+	int8_t priority;
 };
 
 static struct delivery_id
@@ -327,6 +334,7 @@ put_as(unsigned int number, const struct mail *mail,
 	said->account = 1;
 	said->flags = mail->flags;
 	said->decider = mail->decider;
+	said->priority = (uint8_t)mail->priority;
 	said->sender = text_of(mail->sender);
 	said->envelope_id = TEXT("env+2B1");
 	said->recipients = text_make(records, writer.size);
@@ -442,6 +450,52 @@ what_was_kept_is_there_after_a_restart(void **state)
 	/* It was tried, and waits. */
 	assert_true(
 	    schedule_wake(spool->schedule, true) > spool_now() + 200 * 1000);
+}
+
+/* The sender's wish is less than the administrator's. */
+static void
+a_sender_may_do_without_what_policies_demand(void **state)
+{
+	static const struct mail lax = { .sender = "bob@demo.test",
+		.recipients = { "x@other.test", "y@strict.test" },
+		.flags = TRANSACTION_TLS_OPTIONAL,
+		.priority = -4 };
+
+	strcpy(settings->transports[0].domain, "strict.test");
+	settings->transports[0].tls = RELAY_TLS_VERIFY;
+	settings->transport_count = 1;
+	put(1, &lax);
+	put(2, &simple);
+	connect_relay();
+	wait_for_jobs(3);
+	for (int i = 0; i < 3; i++) {
+		bool is_strict = strcmp(jobs[i].domain, "strict.test") == 0;
+		bool is_lax = jobs[i].priority != 0;
+
+		assert_int_equal(jobs[i].tls, is_strict ? RELAY_TLS_VERIFY
+					      : is_lax  ? RELAY_TLS_MAY
+							: RELAY_TLS_DEFAULT);
+		assert_int_equal((int8_t)jobs[i].priority, is_lax ? -4 : 0);
+	}
+}
+
+/* RFC 8689 section 5. */
+static void
+a_secret_comes_back_as_one(void **state)
+{
+	static const struct mail secret = { .sender = "bob@demo.test",
+		.recipients = { "x@other.test" },
+		.flags = TRANSACTION_REQUIRETLS | TRANSACTION_RETURN_FULL };
+
+	put(1, &secret);
+	connect_relay();
+	wait_for_jobs(1);
+	answer(&jobs[0], 0, RELAY_FAILED, 550);
+	end_job(&jobs[0], RELAY_NO_TROUBLE);
+	wanted = 1;
+	wait_for(has_reports);
+	assert_int_equal(report_flags, TRANSACTION_REQUIRETLS);
+	assert_null(strstr(report, "The body"));
 }
 
 /* -- Messages that are undecided -- */
@@ -1097,6 +1151,8 @@ main(void)
 		TEST(what_is_taken_goes_out_and_is_gone),
 		TEST(mail_goes_by_the_way_that_was_set_for_its_domain),
 		TEST(what_was_kept_is_there_after_a_restart),
+		TEST(a_sender_may_do_without_what_policies_demand),
+		TEST(a_secret_comes_back_as_one),
 		TEST(what_is_for_accounts_of_ours_too_goes_when_it_is_decided),
 		TEST(what_nobody_decided_is_offered_to_the_next_queue),
 		TEST(success_here_is_reported_when_it_is_decided),

@@ -119,7 +119,8 @@ hear_accept(const struct message_accept *said)
 	reader_init(&reader, said->recipients.data, said->recipients.size);
 	while (record_get_recipient(&reader, &record) == 1)
 		put_address(stand.accept_addresses, record.address);
-	text_copy(said->data, stand.accept_data, sizeof(stand.accept_data));
+	memcpy(stand.accept_data, said->data.data, said->data.size);
+	stand.accept_data[said->data.size] = '\0';
 	if (!stand.is_snapd_silent)
 		stand_answer_accept(stand.accept_status);
 }
@@ -165,7 +166,8 @@ hear_put(const struct message_spool_put *said)
 		    TEXT_FMT(record.address), record.fate, record.notify,
 		    TEXT_FMT(record.original));
 	}
-	text_copy(said->data, stand.put_data, sizeof(stand.put_data));
+	memcpy(stand.put_data, said->data.data, said->data.size);
+	stand.put_data[said->data.size] = '\0';
 	if (!stand.is_spool_silent)
 		stand_answer_put(stand.put_status);
 }
@@ -290,13 +292,20 @@ ask(const struct message *message)
 unsigned int
 stand_begin(void)
 {
+	return stand_begin_with(TRANSACTION_ESMTP, 0);
+}
+
+unsigned int
+stand_begin_with(unsigned int flags, int priority)
+{
 	struct message message = { .type = MESSAGE_transaction_begin };
 	struct message_transaction_begin *begin = &message.transaction_begin;
 
 	begin->transaction = ++transaction;
 	begin->connection = STAND_CONNECTION;
 	begin->service = SERVICE_SUBMIT;
-	begin->flags = TRANSACTION_ESMTP;
+	begin->flags = (uint16_t)flags;
+	begin->priority = (uint8_t)priority;
 	begin->sender = TEXT("bob@demo.test");
 	begin->helo = TEXT("client.test");
 	begin->client_ip = TEXT("192.0.2.1");
@@ -321,23 +330,35 @@ stand_recipient(const char *address)
 	return stand_recipient_with(address, 0, "");
 }
 
-void
-stand_say_end(const char *data)
+static void
+say_end(const void *data, size_t size)
 {
 	struct message message = { .type = MESSAGE_transaction_end };
 
 	message.transaction_end.transaction = transaction;
-	message.transaction_end.data = text_of(data);
+	message.transaction_end.data = text_make(data, size);
 	verdicts_wanted = stand.verdicts + 1;
 	assert_int_equal(channel_send(stand.front, &message, NULL, 0), 0);
+}
+
+void
+stand_say_end(const char *data)
+{
+	say_end(data, strlen(data));
+}
+
+unsigned int
+stand_end_bytes(const void *data, size_t size)
+{
+	say_end(data, size);
+	stand_wait(has_verdict);
+	return stand.verdict;
 }
 
 unsigned int
 stand_end(const char *data)
 {
-	stand_say_end(data);
-	stand_wait(has_verdict);
-	return stand.verdict;
+	return stand_end_bytes(data, strlen(data));
 }
 
 /* -- All together -- */

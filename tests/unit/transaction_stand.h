@@ -66,12 +66,14 @@ void stand_wait(bool (*is_so)(void));
 /* The steps of a client, each with the verdict that it gets. A transaction is
  * bob's, submitted; alice and bob are at demo.test. */
 unsigned int stand_begin(void);
+unsigned int stand_begin_with(unsigned int flags, int priority);
 unsigned int stand_recipient(const char *address);
 unsigned int stand_recipient_with(
     const char *address, uint8_t notify, const char *original);
 /* The end of data is said, not answered. */
 void stand_say_end(const char *data);
 unsigned int stand_end(const char *data);
+unsigned int stand_end_bytes(const void *data, size_t size);
 
 /* The answers of the silent, to the last of what they were asked. */
 void stand_answer_accept(enum status status);

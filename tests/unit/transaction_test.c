@@ -366,6 +366,71 @@ aliases_pass_on_what_was_asked_for(void **state)
 	assert_non_null(strstr(stand.put_data, "The body"));
 }
 
+/* -- What goes along -- */
+
+static void
+what_was_asked_for_goes_along(void **state)
+{
+	assert_int_equal(
+	    stand_begin_with(TRANSACTION_ESMTP | TRANSACTION_REQUIRETLS, -3),
+	    VERDICT_OK);
+	assert_int_equal(stand_recipient("x@other.test"), VERDICT_OK);
+	assert_int_equal(
+	    stand_end("TLS-Required: No\r\n" BODY), VERDICT_ACCEPTED);
+	/* One who wants both wants it secure. */
+	assert_int_equal(
+	    stand.put.flags, TRANSACTION_ESMTP | TRANSACTION_REQUIRETLS);
+	assert_int_equal((int8_t)stand.put.priority, -3);
+	/* What no client can ask for. */
+	assert_int_equal(stand_begin_with(TRANSACTION_TELLS, 10), VERDICT_OK);
+	assert_int_equal(stand_recipient("x@other.test"), VERDICT_OK);
+	assert_int_equal(
+	    stand_end("TLS-Required: No\r\n" BODY), VERDICT_ACCEPTED);
+	assert_int_equal(stand.put.flags, TRANSACTION_TLS_OPTIONAL);
+	assert_int_equal(stand.put.priority, 0);
+}
+
+static void
+a_binary_message_goes_as_it_came_and_is_filed_in_lines(void **state)
+{
+	static const char in[] = "From: b\r\nMIME-Version: 1.0\r\n"
+				 "Content-Type: image/png\r\n"
+				 "Content-Transfer-Encoding: binary\r\n\r\n"
+				 "\0\r\r\n\n\xff.\n";
+	static const char secret[] =
+	    "From: b\r\nMIME-Version: 1.0\r\n"
+	    "Content-Type: multipart/signed; boundary=x\r\n\r\n"
+	    "--x\r\nContent-Transfer-Encoding: binary\r\n\r\n\0\r\n--x--\r\n";
+	const size_t size = sizeof(in) - 1;
+
+	assert_int_equal(stand_begin_with(TRANSACTION_ESMTP, 0), VERDICT_OK);
+	assert_int_equal(stand_recipient("alice@demo.test"), VERDICT_OK);
+	assert_int_equal(stand_end_bytes(in, size), VERDICT_BARE_LF);
+	assert_int_equal(
+	    stand_begin_with(TRANSACTION_ESMTP | TRANSACTION_BINARYMIME, 0),
+	    VERDICT_OK);
+	assert_int_equal(stand_recipient("alice@demo.test"), VERDICT_OK);
+	assert_int_equal(stand_recipient("x@other.test"), VERDICT_OK);
+	assert_int_equal(stand_end_bytes(in, size), VERDICT_ACCEPTED);
+	assert_int_equal(stand.accept.form, FORM_LF);
+	assert_true(stand.put.flags & TRANSACTION_BINARYMIME);
+	assert_non_null(strstr(stand.accept_data,
+	    "\nContent-Transfer-Encoding: base64\n\nAA0NCgr/Lgo=\n"));
+	assert_null(strchr(stand.accept_data, '\r'));
+	assert_memory_equal(stand.put_data + stand.put.size - size, in, size);
+	assert_int_equal(strncmp(stand.accept_data,
+			     "Return-Path: <bob@demo.test>\nReceived: ", 39),
+	    0);
+	assert_int_equal(strncmp(stand.put_data, "Received: ", 10), 0);
+	assert_non_null(strstr(stand.put_data, "\r\nMessage-ID: <"));
+	assert_int_equal(
+	    stand_begin_with(TRANSACTION_ESMTP | TRANSACTION_BINARYMIME, 0),
+	    VERDICT_OK);
+	assert_int_equal(stand_recipient("alice@demo.test"), VERDICT_OK);
+	assert_int_equal(
+	    stand_end_bytes(secret, sizeof(secret) - 1), VERDICT_BINARY);
+}
+
 int
 main(void)
 {
@@ -388,6 +453,8 @@ main(void)
 		TEST(success_of_a_recipient_here_is_told_by_the_spool),
 		TEST(who_does_not_want_to_hear_of_success_costs_no_spool),
 		TEST(aliases_pass_on_what_was_asked_for),
+		TEST(what_was_asked_for_goes_along),
+		TEST(a_binary_message_goes_as_it_came_and_is_filed_in_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
