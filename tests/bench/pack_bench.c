@@ -4,9 +4,9 @@
  * to store them the size, the speed of packing on one core, and what it costs
  * to read one message: median and 99th percentile of unpacking what it lies in.
  * Ways: each message alone, each with a dictionary made of the account's own
- * mail, solid blocks of several sizes.
+ * mail, solid blocks of several sizes; then, in blocks of the size that is used,
+ * a text of the account before each, and runs of base64 decoded.
  */
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
 
@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <zdict.h>
 #include <zstd.h>
@@ -24,14 +25,24 @@ enum {
 	MAX_MESSAGES = 200000,
 	DICTIONARY = 110 << 10,
 	DICTIONARY_SAMPLES = 2000,
-	READS = 2000
+	READS = 2000,
+	BLOCK = 944 << 10,
+	LINE = 76, /* of base64 */
+	MIN_LINES = 4
 };
 
 static char *bytes;
-static size_t total;
+static size_t total, stored; /* bytes of mail; before they are packed */
 static size_t offsets[MAX_MESSAGES + 1];
 static size_t count;
 static int level;
+
+/* Of this process: the machine may have other work. */
+static int64_t
+cpu_us(void)
+{
+	return (int64_t)clock() * 1000000 / CLOCKS_PER_SEC;
+}
 
 static int
 by_name(const void *a, const void *b)
@@ -102,7 +113,7 @@ measure(const char *what, size_t block, const ZSTD_CDict *with,
 	size_t *raws = memory_new(count, sizeof(*raws));
 	size_t blocks = 0, sum = 0, from = 0, largest = 0, i;
 	static int64_t took[READS];
-	int64_t start = clock_monotonic_us(), packing;
+	int64_t start = cpu_us(), packing;
 	char *to;
 
 	for (i = 1; i <= count; i++) {
@@ -125,19 +136,19 @@ measure(const char *what, size_t block, const ZSTD_CDict *with,
 		largest = raw > largest ? raw : largest;
 		from = i;
 	}
-	packing = clock_monotonic_us() - start;
+	packing = cpu_us() - start;
 	to = memory_new(1, largest);
 	for (i = 0; i < READS; i++) {
 		size_t b = (i * 7919 + 13) % blocks;
 
-		start = clock_monotonic_us();
+		start = cpu_us();
 		if (without != NULL)
 			ZSTD_decompress_usingDDict(
 			    unpack, to, raws[b], packed[b], sizes[b], without);
 		else
 			ZSTD_decompressDCtx(
 			    unpack, to, raws[b], packed[b], sizes[b]);
-		took[i] = clock_monotonic_us() - start;
+		took[i] = cpu_us() - start;
 	}
 	qsort(took, READS, sizeof(took[0]), by_value);
 	printf("%-22s %7.1f MiB  ratio %.3f  pack %6.1f MiB/s  read "
@@ -192,6 +203,133 @@ measure_dictionary(size_t size)
 	free(dictionary);
 }
 
+/* -- What is not used -- */
+
+/* A text of the account's before each block: whole small messages, so many bytes
+ * of them. */
+static void
+measure_text(size_t size)
+{
+	char *text = memory_new(1, size), what[40];
+	size_t used = 0, i, n;
+	ZSTD_CDict *with;
+	ZSTD_DDict *without;
+
+	for (i = 0; i < count && used < size; i++) {
+		n = offsets[i + 1] - offsets[i];
+		if (n > 40000)
+			continue;
+		n = n < size - used ? n : size - used;
+		memcpy(text + used, bytes + offsets[i], n);
+		used += n;
+	}
+	with = ZSTD_createCDict(text, used, level);
+	without = ZSTD_createDDict(text, used);
+	snprintf(what, sizeof(what), "  behind %zu KiB", used >> 10);
+	measure(what, BLOCK, with, without);
+	ZSTD_freeCDict(with);
+	ZSTD_freeDDict(without);
+	free(text);
+}
+
+static int
+digit_of(char c)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno"
+				     "pqrstuvwxyz0123456789+/";
+	static signed char values[256];
+	int i;
+
+	if (values['/'] == 0) {
+		memset(values, -1, sizeof(values));
+		for (i = 0; i < 64; i++)
+			values[(unsigned char)digits[i]] = (signed char)i;
+	}
+	return values[(unsigned char)c];
+}
+
+/* Whole lines of base64 from here on. */
+static size_t
+count_lines(const char *from, const char *end)
+{
+	size_t lines = 0;
+	int i;
+
+	for (; end - from > LINE && from[LINE] == '\n'; from += LINE + 1) {
+		for (i = 0; i < LINE && digit_of(from[i]) >= 0; i++)
+			continue;
+		if (i < LINE)
+			break;
+		lines++;
+	}
+	return lines;
+}
+
+static char *
+decode_lines(const char *from, size_t lines, char *to)
+{
+	int i;
+
+	for (; lines > 0; lines--, from += LINE + 1)
+		for (i = 0; i < LINE; i += 4) {
+			int group = digit_of(from[i]) << 18 |
+				    digit_of(from[i + 1]) << 12 |
+				    digit_of(from[i + 2]) << 6 |
+				    digit_of(from[i + 3]);
+
+			*to++ = (char)(group >> 16);
+			*to++ = (char)(group >> 8);
+			*to++ = (char)group;
+		}
+	return to + 8; /* where it stood, and how long it was */
+}
+
+static char *
+decode_message(const char *from, const char *end, char *to)
+{
+	const char *next;
+	size_t lines;
+
+	while (from < end) {
+		lines = count_lines(from, end);
+		if (lines >= MIN_LINES) {
+			to = decode_lines(from, lines, to);
+			from += lines * (LINE + 1);
+			continue;
+		}
+		next = memchr(from, '\n', (size_t)(end - from));
+		next = next != NULL ? next + 1 : end;
+		memmove(to, from, (size_t)(next - from));
+		to += next - from;
+		from = next;
+	}
+	return to;
+}
+
+/* In place: what is decoded is shorter. */
+static void
+measure_decoded(void)
+{
+	int64_t start = cpu_us();
+	const char *from = bytes;
+	char *to = bytes;
+	size_t i;
+
+	for (i = 1; i <= count; i++) {
+		const char *end = bytes + offsets[i];
+
+		to = decode_message(from, end, to);
+		from = end;
+		offsets[i] = (size_t)(to - bytes);
+	}
+	stored = offsets[count];
+	printf("base64 decoded: %.1f MiB for %.1f, %.0f MiB/s\n",
+	    (double)stored / 1048576, (double)total / 1048576,
+	    (double)total / 1.048576 / (double)(cpu_us() - start));
+	measure("  solid 944 KiB", BLOCK, NULL, NULL);
+	measure_text(256 << 10);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -212,5 +350,9 @@ main(int argc, char **argv)
 		snprintf(what, sizeof(what), "solid %zu KiB", blocks[i]);
 		measure(what, blocks[i] << 10, NULL, NULL);
 	}
+	measure("solid 944 KiB", BLOCK, NULL, NULL);
+	for (i = 128; i <= 1024; i *= 2)
+		measure_text(i << 10);
+	measure_decoded();
 	return 0;
 }

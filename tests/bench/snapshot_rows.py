@@ -70,6 +70,14 @@ def disk_mib(folder):
     return int(command("du", "-s", "--block-size=1K", folder).split()[0]) / 1024
 
 
+def wait_until(is_so, seconds):
+    end = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > end:
+            raise TimeoutError("it never came to that")
+        time.sleep(0.02)
+
+
 def count_messages(folder):
     return sum(len(files) for _, _, files in os.walk(folder))
 
@@ -237,7 +245,10 @@ class Ours:
 
     def size(self):
         self.snapctl("seal")
-        time.sleep(2)  # a second later blocks ahead of it are given back
+        index = pathlib.Path(self.server.store) / "index/data.mdb"
+        # Blocks ahead of it are given back when it has rested.
+        wait_until(lambda: index.stat().st_blocks * 512 <=
+                   index.stat().st_size + 4096, 30)
         return disk_mib(self.server.store)
 
     def verify(self):
