@@ -229,6 +229,17 @@ def test_lmtp_answers_for_each_recipient(site, place):
         assert re.search(r'with LMTP\s', received(site, 'by-' + place, user))
 
 
+def test_a_reload_keeps_proxies_and_sockets(site):
+    subprocess.run(site.firnmail.split() + ['reload'], check=True, timeout=60,
+                   stdout=subprocess.DEVNULL)
+    with smtplib.LMTP(site.dir + '/lmtp') as client:
+        client.ehlo()
+        client.sendmail('a@there.test', site.user1, message('reloaded'))
+    _, lines = proxied(site, '203.0.113.7')
+    assert lines.readline().startswith(b'220 ')
+    received(site, 'reloaded')
+
+
 def test_lmtp_is_for_our_servers_alone(site):
     with socket.create_connection(('127.0.0.1', site.ports['closed']),
                                   20) as other:

@@ -121,6 +121,8 @@ static const struct {
 	{ "limit errors 0/hour\n", "a number and /minute, /hour or /day" },
 	{ "limit errors 2/hour connections 3/hour\n", "limit needs: send" },
 	{ "limit per-network 3\n", "limit needs: send" },
+	{ "limit errors 2/hour\nlimit errors 3/hour\n",
+	    ":15:1: these have a limit already" },
 	{ "limit send 3/day per-network 3\n", "limit needs: send" },
 	{ "trusted 192.0.2.1/24\n",
 	    ":14:9: \"192.0.2.1/24\" is not a numeric address, or one and" },

@@ -233,6 +233,25 @@ errors_of_all_connections_close_the_door(void **state)
 	assert_int_equal(call_from("192.0.2.2"), BUDGET_OK);
 }
 
+/* Failed logins are mistakes like others, the one that is answered with 421 as
+ * well. */
+static void
+failed_logins_are_errors(void **state)
+{
+	settings->errors_rate.address = (struct rate){ 3, 3600 };
+	smtp_front_reload(front, settings);
+	listen.service = SERVICE_SUBMIT;
+	call_from("192.0.2.1");
+	for (int i = 0; i < SMTP_MAX_FAILED_LOGINS; i++) {
+		assert_false(false_connection_is_finished(false_connection()));
+		session()->state = SMTP_STATE_LOGIN;
+		smtp_session_login(session(), LOGIN_FAILED, TEXT(""));
+	}
+	say("", "421 4.7.0 Too many failed logins");
+	hang_up();
+	assert_int_equal(call_from("192.0.2.1"), BUDGET_ADDRESS_ERRORS);
+}
+
 /* A stop does not wait for those who wait. */
 static void
 a_stop_ends_who_was_slowed_down(void **state)
@@ -506,6 +525,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(errors_slow_a_client_down),
 		TEST(errors_of_all_connections_close_the_door),
+		TEST(failed_logins_are_errors),
 		TEST(a_stop_ends_who_was_slowed_down),
 		cmocka_unit_test(arguments_of_xclient_are_read),
 		TEST(xclient_makes_the_client_another),
