@@ -132,6 +132,9 @@ static const struct {
 	{ "listen lmtp unix /l tls\n", "a unix socket has no address" },
 	{ "listen lmtp port 24 auth\n", "lmtp takes no logins" },
 	{ "listen lmtp port 24 from 0.0.0.0/0\n", "0.0.0.0/0 is everybody" },
+	{ "listen lmtp unix /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+	    "a socket's path has 107 bytes at most" },
 	{ "listen smtp unix /l\n", "only lmtp has a unix socket" },
 	{ "listen smtp port 26 from 192.0.2.1\n", "only lmtp chooses whom" },
 	{ "listen smtp port 26 proxy 192.0.2.1\n",
