@@ -14,7 +14,8 @@ enum {
 
 struct rate_sketch {
 	uint8_t key[16];
-	int64_t until_us[ROWS][COLUMNS]; /* worked off by then */
+	/* ROWS of COLUMNS: worked off by then. NULL: nobody did anything. */
+	int64_t *until_us;
 };
 
 struct rate_sketch *
@@ -29,6 +30,9 @@ rate_sketch_new(const uint8_t key[16])
 void
 rate_sketch_free(struct rate_sketch **sketch)
 {
+	if (*sketch == NULL)
+		return;
+	memory_free(&(*sketch)->until_us);
 	memory_free(sketch);
 }
 
@@ -39,9 +43,9 @@ hash(const struct rate_sketch *sketch, const void *who, size_t size)
 }
 
 static size_t
-column(uint64_t hash, unsigned int row)
+cell(uint64_t hash, unsigned int row)
 {
-	return (size_t)(hash >> row * COLUMN_BITS) % COLUMNS;
+	return row * COLUMNS + (size_t)(hash >> row * COLUMN_BITS) % COLUMNS;
 }
 
 static int64_t
@@ -57,10 +61,10 @@ worked_off(const struct rate_sketch *sketch, uint64_t hash, int64_t now_us)
 	int64_t least_us = INT64_MAX;
 
 	for (unsigned int row = 0; row < ROWS; row++) {
-		int64_t cell = sketch->until_us[row][column(hash, row)];
+		int64_t until_us = sketch->until_us[cell(hash, row)];
 
-		if (cell < least_us)
-			least_us = cell;
+		if (until_us < least_us)
+			least_us = until_us;
 	}
 	return least_us > now_us ? least_us : now_us;
 }
@@ -71,7 +75,7 @@ rate_sketch_count(const struct rate_sketch *sketch, const void *who,
 {
 	int64_t left_us, count;
 
-	if (rate.most == 0)
+	if (rate.most == 0 || sketch->until_us == NULL)
 		return 0;
 	left_us = worked_off(sketch, hash(sketch, who, size), now_us) - now_us;
 	count = (left_us + interval_us(rate) - 1) / interval_us(rate);
@@ -87,6 +91,9 @@ rate_sketch_add(struct rate_sketch *sketch, const void *who, size_t size,
 
 	if (rate.most == 0)
 		return;
+	if (sketch->until_us == NULL)
+		sketch->until_us =
+		    memory_new(ROWS * COLUMNS, sizeof(sketch->until_us[0]));
 	place = hash(sketch, who, size);
 	until_us = worked_off(sketch, place, now_us) + interval_us(rate);
 	most_us = now_us + rate.most * interval_us(rate);
@@ -94,9 +101,9 @@ rate_sketch_add(struct rate_sketch *sketch, const void *who, size_t size,
 		until_us = most_us;
 	/* What others left there above it stays: it is not his. */
 	for (unsigned int row = 0; row < ROWS; row++) {
-		int64_t *cell = &sketch->until_us[row][column(place, row)];
+		int64_t *his = &sketch->until_us[cell(place, row)];
 
-		if (*cell < until_us)
-			*cell = until_us;
+		if (*his < until_us)
+			*his = until_us;
 	}
 }

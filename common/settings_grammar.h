@@ -68,6 +68,7 @@ struct parser {
 	size_t next;               /* word that is read next */
 	unsigned int options_seen; /* of this statement, a bit each */
 	unsigned int had_errors;   /* when the statement began */
+	unsigned int rates_seen;   /* of limit, in all statements */
 };
 
 enum directive_number {

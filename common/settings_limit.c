@@ -138,6 +138,18 @@ finish_send(struct parser *parser)
 		parser->settings->send_limit_count++;
 }
 
+static void
+finish_rate(struct parser *parser)
+{
+	unsigned int rate =
+	    parser->options_seen & ~(unsigned int)LIMIT_SEEN_NETWORK;
+
+	if ((parser->rates_seen & rate) != 0)
+		settings_complain(
+		    parser, parser->words[0], "these have a limit already");
+	parser->rates_seen |= rate;
+}
+
 void
 settings_finish_limit(struct parser *parser)
 {
@@ -151,6 +163,7 @@ settings_finish_limit(struct parser *parser)
 	case LIMIT_SEEN_CONNECTIONS | LIMIT_SEEN_NETWORK:
 	case LIMIT_SEEN_ERRORS:
 	case LIMIT_SEEN_ERRORS | LIMIT_SEEN_NETWORK:
+		finish_rate(parser);
 		break;
 	default:
 		settings_complain(parser, settings_end_of_line(parser),

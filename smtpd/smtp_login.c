@@ -109,10 +109,12 @@ login_failed(struct smtp_session *session, bool is_last)
 {
 	/* A fixed form, for fail2ban. */
 	log_warning("auth-fail", "ip=%s proto=smtp", session->client_ip);
-	if (is_last || ++session->failed_logins >= SMTP_MAX_FAILED_LOGINS)
+	if (is_last || ++session->failed_logins >= SMTP_MAX_FAILED_LOGINS) {
+		session->errors++; /* what 535 counts as */
 		smtp_session_close(session, REPLY_TOO_MANY_LOGINS);
-	else
+	} else {
 		smtp_session_reply(session, REPLY_LOGIN_FAILED);
+	}
 }
 
 void

@@ -174,6 +174,23 @@ def test_errors_of_one_address_close_the_door_to_it(site):
     assert lines.readline().startswith(b'220 ')
 
 
+def test_errors_before_login_are_counted_too(site):
+    """Of IMAP, whose client is who the proxy says."""
+    plain, _ = proxied(site, '192.0.2.88', to='imap')
+    with site.context().wrap_socket(plain) as client:
+        lines = client.makefile('rb')
+        assert lines.readline().startswith(b'* OK ')
+        for number in range(6):
+            client.sendall(b'a NONSENSE\r\n')
+            assert lines.readline().startswith(b'a BAD '), number
+        assert lines.readline().startswith(b'* BYE ')
+    plain, _ = proxied(site, '192.0.2.88', to='imap')
+    with pytest.raises(OSError):
+        site.context().wrap_socket(plain)
+    line = 'connection-refused proto=imap ip=192.0.2.88 budget=address-errors'
+    wait_for(lambda: line in log_of(site), what=line)
+
+
 def test_connections_are_counted_by_network(site):
     """Thirty of a /24, twenty of one address."""
     for last in range(1, 3):
@@ -227,6 +244,17 @@ def test_lmtp_answers_for_each_recipient(site, place):
     client.quit()
     for user in (site.user1, site.user2):
         assert re.search(r'with LMTP\s', received(site, 'by-' + place, user))
+
+
+def test_a_reload_keeps_proxies_and_sockets(site):
+    subprocess.run(site.firnmail.split() + ['reload'], check=True, timeout=60,
+                   stdout=subprocess.DEVNULL)
+    with smtplib.LMTP(site.dir + '/lmtp') as client:
+        client.ehlo()
+        client.sendmail('a@there.test', site.user1, message('reloaded'))
+    _, lines = proxied(site, '203.0.113.7')
+    assert lines.readline().startswith(b'220 ')
+    received(site, 'reloaded')
 
 
 def test_lmtp_is_for_our_servers_alone(site):

@@ -105,10 +105,12 @@ class Client:
 
 def combinations(kind):
     """What stands around the dot, and whether it comes in pieces."""
-    depth = 2 if kind in ('smtp', 'lmtp') else 1
-    for longest, is_split in ((depth, True), (depth + 1, False)):
-        for one, other in itertools.product(words(longest), repeat=2):
-            yield one, other, is_split
+    few = words(1) + [b'\r\n', b'\n\r']
+    for one, other in itertools.product(few, repeat=2):
+        yield one, other, True
+    for one, other in itertools.product(words(3 if kind == 'smtp' else 2),
+                                        repeat=2):
+        yield one, other, False
 
 
 @pytest.mark.parametrize('kind', KINDS)

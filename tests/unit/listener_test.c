@@ -129,6 +129,20 @@ run_without_decision(void)
 }
 
 static void
+wait_until_closed(int fd)
+{
+	int64_t end_us = clock_monotonic_us() + DEADLINE_MS * 1000;
+	char byte;
+
+	while (recv(fd, &byte, 1, MSG_DONTWAIT) == -1) {
+		assert_true(clock_monotonic_us() < end_us);
+		timer_start(deadline, 1);
+		event_loop_run(loop);
+	}
+	is_late = false;
+}
+
+static void
 limits_hold_and_places_are_given_back(void **state)
 {
 	for (int i = 0; i < 4; i++) {
@@ -248,11 +262,7 @@ the_client_is_who_the_proxy_says(void **state)
 
 		if (rows[i].ip == NULL) {
 			send(fd, rows[i].bytes, rows[i].size, 0);
-			while (recv(fd, &byte, 1, MSG_DONTWAIT) == -1) {
-				timer_start(deadline, 1);
-				event_loop_run(loop);
-				is_late = false;
-			}
+			wait_until_closed(fd);
 			assert_int_equal(taken, before);
 			close(fd);
 			continue;
@@ -302,14 +312,10 @@ static void
 nobody_else_is_a_proxy(void **state)
 {
 	int fd = dial();
-	char byte;
 
 	trust("127.0.0.2");
 	send(fd, "PROXY UNKNOWN\r\n", 15, 0);
-	while (recv(fd, &byte, 1, MSG_DONTWAIT) == -1) {
-		timer_start(deadline, 1);
-		event_loop_run(loop);
-	}
+	wait_until_closed(fd);
 	assert_int_equal(taken + refused, 0);
 	close(fd);
 }

@@ -121,6 +121,8 @@ static const struct {
 	{ "limit errors 0/hour\n", "a number and /minute, /hour or /day" },
 	{ "limit errors 2/hour connections 3/hour\n", "limit needs: send" },
 	{ "limit per-network 3\n", "limit needs: send" },
+	{ "limit errors 2/hour\nlimit errors 3/hour\n",
+	    ":15:1: these have a limit already" },
 	{ "limit send 3/day per-network 3\n", "limit needs: send" },
 	{ "trusted 192.0.2.1/24\n",
 	    ":14:9: \"192.0.2.1/24\" is not a numeric address, or one and" },
@@ -130,6 +132,9 @@ static const struct {
 	{ "listen lmtp unix /l tls\n", "a unix socket has no address" },
 	{ "listen lmtp port 24 auth\n", "lmtp takes no logins" },
 	{ "listen lmtp port 24 from 0.0.0.0/0\n", "0.0.0.0/0 is everybody" },
+	{ "listen lmtp unix /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+	    "a socket's path has 107 bytes at most" },
 	{ "listen smtp unix /l\n", "only lmtp has a unix socket" },
 	{ "listen smtp port 26 from 192.0.2.1\n", "only lmtp chooses whom" },
 	{ "listen smtp port 26 proxy 192.0.2.1\n",

@@ -10,6 +10,7 @@
 #include "smtpd/xclient.h"
 #include "tests/unit/false_connection.h"
 
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -29,7 +32,7 @@ static struct settings *settings;
 static struct smtp_front *front;
 static struct channel *queue;
 static struct timer *ticker;
-static struct listen_setting listen;
+static struct listen_setting way;
 /* What the queue was told, and what it will say. */
 static char client_ip[65], helo[256], body[4096];
 static unsigned int service, ended, aborted;
@@ -96,7 +99,7 @@ set_up(void **state)
 	queue =
 	    channel_new(loop, ends[1], ROLE_QUEUE, ROLE_SMTPD, &handler, NULL);
 	front->store = STATUS_OK;
-	listen = (struct listen_setting){ .service = SERVICE_SMTP };
+	way = (struct listen_setting){ .service = SERVICE_SMTP };
 	return 0;
 }
 
@@ -120,7 +123,7 @@ call_from(const char *ip)
 	    front->budget, &client.budget, false, clock_monotonic_us());
 
 	if (verdict == BUDGET_OK)
-		smtp_session_new(front, -1, &listen, &client);
+		smtp_session_new(front, -1, &way, &client);
 	return verdict;
 }
 
@@ -233,6 +236,25 @@ errors_of_all_connections_close_the_door(void **state)
 	assert_int_equal(call_from("192.0.2.2"), BUDGET_OK);
 }
 
+/* Failed logins are mistakes like others, the one that is answered with 421 as
+ * well. */
+static void
+failed_logins_are_errors(void **state)
+{
+	settings->errors_rate.address = (struct rate){ 3, 3600 };
+	smtp_front_reload(front, settings);
+	way.service = SERVICE_SUBMIT;
+	call_from("192.0.2.1");
+	for (int i = 0; i < SMTP_MAX_FAILED_LOGINS; i++) {
+		assert_false(false_connection_is_finished(false_connection()));
+		session()->state = SMTP_STATE_LOGIN;
+		smtp_session_login(session(), LOGIN_FAILED, TEXT(""));
+	}
+	say("", "421 4.7.0 Too many failed logins");
+	hang_up();
+	assert_int_equal(call_from("192.0.2.1"), BUDGET_ADDRESS_ERRORS);
+}
+
 /* A stop does not wait for those who wait. */
 static void
 a_stop_ends_who_was_slowed_down(void **state)
@@ -242,6 +264,84 @@ a_stop_ends_who_was_slowed_down(void **state)
 	assert_int_equal(session()->state, SMTP_STATE_SLOWED);
 	smtp_front_stop(front);
 	say("", "421 4.3.2");
+}
+
+/* -- Places -- */
+
+static uint16_t
+open_listener(enum service kind)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	struct listen_setting *setting =
+	    &settings->listeners[settings->listener_count++];
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	getsockname(fd, (struct sockaddr *)&address, &size);
+	setting->service = kind;
+	setting->port = ntohs(address.sin_port);
+	strcpy(setting->address, "127.0.0.1");
+	smtp_front_listen(front, fd);
+	return setting->port;
+}
+
+static int
+dial(uint16_t port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+/* The queue says that the store is there: clients are taken. */
+static void
+begin_service(void)
+{
+	struct message state = { .type = MESSAGE_queue_state };
+
+	state.queue_state.status = STATUS_OK;
+	channel_send(queue, &state, NULL, 0);
+}
+
+/* One of eight places is kept for those who will log in. */
+static void
+a_flood_of_mail_leaves_room_for_users(void **state)
+{
+	uint16_t smtp, submit;
+	char line[200] = "";
+	int64_t end_us;
+	int fds[9];
+
+	settings->max_connections = 8;
+	smtp_front_reload(front, settings);
+	smtp = open_listener(SERVICE_SMTP);
+	submit = open_listener(SERVICE_SUBMIT);
+	begin_service();
+	for (int i = 0; i < 7; i++) {
+		fds[i] = dial(smtp);
+		say("", "220 mx.demo.test");
+	}
+	fds[7] = dial(smtp);
+	end_us = clock_monotonic_us() + DEADLINE_US;
+	while (recv(fds[7], line, sizeof(line) - 1, MSG_DONTWAIT) == -1) {
+		assert_true(clock_monotonic_us() < end_us);
+		deadline = 0; /* one turn of the loop */
+		timer_start(ticker, 1);
+		event_loop_run(loop);
+	}
+	assert_non_null(strstr(line, "421 4.7.0 Too many connections, try"));
+	fds[8] = dial(submit);
+	say("", "220 mx.demo.test");
+	for (int i = 0; i < 9; i++)
+		close(fds[i]);
 }
 
 /* -- XCLIENT -- */
@@ -306,8 +406,8 @@ static void
 believe(const char *network)
 {
 	assert_int_equal(
-	    network_parse(text_of(network), &listen.xclients.list[0]), 0);
-	listen.xclients.count = 1;
+	    network_parse(text_of(network), &way.xclients.list[0]), 0);
+	way.xclients.count = 1;
 }
 
 static void
@@ -399,7 +499,7 @@ what_ends_no_message_does_not_after_xclient(void **state)
 static void
 lmtp_has_its_own_greeting(void **state)
 {
-	listen.service = SERVICE_LMTP;
+	way.service = SERVICE_LMTP;
 	call_from("127.0.0.1");
 	say("", "220 mx.demo.test LMTP");
 	say("EHLO c\r\n", "502 5.5.1");
@@ -410,7 +510,7 @@ lmtp_has_its_own_greeting(void **state)
 	assert_null(strstr(conversation, "DSN"));
 	say("AUTH PLAIN AGJvYgBwdw==\r\n", "502 5.5.1");
 	hang_up();
-	listen.service = SERVICE_SMTP;
+	way.service = SERVICE_SMTP;
 	call_from("127.0.0.1");
 	say("LHLO c\r\n", "502 5.5.1");
 }
@@ -422,7 +522,7 @@ lmtp_has_its_own_greeting(void **state)
 static void
 lmtp_answers_for_each_recipient(void **state)
 {
-	listen.service = SERVICE_LMTP;
+	way.service = SERVICE_LMTP;
 	call_from("127.0.0.1");
 	say("LHLO c\r\n", "250 ENHANCED");
 	say(LMTP_ENVELOPE "DATA\r\n", "354");
@@ -464,7 +564,7 @@ lmtp_answers_do_not_overflow(void **state)
 	static char line[] = "RCPT TO:<alice@demo.test>\r\n";
 	unsigned int count = 3000;
 
-	listen.service = SERVICE_LMTP;
+	way.service = SERVICE_LMTP;
 	call_from("127.0.0.1");
 	say("LHLO c\r\nMAIL FROM:<a@b>\r\n", "250 2.1.0");
 	for (unsigned int i = 0; i < count; i++)
@@ -489,7 +589,7 @@ lmtp_answers_do_not_overflow(void **state)
 static void
 lmtp_promises_nothing_without_the_queue(void **state)
 {
-	listen.service = SERVICE_LMTP;
+	way.service = SERVICE_LMTP;
 	call_from("127.0.0.1");
 	say("LHLO c\r\n", "250 ENHANCED");
 	say(LMTP_ENVELOPE "DATA\r\n", "354");
@@ -506,7 +606,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(errors_slow_a_client_down),
 		TEST(errors_of_all_connections_close_the_door),
+		TEST(failed_logins_are_errors),
 		TEST(a_stop_ends_who_was_slowed_down),
+		TEST(a_flood_of_mail_leaves_room_for_users),
 		cmocka_unit_test(arguments_of_xclient_are_read),
 		TEST(xclient_makes_the_client_another),
 		TEST(xclient_is_nothing_to_others),
