@@ -24,6 +24,7 @@ smtpd_libqueue_a_SOURCES = \
 	smtpd/relay_body.c smtpd/relay_body.h \
 	smtpd/forwarding.c smtpd/forwarding.h \
 	smtpd/srs.c smtpd/srs.h \
+	smtpd/full_list.c smtpd/full_list.h \
 	smtpd/received.c smtpd/received.h \
 	smtpd/header_filter.c smtpd/header_filter.h \
 	smtpd/mail_body.c smtpd/mail_body.h \

@@ -25,6 +25,7 @@
 #include "common/settings.h"
 #include "common/status.h"
 #include "common/table.h"
+#include "smtpd/full_list.h"
 
 #include <stdbool.h>
 
@@ -56,7 +57,8 @@ struct queue {
 	bool is_store_known;   /* snapd has said so, or is gone */
 	struct channel *spool; /* NULL while it is away, */
 	bool is_spool_open;    /* and it has said that it takes mail */
-	struct table *sent;    /* account -> what it sent in a day, and 1 */
+	struct full_list *full;
+	struct table *sent; /* account -> what it sent in a day, and 1 */
 	struct front *fronts;
 	size_t front_count;
 	struct peer *authds;

@@ -5,7 +5,6 @@
 
 #include "common/log.h"
 #include "common/memory.h"
-#include "common/smtp_verdict.h"
 
 #include <stdlib.h>
 #include <unistd.h>

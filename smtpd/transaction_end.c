@@ -196,6 +196,17 @@ transaction_finish(struct transaction *t, unsigned int verdict)
 	transaction_free(t);
 }
 
+/* For those who ask at RCPT. */
+static void
+note_room(struct transaction *t, uint32_t account, enum status status)
+{
+	if (status == STATUS_FULL)
+		full_list_note(t->queue->full, account, t->body.stored_size,
+		    clock_monotonic_us() / 1000);
+	else if (status == STATUS_OK)
+		full_list_forget(t->queue->full, account);
+}
+
 void
 transaction_accepted(struct queue *queue, uint64_t tag, enum status status)
 {
@@ -204,6 +215,8 @@ transaction_accepted(struct queue *queue, uint64_t tag, enum status status)
 
 	if (t == NULL || t->wait != WAITS_FOR_STORE)
 		return;
+	for (size_t i = 0; i < t->count; i++)
+		note_room(t, t->accounts[i], status);
 	if (verdict == VERDICT_ACCEPTED)
 		file_all(t);
 	transaction_finish(t, verdict);
@@ -218,6 +231,7 @@ transaction_kept(struct queue *queue, uint64_t tag, enum status status)
 
 	if (t == NULL || t->wait != WAITS_FOR_SPOOL)
 		return;
+	note_room(t, FULL_LIST_SPOOL, status);
 	if (verdict != VERDICT_ACCEPTED || t->count == 0)
 		transaction_finish(t, verdict);
 	else if (ask(t, WAITS_FOR_STORE) == -1)

@@ -127,6 +127,7 @@ transaction_begin(
 	t->is_lmtp = begin->service == SERVICE_LMTP;
 	t->is_authenticated = t->is_submission && grant != NULL;
 	t->flags = begin->flags & TRANSACTION_ASKED;
+	t->declared = begin->size;
 	t->priority = (int8_t)begin->priority;
 	if (!t->is_submission || t->priority < -9 || t->priority > 9)
 		t->priority = 0;
@@ -171,12 +172,21 @@ add_account(struct transaction *t, uint32_t account, struct text address)
 	return 0;
 }
 
+static bool
+is_full(const struct transaction *t, uint32_t account)
+{
+	return t->declared > 0 && full_list_has(t->queue->full, account,
+				      t->declared, clock_monotonic_us() / 1000);
+}
+
 /* To the spool: what is sent, and whom the sender is told of. */
 static unsigned int
 add_outgoing(struct transaction *t, const struct outgoing_record *record)
 {
 	if (t->queue->spool == NULL || !t->queue->is_spool_open)
 		return VERDICT_UNAVAILABLE;
+	if (record->fate == OUTGOING_SEND && is_full(t, FULL_LIST_SPOOL))
+		return VERDICT_NO_SPACE;
 	return outgoing_add(&t->outgoing, record) == -1
 		   ? VERDICT_TOO_MANY_RECIPIENTS
 		   : VERDICT_OK;
@@ -212,6 +222,9 @@ add_remotes(struct transaction *t, const struct route *route,
 		.original = given->original };
 	unsigned int verdict = VERDICT_OK;
 
+	if (!queue_may_send(
+		t->queue, t->account, t->outgoing.count + route->remote_count))
+		return VERDICT_SENT_ENOUGH;
 	if (record.original.size == 0)
 		record.original = outgoing_original(given->address, original);
 	if (route->count + route->remote_count > 1 &&
@@ -228,10 +241,22 @@ add_remotes(struct transaction *t, const struct route *route,
 	return verdict;
 }
 
+/* Where one has room the store takes the message for all. */
+static bool
+are_all_full(const struct transaction *t, const struct route *route)
+{
+	for (size_t i = 0; i < route->count; i++)
+		if (!is_full(t, route->accounts[i]->number))
+			return false;
+	return route->count > 0;
+}
+
 static unsigned int
 add_accounts(struct transaction *t, const struct route *route,
     const struct message_transaction_recipient *given)
 {
+	if (are_all_full(t, route))
+		return VERDICT_NO_SPACE;
 	for (size_t i = 0; i < route->count; i++)
 		if (add_account(
 			t, route->accounts[i]->number, given->address) == -1)
@@ -287,8 +312,10 @@ transaction_recipient(
 	const struct settings *settings = t->queue->settings;
 	char home[SRS_ADDRESS_SIZE];
 	struct route route;
-	unsigned int verdict;
+	unsigned int verdict = transaction_store_verdict(t->queue);
 
+	if (verdict != VERDICT_OK)
+		return verdict;
 	if (t->given >= settings->max_recipients)
 		return VERDICT_TOO_MANY_RECIPIENTS;
 	verdict = forwarding_find(t->queue, given->address, &route, home);

@@ -32,6 +32,7 @@ struct transaction {
 	bool is_forwarding; /* somebody here passes it on to another host */
 	unsigned int flags;
 	int8_t priority;      /* RFC 6710 */
+	uint64_t declared;    /* SIZE, or 0 */
 	unsigned int verdict; /* the first bad one of the body */
 	char *sender;
 	char *helo;

@@ -843,6 +843,53 @@ reports_of_the_spool_are_routed_like_mail(void **state)
 	assert_int_equal(routed_status, STATUS_FULL);
 }
 
+static unsigned int
+count_replies(const char *code)
+{
+	unsigned int count = 0;
+
+	for (const char *at = conversation; (at = strstr(at, code)) != NULL;
+	     at++)
+		count++;
+	return count;
+}
+
+static bool
+are_hundred_answered(void)
+{
+	strcat(conversation, false_connection_heard());
+	return count_replies("\r\n") == 100 ||
+	       false_connection_is_finished(false_connection());
+}
+
+/* RFC 5321 section 4.5.3.1.10: who lists too many is told so, and sends the rest
+ * in the next transaction; who does not listen is sent away. */
+static void
+ten_thousand_recipients_are_answered_one_by_one(void **state)
+{
+	static const char line[] = "RCPT TO:<alice@demo.test>\r\n";
+	unsigned int taken = 0, refused = 0;
+
+	settings->max_recipients = 3000;
+	call(SERVICE_SMTP);
+	say("", "220 ");
+	say("EHLO c\r\n", "250 ENHANCED");
+	say("MAIL FROM:<a@b>\r\n", "250 2.1.0");
+	while (taken + refused < 10000 &&
+	       !false_connection_is_finished(false_connection())) {
+		conversation[0] = '\0';
+		for (int i = 0; i < 100; i++)
+			false_connection_say(
+			    false_connection(), line, sizeof(line) - 1);
+		wait_for(are_hundred_answered);
+		taken += count_replies("250 2.1.5");
+		refused += count_replies("452 4.5.3");
+	}
+	assert_int_equal(taken, 3000);
+	assert_true(refused > 900 && refused < SMTP_MAX_COMMANDS);
+	assert_int_equal(count_replies("421 4.7.0"), 1);
+}
+
 static void
 too_many_errors_end_the_connection(void **state)
 {
@@ -965,6 +1012,7 @@ main(void)
 		    mail_for_others_is_taken_of_users_only_and_if_it_is_wanted),
 		TEST(each_service_takes_what_it_offers),
 		TEST(binary_mail_comes_in_chunks),
+		TEST(ten_thousand_recipients_are_answered_one_by_one),
 		TEST(mail_for_both_is_acknowledged_when_both_have_it),
 		TEST(mail_is_passed_on_where_an_alias_leads),
 		TEST(a_spool_that_is_full_gives_no_250),

@@ -21,6 +21,8 @@ enum {
 	INSTANCE = 7
 };
 
+#define BOB "bob@demo.test"
+
 struct stand stand;
 
 static struct channel *authd;
@@ -252,24 +254,25 @@ stand_connect_spool(void)
 }
 
 static bool
-is_bob_known(void)
+is_known(void)
 {
 	return is_granted;
 }
 
-static void
-log_bob_in(void)
+void
+stand_log_in(uint32_t account)
 {
 	static const struct channel_handler handler = { authd_hears, gone };
 	struct message grant = { .type = MESSAGE_grant_sender };
 
+	channel_free(&authd);
 	authd = connect_queue(ROLE_AUTHD, &handler);
 	grant.grant_sender.instance = INSTANCE;
 	grant.grant_sender.connection = STAND_CONNECTION;
-	grant.grant_sender.account = STAND_BOB;
+	grant.grant_sender.account = account;
 	is_granted = false;
 	assert_int_equal(channel_send(authd, &grant, NULL, 0), 0);
-	stand_wait(is_bob_known);
+	stand_wait(is_known);
 }
 
 /* -- Steps of a client -- */
@@ -289,27 +292,46 @@ ask(const struct message *message)
 	return stand.verdict;
 }
 
+static unsigned int
+begin(const char *sender, unsigned int flags, int priority, uint64_t size)
+{
+	struct message message = { .type = MESSAGE_transaction_begin };
+	struct message_transaction_begin *said = &message.transaction_begin;
+
+	said->transaction = ++transaction;
+	said->connection = STAND_CONNECTION;
+	said->service = SERVICE_SUBMIT;
+	said->flags = (uint16_t)flags;
+	said->priority = (uint8_t)priority;
+	said->size = size;
+	said->sender = text_of(sender);
+	said->helo = TEXT("client.test");
+	said->client_ip = TEXT("192.0.2.1");
+	return ask(&message);
+}
+
 unsigned int
 stand_begin(void)
 {
-	return stand_begin_with(TRANSACTION_ESMTP, 0);
+	return begin(BOB, TRANSACTION_ESMTP, 0, 0);
 }
 
 unsigned int
 stand_begin_with(unsigned int flags, int priority)
 {
-	struct message message = { .type = MESSAGE_transaction_begin };
-	struct message_transaction_begin *begin = &message.transaction_begin;
+	return begin(BOB, flags, priority, 0);
+}
 
-	begin->transaction = ++transaction;
-	begin->connection = STAND_CONNECTION;
-	begin->service = SERVICE_SUBMIT;
-	begin->flags = (uint16_t)flags;
-	begin->priority = (uint8_t)priority;
-	begin->sender = TEXT("bob@demo.test");
-	begin->helo = TEXT("client.test");
-	begin->client_ip = TEXT("192.0.2.1");
-	return ask(&message);
+unsigned int
+stand_begin_sized(uint64_t size)
+{
+	return begin(BOB, TRANSACTION_ESMTP, 0, size);
+}
+
+unsigned int
+stand_begin_as(const char *sender)
+{
+	return begin(sender, TRANSACTION_ESMTP, 0, 0);
 }
 
 unsigned int
@@ -388,7 +410,7 @@ stand_set_up(void **state)
 	stand_connect_snapd();
 	stand_connect_spool();
 	stand.front = connect_queue(ROLE_SMTPD, &handler);
-	log_bob_in();
+	stand_log_in(STAND_BOB);
 	return 0;
 }
 

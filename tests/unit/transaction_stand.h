@@ -67,6 +67,10 @@ void stand_wait(bool (*is_so)(void));
  * bob's, submitted; alice and bob are at demo.test. */
 unsigned int stand_begin(void);
 unsigned int stand_begin_with(unsigned int flags, int priority);
+unsigned int stand_begin_sized(uint64_t size);
+unsigned int stand_begin_as(const char *sender);
+/* Another account on that connection. */
+void stand_log_in(uint32_t account);
 unsigned int stand_recipient(const char *address);
 unsigned int stand_recipient_with(
     const char *address, uint8_t notify, const char *original);

@@ -431,6 +431,83 @@ a_binary_message_goes_as_it_came_and_is_filed_in_lines(void **state)
 	    stand_end_bytes(secret, sizeof(secret) - 1), VERDICT_BINARY);
 }
 
+/* -- What is refused before the data -- */
+
+static void
+a_store_that_is_away_is_told_at_the_recipient(void **state)
+{
+	assert_int_equal(stand_begin(), VERDICT_OK);
+	channel_free(&stand.snapd);
+	stand_wait(is_store_gone);
+	assert_int_equal(
+	    stand_recipient("alice@demo.test"), VERDICT_UNAVAILABLE);
+	assert_int_equal(stand_recipient("x@other.test"), VERDICT_UNAVAILABLE);
+}
+
+static void
+who_was_full_is_not_sent_as_much_again(void **state)
+{
+	account_table_add_alias(
+	    stand.accounts, TEXT("two@demo.test"), TEXT("alice@demo.test"));
+	account_table_add_alias(
+	    stand.accounts, TEXT("two@demo.test"), TEXT("bob@demo.test"));
+	stand.accept_status = stand.put_status = STATUS_FULL;
+	assert_int_equal(stand_begin_sized(5000), VERDICT_OK);
+	assert_int_equal(stand_recipient("alice@demo.test"), VERDICT_OK);
+	assert_int_equal(stand_end(BODY), VERDICT_NO_SPACE);
+	assert_int_equal(stand_begin_sized(5000), VERDICT_OK);
+	assert_int_equal(stand_recipient("alice@demo.test"), VERDICT_NO_SPACE);
+	/* For all of an alias there is room if there is for one. */
+	assert_int_equal(stand_recipient("two@demo.test"), VERDICT_OK);
+	assert_int_equal(stand_recipient("x@other.test"), VERDICT_OK);
+	assert_int_equal(stand_end(BODY), VERDICT_NO_SPACE);
+	assert_int_equal(stand.accepts, 1);
+	assert_int_equal(stand_begin_sized(5000), VERDICT_OK);
+	assert_int_equal(stand_recipient("x@other.test"), VERDICT_NO_SPACE);
+	/* Less may find room; of what has no size nobody knows. */
+	assert_int_equal(stand_begin_sized(10), VERDICT_OK);
+	assert_int_equal(stand_recipient("alice@demo.test"), VERDICT_OK);
+	stand.accept_status = STATUS_OK;
+	assert_int_equal(stand_end(BODY), VERDICT_ACCEPTED);
+	assert_int_equal(stand_begin_sized(5000), VERDICT_OK);
+	assert_int_equal(stand_recipient("alice@demo.test"), VERDICT_OK);
+}
+
+static void
+fullness_is_forgotten_after_a_while(void **state)
+{
+	struct full_list *list = full_list_new();
+
+	full_list_note(list, 7, 100, 1000);
+	full_list_note(list, 7, 200, 1000);
+	assert_true(full_list_has(list, 7, 100, 1000 + FULL_LIST_MS - 1));
+	assert_false(full_list_has(list, 7, 99, 1001));
+	assert_false(full_list_has(list, 8, 100, 1001));
+	assert_false(full_list_has(list, 7, 100, 1000 + FULL_LIST_MS));
+	full_list_note(list, 7, 300, 2000);
+	assert_false(full_list_has(list, 7, 299, 2000));
+	full_list_free(&list);
+}
+
+/* Behind an alias, too. */
+static void
+who_has_sent_enough_is_told_so_at_the_alias(void **state)
+{
+	account_table_add_alias(
+	    stand.accounts, TEXT("away@demo.test"), TEXT("x@other.test"));
+	account_table_add(stand.accounts, &(struct account){ .number = 3,
+					      .address = "carl@demo.test",
+					      .hash = "",
+					      .send_per_day = 1 });
+	stand_log_in(3);
+	assert_int_equal(stand_begin_as("carl@demo.test"), VERDICT_OK);
+	assert_int_equal(stand_recipient("y@other.test"), VERDICT_OK);
+	assert_int_equal(
+	    stand_recipient("away@demo.test"), VERDICT_SENT_ENOUGH);
+	assert_int_equal(stand_end(BODY), VERDICT_ACCEPTED);
+	assert_string_equal(stand.put_addresses, "y@other.test ");
+}
+
 int
 main(void)
 {
@@ -454,6 +531,10 @@ main(void)
 		TEST(who_does_not_want_to_hear_of_success_costs_no_spool),
 		TEST(aliases_pass_on_what_was_asked_for),
 		TEST(what_was_asked_for_goes_along),
+		TEST(a_store_that_is_away_is_told_at_the_recipient),
+		TEST(who_was_full_is_not_sent_as_much_again),
+		TEST(fullness_is_forgotten_after_a_while),
+		TEST(who_has_sent_enough_is_told_so_at_the_alias),
 		TEST(a_binary_message_goes_as_it_came_and_is_filed_in_lines),
 	};
 
