@@ -12,15 +12,16 @@
 #include <stdlib.h>
 
 enum {
-	AGAIN_MS = 5000,    /* until it is decided */
-	OVERDUE_MS = 60000, /* the queue says 451 long before */
-	AT_ONCE = 100       /* are offered */
+	AGAIN_MS = 5000, /* until it is decided */
+	OVERDUE_S = 60,  /* the queue says 451 long before */
+	AT_ONCE = 100    /* are offered */
 };
 
 struct spool_undecided {
 	struct spool *spool;
 	struct table *owners; /* message -> struct owner */
 	struct timer *again;
+	bool is_due;          /* `again` runs */
 	unsigned int offered; /* in this round of offers */
 };
 
@@ -28,7 +29,6 @@ struct spool_undecided {
 struct owner {
 	uint64_t instance;
 	bool is_gone;
-	int64_t since_ms; /* 1970 */
 };
 
 /* What was said of one, until that is on disk. */
@@ -45,6 +45,14 @@ struct decision {
 
 /* -- Who is asked -- */
 
+static void
+offer_later(struct spool_undecided *undecided)
+{
+	if (!undecided->is_due)
+		timer_start(undecided->again, AGAIN_MS);
+	undecided->is_due = true;
+}
+
 void
 spool_undecided_add(struct spool_undecided *undecided, uint64_t id,
     uint64_t instance, bool is_gone)
@@ -53,16 +61,16 @@ spool_undecided_add(struct spool_undecided *undecided, uint64_t id,
 
 	owner->instance = instance;
 	owner->is_gone = is_gone;
-	owner->since_ms = spool_now();
+	offer_later(undecided);
 	free(table_put_u64(undecided->owners, id, owner));
 }
 
-/* Nobody is at work on it. A body that was long on its way to the disk comes
- * behind the word on it, if that was a no. */
+/* Its queue is there and said nothing: a body that was long on its way to the disk
+ * comes behind the word on it, if that was a no. */
 static bool
-is_free(const struct owner *owner)
+is_overdue(const struct spool_message *message)
 {
-	return owner->is_gone || spool_now() - owner->since_ms > OVERDUE_MS;
+	return spool_now() / 1000 - message->time > OVERDUE_S;
 }
 
 static int
@@ -76,10 +84,14 @@ offer(void *context, uint64_t id, uint32_t decider)
 	struct spool_message row;
 	struct error error;
 
-	if (owner == NULL || !is_free(owner))
+	if (owner == NULL)
 		return 0;
-	if (queue == NULL || undecided->offered++ >= AT_ONCE ||
+	if (queue == NULL ||
 	    spool_store_message(spool->store, id, &row, &error) != 1)
+		return 1;
+	if (!owner->is_gone && !is_overdue(&row))
+		return 0;
+	if (undecided->offered++ >= AT_ONCE)
 		return 1;
 	message.spool_undecided.decider = decider;
 	message.spool_undecided.delivery = row.delivery;
@@ -97,13 +109,16 @@ spool_undecided_offer(struct spool_undecided *undecided)
 	if (spool_store_each_undecided(
 		undecided->spool->store, offer, undecided, &error) == -1)
 		log_alarm("spool-damaged", "error=\"%s\"", error.text);
-	timer_start(undecided->again, AGAIN_MS);
+	offer_later(undecided);
 }
 
 static void
 offer_again(void *context)
 {
-	spool_undecided_offer(context);
+	struct spool_undecided *undecided = context;
+
+	undecided->is_due = false;
+	spool_undecided_offer(undecided);
 }
 
 void

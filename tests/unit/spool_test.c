@@ -570,6 +570,26 @@ what_nobody_decided_is_offered_to_the_next_queue(void **state)
 	assert_string_equal(jobs[0].recipients, "x@other.test ");
 }
 
+/* The queue gave up on it before its body was on disk. */
+static void
+what_should_have_been_decided_long_ago_is_asked_for(void **state)
+{
+	static const struct mail late = { .sender = "bob@demo.test",
+		.recipients = { "x@other.test" },
+		.age_s = 100,
+		.decider = 9 };
+	struct channel *first = queue;
+
+	put(1, &both);
+	put(2, &late);
+	assert_int_equal(offers, 0);
+	connect_queue();
+	wait_for(is_offered);
+	assert_int_equal(offers, 1);
+	assert_int_equal(offered.delivery.bytes[0], 2);
+	channel_free(&first);
+}
+
 static void
 success_here_is_reported_when_it_is_decided(void **state)
 {
@@ -1155,6 +1175,7 @@ main(void)
 		TEST(a_secret_comes_back_as_one),
 		TEST(what_is_for_accounts_of_ours_too_goes_when_it_is_decided),
 		TEST(what_nobody_decided_is_offered_to_the_next_queue),
+		TEST(what_should_have_been_decided_long_ago_is_asked_for),
 		TEST(success_here_is_reported_when_it_is_decided),
 		TEST(an_expanded_alias_is_reported_at_once),
 		TEST(recipients_of_a_domain_go_together_and_end_one_by_one),
