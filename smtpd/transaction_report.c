@@ -29,8 +29,8 @@ report_new(struct queue *queue, const struct message_spool_report *report)
 	t->queue = queue;
 	t->report = report->tag;
 	t->flags = TRANSACTION_ESMTP | TRANSACTION_8BITMIME;
-	t->flags |= report->flags &
-		    (TRANSACTION_TLS_OPTIONAL | TRANSACTION_REQUIRETLS);
+	t->flags |=
+	    report->flags & (TRANSACTION_TLS_OPTIONAL | TRANSACTION_REQUIRETLS);
 	if (!text_is_ascii(report->recipient))
 		t->flags |= TRANSACTION_SMTPUTF8;
 	t->sender = transaction_copy_text(none);
