@@ -69,6 +69,26 @@ workers_new(struct broker *broker)
 	return workers;
 }
 
+/* The places; none of them runs. */
+void
+workers_free(struct workers **workers)
+{
+	size_t position = 0, size;
+	const void *key;
+	void *value;
+
+	while (table_next(
+	    (*workers)->by_account, &position, &key, &size, &value)) {
+		struct worker *worker = value;
+
+		timer_free(&worker->member.timer);
+		timer_free(&worker->member.kill_timer);
+		free(worker);
+	}
+	table_free(&(*workers)->by_account);
+	memory_free(workers);
+}
+
 /* -- Answers -- */
 
 static void

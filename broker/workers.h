@@ -16,6 +16,7 @@ enum {
 };
 
 struct workers *workers_new(struct broker *broker);
+void workers_free(struct workers **workers);
 
 /* A session of `grant`'s account: answers attached on `front`, now or when the
  * worker runs. */

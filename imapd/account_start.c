@@ -76,6 +76,75 @@ listed_changes(
 		applied_changes(status, account);
 }
 
+/* -- UIDs that the store has forgotten -- */
+
+/*
+ * A leap goes by what the store knows.  The same copy may be put back a second
+ * time, and leap as far as the first time: to UIDs that are given by now.  The
+ * index, made from the newer state, knows how far they are.
+ */
+static void
+keep_forgotten(struct account_store *account)
+{
+	size_t count = account->forgotten_count;
+
+	account->forgotten = memory_resize(account->forgotten,
+	    count + account->folder_count, sizeof(struct forgotten_uids));
+	for (size_t i = 0; i < account->folder_count; i++) {
+		const struct mailbox_info *info = &account->folders[i]->info;
+
+		account->forgotten[count + i] =
+		    (struct forgotten_uids){ info->id, info->uidvalidity,
+			    info->uidnext };
+	}
+	account->forgotten_count += account->folder_count;
+}
+
+static void
+raised_forgotten(
+    enum status status, uint64_t sequence, struct text results, void *context)
+{
+	struct account_store *account = context;
+
+	if (status == STATUS_OK) {
+		memory_free(&account->forgotten);
+		account->forgotten_count = 0;
+	} else if (status != STATUS_UNAVAILABLE) {
+		failed(account, "uidnext", status);
+		account->must_restart = true;
+	}
+}
+
+/* Before anything gets a UID; the rows follow with the list of changes. */
+static void
+raise_forgotten(struct account_store *account)
+{
+	struct message m = { .type = MESSAGE_change_identity };
+	struct store_batch *batch = store_batch_new_for(CAUSE_RECONCILE);
+
+	for (size_t i = 0; i < account->forgotten_count; i++) {
+		const struct forgotten_uids *uids = &account->forgotten[i];
+		struct folder *folder = folder_find_id(account, uids->mailbox);
+
+		if (folder == NULL ||
+		    folder->info.uidvalidity != uids->uidvalidity ||
+		    folder->info.uidnext >= uids->uidnext)
+			continue;
+		log_alarm("uids-forgotten", "mailbox=%llu uidnext=%u was=%u",
+		    (unsigned long long)uids->mailbox, folder->info.uidnext,
+		    uids->uidnext);
+		m.change_identity.mailbox = uids->mailbox;
+		m.change_identity.uidvalidity = uids->uidvalidity;
+		m.change_identity.uidnext = uids->uidnext;
+		store_batch_add(batch, &m, -1);
+	}
+	if (store_batch_is_empty(batch))
+		store_batch_free(&batch);
+	else
+		store_client_commit(
+		    account->client, &batch, raised_forgotten, account);
+}
+
 /* -- Making the index from the store's rows -- */
 
 static void
@@ -121,6 +190,7 @@ listed_mailboxes(
 	}
 	/* What happens while the mailboxes are listed comes once more. */
 	account->meta.confirmed = sequence;
+	raise_forgotten(account);
 	account->rebuild_left = account->folder_count;
 	for (size_t i = 0; i < account->folder_count; i++) {
 		struct folder *folder = account->folders[i];
@@ -151,6 +221,7 @@ give_up(struct account_store *account, enum status status)
 static void
 drop_index(struct account_store *account)
 {
+	keep_forgotten(account);
 	while (account->folder_count > 0)
 		folder_free(&account->folders[--account->folder_count]);
 	table_free(&account->folders_by_id);

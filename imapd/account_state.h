@@ -118,6 +118,13 @@ struct heal {
 	uint64_t size;     /* of the body that was asked for */
 };
 
+/* Up to where a mailbox's UIDs were given by a state that the store forgot. */
+struct forgotten_uids {
+	uint64_t mailbox;
+	uint32_t uidvalidity;
+	uint32_t uidnext;
+};
+
 struct account_store {
 	struct event_loop *loop;
 	int home_fd;
@@ -137,6 +144,8 @@ struct account_store {
 	bool is_refilling;  /* what is gone is made again, whatever they say */
 	bool is_put_back;   /* the store is older than the files may be */
 	bool is_believed;   /* it leapt since, the witness has no more to say */
+	struct forgotten_uids *forgotten;
+	size_t forgotten_count;
 	struct timer *index_timer; /* commits what was left open */
 	bool is_index_due;
 	bool is_witness_due;

@@ -336,6 +336,7 @@ account_store_free(struct account_store **account)
 	directories_free(a);
 	cache_filler_free(a);
 	account_catch_up_free(a);
+	free(a->forgotten);
 	while (a->waiters != NULL)
 		account_store_forget_ready(a, a->waiters->context);
 	while (a->folder_count > 0)

@@ -25,13 +25,14 @@ static int
 read_file(struct account_store *account, const struct folder *folder,
     const struct found *found, struct buf *bytes, int64_t *time)
 {
-	char path[ACCOUNT_PATH_MAX];
 	struct error error;
 	struct stat info;
 	int fd, result;
 
-	files_path(folder, found->is_new, text_of(found->name), path);
-	fd = file_open_read(account->home_fd, path, &error);
+	fd = directories_part(
+	    account, folder, found->is_new ? FOLDER_NEW : FOLDER_CUR, &error);
+	if (fd != -1)
+		fd = file_open_read(fd, found->name, &error);
 	if (fd == -1)
 		return -1;
 	result = -1;
@@ -171,12 +172,14 @@ adoption_send(struct adoption *adoption, struct folder *folder)
 		    folder->info.uidvalidity, adoption->uidnext);
 		adoption->is_raised = true;
 	}
+	directories_hold(adoption->account);
 	while (adoption->next < adoption->found_count &&
 	       b->count < adoption->batch_limit &&
 	       b->bytes < ADOPT_BATCH_BYTES &&
 	       b->descriptors < ADOPT_BATCH_DESCRIPTORS &&
 	       !adoption_must_raise(adoption))
 		add_file(b, folder, &adoption->found[adoption->next++]);
+	directories_release(adoption->account);
 	if (store_batch_is_empty(b->batch)) {
 		adoption_free_batch(b);
 		return;

@@ -118,7 +118,7 @@ tests_unit_look_cost_test_SOURCES = \
 	tests/unit/account_world.c tests/unit/account_world.h \
 	tests/unit/false_store.c tests/unit/false_store.h
 tests_unit_look_cost_test_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=index_find_name
+	-Wl,--wrap=index_find_name -Wl,--wrap=openat
 tests_unit_look_cost_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/worker_sync_test

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -162,12 +163,20 @@ def test_a_folder_is_adopted_while_the_next_one_is_copied(server, maildir):
         os.link(first, big / 'cur' / ('1.%d.old:2,' % number))
     staged = pathlib.Path(running.maildir1).parent / 'import/messages/.Zuletzt'
 
-    def importers():
-        """Of our own group, children of the command that we start."""
-        listed = subprocess.run(
-            ['ps', '-o', 'pid=,comm=', '--ppid', str(process.pid)],
-            check=False, text=True, stdout=subprocess.PIPE).stdout
-        return [int(line.split()[0]) for line in listed.splitlines()]
+    def signal_importer(number):
+        """The child of the command that we start."""
+        children = pathlib.Path(
+            '/proc/%d/task/%d/children' % (process.pid, process.pid))
+        for pid in children.read_text(encoding='ascii').split():
+            os.kill(int(pid), number)
+
+    def is_in_the_middle():
+        """Lets it run for a moment and looks while it stands still: it cannot
+        be at the end before anybody has seen that it began."""
+        signal_importer(signal.SIGCONT)
+        time.sleep(0.01)
+        signal_importer(signal.SIGSTOP)
+        return staged.exists()
 
     def listed(mailbox):
         return len(running.snapctl('ls', '--json', 'live:%s/%s' % (
@@ -177,16 +186,11 @@ def test_a_folder_is_adopted_while_the_next_one_is_copied(server, maildir):
             running.__dict__['firnmail'].split() +
             ['import', 'dovecot', str(maildir), running.user1],
             stdout=subprocess.DEVNULL) as process:
-        wait_for(staged.exists, 60, 'the large folder is being copied')
-        stopped = importers()
-        for pid in stopped:
-            os.kill(pid, signal.SIGSTOP)
+        wait_for(is_in_the_middle, 100, 'the large folder is being copied')
         try:
-            assert stopped and staged.exists()
-            wait_for(lambda: listed('INBOX') == 4, 60, 'INBOX is in the store')
+            wait_for(lambda: listed('INBOX') == 4, 100, 'INBOX is in the store')
         finally:
-            for pid in stopped:
-                os.kill(pid, signal.SIGCONT)
+            signal_importer(signal.SIGCONT)
         assert process.wait(100) == 0
     check_imported(running)
     assert listed('Zuletzt') == 20000

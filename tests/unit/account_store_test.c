@@ -573,6 +573,32 @@ an_older_store_leaps_and_gets_what_it_has_forgotten(void **state)
 	assert_int_equal(count_files(w, "Maildir", NULL), 3);
 }
 
+/* Its leap is the same as the first time; what was given since is not given
+ * again. */
+static void
+the_same_older_store_may_come_back_twice(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+	uint32_t given = 0;
+
+	append_to(w, "INBOX", "one\r\n");
+	append_to(w, "INBOX", "two\r\n");
+	for (int turn = 0; turn < 3; turn++) {
+		account_store_free(&w->account);
+		false_store_put_back(w->store);
+		open_account(w);
+		wait_for(w, is_idle);
+		assert_int_equal(message_count(w, "INBOX"), 2 + turn);
+		view = open_view(w, "INBOX");
+		assert_true(mailbox_view_uid(view, 1) > given);
+		mailbox_view_close(&view);
+		append_to(w, "INBOX", "more\r\n");
+		given = highest_uid(w, "INBOX");
+		assert_in_range(given, 1 << 20, 1 << 25);
+	}
+}
+
 /* A worker that was killed wrote no witness since it began; its index knows. */
 static void
 an_older_store_leaps_for_a_worker_that_was_killed(void **state)
@@ -1209,6 +1235,7 @@ main(void)
 		TEST_CASE(uids_of_dovecot_are_imported_on_first_sight),
 		TEST_CASE(mail_that_waits_in_the_store_is_filed_at_start),
 		TEST_CASE(an_older_store_leaps_and_gets_what_it_has_forgotten),
+		TEST_CASE(the_same_older_store_may_come_back_twice),
 		TEST_CASE(an_older_store_leaps_for_a_worker_that_was_killed),
 		TEST_CASE(an_older_store_that_went_on_leaps_too),
 		TEST_CASE(

@@ -60,6 +60,7 @@ struct false_store {
 	struct message caught_up;
 	size_t missing_then; /* when it said so */
 	uint64_t incarnation;
+	uint64_t incarnations; /* that there ever were */
 	uint64_t sequence;
 	uint64_t counter;
 	uint64_t batches;
@@ -798,7 +799,8 @@ hear_witness(struct false_store *s, const struct message_witness *m)
 	answer.witness_heard.tag = m->tag;
 	answer.witness_heard.status = s->is_claimed ? STATUS_LIMIT : STATUS_OK;
 	if (!s->is_claimed) {
-		s->incarnation++;
+		/* One that no store had before. */
+		s->incarnation = ++s->incarnations + 1;
 		for (size_t i = 0; i < s->mailbox_count; i++)
 			leap(&s->mailboxes[i].record);
 	}
@@ -1007,6 +1009,7 @@ false_store_put_back(struct false_store *s)
 {
 	forget(s);
 	begin(s);
+	s->is_claimed = false;
 }
 
 void

@@ -6,6 +6,7 @@
 #include "imapd/account_state.h"
 #include "tests/unit/account_world.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,6 +31,25 @@ __wrap_index_find_name(
 {
 	asked++;
 	return __real_index_find_name(index, mailbox, base);
+}
+
+static unsigned int opened;
+
+int __real_openat(int dir_fd, const char *name, int flags, ...);
+int __wrap_openat(int dir_fd, const char *name, int flags, ...);
+
+int
+__wrap_openat(int dir_fd, const char *name, int flags, ...)
+{
+	unsigned int mode = 0;
+	va_list rest;
+
+	va_start(rest, flags);
+	if (flags & O_CREAT)
+		mode = va_arg(rest, unsigned int);
+	va_end(rest);
+	opened++;
+	return __real_openat(dir_fd, name, flags, mode);
 }
 
 static size_t wanted_count;
@@ -115,6 +135,24 @@ a_name_that_is_there_twice_is_looked_at(void **state)
 	assert_int_equal(message_count(w, "INBOX"), FILES);
 }
 
+/* And a few for the folder, however many there are. */
+static void
+adopting_a_file_opens_it_and_no_directory(void **state)
+{
+	struct world *w = *state;
+	struct folder *folder = folder_find(w->account, TEXT("INBOX"));
+	char name[60];
+
+	for (unsigned int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof(name), "Maildir/new/%u.foreign", i);
+		put_file(w, name, "Subject: x\n\ntext\n");
+	}
+	opened = 0;
+	sync_folder(w->account, folder);
+	assert_in_range(opened, FILES, FILES + 30);
+	wait_for_count(w, FILES);
+}
+
 int
 main(void)
 {
@@ -123,6 +161,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(files_that_did_not_change_cost_no_question),
 		TEST(a_name_that_is_there_twice_is_looked_at),
+		TEST(adopting_a_file_opens_it_and_no_directory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

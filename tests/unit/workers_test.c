@@ -144,8 +144,11 @@ tear_down(void **state)
 	channel_free(&f->broker.snapd);
 	channel_free(&f->master);
 	channel_free(&f->snapd);
+	workers_free(&f->broker.workers);
 	account_table_free(&f->broker.accounts);
 	settings_free(&f->settings);
+	timer_free(&f->deadline);
+	event_loop_free(&f->broker.loop);
 	return 0;
 }
 
