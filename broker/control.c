@@ -7,10 +7,10 @@
 #include "broker/workers.h"
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/control_socket.h"
 #include "common/log.h"
 #include "common/status.h"
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -129,24 +129,14 @@ closed(struct channel *channel, const struct error *error, void *context)
 
 static const struct channel_handler handler = { received, closed };
 
-static bool
-is_permitted(int fd)
-{
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-	       (peer.uid == 0 || peer.uid == geteuid());
-}
-
 static void
 connection_waits(int fd, int events, void *context)
 {
-	int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int peer = control_socket_accept(fd, NULL);
 
 	if (peer == -1)
 		return;
-	for (size_t i = 0; i < CONTROL_PLACES && is_permitted(peer); i++) {
+	for (size_t i = 0; i < CONTROL_PLACES; i++) {
 		if (places[i].channel != NULL)
 			continue;
 		places[i].channel = channel_new(control_broker->loop, peer,

@@ -386,6 +386,27 @@ load(const char *path, struct buf *to, bool may_be_missing,
 	return -1;
 }
 
+/* A host that was set up before there was SRS has no secret. */
+static void
+warn_of_senders(const struct settings *settings,
+    const struct account_table *table, struct report *report)
+{
+	struct report_place place = { settings->aliases_path, 0, 0,
+		{ NULL, 0 } };
+	const struct account_alias *aliases;
+	size_t count = account_table_aliases(table, &aliases), i = 0;
+
+	if (settings->is_srs_off || settings->srs_secret_count > 0)
+		return;
+	while (i < count &&
+	       account_find_address(table, text_of(aliases[i].target)) != NULL)
+		i++;
+	if (i < count)
+		report_warning(report, &place,
+		    "mail is passed on, and there is no secret for srs: it "
+		    "keeps its sender; `firnmail setup` makes one");
+}
+
 struct account_table *
 account_table_load(const struct settings *settings, struct report *report)
 {
@@ -406,6 +427,8 @@ account_table_load(const struct settings *settings, struct report *report)
 		table = account_table_parse(
 		    &users, has_aliases ? &aliases : NULL, settings, report);
 	}
+	if (table != NULL)
+		warn_of_senders(settings, table, report);
 	if (users_buf.size > 0)
 		explicit_bzero(users_buf.data, users_buf.size);
 	buf_clear(&users_buf);

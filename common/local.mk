@@ -40,6 +40,7 @@ common_libcommon_a_SOURCES += common/tls_client.c common/tls_client.h
 common_libcommon_a_SOURCES += common/tls_provider.c common/tls_provider.h
 common_libcommon_a_SOURCES += common/connection.c common/connection.h
 common_libcommon_a_SOURCES += common/proxy_wait.c common/proxy_wait.h
+common_libcommon_a_SOURCES += common/control_socket.c common/control_socket.h
 common_libcommon_a_SOURCES += common/listener.c common/listener.h
 
 # Layer 3.

@@ -181,8 +181,10 @@ dns_wants_new(const struct settings *settings, const char *domain,
 
 	wants->pool = pool_new();
 	record = add(wants, DNS_MX, true, "", domain);
-	record->preference = MX_PREFERENCE;
-	record->name = keep(wants, settings->host);
+	if (record != NULL) {
+		record->preference = MX_PREFERENCE;
+		record->name = keep(wants, settings->host);
+	}
 	add_addresses(wants, settings, host);
 	add_text(wants, true, "", domain, "v=spf1 mx -all");
 	add_policy(wants, settings, domain);

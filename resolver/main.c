@@ -4,12 +4,12 @@
  * it has no file, and nothing to say but answers.  The administrator's command
  * asks on a control socket.
  */
+#include "common/control_socket.h"
 #include "common/log.h"
 #include "common/process.h"
 #include "resolver/lookups.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 static struct event_loop *loop;
@@ -74,23 +74,13 @@ from_master(struct channel *channel, const struct message *message, int *fds,
 	}
 }
 
-/* root or our own uid, nobody else. */
 static void
 accept_control(int fd, int events, void *context)
 {
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int client = control_socket_accept(fd, NULL);
 
-	if (client == -1)
-		return;
-	if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
-	    (peer.uid != 0 && peer.uid != geteuid())) {
-		log_alarm("control-refused", "uid=%u", (unsigned int)peer.uid);
-		close(client);
-		return;
-	}
-	(void)lookups_serve(lookups, client, ROLE_FIRNMAIL, 0);
+	if (client != -1)
+		(void)lookups_serve(lookups, client, ROLE_FIRNMAIL, 0);
 }
 
 static void

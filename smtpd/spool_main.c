@@ -2,12 +2,12 @@
  * smtpd-spool: mail for other hosts, until it has gone.  Started by master with
  * the queue's folder as its root; it has no network.
  */
+#include "common/control_socket.h"
 #include "common/log.h"
 #include "common/process.h"
 #include "smtpd/spool.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 static struct event_loop *loop;
@@ -70,23 +70,13 @@ closed(struct channel *channel, const struct error *error, void *context)
 	event_loop_stop(loop);
 }
 
-/* root or our own uid, nobody else. */
 static void
 accept_control(int fd, int events, void *context)
 {
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int client = control_socket_accept(fd, NULL);
 
-	if (client == -1)
-		return;
-	if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
-	    (peer.uid != 0 && peer.uid != geteuid())) {
-		log_alarm("control-refused", "uid=%u", (unsigned int)peer.uid);
-		close(client);
-		return;
-	}
-	spool_add_control(spool, client);
+	if (client != -1)
+		spool_add_control(spool, client);
 }
 
 static void

@@ -8,6 +8,7 @@
  * it with the recovery key as descriptor 3, puts a lost store key back; `snapd
  * open-damaged` has the next start open a store that the fence keeps closed.
  */
+#include "common/control_socket.h"
 #include "common/event_loop.h"
 #include "common/log.h"
 #include "common/memory.h"
@@ -24,7 +25,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -247,25 +247,15 @@ closed(struct channel *channel, const struct error *error, void *context)
 	event_loop_stop(server->loop);
 }
 
-/* root or our own uid, nobody else. */
 static void
 accept_control(int fd, int events, void *context)
 {
 	struct server *server = context;
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-	int client;
+	uint32_t uid;
+	int client = control_socket_accept(fd, &uid);
 
-	client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (client < 0)
-		return;
-	if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
-	    (peer.uid != 0 && peer.uid != geteuid())) {
-		log_alarm("control-refused", "uid=%u", (unsigned)peer.uid);
-		close(client);
-		return;
-	}
-	snapd_add_control(server->snapd, client, (uint32_t)peer.uid);
+	if (client != -1)
+		snapd_add_control(server->snapd, client, uid);
 }
 
 static const struct channel_handler handler = { received, closed };

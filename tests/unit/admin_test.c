@@ -575,6 +575,49 @@ missing_users_file_is_no_accounts(void **state)
 	report_free(&report);
 }
 
+/* How many warnings the files give; how many secrets they have. */
+static size_t
+count_warnings(size_t secrets)
+{
+	struct report *report = report_new();
+	struct settings *settings =
+	    settings_load(in_folder("f.conf"), NULL, report);
+	struct account_table *accounts;
+	size_t warnings;
+
+	assert_non_null(settings);
+	assert_int_equal(settings->srs_secret_count, secrets);
+	accounts = account_table_load(settings, report);
+	assert_non_null(accounts);
+	warnings = report_warnings(report);
+	account_table_free(&accounts);
+	settings_free(&settings);
+	report_free(&report);
+	return warnings;
+}
+
+static void
+mail_that_is_passed_on_without_a_secret_is_warned_of(void **state)
+{
+	put_config("aliases file aliases\n");
+	put_file("certificate.pem", "chain\n");
+	put_file("users", "b@example.org:::::::firnmail_id=1\n");
+	put_file("aliases", "a: b, c@else.where\n");
+	assert_int_equal(count_warnings(0), 1);
+	put_file("srs-secret", "# the new one first\n0123456789abcdef\n\n"
+			       "an older one of these\n");
+	assert_int_equal(count_warnings(2), 0);
+}
+
+static void
+a_secret_that_is_too_short_is_refused(void **state)
+{
+	put_config("");
+	put_file("certificate.pem", "chain\n");
+	put_file("srs-secret", "0123456789abcde\n");
+	settings_load_refuses("srs-secret: has no secrets: 1 to 4 lines");
+}
+
 #define FILE_TEST(test) \
 	cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
@@ -598,6 +641,8 @@ main(void)
 		FILE_TEST(directory_add_file_never_replaces),
 		FILE_TEST(settings_load_reads_what_belongs_to_the_file),
 		FILE_TEST(settings_load_names_a_missing_certificate),
+		FILE_TEST(mail_that_is_passed_on_without_a_secret_is_warned_of),
+		FILE_TEST(a_secret_that_is_too_short_is_refused),
 		FILE_TEST(settings_load_refuses_a_wrong_store_id),
 		FILE_TEST(settings_load_follows_no_link),
 		FILE_TEST(missing_users_file_is_no_accounts),
