@@ -86,6 +86,7 @@ common_libcommon_a_SOURCES += common/settings_load.c
 common_libcommon_a_SOURCES += common/account.c common/account.h
 common_libcommon_a_SOURCES += common/account_parser.c common/account_parser.h
 common_libcommon_a_SOURCES += common/alias_parser.c common/account_parser_state.h
+common_libcommon_a_SOURCES += common/settings_slices.c common/settings_slices.h
 common_libcommon_a_SOURCES += common/output.c common/output.h
 
 # Layer 5.

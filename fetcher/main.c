@@ -5,38 +5,25 @@
  */
 #include "common/log.h"
 #include "common/process.h"
-#include "common/settings.h"
+#include "common/settings_slices.h"
 #include "fetcher/fetches.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 static struct event_loop *loop;
 static struct transfers *transfers;
 static struct fetches *fetches;
-
-/* 0, or -1 and the old ones stay. */
-static int
-use_settings(int fd, struct error *error)
-{
-	struct settings *settings = settings_read_slice(fd, error);
-
-	if (settings == NULL)
-		return -1;
-	transfers_set_authorities(transfers, settings->ca_pem);
-	settings_free(&settings);
-	return 0;
-}
+static struct settings_slices slices;
 
 static void
 new_settings(const struct message_settings *said, const int *fds)
 {
-	struct error error;
+	struct settings_slices fresh;
 
-	for (size_t i = 0; i < said->kinds.size; i++)
-		if (said->kinds.data[i] == START_SETTINGS &&
-		    use_settings(fds[i], &error) == -1)
-			log_error("reload", "why=\"%s\"", error.text);
+	if (settings_slices_read(&fresh, &slices, said, fds) == -1)
+		return;
+	transfers_set_authorities(transfers, fresh.settings->ca_pem);
+	settings_slices_replace(&slices, &fresh);
 }
 
 static void
@@ -80,24 +67,21 @@ main(void)
 		master_closed };
 	struct process process;
 	struct channel *master;
-	struct error error;
 	uint32_t walls;
-	int fd;
 
 	process_begin(&process, ROLE_FETCHER);
-	fd = process_take(&process, START_SETTINGS, 0);
+	settings_slices_take(&slices, &process);
 	transfers_prepare();
 	walls = process_confine(&process);
 	loop = event_loop_new();
 	transfers = transfers_new(loop);
-	if (use_settings(fd, &error) == -1)
-		fatal("why=\"%s\"", error.text);
-	close(fd);
+	transfers_set_authorities(transfers, slices.settings->ca_pem);
 	fetches = fetches_new(loop, transfers, FETCHES_DEADLINE_MS);
 	master = process_ready(&process, loop, walls, &handler, NULL);
 	event_loop_run(loop);
 	fetches_free(&fetches);
 	channel_free(&master);
+	settings_slices_clear(&slices);
 	event_loop_free(&loop);
 	return EXIT_SUCCESS;
 }

@@ -7,6 +7,7 @@
 #include "common/control_socket.h"
 #include "common/log.h"
 #include "common/process.h"
+#include "common/settings_slices.h"
 #include "resolver/lookups.h"
 
 #include <stdlib.h>
@@ -14,36 +15,26 @@
 
 static struct event_loop *loop;
 static struct lookups *lookups;
-
-static struct recursor *
-make_recursor(int settings_fd, struct error *error)
-{
-	struct settings *settings = settings_read_slice(settings_fd, error);
-	struct recursor *recursor;
-
-	if (settings == NULL)
-		return NULL;
-	recursor = recursor_new(loop, settings, error);
-	settings_free(&settings);
-	return recursor;
-}
+static struct settings_slices slices;
 
 /* What is in the cache came from those who were asked before: it goes. */
 static void
-new_settings(const struct message_settings *settings, const int *fds)
+new_settings(const struct message_settings *said, const int *fds)
 {
+	struct settings_slices fresh;
 	struct recursor *recursor;
 	struct error error;
 
-	for (size_t i = 0; i < settings->kinds.size; i++) {
-		if (settings->kinds.data[i] != START_SETTINGS)
-			continue;
-		recursor = make_recursor(fds[i], &error);
-		if (recursor == NULL)
-			log_error("reload", "why=\"%s\"", error.text);
-		else
-			lookups_set_recursor(lookups, recursor);
+	if (settings_slices_read(&fresh, &slices, said, fds) == -1)
+		return;
+	recursor = recursor_new(loop, fresh.settings, &error);
+	if (recursor == NULL) {
+		log_error("reload", "why=\"%s\"", error.text);
+		settings_slices_clear(&fresh);
+		return;
 	}
+	lookups_set_recursor(lookups, recursor);
+	settings_slices_replace(&slices, &fresh);
 }
 
 static void
@@ -100,17 +91,16 @@ main(void)
 	struct error error;
 	struct watch *control = NULL;
 	uint32_t walls;
-	int fd, control_fd;
+	int control_fd;
 
 	process_begin(&process, ROLE_RESOLVER);
-	fd = process_take(&process, START_SETTINGS, 0);
+	settings_slices_take(&slices, &process);
 	control_fd = process_take(&process, START_CONTROL, 0);
 	walls = process_confine(&process);
 	loop = event_loop_new();
-	recursor = make_recursor(fd, &error);
+	recursor = recursor_new(loop, slices.settings, &error);
 	if (recursor == NULL)
 		fatal("why=\"%s\"", error.text);
-	close(fd);
 	lookups = lookups_new(loop, recursor, LOOKUPS_DEADLINE_MS);
 	master = process_ready(&process, loop, walls, &handler, NULL);
 	if (control_fd != -1)
@@ -120,6 +110,7 @@ main(void)
 	watch_free(&control);
 	lookups_free(&lookups);
 	channel_free(&master);
+	settings_slices_clear(&slices);
 	event_loop_free(&loop);
 	return EXIT_SUCCESS;
 }

@@ -60,6 +60,7 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/tlsrpt_report.c smtpd/tlsrpt_report.h \
 	smtpd/tlsrpt_mail.c \
 	smtpd/spool_tls_reports.c smtpd/spool_tls_reports.h \
+	smtpd/spool_tls_try.c smtpd/spool_tls_state.h \
 	smtpd/spool_control.c smtpd/spool_control.h
 
 # What domains say about TLS: for relay and spool.

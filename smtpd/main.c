@@ -5,49 +5,35 @@
  */
 #include "common/log.h"
 #include "common/process.h"
+#include "common/settings_slices.h"
 #include "smtpd/smtp_front.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 static struct event_loop *loop;
 static struct smtp_front *front;
-static struct settings *settings;
-
-static void
-take_settings(int fd)
-{
-	struct settings *fresh;
-	struct error error;
-
-	fresh = settings_read_slice(fd, &error);
-	if (fresh == NULL) {
-		log_error("reload", "why=\"%s\"", error.text);
-		return;
-	}
-	smtp_front_reload(front, fresh);
-	settings_free(&settings);
-	settings = fresh;
-}
+static struct settings_slices slices;
 
 /* The settings stand before the listeners, which are all there are from now
  * on: connections of the others live on. */
 static void
 reload(const struct message_settings *said, int *fds)
 {
+	struct settings_slices fresh;
 	bool has_listeners = false;
-	size_t i;
 
-	for (i = 0; i < said->kinds.size; i++) {
-		if (said->kinds.data[i] == START_SETTINGS) {
-			take_settings(fds[i]);
-		} else if (said->kinds.data[i] == START_LISTENER) {
-			if (!has_listeners)
-				smtp_front_stop_listening(front);
-			has_listeners = true;
-			smtp_front_listen(front, fds[i]);
-			fds[i] = -1;
-		}
+	if (settings_slices_read(&fresh, &slices, said, fds) == 0) {
+		smtp_front_reload(front, fresh.settings);
+		settings_slices_replace(&slices, &fresh);
+	}
+	for (size_t i = 0; i < said->kinds.size; i++) {
+		if (said->kinds.data[i] != START_LISTENER)
+			continue;
+		if (!has_listeners)
+			smtp_front_stop_listening(front);
+		has_listeners = true;
+		smtp_front_listen(front, fds[i]);
+		fds[i] = -1;
 	}
 }
 
@@ -80,19 +66,14 @@ main(void)
 	static const struct channel_handler handler = { received, closed };
 	struct process process;
 	struct channel *starter;
-	struct error error;
 	unsigned int place;
 	uint32_t walls;
 	int fd;
 
 	process_begin(&process, ROLE_SMTPD);
-	fd = process_take(&process, START_SETTINGS, 0);
-	settings = settings_read_slice(fd, &error);
-	if (settings == NULL)
-		fatal("settings: %s", error.text);
-	close(fd);
+	settings_slices_take(&slices, &process);
 	loop = event_loop_new();
-	front = smtp_front_new(loop, settings);
+	front = smtp_front_new(loop, slices.settings);
 	for (place = 0;
 	     (fd = process_take(&process, START_LISTENER, place)) != -1;
 	     place++)
@@ -102,7 +83,7 @@ main(void)
 	event_loop_run(loop);
 	smtp_front_free(&front);
 	channel_free(&starter);
-	settings_free(&settings);
+	settings_slices_clear(&slices);
 	event_loop_free(&loop);
 	return EXIT_SUCCESS;
 }

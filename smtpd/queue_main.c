@@ -5,6 +5,7 @@
 #include "common/digest.h"
 #include "common/log.h"
 #include "common/process.h"
+#include "common/settings_slices.h"
 #include "smtpd/queue.h"
 
 #include <stdlib.h>
@@ -12,37 +13,17 @@
 
 static struct event_loop *loop;
 static struct queue *queue;
-static struct settings *settings;
-static struct account_table *accounts;
+static struct settings_slices slices;
 
-/* Both slices are read before either takes effect. */
 static void
-reload(const struct message_settings *said, int *fds)
+reload(const struct message_settings *said, const int *fds)
 {
-	struct account_table *fresh_accounts = NULL;
-	struct settings *fresh = NULL;
-	struct error error;
-	size_t i;
+	struct settings_slices fresh;
 
-	for (i = 0; i < said->kinds.size; i++) {
-		if (said->kinds.data[i] == START_SETTINGS && fresh == NULL)
-			fresh = settings_read_slice(fds[i], &error);
-		if (said->kinds.data[i] == START_ACCOUNTS &&
-		    fresh_accounts == NULL)
-			fresh_accounts = account_table_read(fds[i], &error);
-	}
-	if (fresh == NULL || fresh_accounts == NULL) {
-		log_error("reload", "why=\"settings or accounts are unreadable"
-				    "\"");
-		settings_free(&fresh);
-		account_table_free(&fresh_accounts);
+	if (settings_slices_read(&fresh, &slices, said, fds) == -1)
 		return;
-	}
-	queue_reload(queue, fresh, fresh_accounts);
-	settings_free(&settings);
-	account_table_free(&accounts);
-	settings = fresh;
-	accounts = fresh_accounts;
+	queue_reload(queue, fresh.settings, fresh.accounts);
+	settings_slices_replace(&slices, &fresh);
 }
 
 static void
@@ -65,23 +46,6 @@ closed(struct channel *channel, const struct error *error, void *context)
 	event_loop_stop(loop);
 }
 
-static void
-take_slices(struct process *process)
-{
-	int settings_fd = process_take(process, START_SETTINGS, 0);
-	int accounts_fd = process_take(process, START_ACCOUNTS, 0);
-	struct error error;
-
-	settings = settings_read_slice(settings_fd, &error);
-	if (settings == NULL)
-		fatal("settings: %s", error.text);
-	accounts = account_table_read(accounts_fd, &error);
-	if (accounts == NULL)
-		fatal("accounts: %s", error.text);
-	close(settings_fd);
-	close(accounts_fd);
-}
-
 int
 main(void)
 {
@@ -91,19 +55,18 @@ main(void)
 	uint32_t walls;
 
 	process_begin(&process, ROLE_QUEUE);
-	take_slices(&process);
+	settings_slices_take(&slices, &process);
 	digest_prepare();
 	walls = process_confine(&process);
 	loop = event_loop_new();
-	queue = queue_new(loop, settings, accounts);
+	queue = queue_new(loop, slices.settings, slices.accounts);
 	starter = process_ready(&process, loop, walls, &handler, NULL);
 	queue_set_starter(queue, starter);
 	event_loop_run(loop);
 	queue_set_starter(queue, NULL);
 	queue_free(&queue);
 	channel_free(&starter);
-	account_table_free(&accounts);
-	settings_free(&settings);
+	settings_slices_clear(&slices);
 	event_loop_free(&loop);
 	return EXIT_SUCCESS;
 }

@@ -4,6 +4,7 @@ noinst_LIBRARIES += smtpd/librelay.a
 smtpd_librelay_a_SOURCES = \
 	smtpd/relay.c smtpd/relay.h \
 	smtpd/relay_job.c \
+	smtpd/relay_order.c smtpd/relay_order.h \
 	smtpd/relay_outcome.c smtpd/relay_outcome.h \
 	smtpd/relay_path.c smtpd/relay_path.h \
 	smtpd/relay_names.c smtpd/relay_names.h \

@@ -8,9 +8,9 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
-#include "common/record.h"
 #include "smtpd/relay.h"
 #include "smtpd/relay_connect.h"
+#include "smtpd/relay_order.h"
 #include "smtpd/relay_outcome.h"
 #include "smtpd/relay_tally.h"
 
@@ -18,19 +18,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-	MAX_RECIPIENTS = 65535
-};
-
 struct relay_job {
 	struct relay *relay;
 	uint64_t number;
 	char qid[33];
-	char *storage; /* what the texts below point into */
-	struct text domain;
-	struct relay_route route;
-	struct text key; /* of connections that can be used again */
-	struct relay_mail mail;
+	struct relay_order order;
 	struct relay_outcomes *outcomes;
 	struct relay_body body;
 	struct relay_path *path;
@@ -74,7 +66,7 @@ static struct relay_outcome_of
 outcome_of(struct relay_job *job)
 {
 	return (struct relay_outcome_of){ job->relay, job->number, job->qid,
-		job->started_us, &job->mail, job->host, job->session };
+		job->started_us, &job->order.mail, job->host, job->session };
 }
 
 static void
@@ -107,10 +99,7 @@ relay_job_free(struct relay_job *job)
 	if (job->body.fd != -1)
 		close(job->body.fd);
 	relay_outcomes_free(&job->outcomes);
-	memory_free(&job->mail.recipients);
-	memory_free(&job->mail.members);
-	explicit_bzero(job->storage, strlen(job->storage));
-	memory_free(&job->storage);
+	relay_order_clear(&job->order);
 	memory_free(&job);
 }
 
@@ -180,7 +169,7 @@ send_mail(struct relay_job *job)
 {
 	job->is_begun = true;
 	job->sending_us = clock_monotonic_us();
-	relay_session_send(job->session, &job->mail);
+	relay_session_send(job->session, &job->order.mail);
 }
 
 /* A policy in mode testing: what would have been refused. */
@@ -200,8 +189,8 @@ log_fault(const struct relay_job *job)
 static struct relay_tally
 tally_of(const struct relay_job *job)
 {
-	return (
-	    struct relay_tally){ job->relay->tlsrpt, job->domain, &job->route };
+	return (struct relay_tally){ job->relay->tlsrpt, job->order.domain,
+		&job->order.route };
 }
 
 /* Once for each session that is made, and not for the other one in the clear. */
@@ -248,7 +237,7 @@ session_done(struct relay_session *session, void *context)
 	job->has_talked = true;
 	if (job->is_reused)
 		memcpy(job->asked, job->host, sizeof(job->asked));
-	relay_rest_put(relay, &job->session, job->key);
+	relay_rest_put(relay, &job->session, job->order.key);
 	job->is_connection_counted = false;
 	if (!relay_outcomes_has_kept(job->outcomes) ||
 	    (relay->connections >= relay->limits.max_connections &&
@@ -264,7 +253,7 @@ session_done(struct relay_session *session, void *context)
 static void
 next_host(struct relay_job *job)
 {
-	relay_outcomes_ask_again(job->outcomes, &job->mail);
+	relay_outcomes_ask_again(job->outcomes, &job->order.mail);
 	relay_connect_free(&job->connecting);
 	relay_session_free(&job->session);
 	job->is_clear = job->is_begun = job->is_reused = job->is_told = false;
@@ -279,8 +268,8 @@ next_host(struct relay_job *job)
 			.loop = job->relay->loop,
 			.names = job->relay->names,
 			.policies = job->relay->policies,
-			.domain = job->domain,
-			.route = &job->route,
+			.domain = job->order.domain,
+			.route = &job->order.route,
 			.own = job->relay->own,
 			.own_count = 2,
 			.seed = job->relay->seed += job->number,
@@ -393,7 +382,7 @@ connected(int fd, const struct relay_address *address,
 		.tls = &job->relay->tls,
 		.target = job->target,
 		.address = address,
-		.route = &job->route,
+		.route = &job->order.route,
 		.hello = text_of(job->relay->hello),
 		.is_clear = job->is_clear,
 		.hurry = job->relay->limits.hurry,
@@ -410,7 +399,7 @@ connect_to(struct relay_job *job)
 		.loop = job->relay->loop,
 		.addresses = &job->target->addresses,
 		.port = job->target->port,
-		.source = job->route.source,
+		.source = job->order.route.source,
 		.next_ms = job->relay->limits.next_address_ms,
 		.deadline_ms = job->relay->limits.connect_ms,
 	};
@@ -456,102 +445,13 @@ static const struct relay_path_handler path_handler = { path_target,
 
 /* -- A job comes -- */
 
-static char *
-keep(char **place, struct text text, struct text *to)
-{
-	if (text.size > 0)
-		memcpy(*place, text.data, text.size);
-	*to = text_make(*place, text.size);
-	*place += text.size;
-	return *place;
-}
-
-/* All texts of the message, which are gone after this call. */
-static void
-keep_texts(struct relay_job *job, const struct message_relay_job *said,
-    struct text *recipients, struct text *route)
-{
-	size_t size = said->domain.size + said->sender.size +
-		      said->envelope_id.size + said->recipients.size +
-		      2 * said->route.size + said->domain.size + 2;
-	char *place = memory_new(1, size);
-
-	job->storage = place;
-	(void)keep(&place, said->sender, &job->mail.sender);
-	(void)keep(&place, said->envelope_id, &job->mail.envelope_id);
-	(void)keep(&place, said->recipients, recipients);
-	/* domain NUL route: the key. */
-	job->key.data = place;
-	(void)keep(&place, said->domain, &job->domain);
-	*place++ = '\0';
-	(void)keep(&place, said->route, route);
-	job->key.size = (size_t)(place - job->key.data);
-}
-
-static bool
-read_recipients(struct relay_job *job, struct text records)
-{
-	struct outgoing_record record;
-	struct reader reader;
-	size_t room = 0;
-	int more;
-
-	reader_init(&reader, records.data, records.size);
-	while ((more = record_get_outgoing(&reader, &record)) == 1) {
-		struct relay_recipient *recipient;
-
-		if (job->mail.count == room) {
-			room = room * 2 + 16;
-			job->mail.recipients =
-			    memory_resize(job->mail.recipients, room,
-				sizeof(*job->mail.recipients));
-		}
-		recipient = &job->mail.recipients[job->mail.count++];
-		memset(recipient, 0, sizeof(*recipient));
-		recipient->address = record.address;
-		recipient->original = record.original;
-		recipient->notify = record.notify;
-		if (!relay_mail_is_address(record.address) ||
-		    record.address.size == 0 ||
-		    !relay_mail_is_address(record.original))
-			return false;
-	}
-	job->mail.members = memory_new(room + 1, sizeof(job->mail.members[0]));
-	job->outcomes = relay_outcomes_new(job->mail.count);
-	return more == 0 && job->mail.count > 0 &&
-	       job->mail.count <= MAX_RECIPIENTS;
-}
-
-static bool
-read_job(struct relay_job *job, const struct message_relay_job *said)
-{
-	struct text recipients, route;
-	struct reader reader;
-
-	keep_texts(job, said, &recipients, &route);
-	job->mail.flags = said->flags;
-	job->mail.priority = (int8_t)said->priority;
-	job->mail.body = &job->body;
-	job->mail.decided = decided;
-	job->mail.context = job;
-	reader_init(&reader, route.data, route.size);
-	if (relay_route_get(&reader, &job->route) == -1)
-		return false;
-	/* A host that is given serves all domains that go by it. */
-	if (job->route.host.size > 0)
-		job->key = text_skip(job->key, job->domain.size);
-	return read_recipients(job, recipients) &&
-	       relay_mail_is_address(job->mail.sender) &&
-	       relay_mail_is_address(job->mail.envelope_id);
-}
-
 /* Takes a connection that rests, or the right to make one. */
 static bool
 take_connection(struct relay_job *job)
 {
 	struct relay *relay = job->relay;
 
-	job->session = relay_rest_take(relay, job->key);
+	job->session = relay_rest_take(relay, job->order.key);
 	if (job->session == NULL) {
 		if (relay->connections >= relay->limits.max_connections &&
 		    !relay_rest_drop_one(relay))
@@ -586,6 +486,7 @@ relay_job_begin(
     struct relay *relay, const struct message_relay_job *said, int *fd)
 {
 	struct relay_job *job;
+	bool is_read;
 
 	if (table_find_u64(relay->jobs, said->job) != NULL)
 		return; /* twice: the spool's bug, and the first one runs */
@@ -596,10 +497,14 @@ relay_job_begin(
 	text_format_hex(said->delivery.bytes, 16, job->qid);
 	relay_body_init(&job->body, *fd, said->size);
 	(void)table_put_u64(relay->jobs, job->number, job);
-	if (!read_job(job, said) || *fd == -1) {
-		relay_outcomes_free(&job->outcomes);
-		job->outcomes = relay_outcomes_new(0);
-		job->mail.count = 0;
+	is_read = relay_order_read(&job->order, said) == 0 && *fd != -1;
+	if (!is_read)
+		job->order.mail.count = 0;
+	job->order.mail.body = &job->body;
+	job->order.mail.decided = decided;
+	job->order.mail.context = job;
+	job->outcomes = relay_outcomes_new(job->order.mail.count);
+	if (!is_read) {
 		job->body.fd = -1;
 		set_verdict(
 		    job, RELAY_DEFERRED, 0, "4.3.0", "the job cannot be read");

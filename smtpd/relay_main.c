@@ -4,33 +4,24 @@
  */
 #include "common/log.h"
 #include "common/process.h"
+#include "common/settings_slices.h"
 #include "smtpd/relay.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 static struct event_loop *loop;
 static struct relay *relay;
-static struct settings *settings;
+static struct settings_slices slices;
 
 static void
 reload(const struct message_settings *said, const int *fds)
 {
-	struct settings *fresh;
-	struct error error;
+	struct settings_slices fresh;
 
-	for (size_t i = 0; i < said->kinds.size; i++) {
-		if (said->kinds.data[i] != START_SETTINGS)
-			continue;
-		fresh = settings_read_slice(fds[i], &error);
-		if (fresh == NULL) {
-			log_error("reload", "why=\"%s\"", error.text);
-			return;
-		}
-		relay_reload(relay, fresh);
-		settings_free(&settings);
-		settings = fresh;
-	}
+	if (settings_slices_read(&fresh, &slices, said, fds) == -1)
+		return;
+	relay_reload(relay, fresh.settings);
+	settings_slices_replace(&slices, &fresh);
 }
 
 static void
@@ -56,18 +47,6 @@ closed(struct channel *channel, const struct error *error, void *context)
 	event_loop_stop(loop);
 }
 
-static void
-take_settings(struct process *process)
-{
-	int fd = process_take(process, START_SETTINGS, 0);
-	struct error error;
-
-	settings = settings_read_slice(fd, &error);
-	if (settings == NULL)
-		fatal("settings: %s", error.text);
-	close(fd);
-}
-
 int
 main(void)
 {
@@ -78,17 +57,17 @@ main(void)
 	uint32_t walls;
 
 	process_begin(&process, ROLE_RELAY);
-	take_settings(&process);
+	settings_slices_take(&slices, &process);
 	walls = process_confine(&process);
 	loop = event_loop_new();
-	relay = relay_new(loop, settings, &relay_default_limits, &error);
+	relay = relay_new(loop, slices.settings, &relay_default_limits, &error);
 	if (relay == NULL)
 		fatal("TLS: %s", error.text);
 	starter = process_ready(&process, loop, walls, &handler, NULL);
 	event_loop_run(loop);
 	relay_free(&relay);
 	channel_free(&starter);
-	settings_free(&settings);
+	settings_slices_clear(&slices);
 	event_loop_free(&loop);
 	return EXIT_SUCCESS;
 }

@@ -135,7 +135,8 @@ relay_outcomes_ask_again(
     struct relay_outcomes *outcomes, struct relay_mail *mail)
 {
 	for (size_t i = 0; i < outcomes->count; i++)
-		if (outcomes->kept[i] != NULL)
+		if (outcomes->kept[i] != NULL ||
+		    mail->recipients[i].state == RELAY_RECIPIENT_ACCEPTED)
 			mail->recipients[i].state = RELAY_RECIPIENT_WAITS;
 }
 

@@ -34,7 +34,8 @@ void relay_outcomes_take(struct relay_outcomes *outcomes,
     const struct relay_outcome_of *of, size_t recipient,
     const struct relay_verdict *verdict);
 bool relay_outcomes_has_kept(const struct relay_outcomes *outcomes);
-/* Those that something is kept of are asked about again, at another host. */
+/* Those that something is kept of, and those that a host took and whose message
+ * it did not see the end of, are asked about again, at another host. */
 void relay_outcomes_ask_again(
     struct relay_outcomes *outcomes, struct relay_mail *mail);
 /* There is no other host: all is said; `verdict` of those of whom no host said

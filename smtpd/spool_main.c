@@ -5,6 +5,7 @@
 #include "common/control_socket.h"
 #include "common/log.h"
 #include "common/process.h"
+#include "common/settings_slices.h"
 #include "smtpd/spool.h"
 
 #include <stdlib.h>
@@ -12,37 +13,18 @@
 
 static struct event_loop *loop;
 static struct spool *spool;
-static struct settings *settings;
-static struct account_table *accounts;
+static struct settings_slices slices;
 static bool is_failed;
 
-/* Both slices are read before either takes effect. */
 static void
 reload(const struct message_settings *said, const int *fds)
 {
-	struct account_table *fresh_accounts = NULL;
-	struct settings *fresh = NULL;
-	struct error error;
+	struct settings_slices fresh;
 
-	for (size_t i = 0; i < said->kinds.size; i++) {
-		if (said->kinds.data[i] == START_SETTINGS && fresh == NULL)
-			fresh = settings_read_slice(fds[i], &error);
-		if (said->kinds.data[i] == START_ACCOUNTS &&
-		    fresh_accounts == NULL)
-			fresh_accounts = account_table_read(fds[i], &error);
-	}
-	if (fresh == NULL || fresh_accounts == NULL) {
-		log_error("reload", "why=\"settings or accounts are unreadable"
-				    "\"");
-		settings_free(&fresh);
-		account_table_free(&fresh_accounts);
+	if (settings_slices_read(&fresh, &slices, said, fds) == -1)
 		return;
-	}
-	spool_configure(spool, fresh, fresh_accounts);
-	settings_free(&settings);
-	account_table_free(&accounts);
-	settings = fresh;
-	accounts = fresh_accounts;
+	spool_configure(spool, fresh.settings, fresh.accounts);
+	settings_slices_replace(&slices, &fresh);
 }
 
 static void
@@ -86,23 +68,6 @@ failed(void *context)
 	event_loop_stop(loop);
 }
 
-static void
-take_slices(struct process *process)
-{
-	int settings_fd = process_take(process, START_SETTINGS, 0);
-	int accounts_fd = process_take(process, START_ACCOUNTS, 0);
-	struct error error;
-
-	settings = settings_read_slice(settings_fd, &error);
-	if (settings == NULL)
-		fatal("settings: %s", error.text);
-	accounts = account_table_read(accounts_fd, &error);
-	if (accounts == NULL)
-		fatal("accounts: %s", error.text);
-	close(settings_fd);
-	close(accounts_fd);
-}
-
 int
 main(void)
 {
@@ -116,11 +81,11 @@ main(void)
 	int control_fd;
 
 	process_begin(&process, ROLE_SPOOL);
-	take_slices(&process);
+	settings_slices_take(&slices, &process);
 	control_fd = process_take(&process, START_CONTROL, 0);
 	walls = process_confine(&process);
-	options.settings = settings;
-	options.accounts = accounts;
+	options.settings = slices.settings;
+	options.accounts = slices.accounts;
 	loop = event_loop_new();
 	spool = spool_new(loop, &options, &error);
 	if (spool == NULL)
@@ -134,8 +99,7 @@ main(void)
 	spool_free(&spool);
 	/* Last: master kills who closes his channel and is still there. */
 	channel_free(&starter);
-	account_table_free(&accounts);
-	settings_free(&settings);
+	settings_slices_clear(&slices);
 	event_loop_free(&loop);
 	return is_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

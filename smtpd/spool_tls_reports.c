@@ -4,49 +4,22 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/queue_record.h"
-#include "common/smtp_verdict.h"
-#include "common/table.h"
-#include "smtpd/spool_reports.h"
-#include "smtpd/tlsrpt_record.h"
-#include "smtpd/tlsrpt_report.h"
-#include "smtpd/tlsrpt_store.h"
+#include "smtpd/spool_tls_state.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 enum {
 	DAY_S = 86400,
-	JITTER_S = 4 * 3600, /* section 4.1 */
-	TRY_FOR_S = DAY_S,   /* from the first one on (section 5.5) */
-	RETRY_S = 15 * 60,   /* doubled each time */
-	RETRY_MOST_S = 4 * 3600,
-	LOOK_S = 3600,  /* again, whatever the clock does */
-	AT_ONCE = 16,   /* reports that are begun in a turn */
-	MAX_POSTS = 48, /* without an answer, below the channel's limit */
+	LOOK_S = 3600, /* again, whatever the clock does */
+	AT_ONCE = 16,  /* reports that are begun in a turn */
 	PAGE_SIZE = 60000,
 	PAGE_LOOKS = 500,
 	RECORD_MAX = 400
 };
 
-struct spool_tls_reports {
-	struct spool *spool;
-	struct channel *fetcher; /* NULL: away */
-	struct timer *timer;
-	struct table *posts; /* that the fetcher has, by tag */
-	uint64_t last_tag;
-	int64_t closed; /* when the administrator had all sent */
-};
-
-/* One address of one report. */
-struct post {
-	struct tlsrpt_id id;
-	uint8_t place;
-};
-
-static int64_t
-now_s(void)
+int64_t
+spool_tls_now_s(void)
 {
 	return spool_now() / 1000;
 }
@@ -63,7 +36,7 @@ day_of(int64_t time)
 static uint32_t
 current_period(const struct spool_tls_reports *reports)
 {
-	int64_t now = now_s(), day = day_of(now);
+	int64_t now = spool_tls_now_s(), day = day_of(now);
 
 	return (uint32_t)(reports->closed > day && reports->closed <= now
 			      ? reports->closed
@@ -77,8 +50,8 @@ is_closed_early(const struct spool_tls_reports *reports, uint32_t period)
 	       reports->closed < day_of(period) + DAY_S;
 }
 
-static int64_t
-end_of(const struct spool_tls_reports *reports, uint32_t period)
+int64_t
+spool_tls_end_of(const struct spool_tls_reports *reports, uint32_t period)
 {
 	return is_closed_early(reports, period) ? reports->closed
 						: day_of(period) + DAY_S;
@@ -89,13 +62,13 @@ static int64_t
 due_of(
     const struct spool_tls_reports *reports, const struct tlsrpt_domain *domain)
 {
-	int64_t jitter = (int64_t)(domain->id.domain % JITTER_S);
+	int64_t jitter = (int64_t)(domain->id.domain % TLS_REPORT_JITTER_S);
 
 	if (domain->next != 0)
 		return domain->next;
 	if (reports->closed > domain->id.period)
 		jitter = 0;
-	return end_of(reports, domain->id.period) + jitter;
+	return spool_tls_end_of(reports, domain->id.period) + jitter;
 }
 
 /* -- Counting -- */
@@ -147,235 +120,6 @@ spool_tls_reports_count(
 	spool_round_add(reports->spool->round, &count->change);
 }
 
-/* -- A try -- */
-
-struct
-try {
-	struct spool_change change;
-	struct spool_tls_reports *reports;
-	struct tlsrpt_id id;
-	char name[256]; /* of the domain */
-	struct tlsrpt_record record;
-	struct buf report;
-	bool is_over; /* its rows are gone */
-	uint8_t to_post;
-	size_t mail_count;
-	uint64_t mails[TLSRPT_MAX_URIS];
-};
-
-static struct tlsrpt_about
-about_of(const struct try *try, int64_t end)
-{
-	const struct settings *settings = try->reports->spool->options.settings;
-
-	return (struct tlsrpt_about){ .host = settings->host,
-		.organization = settings->tls_report_organization,
-		.contact = settings->tls_report_contact,
-		.domain = text_of(try->name),
-		.id = try->id,
-		.begin = try->id.period,
-		.end = end };
-}
-
-static int
-write_report(
-    struct try *try, const struct tlsrpt_about *about, struct error *error)
-{
-	struct tlsrpt_report *report = tlsrpt_report_new(about);
-	int result =
-	    tlsrpt_store_each(spool_store_env(try->reports->spool->store),
-		try->id, tlsrpt_report_add, report, error);
-
-	if (result == 0 && tlsrpt_report_write(report, &try->report) == -1)
-		result = error_set(error, ERROR_LIMIT, "a report is too long");
-	tlsrpt_report_free(&report);
-	return result;
-}
-
-/* For the queue, which routes it like any mail. */
-static int
-put_mail(struct try *try, const struct tlsrpt_about *about, const char *address,
-    struct error *error)
-{
-	struct spool_mail mail = { .time = now_s(),
-		.flags = TRANSACTION_TLS_OPTIONAL,
-		.sender = text_of(""),
-		.envelope_id = text_of(""),
-		.recipients = text_of(address),
-		.fd = -1 };
-	char boundary[33];
-	struct buf bytes;
-	int result;
-
-	if (getrandom(mail.delivery.bytes, 16, 0) != 16)
-		fatal("no random numbers");
-	text_format_hex(mail.delivery.bytes, 16, boundary);
-	buf_init(&bytes, TLSRPT_MAX_MAIL);
-	result = tlsrpt_mail_format(about, address, mail.time, boundary,
-	    text_make(try->report.data, try->report.size), &bytes);
-	mail.data = text_make(bytes.data, bytes.size);
-	mail.size = bytes.size;
-	if (result == -1)
-		error_set(error, ERROR_LIMIT, "a report is too long");
-	else
-		result = spool_store_put_report(try->reports->spool->store,
-		    &mail, &try->mails[try->mail_count], error);
-	buf_clear(&bytes);
-	if (result == -1)
-		return -1;
-	try->mail_count++;
-	return 0;
-}
-
-/* Mail is the queue's from here on; what is posted is done when it was taken. */
-static int
-give_out(struct try *try, const struct tlsrpt_about *about,
-    struct tlsrpt_domain *domain, struct error *error)
-{
-	for (size_t i = 0; i < try->record.uri_count; i++) {
-		const struct tlsrpt_uri *uri = &try->record.uris[i];
-		uint8_t bit = (uint8_t)(1u << i);
-
-		if (domain->done & bit)
-			continue;
-		if (uri->scheme == TLSRPT_HTTPS) {
-			try->to_post |= bit;
-			continue;
-		}
-		if (put_mail(try, about, uri->text, error) == -1)
-			return -1;
-		domain->done |= bit;
-	}
-	return 0;
-}
-
-static int64_t
-next_try(unsigned int tries, int64_t now)
-{
-	int64_t wait = RETRY_S;
-
-	while (tries-- > 1 && wait < RETRY_MOST_S)
-		wait *= 2;
-	return now + (wait < RETRY_MOST_S ? wait : RETRY_MOST_S);
-}
-
-static int
-end_report(struct try *try, struct error *error)
-{
-	try->is_over = true;
-	return tlsrpt_store_remove(
-	    spool_store_env(try->reports->spool->store), try->id, error);
-}
-
-/* Texts of `domain` lie in the environment: they are copied before it is
- * written. */
-static int
-try_for(struct try *try, struct tlsrpt_domain *domain, struct error *error)
-{
-	struct spool *spool = try->reports->spool;
-	char record[TLSRPT_MAX_TEXT + 1];
-	struct tlsrpt_about about;
-	int64_t now = now_s();
-
-	(void)text_copy(domain->name, try->name, sizeof(try->name));
-	(void)text_copy(domain->record, record, sizeof(record));
-	domain->name = text_of(try->name);
-	domain->record = text_of(record);
-	if (domain->end == 0)
-		domain->end = end_of(try->reports, try->id.period);
-	if (!spool->options.settings->sends_tls_reports ||
-	    now > domain->end + JITTER_S + TRY_FOR_S ||
-	    tlsrpt_record_parse(domain->record, &try->record) != 1)
-		return end_report(try, error);
-	about = about_of(try, domain->end);
-	if (write_report(try, &about, error) == -1)
-		return -1;
-	if (!spool_store_has_room(
-		spool->store, TLSRPT_MAX_URIS * (uint64_t)TLSRPT_MAX_MAIL))
-		return error_set(error, ERROR_FULL, "the spool is full");
-	if (give_out(try, &about, domain, error) == -1)
-		return -1;
-	if (try->to_post == 0)
-		return end_report(try, error);
-	domain->tries++;
-	domain->next = next_try(domain->tries, now);
-	return tlsrpt_store_set(spool_store_env(spool->store), domain, error);
-}
-
-static int
-try_apply(struct spool_change *change, struct error *error)
-{
-	struct try *try = (struct try *)change;
-	struct tlsrpt_domain domain;
-	int found =
-	    tlsrpt_store_get(spool_store_env(try->reports->spool->store),
-		try->id, &domain, error);
-
-	try->mail_count = 0;
-	try->to_post = 0;
-	buf_reset(&try->report);
-	return found == 1 ? try_for(try, &domain, error) : found;
-}
-
-static void
-post(struct try *try, uint8_t place)
-{
-	struct spool_tls_reports *reports = try->reports;
-	struct message message = { .type = MESSAGE_post_report };
-	struct post *post;
-
-	if (reports->fetcher == NULL ||
-	    table_count(reports->posts) >= MAX_POSTS)
-		return;
-	message.post_report.tag = ++reports->last_tag;
-	message.post_report.uri = text_of(try->record.uris[place].text);
-	message.post_report.data =
-	    text_make(try->report.data, try->report.size);
-	if (channel_send(reports->fetcher, &message, NULL, 0) == -1)
-		return;
-	post = memory_new(1, sizeof(*post));
-	post->id = try->id;
-	post->place = place;
-	(void)table_put_u64(reports->posts, reports->last_tag, post);
-}
-
-static void
-try_done(struct spool_change *change, enum status status)
-{
-	struct try *try = (struct try *)change;
-
-	if (status == STATUS_OK) {
-		log_info("tls-report", "domain=%s mails=%zu posts=%u over=%d",
-		    try->name, try->mail_count,
-		    (unsigned int)__builtin_popcount(try->to_post),
-		    try->is_over);
-		for (size_t i = 0; i < try->mail_count; i++)
-			spool_reports_send(
-			    try->reports->spool->reports, try->mails[i]);
-		for (uint8_t i = 0; i < TLSRPT_MAX_URIS; i++)
-			if (try->to_post & 1u << i)
-				post(try, i);
-	} else {
-		log_warning("tls-report-failed", "domain=%s status=%s",
-		    try->name, status_name(status));
-	}
-	buf_clear(&try->report);
-	free(try);
-}
-
-static void
-begin_try(struct spool_tls_reports *reports, struct tlsrpt_id id)
-{
-	struct try *try = memory_new(1, sizeof(*try));
-
-	try->change.apply = try_apply;
-	try->change.done = try_done;
-	try->reports = reports;
-	try->id = id;
-	buf_init(&try->report, TLSRPT_MAX_BYTES);
-	spool_round_add(reports->spool->round, &try->change);
-}
-
 /* -- What is due -- */
 
 static struct tlsrpt_id
@@ -392,7 +136,7 @@ static uint32_t
 look(struct spool_tls_reports *reports, bool all)
 {
 	struct spool_env *env = spool_store_env(reports->spool->store);
-	int64_t now = now_s(), next = now + LOOK_S, due;
+	int64_t now = spool_tls_now_s(), next = now + LOOK_S, due;
 	uint32_t current = current_period(reports), begun = 0;
 	struct tlsrpt_id at = { 0, 0 };
 	struct tlsrpt_domain domain;
@@ -405,7 +149,7 @@ look(struct spool_tls_reports *reports, bool all)
 		if (domain.id.period < current && all)
 			due = now;
 		if (due <= now && (all || begun < AT_ONCE)) {
-			begin_try(reports, domain.id);
+			spool_tls_try(reports, domain.id);
 			begun++;
 			continue;
 		}
@@ -424,83 +168,13 @@ on_timer(void *context)
 	look(context, false);
 }
 
-/* -- What the fetcher says -- */
-
-struct posted {
-	struct spool_change change;
-	struct spool_tls_reports *reports;
-	struct post post;
-};
-
-static int
-posted_apply(struct spool_change *change, struct error *error)
-{
-	struct posted *posted = (struct posted *)change;
-	struct spool_env *env = spool_store_env(posted->reports->spool->store);
-	struct tlsrpt_record record;
-	struct tlsrpt_domain domain;
-	int found = tlsrpt_store_get(env, posted->post.id, &domain, error);
-
-	if (found != 1)
-		return found;
-	domain.done = (uint8_t)(domain.done | 1u << posted->post.place);
-	if (tlsrpt_record_parse(domain.record, &record) != 1 ||
-	    domain.done == (1u << record.uri_count) - 1)
-		return tlsrpt_store_remove(env, posted->post.id, error);
-	return tlsrpt_store_set(env, &domain, error);
-}
-
-static void
-posted_done(struct spool_change *change, enum status status)
-{
-	free(change);
-}
-
-void
-spool_tls_reports_posted(
-    struct spool_tls_reports *reports, const struct message_report_posted *said)
-{
-	struct post *post = table_remove_u64(reports->posts, said->tag);
-	struct posted *posted;
-
-	if (post == NULL)
-		return;
-	log_info("tls-report-posted", "domain=%016llx status=%s",
-	    (unsigned long long)post->id.domain,
-	    said->status < STATUS_COUNT ? status_name((enum status)said->status)
-					: "unknown");
-	if (said->status == STATUS_OK) {
-		posted = memory_new(1, sizeof(*posted));
-		posted->change.apply = posted_apply;
-		posted->change.done = posted_done;
-		posted->reports = reports;
-		posted->post = *post;
-		spool_round_add(reports->spool->round, &posted->change);
-	}
-	memory_free(&post);
-}
-
-static void
-forget_posts(struct spool_tls_reports *reports)
-{
-	size_t position = 0;
-	const void *key;
-	size_t key_size;
-	void *post;
-
-	while (table_next(reports->posts, &position, &key, &key_size, &post)) {
-		(void)table_remove(reports->posts, key, key_size);
-		memory_free(&post);
-	}
-}
-
 void
 spool_tls_reports_use(
     struct spool_tls_reports *reports, struct channel *fetcher)
 {
 	reports->fetcher = fetcher;
 	if (fetcher == NULL)
-		forget_posts(reports);
+		spool_tls_forget_posts(reports);
 }
 
 /* -- The administrator -- */
@@ -595,7 +269,7 @@ close_period(struct spool_tls_reports *reports)
 {
 	struct closing *closing = memory_new(1, sizeof(*closing));
 
-	reports->closed = now_s();
+	reports->closed = spool_tls_now_s();
 	closing->change.apply = closing_apply;
 	closing->change.done = closing_done;
 	closing->change.is_must = true;
@@ -639,7 +313,7 @@ spool_tls_reports_free(struct spool_tls_reports **reports)
 {
 	if (*reports == NULL)
 		return;
-	forget_posts(*reports);
+	spool_tls_forget_posts(*reports);
 	table_free(&(*reports)->posts);
 	timer_free(&(*reports)->timer);
 	memory_free(reports);

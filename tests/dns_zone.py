@@ -87,9 +87,13 @@ def cut(answer):
 
 class Dns:
     """See above; `directory` is the test's own.  With other addresses it answers
-    at each of them, and the zones' servers are said to be at the first."""
+    at each of them, and the zones' servers are said to be at the first.  With
+    `vouches` it says of what is signed that it was validated (AD), as the
+    resolver of a host does for who trusts it."""
 
-    def __init__(self, directory, addresses=(LOOPBACK,), port=None):
+    # pylint: disable=too-many-arguments
+    def __init__(self, directory, addresses=(LOOPBACK,), port=None,
+                 vouches=False):
         self.dir = os.path.realpath(str(directory))
         os.makedirs(self.dir, exist_ok=True)
         self.addresses = addresses
@@ -97,7 +101,9 @@ class Dns:
         self.port = port or self.port
         self.silent = set()
         self.questions = []
-        self.anchor = None
+        self.vouches = vouches
+        self.root_key = self.anchor = None
+        self.signed = set()
         self.zones = {}       # name: file
         self.delegations = [] # lines for the root
         self.server = None
@@ -149,6 +155,8 @@ class Dns:
         key = record = None
         if signed:
             key, record = self.make_key(name)
+        if signed and not stripped and not forge:
+            self.signed.add(name)
         self.write_zone(name, text, ttl, None if stripped else key, forge,
                         dates, nsec3)
         self.delegations.append('%s. IN NS ns.' % name)
@@ -163,10 +171,16 @@ class Dns:
         return 'resolver forward %s@%d trust-anchor "%s"\n' % (
             self.addresses[0], self.port, self.anchor)
 
+    def make_root(self):
+        """The anchor, for who must know it before there are zones."""
+        if not self.anchor:
+            self.root_key, self.anchor = self.make_key('')
+
     def start(self):
-        key, self.anchor = self.make_key('')
+        self.make_root()
         self.write_zone('', '\n'.join(self.delegations) +
-                        '\nns. IN A %s\n' % self.addresses[0], 60, key)
+                        '\nns. IN A %s\n' % self.addresses[0], 60,
+                        self.root_key)
         conf = os.path.join(self.dir, 'nsd.conf')
         with open(conf, 'w', encoding='ascii') as file:
             file.write(NSD_CONF.format(address=LOOPBACK, port=self.nsd_port,
@@ -209,6 +223,16 @@ class Dns:
         return any(name == one or name.endswith('.' + one)
                    for one in self.silent)
 
+    def vouch(self, answer):
+        """With AD and RA, if it is so."""
+        name, _ = question_of(answer)
+        if not self.vouches:
+            return answer
+        is_signed = any(name == one or name.endswith('.' + one)
+                        for one in self.signed)
+        return (answer[:3] + bytes((answer[3] | 0x80 | 0x20 * is_signed,)) +
+                answer[4:])
+
     def ask_udp(self, message, seconds=5):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             out.settimeout(seconds)
@@ -231,7 +255,8 @@ class Dns:
             try:
                 message, peer = udp.recvfrom(65535)
                 if not self.is_silent(message):
-                    udp.sendto(cut(self.ask_udp(message)), peer)
+                    udp.sendto(self.vouch(cut(self.ask_udp(message))),
+                               peer)
             except socket.timeout:
                 continue
             except (OSError, IndexError):
@@ -255,7 +280,7 @@ class Dns:
                 if self.is_silent(message):
                     continue
                 out.sendall(struct.pack('!H', len(message)) + message)
-                answer = read_tcp(out)
+                answer = self.vouch(read_tcp(out))
                 client.sendall(struct.pack('!H', len(answer)) + answer)
 
 

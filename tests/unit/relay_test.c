@@ -46,7 +46,30 @@ enum behaviour {
 	LEAVES_AT_MAIL, /* 421 */
 	LATER_AT_MAIL,
 	LATER_AT_RCPT,
-	LATER_AT_END
+	LATER_AT_END,
+	ODD /* at `odd_stage`, in `odd_manner` */
+};
+
+/* Where and how one server is odd. */
+enum stage {
+	AT_GREETING,
+	AT_EHLO,
+	AT_MAIL,
+	AT_RCPT,
+	AT_DATA,
+	AT_END,
+	STAGES
+};
+
+enum manner {
+	SILENT,
+	ENDLESS_LINE,
+	ENDLESS_LINES,
+	CHANGES_ITS_CODE,
+	ENDS_LINES_WITH_CR,
+	SPLITS,       /* a byte at a time */
+	HAS_NUL,      /* in its text */
+	SAYS_IT_TWICE /* a reply to nothing */
 };
 
 struct client {
@@ -54,13 +77,15 @@ struct client {
 	enum behaviour behaviour;
 	bool is_in_data;
 	unsigned int mails;
+	char split[200]; /* what it has still to say, a byte at a time */
+	struct timer *timer;
 };
 
 static const char *const names[] = { "", "good.test", "says554.test",
 	"says421.test", "silent.test", "closes.test", "drops.test",
 	"refuses.test", "hangs.test", "injects.test", "us.test", "endless.test",
 	"junk.test", "leaves.test", "later.test", "later-rcpt.test",
-	"later-end.test" };
+	"later-end.test", "odd.test" };
 
 static struct event_loop *loop;
 static struct settings *settings;
@@ -91,7 +116,9 @@ static char sessions[4000]; /* of TLS, as told */
 static unsigned int told, wanted, rua_questions;
 static unsigned int fetches;
 static const char *via; /* "": by MX */
-static bool has_v6;     /* hosts have ::1 as well */
+static enum stage odd_stage;
+static enum manner odd_manner;
+static bool has_v6; /* hosts have ::1 as well */
 
 static void
 check_condition(void *context)
@@ -130,14 +157,96 @@ is_hanging(void)
 static void
 say(struct client *client, const char *text)
 {
-	assert_int_equal(
-	    connection_write(client->connection, text, strlen(text)), 0);
+	size_t waits = strlen(client->split);
+
+	/* Behind what is said byte by byte. */
+	if (waits > 0)
+		snprintf(client->split + waits, sizeof(client->split) - waits,
+		    "%s", text);
+	else
+		assert_int_equal(
+		    connection_write(client->connection, text, strlen(text)),
+		    0);
 }
 
 static void
 hang_up(struct client *client)
 {
+	timer_free(&client->timer);
 	connection_free(&client->connection);
+}
+
+static void
+say_byte(void *context)
+{
+	struct client *client = context;
+	char byte[2] = { client->split[0], '\0' };
+
+	if (byte[0] == '\0' || client->connection == NULL)
+		return;
+	assert_int_equal(connection_write(client->connection, byte, 1), 0);
+	memmove(client->split, client->split + 1, strlen(client->split));
+	timer_start(client->timer, 0);
+}
+
+static void
+say_endless(struct client *client, const char *text)
+{
+	char line[200];
+
+	snprintf(line, sizeof(line), "%.3s-on and on and on and on and on%s",
+	    text, odd_manner == ENDLESS_LINES ? "\r\n" : "");
+	for (int i = 0; i < 2000; i++)
+		say(client, line);
+}
+
+static void
+say_oddly(struct client *client, const char *text)
+{
+	char line[200];
+
+	switch (odd_manner) {
+	case SILENT:
+		break;
+	case ENDLESS_LINE:
+	case ENDLESS_LINES:
+		say_endless(client, text);
+		break;
+	case CHANGES_ITS_CODE:
+		snprintf(line, sizeof(line), "%.3s-one\r\n299 two\r\n", text);
+		say(client, line);
+		break;
+	case ENDS_LINES_WITH_CR:
+		snprintf(
+		    line, sizeof(line), "%.*s", (int)strlen(text) - 1, text);
+		say(client, line);
+		break;
+	case SPLITS:
+		snprintf(client->split, sizeof(client->split), "%s", text);
+		client->timer = timer_new(loop, say_byte, client);
+		say_byte(client);
+		break;
+	case HAS_NUL:
+		snprintf(
+		    line, sizeof(line), "%.*s", (int)strlen(text) - 2, text);
+		say(client, line);
+		assert_int_equal(
+		    connection_write(client->connection, "\0\r\n", 3), 0);
+		break;
+	case SAYS_IT_TWICE:
+		say(client, text);
+		say(client, text);
+		break;
+	}
+}
+
+static void
+reply(struct client *client, enum stage stage, const char *text)
+{
+	if (client->behaviour == ODD && stage == odd_stage)
+		say_oddly(client, text);
+	else
+		say(client, text);
 }
 
 static void
@@ -161,7 +270,7 @@ greet(struct client *client)
 				    "on and on and on and on and on\r\n");
 		break;
 	default:
-		say(client, "220 hello\r\n");
+		reply(client, AT_GREETING, "220 hello\r\n");
 		break;
 	}
 }
@@ -169,6 +278,10 @@ greet(struct client *client)
 static void
 say_extensions(struct client *client)
 {
+	if (client->behaviour == ODD && odd_stage == AT_EHLO) {
+		say_oddly(client, "250 there\r\n");
+		return;
+	}
 	if (client->behaviour == IS_US)
 		say(client, "250-mx.here.test hello\r\n");
 	else
@@ -189,7 +302,7 @@ take_mail(struct client *client)
 	else if (client->behaviour == LATER_AT_MAIL)
 		say(client, "450 4.2.0 later\r\n");
 	else
-		say(client, "250 ok\r\n");
+		reply(client, AT_MAIL, "250 ok\r\n");
 }
 
 static void
@@ -203,7 +316,7 @@ take_line(struct client *client, struct text line)
 		if (client->behaviour == LATER_AT_END)
 			say(client, "452 4.3.1 no room\r\n");
 		else if (client->behaviour != HANGS_AT_END)
-			say(client, "250 2.0.0 kept\r\n");
+			reply(client, AT_END, "250 2.0.0 kept\r\n");
 	} else if (text_starts_nocase(line, "EHLO")) {
 		say_extensions(client);
 	} else if (text_starts_nocase(line, "STARTTLS")) {
@@ -213,13 +326,15 @@ take_line(struct client *client, struct text line)
 	} else if (text_starts_nocase(line, "MAIL")) {
 		take_mail(client);
 	} else if (text_starts_nocase(line, "RCPT")) {
-		say(client,
-		    client->behaviour == REFUSES_RCPT    ? "550 5.1.1 who?\r\n"
-		    : client->behaviour == LATER_AT_RCPT ? "451 4.7.1 grey\r\n"
-							 : "250 ok\r\n");
+		if (client->behaviour == REFUSES_RCPT)
+			say(client, "550 5.1.1 who?\r\n");
+		else if (client->behaviour == LATER_AT_RCPT)
+			say(client, "451 4.7.1 grey\r\n");
+		else
+			reply(client, AT_RCPT, "250 ok\r\n");
 	} else if (text_is(line, "DATA")) {
 		client->is_in_data = true;
-		say(client, "354 go\r\n");
+		reply(client, AT_DATA, "354 go\r\n");
 	} else if (text_is(line, "QUIT")) {
 		say(client, "221 bye\r\n");
 		connection_finish(client->connection);
@@ -257,9 +372,7 @@ static void
 server_ended(
     struct connection *connection, const struct error *error, void *context)
 {
-	struct client *client = context;
-
-	connection_free(&client->connection);
+	hang_up(context);
 }
 
 static void
@@ -556,7 +669,7 @@ end(void **state)
 {
 	relay_free(&relay);
 	for (int i = 0; i < MAX_CLIENTS; i++)
-		connection_free(&clients[i].connection);
+		hang_up(&clients[i]);
 	watch_free(&listener_watch);
 	close(listener);
 	channel_free(&spool);
@@ -662,6 +775,60 @@ one_host_after_the_other_is_tried(void **state)
 		assert_string_equal(ending, hosts[i].ending);
 		end(state);
 	}
+}
+
+/* What a server that is odd at each stage costs: its turn, and no mail. */
+static const struct {
+	enum manner manner;
+	bool is_understood;
+} manners[] = {
+	{ SILENT, false },
+	{ ENDLESS_LINE, false },
+	{ ENDLESS_LINES, false },
+	{ CHANGES_ITS_CODE, false },
+	{ ENDS_LINES_WITH_CR, false },
+	{ SPLITS, true },
+	{ HAS_NUL, true },
+};
+
+static void
+run_oddly(void **state, enum stage stage, enum manner manner, const char *said)
+{
+	begin(state);
+	odd_stage = stage;
+	odd_manner = manner;
+	mx = "1:odd.test 2:good.test";
+	run_job("there.test");
+	if (strcmp(outcomes, said) != 0)
+		fail_msg("stage %d manner %d: %s", stage, manner, outcomes);
+	end(state);
+}
+
+static void
+a_server_that_is_odd_at_any_stage_costs_no_mail(void **state)
+{
+	for (size_t i = 0; i < sizeof(manners) / sizeof(manners[0]); i++)
+		for (int stage = 0; stage < STAGES; stage++)
+			run_oddly(state, (enum stage)stage, manners[i].manner,
+			    manners[i].is_understood
+				? "0 delivered 250 2.0.0 odd.test\n"
+			    : stage < AT_END
+				? "0 delivered 250 2.0.0 good.test\n"
+				: "0 deferred 0 4.4.2 odd.test\n");
+}
+
+/* From then on what it answers is anybody's guess, but never that it took a
+ * message whose end it had not seen. */
+static void
+a_reply_to_nothing_makes_no_message_count_as_taken(void **state)
+{
+	for (int stage = 0; stage < AT_DATA; stage++)
+		run_oddly(state, (enum stage)stage, SAYS_IT_TWICE,
+		    "0 delivered 250 2.0.0 good.test\n");
+	run_oddly(
+	    state, AT_DATA, SAYS_IT_TWICE, "0 delivered 250 2.0.0 good.test\n");
+	run_oddly(
+	    state, AT_END, SAYS_IT_TWICE, "0 delivered 250 2.0.0 odd.test\n");
 }
 
 static void
@@ -1130,6 +1297,10 @@ main(void)
 		TEST(mail_goes_to_the_best_host),
 		TEST(without_mx_the_domain_is_the_host),
 		cmocka_unit_test(one_host_after_the_other_is_tried),
+		cmocka_unit_test(
+		    a_server_that_is_odd_at_any_stage_costs_no_mail),
+		cmocka_unit_test(
+		    a_reply_to_nothing_makes_no_message_count_as_taken),
 		TEST(
 		    a_domain_that_is_not_there_fails_and_one_that_does_not_answer_waits),
 		TEST(a_connection_is_used_again),
