@@ -174,6 +174,7 @@ fill_subject(struct imap_command *command, const struct mailbox_row *row,
     struct search_subject *subject)
 {
 	struct search_state *state = command->state;
+	struct hash hash;
 
 	memset(subject, 0, sizeof(*subject));
 	subject->row = row;
@@ -181,6 +182,11 @@ fill_subject(struct imap_command *command, const struct mailbox_row *row,
 	subject->number = state->number;
 	subject->is_recent = mailbox_view_is_recent(command->view, row->uid);
 	subject->now = state->now;
+	subject->email_id = state->email_id;
+	state->email_id[0] = '\0';
+	if (state->request.has_email_id &&
+	    mailbox_content_hash(command->view, row->uid, &hash))
+		object_id_of_content(&hash, state->email_id);
 	subject->pool = state->pool;
 }
 

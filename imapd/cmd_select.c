@@ -6,12 +6,14 @@
  */
 #include "imapd/imap_commands.h"
 
+#include "imapd/object_id.h"
 #include "imapd/qresync.h"
 #include "imapd/snapshot_mailbox.h"
 
 struct select_state {
 	struct text name;
 	bool is_read_only;
+	bool is_past;
 	bool is_condstore;
 	bool is_qresync;
 	struct qresync_request request;
@@ -60,10 +62,12 @@ parse_parameters(struct imap_command *command, struct select_state *state)
 static void
 put_state(struct imap_command *command)
 {
+	const struct select_state *state = command->state;
 	struct mailbox_view *view = command->view;
 	const struct mailbox_info *info;
 	struct buf *out = command->out;
 	size_t unseen = mailbox_view_first_unseen(view);
+	char id[OBJECT_ID_SIZE];
 
 	command_put_mailbox_flags(command);
 	(void)buf_put_format(out, "* %zu EXISTS\r\n* %zu RECENT\r\n",
@@ -78,6 +82,9 @@ put_state(struct imap_command *command)
 	    "* OK [HIGHESTMODSEQ %llu] Highest\r\n",
 	    info->uidvalidity, info->uidnext,
 	    (unsigned long long)info->highest_modseq);
+	object_id_of_mailbox(
+	    info, state->is_past ? state->name : text_make(NULL, 0), id);
+	(void)buf_put_format(out, "* OK [MAILBOXID (%s)] Its name\r\n", id);
 }
 
 /* ---- What changed since the client was here ---- */
@@ -195,7 +202,8 @@ open_mailbox(struct imap_command *command)
 	enum status status = STATUS_OK;
 	struct mailbox_view *view;
 
-	if (command_is_past(command, state->name)) {
+	state->is_past = command_is_past(command, state->name);
+	if (state->is_past) {
 		command->abandon = abandon_past;
 		snapshot_open(command->account, state->name,
 		    &command_view_handler, command->session, past_opened,

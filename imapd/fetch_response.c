@@ -6,6 +6,7 @@
 #include "imapd/fetch_command.h"
 
 #include "imapd/imap_writer.h"
+#include "imapd/object_id.h"
 
 #include "common/mime_parser.h"
 
@@ -81,6 +82,28 @@ put_row(struct imap_command *command, const struct mailbox_row *row)
 	    (is_marked(state, row->uid) && command_is_condstore(command))) {
 		(void)buf_put_format(out, "%sMODSEQ (%llu)", state->space,
 		    (unsigned long long)row->modseq);
+		state->space = " ";
+	}
+}
+
+/* Threads are told by THREAD, and have no names here. */
+static void
+put_object_ids(struct imap_command *command, const struct mailbox_row *row)
+{
+	struct fetch_state *state = command->state;
+	char id[OBJECT_ID_SIZE];
+	struct hash hash;
+
+	if ((state->items.simple & FETCH_EMAILID) &&
+	    mailbox_content_hash(command->view, row->uid, &hash)) {
+		object_id_of_content(&hash, id);
+		(void)buf_put_format(
+		    command->out, "%sEMAILID (%s)", state->space, id);
+		state->space = " ";
+	}
+	if (state->items.simple & FETCH_THREADID) {
+		(void)buf_put_format(
+		    command->out, "%sTHREADID NIL", state->space);
 		state->space = " ";
 	}
 }
@@ -279,6 +302,7 @@ fetch_begin_response(struct imap_command *command,
 
 	/* put_row calls mailbox.h: the record of another call may move. */
 	put_row(command, row);
+	put_object_ids(command, row);
 	if (cache != NULL) {
 		struct message_cache again;
 

@@ -43,6 +43,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_sort.c imapd/sort_keys.c imapd/sort_keys.h \
 	imapd/base_subject.c imapd/base_subject.h \
 	imapd/cmd_status.c imapd/status_items.h \
+	imapd/object_id.c imapd/object_id.h \
 	imapd/cmd_store.c \
 	imapd/cmd_subscribe.c \
 	imapd/cmd_thread.c imapd/thread_tree.c imapd/thread_tree.h \

@@ -175,7 +175,7 @@ static const struct transcript thread[] = {
 	    "* 1 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 1] First unseen\r\n"
 	    "* OK [UIDVALIDITY 1002] UIDs valid\r\n"
 	    "* OK [UIDNEXT 2] Predicted next UID\r\n"
-	    "* OK [HIGHESTMODSEQ 2] Highest\r\n"
+	    "* OK [HIGHESTMODSEQ 2] Highest\r\n" PAST_ID
 	    "b OK [READ-ONLY] Examine completed\r\n"
 	    "* THREAD (1)\r\nc OK Thread completed\r\n",
 	    STATUS_OK },
@@ -286,6 +286,43 @@ static const struct transcript binary[] = {
 	    STATUS_OK },
 };
 
+/* RFC 8474 */
+static const struct transcript objectid[] = {
+	{ "a_mailbox_keeps_its_name_over_a_rename",
+	    "a CREATE x\r\nb RENAME x y\r\nc STATUS y (MAILBOXID MESSAGES)\r\n"
+	    "d LIST \"\" y RETURN (STATUS (MAILBOXID))\r\n"
+	    "e STATUS \"Snapshots/Deleted mail\" (MAILBOXID)\r\n",
+	    "a" CREATED "b OK Rename completed\r\n"
+	    "* STATUS y (MESSAGES 0 MAILBOXID (F0000000000000002))\r\n"
+	    "c OK Status completed\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" y\r\n"
+	    "* STATUS y (MAILBOXID (F0000000000000002))\r\n"
+	    "d OK List completed\r\n"
+	    "* STATUS \"Snapshots/Deleted mail\" (MAILBOXID "
+	    "(P3827633ea07cc92b))\r\ne OK Status completed\r\n",
+	    STATUS_OK },
+	{ "copies_have_the_name_of_what_they_are_copies_of",
+	    "a UID COPY 1 INBOX\r\nb FETCH 1:* (EMAILID THREADID)\r\n"
+	    "c UID FETCH 2 THREADID\r\n"
+	    "d SEARCH EMAILID M46726f6d3a20416e6e203c616e6e4065\r\n"
+	    "e SEARCH NOT EMAILID M46726f6d3a20416e6e203c616e6e4065\r\n"
+	    "f SEARCH EMAILID x\r\ng SEARCH THREADID x\r\n"
+	    "h SEARCH EMAILID\r\n",
+	    "* 3 EXISTS\r\na OK [COPYUID 1001 1 3] Copy completed\r\n"
+	    "* 1 FETCH (EMAILID (M46726f6d3a20416e6e203c616e6e4065) THREADID "
+	    "NIL)\r\n"
+	    "* 2 FETCH (EMAILID (M46726f6d3a20657665406578616d706c) THREADID "
+	    "NIL)\r\n"
+	    "* 3 FETCH (EMAILID (M46726f6d3a20416e6e203c616e6e4065) THREADID "
+	    "NIL)\r\nb OK Fetch completed\r\n"
+	    "* 2 FETCH (UID 2 THREADID NIL)\r\nc OK Fetch completed\r\n"
+	    "* SEARCH 1 3\r\nd OK Search completed\r\n"
+	    "* SEARCH 2\r\ne OK Search completed\r\n"
+	    "* SEARCH\r\nf OK Search completed\r\n"
+	    "* SEARCH\r\ng OK Search completed\r\nh BAD Missing argument\r\n",
+	    STATUS_OK },
+};
+
 /* RFC 8438, RFC 7889, RFC 9051 6.3.11 */
 static const struct transcript status[] = {
 	{ "status_tells_size_deleted_and_limit",
@@ -313,8 +350,7 @@ static const struct transcript create_special_use[] = {
 	    "a CREATE S (USE (\\Sent \\Drafts))\r\nb LIST \"\" S\r\n"
 	    "c CREATE T (USE (\\All))\r\nd CREATE T (USE (\\Frob))\r\n"
 	    "e CREATE T (USE ())\r\nf CREATE T (FOO)\r\ng LIST \"\" T\r\n",
-	    "a OK Create completed\r\n"
-	    "* LIST (\\HasNoChildren \\Drafts \\Sent) \"/\" S\r\n"
+	    "a" CREATED "* LIST (\\HasNoChildren \\Drafts \\Sent) \"/\" S\r\n"
 	    "b OK List completed\r\n"
 	    "c NO [USEATTR] No such special use here\r\n"
 	    "d NO [USEATTR] No such special use here\r\n"
@@ -335,6 +371,7 @@ TEST(esort)
 TEST(partial)
 TEST(thread)
 TEST(binary)
+TEST(objectid)
 TEST(status)
 TEST(create_special_use)
 
@@ -347,6 +384,7 @@ main(void)
 		cmocka_unit_test(rfc_of_partial),
 		cmocka_unit_test(rfc_of_thread),
 		cmocka_unit_test(rfc_of_binary),
+		cmocka_unit_test(rfc_of_objectid),
 		cmocka_unit_test(rfc_of_status),
 		cmocka_unit_test(rfc_of_create_special_use),
 	};
