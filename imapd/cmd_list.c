@@ -199,7 +199,8 @@ list_put_name(struct imap_command *command, const char *response,
 	(void)buf_put_format(command->out, "* %s (%s", response, attributes);
 	(void)special_use_put(command->out, special_use);
 	(void)buf_put_text(command->out, ") \"/\" ");
-	(void)imap_put_mailbox(command->out, name);
+	(void)imap_put_mailbox(
+	    command->out, name, command->parser.is_utf8_names);
 }
 
 /* One name that the patterns match; `info` is NULL if no mailbox has it. */

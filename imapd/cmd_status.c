@@ -94,7 +94,8 @@ put_items(struct imap_command *command, struct text past,
 	values[7] = counts->deleted;
 	values[8] = IMAP_APPEND_LIMIT;
 	(void)buf_put_text(out, "* STATUS ");
-	(void)imap_put_mailbox(out, past.size > 0 ? past : info->name);
+	(void)imap_put_mailbox(out, past.size > 0 ? past : info->name,
+	    command->parser.is_utf8_names);
 	(void)buf_put_text(out, " (");
 	for (i = 0; i < NUMBER_COUNT; i++) {
 		if ((items & item_names[i].item) == 0)

@@ -15,6 +15,7 @@
 /* After login: only what is complete. */
 #define IMAP_CAPABILITY_AFTER_LOGIN                                           \
 	"IMAP4rev1 SASL-IR LITERAL+ ID ENABLE IDLE COMPRESS=DEFLATE BINARY "  \
+	"UTF8=ACCEPT "                                                        \
 	"NAMESPACE UIDPLUS MOVE "                                             \
 	"UNSELECT CHILDREN SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE QRESYNC " \
 	"ESEARCH SEARCHRES WITHIN PARTIAL LIST-EXTENDED LIST-STATUS "         \

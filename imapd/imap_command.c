@@ -195,6 +195,12 @@ command_enable_condstore(struct imap_command *command)
 }
 
 void
+command_enable_utf8(struct imap_command *command)
+{
+	command->session->is_utf8 = true;
+}
+
+void
 command_select(struct imap_command *command, struct mailbox_view *view)
 {
 	mailbox_view_close(&command->session->view);

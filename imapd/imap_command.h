@@ -105,6 +105,8 @@ bool command_is_qresync(const struct imap_command *command);
 void command_enable_qresync(struct imap_command *command);
 /* Announces it with HIGHESTMODSEQ if a mailbox is selected already. */
 void command_enable_condstore(struct imap_command *command);
+/* Names of mailboxes are UTF-8 from now on, both ways (RFC 9755). */
+void command_enable_utf8(struct imap_command *command);
 void command_select(struct imap_command *command, struct mailbox_view *view);
 /* "* FLAGS" and "* OK [PERMANENTFLAGS" of the selected mailbox. */
 void command_put_mailbox_flags(struct imap_command *command);

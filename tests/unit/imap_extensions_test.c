@@ -286,6 +286,57 @@ static const struct transcript binary[] = {
 	    STATUS_OK },
 };
 
+/* RFC 9755, RFC 6855 */
+static const struct transcript utf8[] = {
+	{ "names_are_as_they_are_once_it_is_enabled",
+	    "a CREATE \"Entw&APw-rfe\"\r\nb ENABLE UTF8=ACCEPT\r\n"
+	    "c LIST \"\" Entw*\r\nd STATUS \"Entw\303\274rfe\" (MESSAGES)\r\n"
+	    "e CREATE \"a&b\"\r\nf LIST \"\" a*\r\n"
+	    "g SUBSCRIBE \"Entw\303\274rfe\"\r\nh LSUB \"\" *\r\n",
+	    "a" CREATED "* ENABLED UTF8=ACCEPT\r\nb OK Enabled\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" \"Entw\303\274rfe\"\r\n"
+	    "c OK List completed\r\n"
+	    "* STATUS \"Entw\303\274rfe\" (MESSAGES 0)\r\n"
+	    "d OK Status completed\r\n"
+	    "e OK [MAILBOXID (F0000000000000003)] Create completed\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" \"a&b\"\r\n"
+	    "f OK List completed\r\ng OK Subscription changed\r\n"
+	    "* LSUB () \"/\" \"Entw\303\274rfe\"\r\nh OK Lsub completed\r\n",
+	    STATUS_OK },
+	{ "a_name_that_is_not_utf_8_is_bad",
+	    "a ENABLE UTF8=ACCEPT\r\nb CREATE \"x\377\"\r\n"
+	    "c CREATE \"x&AG\"\r\nd LIST \"\" x*\r\n",
+	    "* ENABLED UTF8=ACCEPT\r\na OK Enabled\r\n"
+	    "b BAD Malformed or too long mailbox name\r\n"
+	    "c" CREATED "* LIST (\\HasNoChildren) \"/\" \"x&AG\"\r\n"
+	    "d OK List completed\r\n",
+	    STATUS_OK },
+	{ "strings_are_utf_8_and_charset_is_bad",
+	    "a SEARCH CHARSET UTF-8 SUBJECT x\r\nb ENABLE UTF8=ACCEPT\r\n"
+	    "c SEARCH SUBJECT \"gr\303\274SSe\"\r\n"
+	    "d SEARCH CHARSET UTF-8 SUBJECT x\r\n"
+	    "e SORT (SUBJECT) UTF-8 SUBJECT \"gr\303\274SSe\"\r\n",
+	    "* SEARCH\r\na OK Search completed\r\n"
+	    "* ENABLED UTF8=ACCEPT\r\nb OK Enabled\r\n"
+	    "* SEARCH 2\r\nc OK Search completed\r\n"
+	    "d BAD CHARSET is of no use with UTF8=ACCEPT\r\n"
+	    "* SORT 2\r\ne OK Sort completed\r\n",
+	    STATUS_OK },
+	{ "a_message_may_be_given_as_utf_8",
+	    "a ENABLE UTF8=ACCEPT\r\n"
+	    "b APPEND INBOX (\\Seen) UTF8 (~{5+}\r\nhello)\r\n"
+	    "c APPEND INBOX UTF8 ({5+}\r\nhello)\r\n"
+	    "d APPEND INBOX UTF8 (~{5+}\r\nhello\r\n"
+	    "e APPEND INBOX UTF8 (~{5+}\r\nhello) x\r\n"
+	    "f APPEND INBOX {5+}\r\nhello)\r\n",
+	    "* ENABLED UTF8=ACCEPT\r\na OK Enabled\r\n"
+	    "* 3 EXISTS\r\nb OK [APPENDUID 1001 3] Append completed\r\n"
+	    "c BAD UTF8 (~{...}) expected\r\nd BAD UTF8 data has no end\r\n"
+	    "e BAD UTF8 data has no end\r\n"
+	    "f BAD Only one message can be appended at a time\r\n",
+	    STATUS_OK },
+};
+
 /* RFC 8474 */
 static const struct transcript objectid[] = {
 	{ "a_mailbox_keeps_its_name_over_a_rename",
@@ -371,6 +422,7 @@ TEST(esort)
 TEST(partial)
 TEST(thread)
 TEST(binary)
+TEST(utf8)
 TEST(objectid)
 TEST(status)
 TEST(create_special_use)
@@ -384,6 +436,7 @@ main(void)
 		cmocka_unit_test(rfc_of_partial),
 		cmocka_unit_test(rfc_of_thread),
 		cmocka_unit_test(rfc_of_binary),
+		cmocka_unit_test(rfc_of_utf8),
 		cmocka_unit_test(rfc_of_objectid),
 		cmocka_unit_test(rfc_of_status),
 		cmocka_unit_test(rfc_of_create_special_use),
