@@ -5,6 +5,7 @@
  */
 #include "imapd/imap_commands.h"
 
+#include "imapd/list_command.h"
 #include "imapd/object_id.h"
 #include "imapd/special_use.h"
 
@@ -39,6 +40,9 @@ created(struct imap_command *command, const struct mailbox_answer *answer)
 
 	if (answer->status != STATUS_OK)
 		return command_failed(command, answer->status);
+	if (command_is_rev2(command) && command->parser.other_name != NULL)
+		list_put_selected(command, text_of(command->state),
+		    command->parser.other_name);
 	info = mailbox_list_find(command->account, text_of(command->state));
 	if (info == NULL) /* gone again already */
 		return command_ok(command, "Create completed");

@@ -1,6 +1,6 @@
 /*
- * ENABLE (RFC 5161): CONDSTORE and QRESYNC (RFC 7162), UTF8=ACCEPT (RFC 9755) are
- * what can be enabled.  Other names are ignored, as the RFC wants.
+ * ENABLE (RFC 5161): CONDSTORE and QRESYNC (RFC 7162), IMAP4rev2 (RFC 9051) and
+ * UTF8=ACCEPT (RFC 9755) are what can be enabled.  Other names are ignored, as the RFC wants.
  */
 #include "imapd/imap_commands.h"
 
@@ -9,6 +9,7 @@ static const struct {
 	void (*enable)(struct imap_command *command);
 } features[] = {
 	{ "CONDSTORE", command_enable_condstore },
+	{ "IMAP4rev2", command_enable_rev2 },
 	{ "QRESYNC", command_enable_qresync },
 	{ "UTF8=ACCEPT", command_enable_utf8 },
 };

@@ -370,9 +370,15 @@ cmd_search(struct imap_command *command)
 {
 	struct search_state *state =
 	    pool_alloc(command->pool, 1, sizeof(*state));
+	int parsed;
 
 	command->state = state;
 	state->finish = search_done;
-	return search_start(
-	    command, search_keys_parse(&command->parser, &state->request));
+	parsed = search_keys_parse(&command->parser, &state->request);
+	/* RFC 9051 6.4.4: as if RETURN () stood there. */
+	if (command_is_rev2(command) && !state->request.options.is_given) {
+		state->request.options.is_given = true;
+		state->request.options.is_all = true;
+	}
+	return search_start(command, parsed);
 }

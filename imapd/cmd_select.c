@@ -6,12 +6,14 @@
  */
 #include "imapd/imap_commands.h"
 
+#include "imapd/list_command.h"
 #include "imapd/object_id.h"
 #include "imapd/qresync.h"
 #include "imapd/snapshot_mailbox.h"
 
 struct select_state {
 	struct text name;
+	const char *other_name; /* see imap_parser.h */
 	bool is_read_only;
 	bool is_past;
 	bool is_condstore;
@@ -59,6 +61,19 @@ parse_parameters(struct imap_command *command, struct select_state *state)
 		   : imap_parse_error(parser, "List has no end");
 }
 
+/* What RFC 9051 does without. */
+static void
+put_recent(struct imap_command *command)
+{
+	size_t unseen = mailbox_view_first_unseen(command->view);
+
+	(void)buf_put_format(command->out, "* %zu RECENT\r\n",
+	    mailbox_view_recent_count(command->view));
+	if (unseen != 0)
+		(void)buf_put_format(
+		    command->out, "* OK [UNSEEN %zu] First unseen\r\n", unseen);
+}
+
 static void
 put_state(struct imap_command *command)
 {
@@ -66,15 +81,14 @@ put_state(struct imap_command *command)
 	struct mailbox_view *view = command->view;
 	const struct mailbox_info *info;
 	struct buf *out = command->out;
-	size_t unseen = mailbox_view_first_unseen(view);
 	char id[OBJECT_ID_SIZE];
 
 	command_put_mailbox_flags(command);
-	(void)buf_put_format(out, "* %zu EXISTS\r\n* %zu RECENT\r\n",
-	    mailbox_view_count(view), mailbox_view_recent_count(view));
-	if (unseen != 0)
-		(void)buf_put_format(
-		    out, "* OK [UNSEEN %zu] First unseen\r\n", unseen);
+	(void)buf_put_format(out, "* %zu EXISTS\r\n", mailbox_view_count(view));
+	if (command_is_rev2(command))
+		list_put_selected(command, state->name, state->other_name);
+	else
+		put_recent(command);
 	info = mailbox_view_info(view);
 	(void)buf_put_format(out,
 	    "* OK [UIDVALIDITY %u] UIDs valid\r\n"
@@ -238,6 +252,7 @@ start(struct imap_command *command, bool is_read_only)
 	    imap_parse_end(parser) == -1)
 		return command_malformed(command);
 	state->name = text_of(name);
+	state->other_name = parser->other_name;
 	/* Also a SELECT that fails leaves nothing selected. */
 	if (command->view != NULL)
 		(void)buf_put_text(

@@ -46,8 +46,7 @@ put_flags(struct imap_command *command, const struct mailbox_row *row)
 	(void)buf_put_format(command->out, "%sFLAGS ", state->space);
 	(void)imap_put_flags(command->out, row->flags, row->keywords,
 	    info->keywords, info->keyword_count,
-	    mailbox_view_is_recent(command->view, row->uid) ? "\\Recent"
-							    : NULL);
+	    command_recent(command, row->uid));
 	state->space = " ";
 }
 

@@ -286,7 +286,7 @@ search_keys_parse(struct imap_parser *parser, struct search_request *request)
 		return -1;
 	if (search_return_parse(parser, &request->options) == -1)
 		return -1;
-	if (parser->is_utf8_names && imap_parse_skip_word(parser, "CHARSET"))
+	if (parser->has_no_charset && imap_parse_skip_word(parser, "CHARSET"))
 		return imap_parse_error(
 		    parser, "CHARSET is of no use with UTF8=ACCEPT");
 	if (imap_parse_skip_word(parser, "CHARSET"))

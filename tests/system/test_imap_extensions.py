@@ -153,3 +153,18 @@ def test_names_of_mailboxes_and_messages_outlive_moving(shared, box):
                                 say(client, 'FETCH 1:* (EMAILID)'))
     assert found(rb'MAILBOXID \((\w)', say(
         client, 'STATUS "Snapshots/Deleted mail" (MAILBOXID)')) == [b'P']
+
+
+def test_a_client_of_imap4rev2_hears_nothing_of_recent(shared, box):
+    name, _ = box
+    with shared.imap_session() as client:
+        assert b'IMAP4rev2' in b' '.join(say(client, 'CAPABILITY'))
+        assert client.create(name + '2')[0] == 'OK'
+        client.append(name + '2', None, None, b'Subject: new\r\n\r\nx\r\n')
+        say(client, 'ENABLE IMAP4rev2')
+        selected = say(client, 'SELECT %s2' % name)
+        assert b'* LIST () "/" %s2' % name.encode() in selected
+        assert b'* 1 EXISTS' in selected
+        said = b' '.join(selected + say(client, 'FETCH 1 FLAGS'))
+        assert b'RECENT' not in said and b'\\Recent' not in said
+        assert found(rb'ESEARCH .* ALL 1$', say(client, 'SEARCH ALL'))

@@ -337,6 +337,71 @@ static const struct transcript utf8[] = {
 	    STATUS_OK },
 };
 
+/* RFC 9051; A is "A" and a ring, or the one letter that they are */
+#define REV2_SELECTED(list)                                            \
+	"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"  \
+	"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted "        \
+	"\\Seen \\Draft \\*)] Flags permitted\r\n"                     \
+	"* 0 EXISTS\r\n" list "* OK [UIDVALIDITY 1002] UIDs valid\r\n" \
+	"* OK [UIDNEXT 1] Predicted next UID\r\n"                      \
+	"* OK [HIGHESTMODSEQ 1] Highest\r\n"                           \
+	"* OK [MAILBOXID (F0000000000000002)] Its name\r\n"
+#define REV2    "r ENABLE IMAP4rev2\r\n"
+#define IS_REV2 "* ENABLED IMAP4rev2\r\nr OK Enabled\r\n"
+#define NFD     "A\314\212"
+#define NFC     "\303\205"
+static const struct transcript rev2[] = {
+	{ "what_is_found_is_told_by_esearch",
+	    REV2 "a SEARCH ALL\r\nb UID SEARCH FROM ann\r\nc SEARCH SEEN\r\n"
+		 "d SEARCH RETURN (COUNT) ALL\r\n"
+		 "e SEARCH CHARSET UTF-8 ALL\r\nf SEARCH MODSEQ 3\r\n"
+		 "g SORT (SIZE) UTF-8 ALL\r\n",
+	    IS_REV2 "* ESEARCH (TAG \"a\") ALL 1:2\r\na OK Search completed\r\n"
+		    "* ESEARCH (TAG \"b\") UID ALL 1\r\n"
+		    "b OK Search completed\r\n* ESEARCH (TAG \"c\")\r\n"
+		    "c OK Search completed\r\n"
+		    "* ESEARCH (TAG \"d\") COUNT 2\r\n"
+		    "d OK Search completed\r\n"
+		    "* ESEARCH (TAG \"e\") ALL 1:2\r\n"
+		    "e OK Search completed\r\n" CONDSTORE
+		    "* ESEARCH (TAG \"f\") ALL 2 MODSEQ 3\r\n"
+		    "f OK Search completed\r\n* SORT 2 1\r\n"
+		    "g OK Sort completed\r\n",
+	    STATUS_OK },
+	{ "select_lists_the_mailbox_and_says_nothing_of_recent",
+	    REV2 "a CREATE x\r\nb SELECT x\r\n",
+	    IS_REV2 "a" CREATED
+		    "* OK [CLOSED] Previous mailbox closed\r\n" REV2_SELECTED(
+			"* LIST () \"/\" x\r\n") "b OK [READ-WRITE] Select "
+						 "completed\r\n",
+	    STATUS_OK },
+	{ "a_name_that_is_written_otherwise_is_told_with_the_other",
+	    REV2 "a CREATE \"" NFD "\"\r\nb SELECT \"" NFD "\"\r\n"
+		 "c SELECT \"" NFC "\"\r\nd LIST \"\" \"" NFD "*\"\r\n",
+	    IS_REV2 "* LIST () \"/\" \"" NFC "\" (\"OLDNAME\" (\"" NFD
+		    "\"))\r\na" CREATED
+		    "* OK [CLOSED] Previous mailbox closed\r\n" REV2_SELECTED(
+			"* LIST () \"/\" \"" NFC "\" (\"OLDNAME\" (\"" NFD
+			"\"))\r\n") "b OK [READ-WRITE] Select completed\r\n"
+				    "* OK [CLOSED] Previous mailbox "
+				    "closed\r\n" REV2_SELECTED(
+					"* LIST () \"/\" \"" NFC
+					"\"\r\n") "c OK [READ-WRITE] Select "
+						  "completed\r\n"
+						  "* LIST (\\HasNoChildren) "
+						  "\"/\" \"" NFC "\"\r\n"
+						  "d OK List completed\r\n",
+	    STATUS_OK },
+	{ "without_it_nothing_changes_but_one_letter_is_one_letter",
+	    "a CREATE \"A&Awo-\"\r\nb LIST \"\" &AMU-\r\nc SEARCH ALL\r\n"
+	    "d CREATE inbox/x\r\ne STATUS inBox/x (MESSAGES)\r\n",
+	    "a" CREATED "* LIST (\\HasNoChildren) \"/\" \"&AMU-\"\r\n"
+	    "b OK List completed\r\n* SEARCH 1 2\r\nc OK Search completed\r\n"
+	    "d OK [MAILBOXID (F0000000000000003)] Create completed\r\n"
+	    "* STATUS INBOX/x (MESSAGES 0)\r\ne OK Status completed\r\n",
+	    STATUS_OK },
+};
+
 /* RFC 8474 */
 static const struct transcript objectid[] = {
 	{ "a_mailbox_keeps_its_name_over_a_rename",
@@ -423,6 +488,7 @@ TEST(partial)
 TEST(thread)
 TEST(binary)
 TEST(utf8)
+TEST(rev2)
 TEST(objectid)
 TEST(status)
 TEST(create_special_use)
@@ -437,6 +503,7 @@ main(void)
 		cmocka_unit_test(rfc_of_thread),
 		cmocka_unit_test(rfc_of_binary),
 		cmocka_unit_test(rfc_of_utf8),
+		cmocka_unit_test(rfc_of_rev2),
 		cmocka_unit_test(rfc_of_objectid),
 		cmocka_unit_test(rfc_of_status),
 		cmocka_unit_test(rfc_of_create_special_use),
