@@ -297,6 +297,7 @@ fetch_begin_response(struct imap_command *command,
     bool is_all_cached)
 {
 	struct fetch_state *state = command->state;
+	bool needs_preview = (state->items.simple & FETCH_PREVIEW) != 0;
 	size_t i;
 
 	/* put_row calls mailbox.h: the record of another call may move. */
@@ -313,9 +314,11 @@ fetch_begin_response(struct imap_command *command,
 				put_cached_fields(
 				    command, &state->items.sections[i], &again);
 		}
-		if (!is_all_cached && state->root == NULL)
+		if ((!is_all_cached || needs_preview) && state->root == NULL)
 			state->root =
 			    message_cache_get_parts(&again, state->pool);
+		if (needs_preview)
+			fetch_put_preview(command);
 	}
 	state->section_at = 0;
 	state->stage = FETCH_SECTIONS;
