@@ -13,6 +13,7 @@
 struct append_state {
 	struct append *append;
 	bool has_failed;
+	bool has_bracket; /* UTF8 (...): one follows the message */
 };
 
 /* APPEND without a literal never gets here by itself. */
@@ -39,9 +40,24 @@ abandon(struct imap_command *command)
 	append_abort(&state->append);
 }
 
+/* What announces the message: "{", "~{" (RFC 3516), "UTF8 (~{" (RFC 6855 4). */
+static int
+parse_data(struct imap_parser *parser, bool *has_bracket)
+{
+	*has_bracket = imap_parse_skip_word(parser, "UTF8");
+	if (*has_bracket &&
+	    (imap_parse_space(parser) == -1 || !imap_parse_skip(parser, '(') ||
+		!imap_parse_next_is(parser, '~')))
+		return imap_parse_error(parser, "UTF8 (~{...}) expected");
+	(void)imap_parse_skip(parser, '~');
+	return imap_parse_next_is(parser, '{')
+		   ? 0
+		   : imap_parse_error(parser, "Message literal expected");
+}
+
 static int
 parse_arguments(struct imap_command *command, const char **name,
-    struct imap_flags *flags, int64_t *date)
+    struct imap_flags *flags, int64_t *date, bool *has_bracket)
 {
 	struct imap_parser *parser = &command->parser;
 
@@ -59,10 +75,7 @@ parse_arguments(struct imap_command *command, const char **name,
 	    (imap_parse_date_time(parser, date) == -1 ||
 		imap_parse_space(parser) == -1))
 		return -1;
-	(void)imap_parse_skip(parser, '~'); /* literal8 (RFC 3516) */
-	if (!imap_parse_next_is(parser, '{'))
-		return imap_parse_error(parser, "Message literal expected");
-	return 0;
+	return parse_data(parser, has_bracket);
 }
 
 enum command_step
@@ -71,10 +84,11 @@ cmd_append_begin(struct imap_command *command, uint64_t size)
 	struct append_state *state;
 	struct imap_flags *flags;
 	const char *name;
+	bool has_bracket;
 	int64_t date;
 
 	flags = pool_alloc(command->pool, 1, sizeof(*flags));
-	if (parse_arguments(command, &name, flags, &date) == -1)
+	if (parse_arguments(command, &name, flags, &date, &has_bracket) == -1)
 		return command_malformed(command);
 	if (size == 0)
 		return command_no(command, "[CANNOT] Message is empty");
@@ -87,6 +101,7 @@ cmd_append_begin(struct imap_command *command, uint64_t size)
 	state = pool_alloc(command->pool, 1, sizeof(*state));
 	state->append = append_begin(command->account, text_of(name),
 	    flags->system, flags->keywords, flags->keyword_count, date);
+	state->has_bracket = has_bracket;
 	command->state = state;
 	command->abandon = abandon;
 	return COMMAND_WAIT;
@@ -128,6 +143,13 @@ cmd_append_end(struct imap_command *command, struct text rest)
 
 	command->abandon = NULL;
 	state->append = NULL;
+	if (state->has_bracket) {
+		if (!text_is(rest, ")")) {
+			append_abort(&append);
+			return command_bad(command, "UTF8 data has no end");
+		}
+		rest.size = 0;
+	}
 	if (rest.size > 0) {
 		append_abort(&append);
 		return command_bad(

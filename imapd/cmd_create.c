@@ -1,9 +1,12 @@
 /*
- * CREATE (RFC 3501 6.3.3), with USE (RFC 6154 3).  A trailing separator only
+ * CREATE (RFC 3501 6.3.3), with USE (RFC 6154 3) and MAILBOXID (RFC
+ * 8474 4.1).  A trailing separator only
  * says that names below it will follow.
  */
 #include "imapd/imap_commands.h"
 
+#include "imapd/list_command.h"
+#include "imapd/object_id.h"
 #include "imapd/special_use.h"
 
 #include <string.h>
@@ -32,9 +35,21 @@ parse_use(struct imap_parser *parser, uint32_t *special_use, bool *is_foreign)
 static enum command_step
 created(struct imap_command *command, const struct mailbox_answer *answer)
 {
+	const struct mailbox_info *info;
+	char id[OBJECT_ID_SIZE];
+
 	if (answer->status != STATUS_OK)
 		return command_failed(command, answer->status);
-	return command_ok(command, "Create completed");
+	if (command_is_rev2(command) && command->parser.other_name != NULL)
+		list_put_selected(command, text_of(command->state),
+		    command->parser.other_name);
+	info = mailbox_list_find(command->account, text_of(command->state));
+	if (info == NULL) /* gone again already */
+		return command_ok(command, "Create completed");
+	object_id_of_mailbox(info, text_make(NULL, 0), id);
+	(void)buf_put_format(command_answer(command),
+	    "OK [MAILBOXID (%s)] Create completed", id);
+	return COMMAND_DONE;
 }
 
 enum command_step
@@ -65,6 +80,7 @@ cmd_create(struct imap_command *command)
 		return command_failed(command, status);
 	if (command_is_past(command, text))
 		return command_no_permission(command);
+	command->state = pool_text(command->pool, text.data, text.size);
 	mailbox_list_create(command->account, text, special_use,
 	    command_change_done, command_wait(command, created));
 	return COMMAND_WAIT;

@@ -1,33 +1,49 @@
 /*
- * ENABLE (RFC 5161): CONDSTORE and QRESYNC (RFC 7162) are what can be enabled.
- * Other names are ignored, as the RFC wants.
+ * ENABLE (RFC 5161): CONDSTORE and QRESYNC (RFC 7162), IMAP4rev2 (RFC 9051) and
+ * UTF8=ACCEPT (RFC 9755) are what can be enabled.  Other names are ignored, as the RFC wants.
  */
 #include "imapd/imap_commands.h"
+
+static const struct {
+	const char *name;
+	void (*enable)(struct imap_command *command);
+} features[] = {
+	{ "CONDSTORE", command_enable_condstore },
+	{ "IMAP4rev2", command_enable_rev2 },
+	{ "QRESYNC", command_enable_qresync },
+	{ "UTF8=ACCEPT", command_enable_utf8 },
+};
+enum {
+	FEATURE_COUNT = sizeof(features) / sizeof(*features)
+};
 
 enum command_step
 cmd_enable(struct imap_command *command)
 {
 	struct imap_parser *parser = &command->parser;
-	bool is_condstore = false, is_qresync = false;
+	bool is_asked[FEATURE_COUNT] = { false };
 	struct text name;
+	size_t i;
 
 	if (imap_parse_at_end(parser))
 		return command_bad(command, "Missing argument");
 	while (imap_parse_skip(parser, ' ')) {
 		if (imap_parse_atom(parser, &name) == -1)
 			return command_malformed(command);
-		if (text_is_nocase(name, "CONDSTORE"))
-			is_condstore = true;
-		if (text_is_nocase(name, "QRESYNC"))
-			is_qresync = true;
+		for (i = 0; i < FEATURE_COUNT; i++)
+			if (text_is_nocase(name, features[i].name))
+				is_asked[i] = true;
 	}
 	if (imap_parse_end(parser) == -1)
 		return command_malformed(command);
-	(void)buf_put_format(command->out, "* ENABLED%s%s\r\n",
-	    is_condstore ? " CONDSTORE" : "", is_qresync ? " QRESYNC" : "");
-	if (is_qresync)
-		command_enable_qresync(command);
-	else if (is_condstore)
-		command_enable_condstore(command);
+	(void)buf_put_text(command->out, "* ENABLED");
+	for (i = 0; i < FEATURE_COUNT; i++)
+		if (is_asked[i])
+			(void)buf_put_format(
+			    command->out, " %s", features[i].name);
+	(void)buf_put_text(command->out, "\r\n");
+	for (i = 0; i < FEATURE_COUNT; i++)
+		if (is_asked[i])
+			features[i].enable(command);
 	return command_ok(command, "Enabled");
 }

@@ -138,12 +138,14 @@ fetch_message(struct imap_command *command)
 		next_message(state);
 		return COMMAND_MORE;
 	}
-	if ((state->items.simple & FETCH_CACHED) == 0 &&
+	if ((state->items.simple & (FETCH_CACHED | FETCH_PREVIEW)) == 0 &&
 	    state->items.section_count == 0)
 		return begin_response(command, &row, NULL, true);
 	has_cache = fetch_find_cache(command, uid, &cache);
 	is_all_cached = fetch_check_sections(state, has_cache ? &cache : NULL);
-	if (has_cache && (is_all_cached || state->is_read))
+	if (has_cache &&
+	    (state->is_read ||
+		(is_all_cached && !(state->items.simple & FETCH_PREVIEW))))
 		return begin_response(command, &row, &cache, is_all_cached);
 	if (!state->is_read) {
 		state->stage = FETCH_READING;

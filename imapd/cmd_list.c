@@ -199,7 +199,21 @@ list_put_name(struct imap_command *command, const char *response,
 	(void)buf_put_format(command->out, "* %s (%s", response, attributes);
 	(void)special_use_put(command->out, special_use);
 	(void)buf_put_text(command->out, ") \"/\" ");
-	(void)imap_put_mailbox(command->out, name);
+	(void)imap_put_mailbox(
+	    command->out, name, command->parser.is_utf8_names);
+}
+
+void
+list_put_selected(
+    struct imap_command *command, struct text name, const char *other_name)
+{
+	list_put_name(command, "LIST", name, "", 0);
+	if (other_name != NULL) {
+		(void)buf_put_text(command->out, " (\"OLDNAME\" (");
+		(void)imap_put_mailbox(command->out, text_of(other_name), true);
+		(void)buf_put_text(command->out, "))");
+	}
+	(void)buf_put_text(command->out, "\r\n");
 }
 
 /* One name that the patterns match; `info` is NULL if no mailbox has it. */

@@ -174,6 +174,7 @@ fill_subject(struct imap_command *command, const struct mailbox_row *row,
     struct search_subject *subject)
 {
 	struct search_state *state = command->state;
+	struct hash hash;
 
 	memset(subject, 0, sizeof(*subject));
 	subject->row = row;
@@ -181,6 +182,11 @@ fill_subject(struct imap_command *command, const struct mailbox_row *row,
 	subject->number = state->number;
 	subject->is_recent = mailbox_view_is_recent(command->view, row->uid);
 	subject->now = state->now;
+	subject->email_id = state->email_id;
+	state->email_id[0] = '\0';
+	if (state->request.has_email_id &&
+	    mailbox_content_hash(command->view, row->uid, &hash))
+		object_id_of_content(&hash, state->email_id);
 	subject->pool = state->pool;
 }
 
@@ -364,9 +370,15 @@ cmd_search(struct imap_command *command)
 {
 	struct search_state *state =
 	    pool_alloc(command->pool, 1, sizeof(*state));
+	int parsed;
 
 	command->state = state;
 	state->finish = search_done;
-	return search_start(
-	    command, search_keys_parse(&command->parser, &state->request));
+	parsed = search_keys_parse(&command->parser, &state->request);
+	/* RFC 9051 6.4.4: as if RETURN () stood there. */
+	if (command_is_rev2(command) && !state->request.options.is_given) {
+		state->request.options.is_given = true;
+		state->request.options.is_all = true;
+	}
+	return search_start(command, parsed);
 }

@@ -6,12 +6,16 @@
  */
 #include "imapd/imap_commands.h"
 
+#include "imapd/list_command.h"
+#include "imapd/object_id.h"
 #include "imapd/qresync.h"
 #include "imapd/snapshot_mailbox.h"
 
 struct select_state {
 	struct text name;
+	const char *other_name; /* see imap_parser.h */
 	bool is_read_only;
+	bool is_past;
 	bool is_condstore;
 	bool is_qresync;
 	struct qresync_request request;
@@ -57,20 +61,34 @@ parse_parameters(struct imap_command *command, struct select_state *state)
 		   : imap_parse_error(parser, "List has no end");
 }
 
+/* What RFC 9051 does without. */
+static void
+put_recent(struct imap_command *command)
+{
+	size_t unseen = mailbox_view_first_unseen(command->view);
+
+	(void)buf_put_format(command->out, "* %zu RECENT\r\n",
+	    mailbox_view_recent_count(command->view));
+	if (unseen != 0)
+		(void)buf_put_format(
+		    command->out, "* OK [UNSEEN %zu] First unseen\r\n", unseen);
+}
+
 static void
 put_state(struct imap_command *command)
 {
+	const struct select_state *state = command->state;
 	struct mailbox_view *view = command->view;
 	const struct mailbox_info *info;
 	struct buf *out = command->out;
-	size_t unseen = mailbox_view_first_unseen(view);
+	char id[OBJECT_ID_SIZE];
 
 	command_put_mailbox_flags(command);
-	(void)buf_put_format(out, "* %zu EXISTS\r\n* %zu RECENT\r\n",
-	    mailbox_view_count(view), mailbox_view_recent_count(view));
-	if (unseen != 0)
-		(void)buf_put_format(
-		    out, "* OK [UNSEEN %zu] First unseen\r\n", unseen);
+	(void)buf_put_format(out, "* %zu EXISTS\r\n", mailbox_view_count(view));
+	if (command_is_rev2(command))
+		list_put_selected(command, state->name, state->other_name);
+	else
+		put_recent(command);
 	info = mailbox_view_info(view);
 	(void)buf_put_format(out,
 	    "* OK [UIDVALIDITY %u] UIDs valid\r\n"
@@ -78,6 +96,9 @@ put_state(struct imap_command *command)
 	    "* OK [HIGHESTMODSEQ %llu] Highest\r\n",
 	    info->uidvalidity, info->uidnext,
 	    (unsigned long long)info->highest_modseq);
+	object_id_of_mailbox(
+	    info, state->is_past ? state->name : text_make(NULL, 0), id);
+	(void)buf_put_format(out, "* OK [MAILBOXID (%s)] Its name\r\n", id);
 }
 
 /* ---- What changed since the client was here ---- */
@@ -195,7 +216,8 @@ open_mailbox(struct imap_command *command)
 	enum status status = STATUS_OK;
 	struct mailbox_view *view;
 
-	if (command_is_past(command, state->name)) {
+	state->is_past = command_is_past(command, state->name);
+	if (state->is_past) {
 		command->abandon = abandon_past;
 		snapshot_open(command->account, state->name,
 		    &command_view_handler, command->session, past_opened,
@@ -230,6 +252,7 @@ start(struct imap_command *command, bool is_read_only)
 	    imap_parse_end(parser) == -1)
 		return command_malformed(command);
 	state->name = text_of(name);
+	state->other_name = parser->other_name;
 	/* Also a SELECT that fails leaves nothing selected. */
 	if (command->view != NULL)
 		(void)buf_put_text(

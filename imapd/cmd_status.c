@@ -1,12 +1,13 @@
 /*
  * STATUS (RFC 3501 6.3.10) with HIGHESTMODSEQ (RFC 7162 3.1.7), SIZE (RFC 8438),
- * DELETED (RFC 9051 6.3.11) and APPENDLIMIT (RFC 7889).  A mailbox of the past is
+ * DELETED (RFC 9051 6.3.11), APPENDLIMIT (RFC 7889), MAILBOXID (RFC 8474).  A mailbox of the past is
  * opened for it.
  */
 #include "imapd/imap_commands.h"
 
 #include "imapd/imap_capability.h"
 #include "imapd/imap_writer.h"
+#include "imapd/object_id.h"
 #include "imapd/snapshot_mailbox.h"
 #include "imapd/status_items.h"
 
@@ -16,18 +17,18 @@ static const struct {
 	const char *name;
 	unsigned int item;
 } item_names[] = {
-	{ "MESSAGES", STATUS_ITEM_MESSAGES },
-	{ "RECENT", STATUS_ITEM_RECENT },
+	{ "MESSAGES", STATUS_ITEM_MESSAGES }, { "RECENT", STATUS_ITEM_RECENT },
 	{ "UIDNEXT", STATUS_ITEM_UIDNEXT },
 	{ "UIDVALIDITY", STATUS_ITEM_UIDVALIDITY },
 	{ "UNSEEN", STATUS_ITEM_UNSEEN },
 	{ "HIGHESTMODSEQ", STATUS_ITEM_HIGHESTMODSEQ },
-	{ "SIZE", STATUS_ITEM_SIZE },
-	{ "DELETED", STATUS_ITEM_DELETED },
+	{ "SIZE", STATUS_ITEM_SIZE }, { "DELETED", STATUS_ITEM_DELETED },
 	{ "APPENDLIMIT", STATUS_ITEM_APPENDLIMIT },
+	{ "MAILBOXID", STATUS_ITEM_MAILBOXID }, /* no number: the last one */
 };
 enum {
-	ITEM_COUNT = sizeof(item_names) / sizeof(*item_names)
+	ITEM_COUNT = sizeof(item_names) / sizeof(*item_names),
+	NUMBER_COUNT = ITEM_COUNT - 1
 };
 
 static int
@@ -62,12 +63,23 @@ status_items_parse(struct imap_parser *parser, unsigned int *items)
 		   : imap_parse_error(parser, "List has no end");
 }
 
+/* `past` is the name of a mailbox of the past, else empty. */
 static void
-put_items(struct imap_command *command, struct text name,
+put_mailbox_id(struct imap_command *command, const struct mailbox_info *info,
+    struct text past, const char *space)
+{
+	char id[OBJECT_ID_SIZE];
+
+	object_id_of_mailbox(info, past, id);
+	(void)buf_put_format(command->out, "%sMAILBOXID (%s)", space, id);
+}
+
+static void
+put_items(struct imap_command *command, struct text past,
     const struct mailbox_info *info, const struct mailbox_counts *counts,
     unsigned int items)
 {
-	unsigned long long values[ITEM_COUNT];
+	unsigned long long values[NUMBER_COUNT];
 	struct buf *out = command->out;
 	const char *space = "";
 	size_t i;
@@ -82,15 +94,18 @@ put_items(struct imap_command *command, struct text name,
 	values[7] = counts->deleted;
 	values[8] = IMAP_APPEND_LIMIT;
 	(void)buf_put_text(out, "* STATUS ");
-	(void)imap_put_mailbox(out, name);
+	(void)imap_put_mailbox(out, past.size > 0 ? past : info->name,
+	    command->parser.is_utf8_names);
 	(void)buf_put_text(out, " (");
-	for (i = 0; i < ITEM_COUNT; i++) {
+	for (i = 0; i < NUMBER_COUNT; i++) {
 		if ((items & item_names[i].item) == 0)
 			continue;
 		(void)buf_put_format(
 		    out, "%s%s %llu", space, item_names[i].name, values[i]);
 		space = " ";
 	}
+	if (items & STATUS_ITEM_MAILBOXID)
+		put_mailbox_id(command, info, past, space);
 	(void)buf_put_text(out, ")\r\n");
 }
 
@@ -101,7 +116,7 @@ status_items_put(struct imap_command *command, const struct mailbox_info *info,
 	struct mailbox_counts counts;
 
 	mailbox_list_count(command->account, info, &counts);
-	put_items(command, info->name, info, &counts, items);
+	put_items(command, text_make(NULL, 0), info, &counts, items);
 }
 
 /* ---- Of the past ---- */

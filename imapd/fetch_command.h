@@ -78,6 +78,11 @@ void fetch_put_label(
     struct imap_command *command, const struct fetch_section *section);
 void fetch_put_literal(struct imap_command *command, struct text value);
 
+/* ---- fetch_preview.c ---- */
+
+/* "PREVIEW ..." of the body in `state`, whose parts are state->root. */
+void fetch_put_preview(struct imap_command *command);
+
 /* ---- fetch_sections.c ---- */
 
 /* The sections that are left, then the end of the response: 1, 0 when the client

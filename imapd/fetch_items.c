@@ -25,6 +25,9 @@ static const struct {
 	{ "ENVELOPE", FETCH_ENVELOPE },
 	{ "BODYSTRUCTURE", FETCH_BODYSTRUCTURE },
 	{ "BODY", FETCH_BODY },
+	{ "EMAILID", FETCH_EMAILID },
+	{ "THREADID", FETCH_THREADID },
+	{ "PREVIEW", FETCH_PREVIEW },
 };
 enum {
 	FETCH_MACROS = 3
@@ -226,6 +229,18 @@ parse_old_item(struct imap_parser *parser, struct fetch_items *items)
 	return imap_parse_error(parser, "Unknown item");
 }
 
+/* "PREVIEW (LAZY)": what it asks for is done anyway (fetch_preview.c). */
+static int
+skip_lazy(struct imap_parser *parser)
+{
+	if (!text_starts_nocase(parser->rest, " (LAZY"))
+		return 0;
+	parser->rest = text_skip(parser->rest, sizeof(" (LAZY") - 1);
+	return imap_parse_skip(parser, ')')
+		   ? 0
+		   : imap_parse_error(parser, "Unknown PREVIEW modifier");
+}
+
 static int
 parse_item(struct imap_parser *parser, struct fetch_items *items, size_t from)
 {
@@ -242,7 +257,9 @@ parse_item(struct imap_parser *parser, struct fetch_items *items, size_t from)
 	for (i = from; i < sizeof(simple_items) / sizeof(*simple_items); i++) {
 		if (imap_parse_skip_word(parser, simple_items[i].name)) {
 			items->simple |= simple_items[i].items;
-			return 0;
+			return simple_items[i].items == FETCH_PREVIEW
+				   ? skip_lazy(parser)
+				   : 0;
 		}
 	}
 	return parse_old_item(parser, items);

@@ -6,6 +6,7 @@
 #include "imapd/fetch_command.h"
 
 #include "imapd/imap_writer.h"
+#include "imapd/object_id.h"
 
 #include "common/mime_parser.h"
 
@@ -45,8 +46,7 @@ put_flags(struct imap_command *command, const struct mailbox_row *row)
 	(void)buf_put_format(command->out, "%sFLAGS ", state->space);
 	(void)imap_put_flags(command->out, row->flags, row->keywords,
 	    info->keywords, info->keyword_count,
-	    mailbox_view_is_recent(command->view, row->uid) ? "\\Recent"
-							    : NULL);
+	    command_recent(command, row->uid));
 	state->space = " ";
 }
 
@@ -81,6 +81,28 @@ put_row(struct imap_command *command, const struct mailbox_row *row)
 	    (is_marked(state, row->uid) && command_is_condstore(command))) {
 		(void)buf_put_format(out, "%sMODSEQ (%llu)", state->space,
 		    (unsigned long long)row->modseq);
+		state->space = " ";
+	}
+}
+
+/* Threads are told by THREAD, and have no names here. */
+static void
+put_object_ids(struct imap_command *command, const struct mailbox_row *row)
+{
+	struct fetch_state *state = command->state;
+	char id[OBJECT_ID_SIZE];
+	struct hash hash;
+
+	if ((state->items.simple & FETCH_EMAILID) &&
+	    mailbox_content_hash(command->view, row->uid, &hash)) {
+		object_id_of_content(&hash, id);
+		(void)buf_put_format(
+		    command->out, "%sEMAILID (%s)", state->space, id);
+		state->space = " ";
+	}
+	if (state->items.simple & FETCH_THREADID) {
+		(void)buf_put_format(
+		    command->out, "%sTHREADID NIL", state->space);
 		state->space = " ";
 	}
 }
@@ -275,10 +297,12 @@ fetch_begin_response(struct imap_command *command,
     bool is_all_cached)
 {
 	struct fetch_state *state = command->state;
+	bool needs_preview = (state->items.simple & FETCH_PREVIEW) != 0;
 	size_t i;
 
 	/* put_row calls mailbox.h: the record of another call may move. */
 	put_row(command, row);
+	put_object_ids(command, row);
 	if (cache != NULL) {
 		struct message_cache again;
 
@@ -290,9 +314,11 @@ fetch_begin_response(struct imap_command *command,
 				put_cached_fields(
 				    command, &state->items.sections[i], &again);
 		}
-		if (!is_all_cached && state->root == NULL)
+		if ((!is_all_cached || needs_preview) && state->root == NULL)
 			state->root =
 			    message_cache_get_parts(&again, state->pool);
+		if (needs_preview)
+			fetch_put_preview(command);
 	}
 	state->section_at = 0;
 	state->stage = FETCH_SECTIONS;

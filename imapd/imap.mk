@@ -23,6 +23,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_fetch.c imapd/fetch_items.c imapd/fetch_items.h \
 	imapd/fetch_response.c imapd/fetch_command.h \
 	imapd/fetch_sections.c \
+	imapd/fetch_preview.c imapd/preview.c imapd/preview.h \
 	imapd/fetch_binary.c imapd/fetch_binary.h \
 	imapd/cmd_id.c \
 	imapd/cmd_idle.c \
@@ -43,6 +44,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_sort.c imapd/sort_keys.c imapd/sort_keys.h \
 	imapd/base_subject.c imapd/base_subject.h \
 	imapd/cmd_status.c imapd/status_items.h \
+	imapd/object_id.c imapd/object_id.h \
 	imapd/cmd_store.c \
 	imapd/cmd_subscribe.c \
 	imapd/cmd_thread.c imapd/thread_tree.c imapd/thread_tree.h \
@@ -52,7 +54,8 @@ imapd_libsession_a_SOURCES = \
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/imap_parser_test tests/unit/imap_session_test \
 	tests/unit/qresync_test tests/unit/sort_test tests/unit/thread_test \
-	tests/unit/imap_extensions_test tests/unit/compress_test
+	tests/unit/imap_extensions_test tests/unit/compress_test \
+	tests/unit/preview_test
 tests_unit_imap_parser_test_SOURCES = tests/unit/imap_parser_test.c
 tests_unit_imap_parser_test_LDADD = imapd/libsession.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
@@ -70,6 +73,9 @@ tests_unit_imap_extensions_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_compress_test_SOURCES = tests/unit/compress_test.c \
 	$(CONVERSATION_SOURCES)
 tests_unit_compress_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+tests_unit_preview_test_SOURCES = tests/unit/preview_test.c \
+	$(CONVERSATION_SOURCES)
+tests_unit_preview_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_thread_test_SOURCES = tests/unit/thread_test.c
 tests_unit_thread_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_sort_test_SOURCES = tests/unit/sort_test.c

@@ -6,7 +6,8 @@
 #define IMAPD_IMAP_CAPABILITY_H
 
 /* Before login; STARTTLS, AUTH=... and LOGINDISABLED are added as they apply.*/
-#define IMAP_CAPABILITY_BEFORE_LOGIN "IMAP4rev1 SASL-IR LITERAL+ ID ENABLE IDLE"
+#define IMAP_CAPABILITY_BEFORE_LOGIN \
+	"IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE"
 
 /* The largest message that APPEND takes (RFC 7889). */
 #define IMAP_APPEND_LIMIT      (512 * 1024 * 1024)
@@ -14,11 +15,13 @@
 
 /* After login: only what is complete. */
 #define IMAP_CAPABILITY_AFTER_LOGIN                                           \
-	"IMAP4rev1 SASL-IR LITERAL+ ID ENABLE IDLE COMPRESS=DEFLATE BINARY "  \
+	"IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE "                \
+	"COMPRESS=DEFLATE BINARY "                                            \
+	"UTF8=ACCEPT "                                                        \
 	"NAMESPACE UIDPLUS MOVE "                                             \
 	"UNSELECT CHILDREN SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE QRESYNC " \
 	"ESEARCH SEARCHRES WITHIN PARTIAL LIST-EXTENDED LIST-STATUS "         \
-	"STATUS=SIZE APPENDLIMIT=" IMAP_APPEND_LIMIT_TEXT                     \
+	"STATUS=SIZE OBJECTID PREVIEW APPENDLIMIT=" IMAP_APPEND_LIMIT_TEXT    \
 	" SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES"
 
 #endif

@@ -195,6 +195,33 @@ command_enable_condstore(struct imap_command *command)
 }
 
 void
+command_enable_utf8(struct imap_command *command)
+{
+	command->session->is_utf8 = true;
+}
+
+void
+command_enable_rev2(struct imap_command *command)
+{
+	command->session->is_rev2 = true;
+}
+
+bool
+command_is_rev2(const struct imap_command *command)
+{
+	return command->session->is_rev2;
+}
+
+const char *
+command_recent(const struct imap_command *command, uint32_t uid)
+{
+	return !command->session->is_rev2 &&
+		       mailbox_view_is_recent(command->view, uid)
+		   ? "\\Recent"
+		   : NULL;
+}
+
+void
 command_select(struct imap_command *command, struct mailbox_view *view)
 {
 	mailbox_view_close(&command->session->view);
@@ -272,7 +299,7 @@ command_put_flags_update(struct imap_command *command, size_t number,
 
 	if (!mailbox_row(command->view, uid, &row))
 		return;
-	recent = mailbox_view_is_recent(command->view, uid) ? "\\Recent" : NULL;
+	recent = command_recent(command, uid);
 	(void)buf_put_format(out, "* %zu FETCH (", number);
 	if (command->is_uid || has_modseq)
 		(void)buf_put_format(

@@ -105,6 +105,14 @@ bool command_is_qresync(const struct imap_command *command);
 void command_enable_qresync(struct imap_command *command);
 /* Announces it with HIGHESTMODSEQ if a mailbox is selected already. */
 void command_enable_condstore(struct imap_command *command);
+/* RFC 9051 rather than RFC 3501: no \Recent, ESEARCH, "* LIST" at SELECT, and
+ * names in UTF-8. */
+void command_enable_rev2(struct imap_command *command);
+bool command_is_rev2(const struct imap_command *command);
+/* Names of mailboxes are UTF-8 from now on, both ways (RFC 9755). */
+void command_enable_utf8(struct imap_command *command);
+/* "\\Recent" if the message is that and the client may hear it, else NULL. */
+const char *command_recent(const struct imap_command *command, uint32_t uid);
 void command_select(struct imap_command *command, struct mailbox_view *view);
 /* "* FLAGS" and "* OK [PERMANENTFLAGS" of the selected mailbox. */
 void command_put_mailbox_flags(struct imap_command *command);

@@ -10,7 +10,9 @@
 #include "common/record.h"
 #include "common/utf7.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <uninorm.h>
 
 void
 imap_parser_init(
@@ -229,6 +231,28 @@ imap_parse_set(struct imap_parser *parser, struct imap_set *set)
 	return 0;
 }
 
+/* "e" and an accent are the one letter (NFC): in the pool. */
+static const char *
+normal_name(struct imap_parser *parser, struct text name)
+{
+	const char *given = pool_text(parser->pool, name.data, name.size);
+	const char *result;
+	size_t size = 0;
+	uint8_t *nfc;
+
+	if (text_is_ascii(name))
+		return given;
+	nfc = u8_normalize(
+	    UNINORM_NFC, (const uint8_t *)name.data, name.size, NULL, &size);
+	if (nfc == NULL)
+		return given;
+	result = pool_text(parser->pool, (const char *)nfc, size);
+	free(nfc);
+	if (!text_is(name, result))
+		parser->other_name = given;
+	return result;
+}
+
 /* A name off the wire as UTF-8 in the pool. */
 static int
 decode_mailbox(
@@ -238,6 +262,7 @@ decode_mailbox(
 	int result = 0;
 
 	buf_init(&buf, IMAP_MAX_MAILBOX);
+	parser->other_name = NULL;
 	if (!text_is_ascii(name)) {
 		/* RFC 9755, and what careless clients send anyway. */
 		if (!text_is_utf8(name) ||
@@ -249,8 +274,7 @@ decode_mailbox(
 		result = utf7_decode(name, &buf);
 	}
 	if (result == 0)
-		*decoded =
-		    pool_text(parser->pool, (const char *)buf.data, buf.size);
+		*decoded = normal_name(parser, text_make(buf.data, buf.size));
 	buf_clear(&buf);
 	return result == 0 ? 0
 			   : imap_parse_error(
@@ -264,11 +288,20 @@ imap_parse_mailbox(struct imap_parser *parser, const char **name)
 
 	if (imap_parse_astring(parser, &raw) == -1)
 		return -1;
+	parser->other_name = NULL;
 	if (text_is_nocase(raw, "INBOX")) {
 		*name = "INBOX";
 		return 0;
 	}
-	return decode_mailbox(parser, raw, name);
+	if (decode_mailbox(parser, raw, name) == -1)
+		return -1;
+	if (text_starts_nocase(text_of(*name), "INBOX/")) {
+		char *copy = pool_copy(parser->pool, *name, strlen(*name) + 1);
+
+		memcpy(copy, "INBOX", 5);
+		*name = copy;
+	}
+	return 0;
 }
 
 int

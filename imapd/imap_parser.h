@@ -25,10 +25,14 @@ enum {
 };
 
 struct imap_parser {
-	struct text rest;   /* not read yet */
-	struct pool *pool;  /* for what must be rewritten */
-	const char *error;  /* what is wrong with it, for the tagged BAD */
-	bool is_utf8_names; /* after ENABLE UTF8=ACCEPT: names as they are */
+	struct text rest;    /* not read yet */
+	struct pool *pool;   /* for what must be rewritten */
+	const char *error;   /* what is wrong with it, for the tagged BAD */
+	bool is_utf8_names;  /* UTF8=ACCEPT, IMAP4rev2: names as they are */
+	bool has_no_charset; /* UTF8=ACCEPT: SEARCH says none */
+	/* The last name as the client wrote it, in UTF-8, if that is not how it
+	 * is written here; else NULL. */
+	const char *other_name;
 };
 
 void imap_parser_init(
@@ -47,7 +51,7 @@ int imap_parse_number(
 /* Also "$". */
 int imap_parse_set(struct imap_parser *parser, struct imap_set *set);
 
-/* A mailbox name, NUL-terminated, UTF-8; INBOX in that case. A name that is
+/* A mailbox name, NUL-terminated, UTF-8 in NFC; INBOX in that case. A name that is
  * not valid modified UTF-7 or too long is an error. */
 int imap_parse_mailbox(struct imap_parser *parser, const char **name);
 /* The pattern of LIST: also list wildcards. */

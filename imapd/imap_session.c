@@ -76,6 +76,8 @@ session_begin_command(struct imap_session *session)
 	imap_parser_init(&command->parser,
 	    text_make(session->input.command.data, session->input.command.size),
 	    session->pool);
+	command->parser.is_utf8_names = session->is_utf8 || session->is_rev2;
+	command->parser.has_no_charset = session->is_utf8;
 }
 
 /* Tag and name: finds the rule. NULL, or what is wrong. */

@@ -89,10 +89,16 @@ imap_put_astring(struct buf *to, struct text value)
 }
 
 int
-imap_put_mailbox(struct buf *to, struct text name)
+imap_put_mailbox(struct buf *to, struct text name, bool is_utf8)
 {
 	struct buf encoded;
 	int result;
+
+	if (is_utf8 && !text_is_ascii(name))
+		return put_quoted(to, name);
+	if (is_utf8)
+		return is_atom(name) ? buf_put(to, name.data, name.size)
+				     : imap_put_string(to, name);
 
 	buf_init(&encoded, 8192);
 	result = utf7_encode(name, &encoded);

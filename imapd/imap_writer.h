@@ -8,6 +8,7 @@
 #include "common/buf.h"
 #include "common/text.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,8 +16,8 @@
 int imap_put_astring(struct buf *to, struct text value);
 /* Quoted, or as a literal. */
 int imap_put_string(struct buf *to, struct text value);
-/* A UTF-8 mailbox name in modified UTF-7. */
-int imap_put_mailbox(struct buf *to, struct text name);
+/* A mailbox name: in modified UTF-7, or (RFC 9755) as it is. */
+int imap_put_mailbox(struct buf *to, struct text name, bool is_utf8);
 /* "(\Seen foo)": FLAG_ bits, keyword bits with the mailbox's names. */
 int imap_put_flags(struct buf *to, unsigned int flags, uint64_t keywords,
     const struct text *names, size_t name_count, const char *also);

@@ -165,6 +165,9 @@ void mailbox_read(struct mailbox_view *view, uint32_t uid,
 /* No callback will come for this context any more. */
 void mailbox_read_cancel(struct account_store *account, void *context);
 
+/* The SHA-256 of a message's stored bytes; false if it is gone. */
+bool mailbox_content_hash(
+    const struct mailbox_view *view, uint32_t uid, struct hash *hash);
 /*
  * The cached parse of a message (imapd/message_cache.h), by its content:
  * filled at filing, copies share it. true and the bytes, which are valid until

@@ -137,9 +137,9 @@ mailbox_read_cancel(struct account_store *account, void *context)
 
 /* -- The cache -- */
 
-/* What a message holds; false if it is gone. */
-static bool
-content_hash(const struct mailbox_view *view, uint32_t uid, struct hash *hash)
+bool
+mailbox_content_hash(
+    const struct mailbox_view *view, uint32_t uid, struct hash *hash)
 {
 	const struct past_message *past = past_message(view, uid);
 	struct index_file file;
@@ -161,7 +161,7 @@ mailbox_cache_find(struct mailbox_view *view, uint32_t uid, struct text *bytes)
 {
 	struct hash hash;
 
-	return content_hash(view, uid, &hash) &&
+	return mailbox_content_hash(view, uid, &hash) &&
 	       index_find_cache(view->account->index, &hash, bytes);
 }
 
@@ -170,7 +170,7 @@ mailbox_parse_begin(struct mailbox_view *view, uint32_t uid)
 {
 	struct hash key;
 
-	return content_hash(view, uid, &key) &&
+	return mailbox_content_hash(view, uid, &key) &&
 	       parse_note_begin(view->account->parse_note, &key);
 }
 
@@ -185,7 +185,7 @@ mailbox_cache_put(struct mailbox_view *view, uint32_t uid, struct text bytes)
 {
 	struct hash hash;
 
-	if (!content_hash(view, uid, &hash))
+	if (!mailbox_content_hash(view, uid, &hash))
 		return;
 	if (view->folder->past != NULL)
 		index_put_past_cache(view->account->index, &hash, bytes);

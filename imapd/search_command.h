@@ -5,6 +5,7 @@
 #define IMAPD_SEARCH_COMMAND_H
 
 #include "imapd/imap_command.h"
+#include "imapd/object_id.h"
 #include "imapd/search_keys.h"
 
 /* What is looked at in the header of each that was found (search_headers.h). */
@@ -29,7 +30,8 @@ struct search_state {
 	uint64_t highest_modseq; /* of those found */
 	bool is_reading;         /* a body, for mailbox_read_cancel */
 	enum status worst;
-	struct pool *pool; /* of one body */
+	struct pool *pool;             /* of one body */
+	char email_id[OBJECT_ID_SIZE]; /* of one message, if looked for */
 	struct search_headers headers;
 	/* All is found; frees it with search_free, and answers. */
 	enum command_step (*finish)(struct imap_command *command);

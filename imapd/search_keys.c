@@ -19,6 +19,7 @@ enum key_argument {
 	ARGUMENT_DATE,
 	ARGUMENT_NUMBER,
 	ARGUMENT_INTERVAL,
+	ARGUMENT_OBJECT,
 	ARGUMENT_SET,
 	ARGUMENT_MODSEQ,
 	ARGUMENT_KEY,
@@ -41,6 +42,7 @@ static const struct key_rule {
 	{ "CC", SEARCH_HEADER, ARGUMENT_TEXT, 0, false, "Cc" },
 	{ "DELETED", SEARCH_FLAG, ARGUMENT_NONE, FLAG_DELETED, false, NULL },
 	{ "DRAFT", SEARCH_FLAG, ARGUMENT_NONE, FLAG_DRAFT, false, NULL },
+	{ "EMAILID", SEARCH_EMAILID, ARGUMENT_OBJECT, 0, false, NULL },
 	{ "FLAGGED", SEARCH_FLAG, ARGUMENT_NONE, FLAG_FLAGGED, false, NULL },
 	{ "FROM", SEARCH_HEADER, ARGUMENT_TEXT, 0, false, "From" },
 	{ "HEADER", SEARCH_HEADER, ARGUMENT_FIELD_TEXT, 0, false, NULL },
@@ -62,6 +64,7 @@ static const struct key_rule {
 	{ "SMALLER", SEARCH_SMALLER, ARGUMENT_NUMBER, 0, false, NULL },
 	{ "SUBJECT", SEARCH_HEADER, ARGUMENT_TEXT, 0, false, "Subject" },
 	{ "TEXT", SEARCH_TEXT, ARGUMENT_TEXT, 0, false, NULL },
+	{ "THREADID", SEARCH_THREADID, ARGUMENT_OBJECT, 0, false, NULL },
 	{ "TO", SEARCH_HEADER, ARGUMENT_TEXT, 0, false, "To" },
 	{ "UID", SEARCH_UID, ARGUMENT_SET, 0, false, NULL },
 	{ "UNANSWERED", SEARCH_FLAG, ARGUMENT_NONE, FLAG_ANSWERED, true, NULL },
@@ -147,6 +150,9 @@ parse_key_argument(
 		return imap_parse_number(parser, UINT32_MAX, &key->number);
 	case ARGUMENT_INTERVAL:
 		return parse_interval(parser, key);
+	case ARGUMENT_OBJECT:
+		keys->request->has_email_id = true;
+		return imap_parse_atom(parser, &key->text);
 	case ARGUMENT_SET:
 		return imap_parse_set(parser, &key->set);
 	case ARGUMENT_MODSEQ:
@@ -280,6 +286,9 @@ search_keys_parse(struct imap_parser *parser, struct search_request *request)
 		return -1;
 	if (search_return_parse(parser, &request->options) == -1)
 		return -1;
+	if (parser->has_no_charset && imap_parse_skip_word(parser, "CHARSET"))
+		return imap_parse_error(
+		    parser, "CHARSET is of no use with UTF8=ACCEPT");
 	if (imap_parse_skip_word(parser, "CHARSET"))
 		result = imap_parse_space(parser) == -1
 			     ? -1

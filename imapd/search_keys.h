@@ -26,6 +26,8 @@ enum search_kind {
 	SEARCH_SINCE,
 	SEARCH_OLDER, /* number: seconds before now */
 	SEARCH_YOUNGER,
+	SEARCH_EMAILID, /* text */
+	SEARCH_THREADID,
 	SEARCH_SENTBEFORE, /* day, of the Date field; from here on the body */
 	SEARCH_SENTON,
 	SEARCH_SENTSINCE,
@@ -49,6 +51,7 @@ struct search_key {
 struct search_request {
 	struct search_return options;
 	bool has_modseq;
+	bool has_email_id;
 	struct search_key *root;
 };
 

@@ -287,6 +287,10 @@ match_row(const struct search_key *key, const struct search_subject *subject)
 		return result_of(internal_day(row) == key->day);
 	case SEARCH_SINCE:
 		return result_of(internal_day(row) >= key->day);
+	case SEARCH_EMAILID:
+		return result_of(text_is(key->text, subject->email_id));
+	case SEARCH_THREADID:
+		return SEARCH_NO; /* none has a name */
 	case SEARCH_OLDER:
 		return result_of(
 		    row->internaldate <= subject->now - (int64_t)key->number);

@@ -26,6 +26,8 @@ session_put_update(
 		(void)buf_put_format(out, "* %zu EXISTS\r\n", update->number);
 		break;
 	case UPDATE_RECENT:
+		if (session->is_rev2)
+			break;
 		(void)buf_put_format(out, "* %zu RECENT\r\n", update->number);
 		break;
 	case UPDATE_FLAGS:

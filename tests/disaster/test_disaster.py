@@ -4,11 +4,13 @@ mailbox, a new UIDVALIDITY, an expunge, or one UID for two messages."""
 import contextlib
 import imaplib
 import os
+import re
 import shutil
 import threading
 
 import pytest
 
+from clients import say
 from conftest import View, wait_for
 
 KEYS = ['mail-%d' % n for n in range(25)]
@@ -30,6 +32,7 @@ class Watcher(threading.Thread):
             try:
                 with self.server.imap_session() as client:
                     self.check(View(client))
+                    self.check_counts(client)
             except (imaplib.IMAP4.error, OSError, AssertionError):
                 # Refused, unavailable or cut off: that is allowed.
                 self.done.wait(0.05)
@@ -41,6 +44,20 @@ class Watcher(threading.Thread):
         for uid, key in self.before.keys.items():
             if view.keys.get(uid) != key:
                 self.wrong.append('UID %d is %s' % (uid, view.keys.get(uid)))
+
+    def check_counts(self, client):
+        """What else says how much there is never says less."""
+        for command, numbers in (
+                ('LIST "" INBOX RETURN (STATUS (MESSAGES))',
+                 rb'MESSAGES (\d+)'),
+                ('UID SORT RETURN (COUNT) (DATE) UTF-8 ALL',
+                 rb'COUNT (\d+)'),
+                ('UID THREAD REFERENCES UTF-8 ALL', rb'\d+')):
+            said = b' '.join(say(client, command))
+            found = re.findall(numbers, said)
+            count = len(found) if 'THREAD' in command else int(found[0])
+            if count < len(self.before.keys):
+                self.wrong.append('%s: %r' % (command, said))
 
     def finish(self):
         self.done.set()
@@ -116,6 +133,9 @@ def test_no_client_is_misled_while_mail_is_wiped_under_it(filled, wipe):
     filled.snapctl('restore', 'latest:' + filled.user1, '--yes')
     wait_for(lambda: 'meanwhile' in filled.view().keys.values(), 30,
              'what came meanwhile')
+    with filled.imap_session() as client:
+        client.select('INBOX')
+        watcher.check_counts(client)
     watcher.finish()
     assert watcher.views > 0
     view = filled.view()

@@ -121,3 +121,50 @@ def test_a_bomb_keeps_nobody_of_the_account_waiting(shared, box):
         while not compressed.line().startswith(b'b OK'):
             pass
         compressed.logout()
+
+
+def found(pattern, lines):
+    return re.findall(pattern, b'\n'.join(lines))
+
+
+def test_names_of_mailboxes_and_messages_outlive_moving(shared, box):
+    name, client = box
+    selected = found(rb'MAILBOXID \((F\w+)\)', say(client, 'SELECT ' + name))
+    assert client.create(name + '2')[0] == 'OK'
+    messages = found(rb'EMAILID \((M\w+)\)',
+                     say(client, 'FETCH 1:3 (EMAILID)'))
+    assert len(set(messages)) == 3
+    say(client, 'MOVE 1:2 %s2' % name)
+    client.unselect()
+    assert client.rename(name + '2', name + '3')[0] == 'OK'
+    assert client.rename(name, name + '2')[0] == 'OK'
+    assert found(rb'MAILBOXID \((F\w+)\)', say(
+        client, 'STATUS %s2 (MAILBOXID)' % name)) == selected
+    say(client, 'SELECT %s3' % name)
+    assert found(rb'EMAILID \((M\w+)\)',
+                 say(client, 'FETCH 1:* (EMAILID)')) == messages[:2]
+    assert say(client, 'SEARCH EMAILID ' + messages[1].decode()) == [
+        b'* SEARCH 2']
+    # Gone, and still itself.
+    say(client, 'STORE 1 +FLAGS.SILENT (\\Deleted)')
+    client.expunge()
+    say(client, 'EXAMINE "Snapshots/Deleted mail"')
+    assert messages[0] in found(rb'EMAILID \((M\w+)\)',
+                                say(client, 'FETCH 1:* (EMAILID)'))
+    assert found(rb'MAILBOXID \((\w)', say(
+        client, 'STATUS "Snapshots/Deleted mail" (MAILBOXID)')) == [b'P']
+
+
+def test_a_client_of_imap4rev2_hears_nothing_of_recent(shared, box):
+    name, _ = box
+    with shared.imap_session() as client:
+        assert b'IMAP4rev2' in b' '.join(say(client, 'CAPABILITY'))
+        assert client.create(name + '2')[0] == 'OK'
+        client.append(name + '2', None, None, b'Subject: new\r\n\r\nx\r\n')
+        say(client, 'ENABLE IMAP4rev2')
+        selected = say(client, 'SELECT %s2' % name)
+        assert b'* LIST () "/" %s2' % name.encode() in selected
+        assert b'* 1 EXISTS' in selected
+        said = b' '.join(selected + say(client, 'FETCH 1 FLAGS'))
+        assert b'RECENT' not in said and b'\\Recent' not in said
+        assert found(rb'ESEARCH .* ALL 1$', say(client, 'SEARCH ALL'))

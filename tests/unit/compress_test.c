@@ -124,6 +124,7 @@ no_more_comes_out_than_there_is_room_for(void **state)
 	}
 	assert_int_equal(total, sizeof(zeros));
 	buf_clear(&packed);
+	buf_clear(&plain);
 	imap_deflate_free(&sends);
 	imap_deflate_free(&takes);
 }

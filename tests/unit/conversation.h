@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define INBOX_ID "* OK [MAILBOXID (F0000000000000001)] Its name\r\n"
 #define SELECTED                                                       \
 	"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"  \
 	"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen " \
@@ -19,8 +20,10 @@
 	"* 2 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 1] First unseen\r\n" \
 	"* OK [UIDVALIDITY 1001] UIDs valid\r\n"                       \
 	"* OK [UIDNEXT 3] Predicted next UID\r\n"                      \
-	"* OK [HIGHESTMODSEQ 3] Highest\r\n"                           \
+	"* OK [HIGHESTMODSEQ 3] Highest\r\n" INBOX_ID                  \
 	"s OK [READ-WRITE] Select completed\r\n"
+#define CREATED " OK [MAILBOXID (F0000000000000002)] Create completed\r\n"
+#define PAST_ID "* OK [MAILBOXID (P3827633ea07cc92b)] Its name\r\n"
 #define GOODBYE "* BYE Logging out\r\nz OK Logout completed\r\n"
 
 struct transcript {

@@ -175,7 +175,7 @@ static const struct transcript thread[] = {
 	    "* 1 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 1] First unseen\r\n"
 	    "* OK [UIDVALIDITY 1002] UIDs valid\r\n"
 	    "* OK [UIDNEXT 2] Predicted next UID\r\n"
-	    "* OK [HIGHESTMODSEQ 2] Highest\r\n"
+	    "* OK [HIGHESTMODSEQ 2] Highest\r\n" PAST_ID
 	    "b OK [READ-ONLY] Examine completed\r\n"
 	    "* THREAD (1)\r\nc OK Thread completed\r\n",
 	    STATUS_OK },
@@ -286,6 +286,159 @@ static const struct transcript binary[] = {
 	    STATUS_OK },
 };
 
+/* RFC 9755, RFC 6855 */
+static const struct transcript utf8[] = {
+	{ "names_are_as_they_are_once_it_is_enabled",
+	    "a CREATE \"Entw&APw-rfe\"\r\nb ENABLE UTF8=ACCEPT\r\n"
+	    "c LIST \"\" Entw*\r\nd STATUS \"Entw\303\274rfe\" (MESSAGES)\r\n"
+	    "e CREATE \"a&b\"\r\nf LIST \"\" a*\r\n"
+	    "g SUBSCRIBE \"Entw\303\274rfe\"\r\nh LSUB \"\" *\r\n",
+	    "a" CREATED "* ENABLED UTF8=ACCEPT\r\nb OK Enabled\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" \"Entw\303\274rfe\"\r\n"
+	    "c OK List completed\r\n"
+	    "* STATUS \"Entw\303\274rfe\" (MESSAGES 0)\r\n"
+	    "d OK Status completed\r\n"
+	    "e OK [MAILBOXID (F0000000000000003)] Create completed\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" \"a&b\"\r\n"
+	    "f OK List completed\r\ng OK Subscription changed\r\n"
+	    "* LSUB () \"/\" \"Entw\303\274rfe\"\r\nh OK Lsub completed\r\n",
+	    STATUS_OK },
+	{ "a_name_that_is_not_utf_8_is_bad",
+	    "a ENABLE UTF8=ACCEPT\r\nb CREATE \"x\377\"\r\n"
+	    "c CREATE \"x&AG\"\r\nd LIST \"\" x*\r\n",
+	    "* ENABLED UTF8=ACCEPT\r\na OK Enabled\r\n"
+	    "b BAD Malformed or too long mailbox name\r\n"
+	    "c" CREATED "* LIST (\\HasNoChildren) \"/\" \"x&AG\"\r\n"
+	    "d OK List completed\r\n",
+	    STATUS_OK },
+	{ "strings_are_utf_8_and_charset_is_bad",
+	    "a SEARCH CHARSET UTF-8 SUBJECT x\r\nb ENABLE UTF8=ACCEPT\r\n"
+	    "c SEARCH SUBJECT \"gr\303\274SSe\"\r\n"
+	    "d SEARCH CHARSET UTF-8 SUBJECT x\r\n"
+	    "e SORT (SUBJECT) UTF-8 SUBJECT \"gr\303\274SSe\"\r\n",
+	    "* SEARCH\r\na OK Search completed\r\n"
+	    "* ENABLED UTF8=ACCEPT\r\nb OK Enabled\r\n"
+	    "* SEARCH 2\r\nc OK Search completed\r\n"
+	    "d BAD CHARSET is of no use with UTF8=ACCEPT\r\n"
+	    "* SORT 2\r\ne OK Sort completed\r\n",
+	    STATUS_OK },
+	{ "a_message_may_be_given_as_utf_8",
+	    "a ENABLE UTF8=ACCEPT\r\n"
+	    "b APPEND INBOX (\\Seen) UTF8 (~{5+}\r\nhello)\r\n"
+	    "c APPEND INBOX UTF8 ({5+}\r\nhello)\r\n"
+	    "d APPEND INBOX UTF8 (~{5+}\r\nhello\r\n"
+	    "e APPEND INBOX UTF8 (~{5+}\r\nhello) x\r\n"
+	    "f APPEND INBOX {5+}\r\nhello)\r\n",
+	    "* ENABLED UTF8=ACCEPT\r\na OK Enabled\r\n"
+	    "* 3 EXISTS\r\nb OK [APPENDUID 1001 3] Append completed\r\n"
+	    "c BAD UTF8 (~{...}) expected\r\nd BAD UTF8 data has no end\r\n"
+	    "e BAD UTF8 data has no end\r\n"
+	    "f BAD Only one message can be appended at a time\r\n",
+	    STATUS_OK },
+};
+
+/* RFC 9051; A is "A" and a ring, or the one letter that they are */
+#define REV2_SELECTED(list)                                            \
+	"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"  \
+	"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted "        \
+	"\\Seen \\Draft \\*)] Flags permitted\r\n"                     \
+	"* 0 EXISTS\r\n" list "* OK [UIDVALIDITY 1002] UIDs valid\r\n" \
+	"* OK [UIDNEXT 1] Predicted next UID\r\n"                      \
+	"* OK [HIGHESTMODSEQ 1] Highest\r\n"                           \
+	"* OK [MAILBOXID (F0000000000000002)] Its name\r\n"
+#define REV2    "r ENABLE IMAP4rev2\r\n"
+#define IS_REV2 "* ENABLED IMAP4rev2\r\nr OK Enabled\r\n"
+#define NFD     "A\314\212"
+#define NFC     "\303\205"
+static const struct transcript rev2[] = {
+	{ "what_is_found_is_told_by_esearch",
+	    REV2 "a SEARCH ALL\r\nb UID SEARCH FROM ann\r\nc SEARCH SEEN\r\n"
+		 "d SEARCH RETURN (COUNT) ALL\r\n"
+		 "e SEARCH CHARSET UTF-8 ALL\r\nf SEARCH MODSEQ 3\r\n"
+		 "g SORT (SIZE) UTF-8 ALL\r\n",
+	    IS_REV2 "* ESEARCH (TAG \"a\") ALL 1:2\r\na OK Search completed\r\n"
+		    "* ESEARCH (TAG \"b\") UID ALL 1\r\n"
+		    "b OK Search completed\r\n* ESEARCH (TAG \"c\")\r\n"
+		    "c OK Search completed\r\n"
+		    "* ESEARCH (TAG \"d\") COUNT 2\r\n"
+		    "d OK Search completed\r\n"
+		    "* ESEARCH (TAG \"e\") ALL 1:2\r\n"
+		    "e OK Search completed\r\n" CONDSTORE
+		    "* ESEARCH (TAG \"f\") ALL 2 MODSEQ 3\r\n"
+		    "f OK Search completed\r\n* SORT 2 1\r\n"
+		    "g OK Sort completed\r\n",
+	    STATUS_OK },
+	{ "select_lists_the_mailbox_and_says_nothing_of_recent",
+	    REV2 "a CREATE x\r\nb SELECT x\r\n",
+	    IS_REV2 "a" CREATED
+		    "* OK [CLOSED] Previous mailbox closed\r\n" REV2_SELECTED(
+			"* LIST () \"/\" x\r\n") "b OK [READ-WRITE] Select "
+						 "completed\r\n",
+	    STATUS_OK },
+	{ "a_name_that_is_written_otherwise_is_told_with_the_other",
+	    REV2 "a CREATE \"" NFD "\"\r\nb SELECT \"" NFD "\"\r\n"
+		 "c SELECT \"" NFC "\"\r\nd LIST \"\" \"" NFD "*\"\r\n",
+	    IS_REV2 "* LIST () \"/\" \"" NFC "\" (\"OLDNAME\" (\"" NFD
+		    "\"))\r\na" CREATED
+		    "* OK [CLOSED] Previous mailbox closed\r\n" REV2_SELECTED(
+			"* LIST () \"/\" \"" NFC "\" (\"OLDNAME\" (\"" NFD
+			"\"))\r\n") "b OK [READ-WRITE] Select completed\r\n"
+				    "* OK [CLOSED] Previous mailbox "
+				    "closed\r\n" REV2_SELECTED(
+					"* LIST () \"/\" \"" NFC
+					"\"\r\n") "c OK [READ-WRITE] Select "
+						  "completed\r\n"
+						  "* LIST (\\HasNoChildren) "
+						  "\"/\" \"" NFC "\"\r\n"
+						  "d OK List completed\r\n",
+	    STATUS_OK },
+	{ "without_it_nothing_changes_but_one_letter_is_one_letter",
+	    "a CREATE \"A&Awo-\"\r\nb LIST \"\" &AMU-\r\nc SEARCH ALL\r\n"
+	    "d CREATE inbox/x\r\ne STATUS inBox/x (MESSAGES)\r\n",
+	    "a" CREATED "* LIST (\\HasNoChildren) \"/\" \"&AMU-\"\r\n"
+	    "b OK List completed\r\n* SEARCH 1 2\r\nc OK Search completed\r\n"
+	    "d OK [MAILBOXID (F0000000000000003)] Create completed\r\n"
+	    "* STATUS INBOX/x (MESSAGES 0)\r\ne OK Status completed\r\n",
+	    STATUS_OK },
+};
+
+/* RFC 8474 */
+static const struct transcript objectid[] = {
+	{ "a_mailbox_keeps_its_name_over_a_rename",
+	    "a CREATE x\r\nb RENAME x y\r\nc STATUS y (MAILBOXID MESSAGES)\r\n"
+	    "d LIST \"\" y RETURN (STATUS (MAILBOXID))\r\n"
+	    "e STATUS \"Snapshots/Deleted mail\" (MAILBOXID)\r\n",
+	    "a" CREATED "b OK Rename completed\r\n"
+	    "* STATUS y (MESSAGES 0 MAILBOXID (F0000000000000002))\r\n"
+	    "c OK Status completed\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" y\r\n"
+	    "* STATUS y (MAILBOXID (F0000000000000002))\r\n"
+	    "d OK List completed\r\n"
+	    "* STATUS \"Snapshots/Deleted mail\" (MAILBOXID "
+	    "(P3827633ea07cc92b))\r\ne OK Status completed\r\n",
+	    STATUS_OK },
+	{ "copies_have_the_name_of_what_they_are_copies_of",
+	    "a UID COPY 1 INBOX\r\nb FETCH 1:* (EMAILID THREADID)\r\n"
+	    "c UID FETCH 2 THREADID\r\n"
+	    "d SEARCH EMAILID M46726f6d3a20416e6e203c616e6e4065\r\n"
+	    "e SEARCH NOT EMAILID M46726f6d3a20416e6e203c616e6e4065\r\n"
+	    "f SEARCH EMAILID x\r\ng SEARCH THREADID x\r\n"
+	    "h SEARCH EMAILID\r\n",
+	    "* 3 EXISTS\r\na OK [COPYUID 1001 1 3] Copy completed\r\n"
+	    "* 1 FETCH (EMAILID (M46726f6d3a20416e6e203c616e6e4065) THREADID "
+	    "NIL)\r\n"
+	    "* 2 FETCH (EMAILID (M46726f6d3a20657665406578616d706c) THREADID "
+	    "NIL)\r\n"
+	    "* 3 FETCH (EMAILID (M46726f6d3a20416e6e203c616e6e4065) THREADID "
+	    "NIL)\r\nb OK Fetch completed\r\n"
+	    "* 2 FETCH (UID 2 THREADID NIL)\r\nc OK Fetch completed\r\n"
+	    "* SEARCH 1 3\r\nd OK Search completed\r\n"
+	    "* SEARCH 2\r\ne OK Search completed\r\n"
+	    "* SEARCH\r\nf OK Search completed\r\n"
+	    "* SEARCH\r\ng OK Search completed\r\nh BAD Missing argument\r\n",
+	    STATUS_OK },
+};
+
 /* RFC 8438, RFC 7889, RFC 9051 6.3.11 */
 static const struct transcript status[] = {
 	{ "status_tells_size_deleted_and_limit",
@@ -313,8 +466,7 @@ static const struct transcript create_special_use[] = {
 	    "a CREATE S (USE (\\Sent \\Drafts))\r\nb LIST \"\" S\r\n"
 	    "c CREATE T (USE (\\All))\r\nd CREATE T (USE (\\Frob))\r\n"
 	    "e CREATE T (USE ())\r\nf CREATE T (FOO)\r\ng LIST \"\" T\r\n",
-	    "a OK Create completed\r\n"
-	    "* LIST (\\HasNoChildren \\Drafts \\Sent) \"/\" S\r\n"
+	    "a" CREATED "* LIST (\\HasNoChildren \\Drafts \\Sent) \"/\" S\r\n"
 	    "b OK List completed\r\n"
 	    "c NO [USEATTR] No such special use here\r\n"
 	    "d NO [USEATTR] No such special use here\r\n"
@@ -335,6 +487,9 @@ TEST(esort)
 TEST(partial)
 TEST(thread)
 TEST(binary)
+TEST(utf8)
+TEST(rev2)
+TEST(objectid)
 TEST(status)
 TEST(create_special_use)
 
@@ -347,6 +502,9 @@ main(void)
 		cmocka_unit_test(rfc_of_partial),
 		cmocka_unit_test(rfc_of_thread),
 		cmocka_unit_test(rfc_of_binary),
+		cmocka_unit_test(rfc_of_utf8),
+		cmocka_unit_test(rfc_of_rev2),
+		cmocka_unit_test(rfc_of_objectid),
 		cmocka_unit_test(rfc_of_status),
 		cmocka_unit_test(rfc_of_create_special_use),
 	};

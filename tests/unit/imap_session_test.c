@@ -24,7 +24,7 @@
 	"* OK [UNSEEN 1] First unseen\r\n"                            \
 	"* OK [UIDVALIDITY 1002] UIDs valid\r\n"                      \
 	"* OK [UIDNEXT 2] Predicted next UID\r\n"                     \
-	"* OK [HIGHESTMODSEQ 2] Highest\r\n"                          \
+	"* OK [HIGHESTMODSEQ 2] Highest\r\n" PAST_ID                  \
 	"a OK [READ-ONLY] Select completed\r\n"
 #define NO_PERMISSION                                              \
 	" NO [NOPERM] Snapshots do not change: copy messages out " \
@@ -119,13 +119,12 @@ static const struct transcript transcripts[] = {
 	    "b OK Expunge completed\r\n",
 	    STATUS_OK },
 	{ "copy_pairs_uids", "a CREATE x\r\nb UID COPY 1:2 x\r\n",
-	    "a OK Create completed\r\n"
-	    "b OK [COPYUID 1002 1:2 1:2] Copy completed\r\n",
+	    "a" CREATED "b OK [COPYUID 1002 1:2 1:2] Copy completed\r\n",
 	    STATUS_OK },
 	{ "copy_to_nowhere_is_trycreate", "a COPY 1 nowhere\r\n",
 	    "a NO [TRYCREATE] No such mailbox\r\n", STATUS_OK },
 	{ "move_says_copyuid_then_expunge", "a CREATE x\r\nb MOVE 1 x\r\n",
-	    "a OK Create completed\r\n* OK [COPYUID 1002 1 1] Moved\r\n"
+	    "a" CREATED "* OK [COPYUID 1002 1 1] Moved\r\n"
 	    "* 1 EXPUNGE\r\nb OK Move completed\r\n",
 	    STATUS_OK },
 	{ "append_gets_its_uid",
@@ -240,7 +239,8 @@ static const struct transcript transcripts[] = {
 	{ "list_shows_children_and_special_use",
 	    "a CREATE a/b\r\nb CREATE Sent (USE (\\Sent))\r\n"
 	    "c LIST \"\" %\r\n",
-	    "a OK Create completed\r\nb OK Create completed\r\n"
+	    "a" CREATED
+	    "b OK [MAILBOXID (F0000000000000003)] Create completed\r\n"
 	    "* LIST (\\HasNoChildren) \"/\" INBOX\r\n"
 	    "* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n"
 	    "* LIST (\\Noselect \\HasChildren) \"/\" a\r\n"
@@ -252,8 +252,7 @@ static const struct transcript transcripts[] = {
 	    STATUS_OK },
 	{ "names_are_modified_utf7",
 	    "a CREATE \"Entw&APw-rfe\"\r\nb LIST \"\" \"Entw*\"\r\n",
-	    "a OK Create completed\r\n"
-	    "* LIST (\\HasNoChildren) \"/\" \"Entw&APw-rfe\"\r\n"
+	    "a" CREATED "* LIST (\\HasNoChildren) \"/\" \"Entw&APw-rfe\"\r\n"
 	    "b OK List completed\r\n",
 	    STATUS_OK },
 	{ "malformed_name_is_bad", "a CREATE \"x&AG\"\r\n",

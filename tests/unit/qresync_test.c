@@ -27,7 +27,7 @@
 	       "* OK [UNSEEN 1] First unseen\r\n"                \
 	       "* OK [UIDVALIDITY 1001] UIDs valid\r\n"          \
 	       "* OK [UIDNEXT 3] Predicted next UID\r\n"         \
-	       "* OK [HIGHESTMODSEQ " m "] Highest\r\n"
+	       "* OK [HIGHESTMODSEQ " m "] Highest\r\n" INBOX_ID
 #define DONE               "s OK [READ-WRITE] Select completed\r\n"
 #define SELECT(parameters) "s SELECT INBOX (QRESYNC (" parameters "))\r\n"
 #define FETCH_1            "* 1 FETCH (UID 1 MODSEQ (2) FLAGS ())\r\n"
@@ -167,7 +167,7 @@ static const struct transcript transcripts[] = {
 	    "* OK [PERMANENTFLAGS ()] Read-only mailbox\r\n"
 	    "* 2 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 1] First unseen\r\n"
 	    "* OK [UIDVALIDITY 1001] UIDs valid\r\n"
-	    "* OK [UIDNEXT 3] Predicted next UID\r\n" HIGHEST FETCH_2
+	    "* OK [UIDNEXT 3] Predicted next UID\r\n" HIGHEST INBOX_ID FETCH_2
 	    "s OK [READ-ONLY] Examine completed\r\n",
 	    STATUS_OK },
 	/* 3.2.6 */
@@ -202,7 +202,7 @@ static const struct transcript transcripts[] = {
 	    ENABLED "* 2 FETCH (UID 2 MODSEQ (4))\r\na OK Store completed\r\n"
 		    "* VANISHED 2\r\n"
 		    "b OK [HIGHESTMODSEQ 5] Expunge completed\r\n"
-		    "c OK Create completed\r\n"
+		    "c" CREATED
 		    "* OK [COPYUID 1002 1 1] Moved\r\n* VANISHED 1\r\n"
 		    "d OK [HIGHESTMODSEQ 6] Move completed\r\n",
 	    STATUS_OK },
