@@ -3,6 +3,7 @@
  */
 #include "tests/unit/sealed.h"
 
+#include "common/file.h"
 #include "common/memory.h"
 #include "snapd/rebuild.h"
 #include "snapd/segment_folder.h"
@@ -174,6 +175,23 @@ all_dead_segments_go_at_once(void **state)
 	assert_int_equal(count_folders(f), segments_newest(f->segments) - 4);
 }
 
+static bool
+file_system_takes_blocks_back(struct sealed *f)
+{
+	struct error error;
+	char path[100];
+	int fd, result;
+
+	snprintf(path, sizeof(path), "%s/try", f->path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd != -1);
+	assert_int_equal(ftruncate(fd, 8192), 0);
+	result = file_punch(fd, 0, 4096, &error);
+	close(fd);
+	assert_int_equal(unlink(path), 0);
+	return result == 0;
+}
+
 /* What a full one does not use is the file system's. */
 static void
 full_segment_has_blocks_for_what_it_holds_only(void **state)
@@ -183,6 +201,8 @@ full_segment_has_blocks_for_what_it_holds_only(void **state)
 	char path[100];
 	unsigned int i;
 
+	if (!file_system_takes_blocks_back(f))
+		skip();
 	f->segment_bytes = SMALL_SEGMENT;
 	sealed_reopen(f);
 	/* Each pass writes the last value again. */
