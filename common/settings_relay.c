@@ -201,7 +201,8 @@ apply_domain(struct parser *parser, const struct value *value)
 	if (settings_take_domain(parser, word, ascii) == -1)
 		return;
 	/* A host name has 253 bytes at most. */
-	memcpy(transport_of(parser)->domain, ".", is_below);
+	if (is_below)
+		transport_of(parser)->domain[0] = '.';
 	memcpy(
 	    transport_of(parser)->domain + is_below, ascii, strlen(ascii) + 1);
 	for (size_t i = 0; i < parser->settings->transport_count; i++)

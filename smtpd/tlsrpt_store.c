@@ -118,7 +118,7 @@ first_key(struct spool_env *env, struct tlsrpt_id id, struct spool_key *first,
 	if (found == 1 && !is_of(key, id))
 		found = 0;
 	if (found == 1) {
-		first->size = 0;
+		*first = (struct spool_key){ .size = 0 };
 		spool_key_raw(first, key.data, key.size);
 	}
 	spool_cursor_close(&cursor);
