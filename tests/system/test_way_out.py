@@ -243,8 +243,7 @@ def test_what_one_in_the_middle_did_is_reported(stand, hosts, server,
     one.tls_reports('send')
     taken = lambda: [body for _, body in hosts[OWN].mails
                      if b'tlsrpt+gzip' in body]
-    import time; time.sleep(4); print(len(taken()), len(POSTED)); print(os.popen('tail -70 %s/log' % one.dir).read())
-    wait_for(lambda: len(taken()) == len(REPORTED) - 1 and POSTED, 3,
+    wait_for(lambda: len(taken()) == len(REPORTED) - 1 and POSTED, 30,
              'the reports')
     reports = dict(tls_report.read_mail(body) for body in taken())
     kind, path, body = POSTED.pop()
