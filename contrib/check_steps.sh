@@ -67,7 +67,7 @@ lint() {
 # wait more than they work, so one more runs than there are processors.
 pytest_folder() { # FOLDER BUILD
 	xml=$results/$2-$1.xml
-	BUILD=$PWD/$2 timeout -k 10 900 /usr/bin/python3 -m pytest -q \
+	BUILD=$PWD/$2 timeout --foreground -k 60 900 /usr/bin/python3 -m pytest -q \
 	    -p no:cacheprovider -n $(($(nproc) + 1)) --maxfail=20 \
 	    --junitxml "$xml" "tests/$1"
 	status=$?
@@ -94,7 +94,7 @@ P
 # Each part counts in a line of its own: `N attacks, M through`, or
 # `N passed, M failed`.
 redteam() {
-	timeout -k 10 900 make -C build-check redteam \
+	timeout --foreground -k 60 900 make -C build-check redteam \
 	    >"$results/redteam.log" 2>&1
 	status=$?
 	lines=$(grep -E '^[0-9]+ (attacks|passed), [0-9]+ (through|failed)$' \

@@ -25,6 +25,11 @@ CRASH_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE,
                  signal.SIGILL)
 
 
+def pytest_configure():
+    """Who is told to end leaves no server behind: as at Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def wait_for(condition, seconds=60, what='condition'):
     """Waits until condition() is true; what it raises meanwhile, as one who asks
     a process that has just been killed, is kept."""
