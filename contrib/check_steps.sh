@@ -94,8 +94,8 @@ P
 # Each part counts in a line of its own: `N attacks, M through`, or
 # `N passed, M failed`.
 redteam() {
-	timeout --foreground -k 60 900 make -C build-check redteam \
-	    >"$results/redteam.log" 2>&1
+	timeout --foreground -k 60 900 make -C build-check -j5 -Otarget -k \
+	    redteam >"$results/redteam.log" 2>&1
 	status=$?
 	lines=$(grep -E '^[0-9]+ (attacks|passed), [0-9]+ (through|failed)$' \
 	    "$results/redteam.log")
