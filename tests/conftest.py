@@ -98,7 +98,9 @@ class Server:
         listed = subprocess.run(['ps', '-o', 'pid=', '-g', str(self.pid)],
                                 check=True, text=True, stdout=subprocess.PIPE)
         for pid in listed.stdout.split():
-            os.kill(int(pid), number)
+            # One that hashes a password ends by itself meanwhile.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), number)
 
     def forget_boot(self):
         """As after a new boot of the machine: format of imapd/index_state.c."""
