@@ -23,7 +23,7 @@ listen lmtp on 127.0.0.1 port {lmtp}
 listen lmtp on 127.0.0.1 port {closed} from 192.0.2.0/24
 listen lmtp unix {directory}/lmtp
 limit errors 6/hour
-limit connections 20/minute per-network 30
+limit connections 20/hour per-network 30
 '''
 HAPROXY = '''
 defaults
