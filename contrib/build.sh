@@ -91,6 +91,12 @@ build_tree() {
 	make -C "$folder" -j"$(nproc)" >>"$log" 2>&1 || build_failed
 }
 
+# build_tests FOLDER: what else `make check` builds, after build_tree.
+build_tests() {
+	log=$1/build.log
+	make -C "$1" -j"$(nproc)" check TESTS= >>"$log" 2>&1 || build_failed
+}
+
 build_failed() {
 	tail -n 30 "$log" >&2
 	echo "the build failed; all of it is in $log" >&2

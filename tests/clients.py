@@ -88,7 +88,7 @@ class Terminal:
         return True
 
     def expect(self, pattern, keys=''):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not re.search(pattern, self.shown, re.S):
             assert time.monotonic() < deadline, self.shown[-1500:]
             self.read(0.2)
@@ -100,7 +100,7 @@ class Terminal:
 
     def finish(self):
         """Its exit status; one that does not end is ended."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         with contextlib.suppress(OSError):
             while time.monotonic() < deadline and self.read(20):
                 pass

@@ -25,8 +25,14 @@ CRASH_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE,
                  signal.SIGILL)
 
 
-def wait_for(condition, seconds=20, what='condition'):
-    """Waits until condition() is true; what it raises meanwhile is kept."""
+def pytest_configure():
+    """Who is told to end leaves no server behind: as at Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def wait_for(condition, seconds=60, what='condition'):
+    """Waits until condition() is true; what it raises meanwhile, as one who asks
+    a process that has just been killed, is kept."""
     end = time.monotonic() + seconds
     last = None
     while time.monotonic() < end:
@@ -34,7 +40,8 @@ def wait_for(condition, seconds=20, what='condition'):
             last = condition()
             if last:
                 return last
-        except (OSError, imaplib.IMAP4.error, smtplib.SMTPException) as error:
+        except (AssertionError, OSError, imaplib.IMAP4.error,
+                smtplib.SMTPException, subprocess.SubprocessError) as error:
             last = error
         time.sleep(0.05)
     pytest.fail('%s not within %d s: %r' % (what, seconds, last))
@@ -91,7 +98,9 @@ class Server:
         listed = subprocess.run(['ps', '-o', 'pid=', '-g', str(self.pid)],
                                 check=True, text=True, stdout=subprocess.PIPE)
         for pid in listed.stdout.split():
-            os.kill(int(pid), number)
+            # One that hashes a password ends by itself meanwhile.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), number)
 
     def forget_boot(self):
         """As after a new boot of the machine: format of imapd/index_state.c."""
@@ -106,14 +115,14 @@ class Server:
         return made
 
     def imap(self, user=None):
-        client = imaplib.IMAP4_SSL('127.0.0.1', self.imaps_port, timeout=20,
+        client = imaplib.IMAP4_SSL('127.0.0.1', self.imaps_port, timeout=60,
                                    ssl_context=self.context())
         client.login(user or self.user1, self.pass1)
         return client
 
     def imap_bare(self):
         """Connected, greeted, not logged in."""
-        return imaplib.IMAP4_SSL('127.0.0.1', self.imaps_port, timeout=20,
+        return imaplib.IMAP4_SSL('127.0.0.1', self.imaps_port, timeout=60,
                                  ssl_context=self.context())
 
     @contextlib.contextmanager
@@ -126,12 +135,12 @@ class Server:
                 client.logout()
 
     def smtp(self):
-        return smtplib.SMTP('127.0.0.1', self.smtp_port, timeout=20,
+        return smtplib.SMTP('127.0.0.1', self.smtp_port, timeout=60,
                             local_hostname='client.test')
 
     def submission(self, user=None):
         """Logged in, to send anywhere."""
-        client = smtplib.SMTP('127.0.0.1', self.submission_port, timeout=20,
+        client = smtplib.SMTP('127.0.0.1', self.submission_port, timeout=60,
                               local_hostname='client.test')
         client.starttls(context=self.context())
         client.login(user or self.user1, self.pass1)

@@ -48,7 +48,7 @@ def test_damaged_store_is_named_and_served_again_when_it_is_whole(server):
     one.stop()
     whole = read(data_path(one))
     write_over(data_path(one), with_wrong_heads(whole))
-    starts = starts_of_snapd(one)
+    wait_for(lambda: starts_of_snapd(one) == 1, what='the first start')
     one.start_expecting_trouble()
     said = wait_for(lambda: one.snapctl('verify', code=20), 60, 'the verifier')
     assert re.search(r'page \d+', said), said
@@ -56,13 +56,14 @@ def test_damaged_store_is_named_and_served_again_when_it_is_whole(server):
     with pytest.raises(smtplib.SMTPConnectError) as refused:
         one.send('three')
     assert refused.value.smtp_code == 421
-    assert starts_of_snapd(one) == starts + 1
+    wait_for(lambda: starts_of_snapd(one) > 1, what='the second start')
+    assert starts_of_snapd(one) == 2
     one.stop()
     write_over(data_path(one), whole)
     one.start()
     after = wait_for(one.view, 60, 'the mailbox')
     assert after.same(before)
-    wait_for(lambda: 'no damage' in one.snapctl('verify', '--read-data'), 30,
+    wait_for(lambda: 'no damage' in one.snapctl('verify', '--read-data'), 60,
              'the verifier')
 
 
@@ -92,10 +93,10 @@ def test_store_that_is_kept_closed_is_opened_by_a_word_which_is_logged(server):
     one.fill(['one', 'two'])
     damage_row(one)
     one.start_expecting_trouble()
-    for _ in range(2):
-        starts = starts_of_snapd(one)
+    # The first start was that of the whole store.
+    for start in (2, 3):
+        wait_for(lambda n=start: starts_of_snapd(one) >= n, 60, 'snapd')
         one.kill('snapd')
-        wait_for(lambda n=starts: starts_of_snapd(one) > n, 60, 'snapd')
     wait_for(lambda: closed(one), 60, 'the fence')
     one.snapctl('status', code=75)
     one.stop()

@@ -36,7 +36,7 @@ def test_a_full_disk_refuses_mail_and_loses_none(disk):
     assert code == 452
     live.snapctl('create', '--name', 'full')
     os.remove(disk + '/live/filler')
-    wait_for(lambda: live.send('after')[0] == 250, 20, 'room is found')
+    wait_for(lambda: live.send('after')[0] == 250, 60, 'room is found')
     wanted.add('after')
     # Index and Maildir had no room either: they are made again.
     live.stop()

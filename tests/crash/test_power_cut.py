@@ -126,7 +126,7 @@ def check_copy(disk, live, wanted):
         there = {key for key, flags in wanted.items() if flags is not None}
         # What is still missing then is counted.
         with contextlib.suppress(pytest.fail.Exception):
-            wait_for(lambda: there <= set(live.view().keys.values()), 30)
+            wait_for(lambda: there <= set(live.view().keys.values()), 60)
         return differences(live.view(), wanted)
     finally:
         live.stop()

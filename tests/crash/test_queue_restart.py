@@ -8,13 +8,14 @@ from conftest import wait_for
 
 def pid_of_worker(one):
     with open(one.dir + '/log', encoding='utf-8', errors='replace') as log:
-        return int(re.findall(r'ready role=worker pid=(\d+)', log.read())[-1])
+        found = re.findall(r'ready role=worker pid=(\d+)', log.read())
+    return int(found[-1]) if found else None
 
 
 def test_what_only_the_dead_queue_knew_is_filed(server):
     one = server()
     one.fill(['first'])
-    worker = pid_of_worker(one)
+    worker = wait_for(lambda: pid_of_worker(one), what='the worker in the log')
     keys = ['mail-%d' % n for n in range(80)]
     os.kill(worker, signal.SIGSTOP)
     try:
@@ -24,6 +25,6 @@ def test_what_only_the_dead_queue_knew_is_filed(server):
         wait_for(lambda: one.smtp().noop()[0] == 250, what='another queue')
     finally:
         os.kill(worker, signal.SIGCONT)
-    wait_for(lambda: set(keys) <= set(one.view().keys.values()), 30, 'all')
+    wait_for(lambda: set(keys) <= set(one.view().keys.values()), 60, 'all')
     assert pid_of_worker(one) == worker
     assert len(one.view().keys) == len(keys) + 1

@@ -45,7 +45,7 @@ def check_whole(one, wanted):
     view = wait_for(lambda: whole_view(one, wanted), 60, 'all that got 250')
     keys = list(view.keys.values())
     assert len(keys) == len(set(keys))
-    wait_for(lambda: 'no damage' in one.snapctl('verify', '--read-data'), 30,
+    wait_for(lambda: 'no damage' in one.snapctl('verify', '--read-data'), 60,
              'the verifier')
 
 
@@ -65,7 +65,7 @@ def test_killed_while_sealing(server):
         # At once, or when something was written, or when all was.
         stage = choice.randrange(3)
         if stage == 1:
-            wait_for(lambda b=before: last_write(one) != b, 30, 'a write')
+            wait_for(lambda b=before: last_write(one) != b, 60, 'a write')
         elif stage == 2:
             pass_.wait(60)
         one.kill('snapd')
@@ -88,7 +88,7 @@ def test_power_cut_while_sealing(disk):
         before = last_write(live)
         pass_ = begin_seal(live)
         if cut % 2 == 1:
-            wait_for(lambda b=before: last_write(live) != b, 30, 'a write')
+            wait_for(lambda b=before: last_write(live) != b, 60, 'a write')
         copy(disk, live)
         assert pass_.wait(60) == 0
         live.stop()
@@ -152,7 +152,7 @@ def test_lost_index_is_made_anew(server):
     after = wait_for(one.view, 60, 'the mailbox')
     assert after.same(before)
     assert after.uidnext > before.uidnext
-    wait_for(lambda: 'no damage' in one.snapctl('verify', '--read-data'), 30,
+    wait_for(lambda: 'no damage' in one.snapctl('verify', '--read-data'), 60,
              'the verifier')
     # What was expunged is in the store as before.
     assert '5' in one.snapctl('find', '--deleted')

@@ -78,7 +78,7 @@ def filled(server):
 
 
 def same_again(one):
-    wait_for(lambda: one.view().same(one.before), 30, 'the same mailbox')
+    wait_for(lambda: one.view().same(one.before), 60, 'the same mailbox')
 
 
 def maildir_names(one):
@@ -131,7 +131,7 @@ def test_no_client_is_misled_while_mail_is_wiped_under_it(filled, wipe):
         assert b'EXPUNGE' not in repr((status, data)).encode()
         assert idle.response('EXPUNGE')[1] == [None]
     filled.snapctl('restore', 'latest:' + filled.user1, '--yes')
-    wait_for(lambda: 'meanwhile' in filled.view().keys.values(), 30,
+    wait_for(lambda: 'meanwhile' in filled.view().keys.values(), 60,
              'what came meanwhile')
     with filled.imap_session() as client:
         client.select('INBOX')
@@ -153,7 +153,7 @@ def test_mail_wiped_while_nothing_runs_comes_back(filled, wipe):
     filled.start()
     filled.snapctl('restore', 'latest:' + filled.user1, '--yes')
     same_again(filled)
-    wait_for(lambda: len(maildir_names(filled)) == len(KEYS), 30, 'files')
+    wait_for(lambda: len(maildir_names(filled)) == len(KEYS), 60, 'files')
 
 
 def test_an_empty_mailbox_opens_empty(filled):
@@ -191,7 +191,7 @@ def test_an_older_copy_never_gives_a_uid_to_a_second_message(filled,
         os.rename(copy, lib)
     filled.start()
     filled.send('after')
-    view = wait_for(lambda: find_after(filled), 30, 'mail after the copy')
+    view = wait_for(lambda: find_after(filled), 60, 'mail after the copy')
     assert view.uidvalidity == newer.uidvalidity
     for uid, key in view.keys.items():
         assert newer.keys.get(uid, key) == key
@@ -219,6 +219,8 @@ def test_only_the_workers_know_that_the_store_is_older(filled, users):
     with filled.imap_session() as client:
         assert View(client, 'Lost').keys.values()
     filled.snapctl('verify')
+    wait_for(lambda: len(alarms(filled, 'result=')) >= users,
+             what='the alarms in the log')
     leaps = alarms(filled, 'result=')
     assert len(leaps) == users, leaps
     assert [line for line in leaps if 'store-leaps' in line] == leaps[1:]
@@ -227,7 +229,7 @@ def test_only_the_workers_know_that_the_store_is_older(filled, users):
 def check_after_the_leap(one, user, newer):
     """Nothing is lost, and no UID means anything else."""
     one.send('after', user)
-    view = wait_for(lambda: find_after(one, user), 30, 'mail after the copy')
+    view = wait_for(lambda: find_after(one, user), 60, 'mail after the copy')
     assert view.uidvalidity == newer.uidvalidity
     assert set(newer.keys.values()) <= set(view.keys.values())
     assert len(view.keys) == len(set(view.keys.values()))

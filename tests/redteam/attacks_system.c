@@ -227,12 +227,12 @@ IN(memory_made_executable)
  * the count is taken, so that it is of those who live at once. */
 IN(fork_bomb)
 {
-	int alive[2], count[2], got = 0;
+	int alive[2], count[2], started = 0, got = 0;
 	char byte = 0;
 
 	if (pipe2(alive, O_CLOEXEC) == -1 || pipe2(count, O_CLOEXEC) == -1)
 		return false;
-	for (int i = 0; i < BOMB; i++) {
+	for (; started < BOMB; started++) {
 		pid_t pid = fork();
 
 		if (pid == -1)
@@ -245,10 +245,10 @@ IN(fork_bomb)
 		_exit(0);
 	}
 	close(count[1]);
-	for (got = 0; got < BOMB; got++) {
+	for (; started == BOMB && got < BOMB; got++) {
 		struct pollfd wait = { count[0], POLLIN, 0 };
 
-		if (poll(&wait, 1, 2000) != 1 || read(count[0], &byte, 1) != 1)
+		if (poll(&wait, 1, 20000) != 1 || read(count[0], &byte, 1) != 1)
 			break;
 	}
 	close(alive[1]);

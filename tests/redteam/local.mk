@@ -32,11 +32,18 @@ tests_redteam_redteam_LDADD = $(FILTER_LIBS) $(COMMON_LIBS) $(LMDB_LIBS)
 EXTRA_DIST += tests/redteam/README tests/redteam/idle_walls tests/redteam/taken_over \
 	tests/redteam/planted
 
+# The parts know nothing of each other and mostly wait: `make -j5 -Otarget`.
+REDTEAM_PARTS = redteam-sandboxes redteam-idle redteam-taken-1 \
+	redteam-taken-2 redteam-planted
+.PHONY: redteam $(REDTEAM_PARTS)
+redteam: $(REDTEAM_PARTS)
 # In namespaces of its own, so that nothing it does reaches this machine.
-.PHONY: redteam
-redteam: all
+redteam-sandboxes: all
 	unshare --mount --pid --fork --mount-proc --net --ipc \
 	    tests/redteam/redteam tests/redteam/attack
+redteam-idle: all
 	$(srcdir)/tests/redteam/idle_walls .
-	$(srcdir)/tests/redteam/taken_over .
+redteam-taken-1 redteam-taken-2: all
+	half=$@; $(srcdir)/tests/redteam/taken_over --half $${half##*-} .
+redteam-planted: all
 	$(srcdir)/tests/redteam/planted .

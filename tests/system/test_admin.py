@@ -208,7 +208,7 @@ def test_interrupted_add_leaves_the_file_whole(admin):
     with subprocess.Popen(admin.command + ['account', 'add', 'k@demo.test'],
                           stdin=subprocess.PIPE) as process:
         process.send_signal(signal.SIGKILL)
-        process.wait(20)
+        process.wait(60)
     assert admin.read_users() == before
     assert os.listdir(os.path.dirname(admin.users)).count('users') == 1
     admin.add('k@demo.test')
@@ -234,7 +234,7 @@ def walls_while_it_prints(command, patience=20):
     finally:
         with os.fdopen(reader, 'rb') as file:
             file.read()
-        assert child.wait(20) == 0
+        assert child.wait(60) == 0
 
 
 def test_what_is_shown_is_shown_behind_walls(admin):
@@ -266,10 +266,10 @@ def test_an_answer_of_the_store_finds_the_walls_shut(admin, tmp_path):
                 assert peer.recv(65536)
                 status = wait_for(
                     lambda: status_of(child.pid)['Seccomp'] == '2' and
-                    status_of(child.pid), 20, 'a filter around %s' % words)
+                    status_of(child.pid), 60, 'a filter around %s' % words)
                 if os.geteuid() == 0:
                     assert set(status['Uid'].split()) == {'65534'}
-            assert child.wait(20) == 75
+            assert child.wait(60) == 75
 
 
 def on_a_terminal(command):

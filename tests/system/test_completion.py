@@ -38,7 +38,7 @@ class Terminal:
         self.shown = ''
         os.write(self.fd, text.encode())
 
-    def wait_for(self, pattern, seconds=20):
+    def wait_for(self, pattern, seconds=60):
         end = time.monotonic() + seconds
         while not re.search(pattern, self.shown):
             left = end - time.monotonic()

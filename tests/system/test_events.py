@@ -31,7 +31,7 @@ def following(server, *words):
     finally:
         if child.poll() is None:
             child.kill()
-        child.wait(20)
+        child.wait(60)
         child.stdout.close()
         child.stderr.close()
 
@@ -74,7 +74,7 @@ def test_an_interrupted_follower_ends_with_whole_lines(shared):
     with following(shared, '--since', '@0') as (child, lines):
         wait_for(lines, what='the past')
         child.send_signal(signal.SIGINT)
-        assert child.wait(20) == 130
+        assert child.wait(60) == 130
         assert child.stderr.read() == b''
 
 
@@ -82,7 +82,7 @@ def test_a_follower_whose_reader_is_gone_ends_without_an_event(shared):
     with following(shared, '--since', '@0') as (child, lines):
         wait_for(lines, what='the past')
         child.stdout.close()
-        assert child.wait(20) == 0
+        assert child.wait(60) == 0
         child.stdout = open(os.devnull, 'rb')
 
 

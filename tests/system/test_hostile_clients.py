@@ -8,7 +8,7 @@ import pytest
 from conftest import Server, end, wait_for
 from ports import free_ports
 
-SECONDS = 20
+SECONDS = 60
 KINDS = ('smtp', 'lmtp', 'proxied')
 MANY = 10000
 GIGABYTE = 1 << 30

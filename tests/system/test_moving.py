@@ -46,7 +46,7 @@ class Dovecot:
 
     def imap(self):
         context = ssl.create_default_context(cafile=self.cafile)
-        client = imaplib.IMAP4_SSL('localhost', self.ports[1], timeout=20,
+        client = imaplib.IMAP4_SSL('localhost', self.ports[1], timeout=60,
                                    ssl_context=context)
         client.login('user1', self.password)
         return client

@@ -97,8 +97,8 @@ def test_mail_goes_out_and_its_failures_come_back(outgoing):
         mail=['ENVID=env+2B1', 'RET=HDRS'],
         options=['ORCPT=rfc822;first+2Blast@old.test'])
     report, = outgoing.reports(1)
-    assert {recipient for _, recipient in outgoing.given()} == {
-        'ok@far.test', 'no@far.test', 'ok2@other.test'}
+    wait_for(lambda: {recipient for _, recipient in outgoing.given()} == {
+        'ok@far.test', 'no@far.test', 'ok2@other.test'}, what='all given')
     assert {one for one, _ in outgoing.given()} == {queue_id}
     of_message, recipients, original = check_report(report, outgoing.user)
     assert of_message['Original-Envelope-Id'] == 'env+1'
@@ -153,7 +153,8 @@ def test_a_delay_is_reported(server, tmp_path):
                 ('rfc822;late@far.test', 'delayed', '4.2.1')]
     assert recipients[0]['Will-Retry-Until']
     assert original.get_content_type() == 'text/rfc822-headers'
-    assert len(one.rows('queue')) == 2
+    wait_for(lambda: len(one.rows('queue')) == 2,
+             what='a queue without the report')
 
 
 def test_success_here_is_reported_too(outgoing):
@@ -167,7 +168,7 @@ def test_success_here_is_reported_too(outgoing):
     assert recipients[0]['Final-Recipient'] == 'rfc822;' + outgoing.user
     assert recipients[0]['Original-Recipient'] == 'rfc822;first@old.test'
     assert 'Subject: here' in original.get_payload()
-    assert not outgoing.rows('queue')
+    wait_for(lambda: not outgoing.rows('queue'), what='an empty queue')
 
 
 def test_what_waits_is_listed_held_released_and_returned(outgoing):
@@ -177,8 +178,8 @@ def test_what_waits_is_listed_held_released_and_returned(outgoing):
     assert (row['id'], row['state']) == (late, 'waits')
     assert row['why'] == '450 4.2.1 Come again'
     assert row['next'] - row['time'] in range(250, 350)
-    assert outgoing.rows('queue', 'list', 'slow.test')[0]['state'] == \
-        'under-way'
+    wait_for(lambda: outgoing.rows('queue', 'list', 'slow.test')[0]['state'] ==
+             'under-way', what='the slow one under way')
     shown = outgoing.rows('queue', 'show', late[:8])
     assert {(one['recipient'], one['state']) for one in shown
             if one['type'] == 'recipient'} == {
@@ -268,7 +269,7 @@ def test_mail_for_here_and_elsewhere_is_one_message_whoever_dies(outgoing,
         finally:
             if role != 'snapd':
                 one.kill('snapd', signal.SIGCONT)
-        thread.join(timeout=40)
+        thread.join(timeout=90)
     if role != 'queue':
         assert answers == [250]
     wait_for(lambda: outgoing.logged('mail-decided') or
@@ -277,7 +278,7 @@ def test_mail_for_here_and_elsewhere_is_one_message_whoever_dies(outgoing,
     assert count == 1 or role == 'queue'
     wait_for(lambda: len(outgoing.given()) == count and
              len(outgoing.inbox()) == count, what='both or none')
-    assert not outgoing.rows('queue')
+    wait_for(lambda: not outgoing.rows('queue'), what='an empty queue')
 
 
 def test_a_report_goes_to_where_the_mail_came_from(outgoing):
@@ -427,6 +428,7 @@ def test_what_a_client_asks_for_reaches_the_next_host_or_comes_back(
         assert email.message_from_bytes(
             client.uid('FETCH', uid, 'BODY.PEEK[]')[1][0][1]).get_payload(
                 decode=True) == BINARY
+    wait_for(lambda: next_host.taken, what='mail at the next host')
     (envelope, sent), = next_host.taken
     assert 'MT-PRIORITY=-2' in envelope[0] and 'BINARY' not in envelope[0]
     sent = email.message_from_bytes(sent)

@@ -40,9 +40,9 @@ def test_postfix_delivers_to_all_recipients_over_tls(shared, postfix):
                       (shared.user2, 'from-postfix'), (shared.user1, 'large')):
         wait_for(lambda u=user, k=key: k in shared.view(u).keys.values(), 60,
                  key)
-    log = log_of(postfix)
-    assert 'TLS connection established' in log
-    assert log.count('status=sent (250 ') == 3
+    wait_for(lambda: log_of(postfix).count('status=sent (250 ') == 3,
+             what="Postfix's three lines")
+    assert 'TLS connection established' in log_of(postfix)
 
 
 def test_postfix_bounces_an_unknown_user_at_once(shared, postfix):

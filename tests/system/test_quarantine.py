@@ -64,19 +64,19 @@ def test_what_killed_three_workers_is_served_as_it_is(one):
     assert whole.endswith(TEXT)
     assert part == whole
     assert field == b'\r\n'
-    assert deaths(one) == (3, 1)
+    wait_for(lambda: deaths(one) == (3, 1), what='three deaths in the log')
 
 
 def test_the_quarantine_outlives_workers_and_the_index(one):
     wait_for(lambda: read(one, 2), 90, 'the mailbox')
-    before = deaths(one)
+    wait_for(lambda: deaths(one) == (3, 1), what='three deaths in the log')
     one.stop()
     shutil.rmtree(os.path.join(os.path.dirname(one.maildir1), 'index'))
     one.start()
     one.send('after')
-    lines = wait_for(lambda: read(one, 3), 30, 'mail after')
+    lines = wait_for(lambda: read(one, 3), 60, 'mail after')
     assert 'after' in lines[2]
-    assert deaths(one) == before
+    assert deaths(one) == (3, 1)
 
 
 def test_a_foreign_file_that_kills_is_quarantined_too(server):
@@ -89,9 +89,9 @@ def test_a_foreign_file_that_kills_is_quarantined_too(server):
     os.chown(path, status.st_uid, status.st_gid)
     lines = wait_for(lambda: read(one, 2), 90, 'the foreign file')
     assert 'ENVELOPE (NIL' in lines[1]
-    assert deaths(one) == (3, 1)
+    wait_for(lambda: deaths(one) == (3, 1), what='three deaths in the log')
     one.stop()
     shutil.rmtree(os.path.join(os.path.dirname(one.maildir1), 'index'))
     one.start()
-    wait_for(lambda: read(one, 2), 30, 'the mailbox')
+    wait_for(lambda: read(one, 2), 60, 'the mailbox')
     assert deaths(one) == (3, 1)

@@ -23,7 +23,7 @@ listen lmtp on 127.0.0.1 port {lmtp}
 listen lmtp on 127.0.0.1 port {closed} from 192.0.2.0/24
 listen lmtp unix {directory}/lmtp
 limit errors 6/hour
-limit connections 20/minute per-network 30
+limit connections 20/hour per-network 30
 '''
 HAPROXY = '''
 defaults
@@ -72,7 +72,7 @@ def fixture_proxy(site, tmp_path_factory):
                                               1).close() is None)
     yield ports
     process.terminate()
-    process.wait(20)
+    process.wait(60)
 
 
 def log_of(site):
@@ -115,7 +115,7 @@ def test_haproxy_says_who_sends(site, proxy):
 
 def test_haproxy_says_who_logs_in(site, proxy):
     """Version 2, TLS behind it; the fail2ban line has the client."""
-    client = smtplib.SMTP_SSL('127.0.0.1', proxy[2], 'client.test', timeout=20,
+    client = smtplib.SMTP_SSL('127.0.0.1', proxy[2], 'client.test', timeout=60,
                               source_address=(SOURCE, 0),
                               context=site.context())
     client.login(site.user1, site.pass1)
@@ -123,7 +123,7 @@ def test_haproxy_says_who_logs_in(site, proxy):
         'sender@there.test', site.user1))
     client.quit()
     assert '([%s])' % SOURCE in received(site, 'submitted', site.user2)
-    client = imaplib.IMAP4_SSL('127.0.0.1', proxy[1], timeout=20,
+    client = imaplib.IMAP4_SSL('127.0.0.1', proxy[1], timeout=60,
                                ssl_context=site.context())
     client.login(site.user1, site.pass1)
     client.logout()
@@ -228,7 +228,7 @@ def test_swaks_speaks_for_another(site):
         check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         timeout=60)
     assert done.returncode != 0
-    with smtplib.SMTP('127.0.0.1', site.ports['xclient'], timeout=20,
+    with smtplib.SMTP('127.0.0.1', site.ports['xclient'], timeout=60,
                       source_address=('127.0.0.2', 0)) as other:
         other.ehlo()
         assert 'xclient' not in other.esmtp_features

@@ -144,7 +144,7 @@ def test_a_reload_tells_running_workers_what_becomes_of_missing_files(server):
         reload_with(running, client, ' external-deletes accept', '')
         files()[1].unlink()
         running.snapctl('reconcile', running.user1)
-        wait_for(lambda: len(files()) == 2, 20, 'it is made again')
+        wait_for(lambda: len(files()) == 2, 60, 'it is made again')
         assert len(client.uid('SEARCH', 'ALL')[1][0].split()) == 2
 
 

@@ -19,7 +19,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.realpath(__file__))))
 BUILD = os.environ.get('BUILD', os.path.join(TOP, 'build'))
 STAND = os.path.join(BUILD, 'tests/system/relay_stand')
-SECONDS = 20
+SECONDS = 60
 A, CNAME, MX, TXT, AAAA, TLSA = 1, 5, 15, 16, 28, 52
 DEFAULT, NEVER, ENCRYPT, VERIFY, DANE = range(5)
 

@@ -257,7 +257,7 @@ def test_signals_ask_for_a_line_and_end_it_with_130(server):
             asking.send_signal(signal.SIGUSR1)
             assert 'no progress' in asking.stderr.readline()
             asking.send_signal(signal.SIGINT)
-            assert asking.wait(20) == 130
+            assert asking.wait(60) == 130
     finally:
         os.kill(snapd, signal.SIGCONT)
 

@@ -177,7 +177,7 @@ def test_without_a_server_it_is_for_later(shared, tmp_path):
             peer.sendall(b'220 x\r\n')
             peer.recv(100)
             peer.close()
-            assert sender.wait(20) == os.EX_TEMPFAIL
+            assert sender.wait(60) == os.EX_TEMPFAIL
 
 
 def test_usage(shared):
@@ -188,7 +188,7 @@ def test_usage(shared):
 
 def test_the_socket_takes_no_password(shared):
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(20)
+        connection.settimeout(60)
         connection.connect(os.path.join(shared.dir, 'run/submit.sock'))
         client = smtplib.SMTP()
         client.sock = connection

@@ -50,7 +50,7 @@ def change(server, name, old, new):
     with open(where, 'wb') as file:
         file.write(text.replace(old, new))
     reload(server)
-    wait_for(lambda: files(server)[name][0] == version + 1, 20,
+    wait_for(lambda: files(server)[name][0] == version + 1, 60,
              'the next version of ' + name)
     return '@%d' % sequence
 
@@ -79,7 +79,7 @@ def test_a_changed_configuration_is_kept_with_the_one_before(shared):
     reload(shared)
     shared.stop()
     shared.start()
-    wait_for(lambda: files(shared), 20, 'the store')
+    wait_for(lambda: files(shared), 60, 'the store')
     assert len(shared.snapctl('--json', 'log', '0').splitlines()) == count
 
 
@@ -146,7 +146,7 @@ def test_secrets_come_out_of_a_rebuilt_index(shared):
         '--libexec', path(shared, 'libexec'), 'rebuild'], check=True,
         stdout=subprocess.DEVNULL)
     shared.start()
-    assert wait_for(lambda: files(shared), 20, 'the store') == kept
+    assert wait_for(lambda: files(shared), 60, 'the store') == kept
     for name in ('users', 'key.pem'):
         assert command(shared, 'cat', '--recovery-key',
                        path(shared, 'recovery-key'), 'live:0/' + name) == \

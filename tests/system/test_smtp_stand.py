@@ -14,7 +14,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.realpath(__file__))))
 BUILD = os.environ.get('BUILD', os.path.join(TOP, 'build'))
 STAND = os.path.join(BUILD, 'tests/system/smtp_stand')
-SECONDS = 20
+SECONDS = 60
 
 pytestmark = pytest.mark.skipif(not os.path.exists(STAND),
                                 reason='smtp_stand is not built')

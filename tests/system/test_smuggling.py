@@ -10,7 +10,7 @@ import pytest
 from conftest import Server, end
 from ports import free_ports
 
-SECONDS = 20
+SECONDS = 60
 ALPHABET = (b'\r', b'\n', b'\0')
 END = b'\r\n.\r\n'
 KINDS = ('smtp', 'lmtp', 'proxied', 'xclient')

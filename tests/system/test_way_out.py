@@ -185,16 +185,17 @@ def test_the_whole_server_sends(stand, hosts, server, tmp_path):
         queue_id = one.submit(client, 'out', ['bob@%s.example' % domain for domain in (
             'dane', 'sts', 'plain', 'danestrip', 'null')])
     wait_for(lambda: all(hosts[address].mails
-                         for address in (OWN, SIGNED, CLEAR)), 30, 'the mail')
+                         for address in (OWN, SIGNED, CLEAR)), 60, 'the mail')
     assert [(len(hosts[address].mails), hosts[address].mails[0][0])
             for address in (OWN, SIGNED, CLEAR)] == [
                 (1, True), (1, True), (1, False)]
     assert b'\r\nReceived: from' in b'\r\n' + hosts[OWN].mails[0][1]
     # The null MX is reported, the stripped STARTTLS is tried again.
-    wait_for(lambda: one.view().keys, 30, 'the report')
-    states = {row['recipient']: row['state']
-              for row in one.queue('show', queue_id) if 'host' in row}
-    assert states['bob@danestrip.example'] == 'waits', states
+    wait_for(lambda: one.view().keys, 60, 'the report')
+    wait_for(lambda: ('bob@danestrip.example', 'waits') in {
+        (row['recipient'], row['state'])
+        for row in one.queue('show', queue_id) if 'host' in row},
+             what='the end of its first try')
     for host in hosts.values():
         host.mails.clear()
 
@@ -237,13 +238,13 @@ def test_what_one_in_the_middle_did_is_reported(stand, hosts, server,
         one.submit(client, 'out', ['bob@%s.example' % domain
                                    for domain in REPORTED])
     wait_for(lambda: {row['domain'] for row in one.tls_reports()} ==
-             {domain + '.example' for domain in REPORTED}, 30, 'the counts')
+             {domain + '.example' for domain in REPORTED}, 60, 'the counts')
     one.kill('spool')
-    assert len(wait_for(one.tls_reports, 30, 'a new spool')) == len(REPORTED)
+    assert len(wait_for(one.tls_reports, 60, 'a new spool')) == len(REPORTED)
     one.tls_reports('send')
     taken = lambda: [body for _, body in hosts[OWN].mails
                      if b'tlsrpt+gzip' in body]
-    wait_for(lambda: len(taken()) == len(REPORTED) - 1 and POSTED, 30,
+    wait_for(lambda: len(taken()) == len(REPORTED) - 1 and POSTED, 60,
              'the reports')
     reports = dict(tls_report.read_mail(body) for body in taken())
     kind, path, body = POSTED.pop()
@@ -252,6 +253,6 @@ def test_what_one_in_the_middle_did_is_reported(stand, hosts, server,
     assert {domain.split('.')[0]: tls_report.in_short(report)
             for domain, report in reports.items()} == REPORTED
     # What was reported is gone; reports themselves are not reported on.
-    wait_for(lambda: not one.tls_reports(), 30, 'the end')
+    wait_for(lambda: not one.tls_reports(), 60, 'the end')
     for host in hosts.values():
         host.mails.clear()

@@ -23,7 +23,7 @@
 #include <cmocka.h>
 
 enum {
-	DEADLINE_MS = 20000,
+	DEADLINE_MS = 60000,
 	ROUNDS = 60, /* of a row with random fields */
 	MAX_RANDOM = 300
 };

@@ -19,7 +19,7 @@
 enum {
 	DEADLINE_MS = 300, /* of those that wait for it */
 	LONG_MS = 60000,
-	GIVE_UP_MS = 20000
+	GIVE_UP_MS = 60000
 };
 
 /* What the resolver answers. */

@@ -19,7 +19,7 @@ enum {
 	ACCOUNT = 7, /* the first of them */
 	WORKERS = 3 * QUEUE_FILE_MORE,
 	CLIENTS = 2,
-	DEADLINE_MS = 10000
+	DEADLINE_MS = 60000
 };
 
 /* A queue of which only loop and fronts are used, and workers. */

@@ -22,7 +22,7 @@
 #include <cmocka.h>
 
 enum {
-	DEADLINE_MS = 5000,
+	DEADLINE_MS = 60000,
 	BIG_SIZE = 8 * 1024 * 1024
 };
 

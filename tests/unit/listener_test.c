@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 enum {
-	DEADLINE_MS = 5000
+	DEADLINE_MS = 60000
 };
 
 static const uint8_t key[16] = { 1 };

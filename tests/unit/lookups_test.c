@@ -17,7 +17,7 @@
 
 enum {
 	DEADLINE_MS = 300,
-	GIVE_UP_MS = 10000,
+	GIVE_UP_MS = 60000,
 	NO_NAME_TAG = 1000
 };
 

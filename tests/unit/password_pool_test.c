@@ -183,7 +183,7 @@ wait_for_child_of(pid_t parent, pid_t not_this)
 {
 	pid_t found = 0;
 
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 60000; i++) {
 		found = child_of(parent);
 		if (found != 0 && found != not_this)
 			return found;

@@ -148,7 +148,7 @@ long_lines_and_dots_come_through_whole(void **state)
 static void
 check_chunks(const uint8_t *in, size_t size, unsigned int cuts)
 {
-	uint8_t dotless[16], out[64];
+	uint8_t dotless[16] = { 0 }, out[64];
 	struct outcome wanted;
 	struct smtp_data data;
 	size_t start, end, used, made, total = 0;

@@ -24,7 +24,7 @@
 #include <cmocka.h>
 
 enum {
-	DEADLINE_US = 5000000
+	DEADLINE_US = 60000000
 };
 
 static struct event_loop *loop;

@@ -30,7 +30,7 @@
 #include <cmocka.h>
 
 enum {
-	DEADLINE_MS = 10000,
+	DEADLINE_MS = 60000,
 	MAP_BYTES = 64 << 20
 };
 

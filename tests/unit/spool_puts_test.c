@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum {
-	DEADLINE_MS = 10000,
+	DEADLINE_MS = 60000,
 	LARGE = 3 * SPOOL_INLINE_BYTES,
 	MAX_TAGS = 16
 };

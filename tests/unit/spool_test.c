@@ -20,7 +20,7 @@
 #include <string.h>
 
 enum {
-	DEADLINE_MS = 10000,
+	DEADLINE_MS = 60000,
 	MAX_JOBS = 32,
 	INSTANCE = 7
 };

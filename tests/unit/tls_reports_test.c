@@ -19,7 +19,7 @@
 #include <zlib.h>
 
 enum {
-	DEADLINE_MS = 10000,
+	DEADLINE_MS = 60000,
 	DAY_S = 86400
 };
 

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 enum {
-	DEADLINE_US = 10000000,
+	DEADLINE_US = 60000000,
 	INSTANCE = 7
 };
 

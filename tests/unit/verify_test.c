@@ -277,7 +277,7 @@ list_in_child(struct fixture *f, struct hash *hash)
 	if (pid == 0) {
 		struct hash listed;
 
-		alarm(20);
+		alarm(60);
 		if (list_store(f, &listed) == 0 &&
 		    write(ends[1], &listed, sizeof(listed)) ==
 			(ssize_t)sizeof(listed))
