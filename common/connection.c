@@ -111,8 +111,11 @@ write_some(struct connection *connection, size_t *done, struct error *error)
 		return connection->operations->write(connection->tls,
 		    connection->output.data, connection->output.size, done,
 		    error);
+	/* The last bytes go out with the end of the stream. */
 	n = send(connection->fd, connection->output.data,
-	    connection->output.size, MSG_NOSIGNAL);
+	    connection->output.size,
+	    MSG_NOSIGNAL |
+		(connection->state == CONNECTION_FINISHING ? MSG_MORE : 0));
 	if (n >= 0) {
 		*done = (size_t)n;
 		return TLS_DONE;
@@ -448,6 +451,8 @@ connection_finish(struct connection *connection)
 		return;
 	connection->state = CONNECTION_FINISHING;
 	connection->is_held = false;
+	if (connection->tls != NULL)
+		connection->operations->expect_end(connection->tls);
 	timer_start(connection->soon, 0);
 }
 

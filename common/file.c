@@ -530,9 +530,9 @@ sync_parent(int dir_fd, const char *path, struct error *error)
 	return result;
 }
 
-int
-file_replace(int dir_fd, const char *name, const void *data, size_t size,
-    mode_t mode, struct error *error)
+static int
+replace(int dir_fd, const char *name, const void *data, size_t size,
+    mode_t mode, bool is_synced, struct error *error)
 {
 	char temporary[PATH_MAX];
 	int fd, result;
@@ -542,7 +542,7 @@ file_replace(int dir_fd, const char *name, const void *data, size_t size,
 	if (fd < 0)
 		return -1;
 	result = file_write_all(fd, data, size, error);
-	if (result == 0)
+	if (result == 0 && is_synced)
 		result = file_sync(fd, error);
 	close_keep_errno(fd);
 	if (result == 0)
@@ -554,7 +554,21 @@ file_replace(int dir_fd, const char *name, const void *data, size_t size,
 		errno = saved;
 		return -1;
 	}
-	return sync_parent(dir_fd, name, error);
+	return is_synced ? sync_parent(dir_fd, name, error) : 0;
+}
+
+int
+file_replace(int dir_fd, const char *name, const void *data, size_t size,
+    mode_t mode, struct error *error)
+{
+	return replace(dir_fd, name, data, size, mode, true, error);
+}
+
+int
+file_replace_unsynced(int dir_fd, const char *name, const void *data,
+    size_t size, mode_t mode, struct error *error)
+{
+	return replace(dir_fd, name, data, size, mode, false, error);
 }
 
 /* Its block is there already. */

@@ -68,7 +68,11 @@ int file_sync_directory(int fd, struct error *error); /* fsync */
  * the directory. */
 int file_replace(int dir_fd, const char *name, const void *data, size_t size,
     mode_t mode, struct error *error);
-/* The same for a note of less than a sector. On a disk that has no room for a
+/* The same without a sync: after a power cut it is the old one, the new one, or
+ * empty. */
+int file_replace_unsynced(int dir_fd, const char *name, const void *data,
+    size_t size, mode_t mode, struct error *error);
+/* The same as file_replace for a note of less than a sector. On a disk that has no room for a
  * second one, the old one is written over if it has the same size. */
 int file_replace_note(int dir_fd, const char *name, const void *data,
     size_t size, mode_t mode, struct error *error);

@@ -34,6 +34,7 @@ common_libcommon_a_SOURCES += common/process_start.c common/process_start.h
 common_libcommon_a_SOURCES += common/event_loop.c common/event_loop.h
 common_libcommon_a_SOURCES += common/tls.c common/tls.h
 common_libcommon_a_SOURCES += common/tls_session.c common/tls_session.h
+common_libcommon_a_SOURCES += common/tls_bio.c common/tls_bio.h
 common_libcommon_a_SOURCES += common/tls_result.c common/tls_result.h
 common_libcommon_a_SOURCES += common/tls_kept.c common/tls_kept.h
 common_libcommon_a_SOURCES += common/tls_client.c common/tls_client.h

@@ -15,7 +15,6 @@
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -118,16 +117,22 @@ set_options(SSL_CTX *context)
 	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 		SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
 		SSL_OP_IGNORE_UNEXPECTED_EOF);
-	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS |
+	/* The chain is what was configured; else one is looked for each time. */
+	SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN |
+				      SSL_MODE_RELEASE_BUFFERS |
 				      SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(context, 1);
+	SSL_CTX_set_read_ahead(context, 1);
 	return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
 		       SSL_CTX_set_session_id_context(context,
 			   (const unsigned char *)"firnmail", 8) == 1 &&
 		       SSL_CTX_set_cipher_list(
 			   context, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
+		       SSL_CTX_set_ciphersuites(context,
+			   "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+			   "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
 		       SSL_CTX_set1_groups_list(
 			   context, "X25519:P-256:P-384") == 1 &&
 		       SSL_CTX_set1_sigalgs_list(context,
@@ -174,7 +179,7 @@ session_new(struct tls_server *server, int fd)
 
 static const struct tls_operations operations = { session_new, tls_session_free,
 	tls_session_handshake, tls_session_read, tls_session_write,
-	tls_session_close, tls_session_name };
+	tls_session_expect_end, tls_session_close, tls_session_name };
 
 struct tls_server *
 tls_server_new(const char *const *chains, size_t count,
@@ -182,7 +187,6 @@ tls_server_new(const char *const *chains, size_t count,
 {
 	struct tls_server *server = memory_new(1, sizeof(*server));
 
-	(void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without a flag */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	server->head.operations = &operations;
 	server->references = 1;

@@ -61,6 +61,8 @@ struct tls_operations {
 	    size_t size, size_t *done, struct error *error);
 	enum tls_step (*write)(struct tls_session *session, const void *data,
 	    size_t size, size_t *done, struct error *error);
+	/* What is written from now on is followed by the end at once. */
+	void (*expect_end)(struct tls_session *session);
 	enum tls_step (*close)(struct tls_session *session);
 	/* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 	const char *(*name)(const struct tls_session *session);

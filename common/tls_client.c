@@ -13,7 +13,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include <signal.h>
 #include <string.h>
 
 struct tls_client {
@@ -140,7 +139,6 @@ tls_client_new(struct text authorities, struct error *error)
 {
 	struct tls_client *client = memory_new(1, sizeof(*client));
 
-	(void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without a flag */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	client->references = 1;
 	client->kept = tls_kept_new();
@@ -308,5 +306,5 @@ handshake(struct tls_session *session, struct error *error)
 }
 
 const struct tls_operations tls_client_operations = { NULL, tls_session_free,
-	handshake, tls_session_read, tls_session_write, tls_session_close,
-	tls_session_name };
+	handshake, tls_session_read, tls_session_write, tls_session_expect_end,
+	tls_session_close, tls_session_name };

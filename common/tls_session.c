@@ -4,6 +4,7 @@
 #include "common/tls_session.h"
 
 #include "common/memory.h"
+#include "common/tls_bio.h"
 
 #include <openssl/err.h>
 
@@ -26,7 +27,7 @@ tls_session_new(
 	SSL *ssl = SSL_new(context);
 	struct tls_session *session;
 
-	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1) {
+	if (ssl == NULL || tls_bio_attach(ssl, fd) == -1) {
 		SSL_free(ssl);
 		ERR_clear_error();
 		return NULL;
@@ -100,6 +101,12 @@ tls_session_write(struct tls_session *session, const void *data, size_t size,
 	*done = 0;
 	result = SSL_write_ex(session->ssl, data, size, done);
 	return result == 1 ? TLS_DONE : step_of(session, result, error);
+}
+
+void
+tls_session_expect_end(struct tls_session *session)
+{
+	tls_bio_expect_end(session->ssl);
 }
 
 /* Says close_notify; the peer's is not waited for. */

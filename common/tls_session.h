@@ -33,6 +33,7 @@ enum tls_step tls_session_read(struct tls_session *session, void *data,
     size_t size, size_t *done, struct error *error);
 enum tls_step tls_session_write(struct tls_session *session, const void *data,
     size_t size, size_t *done, struct error *error);
+void tls_session_expect_end(struct tls_session *session);
 enum tls_step tls_session_close(struct tls_session *session);
 const char *tls_session_name(const struct tls_session *session);
 

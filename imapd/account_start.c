@@ -31,7 +31,8 @@ become_ready(struct account_store *account, uint64_t sequence)
 {
 	account_confirm(account, sequence);
 	account->is_index_filled = true;
-	account_witness_write(account);
+	/* Where there was none, to lose it takes nothing away. */
+	account_witness_write(account, account->has_witness);
 	account->status = STATUS_OK;
 	sync_folders(account);
 	if (account->is_rebuilt)

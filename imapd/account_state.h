@@ -148,6 +148,7 @@ struct account_store {
 	size_t forgotten_count;
 	struct timer *index_timer; /* commits what was left open */
 	bool is_index_due;
+	bool has_witness; /* there was a file at the start */
 	bool is_witness_due;
 	struct timer *witness_timer;
 	struct index_meta meta;
@@ -242,7 +243,7 @@ enum witness_says account_witness_ask(struct account_store *account,
     const struct store_state *state, struct store_state *known);
 /* What the account knows is what its witness says: at start and end; soon,
  * after a change. */
-void account_witness_write(struct account_store *account);
+void account_witness_write(struct account_store *account, bool is_synced);
 void account_witness_write_soon(struct account_store *account);
 
 /* ---- account_apply.c ---- */

@@ -327,7 +327,7 @@ account_store_free(struct account_store **account)
 	if (a->status == STATUS_OK)
 		sync_settle(a);
 	if (a->status == STATUS_OK && !a->must_restart)
-		account_witness_write(a);
+		account_witness_write(a, true);
 	store_client_free(&a->client);
 	deliver_free_all(a);
 	heal_free(a);

@@ -73,43 +73,29 @@ format_witness(struct account_store *account, uint8_t bytes[WITNESS_SIZE])
 }
 
 void
-account_witness_write(struct account_store *account)
+account_witness_write(struct account_store *account, bool is_synced)
 {
+	int (*const replace)(
+	    int, const char *, const void *, size_t, mode_t, struct error *) =
+	    is_synced ? file_replace_note : file_replace_unsynced;
 	uint8_t bytes[WITNESS_SIZE];
 	struct error error;
 
 	format_witness(account, bytes);
-	if (file_replace_note(account->home_fd, "witness", bytes, sizeof(bytes),
-		0600, &error) == -1)
+	if (replace(account->home_fd, "witness", bytes, sizeof(bytes), 0600,
+		&error) == -1)
 		log_warning("witness-write", "error=\"%s\"", error.text);
 }
 
-/* Now and then while the worker runs, for the case that it is killed: that
- * asks for no sync. */
+/* Now and then while the worker runs, for the case that it is killed. */
 static void
-write_unsynced(void *context)
+write_soon(void *context)
 {
-	static const char *const name = "witness.new";
 	struct account_store *account = context;
-	uint8_t bytes[WITNESS_SIZE];
-	int dir = account->home_fd;
-	struct error error;
-	int fd, result;
 
 	account->is_witness_due = false;
-	if (account->status != STATUS_OK || account->must_restart)
-		return;
-	format_witness(account, bytes);
-	file_unlink(dir, name, &error);
-	fd = file_create(dir, name, 0600, &error);
-	result =
-	    fd == -1 ? -1 : file_write_all(fd, bytes, sizeof(bytes), &error);
-	if (fd != -1)
-		close(fd);
-	if (result == 0)
-		result = file_rename(dir, name, dir, "witness", &error);
-	if (result == -1)
-		log_warning("witness-write", "error=\"%s\"", error.text);
+	if (account->status == STATUS_OK && !account->must_restart)
+		account_witness_write(account, false);
 }
 
 void
@@ -120,7 +106,7 @@ account_witness_write_soon(struct account_store *account)
 	account->is_witness_due = true;
 	if (account->witness_timer == NULL)
 		account->witness_timer =
-		    timer_new(account->loop, write_unsynced, account);
+		    timer_new(account->loop, write_soon, account);
 	timer_start(account->witness_timer, WITNESS_AGAIN_MS);
 }
 
@@ -172,6 +158,7 @@ account_witness_ask(struct account_store *account,
 	struct witness memory = memory_witness(account), witness;
 	int has_file = read_witness(account, &witness);
 
+	account->has_witness = has_file == 1;
 	if (has_file && !is_same_store(&witness.store, &state->store)) {
 		log_alarm("store-foreign", "error=\"another store's id\"");
 		return WITNESS_FOREIGN;

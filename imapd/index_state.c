@@ -62,8 +62,8 @@ index_state_read(int home_fd, struct index_state *state)
 }
 
 int
-index_state_write(
-    int home_fd, const struct index_state *state, struct error *error)
+index_state_write(int home_fd, const struct index_state *state, bool is_synced,
+    struct error *error)
 {
 	uint8_t bytes[64];
 	struct writer w;
@@ -73,5 +73,8 @@ index_state_write(
 	writer_put_raw(&w, state->boot, sizeof(state->boot));
 	writer_put_u8(&w, state->is_clean);
 	writer_put_u8(&w, state->crashes);
+	if (!is_synced && file_replace_unsynced(home_fd, "state", bytes, w.size,
+			      0600, error) == 0)
+		return 0;
 	return file_replace_note(home_fd, "state", bytes, w.size, 0600, error);
 }

@@ -1,13 +1,24 @@
 /*
  * The file `state` beside an account's index: whether the index may be
- * trusted.  It is synced before the index is first written and after it was
- * closed in order.
+ * trusted.
+ *
+ *	what it says, on disk      what may be on disk then
+ *	nothing, or unreadable     anything: the index is made anew
+ *	not clean, of this boot    all that a worker wrote before it was killed
+ *	not clean, of another one  anything: the index is made anew
+ *	clean                      the index as it was closed: it was synced
+ *	                           before, and is not written until "not clean" is
+ *	                           on disk
+ *
+ * So only the step from clean to not clean waits for the disk.  Any other that a
+ * power cut takes back leads to a row that trusts less.
  */
 #ifndef IMAPD_INDEX_STATE_H
 #define IMAPD_INDEX_STATE_H
 
 #include "common/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct index_state {
@@ -20,7 +31,7 @@ struct index_state {
 void index_state_boot(char boot[40]);
 /* 0, or -1 if there is none that can be read. */
 int index_state_read(int home_fd, struct index_state *state);
-int index_state_write(
-    int home_fd, const struct index_state *state, struct error *error);
+int index_state_write(int home_fd, const struct index_state *state,
+    bool is_synced, struct error *error);
 
 #endif

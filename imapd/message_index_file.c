@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "imapd/index_state.h"
+#include "imapd/message_index_room.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -159,7 +160,7 @@ is_data_there(int home_fd)
  * made anew, once. */
 static int
 prepare(struct message_index *index, const struct index_state *now,
-    bool *was_made, struct error *error)
+    bool was_clean, bool *was_made, struct error *error)
 {
 	struct error ignored;
 	int home_fd = index->home_fd;
@@ -167,7 +168,7 @@ prepare(struct message_index *index, const struct index_state *now,
 	if (file_make_directory(home_fd, "index", 0700, error) == -1 &&
 	    error->code != ERROR_EXISTS)
 		return -1;
-	if (index_state_write(home_fd, now, error) == -1)
+	if (index_state_write(home_fd, now, was_clean, error) == -1)
 		return -1;
 	if (*was_made)
 		remove_files(home_fd);
@@ -199,7 +200,8 @@ index_open(int home_fd, bool *was_made, bool *was_unclean, struct error *error)
 		    !is_data_there(home_fd);
 	if (*was_made)
 		now.crashes = 0;
-	if (prepare(index, &now, was_made, error) == 0)
+	if (prepare(
+		index, &now, has_state && state.is_clean, was_made, error) == 0)
 		return index;
 	close_environment(index);
 	buf_clear(&index->scratch);
@@ -234,10 +236,11 @@ index_close(struct message_index **index)
 	/* What waited for room, once more. */
 	index_begin(*index);
 	index_commit(*index);
+	index_room_give_back(*index);
 	is_good = !(*index)->is_broken && (*index)->writer == NULL &&
 		  mdb_env_sync((*index)->env, 1) == 0;
 	index_abandon(index);
-	if (is_good && index_state_write(home_fd, &state, &error) == -1)
+	if (is_good && index_state_write(home_fd, &state, false, &error) == -1)
 		log_warning("index-close", "error=\"%s\"", error.text);
 }
 
@@ -252,6 +255,7 @@ index_rest(struct message_index *index)
 	if (index->writer != NULL)
 		return;
 	buf_clear(&index->scratch);
+	index_room_give_back(index);
 	rc = mdb_env_set_mapsize(index->env, map_bytes);
 	if (rc != 0)
 		index_broke(index, "map", rc);

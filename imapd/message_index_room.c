@@ -8,9 +8,11 @@
 #include "common/log.h"
 
 enum {
-	TOUCHED_PAGES = 8,      /* by one call, splits and all */
-	COMMIT_PAGES = 16,      /* roots and the free list */
-	RESERVE_BYTES = 1 << 20 /* ahead, so that few commits have to ask */
+	TOUCHED_PAGES = 8, /* by one call, splits and all */
+	COMMIT_PAGES = 16, /* roots and the free list */
+	/* Ahead, so that few commits have to ask: an eighth of what there is. */
+	RESERVE_MIN_BYTES = 64 << 10,
+	RESERVE_MAX_BYTES = 1 << 20
 };
 
 void
@@ -50,6 +52,14 @@ reserve(struct message_index *index, uint64_t from, uint64_t end,
 	return 0;
 }
 
+static uint64_t
+ahead(uint64_t used)
+{
+	if (used / 8 < RESERVE_MIN_BYTES)
+		return RESERVE_MIN_BYTES;
+	return used / 8 < RESERVE_MAX_BYTES ? used / 8 : RESERVE_MAX_BYTES;
+}
+
 static bool
 has_room(struct message_index *index, struct error *error)
 {
@@ -70,7 +80,7 @@ has_room(struct message_index *index, struct error *error)
 		return true;
 	if (index->reserved > used)
 		used = index->reserved;
-	if (reserve(index, used, end + RESERVE_BYTES, error) == 0 ||
+	if (reserve(index, used, end + ahead(used), error) == 0 ||
 	    reserve(index, used, end, error) == 0)
 		return true;
 	/* A file system that reserves nothing is tried as it is. */
@@ -89,4 +99,17 @@ index_room_take(struct message_index *index)
 	if (!index->is_held)
 		index->touched_pages = 0;
 	return !index->is_held;
+}
+
+void
+index_room_give_back(struct message_index *index)
+{
+	struct error ignored;
+	mdb_filehandle_t fd;
+
+	if (index->reserved == 0 || index->is_held ||
+	    mdb_env_get_fd(index->env, &fd) != 0)
+		return;
+	(void)file_give_back(fd, &ignored);
+	index->reserved = 0;
 }

@@ -14,5 +14,8 @@
 void index_room_touch(struct message_index *index, size_t size);
 /* Whether what was touched may be committed; then it is not counted again. */
 bool index_room_take(struct message_index *index);
+/* What was reserved and is not used, while nobody writes: an account that rests
+ * has no more than its index. */
+void index_room_give_back(struct message_index *index);
 
 #endif

@@ -23,6 +23,12 @@ check_PROGRAMS += tests/unit/key_requests_test
 tests_unit_key_requests_test_SOURCES = tests/unit/key_requests_test.c
 tests_unit_key_requests_test_LDADD = keyd/libkeyd.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS) $(CRYPTO_LIBS)
+check_PROGRAMS += tests/unit/tls_bio_test
+tests_unit_tls_bio_test_SOURCES = tests/unit/tls_bio_test.c
+tests_unit_tls_bio_test_CPPFLAGS = $(AM_CPPFLAGS) $(SSL_CFLAGS)
+tests_unit_tls_bio_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=send -Wl,--wrap=recv
+tests_unit_tls_bio_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS) $(SSL_LIBS) \
+	$(CRYPTO_LIBS)
 endif
 
 if ENABLE_FUZZ

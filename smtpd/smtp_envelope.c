@@ -25,6 +25,8 @@ leave(struct smtp_session *session)
 	table_remove_u64(session->front->transactions, session->transaction);
 	session->transaction = 0;
 	session->recipients = 0;
+	session->asked = 0;
+	session->is_sender_refused = false;
 	session->has_chunks = false;
 	buf_clear(&session->part);
 }
@@ -110,56 +112,100 @@ smtp_mail(struct smtp_session *session, const struct smtp_command *command)
 	}
 }
 
-void
-smtp_rcpt(struct smtp_session *session, const struct smtp_command *command)
+/* What needs no queue to be refused; REPLY_RECIPIENT_OK if nothing does. */
+static enum smtp_reply
+recipient_reply(
+    const struct smtp_session *session, const struct smtp_command *command)
+{
+	if (session->transaction == 0)
+		return REPLY_MAIL_FIRST;
+	if (session->has_chunks)
+		return REPLY_BAD_SEQUENCE;
+	if (command->has_dsn && !smtp_offers_dsn(session))
+		return REPLY_BAD_PARAMETER;
+	if (command->path.is_utf8 && !session->is_smtputf8)
+		return REPLY_NEEDS_SMTPUTF8;
+	return REPLY_RECIPIENT_OK;
+}
+
+static void
+ask_recipient(struct smtp_session *session, const struct smtp_command *command)
 {
 	struct message message = { .type = MESSAGE_transaction_recipient };
 
-	if (session->transaction == 0 || session->has_chunks ||
-	    (command->has_dsn && !smtp_offers_dsn(session))) {
-		smtp_session_reply(
-		    session, session->transaction == 0 ? REPLY_MAIL_FIRST
-			     : session->has_chunks     ? REPLY_BAD_SEQUENCE
-						       : REPLY_BAD_PARAMETER);
-		return;
-	}
-	if (command->path.is_utf8 && !session->is_smtputf8) {
-		smtp_session_reply(session, REPLY_NEEDS_SMTPUTF8);
-		return;
-	}
 	message.transaction_recipient.notify = (uint8_t)command->notify;
 	message.transaction_recipient.original = command->original;
 	message.transaction_recipient.transaction = session->transaction;
 	message.transaction_recipient.address = command->path.address;
-	smtp_session_enter_state(session, SMTP_STATE_RECIPIENT);
+	session->asked++;
 	(void)smtp_ask_queue(session, &message);
+}
+
+void
+smtp_rcpt(struct smtp_session *session, const struct smtp_command *command)
+{
+	enum smtp_reply reply = recipient_reply(session, command);
+
+	if (reply != REPLY_RECIPIENT_OK) {
+		smtp_session_reply(session, reply);
+		return;
+	}
+	smtp_session_enter_state(session, SMTP_STATE_RECIPIENT);
+	ask_recipient(session, command);
+}
+
+/* Who makes mistakes is asked about one by one, so that he can be slowed down. */
+bool
+smtp_rcpt_ahead(
+    struct smtp_session *session, const struct smtp_command *command)
+{
+	if (session->asked > SMTP_MAX_AHEAD || session->is_sender_refused ||
+	    session->errors > 0 ||
+	    recipient_reply(session, command) != REPLY_RECIPIENT_OK)
+		return false;
+	ask_recipient(session, command);
+	return true;
 }
 
 /* -- The queue's verdicts -- */
 
+/* One of the envelope's was answered; answers of others may be on their way. */
+static void
+enter_envelope(struct smtp_session *session)
+{
+	smtp_session_enter_state(session,
+	    session->asked > 0 ? SMTP_STATE_RECIPIENT : SMTP_STATE_COMMAND);
+}
+
 static void
 sender_verdict(struct smtp_session *session, unsigned int verdict)
 {
-	smtp_session_enter_state(session, SMTP_STATE_COMMAND);
+	enter_envelope(session);
 	if (verdict == VERDICT_OK) {
 		smtp_session_reply(session, REPLY_SENDER_OK);
 		return;
 	}
 	smtp_write_verdict(session, verdict, TEXT(""));
-	if (session->transaction != 0)
+	session->is_sender_refused = session->asked > 0;
+	if (session->transaction != 0 && session->asked == 0)
 		leave(session);
 }
 
 static void
 recipient_verdict(struct smtp_session *session, unsigned int verdict)
 {
-	smtp_session_enter_state(session, SMTP_STATE_COMMAND);
-	if (verdict != VERDICT_OK) {
+	session->asked--;
+	enter_envelope(session);
+	if (session->is_sender_refused) {
+		smtp_session_reply(session, REPLY_MAIL_FIRST);
+		if (session->asked == 0)
+			leave(session);
+	} else if (verdict != VERDICT_OK) {
 		smtp_write_verdict(session, verdict, TEXT(""));
-		return;
+	} else {
+		session->recipients++;
+		smtp_session_reply(session, REPLY_RECIPIENT_OK);
 	}
-	session->recipients++;
-	smtp_session_reply(session, REPLY_RECIPIENT_OK);
 }
 
 static void

@@ -224,6 +224,36 @@ take_line(struct smtp_session *session)
 	return true;
 }
 
+/* A whole and good RCPT that needs not wait for the answer to what stands before
+ * it; anything else does. */
+static bool
+take_ahead(struct smtp_session *session)
+{
+	struct buf *input = connection_input(session->connection);
+	char line[SMTP_COMMAND_MAX_SIZE];
+	struct smtp_command command;
+	const uint8_t *end = NULL;
+	size_t size = input->size;
+
+	if (size > SMTP_COMMAND_MAX_SIZE)
+		size = SMTP_COMMAND_MAX_SIZE;
+	if (size > 0)
+		end = memchr(input->data, '\n', size);
+	if (end == NULL || end == input->data || end[-1] != '\r' ||
+	    session->front->is_stopping ||
+	    session->commands >= SMTP_MAX_COMMANDS)
+		return false;
+	size = (size_t)(end - input->data) + 1;
+	memcpy(line, input->data, size);
+	if (smtp_command_parse(text_make(line, size - 2), &command) !=
+		SMTP_COMMAND_OK ||
+	    command.verb != SMTP_RCPT || !smtp_rcpt_ahead(session, &command))
+		return false;
+	buf_cut(input, size);
+	session->commands++;
+	return true;
+}
+
 static bool
 take_input(struct smtp_session *session)
 {
@@ -244,6 +274,9 @@ take_input(struct smtp_session *session)
 		return connection_output_room(session->connection) >=
 			   SMTP_OUTPUT_LIMIT / 2 &&
 		       take_line(session);
+	case SMTP_STATE_SENDER:
+	case SMTP_STATE_RECIPIENT:
+		return take_ahead(session);
 	case SMTP_STATE_SLOWED:
 		if (session->front->is_stopping)
 			smtp_session_close(session, REPLY_SHUTDOWN);

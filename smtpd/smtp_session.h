@@ -1,8 +1,9 @@
 /*
  * One SMTP client (RFC 5321): reads its commands one by one, asks the queue or
  * authd where they must be asked, and answers in order.  While an answer is
- * awaited nothing more is parsed; what the client sent ahead (RFC 2920) waits
- * in the input buffer.
+ * awaited nothing more is parsed but some RCPT behind MAIL or RCPT, about which
+ * the queue is asked at once; what else the client sent ahead (RFC 2920) waits in
+ * the input buffer.
  *
  * smtp_session.c has the states and the driver, smtp_hello.c greeting, EHLO and
  * STARTTLS, smtp_xclient.c XCLIENT, smtp_login.c AUTH, smtp_envelope.c the
@@ -28,6 +29,7 @@ enum {
 	SMTP_MAX_ERRORS = 10,      /* of a connection */
 	/* Without an accepted message, beside those for its recipients. */
 	SMTP_MAX_COMMANDS = 1000,
+	SMTP_MAX_AHEAD = 8, /* questions about RCPT beside the first */
 	SMTP_MAX_FAILED_LOGINS = 3,
 	/* Errors that cost nothing; each one more makes the next command wait
 	 * a step longer, as far as so many others do not wait already. */
@@ -79,6 +81,8 @@ struct smtp_session {
 	struct sasl *sasl;    /* during AUTH */
 	uint64_t transaction; /* 0: none */
 	unsigned int recipients;
+	unsigned int asked;     /* of RCPT, without the queue's answer */
+	bool is_sender_refused; /* MAIL was, behind which RCPTs are asked */
 	struct smtp_data data;
 	bool is_binary; /* BODY=BINARYMIME */
 	bool is_smtputf8;
@@ -129,6 +133,9 @@ void smtp_auth_line(struct smtp_session *session, struct text line);
 void smtp_xclient(struct smtp_session *session, const struct smtp_command *c);
 void smtp_mail(struct smtp_session *session, const struct smtp_command *c);
 void smtp_rcpt(struct smtp_session *session, const struct smtp_command *c);
+/* While the queue is asked about what stands before it: false, nothing is done. */
+bool smtp_rcpt_ahead(
+    struct smtp_session *session, const struct smtp_command *c);
 void smtp_begin_data(struct smtp_session *session);
 void smtp_begin_chunk(
     struct smtp_session *session, const struct smtp_command *c);

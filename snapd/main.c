@@ -28,8 +28,9 @@
 #include <unistd.h>
 
 enum {
-	/* Above a value of a segment, and below what LMDB takes for each. */
-	RETURN_ABOVE = 1536 << 10
+	/* Above the 2 MiB that LMDB takes for each nested transaction, of which
+	 * every message has one. */
+	RETURN_ABOVE = 2304 << 10
 };
 
 struct server {

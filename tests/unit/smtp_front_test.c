@@ -36,7 +36,20 @@ static struct listen_setting way;
 /* What the queue was told, and what it will say. */
 static char client_ip[65], helo[256], body[4096];
 static unsigned int service, ended, aborted;
-static unsigned int end_verdict;
+static unsigned int end_verdict, sender_verdict;
+/* It answers nothing until so many questions came. */
+static unsigned int patience, asked;
+static struct message answers[32];
+
+static void
+answer_all(struct channel *channel)
+{
+	if (asked < patience)
+		return;
+	for (unsigned int i = 0; i < asked; i++)
+		channel_send(channel, &answers[i], NULL, 0);
+	asked = 0;
+}
 
 static void
 queue_hears(struct channel *channel, const struct message *message, int *fds,
@@ -54,6 +67,7 @@ queue_hears(struct channel *channel, const struct message *message, int *fds,
 		text_copy(message->transaction_begin.client_ip, client_ip,
 		    sizeof(client_ip));
 		text_copy(message->transaction_begin.helo, helo, sizeof(helo));
+		said->verdict = (uint16_t)sender_verdict;
 		break;
 	case MESSAGE_transaction_recipient:
 		if (text_is(recipient->address, "nobody@demo.test"))
@@ -72,7 +86,8 @@ queue_hears(struct channel *channel, const struct message *message, int *fds,
 	default:
 		break;
 	}
-	channel_send(channel, &answer, NULL, 0);
+	answers[asked++] = answer;
+	answer_all(channel);
 }
 
 static void
@@ -87,7 +102,8 @@ set_up(void **state)
 	int ends[2];
 
 	end_verdict = VERDICT_ACCEPTED;
-	ended = aborted = 0;
+	sender_verdict = VERDICT_OK;
+	ended = aborted = patience = asked = 0;
 	loop = event_loop_new();
 	settings = settings_new();
 	strcpy(settings->host, "mx.demo.test");
@@ -264,6 +280,70 @@ a_stop_ends_who_was_slowed_down(void **state)
 	assert_int_equal(session()->state, SMTP_STATE_SLOWED);
 	smtp_front_stop(front);
 	say("", "421 4.3.2");
+}
+
+/* -- What is sent ahead -- */
+
+#define RCPT(name) "RCPT TO:<" name "@demo.test>\r\n"
+#define AHEAD      "MAIL FROM:<a@b>\r\n" RCPT("a")
+#define FOUR       RCPT("a") RCPT("nobody") RCPT("b") RCPT("c")
+
+/* The queue hears MAIL and all RCPT before it has answered one. */
+static void
+recipients_are_asked_about_along_with_the_sender(void **state)
+{
+	call_from("192.0.2.1");
+	say("EHLO c\r\n", "250 ENHANCED");
+	patience = 5;
+	say("MAIL FROM:<a@b>\r\n" FOUR "DATA\r\n", "354 ");
+	assert_string_equal(conversation,
+	    "250 2.1.0 Sender ok\r\n250 2.1.5 Recipient ok\r\n"
+	    "550 5.1.1 No such user here\r\n250 2.1.5 Recipient ok\r\n"
+	    "250 2.1.5 Recipient ok\r\n"
+	    "354 End the message with CRLF.CRLF\r\n");
+	patience = 0;
+	say("x\r\n.\r\n", "250 2.0.0 Ok, safe on disk as id42\r\n");
+	/* After a mistake it is one by one. */
+	false_connection_say(false_connection(), AHEAD, sizeof(AHEAD) - 1);
+	assert_int_equal(session()->asked, 0);
+	say("DATA\r\n", "354 ");
+}
+
+static void
+recipients_behind_a_refused_sender_are_out_of_sequence(void **state)
+{
+	call_from("192.0.2.1");
+	say("EHLO c\r\n", "250 ENHANCED");
+	patience = 3;
+	sender_verdict = VERDICT_TOO_BIG;
+	say(AHEAD RCPT("b") "NOOP\r\n", "250 2.0.0");
+	assert_ptr_equal(strstr(conversation, "552 5.3.4"), conversation);
+	assert_int_equal(count_heard("503 5.5.1"), 2);
+	assert_int_equal(count_heard("250"), 1);
+	patience = 0;
+	say(RCPT("a"), "503 5.5.1");
+	sender_verdict = VERDICT_OK;
+	say(AHEAD "DATA\r\n", "354 ");
+	say("x\r\n.\r\n", "250 2.0.0 Ok");
+	assert_int_equal(ended, 1);
+}
+
+/* No more than so many wait in the queue's channel for one client. */
+static void
+few_are_asked_about_ahead(void **state)
+{
+	char line[2000] = "MAIL FROM:<a@b>\r\n";
+
+	for (int i = 0; i < 2 * SMTP_MAX_AHEAD + 1; i++)
+		strcat(line, RCPT("a"));
+	call_from("192.0.2.1");
+	say("EHLO c\r\n", "250 ENHANCED");
+	patience = 32;
+	false_connection_say(false_connection(), line, strlen(line));
+	assert_int_equal(session()->asked, SMTP_MAX_AHEAD + 1);
+	patience = 1;
+	say("DATA\r\n", "354 ");
+	assert_int_equal(count_heard("250 2.1.5"), 2 * SMTP_MAX_AHEAD + 1);
 }
 
 /* -- Places -- */
@@ -608,6 +688,9 @@ main(void)
 		TEST(errors_of_all_connections_close_the_door),
 		TEST(failed_logins_are_errors),
 		TEST(a_stop_ends_who_was_slowed_down),
+		TEST(recipients_are_asked_about_along_with_the_sender),
+		TEST(recipients_behind_a_refused_sender_are_out_of_sequence),
+		TEST(few_are_asked_about_ahead),
 		TEST(a_flood_of_mail_leaves_room_for_users),
 		cmocka_unit_test(arguments_of_xclient_are_read),
 		TEST(xclient_makes_the_client_another),
