@@ -44,6 +44,7 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_ring.c smtpd/spool_ring.h \
 	smtpd/spool_window.c smtpd/spool_window.h \
 	smtpd/spool_schedule.c smtpd/spool_schedule.h \
+	smtpd/spool_destination.c smtpd/spool_schedule_state.h \
 	smtpd/spool_round.c smtpd/spool_round.h \
 	smtpd/spool.c smtpd/spool.h \
 	smtpd/spool_writer.c smtpd/spool_writer.h \
