@@ -44,6 +44,7 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_ring.c smtpd/spool_ring.h \
 	smtpd/spool_window.c smtpd/spool_window.h \
 	smtpd/spool_schedule.c smtpd/spool_schedule.h \
+	smtpd/spool_destination.c smtpd/spool_schedule_state.h \
 	smtpd/spool_round.c smtpd/spool_round.h \
 	smtpd/spool.c smtpd/spool.h \
 	smtpd/spool_writer.c smtpd/spool_writer.h \
@@ -61,6 +62,7 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/tlsrpt_mail.c \
 	smtpd/spool_tls_reports.c smtpd/spool_tls_reports.h \
 	smtpd/spool_tls_try.c smtpd/spool_tls_state.h \
+	smtpd/spool_policies.c smtpd/spool_policies.h \
 	smtpd/spool_control.c smtpd/spool_control.h
 
 # What domains say about TLS: for relay and spool.
@@ -120,6 +122,10 @@ tests_unit_spool_report_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COM
 	$(CMOCKA_LIBS)
 tests_unit_spool_test_SOURCES = tests/unit/spool_test.c tests/unit/scratch.h
 tests_unit_spool_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/spool_policies_test
+tests_unit_spool_policies_test_SOURCES = tests/unit/spool_policies_test.c \
+	tests/unit/scratch.h
+tests_unit_spool_policies_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 tests_unit_spool_schedule_test_SOURCES = tests/unit/spool_schedule_test.c
 tests_unit_spool_schedule_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/filing_test

@@ -31,6 +31,25 @@ const struct relay_limits relay_default_limits = {
 /* -- The spool -- */
 
 static void
+learn_of_job(struct relay *relay, const struct message_relay_job *said)
+{
+	const struct relay_spooled_policy spooled = { said->sts_id,
+		said->sts_policy, said->sts_since, said->sts_until };
+
+	relay_policies_learn(relay->policies, said->domain, &spooled);
+}
+
+static void
+refresh(struct relay *relay, const struct message_sts_refresh *said)
+{
+	const struct relay_spooled_policy spooled = { said->sts_id,
+		said->sts_policy, said->sts_since, said->sts_until };
+
+	relay_policies_learn(relay->policies, said->domain, &spooled);
+	relay_policies_refresh(relay->policies, said->domain);
+}
+
+static void
 spool_received(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
@@ -38,7 +57,12 @@ spool_received(struct channel *channel, const struct message *message, int *fds,
 	struct relay_job *job;
 
 	if (message->type == MESSAGE_relay_job) {
+		learn_of_job(relay, &message->relay_job);
 		relay_job_begin(relay, &message->relay_job, &fds[0]);
+		return;
+	}
+	if (message->type == MESSAGE_sts_refresh) {
+		refresh(relay, &message->sts_refresh);
 		return;
 	}
 	job = table_find_u64(relay->jobs, message->relay_cancel.job);
@@ -57,6 +81,7 @@ spool_closed(struct channel *channel, const struct error *error, void *context)
 
 	process_peer_closed(error, ROLE_SPOOL, 0, relay->spool_instance);
 	relay_tlsrpt_use(relay->tlsrpt, NULL);
+	relay_policies_tell(relay->policies, NULL);
 	channel_free(&relay->spool);
 	while (table_next(relay->jobs, &position, NULL, NULL, &job))
 		relay_job_free(job);
@@ -125,6 +150,7 @@ relay_introduce(struct relay *relay, int fd, enum role role, uint64_t instance)
 		    relay->loop, fd, ROLE_RELAY, role, &spool_handler, relay);
 		channel_set_limit(relay->spool, SPOOL_LIMIT);
 		relay_tlsrpt_use(relay->tlsrpt, relay->spool);
+		relay_policies_tell(relay->policies, relay->spool);
 		return true;
 	case ROLE_RESOLVER:
 		if (relay->resolver != NULL)

@@ -10,6 +10,7 @@ smtpd_librelay_a_SOURCES = \
 	smtpd/relay_names.c smtpd/relay_names.h \
 	smtpd/relay_hosts.c smtpd/relay_hosts.h \
 	smtpd/relay_policies.c smtpd/relay_policies.h \
+	smtpd/relay_kept.c smtpd/relay_kept.h \
 	smtpd/relay_security.c smtpd/relay_security.h \
 	smtpd/relay_connect.c smtpd/relay_connect.h \
 	smtpd/relay_session.c smtpd/relay_session.h \
@@ -34,7 +35,10 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/relay_reply_test tests/unit/relay_client_test \
 	tests/unit/relay_hosts_test tests/unit/relay_security_test \
 	tests/unit/relay_test tests/unit/transport_test \
-	tests/unit/relay_downgrade_test
+	tests/unit/relay_downgrade_test tests/unit/relay_policies_test
+# Resolver, fetcher and spool are the test's.
+tests_unit_relay_policies_test_SOURCES = tests/unit/relay_policies_test.c
+tests_unit_relay_policies_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS)
 tests_unit_relay_downgrade_test_SOURCES = tests/unit/relay_downgrade_test.c
 tests_unit_relay_downgrade_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS)
 tests_unit_transport_test_SOURCES = tests/unit/transport_test.c

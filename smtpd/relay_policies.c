@@ -11,6 +11,7 @@
 #include "common/memory.h"
 #include "common/status.h"
 #include "common/table.h"
+#include "smtpd/relay_kept.h"
 #include "smtpd/relay_reply.h"
 #include "smtpd/sts_policy.h"
 
@@ -21,22 +22,13 @@ enum {
 	RETRY_S = 300 /* after a fetch that failed: the domain's last answer */
 };
 
-struct kept {
-	char domain[256];
-	char id[STS_ID_SIZE];
-	char *text;
-	size_t size;
-	int64_t expires_us;
-	int64_t retry_us;       /* not to be fetched before */
-	enum tls_result result; /* of the last fetch */
-};
-
 struct question {
 	struct relay_policies *policies;
 	uint64_t number;
 	char domain[256];
 	uint64_t lookup;   /* of the record; 0: it waits for a fetch */
-	bool is_announced; /* the domain says that it has one */
+	bool is_announced; /* the domain says that it has one, of that id */
+	char id[STS_ID_SIZE];
 	relay_policies_found *found;
 	void *context;
 };
@@ -51,99 +43,79 @@ struct fetch {
 struct relay_policies {
 	struct relay_names *names;
 	struct channel *fetcher;
+	struct channel *spool;
 	struct table *questions;
 	struct table *fetches;
-	struct table *kept; /* by domain */
+	struct relay_kept *kept;
 	uint64_t last;
 };
 
-/* -- What is kept -- */
-
-static struct kept *
-find_kept(const struct relay_policies *policies, const char *domain)
+static int64_t
+now_s(void)
 {
-	return table_find(policies->kept, domain, strlen(domain));
+	return clock_wall_us() / 1000000;
 }
 
-static void
-free_kept(struct kept *kept)
-{
-	memory_free(&kept->text);
-	memory_free(&kept);
-}
-
-/* Room for one more: any other goes. */
-static void
-make_room(struct relay_policies *policies)
-{
-	size_t position = 0;
-	void *value;
-
-	if (table_count(policies->kept) < RELAY_POLICIES_MAX ||
-	    !table_next(policies->kept, &position, NULL, NULL, &value))
-		return;
-	(void)table_remove(policies->kept, ((struct kept *)value)->domain,
-	    strlen(((struct kept *)value)->domain));
-	free_kept(value);
-}
-
-static struct kept *
-get_kept(struct relay_policies *policies, const char *domain)
-{
-	struct kept *kept = find_kept(policies, domain);
-
-	if (kept != NULL)
-		return kept;
-	make_room(policies);
-	kept = memory_new(1, sizeof(*kept));
-	memcpy(kept->domain, domain, sizeof(kept->domain));
-	(void)table_put(policies->kept, domain, strlen(domain), kept);
-	return kept;
-}
-
-static bool
-is_in_force(const struct kept *kept)
-{
-	return kept != NULL && kept->text != NULL &&
-	       clock_monotonic_us() < kept->expires_us;
-}
+/* -- Answers -- */
 
 /* The policy that is in force answers the question. */
 static void
 answer_with(struct question *question, enum tls_result result)
 {
 	struct relay_policies *policies = question->policies;
-	struct kept *kept = find_kept(policies, question->domain);
+	struct kept_policy *kept =
+	    relay_kept_find(policies->kept, question->domain);
 	relay_policies_found *found = question->found;
 	void *context = question->context;
 
 	(void)table_remove_u64(policies->questions, question->number);
 	memory_free(&question);
-	found(
-	    is_in_force(kept) ? text_make(kept->text, kept->size) : text_of(""),
+	found(relay_kept_is_in_force(kept, now_s())
+		  ? text_make(kept->text, kept->size)
+		  : text_of(""),
 	    result, context);
+}
+
+/* It is the one that the domain announces. */
+static bool
+is_current(const struct kept_policy *kept, const struct question *question)
+{
+	return relay_kept_is_in_force(kept, now_s()) &&
+	       strcmp(kept->id, question->id) == 0;
 }
 
 static void
 answer(struct question *question)
 {
-	const struct kept *kept =
-	    find_kept(question->policies, question->domain);
+	const struct kept_policy *kept =
+	    relay_kept_find(question->policies->kept, question->domain);
+	bool is_missing = question->is_announced && kept != NULL &&
+			  !is_current(kept, question);
 
-	answer_with(question, kept != NULL && question->is_announced
-				  ? kept->result
-				  : TLS_RESULT_SUCCESS);
+	answer_with(question, is_missing ? kept->result : TLS_RESULT_SUCCESS);
 }
 
+/* The spool remembers it, also when we are gone. */
 static void
-keep(struct kept *kept, const char *id, struct text text, uint32_t max_age_s)
+tell_spool(const struct relay_policies *policies,
+    const struct kept_policy *kept, uint32_t max_age_s)
 {
-	memory_free(&kept->text);
-	kept->text = memory_copy(text.data, text.size);
-	kept->size = text.size;
-	kept->expires_us = clock_monotonic_us() + (int64_t)max_age_s * 1000000;
-	memcpy(kept->id, id, sizeof(kept->id));
-	kept->result = TLS_RESULT_SUCCESS;
+	struct message message = { .type = MESSAGE_sts_keep };
+
+	if (policies->spool == NULL)
+		return;
+	if (kept->size > RELAY_POLICY_MAX_SPOOLED) {
+		log_warning("sts-policy",
+		    "domain=%s why=\"too long to be remembered after a "
+		    "restart\"",
+		    kept->domain);
+		return;
+	}
+	message.sts_keep.domain = text_of(kept->domain);
+	message.sts_keep.id = text_of(kept->id);
+	message.sts_keep.max_age_s = max_age_s;
+	message.sts_keep.policy = text_make(kept->text, kept->size);
+	(void)channel_send(policies->spool, &message, NULL, 0);
 }
 
 /* Why there is none, in the words of RFC 8460. */
@@ -183,21 +155,22 @@ relay_policies_answer(struct relay_policies *policies,
     const struct message_policy_fetched *fetched)
 {
 	struct fetch *fetch = table_remove_u64(policies->fetches, fetched->tag);
+	struct kept_policy *kept;
 	struct sts_policy policy;
 	struct error error;
-	struct kept *kept;
 	char why[201];
 
 	if (fetch == NULL)
 		return;
-	kept = get_kept(policies, fetch->domain);
+	kept = relay_kept_get(policies->kept, fetch->domain);
 	relay_reply_clean(fetched->why, why, sizeof(why));
 	if (fetched->status == STATUS_OK &&
 	    sts_policy_parse(fetched->policy, &policy, &error) == 0) {
-		keep(kept, fetch->id, fetched->policy, policy.max_age_s);
+		relay_kept_set(kept, fetch->id, fetched->policy, now_s(),
+		    now_s() + policy.max_age_s);
+		tell_spool(policies, kept, policy.max_age_s);
 	} else {
-		kept->retry_us =
-		    clock_monotonic_us() + (int64_t)RETRY_S * 1000000;
+		kept->retry = now_s() + RETRY_S;
 		kept->result = result_of(fetched->status);
 		log_info("sts-policy", "domain=%s why=\"%s\"", fetch->domain,
 		    fetched->status == STATUS_OK ? error.text : why);
@@ -220,28 +193,27 @@ is_fetching(const struct relay_policies *policies, const char *domain)
 	return false;
 }
 
-/* The question waits from here on, unless there is nobody to ask. */
-static void
-fetch(struct question *question, const char *id)
+/* False: there is nobody to ask. */
+static bool
+fetch(const struct question *question)
 {
 	struct relay_policies *policies = question->policies;
 	struct message message = { .type = MESSAGE_fetch_policy };
 	struct fetch *fetch;
 
 	if (is_fetching(policies, question->domain))
-		return;
+		return true;
 	message.fetch_policy.tag = ++policies->last;
 	message.fetch_policy.domain = text_of(question->domain);
 	if (policies->fetcher == NULL ||
-	    channel_send(policies->fetcher, &message, NULL, 0) == -1) {
-		answer(question);
-		return;
-	}
+	    channel_send(policies->fetcher, &message, NULL, 0) == -1)
+		return false;
 	fetch = memory_new(1, sizeof(*fetch));
 	fetch->number = message.fetch_policy.tag;
 	memcpy(fetch->domain, question->domain, sizeof(fetch->domain));
-	memcpy(fetch->id, id, sizeof(fetch->id));
+	memcpy(fetch->id, question->id, sizeof(fetch->id));
 	(void)table_put_u64(policies->fetches, fetch->number, fetch);
+	return true;
 }
 
 /* Exactly one record of the kind, else there is none (section 3.1). */
@@ -265,22 +237,31 @@ read_records(const struct message_relay_found *found, char id[STS_ID_SIZE])
 	return count == 1;
 }
 
+/* Nobody waits for what is only grown old. */
 static void
 record_found(const struct message_relay_found *found, void *context)
 {
 	struct question *question = context;
-	const struct kept *kept =
-	    find_kept(question->policies, question->domain);
-	char id[STS_ID_SIZE];
+	const struct kept_policy *kept =
+	    relay_kept_find(question->policies->kept, question->domain);
+	bool is_known, may_fetch;
 
 	question->lookup = 0;
-	question->is_announced = read_records(found, id);
-	if (!question->is_announced ||
-	    (is_in_force(kept) && strcmp(kept->id, id) == 0) ||
-	    (kept != NULL && clock_monotonic_us() < kept->retry_us))
+	question->is_announced = read_records(found, question->id);
+	is_known = is_current(kept, question);
+	may_fetch = question->is_announced &&
+		    (kept == NULL || now_s() >= kept->retry) &&
+		    (!is_known || relay_kept_is_old(kept, now_s()));
+	if (!may_fetch || !fetch(question) || is_known)
 		answer(question);
-	else
-		fetch(question, id);
+}
+
+static void
+copy_name(struct text from, char to[256])
+{
+	(void)text_copy(from, to, 256);
+	for (char *p = to; *p != '\0'; p++)
+		*p = text_lower_byte(*p);
 }
 
 uint64_t
@@ -294,9 +275,7 @@ relay_policies_ask(struct relay_policies *policies, struct text domain,
 	question->number = ++policies->last;
 	question->found = found;
 	question->context = context;
-	(void)text_copy(domain, question->domain, sizeof(question->domain));
-	for (char *p = question->domain; *p != '\0'; p++)
-		*p = text_lower_byte(*p);
+	copy_name(domain, question->domain);
 	(void)table_put_u64(policies->questions, question->number, question);
 	(void)snprintf(name, sizeof(name), "_mta-sts.%s", question->domain);
 	question->lookup = relay_names_ask(
@@ -327,6 +306,64 @@ relay_policies_forget(struct relay_policies *policies, uint64_t *number)
 	if (question != NULL && question->lookup != 0)
 		relay_names_forget(policies->names, &question->lookup);
 	memory_free(&question);
+}
+
+/* -- The spool -- */
+
+void
+relay_policies_learn(struct relay_policies *policies, struct text domain,
+    const struct relay_spooled_policy *spooled)
+{
+	struct kept_policy *kept;
+	char name[256], id[STS_ID_SIZE];
+
+	if (spooled->policy.size == 0 || spooled->until <= now_s())
+		return;
+	copy_name(domain, name);
+	kept = relay_kept_get(policies->kept, name);
+	if (kept->text != NULL && kept->since >= spooled->since)
+		return;
+	(void)text_copy(spooled->id, id, sizeof(id));
+	relay_kept_set(
+	    kept, id, spooled->policy, spooled->since, spooled->until);
+}
+
+static void
+nobody_waits(struct text policy, enum tls_result result, void *context)
+{
+}
+
+static bool
+is_asked_for(const struct relay_policies *policies, const char *domain)
+{
+	size_t position = 0;
+	void *value;
+
+	while (table_next(policies->questions, &position, NULL, NULL, &value)) {
+		const struct question *question = value;
+
+		if (question->found == nobody_waits &&
+		    strcmp(question->domain, domain) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+relay_policies_refresh(struct relay_policies *policies, struct text domain)
+{
+	char name[256];
+
+	copy_name(domain, name);
+	if (!is_asked_for(policies, name))
+		(void)relay_policies_ask(
+		    policies, text_of(name), nobody_waits, NULL);
+}
+
+void
+relay_policies_tell(struct relay_policies *policies, struct channel *spool)
+{
+	policies->spool = spool;
 }
 
 /* -- All together -- */
@@ -363,7 +400,7 @@ relay_policies_new(struct relay_names *names)
 	policies->names = names;
 	policies->questions = table_new();
 	policies->fetches = table_new();
-	policies->kept = table_new();
+	policies->kept = relay_kept_new();
 	return policies;
 }
 
@@ -378,12 +415,9 @@ relay_policies_free(struct relay_policies **policies)
 	while (
 	    table_next((*policies)->questions, &position, NULL, NULL, &value))
 		memory_free(&value);
-	position = 0;
-	while (table_next((*policies)->kept, &position, NULL, NULL, &value))
-		free_kept(value);
 	free_fetches(*policies);
 	table_free(&(*policies)->fetches);
 	table_free(&(*policies)->questions);
-	table_free(&(*policies)->kept);
+	relay_kept_free(&(*policies)->kept);
 	memory_free(policies);
 }

@@ -1,7 +1,8 @@
 /*
  * MTA-STS policies (RFC 8461) of domains: announced by a TXT record, fetched by
- * the fetcher, and kept in memory for as long as they say, so that one who hides
- * the record from us later does not hide the policy.
+ * the fetcher, and kept for as long as they say, so that one who hides the record
+ * from us later does not hide the policy.  The spool remembers them: it hears of
+ * each, and says it with the jobs for its domain.
  */
 #ifndef SMTPD_RELAY_POLICIES_H
 #define SMTPD_RELAY_POLICIES_H
@@ -13,8 +14,7 @@
 #include <stdint.h>
 
 enum {
-	RELAY_POLICIES_MAX = 10000, /* domains whose policy is kept */
-	RELAY_POLICY_MAX_SIZE = 60000
+	RELAY_POLICY_MAX_SPOOLED = 16000 /* as in the row `sts_keep` */
 };
 
 struct relay_policies;
@@ -39,6 +39,24 @@ uint64_t relay_policies_ask(struct relay_policies *policies, struct text domain,
 void relay_policies_hurry(struct relay_policies *policies, uint64_t question);
 /* *question becomes 0; nobody is told. */
 void relay_policies_forget(struct relay_policies *policies, uint64_t *question);
+
+/* What the spool remembers of a domain, with texts of a message; it counts if it is
+ * newer than what is known, and has not expired. */
+struct relay_spooled_policy {
+	struct text id;
+	struct text policy;
+	int64_t since; /* seconds since 1970 */
+	int64_t until;
+};
+
+void relay_policies_learn(struct relay_policies *policies, struct text domain,
+    const struct relay_spooled_policy *spooled);
+/* Fetched again if it is old, for nobody who waits. */
+void relay_policies_refresh(
+    struct relay_policies *policies, struct text domain);
+/* Who hears what was fetched; NULL: nobody is there now. */
+void relay_policies_tell(
+    struct relay_policies *policies, struct channel *spool);
 
 void relay_policies_answer(struct relay_policies *policies,
     const struct message_policy_fetched *fetched);

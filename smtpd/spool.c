@@ -12,6 +12,7 @@
 #include "common/smtp_verdict.h"
 #include "smtpd/spool_control.h"
 #include "smtpd/spool_jobs.h"
+#include "smtpd/spool_policies.h"
 #include "smtpd/spool_puts.h"
 #include "smtpd/spool_reports.h"
 #include "smtpd/spool_sent.h"
@@ -258,6 +259,8 @@ relay_received(struct channel *channel, const struct message *message, int *fds,
 	if (message->type == MESSAGE_tls_session)
 		spool_tls_reports_count(
 		    spool->tls_reports, &message->tls_session);
+	else if (message->type == MESSAGE_sts_keep)
+		spool_policies_keep(spool->policies, &message->sts_keep);
 	else
 		spool_jobs_hear(spool->jobs, message);
 }
@@ -481,6 +484,7 @@ spool_new(struct event_loop *loop, const struct spool_options *options,
 		spool_free(&spool);
 		return NULL;
 	}
+	spool->policies = spool_policies_new(spool);
 	spool->controls = spool_controls_new(spool);
 	spool->wake = timer_new(loop, on_wake, spool);
 	spool->hourly = timer_new(loop, tell_all_sent, spool);
@@ -510,6 +514,7 @@ spool_free(struct spool **pointer)
 	channel_free(&spool->relay);
 	channel_free(&spool->fetcher);
 	spool_tls_reports_free(&spool->tls_reports);
+	spool_policies_free(&spool->policies);
 	spool_controls_free(&spool->controls);
 	spool_reports_free(&spool->reports);
 	spool_undecided_free(&spool->undecided);

@@ -54,6 +54,7 @@ struct spool {
 	struct spool_reports *reports;
 	struct spool_undecided *undecided;
 	struct spool_tls_reports *tls_reports;
+	struct spool_policies *policies;
 	struct spool_controls *controls;
 	struct spool_queue *queues;
 	size_t queue_count;

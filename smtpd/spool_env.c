@@ -64,6 +64,7 @@ table_name(enum spool_table table)
 		[SPOOL_UNDECIDED] = "undecided",
 		[SPOOL_DRAFT] = "draft",
 		[SPOOL_TLSRPT] = "tlsrpt",
+		[SPOOL_POLICY] = "policy",
 	};
 
 	return names[table];

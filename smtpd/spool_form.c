@@ -4,12 +4,14 @@
 #include "smtpd/spool_form.h"
 
 #include "common/codec.h"
+#include "common/table.h"
 
 #include <string.h>
 
 enum {
 	VERSION = 1,
-	MAX_ENHANCED = 12
+	MAX_ENHANCED = 12,
+	MAX_STS_ID = 32
 };
 
 void
@@ -94,21 +96,35 @@ spool_key_text(const struct spool_key *key)
 	return text_make(key->bytes, key->size);
 }
 
-static void
-begin_value(struct writer *w, uint8_t *to)
+uint64_t
+spool_hash(struct text name)
 {
-	writer_init(w, to, SPOOL_MAX_VALUE);
+	static const uint8_t secret[16] = "firnmail tlsrpt";
+
+	return table_siphash(secret, name.data, name.size);
+}
+
+struct spool_key
+spool_policy_key(struct text domain)
+{
+	return spool_message_key(spool_hash(domain));
+}
+
+void
+spool_value_begin(struct writer *w, uint8_t *to, size_t size)
+{
+	writer_init(w, to, size);
 	writer_put_u8(w, VERSION);
 }
 
-static size_t
-end_value(const struct writer *w)
+size_t
+spool_value_end(const struct writer *w)
 {
 	return w->failed ? 0 : w->size;
 }
 
-static void
-open_value(struct reader *r, struct text value)
+void
+spool_value_open(struct reader *r, struct text value)
 {
 	reader_init(r, value.data, value.size);
 	if (reader_get_u8(r) != VERSION)
@@ -138,7 +154,7 @@ spool_put_message(uint8_t *to, const struct spool_message *m)
 {
 	struct writer w;
 
-	begin_value(&w, to);
+	spool_value_begin(&w, to, SPOOL_MAX_VALUE);
 	writer_put_raw(&w, m->delivery.bytes, sizeof(m->delivery.bytes));
 	writer_put_u64(&w, (uint64_t)m->time);
 	writer_put_u32(&w, m->account);
@@ -150,7 +166,7 @@ spool_put_message(uint8_t *to, const struct spool_message *m)
 	writer_put_u16(&w, m->parcels);
 	writer_put_text(&w, m->sender, SPOOL_MAX_ADDRESS);
 	writer_put_text(&w, m->envelope_id, SPOOL_MAX_ENVELOPE_ID);
-	return end_value(&w);
+	return spool_value_end(&w);
 }
 
 int
@@ -158,7 +174,7 @@ spool_get_message(struct text value, struct spool_message *m)
 {
 	struct reader r;
 
-	open_value(&r, value);
+	spool_value_open(&r, value);
 	reader_get_raw(&r, m->delivery.bytes, sizeof(m->delivery.bytes));
 	m->time = (int64_t)reader_get_u64(&r);
 	m->account = reader_get_u32(&r);
@@ -178,7 +194,7 @@ spool_put_parcel(uint8_t *to, const struct spool_parcel *p)
 {
 	struct writer w;
 
-	begin_value(&w, to);
+	spool_value_begin(&w, to, SPOOL_MAX_VALUE);
 	writer_put_u16(&w, p->first);
 	writer_put_u16(&w, p->count);
 	writer_put_u16(&w, p->tries);
@@ -189,7 +205,7 @@ spool_put_parcel(uint8_t *to, const struct spool_parcel *p)
 	writer_put_u64(&w, (uint64_t)p->next);
 	writer_put_text(&w, p->domain, SPOOL_MAX_DOMAIN);
 	put_words(&w, &p->words);
-	return end_value(&w);
+	return spool_value_end(&w);
 }
 
 int
@@ -199,7 +215,7 @@ spool_get_parcel(struct text key, struct text value, struct spool_parcel *p)
 
 	p->message = spool_key_get(key, 0, 8);
 	p->number = (uint16_t)spool_key_get(key, 8, 2);
-	open_value(&r, value);
+	spool_value_open(&r, value);
 	p->first = reader_get_u16(&r);
 	p->count = reader_get_u16(&r);
 	p->tries = reader_get_u16(&r);
@@ -218,14 +234,14 @@ spool_put_recipient(uint8_t *to, const struct spool_recipient *recipient)
 {
 	struct writer w;
 
-	begin_value(&w, to);
+	spool_value_begin(&w, to, SPOOL_MAX_VALUE);
 	writer_put_u8(&w, recipient->state);
 	writer_put_u8(&w, recipient->notify);
 	writer_put_u64(&w, (uint64_t)recipient->time);
 	writer_put_text(&w, recipient->address, SPOOL_MAX_ADDRESS);
 	writer_put_text(&w, recipient->original, SPOOL_MAX_ADDRESS);
 	put_words(&w, &recipient->words);
-	return end_value(&w);
+	return spool_value_end(&w);
 }
 
 int
@@ -233,7 +249,7 @@ spool_get_recipient(struct text value, struct spool_recipient *recipient)
 {
 	struct reader r;
 
-	open_value(&r, value);
+	spool_value_open(&r, value);
 	recipient->state = reader_get_u8(&r);
 	recipient->notify = reader_get_u8(&r);
 	recipient->time = (int64_t)reader_get_u64(&r);
@@ -242,6 +258,34 @@ spool_get_recipient(struct text value, struct spool_recipient *recipient)
 	get_words(&r, &recipient->words);
 	if (recipient->state > SPOOL_EXPANDED)
 		r.failed = true;
+	return reader_done(&r);
+}
+
+size_t
+spool_put_policy(uint8_t *to, const struct spool_policy *p)
+{
+	struct writer w;
+
+	spool_value_begin(&w, to, SPOOL_MAX_POLICY_VALUE);
+	writer_put_u64(&w, (uint64_t)p->since);
+	writer_put_u64(&w, (uint64_t)p->until);
+	writer_put_text(&w, p->domain, SPOOL_MAX_DOMAIN);
+	writer_put_text(&w, p->id, MAX_STS_ID);
+	writer_put_text(&w, p->policy, SPOOL_MAX_POLICY);
+	return spool_value_end(&w);
+}
+
+int
+spool_get_policy(struct text value, struct spool_policy *p)
+{
+	struct reader r;
+
+	spool_value_open(&r, value);
+	p->since = (int64_t)reader_get_u64(&r);
+	p->until = (int64_t)reader_get_u64(&r);
+	p->domain = reader_get_text(&r, SPOOL_MAX_DOMAIN);
+	p->id = reader_get_text(&r, MAX_STS_ID);
+	p->policy = reader_get_text(&r, SPOOL_MAX_POLICY);
 	return reader_done(&r);
 }
 

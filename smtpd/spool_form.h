@@ -31,6 +31,7 @@ enum spool_table {
 	SPOOL_UNDECIDED, /* message u64 -> u32: the account that decides */
 	SPOOL_DRAFT,     /* as SPOOL_PARCEL, of a message that is undecided */
 	SPOOL_TLSRPT,    /* see tlsrpt_form.h */
+	SPOOL_POLICY,    /* hash of a domain u64 -> struct spool_policy */
 	SPOOL_TABLES
 };
 
@@ -49,7 +50,9 @@ enum {
 	SPOOL_MAX_DOMAIN = 255,
 	SPOOL_MAX_ENVELOPE_ID = 100,
 	SPOOL_MAX_WORDS = 500, /* of a host's reply */
-	SPOOL_MAX_HOST = 255
+	SPOOL_MAX_HOST = 255,
+	SPOOL_MAX_POLICY = 16000, /* as in the row `sts_keep` */
+	SPOOL_MAX_POLICY_VALUE = SPOOL_MAX_POLICY + 512
 };
 
 struct spool_key {
@@ -65,6 +68,9 @@ void spool_key_raw(struct spool_key *key, const void *data, size_t size);
 struct spool_key spool_message_key(uint64_t id);
 struct spool_key spool_numbered_key(uint64_t id, uint16_t number);
 struct spool_key spool_delivery_key(const struct delivery_id *delivery);
+/* Of what is kept of a domain. */
+uint64_t spool_hash(struct text name);
+struct spool_key spool_policy_key(struct text domain);
 struct text spool_key_text(const struct spool_key *key);
 /* Of a key that was read; 0 where it is too short. */
 uint64_t spool_key_get(struct text key, size_t offset, size_t size);
@@ -136,6 +142,15 @@ struct spool_recipient {
 	struct spool_words words;
 };
 
+/* A policy of MTA-STS as the relay gave it. Times are seconds since 1970. */
+struct spool_policy {
+	int64_t since; /* it was fetched */
+	int64_t until; /* it counts */
+	struct text domain;
+	struct text id;
+	struct text policy;
+};
+
 /* How many bytes the value has, or 0 if a text is beyond its limit. `to` has
  * room for SPOOL_MAX_VALUE. */
 size_t spool_put_message(uint8_t *to, const struct spool_message *message);
@@ -148,6 +163,18 @@ int spool_get_message(struct text value, struct spool_message *message);
 int spool_get_parcel(
     struct text key, struct text value, struct spool_parcel *parcel);
 int spool_get_recipient(struct text value, struct spool_recipient *recipient);
+
+/* `to` has room for SPOOL_MAX_POLICY_VALUE. */
+size_t spool_put_policy(uint8_t *to, const struct spool_policy *policy);
+int spool_get_policy(struct text value, struct spool_policy *policy);
+
+/* What is around each value: a version in front, room for `size` bytes, 0 for what
+ * was too long. */
+struct writer;
+struct reader;
+void spool_value_begin(struct writer *w, uint8_t *to, size_t size);
+size_t spool_value_end(const struct writer *w);
+void spool_value_open(struct reader *r, struct text value);
 
 /* The domain of an address, behind its last "@"; empty if there is none. */
 struct text spool_domain(struct text address);

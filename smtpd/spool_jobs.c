@@ -10,6 +10,7 @@
 #include "common/relay_route.h"
 #include "common/smtp_verdict.h"
 #include "common/table.h"
+#include "smtpd/spool_policies.h"
 #include "smtpd/spool_reports.h"
 #include "smtpd/transport.h"
 
@@ -365,6 +366,7 @@ send_job(struct job *job, const struct spool_message *message,
 	to->route = text_make(bytes, writer.size);
 	to->size = message->size;
 	to->priority = (uint8_t)parcel->priority;
+	spool_policies_add(job->jobs->spool->policies, to);
 	return channel_send(job->jobs->spool->relay, &packet, &fd, 1);
 }
 

@@ -1,73 +1,17 @@
 /*
- * Parcels, senders' lines and destinations: see spool_schedule.h.
+ * Parcels: see spool_schedule.h.
  */
 #include "smtpd/spool_schedule.h"
 
 #include "common/memory.h"
-#include "common/table.h"
-#include "smtpd/spool_heap.h"
-#include "smtpd/spool_ring.h"
-#include "smtpd/spool_window.h"
+#include "smtpd/spool_schedule_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	PRIORITIES = 3, /* high, usual, low */
 	REFUSED_AGAIN_MS = 1000,
 	DUTY_AGAIN_MS = 60000 /* an expiry that was not carried out */
-};
-
-struct parcel {
-	struct spool_heap_node due;  /* in schedule->waiting */
-	struct spool_heap_node duty; /* in schedule->duties, unless held */
-	struct spool_link link;      /* in its line, when its time has come */
-	struct destination *destination;
-	struct line *line; /* that it stands in */
-	int64_t time;
-	uint64_t message;
-	uint32_t account;
-	uint16_t number;
-	uint16_t tries;
-	int8_t priority;
-	uint8_t returns;
-	bool is_running;
-	bool is_held;
-	bool is_noticed;
-};
-
-/* A sender's parcels at a destination whose time has come. */
-struct line {
-	struct spool_link link; /* in the destination's ring */
-	uint64_t key;           /* in schedule->lines */
-	struct spool_ring parcels[PRIORITIES];
-};
-
-struct destination {
-	struct spool_heap_node pause; /* in schedule->paused */
-	struct spool_link link;       /* in schedule->ready */
-	struct spool_ring lines;      /* that are not empty */
-	uint32_t number;
-	size_t parcels; /* of all kinds */
-	size_t running;
-	struct spool_window window;
-	size_t name_size;
-	char name[];
-};
-
-struct schedule {
-	struct schedule_settings settings;
-	struct table *parcels; /* by message and number */
-	struct table *destinations;
-	struct table *lines; /* by destination's number and account */
-	uint32_t next_number;
-	struct spool_ring ready;
-	struct spool_heap waiting;
-	struct spool_heap duties;
-	struct spool_heap paused;
-	size_t running;
-	int64_t refused_until; /* the relay has no room */
-	uint64_t steps;
 };
 
 /* -- Finding -- */
@@ -119,122 +63,6 @@ schedule_steps(const struct schedule *schedule)
 	       schedule->duties.moves + schedule->paused.moves;
 }
 
-/* -- Destinations -- */
-
-static bool
-is_paused(const struct destination *destination)
-{
-	return destination->pause.place != 0;
-}
-
-/* In the ring if it may have another connection and has something for it. */
-static void
-place_destination(struct schedule *schedule, struct destination *destination)
-{
-	bool is_ready = destination->lines.head != NULL &&
-			destination->running < destination->window.size &&
-			!is_paused(destination);
-
-	if (!is_ready)
-		spool_ring_remove(&schedule->ready, &destination->link);
-	else if (destination->link.next == NULL)
-		spool_ring_add(&schedule->ready, &destination->link);
-}
-
-static struct destination *
-get_destination(struct schedule *schedule, struct text domain)
-{
-	struct destination *destination =
-	    table_find(schedule->destinations, domain.data, domain.size);
-
-	if (destination != NULL)
-		return destination;
-	destination = memory_new(1, sizeof(*destination) + domain.size);
-	destination->pause.owner = destination;
-	destination->link.owner = destination;
-	spool_window_init(&destination->window);
-	destination->number = schedule->next_number++;
-	destination->name_size = domain.size;
-	memcpy(destination->name, domain.data, domain.size);
-	table_put(
-	    schedule->destinations, domain.data, domain.size, destination);
-	return destination;
-}
-
-/* One that nothing waits for is remembered only while it is in trouble. */
-static void
-release_destination(struct schedule *schedule, struct destination *destination)
-{
-	if (destination->parcels > 0 || is_paused(destination))
-		return;
-	table_remove(
-	    schedule->destinations, destination->name, destination->name_size);
-	free(destination);
-}
-
-/* -- Lines -- */
-
-static unsigned int
-rank(const struct parcel *parcel)
-{
-	if (parcel->priority == 0)
-		return 1;
-	return parcel->priority > 0 ? 0 : 2;
-}
-
-static struct line *
-get_line(struct schedule *schedule, struct destination *destination,
-    uint32_t account)
-{
-	uint64_t key = (uint64_t)destination->number << 32 | account;
-	struct line *line = table_find_u64(schedule->lines, key);
-
-	if (line != NULL)
-		return line;
-	line = memory_new(1, sizeof(*line));
-	line->key = key;
-	line->link.owner = line;
-	table_put_u64(schedule->lines, key, line);
-	spool_ring_add(&destination->lines, &line->link);
-	return line;
-}
-
-static void
-enter_line(struct schedule *schedule, struct parcel *parcel)
-{
-	struct destination *destination = parcel->destination;
-
-	parcel->line = get_line(schedule, destination, parcel->account);
-	spool_ring_add(&parcel->line->parcels[rank(parcel)], &parcel->link);
-	place_destination(schedule, destination);
-}
-
-static bool
-line_is_empty(const struct line *line)
-{
-	for (int i = 0; i < PRIORITIES; i++)
-		if (line->parcels[i].head != NULL)
-			return false;
-	return true;
-}
-
-static void
-leave_line(struct schedule *schedule, struct parcel *parcel)
-{
-	struct line *line = parcel->line;
-
-	if (line == NULL)
-		return;
-	spool_ring_remove(&line->parcels[rank(parcel)], &parcel->link);
-	parcel->line = NULL;
-	if (line_is_empty(line)) {
-		spool_ring_remove(&parcel->destination->lines, &line->link);
-		table_remove_u64(schedule->lines, line->key);
-		free(line);
-	}
-	place_destination(schedule, parcel->destination);
-}
-
 /* -- Times -- */
 
 int64_t
@@ -267,7 +95,7 @@ note_trouble(
     struct schedule *schedule, struct destination *destination, int64_t now)
 {
 	/* What was under way when it was left alone says nothing new. */
-	if (!is_paused(destination) &&
+	if (!schedule_is_paused(destination) &&
 	    spool_window_trouble(&destination->window))
 		pause_destination(schedule, destination, now);
 }
@@ -282,7 +110,7 @@ place_parcel(
 	if (parcel->is_held)
 		return;
 	if (next <= now)
-		enter_line(schedule, parcel);
+		schedule_enter_line(schedule, parcel);
 	else
 		spool_heap_set(&schedule->waiting, &parcel->due, next);
 }
@@ -321,7 +149,7 @@ schedule_add(
 	parcel->is_noticed = given->is_noticed;
 	parcel->account = given->account;
 	parcel->time = given->time;
-	parcel->destination = get_destination(schedule, given->domain);
+	parcel->destination = schedule_get_destination(schedule, given->domain);
 	parcel->destination->parcels++;
 	table_put_u64(
 	    schedule->parcels, key_of(parcel->message, parcel->number), parcel);
@@ -334,15 +162,15 @@ parcel_free(struct schedule *schedule, struct parcel *parcel)
 {
 	struct destination *destination = parcel->destination;
 
-	leave_line(schedule, parcel);
+	schedule_leave_line(schedule, parcel);
 	spool_heap_remove(&schedule->waiting, &parcel->due);
 	spool_heap_remove(&schedule->duties, &parcel->duty);
 	table_remove_u64(
 	    schedule->parcels, key_of(parcel->message, parcel->number));
 	destination->parcels--;
 	free(parcel);
-	place_destination(schedule, destination);
-	release_destination(schedule, destination);
+	schedule_place_destination(schedule, destination);
+	schedule_release_destination(schedule, destination);
 }
 
 void
@@ -368,25 +196,15 @@ advance(struct schedule *schedule, int64_t now)
 	       node->time <= now) {
 		parcel = node->owner;
 		spool_heap_remove(&schedule->waiting, node);
-		enter_line(schedule, parcel);
+		schedule_enter_line(schedule, parcel);
 	}
 	while ((node = spool_heap_first(&schedule->paused)) != NULL &&
 	       node->time <= now) {
 		destination = node->owner;
 		spool_heap_remove(&schedule->paused, node);
-		place_destination(schedule, destination);
-		release_destination(schedule, destination);
+		schedule_place_destination(schedule, destination);
+		schedule_release_destination(schedule, destination);
 	}
-}
-
-static struct parcel *
-first_of(const struct line *line)
-{
-	int i = 0;
-
-	while (line->parcels[i].head == NULL)
-		i++;
-	return line->parcels[i].head->owner;
 }
 
 bool
@@ -397,19 +215,16 @@ schedule_take(
 	struct parcel *parcel;
 
 	advance(schedule, now);
-	if (schedule->ready.head == NULL ||
-	    schedule->running >= SCHEDULE_MAX_RUNNING ||
-	    now < schedule->refused_until)
+	destination = schedule_next_destination(schedule);
+	if (destination == NULL || now < schedule->refused_until)
 		return false;
 	schedule->steps++;
-	destination = schedule->ready.head->owner;
-	parcel = first_of(destination->lines.head->owner);
-	spool_ring_turn(&schedule->ready);
+	parcel = schedule_first_of(destination->lines.head->owner);
 	spool_ring_turn(&destination->lines);
 	parcel->is_running = true;
 	destination->running++;
 	schedule->running++;
-	leave_line(schedule, parcel);
+	schedule_leave_line(schedule, parcel);
 	*message = parcel->message;
 	*number = parcel->number;
 	return true;
@@ -458,7 +273,7 @@ schedule_done(struct schedule *schedule, uint64_t message, uint16_t number,
 	else
 		next = returned_until(schedule, parcel, result, now);
 	place_parcel(schedule, parcel, next, now);
-	place_destination(schedule, parcel->destination);
+	schedule_place_destination(schedule, parcel->destination);
 }
 
 /* -- Duties -- */
@@ -517,8 +332,7 @@ schedule_wake(const struct schedule *schedule, bool is_sending)
 		return wake;
 	wake_for(&schedule->waiting, &wake);
 	wake_for(&schedule->paused, &wake);
-	if (schedule->ready.head != NULL &&
-	    schedule->running < SCHEDULE_MAX_RUNNING &&
+	if (schedule_next_destination(schedule) != NULL &&
 	    schedule->refused_until < wake)
 		wake = schedule->refused_until;
 	return wake;
@@ -537,7 +351,7 @@ schedule_hold(struct schedule *schedule, uint64_t message, uint16_t number,
 	parcel->is_held = is_held;
 	place_duty(schedule, parcel);
 	if (is_held) {
-		leave_line(schedule, parcel);
+		schedule_leave_line(schedule, parcel);
 		spool_heap_remove(&schedule->waiting, &parcel->due);
 	} else if (!parcel->is_running) {
 		place_parcel(schedule, parcel, now, now);
@@ -557,7 +371,7 @@ schedule_flush(
 		spool_heap_remove(&schedule->waiting, &parcel->due);
 		place_parcel(schedule, parcel, now, now);
 	}
-	place_destination(schedule, parcel->destination);
+	schedule_place_destination(schedule, parcel->destination);
 }
 
 bool
@@ -573,7 +387,8 @@ schedule_destination(const struct schedule *schedule, struct text domain,
 	to->running = destination->running;
 	to->window = destination->window.size;
 	to->failures = destination->window.failures;
-	to->until = is_paused(destination) ? destination->pause.time : 0;
+	to->until =
+	    schedule_is_paused(destination) ? destination->pause.time : 0;
 	return true;
 }
 

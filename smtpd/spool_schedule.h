@@ -4,9 +4,10 @@
  * milliseconds since 1970.
  *
  * A parcel waits until its time, then in the line of its sender at its
- * destination.  Destinations that may have another connection stand in a ring,
- * and so do the senders of each: a turn is one parcel, of the next sender, of
- * the next destination.  Within a sender's line priority goes before age.
+ * destination.  Destinations that may have another connection stand in rings by
+ * how many they have, the fewest first, and the senders of each in one: a turn is
+ * one parcel, of the next sender, of the next destination.  Within a sender's line
+ * priority goes before age.
  *
  * A destination begins with SPOOL_WINDOW_START connections at once; each
  * success makes room for more, up to SPOOL_WINDOW_MAX; trouble of the
@@ -26,6 +27,7 @@
 
 enum {
 	SCHEDULE_MAX_RUNNING = 400, /* jobs, all together */
+	SCHEDULE_SHARE = 4,         /* of what is free, that one may have */
 	SCHEDULE_MAX_RETURNS = 3    /* of a parcel, by a relay that died */
 };
 

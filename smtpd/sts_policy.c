@@ -244,3 +244,11 @@ sts_record_parse(struct text record, char id[STS_ID_SIZE])
 			return -1;
 	return status == 0 && id[0] != '\0' ? 1 : -1;
 }
+
+bool
+sts_policy_is_old(int64_t since, int64_t until, int64_t now)
+{
+	int64_t after = (until - since) / 2;
+
+	return now - since >= (after < STS_REFRESH_S ? after : STS_REFRESH_S);
+}

@@ -16,8 +16,9 @@
 enum {
 	STS_MAX_POLICY_BYTES = 65536,
 	STS_MAX_MX = 64,
-	STS_ID_SIZE = 33,        /* with its NUL */
-	STS_MAX_AGE_S = 31557600 /* a year: what is more is a year */
+	STS_ID_SIZE = 33,         /* with its NUL */
+	STS_MAX_AGE_S = 31557600, /* a year: what is more is a year */
+	STS_REFRESH_S = 86400     /* so old it is fetched again at the latest */
 };
 
 enum sts_mode {
@@ -52,5 +53,10 @@ bool sts_policy_matches(const struct sts_policy *policy, struct text host);
  * is malformed. A domain with not exactly one that counts has no policy.
  */
 int sts_record_parse(struct text record, char id[STS_ID_SIZE]);
+
+/* Whether one that was fetched then and counts so long is to be fetched again, well
+ * before it counts no more (section 10.2): who keeps us from it for a while must
+ * not win by that. Times are in seconds. */
+bool sts_policy_is_old(int64_t since, int64_t until, int64_t now);
 
 #endif

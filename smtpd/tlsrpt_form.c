@@ -2,11 +2,9 @@
 #include "smtpd/tlsrpt_form.h"
 
 #include "common/codec.h"
-#include "common/table.h"
 #include "common/tls_result.h"
 
 enum {
-	VERSION = 1,
 	DOMAIN_KEY_SIZE = 12,
 	POLICY_KEY_SIZE = 20,
 	FAILURE_KEY_SIZE = 28
@@ -15,15 +13,13 @@ enum {
 static uint64_t
 hash(const void *data, size_t size)
 {
-	static const uint8_t secret[16] = "firnmail tlsrpt";
-
-	return table_siphash(secret, data, size);
+	return spool_hash(text_make(data, size));
 }
 
 uint64_t
 tlsrpt_hash(struct text name)
 {
-	return hash(name.data, name.size);
+	return spool_hash(name);
 }
 
 /* -- Keys -- */
@@ -88,33 +84,12 @@ tlsrpt_key_id(struct text key)
 
 /* -- Values -- */
 
-static void
-begin_value(struct writer *w, uint8_t *to)
-{
-	writer_init(w, to, SPOOL_MAX_VALUE);
-	writer_put_u8(w, VERSION);
-}
-
-static size_t
-end_value(const struct writer *w)
-{
-	return w->failed ? 0 : w->size;
-}
-
-static void
-open_value(struct reader *r, struct text value)
-{
-	reader_init(r, value.data, value.size);
-	if (reader_get_u8(r) != VERSION)
-		r->failed = true;
-}
-
 size_t
 tlsrpt_put_domain(uint8_t *to, const struct tlsrpt_domain *d)
 {
 	struct writer w;
 
-	begin_value(&w, to);
+	spool_value_begin(&w, to, SPOOL_MAX_VALUE);
 	writer_put_u16(&w, d->policies);
 	writer_put_u16(&w, d->failures);
 	writer_put_u64(&w, (uint64_t)d->end);
@@ -123,7 +98,7 @@ tlsrpt_put_domain(uint8_t *to, const struct tlsrpt_domain *d)
 	writer_put_u8(&w, d->done);
 	writer_put_text(&w, d->name, SPOOL_MAX_DOMAIN);
 	writer_put_text(&w, d->record, TLSRPT_MAX_TEXT);
-	return end_value(&w);
+	return spool_value_end(&w);
 }
 
 int
@@ -132,7 +107,7 @@ tlsrpt_get_domain(struct text key, struct text value, struct tlsrpt_domain *d)
 	struct reader r;
 
 	d->id = tlsrpt_key_id(key);
-	open_value(&r, value);
+	spool_value_open(&r, value);
 	d->policies = reader_get_u16(&r);
 	d->failures = reader_get_u16(&r);
 	d->end = (int64_t)reader_get_u64(&r);
@@ -149,13 +124,13 @@ tlsrpt_put_policy(uint8_t *to, const struct tlsrpt_policy *p)
 {
 	struct writer w;
 
-	begin_value(&w, to);
+	spool_value_begin(&w, to, SPOOL_MAX_VALUE);
 	writer_put_u8(&w, p->type);
 	writer_put_u64(&w, p->good);
 	writer_put_u64(&w, p->bad);
 	writer_put_text(&w, p->domain, SPOOL_MAX_DOMAIN);
 	writer_put_text(&w, p->lines, TLSRPT_MAX_TEXT);
-	return end_value(&w);
+	return spool_value_end(&w);
 }
 
 int
@@ -163,7 +138,7 @@ tlsrpt_get_policy(struct text value, struct tlsrpt_policy *p)
 {
 	struct reader r;
 
-	open_value(&r, value);
+	spool_value_open(&r, value);
 	p->type = reader_get_u8(&r);
 	p->good = reader_get_u64(&r);
 	p->bad = reader_get_u64(&r);
@@ -179,7 +154,7 @@ tlsrpt_put_failure(uint8_t *to, const struct tlsrpt_failure *f)
 {
 	struct writer w;
 
-	begin_value(&w, to);
+	spool_value_begin(&w, to, SPOOL_MAX_VALUE);
 	writer_put_u8(&w, f->result);
 	writer_put_u64(&w, f->count);
 	writer_put_text(&w, f->mx, SPOOL_MAX_HOST);
@@ -187,7 +162,7 @@ tlsrpt_put_failure(uint8_t *to, const struct tlsrpt_failure *f)
 	writer_put_text(&w, f->sending_ip, TLSRPT_MAX_ADDRESS);
 	writer_put_text(&w, f->receiving_ip, TLSRPT_MAX_ADDRESS);
 	writer_put_text(&w, f->reason, TLSRPT_MAX_REASON);
-	return end_value(&w);
+	return spool_value_end(&w);
 }
 
 int
@@ -195,7 +170,7 @@ tlsrpt_get_failure(struct text value, struct tlsrpt_failure *f)
 {
 	struct reader r;
 
-	open_value(&r, value);
+	spool_value_open(&r, value);
 	f->result = reader_get_u8(&r);
 	f->count = reader_get_u64(&r);
 	f->mx = reader_get_text(&r, SPOOL_MAX_HOST);

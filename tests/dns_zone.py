@@ -88,8 +88,8 @@ def cut(answer):
 class Dns:
     """See above; `directory` is the test's own.  With other addresses it answers
     at each of them, and the zones' servers are said to be at the first.  With
-    `vouches` it says of what is signed that it was validated (AD), as the
-    resolver of a host does for who trusts it."""
+    `vouches` it says of what is signed that it was validated (AD), and nothing of
+    what was forged, as the resolver of a host does for who trusts it."""
 
     # pylint: disable=too-many-arguments
     def __init__(self, directory, addresses=(LOOPBACK,), port=None,
@@ -104,6 +104,7 @@ class Dns:
         self.vouches = vouches
         self.root_key = self.anchor = None
         self.signed = set()
+        self.forged = set()
         self.zones = {}       # name: file
         self.delegations = [] # lines for the root
         self.server = None
@@ -157,6 +158,8 @@ class Dns:
             key, record = self.make_key(name)
         if signed and not stripped and not forge:
             self.signed.add(name)
+        if signed and forge:
+            self.forged.add(name)
         self.write_zone(name, text, ttl, None if stripped else key, forge,
                         dates, nsec3)
         self.delegations.append('%s. IN NS ns.' % name)
@@ -223,11 +226,15 @@ class Dns:
         return any(name == one or name.endswith('.' + one)
                    for one in self.silent)
 
-    def vouch(self, answer):
-        """With AD and RA, if it is so."""
+    def vouch(self, message, answer):
+        """With AD and RA, if it is so; what is forged is not told (SERVFAIL), but
+        to who checks himself (CD)."""
         name, _ = question_of(answer)
         if not self.vouches:
             return answer
+        if name in self.forged and not message[3] & 0x10:
+            return (answer[:3] + bytes((0x82,)) + answer[4:6] + b'\0' * 6 +
+                    answer[12:end_of_question(answer)])
         is_signed = any(name == one or name.endswith('.' + one)
                         for one in self.signed)
         return (answer[:3] + bytes((answer[3] | 0x80 | 0x20 * is_signed,)) +
@@ -255,8 +262,8 @@ class Dns:
             try:
                 message, peer = udp.recvfrom(65535)
                 if not self.is_silent(message):
-                    udp.sendto(self.vouch(cut(self.ask_udp(message))),
-                               peer)
+                    udp.sendto(self.vouch(
+                        message, cut(self.ask_udp(message))), peer)
             except socket.timeout:
                 continue
             except (OSError, IndexError):
@@ -280,7 +287,7 @@ class Dns:
                 if self.is_silent(message):
                     continue
                 out.sendall(struct.pack('!H', len(message)) + message)
-                answer = self.vouch(read_tcp(out))
+                answer = self.vouch(message, read_tcp(out))
                 client.sendall(struct.pack('!H', len(answer)) + answer)
 
 

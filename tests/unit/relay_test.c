@@ -548,7 +548,7 @@ spool_hears(struct channel *channel, const struct message *message, int *fds,
 		    TEXT_FMT(said->enhanced), TEXT_FMT(said->host));
 	} else if (message->type == MESSAGE_tls_session) {
 		hear_session(&message->tls_session);
-	} else {
+	} else if (message->type == MESSAGE_relay_done) {
 		const struct message_relay_done *said = &message->relay_done;
 
 		snprintf(ending, sizeof(ending), "%s %d %.*s",

@@ -92,6 +92,58 @@ destinations_and_senders_take_turns(void **state)
 	assert_int_equal(take(0), 0);
 }
 
+/* Slow ones that would have twenty connections each. */
+static size_t
+fill_with_slow_ones(uint64_t destinations)
+{
+	struct schedule_destination at;
+	uint64_t next = 1;
+	char domain[20];
+	size_t running = 0, most = 0;
+
+	for (uint64_t n = 0; n < destinations; n++) {
+		snprintf(domain, sizeof(domain), "slow%u.test", (unsigned)n);
+		for (int i = 0; i < 400; i++)
+			add(next++, domain, 0);
+	}
+	/* They took mail quickly until now. */
+	for (int i = 0; i < 300 * (int)destinations && take(0) != 0; i++)
+		done(taken, SCHEDULE_OVER, 0);
+	while (take(0) != 0)
+		running++;
+	assert_int_equal(schedule_running(schedule), running);
+	for (uint64_t n = 0; n < destinations; n++) {
+		snprintf(domain, sizeof(domain), "slow%u.test", (unsigned)n);
+		assert_true(
+		    schedule_destination(schedule, text_of(domain), &at));
+		most = at.running > most ? at.running : most;
+		assert_true(at.running > 0);
+	}
+	return most;
+}
+
+static void
+twenty_slow_destinations_leave_room_for_a_new_one(void **state)
+{
+	size_t most = fill_with_slow_ones(20);
+
+	assert_true(most >= 10 && most <= SPOOL_WINDOW_MAX);
+	for (uint64_t i = 0; i < 5; i++)
+		add(1000000 + i, "new.test", 0);
+	/* Nothing of the slow ones had to end. */
+	for (uint64_t i = 0; i < 5; i++)
+		assert_int_equal(take(0), 1000000 + i);
+	assert_int_equal(schedule_wake(schedule, true) > 0, true);
+}
+
+static void
+many_slow_destinations_have_a_few_places_each(void **state)
+{
+	assert_true(fill_with_slow_ones(300) <= 2);
+	add(1000000, "new.test", 0);
+	assert_int_equal(take(0), 1000000);
+}
+
 static void
 a_window_grows_with_success_and_not_beyond_twenty(void **state)
 {
@@ -415,6 +467,8 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(destinations_and_senders_take_turns),
+		TEST(twenty_slow_destinations_leave_room_for_a_new_one),
+		TEST(many_slow_destinations_have_a_few_places_each),
 		TEST(a_window_grows_with_success_and_not_beyond_twenty),
 		TEST(a_dead_destination_is_left_alone_and_probed_by_one),
 		TEST(a_dead_destination_with_many_costs_the_others_nothing),
