@@ -38,7 +38,9 @@ imapd_libworker_a_SOURCES += \
 	imapd/message_prepare.c \
 	imapd/mailbox_folders.c \
 	imapd/known_files.c \
-	imapd/mailbox_sync.c \
+	imapd/mailbox_sync.c imapd/folder_look.h \
+	imapd/folder_look.c \
+	imapd/folder_losses.c \
 	imapd/mailbox_look.c \
 	imapd/mailbox_arrive.c \
 	imapd/foreign_flags.c \
