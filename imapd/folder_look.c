@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/maildir.h"
 #include "common/memory.h"
+#include "imapd/noticed.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,16 +18,54 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum {
-	COMPARE_SECONDS = 15 * 60 /* what a file system may not have written */
+	COMPARE_SECONDS = 15 * 60, /* what a file system may not have written */
+	/* A file that changed so recently may be half of what it shall be, if its
+	 * writer makes it where it is read from. */
+	WRITTEN_NS = 150 * 1000 * 1000
 };
+
+/* The clock of times of files: the kernel's of the last tick. */
+static bool
+is_being_written(const struct stat *info)
+{
+	struct timespec now;
+	int64_t age;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age = (int64_t)(now.tv_sec - info->st_ctim.tv_sec) * 1000000000 +
+	      now.tv_nsec - info->st_ctim.tv_nsec;
+	return age >= 0 && age < WRITTEN_NS;
+}
+
+/* Left for later, where nobody waits for it. */
+static bool
+must_wait(struct look *look, const char *file, bool is_new)
+{
+	char path[ACCOUNT_PATH_MAX];
+	struct stat info;
+
+	if (!look->is_patient)
+		return false;
+	files_path(look->folder, is_new, text_of(file), path);
+	if (fstatat(look->account->home_fd, path, &info, AT_SYMLINK_NOFOLLOW) ==
+		-1 ||
+	    !is_being_written(&info))
+		return false;
+	look->has_left |=
+	    !watcher_notice(look->account, look->folder, is_new, file);
+	return true;
+}
 
 static void
 look_unknown(struct look *look, const char *file, bool is_new, struct text base)
 {
 	struct found *found;
 
+	if (must_wait(look, file, is_new))
+		return;
 	if ((look->found_count & (look->found_count - 1)) == 0)
 		look->found = memory_resize(look->found,
 		    look->found_count == 0 ? 1 : 2 * look->found_count,
@@ -172,19 +211,19 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 }
 
 static void
-look_at_entry(struct look *look, const struct dirent *entry, bool is_new)
+look_at_file(struct look *look, const char *file, bool is_new, bool is_regular)
 {
 	struct maildir_name name;
 	uint32_t uid;
 
-	if (maildir_name_parse(text_of(entry->d_name), &name) == -1)
+	if (maildir_name_parse(text_of(file), &name) == -1)
 		return;
 	uid = index_find_name(
 	    look->account->index, look->folder->info.id, name.base);
 	if (uid != 0)
-		look_known(look, uid, entry->d_name, is_new, &name);
-	else if (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN)
-		look_unknown(look, entry->d_name, is_new, name.base);
+		look_known(look, uid, file, is_new, &name);
+	else if (is_regular)
+		look_unknown(look, file, is_new, name.base);
 }
 
 static void
@@ -207,7 +246,9 @@ look_into(struct look *look, const char *part, bool is_new)
 		    known_files_find(look->known, entry->d_name, is_new, &at))
 			look->seen[at] = 1;
 		else
-			look_at_entry(look, entry, is_new);
+			look_at_file(look, entry->d_name, is_new,
+			    entry->d_type == DT_REG ||
+				entry->d_type == DT_UNKNOWN);
 	}
 	look->is_blind |= errno != 0;
 	closedir(listing);
@@ -222,4 +263,74 @@ look_into_all(struct look *look)
 	look_into(look, "new", true);
 	look_into(look, "cur", false);
 	known_files_free(&look->known);
+}
+
+/* The index has the file where it is not any more. Else other names of it were
+ * noticed as well, and say more. */
+static void
+look_gone(struct look *look, const struct noticed_name *noticed)
+{
+	struct message_index *index = look->account->index;
+	uint64_t mailbox = look->folder->info.id;
+	const struct index_row *row;
+	struct maildir_name name;
+	struct index_file file;
+	uint32_t uid;
+
+	if (maildir_name_parse(text_of(noticed->name), &name) == -1)
+		return;
+	uid = index_find_name(index, mailbox, name.base);
+	row = folder_row(look->folder, uid);
+	if (row == NULL || !index_find_file(index, mailbox, uid, &file) ||
+	    file.is_new != noticed->is_new ||
+	    !text_is(file.name, noticed->name))
+		return;
+	look->seen[row - look->folder->rows] = 0;
+	look->has_gone = true;
+}
+
+/* Whether it is there, or false: it is gone, or cannot be looked at. */
+static bool
+look_if_there(struct look *look, const struct noticed_name *noticed)
+{
+	char path[ACCOUNT_PATH_MAX];
+	struct stat info;
+
+	files_path(look->folder, noticed->is_new, text_of(noticed->name), path);
+	if (fstatat(look->account->home_fd, path, &info, AT_SYMLINK_NOFOLLOW) ==
+	    -1) {
+		look->is_blind |= errno != ENOENT;
+		return false;
+	}
+	look_at_file(
+	    look, noticed->name, noticed->is_new, S_ISREG(info.st_mode));
+	return true;
+}
+
+/* First what is there: the index then knows the new names of files that were
+ * renamed. One that was renamed while we looked was noticed again. */
+void
+look_at_noticed(struct look *look, const struct noticed *names)
+{
+	struct noticed gone = { 0 };
+	size_t before;
+	bool has_more;
+
+	memset(look->seen, 1, look->folder->row_count);
+	for (size_t i = 0; i < names->count; i++)
+		if (!look_if_there(look, &names->names[i]))
+			noticed_add(&gone, names->names[i].is_new,
+			    names->names[i].name);
+	before = watcher_noticed(look->account, look->folder);
+	if (gone.count > 0)
+		watcher_read(look->account);
+	has_more = watcher_noticed(look->account, look->folder) != before;
+	for (size_t i = 0; i < gone.count; i++)
+		if (!has_more)
+			look_gone(look, &gone.names[i]);
+		else
+			look->has_left |=
+			    !watcher_notice(look->account, look->folder,
+				gone.names[i].is_new, gone.names[i].name);
+	noticed_clear(&gone);
 }

@@ -8,17 +8,17 @@
  *
  * From a directory that cannot be read (no descriptor left, no permission, an
  * input error) nothing is concluded: it is looked at again.
+ *
+ * A whole folder is read when its directories changed since they were read last
+ * and the watch (mailbox_watch.c) cannot say by which files.
  */
 #include "imapd/folder_look.h"
 
-#include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "imapd/noticed.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 
 enum {
@@ -26,19 +26,6 @@ enum {
 	 * change may carry the time of one that was seen. */
 	YOUNG_NS = 50 * 1000 * 1000
 };
-
-static int64_t
-changed_ns(struct account_store *account, const struct folder *folder,
-    const char *part)
-{
-	char path[ACCOUNT_PATH_MAX];
-	struct stat info;
-
-	snprintf(path, sizeof(path), "%s/%s", folder->directory, part);
-	if (fstatat(account->home_fd, path, &info, AT_SYMLINK_NOFOLLOW) == -1)
-		return -1;
-	return (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
-}
 
 static int64_t
 now_ns(void)
@@ -60,24 +47,59 @@ is_young(const struct folder *folder)
 }
 
 static void
-note_times(struct account_store *account, struct folder *folder)
+take_stamps(struct account_store *account, const struct folder *folder,
+    struct directory_stamp stamps[2])
 {
-	folder->state.cur_changed_ns = changed_ns(account, folder, "cur");
-	folder->state.new_changed_ns = changed_ns(account, folder, "new");
+	files_stamp(account, folder, "cur", &stamps[0]);
+	files_stamp(account, folder, "new", &stamps[1]);
 }
 
-/* Both parts, under one transaction of the index. */
+static bool
+has_moved(const struct folder *folder, const struct directory_stamp stamps[2])
+{
+	return stamps[0].changed_ns != folder->state.cur_changed_ns ||
+	       stamps[1].changed_ns != folder->state.new_changed_ns;
+}
+
 static void
-look_at_files(struct look *look)
+note_stamps(struct folder *folder, const struct directory_stamp stamps[2])
+{
+	folder->state.cur_changed_ns = stamps[0].changed_ns;
+	folder->state.new_changed_ns = stamps[1].changed_ns;
+}
+
+static void
+note_times(struct account_store *account, struct folder *folder)
+{
+	struct directory_stamp stamps[2];
+
+	take_stamps(account, folder, stamps);
+	note_stamps(folder, stamps);
+}
+
+bool
+sync_is_unseen(const struct account_store *account, const struct folder *folder)
+{
+	return folder->needs_scan || watcher_noticed(account, folder) > 0;
+}
+
+/* -- Looks -- */
+
+static void
+begin_look(struct look *look)
+{
+	folder_load(look->account, look->folder);
+	look->seen = memory_new(look->folder->row_count + 1, 1);
+	index_begin(look->account->index);
+}
+
+/* The folder's record says what was seen. */
+static void
+settle_look(struct look *look)
 {
 	struct account_store *account = look->account;
 	struct folder *folder = look->folder;
 
-	index_begin(account->index);
-	look_into_all(look);
-	folder->needs_scan =
-	    look->is_blind ||
-	    (!watcher_sees(account, folder) && is_young(folder));
 	folder->is_adopting = look->found_count > 0;
 	folder_put(account, folder);
 	index_commit(account->index);
@@ -85,55 +107,154 @@ look_at_files(struct look *look)
 		watcher_look_later(account);
 }
 
-void
-sync_folder(struct account_store *account, struct folder *folder)
+static void
+end_look(struct look *look)
 {
-	struct look look = { .account = account, .folder = folder };
-	struct error error;
+	free(look->seen);
+	if (look->flagged_count > 0)
+		flags_take_over(look->account, look->folder, look->flagged,
+		    look->flagged_count);
+	if (look->found_count > 0)
+		adopt_files(look->account, look->folder, look->found,
+		    look->found_count);
+}
 
-	if (folder->is_adopting || !store_client_is_present(account->client))
-		return;
-	heal_file_settle(account);
-	folder_load(account, folder);
-	if (files_make_folder(account, folder, &error) == -1)
-		log_warning("folder-make", "mailbox=%llu error=\"%s\"",
-		    (unsigned long long)folder->info.id, error.text);
-	if (folder->views != NULL)
-		watcher_add(account, folder);
+/* All of both halves. What was noticed before is among it. */
+static void
+look_at_whole(struct look *look)
+{
+	struct account_store *account = look->account;
+	struct folder *folder = look->folder;
+	struct noticed noticed;
+
+	watcher_add(account, folder);
 	watcher_read(account);
+	watcher_take(account, folder, &noticed);
+	noticed_clear(&noticed);
 	note_times(account, folder);
-	look.seen = memory_new(folder->row_count + 1, 1);
+	begin_look(look);
 	if (folder->must_compare)
-		look.changed =
+		look->changed =
 		    memory_new(folder->row_count + 1, sizeof(int64_t));
-	look_at_files(&look);
-	look_for_losses(&look);
-	look_compare_newest(&look);
-	free(look.seen);
-	if (look.flagged_count > 0)
-		flags_take_over(
-		    account, folder, look.flagged, look.flagged_count);
-	if (look.found_count > 0)
-		adopt_files(account, folder, look.found, look.found_count);
-	else if (!look.is_blind)
-		adopt_identity(account, folder);
+	look_into_all(look);
+	folder->needs_scan =
+	    look->is_blind || look->has_left ||
+	    (!watcher_sees(account, folder) && is_young(folder));
+	if (!look->is_blind)
+		watcher_trust(account, folder);
+	settle_look(look);
+	look_for_losses(look);
+	look_compare_newest(look);
+	end_look(look);
+}
+
+/* Those alone that the watch tells of: all that there is to be seen. */
+static void
+look_at_names(struct look *look, const struct directory_stamp stamps[2])
+{
+	struct folder *folder = look->folder;
+	struct noticed noticed;
+
+	watcher_take(look->account, folder, &noticed);
+	begin_look(look);
+	look_at_noticed(look, &noticed);
+	noticed_clear(&noticed);
+	note_stamps(folder, stamps);
+	folder->needs_scan |= look->is_blind || look->has_left;
+	settle_look(look);
+	if (look->has_gone)
+		look_for_losses(look);
+	end_look(look);
 }
 
 static bool
-is_current(struct account_store *account, const struct folder *folder)
+may_look(const struct account_store *account, const struct folder *folder)
 {
-	heal_file_settle(account);
-	return !folder->needs_scan &&
-	       changed_ns(account, folder, "cur") ==
-		   folder->state.cur_changed_ns &&
-	       changed_ns(account, folder, "new") ==
-		   folder->state.new_changed_ns;
+	return !folder->is_adopting && store_client_is_present(account->client);
 }
+
+static void
+sync_whole(
+    struct account_store *account, struct folder *folder, bool is_patient)
+{
+	struct look look = {
+		.account = account, .folder = folder, .is_patient = is_patient
+	};
+	struct error error;
+
+	heal_file_settle(account);
+	if (files_make_folder(account, folder, &error) == -1)
+		log_warning("folder-make", "mailbox=%llu error=\"%s\"",
+		    (unsigned long long)folder->info.id, error.text);
+	look_at_whole(&look);
+	if (look.found_count == 0 && !look.is_blind)
+		adopt_identity(account, folder);
+}
+
+void
+sync_folder(struct account_store *account, struct folder *folder)
+{
+	if (may_look(account, folder))
+		sync_whole(account, folder, false);
+}
+
+/* The stamps are taken before the watch is read: what happened up to then is
+ * among what it tells. */
+static void
+sync_changed(
+    struct account_store *account, struct folder *folder, bool is_patient)
+{
+	struct look look = {
+		.account = account, .folder = folder, .is_patient = is_patient
+	};
+	struct directory_stamp stamps[2];
+	bool is_known, is_moved;
+
+	heal_file_settle(account);
+	take_stamps(account, folder, stamps);
+	watcher_read(account);
+	if (!may_look(account, folder))
+		return;
+	is_moved = has_moved(folder, stamps);
+	is_known = !folder->needs_scan &&
+		   watcher_knows(account, folder, stamps, is_moved);
+	if (is_known && watcher_noticed(account, folder) > 0) {
+		look_at_names(&look, stamps);
+	} else if (is_known && is_moved) { /* by what needs no look */
+		note_stamps(folder, stamps);
+		folder_put(account, folder);
+	} else if (!is_known && (folder->needs_scan || is_moved)) {
+		sync_whole(account, folder, is_patient);
+	}
+}
+
+void
+sync_folder_if_changed(struct account_store *account, struct folder *folder)
+{
+	sync_changed(account, folder, false);
+}
+
+void
+sync_folder_patiently(struct account_store *account, struct folder *folder)
+{
+	sync_changed(account, folder, true);
+}
+
+/* -- Changes of our own -- */
 
 bool
 sync_begin_change(struct account_store *account, struct folder *folder)
 {
-	return watcher_add(account, folder) && is_current(account, folder);
+	struct directory_stamp stamps[2];
+
+	if (!watcher_add(account, folder))
+		return false;
+	heal_file_settle(account);
+	take_stamps(account, folder, stamps);
+	if (sync_is_unseen(account, folder) || has_moved(folder, stamps))
+		return false;
+	watcher_trust(account, folder);
+	return true;
 }
 
 void
@@ -151,15 +272,7 @@ sync_settle(struct account_store *account)
 		struct folder *folder = account->folders[i];
 
 		folder->needs_scan |= is_young(folder);
-		if (folder->needs_scan)
+		if (sync_is_unseen(account, folder))
 			folder_put(account, folder);
 	}
-}
-
-void
-sync_folder_if_changed(struct account_store *account, struct folder *folder)
-{
-	watcher_read(account);
-	if (!is_current(account, folder))
-		sync_folder(account, folder);
 }
