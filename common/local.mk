@@ -55,7 +55,8 @@ common_libcommon_a_SOURCES += common/sealed_secret.c common/sealed_secret.h
 common_libcommon_a_SOURCES += common/queue_record.c common/queue_record.h
 common_libcommon_a_SOURCES += common/dns.c common/dns.h common/dsn.h
 common_libcommon_a_SOURCES += common/relay_route.c common/relay_route.h
-common_libcommon_a_SOURCES += common/domain_name.c common/domain_name.h
+common_libcommon_a_SOURCES += common/domain_name.c common/domain_name.h \
+	common/domain_unicode.c
 common_libcommon_a_SOURCES += common/local_user.c common/local_user.h
 common_libcommon_a_SOURCES += common/event_form.c common/event_form.h
 common_libcommon_a_SOURCES += common/head.c common/head.h

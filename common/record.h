@@ -36,11 +36,13 @@ enum {
 /* How a body is stored (docs: forms). */
 /* What a worker is asked to look at beside the store's changes (catch_up). */
 enum catch_up_files {
-	CATCH_UP_ROWS,   /* nothing */
-	CATCH_UP_FILES,  /* each file of each mailbox */
-	CATCH_UP_ALL,    /* folders that are no mailboxes yet, too; the answer
+	CATCH_UP_ROWS,    /* nothing */
+	CATCH_UP_FILES,   /* each file of each mailbox */
+	CATCH_UP_ALL,     /* folders that are no mailboxes yet, too; the answer
 			 * waits until what was found is in the store */
-	CATCH_UP_MISSING /* each file, but only says which are missing */
+	CATCH_UP_MISSING, /* each file, but only says which are missing */
+	CATCH_UP_CHANGED  /* as ALL, but only what changed since the last look,
+			   * and not the store's changes */
 };
 
 enum body_form {

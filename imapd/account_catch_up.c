@@ -30,6 +30,12 @@ struct catching_up {
 	uint64_t failed;
 };
 
+static bool
+is_look(const struct catching_up *c)
+{
+	return c->files == CATCH_UP_ALL || c->files == CATCH_UP_CHANGED;
+}
+
 static void
 end_catching_up(struct catching_up *c, enum status status, struct text missing)
 {
@@ -63,9 +69,49 @@ static bool
 is_look_left(const struct account_store *account)
 {
 	for (size_t i = 0; i < account->folder_count; i++)
+		if (sync_is_unseen(account, account->folders[i]))
+			return true;
+	return false;
+}
+
+/* A folder that could not be looked at; what others did since it was looked at is
+ * not meant. */
+static bool
+has_failed(const struct account_store *account)
+{
+	for (size_t i = 0; i < account->folder_count; i++)
 		if (account->folders[i]->needs_scan)
 			return true;
 	return false;
+}
+
+/* What looks have found is on its way to the store. */
+static bool
+is_taking_over(const struct account_store *account)
+{
+	if (account->taking_flags > 0 || account->adoptions != NULL ||
+	    account->is_making_folder)
+		return true;
+	for (size_t i = 0; i < account->folder_count; i++)
+		if (account->folders[i]->is_adopting ||
+		    account->folders[i]->is_letting_go)
+			return true;
+	return false;
+}
+
+/* Whether all that changed before the question is in the store: no more, since
+ * others go on. */
+static bool
+has_changed_all(struct catching_up *c)
+{
+	struct account_store *account = c->account;
+
+	if (is_taking_over(account))
+		return false;
+	if (!is_look_left(account) || c->looks++ == LOOKS_AGAIN)
+		return true;
+	sync_folders(account);
+	return !is_taking_over(account) && !is_look_left(account);
 }
 
 /* Whether everything is in the store, all that was found included. */
@@ -74,6 +120,8 @@ has_settled(struct catching_up *c)
 {
 	struct account_store *account = c->account;
 
+	if (c->files == CATCH_UP_CHANGED)
+		return has_changed_all(c);
 	if (account->heals != NULL || account->healing > 0)
 		return false;
 	if (c->files != CATCH_UP_ALL)
@@ -89,9 +137,11 @@ has_settled(struct catching_up *c)
 void
 account_change_ended(struct account_store *account)
 {
+	account->changing--;
+	if (account->catching_up == NULL || account->settle_timer == NULL)
+		return;
 	/* What failed is tried again in a while, not at once. */
-	if (--account->changing == 0 && account->catching_up != NULL &&
-	    account->settle_timer != NULL && !is_look_left(account))
+	if (!is_taking_over(account) && !is_look_left(account))
 		timer_start(account->settle_timer, 0);
 }
 
@@ -105,7 +155,7 @@ account_healed(struct account_store *account)
 		return;
 	for (c = account->catching_up; c != NULL; c = next) {
 		next = c->next;
-		if (c->is_applied && c->files != CATCH_UP_ALL)
+		if (c->is_applied && !is_look(c))
 			end_catching_up(c, STATUS_OK, text_make(NULL, 0));
 	}
 }
@@ -123,7 +173,7 @@ settle(void *context)
 			continue;
 		if (has_settled(c))
 			end_catching_up(c,
-			    is_look_left(account) ? STATUS_DAMAGED : STATUS_OK,
+			    has_failed(account) ? STATUS_DAMAGED : STATUS_OK,
 			    text_make(NULL, 0));
 		else
 			is_left = true;
@@ -133,16 +183,22 @@ settle(void *context)
 }
 
 static void
+settle_soon(struct account_store *account)
+{
+	if (account->settle_timer == NULL)
+		account->settle_timer =
+		    timer_new(account->loop, settle, account);
+	timer_start(account->settle_timer, 0);
+}
+
+static void
 look_at_all(struct account_store *account)
 {
 	for (size_t i = 0; i < account->folder_count; i++)
 		account->folders[i]->needs_scan = true;
 	sync_folders(account);
 	import_subscriptions(account);
-	if (account->settle_timer == NULL)
-		account->settle_timer =
-		    timer_new(account->loop, settle, account);
-	timer_start(account->settle_timer, 0);
+	settle_soon(account);
 }
 
 static void
@@ -228,6 +284,12 @@ account_catch_up_start(struct account_store *account)
 		if (c->is_started)
 			continue;
 		c->is_started = true;
+		if (c->files == CATCH_UP_CHANGED) {
+			c->is_applied = true;
+			sync_folders(account);
+			settle_soon(account);
+			continue;
+		}
 		store_list_changes(
 		    account->client, account->meta.confirmed, listed_missed, c);
 	}

@@ -16,6 +16,7 @@
 #include "imapd/store_client.h"
 
 #include <dirent.h>
+#include <sys/types.h>
 
 enum {
 	ACCOUNT_READY_WAIT_MS = 10000,
@@ -52,6 +53,8 @@ struct past_message {
 	struct hash hash;
 	uint8_t form;
 };
+
+struct noticed;
 
 struct folder {
 	struct mailbox_info info;
@@ -158,6 +161,7 @@ struct account_store {
 	struct folder_adoption *adoptions; /* of folders, that wait */
 	bool is_making_folder;
 	bool is_adopting_folders;
+	unsigned int taking_flags; /* of files, to the store */
 	struct folder *touched;
 	unsigned int applying;
 	bool only_adds; /* what is being applied so far */
@@ -377,6 +381,16 @@ int files_unlink(struct account_store *account, const struct folder *folder,
     const struct index_file *file);
 /* From now on it is a folder of another program. */
 void files_forget_id(struct account_store *account, const char *directory);
+/* Which directory it is, and when something in it changed (-1: it is missing). */
+struct directory_stamp {
+	dev_t device;
+	ino_t inode;
+	int64_t changed_ns;
+};
+void files_stamp(struct account_store *account, const struct folder *folder,
+    const char *part, struct directory_stamp *stamp);
+bool files_are_one(
+    const struct directory_stamp *a, const struct directory_stamp *b);
 void files_path(const struct folder *folder, bool is_new, struct text name,
     char path[ACCOUNT_PATH_MAX]);
 int files_read_id(struct account_store *account, const char *directory,
@@ -427,9 +441,17 @@ bool known_files_find(
 /* ---- mailbox_sync.c ---- */
 /* Files of a folder against its rows. */
 void sync_folder(struct account_store *account, struct folder *folder);
-/* The same if its directories changed since the last look. */
+/* The same if its directories changed since the last look; at the files alone
+ * that the watch tells of, if it knows all of them. */
 void sync_folder_if_changed(
     struct account_store *account, struct folder *folder);
+/* The same, but new files that may still be written wait for the next look:
+ * where nobody waits. */
+void sync_folder_patiently(
+    struct account_store *account, struct folder *folder);
+/* Something in it was not looked at yet. */
+bool sync_is_unseen(
+    const struct account_store *account, const struct folder *folder);
 /* Around a change of our own. Begin: true if the folder held nothing unseen,
  * and whatever others do in it from now on will be noticed by name. End, if
  * so: the directory times are those of our change, not another's. */
@@ -566,9 +588,24 @@ void message_prepare_end(
  * (watcher_sees): false if it cannot be. */
 bool watcher_add(struct account_store *account, struct folder *folder);
 bool watcher_sees(struct account_store *account, const struct folder *folder);
-/* Judges all that happened up to now: `needs_scan` where it was not our doing.
- * Not while changes are applied. */
+/* Judges all that happened up to now: what was not our doing is noticed, or the
+ * folder gets `needs_scan`. Not while changes are applied. */
 void watcher_read(struct account_store *account);
+/* All that was there when the watch began was looked at. */
+void watcher_trust(struct account_store *account, const struct folder *folder);
+/* After watcher_read, with stamps of cur and new from before it, which are not
+ * the noted ones if it has moved: true if there is nothing to be seen in it but
+ * what was noticed. */
+bool watcher_knows(struct account_store *account, struct folder *folder,
+    const struct directory_stamp stamps[2], bool has_moved);
+/* A name that has to be looked at; false if there is no room, or no watch. */
+bool watcher_notice(struct account_store *account, const struct folder *folder,
+    bool is_new, const char *name);
+/* How many of them there are. */
+size_t watcher_noticed(
+    const struct account_store *account, const struct folder *folder);
+void watcher_take(struct account_store *account, const struct folder *folder,
+    struct noticed *taken);
 /* Folders with `needs_scan` are looked at soon; or in half a minute, if there
  * is nothing to be gained by looking at once. */
 void watcher_look_soon(struct account_store *account);

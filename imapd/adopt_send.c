@@ -10,6 +10,7 @@
 #include "common/memory.h"
 #include "imapd/message_cache.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,10 +22,27 @@ enum {
 	ADOPT_MAX_SIZE = 200 << 20    /* of a message */
 };
 
+/* It may be there to be read in a while. One that we have no right to read is
+ * not: the watch tells when that changes. */
+static bool
+is_for_now(const struct error *error)
+{
+	switch (error->errno_value) {
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case EIO:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int
-read_file(struct account_store *account, const struct folder *folder,
+read_file(struct adoption *adoption, const struct folder *folder,
     const struct found *found, struct buf *bytes, int64_t *time)
 {
+	struct account_store *account = adoption->account;
 	struct error error;
 	struct stat info;
 	int fd, result;
@@ -33,8 +51,10 @@ read_file(struct account_store *account, const struct folder *folder,
 	    account, folder, found->is_new ? FOLDER_NEW : FOLDER_CUR, &error);
 	if (fd != -1)
 		fd = file_open_read(fd, found->name, &error);
-	if (fd == -1)
+	if (fd == -1) {
+		adoption->has_failed |= is_for_now(&error);
 		return -1;
+	}
 	result = -1;
 	if (fstat(fd, &info) == 0) {
 		/* Its size and one, at which the end shows. */
@@ -107,7 +127,7 @@ add_file(struct adopt_batch *b, struct folder *folder, struct found *found)
 	memset(file, 0, sizeof(*file));
 	file->found = *found;
 	if (maildir_name_parse(text_of(found->name), &name) == -1 ||
-	    read_file(b->adoption->account, folder, found, &bytes,
+	    read_file(b->adoption, folder, found, &bytes,
 		&record->internaldate) == -1) {
 		buf_clear(&bytes);
 		return;

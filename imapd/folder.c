@@ -149,7 +149,7 @@ folder_put(struct account_store *account, struct folder *folder)
 	record.keyword_count = (uint8_t)folder->info.keyword_count;
 	for (size_t i = 0; i < folder->info.keyword_count; i++)
 		record.keywords[i] = folder->info.keywords[i];
-	if (folder->is_adopting || folder->needs_scan) {
+	if (folder->is_adopting || sync_is_unseen(account, folder)) {
 		state.cur_changed_ns = 0;
 		state.new_changed_ns = 0;
 	}

@@ -58,6 +58,7 @@ flags_taken_over(
 	struct result_record result = { 0 };
 	struct reader r;
 
+	t->account->taking_flags--;
 	account_change_ended(t->account);
 	reader_init(&r, results.data, results.size);
 	apply_begin(t->account);
@@ -118,5 +119,6 @@ flags_take_over(struct account_store *account, const struct folder *folder,
 		store_batch_add(batch, &m, -1);
 	}
 	account->changing++;
+	account->taking_flags++;
 	store_client_commit(account->client, &batch, flags_taken_over, t);
 }

@@ -61,7 +61,8 @@ adoption_end(struct adoption *adoption)
 
 	if (folder != NULL) {
 		folder->is_adopting = false;
-		if (folder->needs_scan) /* what came meanwhile */
+		/* What came meanwhile. */
+		if (sync_is_unseen(account, folder))
 			watcher_look_soon(account);
 		if (adoption->has_failed)
 			watcher_look_later(account);

@@ -49,6 +49,30 @@ files_path(const struct folder *folder, bool is_new, struct text name,
 	    is_new ? "new" : "cur", TEXT_FMT(name));
 }
 
+void
+files_stamp(struct account_store *account, const struct folder *folder,
+    const char *part, struct directory_stamp *stamp)
+{
+	char path[ACCOUNT_PATH_MAX];
+	struct stat info;
+
+	memset(stamp, 0, sizeof(*stamp));
+	stamp->changed_ns = -1;
+	snprintf(path, sizeof(path), "%s/%s", folder->directory, part);
+	if (fstatat(account->home_fd, path, &info, AT_SYMLINK_NOFOLLOW) == -1)
+		return;
+	stamp->device = info.st_dev;
+	stamp->inode = info.st_ino;
+	stamp->changed_ns =
+	    (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+}
+
+bool
+files_are_one(const struct directory_stamp *a, const struct directory_stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode;
+}
+
 static int
 make(struct account_store *account, const char *path, struct error *error)
 {

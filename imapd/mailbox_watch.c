@@ -1,9 +1,16 @@
 /*
- * Notices what other programs do in the folders that sessions have open or
- * that we write to: one inotify instance for the process, two watches a
- * folder.  Each event is held against the index, file by file, so that what
- * another program does between two writes of our own is not taken for ours;
- * directory times alone cannot tell them apart.
+ * Notices what other programs do in the folders that were looked at, that
+ * sessions have open or that we write to: one inotify instance for the process,
+ * two watches a folder.  Each event is held against the index, file by file, so
+ * that what another program does between two writes of our own is not taken for
+ * ours; directory times alone cannot tell them apart.
+ *
+ * The names that do not agree are kept until somebody looks (mailbox_sync.c):
+ * then only at them.  The kernel queues an event before the call that made it
+ * returns, so whoever reads until nothing is left knows all that was done before
+ * he began.  A queue that ran over, a list that is full, a directory that was
+ * moved or removed, one that changed without an event (on a network file system
+ * others' changes come without): the folder is looked at whole.
  *
  * Where there is no instance or no watch left, directory times are compared
  * when a mailbox is opened or counted, and nothing is believed of a folder
@@ -14,6 +21,7 @@
 #include "common/log.h"
 #include "common/maildir.h"
 #include "common/memory.h"
+#include "imapd/noticed.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,14 +35,19 @@ enum {
 	WATCH_DELAY_MS = 200,   /* others write several files in a row */
 	WATCH_AGAIN_MS = 30000, /* what could not be looked at */
 	WATCH_MAX_FOLDERS = 1000,
+	WATCH_MAX_NAMES = 32768, /* that wait to be looked at */
 	PART_CUR = 0,
 	PART_NEW = 1
 };
 
 struct watched {
-	struct watched *next;
 	uint64_t mailbox;
 	int wd[2];
+	struct directory_stamp stamps[2]; /* which directories they are of */
+	/* Since then all that was not told of was looked at. */
+	bool is_trusted;
+	bool was_told; /* anything, since directory times were compared */
+	struct noticed noticed;
 };
 
 struct watcher {
@@ -42,9 +55,11 @@ struct watcher {
 	int fd;
 	struct watch *watch;
 	struct timer *timer; /* to look at what changed */
+	bool is_soon;        /* it runs */
 	struct timer *again; /* at what could not be looked at */
-	struct watched *watched;
-	size_t count;
+	struct table *by_mailbox;
+	struct table *by_descriptor;
+	size_t name_count;
 };
 
 /* -- Looking, later -- */
@@ -56,13 +71,14 @@ look(void *context)
 	struct account_store *account = watcher->account;
 	bool is_left = false;
 
+	watcher->is_soon = false;
 	if (account->status != STATUS_OK)
 		return;
 	for (size_t i = 0; i < account->folder_count; i++) {
 		struct folder *folder = account->folders[i];
 
 		if (folder->needs_scan || watcher_sees(account, folder))
-			sync_folder_if_changed(account, folder);
+			sync_folder_patiently(account, folder);
 		is_left |= folder->needs_scan;
 	}
 	if (is_left)
@@ -81,14 +97,21 @@ get_watcher(struct account_store *account)
 	watcher->fd = -1;
 	watcher->timer = timer_new(account->loop, look, watcher);
 	watcher->again = timer_new(account->loop, look, watcher);
+	watcher->by_mailbox = table_new();
+	watcher->by_descriptor = table_new();
 	account->watcher = watcher;
 	return watcher;
 }
 
+/* Not put off by what comes meanwhile: there may be no end of it. */
 void
 watcher_look_soon(struct account_store *account)
 {
-	timer_start(get_watcher(account)->timer, WATCH_DELAY_MS);
+	struct watcher *watcher = get_watcher(account);
+
+	if (!watcher->is_soon)
+		timer_start(watcher->timer, WATCH_DELAY_MS);
+	watcher->is_soon = true;
 }
 
 void
@@ -100,27 +123,12 @@ watcher_look_later(struct account_store *account)
 /* -- Events -- */
 
 static struct watched *
-find_watched(
-    struct watcher *watcher, const struct folder *folder, struct watched ***at)
+find_watched(const struct account_store *account, const struct folder *folder)
 {
-	struct watched **w = &watcher->watched;
-
-	while (*w != NULL && (*w)->mailbox != folder->info.id)
-		w = &(*w)->next;
-	if (at != NULL)
-		*at = w;
-	return *w;
-}
-
-static struct folder *
-folder_of(struct watcher *watcher, int wd, bool *is_new)
-{
-	for (struct watched *w = watcher->watched; w != NULL; w = w->next)
-		if (w->wd[PART_CUR] == wd || w->wd[PART_NEW] == wd) {
-			*is_new = w->wd[PART_NEW] == wd;
-			return folder_find_id(watcher->account, w->mailbox);
-		}
-	return NULL;
+	return account->watcher == NULL
+		   ? NULL
+		   : table_find_u64(
+			 account->watcher->by_mailbox, folder->info.id);
 }
 
 static void
@@ -158,32 +166,66 @@ agrees(struct account_store *account, const struct folder *folder, bool is_new,
 				AT_SYMLINK_NOFOLLOW) == 0);
 }
 
+bool
+watcher_notice(struct account_store *account, const struct folder *folder,
+    bool is_new, const char *name)
+{
+	struct watched *w = find_watched(account, folder);
+
+	if (w == NULL || account->watcher->name_count == WATCH_MAX_NAMES)
+		return false;
+	account->watcher->name_count++;
+	noticed_add(&w->noticed, is_new, name);
+	watcher_look_soon(account);
+	return true;
+}
+
+static void
+overflowed(struct watcher *watcher)
+{
+	struct folder *folder;
+	size_t position = 0;
+	void *value;
+
+	log_info(
+	    "watch-overflow", "folders=%zu", table_count(watcher->by_mailbox));
+	while (table_next(watcher->by_mailbox, &position, NULL, NULL, &value)) {
+		const struct watched *w = value;
+
+		folder = folder_find_id(watcher->account, w->mailbox);
+		if (folder != NULL)
+			suspect(watcher->account, folder);
+	}
+}
+
 static void
 received(struct watcher *watcher, const struct inotify_event *event)
 {
 	struct account_store *account = watcher->account;
-	struct folder *folder;
+	struct folder *folder = NULL;
+	struct watched *w;
 	bool is_new;
 
 	if (event->mask & IN_Q_OVERFLOW) {
-		for (struct watched *w = watcher->watched; w != NULL;
-		     w = w->next) {
-			folder = folder_find_id(account, w->mailbox);
-			if (folder != NULL)
-				suspect(account, folder);
-		}
+		overflowed(watcher);
 		return;
 	}
-	folder = folder_of(watcher, event->wd, &is_new);
+	w = table_find_u64(watcher->by_descriptor, (uint64_t)event->wd);
+	if (w != NULL)
+		folder = folder_find_id(account, w->mailbox);
 	if (folder == NULL)
 		return;
+	w->was_told |= event->len > 0;
+	is_new = w->wd[PART_NEW] == event->wd;
 	if (event->mask &
 	    (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)) {
 		watcher_remove(account, folder);
 		suspect(account, folder);
 	} else if (event->len > 0 && !folder->needs_scan &&
 		   !agrees(account, folder, is_new, event->name,
-		       (event->mask & (IN_CREATE | IN_MOVED_TO)) != 0)) {
+		       (event->mask & (IN_CREATE | IN_MOVED_TO | IN_ATTRIB)) !=
+			   0) &&
+		   !watcher_notice(account, folder, is_new, event->name)) {
 		suspect(account, folder);
 	}
 }
@@ -232,78 +274,151 @@ has_instance(struct watcher *watcher)
 	return watcher->fd != -1;
 }
 
+static const char *const parts[2] = { "cur", "new" };
+
+/* -1: there is none, or it was exchanged meanwhile. */
+static int
+watch_part(struct account_store *account, const struct folder *folder,
+    size_t part, struct directory_stamp *stamp)
+{
+	char path[ACCOUNT_PATH_MAX + 40];
+	struct directory_stamp before;
+	int wd;
+
+	snprintf(path, sizeof(path), "%s/%s", folder->directory, parts[part]);
+	files_stamp(account, folder, parts[part], &before);
+	wd = inotify_add_watch(account->watcher->fd, path,
+	    IN_CREATE | IN_ATTRIB | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+		IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW);
+	files_stamp(account, folder, parts[part], stamp);
+	if (wd == -1 || files_are_one(&before, stamp))
+		return wd;
+	inotify_rm_watch(account->watcher->fd, wd);
+	return -1;
+}
+
 bool
 watcher_add(struct account_store *account, struct folder *folder)
 {
-	static const char *const parts[2] = { "cur", "new" };
 	struct watcher *watcher = get_watcher(account);
 	struct watched *w;
 
 	if (watcher_sees(account, folder))
 		return true;
 	watcher_remove(account, folder); /* one that came to nothing */
-	if (watcher->count == WATCH_MAX_FOLDERS || !has_instance(watcher))
+	if (table_count(watcher->by_mailbox) == WATCH_MAX_FOLDERS ||
+	    !has_instance(watcher))
 		return false;
 	w = memory_new(1, sizeof(*w));
 	w->mailbox = folder->info.id;
 	for (size_t i = 0; i < 2; i++) {
-		char path[ACCOUNT_PATH_MAX + 40];
-
-		snprintf(
-		    path, sizeof(path), "%s/%s", folder->directory, parts[i]);
-		w->wd[i] = inotify_add_watch(watcher->fd, path,
-		    IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-			IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR |
-			IN_DONT_FOLLOW);
+		w->wd[i] = watch_part(account, folder, i, &w->stamps[i]);
+		if (w->wd[i] != -1)
+			table_put_u64(
+			    watcher->by_descriptor, (uint64_t)w->wd[i], w);
 	}
-	w->next = watcher->watched;
-	watcher->watched = w;
-	watcher->count++;
+	table_put_u64(watcher->by_mailbox, w->mailbox, w);
 	return watcher_sees(account, folder);
 }
 
 bool
 watcher_sees(struct account_store *account, const struct folder *folder)
 {
-	struct watched *w;
+	const struct watched *w = find_watched(account, folder);
 
-	if (account->watcher == NULL)
-		return false;
-	w = find_watched(account->watcher, folder, NULL);
 	return w != NULL && w->wd[PART_CUR] != -1 && w->wd[PART_NEW] != -1;
+}
+
+void
+watcher_trust(struct account_store *account, const struct folder *folder)
+{
+	struct watched *w = find_watched(account, folder);
+
+	if (w != NULL)
+		w->is_trusted = true;
+}
+
+bool
+watcher_knows(struct account_store *account, struct folder *folder,
+    const struct directory_stamp stamps[2], bool has_moved)
+{
+	struct watched *w = find_watched(account, folder);
+	bool was_told;
+
+	if (!watcher_sees(account, folder))
+		return false;
+	if (!files_are_one(&w->stamps[PART_CUR], &stamps[PART_CUR]) ||
+	    !files_are_one(&w->stamps[PART_NEW], &stamps[PART_NEW])) {
+		watcher_remove(account, folder);
+		folder->needs_scan = true;
+		return false;
+	}
+	was_told = w->is_trusted && w->was_told;
+	w->was_told = false;
+	w->is_trusted |= !has_moved;
+	return was_told || !has_moved;
+}
+
+size_t
+watcher_noticed(
+    const struct account_store *account, const struct folder *folder)
+{
+	const struct watched *w = find_watched(account, folder);
+
+	return w == NULL ? 0 : w->noticed.count;
+}
+
+void
+watcher_take(struct account_store *account, const struct folder *folder,
+    struct noticed *taken)
+{
+	struct watched *w = find_watched(account, folder);
+
+	memset(taken, 0, sizeof(*taken));
+	if (w == NULL)
+		return;
+	account->watcher->name_count -= w->noticed.count;
+	noticed_take(&w->noticed, taken);
+}
+
+static void
+free_watched(struct watcher *watcher, struct watched *w)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (w->wd[i] != -1) {
+			table_remove_u64(
+			    watcher->by_descriptor, (uint64_t)w->wd[i]);
+			inotify_rm_watch(watcher->fd, w->wd[i]);
+		}
+	watcher->name_count -= w->noticed.count;
+	noticed_clear(&w->noticed);
+	free(w);
 }
 
 void
 watcher_remove(struct account_store *account, struct folder *folder)
 {
-	struct watched **at, *w;
+	struct watched *w = find_watched(account, folder);
 
-	if (account->watcher == NULL)
-		return;
-	w = find_watched(account->watcher, folder, &at);
 	if (w == NULL)
 		return;
-	*at = w->next;
-	account->watcher->count--;
-	for (size_t i = 0; i < 2; i++)
-		if (w->wd[i] != -1)
-			inotify_rm_watch(account->watcher->fd, w->wd[i]);
-	free(w);
+	table_remove_u64(account->watcher->by_mailbox, w->mailbox);
+	free_watched(account->watcher, w);
 }
 
 void
 watcher_free(struct account_store *account)
 {
 	struct watcher *watcher = account->watcher;
+	size_t position = 0;
+	void *value;
 
 	if (watcher == NULL)
 		return;
-	while (watcher->watched != NULL) {
-		struct watched *w = watcher->watched;
-
-		watcher->watched = w->next;
-		free(w);
-	}
+	while (table_next(watcher->by_mailbox, &position, NULL, NULL, &value))
+		free_watched(watcher, value);
+	table_free(&watcher->by_mailbox);
+	table_free(&watcher->by_descriptor);
 	if (watcher->fd != -1) {
 		watch_free(&watcher->watch);
 		close(watcher->fd);

@@ -38,7 +38,9 @@ imapd_libworker_a_SOURCES += \
 	imapd/message_prepare.c \
 	imapd/mailbox_folders.c \
 	imapd/known_files.c \
-	imapd/mailbox_sync.c \
+	imapd/mailbox_sync.c imapd/folder_look.h \
+	imapd/folder_look.c \
+	imapd/folder_losses.c \
 	imapd/mailbox_look.c \
 	imapd/mailbox_arrive.c \
 	imapd/foreign_flags.c \
@@ -49,7 +51,8 @@ imapd_libworker_a_SOURCES += \
 	imapd/mailbox_heal.c \
 	imapd/heal_file.c \
 	imapd/marks.c \
-	imapd/mailbox_watch.c
+	imapd/mailbox_watch.c \
+	imapd/noticed.c imapd/noticed.h
 
 WORKER_LIBS = imapd/libworker.a $(COMMON_LIBS) $(LMDB_LIBS) $(UNISTRING_LIBS)
 
@@ -120,6 +123,15 @@ tests_unit_look_cost_test_SOURCES = \
 tests_unit_look_cost_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=index_find_name -Wl,--wrap=openat
 tests_unit_look_cost_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/watch_test
+tests_unit_watch_test_SOURCES = tests/unit/watch_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_watch_test_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=known_files_new -Wl,--wrap=inotify_add_watch \
+	-Wl,--wrap=clock_gettime
+tests_unit_watch_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/worker_sync_test
 tests_unit_worker_sync_test_SOURCES = \

@@ -5,9 +5,14 @@ static int
 print_created(struct snapctl *snapctl, enum control_row_kind kind,
     struct text record, void *context)
 {
+	struct control_progress progress;
 	struct control_snapshot snapshot;
 
 	(void)context;
+	if (kind == CONTROL_PROGRESS &&
+	    control_get_progress(record, &progress) == 0)
+		output_progress(
+		    snapctl->output, "looking", progress.done, progress.total);
 	if (kind == CONTROL_SNAPSHOT &&
 	    control_get_snapshot(record, &snapshot) == 0)
 		command_print_snapshot(snapctl, &snapshot);

@@ -4,6 +4,7 @@ sbin_PROGRAMS += snapctl/snapctl
 noinst_LIBRARIES += snapctl/libsnapctl.a
 snapctl_libsnapctl_a_SOURCES = \
 	snapctl/snapctl.h \
+	snapctl/dispatch.c snapctl/dispatch.h \
 	snapctl/selector.c snapctl/selector.h \
 	snapctl/arguments.c snapctl/arguments.h \
 	snapctl/session.c snapctl/session.h \
@@ -69,8 +70,8 @@ snapctl/completion_scripts.h: $(bashcompletion_DATA) $(zshcompletion_DATA) \
 	    done; } > $@.new && mv $@.new $@
 
 snapctl_snapctl_SOURCES = snapctl/main.c
-snapctl_snapctl_LDADD = snapctl/libsnapctl.a $(TOOL_LIBS) $(COMMON_LIBS) \
-	$(JANSSON_LIBS)
+snapctl_snapctl_LDADD = snapctl/libsnapctl.a common/libsandboxtool.a \
+	common/libcommon.a $(COMMON_LIBS) $(JANSSON_LIBS)
 
 # Its verbs that need more libraries.
 pkglibexec_PROGRAMS += snapctl/snapctl-more

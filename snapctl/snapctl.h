@@ -185,7 +185,13 @@ int cmd_recover_key(struct snapctl *snapctl, int argc, char **argv);
 int cmd_stats(struct snapctl *snapctl, int argc, char **argv);
 int cmd_completion(struct snapctl *snapctl, int argc, char **argv);
 int cmd_status(struct snapctl *snapctl, int argc, char **argv);
-/* The verb is that of the whole command line: snapctl-more takes over. */
+/* ---- elsewhere.c ---- */
+/* Whose command line it is. */
+void elsewhere_prepare(const struct snapctl *snapctl);
+/* snapctl-more takes over, with the same command line: before anything was asked.
+ * Returns only if that is not possible, which was said then. */
+void elsewhere_start(void);
+/* The same as a verb. */
 int cmd_elsewhere(struct snapctl *snapctl, int argc, char **argv);
 /* Of snapctl-more. */
 int cmd_cat_secret(struct snapctl *snapctl, int argc, char **argv);

@@ -59,46 +59,6 @@ receive_account(
 	control_answer_done(client, request->tag, status, &error);
 }
 
-static void
-put_mark(struct client *client, const struct message_control_create *request,
-    const struct journal *journal, uint64_t sequence)
-{
-	struct hash id = snapshot_id(journal->digest,
-	    store_identity(journal->store), request->account, sequence);
-	struct control_snapshot row = { .sequence = sequence,
-		.time = journal->now_us / 1000000,
-		.account = request->account,
-		.kind = SNAPSHOT_NAMED,
-		.name = request->name,
-		.why = request->why };
-	char hex[65];
-	uint8_t data[1200];
-	struct writer w;
-
-	text_format_hex(id.bytes, sizeof(id.bytes), hex);
-	row.id = text_make(hex, SNAPSHOT_ID_HEX);
-	writer_init(&w, data, sizeof(data));
-	control_put_snapshot(&w, &row);
-	control_answer_row(client, request->tag, CONTROL_SNAPSHOT, &w);
-}
-
-static void
-receive_create(
-    struct client *client, const struct message_control_create *request)
-{
-	struct journal *journal = snapd_journal(client->snapd);
-	struct error error = { .code = ERROR_NONE };
-	enum status status = STATUS_UNAVAILABLE;
-	uint64_t sequence = 0;
-
-	if (journal != NULL)
-		status = journal_mark(journal, SNAPSHOT_NAMED, request->account,
-		    request->name, request->why, &sequence, &error);
-	if (status == STATUS_OK)
-		put_mark(client, request, journal, sequence);
-	control_answer_done(client, request->tag, status, &error);
-}
-
 /* -- status -- */
 
 static void __attribute__((format(printf, 4, 5)))
@@ -459,7 +419,7 @@ carry_out(struct client *client, const struct message *message)
 		receive_account(client, &message->control_account_create);
 		break;
 	case MESSAGE_control_create:
-		receive_create(client, &message->control_create);
+		control_create_received(client, &message->control_create);
 		break;
 	case MESSAGE_control_status:
 		receive_status(client, message->control_status.tag);

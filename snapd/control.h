@@ -14,6 +14,15 @@ void control_answer_row(struct client *client, uint64_t tag,
 void control_answer_done(struct client *client, uint64_t tag,
     enum status status, const struct error *error);
 
+/* control_create.c: what was asked for, and the mark, once the account was looked
+ * at with that result. */
+struct wanted_mark;
+void control_create_received(
+    struct client *client, const struct message_control_create *request);
+void control_make_mark(
+    struct client *client, const struct wanted_mark *mark, enum status looked);
+void control_forget_mark(struct wanted_mark **mark);
+
 /* keep_show, keep_set, hold, holds, release: control_promises.c. */
 void control_promise_received(
     struct client *client, const struct message *message);

@@ -115,6 +115,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/seal_request.c \
 	snapd/rebuild.c snapd/rebuild.h \
 	snapd/rebuild_derive.c snapd/rebuild_derive.h \
+	snapd/control_create.c \
 	snapd/control.c snapd/control.h \
 	snapd/control_promises.c
 SNAPD_LIBS = snapd/libsnapd.a snapd/libverify.a common/libcommon.a $(LMDB_LIBS) \

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/table.h"
+#include "snapd/control.h"
 #include "snapd/store.h"
 
 #include <stdlib.h>
@@ -28,15 +29,17 @@ enum look_state {
 	LOOK_LOOKING
 };
 
+/* Of one account; those behind its first one wait for that. */
 struct look {
 	struct look *next;
 	uint32_t account;
-	uint64_t client; /* 0: nobody waits, it was its turn */
-	uint64_t tag;    /* of the client */
+	enum catch_up_files files;
+	struct wanted_mark *mark; /* NULL: only a look was asked for */
+	uint64_t client;          /* 0: nobody waits, it was its turn */
+	uint64_t tag;             /* of the client */
 	uint64_t catch_up_tag;
 	enum look_state state;
 	unsigned int ticks;
-	bool is_again;     /* who asked came in the middle: once more for him */
 	bool was_looking;  /* a worker was asked before */
 	unsigned int lost; /* workers, since one of them committed something */
 };
@@ -68,32 +71,57 @@ reconcile_is_due(
 
 static void begin_look(struct reconciler *r, struct look *look);
 
+static struct look *
+find_look(struct reconciler *r, uint32_t account)
+{
+	struct look *look = r->looks;
+
+	while (look != NULL && look->account != account)
+		look = look->next;
+	return look;
+}
+
+static void
+free_look(struct look *look)
+{
+	control_forget_mark(&look->mark);
+	free(look);
+}
+
+static void
+answer(struct client *client, const struct look *look, enum status status)
+{
+	struct message done = { .type = MESSAGE_control_done };
+
+	client->is_asking = false;
+	if (look->mark != NULL) {
+		control_make_mark(client, look->mark, status);
+		return;
+	}
+	done.control_done.tag = look->tag;
+	done.control_done.status = (uint8_t)status;
+	(void)channel_send(client->channel, &done, NULL, 0);
+}
+
 static void
 end_look(struct reconciler *r, struct look *look, enum status status)
 {
 	struct client *client = snapd_client(r->snapd, look->client);
-	struct message done = { .type = MESSAGE_control_done };
 	struct look **at = &r->looks;
+	struct look *next;
 
-	if (look->is_again) {
-		look->is_again = false;
-		look->lost = 0;
-		begin_look(r, look);
-		return;
-	}
 	while (*at != look)
 		at = &(*at)->next;
 	*at = look->next;
-	if (client != NULL) {
-		client->is_asking = false;
-		done.control_done.tag = look->tag;
-		done.control_done.status = (uint8_t)status;
-		(void)channel_send(client->channel, &done, NULL, 0);
-	} else if (status != STATUS_OK) {
+	if (client != NULL)
+		answer(client, look, status);
+	else if (status != STATUS_OK)
 		log_warning("reconcile", "account=%u status=%s", look->account,
 		    status_name(status));
-	}
-	free(look);
+	next = find_look(r, look->account);
+	free_look(look);
+	if (next != NULL && next->state == LOOK_QUEUED)
+		begin_look(r, next);
 }
 
 static void
@@ -106,7 +134,7 @@ ask_worker(struct reconciler *r, struct look *look, struct client *worker)
 	look->was_looking = true;
 	message.catch_up.tag = look->catch_up_tag;
 	message.catch_up.sequence = snapd_journal(r->snapd)->committed.sequence;
-	message.catch_up.check_files = CATCH_UP_ALL;
+	message.catch_up.check_files = (uint8_t)look->files;
 	if (channel_send(worker->channel, &message, NULL, 0) != 0)
 		end_look(r, look, STATUS_UNAVAILABLE);
 }
@@ -129,17 +157,7 @@ begin_look(struct reconciler *r, struct look *look)
 }
 
 static struct look *
-find_look(struct reconciler *r, uint32_t account)
-{
-	struct look *look = r->looks;
-
-	while (look != NULL && look->account != account)
-		look = look->next;
-	return look;
-}
-
-static struct look *
-add_look(struct reconciler *r, uint32_t account)
+add_look(struct reconciler *r, uint32_t account, enum catch_up_files files)
 {
 	struct look **end = &r->looks;
 	struct look *look = memory_new(1, sizeof(*look));
@@ -147,6 +165,7 @@ add_look(struct reconciler *r, uint32_t account)
 	while (*end != NULL)
 		end = &(*end)->next;
 	look->account = account;
+	look->files = files;
 	*end = look;
 	return look;
 }
@@ -164,7 +183,8 @@ begin_queued(struct reconciler *r)
 	for (struct look *look = r->looks;
 	     look != NULL && running < RUNNING_BY_TURN; look = next) {
 		next = look->next;
-		if (look->state != LOOK_QUEUED)
+		if (look->state != LOOK_QUEUED ||
+		    find_look(r, look->account) != look)
 			continue;
 		running++;
 		begin_look(r, look);
@@ -196,7 +216,7 @@ queue_turns(struct reconciler *r, uint64_t now_s)
 		    !reconcile_is_due(account, r->seen_s, now_s, r->every_s) ||
 		    find_look(r, account) != NULL)
 			continue;
-		add_look(r, account);
+		add_look(r, account, CATCH_UP_ALL);
 		count++;
 	}
 	cursor_close(&cursor);
@@ -305,24 +325,47 @@ reconcile_caught_up(struct reconciler *r, uint32_t account,
 	return true;
 }
 
-/* Somebody waits for its end. */
+/* Somebody waits for a look at the whole of it. */
 static bool
-is_waited_for(struct reconciler *r, const struct look *look)
+is_waited_for(struct reconciler *r, uint32_t account)
 {
-	return look != NULL && snapd_client(r->snapd, look->client) != NULL;
+	for (struct look *look = r->looks; look != NULL; look = look->next)
+		if (look->account == account && look->files == CATCH_UP_ALL &&
+		    snapd_client(r->snapd, look->client) != NULL)
+			return true;
+	return false;
 }
 
-/* One that goes on without anybody who waits (it was the account's turn, or who
- * asked is gone) may have passed what this one is about: another one follows. */
+/* Behind one that goes on: it may have passed what this one is about. */
+static struct look *
+add_asked(struct client *client, uint32_t account, enum catch_up_files files)
+{
+	struct reconciler *r = snapd_reconciler(client->snapd);
+	struct look *look = add_look(r, account, files);
+
+	look->client = client->id;
+	client->is_asking = true;
+	return look;
+}
+
+static void
+begin_asked(struct client *client, struct look *look)
+{
+	struct reconciler *r = snapd_reconciler(client->snapd);
+
+	if (find_look(r, look->account) == look)
+		begin_look(r, look);
+}
+
 void
 reconcile_request_received(
     struct client *client, const struct message_control_reconcile *request)
 {
 	struct reconciler *r = snapd_reconciler(client->snapd);
-	struct look *look = find_look(r, request->account);
 	struct message done = { .type = MESSAGE_control_done };
+	struct look *look;
 
-	if (client->is_asking || is_waited_for(r, look)) {
+	if (client->is_asking || is_waited_for(r, request->account)) {
 		done.control_done.tag = request->tag;
 		done.control_done.status = STATUS_LIMIT;
 		done.control_done.text =
@@ -330,15 +373,19 @@ reconcile_request_received(
 		(void)channel_send(client->channel, &done, NULL, 0);
 		return;
 	}
-	if (look == NULL)
-		look = add_look(r, request->account);
-	look->client = client->id;
+	look = add_asked(client, request->account, CATCH_UP_ALL);
 	look->tag = request->tag;
-	client->is_asking = true;
-	if (look->state == LOOK_QUEUED)
-		begin_look(r, look);
-	else
-		look->is_again = true;
+	begin_asked(client, look);
+}
+
+void
+reconcile_before_mark(
+    struct client *client, uint32_t account, struct wanted_mark *mark)
+{
+	struct look *look = add_asked(client, account, CATCH_UP_CHANGED);
+
+	look->mark = mark;
+	begin_asked(client, look);
 }
 
 /* Its answer is nobody's. */
@@ -385,7 +432,7 @@ reconciler_free(struct reconciler **reconciler)
 		return;
 	while ((look = r->looks) != NULL) {
 		r->looks = look->next;
-		free(look);
+		free_look(look);
 	}
 	timer_free(&r->timer);
 	memory_free(reconciler);

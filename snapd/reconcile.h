@@ -23,9 +23,16 @@ void reconciler_configure(struct reconciler *reconciler, uint32_t every_s);
 void reconciler_free(struct reconciler **reconciler);
 
 /* Progress rows, then a done when the worker has looked and all is in the
- * store. Not more than one question of an account at a time. */
+ * store. Not more than one such question of an account at a time. */
 void reconcile_request_received(
     struct client *client, const struct message_control_reconcile *request);
+
+struct wanted_mark;
+
+/* What other programs changed up to now is in the store first, then the mark is
+ * made (control_make_mark), also if that could not be had. Takes it over. */
+void reconcile_before_mark(
+    struct client *client, uint32_t account, struct wanted_mark *mark);
 
 /* What happens to workers; each looks whether it is waited for. A look outlives
  * its worker, as long as something was committed by one of the last few. */

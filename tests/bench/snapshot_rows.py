@@ -82,14 +82,22 @@ def count_messages(folder):
     return sum(len(files) for _, _, files in os.walk(folder))
 
 
-def add_messages(cur):
-    """1 % of new messages, none of which was there before; their paths."""
-    added = []
+def add_messages(cur, owner=None):
+    """1 % of new messages, none of which was there before: written beside, then
+    moved to where they are found, as a delivery does.  How many."""
+    staged = cur.parent / "staged"
+    staged.mkdir()
     for name in sorted(os.listdir(cur))[::100]:
-        added.append(cur / ("new" + name.partition(",")[0]))
-        added[-1].write_bytes(b"X-Bench: new\n" + (cur / name).read_bytes())
+        file = staged / ("%x%s" % (time.time_ns(), name.partition(",")[0]))
+        file.write_bytes(b"X-Bench: new\n" + (cur / name).read_bytes())
+        if owner:
+            os.chown(file, owner.st_uid, owner.st_gid)
     os.sync()
-    return added
+    names = os.listdir(staged)
+    for name in names:
+        os.rename(staged / name, cur / name)
+    staged.rmdir()
+    return len(names)
 
 
 def descendant(pid, program):
@@ -160,6 +168,9 @@ class Peer:
 
     def snapshot(self, _):
         return self.create()[0]
+
+    def noticed(self):
+        """Nobody watches: a change of a while ago is as good as a new one."""
 
     def change(self):
         add_messages(self.source / "cur")
@@ -236,12 +247,25 @@ class Ours:
                       "store.memory-worker": worker.mib()}
 
     def change(self):
-        for path in add_messages(self.cur):
-            os.chown(path, self.owner.st_uid, self.owner.st_gid)
+        return add_messages(self.cur, self.owner)
 
     def snapshot(self, is_changed):
-        found = self.snapctl("reconcile", self.user) if is_changed else 0
-        return found + self.snapctl("create", "-m", "bench")
+        """Of what the store has, or of what is in the Maildir as well."""
+        what = (self.user,) if is_changed else ()
+        return self.snapctl("create", "-m", "bench", *what)
+
+    def count(self):
+        """The messages that the store has."""
+        row = command(*self.server.snapctl, "-H", "ls", "live:" + self.user)
+        return int(row.split()[0])
+
+    def noticed(self):
+        """A change that the worker had the time to see: how long that took,
+        and a snapshot then."""
+        count = self.count() + self.change()
+        start = time.monotonic()
+        wait_until(lambda: self.count() == count, 60)
+        return time.monotonic() - start, self.snapshot(True)
 
     def size(self):
         self.snapctl("seal")
@@ -297,9 +321,16 @@ def measure(store, figure, one):
     for name, peak in peaks.items():
         figure(store.label, name, peak, "MiB")
     figure(store.label, "store.unchanged", store.snapshot(False) * 1000, "ms")
+    if store.label == Ours.label:
+        figure(store.label, "store.unchanged-looked",
+               store.snapshot(True) * 1000, "ms")
     store.change()
     figure(store.label, "store.one-percent", store.snapshot(True) * 1000,
            "ms")
+    noticed = store.noticed()
+    if noticed:
+        figure(store.label, "store.noticing", noticed[0] * 1000, "ms")
+        figure(store.label, "store.noticed", noticed[1] * 1000, "ms")
     figure(store.label, "store.size", store.size(), "MiB")
     figure(store.label, "store.verify", store.verify(), "s")
     took = sorted(store.restore_one(each) for each in one)
@@ -354,7 +385,10 @@ WANTED = (
     ("store.capture", "first capture, durable", "s", PEERS, 15 / 23.7),
     ("store.unchanged", "unchanged snapshot", "ms", PEERS, 1 / 3980),
     ("store.unchanged-inside", "  inside the store", "ms", (), None),
+    ("store.unchanged-looked", "  files looked at", "ms", (), None),
     ("store.one-percent", "1 % added, snapshot", "ms", PEERS, 60 / 4910),
+    ("store.noticed", "  once it was noticed", "ms", (), None),
+    ("store.noticing", "  which took", "ms", (), None),
     ("store.size", "size", "MiB", PEERS, 1000 / 1194),
     ("store.restore-all", "restore all", "s", ("tar",), 1),
     ("store.restore-durable", "  and durable", "s", ("tar",), None),

@@ -58,6 +58,37 @@ def test_is_found_without_a_session(server):
             if path.read_bytes() == bytes_of]
 
 
+def deliver(maildir, name):
+    """As another MDA does: a worker may run, and watch."""
+    path = maildir / 'tmp' / name
+    path.write_text('Subject: %s\n\nfrom an MDA\n' % name)
+    own(path)
+    path.rename(maildir / 'new' / name)
+
+
+def test_a_snapshot_of_an_account_has_what_was_put_there_before(server):
+    running = server()
+    running.fill(['a'])
+    maildir = pathlib.Path(running.maildir1)
+    for count in (2, 3, 4):
+        deliver(maildir, '%d.m.host' % count)
+        if count == 3:  # now without a worker that watches
+            running.stop()
+            deliver(maildir, '3b.m.host')
+            running.start()
+        name = 'with-%d' % count
+        running.snapctl('create', '--name', name, running.user1)
+        out = running.snapctl('ls', '--json', '%s:%s/INBOX' %
+                              (name, running.user1))
+        assert len(out.splitlines()) == count + (count > 2)
+
+
+def test_a_snapshot_of_an_unknown_account_is_none(server):
+    running = server()
+    running.snapctl('create', '--name', 'none', '4711', code=10)
+    assert running.snapctl('list', '--json') == ''
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
 def test_what_cannot_be_made_again_can_be_let_go(server):
     running = server()

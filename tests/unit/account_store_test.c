@@ -877,7 +877,7 @@ caught_up_is_said_when_the_files_are_there_and_counts_them(void **state)
 		append_to(w, "INBOX", "kept\r\n");
 	snprintf(path, sizeof(path), "%s/Maildir", w->home);
 	scratch_remove(path);
-	false_store_catch_up(w->store);
+	false_store_catch_up(w->store, CATCH_UP_FILES);
 	wait_for(w, has_caught_up);
 	assert_int_equal(count_files(w, "Maildir", NULL), 30);
 	assert_true(false_store_caught_up(w->store, &written, &failed));

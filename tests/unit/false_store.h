@@ -7,6 +7,7 @@
 #define TESTS_UNIT_FALSE_STORE_H
 
 #include "common/channel.h"
+#include "common/record.h"
 
 #include <stdbool.h>
 
@@ -37,8 +38,8 @@ void false_store_put_back(struct false_store *store);
 void false_store_use_claim(struct false_store *store);
 /* A mark of now; the real store only. */
 void false_store_mark(struct false_store *store);
-/* Asks the worker to catch up and to look for each file; then its answer. */
-void false_store_catch_up(struct false_store *store);
+/* Asks the worker to catch up and to look for files; then its answer. */
+void false_store_catch_up(struct false_store *store, enum catch_up_files files);
 bool false_store_caught_up(
     const struct false_store *store, uint64_t *written, uint64_t *failed);
 /* How many messages were marked as missing when it answered. */

@@ -450,7 +450,7 @@ a_restore_that_meets_a_starting_worker_writes_each_file_once(void **state)
 	snprintf(path, sizeof(path), "%s/Maildir", w->home);
 	scratch_remove(path);
 	begin_account(w);
-	false_store_catch_up(w->store);
+	false_store_catch_up(w->store, CATCH_UP_FILES);
 	wait_for(w, has_caught_up);
 	assert_true(false_store_caught_up(w->store, &written, &failed));
 	assert_int_equal(written, 30);
@@ -508,7 +508,7 @@ a_restore_of_many_is_over_when_none_is_marked_any_more(void **state)
 	uint64_t written, failed;
 
 	file_many_and_wipe(w);
-	false_store_catch_up(w->store);
+	false_store_catch_up(w->store, CATCH_UP_FILES);
 	wait_for(w, has_caught_up);
 	assert_true(false_store_caught_up(w->store, &written, &failed));
 	assert_int_equal(written, MANY);
@@ -627,7 +627,7 @@ a_restore_brings_back_what_others_deleted(void **state)
 	fill(w, 5);
 	begin_with(w, true);
 	take_away(w, 2); /* which nobody has looked at yet */
-	false_store_catch_up(w->store);
+	false_store_catch_up(w->store, CATCH_UP_FILES);
 	wait_for(w, has_caught_up);
 	assert_true(false_store_caught_up(w->store, &written, &failed));
 	wait_for(w, is_idle);

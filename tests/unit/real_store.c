@@ -148,12 +148,12 @@ false_store_disconnect(struct false_store *s)
 }
 
 void
-false_store_catch_up(struct false_store *s)
+false_store_catch_up(struct false_store *s, enum catch_up_files files)
 {
 	struct message m = { .type = MESSAGE_catch_up };
 
 	m.catch_up.tag = 7;
-	m.catch_up.check_files = 1;
+	m.catch_up.check_files = (uint8_t)files;
 	s->caught_up = (struct message){ 0 };
 	channel_send(s->worker, &m, NULL, 0);
 }

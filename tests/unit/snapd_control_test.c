@@ -1023,6 +1023,74 @@ reconcile_without_a_worker_says_so(void **state)
 	assert_int_equal(f->wanted, 1);
 }
 
+/* -- Create -- */
+
+static enum status
+create(struct fixture *f, uint32_t account)
+{
+	struct message m = { .type = MESSAGE_control_create };
+
+	m.control_create.account = account;
+	m.control_create.name = TEXT("mine");
+	return ask(f, &m);
+}
+
+static void
+a_mark_of_an_account_waits_for_its_worker(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(create(f, 1), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_SNAPSHOT), 1);
+	assert_int_equal(f->catch_ups, 1);
+	assert_int_equal(f->catch_up_files, CATCH_UP_CHANGED);
+	/* All of it is what is there. */
+	assert_int_equal(create(f, 0), STATUS_OK);
+	assert_int_equal(count_rows(f, CONTROL_SNAPSHOT), 1);
+	assert_int_equal(f->catch_ups, 1);
+}
+
+static void
+a_mark_is_made_of_an_account_that_cannot_be_looked_at(void **state)
+{
+	struct fixture *f = *state;
+
+	f->has_no_worker = true;
+	assert_int_equal(create(f, 1), STATUS_PARTLY);
+	assert_int_equal(count_rows(f, CONTROL_SNAPSHOT), 1);
+	assert_non_null(strstr(f->control.text, "may be missing"));
+	assert_int_equal(ls(f, "mine", 1, "INBOX"), STATUS_OK);
+}
+
+/* Behind a look that goes on: both are answered, in order. */
+static void
+marks_of_one_account_wait_for_each_other(void **state)
+{
+	struct message m = { .type = MESSAGE_control_create };
+	struct fixture *f = *state;
+	struct peer other = { 0 };
+
+	f->is_deaf = true;
+	connect_peer(f, &other, ROLE_SNAPCTL, 0);
+	m.control_create.tag = 1;
+	m.control_create.account = 1;
+	m.control_create.name = TEXT("first");
+	channel_send(other.channel, &m, NULL, 0);
+	run_until(f, &f->wanted, 1);
+	f->control.answers = 0;
+	m.control_create.tag = 2;
+	m.control_create.name = TEXT("second");
+	channel_send(f->control.channel, &m, NULL, 0);
+	f->is_deaf = false;
+	free_peer(&f->worker);
+	run_until(f, &other.answers, 1);
+	run_until(f, &f->control.answers, 1);
+	assert_int_equal(f->control.answer.control_done.status, STATUS_OK);
+	assert_int_equal(other.answer.control_done.status, STATUS_OK);
+	assert_int_equal(f->catch_ups, 2);
+	free_peer(&other);
+}
+
 static void
 accounts_without_sessions_have_their_turn(void **state)
 {
@@ -1141,6 +1209,9 @@ main(void)
 		TEST(reconcile_ends_when_no_worker_gets_anything_done),
 		TEST(who_asks_in_the_middle_of_a_look_has_another_one),
 		TEST(reconcile_without_a_worker_says_so),
+		TEST(a_mark_of_an_account_waits_for_its_worker),
+		TEST(a_mark_is_made_of_an_account_that_cannot_be_looked_at),
+		TEST(marks_of_one_account_wait_for_each_other),
 		TEST(accounts_without_sessions_have_their_turn),
 		TEST(accepting_lets_missing_messages_go_and_no_others),
 		cmocka_unit_test(each_account_has_one_turn_a_day),
