@@ -125,6 +125,17 @@ struct forgotten_uids {
 	uint32_t uidnext;
 };
 
+struct account_quota {
+	uint64_t max_bytes; /* 0: any number of them */
+	uint64_t max_messages;
+	/* Of changes that the store has not answered yet. */
+	uint64_t coming_bytes;
+	uint64_t coming_messages;
+	struct index_usage told; /* the queue */
+	bool is_told;
+	bool is_nearly_full; /* and the log has it */
+};
+
 struct account_store {
 	struct event_loop *loop;
 	int home_fd;
@@ -192,6 +203,7 @@ struct account_store {
 	char owner[ACCOUNT_OWNER_SIZE]; /* who logged in last */
 	struct change_note note;        /* account_store_act_for */
 	int64_t loss_day;               /* of the last loss_notice */
+	struct account_quota quota;
 	struct delivery *deliveries;
 	struct timer *deliver_timer;
 	struct watcher *watcher;
@@ -244,6 +256,18 @@ enum witness_says account_witness_ask(struct account_store *account,
  * after a change. */
 void account_witness_write(struct account_store *account);
 void account_witness_write_soon(struct account_store *account);
+
+/* ---- account_quota.c ---- */
+/* Room for a change that is on its way: false if there is none, else it is kept
+ * until quota_arrived. */
+bool quota_takes(
+    struct account_store *account, uint64_t messages, uint64_t bytes);
+void quota_arrived(
+    struct account_store *account, uint64_t messages, uint64_t bytes);
+/* Rows came or went, or the queue is new: it is told, and the log when most of
+ * the quota is used. */
+void quota_look(struct account_store *account);
+void quota_tell_anew(struct account_store *account);
 
 /* ---- account_apply.c ---- */
 

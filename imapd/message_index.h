@@ -9,7 +9,8 @@
  * boot, whether the index was closed, and how often it was not.
  *
  * Databases (index_record.h; keys big-endian, values little-endian, a format byte in `meta`):
- *   meta     text -> store id, incarnation, confirmed sequence
+ *   meta     "account" -> store id, incarnation, confirmed sequence
+ *            "usage" -> messages and bytes of all rows
  *   mailbox  id -> record (common/record.h) and the worker's own fields
  *   row      id -> one fixed row a message, by UID (DUPFIXED: read by pages)
  *   file     id, uid -> what is needed to open the message
@@ -52,6 +53,11 @@ struct index_file {
 	bool has_new_flags;
 	struct text name; /* of the file as last seen */
 	struct text base;
+};
+
+struct index_usage {
+	uint64_t messages;
+	uint64_t bytes; /* RFC822.SIZE */
 };
 
 /* The worker's own part of a mailbox. */
@@ -147,6 +153,9 @@ void index_each_file(struct message_index *index, uint64_t mailbox,
     void *context);
 uint32_t index_find_name(
     struct message_index *index, uint64_t mailbox, struct text base);
+
+/* How much all rows of all mailboxes are: counted as they come and go. */
+const struct index_usage *index_usage(const struct message_index *index);
 
 /* UIDs `first` to `last` vanished with one MODSEQ. */
 void index_put_vanished(struct message_index *index, uint64_t mailbox,

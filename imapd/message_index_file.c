@@ -199,8 +199,10 @@ index_open(int home_fd, bool *was_made, bool *was_unclean, struct error *error)
 		    !is_data_there(home_fd);
 	if (*was_made)
 		now.crashes = 0;
-	if (prepare(index, &now, was_made, error) == 0)
+	if (prepare(index, &now, was_made, error) == 0) {
+		index_usage_load(index);
 		return index;
+	}
 	close_environment(index);
 	buf_clear(&index->scratch);
 	free(index);

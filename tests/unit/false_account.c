@@ -263,6 +263,23 @@ account_store_set_owner(struct account_store *account, struct text user)
 {
 }
 
+/* Two messages of at most a KiB, and room for 2000 KiB. */
+void
+account_store_usage(
+    const struct account_store *account, struct account_usage *usage)
+{
+	*usage = (struct account_usage){ .bytes = 1500,
+		.messages = 2,
+		.max_bytes = 2000 * 1024,
+		.max_messages = 100 };
+}
+
+bool
+account_store_has_room(const struct account_store *account, uint64_t bytes)
+{
+	return bytes <= 2000 * 1024 - 1500;
+}
+
 void
 account_store_forget_ready(struct account_store *account, void *context)
 {
@@ -344,6 +361,8 @@ mailbox_list_count(struct account_store *account,
 	for (i = 0; i < box->count; i++) {
 		counts->unseen += (box->rows[i].row.flags & FLAG_SEEN) == 0;
 		counts->deleted += (box->rows[i].row.flags & FLAG_DELETED) != 0;
+		if (box->rows[i].row.flags & FLAG_DELETED)
+			counts->deleted_size += box->rows[i].row.size;
 		counts->size += box->rows[i].row.size;
 	}
 }

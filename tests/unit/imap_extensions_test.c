@@ -475,6 +475,72 @@ static const struct transcript create_special_use[] = {
 	    STATUS_OK },
 };
 
+/* RFC 9208 */
+static const struct transcript quota[] = {
+	{ "a_mailbox_is_under_the_root_of_its_account",
+	    "a GETQUOTAROOT INBOX\r\nb GETQUOTAROOT \"not there yet\"\r\n"
+	    "c GETQUOTA account\r\nd GETQUOTA \"account\"\r\n",
+	    "* QUOTAROOT INBOX account\r\n"
+	    "* QUOTA account (STORAGE 2 2000 MESSAGE 2 100)\r\n"
+	    "a OK Getquotaroot completed\r\n"
+	    "* QUOTAROOT \"not there yet\" account\r\n"
+	    "* QUOTA account (STORAGE 2 2000 MESSAGE 2 100)\r\n"
+	    "b OK Getquotaroot completed\r\n"
+	    "* QUOTA account (STORAGE 2 2000 MESSAGE 2 100)\r\n"
+	    "c OK Getquota completed\r\n"
+	    "* QUOTA account (STORAGE 2 2000 MESSAGE 2 100)\r\n"
+	    "d OK Getquota completed\r\n",
+	    STATUS_OK },
+	{ "no_other_root_is_there",
+	    "a GETQUOTA \"\"\r\nb GETQUOTA ACCOUNT\r\nc GETQUOTA {3+}\r\n"
+	    "a\nb\r\nd GETQUOTAROOT \"Snapshots/Deleted mail\"\r\n",
+	    "a NO [NONEXISTENT] No such quota root\r\n"
+	    "b NO [NONEXISTENT] No such quota root\r\n"
+	    "c NO [NONEXISTENT] No such quota root\r\n"
+	    "* QUOTAROOT \"Snapshots/Deleted mail\"\r\n"
+	    "d OK Getquotaroot completed\r\n",
+	    STATUS_OK },
+	{ "users_set_none",
+	    "a SETQUOTA account (STORAGE 9000000)\r\nb SETQUOTA \"\" ()\r\n"
+	    "c SETQUOTA account (STORAGE 1 MESSAGE 2)\r\n",
+	    "a NO [NOPERM] Only the administrator changes quotas, in his "
+	    "settings\r\n"
+	    "b NO [NOPERM] Only the administrator changes quotas, in his "
+	    "settings\r\n"
+	    "c NO [NOPERM] Only the administrator changes quotas, in his "
+	    "settings\r\n",
+	    STATUS_OK },
+	{ "what_is_malformed_is_bad",
+	    "a GETQUOTA\r\nb GETQUOTA account x\r\nc GETQUOTAROOT\r\n"
+	    "d SETQUOTA account\r\ne SETQUOTA account (STORAGE)\r\n"
+	    "f SETQUOTA account (STORAGE -1)\r\ng SETQUOTA account (STORAGE "
+	    "18446744073709551616)\r\nh UID GETQUOTA account\r\n",
+	    "a BAD Missing argument\r\nb BAD Unexpected argument\r\n"
+	    "c BAD Missing argument\r\nd BAD Missing argument\r\n"
+	    "e BAD Space expected\r\nf BAD Invalid number\r\n"
+	    "g BAD Invalid number\r\nh BAD Unknown command\r\n",
+	    STATUS_OK },
+	{ "what_is_deleted_is_counted_and_measured",
+	    "a STATUS INBOX (DELETED DELETED-STORAGE)\r\n"
+	    "b STORE 2 +FLAGS.SILENT (\\Deleted)\r\n"
+	    "c STATUS INBOX (DELETED-STORAGE SIZE DELETED)\r\n",
+	    "* STATUS INBOX (DELETED 0 DELETED-STORAGE 0)\r\n"
+	    "a OK Status completed\r\nb OK Store completed\r\n"
+	    "* STATUS INBOX (SIZE 192 DELETED 1 DELETED-STORAGE 76)\r\n"
+	    "c OK Status completed\r\n",
+	    STATUS_OK },
+	{ "a_message_beyond_it_is_refused_before_it_comes",
+	    "a APPEND INBOX {2046501}\r\nb NOOP\r\n",
+	    "a NO [OVERQUOTA] Mailboxes are full: delete something first\r\n"
+	    "b OK NOOP completed\r\n",
+	    STATUS_OK },
+	{ "and_whatever_the_store_has_no_room_for",
+	    "a COPY 1 INBOX\r\nb APPEND INBOX {1+}\r\nx\r\n",
+	    "a NO [OVERQUOTA] Mailboxes are full: delete something first\r\n"
+	    "b NO [OVERQUOTA] Mailboxes are full: delete something first\r\n",
+	    STATUS_QUOTA },
+};
+
 #define TEST(table)                                                          \
 	static void rfc_of_##table(void **state)                             \
 	{                                                                    \
@@ -492,6 +558,7 @@ TEST(rev2)
 TEST(objectid)
 TEST(status)
 TEST(create_special_use)
+TEST(quota)
 
 int
 main(void)
@@ -507,6 +574,7 @@ main(void)
 		cmocka_unit_test(rfc_of_objectid),
 		cmocka_unit_test(rfc_of_status),
 		cmocka_unit_test(rfc_of_create_special_use),
+		cmocka_unit_test(rfc_of_quota),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
