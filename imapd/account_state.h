@@ -10,6 +10,7 @@
 #define IMAPD_ACCOUNT_STATE_H
 
 #include "common/table.h"
+#include "imapd/askers.h"
 #include "imapd/mailbox.h"
 #include "imapd/message_index.h"
 #include "imapd/parse_note.h"
@@ -198,7 +199,8 @@ struct account_store {
 	uint64_t files_failed;
 	struct reading *readings;
 	struct past_request *past_requests;
-	struct vanished_asker *vanished_askers;
+	struct asker *vanished_askers;
+	struct asker *saved_askers;
 	struct folder *past_folders;    /* that views have open */
 	char owner[ACCOUNT_OWNER_SIZE]; /* who logged in last */
 	struct change_note note;        /* account_store_act_for */

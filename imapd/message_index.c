@@ -91,8 +91,8 @@ void
 index_empty(struct message_index *index)
 {
 	const MDB_dbi databases[] = { index->meta, index->mailbox, index->row,
-		index->file, index->name, index->vanished, index->cache,
-		index->unused, index->subscribed };
+		index->file, index->name, index->vanished, index->saved,
+		index->cache, index->unused, index->subscribed };
 	const size_t count = sizeof(databases) / sizeof(databases[0]);
 	int rc = 0;
 
@@ -272,6 +272,7 @@ index_remove_mailbox(struct message_index *index, uint64_t mailbox)
 	remove_range(index, index->file, mailbox);
 	remove_range(index, index->name, mailbox);
 	remove_range(index, index->vanished, mailbox);
+	remove_range(index, index->saved, mailbox);
 	index_commit(index);
 }
 

@@ -49,6 +49,7 @@ open_databases(struct message_index *index)
 		{ &index->file, "file", 0 },
 		{ &index->name, "name", 0 },
 		{ &index->vanished, "vanished", 0 },
+		{ &index->saved, "saved", 0 },
 		{ &index->cache, "cache", 0 },
 		{ &index->unused, "unused", 0 },
 		{ &index->subscribed, "subscribed", 0 },

@@ -21,7 +21,7 @@ struct message_index {
 	bool is_held;           /* the writer waits for room on the disk */
 	bool is_broken;
 	bool was_killed;
-	MDB_dbi meta, mailbox, row, file, name, vanished, cache, unused,
+	MDB_dbi meta, mailbox, row, file, name, vanished, saved, cache, unused,
 	    subscribed;
 	struct buf scratch;
 	struct index_usage usage; /* of all rows, */

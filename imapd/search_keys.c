@@ -17,6 +17,7 @@ enum key_argument {
 	ARGUMENT_FIELD_TEXT,
 	ARGUMENT_KEYWORD,
 	ARGUMENT_DATE,
+	ARGUMENT_SAVED_DATE,
 	ARGUMENT_NUMBER,
 	ARGUMENT_INTERVAL,
 	ARGUMENT_OBJECT,
@@ -57,6 +58,13 @@ static const struct key_rule {
 	{ "OR", SEARCH_OR, ARGUMENT_TWO_KEYS, 0, false, NULL },
 	{ "RECENT", SEARCH_RECENT, ARGUMENT_NONE, 0, false, NULL },
 	{ "SEEN", SEARCH_FLAG, ARGUMENT_NONE, FLAG_SEEN, false, NULL },
+	{ "SAVEDATESUPPORTED", SEARCH_SAVEDATESUPPORTED, ARGUMENT_NONE, 0,
+	    false, NULL },
+	{ "SAVEDBEFORE", SEARCH_SAVEDBEFORE, ARGUMENT_SAVED_DATE, 0, false,
+	    NULL },
+	{ "SAVEDON", SEARCH_SAVEDON, ARGUMENT_SAVED_DATE, 0, false, NULL },
+	{ "SAVEDSINCE", SEARCH_SAVEDSINCE, ARGUMENT_SAVED_DATE, 0, false,
+	    NULL },
 	{ "SENTBEFORE", SEARCH_SENTBEFORE, ARGUMENT_DATE, 0, false, NULL },
 	{ "SENTON", SEARCH_SENTON, ARGUMENT_DATE, 0, false, NULL },
 	{ "SENTSINCE", SEARCH_SENTSINCE, ARGUMENT_DATE, 0, false, NULL },
@@ -144,6 +152,9 @@ parse_key_argument(
 		return parse_text(keys, key);
 	case ARGUMENT_KEYWORD:
 		return imap_parse_atom(parser, &key->text);
+	case ARGUMENT_SAVED_DATE:
+		keys->request->has_saved = true;
+		return imap_parse_date(parser, &key->day);
 	case ARGUMENT_DATE:
 		return imap_parse_date(parser, &key->day);
 	case ARGUMENT_NUMBER:

@@ -24,6 +24,10 @@ enum search_kind {
 	SEARCH_BEFORE,  /* day, of INTERNALDATE */
 	SEARCH_ON,
 	SEARCH_SINCE,
+	SEARCH_SAVEDBEFORE, /* day, of when it came here */
+	SEARCH_SAVEDON,
+	SEARCH_SAVEDSINCE,
+	SEARCH_SAVEDATESUPPORTED,
 	SEARCH_OLDER, /* number: seconds before now */
 	SEARCH_YOUNGER,
 	SEARCH_EMAILID, /* text */
@@ -52,6 +56,7 @@ struct search_request {
 	struct search_return options;
 	bool has_modseq;
 	bool has_email_id;
+	bool has_saved;
 	struct search_key *root;
 };
 

@@ -475,6 +475,65 @@ static const struct transcript create_special_use[] = {
 	    STATUS_OK },
 };
 
+/* RFC 8514 */
+static const struct transcript savedate[] = {
+	{ "a_message_has_the_time_at_which_it_came_here",
+	    "a FETCH 1:* SAVEDATE\r\nb UID FETCH 2 (SAVEDATE)\r\n",
+	    "* 1 FETCH (SAVEDATE \"01-Feb-2024 12:00:00 +0000\")\r\n"
+	    "* 2 FETCH (SAVEDATE \"02-Feb-2024 12:00:00 +0000\")\r\n"
+	    "a OK Fetch completed\r\n"
+	    "* 2 FETCH (UID 2 SAVEDATE \"02-Feb-2024 12:00:00 +0000\")\r\n"
+	    "b OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "and_is_found_by_its_day",
+	    "a SEARCH SAVEDBEFORE 2-Feb-2024\r\nb SEARCH SAVEDON 2-Feb-2024\r\n"
+	    "c SEARCH SAVEDSINCE 1-Feb-2024\r\nd SEARCH NOT SAVEDSINCE "
+	    "2-Feb-2024\r\ne SEARCH SAVEDATESUPPORTED\r\n"
+	    "f SORT (SUBJECT) UTF-8 SAVEDON 1-Feb-2024\r\n"
+	    "g THREAD REFERENCES UTF-8 SAVEDON 2-Feb-2024\r\n",
+	    "* SEARCH 1\r\na OK Search completed\r\n"
+	    "* SEARCH 2\r\nb OK Search completed\r\n"
+	    "* SEARCH 1 2\r\nc OK Search completed\r\n"
+	    "* SEARCH 1\r\nd OK Search completed\r\n"
+	    "* SEARCH 1 2\r\ne OK Search completed\r\n"
+	    "* SORT 1\r\nf OK Sort completed\r\n"
+	    "* THREAD (2)\r\ng OK Thread completed\r\n",
+	    STATUS_OK },
+	{ "in_a_mailbox_of_the_past_it_is_internaldate",
+	    "a EXAMINE \"Snapshots/Deleted mail\"\r\nb FETCH 1 SAVEDATE\r\n"
+	    "c SEARCH SAVEDATESUPPORTED\r\nd SEARCH NOT SAVEDATESUPPORTED "
+	    "SAVEDSINCE 1-Jan-2000\r\n",
+	    "* OK [CLOSED] Previous mailbox closed\r\n"
+	    "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"
+	    "* OK [PERMANENTFLAGS ()] Read-only mailbox\r\n* 1 EXISTS\r\n"
+	    "* 0 RECENT\r\n* OK [UNSEEN 1] First unseen\r\n"
+	    "* OK [UIDVALIDITY 1002] UIDs valid\r\n"
+	    "* OK [UIDNEXT 2] Predicted next UID\r\n"
+	    "* OK [HIGHESTMODSEQ 2] Highest\r\n" PAST_ID
+	    "a OK [READ-ONLY] Examine completed\r\n"
+	    "* 1 FETCH (SAVEDATE NIL)\r\nb OK Fetch completed\r\n"
+	    "* SEARCH\r\nc OK Search completed\r\n"
+	    "* SEARCH 1\r\nd OK Search completed\r\n",
+	    STATUS_OK },
+	{ "without_the_store_it_is_not_known",
+	    "a FETCH 1 (UID SAVEDATE)\r\nb SEARCH SAVEDON 1-Feb-2024\r\n"
+	    "c FETCH 1 (UID)\r\nd SORT (SUBJECT) UTF-8 SAVEDON 1-Feb-2024\r\n"
+	    "e SEARCH RETURN (SAVE) SAVEDON 1-Feb-2024\r\nf FETCH $ UID\r\n",
+	    "a NO [UNAVAILABLE] Mail store is not available, try again\r\n"
+	    "b NO [UNAVAILABLE] Mail store is not available, try again\r\n"
+	    "* 1 FETCH (UID 1)\r\nc OK Fetch completed\r\n"
+	    "d NO [UNAVAILABLE] Mail store is not available, try again\r\n"
+	    "e NO [UNAVAILABLE] Mail store is not available, try again\r\n"
+	    "f OK Fetch completed\r\n",
+	    STATUS_UNAVAILABLE },
+	{ "what_is_malformed_is_bad",
+	    "a SEARCH SAVEDON\r\nb SEARCH SAVEDON 31-Foo-2024\r\n"
+	    "c SEARCH SAVEDATESUPPORTED x\r\nd FETCH 1 SAVEDATE[]\r\n",
+	    "a BAD Missing argument\r\nb BAD Invalid date\r\n"
+	    "c BAD Unknown search key\r\nd BAD Unexpected argument\r\n",
+	    STATUS_OK },
+};
+
 /* RFC 9208 */
 static const struct transcript quota[] = {
 	{ "a_mailbox_is_under_the_root_of_its_account",
@@ -558,6 +617,7 @@ TEST(rev2)
 TEST(objectid)
 TEST(status)
 TEST(create_special_use)
+TEST(savedate)
 TEST(quota)
 
 int
@@ -574,6 +634,7 @@ main(void)
 		cmocka_unit_test(rfc_of_objectid),
 		cmocka_unit_test(rfc_of_status),
 		cmocka_unit_test(rfc_of_create_special_use),
+		cmocka_unit_test(rfc_of_savedate),
 		cmocka_unit_test(rfc_of_quota),
 	};
 
