@@ -360,6 +360,24 @@ learned_saved(enum status status, void *context)
 						  : state->finish(command));
 }
 
+/* With all that there are: RFC 3501 7.1. */
+static enum command_step
+bad_charset(struct imap_command *command)
+{
+	struct buf *line = command_answer(command);
+	const char *name, *space = "";
+
+	(void)buf_put_text(line, "NO [BADCHARSET (");
+	for (size_t n = 0; (name = charset_name(n)) != NULL; n++) {
+		if (!charset_has_ascii(charset_find(text_of(name))))
+			continue;
+		(void)buf_put_format(line, "%s%s", space, name);
+		space = " ";
+	}
+	(void)buf_put_text(line, ")] Unknown charset");
+	return COMMAND_DONE;
+}
+
 enum command_step
 search_start(struct imap_command *command, int parsed)
 {
@@ -368,8 +386,7 @@ search_start(struct imap_command *command, int parsed)
 	if (parsed == -2 && state->request.options.is_save)
 		command_save(command, NULL, 0);
 	if (parsed == -2)
-		return command_no(
-		    command, "[BADCHARSET (US-ASCII UTF-8)] Unknown charset");
+		return bad_charset(command);
 	if (parsed == -1)
 		return command_malformed(command);
 	if (state->request.has_modseq)

@@ -1,5 +1,5 @@
 /*
- * The grammar of SEARCH: CHARSET (US-ASCII and UTF-8), keys.
+ * The grammar of SEARCH: CHARSET (common/charset.h), keys.
  * Comes from a client's command, goes to search_match.  Depth and number of
  * keys are limited (imap_parser.h), so that matching is.
  */
@@ -93,16 +93,41 @@ struct key_parser {
 
 static struct search_key *parse_key(struct key_parser *keys);
 
+/* What is no text of the charset would find what it does not mean. */
+static int
+to_utf8(struct imap_parser *parser, const struct charset *charset,
+    struct text *text)
+{
+	static const char unknown[] = "\xef\xbf\xbd"; /* U+FFFD */
+	struct buf utf8;
+	bool is_good;
+
+	if (charset == NULL)
+		return text_is_utf8(*text)
+			   ? 0
+			   : imap_parse_error(parser, "Text is not UTF-8");
+	buf_init(&utf8, 3 * text->size + 4);
+	is_good = charset_decode(charset, *text, &utf8) == 0 &&
+		  (utf8.size == 0 || memmem(utf8.data, utf8.size, unknown,
+					 sizeof(unknown) - 1) == NULL);
+	if (is_good)
+		*text = text_make(
+		    pool_copy(parser->pool, utf8.data, utf8.size), utf8.size);
+	buf_clear(&utf8);
+	return is_good
+		   ? 0
+		   : imap_parse_error(parser, "Text is not of that charset");
+}
+
 static int
 parse_text(struct key_parser *keys, struct search_key *key)
 {
 	struct imap_parser *parser = keys->parser;
 	struct text text;
 
-	if (imap_parse_astring(parser, &text) == -1)
+	if (imap_parse_astring(parser, &text) == -1 ||
+	    to_utf8(parser, keys->request->charset, &text) == -1)
 		return -1;
-	if (!text_is_utf8(text))
-		return imap_parse_error(parser, "Text is not UTF-8");
 	key->text = casefold(text, parser->pool);
 	return 0;
 }
@@ -262,15 +287,19 @@ parse_key(struct key_parser *keys)
 }
 
 int
-search_keys_parse_charset(struct imap_parser *parser)
+search_keys_parse_charset(
+    struct imap_parser *parser, struct search_request *request)
 {
-	struct text charset;
+	struct text name;
 
-	if (imap_parse_astring(parser, &charset) == -1 ||
+	if (imap_parse_astring(parser, &name) == -1 ||
 	    imap_parse_space(parser) == -1)
 		return -1;
-	return text_is_nocase(charset, "UTF-8") ||
-		       text_is_nocase(charset, "US-ASCII")
+	/* ASCII in it is UTF-8 as well. */
+	if (text_is_nocase(name, "UTF-8") || text_is_nocase(name, "US-ASCII"))
+		return 0;
+	request->charset = charset_find(name);
+	return request->charset != NULL && charset_has_ascii(request->charset)
 		   ? 0
 		   : -2;
 }
@@ -303,7 +332,7 @@ search_keys_parse(struct imap_parser *parser, struct search_request *request)
 	if (imap_parse_skip_word(parser, "CHARSET"))
 		result = imap_parse_space(parser) == -1
 			     ? -1
-			     : search_keys_parse_charset(parser);
+			     : search_keys_parse_charset(parser, request);
 	return result != 0 ? result : search_keys_parse_keys(parser, request);
 }
 

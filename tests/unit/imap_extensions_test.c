@@ -54,14 +54,13 @@ static const struct transcript esort[] = {
 	{ "what_a_sort_saves_is_a_set_all_the_same",
 	    "a SORT RETURN (SAVE) (SUBJECT) UTF-8 ALL\r\nb FETCH $ UID\r\n"
 	    "c SORT RETURN (SAVE MIN) (SUBJECT) UTF-8 ALL\r\n"
-	    "d FETCH $ UID\r\ne SORT RETURN (SAVE) (SUBJECT) KOI8-R ALL\r\n"
+	    "d FETCH $ UID\r\ne SORT RETURN (SAVE) (SUBJECT) KLINGON ALL\r\n"
 	    "f FETCH $ UID\r\n",
 	    "a OK Sort completed\r\n* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n"
 	    "b OK Fetch completed\r\n* ESEARCH (TAG \"c\") MIN 2\r\n"
 	    "c OK Sort completed\r\n* 2 FETCH (UID 2)\r\n"
 	    "d OK Fetch completed\r\n"
-	    "e NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n"
-	    "f OK Fetch completed\r\n",
+	    "e" BADCHARSET "f OK Fetch completed\r\n",
 	    STATUS_OK },
 	{ "modseq_is_that_of_what_is_told",
 	    "a SORT RETURN (MIN) (SUBJECT) UTF-8 MODSEQ 1\r\n"
@@ -159,12 +158,11 @@ static const struct transcript thread[] = {
 	    STATUS_OK },
 	{ "a_thread_that_is_malformed_is_bad",
 	    "a THREAD FOO UTF-8 ALL\r\nb THREAD REFERENCES ALL\r\n"
-	    "c THREAD\r\nd THREAD REFERENCES KOI8-R ALL\r\n"
+	    "c THREAD\r\nd THREAD REFERENCES KLINGON ALL\r\n"
 	    "e THREAD REFERENCES UTF-8 BOGUS\r\n",
 	    "a BAD Unknown threading algorithm\r\nb BAD Missing argument\r\n"
 	    "c BAD Missing argument\r\n"
-	    "d NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n"
-	    "e BAD Unknown search key\r\n",
+	    "d" BADCHARSET "e BAD Unknown search key\r\n",
 	    STATUS_OK },
 	{ "the_past_has_threads_too",
 	    "a UNSELECT\r\nb EXAMINE \"Snapshots/Deleted mail\"\r\n"
@@ -313,9 +311,9 @@ static const struct transcript utf8[] = {
 	    STATUS_OK },
 	{ "strings_are_utf_8_and_charset_is_bad",
 	    "a SEARCH CHARSET UTF-8 SUBJECT x\r\nb ENABLE UTF8=ACCEPT\r\n"
-	    "c SEARCH SUBJECT \"gr\303\274SSe\"\r\n"
+	    "c SEARCH SUBJECT \"GRu\314\210\303\237E\"\r\n"
 	    "d SEARCH CHARSET UTF-8 SUBJECT x\r\n"
-	    "e SORT (SUBJECT) UTF-8 SUBJECT \"gr\303\274SSe\"\r\n",
+	    "e SORT (SUBJECT) UTF-8 SUBJECT \"GRu\314\210\303\237E\"\r\n",
 	    "* SEARCH\r\na OK Search completed\r\n"
 	    "* ENABLED UTF8=ACCEPT\r\nb OK Enabled\r\n"
 	    "* SEARCH 2\r\nc OK Search completed\r\n"
@@ -475,6 +473,30 @@ static const struct transcript create_special_use[] = {
 	    STATUS_OK },
 };
 
+/* RFC 3501 6.4.4, RFC 5255 4: texts in the charset that the client named. */
+static const struct transcript charset[] = {
+	{ "a_text_is_of_the_charset_that_was_named",
+	    "a SEARCH CHARSET ISO-2022-JP SUBJECT {8+}\r\n\033$B$\"\033(B\r\n"
+	    "b SEARCH CHARSET shift_jis SUBJECT {2+}\r\n\x82\xa0\r\n"
+	    "c SEARCH CHARSET ISO-2022-JP NOT SUBJECT {8+}\r\n"
+	    "\033$B$\"\033(B\r\nd SEARCH CHARSET KOI8-R SUBJECT {1+}\r\n\xc1"
+	    "\r\n",
+	    "* SEARCH\r\na OK Search completed\r\n"
+	    "* SEARCH\r\nb OK Search completed\r\n"
+	    "* SEARCH 1 2\r\nc OK Search completed\r\n"
+	    "* SEARCH\r\nd OK Search completed\r\n",
+	    STATUS_OK },
+	{ "what_is_no_text_of_it_is_bad",
+	    "a SEARCH CHARSET EUC-JP SUBJECT {1+}\r\n\xa4\r\n"
+	    "b SEARCH CHARSET GB18030 SUBJECT {2+}\r\n\xff\xff\r\n"
+	    "c SEARCH CHARSET UTF-8 SUBJECT {1+}\r\n\xa4\r\n"
+	    "d SEARCH CHARSET UTF-16 SUBJECT x\r\n",
+	    "a BAD Text is not of that charset\r\n"
+	    "b BAD Text is not of that charset\r\nc BAD Text is not UTF-8\r\n"
+	    "d" BADCHARSET,
+	    STATUS_OK },
+};
+
 /* RFC 8514 */
 static const struct transcript savedate[] = {
 	{ "a_message_has_the_time_at_which_it_came_here",
@@ -617,6 +639,7 @@ TEST(rev2)
 TEST(objectid)
 TEST(status)
 TEST(create_special_use)
+TEST(charset)
 TEST(savedate)
 TEST(quota)
 
@@ -634,6 +657,7 @@ main(void)
 		cmocka_unit_test(rfc_of_objectid),
 		cmocka_unit_test(rfc_of_status),
 		cmocka_unit_test(rfc_of_create_special_use),
+		cmocka_unit_test(rfc_of_charset),
 		cmocka_unit_test(rfc_of_savedate),
 		cmocka_unit_test(rfc_of_quota),
 	};
