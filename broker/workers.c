@@ -302,6 +302,23 @@ enter_queue(struct worker *worker)
 	worker->workers->queued++;
 }
 
+void
+worker_send_quota(struct member *member)
+{
+	const struct account_table *accounts = member->broker->accounts;
+	struct message message = { .type = MESSAGE_quota };
+	const struct account *account;
+
+	if (accounts == NULL || member->channel == NULL)
+		return;
+	account = account_find_number(accounts, member->account);
+	if (account == NULL)
+		return; /* it was taken out of the users file */
+	message.quota.bytes = account->quota_bytes;
+	message.quota.messages = account->quota_messages;
+	(void)channel_send(member->channel, &message, NULL, 0);
+}
+
 /* First the home: master's answer goes on in workers_home_made. */
 static void
 try_start(struct worker *worker)
@@ -348,6 +365,7 @@ workers_home_made(
 	}
 	worker->state = WORKER_RUNNING;
 	worker->is_idle = false;
+	worker_send_quota(member);
 	member_connect_snapd(member);
 	members_connect(member, &workers->broker->services[ROLE_QUEUE]);
 	answer_all(worker, STATUS_OK);

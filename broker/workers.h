@@ -38,6 +38,9 @@ void worker_ended(struct workers *workers, struct member *member);
 /* To the one that has come: what the one before asked is answered to nobody. */
 void workers_connect_queue(struct workers *workers);
 void workers_connect_snapd(struct workers *workers);
+/* What its account may have in its mailboxes. */
+void worker_send_quota(struct member *member);
+
 void workers_each(
     struct workers *workers, void (*callback)(struct member *member));
 struct member *workers_find_pid(struct workers *workers, pid_t pid);

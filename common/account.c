@@ -217,6 +217,8 @@ put_account(
 	writer_put_u32(writer, account->gid);
 	writer_put_u32(writer, account->flags);
 	writer_put_u32(writer, account->send_per_day);
+	writer_put_u64(writer, account->quota_bytes);
+	writer_put_u64(writer, account->quota_messages);
 	writer_put_text(writer,
 	    text_of(knows_address(role) ? account->address : ""), ADDRESS_MAX);
 	writer_put_text(
@@ -308,6 +310,8 @@ get_account(struct reader *reader, struct account_table *table)
 	account.gid = reader_get_u32(reader);
 	account.flags = reader_get_u32(reader);
 	account.send_per_day = reader_get_u32(reader);
+	account.quota_bytes = reader_get_u64(reader);
+	account.quota_messages = reader_get_u64(reader);
 	if (text_copy(reader_get_text(reader, ADDRESS_MAX), address,
 		sizeof(address)) == -1 ||
 	    text_copy(reader_get_text(reader, HASH_MAX), hash, sizeof(hash)) ==

@@ -23,9 +23,11 @@ struct account {
 	uint32_t uid;
 	uint32_t gid;
 	unsigned int flags;
-	uint32_t send_per_day; /* recipients elsewhere; 0: no limit */
-	const char *address;   /* local@domain, lower case */
-	const char *hash;      /* with its {SCHEME} removed; "" outside authd */
+	uint32_t send_per_day;   /* recipients elsewhere; 0: no limit */
+	uint64_t quota_bytes;    /* in its mailboxes; 0: no limit */
+	uint64_t quota_messages; /* as here */
+	const char *address;     /* local@domain, lower case */
+	const char *hash; /* with its {SCHEME} removed; "" outside authd */
 };
 
 /* An alias has one target a row; several rows may share a name. */

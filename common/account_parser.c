@@ -186,20 +186,32 @@ parse_hash(struct account_parser *parser, struct text hash, size_t column,
 	return 0;
 }
 
-/* A class is what its limit line says of it. */
-static void
-parse_class(struct account_parser *parser, struct text class, size_t column,
+/* A class is what its limit lines say of it: false if there is none. */
+static bool
+take_limits(const struct account_parser *parser, struct text class,
     struct account *account)
 {
 	const struct send_limit_setting *limit =
 	    settings_find_send_limit(parser->settings, class);
+	const struct quota_setting *quota =
+	    settings_find_quota(parser->settings, class);
 
-	if (limit == NULL)
-		account_complain(parser, column,
-		    "there is no line limit send ... class %.*s",
-		    TEXT_FMT(class));
-	else
+	if (limit != NULL)
 		account->send_per_day = limit->per_day;
+	if (quota != NULL) {
+		account->quota_bytes = quota->bytes;
+		account->quota_messages = quota->messages;
+	}
+	return limit != NULL || quota != NULL;
+}
+
+static void
+parse_class(struct account_parser *parser, struct text class, size_t column,
+    struct account *account)
+{
+	if (!take_limits(parser, class, account))
+		account_complain(parser, column,
+		    "there is no line limit ... class %.*s", TEXT_FMT(class));
 }
 
 static void
@@ -273,8 +285,6 @@ parse_user(struct account_parser *parser, struct text line)
 	char given[ADDRESS_MAX];
 	char hash[HASH_MAX + 1];
 	struct account account = { .address = address, .hash = hash };
-	const struct send_limit_setting *limit =
-	    settings_find_send_limit(parser->settings, TEXT(""));
 	struct text fields[8];
 	size_t count = cut_fields(line, fields, 8);
 	size_t before = report_errors(parser->report);
@@ -285,8 +295,7 @@ parse_user(struct account_parser *parser, struct text line)
 		    "gecos:home:shell:firnmail_id=N");
 		return;
 	}
-	if (limit != NULL)
-		account.send_per_day = limit->per_day;
+	(void)take_limits(parser, TEXT(""), &account);
 	if (account_parse_address(parser, fields[0], 0, false, address) == 0 &&
 	    domain_name_of_address(fields[0], given, sizeof(given)) == 0 &&
 	    !text_is_nocase(text_of(given), address))

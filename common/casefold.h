@@ -1,6 +1,7 @@
 /*
- * Text in the form in which it is searched: without regard to case (Unicode
- * full case folding).  Pure.
+ * Text in the form in which it is searched and sorted: i;unicode-casemap (RFC
+ * 5051), without regard to case, to how accents are put together, and to width.
+ * Pure.
  */
 #ifndef COMMON_CASEFOLD_H
 #define COMMON_CASEFOLD_H

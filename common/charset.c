@@ -2,6 +2,8 @@
  * See charset.h.  Every decoder gives some text for any bytes.
  */
 #include "common/charset.h"
+
+#include "common/charset_multibyte.h"
 #include "common/charset_tables.h"
 
 #include <string.h>
@@ -36,6 +38,20 @@ charset_find(struct text name)
 		if (same_name(name, charset_aliases[i].name))
 			return &charset_list[charset_aliases[i].charset];
 	return NULL;
+}
+
+const char *
+charset_name(size_t n)
+{
+	return n < CHARSET_COUNT ? charset_list[n].name : NULL;
+}
+
+bool
+charset_has_ascii(const struct charset *charset)
+{
+	return charset->kind != CHARSET_UTF16 &&
+	       charset->kind != CHARSET_UTF16BE &&
+	       charset->kind != CHARSET_UTF16LE;
 }
 
 int
@@ -199,6 +215,18 @@ charset_decode(const struct charset *charset, struct text data, struct buf *out)
 		return decode_utf16(data, true, out);
 	case CHARSET_UTF7:
 		return decode_utf7(data, out);
+	case CHARSET_SHIFT_JIS:
+		return charset_decode_shift_jis(data, out);
+	case CHARSET_EUC_JP:
+		return charset_decode_euc_jp(data, out);
+	case CHARSET_ISO_2022_JP:
+		return charset_decode_iso_2022_jp(data, out);
+	case CHARSET_GB18030:
+		return charset_decode_gb18030(data, out);
+	case CHARSET_BIG5:
+		return charset_decode_big5(data, out);
+	case CHARSET_EUC_KR:
+		return charset_decode_euc_kr(data, out);
 	case CHARSET_TABLE:
 		break;
 	}

@@ -314,6 +314,7 @@ control_put_usage(struct writer *w, const struct control_usage *r)
 	writer_put_u64(w, r->grown_bytes);
 	writer_put_u64(w, (uint64_t)r->oldest);
 	writer_put_u64(w, (uint64_t)r->newest);
+	writer_put_u64(w, r->wire_bytes);
 }
 
 int
@@ -332,6 +333,7 @@ control_get_usage(struct text row, struct control_usage *r)
 	r->grown_bytes = reader_get_u64(&reader);
 	r->oldest = (int64_t)reader_get_u64(&reader);
 	r->newest = (int64_t)reader_get_u64(&reader);
+	r->wire_bytes = reader_get_u64(&reader);
 	return reader_done(&reader);
 }
 

@@ -95,6 +95,8 @@ struct control_usage {
 	uint64_t grown_bytes;  /* of these, that came in the last days */
 	int64_t oldest;        /* of the messages, live or kept; 0: none */
 	int64_t newest;
+	uint64_t
+	    wire_bytes; /* RFC822.SIZE of the messages: what a quota counts */
 };
 
 /* The store that they are in. */

@@ -109,10 +109,12 @@ common_libcommon_a_SOURCES += common/route.c common/route.h
 common_libcommon_a_SOURCES += common/mail_date.c common/mail_date.h
 common_libcommon_a_SOURCES += common/charset.c common/charset.h
 common_libcommon_a_SOURCES += common/charset_tables.h
+common_libcommon_a_SOURCES += common/charset_multibyte.c common/charset_multibyte.h
+common_libcommon_a_SOURCES += common/charset_multibyte_tables.h
 common_libcommon_a_SOURCES += common/casefold.c common/casefold.h
 common_libcommon_a_SOURCES += common/mime_encoding.c common/mime_encoding.h
 common_libcommon_a_SOURCES += common/mime_parser.c common/mime_parser.h
-EXTRA_DIST += common/charset_tables.py
+EXTRA_DIST += common/charset_tables.py common/charset_multibyte_tables.py
 
 # The only user of libseccomp: master and tests link it, and what makes the
 # filters of snapctl and firnmail when they are built.
@@ -152,6 +154,9 @@ tests_unit_account_parser_test_LDADD = $(COMMON_LIBS) $(IDN_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/mail_test
 tests_unit_mail_test_SOURCES = tests/unit/mail_test.c
 tests_unit_mail_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/charset_test
+tests_unit_charset_test_SOURCES = tests/unit/charset_test.c
+tests_unit_charset_test_LDADD = $(COMMON_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/mime_test
 tests_unit_mime_test_SOURCES = tests/unit/mime_test.c
 tests_unit_mime_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)

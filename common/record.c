@@ -379,6 +379,31 @@ record_get_vanished(struct reader *r, struct vanished_record *record)
 }
 
 void
+record_put_saved(struct writer *w, const struct saved_record *r)
+{
+	writer_put_u64(w, r->mailbox);
+	writer_put_u64(w, (uint64_t)r->time);
+	writer_put_u32(w, r->first);
+	writer_put_u32(w, r->last);
+}
+
+int
+record_get_saved(struct reader *r, struct saved_record *record)
+{
+	int more = begins(r);
+
+	if (more != 1)
+		return more;
+	record->mailbox = reader_get_u64(r);
+	record->time = (int64_t)reader_get_u64(r);
+	record->first = reader_get_u32(r);
+	record->last = reader_get_u32(r);
+	if (record->first == 0 || record->last < record->first)
+		r->failed = true;
+	return got(r);
+}
+
+void
 record_put_result(struct writer *w, const struct result_record *r)
 {
 	writer_put_u64(w, r->mailbox);

@@ -210,6 +210,15 @@ struct vanished_record {
 	uint32_t last;
 };
 
+/* UIDs of a mailbox that came into it at one time: delivered, appended, copied or
+ * moved there (RFC 8514). */
+struct saved_record {
+	uint64_t mailbox;
+	int64_t time; /* seconds since 1970 */
+	uint32_t first;
+	uint32_t last;
+};
+
 /* What a change got: for file, append, copy, recall one each message; for
  * create one; for flags, expunge, missing, rename, retire, keyword, identity one each
  * part, with `modseq` only; for a move this too, of its source, behind those of
@@ -251,6 +260,8 @@ void record_put_body(struct writer *w, const struct body_record *r);
 int record_get_body(struct reader *r, struct body_record *record);
 void record_put_vanished(struct writer *w, const struct vanished_record *r);
 int record_get_vanished(struct reader *r, struct vanished_record *record);
+void record_put_saved(struct writer *w, const struct saved_record *r);
+int record_get_saved(struct reader *r, struct saved_record *record);
 void record_put_result(struct writer *w, const struct result_record *r);
 int record_get_result(struct reader *r, struct result_record *record);
 
@@ -262,6 +273,7 @@ enum {
 	RECORD_RESULT_SIZE = 76,
 	RECORD_BODY_SIZE = 9,
 	RECORD_VANISHED_SIZE = 24,
+	RECORD_SAVED_SIZE = 24,
 	RECORD_FLAGS_SIZE = 16,
 	RECORD_COPY_SIZE = 30,
 	RECORD_RECALL_SIZE = 47,

@@ -114,6 +114,15 @@ settings_find_send_limit(const struct settings *settings, struct text class)
 	return NULL;
 }
 
+const struct quota_setting *
+settings_find_quota(const struct settings *settings, struct text class)
+{
+	for (size_t i = 0; i < settings->quota_count; i++)
+		if (text_is(class, settings->quotas[i].class))
+			return &settings->quotas[i];
+	return NULL;
+}
+
 static bool
 is_front(enum role role)
 {

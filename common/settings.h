@@ -40,6 +40,7 @@ enum {
 /* Of a segment of the snapshot store: the largest body has room in any. */
 #define SETTINGS_MIN_SEGMENT (UINT64_C(512) << 20)
 #define SETTINGS_MAX_SEGMENT (UINT64_C(64) << 30)
+#define SETTINGS_MAX_QUOTA   (UINT64_C(1) << 50)
 
 enum service {
 	SERVICE_SMTP,   /* mail from everyone, no AUTH */
@@ -122,6 +123,13 @@ struct settings {
 		char class[SETTINGS_CLASS_SIZE];
 		uint32_t per_day; /* recipients; 0 while the line is read */
 	} send_limits[SETTINGS_MAX_SEND_LIMITS];
+	/* How much an account may have in its mailboxes, likewise. */
+	size_t quota_count;
+	struct quota_setting {
+		char class[SETTINGS_CLASS_SIZE];
+		uint64_t bytes;    /* 0: any number of them */
+		uint64_t messages; /* as here */
+	} quotas[SETTINGS_MAX_SEND_LIMITS];
 	/* The first wait before a message is tried again, which doubles, and
 	 * the longest; those of a destination that is not there; when its sender
 	 * hears that it is late, and when it is given up. */
@@ -227,6 +235,8 @@ bool settings_is_trusted(const struct settings *settings, struct text user);
 
 /* Of a class, by its own line; NULL if it has none. */
 const struct send_limit_setting *settings_find_send_limit(
+    const struct settings *settings, struct text class);
+const struct quota_setting *settings_find_quota(
     const struct settings *settings, struct text class);
 
 /* The listener that a bound socket was made for (a `*` listener has a socket

@@ -410,8 +410,8 @@ static const struct option aliases_options[] = {
 };
 static const struct option store_options[] = { { "maildir", VALUE_PATH, 0,
 						   apply_maildir, NULL },
-	{ "quota", VALUE_ABSENT, 0, NULL,
-	    "remove quota and its size; nothing is limited" },
+	{ "quota", VALUE_SIZE, SETTINGS_MAX_QUOTA, settings_apply_store_quota,
+	    NULL },
 	{ "external-deletes", VALUE_TEXT, 0, apply_external_deletes, NULL },
 	{ 0 } };
 static const struct option snapshot_options[] = {
@@ -522,8 +522,9 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	{ "max-account-changes", "max-account-changes N [bytes SIZE]",
 	    account_changes_options, false, false, NULL, NULL },
 	{ "limit",
-	    "limit send N/day [class NAME], or limit connections|errors "
-	    "N/minute|hour|day [per-network N]",
+	    "limit send N/day [class NAME], limit quota SIZE [messages N] "
+	    "[class NAME], or limit connections|errors N/minute|hour|day "
+	    "[per-network N]",
 	    settings_limit_options, true, false, settings_begin_limit,
 	    settings_finish_limit },
 	{ "vault", "vault", vault_options, true, false, NULL, NULL },

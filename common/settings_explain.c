@@ -235,6 +235,26 @@ explain_tls_reports(const char *name, const struct settings *settings,
 }
 
 static void
+explain_quotas(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	for (size_t i = 0; i < settings->quota_count; i++) {
+		const struct quota_setting *quota = &settings->quotas[i];
+
+		(void)buf_put_text(to, "limit");
+		if (quota->bytes > 0)
+			(void)buf_put_format(to, " quota %llu",
+			    (unsigned long long)quota->bytes);
+		if (quota->messages > 0)
+			(void)buf_put_format(to, " messages %llu",
+			    (unsigned long long)quota->messages);
+		if (quota->class[0] != '\0')
+			(void)buf_put_format(to, " class %s", quota->class);
+		explain_from(to, name, origin->directive[DIRECTIVE_LIMIT]);
+	}
+}
+
+static void
 explain_keep(const char *name, const struct settings *settings,
     const struct settings_origin *origin, struct buf *to)
 {
@@ -329,6 +349,7 @@ settings_explain(const char *name, const struct settings *settings,
 		    limit->class);
 		explain_from(to, name, line[DIRECTIVE_LIMIT]);
 	}
+	explain_quotas(name, settings, origin, to);
 	if (settings->is_relaying) {
 		(void)buf_put_text(to, "match from auth for any relay");
 		explain_from(to, name, line[DIRECTIVE_MATCH]);

@@ -120,6 +120,9 @@ extern const struct option settings_limit_options[];
 extern const struct option settings_connections_options[];
 bool settings_begin_limit(struct parser *parser);
 void settings_finish_limit(struct parser *parser);
+/* "store ... quota 5G" is "limit quota 5G". */
+void settings_apply_store_quota(
+    struct parser *parser, const struct value *value);
 
 /* ---- settings_network.c ---- */
 extern const struct option settings_resolver_options[];

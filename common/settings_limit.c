@@ -1,6 +1,6 @@
 /*
  * The words of firnmail.conf about how much one may: recipients that an account
- * sends to, connections and errors of a client.
+ * sends to, what it has in its mailboxes, connections and errors of a client.
  */
 #include "common/settings_grammar.h"
 
@@ -12,7 +12,9 @@ enum {
 	LIMIT_SEEN_CLASS = 1 << 1,
 	LIMIT_SEEN_CONNECTIONS = 1 << 2,
 	LIMIT_SEEN_ERRORS = 1 << 3,
-	LIMIT_SEEN_NETWORK = 1 << 4
+	LIMIT_SEEN_NETWORK = 1 << 4,
+	LIMIT_SEEN_QUOTA = 1 << 5,
+	LIMIT_SEEN_MESSAGES = 1 << 6
 };
 
 bool
@@ -20,13 +22,16 @@ settings_begin_limit(struct parser *parser)
 {
 	struct settings *settings = parser->settings;
 
-	if (settings->send_limit_count == SETTINGS_MAX_SEND_LIMITS) {
+	if (settings->send_limit_count == SETTINGS_MAX_SEND_LIMITS ||
+	    settings->quota_count == SETTINGS_MAX_SEND_LIMITS) {
 		settings_complain(parser, parser->words[0], "at most %d limits",
 		    SETTINGS_MAX_SEND_LIMITS);
 		return false;
 	}
 	memset(&settings->send_limits[settings->send_limit_count], 0,
 	    sizeof(settings->send_limits[0]));
+	memset(&settings->quotas[settings->quota_count], 0,
+	    sizeof(settings->quotas[0]));
 	return true;
 }
 
@@ -35,6 +40,12 @@ limit_of(struct parser *parser)
 {
 	return &parser->settings
 		    ->send_limits[parser->settings->send_limit_count];
+}
+
+static struct quota_setting *
+quota_of(struct parser *parser)
+{
+	return &parser->settings->quotas[parser->settings->quota_count];
 }
 
 /* "200/day" */
@@ -60,6 +71,24 @@ apply_class(struct parser *parser, const struct value *value)
 
 	if (text_copy(value->word.text, class, SETTINGS_CLASS_SIZE) == -1)
 		settings_complain(parser, value->word, "the name is too long");
+	else
+		memcpy(quota_of(parser)->class, class, SETTINGS_CLASS_SIZE);
+}
+
+static void
+apply_quota(struct parser *parser, const struct value *value)
+{
+	quota_of(parser)->bytes = value->number;
+	if (value->number == 0)
+		settings_complain(parser, value->word, "must not be 0");
+}
+
+static void
+apply_messages(struct parser *parser, const struct value *value)
+{
+	quota_of(parser)->messages = value->number;
+	if (value->number == 0)
+		settings_complain(parser, value->word, "must not be 0");
 }
 
 /* "300/minute" */
@@ -139,6 +168,28 @@ finish_send(struct parser *parser)
 }
 
 static void
+finish_quota(struct parser *parser)
+{
+	const struct quota_setting *quota = quota_of(parser);
+
+	if (settings_find_quota(parser->settings, text_of(quota->class)) !=
+	    NULL)
+		settings_complain(
+		    parser, parser->words[0], "these have a quota already");
+	else
+		parser->settings->quota_count++;
+}
+
+void
+settings_apply_store_quota(struct parser *parser, const struct value *value)
+{
+	if (settings_begin_limit(parser)) {
+		apply_quota(parser, value);
+		finish_quota(parser);
+	}
+}
+
+static void
 finish_rate(struct parser *parser)
 {
 	unsigned int rate =
@@ -165,10 +216,19 @@ settings_finish_limit(struct parser *parser)
 	case LIMIT_SEEN_ERRORS | LIMIT_SEEN_NETWORK:
 		finish_rate(parser);
 		break;
+	case LIMIT_SEEN_QUOTA:
+	case LIMIT_SEEN_QUOTA | LIMIT_SEEN_MESSAGES:
+	case LIMIT_SEEN_QUOTA | LIMIT_SEEN_CLASS:
+	case LIMIT_SEEN_QUOTA | LIMIT_SEEN_MESSAGES | LIMIT_SEEN_CLASS:
+	case LIMIT_SEEN_MESSAGES:
+	case LIMIT_SEEN_MESSAGES | LIMIT_SEEN_CLASS:
+		if (report_errors(parser->report) == parser->had_errors)
+			finish_quota(parser);
+		break;
 	default:
 		settings_complain(parser, settings_end_of_line(parser),
-		    "limit needs: send N/day, connections N/minute or errors "
-		    "N/hour");
+		    "limit needs: send N/day, quota SIZE, messages N, "
+		    "connections N/minute or errors N/hour");
 		break;
 	}
 }
@@ -179,7 +239,8 @@ const struct option settings_limit_options[] = { { "send", VALUE_TEXT, 0,
 	{ "connections", VALUE_TEXT, 0, apply_connections_rate, NULL },
 	{ "errors", VALUE_TEXT, 0, apply_errors_rate, NULL },
 	{ "per-network", VALUE_NUMBER, RATE_MAX, apply_network_rate, NULL },
-	{ 0 } };
+	{ "quota", VALUE_SIZE, SETTINGS_MAX_QUOTA, apply_quota, NULL },
+	{ "messages", VALUE_NUMBER, UINT32_MAX, apply_messages, NULL }, { 0 } };
 
 /* -- At a time -- */
 

@@ -39,6 +39,8 @@ static const struct smtp_verdict_row rows[VERDICT_COUNT] = {
 	    "You have sent as much as you may in a day, try again later" },
 	[VERDICT_BINARY] = { 554, "5.6.1",
 	    "This binary message cannot be converted for mailboxes here" },
+	[VERDICT_OVERQUOTA] = { 452, "4.2.2",
+	    "Mailbox is full, try again later" },
 };
 
 const struct smtp_verdict_row *

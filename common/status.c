@@ -17,6 +17,7 @@ status_name(enum status status)
 		[STATUS_DAMAGED] = "damaged",
 		[STATUS_BUSY] = "busy",
 		[STATUS_PARTLY] = "partly",
+		[STATUS_QUOTA] = "quota",
 	};
 
 	if ((unsigned int)status >= STATUS_COUNT)

@@ -18,6 +18,7 @@ enum status {
 	STATUS_DAMAGED,     /* stored bytes do not match their hash */
 	STATUS_BUSY,        /* one of its kind runs already */
 	STATUS_PARTLY,      /* some of it is done, the text says what is not */
+	STATUS_QUOTA,       /* more than the account may have */
 	STATUS_COUNT
 };
 

@@ -74,6 +74,7 @@ apply_end(struct account_store *account)
 				sync_end_change(account, folder);
 			folder_put(account, folder);
 		}
+		quota_look(account);
 	}
 	/* A message that is added may be added again. Names of files that were
 	 * changed may not be forgotten: they would pass for another program's

@@ -39,6 +39,7 @@ become_ready(struct account_store *account, uint64_t sequence)
 		cache_filler_start(account);
 	deliver_start(account);
 	account_catch_up_start(account);
+	quota_tell_anew(account);
 	account_tell_waiters(account, STATUS_OK);
 }
 

@@ -10,6 +10,7 @@
 #define IMAPD_ACCOUNT_STATE_H
 
 #include "common/table.h"
+#include "imapd/askers.h"
 #include "imapd/mailbox.h"
 #include "imapd/message_index.h"
 #include "imapd/parse_note.h"
@@ -128,6 +129,17 @@ struct forgotten_uids {
 	uint32_t uidnext;
 };
 
+struct account_quota {
+	uint64_t max_bytes; /* 0: any number of them */
+	uint64_t max_messages;
+	/* Of changes that the store has not answered yet. */
+	uint64_t coming_bytes;
+	uint64_t coming_messages;
+	struct index_usage told; /* the queue */
+	bool is_told;
+	bool is_nearly_full; /* and the log has it */
+};
+
 struct account_store {
 	struct event_loop *loop;
 	int home_fd;
@@ -192,11 +204,13 @@ struct account_store {
 	uint64_t files_failed;
 	struct reading *readings;
 	struct past_request *past_requests;
-	struct vanished_asker *vanished_askers;
+	struct asker *vanished_askers;
+	struct asker *saved_askers;
 	struct folder *past_folders;    /* that views have open */
 	char owner[ACCOUNT_OWNER_SIZE]; /* who logged in last */
 	struct change_note note;        /* account_store_act_for */
 	int64_t loss_day;               /* of the last loss_notice */
+	struct account_quota quota;
 	struct delivery *deliveries;
 	struct timer *deliver_timer;
 	struct watcher *watcher;
@@ -249,6 +263,18 @@ enum witness_says account_witness_ask(struct account_store *account,
  * after a change. */
 void account_witness_write(struct account_store *account, bool is_synced);
 void account_witness_write_soon(struct account_store *account);
+
+/* ---- account_quota.c ---- */
+/* Room for a change that is on its way: false if there is none, else it is kept
+ * until quota_arrived. */
+bool quota_takes(
+    struct account_store *account, uint64_t messages, uint64_t bytes);
+void quota_arrived(
+    struct account_store *account, uint64_t messages, uint64_t bytes);
+/* Rows came or went, or the queue is new: it is told, and the log when most of
+ * the quota is used. */
+void quota_look(struct account_store *account);
+void quota_tell_anew(struct account_store *account);
 
 /* ---- account_apply.c ---- */
 

@@ -60,6 +60,24 @@ void account_store_take_deletes(struct account_store *account, bool takes);
 void account_store_act_for(
     struct account_store *account, const struct change_note *note);
 
+/* ---- The quota ---- */
+
+/* From now on; 0: without a limit. */
+void account_store_set_quota(
+    struct account_store *account, uint64_t bytes, uint64_t messages);
+
+struct account_usage {
+	uint64_t bytes; /* RFC822.SIZE of all live messages */
+	uint64_t messages;
+	uint64_t max_bytes; /* 0: without a limit */
+	uint64_t max_messages;
+};
+void account_store_usage(
+    const struct account_store *account, struct account_usage *usage);
+/* Whether a message of so many bytes has room now. */
+bool account_store_has_room(
+    const struct account_store *account, uint64_t bytes);
+
 /* Called once, when the status has become STATUS_OK, or another one for good,
  * or after 10 s; at once if it is so already. */
 void account_store_when_ready(struct account_store *account,
@@ -109,6 +127,7 @@ struct mailbox_counts {
 	size_t unseen;
 	size_t deleted;
 	uint64_t size; /* RFC822.SIZE of all */
+	uint64_t deleted_size;
 };
 /* For STATUS, without opening the mailbox. */
 void mailbox_list_count(struct account_store *account,

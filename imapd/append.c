@@ -341,6 +341,12 @@ append_commit(struct append **from, mailbox_done *done, void *context)
 	}
 	change = change_new(append->account, folder, 1, done, context);
 	change->append = append;
+	status = change_take_quota(change, 1, append->wire_size);
+	if (status != STATUS_OK) {
+		store_batch_free(&batch);
+		change_finish(change, status);
+		return;
+	}
 	change->new_keywords = added;
 	change->items[0].keywords = keywords;
 	change_draw_delivery(&change->items[0].delivery);

@@ -192,6 +192,7 @@ pick_copies(struct change *change, const struct folder *source,
 	uint64_t bits[RECORD_MAX_KEYWORDS];
 	enum status status = change_map_keywords(
 	    change, source, target, uids, uid_count, batch, bits);
+	uint64_t bytes = 0;
 
 	for (size_t i = 0; status == STATUS_OK && i < uid_count; i++) {
 		const struct index_row *row = folder_row(source, uids[i]);
@@ -205,7 +206,11 @@ pick_copies(struct change *change, const struct folder *source,
 			if (row->keywords >> k & 1)
 				item->keywords |= bits[k];
 		change->item_count++;
+		bytes += row->size;
 	}
+	/* What is moved is there already. */
+	if (status == STATUS_OK && !change->is_move)
+		status = change_take_quota(change, change->item_count, bytes);
 	return status;
 }
 

@@ -94,10 +94,12 @@ add_parts(struct store_batch *batch, const struct recall *recall)
 	}
 }
 
-static void
+static enum status
 pick(struct recall *recall, const struct folder *source, const uint32_t *uids,
     size_t count, const uint64_t bits[RECORD_MAX_KEYWORDS])
 {
+	uint64_t bytes = 0;
+
 	for (size_t i = 0; i < count; i++) {
 		const struct index_row *row = folder_row(source, uids[i]);
 		struct recalled *item = &recall->items[recall->count];
@@ -120,7 +122,9 @@ pick(struct recall *recall, const struct folder *source, const uint32_t *uids,
 				item->record.keywords |= bits[k];
 		change_draw_delivery(&item->record.delivery);
 		recall->count++;
+		bytes += row->size;
 	}
+	return change_take_quota(recall->change, recall->count, bytes);
 }
 
 void
@@ -142,7 +146,7 @@ recall_messages(struct mailbox_view *view, const uint32_t *uids,
 	status = change_map_keywords(
 	    change, view->folder, target, uids, uid_count, batch, bits);
 	if (status == STATUS_OK)
-		pick(recall, view->folder, uids, uid_count, bits);
+		status = pick(recall, view->folder, uids, uid_count, bits);
 	if (status == STATUS_OK && recall->count > 0) {
 		add_parts(batch, recall);
 		store_client_commit(account->client, &batch, recalled, recall);

@@ -98,6 +98,8 @@ cmd_append_begin(struct imap_command *command, uint64_t size)
 		return command_no_permission(command);
 	if (mailbox_list_find(command->account, text_of(name)) == NULL)
 		return command_no(command, "[TRYCREATE] No such mailbox");
+	if (!account_store_has_room(command->account, size))
+		return command_failed(command, STATUS_QUOTA);
 	state = pool_alloc(command->pool, 1, sizeof(*state));
 	state->append = append_begin(command->account, text_of(name),
 	    flags->system, flags->keywords, flags->keyword_count, date);

@@ -1,7 +1,7 @@
 /*
  * FETCH and UID FETCH (RFC 3501 6.4.5) with CHANGEDSINCE, MODSEQ (RFC 7162
- * 3.1.4), VANISHED (3.2.6) and PARTIAL (RFC 9394 3.3): goes through the messages, reads a body where
- * fetch_response.c lacks one, and sets \Seen.  A file that ends before the
+ * 3.1.4), VANISHED (3.2.6), SAVEDATE (RFC 8514) and PARTIAL (RFC 9394 3.3): goes
+ * through the messages, reads a body where fetch_response.c lacks one, and sets \Seen.  A file that ends before the
  * announced literal does ends the connection: no byte is made up.
  */
 #include "imapd/imap_commands.h"
@@ -339,6 +339,8 @@ begin(struct imap_command *command)
 					 : fetch_resume(command);
 }
 
+static enum command_step prepare(struct imap_command *command);
+
 static void
 learned(enum status status, void *context)
 {
@@ -346,14 +348,45 @@ learned(enum status status, void *context)
 
 	command->abandon = NULL;
 	command_wake(command, status == STATUS_OK
-				  ? begin(command)
+				  ? prepare(command)
 				  : command_failed(command, status));
+}
+
+static void
+learned_saved(enum status status, void *context)
+{
+	struct imap_command *command = context;
+	struct fetch_state *state = command->state;
+
+	state->is_saved_known = true;
+	learned(status, context);
 }
 
 static void
 abandon_learning(struct imap_command *command)
 {
 	mailbox_learn_cancel(command->account, command);
+}
+
+/* What only the store knows comes first. */
+static enum command_step
+prepare(struct imap_command *command)
+{
+	struct fetch_state *state = command->state;
+
+	command->abandon = abandon_learning;
+	if (state->is_vanished &&
+	    !mailbox_view_knows_vanished(command->view, state->changed_since)) {
+		mailbox_learn_vanished(command->account, learned, command);
+		return COMMAND_WAIT;
+	}
+	if ((state->items.simple & FETCH_SAVEDATE) && !state->is_saved_known &&
+	    !mailbox_view_knows_saved(command->view)) {
+		mailbox_learn_saved(command->account, learned_saved, command);
+		return COMMAND_WAIT;
+	}
+	command->abandon = NULL;
+	return begin(command);
 }
 
 enum command_step
@@ -376,10 +409,5 @@ cmd_fetch(struct imap_command *command)
 		copy_set(command, &set, state);
 	if (command_uids(command, &set, &state->uids, &state->count) == -1)
 		return command_malformed(command);
-	if (!state->is_vanished ||
-	    mailbox_view_knows_vanished(command->view, state->changed_since))
-		return begin(command);
-	command->abandon = abandon_learning;
-	mailbox_learn_vanished(command->account, learned, command);
-	return COMMAND_WAIT;
+	return prepare(command);
 }

@@ -24,6 +24,8 @@ search_free(struct imap_command *command)
 
 	if (state->is_reading)
 		mailbox_read_cancel(command->account, command);
+	if (state->is_learning)
+		mailbox_learn_cancel(command->account, command);
 	pool_free(&state->pool);
 	command->abandon = NULL;
 }
@@ -182,6 +184,12 @@ fill_subject(struct imap_command *command, const struct mailbox_row *row,
 	subject->number = state->number;
 	subject->is_recent = mailbox_view_is_recent(command->view, row->uid);
 	subject->now = state->now;
+	subject->has_saved = mailbox_view_has_saved(command->view);
+	/* RFC 8514 4.3: where there is none it is INTERNALDATE. */
+	subject->saved = row->internaldate;
+	if (state->request.has_saved)
+		(void)mailbox_view_saved(
+		    command->view, row->uid, &subject->saved);
 	subject->email_id = state->email_id;
 	state->email_id[0] = '\0';
 	if (state->request.has_email_id &&
@@ -339,6 +347,37 @@ resolve_sets(struct imap_command *command, struct search_key *key)
 	}
 }
 
+static void
+learned_saved(enum status status, void *context)
+{
+	struct imap_command *command = context;
+	struct search_state *state = command->state;
+
+	command->abandon = search_free;
+	state->is_learning = false;
+	state->worst = status;
+	command_wake(command, status == STATUS_OK ? search_next(command)
+						  : state->finish(command));
+}
+
+/* With all that there are: RFC 3501 7.1. */
+static enum command_step
+bad_charset(struct imap_command *command)
+{
+	struct buf *line = command_answer(command);
+	const char *name, *space = "";
+
+	(void)buf_put_text(line, "NO [BADCHARSET (");
+	for (size_t n = 0; (name = charset_name(n)) != NULL; n++) {
+		if (!charset_has_ascii(charset_find(text_of(name))))
+			continue;
+		(void)buf_put_format(line, "%s%s", space, name);
+		space = " ";
+	}
+	(void)buf_put_text(line, ")] Unknown charset");
+	return COMMAND_DONE;
+}
+
 enum command_step
 search_start(struct imap_command *command, int parsed)
 {
@@ -347,8 +386,7 @@ search_start(struct imap_command *command, int parsed)
 	if (parsed == -2 && state->request.options.is_save)
 		command_save(command, NULL, 0);
 	if (parsed == -2)
-		return command_no(
-		    command, "[BADCHARSET (US-ASCII UTF-8)] Unknown charset");
+		return bad_charset(command);
 	if (parsed == -1)
 		return command_malformed(command);
 	if (state->request.has_modseq)
@@ -362,7 +400,12 @@ search_start(struct imap_command *command, int parsed)
 	state->pool = pool_new();
 	command->resume = search_next;
 	command->abandon = search_free;
-	return search_next(command);
+	if (!state->request.has_saved ||
+	    mailbox_view_knows_saved(command->view))
+		return search_next(command);
+	state->is_learning = true;
+	mailbox_learn_saved(command->account, learned_saved, command);
+	return COMMAND_WAIT;
 }
 
 enum command_step

@@ -124,7 +124,7 @@ cmd_sort(struct imap_command *command)
 	    sort_criteria_parse(parser, &state->criteria) == -1 ||
 	    imap_parse_space(parser) == -1)
 		return command_malformed(command);
-	result = search_keys_parse_charset(parser);
+	result = search_keys_parse_charset(parser, &state->search.request);
 	if (result == 0)
 		result = search_keys_parse_keys(parser, &state->search.request);
 	return search_start(command, result);

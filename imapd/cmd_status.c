@@ -1,7 +1,7 @@
 /*
  * STATUS (RFC 3501 6.3.10) with HIGHESTMODSEQ (RFC 7162 3.1.7), SIZE (RFC 8438),
- * DELETED (RFC 9051 6.3.11), APPENDLIMIT (RFC 7889), MAILBOXID (RFC 8474).  A mailbox of the past is
- * opened for it.
+ * DELETED (RFC 9051 6.3.11), DELETED-STORAGE (RFC 9208 4.1.4), APPENDLIMIT (RFC
+ * 7889), MAILBOXID (RFC 8474).  A mailbox of the past is opened for it.
  */
 #include "imapd/imap_commands.h"
 
@@ -23,6 +23,7 @@ static const struct {
 	{ "UNSEEN", STATUS_ITEM_UNSEEN },
 	{ "HIGHESTMODSEQ", STATUS_ITEM_HIGHESTMODSEQ },
 	{ "SIZE", STATUS_ITEM_SIZE }, { "DELETED", STATUS_ITEM_DELETED },
+	{ "DELETED-STORAGE", STATUS_ITEM_DELETED_STORAGE },
 	{ "APPENDLIMIT", STATUS_ITEM_APPENDLIMIT },
 	{ "MAILBOXID", STATUS_ITEM_MAILBOXID }, /* no number: the last one */
 };
@@ -92,7 +93,8 @@ put_items(struct imap_command *command, struct text past,
 	values[5] = info->highest_modseq;
 	values[6] = counts->size;
 	values[7] = counts->deleted;
-	values[8] = IMAP_APPEND_LIMIT;
+	values[8] = counts->deleted_size;
+	values[9] = IMAP_APPEND_LIMIT;
 	(void)buf_put_text(out, "* STATUS ");
 	(void)imap_put_mailbox(out, past.size > 0 ? past : info->name,
 	    command->parser.is_utf8_names);
@@ -139,6 +141,8 @@ count_view(const struct mailbox_view *view, struct mailbox_counts *counts)
 			continue;
 		counts->unseen += (row.flags & FLAG_SEEN) == 0;
 		counts->deleted += (row.flags & FLAG_DELETED) != 0;
+		if (row.flags & FLAG_DELETED)
+			counts->deleted_size += row.size;
 		counts->size += row.size;
 	}
 }

@@ -117,7 +117,7 @@ cmd_thread(struct imap_command *command)
 	state->search.finish = found_all;
 	if (parse_algorithm(parser, &state->algorithm) == -1)
 		return command_malformed(command);
-	result = search_keys_parse_charset(parser);
+	result = search_keys_parse_charset(parser, &state->search.request);
 	if (result == 0)
 		result = search_keys_parse_keys(parser, &state->search.request);
 	return search_start(command, result);

@@ -81,6 +81,7 @@ answer(struct delivery *d, enum status status, uint32_t uid, struct text name)
 	m.filed.status = (uint8_t)status;
 	m.filed.uid = uid;
 	m.filed.mailbox = name;
+	m.filed.size = d->stored_size;
 	if (d->is_asked && d->account->queue != NULL)
 		channel_send(d->account->queue, &m, NULL, 0);
 	if (d->account->deliveries != NULL)
@@ -449,6 +450,7 @@ account_store_attach_queue(
 	account->queue_instance = instance;
 	account->queue = channel_new(
 	    account->loop, fd, ROLE_WORKER, ROLE_QUEUE, &handler, account);
+	quota_tell_anew(account);
 }
 
 void

@@ -25,6 +25,7 @@ struct fetch_state {
 	bool is_changed_since;
 	uint64_t changed_since;
 	struct partial_range partial; /* of what is to be answered */
+	bool is_saved_known;          /* the store was asked, if it had to be */
 	bool is_vanished;       /* what vanished since is asked for, too: */
 	struct imap_set within; /* of these */
 	struct qresync_vanished vanished;

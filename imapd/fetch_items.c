@@ -28,6 +28,7 @@ static const struct {
 	{ "EMAILID", FETCH_EMAILID },
 	{ "THREADID", FETCH_THREADID },
 	{ "PREVIEW", FETCH_PREVIEW },
+	{ "SAVEDATE", FETCH_SAVEDATE },
 };
 enum {
 	FETCH_MACROS = 3

@@ -50,6 +50,21 @@ put_flags(struct imap_command *command, const struct mailbox_row *row)
 	state->space = " ";
 }
 
+/* RFC 8514 4.2 */
+static void
+put_saved(struct imap_command *command, uint32_t uid)
+{
+	struct fetch_state *state = command->state;
+	int64_t time;
+
+	(void)buf_put_format(command->out, "%sSAVEDATE ", state->space);
+	if (mailbox_view_saved(command->view, uid, &time))
+		(void)imap_put_date_time(command->out, time);
+	else
+		(void)buf_put_text(command->out, "NIL");
+	state->space = " ";
+}
+
 static void
 put_row(struct imap_command *command, const struct mailbox_row *row)
 {
@@ -72,6 +87,8 @@ put_row(struct imap_command *command, const struct mailbox_row *row)
 		(void)imap_put_date_time(out, row->internaldate);
 		state->space = " ";
 	}
+	if (items & FETCH_SAVEDATE)
+		put_saved(command, row->uid);
 	if (items & FETCH_SIZE) {
 		(void)buf_put_format(out, "%sRFC822.SIZE %llu", state->space,
 		    (unsigned long long)row->size);

@@ -32,6 +32,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_logout.c \
 	imapd/cmd_namespace.c \
 	imapd/cmd_noop.c \
+	imapd/cmd_quota.c \
 	imapd/cmd_rename.c \
 	imapd/cmd_search.c imapd/search_keys.c imapd/search_keys.h \
 	imapd/search_return.c imapd/search_return.h \

@@ -79,6 +79,8 @@ command_failed(struct imap_command *command, enum status status)
 		[STATUS_DAMAGED] = "[SERVERBUG] Stored message is damaged",
 		[STATUS_BUSY] = "[INUSE] Busy, try again",
 		[STATUS_PARTLY] = "[SERVERBUG] Done in part",
+		[STATUS_QUOTA] =
+		    "[OVERQUOTA] Mailboxes are full: delete something first",
 	};
 
 	if ((unsigned int)status >= STATUS_COUNT)

@@ -114,6 +114,20 @@ void mailbox_view_each_vanished(const struct mailbox_view *view,
     void (*callback)(uint32_t first, uint32_t last, void *context),
     void *context);
 
+/* ---- When messages came into the mailbox (mailbox_saved.c) ---- */
+
+/* The mailbox knows it of its messages: those of the past do not. */
+bool mailbox_view_has_saved(const struct mailbox_view *view);
+/* Whether it is in the index of all messages that are there now. If not, the
+ * store tells it: `done` may come before this returns, and is cancelled by
+ * mailbox_learn_cancel. */
+bool mailbox_view_knows_saved(const struct mailbox_view *view);
+void mailbox_learn_saved(struct account_store *account,
+    void (*done)(enum status status, void *context), void *context);
+/* In seconds since 1970; false if it is not known. */
+bool mailbox_view_saved(
+    const struct mailbox_view *view, uint32_t uid, int64_t *time);
+
 /* ---- Changes: updates that they cause are for the other views; the asking
  * session tells its own client of changed flags, and takes its expunges from
  * mailbox_view_next_update. A view may be closed while its change is under

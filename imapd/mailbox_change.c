@@ -28,9 +28,21 @@ change_new(struct account_store *account, const struct folder *folder,
 	return change;
 }
 
+enum status
+change_take_quota(struct change *change, uint64_t messages, uint64_t bytes)
+{
+	if (!quota_takes(change->account, messages, bytes))
+		return STATUS_QUOTA;
+	change->taken_messages += messages;
+	change->taken_bytes += bytes;
+	return STATUS_OK;
+}
+
 void
 change_finish(struct change *change, enum status status)
 {
+	quota_arrived(
+	    change->account, change->taken_messages, change->taken_bytes);
 	account_change_ended(change->account);
 	change->answer.status = status;
 	change->answer.source_uids = change->source_uids;

@@ -42,6 +42,8 @@ struct change {
 	mailbox_done *done;
 	void *context;
 	struct append *append;
+	uint64_t taken_messages; /* of the quota, until it is finished */
+	uint64_t taken_bytes;
 };
 
 /* With room for `count` items; the account is busy until it is finished. */
@@ -50,6 +52,10 @@ struct change *change_new(struct account_store *account,
     void *context);
 /* Answers, and frees it with all that it holds. */
 void change_finish(struct change *change, enum status status);
+
+/* Room in the account's quota: STATUS_QUOTA if there is none. */
+enum status change_take_quota(
+    struct change *change, uint64_t messages, uint64_t bytes);
 
 void change_draw_delivery(struct delivery_id *delivery);
 /* The record of a row, whole; texts are valid until the next index call, so

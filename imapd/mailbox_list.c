@@ -89,6 +89,8 @@ mailbox_list_count(struct account_store *account,
 		counts->recent += row->uid >= folder->state.first_recent;
 		counts->unseen += !(row->flags & FLAG_SEEN);
 		counts->deleted += (row->flags & FLAG_DELETED) != 0;
+		if (row->flags & FLAG_DELETED)
+			counts->deleted_size += row->size;
 		counts->size += row->size;
 	}
 }

@@ -8,18 +8,9 @@
 #include "imapd/mailbox.h"
 
 #include "common/log.h"
-#include "common/memory.h"
-
-#include <stdlib.h>
 
 enum {
 	VANISHED_FLUSH = 4096 /* records in one transaction of the index */
-};
-
-struct vanished_asker {
-	struct vanished_asker *next;
-	void (*done)(enum status status, void *context);
-	void *context;
 };
 
 bool
@@ -68,20 +59,6 @@ know_all(struct account_store *account)
 }
 
 static void
-tell_askers(struct account_store *account, enum status status)
-{
-	struct vanished_asker *asker = account->vanished_askers, *next;
-
-	account->vanished_askers = NULL;
-	for (; asker != NULL; asker = next) {
-		next = asker->next;
-		if (asker->done != NULL)
-			asker->done(status, asker->context);
-		free(asker);
-	}
-}
-
-static void
 listed(enum status status, uint64_t sequence, struct text data, void *context)
 {
 	struct account_store *account = context;
@@ -92,31 +69,22 @@ listed(enum status status, uint64_t sequence, struct text data, void *context)
 		know_all(account);
 	else
 		log_warning("list-vanished", "status=%s", status_name(status));
-	tell_askers(account, status);
+	askers_tell(&account->vanished_askers, status);
 }
 
 void
 mailbox_learn_vanished(struct account_store *account,
     void (*done)(enum status status, void *context), void *context)
 {
-	struct vanished_asker *asker = memory_new(1, sizeof(*asker));
-	bool is_asked = account->vanished_askers != NULL;
-
-	asker->done = done;
-	asker->context = context;
-	asker->next = account->vanished_askers;
-	account->vanished_askers = asker;
-	if (!is_asked)
+	if (askers_add(&account->vanished_askers, done, context))
 		store_list_vanished(account->client, listed, account);
 }
 
 void
 mailbox_learn_cancel(struct account_store *account, void *context)
 {
-	for (struct vanished_asker *a = account->vanished_askers; a != NULL;
-	     a = a->next)
-		if (a->context == context)
-			a->done = NULL;
+	askers_cancel(account->vanished_askers, context);
+	askers_cancel(account->saved_askers, context);
 }
 
 /* -- To a client -- */

@@ -40,7 +40,10 @@ commit(struct message_index *index)
 {
 	int rc;
 
-	if (index->writer == NULL || !index_room_take(index))
+	if (index->writer == NULL)
+		return;
+	index_usage_save(index);
+	if (!index_room_take(index))
 		return;
 	rc = mdb_txn_commit(index->writer);
 	index->writer = NULL;
@@ -88,8 +91,8 @@ void
 index_empty(struct message_index *index)
 {
 	const MDB_dbi databases[] = { index->meta, index->mailbox, index->row,
-		index->file, index->name, index->vanished, index->cache,
-		index->unused, index->subscribed };
+		index->file, index->name, index->vanished, index->saved,
+		index->cache, index->unused, index->subscribed };
 	const size_t count = sizeof(databases) / sizeof(databases[0]);
 	int rc = 0;
 
@@ -98,6 +101,7 @@ index_empty(struct message_index *index)
 		rc = mdb_drop(index->writer, databases[i], 0);
 	if (rc != 0)
 		index_broke(index, "drop", rc);
+	index->usage = (struct index_usage){ 0 };
 	index_commit(index);
 }
 
@@ -262,11 +266,13 @@ index_remove_mailbox(struct message_index *index, uint64_t mailbox)
 
 	index_put_big(key, mailbox, 8);
 	index_begin(index);
+	index_usage_take_mailbox(index, mailbox);
 	index_del(index, index->mailbox, key, sizeof(key));
 	index_del(index, index->row, key, sizeof(key));
 	remove_range(index, index->file, mailbox);
 	remove_range(index, index->name, mailbox);
 	remove_range(index, index->vanished, mailbox);
+	remove_range(index, index->saved, mailbox);
 	index_commit(index);
 }
 
@@ -350,6 +356,7 @@ seek_row(struct message_index *index, MDB_txn *txn, uint64_t mailbox,
 static void
 remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid)
 {
+	struct index_row row;
 	MDB_cursor *cursor;
 	MDB_val v;
 	int rc;
@@ -357,6 +364,8 @@ remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid)
 	if (index->writer == NULL ||
 	    !seek_row(index, index->writer, mailbox, uid, &cursor, &v))
 		return;
+	index_row_decode(v.mv_data, &row);
+	index_usage_take(index, row.size);
 	index_room_touch(index, 0);
 	rc = mdb_cursor_del(cursor, 0);
 	if (rc != 0)
@@ -375,6 +384,7 @@ index_put_row(
 	index_begin(index);
 	remove_row(index, mailbox, row->uid);
 	index_put(index, index->row, key, sizeof(key), bytes, sizeof(bytes));
+	index_usage_add(index, row->size);
 	index_commit(index);
 }
 

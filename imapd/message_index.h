@@ -9,12 +9,15 @@
  * boot, whether the index was closed, and how often it was not.
  *
  * Databases (index_record.h; keys big-endian, values little-endian, a format byte in `meta`):
- *   meta     text -> store id, incarnation, confirmed sequence
+ *   meta     "account" -> store id, incarnation, confirmed sequence
+ *            "usage" -> messages and bytes of all rows
+ *            "saved" -> the sequence up to which `saved` is whole
  *   mailbox  id -> record (common/record.h) and the worker's own fields
  *   row      id -> one fixed row a message, by UID (DUPFIXED: read by pages)
  *   file     id, uid -> what is needed to open the message
  *   name     id, base name -> uid
  *   vanished id, modseq, first uid -> last uid of a run
+ *   saved    id, last uid of a run -> its first uid, when it came
  *   cache    content hash -> references, bytes of message_cache
  *   unused   content hash of entries without a reference
  *   subscribed  name
@@ -52,6 +55,11 @@ struct index_file {
 	bool has_new_flags;
 	struct text name; /* of the file as last seen */
 	struct text base;
+};
+
+struct index_usage {
+	uint64_t messages;
+	uint64_t bytes; /* RFC822.SIZE */
 };
 
 /* The worker's own part of a mailbox. */
@@ -148,6 +156,9 @@ void index_each_file(struct message_index *index, uint64_t mailbox,
 uint32_t index_find_name(
     struct message_index *index, uint64_t mailbox, struct text base);
 
+/* How much all rows of all mailboxes are: counted as they come and go. */
+const struct index_usage *index_usage(const struct message_index *index);
+
 /* UIDs `first` to `last` vanished with one MODSEQ. */
 void index_put_vanished(struct message_index *index, uint64_t mailbox,
     uint64_t modseq, uint32_t first, uint32_t last);
@@ -156,6 +167,16 @@ void index_each_vanished(struct message_index *index, uint64_t mailbox,
     uint64_t after_modseq,
     void (*callback)(uint32_t first, uint32_t last, void *context),
     void *context);
+
+/* UIDs `first` to `last` came into the mailbox at that time. What is known of one
+ * stays: a message comes once. */
+void index_put_saved(struct message_index *index, uint64_t mailbox,
+    uint32_t first, uint32_t last, int64_t time);
+bool index_find_saved(
+    struct message_index *index, uint64_t mailbox, uint32_t uid, int64_t *time);
+/* The sequence up to which all that came is known; 0: nothing is. */
+uint64_t index_saved_up_to(struct message_index *index);
+void index_set_saved_up_to(struct message_index *index, uint64_t sequence);
 
 bool index_find_cache(
     struct message_index *index, const struct hash *hash, struct text *bytes);

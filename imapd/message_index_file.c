@@ -50,6 +50,7 @@ open_databases(struct message_index *index)
 		{ &index->file, "file", 0 },
 		{ &index->name, "name", 0 },
 		{ &index->vanished, "vanished", 0 },
+		{ &index->saved, "saved", 0 },
 		{ &index->cache, "cache", 0 },
 		{ &index->unused, "unused", 0 },
 		{ &index->subscribed, "subscribed", 0 },
@@ -201,8 +202,10 @@ index_open(int home_fd, bool *was_made, bool *was_unclean, struct error *error)
 	if (*was_made)
 		now.crashes = 0;
 	if (prepare(
-		index, &now, has_state && state.is_clean, was_made, error) == 0)
+		index, &now, has_state && state.is_clean, was_made, error) == 0) {
+		index_usage_load(index);
 		return index;
+	}
 	close_environment(index);
 	buf_clear(&index->scratch);
 	free(index);

@@ -21,9 +21,11 @@ struct message_index {
 	bool is_held;           /* the writer waits for room on the disk */
 	bool is_broken;
 	bool was_killed;
-	MDB_dbi meta, mailbox, row, file, name, vanished, cache, unused,
+	MDB_dbi meta, mailbox, row, file, name, vanished, saved, cache, unused,
 	    subscribed;
 	struct buf scratch;
+	struct index_usage usage; /* of all rows, */
+	bool is_usage_changed;    /* and not written yet */
 };
 
 /* A call of LMDB failed: nothing in it may be trusted any more. */
@@ -40,6 +42,16 @@ bool index_get(struct message_index *index, MDB_dbi dbi, const void *key,
 /* A transaction to read in (NULL: there is none), and its end. */
 MDB_txn *index_read_begin(struct message_index *index);
 void index_read_end(struct message_index *index, MDB_txn *txn);
+/* ---- index_usage.c ---- */
+/* What is there when the index was opened. */
+void index_usage_load(struct message_index *index);
+/* With the rows that it counts, before their commit. */
+void index_usage_save(struct message_index *index);
+void index_usage_add(struct message_index *index, uint64_t size);
+void index_usage_take(struct message_index *index, uint64_t size);
+/* All rows of a mailbox go. */
+void index_usage_take_mailbox(struct message_index *index, uint64_t mailbox);
+
 /* One UID more; it joins the run that it follows. */
 void index_add_vanished(struct message_index *index, uint64_t mailbox,
     uint64_t modseq, uint32_t uid);

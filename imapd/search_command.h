@@ -29,6 +29,7 @@ struct search_state {
 	size_t found_count;
 	uint64_t highest_modseq; /* of those found */
 	bool is_reading;         /* a body, for mailbox_read_cancel */
+	bool is_learning;        /* when messages came: mailbox_learn_cancel */
 	enum status worst;
 	struct pool *pool;             /* of one body */
 	char email_id[OBJECT_ID_SIZE]; /* of one message, if looked for */

@@ -1,5 +1,5 @@
 /*
- * The grammar of SEARCH: CHARSET (US-ASCII and UTF-8), keys.
+ * The grammar of SEARCH: CHARSET (common/charset.h), keys.
  * Comes from a client's command, goes to search_match.  Depth and number of
  * keys are limited (imap_parser.h), so that matching is.
  */
@@ -17,6 +17,7 @@ enum key_argument {
 	ARGUMENT_FIELD_TEXT,
 	ARGUMENT_KEYWORD,
 	ARGUMENT_DATE,
+	ARGUMENT_SAVED_DATE,
 	ARGUMENT_NUMBER,
 	ARGUMENT_INTERVAL,
 	ARGUMENT_OBJECT,
@@ -57,6 +58,13 @@ static const struct key_rule {
 	{ "OR", SEARCH_OR, ARGUMENT_TWO_KEYS, 0, false, NULL },
 	{ "RECENT", SEARCH_RECENT, ARGUMENT_NONE, 0, false, NULL },
 	{ "SEEN", SEARCH_FLAG, ARGUMENT_NONE, FLAG_SEEN, false, NULL },
+	{ "SAVEDATESUPPORTED", SEARCH_SAVEDATESUPPORTED, ARGUMENT_NONE, 0,
+	    false, NULL },
+	{ "SAVEDBEFORE", SEARCH_SAVEDBEFORE, ARGUMENT_SAVED_DATE, 0, false,
+	    NULL },
+	{ "SAVEDON", SEARCH_SAVEDON, ARGUMENT_SAVED_DATE, 0, false, NULL },
+	{ "SAVEDSINCE", SEARCH_SAVEDSINCE, ARGUMENT_SAVED_DATE, 0, false,
+	    NULL },
 	{ "SENTBEFORE", SEARCH_SENTBEFORE, ARGUMENT_DATE, 0, false, NULL },
 	{ "SENTON", SEARCH_SENTON, ARGUMENT_DATE, 0, false, NULL },
 	{ "SENTSINCE", SEARCH_SENTSINCE, ARGUMENT_DATE, 0, false, NULL },
@@ -85,16 +93,41 @@ struct key_parser {
 
 static struct search_key *parse_key(struct key_parser *keys);
 
+/* What is no text of the charset would find what it does not mean. */
+static int
+to_utf8(struct imap_parser *parser, const struct charset *charset,
+    struct text *text)
+{
+	static const char unknown[] = "\xef\xbf\xbd"; /* U+FFFD */
+	struct buf utf8;
+	bool is_good;
+
+	if (charset == NULL)
+		return text_is_utf8(*text)
+			   ? 0
+			   : imap_parse_error(parser, "Text is not UTF-8");
+	buf_init(&utf8, 3 * text->size + 4);
+	is_good = charset_decode(charset, *text, &utf8) == 0 &&
+		  (utf8.size == 0 || memmem(utf8.data, utf8.size, unknown,
+					 sizeof(unknown) - 1) == NULL);
+	if (is_good)
+		*text = text_make(
+		    pool_copy(parser->pool, utf8.data, utf8.size), utf8.size);
+	buf_clear(&utf8);
+	return is_good
+		   ? 0
+		   : imap_parse_error(parser, "Text is not of that charset");
+}
+
 static int
 parse_text(struct key_parser *keys, struct search_key *key)
 {
 	struct imap_parser *parser = keys->parser;
 	struct text text;
 
-	if (imap_parse_astring(parser, &text) == -1)
+	if (imap_parse_astring(parser, &text) == -1 ||
+	    to_utf8(parser, keys->request->charset, &text) == -1)
 		return -1;
-	if (!text_is_utf8(text))
-		return imap_parse_error(parser, "Text is not UTF-8");
 	key->text = casefold(text, parser->pool);
 	return 0;
 }
@@ -144,6 +177,9 @@ parse_key_argument(
 		return parse_text(keys, key);
 	case ARGUMENT_KEYWORD:
 		return imap_parse_atom(parser, &key->text);
+	case ARGUMENT_SAVED_DATE:
+		keys->request->has_saved = true;
+		return imap_parse_date(parser, &key->day);
 	case ARGUMENT_DATE:
 		return imap_parse_date(parser, &key->day);
 	case ARGUMENT_NUMBER:
@@ -251,15 +287,19 @@ parse_key(struct key_parser *keys)
 }
 
 int
-search_keys_parse_charset(struct imap_parser *parser)
+search_keys_parse_charset(
+    struct imap_parser *parser, struct search_request *request)
 {
-	struct text charset;
+	struct text name;
 
-	if (imap_parse_astring(parser, &charset) == -1 ||
+	if (imap_parse_astring(parser, &name) == -1 ||
 	    imap_parse_space(parser) == -1)
 		return -1;
-	return text_is_nocase(charset, "UTF-8") ||
-		       text_is_nocase(charset, "US-ASCII")
+	/* ASCII in it is UTF-8 as well. */
+	if (text_is_nocase(name, "UTF-8") || text_is_nocase(name, "US-ASCII"))
+		return 0;
+	request->charset = charset_find(name);
+	return request->charset != NULL && charset_has_ascii(request->charset)
 		   ? 0
 		   : -2;
 }
@@ -292,7 +332,7 @@ search_keys_parse(struct imap_parser *parser, struct search_request *request)
 	if (imap_parse_skip_word(parser, "CHARSET"))
 		result = imap_parse_space(parser) == -1
 			     ? -1
-			     : search_keys_parse_charset(parser);
+			     : search_keys_parse_charset(parser, request);
 	return result != 0 ? result : search_keys_parse_keys(parser, request);
 }
 

@@ -4,6 +4,7 @@
 #ifndef IMAPD_SEARCH_KEYS_H
 #define IMAPD_SEARCH_KEYS_H
 
+#include "common/charset.h"
 #include "imapd/imap_parser.h"
 #include "imapd/search_return.h"
 
@@ -24,6 +25,10 @@ enum search_kind {
 	SEARCH_BEFORE,  /* day, of INTERNALDATE */
 	SEARCH_ON,
 	SEARCH_SINCE,
+	SEARCH_SAVEDBEFORE, /* day, of when it came here */
+	SEARCH_SAVEDON,
+	SEARCH_SAVEDSINCE,
+	SEARCH_SAVEDATESUPPORTED,
 	SEARCH_OLDER, /* number: seconds before now */
 	SEARCH_YOUNGER,
 	SEARCH_EMAILID, /* text */
@@ -50,8 +55,10 @@ struct search_key {
 
 struct search_request {
 	struct search_return options;
+	const struct charset *charset; /* of its texts; NULL: UTF-8 */
 	bool has_modseq;
 	bool has_email_id;
+	bool has_saved;
 	struct search_key *root;
 };
 
@@ -60,7 +67,8 @@ struct search_request {
 int search_keys_parse(
     struct imap_parser *parser, struct search_request *request);
 /* Parts of it: "x ", and the keys, into a zeroed request. */
-int search_keys_parse_charset(struct imap_parser *parser);
+int search_keys_parse_charset(
+    struct imap_parser *parser, struct search_request *request);
 int search_keys_parse_keys(
     struct imap_parser *parser, struct search_request *request);
 

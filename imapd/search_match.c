@@ -1,8 +1,7 @@
 /*
  * Matches one message against a SEARCH.  Row and bytes come from cmd_search;
  * fields are compared decoded (RFC 2047), text parts decoded from their
- * transfer encoding and charset, all without regard to case (Unicode full
- * case folding).  Bytes of a message may be anything: they are only compared.
+ * transfer encoding and charset, all by i;unicode-casemap (RFC 5051).  Bytes of a message may be anything: they are only compared.
  */
 #include "imapd/search_match.h"
 
@@ -244,10 +243,8 @@ has_keyword(const struct search_subject *subject, struct text name)
 }
 
 static int64_t
-internal_day(const struct mailbox_row *row)
+day_of(int64_t time)
 {
-	int64_t time = row->internaldate;
-
 	return time >= 0 ? time / 86400 : -((86399 - time) / 86400);
 }
 
@@ -282,11 +279,19 @@ match_row(const struct search_key *key, const struct search_subject *subject)
 	case SEARCH_MODSEQ:
 		return result_of(row->modseq >= key->number);
 	case SEARCH_BEFORE:
-		return result_of(internal_day(row) < key->day);
+		return result_of(day_of(row->internaldate) < key->day);
 	case SEARCH_ON:
-		return result_of(internal_day(row) == key->day);
+		return result_of(day_of(row->internaldate) == key->day);
 	case SEARCH_SINCE:
-		return result_of(internal_day(row) >= key->day);
+		return result_of(day_of(row->internaldate) >= key->day);
+	case SEARCH_SAVEDBEFORE:
+		return result_of(day_of(subject->saved) < key->day);
+	case SEARCH_SAVEDON:
+		return result_of(day_of(subject->saved) == key->day);
+	case SEARCH_SAVEDSINCE:
+		return result_of(day_of(subject->saved) >= key->day);
+	case SEARCH_SAVEDATESUPPORTED:
+		return result_of(subject->has_saved);
 	case SEARCH_EMAILID:
 		return result_of(text_is(key->text, subject->email_id));
 	case SEARCH_THREADID:

@@ -22,6 +22,8 @@ struct search_subject {
 	size_t number;
 	bool is_recent;
 	int64_t now;                       /* seconds since 1970 */
+	int64_t saved;                     /* as here, if it is asked for */
+	bool has_saved;                    /* the mailbox has such times */
 	const char *email_id;              /* if one is looked for */
 	const struct message_cache *cache; /* NULL: not looked up */
 	const struct mime_part *root;      /* NULL: not read */

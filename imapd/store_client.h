@@ -87,6 +87,9 @@ void store_list_expunged(struct store_client *client, uint32_t after,
     store_listed *done, void *context);
 void store_list_vanished(
     struct store_client *client, store_listed *done, void *context);
+/* Of what came after the sequence `since`. */
+void store_list_saved(struct store_client *client, uint64_t since,
+    store_listed *done, void *context);
 
 /* A body as it came: in a descriptor, from 0, or (-1) in the packet. Both end
  * with the callback. */

@@ -167,6 +167,18 @@ store_list_vanished(
 }
 
 void
+store_list_saved(struct store_client *client, uint64_t since,
+    store_listed *done, void *context)
+{
+	struct question *q =
+	    listing_new(client, MESSAGE_list_saved, done, context);
+
+	q->message.list_saved.tag = q->tag;
+	q->message.list_saved.since = since;
+	store_question_ask(client, q);
+}
+
+void
 store_read_blob(
     struct store_client *client, uint64_t blob, store_read *done, void *context)
 {

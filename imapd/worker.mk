@@ -7,7 +7,9 @@ imapd_libworker_a_SOURCES += \
 	imapd/deliver.c \
 	imapd/message_index.c imapd/message_index.h \
 	imapd/index_cache.c \
+	imapd/index_usage.c \
 	imapd/index_vanished.c \
+	imapd/index_saved.c \
 	imapd/message_index_file.c imapd/message_index_file.h \
 	imapd/message_index_room.c imapd/message_index_room.h \
 	imapd/index_record.c imapd/index_record.h \
@@ -25,7 +27,9 @@ imapd_libworker_a_SOURCES += \
 	imapd/mailbox.c imapd/mailbox.h \
 	imapd/mailbox_updates.c \
 	imapd/mailbox_read.c \
+	imapd/askers.c imapd/askers.h \
 	imapd/mailbox_vanished.c \
+	imapd/mailbox_saved.c \
 	imapd/mailbox_change.c imapd/mailbox_change.h \
 	imapd/change_flags.c \
 	imapd/loss_notice.c imapd/loss_notice.h \
@@ -34,6 +38,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/snapshot_name.c imapd/snapshot_name.h \
 	imapd/snapshot_mailbox.c imapd/snapshot_mailbox.h \
 	imapd/append.c \
+	imapd/account_quota.c \
 	imapd/directories.c \
 	imapd/message_prepare.c \
 	imapd/mailbox_folders.c \
@@ -100,6 +105,24 @@ tests_unit_worker_vanished_test_SOURCES = tests/unit/vanished_test.c \
 	tests/unit/real_store.c tests/unit/false_store.h
 tests_unit_worker_vanished_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
+
+# With a false store, and with snapd's own.
+check_PROGRAMS += tests/unit/saved_test tests/unit/worker_saved_test
+tests_unit_saved_test_SOURCES = tests/unit/saved_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_saved_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+tests_unit_worker_saved_test_SOURCES = tests/unit/saved_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/real_store.c tests/unit/false_store.h
+tests_unit_worker_saved_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
+	$(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/usage_test
+tests_unit_usage_test_SOURCES = tests/unit/usage_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_usage_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/mailbox_sync_test
 tests_unit_mailbox_sync_test_SOURCES = \

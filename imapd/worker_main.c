@@ -213,6 +213,10 @@ received(struct channel *channel, const struct message *message, int *fds,
 	case MESSAGE_settings:
 		take_new_settings(worker, &message->settings, fds);
 		break;
+	case MESSAGE_quota:
+		account_store_set_quota(worker->account, message->quota.bytes,
+		    message->quota.messages);
+		break;
 	case MESSAGE_stop:
 		event_loop_stop(worker->loop);
 		break;

@@ -321,6 +321,18 @@ take_sent(struct filing *filing, const struct delivery_id *delivery)
 	return false;
 }
 
+/* What the quota has to know: the worker said before how much there is now. */
+static void
+count_filed(struct filing *filing, uint64_t size)
+{
+	struct quota_book *quotas = filing->list->queue->quotas;
+
+	if (filing->unsent.size + filing->sent.size == 0)
+		quota_book_settled(quotas, filing->account);
+	else
+		quota_book_filed(quotas, filing->account, size);
+}
+
 /* STATUS_MISSING: nothing of that id is unfiled, so it was filed before. */
 static void
 worker_received(struct channel *channel, const struct message *message,
@@ -329,6 +341,9 @@ worker_received(struct channel *channel, const struct message *message,
 	const struct message_filed *filed = &message->filed;
 	struct filing *filing = context;
 
+	if (message->type == MESSAGE_usage)
+		quota_book_heard(filing->list->queue->quotas, filing->account,
+		    message->usage.bytes, message->usage.messages);
 	if (message->type != MESSAGE_filed ||
 	    !take_sent(filing, &filed->delivery))
 		return;
@@ -339,6 +354,8 @@ worker_received(struct channel *channel, const struct message *message,
 						 : "unknown");
 		put_unsent(filing, &filed->delivery, ID_SIZE);
 		filing->state = FILING_PAUSED;
+	} else {
+		count_filed(filing, filed->size);
 	}
 	if (!filing->is_resting && filing->unsent.size > 0)
 		make_ready(filing);

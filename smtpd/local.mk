@@ -25,6 +25,8 @@ smtpd_libqueue_a_SOURCES = \
 	smtpd/forwarding.c smtpd/forwarding.h \
 	smtpd/srs.c smtpd/srs.h \
 	smtpd/full_list.c smtpd/full_list.h \
+	smtpd/quota_book.c smtpd/quota_book.h \
+	smtpd/transaction_quota.c \
 	smtpd/received.c smtpd/received.h \
 	smtpd/header_filter.c smtpd/header_filter.h \
 	smtpd/mail_body.c smtpd/mail_body.h \
@@ -135,6 +137,10 @@ check_PROGRAMS += tests/unit/transaction_test
 tests_unit_transaction_test_SOURCES = tests/unit/transaction_test.c \
 	tests/unit/transaction_stand.c tests/unit/transaction_stand.h
 tests_unit_transaction_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/quota_test
+tests_unit_quota_test_SOURCES = tests/unit/quota_test.c \
+	tests/unit/transaction_stand.c tests/unit/transaction_stand.h
+tests_unit_quota_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 tests_unit_listener_test_SOURCES = tests/unit/listener_test.c
 tests_unit_listener_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_smtp_data_test_SOURCES = tests/unit/smtp_data_test.c

@@ -429,6 +429,7 @@ queue_new(struct event_loop *loop, const struct settings *settings,
 	queue->questions = table_new();
 	queue->sent = table_new();
 	queue->full = full_list_new();
+	queue->quotas = quota_book_new();
 	queue->file_stuck_ms = QUEUE_FILE_STUCK_MS;
 	queue->filings = filing_list_new(queue);
 	queue->stop_timer = timer_new(loop, stop_at_last, queue);
@@ -469,6 +470,7 @@ queue_free(struct queue **pointer)
 	table_free(&queue->questions);
 	table_free(&queue->sent);
 	full_list_free(&queue->full);
+	quota_book_free(&queue->quotas);
 	timer_free(&queue->timer);
 	timer_free(&queue->stop_timer);
 	memory_free(pointer);

@@ -26,6 +26,7 @@
 #include "common/status.h"
 #include "common/table.h"
 #include "smtpd/full_list.h"
+#include "smtpd/quota_book.h"
 
 #include <stdbool.h>
 
@@ -58,6 +59,7 @@ struct queue {
 	struct channel *spool; /* NULL while it is away, */
 	bool is_spool_open;    /* and it has said that it takes mail */
 	struct full_list *full;
+	struct quota_book *quotas;
 	struct table *sent; /* account -> what it sent in a day, and 1 */
 	struct front *fronts;
 	size_t front_count;

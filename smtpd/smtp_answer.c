@@ -3,7 +3,8 @@
  * or in LMTP one for each recipient that was taken (RFC 2033 section 4.2).
  *
  * They are all the same, and each is true: the queue makes a message durable for
- * all its recipients in one commit, or for none.
+ * all its recipients in one commit, or for none; but for those it left out because
+ * their mailboxes are full.
  */
 #include "common/smtp_verdict.h"
 #include "smtpd/smtp_session.h"
@@ -53,6 +54,14 @@ smtp_answer_message(struct smtp_session *session, unsigned int recipients,
 	smtp_session_enter_state(session, SMTP_STATE_ANSWERING);
 }
 
+/* Recipient `n` of those that were taken. */
+static bool
+is_full(const struct smtp_session *session, size_t n)
+{
+	return n / 8 < session->full.size &&
+	       (session->full.data[n / 8] >> n % 8 & 1) != 0;
+}
+
 bool
 smtp_answer(struct smtp_session *session)
 {
@@ -61,9 +70,15 @@ smtp_answer(struct smtp_session *session)
 	while (session->answers > 0 && session->state != SMTP_STATE_CLOSING) {
 		if (connection_output_room(session->connection) < ANSWER_ROOM)
 			return false;
-		write_line(session, row, text_of(session->queue_id));
+		if (is_full(session, session->answered++))
+			write_line(session, smtp_verdict_row(VERDICT_OVERQUOTA),
+			    TEXT(""));
+		else
+			write_line(session, row, text_of(session->queue_id));
 		session->answers--;
 	}
+	buf_clear(&session->full);
+	session->answered = 0;
 	if (session->state != SMTP_STATE_CLOSING)
 		smtp_session_enter_state(session, SMTP_STATE_COMMAND);
 	return session->state == SMTP_STATE_COMMAND;

@@ -218,8 +218,8 @@ part_verdict(struct smtp_session *session, unsigned int verdict)
 
 /* Only VERDICT_ACCEPTED is a promise that the message is on disk. */
 static void
-end_verdict(
-    struct smtp_session *session, unsigned int verdict, struct text text)
+end_verdict(struct smtp_session *session, unsigned int verdict,
+    struct text text, struct text full)
 {
 	unsigned int recipients = session->recipients;
 
@@ -228,12 +228,14 @@ end_verdict(
 	if (verdict == VERDICT_ACCEPTED)
 		session->commands = 0;
 	leave(session);
+	buf_reset(&session->full);
+	(void)buf_put(&session->full, full.data, full.size);
 	smtp_answer_message(session, recipients, verdict, text);
 }
 
 void
-smtp_session_verdict(
-    struct smtp_session *session, unsigned int verdict, struct text text)
+smtp_session_verdict(struct smtp_session *session, unsigned int verdict,
+    struct text text, struct text full)
 {
 	if (session->state == SMTP_STATE_SENDER)
 		sender_verdict(session, verdict);
@@ -242,7 +244,7 @@ smtp_session_verdict(
 	else if (session->parts_waiting > 0)
 		part_verdict(session, verdict);
 	else if (session->state == SMTP_STATE_STORING)
-		end_verdict(session, verdict, text);
+		end_verdict(session, verdict, text, full);
 	session->is_running = false;
 	smtp_session_run(session);
 }

@@ -46,7 +46,8 @@ queue_received(struct channel *channel, const struct message *message, int *fds,
 	}
 	session = table_find_u64(front->transactions, said->transaction);
 	if (session != NULL)
-		smtp_session_verdict(session, said->verdict, said->text);
+		smtp_session_verdict(
+		    session, said->verdict, said->text, said->full);
 }
 
 static void

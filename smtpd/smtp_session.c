@@ -417,6 +417,7 @@ smtp_session_new(struct smtp_front *front, int fd,
 	session->service = listen->service;
 	session->tls_mode = listen->tls;
 	buf_init(&session->part, SMTP_PART_SIZE);
+	buf_init(&session->full, SMTP_FULL_SIZE);
 	session->number = ++front->next_connection;
 	snprintf(
 	    session->client_ip, sizeof(session->client_ip), "%s", client->ip);
@@ -458,6 +459,7 @@ smtp_session_free(struct smtp_session *session)
 		sasl_clear(session->sasl);
 	free(session->sasl);
 	buf_clear(&session->part);
+	buf_clear(&session->full);
 	timer_free(&session->timer);
 	connection_free(&session->connection);
 	if (session->state == SMTP_STATE_SLOWED)

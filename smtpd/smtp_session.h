@@ -23,6 +23,7 @@
 enum {
 	SMTP_INPUT_LIMIT = 65536,
 	SMTP_OUTPUT_LIMIT = 65536,
+	SMTP_FULL_SIZE = 1250,     /* as in the row `transaction_verdict` */
 	SMTP_PART_SIZE = 61440,    /* as in the row transaction_part */
 	SMTP_MAX_PARTS = 4,        /* without an answer */
 	SMTP_CHUNK_MIN_SIZE = 512, /* smaller ones count as commands */
@@ -97,6 +98,8 @@ struct smtp_session {
 	unsigned int verdict; /* the first bad one of a part; then the end's */
 	unsigned int answers; /* of LMTP: that are still to be given */
 	char queue_id[64];    /* in them */
+	struct buf full;      /* recipients that had no room, a bit each, */
+	size_t answered;      /* as many of them as are behind us */
 };
 
 /* Takes over `fd` and the place of `client`, greets. NULL if it could not be begun
@@ -106,8 +109,8 @@ struct smtp_session *smtp_session_new(struct smtp_front *front, int fd,
 void smtp_session_free(struct smtp_session *session);
 
 /* The queue's and authd's answers. */
-void smtp_session_verdict(
-    struct smtp_session *session, unsigned int verdict, struct text text);
+void smtp_session_verdict(struct smtp_session *session, unsigned int verdict,
+    struct text text, struct text full);
 void smtp_session_login(
     struct smtp_session *session, unsigned int result, struct text user);
 void smtp_session_authd_gone(struct smtp_session *session);

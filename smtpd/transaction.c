@@ -42,6 +42,7 @@ transaction_free(struct transaction *transaction)
 	if (transaction->is_converted)
 		mail_body_clear(&transaction->converted);
 	buf_clear(&transaction->recipients);
+	buf_clear(&transaction->ways);
 	outgoing_clear(&transaction->outgoing);
 	free(transaction->envelope_id);
 	free(transaction->accounts);
@@ -53,9 +54,9 @@ transaction_free(struct transaction *transaction)
 	free(transaction);
 }
 
-void
-transaction_say(struct front *front, uint64_t number, unsigned int verdict,
-    const char *text)
+static void
+say(struct front *front, uint64_t number, unsigned int verdict,
+    const char *text, struct text full)
 {
 	struct message message = { .type = MESSAGE_transaction_verdict };
 
@@ -64,8 +65,26 @@ transaction_say(struct front *front, uint64_t number, unsigned int verdict,
 	message.transaction_verdict.transaction = number;
 	message.transaction_verdict.verdict = (uint16_t)verdict;
 	message.transaction_verdict.text = text_of(text);
+	message.transaction_verdict.full = full;
 	/* Nothing can be done if it does not fit: the front is dying. */
 	(void)channel_send(front->channel, &message, NULL, 0);
+}
+
+void
+transaction_say(struct front *front, uint64_t number, unsigned int verdict,
+    const char *text)
+{
+	say(front, number, verdict, text, TEXT(""));
+}
+
+void
+transaction_say_end(const struct transaction *t, unsigned int verdict)
+{
+	char id[33];
+
+	transaction_queue_id(t, id);
+	say(t->front, t->number, verdict, verdict == VERDICT_ACCEPTED ? id : "",
+	    text_make(t->full, t->full_size));
 }
 
 void
@@ -148,6 +167,8 @@ transaction_end(
 	if (verdict == VERDICT_OK && t->is_submission &&
 	    t->body.header.from_count > 1)
 		verdict = VERDICT_MANY_FROM;
+	if (verdict == VERDICT_OK)
+		verdict = transaction_check_quotas(t);
 	if (verdict == VERDICT_OK && t->body.is_exact && t->count > 0 &&
 	    transaction_convert(t, &error) == -1)
 		verdict = VERDICT_BINARY;

@@ -148,6 +148,7 @@ report_status(unsigned int verdict)
 	case VERDICT_ACCEPTED:
 		return STATUS_OK;
 	case VERDICT_NO_SPACE:
+	case VERDICT_OVERQUOTA:
 		return STATUS_FULL;
 	case VERDICT_UNKNOWN_USER:
 	case VERDICT_RELAYING:
@@ -186,8 +187,7 @@ transaction_finish(struct transaction *t, unsigned int verdict)
 	if (t->report != 0)
 		say_report(t->queue, t->report, verdict);
 	else
-		transaction_say(t->front, t->number, verdict,
-		    verdict == VERDICT_ACCEPTED ? id : "");
+		transaction_say_end(t, verdict);
 	log_info(verdict == VERDICT_ACCEPTED ? "mail-accepted" : "mail-refused",
 	    "qid=%s ip=%s recipients=%zu elsewhere=%zu size=%llu code=%u", id,
 	    t->client_ip, t->count, t->outgoing.count,
@@ -217,8 +217,10 @@ transaction_accepted(struct queue *queue, uint64_t tag, enum status status)
 		return;
 	for (size_t i = 0; i < t->count; i++)
 		note_room(t, t->accounts[i], status);
-	if (verdict == VERDICT_ACCEPTED)
+	if (verdict == VERDICT_ACCEPTED) {
+		transaction_count_quotas(t);
 		file_all(t);
+	}
 	transaction_finish(t, verdict);
 }
 

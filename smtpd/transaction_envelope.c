@@ -141,6 +141,7 @@ transaction_begin(
 	if (getrandom(t->delivery.bytes, 16, 0) != 16)
 		fatal("no random numbers");
 	buf_init(&t->recipients, TRANSACTION_RECIPIENTS_SIZE);
+	buf_init(&t->ways, TRANSACTION_WAYS_SIZE);
 	outgoing_init(&t->outgoing);
 	mail_body_init(&t->body, make_prefix, t);
 	t->body.header.drops_bcc = t->is_submission;
@@ -251,12 +252,24 @@ are_all_full(const struct transaction *t, const struct route *route)
 	return route->count > 0;
 }
 
+/* Whoever is behind it, there is no room in his mailboxes. */
+static bool
+are_all_over(const struct transaction *t, const struct route *route)
+{
+	for (size_t i = 0; i < route->count; i++)
+		if (transaction_has_room(t, route->accounts[i]))
+			return false;
+	return route->count > 0 && route->remote_count == 0;
+}
+
 static unsigned int
 add_accounts(struct transaction *t, const struct route *route,
     const struct message_transaction_recipient *given)
 {
 	if (are_all_full(t, route))
 		return VERDICT_NO_SPACE;
+	if (are_all_over(t, route))
+		return VERDICT_OVERQUOTA;
 	for (size_t i = 0; i < route->count; i++)
 		if (add_account(
 			t, route->accounts[i]->number, given->address) == -1)
@@ -299,10 +312,13 @@ add_route(struct transaction *t, const struct route *route,
 		outgoing_return_to(&t->outgoing, &outgoing);
 		buf_truncate(&t->recipients, size);
 		t->count = count;
-	} else if (route->remote_count > 0) {
-		t->is_forwarding = true;
+		return verdict;
 	}
-	return verdict;
+	if (route->remote_count > 0)
+		t->is_forwarding = true;
+	if (t->is_lmtp)
+		transaction_note_way(t, route);
+	return VERDICT_OK;
 }
 
 unsigned int

@@ -41,6 +41,7 @@ report_new(struct queue *queue, const struct message_spool_report *report)
 	t->delivery = report->delivery;
 	t->time = report->time;
 	buf_init(&t->recipients, TRANSACTION_RECIPIENTS_SIZE);
+	buf_init(&t->ways, 0);
 	outgoing_init(&t->outgoing);
 	mail_body_init(&t->body, make_report_prefix, t);
 	return t;

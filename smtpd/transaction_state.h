@@ -8,6 +8,7 @@
 #define SMTPD_TRANSACTION_STATE_H
 
 #include "smtpd/mail_body.h"
+#include "common/route.h"
 #include "smtpd/outgoing.h"
 #include "smtpd/transaction.h"
 
@@ -15,7 +16,9 @@
 #include <stdint.h>
 
 enum {
-	TRANSACTION_RECIPIENTS_SIZE = 40000 /* as in the row `accept` */
+	TRANSACTION_RECIPIENTS_SIZE = 40000, /* as in the row `accept` */
+	TRANSACTION_WAYS_SIZE = 128 * 1024,
+	TRANSACTION_FULL_SIZE = 1250 /* as in the row `transaction_verdict` */
 };
 
 struct transaction {
@@ -46,6 +49,10 @@ struct transaction {
 	size_t count;
 	size_t given;          /* RCPT commands that were taken */
 	struct buf recipients; /* recipient records */
+	struct buf ways;       /* LMTP: whom each RCPT leads to, */
+	bool lacks_ways;       /* but for some */
+	uint8_t full[TRANSACTION_FULL_SIZE]; /* of them, a bit each */
+	size_t full_size;
 	struct delivery_id delivery;
 	int64_t time;
 	struct mail_body body;
@@ -64,6 +71,9 @@ unsigned int transaction_store_verdict(const struct queue *queue);
 /* A verdict of the transaction `number` to its front, which may be NULL. */
 void transaction_say(struct front *front, uint64_t number, unsigned int verdict,
     const char *text);
+/* To the end of the data: with the recipients that are left out. */
+void transaction_say_end(
+    const struct transaction *transaction, unsigned int verdict);
 
 /* A new one of the front's, or why not. */
 unsigned int transaction_begin(
@@ -79,6 +89,19 @@ unsigned int transaction_put(struct transaction *transaction, struct text data);
 unsigned int transaction_hand_over(struct transaction *transaction);
 /* Its verdict is given, and it is forgotten. */
 void transaction_finish(struct transaction *transaction, unsigned int verdict);
+
+/* ---- transaction_quota.c ---- */
+/* Has the account, or any that the route leads to, room for what was declared? */
+bool transaction_has_room(
+    const struct transaction *transaction, const struct account *account);
+/* LMTP: the RCPT that is being taken leads to the route's accounts. */
+void transaction_note_way(
+    struct transaction *transaction, const struct route *route);
+/* At the end of data: VERDICT_OVERQUOTA if all it is for are full; of LMTP's
+ * recipients those that are full are left out. */
+unsigned int transaction_check_quotas(struct transaction *transaction);
+/* It was accepted for these accounts. */
+void transaction_count_quotas(const struct transaction *transaction);
 
 /* A body for accounts of ours is made of a binary one. -1: it cannot be. */
 int transaction_convert(struct transaction *transaction, struct error *error);

@@ -142,6 +142,7 @@ count_message(struct control_stats *stats, const struct message_row *row)
 	} else {
 		usage->messages++;
 		usage->bytes += record->stored_size;
+		usage->wire_bytes += record->size;
 	}
 	if (usage->oldest == 0 || record->internaldate < usage->oldest)
 		usage->oldest = record->internaldate;
@@ -259,6 +260,7 @@ add_to_total(struct control_usage *total, const struct control_usage *usage)
 	total->kept_bytes += usage->kept_bytes;
 	total->bodies += usage->bodies;
 	total->body_bytes += usage->body_bytes;
+	total->wire_bytes += usage->wire_bytes;
 	total->sealed_bytes += usage->sealed_bytes;
 	total->grown_bytes += usage->grown_bytes;
 	if (usage->oldest != 0 &&

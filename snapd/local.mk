@@ -86,6 +86,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/snapshot_find.c snapd/snapshot_parts.h \
 	snapd/snapshot_names.c snapd/snapshot_names.h \
 	snapd/past.c snapd/past.h \
+	snapd/saved.c snapd/saved.h \
 	snapd/witness.c snapd/witness.h \
 	snapd/claim.c snapd/claim.h \
 	snapd/leap.c snapd/leap.h \

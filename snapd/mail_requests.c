@@ -283,6 +283,28 @@ take_blobs(struct reading *reading, struct text blobs)
 		reading->blob_count = 0;
 }
 
+/* What was asked for of the past, beside the past of all listings. */
+static void
+receive_past(struct client *client, const struct message *message)
+{
+	struct reading *reading =
+	    new_reading(READ_SNAPSHOTS, message->list_snapshots.tag);
+
+	if (message->type == MESSAGE_list_expunged) {
+		reading->kind = READ_EXPUNGED;
+		reading->tag = message->list_expunged.tag;
+		reading->after = message->list_expunged.after;
+	} else if (message->type == MESSAGE_list_vanished) {
+		reading->kind = READ_VANISHED;
+		reading->tag = message->list_vanished.tag;
+	} else if (message->type == MESSAGE_list_saved) {
+		reading->kind = READ_SAVED;
+		reading->tag = message->list_saved.tag;
+		reading->as_of = message->list_saved.since;
+	}
+	start_reading(client, reading);
+}
+
 static void
 receive_reading(struct client *client, const struct message *message)
 {
@@ -322,19 +344,6 @@ receive_reading(struct client *client, const struct message *message)
 		reading->kind = READ_UNFILED_BODY;
 		reading->tag = message->read_unfiled.tag;
 		reading->delivery = message->read_unfiled.delivery;
-		break;
-	case MESSAGE_list_snapshots:
-		reading->kind = READ_SNAPSHOTS;
-		reading->tag = message->list_snapshots.tag;
-		break;
-	case MESSAGE_list_expunged:
-		reading->kind = READ_EXPUNGED;
-		reading->tag = message->list_expunged.tag;
-		reading->after = message->list_expunged.after;
-		break;
-	case MESSAGE_list_vanished:
-		reading->kind = READ_VANISHED;
-		reading->tag = message->list_vanished.tag;
 		break;
 	case MESSAGE_list_unfiled_accounts:
 		reading->kind = READ_UNFILED_ACCOUNTS;
@@ -536,6 +545,12 @@ mail_request_carry_out(
 		break;
 	case MESSAGE_caught_up:
 		receive_caught_up(client, &message->caught_up, fds[0]);
+		break;
+	case MESSAGE_list_snapshots:
+	case MESSAGE_list_expunged:
+	case MESSAGE_list_vanished:
+	case MESSAGE_list_saved:
+		receive_past(client, message);
 		break;
 	default:
 		if (message_rule_find((uint16_t)message->type)->flow ==

@@ -11,6 +11,7 @@
 #include "snapd/object_store.h"
 #include "snapd/past.h"
 #include "snapd/rows.h"
+#include "snapd/saved.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -408,6 +409,8 @@ run_kind(struct reading *reading, struct transaction *t, struct error *error)
 		return past_read_expunged(reading, t, error);
 	case READ_VANISHED:
 		return past_read_vanished(reading, t, error);
+	case READ_SAVED:
+		return saved_read(reading, t, error);
 	case READ_CONTROL:
 		break;
 	}
@@ -433,7 +436,7 @@ reading_run(struct reading *reading, struct store *store)
 		return;
 	}
 	reading->sequence = as_of_last_sequence(t);
-	if (reading->kind != READ_CHANGES &&
+	if (reading->kind != READ_CHANGES && reading->kind != READ_SAVED &&
 	    (reading->as_of == 0 || reading->as_of > reading->sequence))
 		reading->as_of = reading->sequence;
 	reading->status = STATUS_OK;

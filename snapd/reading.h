@@ -27,6 +27,7 @@ enum reading_kind {
 	READ_SNAPSHOTS,        /* snapshot records, oldest first */
 	READ_EXPUNGED,         /* change records, above `after` */
 	READ_VANISHED,         /* vanished records, by sequence */
+	READ_SAVED,            /* saved records after `since`, by sequence */
 	READ_CONTROL           /* one step of `control` */
 };
 

@@ -271,7 +271,7 @@ def test_loops_and_too_much_are_named(admin):
 def test_an_account_is_shown_retired_and_revived(admin):
     shown, = admin.rows('account', 'show', admin.user1.upper())
     assert (shown['address'], shown['login'], shown['class'], shown['quota'],
-            shown['sends_a_day']) == (admin.user1, 'yes', '-', 'none', 0)
+            shown['sends_a_day']) == (admin.user1, 'yes', '-', 0, 0)
     assert shown['bytes_a_day'] == 50 << 30
     admin.run('account', 'show', 'nobody@' + admin.domain, code=10)
     admin.run('account', 'retire', admin.user1)

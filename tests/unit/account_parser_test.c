@@ -100,7 +100,7 @@ static const struct {
 	{ "a@example.org:$6$x$y::::::firnmail_id=0\n", NULL,
 	    "must be a number from 1 to 268435455" },
 	{ "a@example.org:$6$x$y::::::firnmail_id=9 firnmail_class=x\n", NULL,
-	    "there is no line limit send ... class x" },
+	    "there is no line limit ... class x" },
 	{ "a@example.net:$6$x$y::::::firnmail_id=9\n", NULL,
 	    "another name: write a@example.org" },
 	{ USERS, "x@example.net: bob\nX@example.org: bob\n",

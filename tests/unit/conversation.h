@@ -24,6 +24,17 @@
 	"s OK [READ-WRITE] Select completed\r\n"
 #define CREATED " OK [MAILBOXID (F0000000000000002)] Create completed\r\n"
 #define PAST_ID "* OK [MAILBOXID (P3827633ea07cc92b)] Its name\r\n"
+#define BADCHARSET                                                 \
+	" NO [BADCHARSET ("                                        \
+	"US-ASCII ISO-8859-1 ISO-8859-2 ISO-8859-3 ISO-8859-4 "    \
+	"ISO-8859-5 ISO-8859-6 ISO-8859-7 ISO-8859-8 ISO-8859-9 "  \
+	"ISO-8859-10 ISO-8859-11 ISO-8859-13 ISO-8859-14 "         \
+	"ISO-8859-15 ISO-8859-16 windows-1250 windows-1251 "       \
+	"windows-1252 windows-1253 windows-1254 windows-1255 "     \
+	"windows-1256 windows-1257 windows-1258 KOI8-R KOI8-U "    \
+	"IBM437 IBM850 IBM852 IBM866 macintosh windows-874 UTF-8 " \
+	"UTF-7 Shift_JIS EUC-JP ISO-2022-JP GB18030 Big5 EUC-KR"   \
+	")] Unknown charset\r\n"
 #define GOODBYE "* BYE Logging out\r\nz OK Logout completed\r\n"
 
 struct transcript {

@@ -78,6 +78,7 @@ struct account_store {
 	struct mailbox_view *views[MAX_VIEWS];
 	struct box past; /* each mailbox of the past */
 	struct past_later *past_later;
+	bool has_learned_saved;
 	bool has_learned;
 };
 
@@ -263,6 +264,23 @@ account_store_set_owner(struct account_store *account, struct text user)
 {
 }
 
+/* Two messages of at most a KiB, and room for 2000 KiB. */
+void
+account_store_usage(
+    const struct account_store *account, struct account_usage *usage)
+{
+	*usage = (struct account_usage){ .bytes = 1500,
+		.messages = 2,
+		.max_bytes = 2000 * 1024,
+		.max_messages = 100 };
+}
+
+bool
+account_store_has_room(const struct account_store *account, uint64_t bytes)
+{
+	return bytes <= 2000 * 1024 - 1500;
+}
+
 void
 account_store_forget_ready(struct account_store *account, void *context)
 {
@@ -344,6 +362,8 @@ mailbox_list_count(struct account_store *account,
 	for (i = 0; i < box->count; i++) {
 		counts->unseen += (box->rows[i].row.flags & FLAG_SEEN) == 0;
 		counts->deleted += (box->rows[i].row.flags & FLAG_DELETED) != 0;
+		if (box->rows[i].row.flags & FLAG_DELETED)
+			counts->deleted_size += box->rows[i].row.size;
 		counts->size += box->rows[i].row.size;
 	}
 }
@@ -746,6 +766,36 @@ mailbox_learn_vanished(struct account_store *account,
 {
 	account->has_learned = account->refuse == STATUS_OK;
 	done(account->refuse, context);
+}
+
+/* UID n came on day n of February 2024, at noon; the past has no such times. */
+bool
+mailbox_view_has_saved(const struct mailbox_view *view)
+{
+	return view->box != &view->account->past;
+}
+
+bool
+mailbox_view_knows_saved(const struct mailbox_view *view)
+{
+	return view->account->has_learned_saved;
+}
+
+void
+mailbox_learn_saved(struct account_store *account,
+    void (*done)(enum status status, void *context), void *context)
+{
+	account->has_learned_saved = account->refuse == STATUS_OK;
+	done(account->refuse, context);
+}
+
+bool
+mailbox_view_saved(const struct mailbox_view *view, uint32_t uid, int64_t *time)
+{
+	*time = mailbox_view_has_saved(view)
+		    ? 1706745600 + ((int64_t)uid - 1) * 86400 + 43200
+		    : *time;
+	return mailbox_view_has_saved(view);
 }
 
 void

@@ -20,6 +20,7 @@ struct row {
 	uint64_t died; /* 0: live */
 	uint64_t died_modseq;
 	struct delivery_id delivery;
+	uint64_t came; /* born there first */
 };
 
 struct mailbox {
@@ -175,7 +176,7 @@ add_row(struct false_store *s, struct mailbox *m,
 	row->record.uid = uid >= m->record.uidnext ? uid : m->record.uidnext;
 	m->record.uidnext = row->record.uid + 1;
 	row->record.modseq = m->record.highest_modseq;
-	row->record.born = s->sequence;
+	row->record.born = row->came = s->sequence;
 	row->record.blob = blob;
 	memcpy(row->record.hash.bytes, &blob, sizeof(blob));
 	text_format_hex(delivery->bytes, sizeof(delivery->bytes), row->base);
@@ -598,6 +599,27 @@ list_vanished(struct false_store *s)
 	}
 }
 
+/* The second of its sequence. */
+static void
+list_saved(struct false_store *s, uint64_t since)
+{
+	uint8_t bytes[RECORD_SAVED_SIZE];
+
+	for (size_t i = 0; i < s->row_count; i++) {
+		const struct row *row = &s->rows[i];
+		struct saved_record record = { row->record.mailbox,
+			1500000000 + (int64_t)row->came, row->record.uid,
+			row->record.uid };
+		struct writer w;
+
+		if (row->came <= since)
+			continue;
+		writer_init(&w, bytes, sizeof(bytes));
+		record_put_saved(&w, &record);
+		buf_put(&s->scratch, bytes, w.size);
+	}
+}
+
 static void
 list_messages(struct false_store *s, uint64_t mailbox)
 {
@@ -846,6 +868,10 @@ received(
 	case MESSAGE_list_vanished:
 		list_vanished(s);
 		answer_listing(s, m->list_vanished.tag);
+		break;
+	case MESSAGE_list_saved:
+		list_saved(s, m->list_saved.since);
+		answer_listing(s, m->list_saved.tag);
 		break;
 	case MESSAGE_list_unfiled:
 		list_unfiled(s);

@@ -87,6 +87,7 @@ set_up(void **state)
 	f.queue.file_stuck_ms = QUEUE_FILE_STUCK_MS;
 	f.queue.fronts = &f.front;
 	f.front.transactions = table_new();
+	f.queue.quotas = quota_book_new();
 	f.queue.filings = filing_list_new(&f.queue);
 	f.deadline = timer_new(f.queue.loop, too_late, &f);
 	for (unsigned int n = 0; n < WORKERS; n++)
@@ -101,6 +102,7 @@ tear_down(void **state)
 	struct fixture *f = *state;
 
 	filing_list_free(&f->queue.filings);
+	quota_book_free(&f->queue.quotas);
 	for (unsigned int n = 0; n < WORKERS; n++)
 		channel_free(&f->workers[n]);
 	timer_free(&f->deadline);

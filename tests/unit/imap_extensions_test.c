@@ -54,14 +54,13 @@ static const struct transcript esort[] = {
 	{ "what_a_sort_saves_is_a_set_all_the_same",
 	    "a SORT RETURN (SAVE) (SUBJECT) UTF-8 ALL\r\nb FETCH $ UID\r\n"
 	    "c SORT RETURN (SAVE MIN) (SUBJECT) UTF-8 ALL\r\n"
-	    "d FETCH $ UID\r\ne SORT RETURN (SAVE) (SUBJECT) KOI8-R ALL\r\n"
+	    "d FETCH $ UID\r\ne SORT RETURN (SAVE) (SUBJECT) KLINGON ALL\r\n"
 	    "f FETCH $ UID\r\n",
 	    "a OK Sort completed\r\n* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n"
 	    "b OK Fetch completed\r\n* ESEARCH (TAG \"c\") MIN 2\r\n"
 	    "c OK Sort completed\r\n* 2 FETCH (UID 2)\r\n"
 	    "d OK Fetch completed\r\n"
-	    "e NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n"
-	    "f OK Fetch completed\r\n",
+	    "e" BADCHARSET "f OK Fetch completed\r\n",
 	    STATUS_OK },
 	{ "modseq_is_that_of_what_is_told",
 	    "a SORT RETURN (MIN) (SUBJECT) UTF-8 MODSEQ 1\r\n"
@@ -159,12 +158,11 @@ static const struct transcript thread[] = {
 	    STATUS_OK },
 	{ "a_thread_that_is_malformed_is_bad",
 	    "a THREAD FOO UTF-8 ALL\r\nb THREAD REFERENCES ALL\r\n"
-	    "c THREAD\r\nd THREAD REFERENCES KOI8-R ALL\r\n"
+	    "c THREAD\r\nd THREAD REFERENCES KLINGON ALL\r\n"
 	    "e THREAD REFERENCES UTF-8 BOGUS\r\n",
 	    "a BAD Unknown threading algorithm\r\nb BAD Missing argument\r\n"
 	    "c BAD Missing argument\r\n"
-	    "d NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n"
-	    "e BAD Unknown search key\r\n",
+	    "d" BADCHARSET "e BAD Unknown search key\r\n",
 	    STATUS_OK },
 	{ "the_past_has_threads_too",
 	    "a UNSELECT\r\nb EXAMINE \"Snapshots/Deleted mail\"\r\n"
@@ -313,9 +311,9 @@ static const struct transcript utf8[] = {
 	    STATUS_OK },
 	{ "strings_are_utf_8_and_charset_is_bad",
 	    "a SEARCH CHARSET UTF-8 SUBJECT x\r\nb ENABLE UTF8=ACCEPT\r\n"
-	    "c SEARCH SUBJECT \"gr\303\274SSe\"\r\n"
+	    "c SEARCH SUBJECT \"GRu\314\210\303\237E\"\r\n"
 	    "d SEARCH CHARSET UTF-8 SUBJECT x\r\n"
-	    "e SORT (SUBJECT) UTF-8 SUBJECT \"gr\303\274SSe\"\r\n",
+	    "e SORT (SUBJECT) UTF-8 SUBJECT \"GRu\314\210\303\237E\"\r\n",
 	    "* SEARCH\r\na OK Search completed\r\n"
 	    "* ENABLED UTF8=ACCEPT\r\nb OK Enabled\r\n"
 	    "* SEARCH 2\r\nc OK Search completed\r\n"
@@ -475,6 +473,155 @@ static const struct transcript create_special_use[] = {
 	    STATUS_OK },
 };
 
+/* RFC 3501 6.4.4, RFC 5255 4: texts in the charset that the client named. */
+static const struct transcript charset[] = {
+	{ "a_text_is_of_the_charset_that_was_named",
+	    "a SEARCH CHARSET ISO-2022-JP SUBJECT {8+}\r\n\033$B$\"\033(B\r\n"
+	    "b SEARCH CHARSET shift_jis SUBJECT {2+}\r\n\x82\xa0\r\n"
+	    "c SEARCH CHARSET ISO-2022-JP NOT SUBJECT {8+}\r\n"
+	    "\033$B$\"\033(B\r\nd SEARCH CHARSET KOI8-R SUBJECT {1+}\r\n\xc1"
+	    "\r\n",
+	    "* SEARCH\r\na OK Search completed\r\n"
+	    "* SEARCH\r\nb OK Search completed\r\n"
+	    "* SEARCH 1 2\r\nc OK Search completed\r\n"
+	    "* SEARCH\r\nd OK Search completed\r\n",
+	    STATUS_OK },
+	{ "what_is_no_text_of_it_is_bad",
+	    "a SEARCH CHARSET EUC-JP SUBJECT {1+}\r\n\xa4\r\n"
+	    "b SEARCH CHARSET GB18030 SUBJECT {2+}\r\n\xff\xff\r\n"
+	    "c SEARCH CHARSET UTF-8 SUBJECT {1+}\r\n\xa4\r\n"
+	    "d SEARCH CHARSET UTF-16 SUBJECT x\r\n",
+	    "a BAD Text is not of that charset\r\n"
+	    "b BAD Text is not of that charset\r\nc BAD Text is not UTF-8\r\n"
+	    "d" BADCHARSET,
+	    STATUS_OK },
+};
+
+/* RFC 8514 */
+static const struct transcript savedate[] = {
+	{ "a_message_has_the_time_at_which_it_came_here",
+	    "a FETCH 1:* SAVEDATE\r\nb UID FETCH 2 (SAVEDATE)\r\n",
+	    "* 1 FETCH (SAVEDATE \"01-Feb-2024 12:00:00 +0000\")\r\n"
+	    "* 2 FETCH (SAVEDATE \"02-Feb-2024 12:00:00 +0000\")\r\n"
+	    "a OK Fetch completed\r\n"
+	    "* 2 FETCH (UID 2 SAVEDATE \"02-Feb-2024 12:00:00 +0000\")\r\n"
+	    "b OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "and_is_found_by_its_day",
+	    "a SEARCH SAVEDBEFORE 2-Feb-2024\r\nb SEARCH SAVEDON 2-Feb-2024\r\n"
+	    "c SEARCH SAVEDSINCE 1-Feb-2024\r\nd SEARCH NOT SAVEDSINCE "
+	    "2-Feb-2024\r\ne SEARCH SAVEDATESUPPORTED\r\n"
+	    "f SORT (SUBJECT) UTF-8 SAVEDON 1-Feb-2024\r\n"
+	    "g THREAD REFERENCES UTF-8 SAVEDON 2-Feb-2024\r\n",
+	    "* SEARCH 1\r\na OK Search completed\r\n"
+	    "* SEARCH 2\r\nb OK Search completed\r\n"
+	    "* SEARCH 1 2\r\nc OK Search completed\r\n"
+	    "* SEARCH 1\r\nd OK Search completed\r\n"
+	    "* SEARCH 1 2\r\ne OK Search completed\r\n"
+	    "* SORT 1\r\nf OK Sort completed\r\n"
+	    "* THREAD (2)\r\ng OK Thread completed\r\n",
+	    STATUS_OK },
+	{ "in_a_mailbox_of_the_past_it_is_internaldate",
+	    "a EXAMINE \"Snapshots/Deleted mail\"\r\nb FETCH 1 SAVEDATE\r\n"
+	    "c SEARCH SAVEDATESUPPORTED\r\nd SEARCH NOT SAVEDATESUPPORTED "
+	    "SAVEDSINCE 1-Jan-2000\r\n",
+	    "* OK [CLOSED] Previous mailbox closed\r\n"
+	    "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"
+	    "* OK [PERMANENTFLAGS ()] Read-only mailbox\r\n* 1 EXISTS\r\n"
+	    "* 0 RECENT\r\n* OK [UNSEEN 1] First unseen\r\n"
+	    "* OK [UIDVALIDITY 1002] UIDs valid\r\n"
+	    "* OK [UIDNEXT 2] Predicted next UID\r\n"
+	    "* OK [HIGHESTMODSEQ 2] Highest\r\n" PAST_ID
+	    "a OK [READ-ONLY] Examine completed\r\n"
+	    "* 1 FETCH (SAVEDATE NIL)\r\nb OK Fetch completed\r\n"
+	    "* SEARCH\r\nc OK Search completed\r\n"
+	    "* SEARCH 1\r\nd OK Search completed\r\n",
+	    STATUS_OK },
+	{ "without_the_store_it_is_not_known",
+	    "a FETCH 1 (UID SAVEDATE)\r\nb SEARCH SAVEDON 1-Feb-2024\r\n"
+	    "c FETCH 1 (UID)\r\nd SORT (SUBJECT) UTF-8 SAVEDON 1-Feb-2024\r\n"
+	    "e SEARCH RETURN (SAVE) SAVEDON 1-Feb-2024\r\nf FETCH $ UID\r\n",
+	    "a NO [UNAVAILABLE] Mail store is not available, try again\r\n"
+	    "b NO [UNAVAILABLE] Mail store is not available, try again\r\n"
+	    "* 1 FETCH (UID 1)\r\nc OK Fetch completed\r\n"
+	    "d NO [UNAVAILABLE] Mail store is not available, try again\r\n"
+	    "e NO [UNAVAILABLE] Mail store is not available, try again\r\n"
+	    "f OK Fetch completed\r\n",
+	    STATUS_UNAVAILABLE },
+	{ "what_is_malformed_is_bad",
+	    "a SEARCH SAVEDON\r\nb SEARCH SAVEDON 31-Foo-2024\r\n"
+	    "c SEARCH SAVEDATESUPPORTED x\r\nd FETCH 1 SAVEDATE[]\r\n",
+	    "a BAD Missing argument\r\nb BAD Invalid date\r\n"
+	    "c BAD Unknown search key\r\nd BAD Unexpected argument\r\n",
+	    STATUS_OK },
+};
+
+/* RFC 9208 */
+static const struct transcript quota[] = {
+	{ "a_mailbox_is_under_the_root_of_its_account",
+	    "a GETQUOTAROOT INBOX\r\nb GETQUOTAROOT \"not there yet\"\r\n"
+	    "c GETQUOTA account\r\nd GETQUOTA \"account\"\r\n",
+	    "* QUOTAROOT INBOX account\r\n"
+	    "* QUOTA account (STORAGE 2 2000 MESSAGE 2 100)\r\n"
+	    "a OK Getquotaroot completed\r\n"
+	    "* QUOTAROOT \"not there yet\" account\r\n"
+	    "* QUOTA account (STORAGE 2 2000 MESSAGE 2 100)\r\n"
+	    "b OK Getquotaroot completed\r\n"
+	    "* QUOTA account (STORAGE 2 2000 MESSAGE 2 100)\r\n"
+	    "c OK Getquota completed\r\n"
+	    "* QUOTA account (STORAGE 2 2000 MESSAGE 2 100)\r\n"
+	    "d OK Getquota completed\r\n",
+	    STATUS_OK },
+	{ "no_other_root_is_there",
+	    "a GETQUOTA \"\"\r\nb GETQUOTA ACCOUNT\r\nc GETQUOTA {3+}\r\n"
+	    "a\nb\r\nd GETQUOTAROOT \"Snapshots/Deleted mail\"\r\n",
+	    "a NO [NONEXISTENT] No such quota root\r\n"
+	    "b NO [NONEXISTENT] No such quota root\r\n"
+	    "c NO [NONEXISTENT] No such quota root\r\n"
+	    "* QUOTAROOT \"Snapshots/Deleted mail\"\r\n"
+	    "d OK Getquotaroot completed\r\n",
+	    STATUS_OK },
+	{ "users_set_none",
+	    "a SETQUOTA account (STORAGE 9000000)\r\nb SETQUOTA \"\" ()\r\n"
+	    "c SETQUOTA account (STORAGE 1 MESSAGE 2)\r\n",
+	    "a NO [NOPERM] Only the administrator changes quotas, in his "
+	    "settings\r\n"
+	    "b NO [NOPERM] Only the administrator changes quotas, in his "
+	    "settings\r\n"
+	    "c NO [NOPERM] Only the administrator changes quotas, in his "
+	    "settings\r\n",
+	    STATUS_OK },
+	{ "what_is_malformed_is_bad",
+	    "a GETQUOTA\r\nb GETQUOTA account x\r\nc GETQUOTAROOT\r\n"
+	    "d SETQUOTA account\r\ne SETQUOTA account (STORAGE)\r\n"
+	    "f SETQUOTA account (STORAGE -1)\r\ng SETQUOTA account (STORAGE "
+	    "18446744073709551616)\r\nh UID GETQUOTA account\r\n",
+	    "a BAD Missing argument\r\nb BAD Unexpected argument\r\n"
+	    "c BAD Missing argument\r\nd BAD Missing argument\r\n"
+	    "e BAD Space expected\r\nf BAD Invalid number\r\n"
+	    "g BAD Invalid number\r\nh BAD Unknown command\r\n",
+	    STATUS_OK },
+	{ "what_is_deleted_is_counted_and_measured",
+	    "a STATUS INBOX (DELETED DELETED-STORAGE)\r\n"
+	    "b STORE 2 +FLAGS.SILENT (\\Deleted)\r\n"
+	    "c STATUS INBOX (DELETED-STORAGE SIZE DELETED)\r\n",
+	    "* STATUS INBOX (DELETED 0 DELETED-STORAGE 0)\r\n"
+	    "a OK Status completed\r\nb OK Store completed\r\n"
+	    "* STATUS INBOX (SIZE 192 DELETED 1 DELETED-STORAGE 76)\r\n"
+	    "c OK Status completed\r\n",
+	    STATUS_OK },
+	{ "a_message_beyond_it_is_refused_before_it_comes",
+	    "a APPEND INBOX {2046501}\r\nb NOOP\r\n",
+	    "a NO [OVERQUOTA] Mailboxes are full: delete something first\r\n"
+	    "b OK NOOP completed\r\n",
+	    STATUS_OK },
+	{ "and_whatever_the_store_has_no_room_for",
+	    "a COPY 1 INBOX\r\nb APPEND INBOX {1+}\r\nx\r\n",
+	    "a NO [OVERQUOTA] Mailboxes are full: delete something first\r\n"
+	    "b NO [OVERQUOTA] Mailboxes are full: delete something first\r\n",
+	    STATUS_QUOTA },
+};
+
 #define TEST(table)                                                          \
 	static void rfc_of_##table(void **state)                             \
 	{                                                                    \
@@ -492,6 +639,9 @@ TEST(rev2)
 TEST(objectid)
 TEST(status)
 TEST(create_special_use)
+TEST(charset)
+TEST(savedate)
+TEST(quota)
 
 int
 main(void)
@@ -507,6 +657,9 @@ main(void)
 		cmocka_unit_test(rfc_of_objectid),
 		cmocka_unit_test(rfc_of_status),
 		cmocka_unit_test(rfc_of_create_special_use),
+		cmocka_unit_test(rfc_of_charset),
+		cmocka_unit_test(rfc_of_savedate),
+		cmocka_unit_test(rfc_of_quota),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,7 +154,8 @@ static const struct transcript transcripts[] = {
 	{ "search_by_flag_and_size", "a SEARCH UNSEEN LARGER 100\r\n",
 	    "* SEARCH 1\r\na OK Search completed\r\n", STATUS_OK },
 	{ "search_of_encoded_subject",
-	    "a UID SEARCH CHARSET UTF-8 SUBJECT {7+}\r\ngr\303\234SSe\r\n",
+	    "a UID SEARCH CHARSET UTF-8 SUBJECT "
+	    "{7+}\r\nGR\303\234\303\237e\r\n",
 	    "* SEARCH 2\r\na OK Search completed\r\n", STATUS_OK },
 	{ "search_of_body_and_sent_date",
 	    "a SEARCH OR BODY second SENTON 5-Jan-2026\r\n",
@@ -188,14 +189,13 @@ static const struct transcript transcripts[] = {
 	    STATUS_OK },
 	{ "what_was_saved_is_forgotten_with_what_it_was_saved_of",
 	    "a FETCH $ UID\r\nb SEARCH RETURN (SAVE) 1\r\n"
-	    "c SEARCH RETURN (SAVE) CHARSET KOI8-R ALL\r\n"
+	    "c SEARCH RETURN (SAVE) CHARSET KLINGON ALL\r\n"
 	    "d FETCH $ UID\r\ne SEARCH RETURN (SAVE) ALL\r\n"
 	    "f SEARCH RETURN (SAVE) BOGUS\r\n"
 	    "g STORE 1 +FLAGS.SILENT (\\Deleted)\r\nh EXPUNGE\r\n"
 	    "i FETCH $ UID\r\nj FETCH $,1 UID\r\n",
 	    "a OK Fetch completed\r\nb OK Search completed\r\n"
-	    "c NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n"
-	    "d OK Fetch completed\r\ne OK Search completed\r\n"
+	    "c" BADCHARSET "d OK Fetch completed\r\ne OK Search completed\r\n"
 	    "f BAD Unknown search key\r\ng OK Store completed\r\n"
 	    "* 1 EXPUNGE\r\nh OK Expunge completed\r\n"
 	    "* 1 FETCH (UID 2)\r\ni OK Fetch completed\r\n"
@@ -221,21 +221,19 @@ static const struct transcript transcripts[] = {
 	    STATUS_OK },
 	{ "sort_that_is_malformed_is_bad",
 	    "a SORT () UTF-8 ALL\r\nb SORT (SIZE) ALL\r\n"
-	    "c SORT (SIZE REVERSE) UTF-8 ALL\r\nd SORT (SIZE) KOI8-R ALL\r\n"
+	    "c SORT (SIZE REVERSE) UTF-8 ALL\r\nd SORT (SIZE) KLINGON ALL\r\n"
 	    "e SORT (SIZE SIZE SIZE SIZE SIZE SIZE SIZE SIZE SIZE SIZE SIZE "
 	    "SIZE SIZE SIZE SIZE SIZE SIZE) UTF-8 ALL\r\n",
 	    "a BAD Atom expected\r\nb BAD Missing argument\r\n"
 	    "c BAD Space expected\r\n"
-	    "d NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n"
-	    "e BAD Too many criteria\r\n",
+	    "d" BADCHARSET "e BAD Too many criteria\r\n",
 	    STATUS_OK },
 	{ "the_past_is_sorted_too",
 	    "a SELECT \"Snapshots/Deleted mail\"\r\n"
 	    "b UID SORT (SUBJECT DATE) UTF-8 ALL\r\n",
 	    PAST_SELECTED "* SORT 1\r\nb OK Sort completed\r\n", STATUS_OK },
-	{ "unknown_charset_is_named", "a SEARCH CHARSET KOI8-R ALL\r\n",
-	    "a NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset\r\n",
-	    STATUS_OK },
+	{ "unknown_charset_is_named", "a SEARCH CHARSET KLINGON ALL\r\n",
+	    "a" BADCHARSET, STATUS_OK },
 	{ "list_shows_children_and_special_use",
 	    "a CREATE a/b\r\nb CREATE Sent (USE (\\Sent))\r\n"
 	    "c LIST \"\" %\r\n",

@@ -213,17 +213,17 @@ what_mail_facing_roles_say_to_the_store_is_known(void **state)
 		MESSAGE_list_unfiled, MESSAGE_read_blob, MESSAGE_read_blobs,
 		MESSAGE_read_unfiled, MESSAGE_list_snapshots,
 		MESSAGE_list_expunged, MESSAGE_list_vanished,
-		MESSAGE_change_recall, MESSAGE_batch_begin, MESSAGE_change_file,
-		MESSAGE_change_append, MESSAGE_change_flags,
-		MESSAGE_change_copy, MESSAGE_change_expunge,
-		MESSAGE_change_missing, MESSAGE_change_create,
-		MESSAGE_change_rename, MESSAGE_change_retire,
-		MESSAGE_change_subscribe, MESSAGE_change_keyword,
-		MESSAGE_change_identity, MESSAGE_batch_commit,
-		MESSAGE_caught_up, MESSAGE_witness, MESSAGE_account_started,
-		MESSAGE_alarm, MESSAGE_verify_finding, MESSAGE_verify_progress,
-		MESSAGE_verify_done, MESSAGE_drill_finding,
-		MESSAGE_drill_done };
+		MESSAGE_list_saved, MESSAGE_change_recall, MESSAGE_batch_begin,
+		MESSAGE_change_file, MESSAGE_change_append,
+		MESSAGE_change_flags, MESSAGE_change_copy,
+		MESSAGE_change_expunge, MESSAGE_change_missing,
+		MESSAGE_change_create, MESSAGE_change_rename,
+		MESSAGE_change_retire, MESSAGE_change_subscribe,
+		MESSAGE_change_keyword, MESSAGE_change_identity,
+		MESSAGE_batch_commit, MESSAGE_caught_up, MESSAGE_witness,
+		MESSAGE_account_started, MESSAGE_alarm, MESSAGE_verify_finding,
+		MESSAGE_verify_progress, MESSAGE_verify_done,
+		MESSAGE_drill_finding, MESSAGE_drill_done };
 	size_t count;
 	const struct message_rule *rules = message_rules(&count);
 

@@ -37,6 +37,7 @@ static struct listen_setting way;
 static char client_ip[65], helo[256], body[4096];
 static unsigned int service, ended, aborted;
 static unsigned int end_verdict, sender_verdict;
+static const char *end_full = "";
 /* It answers nothing until so many questions came. */
 static unsigned int patience, asked;
 static struct message answers[32];
@@ -79,6 +80,7 @@ queue_hears(struct channel *channel, const struct message *message, int *fds,
 		said->verdict = (uint16_t)end_verdict;
 		if (end_verdict == VERDICT_ACCEPTED)
 			said->text = TEXT("id42");
+		said->full = text_of(end_full);
 		break;
 	case MESSAGE_transaction_abort:
 		aborted++;
@@ -637,6 +639,29 @@ lmtp_answers_for_each_recipient(void **state)
 	say("MAIL FROM:<a@b>\r\nDATA\r\n", "554 5.5.1");
 }
 
+/* Of three that were taken the second and third had no room. */
+static void
+lmtp_tells_those_whose_mailboxes_are_full(void **state)
+{
+	way.service = SERVICE_LMTP;
+	call_from("127.0.0.1");
+	end_full = "\x06";
+	say("LHLO c\r\n", "250 ENHANCED");
+	say("MAIL FROM:<a@b>\r\nRCPT TO:<a@demo.test>\r\n"
+	    "RCPT TO:<b@demo.test>\r\nRCPT TO:<c@demo.test>\r\nDATA\r\n",
+	    "354");
+	say("x\r\n.\r\nNOOP\r\n", "250 2.0.0 Ok\r\n");
+	assert_int_equal(count_heard("safe on disk as id42\r\n"), 1);
+	assert_int_equal(count_heard("452 4.2.2"), 2);
+	end_full = "";
+	/* The next message has answers of its own. */
+	say("MAIL FROM:<a@b>\r\nRCPT TO:<a@demo.test>\r\n"
+	    "RCPT TO:<b@demo.test>\r\nDATA\r\n",
+	    "354");
+	say("x\r\n.\r\nNOOP\r\n", "250 2.0.0 Ok\r\n");
+	assert_int_equal(count_heard("safe on disk as id42\r\n"), 2);
+}
+
 /* More answers than fit into the output go out as it drains. */
 static void
 lmtp_answers_do_not_overflow(void **state)
@@ -699,6 +724,7 @@ main(void)
 		TEST(what_ends_no_message_does_not_after_xclient),
 		TEST(lmtp_has_its_own_greeting),
 		TEST(lmtp_answers_for_each_recipient),
+		TEST(lmtp_tells_those_whose_mailboxes_are_full),
 		TEST(lmtp_answers_do_not_overflow),
 		TEST(lmtp_promises_nothing_without_the_queue) };
 

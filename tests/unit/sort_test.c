@@ -127,7 +127,7 @@ static const struct {
 	{ "(FROM)", "4132" },
 	{ "(TO)", "3421" },
 	{ "(CC)", "1243" },
-	{ "(DISPLAYFROM)", "4312" },
+	{ "(DISPLAYFROM)", "4231" },
 	{ "(DISPLAYTO)", "3421" },
 	/* 10:00, 10:30 UTC; 3 and 4 by arrival, long before. */
 	{ "(DATE)", "4312" },

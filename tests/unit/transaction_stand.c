@@ -194,6 +194,10 @@ front_hears(struct channel *channel, const struct message *message, int *fds,
 		return;
 	stand.verdicts++;
 	stand.verdict = message->transaction_verdict.verdict;
+	stand.full_size = message->transaction_verdict.full.size;
+	assert_true(stand.full_size <= sizeof(stand.full));
+	memcpy(stand.full, message->transaction_verdict.full.data,
+	    stand.full_size);
 }
 
 static void
@@ -293,14 +297,15 @@ ask(const struct message *message)
 }
 
 static unsigned int
-begin(const char *sender, unsigned int flags, int priority, uint64_t size)
+begin_at(enum service service, const char *sender, unsigned int flags,
+    int priority, uint64_t size)
 {
 	struct message message = { .type = MESSAGE_transaction_begin };
 	struct message_transaction_begin *said = &message.transaction_begin;
 
 	said->transaction = ++transaction;
 	said->connection = STAND_CONNECTION;
-	said->service = SERVICE_SUBMIT;
+	said->service = (uint8_t)service;
 	said->flags = (uint16_t)flags;
 	said->priority = (uint8_t)priority;
 	said->size = size;
@@ -308,6 +313,18 @@ begin(const char *sender, unsigned int flags, int priority, uint64_t size)
 	said->helo = TEXT("client.test");
 	said->client_ip = TEXT("192.0.2.1");
 	return ask(&message);
+}
+
+static unsigned int
+begin(const char *sender, unsigned int flags, int priority, uint64_t size)
+{
+	return begin_at(SERVICE_SUBMIT, sender, flags, priority, size);
+}
+
+unsigned int
+stand_begin_lmtp(void)
+{
+	return begin_at(SERVICE_LMTP, "a@other.test", 0, 0, 0);
 }
 
 unsigned int

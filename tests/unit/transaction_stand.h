@@ -49,6 +49,8 @@ struct stand {
 	/* What the front heard. */
 	unsigned int verdicts;
 	unsigned int verdict;
+	uint8_t full[8]; /* recipients of LMTP without room */
+	size_t full_size;
 };
 
 extern struct stand stand;
@@ -69,6 +71,8 @@ unsigned int stand_begin(void);
 unsigned int stand_begin_with(unsigned int flags, int priority);
 unsigned int stand_begin_sized(uint64_t size);
 unsigned int stand_begin_as(const char *sender);
+/* A mail server of ours. */
+unsigned int stand_begin_lmtp(void);
 /* Another account on that connection. */
 void stand_log_in(uint32_t account);
 unsigned int stand_recipient(const char *address);
