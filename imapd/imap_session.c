@@ -427,7 +427,11 @@ session_run(struct imap_session *session)
 		session->state == SESSION_WORKING))
 		timer_start(session->turn, 0);
 	session_rest(session);
+	/* A client that waits for its answer sends nothing meanwhile: one that
+	 * does makes session_ready stop watching. */
 	if (session_wants_input(session))
+		session->is_input_watched = true;
+	if (session->is_input_watched)
 		events |= WATCH_READ;
 	if (!session_is_drained(session))
 		events |= WATCH_WRITE;
@@ -441,6 +445,10 @@ session_ready(int fd, int events, void *context)
 {
 	struct imap_session *session = context;
 
+	if (events & WATCH_READ) {
+		session->is_input_taken = false;
+		session->is_input_watched = session_wants_input(session);
+	}
 	if ((events & WATCH_WRITE) && session_flush(session) == -1)
 		session_enter_state(session, SESSION_ENDED);
 	session_run(session);

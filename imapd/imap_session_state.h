@@ -46,6 +46,8 @@ struct imap_session {
 	bool was_woken;         /* ... and meanwhile the command was answered */
 	bool was_active;        /* bytes came since the owner asked */
 	bool is_input_ended;    /* the client will send nothing more */
+	bool is_input_taken;    /* all that was there at the last event */
+	bool is_input_watched;  /* as far as the loop knows */
 	bool wants_compression; /* from behind the tagged answer on */
 	unsigned int bad_commands;
 	enum session_state state;
