@@ -22,6 +22,7 @@ static const char *const names[CAUSE_COUNT] = {
 	[CAUSE_STORE] = "STORE",
 	[CAUSE_SUBSCRIBE] = "SUBSCRIBE",
 	[CAUSE_UNSUBSCRIBE] = "UNSUBSCRIBE",
+	[CAUSE_REPLACE] = "REPLACE",
 };
 
 const char *

@@ -10,6 +10,8 @@
 #include "common/tls.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -41,7 +43,8 @@ struct connection {
 	bool was_above_half;
 	bool is_held;  /* output waits for more, up to half of the limit */
 	bool is_freed; /* freed in a callback: memory goes at its end */
-	int depth;     /* of callbacks */
+	bool acknowledges_at_once;
+	int depth; /* of callbacks */
 	bool tls_read_wants_write;
 	bool tls_write_wants_read;
 	struct tls_session *tls;
@@ -204,14 +207,28 @@ read_once(struct connection *connection)
 	return connection->tls != NULL || done == size;
 }
 
+/* The kernel forgets it whenever it sees question and answer alternate. */
+static void
+acknowledge(const struct connection *connection)
+{
+	const int on = 1;
+
+	if (connection->acknowledges_at_once && !is_over(connection))
+		(void)setsockopt(
+		    connection->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 static void
 read_all(struct connection *connection)
 {
 	for (int i = 0; i < READS_A_ROUND; i++) {
 		if (is_over(connection) || !can_read(connection) ||
-		    !read_once(connection))
+		    !read_once(connection)) {
+			acknowledge(connection);
 			return;
+		}
 	}
+	acknowledge(connection);
 	/* OpenSSL may hold bytes that no descriptor will tell of. */
 	if (!is_over(connection) && connection->tls != NULL)
 		timer_start(connection->soon, 0);
@@ -425,6 +442,12 @@ connection_write(struct connection *connection, const void *data, size_t size)
 	    (connection->output.size == size || connection->is_held))
 		timer_start(connection->flush, 0);
 	return 0;
+}
+
+void
+connection_acknowledge_at_once(struct connection *connection)
+{
+	connection->acknowledges_at_once = true;
 }
 
 void

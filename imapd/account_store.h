@@ -168,16 +168,23 @@ enum status mailbox_name_check(struct text name);
 /* ---- APPEND ---- */
 
 struct append;
+struct mailbox_view;
 
-/* The bytes as they came in the literal follow with append_write. `keywords`
- * are names as the client wrote them. internaldate: seconds since 1970. The
- * mailbox is looked up at commit. */
-struct append *append_begin(struct account_store *account, struct text mailbox,
-    uint32_t flags, const struct text *keywords, size_t keyword_count,
-    int64_t internaldate);
+/* The mailbox is looked up at commit. */
+struct append *append_begin(struct account_store *account, struct text mailbox);
+/* One more message, whose bytes follow with append_write, as they came in the
+ * literal. `keywords` are names as the client wrote them. internaldate: seconds
+ * since 1970. */
+void append_message(struct append *append, uint32_t flags,
+    const struct text *keywords, size_t keyword_count, int64_t internaldate);
 /* 0, or -1 if it will not fit in memory (the commit says so as well). */
 int append_write(struct append *append, const void *data, size_t size);
-/* Ends `append` in any case. STATUS_MISSING: no such mailbox (TRYCREATE). */
+/* The commit expunges that message of the view, or adds none. */
+void append_replace(
+    struct append *append, struct mailbox_view *view, uint32_t uid);
+/* Ends `append` in any case: all messages or none, of which there is one at
+ * least. STATUS_MISSING: no such mailbox (TRYCREATE), or what is to be replaced
+ * is gone. */
 void append_commit(struct append **append, mailbox_done *done, void *context);
 void append_abort(struct append **append);
 

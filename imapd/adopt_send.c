@@ -103,10 +103,7 @@ add_bytes(struct adopt_batch *b, const struct message *m, struct text bytes)
 		return;
 	}
 	store_batch_add(b->batch, &with, fd);
-	if (fd != -1) {
-		close(fd);
-		b->descriptors++;
-	}
+	b->descriptors += fd != -1;
 	b->bytes += bytes.size;
 	b->count++;
 }

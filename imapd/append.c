@@ -1,56 +1,48 @@
 /*
- * APPEND: takes the literal's bytes as they come, in the form that they will
- * have in the file (LF if every line end is CRLF, else exactly as they came),
- * in memory or a memfd, and commits them as one batch.
+ * APPEND and REPLACE: takes the bytes of one message or of several, and commits
+ * them as one batch, all or none; where they replace a message, its death is in
+ * the same batch.
  */
 #include "imapd/mailbox_change.h"
 
-#include "common/file.h"
 #include "common/memory.h"
+#include "imapd/message_bytes.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-enum {
-	APPEND_MEMORY = 16384, /* what the packet holds */
-	APPEND_STEP = 65536
+struct appended {
+	struct message_bytes bytes;
+	int fd; /* the batch's, once it has taken it from `bytes` */
+	uint32_t flags;
+	int64_t internaldate;
+	uint64_t wishes;   /* of append->names */
+	uint64_t keywords; /* as the mailbox numbers them */
+	struct delivery_id delivery;
+	struct prepared prepared;
 };
 
 struct append {
 	struct account_store *account;
 	char *mailbox;
-	uint32_t flags;
-	struct names *keywords;
-	int64_t internaldate;
-	uint64_t wire_size; /* with CRLF line ends */
-	bool wire_after_cr;
-	struct buf bytes; /* in the form below, as long as fd is -1 */
-	int fd;
-	uint64_t fd_size;
-	uint8_t form;
-	bool has_cr; /* a CR that waits for its LF */
+	size_t count, room;
+	struct appended *messages;
+	struct names *names; /* of all their keywords; NULL: none */
+	bool has_too_many;
 	bool has_failed;
-	struct prepared prepared;
+	uint64_t replaced_mailbox;
+	uint32_t replaced_uid; /* 0: none */
 };
 
 struct append *
-append_begin(struct account_store *account, struct text mailbox, uint32_t flags,
-    const struct text *keywords, size_t keyword_count, int64_t internaldate)
+append_begin(struct account_store *account, struct text mailbox)
 {
 	struct append *append = memory_new(1, sizeof(*append));
 
 	append->account = account;
 	append->mailbox = memory_new(1, mailbox.size + 1);
 	memcpy(append->mailbox, mailbox.data, mailbox.size);
-	append->flags = flags & FLAG_ALL;
-	append->keywords = change_copy_names(keywords, keyword_count);
-	append->internaldate = internaldate;
-	append->fd = -1;
-	append->form = FORM_LF;
-	buf_init(&append->bytes, APPEND_MEMORY + 2 * APPEND_STEP);
 	return append;
 }
 
@@ -59,194 +51,131 @@ append_abort(struct append **append)
 {
 	if (*append == NULL)
 		return;
-	if ((*append)->fd != -1)
-		close((*append)->fd);
-	message_prepare_end((*append)->account, &(*append)->prepared);
-	buf_clear(&(*append)->bytes);
+	for (size_t i = 0; i < (*append)->count; i++) {
+		struct appended *message = &(*append)->messages[i];
+
+		message_prepare_end((*append)->account, &message->prepared);
+		message_bytes_clear(&message->bytes);
+	}
+	free((*append)->messages);
 	free((*append)->mailbox);
-	free((*append)->keywords);
+	free((*append)->names);
 	memory_free(append);
 }
 
-/* What is in memory goes to the memfd. */
-static int
-spill(struct append *append)
+/* Its bit in append->names. */
+static uint64_t
+wish(struct append *append, struct text name)
 {
-	struct error error;
+	size_t n = 0;
 
-	if (append->fd == -1)
-		append->fd =
-		    memfd_create("append", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (append->fd == -1 || file_write_all(append->fd, append->bytes.data,
-				    append->bytes.size, &error) == -1) {
-		append->has_failed = true;
-		return -1;
-	}
-	append->fd_size += append->bytes.size;
-	buf_reset(&append->bytes);
-	return 0;
-}
-
-static int
-put(struct append *append, const void *data, size_t size)
-{
-	if (append->bytes.size + size > APPEND_MEMORY + APPEND_STEP &&
-	    spill(append) == -1)
-		return -1;
-	if (buf_put(&append->bytes, data, size) == 0)
+	if (append->names == NULL)
+		append->names = memory_new(1, sizeof(*append->names));
+	while (n < append->names->count &&
+	       !text_equal_nocase(append->names->list[n], name))
+		n++;
+	if (n == append->names->count && names_add(append->names, name) == -1) {
+		append->has_too_many = true;
 		return 0;
-	append->has_failed = true;
-	return -1;
+	}
+	return (uint64_t)1 << n;
 }
 
-/* The bytes are not of CRLF lines alone: what was written as LF becomes CRLF
- * again, which gives back exactly what came. */
-static int
-become_exact(struct append *append)
+void
+append_message(struct append *append, uint32_t flags,
+    const struct text *keywords, size_t keyword_count, int64_t internaldate)
 {
-	static uint8_t step[4096];
-	struct buf old = append->bytes;
-	int old_fd = append->fd;
-	off_t at = 0;
-	ssize_t n = 0;
-	int result = 0;
+	struct appended *message;
 
-	append->form = FORM_EXACT;
-	append->fd = -1;
-	append->fd_size = 0;
-	buf_init(&append->bytes, APPEND_MEMORY + 2 * APPEND_STEP);
-	while (result == 0) {
-		if (old_fd != -1)
-			n = pread(old_fd, step, sizeof(step), at);
-		if (old_fd == -1 || n <= 0) {
-			n = (ssize_t)(old.size < sizeof(step) ? old.size
-							      : sizeof(step));
-			if (n == 0)
-				break;
-			memcpy(step, old.data, (size_t)n);
-			buf_cut(&old, (size_t)n);
-			if (old_fd != -1)
-				close(old_fd);
-			old_fd = -1;
-		}
-		at += n;
-		for (ssize_t i = 0; result == 0 && i < n; i++)
-			result = step[i] == '\n' ? put(append, "\r\n", 2)
-						 : put(append, &step[i], 1);
+	if (append->count > 0 &&
+	    message_bytes_seal(&append->messages[append->count - 1].bytes) ==
+		-1)
+		append->has_failed = true;
+	if (append->count == append->room) {
+		append->room = append->room == 0 ? 1 : 2 * append->room;
+		append->messages = memory_resize(
+		    append->messages, append->room, sizeof(*append->messages));
 	}
-	buf_clear(&old);
-	if (old_fd != -1)
-		close(old_fd);
-	return result;
+	message = &append->messages[append->count++];
+	memset(message, 0, sizeof(*message));
+	message_bytes_init(&message->bytes);
+	message->fd = -1;
+	message->flags = flags & FLAG_ALL;
+	message->internaldate = internaldate;
+	for (size_t i = 0; i < keyword_count; i++)
+		message->wishes |= wish(append, keywords[i]);
 }
 
-/* One run of bytes while every line end was CRLF. Returns how many were
- * used: less than `size` if the form changed. */
-static size_t
-write_lines(struct append *append, const uint8_t *data, size_t size)
+void
+append_replace(struct append *append, struct mailbox_view *view, uint32_t uid)
 {
-	size_t used = 0;
-
-	while (used < size) {
-		const uint8_t *end = data + used;
-		size_t run = 0;
-
-		if (append->has_cr != (data[used] == '\n'))
-			break;
-		if (append->has_cr) {
-			append->has_cr = false;
-			put(append, "\n", 1);
-			used++;
-			continue;
-		}
-		while (
-		    used + run < size && end[run] != '\r' && end[run] != '\n')
-			run++;
-		if (run > 0)
-			put(append, end, run);
-		used += run;
-		if (used < size && data[used] == '\r') {
-			append->has_cr = true;
-			used++;
-		}
-	}
-	return used;
-}
-
-static void
-count_wire_size(struct append *append, const char *data, size_t size)
-{
-	const char *p = data, *end = data + size;
-
-	append->wire_size += size;
-	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		append->wire_size +=
-		    p == data ? !append->wire_after_cr : p[-1] != '\r';
-		p++;
-	}
-	if (size > 0)
-		append->wire_after_cr = end[-1] == '\r';
+	append->replaced_mailbox = view->folder->info.id;
+	append->replaced_uid = uid;
 }
 
 int
 append_write(struct append *append, const void *data, size_t size)
 {
-	size_t used = 0;
-
-	count_wire_size(append, data, size);
-	while (!append->has_failed && used < size) {
-		size_t step =
-		    size - used < APPEND_STEP ? size - used : APPEND_STEP;
-
-		if (append->form == FORM_LF) {
-			size_t taken = write_lines(
-			    append, (const uint8_t *)data + used, step);
-
-			used += taken;
-			if (taken == step)
-				continue;
-			become_exact(append);
-			if (append->has_cr)
-				put(append, "\r", 1);
-			append->has_cr = false;
-			continue;
-		}
-		put(append, (const uint8_t *)data + used, step);
-		used += step;
-	}
-	return append->has_failed ? -1 : 0;
-}
-
-static int
-append_seal(struct append *append)
-{
-	if (append->has_cr) { /* ends in a lone CR */
-		append->has_cr = false;
-		become_exact(append);
-		put(append, "\r", 1);
-	}
-	if (append->bytes.size > APPEND_MEMORY || append->fd != -1)
-		spill(append);
-	if (append->has_failed)
-		return -1;
-	return append->fd == -1 ? 0
-				: fcntl(append->fd, F_ADD_SEALS,
-				      F_SEAL_SEAL | F_SEAL_SHRINK |
-					  F_SEAL_GROW | F_SEAL_WRITE);
+	return message_bytes_write(
+	    &append->messages[append->count - 1].bytes, data, size);
 }
 
 static struct message_source
-append_source(struct append *append)
+append_source(struct appended *message)
 {
-	return (struct message_source){ .fd = append->fd,
-		.data = text_make(append->bytes.data, append->bytes.size),
-		.prepared = &append->prepared };
+	return (struct message_source){ .fd = message->fd,
+		.data = message_bytes_text(&message->bytes),
+		.prepared = &message->prepared };
 }
 
-static uint64_t
-append_size(const struct append *append)
+/* -- When the store has committed -- */
+
+static void
+apply_one(struct change *change, struct appended *message,
+    const struct result_record *result, uint64_t sequence)
 {
-	return append->fd == -1 ? append->bytes.size : append->fd_size;
+	const struct message_source source = append_source(message);
+	struct message_record record = { .mailbox = change->mailbox,
+		.uid = result->uid,
+		.modseq = result->modseq,
+		.born = sequence,
+		.internaldate = message->internaldate,
+		.size = message->bytes.wire_size,
+		.stored_size = message_bytes_size(&message->bytes),
+		.flags = message->flags,
+		.keywords = message->keywords,
+		.blob = result->blob,
+		.form = message->bytes.form,
+		.hash = result->hash };
+	char hex[2 * sizeof(message->delivery.bytes) + 1];
+
+	text_format_hex(
+	    message->delivery.bytes, sizeof(message->delivery.bytes), hex);
+	record.base = text_of(hex);
+	apply_message(change->account, &record, &source, NULL);
+	change->target_uids[change->answer.count++] = result->uid;
+	change->answer.modseq = result->modseq;
+}
+
+static void
+apply_all(struct change *change, struct text results, uint64_t sequence)
+{
+	struct append *append = change->append;
+	struct result_record result;
+	struct reader r;
+
+	reader_init(&r, results.data, results.size);
+	if (append->names != NULL)
+		change_learn_keywords(change->account, change->mailbox,
+		    append->names->list, append->names->count);
+	for (size_t i = 0; i < change->new_keywords; i++)
+		change_next_result(&r, &result);
+	for (size_t i = 0; i < append->count && change_next_result(&r, &result);
+	     i++)
+		apply_one(change, &append->messages[i], &result, sequence);
+	if (append->replaced_uid != 0 && change_next_result(&r, &result))
+		apply_expunge(change->account, append->replaced_mailbox,
+		    append->replaced_uid, result.modseq);
 }
 
 static void
@@ -254,43 +183,11 @@ append_committed(
     enum status status, uint64_t sequence, struct text results, void *context)
 {
 	struct change *change = context;
-	struct append *append = change->append;
-	struct message_source source = append_source(append);
-	struct message_record record = { 0 };
-	struct result_record result;
-	char hex[2 * 18 + 1];
-	struct reader r;
+	struct folder *folder;
 
-	reader_init(&r, results.data, results.size);
 	if (status == STATUS_OK) {
-		struct folder *folder;
-
 		apply_begin(change->account);
-		change_learn_keywords(change->account, change->mailbox,
-		    append->keywords->list, append->keywords->count);
-		for (size_t i = 0; i < change->new_keywords; i++)
-			change_next_result(&r, &result);
-		if (change_next_result(&r, &result)) {
-			text_format_hex(
-			    change->items[0].delivery.bytes, 18, hex);
-			record.mailbox = change->mailbox;
-			record.uid = result.uid;
-			record.modseq = result.modseq;
-			record.born = sequence;
-			record.internaldate = append->internaldate;
-			record.size = append->wire_size;
-			record.stored_size = append_size(append);
-			record.flags = append->flags;
-			record.keywords = change->items[0].keywords;
-			record.blob = result.blob;
-			record.form = append->form;
-			record.hash = result.hash;
-			record.base = text_of(hex);
-			apply_message(change->account, &record, &source, NULL);
-			change->answer.count = 1;
-			change->target_uids[0] = result.uid;
-			change->answer.modseq = result.modseq;
-		}
+		apply_all(change, results, sequence);
 		folder = folder_find_id(change->account, change->mailbox);
 		if (folder != NULL)
 			change->answer.uidvalidity = folder->info.uidvalidity;
@@ -300,71 +197,142 @@ append_committed(
 	change_finish(change, status);
 }
 
+/* -- Until then -- */
+
 /* While the store commits. */
 static void
-append_prepare(const struct change *change)
+prepare_all(struct append *append)
 {
-	struct append *append = change->append;
-	const struct message_source source = append_source(append);
+	for (size_t i = 0; i < append->count; i++) {
+		struct appended *message = &append->messages[i];
+		const struct message_source source = append_source(message);
 
-	message_prepare(append->account, &change->items[0].delivery,
-	    append->internaldate, &source, &append->prepared);
+		message_prepare(append->account, &message->delivery,
+		    message->internaldate, &source, &message->prepared);
+	}
+}
+
+/* The batch has the descriptor from here on, until its answer was taken. */
+static void
+add_message(
+    struct store_batch *batch, uint64_t mailbox, struct appended *message)
+{
+	struct message m = { .type = MESSAGE_change_append };
+
+	change_draw_delivery(&message->delivery);
+	message->fd = message->bytes.fd;
+	message->bytes.fd = -1;
+	m.change_append.delivery = message->delivery;
+	m.change_append.mailbox = mailbox;
+	m.change_append.internaldate = message->internaldate;
+	m.change_append.flags = message->flags;
+	m.change_append.keywords = message->keywords;
+	m.change_append.form = message->bytes.form;
+	m.change_append.size = message_bytes_size(&message->bytes);
+	if (message->fd == -1)
+		m.change_append.data = message_bytes_text(&message->bytes);
+	store_batch_add(batch, &m, message->fd);
+}
+
+static void
+add_replaced(struct store_batch *batch, const struct append *append)
+{
+	struct message m = { .type = MESSAGE_change_expunge };
+	uint8_t uid[4];
+	struct writer w;
+
+	writer_init(&w, uid, sizeof(uid));
+	writer_put_u32(&w, append->replaced_uid);
+	m.change_expunge.mailbox = append->replaced_mailbox;
+	m.change_expunge.uids = text_make(uid, w.size);
+	store_batch_add(batch, &m, -1);
+}
+
+/* Numbers the keywords of all messages. */
+static enum status
+number_keywords(struct append *append, struct folder *folder,
+    struct store_batch *batch, size_t *added)
+{
+	uint64_t bits[RECORD_MAX_KEYWORDS];
+	enum status status;
+
+	*added = 0;
+	if (append->has_too_many)
+		return STATUS_LIMIT;
+	if (append->names == NULL)
+		return STATUS_OK;
+	status = change_number_keywords(folder, append->names->list,
+	    append->names->count, batch, added, bits);
+	for (size_t i = 0; status == STATUS_OK && i < append->count; i++)
+		for (size_t n = 0; n < append->names->count; n++)
+			if (append->messages[i].wishes >> n & 1)
+				append->messages[i].keywords |= bits[n];
+	return status;
+}
+
+static enum status
+fill_batch(struct append *append, struct folder *folder,
+    struct store_batch *batch, size_t *added)
+{
+	struct message_bytes *last = &append->messages[append->count - 1].bytes;
+	enum status status;
+
+	if (message_bytes_seal(last) == -1 || append->has_failed)
+		return STATUS_FULL;
+	status = number_keywords(append, folder, batch, added);
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < append->count; i++)
+		add_message(batch, folder->info.id, &append->messages[i]);
+	if (append->replaced_uid != 0)
+		add_replaced(batch, append);
+	return STATUS_OK;
+}
+
+static enum status
+take_quota(struct change *change)
+{
+	const struct append *append = change->append;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < append->count; i++)
+		bytes += append->messages[i].bytes.wire_size;
+	return change_take_quota(change, append->count, bytes);
 }
 
 void
 append_commit(struct append **from, mailbox_done *done, void *context)
 {
 	struct append *append = *from;
-	struct folder *folder =
-	    folder_find(append->account, text_of(append->mailbox));
-	struct message m = { .type = MESSAGE_change_append };
-	struct store_batch *batch = store_batch_new(&append->account->note);
+	struct account_store *account = append->account;
+	struct folder *folder = folder_find(account, text_of(append->mailbox));
+	struct store_batch *batch = store_batch_new(&account->note);
 	enum status status = STATUS_MISSING;
 	struct change *change;
-	uint64_t keywords = 0;
-	size_t added = 0;
+	size_t added;
 	bool is_sent;
 
 	*from = NULL;
 	if (folder != NULL)
-		status =
-		    append_seal(append) == -1
-			? STATUS_FULL
-			: change_keyword_bits(folder, append->keywords->list,
-			      append->keywords->count, batch, &added,
-			      &keywords);
+		status = fill_batch(append, folder, batch, &added);
 	if (status != STATUS_OK) {
 		store_batch_free(&batch);
 		append_abort(&append);
 		account_answer(done, context, status);
 		return;
 	}
-	change = change_new(append->account, folder, 1, done, context);
+	change = change_new(account, folder, append->count, done, context);
 	change->append = append;
-	status = change_take_quota(change, 1, append->wire_size);
+	status = take_quota(change);
 	if (status != STATUS_OK) {
 		store_batch_free(&batch);
 		change_finish(change, status);
 		return;
 	}
 	change->new_keywords = added;
-	change->items[0].keywords = keywords;
-	change_draw_delivery(&change->items[0].delivery);
-	m.change_append.delivery = change->items[0].delivery;
-	m.change_append.mailbox = folder->info.id;
-	m.change_append.internaldate = append->internaldate;
-	m.change_append.flags = append->flags;
-	m.change_append.keywords = keywords;
-	m.change_append.form = append->form;
-	m.change_append.size = append_size(append);
-	if (append->fd == -1)
-		m.change_append.data =
-		    text_make(append->bytes.data, append->bytes.size);
-	store_batch_add(batch, &m, append->fd);
 	/* Without a store it is answered, and gone, at once. */
-	is_sent = store_client_is_present(append->account->client);
-	store_client_commit(
-	    append->account->client, &batch, append_committed, change);
+	is_sent = store_client_is_present(account->client);
+	store_client_commit(account->client, &batch, append_committed, change);
 	if (is_sent)
-		append_prepare(change);
+		prepare_all(append);
 }

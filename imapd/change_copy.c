@@ -161,27 +161,17 @@ change_map_keywords(struct change *change, const struct folder *source,
 {
 	struct text names[RECORD_MAX_KEYWORDS];
 	unsigned int numbers[RECORD_MAX_KEYWORDS];
-	uint64_t all;
+	uint64_t numbered[RECORD_MAX_KEYWORDS];
 	size_t count = used_keywords(source, uids, uid_count, names, numbers);
-	enum status status = change_keyword_bits(
-	    target, names, count, batch, &change->new_keywords, &all);
-	size_t added = target->info.keyword_count;
+	enum status status = change_number_keywords(
+	    target, names, count, batch, &change->new_keywords, numbered);
 
 	memset(bits, 0, RECORD_MAX_KEYWORDS * sizeof(*bits));
 	change->names =
 	    change_copy_names(names, change->new_keywords > 0 ? count : 0);
-	if (status != STATUS_OK)
-		return status;
-	/* New ones were numbered in the order of `names`. */
-	for (size_t i = 0; i < count; i++) {
-		uint64_t *bit = &bits[numbers[i]];
-		size_t none;
-
-		change_keyword_bits(target, &names[i], 1, NULL, &none, bit);
-		if (*bit == 0)
-			*bit = (uint64_t)1 << added++;
-	}
-	return STATUS_OK;
+	for (size_t i = 0; status == STATUS_OK && i < count; i++)
+		bits[numbers[i]] = numbered[i];
+	return status;
 }
 
 static enum status

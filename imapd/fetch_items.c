@@ -111,9 +111,15 @@ parse_section_text(struct imap_parser *parser, struct section *section)
 	return 0;
 }
 
-/* What stands between "[" and "]". */
-static int
-parse_section(struct imap_parser *parser, struct section *section)
+/* The end of the section, or of the text if it stands alone. */
+static bool
+is_section_end(const struct imap_parser *parser)
+{
+	return imap_parse_at_end(parser) || imap_parse_next_is(parser, ']');
+}
+
+int
+fetch_section_parse(struct imap_parser *parser, struct section *section)
 {
 	uint64_t number;
 
@@ -125,7 +131,7 @@ parse_section(struct imap_parser *parser, struct section *section)
 		    number == 0)
 			return imap_parse_error(parser, "Invalid part number");
 		section->path[section->depth++] = (uint32_t)number;
-		if (imap_parse_next_is(parser, ']'))
+		if (is_section_end(parser))
 			return 0;
 		if (!imap_parse_skip(parser, '.'))
 			return imap_parse_error(parser, "Invalid section");
@@ -196,7 +202,7 @@ parse_body_section(struct imap_parser *parser, struct fetch_items *items,
 		return -1;
 	(void)imap_parse_skip(parser, '[');
 	to->form = name->form;
-	if (parse_section(parser, &to->section) == -1)
+	if (fetch_section_parse(parser, &to->section) == -1)
 		return -1;
 	if (!imap_parse_skip(parser, ']'))
 		return imap_parse_error(parser, "Section has no end");

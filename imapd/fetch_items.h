@@ -42,7 +42,9 @@ struct fetch_items {
 	struct fetch_section *sections; /* in the pool */
 };
 
-/* 0, or -1 with parser->error. */
+/* All: 0, or -1 with parser->error. */
+/* What stands between "[" and "]", which may be the whole text. */
+int fetch_section_parse(struct imap_parser *parser, struct section *section);
 int fetch_items_parse(struct imap_parser *parser, struct fetch_items *items);
 
 #endif

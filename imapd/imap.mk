@@ -3,6 +3,7 @@
 noinst_LIBRARIES += imapd/libsession.a
 imapd_libsession_a_SOURCES = \
 	imapd/imap_session.c imapd/imap_session.h imapd/imap_session_state.h \
+	imapd/session_append.c \
 	imapd/session_stream.c imapd/imap_deflate.c imapd/imap_deflate.h \
 	imapd/session_updates.c \
 	imapd/imap_input.c imapd/imap_input.h \
@@ -10,7 +11,9 @@ imapd_libsession_a_SOURCES = \
 	imapd/imap_set.c imapd/imap_set.h \
 	imapd/imap_commands.c imapd/imap_commands.h \
 	imapd/imap_command.c imapd/imap_command.h imapd/imap_capability.h \
-	imapd/cmd_append.c \
+	imapd/cmd_append.c imapd/append_command.h \
+	imapd/append_url.c imapd/imap_url.c imapd/imap_url.h \
+	imapd/cmd_replace.c \
 	imapd/cmd_capability.c \
 	imapd/cmd_check.c \
 	imapd/cmd_close.c \
@@ -56,10 +59,13 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/imap_parser_test tests/unit/imap_session_test \
 	tests/unit/qresync_test tests/unit/sort_test tests/unit/thread_test \
 	tests/unit/imap_extensions_test tests/unit/compress_test \
-	tests/unit/preview_test
+	tests/unit/preview_test tests/unit/imap_url_test \
+	tests/unit/append_test
 tests_unit_imap_parser_test_SOURCES = tests/unit/imap_parser_test.c
 tests_unit_imap_parser_test_LDADD = imapd/libsession.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
+tests_unit_imap_url_test_SOURCES = tests/unit/imap_url_test.c
+tests_unit_imap_url_test_LDADD = $(tests_unit_imap_parser_test_LDADD)
 # The false store stands for the mailbox half of the worker; the mail parsers
 # of FETCH are the worker's own.
 CONVERSATION_SOURCES = tests/unit/conversation.c tests/unit/conversation.h \
@@ -71,6 +77,9 @@ tests_unit_imap_session_test_LDADD = imapd/libsession.a imapd/libworker.a \
 tests_unit_imap_extensions_test_SOURCES = \
 	tests/unit/imap_extensions_test.c $(CONVERSATION_SOURCES)
 tests_unit_imap_extensions_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+tests_unit_append_test_SOURCES = tests/unit/append_test.c \
+	$(CONVERSATION_SOURCES)
+tests_unit_append_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_compress_test_SOURCES = tests/unit/compress_test.c \
 	$(CONVERSATION_SOURCES)
 tests_unit_compress_test_LDADD = $(tests_unit_imap_session_test_LDADD)

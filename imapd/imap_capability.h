@@ -9,15 +9,16 @@
 #define IMAP_CAPABILITY_BEFORE_LOGIN \
 	"IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE"
 
-/* The largest message that APPEND takes (RFC 7889). */
-#define IMAP_APPEND_LIMIT      (512 * 1024 * 1024)
-#define IMAP_APPEND_LIMIT_TEXT "536870912"
+/* The most bytes that APPEND takes, in one message or several (RFC 7889): what
+ * one batch of the store holds. */
+#define IMAP_APPEND_LIMIT      (250 * 1024 * 1024)
+#define IMAP_APPEND_LIMIT_TEXT "262144000"
 
 /* After login: only what is complete. */
 #define IMAP_CAPABILITY_AFTER_LOGIN                                           \
 	"IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE "                \
 	"COMPRESS=DEFLATE BINARY "                                            \
-	"UTF8=ACCEPT "                                                        \
+	"UTF8=ACCEPT MULTIAPPEND CATENATE URL-PARTIAL REPLACE "               \
 	"NAMESPACE UIDPLUS MOVE "                                             \
 	"UNSELECT CHILDREN SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE QRESYNC " \
 	"ESEARCH SEARCHRES WITHIN PARTIAL LIST-EXTENDED LIST-STATUS "         \

@@ -44,7 +44,8 @@ enum {
 	COMMAND_UID = 2,      /* has a UID form */
 	COMMAND_UID_ONLY = 4, /* UID form has a grammar of its own */
 	COMMAND_WRITES = 8,   /* not in a mailbox opened by EXAMINE */
-	COMMAND_NUMBERS = 16  /* no EXPUNGE may come before its answer */
+	COMMAND_NUMBERS = 16, /* no EXPUNGE may come before its answer */
+	COMMAND_MESSAGES = 32 /* its literals are messages: append_read */
 };
 
 /* The row, or NULL. */
@@ -58,9 +59,13 @@ struct imap_command {
 	bool is_uid;
 	struct text tag;
 	struct imap_parser parser; /* behind the name: " arguments" */
-	struct pool *pool;         /* lives as long as the command */
-	struct buf *out;           /* to the client */
-	void *state;               /* the command's own, in the pool */
+	/* COMMAND_MESSAGES: the arguments are read as they come, up to a literal
+	 * of that size or, if they are all there, to the end. */
+	bool has_all_arguments;
+	uint64_t literal_size;
+	struct pool *pool; /* lives as long as the command */
+	struct buf *out;   /* to the client */
+	void *state;       /* the command's own, in the pool */
 	/* After COMMAND_OUTPUT and COMMAND_MORE. */
 	enum command_step (*resume)(struct imap_command *command);
 	/* After COMMAND_WAIT on a change. */
@@ -142,16 +147,5 @@ int command_uids(struct imap_command *command, struct imap_set *set,
 /* "* n FETCH (FLAGS (..) ..." of one message: also its UID, MODSEQ if asked. */
 void command_put_flags_update(struct imap_command *command, size_t number,
     uint32_t uid, bool has_flags, bool has_modseq);
-
-/* ---- APPEND's literal, called by the session ---- */
-
-/* Whether the literal announced at the end of `arguments` is the message. */
-bool cmd_append_is_message(struct text arguments);
-/* Parses the arguments and makes room: COMMAND_WAIT: write the bytes; else it
- * has been answered. */
-enum command_step cmd_append_begin(struct imap_command *command, uint64_t size);
-void cmd_append_data(struct imap_command *command, struct text data);
-enum command_step cmd_append_end(
-    struct imap_command *command, struct text rest);
 
 #endif

@@ -7,7 +7,7 @@
 
 /* By name. */
 static const struct command_rule rules[] = {
-	{ "APPEND", cmd_append, 0 },
+	{ "APPEND", cmd_append, COMMAND_MESSAGES },
 	{ "CAPABILITY", cmd_capability, 0 },
 	{ "CHECK", cmd_check, COMMAND_SELECTED },
 	{ "CLOSE", cmd_close, COMMAND_SELECTED },
@@ -32,6 +32,9 @@ static const struct command_rule rules[] = {
 	{ "NAMESPACE", cmd_namespace, 0 },
 	{ "NOOP", cmd_noop, 0 },
 	{ "RENAME", cmd_rename, 0 },
+	{ "REPLACE", cmd_append,
+	    COMMAND_SELECTED | COMMAND_UID | COMMAND_WRITES |
+		COMMAND_MESSAGES },
 	{ "SEARCH", cmd_search,
 	    COMMAND_SELECTED | COMMAND_UID | COMMAND_NUMBERS },
 	{ "SELECT", cmd_select, 0 },

@@ -45,7 +45,6 @@ input_begin(struct imap_input *input)
 		buf_reset(&input->command);
 	input->line_size = 0;
 	input->line_offset = 0;
-	input->rest_offset = 0;
 	input->literal_left = 0;
 	input->tail_size = 0;
 	input->state = IMAP_INPUT_LINE;
@@ -289,8 +288,9 @@ imap_input_take(struct imap_input *input)
 void
 imap_input_stream(struct imap_input *input)
 {
-	input->rest_offset = input->command.size;
-	input->line_offset = input->command.size;
+	buf_reset(&input->command);
+	input->line_size = 0;
+	input->line_offset = 0;
 	input->state =
 	    input->literal_left > 0 ? IMAP_INPUT_STREAMING : IMAP_INPUT_LINE;
 }

@@ -48,7 +48,6 @@ struct imap_input {
 	 * After TOO_LONG its start (the tag). */
 	struct buf command;
 	size_t line_size;      /* bytes of `command` outside of literals */
-	size_t rest_offset;    /* where `command` goes on after a stream */
 	size_t line_offset;    /* where the line that is being read begins */
 	uint64_t literal_left; /* bytes of the literal still to come */
 	bool is_synchronising; /* the client waits for a "+" */
@@ -72,7 +71,8 @@ enum imap_input_event imap_input_next(
 bool imap_input_fits(const struct imap_input *input);
 /* Either the literal becomes part of the command, which it fits; */
 void imap_input_take(struct imap_input *input);
-/* ... comes as IMAP_INPUT_DATA (literal_left says how many bytes); */
+/* ... comes as IMAP_INPUT_DATA (literal_left says how many bytes), and what
+ * stood before it is not kept; */
 void imap_input_stream(struct imap_input *input);
 /* ... or the whole command is given up, without a further event: -1 if it is
  * too large to be skipped. */

@@ -8,6 +8,7 @@
  */
 #include "imapd/imap_session.h"
 
+#include "imapd/append_command.h"
 #include "imapd/imap_session_state.h"
 #include "common/log.h"
 #include "common/memory.h"
@@ -41,7 +42,7 @@ session_enter_state(struct imap_session *session, enum session_state state)
 		session->state = SESSION_ENDED;
 }
 
-static void
+void
 session_say(struct imap_session *session, const char *line)
 {
 	(void)buf_put_text(&session->out, line);
@@ -56,7 +57,7 @@ session_bye(struct imap_session *session, const char *line)
 
 /* ---- Commands ---- */
 
-static void
+void
 session_begin_command(struct imap_session *session)
 {
 	struct imap_command *command = &session->command;
@@ -80,8 +81,7 @@ session_begin_command(struct imap_session *session)
 	command->parser.has_no_charset = session->is_utf8;
 }
 
-/* Tag and name: finds the rule. NULL, or what is wrong. */
-static const char *
+const char *
 session_parse_name(struct imap_session *session)
 {
 	struct imap_command *command = &session->command;
@@ -120,7 +120,7 @@ session_act(struct imap_session *session)
 	account_store_act_for(session->account, &session->note);
 }
 
-static enum command_step
+enum command_step
 session_carry_out(struct imap_session *session,
     enum command_step (*part)(struct imap_command *command))
 {
@@ -132,7 +132,7 @@ session_carry_out(struct imap_session *session,
 	return step;
 }
 
-static void
+void
 session_answer_bad(struct imap_session *session, const char *text)
 {
 	session->step = command_bad(&session->command, text);
@@ -141,7 +141,7 @@ session_answer_bad(struct imap_session *session, const char *text)
 		session_bye(session, "* BYE Too many invalid commands\r\n");
 }
 
-static void
+void
 session_after_step(struct imap_session *session, enum command_step step)
 {
 	/* A change that was refused at once has answered already. */
@@ -151,6 +151,17 @@ session_after_step(struct imap_session *session, enum command_step step)
 	session->step = step;
 	session_enter_state(
 	    session, step == COMMAND_DONE ? SESSION_UPDATING : SESSION_WORKING);
+}
+
+bool
+session_is_refused(struct imap_session *session)
+{
+	if ((session->command.rule->flags & COMMAND_WRITES) == 0 ||
+	    !mailbox_view_is_read_only(session->view))
+		return false;
+	(void)command_no(
+	    &session->command, "[NOPERM] Mailbox is open read-only");
+	return true;
 }
 
 static void
@@ -165,98 +176,39 @@ session_start_command(struct imap_session *session)
 		return;
 	}
 	session->was_woken = false;
-	if ((session->command.rule->flags & COMMAND_WRITES) &&
-	    mailbox_view_is_read_only(session->view))
-		session_after_step(
-		    session, command_no(&session->command,
-				 "[NOPERM] Mailbox is open read-only"));
+	if (session_is_refused(session))
+		session_after_step(session, COMMAND_DONE);
 	else
 		session_after_step(session,
 		    session_carry_out(session, session->command.rule->start));
-}
-
-/* A literal was announced: part of a command, or the message of an APPEND. */
-static void
-session_literal(struct imap_session *session)
-{
-	struct imap_input *input = &session->input;
-	struct imap_command *command = &session->command;
-	const char *problem;
-	bool is_synchronising = input->is_synchronising;
-
-	session_begin_command(session);
-	problem = session_parse_name(session);
-	if (problem == NULL &&
-	    !text_is_nocase(text_of(command->rule->name), "APPEND") &&
-	    !imap_input_fits(input))
-		problem = "[TOOBIG] Literal is too large";
-	if (problem == NULL &&
-	    text_is(text_of(command->rule->name), "APPEND") &&
-	    cmd_append_is_message(command->parser.rest)) {
-		session->step = cmd_append_begin(command, input->literal_left);
-		if (session->step == COMMAND_WAIT) {
-			imap_input_stream(input);
-			session_enter_state(session, SESSION_APPENDING);
-			if (is_synchronising)
-				session_say(session, "+ OK\r\n");
-			return;
-		}
-		session_enter_state(session, SESSION_UPDATING);
-	} else if (problem == NULL && imap_input_fits(input)) {
-		imap_input_take(input);
-		if (is_synchronising)
-			session_say(session, "+ OK\r\n");
-		return;
-	} else {
-		session_answer_bad(session,
-		    problem != NULL ? problem : "Literal is too large");
-	}
-	if (imap_input_refuse(input) == -1)
-		session_bye(session, "* BYE Literal is too large\r\n");
-}
-
-static void
-session_end_append(struct imap_session *session, struct text rest)
-{
-	enum command_step step;
-
-	session->was_woken = false;
-	session_act(session);
-	step = cmd_append_end(&session->command, rest);
-	account_store_act_for(session->account, NULL);
-	session_after_step(session, step);
 }
 
 static void
 session_input_event(
     struct imap_session *session, enum imap_input_event event, struct text data)
 {
-	struct text rest;
-
 	switch (event) {
 	case IMAP_INPUT_MORE:
 		break;
 	case IMAP_INPUT_COMMAND:
-		if (session->state == SESSION_APPENDING) {
-			rest = text_skip(text_make(session->input.command.data,
-					     session->input.command.size),
-			    session->input.rest_offset);
-			session_end_append(session, rest);
-		} else {
+		if (session->state == SESSION_APPENDING)
+			session_append_end(session);
+		else
 			session_start_command(session);
-		}
 		break;
 	case IMAP_INPUT_LITERAL:
 		session_literal(session);
 		break;
 	case IMAP_INPUT_DATA:
-		cmd_append_data(&session->command, data);
+		append_data(&session->command, data);
 		break;
 	case IMAP_INPUT_TOO_LONG:
-		if (session->state == SESSION_APPENDING)
+		if (session->state == SESSION_APPENDING) {
 			session->command.abandon(&session->command);
-		session_begin_command(session);
-		(void)session_parse_name(session);
+		} else {
+			session_begin_command(session);
+			(void)session_parse_name(session);
+		}
 		session_answer_bad(session, "Command line is too long");
 		break;
 	case IMAP_INPUT_HOPELESS:
@@ -400,8 +352,11 @@ session_advance(struct imap_session *session)
 	case SESSION_ENDED:
 		return false;
 	case SESSION_READING:
-	case SESSION_APPENDING:
 		return session_read(session);
+	case SESSION_APPENDING:
+		return session->step == COMMAND_DONE
+			   ? session_read(session)
+			   : session_append_work(session);
 	case SESSION_WORKING:
 		return session_work(session);
 	case SESSION_UPDATING:
@@ -414,7 +369,8 @@ static bool
 session_wants_input(const struct imap_session *session)
 {
 	return session->state == SESSION_READING ||
-	       session->state == SESSION_APPENDING ||
+	       (session->state == SESSION_APPENDING &&
+		   session->step == COMMAND_DONE) ||
 	       (session->state == SESSION_WORKING &&
 		   session->step == COMMAND_IDLE);
 }
@@ -471,7 +427,11 @@ session_run(struct imap_session *session)
 		session->state == SESSION_WORKING))
 		timer_start(session->turn, 0);
 	session_rest(session);
+	/* A client that waits for its answer sends nothing meanwhile: one that
+	 * does makes session_ready stop watching. */
 	if (session_wants_input(session))
+		session->is_input_watched = true;
+	if (session->is_input_watched)
 		events |= WATCH_READ;
 	if (!session_is_drained(session))
 		events |= WATCH_WRITE;
@@ -485,6 +445,10 @@ session_ready(int fd, int events, void *context)
 {
 	struct imap_session *session = context;
 
+	if (events & WATCH_READ) {
+		session->is_input_taken = false;
+		session->is_input_watched = session_wants_input(session);
+	}
 	if ((events & WATCH_WRITE) && session_flush(session) == -1)
 		session_enter_state(session, SESSION_ENDED);
 	session_run(session);

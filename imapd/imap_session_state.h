@@ -17,7 +17,7 @@ enum {
 enum session_state {
 	SESSION_OPENING,   /* until the account can be served */
 	SESSION_READING,   /* between commands */
-	SESSION_APPENDING, /* the message of an APPEND comes in */
+	SESSION_APPENDING, /* arguments of an APPEND come in, with messages */
 	SESSION_WORKING,   /* a command is at work */
 	SESSION_UPDATING,  /* it is done: updates, then its tagged answer */
 	SESSION_CLOSING,   /* send what is left, then end */
@@ -46,6 +46,8 @@ struct imap_session {
 	bool was_woken;         /* ... and meanwhile the command was answered */
 	bool was_active;        /* bytes came since the owner asked */
 	bool is_input_ended;    /* the client will send nothing more */
+	bool is_input_taken;    /* all that was there at the last event */
+	bool is_input_watched;  /* as far as the loop knows */
 	bool wants_compression; /* from behind the tagged answer on */
 	unsigned int bad_commands;
 	enum session_state state;
@@ -67,6 +69,7 @@ struct imap_session {
 	struct imap_command command;
 	struct session_wait *wait;
 	char tag[IMAP_MAX_TAG_SIZE + 1];
+	size_t append_offset; /* of the input's command: read so far */
 	void (*ended)(struct imap_session *session, void *context);
 	void *ended_context;
 };
@@ -79,6 +82,27 @@ void session_bye(struct imap_session *session, const char *line);
 /* Before each part of a command: what it changes is noted as the session's,
  * until account_store_act_for(account, NULL). */
 void session_act(struct imap_session *session);
+
+/* The command in the input, as far as it is there. */
+void session_begin_command(struct imap_session *session);
+/* Tag and name: finds the rule. NULL, or what is wrong. */
+const char *session_parse_name(struct imap_session *session);
+/* It may not be carried out here, and was answered. */
+bool session_is_refused(struct imap_session *session);
+enum command_step session_carry_out(struct imap_session *session,
+    enum command_step (*part)(struct imap_command *command));
+void session_after_step(struct imap_session *session, enum command_step step);
+void session_answer_bad(struct imap_session *session, const char *text);
+void session_say(struct imap_session *session, const char *line);
+
+/* ---- session_append.c ---- */
+
+/* A literal was announced: part of a command, or a message of an APPEND. */
+void session_literal(struct imap_session *session);
+/* The last line of what began with such a message is there. */
+void session_append_end(struct imap_session *session);
+/* The command goes on before the next bytes: true if there is more to do. */
+bool session_append_work(struct imap_session *session);
 
 /* ---- session_stream.c ---- */
 

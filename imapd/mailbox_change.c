@@ -136,6 +136,26 @@ change_keyword_bits(struct folder *folder, const struct text *names,
 	return STATUS_OK;
 }
 
+enum status
+change_number_keywords(struct folder *folder, const struct text *names,
+    size_t count, struct store_batch *batch, size_t *added,
+    uint64_t bits[RECORD_MAX_KEYWORDS])
+{
+	size_t next = folder->info.keyword_count, none;
+	uint64_t all;
+	enum status status =
+	    change_keyword_bits(folder, names, count, batch, added, &all);
+
+	/* New ones were numbered in the order of `names`. */
+	for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+		change_keyword_bits(
+		    folder, &names[i], 1, NULL, &none, &bits[i]);
+		if (bits[i] == 0)
+			bits[i] = (uint64_t)1 << next++;
+	}
+	return status;
+}
+
 void
 change_learn_keywords(struct account_store *account, uint64_t mailbox,
     const struct text *names, size_t count)
@@ -168,20 +188,26 @@ change_learn_keywords(struct account_store *account, uint64_t mailbox,
 		apply_mailbox(account, &record);
 }
 
+int
+names_add(struct names *names, struct text name)
+{
+	if (names->count == RECORD_MAX_KEYWORDS ||
+	    name.size > RECORD_MAX_KEYWORD_SIZE)
+		return -1;
+	memcpy(names->bytes + names->used, name.data, name.size);
+	names->list[names->count++] =
+	    text_make(names->bytes + names->used, name.size);
+	names->used += name.size;
+	return 0;
+}
+
 struct names *
 change_copy_names(const struct text *names, size_t count)
 {
 	struct names *copy = memory_new(1, sizeof(*copy));
-	size_t used = 0;
 
-	for (size_t i = 0; i < count && i < RECORD_MAX_KEYWORDS &&
-			   names[i].size <= RECORD_MAX_KEYWORD_SIZE;
-	     i++) {
-		memcpy(copy->bytes + used, names[i].data, names[i].size);
-		copy->list[copy->count++] =
-		    text_make(copy->bytes + used, names[i].size);
-		used += names[i].size;
-	}
+	for (size_t i = 0; i < count && names_add(copy, names[i]) == 0; i++)
+		;
 	return copy;
 }
 

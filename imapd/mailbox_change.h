@@ -22,8 +22,11 @@ struct item {
 struct names {
 	size_t count;
 	struct text list[RECORD_MAX_KEYWORDS];
+	size_t used;
 	char bytes[RECORD_MAX_KEYWORDS * RECORD_MAX_KEYWORD_SIZE];
 };
+/* -1: there are too many, or it is too long. */
+int names_add(struct names *names, struct text name);
 
 struct change {
 	struct account_store *account;
@@ -75,6 +78,10 @@ void change_begin_results(
  * are left out). STATUS_LIMIT beyond 64. */
 enum status change_keyword_bits(struct folder *folder, const struct text *names,
     size_t count, struct store_batch *batch, size_t *added, uint64_t *bits);
+/* The same for names that differ, a bit for each. */
+enum status change_number_keywords(struct folder *folder,
+    const struct text *names, size_t count, struct store_batch *batch,
+    size_t *added, uint64_t bits[RECORD_MAX_KEYWORDS]);
 /* For copies: bits[n] becomes the target's bit for keyword n of the source, as
  * far as the messages carry it; new ones get a part in the batch. */
 enum status change_map_keywords(struct change *change,

@@ -86,7 +86,7 @@ receive(struct imap_session *session, struct buf *to)
 	uint8_t *room;
 	ssize_t n;
 
-	if (session->is_input_ended)
+	if (session->is_input_ended || session->is_input_taken)
 		return 0;
 	room = buf_reserve(to, STREAM_READ_SIZE);
 	if (room == NULL)
@@ -95,6 +95,8 @@ receive(struct imap_session *session, struct buf *to)
 		n = recv(session->fd, room, STREAM_READ_SIZE, MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	if (n > 0) {
+		/* What has come since then, the loop will say. */
+		session->is_input_taken = n < STREAM_READ_SIZE;
 		buf_added(to, (size_t)n);
 		return (size_t)n;
 	}

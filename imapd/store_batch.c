@@ -7,7 +7,6 @@
 #include "common/log.h"
 #include "common/memory.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,9 +70,7 @@ store_batch_add(
 		fatal("store_client: a field of %d is too long",
 		    (int)message->type);
 	part = memory_new(1, sizeof(*part) + size);
-	part->fd = fd == -1 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (fd != -1 && part->fd == -1)
-		log_error("store-batch", "error=out-of-descriptors");
+	part->fd = fd;
 	part->size = size;
 	memcpy(part->data, packet, size);
 	*batch->end = part;

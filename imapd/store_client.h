@@ -121,8 +121,8 @@ void store_read_blobs(struct store_client *client, const uint64_t *blobs,
 void store_read_unfiled(struct store_client *client,
     const struct delivery_id *delivery, store_read *done, void *context);
 
-/* A batch under construction. Messages are copied, `fd` (-1: none) is
- * duplicated. */
+/* A batch under construction. Messages are copied; `fd` (-1: none) is the
+ * batch's from then on, and open until `done` below has returned. */
 struct store_batch;
 
 /* `note` says for the log who asks for it, or what; it is copied. */

@@ -37,6 +37,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/change_recall.c \
 	imapd/snapshot_name.c imapd/snapshot_name.h \
 	imapd/snapshot_mailbox.c imapd/snapshot_mailbox.h \
+	imapd/message_bytes.c imapd/message_bytes.h \
 	imapd/append.c \
 	imapd/account_quota.c \
 	imapd/directories.c \
@@ -93,6 +94,14 @@ tests_unit_worker_store_test_SOURCES = \
 	tests/unit/account_world.c tests/unit/account_world.h \
 	tests/unit/real_store.c tests/unit/false_store.h
 tests_unit_worker_store_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
+	$(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/worker_append_test
+tests_unit_worker_append_test_SOURCES = \
+	tests/unit/worker_append_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/real_store.c tests/unit/false_store.h
+tests_unit_worker_append_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/vanished_test tests/unit/worker_vanished_test

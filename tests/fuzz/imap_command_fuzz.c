@@ -6,6 +6,7 @@
 #include "imapd/fetch_items.h"
 #include "imapd/imap_input.h"
 #include "imapd/imap_parser.h"
+#include "imapd/imap_url.h"
 #include "imapd/list_pattern.h"
 #include "imapd/qresync_request.h"
 #include "imapd/search_keys.h"
@@ -46,6 +47,7 @@ parse_all(struct text command)
 	struct fetch_items items;
 	struct imap_parser parser;
 	struct imap_flags flags;
+	struct imap_url url;
 	const char *name;
 	struct text tag, word;
 	int64_t time;
@@ -58,6 +60,7 @@ parse_all(struct text command)
 	(void)search_keys_parse(&parser, &request);
 	imap_parser_init(&parser, text_skip(command, 1), pool);
 	(void)fetch_items_parse(&parser, &items);
+	(void)imap_url_parse(text_skip(command, 1), pool, &url);
 	imap_parser_init(&parser, command, pool);
 	(void)qresync_parse(&parser, &known);
 	parse_sort(command, pool);

@@ -296,9 +296,9 @@ what_was_committed_before_a_crash_is_there_after_it(void **state)
 	append_to(w, "INBOX", "one\r\n");
 	false_store_lose_answers(w->store, true);
 	{
-		struct append *append = append_begin(
-		    w->account, TEXT("INBOX"), 0, NULL, 0, 1600000000);
+		struct append *append = append_begin(w->account, TEXT("INBOX"));
 
+		append_message(append, 0, NULL, 0, 1600000000);
 		append_write(append, "two\r\n", 5);
 		append_commit(&append, answered, w);
 		wait_for(w, two_batches);
@@ -321,8 +321,8 @@ a_lost_answer_is_asked_for_again_and_nothing_is_doubled(void **state)
 
 	append_to(w, "INBOX", "one\r\n");
 	false_store_lose_answers(w->store, true);
-	append =
-	    append_begin(w->account, TEXT("INBOX"), 0, NULL, 0, 1600000000);
+	append = append_begin(w->account, TEXT("INBOX"));
+	append_message(append, 0, NULL, 0, 1600000000);
 	append_write(append, "two\r\n", 5);
 	w->answers = 0;
 	append_commit(&append, answered, w);
@@ -346,9 +346,9 @@ a_change_while_the_store_is_away_is_unavailable(void **state)
 	open_account(w);
 	false_store_disconnect(w->store);
 	while (w->status != STATUS_UNAVAILABLE) {
-		struct append *append =
-		    append_begin(w->account, TEXT("INBOX"), 0, NULL, 0, 1);
+		struct append *append = append_begin(w->account, TEXT("INBOX"));
 
+		append_message(append, 0, NULL, 0, 1);
 		w->answers = 0;
 		append_commit(&append, answered, w);
 		if (w->answers == 0)
@@ -940,9 +940,9 @@ static void
 a_file_is_begun_before_the_commit_and_shown_after_it(void **state)
 {
 	struct world *w = *state;
-	struct append *append =
-	    append_begin(w->account, TEXT("INBOX"), 0, NULL, 0, 1600000000);
+	struct append *append = append_begin(w->account, TEXT("INBOX"));
 
+	append_message(append, 0, NULL, 0, 1600000000);
 	append_write(append, "one\r\n", 5);
 	w->answers = 0;
 	append_commit(&append, answered, w);
@@ -960,9 +960,9 @@ static void
 a_file_that_was_begun_goes_when_the_answer_never_comes(void **state)
 {
 	struct world *w = *state;
-	struct append *append =
-	    append_begin(w->account, TEXT("INBOX"), 0, NULL, 0, 1600000000);
+	struct append *append = append_begin(w->account, TEXT("INBOX"));
 
+	append_message(append, 0, NULL, 0, 1600000000);
 	false_store_lose_answers(w->store, true);
 	append_write(append, "one\r\n", 5);
 	w->answers = 0;

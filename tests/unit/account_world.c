@@ -143,9 +143,9 @@ world_teardown(void **state)
 void
 append_to(struct world *w, const char *mailbox, const char *body)
 {
-	struct append *append =
-	    append_begin(w->account, text_of(mailbox), 0, NULL, 0, 1600000000);
+	struct append *append = append_begin(w->account, text_of(mailbox));
 
+	append_message(append, 0, NULL, 0, 1600000000);
 	w->answers = 0;
 	append_write(append, body, strlen(body));
 	append_commit(&append, answered, w);

@@ -15,6 +15,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -272,6 +274,69 @@ who_closes_his_side_still_gets_his_answers(void **state)
 	assert_memory_equal(got, "answer", 6);
 }
 
+static int
+listen_on(char port[8])
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(
+	    getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	(void)snprintf(port, 8, "%u", ntohs(address.sin_port));
+	return fd;
+}
+
+static void
+tcp_pair(int pair[2])
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	char port[8];
+	int listener = listen_on(port);
+
+	address.sin_port = htons((uint16_t)atoi(port));
+	pair[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(
+	    connect(pair[1], (struct sockaddr *)&address, sizeof(address)), 0);
+	pair[0] = accept(listener, NULL, NULL);
+	assert_int_not_equal(pair[0], -1);
+	close(listener);
+}
+
+/* Question and answer, until the kernel puts its acknowledgements off. */
+static void
+a_client_that_waits_for_an_acknowledgement_gets_it(void **state)
+{
+	int ends_of_it[2], at_once = 0;
+	socklen_t size = sizeof(at_once);
+
+	tcp_pair(ends_of_it);
+	connect_to(ends_of_it[0]);
+	peer = ends_of_it[1];
+	connection_acknowledge_at_once(connection);
+	for (int i = 0; i < 8; i++) {
+		heard_size = 0;
+		assert_int_equal(write(peer, "ask", 3), 3);
+		run("ask");
+		inside = 1;
+		assert_int_equal(connection_write(connection, "answer", 6), 0);
+		inside = 0;
+	}
+	/* The last answer goes out; then comes a question in two parts. */
+	assert_int_equal(write(peer, "first", 5), 5);
+	run("first");
+	assert_int_equal(write(peer, "half", 4), 4);
+	run("half");
+	assert_int_equal(getsockopt(connection_fd(connection), IPPROTO_TCP,
+			     TCP_QUICKACK, &at_once, &size),
+	    0);
+	assert_int_equal(at_once, 1);
+}
+
 static void
 output_has_a_limit(void **state)
 {
@@ -382,22 +447,6 @@ garbage_instead_of_a_handshake_ends(void **state)
 	run(NULL);
 	assert_int_equal(ends, 1);
 	assert_int_equal(why, ERROR_INPUT);
-}
-
-static int
-listen_on(char port[8])
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-	assert_int_equal(listen(fd, 1), 0);
-	assert_int_equal(
-	    getsockname(fd, (struct sockaddr *)&address, &size), 0);
-	(void)snprintf(port, 8, "%u", ntohs(address.sin_port));
-	return fd;
 }
 
 /* Runs `argv` with a pipe to its input and one from its output. */
@@ -526,6 +575,7 @@ main(void)
 		PLAIN(finish_sends_everything_and_ends_later),
 		PLAIN(no_call_of_the_owner_ends_the_connection),
 		PLAIN(who_closes_his_side_still_gets_his_answers),
+		PLAIN(a_client_that_waits_for_an_acknowledgement_gets_it),
 		PLAIN(output_has_a_limit),
 		TLS(bytes_before_starttls_are_refused),
 		TLS(garbage_instead_of_a_handshake_ends),

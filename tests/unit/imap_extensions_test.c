@@ -330,8 +330,7 @@ static const struct transcript utf8[] = {
 	    "* ENABLED UTF8=ACCEPT\r\na OK Enabled\r\n"
 	    "* 3 EXISTS\r\nb OK [APPENDUID 1001 3] Append completed\r\n"
 	    "c BAD UTF8 (~{...}) expected\r\nd BAD UTF8 data has no end\r\n"
-	    "e BAD UTF8 data has no end\r\n"
-	    "f BAD Only one message can be appended at a time\r\n",
+	    "e BAD Message literal expected\r\nf BAD Space expected\r\n",
 	    STATUS_OK },
 };
 
@@ -445,7 +444,7 @@ static const struct transcript status[] = {
 	    "c LIST \"\" INBOX RETURN (STATUS (SIZE))\r\n"
 	    "d STATUS \"Snapshots/Deleted mail\" (SIZE DELETED MESSAGES)\r\n",
 	    "a OK Store completed\r\n"
-	    "* STATUS INBOX (SIZE 192 DELETED 1 APPENDLIMIT 536870912)\r\n"
+	    "* STATUS INBOX (SIZE 192 DELETED 1 APPENDLIMIT 262144000)\r\n"
 	    "b OK Status completed\r\n"
 	    "* LIST (\\HasNoChildren) \"/\" INBOX\r\n"
 	    "* STATUS INBOX (SIZE 192)\r\nc OK List completed\r\n"
@@ -453,7 +452,7 @@ static const struct transcript status[] = {
 	    "DELETED 0)\r\nd OK Status completed\r\n",
 	    STATUS_OK },
 	{ "what_is_beyond_the_limit_is_toobig",
-	    "a APPEND INBOX {536870913}\r\nb NOOP\r\n",
+	    "a APPEND INBOX {262144001}\r\nb NOOP\r\n",
 	    "a NO [TOOBIG] Message is too large\r\nb OK NOOP completed\r\n",
 	    STATUS_OK },
 };

@@ -56,9 +56,9 @@ static void
 append_marked(struct world *w, const char *mailbox, const char *keyword)
 {
 	const struct text keywords[] = { text_of(keyword) };
-	struct append *append = append_begin(w->account, text_of(mailbox),
-	    FLAG_ANSWERED, keywords, 1, 1500000000);
+	struct append *append = append_begin(w->account, text_of(mailbox));
 
+	append_message(append, FLAG_ANSWERED, keywords, 1, 1500000000);
 	w->answers = 0;
 	append_write(append, "Subject: x\r\n\r\nbody\r\n", 20);
 	append_commit(&append, answered, w);
