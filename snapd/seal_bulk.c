@@ -74,20 +74,6 @@ seal_bulk_clear(struct bulk *bulk)
 
 /* -- In the thread -- */
 
-/* Is it the first of its content, in this bulk and in the account? */
-static int
-is_new(struct transaction *t, struct digest *digest, struct table *seen,
-    struct object *object, struct error *error)
-{
-	int found;
-
-	if (table_put(seen, object->hash.bytes, sizeof(object->hash.bytes),
-		object) != NULL)
-		return 0;
-	found = object_store_has(t, digest, object, error);
-	return found < 0 ? -1 : found == 0;
-}
-
 /*
  * All that may be written: bodies, and pieces of those that are new. Runs of base64
  * come last, since they pack in another way, and what stands before them in a
@@ -118,33 +104,50 @@ each_part(struct bulk *bulk, bool are_runs, part_visit *visit, void *context)
 struct writing {
 	struct transaction *t;
 	struct digest *digest;
-	struct table *seen;
+	struct table *seen; /* account and hash of what comes in this list */
 	struct seal_blocks *blocks;
 	struct error *error;
 };
+
+/* Is it the first of its content, in this list and in the account? */
+static int
+is_new(struct writing *w, struct object *object)
+{
+	uint8_t key[4 + sizeof(object->hash.bytes)];
+	int found;
+
+	memcpy(key, &object->account, 4);
+	memcpy(key + 4, object->hash.bytes, sizeof(object->hash.bytes));
+	if (table_put(w->seen, key, sizeof(key), object) != NULL)
+		return 0;
+	found = object_store_has(w->t, w->digest, object, w->error);
+	return found < 0 ? -1 : found == 0;
+}
 
 static int
 write_part(void *context, struct bulk_body *part)
 {
 	struct writing *w = context;
-	int result = is_new(w->t, w->digest, w->seen, &part->object, w->error);
+	int result = is_new(w, &part->object);
 
 	part->is_new = result == 1;
-	return result == 1 && part->piece_count == 0
-		   ? seal_blocks_add(
-			 w->blocks, &part->object, part->bytes.data, w->error)
-	       : result < 0 ? -1
-			    : 0;
+	if (result != 1 || part->piece_count > 0)
+		return result < 0 ? -1 : 0;
+	return seal_blocks_add(
+	    w->blocks, &part->object, part->bytes.data, w->error);
 }
 
 static int
-write_new(struct writing *w, struct bulk *bulk)
+write_parts(struct writing *w, struct bulk *list, bool are_runs)
 {
-	return each_part(bulk, false, write_part, w) == 0 &&
-		       seal_blocks_flush(w->blocks, w->error) == 0 &&
-		       each_part(bulk, true, write_part, w) == 0
-		   ? seal_blocks_flush(w->blocks, w->error)
-		   : -1;
+	struct bulk *bulk;
+
+	for (bulk = list; bulk != NULL; bulk = bulk->next) {
+		seal_blocks_go_on(w->blocks, &bulk->placed);
+		if (each_part(bulk, are_runs, write_part, w) != 0)
+			return -1;
+	}
+	return seal_blocks_flush(w->blocks, w->error);
 }
 
 struct matching {
@@ -164,11 +167,21 @@ match_part(void *context, struct bulk_body *part)
 	return 0;
 }
 
-static int
-write_bulk(struct sealing *sealing, struct bulk *bulk, struct error *error)
+static void
+match_items(struct bulk *bulk)
 {
 	struct matching matching = { &bulk->placed, 0 };
+
+	(void)each_part(bulk, false, match_part, &matching);
+	(void)each_part(bulk, true, match_part, &matching);
+}
+
+/* A block may hold what several of them brought. */
+static int
+write_list(struct sealing *sealing, struct bulk *list, struct error *error)
+{
 	struct writing w = { .error = error };
+	struct bulk *bulk;
 	int result;
 
 	w.t = transaction_begin(sealing->store, false, error);
@@ -176,16 +189,16 @@ write_bulk(struct sealing *sealing, struct bulk *bulk, struct error *error)
 		return -1;
 	w.digest = digest_new();
 	w.seen = table_new();
-	w.blocks = seal_blocks_new(sealing, &bulk->placed, 0);
-	result = write_new(&w, bulk);
+	w.blocks = seal_blocks_new(sealing, NULL, 0);
+	result = write_parts(&w, list, false);
+	if (result == 0)
+		result = write_parts(&w, list, true);
 	seal_blocks_free(&w.blocks);
 	table_free(&w.seen);
 	digest_free(&w.digest);
 	transaction_abort(&w.t);
-	if (result == 0) {
-		(void)each_part(bulk, false, match_part, &matching);
-		(void)each_part(bulk, true, match_part, &matching);
-	}
+	for (bulk = list; bulk != NULL && result == 0; bulk = bulk->next)
+		match_items(bulk);
 	return result;
 }
 
@@ -213,13 +226,11 @@ int
 sealing_bulk(struct sealing *sealing, struct bulk *list, struct error *error)
 {
 	struct bulk *bulk, *last = NULL;
-	int result = 0;
+	int result = write_list(sealing, list, error);
 
-	for (bulk = list; bulk != NULL && result == 0; bulk = bulk->next) {
-		result = write_bulk(sealing, bulk, error);
+	for (bulk = list; bulk != NULL && result == 0; bulk = bulk->next)
 		if (bulk->placed.count > 0)
 			last = bulk;
-	}
 	if (result == 0 && last != NULL)
 		result = segment_writer_commit(sealing->writer, error);
 	if (result != 0)
