@@ -214,11 +214,12 @@ room_needed(const struct batch *batch)
 
 	if (!batch_adds(batch))
 		return 0;
-	for (i = 0; bulk != NULL && i < bulk->count; i++)
-		if (bulk->bodies[i].item != NULL)
-			bytes -= bulk->bodies[i].bytes.size;
-	/* Rows of one message are in as many pages. */
-	return bulk != NULL ? bytes + bulk->count * ROWS_ROOM : bytes;
+	for (i = 0; bulk != NULL && i < bulk->count; i++) {
+		bytes -= seal_bulk_placed_bytes(&bulk->bodies[i]);
+		/* Rows of one message, or of a piece, are in as many pages. */
+		bytes += (1 + bulk->bodies[i].piece_count) * ROWS_ROOM;
+	}
+	return bytes;
 }
 
 static struct key
@@ -305,7 +306,7 @@ take_placed(struct bulk *bulk, size_t *next)
 {
 	struct bulk_body *body = &bulk->bodies[(*next)++];
 
-	return body->item != NULL ? body : NULL;
+	return seal_bulk_is_placed(body) ? body : NULL;
 }
 
 static enum status

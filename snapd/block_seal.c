@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "snapd/base64_runs.h"
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ struct block_seal {
 	ZSTD_DCtx *unpack;
 	uint8_t *buffer; /* packed bytes */
 	size_t room;
+	struct buf runs; /* what is packed, with its base64 decoded */
+	uint8_t *again;  /* and that, the other way */
 };
 
 struct block_seal *
@@ -30,6 +33,7 @@ block_seal_new(void)
 	struct block_seal *seal = memory_new(1, sizeof(*seal));
 
 	seal->aead = aead_new();
+	buf_init(&seal->runs, 2 * BLOCK_MAX_RAW);
 	seal->pack = ZSTD_createCCtx();
 	seal->unpack = ZSTD_createDCtx();
 	if (seal->pack == NULL || seal->unpack == NULL)
@@ -46,6 +50,8 @@ block_seal_free(struct block_seal **seal)
 	ZSTD_freeCCtx((*seal)->pack);
 	ZSTD_freeDCtx((*seal)->unpack);
 	free((*seal)->buffer);
+	buf_clear(&(*seal)->runs);
+	free((*seal)->again);
 	memory_free(seal);
 }
 
@@ -96,6 +102,40 @@ key_and_nonce(const struct store_id *store, const struct block_at *at,
 	    text_make(context, sizeof(context)), key, error);
 }
 
+/* Runs of base64 are packed as what they say, if that comes back as it was. */
+static bool
+take_runs(struct block_seal *seal, struct text raw)
+{
+	struct text decoded;
+
+	if (!base64_pack(raw, &seal->runs) || seal->runs.size >= raw.size)
+		return false;
+	if (seal->again == NULL)
+		seal->again = memory_new(1, BLOCK_MAX_RAW);
+	decoded = text_make(seal->runs.data, seal->runs.size);
+	return base64_unpack(decoded, seal->again, raw.size) == 0 &&
+	       memcmp(seal->again, raw.data, raw.size) == 0;
+}
+
+/* Into seal->buffer: how many bytes, or 0 and error. */
+static size_t
+pack(struct block_seal *seal, struct text raw, bool *has_runs,
+    struct error *error)
+{
+	size_t packed;
+
+	*has_runs = take_runs(seal, raw);
+	if (*has_runs)
+		raw = text_make(seal->runs.data, seal->runs.size);
+	reserve(seal, ZSTD_compressBound(raw.size));
+	packed = ZSTD_compressCCtx(
+	    seal->pack, seal->buffer, seal->room, raw.data, raw.size, LEVEL);
+	if (!ZSTD_isError(packed))
+		return packed;
+	error_set(error, ERROR_SYSTEM, "zstd: %s", ZSTD_getErrorName(packed));
+	return 0;
+}
+
 int
 block_seal_make(struct block_seal *seal, const struct store_id *store,
     const struct block_at *at, const struct aead_key *account_key,
@@ -110,12 +150,9 @@ block_seal_make(struct block_seal *seal, const struct store_id *store,
 	if (raw.size > BLOCK_MAX_RAW)
 		return error_set(
 		    error, ERROR_LIMIT, "a block of %zu", raw.size);
-	reserve(seal, ZSTD_compressBound(raw.size));
-	packed = ZSTD_compressCCtx(
-	    seal->pack, seal->buffer, seal->room, raw.data, raw.size, LEVEL);
-	if (ZSTD_isError(packed))
-		return error_set(
-		    error, ERROR_SYSTEM, "zstd: %s", ZSTD_getErrorName(packed));
+	packed = pack(seal, raw, &head->has_runs, error);
+	if (packed == 0)
+		return -1;
 	head->number = at->block;
 	head->raw_size = (uint32_t)raw.size;
 	head->packed_size = (uint32_t)packed;
@@ -138,6 +175,29 @@ block_seal_make(struct block_seal *seal, const struct store_id *store,
 	return result == 0 ? 1 : -1;
 }
 
+/* What was packed lies in seal->buffer: ERROR_DAMAGED if it is not that. */
+static int
+unpack(struct block_seal *seal, const struct block_head *head, uint8_t *to,
+    struct error *error)
+{
+	size_t room = head->raw_size, size;
+	uint8_t *unpacked = to;
+
+	if (head->has_runs) {
+		buf_reset(&seal->runs);
+		unpacked = buf_reserve(&seal->runs, room + 1);
+	}
+	size = ZSTD_decompressDCtx(
+	    seal->unpack, unpacked, room, seal->buffer, head->packed_size);
+	if (ZSTD_isError(size) || (!head->has_runs && size != room))
+		return error_set(error, ERROR_DAMAGED, "zstd: %s",
+		    ZSTD_isError(size) ? ZSTD_getErrorName(size) : "cut");
+	if (head->has_runs &&
+	    base64_unpack(text_make(unpacked, size), to, room) != 0)
+		return error_set(error, ERROR_DAMAGED, "malformed runs");
+	return 0;
+}
+
 int
 block_seal_open(struct block_seal *seal, const struct store_id *store,
     const struct block_at *at, const struct aead_key *account_key,
@@ -146,7 +206,6 @@ block_seal_open(struct block_seal *seal, const struct store_id *store,
 {
 	uint8_t bound[BOUND_SIZE], nonce[AEAD_NONCE_SIZE];
 	struct aead_key key;
-	size_t size;
 	int result;
 
 	reserve(seal, head->packed_size + BLOCK_TAG_SIZE);
@@ -161,10 +220,5 @@ block_seal_open(struct block_seal *seal, const struct store_id *store,
 	OPENSSL_cleanse(&key, sizeof(key));
 	if (result != 0)
 		return -1;
-	size = ZSTD_decompressDCtx(
-	    seal->unpack, to, head->raw_size, seal->buffer, head->packed_size);
-	if (size != head->raw_size)
-		return error_set(error, ERROR_DAMAGED, "zstd: %s",
-		    ZSTD_isError(size) ? ZSTD_getErrorName(size) : "cut");
-	return 0;
+	return unpack(seal, head, to, error);
 }

@@ -195,7 +195,8 @@ count_body(
 {
 	struct control_usage *usage = find_usage(stats, body->account);
 
-	if (usage == NULL)
+	/* The bytes are those of its pieces. */
+	if (usage == NULL || body->is_pieced)
 		return;
 	usage->bodies++;
 	usage->body_bytes += body->size;

@@ -14,6 +14,7 @@ snapd_libverify_a_SOURCES = \
 	snapd/forget.c snapd/forget.h \
 	snapd/segment_form.c snapd/segment_form.h \
 	snapd/block_seal.c snapd/block_seal.h \
+	snapd/base64_runs.c snapd/base64_runs.h \
 	snapd/account_key.c snapd/account_key.h \
 	snapd/store_form.c snapd/store_form.h
 VERIFY_LIBS = snapd/libverify.a common/libcommon.a $(CRYPTO_LIBS) \
@@ -49,7 +50,9 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/rows.c snapd/rows.h \
 	snapd/expunged.c snapd/expunged.h \
 	snapd/blob_use.c snapd/blob_use.h \
-	snapd/object_store.c snapd/object_store.h \
+	snapd/object_add.c snapd/object_store.c snapd/object_store.h \
+	snapd/object_parts.h \
+	snapd/pieces.c snapd/pieces.h \
 	snapd/store.c snapd/store.h \
 	snapd/store_room.c snapd/store_room.h \
 	snapd/growth.c snapd/growth.h \
@@ -139,6 +142,10 @@ noinst_PROGRAMS += tests/fuzz/page_walker_fuzz
 tests_fuzz_page_walker_fuzz_SOURCES = tests/fuzz/page_walker_fuzz.c
 tests_fuzz_page_walker_fuzz_LDADD = $(VERIFY_LIBS)
 tests_fuzz_page_walker_fuzz_LDFLAGS = $(LINK_FUZZER)
+noinst_PROGRAMS += tests/fuzz/base64_runs_fuzz
+tests_fuzz_base64_runs_fuzz_SOURCES = tests/fuzz/base64_runs_fuzz.c
+tests_fuzz_base64_runs_fuzz_LDADD = $(SNAPD_LIBS)
+tests_fuzz_base64_runs_fuzz_LDFLAGS = $(LINK_FUZZER)
 endif
 
 if HAVE_CMOCKA
@@ -203,6 +210,11 @@ check_PROGRAMS += tests/unit/segments_test tests/unit/segment_keys_test \
 	tests/unit/bulk_test tests/unit/collect_choice_test
 tests_unit_collect_choice_test_SOURCES = tests/unit/collect_choice_test.c
 tests_unit_collect_choice_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/pieces_test tests/unit/shared_pieces_test
+tests_unit_shared_pieces_test_SOURCES = tests/unit/shared_pieces_test.c $(SEALED)
+tests_unit_shared_pieces_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_pieces_test_SOURCES = tests/unit/pieces_test.c
+tests_unit_pieces_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_bulk_test_SOURCES = tests/unit/bulk_test.c $(SEALED) $(POWER)
 tests_unit_bulk_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_flip_test_SOURCES = tests/unit/flip_test.c $(SEALED) $(POWER)

@@ -9,28 +9,16 @@
 #include "snapd/object_store.h"
 
 #include "common/memory.h"
+#include "snapd/blob_use.h"
+#include "snapd/object_parts.h"
 #include "snapd/segment_use.h"
 #include "snapd/segments.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* As it is sent: each line end is CRLF, whatever it is in the file. */
-static uint64_t
-wire_size_of(struct text bytes)
-{
-	const char *p = bytes.data, *end = bytes.data + bytes.size;
-	uint64_t size = bytes.size;
-
-	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		size += p == bytes.data || p[-1] != '\r';
-		p++;
-	}
-	return size;
-}
-
-static void
-hash_key(const struct transaction *transaction, struct digest *digest,
+void
+object_hash_key(const struct transaction *transaction, struct digest *digest,
     const struct object *object, struct key *key)
 {
 	struct key input = { .size = 0 };
@@ -47,28 +35,6 @@ hash_key(const struct transaction *transaction, struct digest *digest,
 	key_put_raw(key, hash.bytes, sizeof(hash.bytes));
 }
 
-static int
-put_chunks(struct transaction *transaction, uint64_t blob, struct text bytes,
-    struct error *error)
-{
-	uint32_t number = 0;
-	size_t offset, size;
-
-	for (offset = 0; offset < bytes.size; offset += size) {
-		struct key key = { .size = 0 };
-
-		size = bytes.size - offset;
-		if (size > STORE_CHUNK_SIZE)
-			size = STORE_CHUNK_SIZE;
-		key_put_u64(&key, blob);
-		key_put_u32(&key, number++);
-		if (store_put(transaction, DB_CHUNK, &key,
-			text_make(bytes.data + offset, size), error) != 0)
-			return -1;
-	}
-	return 0;
-}
-
 int
 object_store_put_hash(struct transaction *transaction, struct digest *digest,
     const struct object *object, struct error *error)
@@ -77,13 +43,13 @@ object_store_put_hash(struct transaction *transaction, struct digest *digest,
 
 	key_put_u8(&number, 1);
 	key_put_u64(&number, object->blob);
-	hash_key(transaction, digest, object, &key);
+	object_hash_key(transaction, digest, object, &key);
 	return store_put(transaction, DB_HASH, &key,
 	    text_make(number.bytes, number.size), error);
 }
 
-static int
-find_form(struct transaction *transaction, uint64_t blob,
+int
+object_find_form(struct transaction *transaction, uint64_t blob,
     struct blob_form *form, struct error *error)
 {
 	struct key key = { .size = 0 };
@@ -102,7 +68,7 @@ object_store_find(struct transaction *transaction, uint64_t blob,
     struct object *object, struct error *error)
 {
 	struct blob_form form;
-	int found = find_form(transaction, blob, &form, error);
+	int found = object_find_form(transaction, blob, &form, error);
 
 	if (found != 1)
 		return found;
@@ -111,14 +77,15 @@ object_store_find(struct transaction *transaction, uint64_t blob,
 		.size = form.size,
 		.wire_size = form.wire_size,
 		.hash = form.hash,
-		.is_sealed = form.is_sealed };
+		.is_sealed = form.is_sealed,
+		.is_pieced = form.is_pieced };
 	return 1;
 }
 
-/* The row; `places` NULL: it is staged. */
-static int
-put_form(struct transaction *transaction, uint64_t blob, struct blob_form *form,
-    const struct place *places, uint32_t count, struct error *error)
+int
+object_put_form(struct transaction *transaction, uint64_t blob,
+    struct blob_form *form, const struct place *places, uint32_t count,
+    struct error *error)
 {
 	size_t room = BLOB_SEALED_SIZE + (size_t)count * PLACE_SIZE;
 	struct key key = { .size = 0 };
@@ -135,9 +102,8 @@ put_form(struct transaction *transaction, uint64_t blob, struct blob_form *form,
 	return result;
 }
 
-/* What is at these places begins to live, or to be dead. */
-static int
-count_use(struct transaction *transaction, const struct place *places,
+int
+object_count_use(struct transaction *transaction, const struct place *places,
     uint32_t count, bool is_live, struct error *error)
 {
 	uint32_t i;
@@ -150,112 +116,6 @@ count_use(struct transaction *transaction, const struct place *places,
 			return -1;
 	}
 	return 0;
-}
-
-/* -- Adding -- */
-
-/* The rows of a new blob; `places` NULL: it is staged. */
-static int
-put_object(struct transaction *transaction, const struct object *object,
-    const struct place *places, uint32_t count, const struct key *by_hash,
-    struct error *error)
-{
-	struct blob_form form = { .account = object->account,
-		.size = object->size,
-		.wire_size = object->wire_size,
-		.hash = object->hash };
-	struct key number = { .size = 0 };
-
-	key_put_u8(&number, 1);
-	key_put_u64(&number, object->blob);
-	if (put_form(transaction, object->blob, &form, places, count, error) !=
-	    0)
-		return -1;
-	return store_put(transaction, DB_HASH, by_hash,
-	    text_make(number.bytes, number.size), error);
-}
-
-/* 1 and the blob of this account that holds the same, 0, -1. */
-static int
-find_same(struct transaction *transaction, const struct key *by_hash,
-    struct object *object, struct error *error)
-{
-	uint64_t wire_size = object->wire_size;
-	struct text value;
-	int found = store_get(transaction, DB_HASH, by_hash, &value, error);
-
-	if (found != 1)
-		return found;
-	found =
-	    object_store_find(transaction, key_u64_at(value, 1), object, error);
-	object->wire_size = wire_size;
-	if (found == 0)
-		return error_set(error, ERROR_DAMAGED, "store: a blob is gone");
-	return found;
-}
-
-void
-object_store_look(
-    struct digest *digest, struct text bytes, struct object *object)
-{
-	object->size = bytes.size;
-	object->wire_size = wire_size_of(bytes);
-	object->hash = digest_of(digest, bytes.data, bytes.size);
-}
-
-int
-object_store_has(struct transaction *transaction, struct digest *digest,
-    const struct object *object, struct error *error)
-{
-	struct text value;
-	struct key key;
-
-	hash_key(transaction, digest, object, &key);
-	return store_get(transaction, DB_HASH, &key, &value, error);
-}
-
-int
-object_store_add(struct transaction *transaction, struct digest *digest,
-    uint64_t *next_blob, struct text bytes, struct object *object,
-    struct error *error)
-{
-	struct key key;
-	int found;
-
-	object_store_look(digest, bytes, object);
-	hash_key(transaction, digest, object, &key);
-	found = find_same(transaction, &key, object, error);
-	if (found != 0)
-		return found < 0 ? -1 : 0;
-	object->blob = (*next_blob)++;
-	if (put_chunks(transaction, object->blob, bytes, error) != 0)
-		return -1;
-	return put_object(transaction, object, NULL, 0, &key, error);
-}
-
-int
-object_store_add_placed(struct transaction *transaction, struct digest *digest,
-    const struct place *places, uint32_t count, struct object *object,
-    struct error *error)
-{
-	struct key key;
-	int found;
-
-	hash_key(transaction, digest, object, &key);
-	found = find_same(transaction, &key, object, error);
-	if (found < 0 ||
-	    count_use(transaction, places, count, found == 0, error) != 0)
-		return -1;
-	return found == 1 ? 0
-			  : put_object(transaction, object, places, count, &key,
-				error);
-}
-
-int
-object_store_disown(struct transaction *transaction, const struct place *places,
-    uint32_t count, struct error *error)
-{
-	return count_use(transaction, places, count, false, error);
 }
 
 /* -- Reading -- */
@@ -294,7 +154,7 @@ find_place(struct transaction *transaction, const struct object *object,
 	struct blob_form form;
 	uint32_t i;
 
-	if (find_form(transaction, object->blob, &form, error) != 1)
+	if (object_find_form(transaction, object->blob, &form, error) != 1)
 		return cut(object, error);
 	for (i = 0; i < form.place_count; i++) {
 		if (place_get(&form.places, place) != 0)
@@ -331,15 +191,56 @@ sealed_part(struct transaction *transaction, const struct object *object,
 	return 1;
 }
 
+/* The piece that holds the byte at `offset`, which becomes one within it. */
+static int
+find_piece(struct transaction *transaction, const struct object *object,
+    uint64_t *offset, struct object *found, struct error *error)
+{
+	struct piece_ref piece;
+	struct blob_form form;
+	uint32_t i;
+
+	if (object_find_form(transaction, object->blob, &form, error) != 1)
+		return cut(object, error);
+	for (i = 0; i < form.piece_count; i++) {
+		if (piece_ref_get(&form.pieces, &piece) != 0)
+			break;
+		if (*offset >= piece.size) {
+			*offset -= piece.size;
+			continue;
+		}
+		if (object_store_find(transaction, piece.blob, found, error) !=
+			1 ||
+		    found->account != object->account || found->is_pieced ||
+		    found->size != piece.size)
+			break;
+		return 0;
+	}
+	return cut(object, error);
+}
+
+static int
+unpieced_part(struct transaction *transaction, const struct object *object,
+    uint64_t offset, struct text *part, struct error *error)
+{
+	return object->is_sealed
+		   ? sealed_part(transaction, object, offset, part, error)
+		   : staged_part(transaction, object, offset, part, error);
+}
+
 int
 object_store_part(struct transaction *transaction, const struct object *object,
     uint64_t offset, struct text *part, struct error *error)
 {
+	struct object piece;
+
 	if (offset >= object->size)
 		return 0;
-	return object->is_sealed
-		   ? sealed_part(transaction, object, offset, part, error)
-		   : staged_part(transaction, object, offset, part, error);
+	if (!object->is_pieced)
+		return unpieced_part(transaction, object, offset, part, error);
+	return find_piece(transaction, object, &offset, &piece, error) == 0
+		   ? unpieced_part(transaction, &piece, offset, part, error)
+		   : -1;
 }
 
 int
@@ -390,7 +291,7 @@ object_store_seal(struct transaction *transaction, uint64_t blob,
     struct error *error)
 {
 	struct blob_form form;
-	int found = find_form(transaction, blob, &form, error);
+	int found = object_find_form(transaction, blob, &form, error);
 	bool is_taken = found == 1 && !form.is_sealed &&
 			memcmp(&form.hash, hash, sizeof(*hash)) == 0;
 
@@ -398,11 +299,12 @@ object_store_seal(struct transaction *transaction, uint64_t blob,
 	    is_there(&form, places))
 		return 0;
 	if (found < 0 ||
-	    count_use(transaction, places, count, is_taken, error) != 0)
+	    object_count_use(transaction, places, count, is_taken, error) != 0)
 		return -1;
 	if (!is_taken)
 		return 0;
-	return put_form(transaction, blob, &form, places, count, error) == 0
+	return object_put_form(
+		   transaction, blob, &form, places, count, error) == 0
 		   ? 1
 		   : -1;
 }
@@ -464,7 +366,7 @@ object_store_lies_in(struct transaction *transaction, uint64_t blob,
     uint32_t segment, struct error *error)
 {
 	struct blob_form form;
-	int found = find_form(transaction, blob, &form, error);
+	int found = object_find_form(transaction, blob, &form, error);
 
 	return found == 1 ? form.is_sealed && lies_in(&form, segment, 0)
 			  : found;
@@ -476,7 +378,7 @@ object_store_move(struct transaction *transaction, uint64_t blob,
     uint32_t count, struct error *error)
 {
 	struct blob_form form, left;
-	int found = find_form(transaction, blob, &form, error);
+	int found = object_find_form(transaction, blob, &form, error);
 	bool is_moved;
 
 	if (found == 1 && count > 0 && is_there(&form, places))
@@ -486,12 +388,14 @@ object_store_move(struct transaction *transaction, uint64_t blob,
 		   lies_in(&form, from, places[0].at.segment);
 	left = form;
 	if (found < 0 ||
-	    count_use(transaction, places, count, is_moved, error) != 0 ||
+	    object_count_use(transaction, places, count, is_moved, error) !=
+		0 ||
 	    (is_moved && leave(transaction, &left, error) != 0))
 		return -1;
 	if (!is_moved)
 		return 0;
-	return put_form(transaction, blob, &form, places, count, error) == 0
+	return object_put_form(
+		   transaction, blob, &form, places, count, error) == 0
 		   ? 1
 		   : -1;
 }
@@ -505,7 +409,7 @@ object_store_free(struct transaction *transaction, uint64_t blob,
 	struct text found, value;
 	struct blob_form form;
 	struct cursor *cursor;
-	int got = find_form(transaction, blob, &form, error);
+	int got = object_find_form(transaction, blob, &form, error);
 
 	if (got == 1 && !form.is_sealed)
 		return error_set(error, ERROR_REFUSED,
@@ -547,7 +451,7 @@ take_hash(struct transaction *transaction, uint64_t blob,
 	struct key key;
 	int found;
 
-	hash_key(transaction, digest, &object, &key);
+	object_hash_key(transaction, digest, &object, &key);
 	digest_free(&digest);
 	found = store_get(transaction, DB_HASH, &key, &value, error);
 	if (found != 1 || key_u64_at(value, 1) != blob)
@@ -555,24 +459,78 @@ take_hash(struct transaction *transaction, uint64_t blob,
 	return store_take(transaction, DB_HASH, &key, error);
 }
 
+/* One reference less to each; those that nothing refers to any more go away. */
+static int
+drop_pieces(struct transaction *transaction, const struct piece_ref *pieces,
+    uint32_t count, struct error *error)
+{
+	uint32_t i, left;
+
+	for (i = 0; i < count; i++) {
+		if (blob_use_drop(transaction, pieces[i].blob, &left, error) !=
+		    0)
+			return -1;
+		if (left == 0 && object_store_remove(
+				     transaction, pieces[i].blob, error) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Those that the row has: the caller frees. NULL: malformed. */
+static struct piece_ref *
+pieces_of(struct blob_form *form)
+{
+	struct piece_ref *pieces =
+	    memory_new((size_t)form->piece_count + 1, sizeof(*pieces));
+	uint32_t i;
+
+	for (i = 0; i < form->piece_count; i++)
+		if (piece_ref_get(&form->pieces, &pieces[i]) != 0) {
+			memory_free(&pieces);
+			break;
+		}
+	return pieces;
+}
+
+/* Its rows; what it consists of is left. */
+static int
+remove_rows(struct transaction *transaction, uint64_t blob,
+    struct blob_form *form, struct error *error)
+{
+	struct key key = { .size = 0 };
+
+	key_put_u64(&key, blob);
+	if (take_hash(transaction, blob, form, error) != 0 ||
+	    (form->is_sealed && leave(transaction, form, error) != 0) ||
+	    store_take(transaction, DB_BLOB, &key, error) != 0)
+		return -1;
+	return 0;
+}
+
 int
 object_store_remove(
     struct transaction *transaction, uint64_t blob, struct error *error)
 {
-	struct key key = { .size = 0 };
+	struct piece_ref *pieces;
 	struct blob_form form;
-	int found = find_form(transaction, blob, &form, error);
+	int found = object_find_form(transaction, blob, &form, error), result;
 
 	if (found == 0)
 		return error_set(error, ERROR_DAMAGED,
 		    "store: blob %llu is gone", (unsigned long long)blob);
 	if (found < 0)
 		return -1;
-	key_put_u64(&key, blob);
-	if (take_hash(transaction, blob, &form, error) != 0 ||
-	    (form.is_sealed && leave(transaction, &form, error) != 0) ||
-	    store_take(transaction, DB_BLOB, &key, error) != 0 ||
-	    object_store_free(transaction, blob, UINT32_MAX, error) < 0)
-		return -1;
-	return 0;
+	pieces = pieces_of(&form);
+	if (pieces == NULL)
+		return error_set(error, ERROR_DAMAGED, "store: blob row");
+	result = remove_rows(transaction, blob, &form, error);
+	if (result == 0 && form.is_pieced)
+		result =
+		    drop_pieces(transaction, pieces, form.piece_count, error);
+	free(pieces);
+	if (result != 0 || form.is_pieced)
+		return result;
+	return object_store_free(transaction, blob, UINT32_MAX, error) < 0 ? -1
+									   : 0;
 }

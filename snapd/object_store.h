@@ -5,6 +5,8 @@
  *
  * A blob is staged (in chunks of the index environment) until the sealer has
  * put it into a segment and swaps its place; where it lies is known here only.
+ * One with large runs of base64 consists of pieces (pieces.h): blobs of their own,
+ * to which it holds a reference each, and which end with the last that does.
  * The one call that removes a blob is for expiry and nobody else.
  */
 #ifndef SNAPD_OBJECT_STORE_H
@@ -14,6 +16,7 @@
 #include "common/digest.h"
 #include "snapd/store.h"
 
+struct piece_ref;
 struct place;
 
 struct object {
@@ -23,6 +26,7 @@ struct object {
 	uint64_t wire_size; /* RFC822.SIZE: with CRLF line ends */
 	struct hash hash;   /* SHA-256 of the bytes */
 	bool is_sealed;     /* else it is staged */
+	bool is_pieced;     /* it consists of other blobs; also sealed */
 };
 
 /* Adds the bytes, or finds the blob of this account that holds the same.
@@ -44,12 +48,15 @@ int object_store_has(struct transaction *transaction, struct digest *digest,
 int object_store_add_placed(struct transaction *transaction,
     struct digest *digest, const struct place *places, uint32_t count,
     struct object *object, struct error *error);
+/* A new object that consists of these blobs of the account, which are there; and
+ * whether the account has one that holds the same (1, and it is that one). */
+int object_store_add_pieced(struct transaction *transaction,
+    struct digest *digest, const struct piece_ref *pieces, uint32_t count,
+    struct object *object, struct error *error);
+int object_store_find_same(struct transaction *transaction,
+    struct digest *digest, struct object *object, struct error *error);
 int object_store_disown(struct transaction *transaction,
     const struct place *places, uint32_t count, struct error *error);
-
-/* Takes the bytes and all that is known of them away: expire.c's alone. */
-int object_store_remove(
-    struct transaction *transaction, uint64_t blob, struct error *error);
 
 /* 1 and the object, 0 if there is none, -1 and error. */
 int object_store_find(struct transaction *transaction, uint64_t blob,
@@ -96,8 +103,8 @@ int object_store_put_hash(struct transaction *transaction,
 
 /* -- For expiry only -- */
 
-/* Takes a blob away that no row refers to any more: 0 or -1. What is sealed
- * becomes dead bytes of its segment. */
+/* Takes a blob away that no row refers to any more, and what only it consisted
+ * of: 0 or -1. What is sealed becomes dead bytes of its segment. */
 int object_store_remove(
     struct transaction *transaction, uint64_t blob, struct error *error);
 

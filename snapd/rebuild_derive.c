@@ -182,6 +182,24 @@ visit_unfiled(struct derive *d, struct text key, struct text value)
 	return found < 0 ? -1 : 0;
 }
 
+/* What a body that is referred to consists of. */
+static int
+visit_pieces(struct derive *d, struct text key, struct text value)
+{
+	struct piece_ref piece;
+	struct blob_form form;
+	uint32_t i;
+
+	if (table_find_u64(d->referred, key_u64_at(key, 0)) == NULL)
+		return 0;
+	if (blob_form_decode(value, &form) != 0)
+		return error_set(d->error, ERROR_DAMAGED, "blob row");
+	for (i = 0; i < form.piece_count; i++)
+		if (piece_ref_get(&form.pieces, &piece) == 0)
+			refer(d, piece.blob);
+	return 0;
+}
+
 /* -- Bodies: their hashes, and how much of each segment is used -- */
 
 static int
@@ -347,6 +365,7 @@ put_all(struct derive *d, const struct rebuild_derive *derive)
 	    each_row(d, DB_LIVE, visit_live) != 0 ||
 	    each_row(d, DB_DEAD, visit_dead) != 0 ||
 	    each_row(d, DB_UNFILED, visit_unfiled) != 0 ||
+	    each_row(d, DB_BLOB, visit_pieces) != 0 ||
 	    each_row(d, DB_BLOB_USE, visit_use) != 0 ||
 	    each_row(d, DB_BLOB, visit_blob) != 0 ||
 	    each_row(d, DB_MAILBOX, visit_mailbox) != 0 ||

@@ -13,7 +13,7 @@
 
 enum {
 	MAX_PARTS = 1024,    /* of a block */
-	MIN_ROOM = 24 << 10, /* of a value that is gone on with */
+	MIN_ROOM = 8 << 10,  /* of a value that is gone on with */
 	MIN_PART = 16 << 10, /* that is cut */
 	FIT_OF = 24,         /* one of so many parts stays free */
 	LARGE = 64 << 10     /* bytes of a large body */
@@ -25,6 +25,7 @@ struct part {
 	uint64_t offset;
 	uint32_t length;
 	bool is_gone;
+	struct seal_batch *places;
 };
 
 struct seal_blocks {
@@ -48,6 +49,12 @@ seal_blocks_new(
 	blocks->places = places;
 	blocks->from = from;
 	return blocks;
+}
+
+void
+seal_blocks_go_on(struct seal_blocks *blocks, struct seal_batch *places)
+{
+	blocks->places = places;
 }
 
 void
@@ -161,13 +168,14 @@ static void
 note_places(struct seal_blocks *blocks, const struct part *parts, size_t count,
     const struct block_at *at)
 {
-	struct seal_batch *batch = blocks->places;
 	struct place place = { .at = *at };
 	struct seal_item *item;
 	size_t i;
 
 	place.offset = (uint32_t)(4 + count * BLOCK_ENTRY_SIZE);
 	for (i = 0; i < count; i++) {
+		struct seal_batch *batch = parts[i].places;
+
 		if (parts[i].offset == 0) {
 			item = seal_batch_add(
 			    batch, blocks->from != 0 ? SEAL_MOVE : SEAL_BODY);
@@ -349,7 +357,9 @@ int
 seal_blocks_add(struct seal_blocks *blocks, const struct object *object,
     const char *bytes, struct error *error)
 {
-	struct part part = { .object = *object, .bytes = bytes };
+	struct part part = {
+		.object = *object, .bytes = bytes, .places = blocks->places
+	};
 	uint64_t length;
 
 	do {

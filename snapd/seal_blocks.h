@@ -16,6 +16,9 @@ struct seal_blocks;
 struct seal_blocks *seal_blocks_new(
     struct sealing *sealing, struct seal_batch *places, uint32_t from);
 /* What was not flushed is nowhere. */
+/* What is added from now on gets its places in another batch; a block may hold
+ * what is of both. */
+void seal_blocks_go_on(struct seal_blocks *blocks, struct seal_batch *places);
 void seal_blocks_free(struct seal_blocks **blocks);
 
 /* `bytes`: all of the body, valid until the flush; NULL: they are read from the

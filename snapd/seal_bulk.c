@@ -5,33 +5,68 @@
 
 #include "common/memory.h"
 #include "common/table.h"
+#include "snapd/pieces.h"
 #include "snapd/seal_blocks.h"
 #include "snapd/step.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* What a body is, and the next number. */
+static void
+look(struct bulk_body *body, struct journal *journal, uint32_t account,
+    uint64_t number)
+{
+	body->object.account = account;
+	body->object.blob = number;
+	object_store_look(journal->digest, body->bytes, &body->object);
+}
+
+static uint64_t
+look_at_pieces(struct bulk_body *body, struct journal *journal, uint64_t number)
+{
+	struct piece_span *spans;
+	size_t i;
+
+	body->piece_count = pieces_cut(body->bytes, &spans);
+	if (body->piece_count == 0)
+		return number;
+	body->pieces = memory_new(body->piece_count, sizeof(*body->pieces));
+	for (i = 0; i < body->piece_count; i++) {
+		struct bulk_body *piece = &body->pieces[i];
+
+		piece->bytes = text_make(
+		    body->bytes.data + spans[i].offset, spans[i].size);
+		piece->is_run = spans[i].is_run;
+		look(piece, journal, body->object.account, number++);
+	}
+	free(spans);
+	return number;
+}
+
 void
 seal_bulk_begin(struct bulk *bulk, struct journal *journal)
 {
+	uint64_t number = journal->state.next_blob;
 	size_t i;
 
 	for (i = 0; i < bulk->count; i++) {
-		struct bulk_body *body = &bulk->bodies[i];
-
-		body->object.account = bulk->account;
-		body->object.blob = journal->state.next_blob + i;
-		object_store_look(journal->digest, body->bytes, &body->object);
+		look(&bulk->bodies[i], journal, bulk->account, number++);
+		number = look_at_pieces(&bulk->bodies[i], journal, number);
 	}
 	/* Also for a round that is undone. */
-	journal->state.next_blob += bulk->count;
-	journal->committed.next_blob += bulk->count;
+	journal->committed.next_blob += number - journal->state.next_blob;
+	journal->state.next_blob = number;
 }
 
 void
 seal_bulk_clear(struct bulk *bulk)
 {
+	size_t i;
+
 	seal_batch_clear(&bulk->placed);
+	for (i = 0; i < bulk->count; i++)
+		free(bulk->bodies[i].pieces);
 	free(bulk->bodies);
 	bulk->bodies = NULL;
 	bulk->count = 0;
@@ -39,80 +74,150 @@ seal_bulk_clear(struct bulk *bulk)
 
 /* -- In the thread -- */
 
-/* Is it the first of its content, in this bulk and in the account? */
+/*
+ * All that may be written: bodies, and pieces of those that are new. Runs of base64
+ * come last, since they pack in another way, and what stands before them in a
+ * block helps no text.  The visits are in the same order each time.
+ */
+typedef int part_visit(void *context, struct bulk_body *part);
+
 static int
-is_new(struct transaction *t, struct digest *digest, struct table *seen,
-    struct object *object, struct error *error)
+each_part(struct bulk *bulk, bool are_runs, part_visit *visit, void *context)
 {
+	int result = 0;
+	size_t i, k;
+
+	for (i = 0; i < bulk->count; i++) {
+		struct bulk_body *body = &bulk->bodies[i];
+
+		if (!are_runs)
+			result = visit(context, body);
+		for (k = 0; k < body->piece_count && result == 0; k++)
+			if (body->is_new && body->pieces[k].is_run == are_runs)
+				result = visit(context, &body->pieces[k]);
+		if (result != 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct writing {
+	struct transaction *t;
+	struct digest *digest;
+	struct table *seen; /* account and hash of what comes in this list */
+	struct seal_blocks *blocks;
+	struct error *error;
+};
+
+/* Is it the first of its content, in this list and in the account? */
+static int
+is_new(struct writing *w, struct object *object)
+{
+	uint8_t key[4 + sizeof(object->hash.bytes)];
 	int found;
 
-	if (table_put(seen, object->hash.bytes, sizeof(object->hash.bytes),
-		object) != NULL)
+	memcpy(key, &object->account, 4);
+	memcpy(key + 4, object->hash.bytes, sizeof(object->hash.bytes));
+	if (table_put(w->seen, key, sizeof(key), object) != NULL)
 		return 0;
-	found = object_store_has(t, digest, object, error);
+	found = object_store_has(w->t, w->digest, object, w->error);
 	return found < 0 ? -1 : found == 0;
 }
 
 static int
-write_new(struct seal_blocks *blocks, struct bulk *bulk, struct transaction *t,
-    struct error *error)
+write_part(void *context, struct bulk_body *part)
 {
-	struct digest *digest = digest_new();
-	struct table *seen = table_new();
-	int result = 0;
-	size_t i;
+	struct writing *w = context;
+	int result = is_new(w, &part->object);
 
-	for (i = 0; i < bulk->count && result == 0; i++) {
-		struct bulk_body *body = &bulk->bodies[i];
-
-		result = is_new(t, digest, seen, &body->object, error);
-		if (result == 1)
-			result = seal_blocks_add(
-			    blocks, &body->object, body->bytes.data, error);
-	}
-	table_free(&seen);
-	digest_free(&digest);
-	return result == 0 ? seal_blocks_flush(blocks, error) : -1;
-}
-
-/* Items are in the order of bodies, of which some have none. */
-static void
-find_items(struct bulk *bulk)
-{
-	size_t i, at = 0;
-
-	for (i = 0; i < bulk->count && at < bulk->placed.count; i++)
-		if (bulk->placed.items[at].blob == bulk->bodies[i].object.blob)
-			bulk->bodies[i].item = &bulk->placed.items[at++];
+	part->is_new = result == 1;
+	if (result != 1 || part->piece_count > 0)
+		return result < 0 ? -1 : 0;
+	return seal_blocks_add(
+	    w->blocks, &part->object, part->bytes.data, w->error);
 }
 
 static int
-write_bulk(struct sealing *sealing, struct bulk *bulk, struct error *error)
+write_parts(struct writing *w, struct bulk *list, bool are_runs)
 {
-	struct transaction *t = transaction_begin(sealing->store, false, error);
-	struct seal_blocks *blocks;
+	struct bulk *bulk;
+
+	for (bulk = list; bulk != NULL; bulk = bulk->next) {
+		seal_blocks_go_on(w->blocks, &bulk->placed);
+		if (each_part(bulk, are_runs, write_part, w) != 0)
+			return -1;
+	}
+	return seal_blocks_flush(w->blocks, w->error);
+}
+
+struct matching {
+	const struct seal_batch *placed;
+	size_t at;
+};
+
+/* Items are in the order in which parts were visited, some of which have none. */
+static int
+match_part(void *context, struct bulk_body *part)
+{
+	struct matching *m = context;
+
+	if (m->at < m->placed->count &&
+	    m->placed->items[m->at].blob == part->object.blob)
+		part->item = &m->placed->items[m->at++];
+	return 0;
+}
+
+static void
+match_items(struct bulk *bulk)
+{
+	struct matching matching = { &bulk->placed, 0 };
+
+	(void)each_part(bulk, false, match_part, &matching);
+	(void)each_part(bulk, true, match_part, &matching);
+}
+
+/* A block may hold what several of them brought. */
+static int
+write_list(struct sealing *sealing, struct bulk *list, struct error *error)
+{
+	struct writing w = { .error = error };
+	struct bulk *bulk;
 	int result;
 
-	if (t == NULL)
+	w.t = transaction_begin(sealing->store, false, error);
+	if (w.t == NULL)
 		return -1;
-	blocks = seal_blocks_new(sealing, &bulk->placed, 0);
-	result = write_new(blocks, bulk, t, error);
-	seal_blocks_free(&blocks);
-	transaction_abort(&t);
+	w.digest = digest_new();
+	w.seen = table_new();
+	w.blocks = seal_blocks_new(sealing, NULL, 0);
+	result = write_parts(&w, list, false);
 	if (result == 0)
-		find_items(bulk);
+		result = write_parts(&w, list, true);
+	seal_blocks_free(&w.blocks);
+	table_free(&w.seen);
+	digest_free(&w.digest);
+	transaction_abort(&w.t);
+	for (bulk = list; bulk != NULL && result == 0; bulk = bulk->next)
+		match_items(bulk);
 	return result;
+}
+
+static int
+forget_part(void *context, struct bulk_body *part)
+{
+	(void)context;
+	part->item = NULL;
+	return 0;
 }
 
 static void
 forget_places(struct bulk *list)
 {
 	struct bulk *bulk;
-	size_t i;
 
 	for (bulk = list; bulk != NULL; bulk = bulk->next) {
-		for (i = 0; i < bulk->count; i++)
-			bulk->bodies[i].item = NULL;
+		(void)each_part(bulk, false, forget_part, NULL);
+		(void)each_part(bulk, true, forget_part, NULL);
 		seal_batch_clear(&bulk->placed);
 	}
 }
@@ -121,13 +226,11 @@ int
 sealing_bulk(struct sealing *sealing, struct bulk *list, struct error *error)
 {
 	struct bulk *bulk, *last = NULL;
-	int result = 0;
+	int result = write_list(sealing, list, error);
 
-	for (bulk = list; bulk != NULL && result == 0; bulk = bulk->next) {
-		result = write_bulk(sealing, bulk, error);
+	for (bulk = list; bulk != NULL && result == 0; bulk = bulk->next)
 		if (bulk->placed.count > 0)
 			last = bulk;
-	}
 	if (result == 0 && last != NULL)
 		result = segment_writer_commit(sealing->writer, error);
 	if (result != 0)
@@ -141,17 +244,91 @@ sealing_bulk(struct sealing *sealing, struct bulk *list, struct error *error)
 
 /* -- In the loop -- */
 
+bool
+seal_bulk_is_placed(const struct bulk_body *body)
+{
+	return body->item != NULL || seal_bulk_placed_bytes(body) > 0;
+}
+
+uint64_t
+seal_bulk_placed_bytes(const struct bulk_body *body)
+{
+	uint64_t bytes = body->item != NULL ? body->bytes.size : 0;
+	size_t i;
+
+	for (i = 0; i < body->piece_count; i++)
+		bytes += seal_bulk_placed_bytes(&body->pieces[i]);
+	return bytes;
+}
+
+/* One without pieces. */
+static int
+add_one(struct journal *journal, struct bulk_body *body, struct error *error)
+{
+	const struct seal_item *item = body->item;
+
+	if (item == NULL)
+		return object_store_add(journal->batch, journal->digest,
+		    &journal->state.next_blob, body->bytes, &body->object,
+		    error);
+	body->is_added = true;
+	return object_store_add_placed(journal->batch, journal->digest,
+	    item->places, item->count, &body->object, error);
+}
+
+static int
+add_pieces(struct journal *journal, struct bulk_body *body, struct error *error)
+{
+	struct piece_ref *pieces =
+	    memory_new(body->piece_count, sizeof(*pieces));
+	int result = 0;
+	size_t i;
+
+	for (i = 0; i < body->piece_count && result == 0; i++) {
+		result = add_one(journal, &body->pieces[i], error);
+		pieces[i] = (struct piece_ref){ body->pieces[i].object.blob,
+			body->pieces[i].object.size };
+	}
+	if (result == 0)
+		result = object_store_add_pieced(journal->batch,
+		    journal->digest, pieces, (uint32_t)body->piece_count,
+		    &body->object, error);
+	free(pieces);
+	return result;
+}
+
 int
 seal_bulk_add(
     struct journal *journal, struct bulk_body *body, struct error *error)
 {
-	const struct seal_item *item = body->item;
-	int result = object_store_add_placed(journal->batch, journal->digest,
-	    item->places, item->count, &body->object, error);
+	int found = 0, result;
 
-	body->is_added = true;
+	if (body->piece_count > 0)
+		found = object_store_find_same(
+		    journal->batch, journal->digest, &body->object, error);
+	if (found != 0)
+		return found < 0 ? -1 : 0;
+	result = body->piece_count > 0 ? add_pieces(journal, body, error)
+				       : add_one(journal, body, error);
 	step_reached(STEP_BULK_PLACED);
 	return result;
+}
+
+/* What has a place and was not added. */
+static int
+disown_part(
+    struct journal *journal, const struct bulk_body *body, struct error *error)
+{
+	const struct seal_item *item = body->item;
+	size_t i;
+
+	for (i = 0; i < body->piece_count; i++)
+		if (disown_part(journal, &body->pieces[i], error) != 0)
+			return -1;
+	return item != NULL && !body->is_added
+		   ? object_store_disown(
+			 journal->batch, item->places, item->count, error)
+		   : 0;
 }
 
 int
@@ -160,18 +337,23 @@ seal_bulk_know(struct journal *journal, struct bulk *bulk, struct error *error)
 	int result = 0;
 	size_t i;
 
-	for (i = 0; i < bulk->count && result == 0; i++) {
-		const struct seal_item *item = bulk->bodies[i].item;
-
-		if (item != NULL && !bulk->bodies[i].is_added)
-			result = object_store_disown(
-			    journal->batch, item->places, item->count, error);
-	}
+	for (i = 0; i < bulk->count && result == 0; i++)
+		result = disown_part(journal, &bulk->bodies[i], error);
 	if (result == 0 && bulk->end.segment != 0)
 		result = seal_batch_know(journal->batch, &bulk->end, error);
 	bulk->is_known = true;
 	step_reached(STEP_BULK_KNOWN);
 	return result;
+}
+
+static void
+take_back(struct bulk_body *body)
+{
+	size_t i;
+
+	body->is_added = false;
+	for (i = 0; i < body->piece_count; i++)
+		take_back(&body->pieces[i]);
 }
 
 enum status
@@ -182,7 +364,7 @@ seal_bulk_disown(
 	size_t i;
 
 	for (i = 0; i < bulk->count; i++)
-		bulk->bodies[i].is_added = false;
+		take_back(&bulk->bodies[i]);
 	if (bulk->placed.count > 0)
 		status = journal_begin(journal, 0, error);
 	if (bulk->placed.count == 0 || status != STATUS_OK)

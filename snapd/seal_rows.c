@@ -140,15 +140,50 @@ put_delivery(struct row_pass *pass, const struct delivery_id *delivery)
 	return put_found(pass, DB_DELIVERY, &key, &value) < 0 ? -1 : 0;
 }
 
-/* How long the bytes are locked; how many rows there are is counted anew. */
 static int
-put_use(struct row_pass *pass, uint64_t blob)
+put_one_use(struct row_pass *pass, uint64_t blob)
 {
 	struct key key = { .size = 0 };
 	struct text value;
 
 	key_put_u64(&key, blob);
 	return put_found(pass, DB_BLOB_USE, &key, &value) < 0 ? -1 : 0;
+}
+
+/* What a body consists of: no block of bodies says it. */
+static int
+put_pieces(struct row_pass *pass, const struct key *key, struct blob_form *form)
+{
+	struct piece_ref piece;
+	struct text value;
+	uint32_t i;
+
+	if (put_found(pass, DB_BLOB, key, &value) < 0)
+		return -1;
+	for (i = 0; i < form->piece_count; i++)
+		if (piece_ref_get(&form->pieces, &piece) != 0 ||
+		    put_one_use(pass, piece.blob) != 0)
+			return -1;
+	return 0;
+}
+
+/* How long the bytes are locked; how many rows there are is counted anew. */
+static int
+put_use(struct row_pass *pass, uint64_t blob)
+{
+	struct key key = { .size = 0 };
+	struct blob_form form;
+	struct text value;
+	int found;
+
+	key_put_u64(&key, blob);
+	found = store_get(pass->t, DB_BLOB, &key, &value, pass->error);
+	if (found < 0 || put_one_use(pass, blob) != 0)
+		return -1;
+	return found == 1 && blob_form_decode(value, &form) == 0 &&
+		       form.is_pieced
+		   ? put_pieces(pass, &key, &form)
+		   : 0;
 }
 
 static int

@@ -33,7 +33,7 @@ block_head_encode(const struct block_head *head, uint8_t *to)
 
 	writer_init(&w, to, BLOCK_HEAD_SIZE);
 	writer_put_u32(&w, BLOCK_MAGIC);
-	writer_put_u8(&w, 1);
+	writer_put_u8(&w, head->has_runs ? 2 : 1);
 	writer_put_u8(&w, head->kind);
 	writer_put_u16(&w, head->number);
 	writer_put_u32(&w, head->account);
@@ -52,10 +52,13 @@ head_decode(const uint8_t *data, struct block_head *head)
 {
 	struct reader r;
 	bool is_known;
+	uint8_t form;
 
 	reader_init(&r, data, BLOCK_HEAD_SIZE);
 	is_known = reader_get_u32(&r) == BLOCK_MAGIC;
-	is_known = reader_get_u8(&r) == 1 && is_known;
+	form = reader_get_u8(&r);
+	is_known = is_known && (form == 1 || form == 2);
+	head->has_runs = form == 2;
 	head->kind = reader_get_u8(&r);
 	head->number = reader_get_u16(&r);
 	head->account = reader_get_u32(&r);
@@ -189,21 +192,37 @@ blob_form_decode(struct text value, struct blob_form *form)
 {
 	struct reader r;
 	uint8_t version;
+	uint32_t count;
 
 	reader_init(&r, value.data, value.size);
 	version = reader_get_u8(&r);
-	form->is_sealed = version == 2;
+	form->is_sealed = version == 2 || version == 3;
+	form->is_pieced = version == 3;
 	form->account = reader_get_u32(&r);
 	form->size = reader_get_u64(&r);
 	form->wire_size = reader_get_u64(&r);
 	reader_get_raw(&r, form->hash.bytes, sizeof(form->hash.bytes));
-	form->place_count = form->is_sealed ? reader_get_u32(&r) : 0;
-	form->places = r;
-	return !r.failed && (version == 1 || version == 2) &&
-		       form->place_count <= PLACE_MAX_PARTS &&
-		       r.size == (size_t)form->place_count * PLACE_SIZE
+	count = form->is_sealed ? reader_get_u32(&r) : 0;
+	form->place_count = form->is_pieced ? 0 : count;
+	form->piece_count = form->is_pieced ? count : 0;
+	form->places = form->pieces = r;
+	return !r.failed && version >= 1 && version <= 3 &&
+		       count <= PLACE_MAX_PARTS &&
+		       r.size ==
+			   (size_t)count *
+			       (form->is_pieced ? PIECE_REF_SIZE : PLACE_SIZE)
 		   ? 0
 		   : -1;
+}
+
+static void
+put_blob_head(struct writer *w, uint8_t version, const struct blob_form *form)
+{
+	writer_put_u8(w, version);
+	writer_put_u32(w, form->account);
+	writer_put_u64(w, form->size);
+	writer_put_u64(w, form->wire_size);
+	writer_put_raw(w, form->hash.bytes, sizeof(form->hash.bytes));
 }
 
 size_t
@@ -214,17 +233,38 @@ blob_form_encode(const struct blob_form *form, const struct place *places,
 	uint32_t i;
 
 	writer_init(&w, to, room);
-	writer_put_u8(&w, places != NULL ? 2 : 1);
-	writer_put_u32(&w, form->account);
-	writer_put_u64(&w, form->size);
-	writer_put_u64(&w, form->wire_size);
-	writer_put_raw(&w, form->hash.bytes, sizeof(form->hash.bytes));
+	put_blob_head(&w, places != NULL ? 2 : 1, form);
 	if (places == NULL)
 		return w.size;
 	writer_put_u32(&w, form->place_count);
 	for (i = 0; i < form->place_count; i++)
 		place_put(&w, &places[i]);
 	return w.size;
+}
+
+size_t
+blob_form_encode_pieces(const struct blob_form *form,
+    const struct piece_ref *pieces, uint8_t *to, size_t room)
+{
+	struct writer w;
+	uint32_t i;
+
+	writer_init(&w, to, room);
+	put_blob_head(&w, 3, form);
+	writer_put_u32(&w, form->piece_count);
+	for (i = 0; i < form->piece_count; i++) {
+		writer_put_u64(&w, pieces[i].blob);
+		writer_put_u64(&w, pieces[i].size);
+	}
+	return w.size;
+}
+
+int
+piece_ref_get(struct reader *r, struct piece_ref *piece)
+{
+	piece->blob = reader_get_u64(r);
+	piece->size = reader_get_u64(r);
+	return r->failed ? -1 : 0;
 }
 
 int

@@ -15,7 +15,7 @@
  *
  * A block is a head, `packed` bytes of AES-256-GCM over zstd, and the tag.  It
  * is of one account.  Its head, little-endian:
- *   magic u32, form u8 = 1, kind u8, number in the value u16, account u32,
+ *   magic u32, form u8 (1; 2: unpacked, it is what base64_runs.h says), kind u8, number in the value u16, account u32,
  *   pass u32 (a random number that the rows of one pass share; 0: bodies),
  *   raw u32, packed u32, first u64, last u64 (blobs, or sequences), salt 16, SipHash of packed bytes and tag u64, SipHash of the
  *   head before this u64
@@ -54,7 +54,8 @@ enum {
 	PLACE_SIZE = 18,
 	PLACE_MAX_PARTS = 65536, /* of one body */
 	BLOB_STAGED_SIZE = 53,
-	BLOB_SEALED_SIZE = BLOB_STAGED_SIZE + 4 /* and its places */
+	BLOB_SEALED_SIZE = BLOB_STAGED_SIZE + 4, /* and its places, or pieces */
+	PIECE_REF_SIZE = 16
 };
 
 /* For the sums of what stands beside the values: see store_sum. */
@@ -70,6 +71,7 @@ enum block_kind {
 };
 
 struct block_head {
+	bool has_runs; /* of base64, decoded: base64_runs.h */
 	uint8_t kind;
 	uint16_t number;
 	uint32_t account;
@@ -142,24 +144,39 @@ void block_entry_put(struct writer *w, const struct block_entry *entry);
 int block_row_next(struct text *rest, struct block_row *row);
 
 /*
- * A row of DB_BLOB: form u8 (1: staged, in chunks; 2: sealed), account u32,
- * size u64, wire size u64, SHA-256; then, if sealed, count u32 and each place.
- * `places` goes on with them. Their lengths sum up to the size.
+ * A row of DB_BLOB: form u8 (1: staged, in chunks; 2: sealed; 3: it consists of
+ * pieces, which are blobs of the account), account u32, size u64, wire size u64,
+ * SHA-256; then, if sealed, count u32 and each place; of pieces count u32 and, in
+ * their order, blob u64 and size u64.  `places` or `pieces` goes on with them.
+ * Their lengths sum up to the size.
  */
 struct blob_form {
-	bool is_sealed;
+	bool is_sealed; /* or of pieces: there are no chunks */
+	bool is_pieced;
 	uint32_t account;
 	uint64_t size;
 	uint64_t wire_size;
 	struct hash hash;
 	uint32_t place_count;
 	struct reader places;
+	uint32_t piece_count;
+	struct reader pieces;
+};
+
+/* A piece of a body, by its number. */
+struct piece_ref {
+	uint64_t blob;
+	uint64_t size;
 };
 
 int blob_form_decode(struct text value, struct blob_form *form);
 /* `room` is BLOB_SEALED_SIZE + count * PLACE_SIZE; `places` NULL: staged. */
 size_t blob_form_encode(const struct blob_form *form,
     const struct place *places, uint8_t *to, size_t room);
+/* `room` is BLOB_SEALED_SIZE + form->piece_count * PIECE_REF_SIZE. */
+size_t blob_form_encode_pieces(const struct blob_form *form,
+    const struct piece_ref *pieces, uint8_t *to, size_t room);
+int piece_ref_get(struct reader *r, struct piece_ref *piece);
 
 /*
  * A row of DB_SEGMENT_USE, key segment u32: form u8 = 1, state u8, values u32,

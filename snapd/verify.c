@@ -210,6 +210,7 @@ walk_all(struct verify *v)
 	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		walk_rows(v, order[i]);
 	verify_bodies(v);
+	verify_uses_end(v); /* pieces of bodies are referred to, too */
 	page_file_check_free(v->file);
 	v->result->lost_pages = page_file_lost_pages(v->file);
 	verify_segments(v);

@@ -72,6 +72,38 @@ skip_to(struct verify *v, struct page_cursor *cursor, struct chunk *chunk,
 		    (unsigned long long)skipped, (unsigned long long)blob);
 }
 
+/* What it consists of is there, and is as long as it says; whose bytes are what
+ * they were is checked of each piece. */
+static void
+check_pieces(struct verify *v, const struct body *body)
+{
+	struct blob_form form = body->form, found;
+	struct piece_ref piece;
+	uint64_t size = 0;
+	struct text value;
+	uint32_t i;
+
+	for (i = 0; i < body->form.piece_count; i++) {
+		struct key key = { .size = 0 };
+
+		if (piece_ref_get(&form.pieces, &piece) != 0)
+			break;
+		verify_reference(v, piece.blob);
+		size += piece.size;
+		key_put_u64(&key, piece.blob);
+		if (verify_find(v, DB_BLOB, &key, &value) != 1 ||
+		    blob_form_decode(value, &found) != 0 || found.is_pieced ||
+		    found.account != form.account || found.size != piece.size)
+			finding(v->findings,
+			    "body %llu: piece %llu is missing or another",
+			    (unsigned long long)body->blob,
+			    (unsigned long long)piece.blob);
+	}
+	if (size != form.size)
+		finding(v->findings, "body %llu is not whole",
+		    (unsigned long long)body->blob);
+}
+
 static void
 check_body(struct verify *v, struct page_cursor *cursor, struct chunk *chunk,
     const struct body *body)
@@ -84,7 +116,10 @@ check_body(struct verify *v, struct page_cursor *cursor, struct chunk *chunk,
 	skip_to(v, cursor, chunk, body->blob);
 	if (body->form.is_sealed) {
 		skip_sealed(cursor, chunk, body->blob);
-		verify_note_places(v, body->blob, &body->form);
+		if (body->form.is_pieced)
+			check_pieces(v, body);
+		else
+			verify_note_places(v, body->blob, &body->form);
 		return;
 	}
 	if (body->is_read)

@@ -390,8 +390,6 @@ verify_rows_end(struct verify *v, enum database database)
 		check_entries_end(v);
 	else if (database == DB_FORGOTTEN)
 		verify_forgotten_end(v);
-	else if (database == DB_BLOB_USE)
-		verify_uses_end(v);
 	else if (database == DB_DEAD &&
 		 (v->born.count != 0 || v->dead.count != 0 ||
 		     v->born.sum != 0 || v->dead.sum != 0))

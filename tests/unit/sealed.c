@@ -25,22 +25,58 @@ sealed_size(unsigned int n)
 	return n % 10 == 9 ? 40000 + n : 500 + n * 37 % 9000;
 }
 
-char *
-sealed_body(unsigned int n, size_t *size)
+static uint64_t
+next_random(uint64_t *random)
+{
+	return *random = *random * UINT64_C(6364136223846793005) + 1;
+}
+
+static size_t
+put_words(char *body, size_t used, size_t end, uint64_t *random)
 {
 	static const char *const words[] = { "snow", "firn", "glacier", "the",
 		"summer", "and", "mail", "outlives" };
+
+	while (used < end) {
+		const char *word = words[next_random(random) >> 61];
+
+		used += (size_t)snprintf(body + used, end - used + 1, "%s%c",
+		    word, *random >> 40 & 7 ? ' ' : '\n');
+	}
+	return end;
+}
+
+/* An attachment's lines, behind an empty one; it packs as well as words do. */
+static size_t
+put_base64(char *body, size_t used, size_t lines, uint64_t *random)
+{
+	int i;
+
+	body[used++] = '\n';
+	for (; lines > 0; lines--) {
+		for (i = 0; i < 76; i++)
+			body[used++] = "Ax"[next_random(random) >> 63];
+		body[used++] = '\n';
+	}
+	return used;
+}
+
+/* Large ones have something attached, which no other has. */
+char *
+sealed_body(unsigned int n, size_t *size)
+{
 	uint64_t random = n * UINT64_C(0x9E3779B97F4A7C15) + 1;
 	char *body = memory_new(1, sealed_size(n) + 32);
-	size_t used;
+	size_t used, lines;
 
 	*size = sealed_size(n);
 	used = (size_t)sprintf(body, "Subject: message %u\n\n", n);
-	while (used < *size) {
-		random = random * UINT64_C(6364136223846793005) + 1;
-		used += (size_t)snprintf(body + used, *size - used + 1, "%s%c",
-		    words[random >> 61], random >> 40 & 7 ? ' ' : '\n');
+	lines = *size < 30000 ? 0 : *size / 2 / 77;
+	if (lines > 0) {
+		used = put_words(body, used, *size / 4, &random);
+		used = put_base64(body, used, lines, &random);
 	}
+	put_words(body, used, *size, &random);
 	return body;
 }
 
@@ -249,6 +285,34 @@ sealed_must_pass(struct sealed *f)
 		fail_msg("%s", error.text);
 }
 
+int
+sealed_find(struct sealed *f, struct transaction *t, unsigned int n,
+    struct object *object)
+{
+	struct text bytes;
+	struct error error;
+	char *body = sealed_body(n, &bytes.size);
+	int found;
+
+	bytes.data = body;
+	*object = (struct object){ .account = 1 + n % 2 };
+	object_store_look(f->digest, bytes, object);
+	free(body);
+	found = object_store_find_same(t, f->digest, object, &error);
+	assert_true(found >= 0);
+	return found;
+}
+
+void
+sealed_remove(struct sealed *f, struct transaction *t, unsigned int n)
+{
+	struct object object;
+	struct error error;
+
+	assert_int_equal(sealed_find(f, t, n, &object), 1);
+	assert_int_equal(object_store_remove(t, object.blob, &error), 0);
+}
+
 /* Each message of both accounts is there, and as it was. */
 void
 sealed_check_bodies(struct sealed *f, uint64_t *sealed)
@@ -260,19 +324,22 @@ sealed_check_bodies(struct sealed *f, uint64_t *sealed)
 
 	assert_non_null(t);
 	*sealed = 0;
-	/* Blobs are numbered as they came, from 1. */
 	for (n = 0; n < f->messages; n++) {
 		size_t size;
 		char *body = sealed_body(n, &size);
 		uint8_t *read = memory_new(1, size);
 
-		assert_int_equal(
-		    object_store_find(t, n + 1, &object, &error), 1);
+		assert_int_equal(sealed_find(f, t, n, &object), 1);
 		assert_int_equal(object.size, size);
 		assert_int_equal(object.account, 1 + n % 2);
 		if (object_store_read(t, f->digest, &object, read, &error) != 0)
 			fail_msg("%u: %s", n, error.text);
 		assert_memory_equal(read, body, size);
+		/* The last of its pieces had the number before. */
+		if (object.is_pieced)
+			assert_int_equal(object_store_find(t, object.blob - 1,
+					     &object, &error),
+			    1);
 		*sealed += object.is_sealed;
 		free(read);
 		free(body);
