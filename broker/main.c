@@ -169,6 +169,8 @@ new_settings(const struct message_settings *message, int *fds)
 	}
 	if (read_slices(settings_fd, accounts_fd, &error) == -1)
 		log_error("settings", "why=\"%s\"", error.text);
+	else
+		workers_renew_accounts(broker.workers);
 }
 
 static void

@@ -73,6 +73,7 @@ apply_end(struct account_store *account)
 			if (folder->was_current)
 				sync_end_change(account, folder);
 			folder_put(account, folder);
+			sleepers_tell(account, folder);
 		}
 	}
 	/* A message that is added may be added again. Names of files that were
@@ -342,6 +343,7 @@ retire(struct account_store *account, struct folder *folder)
 	list_folder_adopted(account, folder);
 	folder_take(account, folder);
 	folder->is_gone = true;
+	sleepers_tell(account, folder);
 	if (folder->views == NULL)
 		folder_free(&folder);
 	else
@@ -416,8 +418,10 @@ apply_mailbox(
 			folder->info.uidnext = uidnext;
 		folder_raise_modseq(folder, modseq);
 		folder_put(account, folder);
-		if (folder->info.keyword_count != keywords)
+		if (folder->info.keyword_count != keywords) {
 			view_keywords_changed(folder);
+			sleepers_tell(account, folder);
+		}
 	}
 	apply_end(account);
 }

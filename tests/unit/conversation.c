@@ -69,11 +69,40 @@ timed_out(void *context)
 	event_loop_stop(run->loop);
 }
 
+/* As a worker does that ends, and another one that goes on. */
+static void
+sleep_and_wake(void *context)
+{
+	struct conversation *run = context;
+	struct session_sleep sleep;
+	int fd;
+
+	if (run->session == NULL || !imap_session_can_sleep(run->session))
+		return;
+	assert_int_equal(imap_session_sleep(run->session, &sleep), 0);
+	fd = dup(sleep.fd);
+	assert_int_not_equal(fd, -1);
+	imap_session_free(&run->session);
+	run->session = imap_session_wake(run->loop, run->account, fd, 1,
+	    TEXT("ann@example.org"), TEXT("127.0.0.1"), true, sleep.state,
+	    session_ended, run);
+	run->sleeps++;
+}
+
 void
 converse(struct conversation *run, const char *script, size_t step,
     enum status refuse)
 {
+	run->is_sleepy = false;
 	converse_bytes(run, text_of(script), 0, step, refuse);
+}
+
+void
+converse_asleep(
+    struct conversation *run, const char *script, enum status refuse)
+{
+	run->is_sleepy = true;
+	converse_bytes(run, text_of(script), 0, 1, refuse);
 }
 
 void
@@ -82,9 +111,11 @@ converse_bytes(struct conversation *run, struct text script, size_t held,
 {
 	struct watch *watch;
 	struct timer *timer;
+	bool is_sleepy = run->is_sleepy;
 	int ends[2];
 
 	memset(run, 0, sizeof(*run));
+	run->is_sleepy = is_sleepy;
 	run->loop = event_loop_new();
 	run->account = false_account_new(run->loop);
 	false_account_deliver(run->account, MESSAGE_1);
@@ -106,6 +137,8 @@ converse_bytes(struct conversation *run, struct text script, size_t held,
 	    run->loop, ends[0], WATCH_READ | WATCH_WRITE, client_ready, run);
 	timer = timer_new(run->loop, timed_out, run);
 	timer_start(timer, 5000);
+	if (is_sleepy)
+		event_loop_on_round(run->loop, sleep_and_wake, run);
 	event_loop_run(run->loop);
 	timer_free(&timer);
 	watch_free(&watch);
@@ -119,7 +152,7 @@ converse_bytes(struct conversation *run, struct text script, size_t held,
 }
 
 static int
-check_transcript(const struct transcript *t, size_t step)
+check_transcript(const struct transcript *t, size_t step, bool is_sleepy)
 {
 	static struct conversation run;
 	char script[4096], expected[8192];
@@ -128,7 +161,11 @@ check_transcript(const struct transcript *t, size_t step)
 	    t->client);
 	snprintf(
 	    expected, sizeof(expected), "%s%s%s", SELECTED, t->server, GOODBYE);
-	converse(&run, script, step, t->refuse);
+	if (is_sleepy)
+		converse_asleep(&run, script, t->refuse);
+	else
+		converse(&run, script, step, t->refuse);
+	assert_true(!is_sleepy || run.sleeps > 0);
 	if (strcmp(run.got, expected) == 0)
 		return 0;
 	print_error("%s:\n-- expected\n%s-- got\n%s", t->name,
@@ -144,7 +181,8 @@ check_transcripts(const struct transcript *transcripts, size_t count)
 	int failures = 0;
 
 	for (size_t i = 0; i < count; i++)
-		failures += check_transcript(&transcripts[i], SIZE_MAX) +
-			    check_transcript(&transcripts[i], 1);
+		failures += check_transcript(&transcripts[i], SIZE_MAX, false) +
+			    check_transcript(&transcripts[i], 1, false) +
+			    check_transcript(&transcripts[i], 1, true);
 	return failures;
 }
