@@ -22,6 +22,10 @@
 	"From: eve@example.org\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n" \
 	"\r\nSecond body\r\n"
 
+enum {
+	SLEEPY_PAUSE = 6
+};
+
 static void
 session_ended(struct imap_session *session, void *context)
 {
@@ -40,11 +44,15 @@ client_ready(int fd, int events, void *context)
 	if (run->held_size > 0 &&
 	    memmem(run->got, run->got_size, "a OK", 4) != NULL)
 		run->held_size = 0;
-	if ((events & WATCH_WRITE) && run->send_size > run->held_size) {
+	if ((events & WATCH_WRITE) && run->send_size > run->held_size &&
+	    run->pause == 0) {
 		size = run->send_size - run->held_size;
 		if (size > run->step)
 			size = run->step;
 		n = send(fd, run->to_send, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+		/* It sleeps between two commands, or is where it cannot. */
+		if (n > 0 && run->is_sleepy && run->to_send[n - 1] == '\n')
+			run->pause = SLEEPY_PAUSE;
 		if (n > 0) {
 			run->to_send += n;
 			run->send_size -= (size_t)n;
@@ -77,6 +85,8 @@ sleep_and_wake(void *context)
 	struct session_sleep sleep;
 	int fd;
 
+	if (run->pause > 0)
+		run->pause--;
 	if (run->session == NULL || !imap_session_can_sleep(run->session))
 		return;
 	assert_int_equal(imap_session_sleep(run->session, &sleep), 0);

@@ -46,7 +46,8 @@ struct conversation {
 	char got[65536];
 	size_t got_size;
 	bool is_timed_out;
-	bool is_sleepy; /* sleeps and wakes whenever it can */
+	bool is_sleepy;     /* sleeps and wakes whenever it can */
+	unsigned int pause; /* so many rounds the client says nothing */
 	unsigned int sleeps;
 	struct change_note noted; /* with the last change */
 };
