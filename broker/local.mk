@@ -6,6 +6,7 @@ broker_libbroker_a_SOURCES = \
 	broker/alarms.c broker/alarms.h \
 	broker/members.c broker/members.h \
 	broker/grants.c broker/grants.h \
+	broker/sessions.c broker/sessions.h \
 	broker/workers.c broker/workers.h \
 	broker/requests.c \
 	broker/control.c broker/control.h
@@ -16,6 +17,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/walls_test tests/unit/alarms_test
 tests_unit_alarms_test_SOURCES = tests/unit/alarms_test.c
 tests_unit_alarms_test_LDADD = broker/libbroker.a $(COMMON_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/sessions_test
+tests_unit_sessions_test_SOURCES = tests/unit/sessions_test.c
+tests_unit_sessions_test_LDADD = broker/libbroker.a $(COMMON_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/workers_test
 tests_unit_workers_test_SOURCES = tests/unit/workers_test.c
 tests_unit_workers_test_LDADD = broker/libbroker.a $(COMMON_LIBS) $(CMOCKA_LIBS)

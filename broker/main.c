@@ -169,8 +169,10 @@ new_settings(const struct message_settings *message, int *fds)
 	}
 	if (read_slices(settings_fd, accounts_fd, &error) == -1)
 		log_error("settings", "why=\"%s\"", error.text);
-	else
+	else {
+		workers_renew_accounts(broker.workers);
 		workers_each(broker.workers, worker_send_quota);
+	}
 }
 
 static void

@@ -1,7 +1,8 @@
 /*
  * What the broker's members may ask: imapd to attach a connection that authd
- * granted, the queue to start a worker.  A member that says anything else has
- * its channel closed by common/channel.c, and is killed and started again.
+ * granted, the queue to start a worker, a worker to keep sessions that sleep.  A
+ * member that says anything else has its channel closed by common/channel.c, and
+ * is killed and started again.
  */
 #include "broker/workers.h"
 
@@ -91,8 +92,16 @@ received(struct channel *channel, const struct message *message, int *fds,
 		    broker->workers, message->need_worker.account, ROLE_QUEUE);
 		break;
 	case MESSAGE_worker_idle:
-		worker_idle(
-		    broker->workers, member, message->worker_idle.reason);
+		worker_idle(broker->workers, member, &message->worker_idle);
+		break;
+	case MESSAGE_session_sleep:
+		worker_session_sleeps(member, &message->session_sleep, &fds[0]);
+		break;
+	case MESSAGE_session_ended:
+		worker_session_ended(member, message->session_ended.session);
+		break;
+	case MESSAGE_mailbox_changed:
+		worker_mailbox_changed(member, message->mailbox_changed.topic);
 		break;
 	case MESSAGE_misbehaved:
 		hear_complaint(member, &message->misbehaved);

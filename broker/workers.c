@@ -3,11 +3,14 @@
  * its directory) -> RUNNING -> STOPPING -> ABSENT; after a crash it rests in
  * BACKOFF, and when all places are taken it is QUEUED until one that idles has
  * been retired for it: mail waits until somebody does, a session only if
- * somebody does now.  What is asked of it meanwhile waits in the place, which
- * is forgotten when there is nothing in it.
+ * somebody does now.  What is asked of it meanwhile waits in the place, as do the
+ * account's sessions while they sleep; it is forgotten when there is nothing in
+ * it.
  */
 #include "broker/workers.h"
 
+#include "broker/sessions.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/status.h"
@@ -44,8 +47,11 @@ struct worker {
 	unsigned int queue_waits;
 	unsigned int snapd_waits;
 	bool is_idle; /* said so, and nothing was wanted since */
+	int64_t wanted_us;
+	struct session_list *sessions;
+	uint64_t sessions_given; /* to the process that runs */
 	size_t waiting_count;
-	struct waiting waiting[WORKER_MAX_WAITING];
+	struct waiting *waiting; /* NULL, or room for WORKER_MAX_WAITING */
 };
 
 struct workers {
@@ -54,8 +60,15 @@ struct workers {
 	size_t running;
 	size_t stopping; /* of these, retired */
 	size_t queued;
-	uint64_t next_session;
+	struct sessions *sessions;
 };
+
+static const char bye_stopping[] =
+    "* BYE [UNAVAILABLE] Server is restarting\r\n";
+static const char bye_unavailable[] =
+    "* BYE [UNAVAILABLE] Mail store is not available\r\n";
+static const char bye_no_account[] =
+    "* BYE [UNAVAILABLE] Account is not served here any more\r\n";
 
 static void try_start(struct worker *worker);
 
@@ -66,6 +79,7 @@ workers_new(struct broker *broker)
 
 	workers->broker = broker;
 	workers->by_account = table_new();
+	workers->sessions = sessions_new(broker->loop);
 	return workers;
 }
 
@@ -83,9 +97,12 @@ workers_free(struct workers **workers)
 
 		timer_free(&worker->member.timer);
 		timer_free(&worker->member.kill_timer);
+		session_list_free(&worker->sessions);
+		free(worker->waiting);
 		free(worker);
 	}
 	table_free(&(*workers)->by_account);
+	sessions_free(&(*workers)->sessions);
 	memory_free(workers);
 }
 
@@ -117,11 +134,21 @@ open_session(struct worker *worker, const struct waiting *waiting)
 		    worker->member.broker, waiting, STATUS_UNAVAILABLE, -1);
 		return;
 	}
-	message.session_open.session = ++worker->workers->next_session;
 	message.session_open.is_tls = waiting->is_tls;
 	message.session_open.user = text_of(waiting->grant.user);
 	message.session_open.client_ip = text_of(waiting->grant.client_ip);
-	result = channel_send(worker->member.channel, &message, &ends[1], 1);
+	message.session_open.session =
+	    session_list_add(worker->sessions, waiting->is_tls,
+		message.session_open.user, message.session_open.client_ip);
+	result =
+	    message.session_open.session == 0
+		? -1
+		: channel_send(worker->member.channel, &message, &ends[1], 1);
+	if (result == 0)
+		worker->sessions_given++;
+	else
+		session_list_remove(
+		    worker->sessions, message.session_open.session);
 	answer_attach(worker->member.broker, waiting,
 	    result == 0 ? STATUS_OK : STATUS_UNAVAILABLE,
 	    result == 0 ? ends[0] : -1);
@@ -160,20 +187,37 @@ answer_sessions(struct worker *worker, enum status status)
 			    &worker->waiting[i], status, -1);
 	}
 	worker->waiting_count = 0;
+	memory_free(&worker->waiting);
 }
 
+/* Those that sleep and are to be woken. */
+static void
+answer_sleepers(struct worker *worker, enum status status)
+{
+	if (status == STATUS_OK)
+		worker->sessions_given +=
+		    session_list_give(worker->sessions, worker->member.channel);
+	else
+		session_list_dismiss(worker->sessions, false,
+		    worker->member.broker->is_stopping ? bye_stopping
+						       : bye_unavailable);
+}
+
+/* May free the worker. */
 static void
 answer_all(struct worker *worker, enum status status)
 {
 	answer_sessions(worker, status);
 	answer_askers(worker, status);
+	answer_sleepers(worker, status);
 }
 
 static bool
 is_wanted(const struct worker *worker)
 {
 	return worker->waiting_count > 0 || worker->queue_waits > 0 ||
-	       worker->snapd_waits > 0;
+	       worker->snapd_waits > 0 ||
+	       session_list_waking(worker->sessions) > 0;
 }
 
 /* -- States -- */
@@ -210,15 +254,64 @@ kill_due(void *context)
 	member_kill(&worker->member);
 }
 
+/* The place of one that ended, and that nothing is remembered of. */
+static void
+forget(struct worker *worker)
+{
+	table_remove_u64(worker->workers->by_account, worker->member.account);
+	timer_free(&worker->member.timer);
+	timer_free(&worker->member.kill_timer);
+	if (worker->member.log_end != -1)
+		close(worker->member.log_end);
+	session_list_free(&worker->sessions);
+	free(worker->waiting);
+	free(worker);
+}
+
+static bool
+is_account(const struct broker *broker, uint32_t account)
+{
+	return broker->accounts != NULL &&
+	       account_find_number(broker->accounts, account) != NULL;
+}
+
+static void want(struct worker *worker);
+
+/* Of the list of sessions: some are to be woken. */
+static void
+sleepers_wanted(void *context)
+{
+	struct worker *worker = context;
+
+	if (is_account(worker->member.broker, worker->member.account))
+		want(worker);
+	else
+		session_list_dismiss(worker->sessions, true, bye_no_account);
+}
+
+static void
+sessions_emptied(void *context)
+{
+	struct worker *worker = context;
+
+	if (worker->state == WORKER_ABSENT && !is_wanted(worker) &&
+	    worker->member.quick_ends == 0)
+		forget(worker);
+}
+
 static struct worker *
 worker_of(struct workers *workers, uint32_t account)
 {
+	static const struct session_list_handler handler = { sleepers_wanted,
+		sessions_emptied };
 	struct worker *worker = table_find_u64(workers->by_account, account);
 
 	if (worker != NULL)
 		return worker;
 	worker = memory_new(1, sizeof(*worker));
 	worker->workers = workers;
+	worker->sessions =
+	    session_list_new(workers->sessions, account, &handler, worker);
 	worker->member.broker = workers->broker;
 	worker->member.role = ROLE_WORKER;
 	worker->member.account = account;
@@ -229,18 +322,6 @@ worker_of(struct workers *workers, uint32_t account)
 	    timer_new(workers->broker->loop, kill_due, worker);
 	table_put_u64(workers->by_account, account, worker);
 	return worker;
-}
-
-/* The place of one that ended, and that nothing is remembered of. */
-static void
-forget(struct worker *worker)
-{
-	table_remove_u64(worker->workers->by_account, worker->member.account);
-	timer_free(&worker->member.timer);
-	timer_free(&worker->member.kill_timer);
-	if (worker->member.log_end != -1)
-		close(worker->member.log_end);
-	free(worker);
 }
 
 /* All places are taken: one that idles makes room. */
@@ -343,6 +424,18 @@ try_start(struct worker *worker)
 	worker->workers->running++;
 }
 
+static void
+tell_watch(struct worker *worker)
+{
+	size_t count = session_list_watching(worker->sessions);
+	struct message message = { .type = MESSAGE_session_watch };
+
+	if (count == 0)
+		return;
+	message.session_watch.count = (uint32_t)count;
+	(void)channel_send(worker->member.channel, &message, NULL, 0);
+}
+
 void
 workers_home_made(
     struct workers *workers, uint32_t account, uint8_t status, int *fd)
@@ -366,6 +459,9 @@ workers_home_made(
 	worker->state = WORKER_RUNNING;
 	worker->is_idle = false;
 	worker_send_quota(member);
+	worker->sessions_given = 0;
+	/* Before it can hear of any change. */
+	tell_watch(worker);
 	member_connect_snapd(member);
 	members_connect(member, &workers->broker->services[ROLE_QUEUE]);
 	answer_all(worker, STATUS_OK);
@@ -378,6 +474,7 @@ want(struct worker *worker)
 	if (worker->state == WORKER_RUNNING) {
 		timer_stop(worker->member.timer);
 		worker->is_idle = false;
+		worker->wanted_us = clock_monotonic_us();
 		answer_all(worker, STATUS_OK);
 	} else if (worker->state == WORKER_ABSENT) {
 		try_start(worker);
@@ -385,13 +482,6 @@ want(struct worker *worker)
 		   !places_come(worker->workers, worker->workers->queued)) {
 		answer_sessions(worker, STATUS_UNAVAILABLE);
 	}
-}
-
-static bool
-is_account(const struct broker *broker, uint32_t account)
-{
-	return broker->accounts != NULL &&
-	       account_find_number(broker->accounts, account) != NULL;
 }
 
 void
@@ -412,6 +502,9 @@ workers_attach(struct workers *workers, struct member *front,
 		    workers->broker, &waiting, STATUS_UNAVAILABLE, -1);
 		return;
 	}
+	if (worker->waiting == NULL)
+		worker->waiting =
+		    memory_new(WORKER_MAX_WAITING, sizeof(*worker->waiting));
 	worker->waiting[worker->waiting_count++] = waiting;
 	want(worker);
 }
@@ -436,19 +529,68 @@ workers_need(struct workers *workers, uint32_t account, enum role asker)
 }
 
 void
-worker_idle(struct workers *workers, struct member *member, uint8_t reason)
+worker_idle(struct workers *workers, struct member *member,
+    const struct message_worker_idle *said)
 {
 	struct worker *worker = (struct worker *)(void *)member;
 
-	if (worker->state != WORKER_RUNNING)
+	if (worker->state != WORKER_RUNNING ||
+	    said->sessions != worker->sessions_given)
 		return;
 	worker->is_idle = true;
-	if (reason == IDLE_FOR_LONG)
+	timer_stop(member->timer);
+	/* What the queue was told a moment ago may be on the way to it. */
+	if (said->reason == IDLE_ASLEEP &&
+	    clock_monotonic_us() - worker->wanted_us > WORKER_WANTED_US)
+		retire(worker);
+	else if (said->reason != IDLE_JUST_NOW)
 		timer_start(member->timer, WORKER_LINGER_MS);
-	else
-		timer_stop(member->timer);
 	if (workers->queued > workers->stopping)
 		(void)retire_one(workers);
+}
+
+/* -- Sessions -- */
+
+void
+worker_session_sleeps(
+    struct member *member, const struct message_session_sleep *said, int *fd)
+{
+	struct worker *worker = (struct worker *)(void *)member;
+
+	session_list_sleep(worker->sessions, said, fd);
+}
+
+void
+worker_session_ended(struct member *member, uint64_t session)
+{
+	struct worker *worker = (struct worker *)(void *)member;
+
+	session_list_remove(worker->sessions, session);
+}
+
+void
+worker_mailbox_changed(struct member *member, uint64_t topic)
+{
+	struct worker *worker = (struct worker *)(void *)member;
+
+	session_list_changed(worker->sessions, topic);
+}
+
+void
+workers_renew_accounts(struct workers *workers)
+{
+	size_t position = 0, size;
+	const void *key;
+	void *value;
+
+	while (
+	    table_next(workers->by_account, &position, &key, &size, &value)) {
+		struct worker *worker = value;
+
+		if (!is_account(workers->broker, worker->member.account))
+			session_list_dismiss(
+			    worker->sessions, true, bye_no_account);
+	}
 }
 
 void
@@ -461,6 +603,7 @@ worker_ended(struct workers *workers, struct member *member)
 	if (was_asked)
 		workers->stopping--;
 	timer_stop(member->timer);
+	session_list_lose(worker->sessions);
 	if (workers->broker->is_stopping) {
 		worker->state = WORKER_ABSENT;
 		return;
@@ -470,14 +613,17 @@ worker_ended(struct workers *workers, struct member *member)
 		worker->state = WORKER_ABSENT;
 		if (is_wanted(worker))
 			try_start(worker);
-		else if (member->quick_ends == 0)
-			forget(worker);
+		else if (session_list_is_empty(worker->sessions))
+			sessions_emptied(worker);
 		return;
 	}
-	/* What waits for a crashing worker is told at once. */
+	/* What waits for a crashing worker is told at once; who sleeps goes on
+	 * sleeping, but there may be news that it has not told. */
 	worker->state = WORKER_BACKOFF;
-	answer_all(worker, STATUS_UNAVAILABLE);
+	answer_sessions(worker, STATUS_UNAVAILABLE);
+	answer_askers(worker, STATUS_UNAVAILABLE);
 	timer_start(member->timer, process_backoff_ms(member->quick_ends));
+	session_list_alarm(worker->sessions);
 }
 
 /* -- All of them -- */
@@ -572,5 +718,15 @@ stop_one(struct member *member)
 void
 workers_stop(struct workers *workers)
 {
+	size_t position = 0, size;
+	const void *key;
+	void *value;
+
 	workers_each(workers, stop_one);
+	while (
+	    table_next(workers->by_account, &position, &key, &size, &value)) {
+		struct worker *worker = value;
+
+		session_list_dismiss(worker->sessions, true, bye_stopping);
+	}
 }

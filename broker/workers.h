@@ -12,6 +12,7 @@
 
 enum {
 	WORKER_LINGER_MS = 30000,
+	WORKER_WANTED_US = 1000 * 1000,
 	WORKER_MAX_WAITING = 64 /* sessions that wait for one worker */
 };
 
@@ -30,9 +31,15 @@ void workers_need(struct workers *workers, uint32_t account, enum role asker);
 void workers_home_made(
     struct workers *workers, uint32_t account, uint8_t status, int *fd);
 
-/* `reason` is of enum idle_reason. */
-void worker_idle(
-    struct workers *workers, struct member *member, uint8_t reason);
+void worker_idle(struct workers *workers, struct member *member,
+    const struct message_worker_idle *said);
+/* A session of the worker's sleeps from now on; takes *fd. */
+void worker_session_sleeps(
+    struct member *member, const struct message_session_sleep *said, int *fd);
+void worker_session_ended(struct member *member, uint64_t session);
+void worker_mailbox_changed(struct member *member, uint64_t topic);
+/* After a reload: sessions of accounts that are gone end. */
+void workers_renew_accounts(struct workers *workers);
 void worker_ended(struct workers *workers, struct member *member);
 
 /* To the one that has come: what the one before asked is answered to nobody. */

@@ -42,7 +42,8 @@ enum start_descriptor {
 /* Of a worker_idle. */
 enum idle_reason {
 	IDLE_FOR_LONG, /* it may go, */
-	IDLE_JUST_NOW  /* and this if its place is wanted */
+	IDLE_JUST_NOW, /* and this if its place is wanted, */
+	IDLE_ASLEEP    /* and this at once: its sessions sleep */
 };
 
 enum alarm_reason {

@@ -43,6 +43,7 @@ settings_new(void)
 	settings->errors_rate.address = (struct rate){ 200, 3600 };
 	settings->errors_rate.network = (struct rate){ 800, 3600 };
 	settings->max_workers = 500;
+	settings->hibernate_after_s = 30;
 	settings->max_account_changes = 1000000;
 	settings->max_account_bytes = UINT64_C(50) << 30;
 	settings->uid_service_base = 0x6fff0000;
@@ -353,6 +354,7 @@ put_slice(
 	writer_put_u32(writer, settings->max_recipients);
 	put_budget(writer, settings);
 	writer_put_u32(writer, settings->max_workers);
+	writer_put_u32(writer, settings->hibernate_after_s);
 	writer_put_u32(writer, settings->max_account_changes);
 	writer_put_u64(writer, settings->max_account_bytes);
 	writer_put_u32(writer, settings->uid_service_base);
@@ -605,6 +607,7 @@ get_slice(struct reader *reader, struct settings *settings)
 	settings->max_recipients = reader_get_u32(reader);
 	get_budget(reader, settings);
 	settings->max_workers = reader_get_u32(reader);
+	settings->hibernate_after_s = reader_get_u32(reader);
 	settings->max_account_changes = reader_get_u32(reader);
 	settings->max_account_bytes = reader_get_u64(reader);
 	settings->uid_service_base = reader_get_u32(reader);

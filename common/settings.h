@@ -147,6 +147,7 @@ struct settings {
 	struct rate_setting errors_rate;      /* default 200/hour */
 	struct network_list trusted;          /* these have no such limits */
 	uint32_t max_workers;
+	uint32_t hibernate_after_s; /* 0: never; default 30 */
 	/* What one account may add to the store in a day. */
 	uint32_t max_account_changes; /* default 1,000,000 */
 	uint64_t max_account_bytes;   /* default 50 GiB */

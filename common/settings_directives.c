@@ -210,6 +210,7 @@ APPLY_NUMBER(accounts, uint32_t, uid_account_base)
 APPLY_NUMBER(message_size, uint64_t, max_message_bytes)
 APPLY_NUMBER(recipients, uint32_t, max_recipients)
 APPLY_NUMBER(workers, uint32_t, max_workers)
+APPLY_NUMBER(hibernate_after, uint32_t, hibernate_after_s)
 APPLY_NUMBER(account_changes, uint32_t, max_account_changes)
 APPLY_NUMBER(account_bytes, uint64_t, max_account_bytes)
 #undef APPLY_PATH
@@ -237,6 +238,12 @@ apply_seal(struct parser *parser, const struct value *value)
 	parser->settings->seal_after_s = (uint32_t)value->number;
 	if (value->number < 60)
 		settings_complain(parser, value->word, "at least 1m");
+}
+
+static void
+apply_hibernate_off(struct parser *parser, const struct value *value)
+{
+	parser->settings->hibernate_after_s = 0;
 }
 
 static void
@@ -474,6 +481,10 @@ static const struct option account_changes_options[] = {
 static const struct option workers_options[] = {
 	{ NULL, VALUE_NUMBER, 100000, apply_workers, NULL }, { 0 }
 };
+static const struct option hibernate_options[] = {
+	{ "off", VALUE_NONE, 0, apply_hibernate_off, NULL },
+	{ "after", VALUE_SPAN, 86400, apply_hibernate_after, NULL }, { 0 }
+};
 
 const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	{ "host", "host NAME", host_options, false, false, NULL, NULL },
@@ -519,6 +530,8 @@ const struct directive settings_directives[DIRECTIVE_COUNT] = {
 	    settings_connections_options, false, false, NULL, NULL },
 	{ "max-workers", "max-workers N", workers_options, false, false, NULL,
 	    NULL },
+	{ "hibernate", "hibernate after TIME, or hibernate off",
+	    hibernate_options, false, false, NULL, NULL },
 	{ "max-account-changes", "max-account-changes N [bytes SIZE]",
 	    account_changes_options, false, false, NULL, NULL },
 	{ "limit",

@@ -301,6 +301,21 @@ explain_keep(const char *name, const struct settings *settings,
 	explain_from(to, name, origin->directive[DIRECTIVE_DRILL]);
 }
 
+static void
+explain_workers(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	(void)buf_put_format(to, "max-workers %u", settings->max_workers);
+	explain_from(to, name, origin->directive[DIRECTIVE_WORKERS]);
+	if (settings->hibernate_after_s == 0) {
+		(void)buf_put_text(to, "hibernate off");
+	} else {
+		(void)buf_put_text(to, "hibernate after ");
+		put_span(to, settings->hibernate_after_s);
+	}
+	explain_from(to, name, origin->directive[DIRECTIVE_HIBERNATE]);
+}
+
 static unsigned int
 count_bits(uint32_t mask)
 {
@@ -365,8 +380,7 @@ settings_explain(const char *name, const struct settings *settings,
 	(void)buf_put_format(to, "max-recipients %u", settings->max_recipients);
 	explain_from(to, name, line[DIRECTIVE_RECIPIENTS]);
 	explain_budgets(name, settings, origin, to);
-	(void)buf_put_format(to, "max-workers %u", settings->max_workers);
-	explain_from(to, name, line[DIRECTIVE_WORKERS]);
+	explain_workers(name, settings, origin, to);
 	(void)buf_put_format(to, "max-account-changes %u bytes %llu",
 	    settings->max_account_changes,
 	    (unsigned long long)settings->max_account_bytes);

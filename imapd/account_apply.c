@@ -73,6 +73,7 @@ apply_end(struct account_store *account)
 			if (folder->was_current)
 				sync_end_change(account, folder);
 			folder_put(account, folder);
+			sleepers_tell(account, folder);
 		}
 		quota_look(account);
 	}
@@ -343,6 +344,7 @@ retire(struct account_store *account, struct folder *folder)
 	list_folder_adopted(account, folder);
 	folder_take(account, folder);
 	folder->is_gone = true;
+	sleepers_tell(account, folder);
 	if (folder->views == NULL)
 		folder_free(&folder);
 	else
@@ -417,8 +419,10 @@ apply_mailbox(
 			folder->info.uidnext = uidnext;
 		folder_raise_modseq(folder, modseq);
 		folder_put(account, folder);
-		if (folder->info.keyword_count != keywords)
+		if (folder->info.keyword_count != keywords) {
 			view_keywords_changed(folder);
+			sleepers_tell(account, folder);
+		}
 	}
 	apply_end(account);
 }

@@ -77,6 +77,7 @@ struct folder {
 	bool is_adopting;
 	bool is_letting_go;       /* the store is told what others deleted */
 	bool is_identity_refused; /* of dovecot-uidlist */
+	bool is_change_told;      /* to who sleeps and waits for one */
 	bool must_compare; /* an unclean stop: files may lack their bytes */
 	struct list_change *deletions; /* wait for the adoption */
 	/* While changes are applied (apply_begin to apply_end). */
@@ -99,6 +100,7 @@ struct mailbox_view {
 	struct uid_list *list;
 	size_t count;          /* UIDs of the list that the client knows */
 	uint32_t told_uidnext; /* new messages from here on are not told */
+	uint64_t told_modseq;  /* flags up to here are told */
 	uint32_t *recent;
 	size_t recent_count;
 	size_t told_recent;
@@ -198,6 +200,8 @@ struct account_store {
 	uint64_t healed_mailbox; /* whose files are written (heal_file.c) */
 	bool was_healed_current;
 	struct timer *healed_timer;
+	void (*watcher_told)(uint64_t mailbox, void *context);
+	void *watcher_context;
 	struct marking *markings; /* the first is under way */
 	unsigned int changing;    /* operations under way */
 	uint64_t files_written;   /* by healing */
@@ -437,6 +441,11 @@ struct mailbox_view *view_new(struct account_store *account,
     struct folder *folder, bool is_read_only,
     const struct mailbox_view_handler *handler, void *context);
 void view_notify_soon(struct mailbox_view *view);
+void view_add_uid(uint32_t **uids, size_t *count, uint32_t uid);
+
+/* ---- mailbox_sleep.c ---- */
+/* Something happened to it that its sessions are to be told. */
+void sleepers_tell(struct account_store *account, struct folder *folder);
 
 /* ---- mailbox_folders.c ---- */
 /* Directories against the list of mailboxes, at start. */

@@ -88,6 +88,14 @@ void account_store_forget_ready(struct account_store *account, void *context);
  * damaged: free the account and begin anew (a new worker). */
 bool account_store_must_restart(const struct account_store *account);
 
+/* Sessions sleep elsewhere until something happens to their mailbox: from now on
+ * the first change of each is told. NULL: nobody is told. */
+void account_store_watch(struct account_store *account,
+    void (*changed)(uint64_t mailbox, void *context), void *context);
+/* Which store it is that the account is served from. */
+bool account_store_identity(struct account_store *account,
+    struct store_id *store, uint64_t *incarnation);
+
 /* Nothing is under way: no change, delivery, healing. */
 bool account_store_is_idle(const struct account_store *account);
 /* Gives memory back: called when the worker waits. */

@@ -6,6 +6,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/session_append.c \
 	imapd/session_stream.c imapd/imap_deflate.c imapd/imap_deflate.h \
 	imapd/session_updates.c \
+	imapd/session_sleep.c imapd/sleep_state.c imapd/sleep_state.h \
 	imapd/imap_input.c imapd/imap_input.h \
 	imapd/imap_parser.c imapd/imap_parser.h \
 	imapd/imap_set.c imapd/imap_set.h \
@@ -90,6 +91,9 @@ tests_unit_thread_test_SOURCES = tests/unit/thread_test.c
 tests_unit_thread_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_sort_test_SOURCES = tests/unit/sort_test.c
 tests_unit_sort_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+check_PROGRAMS += tests/unit/sleep_state_test
+tests_unit_sleep_state_test_SOURCES = tests/unit/sleep_state_test.c
+tests_unit_sleep_state_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_qresync_test_SOURCES = tests/unit/qresync_test.c \
 	$(CONVERSATION_SOURCES)
 tests_unit_qresync_test_LDADD = $(tests_unit_imap_session_test_LDADD)
@@ -99,7 +103,11 @@ if ENABLE_FUZZ
 noinst_PROGRAMS += tests/fuzz/imap_command_fuzz
 tests_fuzz_imap_command_fuzz_SOURCES = tests/fuzz/imap_command_fuzz.c
 tests_fuzz_imap_command_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/sleep_state_fuzz
+tests_fuzz_sleep_state_fuzz_SOURCES = tests/fuzz/sleep_state_fuzz.c
+tests_fuzz_sleep_state_fuzz_LDFLAGS = $(LINK_FUZZER)
+tests_fuzz_sleep_state_fuzz_LDADD = imapd/libsession.a $(COMMON_LIBS)
 tests_fuzz_imap_command_fuzz_LDADD = imapd/libsession.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS)
 endif
-EXTRA_DIST += tests/fuzz/corpus/imap_command
+EXTRA_DIST += tests/fuzz/corpus/imap_command tests/fuzz/corpus/sleep_state

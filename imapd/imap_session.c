@@ -10,6 +10,8 @@
 
 #include "imapd/append_command.h"
 #include "imapd/imap_session_state.h"
+#include "imapd/sleep_state.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
 
@@ -483,7 +485,9 @@ session_account_ready(enum status status, void *context)
 		    "safely now. The administrator has been told. Keep "
 		    "what "
 		    "your mail program has stored.\r\n");
-	if (status == STATUS_OK)
+	if (status == STATUS_OK && session->sleep.size > 0)
+		session_wake_up(session);
+	else if (status == STATUS_OK)
 		session_enter_state(session, SESSION_READING);
 	else
 		session_bye(session, "* BYE [UNAVAILABLE] Mail store "
@@ -505,10 +509,9 @@ const struct mailbox_view_handler command_view_handler = {
 	.changed = session_view_changed,
 };
 
-struct imap_session *
-imap_session_new(struct event_loop *loop, struct account_store *account, int fd,
-    uint64_t number, struct text user, struct text client_ip, bool is_tls,
-    void (*ended)(struct imap_session *session, void *context), void *context)
+static struct imap_session *
+session_make(struct event_loop *loop, struct account_store *account, int fd,
+    uint64_t number)
 {
 	struct imap_session *session = memory_new(1, sizeof(*session));
 
@@ -517,22 +520,45 @@ imap_session_new(struct event_loop *loop, struct account_store *account, int fd,
 	session->fd = fd;
 	session->was_active = true;
 	session->number = number;
-	session->is_tls = is_tls;
-	session->ended = ended;
-	session->ended_context = context;
+	session->silent_since_us = clock_monotonic_us();
 	buf_init(&session->in, SESSION_INPUT_SIZE);
 	buf_init(&session->out, SESSION_OUTPUT_SIZE);
 	buf_init(&session->answer, SESSION_OUTPUT_SIZE / 4);
 	buf_init(&session->packed_in, SESSION_INPUT_SIZE);
 	buf_init(&session->packed_out, SESSION_OUTPUT_SIZE);
+	buf_init(&session->sleep, SLEEP_STATE_MAX);
 	imap_input_init(&session->input, &session_limits);
 	session->watch = watch_new(loop, fd, 0, session_ready, session);
 	session->timeout = timer_new(loop, session_timed_out, session);
 	session->turn = timer_new(loop, session_turn, session);
 	timer_start(session->timeout, SESSION_TIMEOUT_MS);
-	log_info("session-open", "sid=%llu user=%.*s ip=%.*s tls=%d",
-	    (unsigned long long)number, TEXT_FMT(user), TEXT_FMT(client_ip),
-	    is_tls);
+	return session;
+}
+
+struct imap_session *
+imap_session_new(struct event_loop *loop, struct account_store *account, int fd,
+    uint64_t number, struct text user, struct text client_ip, bool is_tls,
+    void (*ended)(struct imap_session *session, void *context), void *context)
+{
+	return imap_session_wake(loop, account, fd, number, user, client_ip,
+	    is_tls, text_make(NULL, 0), ended, context);
+}
+
+struct imap_session *
+imap_session_wake(struct event_loop *loop, struct account_store *account,
+    int fd, uint64_t number, struct text user, struct text client_ip,
+    bool is_tls, struct text state,
+    void (*ended)(struct imap_session *session, void *context), void *context)
+{
+	struct imap_session *session = session_make(loop, account, fd, number);
+
+	session->is_tls = is_tls;
+	session->ended = ended;
+	session->ended_context = context;
+	(void)buf_put(&session->sleep, state.data, state.size);
+	log_info(state.size > 0 ? "session-wake" : "session-open",
+	    "sid=%llu user=%.*s ip=%.*s tls=%d", (unsigned long long)number,
+	    TEXT_FMT(user), TEXT_FMT(client_ip), is_tls);
 	(void)change_note_take(&session->note, CAUSE_NONE, user, client_ip);
 	account_store_set_owner(account, user);
 	/* What comes of it is told from the loop, not before we return. */
@@ -569,10 +595,11 @@ imap_session_free(struct imap_session **sessionp)
 	buf_clear(&session->answer);
 	buf_clear(&session->packed_in);
 	buf_clear(&session->packed_out);
+	buf_clear(&session->sleep);
 	imap_deflate_free(&session->deflate);
 	pool_free(&session->pool);
-	log_info(
-	    "session-close", "sid=%llu", (unsigned long long)session->number);
+	log_info(session->is_asleep ? "session-sleep" : "session-close",
+	    "sid=%llu", (unsigned long long)session->number);
 	free(session);
 }
 

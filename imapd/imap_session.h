@@ -25,6 +25,31 @@ struct imap_session *imap_session_new(struct event_loop *loop,
     void (*ended)(struct imap_session *session, void *context), void *context);
 void imap_session_free(struct imap_session **session);
 
+/* ---- Sleep: without a worker (session_sleep.c) ---- */
+
+/* A session that slept: `state` is what it was, as imap_session_sleep said. */
+struct imap_session *imap_session_wake(struct event_loop *loop,
+    struct account_store *account, int fd, uint64_t number, struct text user,
+    struct text client_ip, bool is_tls, struct text state,
+    void (*ended)(struct imap_session *session, void *context), void *context);
+
+/* Nothing is under way in it, and nothing that could not be told later. */
+bool imap_session_can_sleep(const struct imap_session *session);
+
+struct session_sleep {
+	uint64_t topic;  /* a change of this mailbox wakes it; 0: none does */
+	uint32_t wake_s; /* so much later it is to be woken in any case */
+	struct text state;
+	int fd; /* the stream to the client, which stays the session's */
+};
+
+/* What is to be kept, valid until the next call. 0: the session does nothing any
+ * more, and is to be freed; or -1: it has too much to be kept, and goes on. */
+int imap_session_sleep(
+    struct imap_session *session, struct session_sleep *sleep);
+/* It was not taken. */
+void imap_session_stay_awake(struct imap_session *session);
+
 /* The worker stops: "* BYE", and the end. */
 void imap_session_stop(struct imap_session *session);
 

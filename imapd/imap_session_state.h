@@ -49,7 +49,9 @@ struct imap_session {
 	bool is_input_taken;    /* all that was there at the last event */
 	bool is_input_watched;  /* as far as the loop knows */
 	bool wants_compression; /* from behind the tagged answer on */
+	bool is_asleep;         /* another will go on with it */
 	unsigned int bad_commands;
+	int64_t silent_since_us; /* when the last byte came */
 	enum session_state state;
 	enum command_step step;
 	struct watch *watch;
@@ -68,6 +70,7 @@ struct imap_session {
 	struct imap_set saved; /* UIDs; ranges on the heap */
 	struct imap_command command;
 	struct session_wait *wait;
+	struct buf sleep; /* what it was, before it sleeps on here */
 	char tag[IMAP_MAX_TAG_SIZE + 1];
 	size_t append_offset; /* of the input's command: read so far */
 	void (*ended)(struct imap_session *session, void *context);
@@ -116,6 +119,11 @@ size_t session_fill(struct imap_session *session);
 void session_compress(struct imap_session *session);
 /* Gives memory back. */
 void session_rest_stream(struct imap_session *session);
+
+/* ---- session_sleep.c ---- */
+
+/* It becomes what session->sleep says. */
+void session_wake_up(struct imap_session *session);
 
 /* ---- session_updates.c ---- */
 

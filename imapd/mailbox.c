@@ -1,6 +1,7 @@
 /*
  * The views of sessions.  See mailbox.h; what a view is told of changes is in
- * mailbox_updates.c, reading messages in mailbox_read.c, what changes rows in
+ * mailbox_updates.c, what is left of it while its session sleeps in
+ * mailbox_sleep.c, reading messages in mailbox_read.c, what changes rows in
  * account_apply.c, what asks the store for changes in mailbox_change.c.
  */
 #include "imapd/mailbox.h"
@@ -111,8 +112,8 @@ mailbox_view_recent_count(const struct mailbox_view *view)
 	return count;
 }
 
-static void
-add_uid(uint32_t **uids, size_t *count, uint32_t uid)
+void
+view_add_uid(uint32_t **uids, size_t *count, uint32_t uid)
 {
 	if ((*count & (*count - 1)) == 0)
 		*uids = memory_resize(
@@ -131,7 +132,7 @@ claim_recent(struct mailbox_view *view)
 	for (size_t n =
 		 mailbox_view_number_from(view, folder->state.first_recent);
 	     n <= view->count; n++)
-		add_uid(&view->recent, &view->recent_count,
+		view_add_uid(&view->recent, &view->recent_count,
 		    view->list->uids[n - 1]);
 	view->told_recent = view->recent_count;
 	if (view->is_read_only ||
@@ -159,6 +160,7 @@ view_new(struct account_store *account, struct folder *folder,
 	view->list->references++;
 	view->count = folder->row_count;
 	view->told_uidnext = folder->info.uidnext;
+	view->told_modseq = folder->info.highest_modseq;
 	view->next = folder->views;
 	folder->views = view;
 	claim_recent(view);
@@ -248,7 +250,7 @@ view_message_added(struct folder *folder, uint32_t uid)
 	}
 	if (claimer == NULL || uid < folder->state.first_recent)
 		return;
-	add_uid(&claimer->recent, &claimer->recent_count, uid);
+	view_add_uid(&claimer->recent, &claimer->recent_count, uid);
 	folder->state.first_recent = uid + 1;
 }
 
@@ -259,7 +261,7 @@ view_flags_changed(
 	for (struct mailbox_view *v = folder->views; v != NULL; v = v->next) {
 		if (v == origin || mailbox_view_number(v, uid) == 0)
 			continue;
-		add_uid(&v->changed, &v->changed_count, uid);
+		view_add_uid(&v->changed, &v->changed_count, uid);
 		v->is_changed_sorted = false;
 		view_notify_soon(v);
 	}

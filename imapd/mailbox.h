@@ -11,7 +11,9 @@
 #define IMAPD_MAILBOX_H
 
 #include "common/buf.h"
+#include "common/pool.h"
 #include "imapd/account_store.h"
+#include "imapd/imap_set.h"
 
 struct mailbox_view;
 
@@ -28,6 +30,32 @@ struct mailbox_view *mailbox_view_open(struct account_store *account,
     const struct mailbox_view_handler *handler, void *context,
     enum status *status);
 void mailbox_view_close(struct mailbox_view **view);
+
+/* What a client was told of its mailbox: a view, when nobody has it open. */
+struct mailbox_memory {
+	uint64_t mailbox;
+	uint32_t uidvalidity;
+	uint32_t told_uidnext;
+	uint64_t told_modseq;
+	uint32_t told_recent;
+	uint8_t keyword_count;
+	bool has_new_keywords;
+	bool is_read_only;
+	struct imap_set uids; /* rising, as are these */
+	struct imap_set recent;
+};
+
+/* A mailbox of the past is nothing to remember. */
+bool mailbox_view_is_memorable(const struct mailbox_view *view);
+/* Ranges are in the pool. */
+void mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
+    struct mailbox_memory *memory);
+/* The view goes on where it was: what happened since are updates to take. NULL
+ * and STATUS_MISSING: the mailbox is gone, or another one. */
+struct mailbox_view *mailbox_view_recall(struct account_store *account,
+    const struct mailbox_memory *memory,
+    const struct mailbox_view_handler *handler, void *context,
+    enum status *status);
 
 /* Identity, UIDNEXT, HIGHESTMODSEQ, keywords as of now. */
 const struct mailbox_info *mailbox_view_info(struct mailbox_view *view);

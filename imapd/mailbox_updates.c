@@ -166,6 +166,7 @@ next_flags(struct mailbox_view *view, struct mailbox_update *update)
 		return true;
 	}
 	memory_free(&view->changed);
+	view->told_modseq = view->folder->info.highest_modseq;
 	return false;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "imapd/imap_session_state.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -144,6 +145,7 @@ session_fill(struct imap_session *session)
 	session->filled_bytes += size;
 	if (size > 0) {
 		session->was_active = true;
+		session->silent_since_us = clock_monotonic_us();
 		timer_start(session->timeout, SESSION_TIMEOUT_MS);
 	}
 	return size;

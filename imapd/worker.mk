@@ -26,6 +26,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/mailbox_list.c \
 	imapd/mailbox.c imapd/mailbox.h \
 	imapd/mailbox_updates.c \
+	imapd/mailbox_sleep.c \
 	imapd/mailbox_read.c \
 	imapd/askers.c imapd/askers.h \
 	imapd/mailbox_vanished.c \
@@ -179,6 +180,18 @@ tests_unit_snapshot_mailbox_test_SOURCES = \
 	tests/unit/account_world.c tests/unit/account_world.h \
 	tests/unit/real_store.c tests/unit/false_store.h
 tests_unit_snapshot_mailbox_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
+	$(CMOCKA_LIBS)
+
+# Views of sessions that sleep, with a false store and the real one.
+check_PROGRAMS += tests/unit/asleep_test tests/unit/worker_asleep_test
+tests_unit_asleep_test_SOURCES = tests/unit/asleep_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_asleep_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+tests_unit_worker_asleep_test_SOURCES = tests/unit/asleep_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/real_store.c tests/unit/false_store.h
+tests_unit_worker_asleep_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
 noinst_PROGRAMS += tests/bench/worker_bench

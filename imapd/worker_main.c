@@ -1,8 +1,8 @@
 /*
  * imapd-worker: one process an active account, under its uid, in its mail
  * directory.  Takes channels to snapd and queue and the streams of sessions
- * from the broker, and ends when the broker says so.  Never hashes, never
- * speaks to the network, owns no key.
+ * from the broker, gives sessions back to it when they all rest, and ends when it
+ * says so.  Never hashes, never speaks to the network, owns no key.
  */
 #include "common/channel.h"
 #include "common/event_loop.h"
@@ -29,6 +29,7 @@ enum {
 struct worker_session {
 	struct worker_session *next;
 	struct worker *worker;
+	uint64_t number;
 	struct imap_session *session;
 	bool has_ended;
 };
@@ -42,6 +43,8 @@ struct worker {
 	struct timer *done_timer; /* is what it was started for done? */
 	int64_t idle_ms;          /* no session is there */
 	int64_t rest_ms;          /* none has anything to do */
+	int64_t hibernate_ms;     /* that long: they go to sleep. 0: never */
+	uint64_t sessions_given;  /* by the broker */
 };
 
 static void
@@ -51,6 +54,15 @@ session_ended(struct imap_session *session, void *context)
 
 	ended->has_ended = true;
 	timer_start(ended->worker->timer, 0);
+}
+
+static void
+say_ended(struct worker *worker, uint64_t number)
+{
+	struct message message = { .type = MESSAGE_session_ended };
+
+	message.session_ended.session = number;
+	(void)channel_send(worker->broker, &message, NULL, 0);
 }
 
 static void
@@ -64,10 +76,75 @@ free_ended(struct worker *worker)
 			continue;
 		}
 		*at = s->next;
+		say_ended(worker, s->number);
 		imap_session_free(&s->session);
 		free(s);
 		timer_start(worker->done_timer, WORKER_DONE_MS);
 	}
+}
+
+static void
+say_idle(struct worker *worker, enum idle_reason reason)
+{
+	struct message idle = { .type = MESSAGE_worker_idle };
+
+	idle.worker_idle.reason = (uint8_t)reason;
+	idle.worker_idle.sessions = worker->sessions_given;
+	(void)channel_send(worker->broker, &idle, NULL, 0);
+}
+
+/* ---- Sleep ---- */
+
+static void
+mailbox_changed(uint64_t mailbox, void *context)
+{
+	struct worker *worker = context;
+	struct message message = { .type = MESSAGE_mailbox_changed };
+
+	message.mailbox_changed.topic = mailbox;
+	(void)channel_send(worker->broker, &message, NULL, 0);
+}
+
+static bool
+give_back(struct worker *worker, struct worker_session *s)
+{
+	struct message message = { .type = MESSAGE_session_sleep };
+	struct session_sleep sleep;
+
+	if (imap_session_sleep(s->session, &sleep) == -1)
+		return false;
+	message.session_sleep.session = s->number;
+	message.session_sleep.topic = sleep.topic;
+	message.session_sleep.wake_s = sleep.wake_s;
+	message.session_sleep.state = sleep.state;
+	if (channel_send(worker->broker, &message, &sleep.fd, 1) == 0)
+		return true;
+	imap_session_stay_awake(s->session);
+	return false;
+}
+
+/* All of them, or the worker is needed anyway. What happens to a mailbox after
+ * this is said behind it, and wakes who waits for that. */
+static void
+hibernate(struct worker *worker)
+{
+	struct worker_session **at = &worker->sessions, *s;
+
+	for (s = worker->sessions; s != NULL; s = s->next)
+		if (!imap_session_can_sleep(s->session))
+			return;
+	account_store_watch(worker->account, mailbox_changed, worker);
+	while ((s = *at) != NULL) {
+		if (!give_back(worker, s)) {
+			at = &s->next;
+			continue;
+		}
+		*at = s->next;
+		imap_session_free(&s->session);
+		free(s);
+	}
+	if (worker->sessions == NULL)
+		say_idle(worker, IDLE_ASLEEP);
 }
 
 /* Sessions in IDLE, or between commands, rest as well: most of a day most of
@@ -87,15 +164,11 @@ rest(struct worker *worker)
 	worker->rest_ms += WORKER_LOOK_MS;
 	if (worker->rest_ms % WORKER_TRIM_AGAIN == WORKER_TRIM_MS)
 		account_store_trim(worker->account);
-}
-
-static void
-say_idle(struct worker *worker, enum idle_reason reason)
-{
-	struct message idle = { .type = MESSAGE_worker_idle };
-
-	idle.worker_idle.reason = (uint8_t)reason;
-	(void)channel_send(worker->broker, &idle, NULL, 0);
+	if (worker->hibernate_ms > 0 && worker->sessions != NULL &&
+	    worker->rest_ms >= worker->hibernate_ms) {
+		worker->rest_ms = 0;
+		hibernate(worker);
+	}
 }
 
 /* Soon after the start, or the last session: others may wait for the place. */
@@ -135,22 +208,49 @@ look(void *context)
 		say_idle(worker, IDLE_FOR_LONG);
 }
 
+static struct worker_session *
+add_session(struct worker *worker, uint64_t number)
+{
+	struct worker_session *s = memory_new(1, sizeof(*s));
+
+	s->worker = worker;
+	s->number = number;
+	s->next = worker->sessions;
+	worker->sessions = s;
+	worker->idle_ms = 0;
+	worker->rest_ms = 0;
+	return s;
+}
+
 static void
 open_session(
     struct worker *worker, const struct message_session_open *m, int *fd)
 {
 	struct worker_session *s;
 
+	worker->sessions_given++;
 	if (*fd == -1)
 		return;
-	s = memory_new(1, sizeof(*s));
-	s->worker = worker;
-	s->next = worker->sessions;
-	worker->sessions = s;
-	worker->idle_ms = 0;
+	s = add_session(worker, m->session);
 	s->session =
 	    imap_session_new(worker->loop, worker->account, *fd, m->session,
 		m->user, m->client_ip, m->is_tls != 0, session_ended, s);
+	*fd = -1;
+}
+
+static void
+wake_session(
+    struct worker *worker, const struct message_session_wake *m, int *fd)
+{
+	struct worker_session *s;
+
+	worker->sessions_given++;
+	if (*fd == -1)
+		return;
+	s = add_session(worker, m->session);
+	s->session = imap_session_wake(worker->loop, worker->account, *fd,
+	    m->session, m->user, m->client_ip, m->is_tls != 0, m->state,
+	    session_ended, s);
 	*fd = -1;
 }
 
@@ -173,6 +273,7 @@ configure(struct worker *worker, const struct settings *settings)
 {
 	account_store_take_deletes(
 	    worker->account, settings->takes_external_deletes);
+	worker->hibernate_ms = (int64_t)settings->hibernate_after_s * 1000;
 }
 
 /* After a reload. */
@@ -209,6 +310,12 @@ received(struct channel *channel, const struct message *message, int *fds,
 		break;
 	case MESSAGE_session_open:
 		open_session(worker, &message->session_open, &fds[0]);
+		break;
+	case MESSAGE_session_wake:
+		wake_session(worker, &message->session_wake, &fds[0]);
+		break;
+	case MESSAGE_session_watch:
+		account_store_watch(worker->account, mailbox_changed, worker);
 		break;
 	case MESSAGE_settings:
 		take_new_settings(worker, &message->settings, fds);

@@ -22,6 +22,10 @@
 	"From: eve@example.org\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n" \
 	"\r\nSecond body\r\n"
 
+enum {
+	SLEEPY_PAUSE = 6
+};
+
 static void
 session_ended(struct imap_session *session, void *context)
 {
@@ -40,11 +44,15 @@ client_ready(int fd, int events, void *context)
 	if (run->held_size > 0 &&
 	    memmem(run->got, run->got_size, "a OK", 4) != NULL)
 		run->held_size = 0;
-	if ((events & WATCH_WRITE) && run->send_size > run->held_size) {
+	if ((events & WATCH_WRITE) && run->send_size > run->held_size &&
+	    run->pause == 0) {
 		size = run->send_size - run->held_size;
 		if (size > run->step)
 			size = run->step;
 		n = send(fd, run->to_send, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+		/* It sleeps between two commands, or is where it cannot. */
+		if (n > 0 && run->is_sleepy && run->to_send[n - 1] == '\n')
+			run->pause = SLEEPY_PAUSE;
 		if (n > 0) {
 			run->to_send += n;
 			run->send_size -= (size_t)n;
@@ -69,11 +77,42 @@ timed_out(void *context)
 	event_loop_stop(run->loop);
 }
 
+/* As a worker does that ends, and another one that goes on. */
+static void
+sleep_and_wake(void *context)
+{
+	struct conversation *run = context;
+	struct session_sleep sleep;
+	int fd;
+
+	if (run->pause > 0)
+		run->pause--;
+	if (run->session == NULL || !imap_session_can_sleep(run->session))
+		return;
+	assert_int_equal(imap_session_sleep(run->session, &sleep), 0);
+	fd = dup(sleep.fd);
+	assert_int_not_equal(fd, -1);
+	imap_session_free(&run->session);
+	run->session = imap_session_wake(run->loop, run->account, fd, 1,
+	    TEXT("ann@example.org"), TEXT("127.0.0.1"), true, sleep.state,
+	    session_ended, run);
+	run->sleeps++;
+}
+
 void
 converse(struct conversation *run, const char *script, size_t step,
     enum status refuse)
 {
+	run->is_sleepy = false;
 	converse_bytes(run, text_of(script), 0, step, refuse);
+}
+
+void
+converse_asleep(
+    struct conversation *run, const char *script, enum status refuse)
+{
+	run->is_sleepy = true;
+	converse_bytes(run, text_of(script), 0, 1, refuse);
 }
 
 void
@@ -82,9 +121,11 @@ converse_bytes(struct conversation *run, struct text script, size_t held,
 {
 	struct watch *watch;
 	struct timer *timer;
+	bool is_sleepy = run->is_sleepy;
 	int ends[2];
 
 	memset(run, 0, sizeof(*run));
+	run->is_sleepy = is_sleepy;
 	run->loop = event_loop_new();
 	run->account = false_account_new(run->loop);
 	false_account_deliver(run->account, MESSAGE_1);
@@ -106,6 +147,8 @@ converse_bytes(struct conversation *run, struct text script, size_t held,
 	    run->loop, ends[0], WATCH_READ | WATCH_WRITE, client_ready, run);
 	timer = timer_new(run->loop, timed_out, run);
 	timer_start(timer, 5000);
+	if (is_sleepy)
+		event_loop_on_round(run->loop, sleep_and_wake, run);
 	event_loop_run(run->loop);
 	timer_free(&timer);
 	watch_free(&watch);
@@ -119,7 +162,7 @@ converse_bytes(struct conversation *run, struct text script, size_t held,
 }
 
 static int
-check_transcript(const struct transcript *t, size_t step)
+check_transcript(const struct transcript *t, size_t step, bool is_sleepy)
 {
 	static struct conversation run;
 	char script[4096], expected[8192];
@@ -128,7 +171,11 @@ check_transcript(const struct transcript *t, size_t step)
 	    t->client);
 	snprintf(
 	    expected, sizeof(expected), "%s%s%s", SELECTED, t->server, GOODBYE);
-	converse(&run, script, step, t->refuse);
+	if (is_sleepy)
+		converse_asleep(&run, script, t->refuse);
+	else
+		converse(&run, script, step, t->refuse);
+	assert_true(!is_sleepy || run.sleeps > 0);
 	if (strcmp(run.got, expected) == 0)
 		return 0;
 	print_error("%s:\n-- expected\n%s-- got\n%s", t->name,
@@ -144,7 +191,8 @@ check_transcripts(const struct transcript *transcripts, size_t count)
 	int failures = 0;
 
 	for (size_t i = 0; i < count; i++)
-		failures += check_transcript(&transcripts[i], SIZE_MAX) +
-			    check_transcript(&transcripts[i], 1);
+		failures += check_transcript(&transcripts[i], SIZE_MAX, false) +
+			    check_transcript(&transcripts[i], 1, false) +
+			    check_transcript(&transcripts[i], 1, true);
 	return failures;
 }

@@ -57,6 +57,9 @@ struct conversation {
 	char got[65536];
 	size_t got_size;
 	bool is_timed_out;
+	bool is_sleepy;     /* sleeps and wakes whenever it can */
+	unsigned int pause; /* so many rounds the client says nothing */
+	unsigned int sleeps;
 	struct change_note noted; /* with the last change */
 };
 
@@ -68,7 +71,10 @@ void converse(struct conversation *run, const char *script, size_t step,
  * said "a OK". */
 void converse_bytes(struct conversation *run, struct text script, size_t held,
     size_t step, enum status refuse);
-/* 1 if it went otherwise: in one piece, and byte by byte. */
+/* The same, byte by byte, by a session that sleeps whenever it can. */
+void converse_asleep(
+    struct conversation *run, const char *script, enum status refuse);
+/* 1 if it went otherwise: in one piece, byte by byte, and with sleep. */
 int check_transcripts(const struct transcript *transcripts, size_t count);
 
 #endif

@@ -690,9 +690,94 @@ mailbox_view_take_keywords(struct mailbox_view *view)
 	return is_new;
 }
 
+/* Of the first message whose flags have changed; 0: none. */
+static uint64_t
+first_change(const struct mailbox_view *view)
+{
+	uint64_t first = 0;
+
+	for (size_t i = 0; i < view->count; i++) {
+		const struct row *row = row_find(view->box, view->uids[i]);
+
+		if (row != NULL && row->row.modseq != view->modseqs[i] &&
+		    (first == 0 || row->row.modseq < first))
+			first = row->row.modseq;
+	}
+	return first;
+}
+
 bool
 mailbox_view_has_updates(const struct mailbox_view *view)
 {
+	return view->keyword_count != view->box->info.keyword_count ||
+	       view->told_uidnext != view->box->info.uidnext ||
+	       view->count != view->box->count || first_change(view) != 0;
+}
+
+bool
+mailbox_view_is_memorable(const struct mailbox_view *view)
+{
+	return view->box != &view->account->past;
+}
+
+void
+mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
+    struct mailbox_memory *memory)
+{
+	uint64_t change = first_change(view);
+
+	memory->mailbox = view->box->info.id;
+	memory->uidvalidity = view->box->info.uidvalidity;
+	memory->told_uidnext = view->told_uidnext;
+	memory->told_modseq =
+	    change != 0 ? change - 1 : view->box->info.highest_modseq;
+	memory->keyword_count = (uint8_t)view->keyword_count;
+	memory->is_read_only = view->is_read_only;
+	memory->uids.ranges =
+	    pool_alloc(pool, view->count, sizeof(*memory->uids.ranges));
+	for (; memory->uids.count < view->count; memory->uids.count++)
+		memory->uids.ranges[memory->uids.count] =
+		    (struct imap_range){ view->uids[memory->uids.count],
+			    view->uids[memory->uids.count] };
+}
+
+struct mailbox_view *
+mailbox_view_recall(struct account_store *account,
+    const struct mailbox_memory *memory,
+    const struct mailbox_view_handler *handler, void *context,
+    enum status *status)
+{
+	struct mailbox_view *view;
+	struct box *box = NULL;
+
+	for (size_t i = 0; i < account->box_count; i++)
+		if (account->boxes[i].info.id == memory->mailbox)
+			box = &account->boxes[i];
+	*status = box == NULL ? STATUS_MISSING : STATUS_OK;
+	if (box == NULL)
+		return NULL;
+	view = view_new(account, box, memory->is_read_only, handler, context);
+	view->told_uidnext = memory->told_uidnext;
+	view->keyword_count = memory->keyword_count;
+	for (view->count = 0; view->count < memory->uids.count; view->count++) {
+		uint32_t uid = memory->uids.ranges[view->count].first;
+		const struct row *row = row_find(box, uid);
+
+		view->uids[view->count] = uid;
+		view->modseqs[view->count] =
+		    row != NULL && row->row.modseq <= memory->told_modseq
+			? row->row.modseq
+			: 0;
+	}
+	return view;
+}
+
+bool
+account_store_identity(struct account_store *account, struct store_id *store,
+    uint64_t *incarnation)
+{
+	memset(store, 7, sizeof(*store));
+	*incarnation = 1;
 	return true;
 }
 

@@ -1,0 +1,455 @@
+/*
+ * See sessions.h.  A session goes AWAKE (a worker has it) -> ASLEEP -> WAKING (a
+ * worker is wanted for it) -> AWAKE; it ends while it is awake when the worker
+ * says so, asleep when its stream is over.
+ */
+#include "broker/sessions.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum session_state {
+	SESSION_AWAKE,
+	SESSION_ASLEEP,
+	SESSION_WAKING
+};
+
+struct session {
+	struct session *next;
+	struct session_list *list;
+	uint64_t number;
+	enum session_state state;
+	bool is_tls;
+	int fd; /* -1 while awake, as the rest of this */
+	struct watch *watch;
+	uint64_t topic; /* of what it waits for, 0: nothing */
+	int64_t until_us;
+	uint8_t *bytes;
+	size_t size;
+	size_t user_size;
+	char names[]; /* user, and client address behind it, each with a NUL */
+};
+
+struct session_list {
+	struct session_list *next; /* of `sessions` */
+	struct session_list *previous;
+	struct sessions *sessions;
+	uint32_t account;
+	struct session *first;
+	size_t count;
+	size_t waking;
+	const struct session_list_handler *handler;
+	void *context;
+};
+
+struct sessions {
+	struct event_loop *loop;
+	struct timer *timer;
+	struct session_list *lists;
+	uint64_t last_number;
+	size_t asleep; /* and waking */
+	size_t bytes;
+};
+
+/* -- One session -- */
+
+static struct text
+session_user(const struct session *session)
+{
+	return text_make(session->names, session->user_size);
+}
+
+static struct text
+session_ip(const struct session *session)
+{
+	return text_of(session->names + session->user_size + 1);
+}
+
+/* What only one that sleeps has. */
+static void
+forget_sleep(struct session *session)
+{
+	struct sessions *sessions = session->list->sessions;
+
+	if (session->state == SESSION_AWAKE)
+		return;
+	if (session->state == SESSION_WAKING)
+		session->list->waking--;
+	session->state = SESSION_AWAKE;
+	sessions->asleep--;
+	sessions->bytes -= session->size;
+	watch_free(&session->watch);
+	close(session->fd);
+	session->fd = -1;
+	memory_free(&session->bytes);
+	session->size = 0;
+}
+
+static void
+drop(struct session **at)
+{
+	struct session *session = *at;
+
+	forget_sleep(session);
+	session->list->count--;
+	*at = session->next;
+	free(session);
+}
+
+static struct session **
+find(struct session_list *list, uint64_t number)
+{
+	struct session **at = &list->first;
+
+	while (*at != NULL && (*at)->number != number)
+		at = &(*at)->next;
+	return at;
+}
+
+static void
+tell_if_empty(struct session_list *list)
+{
+	if (list->first == NULL)
+		list->handler->emptied(list->context);
+}
+
+static void
+start_waking(struct session *session)
+{
+	if (session->state != SESSION_ASLEEP)
+		return;
+	session->state = SESSION_WAKING;
+	session->list->waking++;
+	watch_free(&session->watch);
+}
+
+/* -- All of them -- */
+
+void
+sessions_wake_due(struct sessions *sessions, int64_t now_us)
+{
+	struct session_list *list, *next;
+
+	for (list = sessions->lists; list != NULL; list = next) {
+		size_t before = list->waking;
+
+		next = list->next;
+		for (struct session *s = list->first; s != NULL; s = s->next)
+			if (s->state == SESSION_ASLEEP && s->until_us <= now_us)
+				start_waking(s);
+		if (list->waking > before)
+			list->handler->wanted(list->context);
+	}
+}
+
+static void
+look(void *context)
+{
+	struct sessions *sessions = context;
+
+	sessions_wake_due(sessions, clock_monotonic_us());
+	if (sessions->asleep > 0)
+		timer_start(sessions->timer, SESSIONS_LOOK_MS);
+}
+
+struct sessions *
+sessions_new(struct event_loop *loop)
+{
+	struct sessions *sessions = memory_new(1, sizeof(*sessions));
+
+	sessions->loop = loop;
+	sessions->timer = timer_new(loop, look, sessions);
+	return sessions;
+}
+
+void
+sessions_free(struct sessions **sessions)
+{
+	timer_free(&(*sessions)->timer);
+	memory_free(sessions);
+}
+
+struct session_list *
+session_list_new(struct sessions *sessions, uint32_t account,
+    const struct session_list_handler *handler, void *context)
+{
+	struct session_list *list = memory_new(1, sizeof(*list));
+
+	list->sessions = sessions;
+	list->account = account;
+	list->handler = handler;
+	list->context = context;
+	list->next = sessions->lists;
+	if (list->next != NULL)
+		list->next->previous = list;
+	sessions->lists = list;
+	return list;
+}
+
+void
+session_list_free(struct session_list **pointer)
+{
+	struct session_list *list = *pointer;
+
+	if (list == NULL)
+		return;
+	while (list->first != NULL)
+		drop(&list->first);
+	if (list->next != NULL)
+		list->next->previous = list->previous;
+	if (list->previous != NULL)
+		list->previous->next = list->next;
+	else
+		list->sessions->lists = list->next;
+	memory_free(pointer);
+}
+
+/* -- Awake -- */
+
+uint64_t
+session_list_add(
+    struct session_list *list, bool is_tls, struct text user, struct text ip)
+{
+	struct session *session;
+
+	if (list->count == SESSIONS_OF_ACCOUNT)
+		return 0;
+	session = memory_new(1, sizeof(*session) + user.size + ip.size + 2);
+	session->list = list;
+	session->number = ++list->sessions->last_number;
+	session->is_tls = is_tls;
+	session->fd = -1;
+	session->user_size = user.size;
+	if (user.size > 0)
+		memcpy(session->names, user.data, user.size);
+	if (ip.size > 0)
+		memcpy(session->names + user.size + 1, ip.data, ip.size);
+	session->next = list->first;
+	list->first = session;
+	list->count++;
+	return session->number;
+}
+
+void
+session_list_remove(struct session_list *list, uint64_t number)
+{
+	struct session **at = find(list, number);
+
+	if (*at == NULL || (*at)->state != SESSION_AWAKE)
+		return;
+	drop(at);
+	tell_if_empty(list);
+}
+
+void
+session_list_lose(struct session_list *list)
+{
+	struct session **at = &list->first;
+
+	while (*at != NULL) {
+		if ((*at)->state == SESSION_AWAKE)
+			drop(at);
+		else
+			at = &(*at)->next;
+	}
+}
+
+/* -- Asleep -- */
+
+enum stream_state {
+	STREAM_QUIET,
+	STREAM_SPEAKS,
+	STREAM_OVER
+};
+
+/* What has come stays where it is. */
+static enum stream_state
+stream_look(int fd)
+{
+	uint8_t byte;
+	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n > 0)
+		return STREAM_SPEAKS;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return STREAM_QUIET;
+	return STREAM_OVER;
+}
+
+static void
+stream_ready(int fd, int events, void *context)
+{
+	struct session *session = context;
+	struct session_list *list = session->list;
+
+	switch (stream_look(fd)) {
+	case STREAM_QUIET:
+		break;
+	case STREAM_SPEAKS:
+		start_waking(session);
+		list->handler->wanted(list->context);
+		break;
+	case STREAM_OVER:
+		log_info("session-close", "sid=%llu account=%u asleep=1",
+		    (unsigned long long)session->number, list->account);
+		drop(find(list, session->number));
+		tell_if_empty(list);
+		break;
+	}
+}
+
+static bool
+has_room(const struct sessions *sessions)
+{
+	return sessions->asleep <= SESSIONS_MAX_ASLEEP &&
+	       sessions->bytes <= SESSIONS_MAX_BYTES;
+}
+
+void
+session_list_sleep(struct session_list *list,
+    const struct message_session_sleep *message, int *fd)
+{
+	struct sessions *sessions = list->sessions;
+	struct session *session = *find(list, message->session);
+
+	if (session == NULL || session->state != SESSION_AWAKE || *fd == -1) {
+		log_warning("session-sleep",
+		    "sid=%llu account=%u result=refused",
+		    (unsigned long long)message->session, list->account);
+		return;
+	}
+	session->state = SESSION_ASLEEP;
+	session->fd = *fd;
+	*fd = -1;
+	session->topic = message->topic;
+	session->until_us =
+	    clock_monotonic_us() + (int64_t)message->wake_s * 1000000;
+	session->size = message->state.size;
+	session->bytes = memory_copy(message->state.data, session->size);
+	if (sessions->asleep++ == 0)
+		timer_start(sessions->timer, SESSIONS_LOOK_MS);
+	sessions->bytes += session->size;
+	session->watch = watch_new(
+	    sessions->loop, session->fd, WATCH_READ, stream_ready, session);
+	if (has_room(sessions))
+		return;
+	start_waking(session);
+	list->handler->wanted(list->context);
+}
+
+static void
+wake_some(struct session_list *list, bool is_any, uint64_t topic)
+{
+	for (struct session *s = list->first; s != NULL; s = s->next)
+		if (s->state == SESSION_ASLEEP && s->topic != 0 &&
+		    (is_any || s->topic == topic))
+			start_waking(s);
+	if (list->waking > 0)
+		list->handler->wanted(list->context);
+}
+
+void
+session_list_changed(struct session_list *list, uint64_t topic)
+{
+	wake_some(list, false, topic);
+}
+
+void
+session_list_alarm(struct session_list *list)
+{
+	wake_some(list, true, 0);
+}
+
+size_t
+session_list_watching(const struct session_list *list)
+{
+	size_t count = 0;
+
+	for (const struct session *s = list->first; s != NULL; s = s->next)
+		count += s->state == SESSION_ASLEEP && s->topic != 0;
+	return count;
+}
+
+size_t
+session_list_waking(const struct session_list *list)
+{
+	return list->waking;
+}
+
+static int
+give(struct session *session, struct channel *worker)
+{
+	struct message message = { .type = MESSAGE_session_wake };
+
+	message.session_wake.session = session->number;
+	message.session_wake.is_tls = session->is_tls;
+	message.session_wake.user = session_user(session);
+	message.session_wake.client_ip = session_ip(session);
+	message.session_wake.state = text_make(session->bytes, session->size);
+	return channel_send(worker, &message, &session->fd, 1);
+}
+
+size_t
+session_list_give(struct session_list *list, struct channel *worker)
+{
+	struct session **at = &list->first;
+	size_t given = 0;
+
+	while (list->waking > 0 && *at != NULL) {
+		struct session *session = *at;
+
+		if (session->state == SESSION_WAKING) {
+			if (give(session, worker) == -1) {
+				/* More wait than the channel holds: this one
+				 * ends, as with a worker that ends. */
+				log_warning("session-wake",
+				    "sid=%llu result=dropped",
+				    (unsigned long long)session->number);
+				drop(at);
+				continue;
+			}
+			forget_sleep(session);
+			given++;
+		}
+		at = &session->next;
+	}
+	return given;
+}
+
+void
+session_list_dismiss(struct session_list *list, bool is_all, const char *bye)
+{
+	struct session **at = &list->first;
+	bool was_empty = list->first == NULL;
+
+	while (*at != NULL) {
+		struct session *session = *at;
+
+		if (session->state == SESSION_WAKING ||
+		    (is_all && session->state == SESSION_ASLEEP)) {
+			(void)send(session->fd, bye, strlen(bye),
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+			log_info("session-close",
+			    "sid=%llu account=%u asleep=1",
+			    (unsigned long long)session->number, list->account);
+			drop(at);
+		} else {
+			at = &session->next;
+		}
+	}
+	if (!was_empty)
+		tell_if_empty(list);
+}
+
+bool
+session_list_is_empty(const struct session_list *list)
+{
+	return list->first == NULL;
+}

@@ -1,0 +1,83 @@
+/*
+ * The sessions of accounts, as the broker knows them: which worker has each or,
+ * while it sleeps, its stream and what its client was told.  Who a session is
+ * stands here and comes from authd's grant; a worker can only give back one that
+ * it was given, and gets back no other.
+ *
+ * What a sleeping client sends stays in its stream: the broker looks whether
+ * there is something, and takes nothing.  What the client was told is the
+ * worker's own business (imapd/sleep_state.h), kept and not read.
+ */
+#ifndef BROKER_SESSIONS_H
+#define BROKER_SESSIONS_H
+
+#include "common/channel.h"
+#include "common/event_loop.h"
+#include "common/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SESSIONS_OF_ACCOUNT = 4096, /* awake and asleep */
+	/* Those that would be more to sleep are woken at once. */
+	SESSIONS_MAX_ASLEEP = 50000,
+	SESSIONS_MAX_BYTES = 64 * 1024 * 1024, /* of their states */
+	SESSIONS_LOOK_MS = 10000
+};
+
+struct sessions;     /* of all accounts */
+struct session_list; /* of one */
+
+/* Both may free the list, and come last in any call that leads to them. */
+struct session_list_handler {
+	/* Some are to be woken: session_list_waking. */
+	void (*wanted)(void *context);
+	/* The last one is gone. */
+	void (*emptied)(void *context);
+};
+
+struct sessions *sessions_new(struct event_loop *loop);
+void sessions_free(struct sessions **sessions);
+/* Those that were to be woken by then; by itself every SESSIONS_LOOK_MS. */
+void sessions_wake_due(struct sessions *sessions, int64_t now_us);
+
+struct session_list *session_list_new(struct sessions *sessions,
+    uint32_t account, const struct session_list_handler *handler,
+    void *context);
+void session_list_free(struct session_list **list);
+
+/* ---- Those that a worker has ---- */
+
+/* Its number, never used again; 0: the account has too many. */
+uint64_t session_list_add(
+    struct session_list *list, bool is_tls, struct text user, struct text ip);
+/* It is over; one that is not the worker's is left alone. */
+void session_list_remove(struct session_list *list, uint64_t number);
+/* The worker is gone, and with it those that it had. */
+void session_list_lose(struct session_list *list);
+
+/* ---- Those that sleep ---- */
+
+/* Takes over *fd. */
+void session_list_sleep(struct session_list *list,
+    const struct message_session_sleep *message, int *fd);
+/* Something that those with this topic wait for. */
+void session_list_changed(struct session_list *list, uint64_t topic);
+/* What happened, nobody knows: all that wait for something are woken. */
+void session_list_alarm(struct session_list *list);
+/* How many wait for news. */
+size_t session_list_watching(const struct session_list *list);
+/* How many are to be given to a worker, */
+size_t session_list_waking(const struct session_list *list);
+/* ... here he is: how many he got. */
+size_t session_list_give(struct session_list *list, struct channel *worker);
+/* There will be no worker: they, or with `is_all` every one that sleeps, hear
+ * `bye` and end. */
+void session_list_dismiss(
+    struct session_list *list, bool is_all, const char *bye);
+
+bool session_list_is_empty(const struct session_list *list);
+
+#endif

@@ -1,0 +1,212 @@
+/*
+ * Views of sessions that sleep: what is left of a view when its worker has gone,
+ * and how a later worker makes one of it that misses nothing.  Which messages the
+ * client knows is kept as UIDs, since its sequence numbers hang on them; flags are
+ * not: whatever changed behind the MODSEQ that it was told of is told again.
+ */
+#include "imapd/account_state.h"
+
+#include "common/memory.h"
+
+#include <stdlib.h>
+
+/* ---- Who sleeps, and hears of it ---- */
+
+void
+account_store_watch(struct account_store *account,
+    void (*changed)(uint64_t mailbox, void *context), void *context)
+{
+	account->watcher_told = changed;
+	account->watcher_context = context;
+	for (size_t i = 0; i < account->folder_count; i++)
+		account->folders[i]->is_change_told = false;
+}
+
+/* Once: then they are awake. */
+void
+sleepers_tell(struct account_store *account, struct folder *folder)
+{
+	if (folder->is_change_told || account->watcher_told == NULL)
+		return;
+	folder->is_change_told = true;
+	account->watcher_told(folder->info.id, account->watcher_context);
+}
+
+bool
+account_store_identity(struct account_store *account, struct store_id *store,
+    uint64_t *incarnation)
+{
+	*store = account->meta.store;
+	*incarnation = account->meta.incarnation;
+	return account->status == STATUS_OK;
+}
+
+/* ---- To sleep ---- */
+
+static void
+put_ranges(
+    const uint32_t *uids, size_t count, struct pool *pool, struct imap_set *set)
+{
+	size_t ranges = 0;
+
+	for (size_t i = 0; i < count; i++)
+		ranges += i == 0 || uids[i] != uids[i - 1] + 1;
+	set->count = 0;
+	set->ranges = pool_alloc(pool, ranges, sizeof(*set->ranges));
+	for (size_t i = 0; i < count; i++) {
+		if (i == 0 || uids[i] != uids[i - 1] + 1)
+			set->ranges[set->count++].first = uids[i];
+		set->ranges[set->count - 1].last = uids[i];
+	}
+}
+
+bool
+mailbox_view_is_memorable(const struct mailbox_view *view)
+{
+	return view->folder->past == NULL && !view->folder->is_gone;
+}
+
+void
+mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
+    struct mailbox_memory *memory)
+{
+	const struct mailbox_info *info = &view->folder->info;
+
+	memory->mailbox = info->id;
+	memory->uidvalidity = info->uidvalidity;
+	memory->told_uidnext = view->told_uidnext;
+	memory->told_modseq = view->told_modseq;
+	memory->told_recent = (uint32_t)view->told_recent;
+	memory->keyword_count = (uint8_t)info->keyword_count;
+	memory->has_new_keywords = view->has_new_keywords;
+	memory->is_read_only = view->is_read_only;
+	put_ranges(view->list->uids, view->count, pool, &memory->uids);
+	put_ranges(view->recent, view->recent_count, pool, &memory->recent);
+}
+
+/* ---- And back ---- */
+
+static size_t
+count_uids(const struct imap_set *set)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < set->count; i++)
+		count += set->ranges[i].last - set->ranges[i].first + 1;
+	return count;
+}
+
+static uint32_t *
+list_uids(const struct imap_set *set, size_t count)
+{
+	uint32_t *uids = memory_new(count + 1, sizeof(*uids)), *at = uids;
+
+	for (size_t i = 0; i < set->count; i++) {
+		uint32_t uid = set->ranges[i].first;
+
+		do
+			*at++ = uid;
+		while (uid++ != set->ranges[i].last);
+	}
+	return uids;
+}
+
+/* The folder's own list, if the client knows its beginning and nothing else. */
+static void
+recall_list(struct mailbox_view *view, const struct mailbox_memory *memory)
+{
+	struct uid_list *own, *now = view->folder->list;
+	size_t count = count_uids(&memory->uids), same = 0;
+	uint32_t *uids = list_uids(&memory->uids, count);
+
+	view->count = count;
+	while (
+	    same < count && same < now->count && uids[same] == now->uids[same])
+		same++;
+	if (same == count) {
+		free(uids);
+		view->list = now;
+		now->references++;
+		return;
+	}
+	own = memory_new(1, sizeof(*own));
+	own->references = 1;
+	own->count = count;
+	own->capacity = count + 1;
+	own->uids = uids;
+	view->list = own;
+}
+
+/* Those that came meanwhile are its own as if it had been there. */
+static void
+recall_recent(struct mailbox_view *view, const struct mailbox_memory *memory)
+{
+	struct folder *folder = view->folder;
+	size_t count = count_uids(&memory->recent);
+	uint32_t *uids = list_uids(&memory->recent, count);
+
+	for (size_t i = 0; i < count; i++)
+		view_add_uid(&view->recent, &view->recent_count, uids[i]);
+	free(uids);
+	view->told_recent = memory->told_recent;
+	if (view->is_read_only ||
+	    folder->state.first_recent == folder->info.uidnext)
+		return;
+	for (size_t i = 0; i < folder->row_count; i++)
+		if (folder->rows[i].uid >= folder->state.first_recent)
+			view_add_uid(&view->recent, &view->recent_count,
+			    folder->rows[i].uid);
+	folder->state.first_recent = folder->info.uidnext;
+	folder_put(view->account, folder);
+}
+
+static void
+recall_flags(struct mailbox_view *view, const struct mailbox_memory *memory)
+{
+	const struct folder *folder = view->folder;
+
+	view->told_modseq = memory->told_modseq;
+	if (folder->info.highest_modseq <= memory->told_modseq)
+		return;
+	for (size_t i = 0; i < folder->row_count; i++)
+		if (folder->rows[i].modseq > memory->told_modseq &&
+		    mailbox_view_number(view, folder->rows[i].uid) != 0)
+			view_add_uid(&view->changed, &view->changed_count,
+			    folder->rows[i].uid);
+}
+
+struct mailbox_view *
+mailbox_view_recall(struct account_store *account,
+    const struct mailbox_memory *memory,
+    const struct mailbox_view_handler *handler, void *context,
+    enum status *status)
+{
+	struct folder *folder = folder_find_id(account, memory->mailbox);
+	struct mailbox_view *view;
+
+	*status = account_store_status(account);
+	if (*status == STATUS_OK &&
+	    (folder == NULL || folder->info.uidvalidity != memory->uidvalidity))
+		*status = STATUS_MISSING;
+	if (*status != STATUS_OK)
+		return NULL;
+	watcher_add(account, folder);
+	sync_folder_if_changed(account, folder);
+	folder_load(account, folder);
+	view = memory_new(1, sizeof(*view));
+	view->account = account;
+	view->folder = folder;
+	view->handler = handler;
+	view->context = context;
+	view->is_read_only = memory->is_read_only;
+	view->told_uidnext = memory->told_uidnext;
+	recall_list(view, memory);
+	recall_recent(view, memory);
+	recall_flags(view, memory);
+	view->has_new_keywords =
+	    memory->has_new_keywords ||
+	    memory->keyword_count != folder->info.keyword_count;
+	view->next = folder->views;
+	folder->views = view;
+	return view;
+}

@@ -1,0 +1,208 @@
+/*
+ * Sessions that sleep.  One that rests, in IDLE or between two commands, can be
+ * written down (sleep_state.h), and its worker may end; the broker keeps that and
+ * the stream.  The worker that wakes it reads what the client sends from where it
+ * stopped, and tells what happened meanwhile when it may be told, which is at once
+ * in IDLE: the client notices nothing.
+ */
+#include "imapd/imap_session_state.h"
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "imapd/sleep_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+is_idling(const struct imap_session *session)
+{
+	return session->state == SESSION_WORKING &&
+	       session->step == COMMAND_IDLE;
+}
+
+/* ---- To sleep ---- */
+
+/* With COMPRESS it keeps its worker: what the client sends may refer to what it
+ * sent before. */
+bool
+imap_session_can_sleep(const struct imap_session *session)
+{
+	if (session->watch == NULL ||
+	    (session->state != SESSION_READING && !is_idling(session)) ||
+	    session->in.size > 0 || !session_is_drained(session) ||
+	    session->is_input_ended || session->deflate != NULL ||
+	    !imap_input_is_empty(&session->input))
+		return false;
+	if (session->view == NULL)
+		return true;
+	/* News are told in IDLE as soon as they are there. */
+	return mailbox_view_is_memorable(session->view) &&
+	       (!is_idling(session) ||
+		   !mailbox_view_has_updates(session->view));
+}
+
+static uint32_t
+seconds_left(const struct imap_session *session)
+{
+	int64_t silent_ms =
+	    (clock_monotonic_us() - session->silent_since_us) / 1000;
+
+	return silent_ms >= SESSION_TIMEOUT_MS
+		   ? 0
+		   : (uint32_t)(SESSION_TIMEOUT_MS - silent_ms) / 1000 + 1;
+}
+
+static void
+describe(const struct imap_session *session, struct pool *pool,
+    struct sleep_state *state)
+{
+	memset(state, 0, sizeof(*state));
+	(void)account_store_identity(
+	    session->account, &state->store, &state->incarnation);
+	state->silent_since_us = session->silent_since_us;
+	state->bad_commands = (uint8_t)session->bad_commands;
+	state->saved = session->saved;
+	if (is_idling(session)) {
+		state->flags |= SLEEP_IDLES;
+		memcpy(state->tag, session->tag, sizeof(state->tag));
+	}
+	if (session->is_condstore)
+		state->flags |= SLEEP_CONDSTORE;
+	if (session->is_qresync)
+		state->flags |= SLEEP_QRESYNC;
+	if (session->is_utf8)
+		state->flags |= SLEEP_UTF8;
+	if (session->is_rev2)
+		state->flags |= SLEEP_REV2;
+	if (session->view == NULL)
+		return;
+	state->flags |= SLEEP_HAS_MAILBOX;
+	mailbox_view_remember(session->view, pool, &state->memory);
+}
+
+int
+imap_session_sleep(struct imap_session *session, struct session_sleep *sleep)
+{
+	static uint8_t bytes[SLEEP_STATE_MAX];
+	struct pool *pool = pool_new();
+	struct sleep_state state;
+	struct writer writer;
+	int result;
+
+	describe(session, pool, &state);
+	writer_init(&writer, bytes, sizeof(bytes));
+	result = sleep_state_encode(&state, &writer);
+	sleep->topic = is_idling(session) ? state.memory.mailbox : 0;
+	sleep->wake_s = seconds_left(session);
+	sleep->state = text_make(bytes, writer.size);
+	sleep->fd = session->fd;
+	pool_free(&pool);
+	session->is_asleep = result == 0;
+	return result;
+}
+
+void
+imap_session_stay_awake(struct imap_session *session)
+{
+	session->is_asleep = false;
+}
+
+/* ---- And back ---- */
+
+static void
+take_saved(struct imap_session *session, const struct imap_set *saved)
+{
+	session->saved.count = saved->count;
+	if (saved->count > 0)
+		session->saved.ranges = memory_copy(
+		    saved->ranges, saved->count * sizeof(*saved->ranges));
+}
+
+/* The store was put back to an older state, or is another one: numbers that the
+ * client knows may mean something else. */
+static bool
+is_same_store(
+    const struct imap_session *session, const struct sleep_state *state)
+{
+	struct store_id store;
+	uint64_t incarnation;
+
+	return account_store_identity(session->account, &store, &incarnation) &&
+	       memcmp(&store, &state->store, sizeof(store)) == 0 &&
+	       incarnation == state->incarnation;
+}
+
+static void
+go_on_idling(struct imap_session *session, const struct sleep_state *state)
+{
+	struct imap_command *command = &session->command;
+
+	memcpy(session->tag, state->tag, sizeof(session->tag));
+	command->session = session;
+	command->account = session->account;
+	command->view = session->view;
+	command->out = &session->out;
+	command->tag = text_of(session->tag);
+	command->rule = command_find(TEXT("IDLE"), false);
+	session->step = COMMAND_IDLE;
+	session_enter_state(session, SESSION_WORKING);
+}
+
+static void
+take_state(struct imap_session *session, const struct sleep_state *state)
+{
+	int64_t silent_ms =
+	    (clock_monotonic_us() - state->silent_since_us) / 1000;
+
+	if (silent_ms < 0)
+		silent_ms = 0;
+	session->silent_since_us = state->silent_since_us;
+	timer_start(session->timeout, silent_ms >= SESSION_TIMEOUT_MS
+					  ? 0
+					  : SESSION_TIMEOUT_MS - silent_ms);
+	session->bad_commands = state->bad_commands;
+	session->is_condstore = (state->flags & SLEEP_CONDSTORE) != 0;
+	session->is_qresync = (state->flags & SLEEP_QRESYNC) != 0;
+	session->is_utf8 = (state->flags & SLEEP_UTF8) != 0;
+	session->is_rev2 = (state->flags & SLEEP_REV2) != 0;
+	take_saved(session, &state->saved);
+	if (state->flags & SLEEP_IDLES)
+		go_on_idling(session, state);
+	else
+		session_enter_state(session, SESSION_READING);
+}
+
+static enum status
+wake_up(struct imap_session *session, struct pool *pool)
+{
+	enum status status = STATUS_OK;
+	struct sleep_state state;
+
+	if (sleep_state_decode(
+		text_make(session->sleep.data, session->sleep.size), pool,
+		&state) == -1 ||
+	    !is_same_store(session, &state))
+		return STATUS_UNAVAILABLE;
+	if (state.flags & SLEEP_HAS_MAILBOX)
+		session->view = mailbox_view_recall(session->account,
+		    &state.memory, &command_view_handler, session, &status);
+	if (status == STATUS_OK)
+		take_state(session, &state);
+	return status;
+}
+
+void
+session_wake_up(struct imap_session *session)
+{
+	struct pool *pool = pool_new();
+	enum status status = wake_up(session, pool);
+
+	if (status == STATUS_MISSING)
+		session_bye(session, "* BYE Mailbox was deleted\r\n");
+	else if (status != STATUS_OK)
+		session_bye(
+		    session, "* BYE [UNAVAILABLE] Server is restarting\r\n");
+	buf_clear(&session->sleep);
+	pool_free(&pool);
+}

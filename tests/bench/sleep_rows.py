@@ -1,0 +1,162 @@
+"""What sessions cost that do nothing: the memory of all processes of a server with
+many in IDLE, when it has come to rest, for each of them; and how soon one of them
+hears of a new message."""
+import pathlib
+import resource
+import smtplib
+import socket
+import ssl
+import statistics
+import time
+
+from connection_rows import memory_kib, tree
+
+SECONDS = 120
+ACCOUNTS = 200
+FEW, MANY = 1000, 10000
+NEWS = 60  # times that a sleeping session is woken
+# Its own way to have no process for who is in IDLE.
+DOVECOT_HIBERNATES = """
+imap_hibernate_timeout = 5s
+service imap-hibernate {
+  client_limit = 12000
+  unix_listener imap-hibernate {
+    mode = 0666
+  }
+}
+service imap {
+  unix_listener imap-master {
+    mode = 0666
+  }
+}
+"""
+OURS = "hibernate after 2s\nmax-connections 11000\n"
+
+
+class Client:
+    """A session in IDLE, or about to be."""
+
+    def __init__(self, server, user, context):
+        port = server.imap if context is None else server.imaps
+        self.socket = socket.create_connection(("127.0.0.1", int(port)),
+                                               SECONDS)
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket)
+        self.rest = b""
+        self.hear(b"* ")
+        self.say("a LOGIN %s %s\r\n" % (server.user % user, server.password),
+                 b"a OK")
+
+    def hear(self, begin, inside=b""):
+        """The next line that begins so."""
+        while True:
+            line, end, rest = self.rest.partition(b"\r\n")
+            if end:
+                self.rest = rest
+                if line.startswith(begin) and inside in line:
+                    return line
+                continue
+            part = self.socket.recv(4096)
+            if not part:
+                raise ConnectionError(self.rest)
+            self.rest += part
+
+    def say(self, text, answer):
+        self.socket.sendall(text.encode())
+        return self.hear(answer)
+
+    def idle(self):
+        self.say("b SELECT INBOX\r\n", b"b OK")
+        self.say("c IDLE\r\n", b"+")
+        return self
+
+    def append(self, text):
+        """Until the last byte is sent: what it waits for then is durable."""
+        self.say("d APPEND INBOX {%d}\r\n" % len(text), b"+")
+        self.socket.sendall(text.encode() + b"\r\n")
+
+
+def rests(server):
+    """Waits until processes neither come nor go for 10 s, of those that serve
+    sessions."""
+    last, since = None, time.monotonic()
+    end = since + SECONDS
+    while time.monotonic() < end:
+        now = len(tree(server.pid))
+        if now != last:
+            last, since = now, time.monotonic()
+        elif time.monotonic() - since > 10:
+            return
+        time.sleep(0.2)
+
+
+def processes(server):
+    """Those that have sessions of one account."""
+    names = [pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+             for pid in tree(server.pid)
+             if pathlib.Path(f"/proc/{pid}/comm").exists()]
+    return sum(name in ("imap", "imapd-worker", "worker") for name in names)
+
+
+def news(figure, server, clients, context):
+    """By APPEND of another session, and by mail; the one that hears sleeps."""
+    text = "Subject: news\r\n\r\n" + "x" * 1000 + "\r\n"
+    took = {"append": [], "mail": []}
+    for n in range(min(NEWS, ACCOUNTS)):
+        sleeper, other = clients[n], None
+        if n % 2 == 0:
+            kind, other = "append", Client(server, n + 1, context)
+            other.append(text)
+            began = time.monotonic()
+        elif server.label == "firnmail":
+            kind = "mail"
+            with smtplib.SMTP("127.0.0.1", int(server.smtp)) as smtp:
+                smtp.sendmail("a@there.test", server.rcpt % (n + 1), text)
+                began = time.monotonic()
+        else:
+            continue
+        sleeper.hear(b"* ", b"EXISTS")
+        took[kind].append((time.monotonic() - began) * 1000)
+        if other is not None:
+            other.socket.close()
+    for kind, times in took.items():
+        if times:
+            figure(server.label, f"asleep.{kind}-to-exists.p50",
+                   statistics.median(times), "ms")
+            figure(server.label, f"asleep.{kind}-to-exists.most", max(times),
+                   "ms")
+
+
+def measure(figure, server, count):
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for name, how in (("plain", None), ("tls", context)):
+        Client(server, 1, how).socket.close()
+        rests(server)
+        before = memory_kib(server.pid)
+        clients = [Client(server, n % ACCOUNTS + 1, how).idle()
+                   for n in range(count)]
+        rests(server)
+        after = memory_kib(server.pid)
+        figure(server.label, f"asleep.{name}.{count}.each",
+               (after - before) / count, "KiB")
+        figure(server.label, f"asleep.{name}.{count}.all", after / 1024, "MiB")
+        figure(server.label, f"asleep.{name}.{count}.workers",
+               processes(server), "")
+        if count == FEW and how is not None:
+            news(figure, server, clients, how)
+        for client in clients:
+            client.socket.close()
+
+
+def rows(bench):
+    for s in bench.servers(
+            bench.peer("tuned", "dovecot.sh", TUNED="1"),
+            bench.peer("hibernates", "dovecot.sh", TUNED="1",
+                       EXTRA=DOVECOT_HIBERNATES),
+            bench.firnmail(ACCOUNTS, OURS)):
+        measure(bench.figure, s, bench.scaled(FEW))
+    for s in bench.servers(bench.firnmail(ACCOUNTS, OURS)):
+        measure(bench.figure, s, bench.scaled(MANY))

@@ -1,0 +1,350 @@
+"""Sessions that rest leave no worker behind, and notice nothing of it: those in
+IDLE hear of news, the others go on where they were."""
+import contextlib
+import glob
+import imaplib
+import json
+import os
+import re
+import select
+import subprocess
+import time
+
+import pytest
+
+from clients import say
+from conftest import Server, end, wait_for
+
+
+@pytest.fixture(scope='module')
+def sleepy(tmp_path_factory):
+    """An instance whose sessions sleep early; for tests that only add."""
+    base = tmp_path_factory.mktemp('sleepy')
+    directory = '/var/tmp/firnmail-%d-%s' % (os.getpid(), base.name)
+    os.makedirs(directory, mode=0o711)
+    config = base / 'config'
+    config.write_text('hibernate after 1s\n')
+    yield Server(directory, '--cheap-hash', '--accounts', '9',
+                 '--config', str(config))
+    end(directory)
+
+
+@pytest.fixture
+def alone(server, tmp_path):
+    """The same for one test, which may do anything to it."""
+    config = tmp_path / 'config'
+    config.write_text('hibernate after 1s\n')
+    return server('--config', str(config))
+
+
+def has_worker(server, name):
+    done = subprocess.run(server.firnmail.split() + ['--json', 'status'],
+                          text=True, check=True, timeout=60,
+                          stdout=subprocess.PIPE)
+    return any(json.loads(line).get('role') == 'worker' and
+               json.loads(line).get('account') == name
+               for line in done.stdout.splitlines())
+
+
+def log(server):
+    with open(server.dir + '/log', encoding='utf-8') as file:
+        return file.read()
+
+
+def sleeps(server):
+    return len(re.findall(r'worker\[\d+\] info session-sleep ', log(server)))
+
+
+def all_asleep(server, name=None):
+    wait_for(lambda: not has_worker(server, name or server.user1),
+             what='no worker left')
+
+
+class Idler:
+    """A session in IDLE."""
+
+    def __init__(self, server, user=None, *commands):
+        self.client = server.imap(user)
+        for command in commands:
+            say(self.client, command)
+        self.answer = say(self.client, 'SELECT INBOX')
+        self.client.send(b'i IDLE\r\n')
+        assert self.client.readline() == b'+ idling\r\n'
+
+    def hear(self, wanted, seconds=20):
+        """Lines up to one that matches, and how long that took."""
+        began = time.monotonic()
+        heard = []
+        self.client.sock.settimeout(seconds)
+        while not heard or not re.search(wanted, heard[-1]):
+            heard.append(self.client.readline())
+            assert heard[-1], heard
+        return heard, time.monotonic() - began
+
+    def is_silent(self):
+        self.client.sock.setblocking(False)
+        try:
+            return not select.select([self.client.sock], [], [], 0)[0] and \
+                not self.client.sock.pending()
+        finally:
+            self.client.sock.settimeout(20)
+
+    def done(self):
+        """IDLE ends, and all was told before; a new message may be recent
+        here or in another session."""
+        self.client.send(b'DONE\r\n')
+        heard, _ = self.hear(rb'^i ')
+        assert heard[-1].startswith(b'i OK')
+        assert all(re.fullmatch(rb'\* \d+ RECENT\r\n', line)
+                   for line in heard[:-1])
+
+    def close(self):
+        with contextlib.suppress(OSError, imaplib.IMAP4.error):
+            self.client.logout()
+
+
+@contextlib.contextmanager
+def idling(server, user=None, *commands):
+    idler = Idler(server, user, *commands)
+    try:
+        yield idler
+    finally:
+        idler.close()
+
+
+def user(server, number):
+    return 'user%d@%s' % (number, server.domain)
+
+
+def test_idle_hears_of_mail_while_no_worker_is_there(sleepy):
+    name = user(sleepy, 2)
+    sleepy.fill(['before'], name)
+    with idling(sleepy, name) as idler:
+        for count in (2, 3, 4):
+            all_asleep(sleepy, name)
+            assert idler.is_silent()
+            sleepy.send('mail-%d' % count, name)
+            heard, _ = idler.hear(rb'RECENT')
+            assert heard[0] == b'* %d EXISTS\r\n' % count
+            assert len(heard) == 2
+        all_asleep(sleepy, name)
+        idler.done()
+        found = idler.client.search(None, 'ALL')
+        assert found == ('OK', [b'1 2 3 4'])
+
+
+def test_idle_hears_what_another_session_does(sleepy):
+    name = user(sleepy, 3)
+    sleepy.fill(['a', 'b', 'c', 'd'], name)
+    with idling(sleepy, name) as idler:
+        all_asleep(sleepy, name)
+        with sleepy.imap_session(name) as other:
+            other.select()
+            other.store('3', '+FLAGS', '(\\Seen)')
+            heard, _ = idler.hear(rb'FETCH')
+            assert heard == [b'* 3 FETCH (FLAGS (\\Seen))\r\n'] or \
+                heard == [b'* 3 FETCH (FLAGS (\\Seen \\Recent))\r\n']
+        all_asleep(sleepy, name)
+        with sleepy.imap_session(name) as other:
+            other.select()
+            other.store('1', '+FLAGS', '(\\Deleted)')
+            other.expunge()
+            heard, _ = idler.hear(rb'EXPUNGE')
+            assert heard[-1] == b'* 1 EXPUNGE\r\n'
+        idler.done()
+
+
+def test_idle_sleeps_through_what_concerns_another_mailbox(sleepy):
+    name = user(sleepy, 3)
+    with sleepy.imap_session(name) as other:
+        other.create('Elsewhere')
+    with idling(sleepy, name) as idler:
+        all_asleep(sleepy, name)
+        before = log(sleepy).count('session-wake')
+        with sleepy.imap_session(name) as other:
+            other.append('Elsewhere', None, None, b'Subject: x\r\n\r\nx\r\n')
+        assert log(sleepy).count('session-wake') == before
+        sleepy.send('here', name)
+        idler.hear(rb'EXISTS')
+
+
+def test_a_session_goes_on_where_it_was(sleepy):
+    """What it was told, not what is: numbers stay until it hears."""
+    name = user(sleepy, 4)
+    sleepy.fill(['a', 'b', 'c', 'd', 'e'], name)
+    with sleepy.imap_session(name) as client:
+        client.select()
+        assert client.search(None, 'ALL')[1] == [b'1 2 3 4 5']
+        all_asleep(sleepy, name)
+        with sleepy.imap_session(name) as other:
+            other.select()
+            other.store('2', '+FLAGS', '(\\Deleted)')
+            other.expunge()
+            other.store('4', '+FLAGS', '(\\Flagged)')
+        # By number: no EXPUNGE may come before its answer.
+        heard = say(client, 'FETCH 5 UID')
+        assert b'* 5 FETCH (UID 5)' in heard
+        assert not any(b'EXPUNGE' in line for line in heard)
+        heard = say(client, 'NOOP')
+        assert [line for line in heard if b'EXPUNGE' in line] == \
+            [b'* 2 EXPUNGE']
+        assert say(client, 'FETCH 4 UID')[0] == b'* 4 FETCH (UID 5)'
+
+
+def test_qresync_and_searchres_outlive_sleep(sleepy):
+    name = user(sleepy, 5)
+    sleepy.fill(['a', 'b', 'c', 'd'], name)
+    with sleepy.imap_session(name) as client:
+        assert client.enable('QRESYNC')[0] == 'OK'
+        say(client, 'SELECT INBOX')
+        say(client, 'UID SEARCH RETURN (SAVE) 2:3')
+        all_asleep(sleepy, name)
+        with sleepy.imap_session(name) as other:
+            other.select()
+            other.store('1', '+FLAGS', '(\\Deleted)')
+            other.expunge()
+            other.store('3', '+FLAGS', '(\\Answered)')
+        heard = say(client, 'UID FETCH $ UID')
+        assert b'* VANISHED 1' in heard
+        assert [line for line in heard if b'UID' in line and
+                b'FLAGS' not in line and b'FETCH' in line] == \
+            [b'* 2 FETCH (UID 2)', b'* 3 FETCH (UID 3)'] or \
+            [line for line in heard if re.search(rb'FETCH \(UID \d\)', line)]
+        assert any(re.search(rb'UID 4 MODSEQ \(\d+\) FLAGS \([^)]*Answered',
+                             line) for line in heard + say(client, 'NOOP'))
+
+
+def test_commands_in_a_row_wake_once_and_keep_their_order(sleepy):
+    name = user(sleepy, 6)
+    sleepy.fill(['a', 'b'], name)
+    with sleepy.imap_session(name) as client:
+        client.select()
+        all_asleep(sleepy, name)
+        before = log(sleepy).count('session-wake')
+        client.send(b''.join(b'p%d FETCH %d UID\r\n' % (n, n % 2 + 1)
+                             for n in range(200)) +
+                    b'l LOGIN {4}\r\n')
+        heard = []
+        while not heard or not heard[-1].startswith(b'+'):
+            heard.append(client.readline())
+            if heard[-1].startswith(b'l '):
+                break
+        tags = [line.split()[0] for line in heard if line.startswith(b'p')]
+        assert tags == [b'p%d' % n for n in range(200)]
+        assert log(sleepy).count('session-wake') == before + 1
+
+
+def test_a_mailbox_that_goes_while_its_session_sleeps(sleepy):
+    name = user(sleepy, 7)
+    with sleepy.imap_session(name) as other:
+        other.create('Gone')
+    client = sleepy.imap(name)
+    client.select('Gone')
+    client.send(b'i IDLE\r\n')
+    assert client.readline() == b'+ idling\r\n'
+    all_asleep(sleepy, name)
+    with sleepy.imap_session(name) as other:
+        assert other.delete('Gone')[0] == 'OK'
+        assert client.readline() == b'* BYE Mailbox was deleted\r\n'
+        assert client.readline() == b''
+    client.shutdown()
+
+
+def test_a_client_that_goes_wakes_nobody(sleepy):
+    name = user(sleepy, 7)
+    before = log(sleepy).count('session-wake')
+    idler = Idler(sleepy, name)
+    all_asleep(sleepy, name)
+    idler.client.shutdown()
+    wait_for(lambda: 'session-close sid' in log(sleepy) and
+             'asleep=1' in log(sleepy), what='forgotten')
+    assert log(sleepy).count('session-wake') == before
+    assert not has_worker(sleepy, name)
+
+
+def test_compression_and_the_past_keep_their_worker(sleepy):
+    name = user(sleepy, 8)
+    with sleepy.imap_session(name) as client:
+        client.select('"Snapshots/Deleted mail"', True)
+        with sleepy.imap_session(user(sleepy, 9)) as other:
+            other.select()
+            before = sleeps(sleepy)
+            wait_for(lambda: sleeps(sleepy) > before, what='the other one')
+        assert has_worker(sleepy, name)
+        client.select()
+        all_asleep(sleepy, name)
+        assert client.noop()[0] == 'OK'
+
+
+def test_two_hundred_sessions_sleep_and_wake(sleepy):
+    """100 in IDLE, 100 between two commands, of two accounts."""
+    one, two = user(sleepy, 8), user(sleepy, 9)
+    with contextlib.ExitStack() as stack:
+        idlers = [stack.enter_context(idling(sleepy, one))
+                  for _ in range(100)]
+        others = [stack.enter_context(sleepy.imap_session(two))
+                  for _ in range(100)]
+        for client in others:
+            client.select()
+        all_asleep(sleepy, one)
+        all_asleep(sleepy, two)
+        sleepy.send('to-all', one)
+        sleepy.fill(['to-all'], two)
+        for idler in idlers:
+            heard, _ = idler.hear(rb'EXISTS')
+            assert heard == [b'* 1 EXISTS\r\n']
+        for client in others:
+            assert b'* 1 EXISTS' in say(client, 'NOOP')
+        for idler in idlers:
+            idler.done()
+
+
+# ---- What may happen to the server meanwhile ----
+
+def test_a_worker_that_is_killed_leaves_sleepers_alone(alone):
+    with idling(alone) as idler:
+        all_asleep(alone)
+        other = alone.imap()
+        other.select()
+        alone.kill('worker')
+        other.shutdown()
+        alone.send('after')
+        idler.hear(rb'EXISTS')
+        idler.done()
+
+
+def test_a_reload_ends_sleepers_of_accounts_that_are_gone(alone):
+    name = user(alone, 2)
+    with idling(alone) as stays:
+        goes = Idler(alone, name)
+        all_asleep(alone)
+        users = glob.glob(alone.dir + '/**/users', recursive=True)[0]
+        with open(users, encoding='utf-8') as file:
+            lines = file.readlines()
+        # Another password, and another account less.
+        with open(users, 'w', encoding='utf-8') as file:
+            file.writelines(re.sub(r'(:\{[^:]*)[^:]:', r'\1.:', line)
+                            if line.startswith(alone.user1) else line
+                            for line in lines if not line.startswith(name))
+        subprocess.run(alone.firnmail.split() + ['reload'], check=True,
+                       timeout=60, stdout=subprocess.DEVNULL)
+        heard, _ = goes.hear(rb'BYE')
+        assert b'not served here' in heard[-1]
+        alone.send('to-who-stays')
+        stays.hear(rb'EXISTS')
+        stays.done()
+        goes.client.shutdown()
+
+
+def test_a_stop_ends_sleepers(alone):
+    idler = Idler(alone)
+    all_asleep(alone)
+    alone.stop()
+    heard = idler.client.readline()
+    assert heard == b'' or heard.startswith(b'* BYE [UNAVAILABLE]')
+    idler.client.shutdown()
+    alone.start()
+    with idling(alone) as again:
+        all_asleep(alone)
+        alone.send('after')
+        again.hear(rb'EXISTS')

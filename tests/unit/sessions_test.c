@@ -1,0 +1,344 @@
+/*
+ * Sessions that the broker keeps while they sleep: given back as they were, to who
+ * wakes them for a reason, and never one that was not given before.
+ */
+#include "broker/sessions.h"
+
+#include "common/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+	DEADLINE_MS = 20000,
+	ACCOUNT = 7,
+	TOPIC = 3
+};
+
+static struct fixture {
+	struct event_loop *loop;
+	struct timer *deadline;
+	struct sessions *sessions;
+	struct session_list *list;
+	struct channel *broker; /* its end */
+	struct channel *worker;
+	unsigned int wanted;
+	unsigned int emptied;
+	unsigned int woken;
+	uint64_t number; /* of the last one that was */
+	char user[40];
+	char said[40]; /* what was in its stream */
+	struct text state;
+	char state_bytes[40];
+} fixture;
+
+static void
+is_wanted(void *context)
+{
+	fixture.wanted++;
+	event_loop_stop(fixture.loop);
+}
+
+static void
+is_empty(void *context)
+{
+	fixture.emptied++;
+	event_loop_stop(fixture.loop);
+}
+
+static void
+to_worker(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+	const struct message_session_wake *wake = &message->session_wake;
+	ssize_t size;
+
+	assert_int_equal(message->type, MESSAGE_session_wake);
+	assert_true(wake->is_tls == 1);
+	assert_true(text_is(wake->client_ip, "192.0.2.1"));
+	fixture.woken++;
+	fixture.number = wake->session;
+	(void)text_copy(wake->user, fixture.user, sizeof(fixture.user));
+	fixture.state = text_make(fixture.state_bytes, wake->state.size);
+	memcpy(fixture.state_bytes, wake->state.data, wake->state.size);
+	size =
+	    recv(fds[0], fixture.said, sizeof(fixture.said) - 1, MSG_DONTWAIT);
+	fixture.said[size > 0 ? size : 0] = '\0';
+	event_loop_stop(fixture.loop);
+}
+
+static void
+to_broker(struct channel *channel, const struct message *message, int *fds,
+    void *context)
+{
+}
+
+static void
+closed(struct channel *channel, const struct error *error, void *context)
+{
+	fail_msg("channel closed: %s", error->text);
+}
+
+static const struct channel_handler at_worker = { to_worker, closed };
+static const struct channel_handler at_broker = { to_broker, closed };
+static const struct session_list_handler handler = { is_wanted, is_empty };
+
+static void
+too_late(void *context)
+{
+	fail_msg("not before the deadline");
+}
+
+static int
+set_up(void **state)
+{
+	struct error error;
+	int ends[2];
+
+	memset(&fixture, 0, sizeof(fixture));
+	fixture.loop = event_loop_new();
+	fixture.deadline = timer_new(fixture.loop, too_late, NULL);
+	fixture.sessions = sessions_new(fixture.loop);
+	fixture.list =
+	    session_list_new(fixture.sessions, ACCOUNT, &handler, NULL);
+	assert_int_equal(channel_pair(ends, &error), 0);
+	fixture.broker = channel_new(
+	    fixture.loop, ends[0], ROLE_BROKER, ROLE_WORKER, &at_broker, NULL);
+	fixture.worker = channel_new(
+	    fixture.loop, ends[1], ROLE_WORKER, ROLE_BROKER, &at_worker, NULL);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	session_list_free(&fixture.list);
+	sessions_free(&fixture.sessions);
+	channel_free(&fixture.broker);
+	channel_free(&fixture.worker);
+	timer_free(&fixture.deadline);
+	event_loop_free(&fixture.loop);
+	return 0;
+}
+
+static void
+wait_for(const unsigned int *count, unsigned int least)
+{
+	timer_start(fixture.deadline, DEADLINE_MS);
+	while (*count < least)
+		event_loop_run(fixture.loop);
+	timer_stop(fixture.deadline);
+}
+
+static uint64_t
+add(void)
+{
+	return session_list_add(
+	    fixture.list, true, TEXT("ann@a.test"), TEXT("192.0.2.1"));
+}
+
+/* The client's end of its stream, or -1 if the session was refused. */
+static int
+put_to_sleep(uint64_t number, uint64_t topic)
+{
+	struct message_session_sleep message = { .session = number,
+		.topic = topic,
+		.wake_s = 1000,
+		.state = TEXT("told") };
+	int ends[2];
+
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	session_list_sleep(fixture.list, &message, &ends[1]);
+	if (ends[1] == -1)
+		return ends[0];
+	close(ends[0]);
+	close(ends[1]);
+	return -1;
+}
+
+static void
+give(unsigned int count)
+{
+	assert_int_equal(
+	    session_list_give(fixture.list, fixture.broker), count);
+	wait_for(&fixture.woken, count);
+	assert_int_equal(fixture.woken, count);
+}
+
+static void
+a_session_wakes_as_it_was_when_its_client_speaks(void **state)
+{
+	uint64_t number = add();
+	int client = put_to_sleep(number, 0);
+
+	assert_int_equal(session_list_waking(fixture.list), 0);
+	assert_int_equal(send(client, "DONE\r\n", 6, 0), 6);
+	wait_for(&fixture.wanted, 1);
+	assert_int_equal(session_list_waking(fixture.list), 1);
+	give(1);
+	assert_int_equal(fixture.number, number);
+	assert_string_equal(fixture.user, "ann@a.test");
+	assert_true(text_is(fixture.state, "told"));
+	assert_string_equal(fixture.said, "DONE\r\n");
+	assert_int_equal(session_list_waking(fixture.list), 0);
+	/* The worker has it again: it may end, or sleep. */
+	close(client);
+	client = put_to_sleep(number, 0);
+	assert_int_not_equal(client, -1);
+	close(client);
+}
+
+static void
+who_waits_for_news_is_woken_by_his_own(void **state)
+{
+	int clients[3] = { put_to_sleep(add(), 0), put_to_sleep(add(), TOPIC),
+		put_to_sleep(add(), TOPIC + 1) };
+
+	assert_int_equal(session_list_watching(fixture.list), 2);
+	session_list_changed(fixture.list, TOPIC + 2);
+	/* No topic is not a topic. */
+	session_list_changed(fixture.list, 0);
+	assert_int_equal(fixture.wanted, 0);
+	session_list_changed(fixture.list, TOPIC);
+	assert_int_equal(fixture.wanted, 1);
+	assert_int_equal(session_list_waking(fixture.list), 1);
+	session_list_alarm(fixture.list);
+	assert_int_equal(session_list_waking(fixture.list), 2);
+	assert_int_equal(session_list_watching(fixture.list), 0);
+	give(2);
+	for (int i = 0; i < 3; i++)
+		close(clients[i]);
+}
+
+static void
+who_goes_while_he_sleeps_wakes_nobody(void **state)
+{
+	int client = put_to_sleep(add(), TOPIC);
+
+	close(client);
+	wait_for(&fixture.emptied, 1);
+	assert_int_equal(fixture.wanted, 0);
+	assert_true(session_list_is_empty(fixture.list));
+}
+
+/* What he sent before is done all the same. */
+static void
+who_speaks_and_goes_is_woken(void **state)
+{
+	int client = put_to_sleep(add(), 0);
+
+	assert_int_equal(send(client, "a NOOP\r\n", 8, 0), 8);
+	close(client);
+	wait_for(&fixture.wanted, 1);
+	give(1);
+	assert_string_equal(fixture.said, "a NOOP\r\n");
+}
+
+static void
+only_what_was_given_is_taken_back_and_once(void **state)
+{
+	uint64_t number = add();
+	int client;
+
+	assert_int_equal(put_to_sleep(number + 1, 0), -1);
+	client = put_to_sleep(number, 0);
+	assert_int_not_equal(client, -1);
+	assert_int_equal(put_to_sleep(number, 0), -1);
+	/* Who sleeps is not the worker's to end. */
+	session_list_remove(fixture.list, number);
+	assert_false(session_list_is_empty(fixture.list));
+	close(client);
+	wait_for(&fixture.emptied, 1);
+	assert_int_equal(put_to_sleep(number, 0), -1);
+}
+
+static void
+a_worker_that_ends_takes_what_it_had(void **state)
+{
+	uint64_t awake = add();
+	int client = put_to_sleep(add(), TOPIC);
+
+	session_list_lose(fixture.list);
+	assert_int_equal(put_to_sleep(awake, 0), -1);
+	assert_int_equal(session_list_watching(fixture.list), 1);
+	close(client);
+}
+
+static void
+who_was_silent_for_too_long_is_woken(void **state)
+{
+	int client = put_to_sleep(add(), 0);
+
+	sessions_wake_due(fixture.sessions, clock_monotonic_us());
+	assert_int_equal(fixture.wanted, 0);
+	sessions_wake_due(
+	    fixture.sessions, clock_monotonic_us() + 1001 * INT64_C(1000000));
+	assert_int_equal(fixture.wanted, 1);
+	give(1);
+	close(client);
+}
+
+static void
+who_is_dismissed_hears_why(void **state)
+{
+	static const char bye[] = "* BYE\r\n";
+	int waking, sleeping;
+	char heard[20];
+
+	sleeping = put_to_sleep(add(), 0);
+	waking = put_to_sleep(add(), TOPIC);
+	session_list_changed(fixture.list, TOPIC);
+	session_list_dismiss(fixture.list, false, bye);
+	assert_int_equal(recv(waking, heard, sizeof(heard), 0), 7);
+	assert_memory_equal(heard, bye, 7);
+	assert_int_equal(recv(waking, heard, sizeof(heard), 0), 0);
+	assert_int_equal(
+	    recv(sleeping, heard, sizeof(heard), MSG_DONTWAIT), -1);
+	session_list_dismiss(fixture.list, true, bye);
+	assert_int_equal(recv(sleeping, heard, sizeof(heard), 0), 7);
+	assert_int_equal(fixture.emptied, 1);
+	close(waking);
+	close(sleeping);
+}
+
+static void
+an_account_has_so_many_sessions_and_no_more(void **state)
+{
+	uint64_t last = 0;
+
+	for (int i = 0; i < SESSIONS_OF_ACCOUNT; i++) {
+		last = add();
+		assert_int_not_equal(last, 0);
+	}
+	assert_int_equal(add(), 0);
+	session_list_remove(fixture.list, last);
+	assert_int_not_equal(add(), 0);
+	assert_int_equal(add(), 0);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_session_wakes_as_it_was_when_its_client_speaks),
+		TEST(who_waits_for_news_is_woken_by_his_own),
+		TEST(who_goes_while_he_sleeps_wakes_nobody),
+		TEST(who_speaks_and_goes_is_woken),
+		TEST(only_what_was_given_is_taken_back_and_once),
+		TEST(a_worker_that_ends_takes_what_it_had),
+		TEST(who_was_silent_for_too_long_is_woken),
+		TEST(who_is_dismissed_hears_why),
+		TEST(an_account_has_so_many_sessions_and_no_more),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
