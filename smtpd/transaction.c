@@ -42,6 +42,7 @@ transaction_free(struct transaction *transaction)
 	if (transaction->is_converted)
 		mail_body_clear(&transaction->converted);
 	buf_clear(&transaction->recipients);
+	buf_clear(&transaction->verdicts);
 	outgoing_clear(&transaction->outgoing);
 	free(transaction->envelope_id);
 	free(transaction->accounts);
