@@ -133,7 +133,8 @@ enum outgoing_fate {
 	OUTGOING_SEND,
 	/* It was done here, and the sender wants to hear so. */
 	OUTGOING_DELIVERED,
-	OUTGOING_EXPANDED /* an alias of several: they are recipients, too */
+	OUTGOING_EXPANDED, /* an alias of several: they are recipients, too */
+	OUTGOING_HERE /* is one of ours, who gets it when its time has come */
 };
 
 /* In spool_put and relay_job: one for each recipient elsewhere. */
@@ -143,6 +144,13 @@ struct outgoing_record {
 	struct text address;  /* where it goes to */
 	uint8_t fate;         /* enum outgoing_fate */
 };
+
+/* Not only to be told of. */
+static inline bool
+record_is_to_go(const struct outgoing_record *record)
+{
+	return record->fate == OUTGOING_SEND || record->fate == OUTGOING_HERE;
+}
 
 struct unfiled_record {
 	struct delivery_id delivery;

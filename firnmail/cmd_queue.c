@@ -125,13 +125,16 @@ explain_parcel(const struct queue_parcel_record *parcel, void *context)
 	};
 	struct firnmail *firnmail = context;
 	char id[33], words[WORDS_SIZE];
+	const char *reason = reasons[parcel->state];
 
 	queue_format_id(&parcel->delivery, id);
+	if (parcel->state == QUEUE_WAITS && parcel->tries == 0)
+		reason = "its sender wants it to go then, and not before";
 	const struct field fields[] = {
 		FIELD_T("id", 33, text_of(id)),
 		FIELD_T("domain", 24, parcel->domain),
 		FIELD_D("next", parcel->next),
-		FIELD_T("because", 40, text_of(reasons[parcel->state])),
+		FIELD_T("because", 40, text_of(reason)),
 		FIELD_T("host", 24,
 		    parcel->host.size > 0 ? parcel->host : TEXT("-")),
 		FIELD_T("words", 0,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -181,16 +182,56 @@ add_setting(struct listeners *listeners, const struct listen_setting *setting,
 	return add(listeners, setting, "0.0.0.0", old, error);
 }
 
+/* Of an address that is not wanted any more, on a port that is. */
+static bool
+is_in_the_way(const struct listener *old, const struct settings *settings)
+{
+	bool is_port_wanted = false;
+
+	for (size_t i = 0; i < settings->listener_count; i++) {
+		const struct listen_setting *setting = &settings->listeners[i];
+		bool is_all = strcmp(setting->address, "*") == 0;
+
+		if (old->path[0] != '\0' || setting->port != old->port)
+			continue;
+		is_port_wanted = true;
+		if (strcmp(setting->address, old->address) == 0 ||
+		    (is_all && (strcmp(old->address, "::") == 0 ||
+				   strcmp(old->address, "0.0.0.0") == 0)))
+			return false;
+	}
+	return is_port_wanted;
+}
+
+/* 127.0.0.1 and * cannot listen on one port.  A socket that is shut down, here and
+ * where it was handed to, keeps its address and takes no connection: it gives way to
+ * the new one, and can listen again if there will be none. */
+static void
+set_aside(
+    const struct listeners *old, const struct settings *settings, bool is_aside)
+{
+	for (size_t i = 0; old != NULL && i < old->count; i++)
+		if (is_in_the_way(&old->list[i], settings)) {
+			if (is_aside)
+				(void)shutdown(old->list[i].fd, SHUT_RD);
+			else
+				(void)listen(
+				    old->list[i].fd, LISTENERS_BACKLOG);
+		}
+}
+
 int
 listeners_open(struct listeners *listeners, const struct settings *settings,
     const struct listeners *old, struct error *error)
 {
 	listeners->count = 0;
+	set_aside(old, settings, true);
 	for (size_t i = 0; i < settings->listener_count; i++) {
 		if (add_setting(
 			listeners, &settings->listeners[i], old, error) == 0)
 			continue;
 		listeners_close(listeners);
+		set_aside(old, settings, false);
 		return -1;
 	}
 	return 0;

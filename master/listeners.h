@@ -26,7 +26,9 @@ struct listeners {
 };
 
 /* Opens what `settings` names; what `old` (may be NULL) has open of the same
- * address is taken over (duplicated). 0, or -1 with nothing open. */
+ * address is taken over (duplicated). What it has of another address on the same
+ * port takes no connection from then on. 0, or -1 with nothing open, and `old` as it
+ * was. */
 int listeners_open(struct listeners *listeners, const struct settings *settings,
     const struct listeners *old, struct error *error);
 void listeners_close(struct listeners *listeners);

@@ -14,7 +14,10 @@ master_libfirnmaild_a_SOURCES = \
 	master/notify.c master/notify.h
 master_firnmaild_SOURCES = master/main.c
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/service_name_test
+check_PROGRAMS += tests/unit/service_name_test tests/unit/listeners_test
+tests_unit_listeners_test_SOURCES = tests/unit/listeners_test.c
+tests_unit_listeners_test_LDADD = master/libfirnmaild.a $(FILTER_LIBS) \
+	$(COMMON_LIBS) $(IDN_LIBS) $(CMOCKA_LIBS)
 tests_unit_service_name_test_SOURCES = tests/unit/service_name_test.c
 tests_unit_service_name_test_LDADD = master/libfirnmaild.a $(FILTER_LIBS) \
 	$(COMMON_LIBS) $(IDN_LIBS) $(CMOCKA_LIBS)

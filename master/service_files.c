@@ -135,6 +135,7 @@ service_files_tell(struct supervisor *supervisor)
 	tell_file(supervisor, config->settings->users_path, true);
 	tell_file(supervisor, config->settings->aliases_path, false);
 	tell_file(supervisor, config->settings->srs_path, true);
+	tell_file(supervisor, config->settings->relay_auth_path, true);
 	tell_keys(supervisor);
 	end.service_files.generation = config->settings->generation;
 	(void)channel_send(snapd->channel, &end, NULL, 0);

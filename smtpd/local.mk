@@ -6,6 +6,7 @@ smtpd_libsmtpd_a_SOURCES = \
 	smtpd/smtp_session.c smtpd/smtp_session.h \
 	smtpd/smtp_command.c smtpd/smtp_command.h \
 	smtpd/smtp_parameters.c smtpd/smtp_parameters.h \
+	smtpd/future_release.c smtpd/future_release.h \
 	smtpd/smtp_reply.c smtpd/smtp_reply.h \
 	smtpd/smtp_hello.c \
 	smtpd/xclient.c smtpd/xclient.h smtpd/smtp_xclient.c \
@@ -20,6 +21,7 @@ smtpd_libqueue_a_SOURCES = \
 	smtpd/transaction_envelope.c \
 	smtpd/transaction_end.c smtpd/transaction_question.c \
 	smtpd/transaction_report.c smtpd/transaction_binary.c \
+	smtpd/transaction_release.c \
 	smtpd/relay_downgrade.c smtpd/relay_downgrade.h \
 	smtpd/relay_body.c smtpd/relay_body.h \
 	smtpd/forwarding.c smtpd/forwarding.h \
@@ -124,6 +126,10 @@ tests_unit_spool_report_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COM
 	$(CMOCKA_LIBS)
 tests_unit_spool_test_SOURCES = tests/unit/spool_test.c tests/unit/scratch.h
 tests_unit_spool_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/future_release_test
+tests_unit_future_release_test_SOURCES = tests/unit/future_release_test.c
+tests_unit_future_release_test_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) \
+	$(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/spool_policies_test
 tests_unit_spool_policies_test_SOURCES = tests/unit/spool_policies_test.c \
 	tests/unit/scratch.h

@@ -58,7 +58,7 @@ outgoing_add(struct outgoing *outgoing, const struct outgoing_record *record)
 	if (writer.failed ||
 	    buf_put(&outgoing->records, bytes, writer.size) == -1)
 		return -1;
-	if (record->fate == OUTGOING_SEND)
+	if (record_is_to_go(record))
 		outgoing->count++;
 	else
 		outgoing->told++;

@@ -349,6 +349,8 @@ spool_received(struct channel *channel, const struct message *message, int *fds,
 		    (enum status)message->spool_kept.status);
 	} else if (message->type == MESSAGE_spool_report) {
 		transaction_report(queue, &message->spool_report, fds[0]);
+	} else if (message->type == MESSAGE_spool_due) {
+		transaction_release(queue, &message->spool_due, fds[0]);
 	} else if (message->type == MESSAGE_spool_undecided) {
 		transaction_undecided(queue, &message->spool_undecided);
 	} else if (message->type == MESSAGE_spool_state) {

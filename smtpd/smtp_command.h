@@ -70,6 +70,8 @@ struct smtp_command {
 	bool is_requiretls;           /* MAIL REQUIRETLS */
 	bool has_priority;            /* MAIL MT-PRIORITY= was said */
 	int priority;                 /* its -9 to 9 */
+	uint32_t hold_for;            /* MAIL HOLDFOR=, 0: not said */
+	int64_t hold_until;           /* MAIL HOLDUNTIL=, as time */
 	bool has_dsn;                 /* one of the next four was said */
 	enum smtp_return return_part; /* MAIL RET= */
 	struct text envelope_id;      /* MAIL ENVID=, as xtext */

@@ -3,8 +3,10 @@
  * about them and about the body (smtp_body.c).  A 250 after the data is its
  * verdict that the message is on disk, and nothing else makes one.
  */
+#include "common/clock.h"
 #include "common/memory.h"
 #include "common/smtp_verdict.h"
+#include "smtpd/future_release.h"
 #include "smtpd/smtp_session.h"
 
 int
@@ -83,11 +85,15 @@ smtp_mail(struct smtp_session *session, const struct smtp_command *command)
 	} else if (session->transaction != 0) {
 		smtp_session_reply(session, REPLY_BAD_SEQUENCE);
 	} else if ((command->has_dsn && !smtp_offers_dsn(session)) ||
-		   ((command->has_priority ||
+		   ((command->has_priority || command->hold_for != 0 ||
+			command->hold_until != 0 ||
 			command->body == SMTP_BODY_BINARYMIME) &&
 		       !smtp_offers_more(session)) ||
 		   (command->is_requiretls && !is_tls)) {
 		smtp_session_reply(session, REPLY_BAD_PARAMETER);
+	} else if (future_release_decide(command->hold_for, command->hold_until,
+		       clock_wall_us() / 1000000, &begin->not_before) == -1) {
+		smtp_session_reply(session, REPLY_BAD_ARGUMENTS);
 	} else {
 		session->is_binary = command->body == SMTP_BODY_BINARYMIME;
 		session->is_smtputf8 = command->is_smtputf8;

@@ -1,11 +1,18 @@
 /*
  * Greeting, EHLO, HELO, LHLO (RFC 2033) and STARTTLS (RFC 3207).
  */
+#include "common/clock.h"
 #include "common/log.h"
+#include "smtpd/future_release.h"
 #include "smtpd/smtp_session.h"
 #include "smtpd/xclient.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+
+enum {
+	MORE_SIZE = 120 /* of three lines */
+};
 
 void
 smtp_greet(struct smtp_session *session)
@@ -75,11 +82,29 @@ origin(const struct settings *settings)
 					  : settings->host;
 }
 
+/* What only those who hand in mail are offered. */
+static void
+list_more(const struct smtp_session *session, char more[MORE_SIZE])
+{
+	char latest[FUTURE_RELEASE_SIZE];
+
+	more[0] = '\0';
+	if (!smtp_offers_more(session))
+		return;
+	future_release_format(
+	    clock_wall_us() / 1000000 + FUTURE_RELEASE_MAX_S, latest);
+	(void)snprintf(more, MORE_SIZE,
+	    "250-BINARYMIME\r\n250-MT-PRIORITY\r\n"
+	    "250-FUTURERELEASE %d %s\r\n",
+	    FUTURE_RELEASE_MAX_S, latest);
+}
+
 void
 smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 {
 	const struct settings *settings = session->front->settings;
 	bool is_local = session->service == SERVICE_LOCAL;
+	char more[MORE_SIZE];
 
 	if ((session->service == SERVICE_LMTP) !=
 	    (command->verb == SMTP_LHLO)) {
@@ -95,6 +120,7 @@ smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 		smtp_session_write(session, "250 %s\r\n", settings->host);
 		return;
 	}
+	list_more(session, more);
 	smtp_session_write(session,
 	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n"
 	    "250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
@@ -102,9 +128,7 @@ smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 	    "250 ENHANCEDSTATUSCODES\r\n",
 	    settings->host, settings->max_message_bytes,
 	    settings->max_recipients,
-	    smtp_offers_dsn(session) ? "250-DSN\r\n" : "",
-	    smtp_offers_more(session) ? "250-BINARYMIME\r\n250-MT-PRIORITY\r\n"
-				      : "",
+	    smtp_offers_dsn(session) ? "250-DSN\r\n" : "", more,
 	    connection_is_tls(session->connection) ? "250-REQUIRETLS\r\n" : "",
 	    can_start_tls(session) ? "250-STARTTLS\r\n" : "",
 	    session->service == SERVICE_SUBMIT &&

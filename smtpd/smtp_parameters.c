@@ -4,6 +4,7 @@
 #include "smtpd/smtp_parameters.h"
 
 #include "common/dsn.h"
+#include "smtpd/future_release.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -135,6 +136,22 @@ parse_priority(struct text value, struct smtp_command *command)
 	return SMTP_COMMAND_OK;
 }
 
+static enum smtp_command_result
+parse_hold_for(struct text value, struct smtp_command *command)
+{
+	return future_release_parse_interval(value, &command->hold_for) == 0
+		   ? SMTP_COMMAND_OK
+		   : SMTP_COMMAND_BAD_ARGUMENTS;
+}
+
+static enum smtp_command_result
+parse_hold_until(struct text value, struct smtp_command *command)
+{
+	return future_release_parse_time(value, &command->hold_until) == 0
+		   ? SMTP_COMMAND_OK
+		   : SMTP_COMMAND_BAD_ARGUMENTS;
+}
+
 /* NOTIFY=NEVER, or a list of the others (section 4.1). */
 static enum smtp_command_result
 parse_notify(struct text value, struct smtp_command *command)
@@ -237,7 +254,9 @@ smtp_parameters_mail(struct text argument, struct smtp_command *command)
 		{ "AUTH=", parse_auth }, { "RET=", parse_return },
 		{ "ENVID=", parse_envelope_id },
 		{ "REQUIRETLS", parse_requiretls },
-		{ "MT-PRIORITY=", parse_priority } };
+		{ "MT-PRIORITY=", parse_priority },
+		{ "HOLDFOR=", parse_hold_for },
+		{ "HOLDUNTIL=", parse_hold_until } };
 
 	return parse_all(
 	    argument, known, sizeof(known) / sizeof(known[0]), command);

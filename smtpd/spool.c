@@ -128,6 +128,13 @@ spool_some_queue(struct spool *spool)
 	return spool->queues != NULL ? spool->queues->channel : NULL;
 }
 
+struct channel *
+spool_newest_queue(struct spool *spool, uint64_t *instance)
+{
+	*instance = spool->queues != NULL ? spool->queues->instance : 0;
+	return spool_some_queue(spool);
+}
+
 static void
 queue_received(struct channel *channel, const struct message *message, int *fds,
     void *context)
@@ -140,6 +147,8 @@ queue_received(struct channel *channel, const struct message *message, int *fds,
 	else if (message->type == MESSAGE_report_routed)
 		spool_reports_hear(
 		    queue->spool->reports, &message->report_routed);
+	else if (message->type == MESSAGE_due_routed)
+		spool_jobs_released(queue->spool->jobs, &message->due_routed);
 	else if (message->type == MESSAGE_spool_decide)
 		spool_undecided_hear(
 		    queue->spool->undecided, &message->spool_decide);
@@ -224,6 +233,7 @@ queue_closed(struct channel *channel, const struct error *error, void *context)
 	process_peer_closed(error, ROLE_QUEUE, 0, instance);
 	queue_free(queue);
 	spool_undecided_lose(spool->undecided, instance);
+	spool_jobs_return(spool->jobs, instance);
 }
 
 static void
@@ -271,7 +281,7 @@ lose_relay(struct spool *spool)
 	if (spool->relay == NULL)
 		return;
 	channel_free(&spool->relay);
-	spool_jobs_return(spool->jobs);
+	spool_jobs_return(spool->jobs, 0);
 }
 
 static void

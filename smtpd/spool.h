@@ -85,6 +85,8 @@ void spool_add_control(struct spool *spool, int fd);
 struct channel *spool_find_queue(struct spool *spool, uint64_t instance);
 /* A queue that is there, or NULL: who takes reports. */
 struct channel *spool_some_queue(struct spool *spool);
+/* The same, and which it is. */
+struct channel *spool_newest_queue(struct spool *spool, uint64_t *instance);
 
 /* Parcels of a message that was just committed are known from here on. */
 void spool_schedule_message(struct spool *spool, uint64_t id);

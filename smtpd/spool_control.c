@@ -319,6 +319,7 @@ list_recipients(
 struct mark {
 	uint64_t message;
 	uint16_t parcel;
+	int64_t next; /* 0: as soon as it may go */
 };
 
 /* A page of changes, which waits for its commit. */
@@ -332,11 +333,20 @@ struct change {
 	struct mark marks[SPOOL_PAGE_LOOKS];
 };
 
+/* Its sender said when, and that is not now. */
+static bool
+is_for_later(const struct spool_parcel *parcel)
+{
+	return parcel->flags & SPOOL_LATER && parcel->tries == 0 &&
+	       parcel->next > spool_now() / 1000;
+}
+
 static bool
 take_mark(struct page *page, const struct spool_parcel *parcel)
 {
 	struct change *change = page->context;
 	bool is_held = parcel->flags & SPOOL_HELD;
+	bool is_later = is_for_later(parcel);
 
 	if (schedule_is_running(
 		page->spool->schedule, parcel->message, parcel->number)) {
@@ -348,10 +358,12 @@ take_mark(struct page *page, const struct spool_parcel *parcel)
 	}
 	if ((change->action == QUEUE_HOLD && is_held) ||
 	    (change->action == QUEUE_RELEASE && !is_held) ||
-	    (change->action == QUEUE_FLUSH && is_held))
+	    (change->action == QUEUE_FLUSH && is_held) ||
+	    (change->action == QUEUE_FLUSH && is_later &&
+		page->query->selector != QUEUE_ID))
 		return true;
-	change->marks[change->count++] =
-	    (struct mark){ parcel->message, parcel->number };
+	change->marks[change->count++] = (struct mark){ parcel->message,
+		parcel->number, is_later ? 1000 * parcel->next : 0 };
 	return true;
 }
 
@@ -393,7 +405,7 @@ carry_out(struct change *change, const struct mark *mark)
 	case QUEUE_HOLD:
 	case QUEUE_RELEASE:
 		schedule_hold(spool->schedule, mark->message, mark->parcel,
-		    change->action == QUEUE_HOLD, spool_now());
+		    change->action == QUEUE_HOLD, mark->next, spool_now());
 		break;
 	default:
 		spool_jobs_settle(

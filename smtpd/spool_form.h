@@ -104,8 +104,11 @@ struct spool_words {
 
 /* Bits of a parcel's `flags`. */
 enum {
-	SPOOL_HELD = 1,   /* by the administrator, until he lets it go */
-	SPOOL_NOTICED = 2 /* the sender was told that it is late, if he cared */
+	SPOOL_HELD = 1, /* by the administrator, until he lets it go */
+	SPOOL_NOTICED =
+	    2,          /* the sender was told that it is late, if he cared */
+	SPOOL_HOME = 4, /* for recipients of ours: the queue gets it */
+	SPOOL_LATER = 8 /* its sender said when it may go */
 };
 
 struct spool_parcel {
@@ -117,7 +120,7 @@ struct spool_parcel {
 	uint8_t flags;
 	int8_t priority; /* of RFC 6710, -9 to 9 */
 	uint32_t account;
-	int64_t time;             /* as of the message */
+	int64_t time;             /* as of the message, or when it may go */
 	int64_t next;             /* seconds since 1970: not before */
 	struct text domain;       /* lower case */
 	struct spool_words words; /* of the last try as a whole */

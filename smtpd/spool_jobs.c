@@ -34,6 +34,7 @@ struct job {
 	struct spool_jobs *jobs;
 	struct pool *pool; /* words of hosts */
 	uint64_t number;   /* 0: it never went to the relay */
+	uint64_t queue;    /* it went to that queue, being for us; else 0 */
 	struct spool_settlement settlement;
 	enum schedule_result result; /* if something still waits */
 	bool is_cancelled;           /* what still waits is returned */
@@ -289,7 +290,7 @@ spool_jobs_cancel(struct spool_jobs *jobs, uint64_t message, uint16_t parcel)
 }
 
 void
-spool_jobs_return(struct spool_jobs *jobs)
+spool_jobs_return(struct spool_jobs *jobs, uint64_t queue)
 {
 	size_t position = 0;
 	struct job *job;
@@ -297,6 +298,8 @@ spool_jobs_return(struct spool_jobs *jobs)
 
 	while (table_next(jobs->table, &position, NULL, NULL, &value)) {
 		job = value;
+		if (job->queue != queue)
+			continue;
 		job->result = SCHEDULE_RETURNED;
 		if (job->is_cancelled)
 			job->settlement.cause = SPOOL_BOUNCED;
@@ -308,6 +311,38 @@ spool_jobs_return(struct spool_jobs *jobs)
 		tell_schedule(job, SCHEDULE_RETURNED);
 		job_free(job);
 	}
+}
+
+/* The queue's word is like that of a host, which is ours. */
+void
+spool_jobs_released(
+    struct spool_jobs *jobs, const struct message_due_routed *said)
+{
+	struct message_relay_recipient one = { .job = said->job,
+		.host = text_of(jobs->spool->options.settings->host) };
+	struct message_relay_done done = { .trouble = RELAY_MESSAGE_TROUBLE,
+		.text = TEXT(""),
+		.host = TEXT("") };
+	struct job *job = table_find_u64(jobs->table, said->job);
+	const struct smtp_verdict_row *row;
+	uint16_t verdict;
+
+	if (job == NULL || job->queue == 0)
+		return;
+	for (size_t i = 0; i < said->verdicts.size / sizeof(verdict); i++) {
+		memcpy(&verdict, said->verdicts.data + i * sizeof(verdict),
+		    sizeof(verdict));
+		row = smtp_verdict_row(verdict);
+		one.recipient = (uint16_t)i;
+		one.outcome = row->code < 300   ? RELAY_DELIVERED
+			      : row->code < 500 ? RELAY_DEFERRED
+						: RELAY_FAILED;
+		one.code = row->code;
+		one.enhanced = text_of(row->enhanced);
+		one.text = text_of(row->text);
+		hear_recipient(job, &one);
+	}
+	hear_done(job, &done);
 }
 
 /* -- The beginning of a job -- */
@@ -370,6 +405,41 @@ send_job(struct job *job, const struct spool_message *message,
 	return channel_send(job->jobs->spool->relay, &packet, &fd, 1);
 }
 
+/* The store takes one id once: it is the same as long as it is for the same ones, and
+ * another for those who are left of them. */
+static struct delivery_id
+delivery_of(const struct job *job, const struct spool_message *message)
+{
+	uint16_t parcel = job->settlement.parcel;
+	struct delivery_id delivery = message->delivery;
+
+	delivery.bytes[13] ^= (uint8_t)(parcel >> 8);
+	delivery.bytes[14] ^= (uint8_t)parcel;
+	delivery.bytes[15] ^= (uint8_t)job->count;
+	return delivery;
+}
+
+static int
+send_home(struct job *job, const struct spool_message *message,
+    const struct spool_parcel *parcel, struct text recipients, int fd)
+{
+	struct message packet = { .type = MESSAGE_spool_due };
+	struct message_spool_due *to = &packet.spool_due;
+	struct channel *queue =
+	    spool_newest_queue(job->jobs->spool, &job->queue);
+
+	if (queue == NULL)
+		return -1;
+	to->job = job->number;
+	to->delivery = delivery_of(job, message);
+	to->flags = message->flags;
+	to->sender = message->sender;
+	to->envelope_id = message->envelope_id;
+	to->recipients = recipients;
+	to->size = message->size;
+	return channel_send(queue, &packet, &fd, 1);
+}
+
 /* 1: it is on its way; 0: the relay takes no more; -1: it cannot be read. */
 static int
 begin(struct job *job, struct error *error)
@@ -392,7 +462,7 @@ begin(struct job *job, struct error *error)
 	fd = spool_store_open_body(store, of->message, &message, error);
 	if (fd == -1)
 		return -1;
-	result = send_job(
+	result = (parcel.flags & SPOOL_HOME ? send_home : send_job)(
 	    job, &message, &parcel, text_make(records, writer.size), fd);
 	close(fd);
 	return result == 0;
@@ -407,7 +477,7 @@ park(struct job *job, const struct error *error)
 	log_alarm("spool-damaged", "message=%llu error=\"%s\"",
 	    (unsigned long long)job->settlement.message, error->text);
 	schedule_hold(schedule, job->settlement.message, job->settlement.parcel,
-	    true, spool_now());
+	    true, 0, spool_now());
 	tell_schedule(job, SCHEDULE_RETURNED);
 }
 

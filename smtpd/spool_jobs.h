@@ -18,8 +18,11 @@ void spool_jobs_free(struct spool_jobs **jobs);
 /* Gives the relay what has its turn now. */
 void spool_jobs_start(struct spool_jobs *jobs);
 void spool_jobs_hear(struct spool_jobs *jobs, const struct message *message);
-/* All that the relay had comes back. */
-void spool_jobs_return(struct spool_jobs *jobs);
+/* The queue has had what is for us. */
+void spool_jobs_released(
+    struct spool_jobs *jobs, const struct message_due_routed *said);
+/* All that the relay had comes back (0), or that queue. */
+void spool_jobs_return(struct spool_jobs *jobs, uint64_t queue);
 /* What the scheduler has a duty for: notices, and what is too old. */
 void spool_jobs_give_up(struct spool_jobs *jobs);
 

@@ -342,7 +342,7 @@ schedule_wake(const struct schedule *schedule, bool is_sending)
 
 void
 schedule_hold(struct schedule *schedule, uint64_t message, uint16_t number,
-    bool is_held, int64_t now)
+    bool is_held, int64_t next, int64_t now)
 {
 	struct parcel *parcel = find(schedule, message, number);
 
@@ -354,7 +354,7 @@ schedule_hold(struct schedule *schedule, uint64_t message, uint16_t number,
 		schedule_leave_line(schedule, parcel);
 		spool_heap_remove(&schedule->waiting, &parcel->due);
 	} else if (!parcel->is_running) {
-		place_parcel(schedule, parcel, now, now);
+		place_parcel(schedule, parcel, next, now);
 	}
 }
 

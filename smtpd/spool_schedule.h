@@ -112,9 +112,10 @@ int64_t schedule_next_try(const struct schedule *schedule, uint64_t message,
 enum schedule_duty schedule_duty(struct schedule *schedule, int64_t now,
     uint64_t *message, uint16_t *number);
 
-/* A held parcel is neither tried nor given up. */
+/* A held parcel is neither tried nor given up; one that is no longer held is tried
+ * at `next`. */
 void schedule_hold(struct schedule *schedule, uint64_t message, uint16_t number,
-    bool is_held, int64_t now);
+    bool is_held, int64_t next, int64_t now);
 /* It is tried at the next turn, and its destination too. */
 void schedule_flush(
     struct schedule *schedule, uint64_t message, uint16_t number, int64_t now);

@@ -24,7 +24,7 @@ struct addressee {
 static bool
 is_told(const struct addressee *addressee)
 {
-	return addressee->record.fate != OUTGOING_SEND;
+	return !record_is_to_go(&addressee->record);
 }
 
 static int
@@ -46,6 +46,8 @@ compare_addressees(const void *a, const void *b)
 
 	if (order == 0)
 		order = compare_domains(left->domain, right->domain);
+	if (order == 0)
+		order = left->record.fate - right->record.fate;
 	if (order != 0)
 		return order;
 	return left->place < right->place ? -1 : left->place > right->place;
@@ -98,6 +100,7 @@ put_addressees(struct spool_store *store, uint64_t id,
 		[OUTGOING_SEND] = SPOOL_WAITING,
 		[OUTGOING_DELIVERED] = SPOOL_FILED,
 		[OUTGOING_EXPANDED] = SPOOL_EXPANDED,
+		[OUTGOING_HERE] = SPOOL_WAITING,
 	};
 	struct spool_recipient recipient;
 
@@ -130,6 +133,7 @@ parcel_size(const struct addressee *list, uint16_t count)
 	uint16_t n = 1;
 
 	while (n < count && n < SPOOL_PARCEL_RECIPIENTS &&
+	       list[0].record.fate == list[n].record.fate &&
 	       compare_domains(list[0].domain, list[n].domain) == 0) {
 		bytes += record_bytes(&list[n]);
 		if (bytes > SPOOL_PARCEL_BYTES)
@@ -146,11 +150,13 @@ put_parcels(struct spool_store *store, uint64_t id,
     struct error *error)
 {
 	char domain[SPOOL_MAX_DOMAIN];
+	bool is_later = mail->next > mail->time;
+	int64_t next = is_later ? mail->next : mail->time;
 	struct spool_parcel parcel = { .message = id,
 		.account = mail->account,
-		.time = mail->time,
+		.time = next,
 		.priority = mail->priority,
-		.next = mail->next > 0 ? mail->next : mail->time };
+		.next = next };
 	enum spool_table table =
 	    mail->decider != 0 ? SPOOL_DRAFT : SPOOL_PARCEL;
 	struct text name;
@@ -160,6 +166,9 @@ put_parcels(struct spool_store *store, uint64_t id,
 		for (size_t i = 0; i < name.size; i++)
 			domain[i] = text_lower_byte(name.data[i]);
 		parcel.domain = text_make(domain, name.size);
+		parcel.flags = is_later ? SPOOL_LATER : 0;
+		if (list[at].record.fate == OUTGOING_HERE)
+			parcel.flags |= SPOOL_HOME;
 		parcel.first = at;
 		parcel.count = parcel_size(list + at, count - at);
 		if (spool_store_put_parcel(store, table, &parcel, error) == -1)
@@ -224,6 +233,17 @@ put_decider(struct spool_store *store, uint64_t id, uint32_t decider,
 	    store->env, SPOOL_UNDECIDED, &key, spool_key_text(&account), error);
 }
 
+/* What its sender's limit is about. */
+static uint16_t
+count_elsewhere(const struct addressee *list, uint16_t count)
+{
+	uint16_t elsewhere = 0;
+
+	for (uint16_t i = 0; i < count; i++)
+		elsewhere += list[i].record.fate == OUTGOING_SEND;
+	return elsewhere;
+}
+
 /* What can be refused comes first, so that nothing of it is written. */
 static int
 put_for(struct spool_store *store, uint64_t id, const struct spool_mail *mail,
@@ -232,13 +252,14 @@ put_for(struct spool_store *store, uint64_t id, const struct spool_mail *mail,
 {
 	struct spool_message message = message_of(mail);
 	uint16_t to_send = count - told;
+	uint16_t elsewhere = count_elsewhere(list, to_send);
 	int parcels;
 
-	if (spool_sent_check(store->env, mail->account, mail->time, to_send,
+	if (spool_sent_check(store->env, mail->account, mail->time, elsewhere,
 		mail->send_per_day, error) == -1 ||
 	    put_body(store, id, mail, &message, error) == -1 ||
 	    spool_sent_add(
-		store->env, mail->account, mail->time, to_send, error) == -1)
+		store->env, mail->account, mail->time, elsewhere, error) == -1)
 		return -1;
 	parcels = put_parcels(store, id, mail, list, to_send, error);
 	if (parcels == -1 ||

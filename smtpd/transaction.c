@@ -43,6 +43,7 @@ transaction_free(struct transaction *transaction)
 		mail_body_clear(&transaction->converted);
 	buf_clear(&transaction->recipients);
 	buf_clear(&transaction->ways);
+	buf_clear(&transaction->verdicts);
 	outgoing_clear(&transaction->outgoing);
 	free(transaction->envelope_id);
 	free(transaction->accounts);

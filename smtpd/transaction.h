@@ -33,6 +33,10 @@ void transaction_kept(struct queue *queue, uint64_t tag, enum status status);
 void transaction_report(
     struct queue *queue, const struct message_spool_report *report, int fd);
 
+/* The same for mail of ours that was to go later. */
+void transaction_release(
+    struct queue *queue, const struct message_spool_due *release, int fd);
+
 /* Says what waits for that one again, with the same delivery ids: a repeated
  * one is answered with what was decided before. */
 void transaction_resend(struct queue *queue, enum transaction_wait wait);

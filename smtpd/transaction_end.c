@@ -68,6 +68,7 @@ send_put(struct transaction *t)
 	put->account = t->account;
 	put->flags = (uint16_t)t->flags;
 	put->priority = (uint8_t)t->priority;
+	put->not_before = t->not_before;
 	if (t->outgoing.told > 0)
 		put->flags |= TRANSACTION_TELLS;
 	/* REQUIRETLS goes before the field (RFC 8689 section 4.1). */
@@ -186,6 +187,8 @@ transaction_finish(struct transaction *t, unsigned int verdict)
 		    t->queue, &t->delivery, verdict == VERDICT_ACCEPTED);
 	if (t->report != 0)
 		say_report(t->queue, t->report, verdict);
+	else if (t->release != 0)
+		transaction_say_released(t, verdict);
 	else
 		transaction_say_end(t, verdict);
 	log_info(verdict == VERDICT_ACCEPTED ? "mail-accepted" : "mail-refused",

@@ -13,6 +13,7 @@
 #include "common/route.h"
 #include "common/smtp_verdict.h"
 #include "smtpd/forwarding.h"
+#include "smtpd/future_release.h"
 #include "smtpd/received.h"
 
 #include <stdio.h>
@@ -108,6 +109,19 @@ begin_verdict(const struct front *front,
 	return check_sender(front, begin, grant);
 }
 
+/* What the front says of RFC 4865 is within its limits. */
+static int64_t
+release_time(const struct transaction *t, int64_t not_before)
+{
+	int64_t now = clock_wall_us() / 1000000;
+
+	if (!t->is_submission || not_before <= now)
+		return 0;
+	return not_before > now + FUTURE_RELEASE_MAX_S
+		   ? now + FUTURE_RELEASE_MAX_S
+		   : not_before;
+}
+
 unsigned int
 transaction_begin(
     struct front *front, const struct message_transaction_begin *begin)
@@ -131,6 +145,7 @@ transaction_begin(
 	t->priority = (int8_t)begin->priority;
 	if (!t->is_submission || t->priority < -9 || t->priority > 9)
 		t->priority = 0;
+	t->not_before = release_time(t, begin->not_before);
 	t->sender = transaction_copy_text(begin->sender);
 	t->helo = transaction_copy_text(begin->helo);
 	t->client_ip = transaction_copy_text(begin->client_ip);
@@ -186,7 +201,7 @@ add_outgoing(struct transaction *t, const struct outgoing_record *record)
 {
 	if (t->queue->spool == NULL || !t->queue->is_spool_open)
 		return VERDICT_UNAVAILABLE;
-	if (record->fate == OUTGOING_SEND && is_full(t, FULL_LIST_SPOOL))
+	if (record_is_to_go(record) && is_full(t, FULL_LIST_SPOOL))
 		return VERDICT_NO_SPACE;
 	return outgoing_add(&t->outgoing, record) == -1
 		   ? VERDICT_TOO_MANY_RECIPIENTS
@@ -208,7 +223,7 @@ add_elsewhere(struct transaction *t, struct text address,
 static bool
 may_relay(const struct transaction *t)
 {
-	return t->report != 0 ||
+	return t->report != 0 || t->release != 0 ||
 	       (t->is_authenticated && t->queue->settings->is_relaying);
 }
 
@@ -277,6 +292,17 @@ add_accounts(struct transaction *t, const struct route *route,
 	return VERDICT_OK;
 }
 
+/* One of ours who gets it later: with the aliases and accounts of then. */
+static unsigned int
+add_held(
+    struct transaction *t, const struct message_transaction_recipient *given)
+{
+	const struct outgoing_record record = { given->notify, given->original,
+		given->address, OUTGOING_HERE };
+
+	return add_outgoing(t, &record);
+}
+
 /* Success of a recipient here is that the store has it, or that all behind an
  * alias are recipients: the spool tells the sender when that is so. */
 static unsigned int
@@ -336,7 +362,8 @@ transaction_recipient(
 		return VERDICT_TOO_MANY_RECIPIENTS;
 	verdict = forwarding_find(t->queue, given->address, &route, home);
 	if (verdict == VERDICT_OK)
-		verdict = add_route(t, &route, given);
+		verdict = t->not_before != 0 ? add_held(t, given)
+					     : add_route(t, &route, given);
 	else if (verdict == VERDICT_RELAYING && may_relay(t))
 		verdict =
 		    queue_may_send(t->queue, t->account, t->outgoing.count + 1)

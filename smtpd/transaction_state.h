@@ -1,7 +1,7 @@
 /*
  * What the files of transactions share: the transaction itself, from MAIL to the
  * durable end (transaction.c, transaction_envelope.c, transaction_end.c), of a
- * report (transaction_report.c), and of what another queue had begun
+ * report (transaction_report.c), of mail for later (transaction_release.c), and of what another queue had begun
  * (transaction_question.c).
  */
 #ifndef SMTPD_TRANSACTION_STATE_H
@@ -28,13 +28,15 @@ struct transaction {
 	uint64_t tag; /* of what waits for an answer; 0: nothing */
 	enum transaction_wait wait;
 	int64_t deadline_ms;
-	uint64_t report; /* the spool's tag; 0: it is a client's */
+	uint64_t report;  /* the spool's tag; 0: it is a client's */
+	uint64_t release; /* the spool's job that it is; 0: none */
 	bool is_submission;
 	bool is_lmtp; /* of a mail server of ours: taken as it took it */
 	bool is_authenticated;
 	bool is_forwarding; /* somebody here passes it on to another host */
 	unsigned int flags;
 	int8_t priority;      /* RFC 6710 */
+	int64_t not_before;   /* RFC 4865; 0: at once */
 	uint64_t declared;    /* SIZE, or 0 */
 	unsigned int verdict; /* the first bad one of the body */
 	char *sender;
@@ -53,6 +55,7 @@ struct transaction {
 	bool lacks_ways;       /* but for some */
 	uint8_t full[TRANSACTION_FULL_SIZE]; /* of them, a bit each */
 	size_t full_size;
+	struct buf verdicts;   /* of a release, for each recipient */
 	struct delivery_id delivery;
 	int64_t time;
 	struct mail_body body;
@@ -102,6 +105,9 @@ void transaction_note_way(
 unsigned int transaction_check_quotas(struct transaction *transaction);
 /* It was accepted for these accounts. */
 void transaction_count_quotas(const struct transaction *transaction);
+/* What became of one that the spool had (transaction_release.c). */
+void transaction_say_released(
+    struct transaction *transaction, unsigned int verdict);
 
 /* A body for accounts of ours is made of a binary one. -1: it cannot be. */
 int transaction_convert(struct transaction *transaction, struct error *error);

@@ -170,7 +170,7 @@ spool_hears(struct channel *channel, const struct message *message, int *fds,
 		    (unsigned long long)said->job, said->recipient,
 		    outcomes[said->outcome], said->code,
 		    TEXT_FMT(said->enhanced), TEXT_FMT(said->tls));
-	} else {
+	} else if (message->type == MESSAGE_relay_done) {
 		const struct message_relay_done *said = &message->relay_done;
 
 		printf("done %llu %s %u %.*s\n", (unsigned long long)said->job,

@@ -5,6 +5,7 @@ import email
 import email.policy
 import json
 import os
+import re
 import signal
 import smtplib
 import socketserver
@@ -434,3 +435,40 @@ def test_what_a_client_asks_for_reaches_the_next_host_or_comes_back(
     sent = email.message_from_bytes(sent)
     assert sent['Content-Transfer-Encoding'] == 'base64'
     assert sent.get_payload(decode=True) == BINARY
+
+
+def test_what_is_for_later_goes_then_to_us_and_to_others(outgoing):
+    """RFC 4865; nothing but its id, or its time, has it go."""
+    server, far = outgoing.server, 'there@far.test'
+    with server.submission() as client:
+        assert re.fullmatch(r'2592000 20\d\d-.*Z',
+                            client.esmtp_features['futurerelease'])
+        for wrong in (['HOLDFOR=2592001'], ['HOLDUNTIL=2001-01-01T00:00:00Z'],
+                      ['HOLDFOR=60', 'HOLDUNTIL=2099-01-01T00:00:00Z']):
+            assert client.mail(outgoing.user, wrong)[0] == 501
+        assert client.mail(outgoing.user, ['HOLDFOR=86400'])[0] == 250
+        assert client.rcpt('nobody@demo.test')[0] == 550
+        client.rset()
+    tomorrow = outgoing.send('tomorrow', outgoing.user, far,
+                             mail=['HOLDFOR=86400'])
+    never = outgoing.send('never', outgoing.user, mail=['HOLDFOR=86400'])
+    soon = outgoing.send('soon', outgoing.user, far, mail=['HOLDFOR=1'])
+    wait_for(lambda: (soon, far) in outgoing.given(), what='mail there')
+    wait_for(lambda: [one['Subject'] for one in outgoing.inbox()] == ['soon'],
+             what='mail here')
+    outgoing.firnmail('queue', 'flush')
+    outgoing.firnmail('queue', 'hold', tomorrow)
+    outgoing.firnmail('queue', 'release', tomorrow)
+    rows = outgoing.rows('queue', 'why', tomorrow)
+    assert len(rows) == 2
+    assert {row['because'] for row in rows} == {
+        'its sender wants it to go then, and not before'}
+    assert outgoing.rows('queue', 'list', tomorrow)[0]['state'] == 'waits'
+    outgoing.firnmail('queue', 'flush', tomorrow)
+    wait_for(lambda: len(outgoing.inbox()) == 2, what='mail here')
+    wait_for(lambda: (tomorrow, far) in outgoing.given(), what='mail there')
+    outgoing.firnmail('queue', 'bounce', never)
+    report = outgoing.reports(3)[2]
+    assert report.get_content_type() == 'multipart/report'
+    assert b'never' in report.as_bytes()
+    assert {one[1] for one in outgoing.given()} == {far}

@@ -137,6 +137,20 @@ def test_account_0_is_no_mailbox(shared):
     shared.snapctl('verify', '--read-data')
 
 
+def test_the_login_at_the_smarthost_is_kept_and_sealed(shared):
+    login = path(shared, 'etc/login')
+    with open(login, 'wb') as file:
+        file.write(b'me@far.test:a password of ours\n')
+    os.chmod(login, 0o600)
+    change(shared, 'firnmail.conf', b'host ',
+           b'relay via smart.far.test auth %s\nhost ' % login.encode())
+    wait_for(lambda: 'login' in files(shared), 20, 'the login')
+    assert files(shared)['login'][1] == 'sealed'
+    assert command(shared, 'cat', '--recovery-key',
+                   path(shared, 'recovery-key'), 'live:0/login') == \
+        (0, read(login), '')
+
+
 def test_secrets_come_out_of_a_rebuilt_index(shared):
     shared.snapctl('seal')
     kept = files(shared)

@@ -305,11 +305,11 @@ what_is_held_neither_goes_nor_ends(void **state)
 	uint64_t message;
 
 	add(1, "a.test", 0);
-	schedule_hold(schedule, 1, 0, true, 0);
+	schedule_hold(schedule, 1, 0, true, 0, 0);
 	assert_int_equal(take(6 * DAY), 0);
 	assert_int_equal(
 	    schedule_duty(schedule, 6 * DAY, &message, &number), SCHEDULE_NONE);
-	schedule_hold(schedule, 1, 0, false, DAY);
+	schedule_hold(schedule, 1, 0, false, DAY, DAY);
 	assert_int_equal(take(DAY), 1);
 }
 
@@ -446,7 +446,8 @@ it_does_what_the_model_does(void **state)
 		} else if (chance(8) == 0) {
 			one->is_held = !one->is_held;
 			one->next = one->is_held ? one->next : now;
-			schedule_hold(schedule, i + 1, 0, one->is_held, now);
+			schedule_hold(
+			    schedule, i + 1, 0, one->is_held, now, now);
 		} else if (chance(20) == 0) {
 			one->is_there = false;
 			schedule_remove(schedule, i + 1, 0);

@@ -61,6 +61,10 @@ static struct delivery_id report_delivery;
 static unsigned int report_flags;
 static char report[65536], report_recipient[512];
 static bool is_failed;
+static unsigned int releases;
+static uint64_t release_job;
+static struct delivery_id release_delivery;
+static char released[1000]; /* sender, recipients, body */
 
 /* -- Waiting -- */
 
@@ -104,6 +108,12 @@ has_reports(void)
 }
 
 static bool
+has_releases(void)
+{
+	return releases >= wanted;
+}
+
+static bool
 is_empty(void)
 {
 	return schedule_count(spool->schedule) == 0;
@@ -138,6 +148,26 @@ read_fd(int fd, char *to, size_t to_size)
 }
 
 static void
+hear_release(const struct message_spool_due *said, int fd)
+{
+	struct outgoing_record record;
+	struct reader reader;
+	size_t size;
+
+	releases++;
+	release_job = said->job;
+	release_delivery = said->delivery;
+	snprintf(released, sizeof(released), "%.*s: ", TEXT_FMT(said->sender));
+	reader_init(&reader, said->recipients.data, said->recipients.size);
+	while (record_get_outgoing(&reader, &record) == 1) {
+		strncat(released, record.address.data, record.address.size);
+		strcat(released, " ");
+	}
+	size = strlen(released);
+	read_fd(fd, released + size, sizeof(released) - size);
+}
+
+static void
 queue_hears(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
@@ -148,6 +178,8 @@ queue_hears(struct channel *channel, const struct message *message, int *fds,
 	} else if (message->type == MESSAGE_spool_undecided) {
 		offers++;
 		offered = message->spool_undecided;
+	} else if (message->type == MESSAGE_spool_due) {
+		hear_release(&message->spool_due, fds[0]);
 	} else if (message->type == MESSAGE_spool_sent) {
 		told_sent = message->spool_sent.accounts.size / 8;
 		told_number =
@@ -276,7 +308,7 @@ set_up(void **state)
 	account_table_add(accounts,
 	    &(struct account){
 		.number = 1, .address = "bob@demo.test", .hash = "" });
-	kept = reports = offers = 0;
+	kept = reports = offers = releases = 0;
 	job_count = 0;
 	cancelled = 0;
 	is_failed = false;
@@ -304,6 +336,7 @@ struct mail {
 	uint32_t decider;
 	enum outgoing_fate fate;
 	int8_t priority;
+	int64_t later_s;
 };
 
 static struct delivery_id
@@ -333,6 +366,7 @@ put_as(unsigned int number, const struct mail *mail,
 	said->time = clock_wall_us() / 1000000 - mail->age_s;
 	said->account = 1;
 	said->flags = mail->flags;
+	said->not_before = mail->later_s != 0 ? said->time + mail->later_s : 0;
 	said->decider = mail->decider;
 	said->priority = (uint8_t)mail->priority;
 	said->sender = text_of(mail->sender);
@@ -642,6 +676,105 @@ an_expanded_alias_is_reported_at_once(void **state)
 	/* Whom nobody would be told of, nobody would ever end. */
 	put(2, &nobody);
 	assert_int_equal(kept_status, STATUS_INVALID);
+}
+
+/* -- Mail that is to go later (RFC 4865) -- */
+
+static void
+answer_release(const uint16_t *verdicts, size_t count)
+{
+	struct message message = { .type = MESSAGE_due_routed };
+
+	message.due_routed.job = release_job;
+	message.due_routed.verdicts =
+	    text_make(verdicts, count * sizeof(*verdicts));
+	assert_int_equal(channel_send(queue, &message, NULL, 0), 0);
+}
+
+static void
+wait_for_release(unsigned int count)
+{
+	wanted = count;
+	wait_for(has_releases);
+}
+
+static const struct mail home = { .sender = "bob@demo.test",
+	.recipients = { "alice@demo.test", "nobody@demo.test" },
+	.fate = OUTGOING_HERE,
+	.later_s = 1 };
+
+static void
+what_is_for_later_goes_when_it_is_time(void **state)
+{
+	static const struct mail later = { .sender = "bob@demo.test",
+		.recipients = { "x@other.test" },
+		.later_s = 86400 };
+
+	put(1, &later);
+	assert_int_equal(kept_sent, 1);
+	connect_relay();
+	/* Its time to be late, or given up, begins then. */
+	assert_true(schedule_wake(spool->schedule, true) >
+		    spool_now() + 86000 * INT64_C(1000));
+	stop();
+	start();
+	assert_true(schedule_wake(spool->schedule, true) >
+		    spool_now() + 86000 * INT64_C(1000));
+	put(2, &simple);
+	connect_relay();
+	wait_for_jobs(1);
+	assert_int_equal(schedule_running(spool->schedule), 1);
+}
+
+static void
+what_is_for_us_goes_to_the_queue(void **state)
+{
+	static const uint16_t verdicts[] = { VERDICT_ACCEPTED,
+		VERDICT_UNKNOWN_USER };
+
+	put(1, &home);
+	assert_int_equal(kept_sent, 0); /* no limit is about it */
+	connect_relay();
+	wait_for_release(1);
+	assert_string_equal(released,
+	    "bob@demo.test: alice@demo.test nobody@demo.test "
+	    "Subject: Hello\r\n\r\nThe body\r\n");
+	assert_int_equal(job_count, 0);
+	answer_release(verdicts, 2);
+	wanted = 1;
+	wait_for(has_reports);
+	assert_non_null(strstr(report, "<nobody@demo.test>"));
+	assert_null(strstr(report, "alice@demo.test"));
+	wait_for(is_empty);
+}
+
+/* The store takes an id once, so that nobody gets it twice, or not at all. */
+static void
+a_queue_that_dies_has_it_again_under_the_same_id(void **state)
+{
+	static const uint16_t later[] = { VERDICT_ACCEPTED, VERDICT_NO_SPACE };
+	struct delivery_id first;
+
+	put(1, &home);
+	connect_relay();
+	wait_for_release(1);
+	first = release_delivery;
+	channel_free(&queue);
+	wait_for(is_at_rest);
+	connect_queue();
+	wait_for_release(2);
+	assert_memory_equal(&release_delivery, &first, sizeof(first));
+	/* Who is left has it under another. */
+	answer_release(later, 2);
+	wait_for(is_at_rest);
+	schedule_flush(spool->schedule, 1, 0, spool_now());
+	wait_for_release(3);
+	assert_memory_not_equal(&release_delivery, &first, sizeof(first));
+	assert_non_null(strstr(released, ": nobody@demo.test Subject"));
+	/* A word that comes again, or too late, means nothing. */
+	answer_release(later, 1);
+	answer_release(later, 2);
+	wait_for(is_empty);
 }
 
 static void
@@ -1178,6 +1311,9 @@ main(void)
 		TEST(what_should_have_been_decided_long_ago_is_asked_for),
 		TEST(success_here_is_reported_when_it_is_decided),
 		TEST(an_expanded_alias_is_reported_at_once),
+		TEST(what_is_for_later_goes_when_it_is_time),
+		TEST(what_is_for_us_goes_to_the_queue),
+		TEST(a_queue_that_dies_has_it_again_under_the_same_id),
 		TEST(recipients_of_a_domain_go_together_and_end_one_by_one),
 		TEST(a_relay_that_dies_gives_back_what_it_had),
 		TEST(a_failure_is_reported_to_its_sender),
