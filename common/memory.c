@@ -61,3 +61,9 @@ memory_return_above(int size)
 	/* Else glibc raises it to the largest that was ever freed. */
 	(void)mallopt(M_MMAP_THRESHOLD, size);
 }
+
+void
+memory_give_back(void)
+{
+	(void)malloc_trim(0);
+}

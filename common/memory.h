@@ -20,6 +20,10 @@ char *memory_copy_text(const char *s);
  * given back to the system when it is freed, whatever else there is. */
 void memory_return_above(int size);
 
+/* What was freed goes back to the system: after work that takes much and seldom
+ * comes. */
+void memory_give_back(void);
+
 /* Frees *p and makes it NULL; `p` is the address of any pointer. */
 void memory_free(void *p);
 

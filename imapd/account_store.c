@@ -11,7 +11,6 @@
 #include "common/log.h"
 #include "common/memory.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -312,7 +311,7 @@ account_store_trim(struct account_store *account)
 		if (account->folders[i]->views == NULL)
 			folder_unload(account->folders[i]);
 	index_rest(account->index);
-	malloc_trim(0);
+	memory_give_back();
 }
 
 void

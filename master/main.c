@@ -5,6 +5,7 @@
  * network, no mail, and no name that another process chose.
  */
 #include "common/log.h"
+#include "common/memory.h"
 #include "master/namespace.h"
 #include "master/notify.h"
 #include "master/supervisor.h"
@@ -55,6 +56,7 @@ reload(void *context)
 	config_free(&master->config);
 	master->config = fresh;
 	supervisor_reloaded(master->supervisor);
+	memory_give_back();
 	log_info("reload", "result=done generation=%llu",
 	    (unsigned long long)fresh->settings->generation);
 	return ERROR_NONE;
@@ -63,6 +65,7 @@ reload(void *context)
 static void
 all_ready(void *context)
 {
+	memory_give_back(); /* of filters, 4 MiB */
 	log_info("started", "pid=%d", getpid());
 	notify_state("READY=1");
 }

@@ -42,7 +42,10 @@ enum {
 	QUEUE_FILE_MORE = 4,           /* so many more than clients, */
 	QUEUE_FILE_STUCK_MS = 20,      /* until no answer has come so long */
 	QUEUE_MAX_STARTING = 8,        /* workers asked for at once */
-	QUEUE_ACCEPT_DEADLINE_MS = 30000, /* then 451, whatever snapd does */
+	/* Then 451, whatever snapd does: who hears it sends the message again, and
+	 * has it twice if it was on its way to the disk. A client waits ten
+	 * minutes (RFC 5321 section 4.5.3.2.6), so that is nearly as long. */
+	QUEUE_ACCEPT_DEADLINE_MS = 540000,
 	QUEUE_RETRY_MS = 2000,
 	/* After `stop`: the fronts take SMTP_STOP_TIMEOUT_MS at most. */
 	QUEUE_STOP_TIMEOUT_MS = 4000

@@ -7,7 +7,8 @@
 #include <string.h>
 
 enum {
-	/* A queue asks again within its own deadline, which is 30 s. */
+	/* A queue asks again within its own deadline, which is nine
+	 * minutes. */
 	REMEMBER_S = 3600,
 	FORGET_AT_ONCE = 8
 };

@@ -13,7 +13,7 @@
 
 enum {
 	AGAIN_MS = 5000, /* until it is decided */
-	OVERDUE_S = 60,  /* the queue says 451 long before */
+	OVERDUE_S = 60,  /* the queue knows whether it still waits */
 	AT_ONCE = 100    /* are offered */
 };
 

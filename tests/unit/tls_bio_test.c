@@ -4,6 +4,7 @@
  */
 #include "common/tls_bio.h"
 
+#include "common/connection.h"
 #include "common/tls_session.h"
 
 #include <openssl/x509.h>
@@ -21,8 +22,8 @@
 static SSL_CTX *server_context, *client_context;
 static struct tls_session *server;
 static SSL *client;
-static int ends[2];
-/* Of the server's end. */
+static int ends[2], watched;
+/* Of the end that is watched: the server's. */
 static unsigned int receives, sends, waiting_sends;
 
 ssize_t __real_send(int fd, const void *data, size_t size, int flags);
@@ -33,8 +34,8 @@ ssize_t __wrap_recv(int fd, void *data, size_t size, int flags);
 ssize_t
 __wrap_send(int fd, const void *data, size_t size, int flags)
 {
-	sends += fd == ends[0];
-	waiting_sends += fd == ends[0] && (flags & MSG_MORE);
+	sends += fd == watched;
+	waiting_sends += fd == watched && (flags & MSG_MORE);
 	assert_true(flags & MSG_NOSIGNAL);
 	return __real_send(fd, data, size, flags);
 }
@@ -42,7 +43,7 @@ __wrap_send(int fd, const void *data, size_t size, int flags)
 ssize_t
 __wrap_recv(int fd, void *data, size_t size, int flags)
 {
-	receives += fd == ends[0];
+	receives += fd == watched;
 	return __real_recv(fd, data, size, flags);
 }
 
@@ -88,6 +89,7 @@ set_up(void **state)
 	client = SSL_new(client_context);
 	SSL_set_fd(client, ends[1]);
 	SSL_set_connect_state(client);
+	watched = ends[0];
 	receives = sends = waiting_sends = 0;
 	return 0;
 }
@@ -209,6 +211,42 @@ a_closed_socket_is_an_end(void **state)
 	assert_int_equal(hear(heard, 20), TLS_CLOSED);
 }
 
+static void
+has_ended(
+    struct connection *connection, const struct error *error, void *context)
+{
+	event_loop_stop(context);
+}
+
+/* The same without TLS. */
+static void
+a_plain_goodbye_goes_with_the_end(void **state)
+{
+	static const struct connection_handler handler = { .ended = has_ended };
+	struct event_loop *loop = event_loop_new();
+	struct connection *connection;
+	char heard[20] = "";
+	int pair[2];
+
+	assert_int_equal(
+	    socketpair(
+		AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair),
+	    0);
+	connection = connection_new(loop, pair[0], 4096, 4096, &handler, loop);
+	watched = pair[0];
+	assert_int_equal(connection_write(connection, "221", 3), 0);
+	connection_finish(connection);
+	event_loop_run(loop);
+	assert_int_equal(sends, 1);
+	assert_int_equal(waiting_sends, 1);
+	assert_int_equal(read(pair[1], heard, sizeof(heard)), 3);
+	assert_string_equal(heard, "221");
+	assert_int_equal(read(pair[1], heard, sizeof(heard)), 0);
+	connection_free(&connection);
+	event_loop_free(&loop);
+	close(pair[1]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -217,7 +255,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_ticket_and_the_end_wait_for_what_follows),
 		TEST(nobody_is_asked_for_more_than_there_was),
-		TEST(a_closed_socket_is_an_end)
+		TEST(a_closed_socket_is_an_end),
+		TEST(a_plain_goodbye_goes_with_the_end)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

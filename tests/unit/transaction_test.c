@@ -1,6 +1,7 @@
 /*
  * Transactions of the queue: who is in the envelope, and what is said when.
  */
+#include "common/clock.h"
 #include "common/dsn.h"
 #include "common/smtp_verdict.h"
 #include "smtpd/filing.h"
@@ -116,6 +117,12 @@ static bool
 has_end_verdict(void)
 {
 	return stand.verdicts == 4;
+}
+
+static bool
+has_second_verdict(void)
+{
+	return stand.verdicts == 8;
 }
 
 static bool
@@ -241,6 +248,29 @@ a_store_that_does_not_come_back_is_a_no(void **state)
 	stand_answer_accept(STATUS_OK);
 	assert_int_equal(stand_begin(), VERDICT_OK);
 	assert_int_equal(filing_count(stand.queue->filings), 0);
+}
+
+/* Whoever hears a no sends it again: as long as he waits he is not told one that
+ * may be untrue. */
+static void
+a_slow_store_is_waited_for_as_long_as_a_client_waits(void **state)
+{
+	const int64_t minute_ms = 60000;
+	int64_t now_ms = clock_monotonic_us() / 1000;
+
+	stand.is_snapd_silent = true;
+	hand_in_for_both();
+	stand_wait(has_accept);
+	transaction_expire(stand.queue, now_ms + 8 * minute_ms);
+	stand_answer_accept(STATUS_OK);
+	stand_wait(has_end_verdict);
+	assert_int_equal(stand.verdict, VERDICT_ACCEPTED);
+	hand_in_for_both();
+	stand_wait(has_second_accept);
+	now_ms = clock_monotonic_us() / 1000;
+	transaction_expire(stand.queue, now_ms + 10 * minute_ms);
+	stand_wait(has_second_verdict);
+	assert_int_equal(stand.verdict, VERDICT_UNAVAILABLE);
 }
 
 /* The spool dies between the halves: the 250 is said, and when it is back it asks
@@ -523,6 +553,7 @@ main(void)
 		TEST(what_the_store_refuses_the_spool_drops),
 		TEST(a_store_that_dies_is_asked_again_and_then_it_is_decided),
 		TEST(a_store_that_does_not_come_back_is_a_no),
+		TEST(a_slow_store_is_waited_for_as_long_as_a_client_waits),
 		TEST(
 		    a_spool_that_dies_between_the_halves_hears_what_the_store_has),
 		TEST(
