@@ -204,6 +204,8 @@ struct account_store {
 	void *watcher_context;
 	struct marking *markings; /* the first is under way */
 	unsigned int changing;    /* operations under way */
+	struct turn *turns; /* in line for changes, the first first */
+	bool is_starting_turns;
 	uint64_t files_written;   /* by healing */
 	uint64_t files_failed;
 	struct reading *readings;
@@ -572,8 +574,8 @@ void change_let_go(struct account_store *account, struct folder *folder,
     const uint32_t *uids, size_t count);
 
 /* ---- change_recall.c ---- */
-void recall_messages(struct mailbox_view *view, const uint32_t *uids,
-    size_t uid_count, struct folder *target, mailbox_done *done, void *context);
+struct turn; /* turns.h */
+void recall_messages(struct turn *turn, struct folder *target);
 
 /* ---- snapshot_mailbox.c ---- */
 /* No view has it open any more. */

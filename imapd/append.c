@@ -300,10 +300,11 @@ take_quota(struct change *change)
 	return change_take_quota(change, append->count, bytes);
 }
 
-void
-append_commit(struct append **from, mailbox_done *done, void *context)
+/* `turn`: NULL if it needs none. */
+static void
+commit(
+    struct append *append, struct turn *turn, mailbox_done *done, void *context)
 {
-	struct append *append = *from;
 	struct account_store *account = append->account;
 	struct folder *folder = folder_find(account, text_of(append->mailbox));
 	struct store_batch *batch = store_batch_new(&account->note);
@@ -312,17 +313,18 @@ append_commit(struct append **from, mailbox_done *done, void *context)
 	size_t added;
 	bool is_sent;
 
-	*from = NULL;
 	if (folder != NULL)
 		status = fill_batch(append, folder, batch, &added);
 	if (status != STATUS_OK) {
 		store_batch_free(&batch);
 		append_abort(&append);
+		turn_end(&turn);
 		account_answer(done, context, status);
 		return;
 	}
 	change = change_new(account, folder, append->count, done, context);
 	change->append = append;
+	change->turn = turn;
 	status = take_quota(change);
 	if (status != STATUS_OK) {
 		store_batch_free(&batch);
@@ -335,4 +337,32 @@ append_commit(struct append **from, mailbox_done *done, void *context)
 	store_client_commit(account->client, &batch, append_committed, change);
 	if (is_sent)
 		prepare_all(append);
+}
+
+static void
+start_append(struct turn *turn)
+{
+	commit(turn->subject, turn, turn->done, turn->context);
+}
+
+void
+append_commit(struct append **from, mailbox_done *done, void *context)
+{
+	struct append *append = *from;
+	const struct folder *folder =
+	    folder_find(append->account, text_of(append->mailbox));
+	const struct turn turn = {
+		.mailboxes = { folder == NULL ? 0 : folder->info.id,
+		    append->replaced_mailbox },
+		.subject = append,
+		.done = done,
+		.context = context,
+		.start = start_append
+	};
+
+	*from = NULL;
+	if (append->names == NULL && append->replaced_uid == 0)
+		commit(append, NULL, done, context);
+	else
+		turn_take(append->account, &turn);
 }

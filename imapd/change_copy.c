@@ -204,30 +204,30 @@ pick_copies(struct change *change, const struct folder *source,
 	return status;
 }
 
-void
-mailbox_copy(struct mailbox_view *view, const uint32_t *uids, size_t uid_count,
-    struct text target_name, bool is_move, mailbox_done *done, void *context)
+static void
+start_copy(struct turn *turn)
 {
-	struct account_store *account = view->account;
-	struct folder *target = folder_find(account, target_name);
+	struct account_store *account = turn->account;
+	struct folder *source = turn->view->folder;
+	struct folder *target = folder_find(account, turn->target);
 	struct store_batch *batch;
 	struct change *change;
 	enum status status;
 
-	if (target == NULL || view->folder->is_gone) {
-		account_answer(done, context, STATUS_MISSING);
+	if (target == NULL || source->is_gone) {
+		turn_refuse(turn, STATUS_MISSING);
 		return;
 	}
-	if (view->folder->past != NULL) {
-		recall_messages(view, uids, uid_count, target, done, context);
+	if (source->past != NULL) {
+		recall_messages(turn, target);
 		return;
 	}
-	change = change_new(account, view->folder, uid_count, done, context);
+	change = change_of_turn(turn, source, turn->uid_count);
 	change->target = target->info.id;
-	change->is_move = is_move;
+	change->is_move = turn->is_move;
 	batch = store_batch_new(&account->note);
-	status =
-	    pick_copies(change, view->folder, target, uids, uid_count, batch);
+	status = pick_copies(
+	    change, source, target, turn->uids, turn->uid_count, batch);
 	change->answer.uidvalidity = target->info.uidvalidity;
 	if (status == STATUS_OK && change->item_count > 0) {
 		add_copies(batch, change);
@@ -237,4 +237,26 @@ mailbox_copy(struct mailbox_view *view, const uint32_t *uids, size_t uid_count,
 	}
 	store_batch_free(&batch);
 	change_finish(change, status);
+}
+
+void
+mailbox_copy(struct mailbox_view *view, const uint32_t *uids, size_t uid_count,
+    struct text target_name, bool is_move, mailbox_done *done, void *context)
+{
+	const struct folder *target = folder_find(view->account, target_name);
+	const struct turn turn = { .view = view,
+		/* What is past does not change. */
+		.mailboxes = { view->folder->past != NULL
+				   ? 0
+				   : view->folder->info.id,
+		    target == NULL ? 0 : target->info.id },
+		.uids = uids,
+		.uid_count = uid_count,
+		.target = target_name,
+		.is_move = is_move,
+		.done = done,
+		.context = context,
+		.start = start_copy };
+
+	turn_take(view->account, &turn);
 }

@@ -102,21 +102,20 @@ pick_flags(struct change *change, const struct index_row *row,
 		change->item_count++;
 }
 
-void
-mailbox_change_flags(struct mailbox_view *view, const uint32_t *uids,
-    size_t uid_count, const struct flag_change *wish, mailbox_done *done,
-    void *context)
+static void
+start_flags(struct turn *turn)
 {
-	struct account_store *account = view->account;
+	struct account_store *account = turn->account;
+	struct mailbox_view *view = turn->view;
 	struct folder *folder = view->folder;
 	struct store_batch *batch = store_batch_new(&account->note);
+	const struct flag_change *wish = &turn->wish;
 	struct change *change;
 	uint64_t keywords;
 	enum status status;
 	size_t added;
 
-	status = view->is_read_only ? STATUS_REFUSED
-		 : folder->is_gone
+	status = folder->is_gone
 		     ? STATUS_MISSING
 		     : change_keyword_bits(folder, wish->keywords,
 			   wish->keyword_count,
@@ -124,16 +123,16 @@ mailbox_change_flags(struct mailbox_view *view, const uint32_t *uids,
 			   &keywords);
 	if (status != STATUS_OK) {
 		store_batch_free(&batch);
-		account_answer(done, context, status);
+		turn_refuse(turn, status);
 		return;
 	}
-	change = change_new(account, folder, uid_count, done, context);
+	change = change_of_turn(turn, folder, turn->uid_count);
 	change->origin = view;
 	change->new_keywords = added;
 	change->names = change_copy_names(
 	    wish->keywords, added > 0 ? wish->keyword_count : 0);
-	for (size_t i = 0; i < uid_count; i++) {
-		const struct index_row *row = folder_row(folder, uids[i]);
+	for (size_t i = 0; i < turn->uid_count; i++) {
+		const struct index_row *row = folder_row(folder, turn->uids[i]);
 
 		if (row != NULL)
 			pick_flags(change, row, wish, keywords);
@@ -147,6 +146,26 @@ mailbox_change_flags(struct mailbox_view *view, const uint32_t *uids,
 	store_batch_free(&batch);
 	change->answer.modseq = folder->info.highest_modseq;
 	change_finish(change, STATUS_OK);
+}
+
+void
+mailbox_change_flags(struct mailbox_view *view, const uint32_t *uids,
+    size_t uid_count, const struct flag_change *wish, mailbox_done *done,
+    void *context)
+{
+	const struct turn turn = { .view = view,
+		.mailboxes = { view->folder->info.id },
+		.uids = uids,
+		.uid_count = uid_count,
+		.wish = *wish,
+		.done = done,
+		.context = context,
+		.start = start_flags };
+
+	if (view->is_read_only)
+		account_answer(done, context, STATUS_REFUSED);
+	else
+		turn_take(view->account, &turn);
 }
 
 /* -- Expunge -- */
@@ -199,26 +218,25 @@ add_expunges(struct store_batch *batch, const struct change *change)
 	}
 }
 
-void
-mailbox_expunge(struct mailbox_view *view, const uint32_t *uids,
-    size_t uid_count, mailbox_done *done, void *context)
+/* Without UIDs: of all. */
+static void
+start_expunge(struct turn *turn)
 {
-	struct account_store *account = view->account;
-	struct folder *folder = view->folder;
+	struct account_store *account = turn->account;
+	struct folder *folder = turn->view->folder;
+	size_t count = turn->uids == NULL ? folder->row_count : turn->uid_count;
 	struct store_batch *batch;
 	struct change *change;
-	size_t count = uids == NULL ? folder->row_count : uid_count;
 
-	if (view->is_read_only || folder->is_gone) {
-		account_answer(done, context,
-		    view->is_read_only ? STATUS_REFUSED : STATUS_MISSING);
+	if (folder->is_gone) {
+		turn_refuse(turn, STATUS_MISSING);
 		return;
 	}
-	change = change_new(account, folder, count, done, context);
+	change = change_of_turn(turn, folder, count);
 	for (size_t i = 0; i < count; i++) {
-		const struct index_row *row = uids == NULL
-						  ? &folder->rows[i]
-						  : folder_row(folder, uids[i]);
+		const struct index_row *row =
+		    turn->uids == NULL ? &folder->rows[i]
+				       : folder_row(folder, turn->uids[i]);
 
 		if (row != NULL && (row->flags & FLAG_DELETED))
 			change->items[change->item_count++].uid = row->uid;
@@ -233,6 +251,24 @@ mailbox_expunge(struct mailbox_view *view, const uint32_t *uids,
 	store_batch_free(&batch);
 	change->answer.modseq = folder->info.highest_modseq;
 	change_finish(change, STATUS_OK);
+}
+
+void
+mailbox_expunge(struct mailbox_view *view, const uint32_t *uids,
+    size_t uid_count, mailbox_done *done, void *context)
+{
+	const struct turn turn = { .view = view,
+		.mailboxes = { view->folder->info.id },
+		.uids = uids,
+		.uid_count = uid_count,
+		.done = done,
+		.context = context,
+		.start = start_expunge };
+
+	if (view->is_read_only)
+		account_answer(done, context, STATUS_REFUSED);
+	else
+		turn_take(view->account, &turn);
 }
 
 static void

@@ -128,25 +128,25 @@ pick(struct recall *recall, const struct folder *source, const uint32_t *uids,
 }
 
 void
-recall_messages(struct mailbox_view *view, const uint32_t *uids,
-    size_t uid_count, struct folder *target, mailbox_done *done, void *context)
+recall_messages(struct turn *turn, struct folder *target)
 {
-	struct account_store *account = view->account;
+	struct account_store *account = turn->account;
+	struct folder *source = turn->view->folder;
 	uint64_t bits[RECORD_MAX_KEYWORDS];
 	struct store_batch *batch = store_batch_new(&account->note);
-	struct recall *recall = memory_new(
-	    1, sizeof(*recall) + (uid_count + 1) * sizeof(struct recalled));
-	struct change *change =
-	    change_new(account, view->folder, uid_count, done, context);
+	struct recall *recall = memory_new(1,
+	    sizeof(*recall) + (turn->uid_count + 1) * sizeof(struct recalled));
+	struct change *change = change_of_turn(turn, source, turn->uid_count);
 	enum status status;
 
 	recall->change = change;
 	change->target = target->info.id;
 	change->answer.uidvalidity = target->info.uidvalidity;
 	status = change_map_keywords(
-	    change, view->folder, target, uids, uid_count, batch, bits);
+	    change, source, target, turn->uids, turn->uid_count, batch, bits);
 	if (status == STATUS_OK)
-		status = pick(recall, view->folder, uids, uid_count, bits);
+		status =
+		    pick(recall, source, turn->uids, turn->uid_count, bits);
 	if (status == STATUS_OK && recall->count > 0) {
 		add_parts(batch, recall);
 		store_client_commit(account->client, &batch, recalled, recall);

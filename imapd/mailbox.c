@@ -8,6 +8,7 @@
 
 #include "common/memory.h"
 #include "imapd/account_state.h"
+#include "imapd/turns.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,7 @@ mailbox_view_close(struct mailbox_view **view)
 		return;
 	account = v->account;
 	folder = v->folder;
+	turns_forget(account, v);
 	for (at = &folder->views; *at != v; at = &(*at)->next)
 		;
 	*at = v->next;

@@ -28,6 +28,16 @@ change_new(struct account_store *account, const struct folder *folder,
 	return change;
 }
 
+struct change *
+change_of_turn(struct turn *turn, const struct folder *folder, size_t count)
+{
+	struct change *change =
+	    change_new(turn->account, folder, count, turn->done, turn->context);
+
+	change->turn = turn;
+	return change;
+}
+
 enum status
 change_take_quota(struct change *change, uint64_t messages, uint64_t bytes)
 {
@@ -51,6 +61,7 @@ change_finish(struct change *change, enum status status)
 	if (status != STATUS_OK)
 		change->answer.count = 0;
 	change->done(&change->answer, change->context);
+	turn_end(&change->turn);
 	append_abort(&change->append);
 	free(change->names);
 	free(change->items);

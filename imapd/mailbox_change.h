@@ -6,6 +6,7 @@
 #define IMAPD_MAILBOX_CHANGE_H
 
 #include "imapd/account_state.h"
+#include "imapd/turns.h"
 
 enum {
 	RECORDS_A_PART = 1800
@@ -45,6 +46,7 @@ struct change {
 	mailbox_done *done;
 	void *context;
 	struct append *append;
+	struct turn *turn;       /* that ends with it; may be NULL */
 	uint64_t taken_messages; /* of the quota, until it is finished */
 	uint64_t taken_bytes;
 };
@@ -53,6 +55,9 @@ struct change {
 struct change *change_new(struct account_store *account,
     const struct folder *folder, size_t count, mailbox_done *done,
     void *context);
+/* The same, for whoever took the turn, which ends with it. */
+struct change *change_of_turn(
+    struct turn *turn, const struct folder *folder, size_t count);
 /* Answers, and frees it with all that it holds. */
 void change_finish(struct change *change, enum status status);
 

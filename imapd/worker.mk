@@ -31,6 +31,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/askers.c imapd/askers.h \
 	imapd/mailbox_vanished.c \
 	imapd/mailbox_saved.c \
+	imapd/turns.c imapd/turns.h \
 	imapd/mailbox_change.c imapd/mailbox_change.h \
 	imapd/change_flags.c \
 	imapd/loss_notice.c imapd/loss_notice.h \
@@ -103,6 +104,14 @@ tests_unit_worker_append_test_SOURCES = \
 	tests/unit/account_world.c tests/unit/account_world.h \
 	tests/unit/real_store.c tests/unit/false_store.h
 tests_unit_worker_append_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
+	$(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/worker_turns_test
+tests_unit_worker_turns_test_SOURCES = \
+	tests/unit/worker_turns_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/real_store.c tests/unit/false_store.h
+tests_unit_worker_turns_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/vanished_test tests/unit/worker_vanished_test
