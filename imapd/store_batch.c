@@ -107,6 +107,14 @@ store_batch_send(struct store_client *client, const struct store_batch *batch)
 }
 
 void
+store_batch_send_from(struct store_client *client, struct store_batch *batch)
+{
+	client->held = NULL;
+	for (; batch != NULL; batch = batch->next)
+		store_batch_send(client, batch);
+}
+
+void
 store_client_commit(struct store_client *client, struct store_batch **batch,
     store_committed *done, void *context)
 {
@@ -124,5 +132,8 @@ store_client_commit(struct store_client *client, struct store_batch **batch,
 	b->context = context;
 	*client->batches_end = b;
 	client->batches_end = &b->next;
-	store_batch_send(client, b);
+	if (client->held == NULL && store_question_is_about_changes(client))
+		client->held = b;
+	if (client->held == NULL)
+		store_batch_send(client, b);
 }

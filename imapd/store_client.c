@@ -56,7 +56,8 @@ received_batch_done(
 	struct text results = no_text;
 	struct buf buf;
 
-	if (batch == NULL || batch->counter != m->counter) {
+	if (batch == NULL || batch == client->held ||
+	    batch->counter != m->counter) {
 		log_warning("store-answer", "error=unknown-counter");
 		return;
 	}
@@ -72,16 +73,18 @@ received_batch_done(
 	batch->done(status, m->sequence, results, batch->context);
 	buf_clear(&buf);
 	store_batch_free(&batch);
+	if (client->has_unsent && client->is_present)
+		store_question_send_all(client);
 }
 
 /* All that was asked before and not answered, once more. */
 static void
 resume(struct store_client *client)
 {
-	for (struct store_batch *b = client->batches; b != NULL; b = b->next)
-		store_batch_send(client, b);
+	store_batch_send_from(client, client->batches);
 	for (struct question *q = client->questions; q != NULL; q = q->next)
-		channel_send(client->channel, &q->message, NULL, 0);
+		q->is_sent = false;
+	store_question_send_all(client);
 }
 
 static void
@@ -168,6 +171,7 @@ give_up(void *context)
 	client->questions_end = &client->questions;
 	client->batches = NULL;
 	client->batches_end = &client->batches;
+	client->held = NULL;
 	while (batch != NULL) {
 		struct store_batch *next = batch->next;
 

@@ -32,6 +32,7 @@ struct question {
 	uint64_t tag;
 	struct message message;
 	enum answer_kind kind;
+	bool is_sent;
 	union {
 		store_listed *listed;
 		store_read *read;
@@ -59,15 +60,28 @@ struct store_client {
 	void *claim_context;
 	struct question *questions;
 	struct question **questions_end;
-	struct store_batch *batches;
+	bool has_unsent; /* a question, until no batch is under way */
+	struct store_batch *batches; /* in the order of their counters */
 	struct store_batch **batches_end;
+	/* While changes are asked for, no batch is under way: what was committed
+	 * after the listing was made would be undone by it. The first batch that
+	 * waits for that; NULL: none. */
+	struct store_batch *held;
 };
 
 /* ---- store_batch.c ---- */
 void store_batch_send(
     struct store_client *client, const struct store_batch *batch);
 
+/* Those that were held back, and all after a reconnect. */
+void store_batch_send_from(
+    struct store_client *client, struct store_batch *batch);
+
 /* ---- store_question.c ---- */
+/* Are changes asked for? */
+bool store_question_is_about_changes(const struct store_client *client);
+/* What was not sent and may be now. */
+void store_question_send_all(struct store_client *client);
 /* Sends it, or says at once that there is nobody to ask. */
 void store_question_ask(struct store_client *client, struct question *q);
 void store_question_listing(

@@ -34,6 +34,36 @@ tell_unavailable(const struct question *q)
 	}
 }
 
+bool
+store_question_is_about_changes(const struct store_client *client)
+{
+	const struct question *q = client->questions;
+
+	while (q != NULL && q->message.type != MESSAGE_list_changes)
+		q = q->next;
+	return q != NULL;
+}
+
+static void
+send_question(struct store_client *client, struct question *q)
+{
+	bool is_quiet = client->batches == client->held;
+
+	q->is_sent = is_quiet || q->message.type != MESSAGE_list_changes;
+	client->has_unsent |= !q->is_sent;
+	if (q->is_sent)
+		channel_send(client->channel, &q->message, NULL, 0);
+}
+
+void
+store_question_send_all(struct store_client *client)
+{
+	client->has_unsent = false;
+	for (struct question *q = client->questions; q != NULL; q = q->next)
+		if (!q->is_sent)
+			send_question(client, q);
+}
+
 void
 store_question_ask(struct store_client *client, struct question *q)
 {
@@ -44,7 +74,7 @@ store_question_ask(struct store_client *client, struct question *q)
 	}
 	*client->questions_end = q;
 	client->questions_end = &q->next;
-	channel_send(client->channel, &q->message, NULL, 0);
+	send_question(client, q);
 }
 
 static struct question *
@@ -273,6 +303,8 @@ store_question_listing(
 	q->done.listed(status, m->sequence, data, q->context);
 	buf_clear(&buf);
 	free(q);
+	if (client->held != NULL && !store_question_is_about_changes(client))
+		store_batch_send_from(client, client->held);
 }
 
 int
