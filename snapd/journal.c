@@ -473,6 +473,7 @@ journal_commit(struct journal *journal, struct error *error)
 	}
 	journal->state = journal->committed;
 	journal->state.guard_us = guard_us;
+	journal->lost_rounds++;
 	if (error->code == ERROR_FULL &&
 	    journal_load_heads(journal, error) == 0 &&
 	    journal_load_promises(journal, error) == 0)

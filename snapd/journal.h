@@ -64,6 +64,7 @@ struct journal {
 	size_t touched_count;
 	size_t touched_room;
 	bool is_failed;       /* the disk failed: nothing works any more */
+	uint64_t lost_rounds; /* that found no room at their commit */
 	struct table *alarms; /* account and kind -> minute of its last one */
 	struct allowance *allowance;
 	struct head_key key;

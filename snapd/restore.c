@@ -18,6 +18,7 @@
 #include <time.h>
 
 enum {
+	COMMIT_WAIT_MS = 1,
 	WAITING_BYTES = 1 << 20,
 	TELL_EVERY_MS = 1000
 };
@@ -201,16 +202,32 @@ tell_worker(struct restore *restore)
 	restore_tell_worker(restore->snapd, restore->job->walk.account);
 }
 
-/* What a step wrote is on disk by the next, or it failed. */
+/* What the last step wrote is on disk. A round with others' mail in it may wait
+ * for more of it before its commit. */
+static bool
+is_committed(struct restore *restore, const struct journal *journal)
+{
+	if (!restore->is_uncommitted)
+		return true;
+	if (restore->lost_rounds != journal->lost_rounds) {
+		finish(restore, STATUS_FULL, "the snapshot store is full");
+		return false;
+	}
+	if (restore->sequence > journal->committed.sequence) {
+		timer_start(restore->timer, COMMIT_WAIT_MS);
+		return false;
+	}
+	restore->is_uncommitted = false;
+	return true;
+}
+
 static void
 step_on(struct restore *restore, struct journal *journal)
 {
 	enum status status;
 
-	if (restore->sequence > journal->committed.sequence) {
-		finish(restore, STATUS_FULL, "the snapshot store is full");
+	if (!is_committed(restore, journal))
 		return;
-	}
 	if (restore->is_account_done)
 		end_account(restore);
 	else if (!restore->is_walk_done)

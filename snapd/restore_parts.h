@@ -59,10 +59,12 @@ struct restore {
 	size_t look_count;
 	bool is_account_done;
 	bool is_walk_done;
-	struct buf plans;  /* of this account: u32 size and record each */
-	uint64_t sequence; /* of our last event: it must be committed */
-	uint64_t told;     /* of that which the account's worker was told of, */
-	int64_t told_ms;   /* and when */
+	struct buf plans;     /* of this account: u32 size and record each */
+	uint64_t sequence;    /* of our last event */
+	bool is_uncommitted;  /* it is not on disk yet, for all we know */
+	uint64_t lost_rounds; /* of the journal, when it was written */
+	uint64_t told;   /* of that which the account's worker was told of, */
+	int64_t told_ms; /* and when */
 	/* Sums. */
 	uint64_t rows_written;
 	uint64_t planned; /* files that workers will write */

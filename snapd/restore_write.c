@@ -306,6 +306,8 @@ write_event(struct restore *restore, struct journal *journal)
 	describe(restore, w.done, detail);
 	restore->rows_written += w.done;
 	restore->sequence = journal_sequence(journal);
+	restore->is_uncommitted = true;
+	restore->lost_rounds = journal->lost_rounds;
 	return journal_finish(journal, EVENT_RESTORE, ROLE_SNAPCTL,
 	    w.change.account, detail, error);
 }
@@ -346,6 +348,8 @@ restore_mark(struct restore *restore, struct journal *journal)
 	if (status != STATUS_OK)
 		return status;
 	restore->sequence = row.sequence;
+	restore->is_uncommitted = true;
+	restore->lost_rounds = journal->lost_rounds;
 	writer_init(&w, data, sizeof(data));
 	control_put_snapshot(&w, &row);
 	restore_send_row(restore, CONTROL_SNAPSHOT, text_make(w.data, w.size));
