@@ -71,6 +71,14 @@ mailbox_list_is_subscribed(struct account_store *account, struct text name)
 	return false;
 }
 
+const struct mailbox_info *
+mailbox_list_find_id(struct account_store *account, uint64_t mailbox)
+{
+	const struct folder *folder = folder_find_id(account, mailbox);
+
+	return folder == NULL ? NULL : &folder->info;
+}
+
 void
 mailbox_list_count(struct account_store *account,
     const struct mailbox_info *info, struct mailbox_counts *counts)
