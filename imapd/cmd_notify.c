@@ -5,7 +5,6 @@
 #include "imapd/imap_commands.h"
 
 #include "imapd/session_notify.h"
-#include "imapd/status_items.h"
 
 #include <string.h>
 
@@ -48,7 +47,6 @@ put_states(struct imap_command *command)
 {
 	struct notify_state *state = command->state;
 	const struct notify_request *request = &state->notify->request;
-	unsigned int items = notify_status_items(command_is_condstore(command));
 	const struct mailbox_info *info;
 
 	for (unsigned int turn = 0;; turn++) {
@@ -63,11 +61,8 @@ put_states(struct imap_command *command)
 		if (turn == NOTIFY_TURN)
 			return COMMAND_MORE;
 		(void)text_copy(info->name, state->last, sizeof(state->last));
-		if (!is_selected(command, info) &&
-		    (notify_request_events(
-			 request, command->account, info->name, false) &
-			HAPPENED_NEW) != 0)
-			status_items_put(command, info, items);
+		if (!is_selected(command, info))
+			session_notify_put_status(command, request, info);
 	}
 }
 

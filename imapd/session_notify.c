@@ -256,12 +256,23 @@ session_notify_reselect(struct imap_session *session)
 
 /* ---- Telling ---- */
 
-unsigned int
-notify_status_items(bool is_condstore)
+/* Who is unseen is counted for those alone who want to hear of flags. */
+void
+session_notify_put_status(struct imap_command *command,
+    const struct notify_request *request, const struct mailbox_info *info)
 {
-	return STATUS_ITEM_MESSAGES | STATUS_ITEM_UIDNEXT |
-	       STATUS_ITEM_UIDVALIDITY | STATUS_ITEM_UNSEEN |
-	       (is_condstore ? STATUS_ITEM_HIGHESTMODSEQ : 0);
+	unsigned int events =
+	    notify_request_events(request, command->account, info->name, false);
+	unsigned int items = STATUS_ITEM_MESSAGES | STATUS_ITEM_UIDNEXT |
+			     STATUS_ITEM_UIDVALIDITY;
+
+	if ((events & HAPPENED_NEW) == 0)
+		return;
+	if (events & HAPPENED_FLAGS)
+		items |= STATUS_ITEM_UNSEEN;
+	if (command_is_condstore(command))
+		items |= STATUS_ITEM_HIGHESTMODSEQ;
+	status_items_tell(command, info, items);
 }
 
 static void
@@ -300,8 +311,8 @@ put_status(struct imap_session *session, uint64_t mailbox)
 	if (info != NULL &&
 	    (session->view == NULL ||
 		mailbox_view_info(session->view)->id != mailbox))
-		status_items_put(&session->command, info,
-		    notify_status_items(session->is_condstore));
+		session_notify_put_status(
+		    &session->command, &session->notify->request, info);
 }
 
 /* So many were told. */

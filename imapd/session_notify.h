@@ -61,8 +61,9 @@ void session_notify_told_new(
 /* Another mailbox will be selected, or none. */
 void session_notify_reselect(struct imap_session *session);
 
-/* The items of STATUS that are told unasked. */
-unsigned int notify_status_items(bool is_condstore);
+/* "* STATUS" of a mailbox with news, as far as they are wanted. */
+void session_notify_put_status(struct imap_command *command,
+    const struct notify_request *request, const struct mailbox_info *info);
 
 /* What happened elsewhere: true when all of it was told. */
 bool session_put_notifications(struct imap_session *session);

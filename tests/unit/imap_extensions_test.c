@@ -506,11 +506,11 @@ static const struct transcript notify[] = {
 	    "e APPEND b {1+}\r\nx\r\nf NOTIFY NONE\r\ng APPEND b {1+}\r\nx"
 	    "\r\n",
 	    "a" CREATED "b" NOTIFIED
-	    "* STATUS b (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 1002 UNSEEN 1)\r\n"
+	    "* STATUS b (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 1002)\r\n"
 	    "c OK [APPENDUID 1002 1] Append completed\r\n"
 	    "* ENABLED CONDSTORE\r\n* OK [HIGHESTMODSEQ 3] Highest\r\nd OK "
 	    "Enabled\r\n"
-	    "* STATUS b (MESSAGES 2 UIDNEXT 3 UIDVALIDITY 1002 UNSEEN 2 "
+	    "* STATUS b (MESSAGES 2 UIDNEXT 3 UIDVALIDITY 1002 "
 	    "HIGHESTMODSEQ 3)\r\n"
 	    "e OK [APPENDUID 1002 2] Append completed\r\nf" NOTIFIED
 	    "g OK [APPENDUID 1002 3] Append completed\r\n",
@@ -523,7 +523,7 @@ static const struct transcript notify[] = {
 	    "MessageExpunge FlagChange))\r\n",
 	    "a" CREATED "b OK [MAILBOXID (F0000000000000003)] Create "
 	    "completed\r\n"
-	    "* STATUS c (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 1003 UNSEEN 0)\r\n"
+	    "* STATUS c (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 1003)\r\n"
 	    "c" NOTIFIED "d" NOTIFIED,
 	    STATUS_OK },
 	{ "s5_4_names_that_change_are_told",
