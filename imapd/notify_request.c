@@ -253,8 +253,8 @@ has_name(const struct notify_group *group, struct text name)
 }
 
 static bool
-has_mailbox(const struct notify_group *group, struct account_store *account,
-    struct text name, bool has_changed)
+has_mailbox(
+    const struct notify_group *group, struct text name, bool is_subscribed)
 {
 	switch (group->filter) {
 	case NOTIFY_SELECTED:
@@ -263,7 +263,7 @@ has_mailbox(const struct notify_group *group, struct account_store *account,
 	case NOTIFY_PERSONAL:
 		return true;
 	case NOTIFY_SUBSCRIBED:
-		return has_changed || mailbox_list_is_subscribed(account, name);
+		return is_subscribed;
 	case NOTIFY_SUBTREE:
 	case NOTIFY_MAILBOXES:
 		break;
@@ -272,12 +272,11 @@ has_mailbox(const struct notify_group *group, struct account_store *account,
 }
 
 unsigned int
-notify_request_events(const struct notify_request *request,
-    struct account_store *account, struct text name, bool has_changed)
+notify_request_events(
+    const struct notify_request *request, struct text name, bool is_subscribed)
 {
 	for (size_t i = 0; i < request->group_count; i++)
-		if (has_mailbox(
-			&request->groups[i], account, name, has_changed))
+		if (has_mailbox(&request->groups[i], name, is_subscribed))
 			return request->groups[i].events;
 	return 0;
 }

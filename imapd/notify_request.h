@@ -1,6 +1,6 @@
 /*
  * What a client wants to be told of (RFC 5465): groups of mailboxes, each with its
- * events.  Pure, but for who is subscribed.
+ * events.  Pure.
  */
 #ifndef IMAPD_NOTIFY_REQUEST_H
 #define IMAPD_NOTIFY_REQUEST_H
@@ -47,10 +47,9 @@ struct notify_request {
 int notify_request_parse(
     struct imap_parser *parser, struct notify_request *request);
 
-/* Of the first group that the mailbox is in; 0: nothing is wanted. Whose
- * subscription changed, one way or the other, is among the subscribed ones. */
-unsigned int notify_request_events(const struct notify_request *request,
-    struct account_store *account, struct text name, bool has_changed);
+/* Of the first group that the mailbox is in; 0: nothing is wanted. */
+unsigned int notify_request_events(
+    const struct notify_request *request, struct text name, bool is_subscribed);
 /* The group of the selected mailbox, or NULL. */
 const struct notify_group *notify_request_selected(
     const struct notify_request *request);

@@ -105,19 +105,20 @@ add_name(struct session_notify *notify, const struct account_event *event)
 		copy_name(event->name), copy_name(event->old_name) };
 }
 
-/* A name that changed is that of both. */
+/* A name that changed is that of both; whose subscription changed, one way or the
+ * other, is among the subscribed. */
 static bool
 is_wanted(
     const struct session_notify *notify, const struct account_event *event)
 {
 	struct account_store *account = notify->session->account;
-	bool has_changed = event->what == HAPPENED_SUBSCRIPTION;
 	const struct text names[] = { event->name, event->old_name };
 
 	for (size_t i = 0; i < 2; i++)
 		if (names[i].data != NULL &&
-		    (notify_request_events(
-			 &notify->request, account, names[i], has_changed) &
+		    (notify_request_events(&notify->request, names[i],
+			 event->what == HAPPENED_SUBSCRIPTION ||
+			     mailbox_list_is_subscribed(account, names[i])) &
 			event->what) != 0)
 			return true;
 	return false;
@@ -261,8 +262,8 @@ void
 session_notify_put_status(struct imap_command *command,
     const struct notify_request *request, const struct mailbox_info *info)
 {
-	unsigned int events =
-	    notify_request_events(request, command->account, info->name, false);
+	unsigned int events = notify_request_events(request, info->name,
+	    mailbox_list_is_subscribed(command->account, info->name));
 	unsigned int items = STATUS_ITEM_MESSAGES | STATUS_ITEM_UIDNEXT |
 			     STATUS_ITEM_UIDVALIDITY;
 
