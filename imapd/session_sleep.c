@@ -33,8 +33,7 @@ imap_session_can_sleep(const struct imap_session *session)
 	    (session->state != SESSION_READING && !is_idling(session)) ||
 	    session->in.size > 0 || !session_is_drained(session) ||
 	    session->is_input_ended || session->deflate != NULL ||
-	    session->notify != NULL ||
-	    !imap_input_is_empty(&session->input))
+	    session->notify != NULL || !imap_input_is_empty(&session->input))
 		return false;
 	if (session->view == NULL)
 		return true;
