@@ -212,6 +212,7 @@ add_message(struct account_store *account, struct folder *folder,
 	buf_clear(&buf);
 	folder_add_row(folder, &row);
 	view_message_added(folder, record->uid);
+	events_messages(account, folder, HAPPENED_NEW);
 }
 
 void
@@ -270,6 +271,7 @@ change_message(struct account_store *account, struct folder *folder,
 	    (in_memory = folder_row(folder, row.uid)) != NULL)
 		*in_memory = row;
 	view_flags_changed(folder, row.uid, origin);
+	events_messages(account, folder, HAPPENED_FLAGS);
 }
 
 void
@@ -320,6 +322,7 @@ apply_expunge(struct account_store *account, uint64_t mailbox, uint32_t uid,
 		}
 		folder_drop_row(folder, uid);
 		view_message_removed(folder);
+		events_messages(account, folder, HAPPENED_EXPUNGE);
 	}
 	folder_raise_modseq(folder, modseq);
 	apply_end(account);
@@ -345,6 +348,7 @@ retire(struct account_store *account, struct folder *folder)
 	folder_take(account, folder);
 	folder->is_gone = true;
 	sleepers_tell(account, folder);
+	events_name(account, text_make(NULL, 0), folder->info.name);
 	if (folder->views == NULL)
 		folder_free(&folder);
 	else
@@ -356,10 +360,12 @@ rename_folder(struct account_store *account, struct folder *folder,
     const struct mailbox_record *record)
 {
 	char *directory = files_directory(record->name);
+	char old_name[RECORD_MAX_NAME_SIZE + 1];
 	struct error error;
 
 	if (directory == NULL)
 		return;
+	(void)text_copy(folder->info.name, old_name, sizeof(old_name));
 	folder_take(account, folder);
 	folder_describe(&folder->info, record);
 	if (files_rename_folder(account, folder, directory, &error) == -1) {
@@ -370,6 +376,7 @@ rename_folder(struct account_store *account, struct folder *folder,
 	free(folder->directory);
 	folder->directory = directory;
 	folder_insert(account, folder);
+	events_name(account, folder->info.name, text_of(old_name));
 }
 
 static void
@@ -391,6 +398,7 @@ create_folder(
 		log_warning("folder-make", "mailbox=%llu error=\"%s\"",
 		    (unsigned long long)record->id, error.text);
 	folder_put(account, folder);
+	events_name(account, folder->info.name, text_make(NULL, 0));
 }
 
 void
@@ -456,6 +464,7 @@ apply_subscribed(
 	index_begin(account->index);
 	index_put_subscribed(account->index, name, is_subscribed);
 	index_commit(account->index);
+	events_subscription(account, name);
 }
 
 /* -- Listings -- */

@@ -210,6 +210,7 @@ struct account_store {
 	uint64_t files_failed;
 	struct reading *readings;
 	struct past_request *past_requests;
+	struct account_listener *listeners;
 	struct asker *vanished_askers;
 	struct asker *saved_askers;
 	struct folder *past_folders;    /* that views have open */
@@ -269,6 +270,14 @@ enum witness_says account_witness_ask(struct account_store *account,
  * after a change. */
 void account_witness_write(struct account_store *account, bool is_synced);
 void account_witness_write_soon(struct account_store *account);
+
+/* ---- account_events.c ---- */
+void events_messages(struct account_store *account, const struct folder *folder,
+    enum happening what);
+/* {NULL, 0}: there was, or is, none. */
+void events_name(
+    struct account_store *account, struct text name, struct text old_name);
+void events_subscription(struct account_store *account, struct text name);
 
 /* ---- account_quota.c ---- */
 /* Room for a change that is on its way: false if there is none, else it is kept

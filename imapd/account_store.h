@@ -129,6 +129,10 @@ bool mailbox_list_next_subscribed(
 bool mailbox_list_is_subscribed(
     struct account_store *account, struct text name);
 
+/* NULL if there is none (any more). */
+const struct mailbox_info *mailbox_list_find_id(
+    struct account_store *account, uint64_t mailbox);
+
 struct mailbox_counts {
 	size_t messages;
 	size_t recent;
@@ -172,6 +176,35 @@ void mailbox_list_subscribe(struct account_store *account, struct text name,
 /* STATUS_OK, or STATUS_INVALID or STATUS_LIMIT for a name that no mailbox may
  * have (empty level, control byte, too long, not UTF-8). */
 enum status mailbox_name_check(struct text name);
+
+/* ---- What happens in the account ---- */
+
+enum happening {
+	HAPPENED_NEW = 1, /* messages of a mailbox: came, */
+	HAPPENED_EXPUNGE = 2,
+	HAPPENED_FLAGS = 4,
+	HAPPENED_NAME = 8, /* made (no old name), renamed, deleted (no name) */
+	HAPPENED_SUBSCRIPTION = 16 /* of that name, which none may have */
+};
+
+struct account_event {
+	enum happening what;
+	uint64_t mailbox; /* of messages */
+	struct text name;
+	struct text old_name;
+};
+
+/* The listener's own, as long as it listens. Nothing of the account may be asked
+ * or changed in `heard` but its list of mailboxes. */
+struct account_listener {
+	struct account_listener *next;
+	void (*heard)(const struct account_event *event, void *context);
+	void *context;
+};
+void account_store_listen(
+    struct account_store *account, struct account_listener *listener);
+void account_store_unlisten(
+    struct account_store *account, struct account_listener *listener);
 
 /* ---- APPEND ---- */
 

@@ -411,3 +411,23 @@ cmd_fetch(struct imap_command *command)
 		return command_malformed(command);
 	return prepare(command);
 }
+
+enum command_step
+cmd_fetch_unasked(struct imap_command *command, const struct fetch_items *items,
+    uint32_t first, uint32_t last)
+{
+	const struct mailbox_view *view = command->view;
+	struct fetch_state *state =
+	    pool_alloc(command->pool, 1, sizeof(*state));
+	size_t from = mailbox_view_number_from(view, first);
+	size_t end = mailbox_view_number_from(view, last) +
+		     (mailbox_view_number(view, last) != 0);
+
+	command->state = state;
+	state->items = *items;
+	state->uids =
+	    pool_alloc(command->pool, end - from + 1, sizeof(*state->uids));
+	while (from < end)
+		state->uids[state->count++] = mailbox_view_uid(view, from++);
+	return prepare(command);
+}

@@ -121,6 +121,19 @@ status_items_put(struct imap_command *command, const struct mailbox_info *info,
 	put_items(command, text_make(NULL, 0), info, &counts, items);
 }
 
+void
+status_items_tell(struct imap_command *command, const struct mailbox_info *info,
+    unsigned int items)
+{
+	const struct mailbox_counts counts = { .messages =
+						   info->message_count };
+
+	if (items & STATUS_ITEMS_COUNTED)
+		status_items_put(command, info, items);
+	else
+		put_items(command, text_make(NULL, 0), info, &counts, items);
+}
+
 /* ---- Of the past ---- */
 
 struct past_status {

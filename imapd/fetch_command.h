@@ -58,6 +58,10 @@ struct fetch_state {
 	bool has_nul;
 };
 
+/* As UID FETCH of UIDs `first` to `last`, that nobody asked for just now. */
+enum command_step cmd_fetch_unasked(struct imap_command *command,
+    const struct fetch_items *items, uint32_t first, uint32_t last);
+
 /* ---- fetch_response.c ---- */
 
 /* The record of a message, out of the cache or of state->record. */

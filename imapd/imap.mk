@@ -6,6 +6,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/session_append.c \
 	imapd/session_stream.c imapd/imap_deflate.c imapd/imap_deflate.h \
 	imapd/session_updates.c \
+	imapd/session_notify.c imapd/session_notify.h \
 	imapd/session_sleep.c imapd/sleep_state.c imapd/sleep_state.h \
 	imapd/imap_input.c imapd/imap_input.h \
 	imapd/imap_parser.c imapd/imap_parser.h \
@@ -36,6 +37,8 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_logout.c \
 	imapd/cmd_namespace.c \
 	imapd/cmd_noop.c \
+	imapd/cmd_notify.c \
+	imapd/notify_request.c imapd/notify_request.h \
 	imapd/cmd_quota.c \
 	imapd/cmd_rename.c \
 	imapd/cmd_search.c imapd/search_keys.c imapd/search_keys.h \

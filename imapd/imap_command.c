@@ -9,6 +9,7 @@
 #include "common/memory.h"
 #include "common/record.h"
 #include "imapd/imap_session_state.h"
+#include "imapd/session_notify.h"
 #include "imapd/imap_writer.h"
 #include "imapd/snapshot_name.h"
 
@@ -228,6 +229,7 @@ command_select(struct imap_command *command, struct mailbox_view *view)
 {
 	mailbox_view_close(&command->session->view);
 	command_save(command, NULL, 0);
+	session_notify_reselect(command->session);
 	command->session->view = view;
 	command->view = view;
 }

@@ -31,6 +31,7 @@ static const struct command_rule rules[] = {
 	{ "MOVE", cmd_move, COMMAND_SELECTED | COMMAND_UID | COMMAND_WRITES },
 	{ "NAMESPACE", cmd_namespace, 0 },
 	{ "NOOP", cmd_noop, 0 },
+	{ "NOTIFY", cmd_notify, 0 },
 	{ "RENAME", cmd_rename, 0 },
 	{ "REPLACE", cmd_append,
 	    COMMAND_SELECTED | COMMAND_UID | COMMAND_WRITES |

@@ -29,6 +29,7 @@ enum command_step cmd_lsub(struct imap_command *command);
 enum command_step cmd_move(struct imap_command *command);
 enum command_step cmd_namespace(struct imap_command *command);
 enum command_step cmd_noop(struct imap_command *command);
+enum command_step cmd_notify(struct imap_command *command);
 enum command_step cmd_rename(struct imap_command *command);
 enum command_step cmd_search(struct imap_command *command);
 enum command_step cmd_select(struct imap_command *command);

@@ -10,6 +10,7 @@
 
 #include "imapd/append_command.h"
 #include "imapd/imap_session_state.h"
+#include "imapd/session_notify.h"
 #include "imapd/sleep_state.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -81,6 +82,15 @@ session_begin_command(struct imap_session *session)
 	    session->pool);
 	command->parser.is_utf8_names = session->is_utf8 || session->is_rev2;
 	command->parser.has_no_charset = session->is_utf8;
+}
+
+void
+session_begin_unasked(struct imap_session *session, const char *name)
+{
+	session_begin_command(session);
+	session->was_woken = false;
+	if (name != NULL)
+		session->command.rule = command_find(text_of(name), false);
 }
 
 const char *
@@ -280,6 +290,8 @@ session_finish_command(struct imap_session *session)
 	bool may_expunge = rule == NULL || session->command.is_uid ||
 			   (rule->flags & COMMAND_NUMBERS) == 0;
 
+	if (session_notify_finish(session))
+		return true;
 	if (!session_put_updates(session, may_expunge))
 		return false;
 	session_check_compression(session);
@@ -303,6 +315,8 @@ session_finish_command(struct imap_session *session)
 static bool
 session_idle(struct imap_session *session)
 {
+	if (session_notify_step(session))
+		return true;
 	if (!session_put_updates(session, true))
 		return false;
 	if (session->view != NULL && mailbox_view_is_gone(session->view)) {
@@ -354,7 +368,7 @@ session_advance(struct imap_session *session)
 	case SESSION_ENDED:
 		return false;
 	case SESSION_READING:
-		return session_read(session);
+		return session_notify_step(session) || session_read(session);
 	case SESSION_APPENDING:
 		return session->step == COMMAND_DONE
 			   ? session_read(session)
@@ -501,7 +515,9 @@ session_view_changed(struct mailbox_view *view, void *context)
 {
 	struct imap_session *session = context;
 
-	if (session->state == SESSION_WORKING && session->step == COMMAND_IDLE)
+	if ((session->state == SESSION_WORKING &&
+		session->step == COMMAND_IDLE) ||
+	    (session->state == SESSION_READING && session->notify != NULL))
 		timer_start(session->turn, 0);
 }
 
@@ -583,6 +599,7 @@ imap_session_free(struct imap_session **sessionp)
 		session->command.abandon(&session->command);
 	if (session->wait != NULL)
 		session->wait->session = NULL;
+	session_notify_free(&session->notify);
 	mailbox_view_close(&session->view);
 	free(session->saved.ranges);
 	watch_free(&session->watch);

@@ -24,6 +24,8 @@ enum session_state {
 	SESSION_ENDED
 };
 
+struct session_notify;
+
 /* Outlives the session: the context of a change that is under way. */
 struct session_wait {
 	struct imap_session *session; /* NULL: gone */
@@ -69,6 +71,7 @@ struct imap_session {
 	struct mailbox_view *view;
 	struct imap_set saved; /* UIDs; ranges on the heap */
 	struct imap_command command;
+	struct session_notify *notify; /* NULL: NOTIFY is not in force */
 	struct session_wait *wait;
 	struct buf sleep; /* what it was, before it sleeps on here */
 	char tag[IMAP_MAX_TAG_SIZE + 1];
@@ -86,6 +89,8 @@ void session_bye(struct imap_session *session, const char *line);
  * until account_store_act_for(account, NULL). */
 void session_act(struct imap_session *session);
 
+/* A command that the client did not give: by its name, or (NULL) none. */
+void session_begin_unasked(struct imap_session *session, const char *name);
 /* The command in the input, as far as it is there. */
 void session_begin_command(struct imap_session *session);
 /* Tag and name: finds the rule. NULL, or what is wrong. */

@@ -63,12 +63,31 @@ mailbox_list_next_subscribed(
 bool
 mailbox_list_is_subscribed(struct account_store *account, struct text name)
 {
-	for (size_t i = 0; i < account->subscribed_count; i++)
-		if (text_is(name, account->subscribed[i]) ||
-		    (text_is_nocase(name, "INBOX") &&
-			strcmp(account->subscribed[i], "INBOX") == 0))
+	size_t low = 0, high = account->subscribed_count;
+
+	if (text_is_nocase(name, "INBOX"))
+		name = TEXT("INBOX");
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = folder_compare_names(
+		    text_of(account->subscribed[middle]), name);
+
+		if (order == 0)
 			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
 	return false;
+}
+
+const struct mailbox_info *
+mailbox_list_find_id(struct account_store *account, uint64_t mailbox)
+{
+	const struct folder *folder = folder_find_id(account, mailbox);
+
+	return folder == NULL ? NULL : &folder->info;
 }
 
 void

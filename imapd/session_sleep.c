@@ -24,7 +24,8 @@ is_idling(const struct imap_session *session)
 /* ---- To sleep ---- */
 
 /* With COMPRESS it keeps its worker: what the client sends may refer to what it
- * sent before. */
+ * sent before. So it does with NOTIFY, for the broker wakes it for its own mailbox
+ * alone. */
 bool
 imap_session_can_sleep(const struct imap_session *session)
 {
@@ -32,7 +33,7 @@ imap_session_can_sleep(const struct imap_session *session)
 	    (session->state != SESSION_READING && !is_idling(session)) ||
 	    session->in.size > 0 || !session_is_drained(session) ||
 	    session->is_input_ended || session->deflate != NULL ||
-	    !imap_input_is_empty(&session->input))
+	    session->notify != NULL || !imap_input_is_empty(&session->input))
 		return false;
 	if (session->view == NULL)
 		return true;

@@ -6,6 +6,7 @@
 #include "imapd/imap_session_state.h"
 
 #include "imapd/qresync.h"
+#include "imapd/session_notify.h"
 
 enum {
 	SESSION_VANISHED = 4000 /* UIDs in one response */
@@ -31,6 +32,8 @@ session_put_update(
 		(void)buf_put_format(out, "* %zu RECENT\r\n", update->number);
 		break;
 	case UPDATE_FLAGS:
+		if (!session_notify_wants_flags(session))
+			break;
 		command_put_flags_update(command, update->number, update->uid,
 		    true, session->is_condstore);
 		break;
@@ -57,19 +60,26 @@ bool
 session_put_updates(struct imap_session *session, bool may_expunge)
 {
 	struct mailbox_update update;
+	size_t before;
 
-	if (session->view == NULL)
+	if (!session_put_notifications(session))
+		return false;
+	if (session->view == NULL || !session_notify_wants_updates(session))
 		return true;
+	may_expunge = may_expunge && session_notify_wants_expunges(session);
 	if (may_expunge && session->is_qresync)
 		session_put_vanished(session);
 	session->command.session = session;
 	session->command.view = session->view;
 	session->command.out = &session->out;
 	while (session->out.size < COMMAND_OUTPUT_SIZE) {
+		before = mailbox_view_count(session->view);
 		if (!mailbox_view_next_update(
 			session->view, may_expunge, &update))
 			return true;
 		session_put_update(session, &update);
+		if (update.kind == UPDATE_EXISTS)
+			session_notify_told_new(session, before, update.number);
 	}
 	return false;
 }

@@ -42,6 +42,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/message_bytes.c imapd/message_bytes.h \
 	imapd/append.c \
 	imapd/account_quota.c \
+	imapd/account_events.c \
 	imapd/directories.c \
 	imapd/message_prepare.c \
 	imapd/mailbox_folders.c \

@@ -8,6 +8,7 @@
 #include "imapd/imap_parser.h"
 #include "imapd/imap_url.h"
 #include "imapd/list_pattern.h"
+#include "imapd/notify_request.h"
 #include "imapd/qresync_request.h"
 #include "imapd/search_keys.h"
 #include "imapd/sort_keys.h"
@@ -29,13 +30,25 @@ parse_sort(struct text command, struct pool *pool)
 	struct search_request request = { 0 };
 	struct sort_criteria criteria;
 	struct imap_parser parser;
+	bool is_reply;
 
 	imap_parser_init(&parser, text_skip(command, 1), pool);
 	if (sort_criteria_parse(&parser, &criteria) == 0 &&
 	    imap_parse_space(&parser) == 0 &&
-	    search_keys_parse_charset(&parser) == 0)
+	    search_keys_parse_charset(&parser, &request) == 0)
 		(void)search_keys_parse_keys(&parser, &request);
-	(void)base_subject(command, pool);
+	(void)base_subject(command, pool, &is_reply);
+}
+
+static void
+parse_notify(struct text command, struct pool *pool)
+{
+	static struct notify_request request;
+	struct imap_parser parser;
+
+	imap_parser_init(&parser, command, pool);
+	if (notify_request_parse(&parser, &request) == 0)
+		(void)notify_request_selected(&request);
 }
 
 static void
@@ -64,6 +77,7 @@ parse_all(struct text command)
 	imap_parser_init(&parser, command, pool);
 	(void)qresync_parse(&parser, &known);
 	parse_sort(command, pool);
+	parse_notify(command, pool);
 	imap_parser_init(&parser, text_skip(command, 1), pool);
 	(void)imap_parse_flags(&parser, true, &flags);
 	imap_parser_init(&parser, text_skip(command, 1), pool);

@@ -59,6 +59,23 @@ try_encoding(struct text input, enum mime_encoding encoding)
 	buf_clear(&plain);
 }
 
+/* Whatever the bytes are, what comes out is UTF-8. */
+static void
+try_charsets(struct text input)
+{
+	const char *name;
+	struct buf utf8;
+
+	buf_init(&utf8, MAX_SIZE);
+	for (size_t n = 0; (name = charset_name(n)) != NULL; n++) {
+		buf_reset(&utf8);
+		(void)charset_decode(charset_find(text_of(name)), input, &utf8);
+		if (!text_is_utf8(text_make(utf8.data, utf8.size)))
+			abort();
+	}
+	buf_clear(&utf8);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -80,6 +97,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mime_decode_words(input, &out);
 	mime_parameter_find(input, "filename", pool);
 	try_mailbox_name(input);
+	try_charsets(input);
 	try_encoding(input, MIME_ENCODING_BASE64);
 	try_encoding(input, MIME_ENCODING_QUOTED_PRINTABLE);
 	buf_clear(&out);

@@ -37,13 +37,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct copy_record copy;
 	struct recall_record recall;
 	struct snapshot_record snapshot;
+	struct saved_record saved;
 	struct result_record result;
 	struct reader r;
 
 	if (size < 1)
 		return 0;
 	reader_init(&r, data + 1, size - 1);
-	switch (data[0] % 10) {
+	switch (data[0] % 11) {
 	case 0:
 		check_changes(&r);
 		break;
@@ -77,6 +78,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 9:
 		while (record_get_snapshot(&r, &snapshot) == 1)
+			;
+		break;
+	case 10:
+		while (record_get_saved(&r, &saved) == 1)
 			;
 		break;
 	default:

@@ -79,6 +79,7 @@ struct account_store {
 	struct mailbox_view *views[MAX_VIEWS];
 	struct box past; /* each mailbox of the past */
 	struct past_later *past_later;
+	struct account_listener *listeners;
 	bool has_learned_saved;
 	bool has_learned;
 };
@@ -186,6 +187,18 @@ row_remove(struct box *box, uint32_t uid)
 		    (struct vanished){ uid, box->info.highest_modseq };
 }
 
+/* Of messages, or of names; {NULL, 0}: none. */
+static void
+tell(struct account_store *account, enum happening what, const struct box *box,
+    struct text name, struct text old_name)
+{
+	const struct account_event event = { what, box ? box->info.id : 0,
+		box ? box->info.name : name, old_name };
+
+	if (account->listeners != NULL)
+		account->listeners->heard(&event, account->listeners->context);
+}
+
 static void
 changed(struct account_store *account, struct box *box)
 {
@@ -196,6 +209,8 @@ changed(struct account_store *account, struct box *box)
 			account->views[i]->handler.changed(
 			    account->views[i], account->views[i]->context);
 	}
+	tell(
+	    account, HAPPENED_NEW, box, text_make(NULL, 0), text_make(NULL, 0));
 }
 
 struct account_store *
@@ -283,6 +298,21 @@ account_store_has_room(const struct account_store *account, uint64_t bytes)
 }
 
 void
+account_store_listen(
+    struct account_store *account, struct account_listener *listener)
+{
+	listener->next = account->listeners;
+	account->listeners = listener;
+}
+
+void
+account_store_unlisten(
+    struct account_store *account, struct account_listener *listener)
+{
+	account->listeners = listener->next;
+}
+
+void
 account_store_forget_ready(struct account_store *account, void *context)
 {
 }
@@ -351,6 +381,15 @@ mailbox_list_is_subscribed(struct account_store *account, struct text name)
 	return false;
 }
 
+const struct mailbox_info *
+mailbox_list_find_id(struct account_store *account, uint64_t mailbox)
+{
+	for (size_t i = 0; i < account->box_count; i++)
+		if (account->boxes[i].info.id == mailbox)
+			return &account->boxes[i].info;
+	return NULL;
+}
+
 void
 mailbox_list_count(struct account_store *account,
     const struct mailbox_info *info, struct mailbox_counts *counts)
@@ -400,8 +439,10 @@ mailbox_list_create(struct account_store *account, struct text name,
 		return;
 	if (box_find(account, name) != NULL)
 		later->answer.status = STATUS_EXISTS;
-	else
+	else {
 		box_new(account, name)->info.special_use = special_use;
+		tell(account, HAPPENED_NAME, NULL, name, text_make(NULL, 0));
+	}
 }
 
 void
@@ -420,6 +461,7 @@ mailbox_list_delete(struct account_store *account, struct text name,
 			row_remove(box, box->rows[0].row.uid);
 		strcpy(box->name, "\x7f");
 		box->info.name = text_of(box->name);
+		tell(account, HAPPENED_NAME, NULL, text_make(NULL, 0), name);
 	}
 }
 
@@ -437,6 +479,7 @@ mailbox_list_rename(struct account_store *account, struct text from,
 	else {
 		(void)text_copy(to, box->name, sizeof(box->name));
 		box->info.name = text_of(box->name);
+		tell(account, HAPPENED_NAME, NULL, to, from);
 	}
 }
 
@@ -451,6 +494,7 @@ mailbox_list_subscribe(struct account_store *account, struct text name,
 		    sizeof(account->subscribed[0]));
 	else
 		account->subscribed_count = 0;
+	tell(account, HAPPENED_SUBSCRIPTION, NULL, name, text_make(NULL, 0));
 }
 
 struct append {

@@ -496,6 +496,116 @@ static const struct transcript charset[] = {
 	    STATUS_OK },
 };
 
+/* RFC 5465: what the client does itself is told as well. */
+#define NOTIFIED " OK Notify completed\r\n"
+static const struct transcript notify[] = {
+	{ "s3_1_news_of_other_mailboxes_are_their_status",
+	    "a CREATE b\r\nb NOTIFY SET (personal (MessageNew "
+	    "MessageExpunge))\r\n"
+	    "c APPEND b {1+}\r\nx\r\nd ENABLE CONDSTORE\r\n"
+	    "e APPEND b {1+}\r\nx\r\nf NOTIFY NONE\r\ng APPEND b {1+}\r\nx"
+	    "\r\n",
+	    "a" CREATED "b" NOTIFIED
+	    "* STATUS b (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 1002)\r\n"
+	    "c OK [APPENDUID 1002 1] Append completed\r\n"
+	    "* ENABLED CONDSTORE\r\n* OK [HIGHESTMODSEQ 3] Highest\r\nd OK "
+	    "Enabled\r\n"
+	    "* STATUS b (MESSAGES 2 UIDNEXT 3 UIDVALIDITY 1002 "
+	    "HIGHESTMODSEQ 3)\r\n"
+	    "e OK [APPENDUID 1002 2] Append completed\r\nf" NOTIFIED
+	    "g OK [APPENDUID 1002 3] Append completed\r\n",
+	    STATUS_OK },
+	{ "s4_status_tells_first_how_they_are",
+	    "a CREATE b\r\nb CREATE c\r\n"
+	    "c NOTIFY SET STATUS (mailboxes c (MessageNew MessageExpunge)) "
+	    "(mailboxes b (MailboxName))\r\n"
+	    "d NOTIFY SET STATUS (subtree (x INBOX) (MessageNew "
+	    "MessageExpunge FlagChange))\r\n",
+	    "a" CREATED "b OK [MAILBOXID (F0000000000000003)] Create "
+	    "completed\r\n"
+	    "* STATUS c (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 1003)\r\n"
+	    "c" NOTIFIED "d" NOTIFIED,
+	    STATUS_OK },
+	{ "s5_4_names_that_change_are_told",
+	    "a NOTIFY SET (personal (MailboxName))\r\nb CREATE x\r\n"
+	    "c RENAME x y\r\nd SUBSCRIBE y\r\ne DELETE y\r\n",
+	    "a" NOTIFIED "* LIST () \"/\" x\r\nb" CREATED
+	    "* LIST () \"/\" y (\"OLDNAME\" (x))\r\n"
+	    "c OK Rename completed\r\nd OK Subscription changed\r\n"
+	    "* LIST (\\NonExistent) \"/\" y\r\ne OK Delete completed\r\n",
+	    STATUS_OK },
+	{ "s5_5_and_subscriptions",
+	    "a NOTIFY SET (subscribed (SubscriptionChange))\r\n"
+	    "b SUBSCRIBE INBOX\r\nc UNSUBSCRIBE INBOX\r\nd SUBSCRIBE z\r\n",
+	    "a" NOTIFIED "* LIST (\\Subscribed) \"/\" INBOX\r\n"
+	    "b OK Subscription changed\r\n* LIST () \"/\" INBOX\r\n"
+	    "c OK Subscription changed\r\n"
+	    "* LIST (\\NonExistent \\Subscribed) \"/\" z\r\n"
+	    "d OK Subscription changed\r\n",
+	    STATUS_OK },
+	{ "s6_the_first_group_that_a_mailbox_is_in_counts",
+	    "a CREATE b\r\nb NOTIFY SET (mailboxes b NONE) (personal "
+	    "(MessageNew "
+	    "MessageExpunge MailboxName))\r\nc APPEND b {1+}\r\nx\r\n"
+	    "d RENAME b c\r\n",
+	    "a" CREATED "b" NOTIFIED
+	    "c OK [APPENDUID 1002 1] Append completed\r\n"
+	    "* LIST () \"/\" c (\"OLDNAME\" (b))\r\nd OK Rename completed\r\n",
+	    STATUS_OK },
+	{ "s6_1_new_messages_of_the_selected_one_are_fetched",
+	    "a NOTIFY SET (selected (MessageNew (UID BODY[TEXT]) "
+	    "MessageExpunge))\r\nb APPEND INBOX {15+}\r\nSubject: x\r\n\r\ny"
+	    "\r\nc NOOP\r\nd FETCH 3 FLAGS\r\n",
+	    "a" NOTIFIED "* 3 EXISTS\r\n"
+	    "b OK [APPENDUID 1001 3] Append completed\r\n"
+	    "* 3 FETCH (UID 3 BODY[TEXT] {1}\r\ny)\r\nc OK NOOP completed\r\n"
+	    "* 3 FETCH (FLAGS ())\r\nd OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "who_does_not_ask_for_the_selected_one_hears_what_he_polls",
+	    "a NOTIFY SET (personal (MailboxName))\r\n"
+	    "b APPEND INBOX {1+}\r\nx\r\nc SEARCH 1\r\nd NOOP\r\n"
+	    "e STORE 3 +FLAGS.SILENT (\\Deleted)\r\nf EXPUNGE\r\n",
+	    "a" NOTIFIED "b OK [APPENDUID 1001 3] Append completed\r\n"
+	    "* SEARCH 1\r\nc OK Search completed\r\n"
+	    "* 3 EXISTS\r\nd OK NOOP completed\r\ne OK Store completed\r\n"
+	    "* 3 EXPUNGE\r\nf OK Expunge completed\r\n",
+	    STATUS_OK },
+	{ "s5_events_that_are_not_known_are_named",
+	    "a NOTIFY SET (personal (AnnotationChange))\r\n"
+	    "b NOTIFY SET (personal (ServerMetadataChange MailboxName))\r\n"
+	    "c NOTIFY SET (selected (MailboxMetadataChange))\r\n",
+	    "a NO [BADEVENT (MessageNew MessageExpunge FlagChange MailboxName "
+	    "SubscriptionChange)] Event is not supported\r\n"
+	    "b NO [BADEVENT (MessageNew MessageExpunge FlagChange MailboxName "
+	    "SubscriptionChange)] Event is not supported\r\n"
+	    "c NO [BADEVENT (MessageNew MessageExpunge FlagChange MailboxName "
+	    "SubscriptionChange)] Event is not supported\r\n",
+	    STATUS_OK },
+	{ "s8_what_is_malformed_is_bad",
+	    "a NOTIFY\r\nb NOTIFY SET\r\nc NOTIFY SET ()\r\n"
+	    "d NOTIFY SET (personal)\r\ne NOTIFY SET (personal ())\r\n"
+	    "f NOTIFY SET (all (MessageNew MessageExpunge))\r\n"
+	    "g NOTIFY SET (personal (MessageNew))\r\n"
+	    "h NOTIFY SET (personal (FlagChange))\r\n"
+	    "i NOTIFY SET (selected (MailboxName))\r\n"
+	    "j NOTIFY SET (selected NONE) (selected-delayed NONE)\r\n"
+	    "k NOTIFY SET (personal (MessageNew (UID) MessageExpunge))\r\n"
+	    "l NOTIFY SET (mailboxes (MessageNew))\r\n"
+	    "m NOTIFY NONE x\r\nn NOTIFY SET (selected (MessageNew (FOO) "
+	    "MessageExpunge))\r\no NOTIFY SET STATUS\r\n",
+	    "a BAD Missing argument\r\nb BAD Missing argument\r\n"
+	    "c BAD Atom expected\r\nd BAD Space expected\r\n"
+	    "e BAD Atom expected\r\nf BAD Unknown mailboxes\r\n"
+	    "g BAD MessageNew and MessageExpunge go together\r\n"
+	    "h BAD MessageNew and MessageExpunge go together\r\n"
+	    "i BAD The selected mailbox has events of messages only\r\n"
+	    "j BAD The selected mailbox is there twice\r\n"
+	    "k BAD Only the selected mailbox is fetched from\r\n"
+	    "l BAD Space expected\r\nm BAD Unexpected argument\r\n"
+	    "n BAD Unknown item\r\no BAD Missing argument\r\n",
+	    STATUS_OK },
+};
+
 /* RFC 8514 */
 static const struct transcript savedate[] = {
 	{ "a_message_has_the_time_at_which_it_came_here",
@@ -639,6 +749,7 @@ TEST(objectid)
 TEST(status)
 TEST(create_special_use)
 TEST(charset)
+TEST(notify)
 TEST(savedate)
 TEST(quota)
 
@@ -657,6 +768,7 @@ main(void)
 		cmocka_unit_test(rfc_of_status),
 		cmocka_unit_test(rfc_of_create_special_use),
 		cmocka_unit_test(rfc_of_charset),
+		cmocka_unit_test(rfc_of_notify),
 		cmocka_unit_test(rfc_of_savedate),
 		cmocka_unit_test(rfc_of_quota),
 	};

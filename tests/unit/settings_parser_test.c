@@ -406,7 +406,9 @@ what_explain_prints_parses_to_the_same(void **state)
 			     "listen lmtp unix /run/x/lmtp\n"
 			     "listen lmtp port 24 from 192.0.2.0/24\n"
 			     "trusted 192.0.2.0/25 ::1\n"
-			     "limit errors 5/day per-network 11\n");
+			     "limit errors 5/day per-network 11\n"
+			     "limit quota 5G messages 10 class free\n"
+			     "limit messages 7\n");
 	settings_explain("x", run.settings, &run.origin, &first);
 	run_end(&run);
 	assert_int_equal(buf_put_byte(&first, '\0'), 0);
@@ -422,6 +424,9 @@ what_explain_prints_parses_to_the_same(void **state)
 	    strstr((char *)second.data, "listen lmtp unix /run/x/lmtp  #"));
 	assert_non_null(strstr(
 	    (char *)second.data, "\nlimit errors 5/day per-network 11  #"));
+	assert_non_null(strstr((char *)second.data,
+	    "\nlimit quota 5368709120 messages 10 class free  #"));
+	assert_non_null(strstr((char *)second.data, "\nlimit messages 7  #"));
 	assert_non_null(
 	    strstr((char *)first.data, "max-workers 500  # default\n"));
 	assert_non_null(strstr((char *)first.data,
