@@ -22,12 +22,22 @@ import tempfile
 import threading
 import time
 
-ONE = 20  # single messages that are read back
+ONE = 20  # single messages that are read back, and snapshots of no change
 
 
 def command(*words, **options):
     return subprocess.run([str(w) for w in words], check=True, text=True,
                           stdout=subprocess.PIPE, **options).stdout
+
+
+def timed(*words, **options):
+    start = time.monotonic()
+    command(*words, **options)
+    return time.monotonic() - start
+
+
+def middle_of(once):
+    return statistics.median(once() for _ in range(ONE))
 
 
 def rss_anon(pid):
@@ -169,8 +179,12 @@ class Peer:
     def snapshot(self, _):
         return self.create()[0]
 
+    unchanged = snapshot  # one: it takes seconds
+
     def noticed(self):
-        """Nobody watches: a change of a while ago is as good as a new one."""
+        """Nobody watches: a change of a while ago costs what a new one does."""
+        self.change()
+        return None, self.snapshot(True)
 
     def change(self):
         add_messages(self.source / "cur")
@@ -231,9 +245,7 @@ class Ours:
         os.sync()
 
     def snapctl(self, *words, **options):
-        start = time.monotonic()
-        command(*self.server.snapctl, *words, **options)
-        return time.monotonic() - start
+        return timed(*self.server.snapctl, *words, **options)
 
     def watch(self, program):
         return Peak(lambda: descendant(self.server.pid, program))
@@ -253,6 +265,9 @@ class Ours:
         """Of what the store has, or of what is in the Maildir as well."""
         what = (self.user,) if is_changed else ()
         return self.snapctl("create", "-m", "bench", *what)
+
+    def unchanged(self, is_looked):
+        return middle_of(lambda: self.snapshot(is_looked))
 
     def count(self):
         """The messages that the store has."""
@@ -320,17 +335,19 @@ def measure(store, figure, one):
     figure(store.label, "store.capture", took, "s")
     for name, peak in peaks.items():
         figure(store.label, name, peak, "MiB")
-    figure(store.label, "store.unchanged", store.snapshot(False) * 1000, "ms")
+    figure(store.label, "store.unchanged", store.unchanged(False) * 1000, "ms")
     if store.label == Ours.label:
         figure(store.label, "store.unchanged-looked",
-               store.snapshot(True) * 1000, "ms")
+               store.unchanged(True) * 1000, "ms")
+        figure(store.label, "store.nothing", middle_of(
+            lambda: timed("true")) * 1000, "ms")
     store.change()
     figure(store.label, "store.one-percent", store.snapshot(True) * 1000,
            "ms")
-    noticed = store.noticed()
-    if noticed:
-        figure(store.label, "store.noticing", noticed[0] * 1000, "ms")
-        figure(store.label, "store.noticed", noticed[1] * 1000, "ms")
+    noticing, took = store.noticed()
+    figure(store.label, "store.noticed", took * 1000, "ms")
+    if noticing is not None:
+        figure(store.label, "store.noticing", noticing * 1000, "ms")
     figure(store.label, "store.size", store.size(), "MiB")
     figure(store.label, "store.verify", store.verify(), "s")
     took = sorted(store.restore_one(each) for each in one)
@@ -386,8 +403,9 @@ WANTED = (
     ("store.unchanged", "unchanged snapshot", "ms", PEERS, 1 / 3980),
     ("store.unchanged-inside", "  inside the store", "ms", (), None),
     ("store.unchanged-looked", "  files looked at", "ms", (), None),
+    ("store.nothing", "  a command of nothing", "ms", (), None),
     ("store.one-percent", "1 % added, snapshot", "ms", PEERS, 60 / 4910),
-    ("store.noticed", "  once it was noticed", "ms", (), None),
+    ("store.noticed", "  once it was noticed", "ms", PEERS, 60 / 4910),
     ("store.noticing", "  which took", "ms", (), None),
     ("store.size", "size", "MiB", PEERS, 1000 / 1194),
     ("store.restore-all", "restore all", "s", ("tar",), 1),
