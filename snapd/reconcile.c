@@ -16,7 +16,8 @@ enum {
 	TURN_EVERY_TICKS = 12, /* and whose turn it is is looked up */
 	RUNNING_BY_TURN = 2,   /* at a time */
 	QUEUED_BY_TURN = 10000,
-	START_TICKS = 12, /* that a worker may take to come */
+	START_TICKS = 12, /* that a worker may take to come, */
+	MARK_TICKS = 12,  /* and that a mark waits for what it finds */
 	LOST_MAX = 5      /* workers in a row that got nothing done */
 };
 
@@ -69,8 +70,6 @@ reconcile_is_due(
 
 /* -- One look -- */
 
-static void begin_look(struct reconciler *r, struct look *look);
-
 static struct look *
 find_look(struct reconciler *r, uint32_t account)
 {
@@ -108,7 +107,6 @@ end_look(struct reconciler *r, struct look *look, enum status status)
 {
 	struct client *client = snapd_client(r->snapd, look->client);
 	struct look **at = &r->looks;
-	struct look *next;
 
 	while (*at != look)
 		at = &(*at)->next;
@@ -118,10 +116,7 @@ end_look(struct reconciler *r, struct look *look, enum status status)
 	else if (status != STATUS_OK)
 		log_warning("reconcile", "account=%u status=%s", look->account,
 		    status_name(status));
-	next = find_look(r, look->account);
 	free_look(look);
-	if (next != NULL && next->state == LOOK_QUEUED)
-		begin_look(r, next);
 }
 
 static void
@@ -172,6 +167,7 @@ add_look(struct reconciler *r, uint32_t account, enum catch_up_files files)
 
 /* -- Turns -- */
 
+/* Those that somebody asked for as soon as their account's others are over. */
 static void
 begin_queued(struct reconciler *r)
 {
@@ -180,13 +176,13 @@ begin_queued(struct reconciler *r)
 
 	for (struct look *look = r->looks; look != NULL; look = look->next)
 		running += look->client == 0 && look->state != LOOK_QUEUED;
-	for (struct look *look = r->looks;
-	     look != NULL && running < RUNNING_BY_TURN; look = next) {
+	for (struct look *look = r->looks; look != NULL; look = next) {
 		next = look->next;
 		if (look->state != LOOK_QUEUED ||
+		    (look->client == 0 && running >= RUNNING_BY_TURN) ||
 		    find_look(r, look->account) != look)
 			continue;
-		running++;
+		running += look->client == 0;
 		begin_look(r, look);
 	}
 }
@@ -243,6 +239,16 @@ send_progress(struct reconciler *r, const struct look *look)
 	(void)channel_send(client->channel, &row, NULL, 0);
 }
 
+/* A worker that was taken over and never answers keeps nobody from a mark. */
+static bool
+is_over(struct look *look)
+{
+	if (look->state == LOOK_STARTING)
+		return ++look->ticks == START_TICKS;
+	return look->state == LOOK_LOOKING && look->mark != NULL &&
+	       ++look->ticks == MARK_TICKS;
+}
+
 static void
 tick(void *context)
 {
@@ -252,11 +258,9 @@ tick(void *context)
 	for (struct look *look = r->looks; look != NULL; look = next) {
 		next = look->next;
 		send_progress(r, look);
-		if (look->state != LOOK_STARTING)
-			continue;
-		if (++look->ticks == START_TICKS)
+		if (is_over(look))
 			end_look(r, look, STATUS_UNAVAILABLE);
-		else
+		else if (look->state == LOOK_STARTING)
 			/* The broker may not have seen yet that the last one is
 			 * gone, and have started none. */
 			(void)snapd_start_worker(r->snapd, look->account);
@@ -295,6 +299,7 @@ reconcile_worker_gone(
 		end_look(r, look, STATUS_UNAVAILABLE);
 	else
 		begin_look(r, look);
+	begin_queued(r);
 }
 
 /* Who waits may ask again; whose turn it was has another. A worker that comes
@@ -305,8 +310,10 @@ reconcile_worker_failed(struct reconciler *r, uint32_t account)
 {
 	struct look *look = find_look(r, account);
 
-	if (look != NULL && look->state == LOOK_STARTING && !look->was_looking)
-		end_look(r, look, STATUS_UNAVAILABLE);
+	if (look == NULL || look->state != LOOK_STARTING || look->was_looking)
+		return;
+	end_look(r, look, STATUS_UNAVAILABLE);
+	begin_queued(r);
 }
 
 bool

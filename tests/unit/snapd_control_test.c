@@ -1062,6 +1062,16 @@ a_mark_is_made_of_an_account_that_cannot_be_looked_at(void **state)
 	assert_int_equal(ls(f, "mine", 1, "INBOX"), STATUS_OK);
 }
 
+static void
+a_mark_does_not_wait_for_ever(void **state)
+{
+	struct fixture *f = *state;
+
+	f->is_deaf = true;
+	assert_int_equal(create(f, 1), STATUS_PARTLY);
+	assert_int_equal(ls(f, "mine", 1, "INBOX"), STATUS_OK);
+}
+
 /* Behind a look that goes on: both are answered, in order. */
 static void
 marks_of_one_account_wait_for_each_other(void **state)
@@ -1211,6 +1221,7 @@ main(void)
 		TEST(reconcile_without_a_worker_says_so),
 		TEST(a_mark_of_an_account_waits_for_its_worker),
 		TEST(a_mark_is_made_of_an_account_that_cannot_be_looked_at),
+		TEST(a_mark_does_not_wait_for_ever),
 		TEST(marks_of_one_account_wait_for_each_other),
 		TEST(accounts_without_sessions_have_their_turn),
 		TEST(accepting_lets_missing_messages_go_and_no_others),
