@@ -34,7 +34,24 @@ firnmail_libfirnmail_a_SOURCES = \
 	firnmail/cmd_trace.c \
 	firnmail/cmd_reload.c \
 	firnmail/cmd_status.c \
-	firnmail/cmd_who.c
+	firnmail/cmd_who.c \
+	firnmail/completion.c firnmail/completion.h
+bashcompletion_DATA += contrib/completion/bash/firnmail
+zshcompletion_DATA += contrib/completion/zsh/_firnmail
+fishcompletion_DATA += contrib/completion/fish/firnmail.fish
+nodist_firnmail_libfirnmail_a_SOURCES = firnmail/completion_scripts.h
+BUILT_SOURCES += firnmail/completion_scripts.h
+CLEANFILES += firnmail/completion_scripts.h
+firnmail/completion_scripts.h: contrib/completion/bash/firnmail \
+	    contrib/completion/zsh/_firnmail \
+	    contrib/completion/fish/firnmail.fish
+	$(AM_V_GEN)$(MKDIR_P) firnmail && { \
+	    for shell in bash zsh fish; do \
+		echo "static const char completion_$$shell[] ="; \
+		sed 's/[\\"]/\\&/g; s/^/"/; s/$$/\\n"/' \
+		    $(srcdir)/contrib/completion/$$shell/*firnmail*; \
+		echo ';'; \
+	    done; } > $@.new && mv $@.new $@
 firnmail_firnmail_SOURCES = firnmail/main.c
 firnmail_firnmail_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFIRNMAIL_LIBEXEC='"$(pkglibexecdir)"'

@@ -6,6 +6,8 @@
  */
 #include "firnmail/firnmail.h"
 
+#include "firnmail/completion.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,36 +52,44 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+static int cmd_completion(struct firnmail *firnmail, int argc, char **argv);
+
 static const struct verb {
 	const char *name;
 	int (*run)(struct firnmail *firnmail, int argc, char **argv);
 	const char *synopsis;
 	const char *summary;
+	const char *more; /* of the synopsis, for completion alone */
 } verbs[] = {
 	{ "setup", cmd_setup, "[--host NAME] [--domain NAME] [--new-store]",
-	    "make what the first start needs" },
-	{ "check", cmd_check, "[--explain]", "check the configuration" },
+	    "make what the first start needs", NULL },
+	{ "check", cmd_check, "[--explain]", "check the configuration", NULL },
 	{ "account", cmd_account,
 	    "add|passwd|show|retire|revive ADDRESS | list",
-	    "accounts and their passwords" },
+	    "accounts and their passwords",
+	    "purge-request|purge-confirm|purge-withdraw ADDRESS" },
 	{ "alias", cmd_alias,
 	    "add NAME TARGET ... | remove NAME [TARGET ...] | list | ...",
-	    "other names, groups, mail that is passed on" },
+	    "other names, groups, mail that is passed on",
+	    "show|test ADDRESS" },
 	{ "domain", cmd_domain, "add NAME [is NAME] | remove NAME | list",
-	    "whose mail is taken" },
-	{ "dns", cmd_dns, "show|check DOMAIN", "the DNS records of a domain" },
+	    "whose mail is taken", "show NAME" },
+	{ "dns", cmd_dns, "show|check DOMAIN", "the DNS records of a domain",
+	    NULL },
 	{ "import", cmd_import,
 	    "dovecot|maildir DIR ADDRESS [--into MAILBOX] [--dry-run]",
-	    "take over mail of another server" },
+	    "take over mail of another server", NULL },
 	{ "queue", cmd_queue,
 	    "[list|show|why|flush|hold|release|bounce] [WHICH]",
-	    "mail that has not gone yet" },
+	    "mail that has not gone yet", NULL },
 	{ "tls-reports", cmd_tls_reports, "[list|send]",
-	    "reports of TLS to other domains" },
-	{ "trace", cmd_trace, "ID|ADDRESS", "what became of a message" },
-	{ "reload", cmd_reload, "", "bring changed files in force" },
-	{ "status", cmd_status, "", "show processes and store" },
-	{ "who", cmd_who, "", "show who is there" },
+	    "reports of TLS to other domains", NULL },
+	{ "trace", cmd_trace, "ID|ADDRESS", "what became of a message", NULL },
+	{ "reload", cmd_reload, "", "bring changed files in force", NULL },
+	{ "status", cmd_status, "", "show processes and store", NULL },
+	{ "who", cmd_who, "", "show who is there", NULL },
+	{ "completion", cmd_completion, "bash|zsh|fish",
+	    "print a script for the shell", NULL },
 };
 
 enum {
@@ -96,6 +106,41 @@ print_usage(FILE *to)
 		fprintf(to, "  %-11s %-48s %s\n", verbs[i].name,
 		    verbs[i].synopsis, verbs[i].summary);
 	fprintf(to, "Snapshots are snapctl's. See firnmail(8).\n");
+}
+
+/* -- Completion -- */
+
+static int
+cmd_completion(struct firnmail *firnmail, int argc, char **argv)
+{
+	const char *script = argc == 1 ? completion_script(argv[0]) : NULL;
+
+	(void)firnmail;
+	if (script == NULL)
+		return command_usage("completion bash|zsh|fish");
+	fputs(script, stdout);
+	return EXIT_DONE;
+}
+
+static void
+print_word(const char *word, const char *about, void *context)
+{
+	(void)context;
+	printf("%s%s%s\n", word, about[0] != '\0' ? "\t" : "", about);
+}
+
+/* Before options are looked for: these words are the line's. */
+static int
+complete(int count, char **words)
+{
+	struct completion_verb table[VERB_COUNT];
+
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		table[i] = (struct completion_verb){ verbs[i].name,
+			verbs[i].synopsis, verbs[i].summary, verbs[i].more };
+	completion_offer(
+	    table, VERB_COUNT, words, (size_t)count, print_word, NULL);
+	return EXIT_DONE;
 }
 
 static int
@@ -233,6 +278,9 @@ main(int argc, char **argv)
 	int code;
 
 	umask(022);
+	if (argc > 2 && strcmp(argv[1], "completion") == 0 &&
+	    strcmp(argv[2], "words") == 0)
+		return complete(argc - 3, argv + 3);
 	code = parse_options(argc, argv, &invocation);
 	if (code != EXIT_DONE)
 		return code;

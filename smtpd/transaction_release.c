@@ -118,6 +118,8 @@ transaction_release(
 		verdict = put_body(t, fd, release->size);
 	if (verdict == VERDICT_OK && mail_body_finish(&t->body, &error) == -1)
 		verdict = VERDICT_BUSY;
+	if (verdict == VERDICT_OK)
+		verdict = transaction_check_quotas(t);
 	if (verdict == VERDICT_OK && t->body.is_exact && t->count > 0 &&
 	    transaction_convert(t, &error) == -1)
 		verdict = VERDICT_BINARY;

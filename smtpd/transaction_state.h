@@ -55,7 +55,7 @@ struct transaction {
 	bool lacks_ways;       /* but for some */
 	uint8_t full[TRANSACTION_FULL_SIZE]; /* of them, a bit each */
 	size_t full_size;
-	struct buf verdicts;   /* of a release, for each recipient */
+	struct buf verdicts; /* of a release, for each recipient */
 	struct delivery_id delivery;
 	int64_t time;
 	struct mail_body body;

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import TOP
+from conftest import BUILD, TOP
 
 SCRIPTS = {'bash': 'bash/snapctl', 'zsh': 'zsh/_snapctl',
            'fish': 'fish/snapctl.fish'}
@@ -162,3 +162,68 @@ def test_the_scripts_that_are_printed_are_those_that_are_installed(
     with open(script(shell), encoding='ascii') as file:
         assert shared.snapctl('completion', shell) == file.read()
     shared.snapctl('completion', 'tcsh', code=2)
+
+
+# firnmail's, which knows words and options and asks nobody.
+
+
+def firnmail_words(*line):
+    done = subprocess.run(
+        [os.path.join(BUILD, 'firnmail/firnmail'), 'completion', 'words', *line],
+        check=True, text=True, stdout=subprocess.PIPE)
+    return [word.split('\t')[0] for word in done.stdout.splitlines()]
+
+
+def test_firnmail_offers_what_its_help_shows():
+    text = subprocess.run([os.path.join(BUILD, 'firnmail/firnmail'), '--help'],
+                          check=True, text=True, stdout=subprocess.PIPE).stdout
+    rows = [line[2:60].split(None, 1) for line in text.splitlines()
+            if line.startswith('  ')]
+    assert firnmail_words('') == [row[0] for row in rows]
+    for verb, synopsis in ((row[0], row[1] if len(row) > 1 else '')
+                           for row in rows):
+        begun = {word for way in synopsis.split(' | ')
+                 for word in re.findall('^[a-z|-]+', way.lstrip('[').split(
+                     ' ')[0].rstrip(']'))}
+        for words in begun:
+            if words[0] != '-':
+                assert set(words.split('|')) <= set(
+                    firnmail_words(verb, '')), verb
+        for option in re.findall(r'--[a-z-]+', synopsis):
+            assert option in firnmail_words(verb, '--'), verb
+
+
+def test_firnmail_completes_where_the_line_is():
+    assert firnmail_words('que') == ['queue']
+    assert firnmail_words('-c', '/a file', 'queue', 'fl') == ['flush']
+    assert firnmail_words('queue', 'list', 'h') == []
+    assert firnmail_words('account', 'purge-c') == ['purge-confirm']
+    assert firnmail_words('alias', 'te') == ['test']
+    assert firnmail_words('import', 'maildir', 'DIR', '--in') == ['--into']
+    assert firnmail_words('-c', '') == []
+    assert firnmail_words('nonsense', '') == []
+
+
+@pytest.mark.parametrize('shell, name', [
+    ('bash', 'bash/firnmail'), ('zsh', 'zsh/_firnmail'),
+    ('fish', 'fish/firnmail.fish')])
+def test_firnmail_prints_the_script_that_is_installed(shell, name):
+    done = subprocess.run(
+        [os.path.join(BUILD, 'firnmail/firnmail'), 'completion', shell],
+        check=True, text=True, stdout=subprocess.PIPE)
+    with open(os.path.join(TOP, 'contrib/completion', name),
+              encoding='ascii') as file:
+        assert done.stdout == file.read()
+
+
+def test_bash_completes_firnmail():
+    if shutil.which('bash') is None:
+        pytest.skip('no bash here')
+    done = subprocess.run(
+        ['bash', '--norc', '--noprofile', '-c',
+         '. contrib/completion/bash/firnmail; COMP_LINE="firnmail queue rel" '
+         'COMP_POINT=18; _firnmail; echo "${COMPREPLY[@]}"'], cwd=TOP,
+        check=True, text=True, stdout=subprocess.PIPE,
+        env={**os.environ, 'PATH': '%s:%s' % (
+            os.path.join(BUILD, 'firnmail'), os.environ['PATH'])})
+    assert done.stdout == 'release\n'
