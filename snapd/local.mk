@@ -165,6 +165,13 @@ tests_unit_restore_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c \
 	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
 tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/restore_missing_test tests/unit/follow_log_test
+tests_unit_restore_missing_test_SOURCES = tests/unit/restore_missing_test.c \
+	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
+tests_unit_restore_missing_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_follow_log_test_SOURCES = tests/unit/follow_log_test.c \
+	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
+tests_unit_follow_log_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 POWER = tests/unit/power.c tests/unit/power.h
 # A store that ages: what is kept, and for how long.
 AGING = tests/unit/aging.c tests/unit/aging.h

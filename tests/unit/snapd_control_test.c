@@ -1,27 +1,18 @@
 /*
- * snapctl's requests and restore, with a false snapctl, worker and broker at
- * the channels of a real snapshot process, all in this process.
+ * snapctl's requests, with a false snapctl, worker and broker at the channels of
+ * a real snapshot process, all in this process.  Restore and the log that is
+ * followed have tests of their own.
  */
 #include "common/control_record.h"
-#include "common/clock.h"
-#include "common/memory.h"
 #include "snapd/reconcile.h"
 #include "snapd/retention.h"
 #include "snapd/snapd.h"
 #include "tests/unit/snapd_stand.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 /* -- Tests -- */
 
@@ -389,182 +380,6 @@ a_malformed_note_is_no_batch(void **state)
 	append(f, 1, 1, 1);
 }
 
-static void
-lose_a_lot(struct fixture *f, uint64_t *mailbox)
-{
-	*mailbox = create_mailbox(f, "Work");
-	append(f, 1, 700, 1);
-	append(f, 701, 710, *mailbox);
-	mark(f, "good");
-	expunge(f, 1, 1, 600);
-	set_missing(f, 1, 601, 610);
-	retire(f, *mailbox, "Work");
-}
-
-static void
-restore_brings_back_what_was_expunged_and_retired(void **state)
-{
-	struct fixture *f = *state;
-	struct message_record record;
-	struct sums plan, done;
-	uint64_t mailbox;
-	struct text row;
-	struct reader r;
-
-	lose_a_lot(f, &mailbox);
-	assert_int_equal(restore(f, "good", true, &plan), STATUS_OK);
-	assert_int_equal(plan.add, 600);
-	assert_int_equal(plan.refill, 20);
-	assert_int_equal(plan.mailboxes, 2);
-	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
-	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 100);
-	assert_int_equal(restore(f, "good", false, &done), STATUS_OK);
-	assert_memory_equal(&plan, &done, sizeof(plan));
-	assert_int_equal(f->catch_ups, 1);
-	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
-	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 700);
-	/* UID 1 is 701 now: the same date and flags. */
-	assert_true(find_row(f, CONTROL_MESSAGE, 100, &row));
-	reader_init(&r, row.data, row.size);
-	assert_int_equal(record_get_message(&r, &record), 1);
-	assert_int_equal(record.uid, 701);
-	assert_int_equal(record.internaldate, 1700000001);
-	assert_int_equal(record.flags, FLAG_SEEN);
-	assert_int_equal(ls(f, NULL, 1, "Work"), STATUS_OK);
-	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 10);
-}
-
-static void
-second_restore_adds_nothing(void **state)
-{
-	struct fixture *f = *state;
-	struct sums sums;
-	uint64_t mailbox;
-
-	lose_a_lot(f, &mailbox);
-	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
-	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
-	assert_int_equal(sums.add, 0);
-	/* The false worker does not clear the marks. */
-	assert_int_equal(sums.refill, 10);
-	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
-	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 700);
-	/* What was brought back and expunged again comes back again. */
-	expunge(f, 1, 701, 705);
-	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
-	assert_int_equal(sums.add, 5);
-}
-
-static void
-moved_message_is_not_lost_until_its_copy_is(void **state)
-{
-	struct fixture *f = *state;
-	struct sums sums;
-	uint64_t trash;
-
-	trash = create_mailbox(f, "Trash");
-	append(f, 1, 2, 1);
-	mark(f, "good");
-	move(f, 1, trash, 1);
-	assert_int_equal(restore(f, "good", true, &sums), STATUS_OK);
-	assert_int_equal(sums.add, 0);
-	expunge(f, trash, 1, 1);
-	assert_int_equal(restore(f, "good", true, &sums), STATUS_OK);
-	assert_int_equal(sums.add, 1);
-	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
-	assert_int_equal(sums.add, 1);
-	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
-	assert_int_equal(sums.add, 0);
-}
-
-static void
-retired_mailbox_whose_name_is_taken_comes_back_beside_it(void **state)
-{
-	struct fixture *f = *state;
-	struct sums sums;
-	uint64_t mailbox;
-
-	lose_a_lot(f, &mailbox);
-	create_mailbox(f, "Work");
-	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
-	assert_int_equal(ls(f, NULL, 1, "Work"), STATUS_OK);
-	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 0);
-	assert_int_equal(ls(f, NULL, 1, "Work (restored)"), STATUS_OK);
-	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 10);
-}
-
-static void
-restore_starts_a_worker_if_there_is_none(void **state)
-{
-	struct fixture *f = *state;
-	struct sums sums;
-	uint64_t mailbox;
-
-	lose_a_lot(f, &mailbox);
-	stop(f);
-	start(f);
-	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
-	assert_int_equal(sums.add, 600);
-	assert_int_equal(f->starts, 1);
-	assert_int_equal(f->catch_ups, 1);
-}
-
-static void
-restore_without_a_worker_says_that_the_files_follow(void **state)
-{
-	struct fixture *f = *state;
-	struct sums sums;
-	uint64_t mailbox;
-
-	lose_a_lot(f, &mailbox);
-	stop(f);
-	start(f);
-	f->has_no_worker = true;
-	assert_int_equal(restore(f, "good", false, &sums), STATUS_PARTLY);
-	assert_int_equal(sums.add, 600);
-	assert_non_null(
-	    strstr(f->control.text, "1 accounts whose files follow"));
-	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
-	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 700);
-}
-
-/* A restore that is killed after its first rows, and asked for again. */
-static void
-restore_that_was_killed_goes_on_where_it_was(void **state)
-{
-	struct message m = { .type = MESSAGE_control_restore };
-	struct fixture *f = *state;
-	struct sums sums;
-	uint64_t mailbox;
-	int status;
-	pid_t child;
-
-	lose_a_lot(f, &mailbox);
-	stop(f);
-	child = fork();
-	if (child == 0) {
-		start(f);
-		m.control_restore.point_kind = POINT_NAMED;
-		m.control_restore.point_name = TEXT("good");
-		m.control_restore.account = 1;
-		channel_send(f->control.channel, &m, NULL, 0);
-		/* Two progress rows: one step at least is on disk. */
-		f->exit_at_row = 2;
-		event_loop_run(f->loop);
-		_exit(1);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
-	start(f);
-	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
-	assert_true(count_rows(f, CONTROL_MESSAGE) > 100);
-	assert_true(count_rows(f, CONTROL_MESSAGE) < 700);
-	assert_int_equal(restore(f, "good", false, &sums), STATUS_OK);
-	assert_true(sums.add > 0 && sums.add < 600);
-	assert_int_equal(ls(f, NULL, 1, "INBOX"), STATUS_OK);
-	assert_int_equal(count_rows(f, CONTROL_MESSAGE), 700);
-}
-
 static uint64_t
 count_alarms(struct fixture *f)
 {
@@ -748,162 +563,6 @@ answer_that_nobody_reads_costs_one_step(void **state)
 	channel_resume(f->control.channel);
 	wait_answer(&f->control);
 	assert_int_equal(f->control.row_count, 100000);
-}
-
-/* -- Following the log -- */
-
-static void
-start_following(struct fixture *f, uint32_t account, uint64_t after)
-{
-	struct message m = { .type = MESSAGE_control_log };
-
-	m.control_log.account = account;
-	m.control_log.after = after;
-	m.control_log.is_following = 1;
-	f->control.answers = 0;
-	f->control.row_count = 0;
-	buf_reset(&f->control.rows);
-	channel_send(f->control.channel, &m, NULL, 0);
-}
-
-static void
-wait_rows(struct fixture *f, size_t count)
-{
-	f->stop_at_row = count;
-	timer_start(f->deadline, DEADLINE_MS);
-	while (f->control.row_count < count)
-		event_loop_run(f->loop);
-	timer_stop(f->deadline);
-	f->stop_at_row = 0;
-}
-
-static void
-assert_events(struct fixture *f, uint64_t first, size_t count)
-{
-	struct control_event event;
-	struct text record;
-
-	wait_rows(f, count);
-	assert_int_equal(f->control.row_count, count);
-	for (size_t i = 0; i < count; i++) {
-		assert_true(find_row(f, CONTROL_EVENT, i, &record));
-		assert_int_equal(control_get_event(record, &event), 0);
-		assert_int_equal(event.sequence, first + i);
-	}
-	assert_int_equal(f->control.answers, 0);
-}
-
-static void
-who_follows_sees_events_when_they_are_durable_and_no_end(void **state)
-{
-	struct fixture *f = *state;
-
-	start_following(f, 0, 1);
-	assert_events(f, 2, 1);
-	append(f, 1, 1, 1);
-	assert_events(f, 2, 2);
-	append(f, 2, 2, 1);
-	append(f, 3, 3, 1);
-	assert_events(f, 2, 4);
-}
-
-static void
-who_follows_from_now_on_sees_nothing_of_before(void **state)
-{
-	struct fixture *f = *state;
-
-	struct control_event event;
-	struct text record;
-
-	append(f, 1, 1, 1);
-	start_following(f, 1, UINT64_MAX);
-	/* Nothing says when now is: it is soon. */
-	for (unsigned int i = 2; f->control.row_count == 0; i++)
-		append(f, i, i, 1);
-	assert_true(find_row(f, CONTROL_EVENT, 0, &record));
-	assert_int_equal(control_get_event(record, &event), 0);
-	assert_true(event.sequence > 3);
-}
-
-/* It waits for him in the log, and not in memory but for one step: rows are of
- * more than a kilobyte here. */
-static void
-who_follows_slowly_misses_nothing(void **state)
-{
-	struct fixture *f = *state;
-	unsigned int n = 1;
-	char name[901];
-	uint64_t mailbox;
-
-	memset(name, 'n', sizeof(name) - 1);
-	name[sizeof(name) - 1] = '\0';
-	memset(f->note.user, 'u', CHANGE_NOTE_MAX_USER);
-	mailbox = create_mailbox(f, name);
-	start_following(f, 0, 0);
-	assert_events(f, 1, 3);
-	channel_pause(f->control.channel);
-	for (; n < 500 || snapd_waiting_bytes(f->snapd) == 0; n++)
-		append(f, n, n, mailbox);
-	assert_true(snapd_waiting_bytes(f->snapd) < 300 << 10);
-	channel_resume(f->control.channel);
-	assert_events(f, 1, 2 + n);
-}
-
-/* What is committed when the end of the log was read, but its rows are not sent
- * yet and nobody waits for an event: the same gap as between the last step of
- * the reader and the loop's turn, held open here by not reading. */
-static void
-who_follows_loses_nothing_between_reading_and_waiting(void **state)
-{
-	struct fixture *f = *state;
-	struct timer *once;
-	const unsigned int past = 200; /* in one step, and not in one packet */
-	char name[901];
-	uint64_t mailbox;
-
-	memset(name, 'n', sizeof(name) - 1);
-	name[sizeof(name) - 1] = '\0';
-	mailbox = create_mailbox(f, name);
-	for (unsigned int n = 1; n <= past; n++)
-		append(f, n, n, mailbox);
-	channel_pause(f->control.channel);
-	start_following(f, 0, 0);
-	once = timer_new(f->loop, (void (*)(void *))event_loop_stop, f->loop);
-	timer_start(f->deadline, DEADLINE_MS);
-	while (snapd_waiting_bytes(f->snapd) == 0) {
-		timer_start(once, 1);
-		event_loop_run(f->loop);
-	}
-	timer_stop(f->deadline);
-	timer_free(&once);
-	append(f, past + 1, past + 1, mailbox);
-	channel_resume(f->control.channel);
-	wait_rows(f, 3 + past);
-	/* The reader answers in order, so that what he was not asked by then
-	 * he is not asked before the next commit. */
-	connect_peer(f, &f->more[0], ROLE_SNAPCTL, 0);
-	for (unsigned int i = 0; i < 3; i++) {
-		struct message m = { .type = MESSAGE_control_ls };
-
-		f->more[0].answers = 0;
-		channel_send(f->more[0].channel, &m, NULL, 0);
-		wait_answer(&f->more[0]);
-	}
-	assert_int_equal(f->control.row_count, 3 + past + 1);
-}
-
-static void
-who_follows_and_goes_leaves_nothing_behind(void **state)
-{
-	struct fixture *f = *state;
-	struct message m = { .type = MESSAGE_control_status };
-
-	start_following(f, 0, 0);
-	assert_events(f, 1, 2);
-	free_peer(&f->control);
-	append(f, 1, 1, 1);
-	connect_peer(f, &f->control, ROLE_SNAPCTL, 0);
-	assert_int_equal(ask(f, &m), STATUS_OK);
 }
 
 /* -- Reconcile -- */
@@ -1185,18 +844,6 @@ main(void)
 		TEST(a_malformed_note_is_no_batch),
 		TEST(stats_count_each_message_once_and_each_body_once),
 		TEST(stats_of_all_end_with_their_sum),
-		TEST(who_follows_sees_events_when_they_are_durable_and_no_end),
-		TEST(who_follows_from_now_on_sees_nothing_of_before),
-		TEST(who_follows_slowly_misses_nothing),
-		TEST(who_follows_loses_nothing_between_reading_and_waiting),
-		TEST(who_follows_and_goes_leaves_nothing_behind),
-		TEST(restore_brings_back_what_was_expunged_and_retired),
-		TEST(second_restore_adds_nothing),
-		TEST(moved_message_is_not_lost_until_its_copy_is),
-		TEST(retired_mailbox_whose_name_is_taken_comes_back_beside_it),
-		TEST(restore_starts_a_worker_if_there_is_none),
-		TEST(restore_without_a_worker_says_that_the_files_follow),
-		TEST(restore_that_was_killed_goes_on_where_it_was),
 		TEST(bulk_loss_makes_one_mark_of_the_state_before_it),
 		TEST(alarm_from_the_broker_makes_a_mark),
 		TEST(store_that_was_put_back_leaps_once),
