@@ -111,18 +111,20 @@ tests_unit_spool_store_test_SOURCES = tests/unit/spool_store_test.c \
 	tests/unit/scratch.h
 tests_unit_spool_store_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/spool_puts_test
-tests_unit_spool_puts_test_SOURCES = tests/unit/spool_puts_test.c \
+SPOOL_STAND = tests/unit/spool_stand.c tests/unit/spool_stand.h \
 	tests/unit/scratch.h
+tests_unit_spool_puts_test_SOURCES = tests/unit/spool_puts_test.c \
+	$(SPOOL_STAND)
 tests_unit_spool_puts_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/spool_test tests/unit/spool_report_test
 check_PROGRAMS += tests/unit/tls_reports_test
 tests_unit_tls_reports_test_SOURCES = tests/unit/tls_reports_test.c \
-	tests/unit/scratch.h
+	$(SPOOL_STAND)
 tests_unit_tls_reports_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 tests_unit_spool_report_test_SOURCES = tests/unit/spool_report_test.c
 tests_unit_spool_report_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
-tests_unit_spool_test_SOURCES = tests/unit/spool_test.c tests/unit/scratch.h
+tests_unit_spool_test_SOURCES = tests/unit/spool_test.c $(SPOOL_STAND)
 tests_unit_spool_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/spool_policies_test
 tests_unit_spool_policies_test_SOURCES = tests/unit/spool_policies_test.c \

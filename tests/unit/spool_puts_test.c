@@ -7,9 +7,8 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/record.h"
-#include "smtpd/spool.h"
 #include "smtpd/spool_body.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/spool_stand.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,18 +18,11 @@
 #include <unistd.h>
 
 enum {
-	DEADLINE_MS = 60000,
 	LARGE = 3 * SPOOL_INLINE_BYTES,
 	MAX_TAGS = 16
 };
 
-static char folder[SCRATCH_PATH];
-static struct event_loop *loop;
-static struct settings *settings;
-static struct spool *spool;
 static struct channel *queue;
-static struct timer *ticker;
-static int64_t deadline;
 static size_t wanted;
 static uint64_t tags[MAX_TAGS]; /* in the order of the answers */
 static size_t kept;
@@ -94,27 +86,6 @@ has_failed(void)
 	return is_failed;
 }
 
-static bool (*condition)(void);
-
-static void
-check_condition(void *context)
-{
-	if (condition() || clock_monotonic_us() / 1000 > deadline)
-		event_loop_stop(loop);
-	else
-		timer_start(ticker, 1);
-}
-
-static void
-wait_for(bool (*is_so)(void))
-{
-	condition = is_so;
-	deadline = clock_monotonic_us() / 1000 + DEADLINE_MS;
-	timer_start(ticker, 0);
-	event_loop_run(loop);
-	assert_true(is_so());
-}
-
 static void
 wait_for_kept(size_t count)
 {
@@ -133,11 +104,6 @@ queue_hears(struct channel *channel, const struct message *message, int *fds,
 }
 
 static void
-gone(struct channel *channel, const struct error *error, void *context)
-{
-}
-
-static void
 failed(void *context)
 {
 	is_failed = true;
@@ -147,38 +113,23 @@ static void
 start(void)
 {
 	static const struct channel_handler handler = { queue_hears, gone };
-	const struct spool_options options = { .path = folder,
-		.map_bytes = 1 << 30,
-		.settings = settings,
-		.failed = failed };
-	struct error error;
-	int ends[2];
 
-	loop = event_loop_new();
-	ticker = timer_new(loop, check_condition, NULL);
-	spool = spool_new(loop, &options, &error);
-	if (spool == NULL)
-		fail_msg("%s", error.text);
-	assert_int_equal(channel_pair(ends, &error), 0);
-	spool_introduce(spool, ROLE_QUEUE, 1, ends[1]);
-	queue =
-	    channel_new(loop, ends[0], ROLE_QUEUE, ROLE_SPOOL, &handler, NULL);
+	open_spool(NULL, failed);
+	queue = connect_to(ROLE_QUEUE, &handler);
 }
 
 static void
 stop(void)
 {
-	spool_free(&spool);
+	spool_free(&spool); /* it waits for the disk, whoever is there */
 	channel_free(&queue);
-	timer_free(&ticker);
-	event_loop_free(&loop);
+	close_spool();
 }
 
 static int
 set_up(void **state)
 {
-	scratch_make(folder, "firnmail-puts");
-	settings = settings_new();
+	make_folder();
 	kept = 0;
 	syncs = 0;
 	is_failed = false;
@@ -195,8 +146,7 @@ tear_down(void **state)
 	set_shut(false);
 	stop();
 	file_set_fault_hook(NULL, NULL);
-	settings_free(&settings);
-	scratch_remove(folder);
+	remove_folder();
 	return 0;
 }
 

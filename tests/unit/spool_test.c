@@ -11,18 +11,15 @@
 #include "common/record.h"
 #include "common/relay_route.h"
 #include "common/smtp_verdict.h"
-#include "smtpd/spool.h"
 #include "smtpd/spool_allowance.h"
 #include "smtpd/spool_env.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/spool_stand.h"
 
 #include <errno.h>
 #include <string.h>
 
 enum {
-	DEADLINE_MS = 60000,
-	MAX_JOBS = 32,
-	INSTANCE = 7
+	MAX_JOBS = 32
 };
 
 struct job {
@@ -36,15 +33,8 @@ struct job {
 	size_t count;
 };
 
-static char folder[SCRATCH_PATH];
-static struct event_loop *loop;
-static struct settings *settings;
 static struct account_table *accounts;
-static struct spool *spool;
 static struct channel *queue, *relay;
-static struct timer *ticker;
-static bool (*condition)(void);
-static int64_t deadline;
 static unsigned int kept;
 static enum status kept_status;
 static unsigned int kept_sent;
@@ -63,25 +53,6 @@ static char report[65536], report_recipient[512];
 static bool is_failed;
 
 /* -- Waiting -- */
-
-static void
-check_condition(void *context)
-{
-	if (condition() || clock_monotonic_us() / 1000 > deadline)
-		event_loop_stop(loop);
-	else
-		timer_start(ticker, 1);
-}
-
-static void
-wait_for(bool (*is_so)(void))
-{
-	condition = is_so;
-	deadline = clock_monotonic_us() / 1000 + DEADLINE_MS;
-	timer_start(ticker, 0);
-	event_loop_run(loop);
-	assert_true(is_so());
-}
 
 static unsigned int wanted;
 
@@ -200,22 +171,6 @@ relay_hears(struct channel *channel, const struct message *message, int *fds,
 }
 
 static void
-gone(struct channel *channel, const struct error *error, void *context)
-{
-}
-
-static struct channel *
-connect_to(enum role role, const struct channel_handler *handler)
-{
-	struct error error;
-	int ends[2];
-
-	assert_int_equal(channel_pair(ends, &error), 0);
-	spool_introduce(spool, role, INSTANCE, ends[1]);
-	return channel_new(loop, ends[0], role, ROLE_SPOOL, handler, NULL);
-}
-
-static void
 connect_relay(void)
 {
 	static const struct channel_handler handler = { relay_hears, gone };
@@ -241,18 +196,7 @@ failed(void *context)
 static void
 start(void)
 {
-	const struct spool_options options = { .path = folder,
-		.map_bytes = 1 << 30,
-		.settings = settings,
-		.accounts = accounts,
-		.failed = failed };
-	struct error error;
-
-	loop = event_loop_new();
-	ticker = timer_new(loop, check_condition, NULL);
-	spool = spool_new(loop, &options, &error);
-	if (spool == NULL)
-		fail_msg("%s", error.text);
+	open_spool(accounts, failed);
 	connect_queue();
 }
 
@@ -261,17 +205,13 @@ stop(void)
 {
 	channel_free(&queue);
 	channel_free(&relay);
-	spool_free(&spool);
-	timer_free(&ticker);
-	event_loop_free(&loop);
+	close_spool();
 }
 
 static int
 set_up(void **state)
 {
-	scratch_make(folder, "firnmail-spool");
-	settings = settings_new();
-	strcpy(settings->host, "mx.demo.test");
+	make_folder();
 	accounts = account_table_new();
 	account_table_add(accounts,
 	    &(struct account){
@@ -289,9 +229,8 @@ tear_down(void **state)
 {
 	spool_env_set_fault(0);
 	stop();
-	settings_free(&settings);
 	account_table_free(&accounts);
-	scratch_remove(folder);
+	remove_folder();
 	return 0;
 }
 
@@ -978,13 +917,8 @@ static struct channel *
 connect_admin(void)
 {
 	static const struct channel_handler handler = { admin_hears, gone };
-	struct error error;
-	int ends[2];
 
-	assert_int_equal(channel_pair(ends, &error), 0);
-	spool_add_control(spool, ends[1]);
-	return channel_new(
-	    loop, ends[0], ROLE_FIRNMAIL, ROLE_SPOOL, &handler, NULL);
+	return connect_to(ROLE_FIRNMAIL, &handler);
 }
 
 static bool

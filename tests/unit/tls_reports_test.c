@@ -8,18 +8,16 @@
 #include "common/queue_record.h"
 #include "common/smtp_verdict.h"
 #include "common/tls_result.h"
-#include "smtpd/spool.h"
 #include "smtpd/spool_env.h"
 #include "smtpd/tlsrpt_report.h"
 #include "smtpd/tlsrpt_store.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/spool_stand.h"
 
 #include <jansson.h>
 #include <string.h>
 #include <zlib.h>
 
 enum {
-	DEADLINE_MS = 60000,
 	DAY_S = 86400
 };
 
@@ -27,14 +25,7 @@ enum {
 #define RUA_HTTPS "v=TLSRPTv1; rua=https://tls.there.test/x"
 #define RUA_BOTH  RUA_MAIL ",https://tls.there.test/x"
 
-static char folder[SCRATCH_PATH];
-static struct event_loop *loop;
-static struct settings *settings;
-static struct spool *spool;
 static struct channel *queue, *relay, *fetcher, *control;
-static struct timer *ticker;
-static bool (*condition)(void);
-static int64_t deadline;
 static unsigned int wanted, mails, posts, answers;
 static char mail[200000], mail_to[512], uri[1001];
 static unsigned int mail_flags;
@@ -44,25 +35,6 @@ static struct queue_tls_report_record rows[200];
 static char names[200][256];
 static size_t row_count;
 static uint32_t begun;
-
-static void
-check_condition(void *context)
-{
-	if (condition() || clock_monotonic_us() / 1000 > deadline)
-		event_loop_stop(loop);
-	else
-		timer_start(ticker, 1);
-}
-
-static void
-wait_for(bool (*is_so)(void))
-{
-	condition = is_so;
-	deadline = clock_monotonic_us() / 1000 + DEADLINE_MS;
-	timer_start(ticker, 0);
-	event_loop_run(loop);
-	assert_true(is_so());
-}
 
 static bool
 has_mails(void)
@@ -159,25 +131,6 @@ control_hears(struct channel *channel, const struct message *message, int *fds,
 }
 
 static void
-gone(struct channel *channel, const struct error *error, void *context)
-{
-}
-
-static struct channel *
-connect_to(enum role role, const struct channel_handler *handler)
-{
-	struct error error;
-	int ends[2];
-
-	assert_int_equal(channel_pair(ends, &error), 0);
-	if (role == ROLE_FIRNMAIL)
-		spool_add_control(spool, ends[1]);
-	else
-		spool_introduce(spool, role, 7, ends[1]);
-	return channel_new(loop, ends[0], role, ROLE_SPOOL, handler, NULL);
-}
-
-static void
 start(void)
 {
 	static const struct channel_handler relay_handler = { NULL, gone },
@@ -187,16 +140,8 @@ start(void)
 						    gone },
 					    control_handler = { control_hears,
 						    gone };
-	const struct spool_options options = {
-		.path = folder, .map_bytes = 1 << 30, .settings = settings
-	};
-	struct error error;
 
-	loop = event_loop_new();
-	ticker = timer_new(loop, check_condition, NULL);
-	spool = spool_new(loop, &options, &error);
-	if (spool == NULL)
-		fail_msg("%s", error.text);
+	open_spool(NULL, NULL);
 	relay = connect_to(ROLE_RELAY, &relay_handler);
 	queue = connect_to(ROLE_QUEUE, &queue_handler);
 	fetcher = connect_to(ROLE_FETCHER, &fetcher_handler);
@@ -210,17 +155,13 @@ stop(void)
 	channel_free(&queue);
 	channel_free(&fetcher);
 	channel_free(&control);
-	spool_free(&spool);
-	timer_free(&ticker);
-	event_loop_free(&loop);
+	close_spool();
 }
 
 static int
 set_up(void **state)
 {
-	scratch_make(folder, "firnmail-tlsrpt");
-	settings = settings_new();
-	strcpy(settings->host, "mx.demo.test");
+	make_folder();
 	strcpy(settings->tls_report_contact, "postmaster@demo.test");
 	strcpy(settings->tls_report_organization, "Demo");
 	mails = posts = answers = 0;
@@ -232,8 +173,7 @@ static int
 tear_down(void **state)
 {
 	stop();
-	settings_free(&settings);
-	scratch_remove(folder);
+	remove_folder();
 	json_decref(json);
 	json = NULL;
 	return 0;
