@@ -201,8 +201,8 @@ index_open(int home_fd, bool *was_made, bool *was_unclean, struct error *error)
 		    !is_data_there(home_fd);
 	if (*was_made)
 		now.crashes = 0;
-	if (prepare(
-		index, &now, has_state && state.is_clean, was_made, error) == 0) {
+	if (prepare(index, &now, has_state && state.is_clean, was_made,
+		error) == 0) {
 		index_usage_load(index);
 		return index;
 	}
