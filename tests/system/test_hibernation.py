@@ -71,7 +71,7 @@ class Idler:
         self.client.send(b'i IDLE\r\n')
         assert self.client.readline() == b'+ idling\r\n'
 
-    def hear(self, wanted, seconds=20):
+    def hear(self, wanted, seconds=60):
         """Lines up to one that matches, and how long that took."""
         began = time.monotonic()
         heard = []
@@ -87,7 +87,7 @@ class Idler:
             return not select.select([self.client.sock], [], [], 0)[0] and \
                 not self.client.sock.pending()
         finally:
-            self.client.sock.settimeout(20)
+            self.client.sock.settimeout(60)
 
     def done(self):
         """IDLE ends, and all was told before; a new message may be recent
@@ -231,6 +231,8 @@ def test_commands_in_a_row_wake_once_and_keep_their_order(sleepy):
                 break
         tags = [line.split()[0] for line in heard if line.startswith(b'p')]
         assert tags == [b'p%d' % n for n in range(200)]
+        wait_for(lambda: log(sleepy).count('session-wake') > before,
+                 what='the wake in the log')
         assert log(sleepy).count('session-wake') == before + 1
 
 
@@ -266,9 +268,9 @@ def test_compression_and_the_past_keep_their_worker(sleepy):
     name = user(sleepy, 8)
     with sleepy.imap_session(name) as client:
         client.select('"Snapshots/Deleted mail"', True)
+        before = sleeps(sleepy)
         with sleepy.imap_session(user(sleepy, 9)) as other:
             other.select()
-            before = sleeps(sleepy)
             wait_for(lambda: sleeps(sleepy) > before, what='the other one')
         assert has_worker(sleepy, name)
         client.select()
@@ -306,7 +308,14 @@ def test_a_worker_that_is_killed_leaves_sleepers_alone(alone):
         all_asleep(alone)
         other = alone.imap()
         other.select()
-        alone.kill('worker')
+
+        def killed():
+            """While it asks it has a worker, and a second longer."""
+            other.noop()
+            alone.kill('worker')
+            return True
+
+        wait_for(killed, what='a worker to kill')
         other.shutdown()
         alone.send('after')
         idler.hear(rb'EXISTS')

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 enum {
-	DEADLINE_MS = 20000,
+	DEADLINE_MS = 60000,
 	ACCOUNT = 7,
 	TOPIC = 3
 };
