@@ -184,9 +184,9 @@ what_is_on_its_way_takes_room_as_well(void **state)
 	refused = 0;
 	w->answers = 0;
 	for (int i = 0; i < 3; i++) {
-		struct append *one = append_begin(
-		    w->account, TEXT("INBOX"), 0, NULL, 0, 1600000000);
+		struct append *one = append_begin(w->account, TEXT("INBOX"));
 
+		append_message(one, 0, NULL, 0, 1600000000);
 		append_write(one, BODY, SIZE);
 		append_commit(&one, one_answered, w);
 	}
