@@ -112,7 +112,7 @@ too_many_keywords_refuse_all_of_them(void **state)
 {
 	struct world *w = *state;
 	struct append *append = append_begin(w->account, TEXT("INBOX"));
-	char name[8];
+	char name[16];
 
 	for (int i = 0; i <= RECORD_MAX_KEYWORDS; i++) {
 		struct text keyword;
