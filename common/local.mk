@@ -100,6 +100,7 @@ common_libcommon_a_SOURCES += common/sasl.c common/sasl.h
 common_libcommon_a_SOURCES += common/base64.c common/base64.h
 common_libcommon_a_SOURCES += common/smtp_verdict.c common/smtp_verdict.h
 common_libcommon_a_SOURCES += common/utf7.c common/utf7.h
+common_libcommon_a_SOURCES += common/mailbox_name.c common/mailbox_name.h
 common_libcommon_a_SOURCES += common/maildir.c common/maildir.h
 common_libcommon_a_SOURCES += common/mail_token.c common/mail_token.h
 common_libcommon_a_SOURCES += common/mail_header.c common/mail_header.h

@@ -289,15 +289,26 @@ fill_batch(struct append *append, struct folder *folder,
 	return STATUS_OK;
 }
 
+/* Of a message in the place of another, only by how much it is larger. */
 static enum status
 take_quota(struct change *change)
 {
 	const struct append *append = change->append;
-	uint64_t bytes = 0;
+	uint64_t messages = append->count, bytes = 0, freed = 0;
+	struct folder *folder =
+	    folder_find_id(change->account, append->replaced_mailbox);
+	const struct index_row *row =
+	    folder == NULL ? NULL : folder_row(folder, append->replaced_uid);
 
 	for (size_t i = 0; i < append->count; i++)
 		bytes += append->messages[i].bytes.wire_size;
-	return change_take_quota(change, append->count, bytes);
+	if (row != NULL) {
+		messages--;
+		freed = row->size < bytes ? row->size : bytes;
+	}
+	if (messages == 0 && freed == bytes)
+		return STATUS_OK;
+	return change_take_quota(change, messages, bytes - freed);
 }
 
 /* `turn`: NULL if it needs none. */

@@ -6,12 +6,13 @@
  */
 #include "imapd/append_command.h"
 
-#include "common/memory.h"
+#include "common/mailbox_name.h"
 #include "common/mime_parser.h"
 #include "imapd/fetch_items.h"
 #include "imapd/imap_url.h"
 #include "imapd/message_cache.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -310,7 +311,7 @@ parse_section(struct imap_command *command, const struct imap_url *parsed)
 		   : 0;
 }
 
-/* The view of the mailbox, or NULL and why not. */
+/* NULL, or why there is no view of the mailbox. */
 static const char *
 open_mailbox(struct imap_command *command, const struct imap_url *parsed)
 {
@@ -318,6 +319,7 @@ open_mailbox(struct imap_command *command, const struct imap_url *parsed)
 	struct append_url *url = &state->url;
 	struct text name = parsed->mailbox;
 	enum status status;
+	char *normal;
 
 	/* Whoever it says it is: the account is the session's. */
 	if (parsed->has_server)
@@ -326,8 +328,10 @@ open_mailbox(struct imap_command *command, const struct imap_url *parsed)
 		return "No mailbox is selected";
 	if (parsed->is_relative)
 		name = resolve(command, parsed);
-	url->view = mailbox_view_open(command->account, name, true,
+	normal = mailbox_name_normal(name);
+	url->view = mailbox_view_open(command->account, text_of(normal), true,
 	    &command_view_handler, command->session, &status);
+	free(normal);
 	if (url->view == NULL)
 		return "No such mailbox";
 	if (parsed->uidvalidity != 0 &&

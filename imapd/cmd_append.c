@@ -68,7 +68,9 @@ append_make_room(struct imap_command *command, uint64_t size)
 					    : "[TOOBIG] Message is too large"));
 		return false;
 	}
-	if (!account_store_has_room(command->account, state->bytes + size)) {
+	/* What is replaced makes room: the commit knows how much. */
+	if (state->replaced_uid == 0 &&
+	    !account_store_has_room(command->account, state->bytes + size)) {
 		append_refuse(command, command_failed(command, STATUS_QUOTA));
 		return false;
 	}

@@ -55,13 +55,9 @@ moved(struct imap_command *command, const struct mailbox_answer *answer)
 	(void)buf_put_text(command->out, "* ");
 	put_copyuid(command->out, answer);
 	(void)buf_put_text(command->out, "Moved\r\n");
-	if (!command_is_qresync(command))
-		return command_ok(command, "Move completed");
-	(void)buf_put_format(command_answer(command),
-	    "OK [HIGHESTMODSEQ %llu] Move completed",
-	    (unsigned long long)mailbox_view_info(command->view)
-		->highest_modseq);
-	return COMMAND_DONE;
+	return command_is_qresync(command)
+		   ? command_ok_modseq(command, "Move completed")
+		   : command_ok(command, "Move completed");
 }
 
 static enum command_step

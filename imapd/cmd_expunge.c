@@ -7,17 +7,11 @@
 static enum command_step
 expunged(struct imap_command *command, const struct mailbox_answer *answer)
 {
-	struct buf *line;
-
 	if (answer->status != STATUS_OK)
 		return command_failed(command, answer->status);
 	if (!command_is_condstore(command) || answer->count == 0)
 		return command_ok(command, "Expunge completed");
-	line = command_answer(command);
-	(void)buf_put_format(line, "OK [HIGHESTMODSEQ %llu] Expunge completed",
-	    (unsigned long long)mailbox_view_info(command->view)
-		->highest_modseq);
-	return COMMAND_DONE;
+	return command_ok_modseq(command, "Expunge completed");
 }
 
 enum command_step

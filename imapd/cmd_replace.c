@@ -71,11 +71,7 @@ replace_done(struct imap_command *command, const struct mailbox_answer *answer)
 	(void)buf_put_format(command->out,
 	    "* OK [APPENDUID %u %u] Replacement is there\r\n",
 	    answer->uidvalidity, answer->target_uids[0]);
-	if (!command_is_condstore(command))
-		return command_ok(command, "Replace completed");
-	(void)buf_put_format(command_answer(command),
-	    "OK [HIGHESTMODSEQ %llu] Replace completed",
-	    (unsigned long long)mailbox_view_info(command->view)
-		->highest_modseq);
-	return COMMAND_DONE;
+	return command_is_condstore(command)
+		   ? command_ok_modseq(command, "Replace completed")
+		   : command_ok(command, "Replace completed");
 }

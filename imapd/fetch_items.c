@@ -188,6 +188,39 @@ check_form(struct imap_parser *parser, const struct fetch_section *section)
 	return 0;
 }
 
+/* What the client wrote, to be said back: its literals as a server has them,
+ * without the "+". Their number is the one in front of the bytes, as the parser
+ * has found it to be. */
+static size_t
+copy_section(struct text from, char *to)
+{
+	bool is_quoted = false;
+	size_t size = 0;
+
+	while (from.size > 0) {
+		ptrdiff_t end = from.data[0] == '{' && !is_quoted
+				    ? text_find_byte(from, '}')
+				    : -1;
+		uint64_t bytes = 1;
+
+		is_quoted ^= from.data[0] == '"';
+		if (end > 1 && from.data[end - 1] == '+' &&
+		    text_parse_number(text_make(from.data + 1, (size_t)end - 2),
+			from.size, &bytes) == 0) {
+			memcpy(to + size, from.data, (size_t)end - 1);
+			size += (size_t)end - 1;
+			from = text_skip(from, (size_t)end);
+			bytes += 3; /* and "}", CRLF */
+		}
+		if (bytes > from.size)
+			bytes = from.size;
+		memcpy(to + size, from.data, (size_t)bytes);
+		size += (size_t)bytes;
+		from = text_skip(from, (size_t)bytes);
+	}
+	return size;
+}
+
 /* "[...]<...>", behind one of the names. */
 static int
 parse_body_section(struct imap_parser *parser, struct fetch_items *items,
@@ -209,7 +242,7 @@ parse_body_section(struct imap_parser *parser, struct fetch_items *items,
 	size = start.size - parser->rest.size;
 	label = pool_alloc(parser->pool, label_size + size + 1, 1);
 	memcpy(label, name->label, label_size);
-	memcpy(label + label_size, start.data, size);
+	size = copy_section(text_make(start.data, size), label + label_size);
 	to->label = text_make(label, label_size + size);
 	to->is_seen = name->is_seen;
 	return check_form(parser, to) == -1

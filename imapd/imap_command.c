@@ -42,6 +42,17 @@ command_ok(struct imap_command *command, const char *text)
 }
 
 enum command_step
+command_ok_modseq(struct imap_command *command, const char *text)
+{
+	(void)buf_put_format(command_answer(command),
+	    "OK [HIGHESTMODSEQ %llu] %s",
+	    (unsigned long long)mailbox_view_info(command->view)
+		->highest_modseq,
+	    text);
+	return COMMAND_DONE;
+}
+
+enum command_step
 command_no(struct imap_command *command, const char *text)
 {
 	return put_answer(command, "NO", text);

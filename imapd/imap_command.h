@@ -80,6 +80,9 @@ bool command_output_is_full(const struct imap_command *command);
 
 /* The tagged answer, `text` with its response code: sent after the updates. */
 enum command_step command_ok(struct imap_command *command, const char *text);
+/* With the HIGHESTMODSEQ of the selected mailbox. */
+enum command_step command_ok_modseq(
+    struct imap_command *command, const char *text);
 enum command_step command_no(struct imap_command *command, const char *text);
 enum command_step command_bad(struct imap_command *command, const char *text);
 /* BAD with what the parser found. */

@@ -7,12 +7,12 @@
 #include "imapd/imap_parser.h"
 
 #include "common/mail_date.h"
+#include "common/mailbox_name.h"
 #include "common/record.h"
 #include "common/utf7.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uninorm.h>
 
 void
 imap_parser_init(
@@ -231,25 +231,20 @@ imap_parse_set(struct imap_parser *parser, struct imap_set *set)
 	return 0;
 }
 
-/* "e" and an accent are the one letter (NFC): in the pool. */
+/* In the pool; what the client wrote is kept beside it where it differs. */
 static const char *
 normal_name(struct imap_parser *parser, struct text name)
 {
-	const char *given = pool_text(parser->pool, name.data, name.size);
+	char *normal = mailbox_name_normal(name);
 	const char *result;
-	size_t size = 0;
-	uint8_t *nfc;
 
-	if (text_is_ascii(name))
-		return given;
-	nfc = u8_normalize(
-	    UNINORM_NFC, (const uint8_t *)name.data, name.size, NULL, &size);
-	if (nfc == NULL)
-		return given;
-	result = pool_text(parser->pool, (const char *)nfc, size);
-	free(nfc);
-	if (!text_is(name, result))
-		parser->other_name = given;
+	result = normal == NULL
+		     ? pool_text(parser->pool, name.data, name.size)
+		     : pool_text(parser->pool, normal, strlen(normal));
+	free(normal);
+	if (!text_equal_nocase(name, text_of(result)))
+		parser->other_name =
+		    pool_text(parser->pool, name.data, name.size);
 	return result;
 }
 
@@ -288,20 +283,7 @@ imap_parse_mailbox(struct imap_parser *parser, const char **name)
 
 	if (imap_parse_astring(parser, &raw) == -1)
 		return -1;
-	parser->other_name = NULL;
-	if (text_is_nocase(raw, "INBOX")) {
-		*name = "INBOX";
-		return 0;
-	}
-	if (decode_mailbox(parser, raw, name) == -1)
-		return -1;
-	if (text_starts_nocase(text_of(*name), "INBOX/")) {
-		char *copy = pool_copy(parser->pool, *name, strlen(*name) + 1);
-
-		memcpy(copy, "INBOX", 5);
-		*name = copy;
-	}
-	return 0;
+	return decode_mailbox(parser, raw, name);
 }
 
 int

@@ -6,12 +6,12 @@
  */
 #include "imapd/account_state.h"
 
+#include "common/mailbox_name.h"
 #include "common/maildir.h"
 #include "common/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uninorm.h>
 
 enum {
 	MAILBOX_MAX_LEVELS = 32,
@@ -143,26 +143,6 @@ mailbox_name_check(struct text name)
 	return fits ? STATUS_OK : STATUS_LIMIT;
 }
 
-/* The name in NFC, "INBOX" in capitals; the caller frees. */
-static char *
-normalise(struct text name)
-{
-	size_t size = 0;
-	uint8_t *nfc = u8_normalize(
-	    UNINORM_NFC, (const uint8_t *)name.data, name.size, NULL, &size);
-	char *copy;
-
-	if (nfc == NULL)
-		return NULL;
-	copy = memory_new(1, size + 1);
-	memcpy(copy, nfc, size);
-	free(nfc);
-	if (text_starts_nocase(text_of(copy), "INBOX") &&
-	    (copy[5] == '\0' || copy[5] == '/'))
-		memcpy(copy, "INBOX", 5);
-	return copy;
-}
-
 /* -- Changes -- */
 
 struct list_change {
@@ -262,7 +242,7 @@ new_name(struct account_store *account, struct text name, char **normal)
 	*normal = NULL;
 	if (status != STATUS_OK)
 		return status;
-	*normal = normalise(name);
+	*normal = mailbox_name_normal(name);
 	if (*normal == NULL)
 		return STATUS_INVALID;
 	status = mailbox_name_check(text_of(*normal));
@@ -444,7 +424,7 @@ rename_inbox(struct account_store *account, struct text to, mailbox_done *done,
 	struct inbox_rename *r = memory_new(1, sizeof(*r));
 
 	r->account = account;
-	r->name = normalise(to);
+	r->name = mailbox_name_normal(to);
 	r->note = account->note;
 	r->done = done;
 	r->context = context;
@@ -500,7 +480,8 @@ mailbox_list_subscribe(struct account_store *account, struct text name,
 	struct store_batch *batch;
 	char *normal;
 
-	if (status != STATUS_OK || (normal = normalise(name)) == NULL) {
+	if (status != STATUS_OK ||
+	    (normal = mailbox_name_normal(name)) == NULL) {
 		account_answer(done, context,
 		    status == STATUS_OK ? STATUS_INVALID : status);
 		return;

@@ -193,8 +193,10 @@ message_bytes_seal(struct message_bytes *message)
 		become_exact(message);
 		put(message, "\r", 1);
 	}
-	if (message->bytes.size > BYTES_IN_MEMORY || message->fd != -1)
+	if (message->bytes.size > BYTES_IN_MEMORY || message->fd != -1) {
 		spill(message);
+		buf_clear(&message->bytes);
+	}
 	if (message->has_failed)
 		return -1;
 	return message->fd == -1 ? 0

@@ -86,6 +86,8 @@ question_new(struct store_client *client, enum message_type type,
 
 	q->tag = ++client->tag;
 	q->message.type = type;
+	/* It is the first field of all of them. */
+	q->message.list_unfiled.tag = q->tag;
 	q->kind = kind;
 	q->blob_count = blob_count;
 	q->context = context;
@@ -121,7 +123,6 @@ store_list_mailboxes(struct store_client *client, uint64_t as_of,
 	struct question *q =
 	    listing_new(client, MESSAGE_list_mailboxes, done, context);
 
-	q->message.list_mailboxes.tag = q->tag;
 	q->message.list_mailboxes.as_of = as_of;
 	store_question_ask(client, q);
 }
@@ -133,7 +134,6 @@ store_list_messages(struct store_client *client, uint64_t mailbox,
 	struct question *q =
 	    listing_new(client, MESSAGE_list_messages, done, context);
 
-	q->message.list_messages.tag = q->tag;
 	q->message.list_messages.as_of = as_of;
 	q->message.list_messages.mailbox = mailbox;
 	store_question_ask(client, q);
@@ -146,7 +146,6 @@ store_list_changes(struct store_client *client, uint64_t since,
 	struct question *q =
 	    listing_new(client, MESSAGE_list_changes, done, context);
 
-	q->message.list_changes.tag = q->tag;
 	q->message.list_changes.since = since;
 	store_question_ask(client, q);
 }
@@ -155,22 +154,16 @@ void
 store_list_unfiled(
     struct store_client *client, store_listed *done, void *context)
 {
-	struct question *q =
-	    listing_new(client, MESSAGE_list_unfiled, done, context);
-
-	q->message.list_unfiled.tag = q->tag;
-	store_question_ask(client, q);
+	store_question_ask(
+	    client, listing_new(client, MESSAGE_list_unfiled, done, context));
 }
 
 void
 store_list_snapshots(
     struct store_client *client, store_listed *done, void *context)
 {
-	struct question *q =
-	    listing_new(client, MESSAGE_list_snapshots, done, context);
-
-	q->message.list_snapshots.tag = q->tag;
-	store_question_ask(client, q);
+	store_question_ask(
+	    client, listing_new(client, MESSAGE_list_snapshots, done, context));
 }
 
 void
@@ -180,7 +173,6 @@ store_list_expunged(struct store_client *client, uint32_t after,
 	struct question *q =
 	    listing_new(client, MESSAGE_list_expunged, done, context);
 
-	q->message.list_expunged.tag = q->tag;
 	q->message.list_expunged.after = after;
 	store_question_ask(client, q);
 }
@@ -189,11 +181,8 @@ void
 store_list_vanished(
     struct store_client *client, store_listed *done, void *context)
 {
-	struct question *q =
-	    listing_new(client, MESSAGE_list_vanished, done, context);
-
-	q->message.list_vanished.tag = q->tag;
-	store_question_ask(client, q);
+	store_question_ask(
+	    client, listing_new(client, MESSAGE_list_vanished, done, context));
 }
 
 void
@@ -214,7 +203,6 @@ store_read_blob(
 {
 	struct question *q = body_new(client, MESSAGE_read_blob, done, context);
 
-	q->message.read_blob.tag = q->tag;
 	q->message.read_blob.blob = blob;
 	store_question_ask(client, q);
 }
@@ -230,7 +218,6 @@ store_read_blobs(struct store_client *client, const uint64_t *blobs,
 	writer_init(&w, q->blobs, count * sizeof(blobs[0]));
 	for (size_t i = 0; i < count; i++)
 		writer_put_u64(&w, blobs[i]);
-	q->message.read_blobs.tag = q->tag;
 	q->message.read_blobs.blobs = text_make(q->blobs, w.size);
 	q->done.read_many = done;
 	store_question_ask(client, q);
@@ -243,7 +230,6 @@ store_read_unfiled(struct store_client *client,
 	struct question *q =
 	    body_new(client, MESSAGE_read_unfiled, done, context);
 
-	q->message.read_unfiled.tag = q->tag;
 	q->message.read_unfiled.delivery = *delivery;
 	store_question_ask(client, q);
 }

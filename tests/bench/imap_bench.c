@@ -406,6 +406,39 @@ b_append(void)
 	}
 }
 
+/* ---- MULTIAPPEND: as append.1conn, so many messages a command ---- */
+
+static void
+b_multiappend(void)
+{
+	int n = o_n ? o_n : 500, a_command = 100;
+	struct mbuf m = { 0 };
+	struct conn *c = login(username(o_first));
+	char b[400], tag[16];
+
+	for (int r = 0; r < o_reps; r++) {
+		start();
+		for (int i = 0; i < n; i++) {
+			if (i % a_command == 0) {
+				snprintf(tag, sizeof tag, "a%u", ++c->tag);
+				conn_send(c, b,
+				    (size_t)snprintf(b, sizeof b,
+					"%s APPEND \"%s\"", tag, o_box));
+			}
+			make_message(&m, 7, (uint64_t)i, o_size, "\r\n");
+			conn_send(c, b,
+			    (size_t)snprintf(b, sizeof b, " {%zu+}\r\n", m.n));
+			conn_send(c, m.p, m.n);
+			if ((i + 1) % a_command == 0 || i + 1 == n) {
+				conn_send(c, "\r\n", 2);
+				imap_wait(c, tag, NULL, 0);
+			}
+		}
+		stop("append.1conn.multi", n, "msgs/s");
+	}
+	conn_close(c);
+}
+
 /* ---- IDLE: latency and memory ---- */
 
 static void
@@ -510,7 +543,8 @@ static const struct {
 } tests[] = { { "login", b_login }, { "noop", b_noop }, { "select", b_select },
 	{ "download", b_download }, { "search", b_search },
 	{ "store", b_store }, { "copy", b_copy }, { "expunge", b_expunge },
-	{ "append", b_append }, { "idle", b_idle }, { "idlemem", b_idlemem } };
+	{ "append", b_append }, { "multiappend", b_multiappend },
+	{ "idle", b_idle }, { "idlemem", b_idlemem } };
 
 int
 main(int argc, char **argv)
@@ -523,8 +557,8 @@ main(int argc, char **argv)
 		    "10000] [--size BYTES] [--gap S] [--label L] [--pid P]... "
 		    "TEST...\n"
 		    "tests: login noop select flags envelope bodystructure "
-		    "headers download search store copy expunge append idle "
-		    "idlemem");
+		    "headers download search store copy expunge append "
+		    "multiappend idle idlemem");
 	bench_init();
 	for (int i = 1; i < argc; i++) {
 		const char *a = argv[i], *v = i + 1 < argc ? argv[i + 1] : "";

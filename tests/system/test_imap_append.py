@@ -173,3 +173,17 @@ def test_arguments_without_end_are_refused(box):
         name.encode(), b'k ' * 40000))
     assert said == [b'x BAD Command line is too long']
     assert say(client, 'NOOP') == []
+
+
+def test_who_goes_away_in_the_middle_adds_nothing(shared, box):
+    name, client = box
+    for rest in (b' {100+}\r\nhalf of it', b' (\\Seen)', b'',
+                 b' CATENATE (URL ;UID=1 TEXT {100+}\r\n'):
+        with shared.imap_session() as second:
+            second.select(name)
+            second.send(b'x APPEND %s {%d+}\r\n%s' % (
+                name.encode(), len(NOTE), NOTE) + rest)
+            second.shutdown()
+    assert say(client, 'NOOP') == []
+    assert say(client, 'STATUS %s (MESSAGES)' % name) == [
+        b'* STATUS %s (MESSAGES 2)' % name.encode()]

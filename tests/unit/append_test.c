@@ -278,6 +278,19 @@ messages_that_are_put_together(void **state)
 	assert_int_equal(check_transcripts(catenate, COUNT(catenate)), 0);
 }
 
+/* Whose files are gone: the store has their bytes. */
+static void
+messages_that_are_put_together_from_the_store(void **state)
+{
+	int failures;
+
+	false_account_read_later(true);
+	failures = check_transcripts(catenate, COUNT(catenate)) +
+		   check_transcripts(replace, COUNT(replace));
+	false_account_read_later(false);
+	assert_int_equal(failures, 0);
+}
+
 static void
 messages_in_the_place_of_others(void **state)
 {
@@ -331,6 +344,7 @@ main(void)
 		cmocka_unit_test(several_messages),
 		cmocka_unit_test(messages_that_are_put_together),
 		cmocka_unit_test(messages_in_the_place_of_others),
+		cmocka_unit_test(messages_that_are_put_together_from_the_store),
 		cmocka_unit_test(so_many_messages_and_no_more),
 		cmocka_unit_test(so_many_parts_and_no_more),
 	};

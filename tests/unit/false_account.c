@@ -19,7 +19,8 @@ enum {
 	MAX_BOXES = 32,
 	MAX_ROWS = 64,
 	MAX_VIEWS = 8,
-	MAX_APPENDED = 512
+	MAX_APPENDED = 512,
+	MAX_LATER = 8
 };
 
 #define PAST_MESSAGE "Subject: Past\r\n\r\nGone\r\n"
@@ -67,8 +68,23 @@ struct answer_later {
 	struct timer *timer;
 };
 
+/* A body that the store is asked for. */
+struct read_later {
+	struct account_store *account;
+	struct mailbox_view *view;
+	uint32_t uid;
+	void (*done)(
+	    enum status status, struct mailbox_body *body, void *context);
+	void *context;
+	struct timer *timer;
+};
+
+static bool reads_later;
+
 struct account_store {
 	struct event_loop *loop;
+	unsigned int later_next;
+	struct read_later later[MAX_LATER];
 	enum status refuse;
 	struct change_note note;  /* of whoever acts now */
 	struct change_note noted; /* of the last change */
@@ -241,6 +257,8 @@ false_account_free(struct account_store **accountp)
 			    account->boxes[i].rows[0].row.uid);
 	}
 	row_remove(&account->past, 1);
+	for (i = 0; i < MAX_LATER; i++)
+		timer_free(&account->later[i].timer);
 	free(account);
 	*accountp = NULL;
 }
@@ -1101,8 +1119,8 @@ mailbox_expunge(struct mailbox_view *view, const uint32_t *uids,
 	}
 }
 
-void
-mailbox_read(struct mailbox_view *view, uint32_t uid,
+static void
+read_now(struct mailbox_view *view, uint32_t uid,
     void (*done)(enum status status, struct mailbox_body *body, void *context),
     void *context)
 {
@@ -1122,9 +1140,47 @@ mailbox_read(struct mailbox_view *view, uint32_t uid,
 		close(body.fd);
 }
 
+static void
+read_late(void *context)
+{
+	struct read_later *later = context;
+
+	timer_free(&later->timer);
+	if (later->done != NULL)
+		read_now(later->view, later->uid, later->done, later->context);
+	later->done = NULL;
+}
+
+void
+mailbox_read(struct mailbox_view *view, uint32_t uid,
+    void (*done)(enum status status, struct mailbox_body *body, void *context),
+    void *context)
+{
+	struct account_store *account = view->account;
+	struct read_later *later;
+
+	if (!reads_later) {
+		read_now(view, uid, done, context);
+		return;
+	}
+	later = &account->later[account->later_next++ % MAX_LATER];
+	*later = (struct read_later){ account, view, uid, done, context,
+		timer_new(account->loop, read_late, later) };
+	timer_start(later->timer, 0);
+}
+
 void
 mailbox_read_cancel(struct account_store *account, void *context)
 {
+	for (size_t i = 0; i < MAX_LATER; i++)
+		if (account->later[i].context == context)
+			account->later[i].done = NULL;
+}
+
+void
+false_account_read_later(bool is_later)
+{
+	reads_later = is_later;
 }
 
 /* Of the first bytes: those of the tests differ there. */

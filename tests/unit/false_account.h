@@ -15,6 +15,8 @@ void false_account_free(struct account_store **account);
 void false_account_deliver(struct account_store *account, const char *message);
 /* Every change is refused with `status` from now on (STATUS_OK: none). */
 void false_account_refuse(struct account_store *account, enum status status);
+/* Bodies come from the loop, as if from the store, in all accounts. */
+void false_account_read_later(bool is_later);
 /* Who was said to ask for the last change. */
 const struct change_note *false_account_noted(
     const struct account_store *account);

@@ -272,6 +272,27 @@ static const struct transcript transcripts[] = {
 	    "a NO [ALREADYEXISTS] Mailbox exists\r\n", STATUS_OK },
 	{ "missing_name_is_nonexistent", "a DELETE x\r\n",
 	    "a NO [NONEXISTENT] No such mailbox\r\n", STATUS_OK },
+	{ "a_level_above_others_is_no_mailbox_to_delete",
+	    "a CREATE x/y\r\nb CREATE x-z\r\nc DELETE x\r\nd DELETE x/y\r\n"
+	    "e DELETE x\r\n",
+	    "a" CREATED "b OK [MAILBOXID (F0000000000000003)] Create "
+	    "completed\r\n"
+	    "c NO [HASCHILDREN] Only mailboxes below it are left\r\n"
+	    "d OK Delete completed\r\ne NO [NONEXISTENT] No such mailbox\r\n",
+	    STATUS_OK },
+	{ "a_separator_at_the_end_says_nothing",
+	    "a CREATE x/\r\nb RENAME x y/\r\nc STATUS y (MESSAGES)\r\n",
+	    "a" CREATED "b OK Rename completed\r\n"
+	    "* STATUS y (MESSAGES 0)\r\nc OK Status completed\r\n",
+	    STATUS_OK },
+	{ "what_is_said_back_has_literals_as_a_server_has_them",
+	    "a FETCH 1 BODY.PEEK[HEADER.FIELDS ({7+}\r\nSubject \"{1+}\")]\r\n"
+	    "b FETCH 1 BODY.PEEK[HEADER.FIELDS ({3}\r\n{1+ X)]\r\n",
+	    "* 1 FETCH (BODY[HEADER.FIELDS ({7}\r\nSubject \"{1+}\")] {16}\r\n"
+	    "Subject: One\r\n\r\n)\r\na OK Fetch completed\r\n"
+	    "+ OK\r\n* 1 FETCH (BODY[HEADER.FIELDS ({3}\r\n{1+ X)] {2}\r\n"
+	    "\r\n)\r\nb OK Fetch completed\r\n",
+	    STATUS_OK },
 	{ "inbox_cannot_be_deleted", "a DELETE INBOX\r\n",
 	    "a NO [CANNOT] INBOX stays\r\n", STATUS_OK },
 	{ "unselect_leaves_nothing_selected",

@@ -112,7 +112,7 @@ too_many_keywords_refuse_all_of_them(void **state)
 {
 	struct world *w = *state;
 	struct append *append = append_begin(w->account, TEXT("INBOX"));
-	char name[8];
+	char name[16];
 
 	for (int i = 0; i <= RECORD_MAX_KEYWORDS; i++) {
 		struct text keyword;
@@ -183,6 +183,35 @@ what_is_gone_is_not_replaced_and_nothing_is_added(void **state)
 	mailbox_view_close(&view);
 }
 
+static void
+a_full_account_may_replace_what_it_has(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+
+	append_to(w, "INBOX", "old and longer\r\n");
+	account_store_set_quota(w->account, 16, 1);
+	append_to(w, "INBOX", "x\r\n");
+	assert_int_equal(w->status, STATUS_QUOTA);
+	view = open_view(w, "INBOX");
+	replace_first(w, view, "INBOX");
+	assert_int_equal(w->status, STATUS_OK);
+	assert_int_equal(false_store_live(w->store, 1), 1);
+	mailbox_view_close(&view);
+	account_store_set_quota(w->account, 6, 1);
+	view = open_view(w, "INBOX");
+	{
+		struct append *append = append_begin(w->account, TEXT("INBOX"));
+
+		add(append, NULL, 0, "larger\r\n");
+		append_replace(append, view, 2);
+		commit(w, append);
+	}
+	assert_int_equal(w->status, STATUS_QUOTA);
+	assert_int_equal(false_store_live(w->store, 1), 1);
+	mailbox_view_close(&view);
+}
+
 int
 main(void)
 {
@@ -194,6 +223,7 @@ main(void)
 		TEST_CASE(too_many_keywords_refuse_all_of_them),
 		TEST_CASE(a_replaced_message_dies_as_the_new_one_is_born),
 		TEST_CASE(what_is_gone_is_not_replaced_and_nothing_is_added),
+		TEST_CASE(a_full_account_may_replace_what_it_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
