@@ -364,6 +364,8 @@ member_ended(struct member *member, int status)
 	channel_free(&member->channel);
 	timer_stop(member->kill_timer);
 	grants_drop_instance(broker->grants, member->instance);
+	if (member->role == ROLE_IMAPD)
+		workers_front_gone(broker->workers, member->instance);
 	if (clock_monotonic_us() - member->started_us > PROCESS_STEADY_US)
 		member->quick_ends = 0;
 	if (status != 0)

@@ -50,6 +50,25 @@ attach(struct member *front, const struct message_attach *wish)
 	(void)channel_send(front->channel, &answer, NULL, 0);
 }
 
+/* Of its own connections. */
+static void
+hear_front(struct member *member, const struct message *message)
+{
+	struct sessions *sessions = workers_sessions(member->broker->workers);
+	struct session_front front = { .instance = member->instance };
+
+	if (message->type == MESSAGE_session_parked) {
+		front.connection = message->session_parked.connection;
+		sessions_parked(sessions, &front, message->session_parked.turn);
+	} else if (message->type == MESSAGE_session_resume) {
+		front.connection = message->session_resume.connection;
+		sessions_resume(sessions, &front);
+	} else {
+		front.connection = message->session_gone.connection;
+		sessions_gone(sessions, &front);
+	}
+}
+
 /* A complaint counts only about one whom the plaintiff has a channel to, or
  * else a taken-over front could end whom it likes. */
 static void
@@ -93,6 +112,11 @@ received(struct channel *channel, const struct message *message, int *fds,
 		break;
 	case MESSAGE_worker_idle:
 		worker_idle(broker->workers, member, &message->worker_idle);
+		break;
+	case MESSAGE_session_parked:
+	case MESSAGE_session_resume:
+	case MESSAGE_session_gone:
+		hear_front(member, message);
 		break;
 	case MESSAGE_session_sleep:
 		worker_session_sleeps(member, &message->session_sleep, &fds[0]);

@@ -1,13 +1,15 @@
 /*
  * See sessions.h.  A session goes AWAKE (a worker has it) -> ASLEEP -> WAKING (a
  * worker is wanted for it) -> AWAKE; it ends while it is awake when the worker
- * says so, asleep when its stream is over.
+ * says so, asleep when its stream is over or the front says so.  While it sleeps
+ * it has its stream, or none when the front let go of it as well.
  */
 #include "broker/sessions.h"
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/table.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,9 +29,11 @@ struct session {
 	uint64_t number;
 	enum session_state state;
 	bool is_tls;
-	int fd; /* -1 while awake, as the rest of this */
-	struct watch *watch;
-	uint64_t topic; /* of what it waits for, 0: nothing */
+	struct session_front front;
+	uint32_t turn;       /* how often it has slept */
+	int fd;              /* -1: awake, or parked */
+	struct watch *watch; /* these only while asleep */
+	uint64_t topic;      /* of what it waits for, 0: nothing */
 	int64_t until_us;
 	uint8_t *bytes;
 	size_t size;
@@ -53,6 +57,7 @@ struct sessions {
 	struct event_loop *loop;
 	struct timer *timer;
 	struct session_list *lists;
+	struct table *by_front; /* those that sleep */
 	uint64_t last_number;
 	size_t asleep; /* and waking */
 	size_t bytes;
@@ -72,6 +77,16 @@ session_ip(const struct session *session)
 	return text_of(session->names + session->user_size + 1);
 }
 
+/* Of its stream. */
+static void
+let_go(struct session *session)
+{
+	watch_free(&session->watch);
+	if (session->fd != -1)
+		close(session->fd);
+	session->fd = -1;
+}
+
 /* What only one that sleeps has. */
 static void
 forget_sleep(struct session *session)
@@ -85,9 +100,9 @@ forget_sleep(struct session *session)
 	session->state = SESSION_AWAKE;
 	sessions->asleep--;
 	sessions->bytes -= session->size;
-	watch_free(&session->watch);
-	close(session->fd);
-	session->fd = -1;
+	table_remove(
+	    sessions->by_front, &session->front, sizeof(session->front));
+	let_go(session);
 	memory_free(&session->bytes);
 	session->size = 0;
 }
@@ -166,6 +181,7 @@ sessions_new(struct event_loop *loop)
 
 	sessions->loop = loop;
 	sessions->timer = timer_new(loop, look, sessions);
+	sessions->by_front = table_new();
 	return sessions;
 }
 
@@ -173,6 +189,7 @@ void
 sessions_free(struct sessions **sessions)
 {
 	timer_free(&(*sessions)->timer);
+	table_free(&(*sessions)->by_front);
 	memory_free(sessions);
 }
 
@@ -214,8 +231,8 @@ session_list_free(struct session_list **pointer)
 /* -- Awake -- */
 
 uint64_t
-session_list_add(
-    struct session_list *list, bool is_tls, struct text user, struct text ip)
+session_list_add(struct session_list *list, const struct session_front *front,
+    bool is_tls, struct text user, struct text ip)
 {
 	struct session *session;
 
@@ -224,6 +241,7 @@ session_list_add(
 	session = memory_new(1, sizeof(*session) + user.size + ip.size + 2);
 	session->list = list;
 	session->number = ++list->sessions->last_number;
+	session->front = *front;
 	session->is_tls = is_tls;
 	session->fd = -1;
 	session->user_size = user.size;
@@ -283,27 +301,128 @@ stream_look(int fd)
 	return STREAM_OVER;
 }
 
+/* He is not there any more. */
+static void
+end_asleep(struct session *session)
+{
+	struct session_list *list = session->list;
+
+	log_info("session-close", "sid=%llu account=%u asleep=1",
+	    (unsigned long long)session->number, list->account);
+	drop(find(list, session->number));
+	tell_if_empty(list);
+}
+
+static void
+wake(struct session *session)
+{
+	struct session_list *list = session->list;
+
+	start_waking(session);
+	list->handler->wanted(list->context);
+}
+
 static void
 stream_ready(int fd, int events, void *context)
 {
 	struct session *session = context;
-	struct session_list *list = session->list;
 
 	switch (stream_look(fd)) {
 	case STREAM_QUIET:
 		break;
 	case STREAM_SPEAKS:
-		start_waking(session);
-		list->handler->wanted(list->context);
+		wake(session);
 		break;
 	case STREAM_OVER:
-		log_info("session-close", "sid=%llu account=%u asleep=1",
-		    (unsigned long long)session->number, list->account);
-		drop(find(list, session->number));
-		tell_if_empty(list);
+		end_asleep(session);
 		break;
 	}
 }
+
+/* -- The front -- */
+
+static int
+tell_front(struct session *session, const struct message *message, int fd)
+{
+	const struct session_list *list = session->list;
+
+	return list->handler->tell_front(
+	    &session->front, message, fd == -1 ? NULL : &fd, list->context);
+}
+
+static void
+tell_asleep(struct session *session)
+{
+	struct message message = { .type = MESSAGE_session_asleep };
+
+	message.session_asleep.connection = session->front.connection;
+	message.session_asleep.turn = ++session->turn;
+	(void)tell_front(session, &message, -1);
+}
+
+/* With a stream of its own, if the old one was let go of. */
+static int
+tell_awake(struct session *session, enum status status, int fd)
+{
+	struct message message = { .type = MESSAGE_session_awake };
+
+	message.session_awake.connection = session->front.connection;
+	message.session_awake.status = (uint8_t)status;
+	return tell_front(session, &message, fd);
+}
+
+static struct session *
+find_asleep(struct sessions *sessions, const struct session_front *front)
+{
+	return table_find(sessions->by_front, front, sizeof(*front));
+}
+
+/* What the front sent before it said so would be in the stream by now. */
+void
+sessions_parked(
+    struct sessions *sessions, const struct session_front *front, uint32_t turn)
+{
+	struct session *session = find_asleep(sessions, front);
+
+	if (session != NULL && session->state == SESSION_ASLEEP &&
+	    session->turn == turn && session->fd != -1 &&
+	    stream_look(session->fd) == STREAM_QUIET)
+		let_go(session);
+}
+
+void
+sessions_resume(struct sessions *sessions, const struct session_front *front)
+{
+	struct session *session = find_asleep(sessions, front);
+
+	if (session != NULL && session->state == SESSION_ASLEEP)
+		wake(session);
+}
+
+void
+sessions_gone(struct sessions *sessions, const struct session_front *front)
+{
+	struct session *session = find_asleep(sessions, front);
+
+	if (session != NULL && session->fd == -1)
+		end_asleep(session);
+}
+
+void
+sessions_front_gone(struct sessions *sessions, uint64_t instance)
+{
+	size_t position = 0;
+	void *value;
+
+	while (table_next(sessions->by_front, &position, NULL, NULL, &value)) {
+		struct session *session = value;
+
+		if (session->front.instance == instance && session->fd == -1)
+			end_asleep(session);
+	}
+}
+
+/* -- To sleep and back -- */
 
 static bool
 has_room(const struct sessions *sessions)
@@ -338,10 +457,11 @@ session_list_sleep(struct session_list *list,
 	sessions->bytes += session->size;
 	session->watch = watch_new(
 	    sessions->loop, session->fd, WATCH_READ, stream_ready, session);
-	if (has_room(sessions))
-		return;
-	start_waking(session);
-	list->handler->wanted(list->context);
+	table_put(sessions->by_front, &session->front, sizeof(session->front),
+	    session);
+	tell_asleep(session);
+	if (!has_room(sessions))
+		wake(session);
 }
 
 static void
@@ -383,11 +503,31 @@ session_list_waking(const struct session_list *list)
 	return list->waking;
 }
 
+/* The worker's end of its stream: the old one, or a new one of which the front
+ * gets the other end. */
+static int
+open_stream(struct session *session)
+{
+	int ends[2], result;
+
+	if (session->fd != -1)
+		return tell_awake(session, STATUS_OK, -1);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		ends) == -1)
+		return -1;
+	result = tell_awake(session, STATUS_OK, ends[0]);
+	close(ends[0]);
+	session->fd = ends[1];
+	return result;
+}
+
 static int
 give(struct session *session, struct channel *worker)
 {
 	struct message message = { .type = MESSAGE_session_wake };
 
+	if (open_stream(session) == -1)
+		return -1;
 	message.session_wake.session = session->number;
 	message.session_wake.is_tls = session->is_tls;
 	message.session_wake.user = session_user(session);
@@ -405,26 +545,25 @@ session_list_give(struct session_list *list, struct channel *worker)
 	while (list->waking > 0 && *at != NULL) {
 		struct session *session = *at;
 
-		if (session->state == SESSION_WAKING) {
-			if (give(session, worker) == -1) {
-				/* More wait than the channel holds: this one
-				 * ends, as with a worker that ends. */
-				log_warning("session-wake",
-				    "sid=%llu result=dropped",
-				    (unsigned long long)session->number);
-				drop(at);
-				continue;
-			}
+		if (session->state != SESSION_WAKING) {
+			at = &session->next;
+		} else if (give(session, worker) == 0) {
 			forget_sleep(session);
 			given++;
+			at = &session->next;
+		} else {
+			/* More wait than a channel holds, or its front is
+			 * gone: it ends, as with a worker that ends. */
+			log_warning("session-wake", "sid=%llu result=dropped",
+			    (unsigned long long)session->number);
+			drop(at);
 		}
-		at = &session->next;
 	}
 	return given;
 }
 
 void
-session_list_dismiss(struct session_list *list, bool is_all, const char *bye)
+session_list_dismiss(struct session_list *list, bool is_all, enum status why)
 {
 	struct session **at = &list->first;
 	bool was_empty = list->first == NULL;
@@ -434,8 +573,7 @@ session_list_dismiss(struct session_list *list, bool is_all, const char *bye)
 
 		if (session->state == SESSION_WAKING ||
 		    (is_all && session->state == SESSION_ASLEEP)) {
-			(void)send(session->fd, bye, strlen(bye),
-			    MSG_DONTWAIT | MSG_NOSIGNAL);
+			(void)tell_awake(session, why, -1);
 			log_info("session-close",
 			    "sid=%llu account=%u asleep=1",
 			    (unsigned long long)session->number, list->account);

@@ -5,7 +5,9 @@
  * it was given, and gets back no other.
  *
  * What a sleeping client sends stays in its stream: the broker looks whether
- * there is something, and takes nothing.  What the client was told is the
+ * there is something, and takes nothing.  The front is told that it sleeps, and
+ * where nothing is on the way both let the stream go; then the front says when
+ * the client speaks, and gets a new one.  What the client was told is the
  * worker's own business (imapd/sleep_state.h), kept and not read.
  */
 #ifndef BROKER_SESSIONS_H
@@ -13,6 +15,7 @@
 
 #include "common/channel.h"
 #include "common/event_loop.h"
+#include "common/status.h"
 #include "common/text.h"
 
 #include <stdbool.h>
@@ -27,6 +30,12 @@ enum {
 	SESSIONS_LOOK_MS = 10000
 };
 
+/* The end of a session in the network's process. */
+struct session_front {
+	uint64_t instance;
+	uint64_t connection;
+};
+
 struct sessions;     /* of all accounts */
 struct session_list; /* of one */
 
@@ -36,10 +45,22 @@ struct session_list_handler {
 	void (*wanted)(void *context);
 	/* The last one is gone. */
 	void (*emptied)(void *context);
+	/* Says that to a front; -1: it is gone. */
+	int (*tell_front)(const struct session_front *front,
+	    const struct message *message, const int *fd, void *context);
 };
 
 struct sessions *sessions_new(struct event_loop *loop);
 void sessions_free(struct sessions **sessions);
+/* What a front says of one of its own that sleeps; nothing, if it does not. */
+void sessions_parked(struct sessions *sessions,
+    const struct session_front *front, uint32_t turn);
+void sessions_resume(
+    struct sessions *sessions, const struct session_front *front);
+void sessions_gone(
+    struct sessions *sessions, const struct session_front *front);
+/* A front has ended. */
+void sessions_front_gone(struct sessions *sessions, uint64_t instance);
 /* Those that were to be woken by then; by itself every SESSIONS_LOOK_MS. */
 void sessions_wake_due(struct sessions *sessions, int64_t now_us);
 
@@ -51,8 +72,9 @@ void session_list_free(struct session_list **list);
 /* ---- Those that a worker has ---- */
 
 /* Its number, never used again; 0: the account has too many. */
-uint64_t session_list_add(
-    struct session_list *list, bool is_tls, struct text user, struct text ip);
+uint64_t session_list_add(struct session_list *list,
+    const struct session_front *front, bool is_tls, struct text user,
+    struct text ip);
 /* It is over; one that is not the worker's is left alone. */
 void session_list_remove(struct session_list *list, uint64_t number);
 /* The worker is gone, and with it those that it had. */
@@ -73,10 +95,10 @@ size_t session_list_watching(const struct session_list *list);
 size_t session_list_waking(const struct session_list *list);
 /* ... here he is: how many he got. */
 size_t session_list_give(struct session_list *list, struct channel *worker);
-/* There will be no worker: they, or with `is_all` every one that sleeps, hear
- * `bye` and end. */
+/* There will be no worker: they, or with `is_all` every one that sleeps, end; the
+ * client hears why. */
 void session_list_dismiss(
-    struct session_list *list, bool is_all, const char *bye);
+    struct session_list *list, bool is_all, enum status why);
 
 bool session_list_is_empty(const struct session_list *list);
 

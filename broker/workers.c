@@ -9,7 +9,6 @@
  */
 #include "broker/workers.h"
 
-#include "broker/sessions.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
@@ -62,13 +61,6 @@ struct workers {
 	size_t queued;
 	struct sessions *sessions;
 };
-
-static const char bye_stopping[] =
-    "* BYE [UNAVAILABLE] Server is restarting\r\n";
-static const char bye_unavailable[] =
-    "* BYE [UNAVAILABLE] Mail store is not available\r\n";
-static const char bye_no_account[] =
-    "* BYE [UNAVAILABLE] Account is not served here any more\r\n";
 
 static void try_start(struct worker *worker);
 
@@ -125,6 +117,8 @@ answer_attach(struct broker *broker, const struct waiting *waiting,
 static void
 open_session(struct worker *worker, const struct waiting *waiting)
 {
+	const struct session_front front = { waiting->instance,
+		waiting->connection };
 	struct message message = { .type = MESSAGE_session_open };
 	int ends[2], result;
 
@@ -138,7 +132,7 @@ open_session(struct worker *worker, const struct waiting *waiting)
 	message.session_open.user = text_of(waiting->grant.user);
 	message.session_open.client_ip = text_of(waiting->grant.client_ip);
 	message.session_open.session =
-	    session_list_add(worker->sessions, waiting->is_tls,
+	    session_list_add(worker->sessions, &front, waiting->is_tls,
 		message.session_open.user, message.session_open.client_ip);
 	result =
 	    message.session_open.session == 0
@@ -198,9 +192,7 @@ answer_sleepers(struct worker *worker, enum status status)
 		worker->sessions_given +=
 		    session_list_give(worker->sessions, worker->member.channel);
 	else
-		session_list_dismiss(worker->sessions, false,
-		    worker->member.broker->is_stopping ? bye_stopping
-						       : bye_unavailable);
+		session_list_dismiss(worker->sessions, false, status);
 }
 
 /* May free the worker. */
@@ -286,7 +278,20 @@ sleepers_wanted(void *context)
 	if (is_account(worker->member.broker, worker->member.account))
 		want(worker);
 	else
-		session_list_dismiss(worker->sessions, true, bye_no_account);
+		session_list_dismiss(worker->sessions, true, STATUS_MISSING);
+}
+
+static int
+tell_front(const struct session_front *front, const struct message *message,
+    const int *fd, void *context)
+{
+	struct worker *worker = context;
+	const struct member *imapd =
+	    &worker->member.broker->services[ROLE_IMAPD];
+
+	if (imapd->channel == NULL || imapd->instance != front->instance)
+		return -1;
+	return channel_send(imapd->channel, message, fd, fd != NULL);
 }
 
 static void
@@ -303,7 +308,7 @@ static struct worker *
 worker_of(struct workers *workers, uint32_t account)
 {
 	static const struct session_list_handler handler = { sleepers_wanted,
-		sessions_emptied };
+		sessions_emptied, tell_front };
 	struct worker *worker = table_find_u64(workers->by_account, account);
 
 	if (worker != NULL)
@@ -576,6 +581,18 @@ worker_mailbox_changed(struct member *member, uint64_t topic)
 	session_list_changed(worker->sessions, topic);
 }
 
+struct sessions *
+workers_sessions(struct workers *workers)
+{
+	return workers->sessions;
+}
+
+void
+workers_front_gone(struct workers *workers, uint64_t instance)
+{
+	sessions_front_gone(workers->sessions, instance);
+}
+
 void
 workers_renew_accounts(struct workers *workers)
 {
@@ -589,7 +606,7 @@ workers_renew_accounts(struct workers *workers)
 
 		if (!is_account(workers->broker, worker->member.account))
 			session_list_dismiss(
-			    worker->sessions, true, bye_no_account);
+			    worker->sessions, true, STATUS_MISSING);
 	}
 }
 
@@ -727,6 +744,7 @@ workers_stop(struct workers *workers)
 	    table_next(workers->by_account, &position, &key, &size, &value)) {
 		struct worker *worker = value;
 
-		session_list_dismiss(worker->sessions, true, bye_stopping);
+		session_list_dismiss(
+		    worker->sessions, true, STATUS_UNAVAILABLE);
 	}
 }

@@ -7,6 +7,7 @@
 #define BROKER_WORKERS_H
 
 #include "broker/members.h"
+#include "broker/sessions.h"
 
 #include <sys/types.h>
 
@@ -38,6 +39,8 @@ void worker_session_sleeps(
     struct member *member, const struct message_session_sleep *said, int *fd);
 void worker_session_ended(struct member *member, uint64_t session);
 void worker_mailbox_changed(struct member *member, uint64_t topic);
+struct sessions *workers_sessions(struct workers *workers);
+void workers_front_gone(struct workers *workers, uint64_t instance);
 /* After a reload: sessions of accounts that are gone end. */
 void workers_renew_accounts(struct workers *workers);
 void worker_ended(struct workers *workers, struct member *member);

@@ -94,6 +94,11 @@ tests_unit_thread_test_SOURCES = tests/unit/thread_test.c
 tests_unit_thread_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_sort_test_SOURCES = tests/unit/sort_test.c
 tests_unit_sort_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+check_PROGRAMS += tests/unit/session_turn_test
+tests_unit_session_turn_test_SOURCES = tests/unit/session_turn_test.c \
+	tests/unit/false_account.c tests/unit/false_account.h
+tests_unit_session_turn_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=send
+tests_unit_session_turn_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 check_PROGRAMS += tests/unit/sleep_state_test
 tests_unit_sleep_state_test_SOURCES = tests/unit/sleep_state_test.c
 tests_unit_sleep_state_test_LDADD = $(tests_unit_imap_session_test_LDADD)

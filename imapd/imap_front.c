@@ -236,6 +236,23 @@ imap_front_ask_broker(
 	return channel_send(front->broker, &message, NULL, 0);
 }
 
+void
+imap_front_tell(struct imap_front *front, enum message_type what,
+    uint64_t connection, uint32_t turn)
+{
+	struct message message = { .type = what };
+
+	if (what == MESSAGE_session_parked) {
+		message.session_parked.connection = connection;
+		message.session_parked.turn = turn;
+	} else if (what == MESSAGE_session_resume) {
+		message.session_resume.connection = connection;
+	} else {
+		message.session_gone.connection = connection;
+	}
+	(void)channel_send(front->broker, &message, NULL, 0);
+}
+
 static void
 introduced(
     struct imap_front *front, const struct message_introduce *who, int *fd)
@@ -262,6 +279,30 @@ attached(
 	if (login == NULL)
 		return;
 	imap_login_attached(login, answer->status, *fd);
+	*fd = -1;
+}
+
+static void
+asleep(struct imap_front *front, const struct message_session_asleep *said)
+{
+	struct imap_login *login =
+	    table_find_u64(front->logins, said->connection);
+
+	if (login != NULL)
+		imap_login_asleep(login, said->turn);
+}
+
+/* One that is gone has no use for the stream, which its worker then sees. */
+static void
+awake(
+    struct imap_front *front, const struct message_session_awake *said, int *fd)
+{
+	struct imap_login *login =
+	    table_find_u64(front->logins, said->connection);
+
+	if (login == NULL)
+		return;
+	imap_login_awake(login, said->status, *fd);
 	*fd = -1;
 }
 
@@ -311,6 +352,12 @@ starter_said(struct channel *channel, const struct message *message, int *fds,
 		break;
 	case MESSAGE_attached:
 		attached(front, &message->attached, &fds[0]);
+		break;
+	case MESSAGE_session_asleep:
+		asleep(front, &message->session_asleep);
+		break;
+	case MESSAGE_session_awake:
+		awake(front, &message->session_awake, &fds[0]);
 		break;
 	case MESSAGE_settings:
 		reload(front, &message->settings, fds);

@@ -45,6 +45,11 @@ int imap_front_ask_authd(struct imap_front *front, uint64_t connection,
 int imap_front_ask_broker(
     struct imap_front *front, uint64_t connection, bool is_tls);
 
+/* What becomes of a session that sleeps, to the broker: session_resume or
+ * session_gone, or session_parked. */
+void imap_front_tell(struct imap_front *front, enum message_type what,
+    uint64_t connection, uint32_t turn);
+
 /* The connection is over: its place is given back. */
 void imap_front_release(struct imap_front *front, uint64_t connection,
     const struct budget_client *client);

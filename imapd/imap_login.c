@@ -1,7 +1,7 @@
 /*
  * See imap_login.h.  A connection is in one state: it takes commands, waits
- * for authd or the broker, relays, or is on its way out; login_enter_state is
- * the one place that changes it.
+ * for authd or the broker, relays, sleeps, or is on its way out;
+ * login_enter_state is the one place that changes it.
  */
 #include "imapd/imap_login.h"
 
@@ -36,6 +36,8 @@ enum login_state {
 	STATE_AUTHD,  /* the password is being checked */
 	STATE_BROKER, /* the stream to the worker is being made */
 	STATE_RELAY,
+	STATE_ASLEEP, /* no worker, and no stream to one */
+	STATE_WAKING, /* the client has sent something, which waits */
 	STATE_ENDING
 };
 
@@ -46,6 +48,8 @@ struct imap_login {
 	struct imap_relay *relay;
 	struct timer *deadline;
 	enum login_state state;
+	int next_stream;   /* takes over when the old one has ended; -1 */
+	enum status ended; /* the session did by that, or STATUS_OK */
 	struct imap_line line;
 	struct sasl sasl;
 	bool may_login; /* TLS, or plain login from loopback was asked for */
@@ -375,10 +379,16 @@ client_readable(struct connection *connection, void *context)
 	struct imap_login *login = context;
 
 	(void)connection;
-	if (login->state == STATE_RELAY)
+	if (login->state == STATE_RELAY) {
 		imap_relay_client_readable(login->relay);
-	else
+	} else if (login->state == STATE_ASLEEP) {
+		connection_pause(login->client);
+		login_enter_state(login, STATE_WAKING);
+		imap_front_tell(
+		    login->front, MESSAGE_session_resume, login->number, 0);
+	} else {
 		take_lines(login);
+	}
 }
 
 static void
@@ -406,10 +416,14 @@ client_ended(
 	(void)connection;
 	log_debug("imap-end", "ip=%s why=\"%s\"", login->ip, error->text);
 	connection_free(&login->client);
-	if (login->state == STATE_RELAY)
+	if (login->state == STATE_RELAY) {
 		imap_relay_client_ended(login->relay);
-	else
-		release(login);
+		return;
+	}
+	if (login->state == STATE_ASLEEP || login->state == STATE_WAKING)
+		imap_front_tell(
+		    login->front, MESSAGE_session_gone, login->number, 0);
+	release(login);
 }
 
 static const struct connection_handler client_handler = {
@@ -418,16 +432,41 @@ static const struct connection_handler client_handler = {
 	.ended = client_ended,
 };
 
+static void relay_by(struct imap_login *login, int stream_fd);
+
+static void
+end_session(struct imap_login *login)
+{
+	end_with(
+	    login, login->ended == STATUS_MISSING
+		       ? "[UNAVAILABLE] Account is not served here any more"
+		       : "[UNAVAILABLE] Server is restarting");
+}
+
+/* The stream is, and with it the session or only a worker's part in it. */
 static void
 worker_ended(void *context)
 {
 	struct imap_login *login = context;
+	bool is_parked = imap_relay_is_parked(login->relay);
+	int stream = login->next_stream;
 
 	imap_relay_free(&login->relay);
-	if (login->client == NULL)
+	login->next_stream = -1;
+	if (login->client == NULL) {
+		if (stream != -1)
+			close(stream);
 		release(login);
-	else
+	} else if (login->ended != STATUS_OK) {
+		end_session(login);
+	} else if (stream != -1) {
+		relay_by(login, stream);
+	} else if (is_parked) {
+		login_enter_state(login, STATE_ASLEEP);
+		connection_resume(login->client);
+	} else {
 		login_enter_state(login, STATE_ENDING);
+	}
 }
 
 static void
@@ -480,6 +519,15 @@ imap_login_answered(struct imap_login *login, unsigned int result)
 	}
 }
 
+static void
+relay_by(struct imap_login *login, int stream_fd)
+{
+	login_enter_state(login, STATE_RELAY);
+	connection_resume(login->client);
+	login->relay = imap_relay_new(imap_front_loop(login->front),
+	    login->client, stream_fd, worker_ended, login);
+}
+
 void
 imap_login_attached(
     struct imap_login *login, unsigned int status, int stream_fd)
@@ -498,11 +546,56 @@ imap_login_attached(
 	say_tagged(
 	    login, "OK [CAPABILITY " IMAP_CAPABILITY_AFTER_LOGIN "] Logged in");
 	imap_line_clear(&login->line);
-	login_enter_state(login, STATE_RELAY);
 	/* From here on the worker watches for clients that went silent. */
 	connection_set_timeout(login->client, 0);
-	login->relay = imap_relay_new(imap_front_loop(login->front),
-	    login->client, stream_fd, worker_ended, login);
+	relay_by(login, stream_fd);
+}
+
+/* -- Sleep -- */
+
+void
+imap_login_asleep(struct imap_login *login, uint32_t turn)
+{
+	if (login->state == STATE_RELAY && imap_relay_park(login->relay))
+		imap_front_tell(
+		    login->front, MESSAGE_session_parked, login->number, turn);
+}
+
+/* What the old stream still holds comes first. */
+static void
+awake_in_relay(struct imap_login *login, enum status status, int stream_fd)
+{
+	login->ended = status;
+	if (status != STATUS_OK)
+		return;
+	if (stream_fd == -1)
+		imap_relay_unpark(login->relay);
+	else
+		login->next_stream = stream_fd;
+}
+
+void
+imap_login_awake(struct imap_login *login, unsigned int status, int stream_fd)
+{
+	bool has_relay = login->state == STATE_RELAY && login->client != NULL;
+	bool is_asleep =
+	    login->state == STATE_ASLEEP || login->state == STATE_WAKING;
+
+	if (has_relay && login->next_stream == -1 &&
+	    (stream_fd == -1 || imap_relay_is_parked(login->relay))) {
+		awake_in_relay(login, (enum status)status, stream_fd);
+		return;
+	}
+	if (is_asleep && status == STATUS_OK && stream_fd != -1) {
+		relay_by(login, stream_fd);
+		return;
+	}
+	if (stream_fd != -1)
+		close(stream_fd);
+	if (is_asleep) {
+		login->ended = (enum status)status;
+		end_session(login);
+	}
 }
 
 /* -- The object -- */
@@ -516,6 +609,7 @@ imap_login_new(struct imap_front *front, uint64_t connection, int fd,
 
 	login->front = front;
 	login->number = connection;
+	login->next_stream = -1;
 	login->has_starttls = imap_front_tls(front) != NULL &&
 			      (listen->tls == LISTEN_TLS_OFFERED ||
 				  listen->tls == LISTEN_TLS_REQUIRED);
@@ -547,6 +641,8 @@ imap_login_free(struct imap_login **login)
 	if (l == NULL)
 		return;
 	imap_relay_free(&l->relay);
+	if (l->next_stream != -1)
+		close(l->next_stream);
 	connection_free(&l->client);
 	timer_free(&l->deadline);
 	imap_line_clear(&l->line);

@@ -13,6 +13,7 @@ struct imap_relay {
 	struct connection *worker;
 	void (*ended)(void *context);
 	void *context;
+	bool is_parked;
 };
 
 /* Moves what fits; the source rests while something is left. */
@@ -49,7 +50,7 @@ worker_writable(struct connection *connection, void *context)
 {
 	struct imap_relay *relay = context;
 
-	if (relay->client != NULL)
+	if (relay->client != NULL && !relay->is_parked)
 		move_bytes(relay->client, connection);
 }
 
@@ -113,4 +114,31 @@ imap_relay_client_ended(struct imap_relay *relay)
 {
 	relay->client = NULL;
 	connection_finish(relay->worker);
+}
+
+bool
+imap_relay_park(struct imap_relay *relay)
+{
+	if (relay->client == NULL || relay->is_parked ||
+	    connection_input(relay->client)->size > 0 ||
+	    connection_input(relay->worker)->size > 0 ||
+	    connection_output_room(relay->worker) != RELAY_OUTPUT_LIMIT)
+		return false;
+	connection_pause(relay->client);
+	relay->is_parked = true;
+	return true;
+}
+
+bool
+imap_relay_is_parked(const struct imap_relay *relay)
+{
+	return relay->is_parked;
+}
+
+void
+imap_relay_unpark(struct imap_relay *relay)
+{
+	relay->is_parked = false;
+	if (relay->client != NULL)
+		connection_resume(relay->client);
 }

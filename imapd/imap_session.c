@@ -26,7 +26,9 @@ enum {
 	SESSION_MAX_BAD = 20,
 	/* Before other sessions have their turn. */
 	SESSION_TURN_COMMANDS = 200,
-	SESSION_TURN_BYTES = 4 * 1024 * 1024
+	SESSION_TURN_BYTES = 4 * 1024 * 1024,
+	/* The same, of a client that reads as fast as we write. */
+	SESSION_TURN_OUTPUT = 512 * 1024
 };
 
 static const struct imap_input_limits session_limits = {
@@ -413,6 +415,15 @@ session_end(struct imap_session *session)
 	session->ended(session, session->ended_context);
 }
 
+/* Others have their turn. */
+static bool
+had_its_turn(const struct imap_session *session, int commands)
+{
+	return commands == SESSION_TURN_COMMANDS ||
+	       session->filled_bytes >= SESSION_TURN_BYTES ||
+	       session->sent_bytes >= SESSION_TURN_OUTPUT;
+}
+
 void
 session_run(struct imap_session *session)
 {
@@ -422,9 +433,8 @@ session_run(struct imap_session *session)
 		return;
 	session->is_running = true;
 	session->filled_bytes = 0;
-	while (turns < SESSION_TURN_COMMANDS &&
-	       session->filled_bytes < SESSION_TURN_BYTES &&
-	       session_advance(session)) {
+	session->sent_bytes = 0;
+	while (!had_its_turn(session, turns) && session_advance(session)) {
 		if (session->state == SESSION_READING)
 			turns++;
 	}
@@ -437,8 +447,7 @@ session_run(struct imap_session *session)
 		session_end(session);
 		return;
 	}
-	if (turns == SESSION_TURN_COMMANDS ||
-	    session->filled_bytes >= SESSION_TURN_BYTES ||
+	if (had_its_turn(session, turns) ||
 	    (session_is_drained(session) && session->step == COMMAND_OUTPUT &&
 		session->state == SESSION_WORKING))
 		timer_start(session->turn, 0);

@@ -65,7 +65,8 @@ struct imap_session {
 	struct imap_deflate *deflate; /* NULL: `in` and `out` go as they are */
 	struct buf packed_in;
 	struct buf packed_out; /* `out` follows */
-	size_t filled_bytes;   /* into `in`, since others had their turn */
+	size_t filled_bytes;   /* into `in`, since others had their turn, */
+	size_t sent_bytes;     /* and to the client */
 	struct imap_input input;
 	struct pool *pool;
 	struct mailbox_view *view;

@@ -35,6 +35,7 @@ send_some(struct imap_session *session, struct buf *from)
 			return 0;
 		if (n < 0)
 			return -1;
+		session->sent_bytes += (size_t)n;
 		buf_cut(from, (size_t)n);
 	}
 	return 0;

@@ -30,7 +30,7 @@ service imap {
   }
 }
 """
-OURS = "hibernate after 2s\nmax-connections 11000\n"
+OURS = "hibernate after 2s\n"
 
 
 class Client:

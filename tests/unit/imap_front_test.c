@@ -44,6 +44,12 @@ struct world {
 	size_t wanted_total;
 	bool is_client_closed;
 	uint8_t attach_status;
+	uint64_t connection; /* that was attached */
+	bool is_late;
+	bool keeps_stream; /* when it is parked */
+	unsigned int parked;
+	unsigned int resumed;
+	unsigned int gone;
 	unsigned int questions;
 };
 
@@ -104,28 +110,86 @@ worker_ready(int fd, int events, void *context)
 	assert_int_equal(write(fd, bytes, (size_t)size), size);
 }
 
+/* The front's end of a stream to the worker, which echoes. */
+static int
+open_stream(struct world *world)
+{
+	int ends[2];
+
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	world->worker_fd = ends[1];
+	world->worker =
+	    watch_new(world->loop, ends[1], WATCH_READ, worker_ready, world);
+	return ends[0];
+}
+
+static void
+close_stream(struct world *world)
+{
+	watch_free(&world->worker);
+	if (world->worker_fd != -1)
+		close(world->worker_fd);
+	world->worker_fd = -1;
+}
+
+static void
+send_awake(struct world *world, enum status status, int stream)
+{
+	struct message awake = { .type = MESSAGE_session_awake };
+
+	awake.session_awake.connection = world->connection;
+	awake.session_awake.status = (uint8_t)status;
+	channel_send(world->broker, &awake, &stream, stream != -1);
+	if (stream != -1)
+		close(stream);
+}
+
+static void
+attach(struct world *world, uint64_t connection)
+{
+	struct message answer = { .type = MESSAGE_attached };
+	int stream = -1;
+
+	world->connection = connection;
+	answer.attached.connection = connection;
+	answer.attached.status = world->attach_status;
+	if (world->attach_status == STATUS_OK)
+		stream = open_stream(world);
+	channel_send(world->broker, &answer, &stream, stream != -1);
+	if (stream != -1)
+		close(stream);
+}
+
 static void
 broker_received(struct channel *channel, const struct message *message,
     int *fds, void *context)
 {
-	struct message answer = { .type = MESSAGE_attached };
 	struct world *world = context;
-	int ends[2] = { -1, -1 };
 
+	(void)channel;
 	(void)fds;
-	if (message->type != MESSAGE_attach)
-		return;
-	answer.attached.connection = message->attach.connection;
-	answer.attached.status = world->attach_status;
-	if (world->attach_status == STATUS_OK) {
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
-		world->worker_fd = ends[1];
-		world->worker = watch_new(
-		    world->loop, ends[1], WATCH_READ, worker_ready, world);
+	switch ((int)message->type) {
+	case MESSAGE_attach:
+		attach(world, message->attach.connection);
+		break;
+	case MESSAGE_session_parked:
+		world->parked++;
+		assert_int_equal(message->session_parked.turn, 7);
+		if (!world->keeps_stream)
+			close_stream(world);
+		if (world->wanted == NULL)
+			event_loop_stop(world->loop);
+		break;
+	case MESSAGE_session_resume:
+		world->resumed++;
+		send_awake(world, STATUS_OK, open_stream(world));
+		break;
+	case MESSAGE_session_gone:
+		world->gone++;
+		event_loop_stop(world->loop);
+		break;
 	}
-	channel_send(channel, &answer, ends, ends[0] == -1 ? 0 : 1);
-	if (ends[0] != -1)
-		close(ends[0]);
 }
 
 static void
@@ -184,6 +248,7 @@ too_late(void *context)
 
 	print_error("waited in vain for \"%s\"; heard: %s\n",
 	    world->wanted == NULL ? "" : world->wanted, world->heard);
+	world->is_late = true;
 	event_loop_stop(world->loop);
 }
 
@@ -382,6 +447,128 @@ large_answers_pass_whole_and_the_end_reaches_the_client(void **state)
 	world_close(&world);
 }
 
+/* ---- Sleep ---- */
+
+static void
+put_to_sleep(struct world *world)
+{
+	struct message asleep = { .type = MESSAGE_session_asleep };
+
+	asleep.session_asleep.connection = world->connection;
+	asleep.session_asleep.turn = 7;
+	channel_send(world->broker, &asleep, NULL, 0);
+}
+
+static void
+open_session(struct world *world)
+{
+	world_open(world, true, 10);
+	introduce_authd(world);
+	say(world, "a LOGIN alice right\r\nb X\r\n", "b X\r\n");
+}
+
+/* Whatever comes first, the end of the old stream or the client's bytes. */
+static void
+a_session_that_slept_goes_on_with_a_new_stream(void **state)
+{
+	struct world world;
+
+	(void)state;
+	open_session(&world);
+	for (unsigned int turn = 1; turn <= 3; turn++) {
+		put_to_sleep(&world);
+		say(&world, "c Y\r\n", "c Y\r\n");
+		assert_int_equal(world.parked, turn);
+		assert_int_equal(world.resumed, turn);
+	}
+	say(&world, "d Z\r\n", "d Z\r\n");
+	assert_int_equal(world.resumed, 3);
+	world_close(&world);
+}
+
+static void
+run_until(struct world *world, const unsigned int *count, unsigned int least)
+{
+	world->wanted = NULL;
+	timer_start(world->deadline, DEADLINE_MS);
+	while (*count < least && !world->is_late)
+		event_loop_run(world->loop);
+	assert_int_equal(*count, least);
+	timer_stop(world->deadline);
+}
+
+/* Woken by news, while the end of the old stream is on the way. */
+static void
+the_old_stream_comes_before_the_new_one(void **state)
+{
+	struct world world;
+	const char *old;
+	int stream;
+
+	(void)state;
+	open_session(&world);
+	world.keeps_stream = true;
+	put_to_sleep(&world);
+	run_until(&world, &world.parked, 1);
+	assert_int_equal(write(world.worker_fd, "* 1 OLD\r\n", 9), 9);
+	close_stream(&world);
+	stream = open_stream(&world);
+	assert_int_equal(write(world.worker_fd, "* 2 NEW\r\n", 9), 9);
+	send_awake(&world, STATUS_OK, stream);
+	say(&world, NULL, "* 2 NEW\r\n");
+	old = strstr(world.heard, "* 1 OLD\r\n");
+	assert_non_null(old);
+	assert_true(old < strstr(world.heard, "* 2 NEW\r\n"));
+	say(&world, "c Y\r\n", "c Y\r\n");
+	assert_int_equal(world.resumed, 0);
+	world_close(&world);
+}
+
+/* It woke before both had let go of the stream. */
+static void
+a_session_that_hardly_slept_goes_on_with_its_stream(void **state)
+{
+	struct world world;
+
+	(void)state;
+	open_session(&world);
+	world.keeps_stream = true;
+	put_to_sleep(&world);
+	run_until(&world, &world.parked, 1);
+	send_awake(&world, STATUS_OK, -1);
+	say(&world, "c Y\r\n", "c Y\r\n");
+	assert_int_equal(world.resumed, 0);
+	world_close(&world);
+}
+
+static void
+who_sleeps_and_cannot_be_woken_hears_why(void **state)
+{
+	struct world world;
+
+	(void)state;
+	open_session(&world);
+	put_to_sleep(&world);
+	send_awake(&world, STATUS_MISSING, -1);
+	say(&world, NULL, "* BYE [UNAVAILABLE] Account is not served");
+	expect_closed(&world);
+	world_close(&world);
+}
+
+static void
+who_goes_while_he_sleeps_is_said_to_be_gone(void **state)
+{
+	struct world world;
+
+	(void)state;
+	open_session(&world);
+	put_to_sleep(&world);
+	shutdown(world.client_fd, SHUT_WR);
+	run_until(&world, &world.gone, 1);
+	assert_int_equal(world.gone, 1);
+	world_close(&world);
+}
+
 static void
 no_tls_no_login(void **state)
 {
@@ -452,6 +639,13 @@ main(void)
 		cmocka_unit_test(a_session_is_relayed_with_what_was_sent_ahead),
 		cmocka_unit_test(
 		    large_answers_pass_whole_and_the_end_reaches_the_client),
+		cmocka_unit_test(
+		    a_session_that_slept_goes_on_with_a_new_stream),
+		cmocka_unit_test(the_old_stream_comes_before_the_new_one),
+		cmocka_unit_test(
+		    a_session_that_hardly_slept_goes_on_with_its_stream),
+		cmocka_unit_test(who_sleeps_and_cannot_be_woken_hears_why),
+		cmocka_unit_test(who_goes_while_he_sleeps_is_said_to_be_gone),
 		cmocka_unit_test(no_tls_no_login),
 		cmocka_unit_test(authd_or_worker_away_is_said),
 		cmocka_unit_test(guessing_and_nonsense_end_the_connection),

@@ -37,6 +37,12 @@ static struct fixture {
 	char said[40]; /* what was in its stream */
 	struct text state;
 	char state_bytes[40];
+	bool has_front;
+	/* What it was told. */
+	struct message to_front;
+	unsigned int asleep;
+	unsigned int awake;
+	int stream; /* that it was given */
 } fixture;
 
 static void
@@ -51,6 +57,20 @@ is_empty(void *context)
 {
 	fixture.emptied++;
 	event_loop_stop(fixture.loop);
+}
+
+static int
+tell_front(const struct session_front *front, const struct message *message,
+    const int *fd, void *context)
+{
+	if (!fixture.has_front)
+		return -1;
+	fixture.to_front = *message;
+	fixture.asleep += message->type == MESSAGE_session_asleep;
+	fixture.awake += message->type == MESSAGE_session_awake;
+	if (fd != NULL)
+		fixture.stream = dup(*fd);
+	return 0;
 }
 
 static void
@@ -88,7 +108,8 @@ closed(struct channel *channel, const struct error *error, void *context)
 
 static const struct channel_handler at_worker = { to_worker, closed };
 static const struct channel_handler at_broker = { to_broker, closed };
-static const struct session_list_handler handler = { is_wanted, is_empty };
+static const struct session_list_handler handler = { is_wanted, is_empty,
+	tell_front };
 
 static void
 too_late(void *context)
@@ -103,6 +124,8 @@ set_up(void **state)
 	int ends[2];
 
 	memset(&fixture, 0, sizeof(fixture));
+	fixture.has_front = true;
+	fixture.stream = -1;
 	fixture.loop = event_loop_new();
 	fixture.deadline = timer_new(fixture.loop, too_late, NULL);
 	fixture.sessions = sessions_new(fixture.loop);
@@ -137,11 +160,28 @@ wait_for(const unsigned int *count, unsigned int least)
 	timer_stop(fixture.deadline);
 }
 
+/* Of the front's connections that many were added. */
+static struct session_front
+front_of(uint64_t number)
+{
+	return (struct session_front){ 5, number };
+}
+
 static uint64_t
 add(void)
 {
+	static uint64_t connections;
+	const struct session_front front = front_of(++connections);
+
 	return session_list_add(
-	    fixture.list, true, TEXT("ann@a.test"), TEXT("192.0.2.1"));
+	    fixture.list, &front, true, TEXT("ann@a.test"), TEXT("192.0.2.1"));
+}
+
+/* The last one that went to sleep. */
+static struct session_front
+front(void)
+{
+	return front_of(fixture.to_front.session_asleep.connection);
 }
 
 /* The client's end of its stream, or -1 if the session was refused. */
@@ -289,24 +329,137 @@ who_was_silent_for_too_long_is_woken(void **state)
 static void
 who_is_dismissed_hears_why(void **state)
 {
-	static const char bye[] = "* BYE\r\n";
 	int waking, sleeping;
 	char heard[20];
 
 	sleeping = put_to_sleep(add(), 0);
 	waking = put_to_sleep(add(), TOPIC);
 	session_list_changed(fixture.list, TOPIC);
-	session_list_dismiss(fixture.list, false, bye);
-	assert_int_equal(recv(waking, heard, sizeof(heard), 0), 7);
-	assert_memory_equal(heard, bye, 7);
+	session_list_dismiss(fixture.list, false, STATUS_UNAVAILABLE);
+	assert_int_equal(fixture.awake, 1);
+	assert_int_equal(
+	    fixture.to_front.session_awake.status, STATUS_UNAVAILABLE);
 	assert_int_equal(recv(waking, heard, sizeof(heard), 0), 0);
 	assert_int_equal(
 	    recv(sleeping, heard, sizeof(heard), MSG_DONTWAIT), -1);
-	session_list_dismiss(fixture.list, true, bye);
-	assert_int_equal(recv(sleeping, heard, sizeof(heard), 0), 7);
+	session_list_dismiss(fixture.list, true, STATUS_MISSING);
+	assert_int_equal(fixture.to_front.session_awake.status, STATUS_MISSING);
+	assert_int_equal(recv(sleeping, heard, sizeof(heard), 0), 0);
 	assert_int_equal(fixture.emptied, 1);
 	close(waking);
 	close(sleeping);
+}
+
+/* ---- With the front, which lets go of the stream as well ---- */
+
+static void
+a_parked_session_has_no_stream_and_gets_a_new_one(void **state)
+{
+	int client = put_to_sleep(add(), 0);
+	struct session_front at = front();
+	char heard[20];
+
+	assert_int_equal(fixture.asleep, 1);
+	sessions_parked(fixture.sessions, &at, 1);
+	assert_int_equal(recv(client, heard, sizeof(heard), 0), 0);
+	close(client);
+	assert_int_equal(fixture.wanted, 0);
+	sessions_resume(fixture.sessions, &at);
+	assert_int_equal(fixture.wanted, 1);
+	/* It is on the way: no second one. */
+	sessions_resume(fixture.sessions, &at);
+	assert_int_equal(fixture.wanted, 1);
+	give(1);
+	assert_int_equal(fixture.awake, 1);
+	assert_int_equal(
+	    fixture.to_front.session_awake.connection, at.connection);
+	assert_int_equal(fixture.to_front.session_awake.status, STATUS_OK);
+	assert_int_not_equal(fixture.stream, -1);
+	close(fixture.stream);
+	/* The one that it has now is another matter. */
+	sessions_gone(fixture.sessions, &at);
+	assert_false(session_list_is_empty(fixture.list));
+}
+
+/* What the client sent before the front heard of the sleep is in the stream. */
+static void
+what_was_on_the_way_is_not_lost_by_parking(void **state)
+{
+	int client = put_to_sleep(add(), 0);
+	struct session_front at = front();
+
+	assert_int_equal(send(client, "a NOOP\r\n", 8, 0), 8);
+	sessions_parked(fixture.sessions, &at, 1);
+	wait_for(&fixture.wanted, 1);
+	give(1);
+	assert_string_equal(fixture.said, "a NOOP\r\n");
+	/* It goes on with the stream that it has. */
+	assert_int_equal(fixture.awake, 1);
+	assert_int_equal(fixture.stream, -1);
+	close(client);
+}
+
+/* It was said of an earlier sleep. */
+static void
+parking_that_comes_late_is_nothing(void **state)
+{
+	uint64_t number = add();
+	struct session_front at;
+	char heard[20];
+	int client;
+
+	client = put_to_sleep(number, TOPIC);
+	at = front();
+	session_list_changed(fixture.list, TOPIC);
+	sessions_parked(fixture.sessions, &at, 1);
+	give(1);
+	close(client);
+	client = put_to_sleep(number, TOPIC);
+	sessions_parked(fixture.sessions, &at, 1);
+	assert_int_equal(recv(client, heard, sizeof(heard), MSG_DONTWAIT), -1);
+	sessions_parked(fixture.sessions, &at, 2);
+	assert_int_equal(recv(client, heard, sizeof(heard), MSG_DONTWAIT), 0);
+	close(client);
+}
+
+static void
+parked_sessions_end_with_their_client_or_their_front(void **state)
+{
+	int clients[2] = { put_to_sleep(add(), 0), -1 };
+	struct session_front first = front(), second;
+	struct session_front strange = first;
+
+	clients[1] = put_to_sleep(add(), 0);
+	second = front();
+	strange.instance++;
+	sessions_parked(fixture.sessions, &first, 1);
+	sessions_parked(fixture.sessions, &second, 1);
+	/* Another front's connection of that number. */
+	sessions_gone(fixture.sessions, &strange);
+	sessions_resume(fixture.sessions, &strange);
+	assert_int_equal(fixture.wanted, 0);
+	sessions_gone(fixture.sessions, &first);
+	assert_int_equal(fixture.emptied, 0);
+	sessions_front_gone(fixture.sessions, strange.instance);
+	assert_int_equal(fixture.emptied, 0);
+	sessions_front_gone(fixture.sessions, second.instance);
+	assert_int_equal(fixture.emptied, 1);
+	for (int i = 0; i < 2; i++)
+		close(clients[i]);
+}
+
+static void
+a_session_whose_front_is_gone_is_given_to_nobody(void **state)
+{
+	int client = put_to_sleep(add(), TOPIC);
+	struct session_front at = front();
+
+	sessions_parked(fixture.sessions, &at, 1);
+	fixture.has_front = false;
+	session_list_changed(fixture.list, TOPIC);
+	assert_int_equal(session_list_give(fixture.list, fixture.broker), 0);
+	assert_true(session_list_is_empty(fixture.list));
+	close(client);
 }
 
 static void
@@ -337,6 +490,11 @@ main(void)
 		TEST(a_worker_that_ends_takes_what_it_had),
 		TEST(who_was_silent_for_too_long_is_woken),
 		TEST(who_is_dismissed_hears_why),
+		TEST(a_parked_session_has_no_stream_and_gets_a_new_one),
+		TEST(what_was_on_the_way_is_not_lost_by_parking),
+		TEST(parking_that_comes_late_is_nothing),
+		TEST(parked_sessions_end_with_their_client_or_their_front),
+		TEST(a_session_whose_front_is_gone_is_given_to_nobody),
 		TEST(an_account_has_so_many_sessions_and_no_more),
 	};
 

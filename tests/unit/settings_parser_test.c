@@ -90,6 +90,7 @@ static const struct {
 } mistakes[] = {
 	{ "snapshot evry 15m dir /x\n", "snapshot was given in line 10" },
 	{ "max-workers many\n", ":14:13: \"many\" is not a number" },
+	{ "hibernate after soon\n", ":14:17: \"soon\" is not a time" },
 	{ "max-account-changes 0\n", ":14:21: must not be 0" },
 	{ "max-wrkers 5\n", ":14:1: unknown word \"max-wrkers\" (did you mean "
 			    "\"max-workers\"?)\nmax-wrkers 5\n^\n" },
@@ -429,6 +430,8 @@ what_explain_prints_parses_to_the_same(void **state)
 	assert_non_null(strstr((char *)second.data, "\nlimit messages 7  #"));
 	assert_non_null(
 	    strstr((char *)first.data, "max-workers 500  # default\n"));
+	assert_non_null(
+	    strstr((char *)first.data, "hibernate after 30s  # default\n"));
 	assert_non_null(strstr((char *)first.data,
 	    "keep 15m for 1d, 1h for 1w, 1d for 90d, 1w for 2y minimum 30d"
 	    "  # x:11\n"));
@@ -466,10 +469,12 @@ a_slice_tells_a_role_only_its_own(void **state)
 	settings_free(&read);
 
 	run.settings->takes_external_deletes = true;
+	run.settings->hibernate_after_s = 90;
 	fd = settings_slice(run.settings, ROLE_WORKER, &error);
 	read = settings_read_slice(fd, &error);
 	assert_non_null(read);
 	assert_true(read->takes_external_deletes);
+	assert_int_equal(read->hibernate_after_s, 90);
 	close(fd);
 	assert_int_equal(read->domain_count, 0);
 	assert_int_equal(read->listener_count, 0);
