@@ -4,11 +4,17 @@
  * to store them the size, the speed of packing on one core, and what it costs
  * to read one message: median and 99th percentile of unpacking what it lies in.
  * Ways: each message alone, each with a dictionary made of the account's own
- * mail, solid blocks of several sizes; then, in blocks of the size that is used,
- * a text of the account before each, and runs of base64 decoded.
+ * mail, solid blocks of several sizes; in blocks of the size that is used, a text
+ * of the account before each, and runs of base64 decoded; then runs apart from the
+ * rest, each once, as the store has them.
  */
+#include "common/buf.h"
+#include "common/digest.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/table.h"
+#include "snapd/base64_runs.h"
+#include "snapd/pieces.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -26,15 +32,18 @@ enum {
 	DICTIONARY = 110 << 10,
 	DICTIONARY_SAMPLES = 2000,
 	READS = 2000,
-	BLOCK = 944 << 10,
-	LINE = 76, /* of base64 */
-	MIN_LINES = 4
+	BLOCK = 944 << 10
 };
 
-static char *bytes;
-static size_t total, stored; /* bytes of mail; before they are packed */
-static size_t offsets[MAX_MESSAGES + 1];
-static size_t count;
+struct mail {
+	const char *bytes;
+	size_t offsets[MAX_MESSAGES + 1];
+	size_t count;
+};
+
+static struct mail mail; /* that is measured */
+static char *bytes;      /* as it was read */
+static size_t total;
 static int level;
 
 /* Of this process: the machine may have other work. */
@@ -66,7 +75,7 @@ read_one(const char *directory, const char *name)
 		fatal("%s: short", path);
 	close(fd);
 	total += (size_t)st.st_size;
-	offsets[++count] = total;
+	mail.offsets[++mail.count] = total;
 }
 
 static void
@@ -108,6 +117,7 @@ measure(const char *what, size_t block, const ZSTD_CDict *with,
 {
 	ZSTD_CCtx *pack = ZSTD_createCCtx();
 	ZSTD_DCtx *unpack = ZSTD_createDCtx();
+	const size_t *offsets = mail.offsets, count = mail.count;
 	char **packed = memory_new(count, sizeof(*packed));
 	size_t *sizes = memory_new(count, sizeof(*sizes));
 	size_t *raws = memory_new(count, sizeof(*raws));
@@ -126,9 +136,9 @@ measure(const char *what, size_t block, const ZSTD_CDict *with,
 		room_at = memory_new(1, room);
 		size = with != NULL
 			   ? ZSTD_compress_usingCDict(pack, room_at, room,
-				 bytes + offsets[from], raw, with)
+				 mail.bytes + offsets[from], raw, with)
 			   : ZSTD_compressCCtx(pack, room_at, room,
-				 bytes + offsets[from], raw, level);
+				 mail.bytes + offsets[from], raw, level);
 		packed[blocks] = memory_resize(room_at, size, 1);
 		sizes[blocks] = size;
 		raws[blocks++] = raw;
@@ -170,6 +180,7 @@ measure(const char *what, size_t block, const ZSTD_CDict *with,
 static void
 measure_dictionary(size_t size)
 {
+	const size_t *offsets = mail.offsets, count = mail.count;
 	size_t step = count / DICTIONARY_SAMPLES + 1, used = 0, samples = 0, i;
 	size_t *sizes = memory_new(DICTIONARY_SAMPLES, sizeof(*sizes));
 	char *sample = memory_new(1, total), *dictionary = memory_new(1, size);
@@ -182,7 +193,7 @@ measure_dictionary(size_t size)
 
 		if (n > 131072)
 			continue;
-		memcpy(sample + used, bytes + offsets[i], n);
+		memcpy(sample + used, mail.bytes + offsets[i], n);
 		used += n;
 		sizes[samples++] = n;
 	}
@@ -210,6 +221,7 @@ measure_dictionary(size_t size)
 static void
 measure_text(size_t size)
 {
+	const size_t *offsets = mail.offsets, count = mail.count;
 	char *text = memory_new(1, size), what[40];
 	size_t used = 0, i, n;
 	ZSTD_CDict *with;
@@ -220,7 +232,7 @@ measure_text(size_t size)
 		if (n > 40000)
 			continue;
 		n = n < size - used ? n : size - used;
-		memcpy(text + used, bytes + offsets[i], n);
+		memcpy(text + used, mail.bytes + offsets[i], n);
 		used += n;
 	}
 	with = ZSTD_createCDict(text, used, level);
@@ -232,108 +244,134 @@ measure_text(size_t size)
 	free(text);
 }
 
-static int
-digit_of(char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno"
-				     "pqrstuvwxyz0123456789+/";
-	static signed char values[256];
-	int i;
-
-	if (values['/'] == 0) {
-		memset(values, -1, sizeof(values));
-		for (i = 0; i < 64; i++)
-			values[(unsigned char)digits[i]] = (signed char)i;
-	}
-	return values[(unsigned char)c];
-}
-
-/* Whole lines of base64 from here on. */
-static size_t
-count_lines(const char *from, const char *end)
-{
-	size_t lines = 0;
-	int i;
-
-	for (; end - from > LINE && from[LINE] == '\n'; from += LINE + 1) {
-		for (i = 0; i < LINE && digit_of(from[i]) >= 0; i++)
-			continue;
-		if (i < LINE)
-			break;
-		lines++;
-	}
-	return lines;
-}
-
-static char *
-decode_lines(const char *from, size_t lines, char *to)
-{
-	int i;
-
-	for (; lines > 0; lines--, from += LINE + 1)
-		for (i = 0; i < LINE; i += 4) {
-			int group = digit_of(from[i]) << 18 |
-				    digit_of(from[i + 1]) << 12 |
-				    digit_of(from[i + 2]) << 6 |
-				    digit_of(from[i + 3]);
-
-			*to++ = (char)(group >> 16);
-			*to++ = (char)(group >> 8);
-			*to++ = (char)group;
-		}
-	return to + 8; /* where it stood, and how long it was */
-}
-
-static char *
-decode_message(const char *from, const char *end, char *to)
-{
-	const char *next;
-	size_t lines;
-
-	while (from < end) {
-		lines = count_lines(from, end);
-		if (lines >= MIN_LINES) {
-			to = decode_lines(from, lines, to);
-			from += lines * (LINE + 1);
-			continue;
-		}
-		next = memchr(from, '\n', (size_t)(end - from));
-		next = next != NULL ? next + 1 : end;
-		memmove(to, from, (size_t)(next - from));
-		to += next - from;
-		from = next;
-	}
-	return to;
-}
-
-/* In place: what is decoded is shorter. */
+/* Runs of base64 decoded where they stand. */
 static void
 measure_decoded(void)
 {
-	int64_t start = cpu_us();
-	const char *from = bytes;
-	char *to = bytes;
-	size_t i;
+	char *to = memory_new(1, total);
+	static struct mail decoded;
+	struct buf packed;
+	size_t i, size;
 
-	for (i = 1; i <= count; i++) {
-		const char *end = bytes + offsets[i];
+	decoded.bytes = to;
+	buf_init(&packed, SIZE_MAX / 4);
+	for (i = 0; i < mail.count; i++) {
+		const char *from = mail.bytes + mail.offsets[i];
+		struct text one =
+		    text_make(from, mail.offsets[i + 1] - mail.offsets[i]);
 
-		to = decode_message(from, end, to);
-		from = end;
-		offsets[i] = (size_t)(to - bytes);
+		if (base64_pack(one, &packed))
+			one = text_make(packed.data, packed.size);
+		memcpy(to + decoded.offsets[i], one.data, one.size);
+		size = decoded.offsets[i] + one.size;
+		decoded.offsets[++decoded.count] = size;
 	}
-	stored = offsets[count];
-	printf("base64 decoded: %.1f MiB for %.1f, %.0f MiB/s\n",
-	    (double)stored / 1048576, (double)total / 1048576,
-	    (double)total / 1.048576 / (double)(cpu_us() - start));
+	buf_clear(&packed);
+	printf("base64 decoded: %.1f MiB for %.1f\n",
+	    (double)decoded.offsets[decoded.count] / 1048576,
+	    (double)total / 1048576);
+	mail = decoded;
 	measure("  solid 944 KiB", BLOCK, NULL, NULL);
 	measure_text(256 << 10);
+	free(to);
+}
+
+/* -- Pieces -- */
+
+static void
+add_span(struct mail *to, char *room, struct text span)
+{
+	size_t at = to->offsets[to->count];
+
+	if (span.size == 0)
+		return;
+	memcpy(room + at, span.data, span.size);
+	to->offsets[++to->count] = at + span.size;
+}
+
+/* What runs stand between, and each run once, decoded. */
+static void
+take_apart(
+    struct mail *texts, char *text_bytes, struct mail *runs, char *run_bytes)
+{
+	struct digest *digest = digest_new();
+	struct table *seen = table_new();
+	struct piece_span *spans;
+	struct buf packed;
+	size_t i, k, count;
+
+	buf_init(&packed, SIZE_MAX / 4);
+	for (i = 0; i < mail.count; i++) {
+		struct text all = text_make(mail.bytes + mail.offsets[i],
+		    mail.offsets[i + 1] - mail.offsets[i]);
+
+		count = pieces_cut(all, &spans);
+		if (count == 0)
+			add_span(texts, text_bytes, all);
+		for (k = 0; k < count; k++) {
+			struct text one = text_make(
+			    all.data + spans[k].offset, spans[k].size);
+			struct hash hash;
+
+			if (!spans[k].is_run) {
+				add_span(texts, text_bytes, one);
+				continue;
+			}
+			hash = digest_of(digest, one.data, one.size);
+			if (table_put(seen, hash.bytes, sizeof(hash.bytes),
+				seen) == NULL &&
+			    base64_pack(one, &packed))
+				add_span(runs, run_bytes,
+				    text_make(packed.data, packed.size));
+		}
+		free(spans);
+	}
+	buf_clear(&packed);
+	table_free(&seen);
+	digest_free(&digest);
+}
+
+static void
+measure_pieces(void)
+{
+	static const int levels[] = { 1, 2, 3, 4, 5, 6, 7, 9, 12 };
+	static const size_t blocks[] = { 256 << 10, 2 << 20, 4 << 20,
+		16 << 20 };
+	char *text_bytes = memory_new(1, total), what[40];
+	char *run_bytes = memory_new(1, total);
+	static struct mail texts, runs;
+	size_t i;
+
+	texts.bytes = text_bytes;
+	runs.bytes = run_bytes;
+	take_apart(&texts, text_bytes, &runs, run_bytes);
+	printf("runs of base64 apart, each once: %.1f MiB, and %.1f between\n",
+	    (double)runs.offsets[runs.count] / 1048576,
+	    (double)texts.offsets[texts.count] / 1048576);
+	mail = runs;
+	measure("  the runs, decoded", BLOCK, NULL, NULL);
+	mail = texts;
+	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		level = levels[i];
+		snprintf(what, sizeof(what), "  the rest, level %d", level);
+		measure(what, BLOCK, NULL, NULL);
+	}
+	level = 3;
+	for (i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+		snprintf(what, sizeof(what), "  in %zu KiB, level 3",
+		    blocks[i] >> 10);
+		measure(what, blocks[i], NULL, NULL);
+	}
+	measure_text(1 << 20);
+	free(text_bytes);
+	free(run_bytes);
 }
 
 int
 main(int argc, char **argv)
 {
 	static const size_t blocks[] = { 32, 64, 128, 256, 512, 1024 };
+	static struct mail as_read;
 	char what[40];
 	size_t i;
 
@@ -341,7 +379,9 @@ main(int argc, char **argv)
 		fatal("usage: pack_bench DIR [LEVEL]");
 	level = argc > 2 ? atoi(argv[2]) : 3;
 	read_all(argv[1]);
-	printf("%zu messages, %.1f MiB, zstd level %d\n", count,
+	mail.bytes = bytes;
+	as_read = mail;
+	printf("%zu messages, %.1f MiB, zstd level %d\n", mail.count,
 	    (double)total / 1048576, level);
 	measure("each alone", 0, NULL, NULL);
 	measure_dictionary(DICTIONARY);
@@ -354,5 +394,7 @@ main(int argc, char **argv)
 	for (i = 128; i <= 1024; i *= 2)
 		measure_text(i << 10);
 	measure_decoded();
+	mail = as_read;
+	measure_pieces();
 	return 0;
 }

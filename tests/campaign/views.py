@@ -19,7 +19,6 @@ import argparse
 import contextlib
 import os
 import random
-import re
 import smtplib
 import subprocess
 import sys
