@@ -72,8 +72,9 @@ int file_replace(int dir_fd, const char *name, const void *data, size_t size,
  * empty. */
 int file_replace_unsynced(int dir_fd, const char *name, const void *data,
     size_t size, mode_t mode, struct error *error);
-/* The same as file_replace for a note of less than a sector. On a disk that has no room for a
- * second one, the old one is written over if it has the same size. */
+/* The same as file_replace for a note of less than a sector. On a disk that has
+ * no room for a second one, the old one is written over if it has the same
+ * size. */
 int file_replace_note(int dir_fd, const char *name, const void *data,
     size_t size, mode_t mode, struct error *error);
 

@@ -204,9 +204,9 @@ struct account_store {
 	void *watcher_context;
 	struct marking *markings; /* the first is under way */
 	unsigned int changing;    /* operations under way */
-	struct turn *turns; /* in line for changes, the first first */
+	struct turn *turns;       /* in line for changes, the first first */
 	bool is_starting_turns;
-	uint64_t files_written;   /* by healing */
+	uint64_t files_written; /* by healing */
 	uint64_t files_failed;
 	struct reading *readings;
 	struct past_request *past_requests;
