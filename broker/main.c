@@ -128,8 +128,10 @@ equip(const struct message_equip *message, int *fds)
 		send_settings(member, equipment);
 	else if (member != NULL)
 		service_start(member);
-	if (message->role == ROLE_WORKER)
+	if (message->role == ROLE_WORKER) {
 		workers_each(broker.workers, send_worker_settings);
+		workers_equipped(broker.workers);
+	}
 }
 
 /* Slices of our own: descriptors are closed once they are read. */

@@ -412,8 +412,14 @@ try_start(struct worker *worker)
 	struct broker *broker = worker->member.broker;
 	struct message message = { .type = MESSAGE_make_home };
 
-	if (broker->is_stopping || !broker->equipment[ROLE_WORKER].is_set) {
+	if (broker->is_stopping) {
 		answer_all(worker, STATUS_UNAVAILABLE);
+		return;
+	}
+	/* At the start others may have been equipped a moment earlier. */
+	if (!broker->equipment[ROLE_WORKER].is_set) {
+		worker->state = WORKER_QUEUED;
+		worker->workers->queued++;
 		return;
 	}
 	if (worker->workers->running >= broker->settings->max_workers) {
@@ -439,6 +445,15 @@ tell_watch(struct worker *worker)
 		return;
 	message.session_watch.count = (uint32_t)count;
 	(void)channel_send(worker->member.channel, &message, NULL, 0);
+}
+
+void
+workers_equipped(struct workers *workers)
+{
+	size_t count = workers->queued;
+
+	while (count-- > 0)
+		start_queued(workers);
 }
 
 void

@@ -28,6 +28,9 @@ void workers_attach(struct workers *workers, struct member *front,
 /* The queue (snapd) wants the worker: answers when it runs. */
 void workers_need(struct workers *workers, uint32_t account, enum role asker);
 
+/* Those that were wanted before it was known what a worker gets. */
+void workers_equipped(struct workers *workers);
+
 /* home_made from master; takes *fd. */
 void workers_home_made(
     struct workers *workers, uint32_t account, uint8_t status, int *fd);

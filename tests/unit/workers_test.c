@@ -205,6 +205,23 @@ what_one_asked_is_not_answered_to_the_next(void **state)
 	wait_for(f, &f->answered, 1);
 }
 
+/* At the start the queue may be quicker than what master has to say. */
+static void
+who_asks_before_workers_are_equipped_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	f->broker.equipment[ROLE_WORKER].is_set = false;
+	want(f, 1);
+	assert_int_equal(f->homes, 0);
+	assert_int_equal(f->answered, 0);
+	f->broker.equipment[ROLE_WORKER].is_set = true;
+	workers_equipped(f->broker.workers);
+	wait_for(f, &f->homes, 1);
+	cannot_make_home(f);
+	wait_for(f, &f->answered, 1);
+}
+
 int
 main(void)
 {
@@ -212,6 +229,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_request_is_answered),
 		TEST(what_one_asked_is_not_answered_to_the_next),
+		TEST(who_asks_before_workers_are_equipped_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
