@@ -3,6 +3,7 @@
  * when somebody wants to know, and the same after whatever the index went
  * through.
  */
+#include "imapd/account_state.h"
 #include "tests/unit/account_world.h"
 
 #include <setjmp.h>
@@ -164,24 +165,48 @@ it_is_the_same_after_a_restart_and_a_lost_index(void **state)
 	assert_int_equal(saved(w, "Other", 1), times[2]);
 }
 
-/* The store is away, or the session that asked is. */
+static bool
+is_away(struct world *w)
+{
+	return !store_client_is_present(w->account->client);
+}
+
+static bool
+is_there_again(struct world *w)
+{
+	return !is_away(w);
+}
+
 static void
 who_cannot_be_told_hears_so(void **state)
 {
 	struct world *w = *state;
 
 	fill(w);
-	w->answers = 0;
-	mailbox_learn_saved(w->account, learned, w);
-	mailbox_learn_cancel(w->account, w);
 	false_store_disconnect(w->store);
+	wait_for(w, is_away);
 	w->answers = 0;
-	mailbox_learn_saved(w->account, learned, &w->answers);
-	mailbox_learn_cancel(w->account, &w->answers);
 	mailbox_learn_saved(w->account, learned, w);
 	wait_for(w, has_answer);
-	assert_int_equal(w->answers, 1);
 	assert_int_equal(w->status, STATUS_UNAVAILABLE);
+	account_store_attach_snapd(w->account, false_store_connect(w->store));
+	wait_for(w, is_there_again);
+	learn(w);
+}
+
+/* The session that asked is gone: the others of the same answer are told. */
+static void
+who_is_gone_is_not_told(void **state)
+{
+	struct world *w = *state;
+	struct world gone = { 0 };
+
+	fill(w);
+	mailbox_learn_saved(w->account, learned, &gone);
+	mailbox_learn_cancel(w->account, &gone);
+	learn(w);
+	assert_int_equal(w->answers, 1);
+	assert_int_equal(gone.answers, 0);
 }
 
 #define TEST(name) \
@@ -195,6 +220,7 @@ main(void)
 		TEST(flags_change_nothing_and_a_copy_comes_anew),
 		TEST(it_is_the_same_after_a_restart_and_a_lost_index),
 		TEST(who_cannot_be_told_hears_so),
+		TEST(who_is_gone_is_not_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
