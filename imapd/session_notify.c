@@ -218,8 +218,12 @@ session_notify_wants_updates(const struct imap_session *session)
 bool
 session_notify_wants_expunges(const struct imap_session *session)
 {
-	return session->notify == NULL || session->state != SESSION_READING ||
-	       selected_group(session)->filter == NOTIFY_SELECTED;
+	const struct notify_group *group;
+
+	if (session->notify == NULL || session->state != SESSION_READING)
+		return true;
+	group = selected_group(session);
+	return group != NULL && group->filter == NOTIFY_SELECTED;
 }
 
 bool
