@@ -548,6 +548,17 @@ workers_need(struct workers *workers, uint32_t account, enum role asker)
 		want(worker);
 }
 
+/* For how long it stays because somebody wanted it a moment ago. */
+static int64_t
+wanted_ms(const struct worker *worker)
+{
+	int64_t since_us = clock_monotonic_us() - worker->wanted_us;
+
+	return since_us < WORKER_WANTED_US
+		   ? (WORKER_WANTED_US - since_us) / 1000 + 1
+		   : 0;
+}
+
 void
 worker_idle(struct workers *workers, struct member *member,
     const struct message_worker_idle *said)
@@ -560,9 +571,8 @@ worker_idle(struct workers *workers, struct member *member,
 	worker->is_idle = true;
 	timer_stop(member->timer);
 	/* What the queue was told a moment ago may be on the way to it. */
-	if (said->reason == IDLE_ASLEEP &&
-	    clock_monotonic_us() - worker->wanted_us > WORKER_WANTED_US)
-		retire(worker);
+	if (said->reason == IDLE_ASLEEP)
+		timer_start(member->timer, wanted_ms(worker));
 	else if (said->reason != IDLE_JUST_NOW)
 		timer_start(member->timer, WORKER_LINGER_MS);
 	if (workers->queued > workers->stopping)

@@ -44,6 +44,7 @@ struct worker {
 	int64_t idle_ms;          /* no session is there */
 	int64_t rest_ms;          /* none has anything to do */
 	int64_t hibernate_ms;     /* that long: they go to sleep. 0: never */
+	bool has_sleepers;        /* sessions of this account, or had */
 	uint64_t sessions_given;  /* by the broker */
 };
 
@@ -133,6 +134,7 @@ hibernate(struct worker *worker)
 	for (s = worker->sessions; s != NULL; s = s->next)
 		if (!imap_session_can_sleep(s->session))
 			return;
+	worker->has_sleepers = true;
 	account_store_watch(worker->account, mailbox_changed, worker);
 	while ((s = *at) != NULL) {
 		if (!give_back(worker, s)) {
@@ -204,7 +206,10 @@ look(void *context)
 		return;
 	}
 	worker->idle_ms += WORKER_LOOK_MS;
-	if (worker->idle_ms % WORKER_IDLE_MS == 0)
+	if (worker->has_sleepers && worker->hibernate_ms > 0 &&
+	    worker->idle_ms % worker->hibernate_ms < WORKER_LOOK_MS)
+		say_idle(worker, IDLE_ASLEEP);
+	else if (worker->idle_ms % WORKER_IDLE_MS == 0)
 		say_idle(worker, IDLE_FOR_LONG);
 }
 
@@ -315,6 +320,7 @@ received(struct channel *channel, const struct message *message, int *fds,
 		wake_session(worker, &message->session_wake, &fds[0]);
 		break;
 	case MESSAGE_session_watch:
+		worker->has_sleepers = true;
 		account_store_watch(worker->account, mailbox_changed, worker);
 		break;
 	case MESSAGE_settings:

@@ -56,7 +56,8 @@ def sleeps(server):
 
 
 def all_asleep(server, name=None):
-    wait_for(lambda: not has_worker(server, name or server.user1),
+    """Within what a worker without sessions is kept for where none sleeps."""
+    wait_for(lambda: not has_worker(server, name or server.user1), seconds=28,
              what='no worker left')
 
 
@@ -151,6 +152,17 @@ def test_idle_hears_what_another_session_does(sleepy):
             other.expunge()
             heard, _ = idler.hear(rb'EXPUNGE')
             assert heard[-1] == b'* 1 EXPUNGE\r\n'
+        idler.done()
+
+
+def test_the_last_to_leave_takes_the_worker_along(sleepy):
+    name = user(sleepy, 3)
+    with idling(sleepy, name) as idler:
+        all_asleep(sleepy, name)
+        with sleepy.imap_session(name) as other:
+            other.select()
+            other.search(None, 'ALL')
+        all_asleep(sleepy, name)
         idler.done()
 
 
