@@ -40,12 +40,17 @@ class View:
 
     def vanish(self, uids, is_earlier=False):
         """A UID that it does not know is one of those whose UID it has not
-        asked for yet."""
+        asked for yet, behind the last known one that is smaller."""
         for uid in uids:
-            if uid not in self.uids and is_earlier:
+            if uid in self.uids:
+                at = self.uids.index(uid)
+            elif is_earlier:
                 continue
-            number = self.uids.index(uid if uid in self.uids else None)
-            del self.uids[number], self.flags[number]
+            else:
+                smaller = [n for n, known in enumerate(self.uids)
+                           if known is not None and known < uid]
+                at = self.uids.index(None, smaller[-1] if smaller else 0)
+            del self.uids[at], self.flags[at]
 
     def fetched(self, number, uid, flags):
         if not 1 <= number <= len(self.uids):

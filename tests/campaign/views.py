@@ -167,8 +167,9 @@ class Deliverer(Worker):
     def step(self):
         if self.run_.model.size() < MOST_MESSAGES:
             key = self.run_.model.new_key()
-            self.run_.site.deliver(key)
+            # Others may take it away before its answer was read.
             self.run_.model.add('INBOX', key)
+            self.run_.site.deliver(key)
         time.sleep(self.choice.random() * 0.2)
 
 
@@ -296,8 +297,8 @@ class Program(Worker):
     def append(self):
         if self.run_.model.size() < MOST_MESSAGES:
             key = self.run_.model.new_key()
-            uid = self.session.append('INBOX', letter(key))
             self.run_.model.add('INBOX', key)
+            uid = self.session.append('INBOX', letter(key))
             self.run_.model.saw(uid, key)
 
     def delete(self):
