@@ -143,8 +143,10 @@ class Session:
                 if not line.startswith(tag + ' OK'):
                     raise Refused('%s: %s' % (text, line))
                 self.note_modseq(line)
-                # Up to there it knows all, unless expunges had to wait.
-                if not BY_NUMBER.match(text):
+                # Up to there it knows all, unless expunges had to wait, or it
+                # has not asked yet what EXISTS announced.
+                if not BY_NUMBER.match(text) and \
+                        None not in self.view.uids:
                     self.modseq = self.highest
                 return found + [line]
             self.take(line, text)
@@ -267,8 +269,9 @@ class Session:
         """(UID, key) of those that are still there."""
         if not uids:
             return []
-        said = self.command('UID FETCH %s (UID BODY.PEEK[HEADER.FIELDS '
-                            '(SUBJECT)])' % ','.join(map(str, uids)))
+        said = self.command(
+            'UID FETCH %s (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])' % (
+                '1:*' if len(uids) > 1000 else ','.join(map(str, uids))))
         return [(int(re.search(r'UID (\d+)', line)[1]),
                  re.search(r'Subject: (\S+)', line)[1])
                 for line in said if 'Subject: ' in line]
