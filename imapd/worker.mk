@@ -107,6 +107,10 @@ tests_unit_worker_append_test_SOURCES = \
 tests_unit_worker_append_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/store_client_test
+tests_unit_store_client_test_SOURCES = tests/unit/store_client_test.c
+tests_unit_store_client_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/worker_turns_test
 tests_unit_worker_turns_test_SOURCES = \
 	tests/unit/worker_turns_test.c \
