@@ -73,6 +73,7 @@ common_libcommon_a_SOURCES += common/key_client.c common/key_client.h
 
 # Layer 4.
 common_libcommon_a_SOURCES += common/settings.c common/settings.h
+common_libcommon_a_SOURCES += common/settings_codec.c
 common_libcommon_a_SOURCES += common/report.c common/report.h
 common_libcommon_a_SOURCES += common/settings_parser.c common/settings_parser.h
 common_libcommon_a_SOURCES += common/settings_directives.c common/settings_grammar.h
