@@ -7,69 +7,22 @@
  */
 #include "common/file.h"
 
+#include "common/file_fault.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum {
-	FILE_READ_STEP = 65536,
-	FILE_ALL_SEALS =
-	    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE
-};
-
 /* linux/fs.h; missing from glibc without _GNU_SOURCE. */
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
 #endif
-
-static int (*fault_hook)(const char *call, const char *name, void *context);
-static void *fault_context;
-
-void
-file_set_fault_hook(
-    int (*hook)(const char *call, const char *name, void *context),
-    void *context)
-{
-	fault_hook = hook;
-	fault_context = context;
-}
-
-/* 0, or -1 with errno as the hook wishes. */
-static int
-fault(const char *call, const char *name)
-{
-	int wished;
-
-	if (fault_hook == NULL)
-		return 0;
-	wished = fault_hook(call, name, fault_context);
-	if (wished == 0)
-		return 0;
-	errno = wished;
-	return -1;
-}
-
-/* The error of a failed call, with the codes that file.h promises. */
-static int
-fail(struct error *error, const char *call, const char *name)
-{
-	int saved = errno;
-
-	error_set_errno(error, "%s %s", call, name);
-	if (error != NULL && saved == EEXIST)
-		error->code = ERROR_EXISTS;
-	if (error != NULL && (saved == ELOOP || saved == EXDEV))
-		error->code = ERROR_REFUSED;
-	errno = saved;
-	return -1;
-}
 
 static int
 refuse(struct error *error, int errno_value, const char *name, const char *why)
@@ -142,7 +95,7 @@ place_find(
 		if (slash > place->name &&
 		    place_step(place, place->name, slash - place->name) < 0) {
 			place_leave(place);
-			return fail(error, "open", path);
+			return file_fail(error, "open", path);
 		}
 		place->name = slash + 1;
 	}
@@ -166,7 +119,7 @@ open_at(int dir_fd, const char *path, int flags, mode_t mode, const char *call,
 	    flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, mode);
 	place_leave(&place);
 	if (fd < 0)
-		return fail(error, call, path);
+		return file_fail(error, call, path);
 	return fd;
 }
 
@@ -180,7 +133,7 @@ only_regular(int fd, const char *name, struct error *error)
 		return -1;
 	if (fstat(fd, &st) < 0) {
 		close_keep_errno(fd);
-		return fail(error, "fstat", name);
+		return file_fail(error, "fstat", name);
 	}
 	if (S_ISREG(st.st_mode))
 		return fd;
@@ -227,7 +180,7 @@ file_open_top(struct error *error)
 {
 	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return fd < 0 ? fail(error, "open", "/") : fd;
+	return fd < 0 ? file_fail(error, "open", "/") : fd;
 }
 
 int
@@ -245,8 +198,8 @@ file_open_absolute_directory(const char *path, struct error *error)
 int
 file_create(int dir_fd, const char *name, mode_t mode, struct error *error)
 {
-	if (fault("create", name) < 0)
-		return fail(error, "create", name);
+	if (file_fault("create", name) < 0)
+		return file_fail(error, "create", name);
 	return open_at(
 	    dir_fd, name, O_RDWR | O_CREAT | O_EXCL, mode, "create", error);
 }
@@ -256,8 +209,8 @@ file_open_append(int dir_fd, const char *name, mode_t mode, struct error *error)
 {
 	int fd;
 
-	if (fault("append", name) < 0)
-		return fail(error, "open", name);
+	if (file_fault("append", name) < 0)
+		return file_fail(error, "open", name);
 	fd = open_at(dir_fd, name, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK,
 	    mode, "open", error);
 	return only_regular(fd, name, error);
@@ -268,8 +221,8 @@ file_open_write(int dir_fd, const char *name, mode_t mode, struct error *error)
 {
 	int fd;
 
-	if (fault("create", name) < 0)
-		return fail(error, "open", name);
+	if (file_fault("create", name) < 0)
+		return file_fail(error, "open", name);
 	fd = open_at(
 	    dir_fd, name, O_RDWR | O_CREAT | O_NONBLOCK, mode, "open", error);
 	return only_regular(fd, name, error);
@@ -284,11 +237,11 @@ file_make_directory(
 
 	if (place_find(&place, dir_fd, name, error) < 0)
 		return -1;
-	result = fault("mkdir", name);
+	result = file_fault("mkdir", name);
 	if (result == 0)
 		result = mkdirat(place.dir_fd, place.name, mode);
 	place_leave(&place);
-	return result < 0 ? fail(error, "mkdir", name) : 0;
+	return result < 0 ? file_fail(error, "mkdir", name) : 0;
 }
 
 static int
@@ -304,13 +257,13 @@ rename_at(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
 		place_leave(&source);
 		return -1;
 	}
-	result = fault("rename", to);
+	result = file_fault("rename", to);
 	if (result == 0)
 		result = renameat2(source.dir_fd, source.name, target.dir_fd,
 		    target.name, flags);
 	place_leave(&source);
 	place_leave(&target);
-	return result < 0 ? fail(error, "rename", from) : 0;
+	return result < 0 ? file_fail(error, "rename", from) : 0;
 }
 
 int
@@ -337,11 +290,11 @@ unlink_at(int dir_fd, const char *name, int flags, const char *call,
 
 	if (place_find(&place, dir_fd, name, error) < 0)
 		return -1;
-	result = fault(call, name);
+	result = file_fault(call, name);
 	if (result == 0)
 		result = unlinkat(place.dir_fd, place.name, flags);
 	place_leave(&place);
-	return result < 0 ? fail(error, call, name) : 0;
+	return result < 0 ? file_fail(error, call, name) : 0;
 }
 
 int
@@ -356,146 +309,6 @@ file_remove_directory(int dir_fd, const char *name, struct error *error)
 	return unlink_at(dir_fd, name, AT_REMOVEDIR, "rmdir", error);
 }
 
-int
-file_write_all(int fd, const void *data, size_t size, struct error *error)
-{
-	const char *bytes = data;
-	ssize_t n;
-
-	if (fault("write", "") < 0)
-		return fail(error, "write", "file");
-	while (size > 0) {
-		n = write(fd, bytes, size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail(error, "write", "file");
-		bytes += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
-int
-file_write_at(
-    int fd, off_t offset, const void *data, size_t size, struct error *error)
-{
-	ssize_t n;
-
-	if (fault("write", "") < 0)
-		return fail(error, "write", "file");
-	do
-		n = pwrite(fd, data, size, offset);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0 && (size_t)n < size)
-		errno = ENOSPC;
-	return n == (ssize_t)size ? 0 : fail(error, "write", "file");
-}
-
-int
-file_read_all(int fd, struct buf *to, struct error *error)
-{
-	uint8_t extra = 0, *room;
-	off_t offset = 0;
-	size_t want;
-	ssize_t n;
-
-	for (;;) {
-		/* First the room that is there: who knows the size has made
-		 * it, and it never has to grow. */
-		want = buf_room(to);
-		if (want == 0)
-			want = FILE_READ_STEP;
-		if (want > to->max_size - to->size)
-			want = to->max_size - to->size;
-		room = want > 0 ? buf_reserve(to, want) : &extra;
-		n = pread(fd, room, want > 0 ? want : 1, offset);
-		if (n < 0 && errno == ESPIPE)
-			n = read(fd, room, want > 0 ? want : 1);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail(error, "read", "file");
-		if (n == 0)
-			return 0;
-		if (want == 0) {
-			errno = EFBIG;
-			return error_set(error, ERROR_LIMIT,
-			    "file is larger than %zu bytes", to->max_size);
-		}
-		buf_added(to, (size_t)n);
-		offset += n;
-	}
-}
-
-int
-file_set_times(int fd, int64_t seconds, struct error *error)
-{
-	struct timespec times[2] = { { .tv_sec = seconds },
-		{ .tv_sec = seconds } };
-
-	if (fault("utime", "") < 0 || futimens(fd, times) < 0)
-		return fail(error, "set times of", "file");
-	return 0;
-}
-
-int
-file_reserve(int fd, off_t offset, off_t size, struct error *error)
-{
-	int result;
-
-	if (fault("reserve", "") < 0)
-		return fail(error, "reserve", "file");
-	do
-		result = fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, size);
-	while (result < 0 && errno == EINTR);
-	return result == 0 ? 0 : fail(error, "reserve", "file");
-}
-
-int
-file_give_back(int fd, struct error *error)
-{
-	struct stat info;
-	int result;
-
-	if (fault("give back", "") < 0 || fstat(fd, &info) < 0)
-		return fail(error, "give back", "file");
-	do
-		result = ftruncate(fd, info.st_size);
-	while (result < 0 && errno == EINTR);
-	return result == 0 ? 0 : fail(error, "give back", "file");
-}
-
-int
-file_punch(int fd, off_t offset, off_t size, struct error *error)
-{
-	int result;
-
-	if (fault("punch", "") < 0)
-		return fail(error, "punch", "file");
-	do
-		result = fallocate(fd,
-		    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
-	while (result < 0 && errno == EINTR);
-	return result == 0 ? 0 : fail(error, "punch", "file");
-}
-
-int
-file_sync(int fd, struct error *error)
-{
-	if (fault("sync", "") < 0 || fdatasync(fd) < 0)
-		return fail(error, "sync", "file");
-	return 0;
-}
-
-int
-file_sync_directory(int fd, struct error *error)
-{
-	if (fault("sync_directory", "") < 0 || fsync(fd) < 0)
-		return fail(error, "sync", "directory");
-	return 0;
-}
-
 /* Creates NAME.XXXXXXXX.tmp, whose name goes to `temporary`. */
 static int
 create_temporary(int dir_fd, const char *name, mode_t mode, char *temporary,
@@ -505,7 +318,7 @@ create_temporary(int dir_fd, const char *name, mode_t mode, char *temporary,
 	int n;
 
 	if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
-		return fail(error, "getrandom for", name);
+		return file_fail(error, "getrandom for", name);
 	n = snprintf(temporary, size, "%s.%08x.tmp", name, random);
 	if (n < 0 || (size_t)n >= size)
 		return error_set(error, ERROR_LIMIT, "name is too long");
@@ -524,7 +337,7 @@ sync_parent(int dir_fd, const char *path, struct error *error)
 	fd = openat(place.dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	place_leave(&place);
 	if (fd < 0)
-		return fail(error, "open directory of", path);
+		return file_fail(error, "open directory of", path);
 	result = file_sync_directory(fd, error);
 	close_keep_errno(fd);
 	return result;
@@ -585,7 +398,7 @@ write_over(int dir_fd, const char *name, const void *data, size_t size,
 		return -1;
 	if (fstat(fd, &info) < 0 || (uint64_t)info.st_size != size) {
 		errno = ENOSPC;
-		result = fail(error, "write over", name);
+		result = file_fail(error, "write over", name);
 	} else {
 		result = file_write_at(fd, 0, data, size, error);
 	}
@@ -604,45 +417,4 @@ file_replace_note(int dir_fd, const char *name, const void *data, size_t size,
 	if (result == 0 || error->code != ERROR_FULL)
 		return result;
 	return write_over(dir_fd, name, data, size, error);
-}
-
-int
-file_sealed_memory(
-    const char *name, const void *data, size_t size, struct error *error)
-{
-	const char *bytes = data;
-	ssize_t n;
-	int fd;
-
-	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return fail(error, "memfd", name);
-	/* Not file_write_all: memory is no disk, no fault hook. */
-	for (; size > 0; bytes += n, size -= (size_t)n) {
-		n = write(fd, bytes, size);
-		if (n < 0) {
-			close_keep_errno(fd);
-			return fail(error, "write memfd", name);
-		}
-	}
-	if (lseek(fd, 0, SEEK_SET) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, FILE_ALL_SEALS) < 0) {
-		close_keep_errno(fd);
-		return fail(error, "seal memfd", name);
-	}
-	return fd;
-}
-
-int
-file_check_sealed(int fd, struct error *error)
-{
-	int seals;
-
-	/* Fails for everything that is not a memfd (or shmem file). */
-	seals = fcntl(fd, F_GET_SEALS);
-	if (seals < 0)
-		return error_set(error, ERROR_REFUSED, "not a memfd");
-	if ((seals & FILE_ALL_SEALS) != FILE_ALL_SEALS)
-		return error_set(error, ERROR_REFUSED, "memfd is not sealed");
-	return 0;
 }

@@ -22,6 +22,8 @@ common_libcommon_a_SOURCES += common/proxy_header.c common/proxy_header.h
 
 # Layer 1.
 common_libcommon_a_SOURCES += common/file.c common/file.h
+common_libcommon_a_SOURCES += common/file_data.c common/file_sealed.c
+common_libcommon_a_SOURCES += common/file_fault.c common/file_fault.h
 common_libcommon_a_SOURCES += common/spawn.c common/spawn.h
 common_libcommon_a_SOURCES += common/sandbox_ids.c common/sandbox_ids.h
 common_libcommon_a_SOURCES += common/sandbox_profile.c common/sandbox_profile.h
