@@ -14,6 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct imap_limits imap_limits = {
+	.set_ranges = 100000,
+	.search_keys = 4096,
+	.search_nesting = 64,
+};
+
 void
 imap_parser_init(
     struct imap_parser *parser, struct text command, struct pool *pool)
@@ -21,6 +27,7 @@ imap_parser_init(
 	memset(parser, 0, sizeof(*parser));
 	parser->rest = command;
 	parser->pool = pool;
+	parser->limits = &imap_limits;
 }
 
 int
@@ -113,26 +120,44 @@ imap_parse_atom(struct imap_parser *parser, struct text *atom)
 	return 0;
 }
 
+/* A copy of what stands between the quotes, without its backslashes. */
+static struct text
+unescape(struct pool *pool, struct text quoted)
+{
+	char *copy = pool_alloc(pool, quoted.size, 1);
+	size_t size = 0;
+
+	for (size_t i = 0; i < quoted.size; i++) {
+		if (quoted.data[i] == '\\')
+			i++;
+		copy[size++] = quoted.data[i];
+	}
+	return text_make(copy, size);
+}
+
 static int
 parse_quoted(struct imap_parser *parser, struct text *string)
 {
 	struct text rest = text_skip(parser->rest, 1);
-	size_t i, size = 0;
-	char *copy;
+	bool is_escaped = false;
+	size_t i;
 
-	copy = pool_alloc(parser->pool, rest.size + 1, 1);
 	for (i = 0; i < rest.size && rest.data[i] != '"'; i++) {
-		if (rest.data[i] == '\\' && ++i == rest.size)
-			break;
+		if (rest.data[i] == '\\') {
+			is_escaped = true;
+			if (++i == rest.size)
+				break;
+		}
 		if (rest.data[i] == '\0' || rest.data[i] == '\r' ||
 		    rest.data[i] == '\n')
 			return imap_parse_error(
 			    parser, "Control byte in quoted string");
-		copy[size++] = rest.data[i];
 	}
 	if (i >= rest.size)
 		return imap_parse_error(parser, "Quoted string has no end");
-	*string = text_make(copy, size);
+	*string = text_make(rest.data, i);
+	if (is_escaped)
+		*string = unescape(parser->pool, *string);
 	parser->rest = text_skip(rest, i + 1);
 	return 0;
 }
@@ -221,12 +246,17 @@ int
 imap_parse_set(struct imap_parser *parser, struct imap_set *set)
 {
 	size_t size;
+	int result;
 
 	*set = (struct imap_set){ .is_saved = imap_parse_skip(parser, '$') };
 	if (set->is_saved)
 		return 0;
-	if (imap_set_parse(parser->rest, parser->pool, set, &size) == -1)
-		return imap_parse_error(parser, "Invalid message set");
+	result = imap_set_parse(
+	    parser->rest, parser->limits->set_ranges, parser->pool, set, &size);
+	if (result != 0)
+		return imap_parse_error(parser, result == -2
+						    ? "Message set is too long"
+						    : "Invalid message set");
 	parser->rest = text_skip(parser->rest, size);
 	return 0;
 }

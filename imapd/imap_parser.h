@@ -17,16 +17,23 @@ enum {
 	IMAP_MAX_TAG_SIZE = 128,
 	IMAP_MAX_FLAGS = 128,    /* in one list */
 	IMAP_MAX_KEYWORD = 100,  /* bytes of a keyword */
-	IMAP_MAX_NESTING = 64,   /* of search keys */
 	IMAP_MAX_MAILBOX = 1000, /* bytes of a name in UTF-8 */
-	IMAP_MAX_SEARCH_KEYS = 4096,
 	IMAP_MAX_FETCH_ITEMS = 1024,
 	IMAP_MAX_HEADER_NAMES = 256
 };
 
+/* What else a command may hold; whatever is beyond gets a sentence. */
+struct imap_limits {
+	size_t set_ranges; /* of one set of messages */
+	size_t search_keys;
+	size_t search_nesting;
+};
+extern const struct imap_limits imap_limits;
+
 struct imap_parser {
-	struct text rest;    /* not read yet */
-	struct pool *pool;   /* for what must be rewritten */
+	struct text rest;  /* not read yet */
+	struct pool *pool; /* for what must be rewritten */
+	const struct imap_limits *limits;
 	const char *error;   /* what is wrong with it, for the tagged BAD */
 	bool is_utf8_names;  /* UTF8=ACCEPT, IMAP4rev2: names as they are */
 	bool has_no_charset; /* UTF8=ACCEPT: SEARCH says none */

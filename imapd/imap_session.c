@@ -32,7 +32,7 @@ enum {
 };
 
 static const struct imap_input_limits session_limits = {
-	.line = 64 * 1024,
+	.line = 2 * 1024 * 1024,
 	.command = 2 * 1024 * 1024,
 	.skipped = 1024 * 1024 * 1024,
 };

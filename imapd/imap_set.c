@@ -58,14 +58,14 @@ count_ranges(struct text text)
 }
 
 int
-imap_set_parse(
-    struct text text, struct pool *pool, struct imap_set *set, size_t *size)
+imap_set_parse(struct text text, size_t max_ranges, struct pool *pool,
+    struct imap_set *set, size_t *size)
 {
 	size_t at = 0, count = count_ranges(text);
 
 	set->count = 0;
-	if (count > IMAP_SET_MAX_RANGES)
-		return -1;
+	if (count > max_ranges)
+		return -2;
 	set->ranges = pool_alloc(pool, count, sizeof(*set->ranges));
 	for (;;) {
 		if (parse_range(text, &at, &set->ranges[set->count]) == -1)

@@ -13,8 +13,7 @@
 #include <stdint.h>
 
 enum {
-	IMAP_SET_STAR = 0, /* "*" until imap_set_resolve */
-	IMAP_SET_MAX_RANGES = 20000
+	IMAP_SET_STAR = 0 /* "*" until imap_set_resolve */
 };
 
 struct imap_range {
@@ -28,9 +27,10 @@ struct imap_set {
 	bool is_saved; /* "$": what the last SEARCH saved (RFC 5182) */
 };
 
-/* The set at the start of `text`; `*size` says how long it was. 0, or -1. */
-int imap_set_parse(
-    struct text text, struct pool *pool, struct imap_set *set, size_t *size);
+/* The set at the start of `text`; `*size` says how long it was. 0, -1 if it is
+ * none, -2 if it has more than `max_ranges`. */
+int imap_set_parse(struct text text, size_t max_ranges, struct pool *pool,
+    struct imap_set *set, size_t *size);
 
 /* "*" becomes `maximum`; ranges are sorted and merged. */
 void imap_set_resolve(struct imap_set *set, uint32_t maximum);

@@ -88,7 +88,7 @@ struct key_parser {
 	struct imap_parser *parser;
 	struct search_request *request;
 	size_t count;
-	unsigned int depth;
+	size_t depth;
 };
 
 static struct search_key *parse_key(struct key_parser *keys);
@@ -271,11 +271,12 @@ parse_key_into(struct key_parser *keys, struct search_key *key)
 static struct search_key *
 parse_key(struct key_parser *keys)
 {
+	const struct imap_limits *limits = keys->parser->limits;
 	struct search_key *key;
 	int result;
 
-	if (++keys->count > IMAP_MAX_SEARCH_KEYS ||
-	    keys->depth == IMAP_MAX_NESTING) {
+	if (++keys->count > limits->search_keys ||
+	    keys->depth == limits->search_nesting) {
 		(void)imap_parse_error(keys->parser, "Search is too complex");
 		return NULL;
 	}

@@ -170,7 +170,7 @@ def test_arguments_without_end_are_refused(box):
                 b' {1+}\r\nx' * 501 + b'\r\n')
     assert said == [b'x NO [LIMIT] Too many messages at once']
     said = talk(client, b'x APPEND %s {1+}\r\nx (%s\r\n' % (
-        name.encode(), b'k ' * 40000))
+        name.encode(), b'k ' * 1100000))
     assert said == [b'x BAD Command line is too long']
     assert say(client, 'NOOP') == []
 

@@ -132,8 +132,8 @@ sets_are_resolved_sorted_and_merged(void **state)
 	size_t i, k, at, size;
 
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		if (imap_set_parse(text_of(cases[i].set), pool, &set, &size) ==
-		    -1) {
+		if (imap_set_parse(
+			text_of(cases[i].set), 100, pool, &set, &size) == -1) {
 			assert_null(cases[i].resolved);
 			continue;
 		}
@@ -242,6 +242,37 @@ search_keys_are_parsed_or_refused(void **state)
 			assert_int_equal(search_keys_need_body(request.root),
 			    cases[i].needs_body);
 	}
+	pool_free(&pool);
+}
+
+/* Each in the memory that it needs, however much of the line follows. */
+static void
+quoted_strings_cost_what_they_are_long(void **state)
+{
+	enum {
+		STRINGS = 20000
+	};
+	struct pool *pool = pool_new();
+	struct buf line;
+	struct imap_parser parser;
+	struct text string;
+
+	buf_init(&line, 4 * 1024 * 1024);
+	for (int i = 0; i < STRINGS; i++)
+		assert_int_equal(buf_put_text(&line, "\"a\\\"b\" \"c\" "), 0);
+	imap_parser_init(
+	    &parser, text_make((char *)line.data, line.size), pool);
+	for (int i = 0; i < STRINGS; i++) {
+		assert_int_equal(imap_parse_string(&parser, &string), 0);
+		assert_true(text_equal(string, TEXT("a\"b")));
+		assert_int_equal(imap_parse_space(&parser), 0);
+		assert_int_equal(imap_parse_string(&parser, &string), 0);
+		assert_true(text_equal(string, TEXT("c")));
+		assert_int_equal(imap_parse_space(&parser), 0);
+	}
+	assert_int_equal(imap_parse_end(&parser), 0);
+	assert_true(pool_used(pool) <= 32 * STRINGS);
+	buf_clear(&line);
 	pool_free(&pool);
 }
 
@@ -389,6 +420,7 @@ main(void)
 		cmocka_unit_test(sets_are_resolved_sorted_and_merged),
 		cmocka_unit_test(fetch_items_are_parsed_or_refused),
 		cmocka_unit_test(search_keys_are_parsed_or_refused),
+		cmocka_unit_test(quoted_strings_cost_what_they_are_long),
 		cmocka_unit_test(deep_searches_are_refused),
 		cmocka_unit_test(dates_are_seconds_since_1970),
 		cmocka_unit_test(patterns_match_names),

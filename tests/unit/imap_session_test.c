@@ -15,6 +15,10 @@
 
 #include <cmocka.h>
 
+enum {
+	LINE_SIZE = 2 * 1024 * 1024 - 1 /* and a CR */
+};
+
 #define CLOSED "* OK [CLOSED] Previous mailbox closed\r\n"
 #define PAST_SELECTED                                                 \
 	CLOSED                                                        \
@@ -429,15 +433,55 @@ static void
 too_long_line_is_bad_and_the_next_command_is_found(void **state)
 {
 	static struct conversation run;
-	char *script = memory_new(1, 200000);
+	char *script = memory_new(1, 2 * LINE_SIZE + 100);
 
 	strcpy(script, "a NOOP ");
-	memset(script + 7, 'x', 100000);
-	strcat(script, "\r\nb NOOP\r\nz LOGOUT\r\n");
+	memset(script + 7, ' ', LINE_SIZE - 7);
+	strcpy(script + LINE_SIZE, "\r\nb NOOP ");
+	memset(script + LINE_SIZE + 9, ' ', LINE_SIZE - 6);
+	strcpy(script + 2 * LINE_SIZE + 3, "\r\nc NOOP\r\nz LOGOUT\r\n");
 	converse(&run, script, SIZE_MAX, STATUS_OK);
-	assert_string_equal(run.got, "a BAD Command line is too long\r\nb OK "
-				     "NOOP completed\r\n" GOODBYE);
+	assert_string_equal(run.got, "a OK NOOP completed\r\n"
+				     "b BAD Command line is too long\r\n"
+				     "c OK NOOP completed\r\n" GOODBYE);
 	free(script);
+}
+
+/* "a UID FETCH 1,3,5...": so many ranges, none of which joins another. */
+static char *
+fetch_of_ranges(size_t ranges)
+{
+	char *script = memory_new(1, ranges * 8 + 100), *at = script;
+
+	at += sprintf(at, "s SELECT INBOX\r\na UID FETCH 1");
+	for (size_t i = 1; i < ranges; i++)
+		at += sprintf(at, ",%zu", 2 * i + 1);
+	sprintf(at, " FLAGS\r\nb NOOP\r\nz LOGOUT\r\n");
+	return script;
+}
+
+static void
+a_set_has_a_hundred_thousand_ranges_and_no_more(void **state)
+{
+	static const struct {
+		size_t ranges;
+		const char *answer;
+	} cases[] = {
+		{ 100000, SELECTED "* 1 FETCH (UID 1 FLAGS ())\r\n"
+				   "a OK Fetch completed\r\n"
+				   "b OK NOOP completed\r\n" GOODBYE },
+		{ 100001, SELECTED "a BAD Message set is too long\r\n"
+				   "b OK NOOP completed\r\n" GOODBYE },
+	};
+	static struct conversation run;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *script = fetch_of_ranges(cases[i].ranges);
+
+		converse(&run, script, SIZE_MAX, STATUS_OK);
+		assert_string_equal(run.got, cases[i].answer);
+		free(script);
+	}
 }
 
 static void
@@ -511,6 +555,8 @@ main(void)
 		cmocka_unit_test(sessions_answer_as_written),
 		cmocka_unit_test(
 		    too_long_line_is_bad_and_the_next_command_is_found),
+		cmocka_unit_test(
+		    a_set_has_a_hundred_thousand_ranges_and_no_more),
 		cmocka_unit_test(twenty_bad_commands_end_the_session),
 		cmocka_unit_test(
 		    changes_are_noted_as_their_command_by_user_and_address),
