@@ -1,6 +1,7 @@
 /*
- * ENABLE (RFC 5161): CONDSTORE and QRESYNC (RFC 7162), IMAP4rev2 (RFC 9051) and
- * UTF8=ACCEPT (RFC 9755) are what can be enabled.  Other names are ignored, as the RFC wants.
+ * ENABLE (RFC 5161): CONDSTORE and QRESYNC (RFC 7162), IMAP4rev2 (RFC 9051),
+ * UIDONLY (RFC 9586) and UTF8=ACCEPT (RFC 9755) are what can be enabled.  Other
+ * names are ignored, as the RFC wants.
  */
 #include "imapd/imap_commands.h"
 
@@ -11,6 +12,7 @@ static const struct {
 	{ "CONDSTORE", command_enable_condstore },
 	{ "IMAP4rev2", command_enable_rev2 },
 	{ "QRESYNC", command_enable_qresync },
+	{ "UIDONLY", command_enable_uidonly },
 	{ "UTF8=ACCEPT", command_enable_utf8 },
 };
 enum {

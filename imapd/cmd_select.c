@@ -69,7 +69,7 @@ put_recent(struct imap_command *command)
 
 	(void)buf_put_format(command->out, "* %zu RECENT\r\n",
 	    mailbox_view_recent_count(command->view));
-	if (unseen != 0)
+	if (unseen != 0 && !command_is_uidonly(command))
 		(void)buf_put_format(
 		    command->out, "* OK [UNSEEN %zu] First unseen\r\n", unseen);
 }

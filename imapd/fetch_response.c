@@ -65,6 +65,15 @@ put_saved(struct imap_command *command, uint32_t uid)
 	state->space = " ";
 }
 
+/* Though it is not asked for. */
+static bool
+is_uid_told(const struct imap_command *command, uint32_t uid)
+{
+	return !command_is_uidonly(command) &&
+	       (command->is_uid || (is_marked(command->state, uid) &&
+				       command_is_qresync(command)));
+}
+
 static void
 put_row(struct imap_command *command, const struct mailbox_row *row)
 {
@@ -72,11 +81,10 @@ put_row(struct imap_command *command, const struct mailbox_row *row)
 	unsigned int items = state->items.simple;
 	struct buf *out = command->out;
 
-	(void)buf_put_format(
-	    out, "* %zu FETCH (", mailbox_view_number(command->view, row->uid));
+	command_put_fetch(
+	    command, mailbox_view_number(command->view, row->uid), row->uid);
 	state->space = "";
-	if ((items & FETCH_UID) || command->is_uid ||
-	    (is_marked(state, row->uid) && command_is_qresync(command))) {
+	if ((items & FETCH_UID) || is_uid_told(command, row->uid)) {
 		(void)buf_put_format(out, "UID %u", row->uid);
 		state->space = " ";
 	}

@@ -56,6 +56,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_store.c \
 	imapd/cmd_subscribe.c \
 	imapd/cmd_thread.c imapd/thread_tree.c imapd/thread_tree.h \
+	imapd/cmd_uidbatches.c \
 	imapd/message_ids.c imapd/message_ids.h \
 	imapd/imap_writer.c imapd/imap_writer.h
 
@@ -64,7 +65,7 @@ check_PROGRAMS += tests/unit/imap_parser_test tests/unit/imap_session_test \
 	tests/unit/qresync_test tests/unit/sort_test tests/unit/thread_test \
 	tests/unit/imap_extensions_test tests/unit/compress_test \
 	tests/unit/preview_test tests/unit/imap_url_test \
-	tests/unit/append_test
+	tests/unit/append_test tests/unit/uid_only_test
 tests_unit_imap_parser_test_SOURCES = tests/unit/imap_parser_test.c
 tests_unit_imap_parser_test_LDADD = imapd/libsession.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
@@ -81,6 +82,9 @@ tests_unit_imap_session_test_LDADD = imapd/libsession.a imapd/libworker.a \
 tests_unit_imap_extensions_test_SOURCES = \
 	tests/unit/imap_extensions_test.c $(CONVERSATION_SOURCES)
 tests_unit_imap_extensions_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+tests_unit_uid_only_test_SOURCES = tests/unit/uid_only_test.c \
+	$(CONVERSATION_SOURCES)
+tests_unit_uid_only_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_append_test_SOURCES = tests/unit/append_test.c \
 	$(CONVERSATION_SOURCES)
 tests_unit_append_test_LDADD = $(tests_unit_imap_session_test_LDADD)

@@ -193,6 +193,18 @@ command_enable_qresync(struct imap_command *command)
 }
 
 void
+command_enable_uidonly(struct imap_command *command)
+{
+	command->session->is_uidonly = true;
+}
+
+bool
+command_is_uidonly(const struct imap_command *command)
+{
+	return command->session->is_uidonly;
+}
+
+void
 command_enable_condstore(struct imap_command *command)
 {
 	const struct mailbox_info *info;
@@ -304,6 +316,15 @@ command_put_mailbox_flags(struct imap_command *command)
 }
 
 void
+command_put_fetch(struct imap_command *command, size_t number, uint32_t uid)
+{
+	if (command_is_uidonly(command))
+		(void)buf_put_format(command->out, "* %u UIDFETCH (", uid);
+	else
+		(void)buf_put_format(command->out, "* %zu FETCH (", number);
+}
+
+void
 command_put_flags_update(struct imap_command *command, size_t number,
     uint32_t uid, bool has_flags, bool has_modseq)
 {
@@ -315,8 +336,8 @@ command_put_flags_update(struct imap_command *command, size_t number,
 	if (!mailbox_row(command->view, uid, &row))
 		return;
 	recent = command_recent(command, uid);
-	(void)buf_put_format(out, "* %zu FETCH (", number);
-	if (command->is_uid || has_modseq)
+	command_put_fetch(command, number, uid);
+	if ((command->is_uid || has_modseq) && !command_is_uidonly(command))
 		(void)buf_put_format(
 		    out, "UID %u%s", uid, has_flags || has_modseq ? " " : "");
 	if (has_modseq)

@@ -40,12 +40,12 @@ struct command_rule {
 	unsigned int flags;
 };
 enum {
-	COMMAND_SELECTED = 1, /* only with a mailbox selected */
-	COMMAND_UID = 2,      /* has a UID form */
-	COMMAND_UID_ONLY = 4, /* UID form has a grammar of its own */
-	COMMAND_WRITES = 8,   /* not in a mailbox opened by EXAMINE */
-	COMMAND_NUMBERS = 16, /* no EXPUNGE may come before its answer */
-	COMMAND_MESSAGES = 32 /* its literals are messages: append_read */
+	COMMAND_SELECTED = 1,  /* only with a mailbox selected */
+	COMMAND_UID = 2,       /* has a UID form */
+	COMMAND_BY_NUMBER = 6, /* that is, messages go by number without it */
+	COMMAND_WRITES = 8,    /* not in a mailbox opened by EXAMINE */
+	COMMAND_NUMBERS = 16,  /* no EXPUNGE may come before its answer */
+	COMMAND_MESSAGES = 32  /* its literals are messages: append_read */
 };
 
 /* The row, or NULL. */
@@ -111,6 +111,9 @@ bool command_is_condstore(const struct imap_command *command);
 /* VANISHED takes the place of EXPUNGE (RFC 7162 3.2.3). */
 bool command_is_qresync(const struct imap_command *command);
 void command_enable_qresync(struct imap_command *command);
+/* No message numbers, either way; VANISHED, too (RFC 9586). */
+void command_enable_uidonly(struct imap_command *command);
+bool command_is_uidonly(const struct imap_command *command);
 /* Announces it with HIGHESTMODSEQ if a mailbox is selected already. */
 void command_enable_condstore(struct imap_command *command);
 /* RFC 9051 rather than RFC 3501: no \Recent, ESEARCH, "* LIST" at SELECT, and
@@ -147,6 +150,9 @@ const struct imap_set *command_saved(const struct imap_command *command);
 int command_uids(struct imap_command *command, struct imap_set *set,
     uint32_t **uids, size_t *count);
 
+/* "* 7 FETCH (", or with UIDONLY "* 1207 UIDFETCH (". */
+void command_put_fetch(
+    struct imap_command *command, size_t number, uint32_t uid);
 /* "* n FETCH (FLAGS (..) ..." of one message: also its UID, MODSEQ if asked. */
 void command_put_flags_update(struct imap_command *command, size_t number,
     uint32_t uid, bool has_flags, bool has_modseq);

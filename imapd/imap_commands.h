@@ -39,6 +39,7 @@ enum command_step cmd_status(struct imap_command *command);
 enum command_step cmd_store(struct imap_command *command);
 enum command_step cmd_subscribe(struct imap_command *command);
 enum command_step cmd_thread(struct imap_command *command);
+enum command_step cmd_uidbatches(struct imap_command *command);
 enum command_step cmd_unselect(struct imap_command *command);
 enum command_step cmd_unsubscribe(struct imap_command *command);
 

@@ -22,6 +22,9 @@ enum {
 	IMAP_MAX_HEADER_NAMES = 256
 };
 
+/* To a message number with UIDONLY (RFC 9586 3). */
+#define IMAP_UID_REQUIRED "[UIDREQUIRED] Messages go by UID now"
+
 /* What else a command may hold; whatever is beyond gets a sentence. */
 struct imap_limits {
 	size_t set_ranges; /* of one set of messages */
@@ -37,6 +40,7 @@ struct imap_parser {
 	const char *error;   /* what is wrong with it, for the tagged BAD */
 	bool is_utf8_names;  /* UTF8=ACCEPT, IMAP4rev2: names as they are */
 	bool has_no_charset; /* UTF8=ACCEPT: SEARCH says none */
+	bool has_no_numbers; /* UIDONLY: messages go by UID */
 	/* The last name as the client wrote it, in UTF-8, if that is not how it
 	 * is written here; else NULL. */
 	const char *other_name;

@@ -84,6 +84,7 @@ session_begin_command(struct imap_session *session)
 	    session->pool);
 	command->parser.is_utf8_names = session->is_utf8 || session->is_rev2;
 	command->parser.has_no_charset = session->is_utf8;
+	command->parser.has_no_numbers = session->is_uidonly;
 }
 
 void
@@ -118,6 +119,9 @@ session_parse_name(struct imap_session *session)
 	command->rule = command_find(name, command->is_uid);
 	if (command->rule == NULL)
 		return "Unknown command";
+	if (session->is_uidonly && !command->is_uid &&
+	    (command->rule->flags & COMMAND_BY_NUMBER) == COMMAND_BY_NUMBER)
+		return IMAP_UID_REQUIRED;
 	if ((command->rule->flags & COMMAND_SELECTED) && command->view == NULL)
 		return "No mailbox selected";
 	return NULL;

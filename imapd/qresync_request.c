@@ -26,6 +26,8 @@ parse_match_data(struct imap_parser *parser)
 {
 	struct imap_set numbers, uids;
 
+	if (parser->has_no_numbers)
+		return imap_parse_error(parser, IMAP_UID_REQUIRED);
 	if (parse_known(parser, &numbers) == -1 ||
 	    imap_parse_space(parser) == -1 || parse_known(parser, &uids) == -1)
 		return -1;

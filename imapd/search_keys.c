@@ -262,6 +262,8 @@ parse_key_into(struct key_parser *keys, struct search_key *key)
 	if (parser->rest.size > 0 &&
 	    (text_is_digit(parser->rest.data[0]) ||
 		parser->rest.data[0] == '*' || parser->rest.data[0] == '$')) {
+		if (parser->has_no_numbers && parser->rest.data[0] != '$')
+			return imap_parse_error(parser, IMAP_UID_REQUIRED);
 		key->kind = SEARCH_SET;
 		return imap_parse_set(parser, &key->set);
 	}

@@ -76,6 +76,8 @@ describe(const struct imap_session *session, struct pool *pool,
 		state->flags |= SLEEP_UTF8;
 	if (session->is_rev2)
 		state->flags |= SLEEP_REV2;
+	if (session->is_uidonly)
+		state->flags |= SLEEP_UIDONLY;
 	if (session->view == NULL)
 		return;
 	state->flags |= SLEEP_HAS_MAILBOX;
@@ -167,6 +169,7 @@ take_state(struct imap_session *session, const struct sleep_state *state)
 	session->is_qresync = (state->flags & SLEEP_QRESYNC) != 0;
 	session->is_utf8 = (state->flags & SLEEP_UTF8) != 0;
 	session->is_rev2 = (state->flags & SLEEP_REV2) != 0;
+	session->is_uidonly = (state->flags & SLEEP_UIDONLY) != 0;
 	take_saved(session, &state->saved);
 	if (state->flags & SLEEP_IDLES)
 		go_on_idling(session, state);

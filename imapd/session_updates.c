@@ -43,7 +43,7 @@ session_put_update(
 	}
 }
 
-/* In place of all EXPUNGEs (RFC 7162 3.2.10). */
+/* In place of all EXPUNGEs (RFC 7162 3.2.10, RFC 9586 3.4). */
 static void
 session_put_vanished(struct imap_session *session)
 {
@@ -67,7 +67,7 @@ session_put_updates(struct imap_session *session, bool may_expunge)
 	if (session->view == NULL || !session_notify_wants_updates(session))
 		return true;
 	may_expunge = may_expunge && session_notify_wants_expunges(session);
-	if (may_expunge && session->is_qresync)
+	if (may_expunge && (session->is_qresync || session->is_uidonly))
 		session_put_vanished(session);
 	session->command.session = session;
 	session->command.view = session->view;

@@ -39,7 +39,8 @@ enum sleep_flag {
 	SLEEP_READ_ONLY = 64, /* of the memory */
 	SLEEP_NEW_KEYWORDS = 128,
 	SLEEP_OF_MAILBOX = SLEEP_READ_ONLY | SLEEP_NEW_KEYWORDS,
-	SLEEP_ALL = 255
+	SLEEP_UIDONLY = 256,
+	SLEEP_ALL = 511
 };
 
 struct sleep_state {

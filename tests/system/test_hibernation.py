@@ -226,6 +226,29 @@ def test_qresync_and_searchres_outlive_sleep(sleepy):
                              line) for line in heard + say(client, 'NOOP'))
 
 
+def test_uids_alone_outlive_sleep(sleepy):
+    """What others did meanwhile, by UID (RFC 9586)."""
+    name = user(sleepy, 5)
+    sleepy.fill(['a', 'b', 'c'], name)
+    with idling(sleepy, name, 'ENABLE UIDONLY') as idler:
+        with sleepy.imap_session(name) as other:
+            other.select()
+            uids = other.uid('SEARCH', 'ALL')[1][0].split()
+        all_asleep(sleepy, name)
+        with sleepy.imap_session(name) as other:
+            other.select()
+            other.uid('STORE', uids[-1].decode(), '+FLAGS', '(\\Flagged)')
+            heard, _ = idler.hear(rb'FETCH')
+            assert heard[-1].startswith(b'* %s UIDFETCH (FLAGS (' % uids[-1])
+            other.uid('STORE', uids[-2].decode(), '+FLAGS', '(\\Deleted)')
+            other.expunge()
+            idler.hear(rb'\* VANISHED %s\r' % uids[-2])
+        all_asleep(sleepy, name)
+        idler.done()
+        idler.client.send(b'x FETCH 1 FLAGS\r\n')
+        assert idler.client.readline().startswith(b'x BAD [UIDREQUIRED]')
+
+
 def test_commands_in_a_row_wake_once_and_keep_their_order(sleepy):
     name = user(sleepy, 6)
     sleepy.fill(['a', 'b'], name)

@@ -189,7 +189,7 @@ what_no_worker_would_say_is_refused(void **unused)
 			state.tag[0] = '\0';
 			break;
 		case 6:
-			state.flags |= 256;
+			state.flags |= SLEEP_ALL + 1;
 			break;
 		case 7: /* a tag without IDLE */
 			state.flags &= (uint16_t)~SLEEP_IDLES;
