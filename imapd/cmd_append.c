@@ -187,6 +187,16 @@ read_data(struct imap_command *command)
 	return take_data(command, next);
 }
 
+/* RFC 9738 3.1 */
+static enum command_step
+too_many_messages(struct imap_command *command)
+{
+	(void)buf_put_format(command_answer(command),
+	    "NO [MESSAGELIMIT %d] Too many messages at once",
+	    APPEND_MAX_MESSAGES);
+	return COMMAND_DONE;
+}
+
 static enum append_step
 read_message(struct imap_command *command)
 {
@@ -196,8 +206,7 @@ read_message(struct imap_command *command)
 	if (parse_options(command, &date) == -1)
 		return malformed(command);
 	if (state->messages == APPEND_MAX_MESSAGES)
-		return append_refuse(command,
-		    command_no(command, "[LIMIT] Too many messages at once"));
+		return append_refuse(command, too_many_messages(command));
 	if (state->messages > 0 && state->replaced_uid != 0)
 		return wrong(command, "A message is replaced by one other");
 	state->messages++;

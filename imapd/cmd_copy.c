@@ -4,6 +4,8 @@
  */
 #include "imapd/imap_commands.h"
 
+#include "imapd/message_limit.h"
+
 static void
 put_copyuid(struct buf *to, const struct mailbox_answer *answer)
 {
@@ -81,6 +83,9 @@ copy_messages(struct imap_command *command, bool is_move)
 		return command_no_permission(command);
 	if (mailbox_list_find(command->account, text_of(name)) == NULL)
 		return copy_failed(command, STATUS_MISSING);
+	message_limit_cut(command, &uids, &count);
+	if (!is_move && message_limit_is_refused(command))
+		return COMMAND_DONE;
 	if (count == 0)
 		return command_ok(command, "No messages in the set");
 	mailbox_copy(command->view, uids, count, text_of(name), is_move,

@@ -4,6 +4,10 @@
  */
 #include "imapd/imap_commands.h"
 
+#include "imapd/message_limit.h"
+
+#include "common/record.h"
+
 static enum command_step
 expunged(struct imap_command *command, const struct mailbox_answer *answer)
 {
@@ -12,6 +16,21 @@ expunged(struct imap_command *command, const struct mailbox_answer *answer)
 	if (!command_is_condstore(command) || answer->count == 0)
 		return command_ok(command, "Expunge completed");
 	return command_ok_modseq(command, "Expunge completed");
+}
+
+/* RFC 9738 3.1: only what can be expunged counts, and only where it is named. */
+static void
+limit_deleted(struct imap_command *command, uint32_t **uids, size_t *count)
+{
+	struct mailbox_row row;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *count; i++)
+		if (mailbox_row(command->view, (*uids)[i], &row) &&
+		    (row.flags & FLAG_DELETED))
+			(*uids)[kept++] = (*uids)[i];
+	*count = kept;
+	message_limit_cut(command, uids, count);
 }
 
 enum command_step
@@ -29,6 +48,7 @@ cmd_expunge(struct imap_command *command)
 		return command_malformed(command);
 	if (command->is_uid) {
 		(void)command_uids(command, &set, &uids, &count);
+		limit_deleted(command, &uids, &count);
 		if (count == 0)
 			return command_ok(command, "Nothing to expunge");
 	}

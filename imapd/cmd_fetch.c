@@ -7,6 +7,7 @@
 #include "imapd/imap_commands.h"
 
 #include "imapd/fetch_command.h"
+#include "imapd/message_limit.h"
 
 #include "common/record.h"
 
@@ -182,6 +183,16 @@ fetch_resume(struct imap_command *command)
 
 /* ---- Setting the Seen flag ---- */
 
+/* Whatever had to come before the answers has. */
+static enum command_step
+put_answers(struct imap_command *command)
+{
+	struct fetch_state *state = command->state;
+
+	message_limit_turn(command, state->uids, state->count);
+	return fetch_resume(command);
+}
+
 static enum command_step
 marked_seen(struct imap_command *command, const struct mailbox_answer *answer)
 {
@@ -193,7 +204,7 @@ marked_seen(struct imap_command *command, const struct mailbox_answer *answer)
 		    answer->count * sizeof(uint32_t));
 		state->seen_count = answer->count;
 	}
-	return fetch_resume(command);
+	return put_answers(command);
 }
 
 static bool
@@ -231,7 +242,7 @@ mark_seen(struct imap_command *command)
 			unseen[count++] = state->uids[i];
 	}
 	if (count == 0)
-		return fetch_resume(command);
+		return put_answers(command);
 	mailbox_change_flags(command->view, unseen, count, &change,
 	    command_change_done, command_wait(command, marked_seen));
 	return COMMAND_WAIT;
@@ -336,7 +347,7 @@ begin(struct imap_command *command)
 	command->resume = fetch_resume;
 	command->abandon = fetch_free;
 	return sets_seen(command, state) ? mark_seen(command)
-					 : fetch_resume(command);
+					 : put_answers(command);
 }
 
 static enum command_step prepare(struct imap_command *command);
@@ -409,6 +420,10 @@ cmd_fetch(struct imap_command *command)
 		copy_set(command, &set, state);
 	if (command_uids(command, &set, &state->uids, &state->count) == -1)
 		return command_malformed(command);
+	if (!state->partial.is_given)
+		message_limit_cut(command, &state->uids, &state->count);
+	else if (partial_range_size(&state->partial) > parser->limits->messages)
+		return message_limit_refuse(command);
 	return prepare(command);
 }
 

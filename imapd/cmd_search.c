@@ -6,6 +6,7 @@
 #include "imapd/imap_commands.h"
 
 #include "common/clock.h"
+#include "imapd/message_limit.h"
 #include "imapd/search_command.h"
 #include "imapd/search_match.h"
 
@@ -347,6 +348,48 @@ resolve_sets(struct imap_command *command, struct search_key *key)
 	}
 }
 
+/* RFC 9738 3.1: what the sets of the keys rule out is not searched. */
+static bool
+is_searched(const struct search_key *key, uint32_t number, uint32_t uid)
+{
+	for (; key != NULL; key = key->next)
+		if ((key->kind == SEARCH_SET &&
+			!imap_set_has(&key->set, number)) ||
+		    (key->kind == SEARCH_UID &&
+			!imap_set_has(&key->set, uid)) ||
+		    (key->kind == SEARCH_AND &&
+			!is_searched(key->child, number, uid)))
+			return false;
+	return true;
+}
+
+/* The messages from state->number on are so many at most; false if that does not
+ * do. */
+static bool
+limit_messages(struct imap_command *command)
+{
+	struct search_state *state = command->state;
+	size_t left = command->parser.limits->messages;
+	size_t number = state->count;
+	uint32_t uid, lowest = 0;
+
+	if (number <= left)
+		return true;
+	for (; number > 0; number--) {
+		uid = mailbox_view_uid(command->view, number);
+		if (!is_searched(state->request.root, (uint32_t)number, uid))
+			continue;
+		if (left == 0) {
+			command->limit_uid = lowest;
+			state->number = number + 1;
+			return !state->is_whole;
+		}
+		left--;
+		lowest = uid;
+	}
+	return true;
+}
+
 static void
 learned_saved(enum status status, void *context)
 {
@@ -395,6 +438,8 @@ search_start(struct imap_command *command, int parsed)
 	state->now = clock_wall_us() / 1000000;
 	state->number = 1;
 	state->count = mailbox_view_count(command->view);
+	if (!limit_messages(command))
+		return message_limit_refuse(command);
 	state->found =
 	    pool_alloc(command->pool, state->count + 1, sizeof(*state->found));
 	state->pool = pool_new();

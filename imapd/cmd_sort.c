@@ -119,6 +119,7 @@ cmd_sort(struct imap_command *command)
 	state = pool_alloc(command->pool, 1, sizeof(*state));
 	command->state = state;
 	state->search.finish = found_all;
+	state->search.is_whole = true;
 	if (imap_parse_space(parser) == -1 ||
 	    search_return_parse(parser, &state->search.request.options) == -1 ||
 	    sort_criteria_parse(parser, &state->criteria) == -1 ||

@@ -4,6 +4,8 @@
  */
 #include "imapd/imap_commands.h"
 
+#include "imapd/message_limit.h"
+
 #include <string.h>
 
 struct store_state {
@@ -136,6 +138,7 @@ stored(struct imap_command *command, const struct mailbox_answer *answer)
 	state->modified = pool_copy(command->pool, answer->modified_uids,
 	    answer->modified_count * sizeof(uint32_t));
 	state->modified_count = answer->modified_count;
+	message_limit_turn(command, state->uids, state->count);
 	command->resume = put_changes;
 	return put_changes(command);
 }
@@ -156,6 +159,7 @@ cmd_store(struct imap_command *command)
 	    parse_item(parser, state) == -1 ||
 	    command_uids(command, &set, &state->uids, &state->count) == -1)
 		return command_malformed(command);
+	message_limit_cut(command, &state->uids, &state->count);
 	if (state->count == 0)
 		return command_ok(command, "No messages in the set");
 	mailbox_change_flags(command->view, state->uids, state->count,

@@ -115,6 +115,7 @@ cmd_thread(struct imap_command *command)
 	state = pool_alloc(command->pool, 1, sizeof(*state));
 	command->state = state;
 	state->search.finish = found_all;
+	state->search.is_whole = true;
 	if (parse_algorithm(parser, &state->algorithm) == -1)
 		return command_malformed(command);
 	result = search_keys_parse_charset(parser, &state->search.request);

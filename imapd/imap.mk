@@ -13,6 +13,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/imap_set.c imapd/imap_set.h \
 	imapd/imap_commands.c imapd/imap_commands.h \
 	imapd/imap_command.c imapd/imap_command.h imapd/imap_capability.h \
+	imapd/message_limit.c imapd/message_limit.h \
 	imapd/cmd_append.c imapd/append_command.h \
 	imapd/append_url.c imapd/imap_url.c imapd/imap_url.h \
 	imapd/cmd_replace.c \
@@ -65,7 +66,8 @@ check_PROGRAMS += tests/unit/imap_parser_test tests/unit/imap_session_test \
 	tests/unit/qresync_test tests/unit/sort_test tests/unit/thread_test \
 	tests/unit/imap_extensions_test tests/unit/compress_test \
 	tests/unit/preview_test tests/unit/imap_url_test \
-	tests/unit/append_test tests/unit/uid_only_test
+	tests/unit/append_test tests/unit/uid_only_test \
+	tests/unit/message_limit_test
 tests_unit_imap_parser_test_SOURCES = tests/unit/imap_parser_test.c
 tests_unit_imap_parser_test_LDADD = imapd/libsession.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
@@ -85,6 +87,9 @@ tests_unit_imap_extensions_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_uid_only_test_SOURCES = tests/unit/uid_only_test.c \
 	$(CONVERSATION_SOURCES)
 tests_unit_uid_only_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+tests_unit_message_limit_test_SOURCES = tests/unit/message_limit_test.c \
+	$(CONVERSATION_SOURCES)
+tests_unit_message_limit_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_append_test_SOURCES = tests/unit/append_test.c \
 	$(CONVERSATION_SOURCES)
 tests_unit_append_test_LDADD = $(tests_unit_imap_session_test_LDADD)

@@ -63,6 +63,8 @@ struct imap_command {
 	 * of that size or, if they are all there, to the end. */
 	bool has_all_arguments;
 	uint64_t literal_size;
+	uint32_t
+	    limit_uid; /* message_limit.h: not 0, and it works on no lower */
 	struct pool *pool; /* lives as long as the command */
 	struct buf *out;   /* to the client */
 	void *state;       /* the command's own, in the pool */

@@ -6,6 +6,8 @@
  */
 #include "imapd/imap_parser.h"
 
+#include "imapd/imap_capability.h"
+
 #include "common/mail_date.h"
 #include "common/mailbox_name.h"
 #include "common/record.h"
@@ -18,6 +20,7 @@ const struct imap_limits imap_limits = {
 	.set_ranges = 100000,
 	.search_keys = 4096,
 	.search_nesting = 64,
+	.messages = IMAP_MESSAGE_LIMIT,
 };
 
 void

@@ -30,6 +30,7 @@ struct imap_limits {
 	size_t set_ranges; /* of one set of messages */
 	size_t search_keys;
 	size_t search_nesting;
+	size_t messages; /* that it works on (message_limit.h) */
 };
 extern const struct imap_limits imap_limits;
 

@@ -10,6 +10,7 @@
 
 #include "imapd/append_command.h"
 #include "imapd/imap_session_state.h"
+#include "imapd/message_limit.h"
 #include "imapd/session_notify.h"
 #include "imapd/sleep_state.h"
 #include "common/clock.h"
@@ -82,6 +83,7 @@ session_begin_command(struct imap_session *session)
 	imap_parser_init(&command->parser,
 	    text_make(session->input.command.data, session->input.command.size),
 	    session->pool);
+	command->parser.limits = session->limits;
 	command->parser.is_utf8_names = session->is_utf8 || session->is_rev2;
 	command->parser.has_no_charset = session->is_utf8;
 	command->parser.has_no_numbers = session->is_uidonly;
@@ -301,6 +303,7 @@ session_finish_command(struct imap_session *session)
 	if (!session_put_updates(session, may_expunge))
 		return false;
 	session_check_compression(session);
+	message_limit_tell(&session->command, &session->answer, &session->out);
 	(void)buf_put_format(
 	    &session->out, "%s ", session->tag[0] != '\0' ? session->tag : "*");
 	(void)buf_put(
@@ -557,6 +560,7 @@ session_make(struct event_loop *loop, struct account_store *account, int fd,
 	buf_init(&session->packed_out, SESSION_OUTPUT_SIZE);
 	buf_init(&session->sleep, SLEEP_STATE_MAX);
 	imap_input_init(&session->input, &session_limits);
+	session->limits = &imap_limits;
 	session->watch = watch_new(loop, fd, 0, session_ready, session);
 	session->timeout = timer_new(loop, session_timed_out, session);
 	session->turn = timer_new(loop, session_turn, session);

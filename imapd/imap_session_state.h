@@ -69,6 +69,7 @@ struct imap_session {
 	size_t filled_bytes;   /* into `in`, since others had their turn, */
 	size_t sent_bytes;     /* and to the client */
 	struct imap_input input;
+	const struct imap_limits *limits;
 	struct pool *pool;
 	struct mailbox_view *view;
 	struct imap_set saved; /* UIDs; ranges on the heap */

@@ -37,6 +37,12 @@ partial_range_parse(struct imap_parser *parser, struct partial_range *range)
 	return 0;
 }
 
+size_t
+partial_range_size(const struct partial_range *range)
+{
+	return (size_t)range->last - range->first + 1;
+}
+
 void
 partial_range_cut(const struct partial_range *range, size_t count,
     size_t *start, size_t *size)

@@ -19,6 +19,8 @@ struct partial_range {
 int partial_range_parse(
     struct imap_parser *parser, struct partial_range *range);
 
+/* How many it may mean. */
+size_t partial_range_size(const struct partial_range *range);
 /* Which of `count` it means: from `*start` (0 is the first one) `*size` of
  * them. All of them if no range was given. */
 void partial_range_cut(const struct partial_range *range, size_t count,

@@ -22,6 +22,7 @@ struct search_headers {
 
 struct search_state {
 	struct search_request request;
+	bool is_whole;   /* an order is of all that is found */
 	int64_t now;     /* when it began, in seconds since 1970 */
 	size_t number;   /* looked at next */
 	size_t count;    /* messages when the search began */

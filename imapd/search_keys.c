@@ -22,6 +22,8 @@ enum key_argument {
 	ARGUMENT_INTERVAL,
 	ARGUMENT_OBJECT,
 	ARGUMENT_SET,
+	ARGUMENT_UID_BELOW,
+	ARGUMENT_UID_ABOVE,
 	ARGUMENT_MODSEQ,
 	ARGUMENT_KEY,
 	ARGUMENT_TWO_KEYS
@@ -75,6 +77,8 @@ static const struct key_rule {
 	{ "THREADID", SEARCH_THREADID, ARGUMENT_OBJECT, 0, false, NULL },
 	{ "TO", SEARCH_HEADER, ARGUMENT_TEXT, 0, false, "To" },
 	{ "UID", SEARCH_UID, ARGUMENT_SET, 0, false, NULL },
+	{ "UIDAFTER", SEARCH_UID, ARGUMENT_UID_BELOW, 0, false, NULL },
+	{ "UIDBEFORE", SEARCH_UID, ARGUMENT_UID_ABOVE, 0, false, NULL },
 	{ "UNANSWERED", SEARCH_FLAG, ARGUMENT_NONE, FLAG_ANSWERED, true, NULL },
 	{ "UNDELETED", SEARCH_FLAG, ARGUMENT_NONE, FLAG_DELETED, true, NULL },
 	{ "UNDRAFT", SEARCH_FLAG, ARGUMENT_NONE, FLAG_DRAFT, true, NULL },
@@ -159,6 +163,29 @@ parse_interval(struct imap_parser *parser, struct search_key *key)
 		   : imap_parse_error(parser, "Interval is a second or more");
 }
 
+/* RFC 9738 3.2: those after it or before it, which may be none; unlike "7:*" it
+ * never means the last message. */
+static int
+parse_uid(struct imap_parser *parser, struct search_key *key, bool is_after)
+{
+	struct imap_range range = { 1, UINT32_MAX };
+	uint64_t uid;
+
+	if (imap_parse_number(parser, UINT32_MAX, &uid) == -1)
+		return -1;
+	if (uid == 0)
+		return imap_parse_error(parser, "Invalid number");
+	if (is_after ? uid == UINT32_MAX : uid == 1)
+		return 0;
+	if (is_after)
+		range.first = (uint32_t)uid + 1;
+	else
+		range.last = (uint32_t)uid - 1;
+	key->set.ranges = pool_copy(parser->pool, &range, sizeof(range));
+	key->set.count = 1;
+	return 0;
+}
+
 static int
 parse_key_argument(
     struct key_parser *keys, struct search_key *key, enum key_argument argument)
@@ -191,6 +218,10 @@ parse_key_argument(
 		return imap_parse_atom(parser, &key->text);
 	case ARGUMENT_SET:
 		return imap_parse_set(parser, &key->set);
+	case ARGUMENT_UID_BELOW:
+		return parse_uid(parser, key, true);
+	case ARGUMENT_UID_ABOVE:
+		return parse_uid(parser, key, false);
 	case ARGUMENT_MODSEQ:
 		return parse_modseq(keys, key);
 	case ARGUMENT_KEY:

@@ -168,7 +168,7 @@ def test_arguments_without_end_are_refused(box):
     assert said == [b'x NO [LIMIT] Too many parts at once']
     said = talk(client, b'x APPEND %s' % name.encode() +
                 b' {1+}\r\nx' * 501 + b'\r\n')
-    assert said == [b'x NO [LIMIT] Too many messages at once']
+    assert said == [b'x NO [MESSAGELIMIT 500] Too many messages at once']
     said = talk(client, b'x APPEND %s {1+}\r\nx (%s\r\n' % (
         name.encode(), b'k ' * 1100000))
     assert said == [b'x BAD Command line is too long']

@@ -1,6 +1,6 @@
-"""UIDONLY (RFC 9586) and UIDBATCHES (RFC 10022) over the wire: a client that knows
-no message numbers, what it is told of the doings of others, and mailboxes a batch
-at a time."""
+"""UIDONLY (RFC 9586), UIDBATCHES (RFC 10022) and MESSAGELIMIT (RFC 9738) over the
+wire: a client that knows no message numbers, what it is told of the doings of others,
+and mailboxes a batch at a time."""
 import re
 
 import pytest
@@ -183,3 +183,32 @@ def test_10022_3_batches_hold_so_many_and_all(shared):
         low, high = held[1][0], held[1][-1]
         found, = say(client, 'UID SEARCH RETURN (ALL) UID %d:%d' % (high, low))
         assert list(uids_of(found.split()[-1].decode())) == held[1]
+
+
+# RFC 9738 section, command, answer.
+LIMITED = [
+    ('3.1 append', 'APPEND INBOX' + ' {1+}\r\nx' * 501,
+     b'x NO [MESSAGELIMIT 500]'),
+    ('3.1 page', 'UID FETCH 1:* UID (PARTIAL 1:1000001)',
+     b'x NO [MESSAGELIMIT 1000000]'),
+    ('3.2 after', 'UID SEARCH UIDAFTER 1', [rb'SEARCH 3 4']),
+    ('3.2 before', 'UID SEARCH UIDBEFORE 4', [rb'SEARCH 1 3']),
+    ('3.2 both', 'UID SEARCH UIDAFTER 1 UIDBEFORE 4', [rb'SEARCH 3']),
+    ('3.2 after the last', 'UID SEARCH UIDAFTER 4', [rb'SEARCH']),
+    ('3.2 sorted', 'UID SORT (ARRIVAL) UTF-8 UIDBEFORE 4', [rb'SORT 1 3']),
+    ('3.2 numbers', 'UID SEARCH UIDAFTER *', b'x BAD'),
+]
+
+
+@pytest.mark.parametrize('command, answer', [row[1:] for row in LIMITED],
+                         ids=[row[0] for row in LIMITED])
+def test_9738_messages_of_a_command(boxes, command, answer):
+    test_commands_by_uid(boxes, command, answer)
+
+
+def test_9738_3_the_limit_is_announced(shared):
+    with shared.imap_session() as client:
+        said, = say(client, 'CAPABILITY')
+        assert b' MESSAGELIMIT=1000000 ' in said
+        # One of the two.
+        assert b'SAVELIMIT' not in said

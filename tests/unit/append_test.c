@@ -321,8 +321,8 @@ so_many_messages_and_no_more(void **state)
 
 	say_often(
 	    &run, APPEND_MAX_MESSAGES + 1, " {1+}\r\nx", "\r\nz LOGOUT\r\n");
-	assert_non_null(
-	    strstr(run.got, "\r\na NO [LIMIT] Too many messages at once\r\n"));
+	assert_non_null(strstr(run.got,
+	    "\r\na NO [MESSAGELIMIT 500] Too many messages at once\r\n"));
 }
 
 static void

@@ -3,6 +3,8 @@
  */
 #include "tests/unit/conversation.h"
 
+#include "imapd/imap_session_state.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +27,9 @@
 enum {
 	SLEEPY_PAUSE = 6
 };
+
+/* Of the sessions that are made from now on. */
+static const struct imap_limits *limits = &imap_limits;
 
 static void
 session_ended(struct imap_session *session, void *context)
@@ -96,6 +101,7 @@ sleep_and_wake(void *context)
 	run->session = imap_session_wake(run->loop, run->account, fd, 1,
 	    TEXT("ann@example.org"), TEXT("127.0.0.1"), true, sleep.state,
 	    session_ended, run);
+	run->session->limits = limits;
 	run->sleeps++;
 }
 
@@ -143,6 +149,7 @@ converse_bytes(struct conversation *run, struct text script, size_t held,
 	run->session = imap_session_new(run->loop, run->account, ends[1], 1,
 	    TEXT("ann@example.org"), TEXT("127.0.0.1"), true, session_ended,
 	    run);
+	run->session->limits = limits;
 	watch = watch_new(
 	    run->loop, ends[0], WATCH_READ | WATCH_WRITE, client_ready, run);
 	timer = timer_new(run->loop, timed_out, run);
@@ -194,5 +201,17 @@ check_transcripts(const struct transcript *transcripts, size_t count)
 		failures += check_transcript(&transcripts[i], SIZE_MAX, false) +
 			    check_transcript(&transcripts[i], 1, false) +
 			    check_transcript(&transcripts[i], 1, true);
+	return failures;
+}
+
+int
+check_transcripts_within(const struct imap_limits *within,
+    const struct transcript *transcripts, size_t count)
+{
+	int failures;
+
+	limits = within;
+	failures = check_transcripts(transcripts, count);
+	limits = &imap_limits;
 	return failures;
 }

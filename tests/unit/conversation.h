@@ -6,6 +6,7 @@
 #define TESTS_UNIT_CONVERSATION_H
 
 #include "common/event_loop.h"
+#include "imapd/imap_parser.h"
 #include "imapd/imap_session.h"
 #include "tests/unit/false_account.h"
 
@@ -76,5 +77,8 @@ void converse_asleep(
     struct conversation *run, const char *script, enum status refuse);
 /* 1 if it went otherwise: in one piece, byte by byte, and with sleep. */
 int check_transcripts(const struct transcript *transcripts, size_t count);
+/* The same with other limits than all sessions have. */
+int check_transcripts_within(const struct imap_limits *limits,
+    const struct transcript *transcripts, size_t count);
 
 #endif
