@@ -376,7 +376,7 @@ members_reap(struct broker *broker)
 			if (broker->services[i].pid == pid)
 				member = &broker->services[i];
 		if (member == NULL)
-			member = workers_find_pid(broker->workers, pid);
+			member = workers_take_pid(broker->workers, pid);
 		if (member != NULL)
 			member_ended(member, status);
 	}
