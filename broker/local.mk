@@ -8,6 +8,8 @@ broker_libbroker_a_SOURCES = \
 	broker/grants.c broker/grants.h \
 	broker/sessions.c broker/sessions.h \
 	broker/workers.c broker/workers.h \
+	broker/worker_places.c broker/worker_places.h \
+	broker/worker_answers.c \
 	broker/requests.c \
 	broker/control.c broker/control.h
 broker_broker_SOURCES = broker/main.c

@@ -185,24 +185,16 @@ give_equipment(struct member *member, struct process_start *start)
 		    equipment->fds[i]);
 }
 
-/* A worker's own: its uid, its home, its record. The slice or -1. */
-static int
-give_account(struct member *member, int home, struct process_start *start,
-    struct error *error)
+/* A worker's own: its uid and its home. */
+static void
+give_account(const struct member *member, int home, struct process_start *start)
 {
-	struct broker *broker = member->broker;
-	int slice;
+	const struct broker *broker = member->broker;
 
-	slice = account_table_slice(
-	    broker->accounts, ROLE_WORKER, member->account, error);
-	if (slice == -1)
-		return -1;
-	process_start_give(start, START_ACCOUNTS, slice);
 	process_start_give(start, START_ROOT, home);
 	if ((broker->flags & PROCESS_ONE_UID) == 0)
 		start->uid =
 		    account_find_number(broker->accounts, member->account)->uid;
-	return slice;
 }
 
 static int
@@ -240,23 +232,17 @@ int
 member_start(struct member *member, int home, struct error *error)
 {
 	struct process_start start = { .role = member->role };
-	int slice = -1, result;
 
 	member->started_us = clock_monotonic_us();
 	member->starts++;
 	member->walls = 0;
 	give_equipment(member, &start);
-	if (member->role == ROLE_WORKER) {
-		slice = give_account(member, home, &start, error);
-		if (slice == -1)
-			return -1;
-	}
-	result = run_program(member, &start, error);
-	if (slice != -1)
-		close(slice);
-	if (result == 0)
-		connect_logger(member);
-	return result;
+	if (member->role == ROLE_WORKER)
+		give_account(member, home, &start);
+	if (run_program(member, &start, error) == -1)
+		return -1;
+	connect_logger(member);
+	return 0;
 }
 
 void
@@ -390,7 +376,7 @@ members_reap(struct broker *broker)
 			if (broker->services[i].pid == pid)
 				member = &broker->services[i];
 		if (member == NULL)
-			member = workers_find_pid(broker->workers, pid);
+			member = workers_take_pid(broker->workers, pid);
 		if (member != NULL)
 			member_ended(member, status);
 	}

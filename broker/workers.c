@@ -1,5 +1,5 @@
 /*
- * See workers.h.  A worker's place goes ABSENT -> HOME (master makes sure of
+ * See workers.h: when a worker starts and when it ends.  Its place goes ABSENT -> HOME (master makes sure of
  * its directory) -> RUNNING -> STOPPING -> ABSENT; after a crash it rests in
  * BACKOFF, and when all places are taken it is QUEUED until one that idles has
  * been retired for it: mail waits until somebody does, a session only if
@@ -7,60 +7,13 @@
  * account's sessions while they sleep; it is forgotten when there is nothing in
  * it.
  */
-#include "broker/workers.h"
+#include "broker/worker_places.h"
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/status.h"
 #include "common/table.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-enum worker_state {
-	WORKER_ABSENT,
-	WORKER_QUEUED,
-	WORKER_HOME,
-	WORKER_RUNNING,
-	WORKER_STOPPING,
-	WORKER_BACKOFF
-};
-
-struct waiting {
-	enum role front;
-	uint64_t instance;
-	uint64_t connection;
-	bool is_tls;
-	struct grant grant;
-};
-
-struct worker {
-	struct member member; /* first: a worker's member is its worker */
-	struct workers *workers;
-	enum worker_state state;
-	/* Their requests, each of which gets an answer. */
-	unsigned int queue_waits;
-	unsigned int snapd_waits;
-	bool is_idle; /* said so, and nothing was wanted since */
-	int64_t wanted_us;
-	struct session_list *sessions;
-	uint64_t sessions_given; /* to the process that runs */
-	size_t waiting_count;
-	struct waiting *waiting; /* NULL, or room for WORKER_MAX_WAITING */
-};
-
-struct workers {
-	struct broker *broker;
-	struct table *by_account;
-	size_t running;
-	size_t stopping; /* of these, retired */
-	size_t queued;
-	struct sessions *sessions;
-};
 
 static void try_start(struct worker *worker);
 
@@ -71,6 +24,7 @@ workers_new(struct broker *broker)
 
 	workers->broker = broker;
 	workers->by_account = table_new();
+	workers->by_process = table_new();
 	workers->sessions = sessions_new(broker->loop);
 	return workers;
 }
@@ -79,137 +33,15 @@ workers_new(struct broker *broker)
 void
 workers_free(struct workers **workers)
 {
-	size_t position = 0, size;
-	const void *key;
-	void *value;
+	struct worker *worker;
+	size_t position = 0;
 
-	while (table_next(
-	    (*workers)->by_account, &position, &key, &size, &value)) {
-		struct worker *worker = value;
-
-		timer_free(&worker->member.timer);
-		timer_free(&worker->member.kill_timer);
-		session_list_free(&worker->sessions);
-		free(worker->waiting);
-		free(worker);
-	}
+	while ((worker = worker_next(*workers, &position)) != NULL)
+		worker_forget(worker);
 	table_free(&(*workers)->by_account);
+	table_free(&(*workers)->by_process);
 	sessions_free(&(*workers)->sessions);
 	memory_free(workers);
-}
-
-/* -- Answers -- */
-
-static void
-answer_attach(struct broker *broker, const struct waiting *waiting,
-    enum status status, int fd)
-{
-	struct member *front = &broker->services[waiting->front];
-	struct message message = { .type = MESSAGE_attached };
-
-	if (front->channel == NULL || front->instance != waiting->instance)
-		return; /* the front that asked is gone */
-	message.attached.connection = waiting->connection;
-	message.attached.status = (uint8_t)status;
-	(void)channel_send(front->channel, &message, &fd, fd != -1);
-}
-
-static void
-open_session(struct worker *worker, const struct waiting *waiting)
-{
-	const struct session_front front = { waiting->instance,
-		waiting->connection };
-	struct message message = { .type = MESSAGE_session_open };
-	int ends[2], result;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-		ends) == -1) {
-		answer_attach(
-		    worker->member.broker, waiting, STATUS_UNAVAILABLE, -1);
-		return;
-	}
-	message.session_open.is_tls = waiting->is_tls;
-	message.session_open.user = text_of(waiting->grant.user);
-	message.session_open.client_ip = text_of(waiting->grant.client_ip);
-	message.session_open.session =
-	    session_list_add(worker->sessions, &front, waiting->is_tls,
-		message.session_open.user, message.session_open.client_ip);
-	result =
-	    message.session_open.session == 0
-		? -1
-		: channel_send(worker->member.channel, &message, &ends[1], 1);
-	if (result == 0)
-		worker->sessions_given++;
-	else
-		session_list_remove(
-		    worker->sessions, message.session_open.session);
-	answer_attach(worker->member.broker, waiting,
-	    result == 0 ? STATUS_OK : STATUS_UNAVAILABLE,
-	    result == 0 ? ends[0] : -1);
-	close(ends[0]);
-	close(ends[1]);
-}
-
-static void
-answer_askers(struct worker *worker, enum status status)
-{
-	struct broker *broker = worker->member.broker;
-	struct message message = { .type = MESSAGE_worker_started };
-	struct channel *queue = broker->services[ROLE_QUEUE].channel;
-
-	message.worker_started.account = worker->member.account;
-	message.worker_started.status = (uint8_t)status;
-	for (; worker->queue_waits > 0; worker->queue_waits--)
-		if (queue != NULL)
-			(void)channel_send(queue, &message, NULL, 0);
-	message.type = MESSAGE_account_started;
-	message.account_started.account = worker->member.account;
-	message.account_started.status = (uint8_t)status;
-	for (; worker->snapd_waits > 0; worker->snapd_waits--)
-		if (broker->snapd != NULL)
-			(void)channel_send(broker->snapd, &message, NULL, 0);
-}
-
-static void
-answer_sessions(struct worker *worker, enum status status)
-{
-	for (size_t i = 0; i < worker->waiting_count; i++) {
-		if (status == STATUS_OK)
-			open_session(worker, &worker->waiting[i]);
-		else
-			answer_attach(worker->member.broker,
-			    &worker->waiting[i], status, -1);
-	}
-	worker->waiting_count = 0;
-	memory_free(&worker->waiting);
-}
-
-/* Those that sleep and are to be woken. */
-static void
-answer_sleepers(struct worker *worker, enum status status)
-{
-	if (status == STATUS_OK)
-		worker->sessions_given +=
-		    session_list_give(worker->sessions, worker->member.channel);
-	else
-		session_list_dismiss(worker->sessions, false, status);
-}
-
-/* May free the worker. */
-static void
-answer_all(struct worker *worker, enum status status)
-{
-	answer_sessions(worker, status);
-	answer_askers(worker, status);
-	answer_sleepers(worker, status);
-}
-
-static bool
-is_wanted(const struct worker *worker)
-{
-	return worker->waiting_count > 0 || worker->queue_waits > 0 ||
-	       worker->snapd_waits > 0 ||
-	       session_list_waking(worker->sessions) > 0;
 }
 
 /* -- States -- */
@@ -217,6 +49,7 @@ is_wanted(const struct worker *worker)
 static void
 retire(struct worker *worker)
 {
+	worker_leave_line(worker);
 	worker->state = WORKER_STOPPING;
 	worker->workers->stopping++;
 	member_stop(&worker->member, 0);
@@ -233,7 +66,7 @@ timer_due(void *context)
 		retire(worker);
 	} else if (worker->state == WORKER_BACKOFF) {
 		worker->state = WORKER_ABSENT;
-		if (is_wanted(worker))
+		if (worker_is_wanted(worker))
 			try_start(worker);
 	}
 }
@@ -244,20 +77,6 @@ kill_due(void *context)
 	struct worker *worker = context;
 
 	member_kill(&worker->member);
-}
-
-/* The place of one that ended, and that nothing is remembered of. */
-static void
-forget(struct worker *worker)
-{
-	table_remove_u64(worker->workers->by_account, worker->member.account);
-	timer_free(&worker->member.timer);
-	timer_free(&worker->member.kill_timer);
-	if (worker->member.log_end != -1)
-		close(worker->member.log_end);
-	session_list_free(&worker->sessions);
-	free(worker->waiting);
-	free(worker);
 }
 
 static bool
@@ -299,9 +118,9 @@ sessions_emptied(void *context)
 {
 	struct worker *worker = context;
 
-	if (worker->state == WORKER_ABSENT && !is_wanted(worker) &&
+	if (worker->state == WORKER_ABSENT && !worker_is_wanted(worker) &&
 	    worker->member.quick_ends == 0)
-		forget(worker);
+		worker_forget(worker);
 }
 
 static struct worker *
@@ -309,44 +128,28 @@ worker_of(struct workers *workers, uint32_t account)
 {
 	static const struct session_list_handler handler = { sleepers_wanted,
 		sessions_emptied, tell_front };
-	struct worker *worker = table_find_u64(workers->by_account, account);
+	struct worker *worker = worker_find(workers, account);
 
 	if (worker != NULL)
 		return worker;
-	worker = memory_new(1, sizeof(*worker));
-	worker->workers = workers;
+	worker = worker_add(workers, account);
 	worker->sessions =
 	    session_list_new(workers->sessions, account, &handler, worker);
-	worker->member.broker = workers->broker;
-	worker->member.role = ROLE_WORKER;
-	worker->member.account = account;
-	worker->member.log_end = -1;
 	worker->member.timer =
 	    timer_new(workers->broker->loop, timer_due, worker);
 	worker->member.kill_timer =
 	    timer_new(workers->broker->loop, kill_due, worker);
-	table_put_u64(workers->by_account, account, worker);
 	return worker;
 }
 
-/* All places are taken: one that idles makes room. */
+/* All places are taken: the one that idles for longest makes room. */
 static bool
 retire_one(struct workers *workers)
 {
-	size_t position = 0, size;
-	const void *key;
-	void *value;
-
-	while (
-	    table_next(workers->by_account, &position, &key, &size, &value)) {
-		struct worker *worker = value;
-
-		if (worker->state != WORKER_RUNNING || !worker->is_idle)
-			continue;
-		retire(worker);
-		return true;
-	}
-	return false;
+	if (workers->idle.first == NULL)
+		return false;
+	retire(workers->idle.first);
+	return true;
 }
 
 /* For so many that are queued. */
@@ -360,32 +163,29 @@ places_come(struct workers *workers, size_t queued)
 static void
 start_queued(struct workers *workers)
 {
-	size_t position = 0, size;
-	const void *key;
-	void *value;
+	struct worker *worker = workers->queued.first;
 
-	while (
-	    table_next(workers->by_account, &position, &key, &size, &value)) {
-		struct worker *worker = value;
-
-		if (worker->state != WORKER_QUEUED)
-			continue;
-		worker->state = WORKER_ABSENT;
-		workers->queued--;
-		try_start(worker);
+	if (worker == NULL)
 		return;
-	}
+	worker_leave_line(worker);
+	worker->state = WORKER_ABSENT;
+	try_start(worker);
+}
+
+static void
+wait_in_line(struct worker *worker)
+{
+	worker->state = WORKER_QUEUED;
+	worker_enter_line(worker, &worker->workers->queued);
 }
 
 static void
 enter_queue(struct worker *worker)
 {
-	if (!places_come(worker->workers, worker->workers->queued + 1))
-		answer_sessions(worker, STATUS_UNAVAILABLE);
-	if (!is_wanted(worker))
-		return;
-	worker->state = WORKER_QUEUED;
-	worker->workers->queued++;
+	if (!places_come(worker->workers, worker->workers->queued.count + 1))
+		worker_answer_sessions(worker, STATUS_UNAVAILABLE);
+	if (worker_is_wanted(worker))
+		wait_in_line(worker);
 }
 
 void
@@ -413,13 +213,12 @@ try_start(struct worker *worker)
 	struct message message = { .type = MESSAGE_make_home };
 
 	if (broker->is_stopping) {
-		answer_all(worker, STATUS_UNAVAILABLE);
+		worker_answer_all(worker, STATUS_UNAVAILABLE);
 		return;
 	}
 	/* At the start others may have been equipped a moment earlier. */
 	if (!broker->equipment[ROLE_WORKER].is_set) {
-		worker->state = WORKER_QUEUED;
-		worker->workers->queued++;
+		wait_in_line(worker);
 		return;
 	}
 	if (worker->workers->running >= broker->settings->max_workers) {
@@ -428,7 +227,7 @@ try_start(struct worker *worker)
 	}
 	message.make_home.account = worker->member.account;
 	if (channel_send(broker->master, &message, NULL, 0) == -1) {
-		answer_all(worker, STATUS_UNAVAILABLE);
+		worker_answer_all(worker, STATUS_UNAVAILABLE);
 		return;
 	}
 	worker->state = WORKER_HOME;
@@ -450,7 +249,7 @@ tell_watch(struct worker *worker)
 void
 workers_equipped(struct workers *workers)
 {
-	size_t count = workers->queued;
+	size_t count = workers->queued.count;
 
 	while (count-- > 0)
 		start_queued(workers);
@@ -460,7 +259,7 @@ void
 workers_home_made(
     struct workers *workers, uint32_t account, uint8_t status, int *fd)
 {
-	struct worker *worker = table_find_u64(workers->by_account, account);
+	struct worker *worker = worker_find(workers, account);
 	struct member *member;
 	struct error error;
 
@@ -472,19 +271,19 @@ workers_home_made(
 		worker->state = WORKER_ABSENT;
 		workers->running--;
 		log_error("worker", "account=%u result=not-started", account);
-		answer_all(worker, STATUS_UNAVAILABLE);
+		worker_answer_all(worker, STATUS_UNAVAILABLE);
 		start_queued(workers);
 		return;
 	}
 	worker->state = WORKER_RUNNING;
-	worker->is_idle = false;
+	worker_enter_process(worker);
 	worker_send_quota(member);
 	worker->sessions_given = 0;
 	/* Before it can hear of any change. */
 	tell_watch(worker);
 	member_connect_snapd(member);
 	members_connect(member, &workers->broker->services[ROLE_QUEUE]);
-	answer_all(worker, STATUS_OK);
+	worker_answer_all(worker, STATUS_OK);
 }
 
 /* The worker is wanted: now, after its start, or after its end. */
@@ -493,14 +292,15 @@ want(struct worker *worker)
 {
 	if (worker->state == WORKER_RUNNING) {
 		timer_stop(worker->member.timer);
-		worker->is_idle = false;
+		worker_leave_line(worker);
 		worker->wanted_us = clock_monotonic_us();
-		answer_all(worker, STATUS_OK);
+		worker_answer_all(worker, STATUS_OK);
 	} else if (worker->state == WORKER_ABSENT) {
 		try_start(worker);
 	} else if (worker->state == WORKER_QUEUED &&
-		   !places_come(worker->workers, worker->workers->queued)) {
-		answer_sessions(worker, STATUS_UNAVAILABLE);
+		   !places_come(
+		       worker->workers, worker->workers->queued.count)) {
+		worker_answer_sessions(worker, STATUS_UNAVAILABLE);
 	}
 }
 
@@ -513,20 +313,14 @@ workers_attach(struct workers *workers, struct member *front,
 	struct worker *worker;
 
 	if (!is_account(workers->broker, grant->account)) {
-		answer_attach(workers->broker, &waiting, STATUS_MISSING, -1);
+		worker_refuse(workers->broker, &waiting, STATUS_MISSING);
 		return;
 	}
 	worker = worker_of(workers, grant->account);
-	if (worker->waiting_count == WORKER_MAX_WAITING) {
-		answer_attach(
-		    workers->broker, &waiting, STATUS_UNAVAILABLE, -1);
-		return;
-	}
-	if (worker->waiting == NULL)
-		worker->waiting =
-		    memory_new(WORKER_MAX_WAITING, sizeof(*worker->waiting));
-	worker->waiting[worker->waiting_count++] = waiting;
-	want(worker);
+	if (worker_keep_waiting(worker, &waiting))
+		want(worker);
+	else
+		worker_refuse(workers->broker, &waiting, STATUS_UNAVAILABLE);
 }
 
 void
@@ -543,7 +337,7 @@ workers_need(struct workers *workers, uint32_t account, enum role asker)
 	else
 		worker->snapd_waits++;
 	if (worker == &unknown)
-		answer_askers(worker, STATUS_MISSING);
+		worker_answer_askers(worker, STATUS_MISSING);
 	else
 		want(worker);
 }
@@ -568,14 +362,15 @@ worker_idle(struct workers *workers, struct member *member,
 	if (worker->state != WORKER_RUNNING ||
 	    said->sessions != worker->sessions_given)
 		return;
-	worker->is_idle = true;
+	if (worker->line == NULL)
+		worker_enter_line(worker, &workers->idle);
 	timer_stop(member->timer);
 	/* What the queue was told a moment ago may be on the way to it. */
 	if (said->reason == IDLE_ASLEEP)
 		timer_start(member->timer, wanted_ms(worker));
 	else if (said->reason != IDLE_JUST_NOW)
 		timer_start(member->timer, WORKER_LINGER_MS);
-	if (workers->queued > workers->stopping)
+	if (workers->queued.count > workers->stopping)
 		(void)retire_one(workers);
 }
 
@@ -621,18 +416,13 @@ workers_front_gone(struct workers *workers, uint64_t instance)
 void
 workers_renew_accounts(struct workers *workers)
 {
-	size_t position = 0, size;
-	const void *key;
-	void *value;
+	struct worker *worker;
+	size_t position = 0;
 
-	while (
-	    table_next(workers->by_account, &position, &key, &size, &value)) {
-		struct worker *worker = value;
-
+	while ((worker = worker_next(workers, &position)) != NULL)
 		if (!is_account(workers->broker, worker->member.account))
 			session_list_dismiss(
 			    worker->sessions, true, STATUS_MISSING);
-	}
 }
 
 void
@@ -641,6 +431,7 @@ worker_ended(struct workers *workers, struct member *member)
 	struct worker *worker = (struct worker *)(void *)member;
 	bool was_asked = worker->state == WORKER_STOPPING;
 
+	worker_leave_line(worker);
 	workers->running--;
 	if (was_asked)
 		workers->stopping--;
@@ -653,7 +444,7 @@ worker_ended(struct workers *workers, struct member *member)
 	start_queued(workers);
 	if (was_asked) {
 		worker->state = WORKER_ABSENT;
-		if (is_wanted(worker))
+		if (worker_is_wanted(worker))
 			try_start(worker);
 		else if (session_list_is_empty(worker->sessions))
 			sessions_emptied(worker);
@@ -662,8 +453,8 @@ worker_ended(struct workers *workers, struct member *member)
 	/* What waits for a crashing worker is told at once; who sleeps goes on
 	 * sleeping, but there may be news that it has not told. */
 	worker->state = WORKER_BACKOFF;
-	answer_sessions(worker, STATUS_UNAVAILABLE);
-	answer_askers(worker, STATUS_UNAVAILABLE);
+	worker_answer_sessions(worker, STATUS_UNAVAILABLE);
+	worker_answer_askers(worker, STATUS_UNAVAILABLE);
 	timer_start(member->timer, process_backoff_ms(member->quick_ends));
 	session_list_alarm(worker->sessions);
 }
@@ -673,31 +464,22 @@ worker_ended(struct workers *workers, struct member *member)
 void
 workers_each(struct workers *workers, void (*callback)(struct member *member))
 {
-	size_t position = 0, size;
-	const void *key;
-	void *value;
+	struct worker *worker;
+	size_t position = 0;
 
-	while (
-	    table_next(workers->by_account, &position, &key, &size, &value)) {
-		struct worker *worker = value;
-
+	while ((worker = worker_next(workers, &position)) != NULL)
 		if (worker->member.pid != 0)
 			callback(&worker->member);
-	}
 }
 
 /* Who asked is gone with the channel: the next one asked nothing. */
 static void
 forget_askers(struct workers *workers, enum role asker)
 {
-	size_t position = 0, size;
-	const void *key;
-	void *value;
+	struct worker *worker;
+	size_t position = 0;
 
-	while (
-	    table_next(workers->by_account, &position, &key, &size, &value)) {
-		struct worker *worker = value;
-
+	while ((worker = worker_next(workers, &position)) != NULL) {
 		if (asker == ROLE_QUEUE)
 			worker->queue_waits = 0;
 		else
@@ -725,23 +507,6 @@ workers_connect_snapd(struct workers *workers)
 	workers_each(workers, member_connect_snapd);
 }
 
-struct member *
-workers_find_pid(struct workers *workers, pid_t pid)
-{
-	size_t position = 0, size;
-	const void *key;
-	void *value;
-
-	while (
-	    table_next(workers->by_account, &position, &key, &size, &value)) {
-		struct worker *worker = value;
-
-		if (worker->member.pid == pid)
-			return &worker->member;
-	}
-	return NULL;
-}
-
 size_t
 workers_running(const struct workers *workers)
 {
@@ -760,16 +525,11 @@ stop_one(struct member *member)
 void
 workers_stop(struct workers *workers)
 {
-	size_t position = 0, size;
-	const void *key;
-	void *value;
+	struct worker *worker;
+	size_t position = 0;
 
 	workers_each(workers, stop_one);
-	while (
-	    table_next(workers->by_account, &position, &key, &size, &value)) {
-		struct worker *worker = value;
-
+	while ((worker = worker_next(workers, &position)) != NULL)
 		session_list_dismiss(
 		    worker->sessions, true, STATUS_UNAVAILABLE);
-	}
 }

@@ -56,7 +56,8 @@ void worker_send_quota(struct member *member);
 
 void workers_each(
     struct workers *workers, void (*callback)(struct member *member));
-struct member *workers_find_pid(struct workers *workers, pid_t pid);
+/* Whose process that was, which has ended; NULL: none of these. */
+struct member *workers_take_pid(struct workers *workers, pid_t pid);
 size_t workers_running(const struct workers *workers);
 void workers_stop(struct workers *workers);
 

@@ -205,7 +205,7 @@ account_table_aliases(
 static bool
 knows_address(enum role role)
 {
-	return role == ROLE_AUTHD || role == ROLE_QUEUE || role == ROLE_WORKER;
+	return role == ROLE_AUTHD || role == ROLE_QUEUE;
 }
 
 static void
@@ -240,21 +240,12 @@ slice_bound(const struct account_table *table)
 }
 
 static void
-put_accounts(struct writer *writer, const struct account_table *table,
-    enum role role, uint32_t number)
+put_accounts(
+    struct writer *writer, const struct account_table *table, enum role role)
 {
-	const struct account *own;
-
-	if (role != ROLE_WORKER) {
-		writer_put_u32(writer, (uint32_t)table->count);
-		for (size_t i = 0; i < table->count; i++)
-			put_account(writer, table->accounts[i], role);
-		return;
-	}
-	own = account_find_number(table, number);
-	writer_put_u32(writer, own != NULL);
-	if (own != NULL)
-		put_account(writer, own, role);
+	writer_put_u32(writer, (uint32_t)table->count);
+	for (size_t i = 0; i < table->count; i++)
+		put_account(writer, table->accounts[i], role);
 }
 
 static void
@@ -273,8 +264,8 @@ put_aliases(
 }
 
 int
-account_table_slice(const struct account_table *table, enum role role,
-    uint32_t number, struct error *error)
+account_table_slice(
+    const struct account_table *table, enum role role, struct error *error)
 {
 	size_t bound = slice_bound(table);
 	struct writer writer;
@@ -286,7 +277,7 @@ account_table_slice(const struct account_table *table, enum role role,
 	data = memory_new(1, bound);
 	writer_init(&writer, data, bound);
 	writer_put_u32(&writer, SLICE_MAGIC);
-	put_accounts(&writer, table, role, number);
+	put_accounts(&writer, table, role);
 	put_aliases(&writer, table, role);
 	if (writer.failed)
 		error_set(error, ERROR_LIMIT, "an account is too large");

@@ -2,7 +2,7 @@
  * The accounts, as master parsed them from the users file, and the slices of
  * that table which the other roles are given in sealed memfds: authd alone
  * gets password hashes, queue addresses and aliases, broker numbers and ids,
- * snapd numbers, a worker its own record.
+ * snapd and the spool numbers; a worker none, for it is told what it is.
  */
 #ifndef COMMON_ACCOUNT_H
 #define COMMON_ACCOUNT_H
@@ -67,9 +67,9 @@ const struct account_alias *account_find_alias(
 const struct account_alias *account_next_alias(
     const struct account_table *table, const struct account_alias *alias);
 
-/* The slice for `role` (for ROLE_WORKER that of `number`), sealed; or -1. */
-int account_table_slice(const struct account_table *table, enum role role,
-    uint32_t number, struct error *error);
+/* The slice for `role`, sealed; or -1. */
+int account_table_slice(
+    const struct account_table *table, enum role role, struct error *error);
 struct account_table *account_table_read(int fd, struct error *error);
 
 #endif

@@ -330,7 +330,7 @@ give_slices(const struct config *config, enum role role,
 	if (role != ROLE_AUTHD && role != ROLE_QUEUE && role != ROLE_BROKER &&
 	    role != ROLE_SNAPD && role != ROLE_SPOOL)
 		return 0;
-	fd = account_table_slice(config->accounts, role, 0, error);
+	fd = account_table_slice(config->accounts, role, error);
 	if (fd == -1)
 		return -1;
 	process_start_give(start, START_ACCOUNTS, fd);

@@ -342,7 +342,7 @@ give_slices(struct process_start *start)
 	must(fd != -1, "settings");
 	process_start_give(start, START_SETTINGS, fd);
 	if (start->role == ROLE_QUEUE) {
-		fd = account_table_slice(accounts, ROLE_QUEUE, 0, &error);
+		fd = account_table_slice(accounts, ROLE_QUEUE, &error);
 		must(fd != -1, "accounts");
 		process_start_give(start, START_ACCOUNTS, fd);
 	}

@@ -2,7 +2,7 @@
  * The broker's places for workers, with a false master and a false snapd: each
  * request is answered, and what one snapd asked is not answered to the next.
  */
-#include "broker/workers.h"
+#include "broker/worker_places.h"
 
 #include "common/channel.h"
 #include "common/status.h"
@@ -10,13 +10,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 enum {
 	DEADLINE_MS = 60000,
-	ACCOUNT = 1
+	ACCOUNT = 1,
+	ACCOUNTS = 12
 };
 
 struct fixture {
@@ -25,9 +27,10 @@ struct fixture {
 	struct channel *master;
 	struct channel *snapd;
 	struct timer *deadline;
-	unsigned int asked;    /* by snapd, as the broker has seen it */
-	unsigned int homes;    /* that master was to make */
-	unsigned int answered; /* to snapd */
+	unsigned int asked;       /* by snapd, as the broker has seen it */
+	unsigned int homes;       /* that master was to make, */
+	uint32_t whose[ACCOUNTS]; /* of these accounts first */
+	unsigned int answered;    /* to snapd */
 	uint8_t status;
 };
 
@@ -53,7 +56,11 @@ to_master(struct channel *channel, const struct message *message, int *fds,
 {
 	struct fixture *f = context;
 
-	f->homes += message->type == MESSAGE_make_home;
+	if (message->type == MESSAGE_make_home) {
+		if (f->homes < ACCOUNTS)
+			f->whose[f->homes] = message->make_home.account;
+		f->homes++;
+	}
 	event_loop_stop(f->broker.loop);
 }
 
@@ -112,12 +119,25 @@ connect_two(struct fixture *f, struct channel **broker_end,
 	    channel_new(f->broker.loop, ends[1], role, ROLE_BROKER, handler, f);
 }
 
+static struct account_table *
+make_accounts(void)
+{
+	struct account_table *accounts = account_table_new();
+	struct account account = { .hash = "" };
+	char address[16];
+
+	account.address = address;
+	for (uint32_t n = ACCOUNT; n <= ACCOUNTS; n++) {
+		account.number = account.uid = n;
+		snprintf(address, sizeof(address), "u%u@b.test", n);
+		assert_int_equal(account_table_add(accounts, &account), 0);
+	}
+	return accounts;
+}
+
 static int
 set_up(void **state)
 {
-	const struct account account = {
-		.number = ACCOUNT, .uid = 1, .address = "a@b.test", .hash = ""
-	};
 	struct fixture *f = &fixture;
 
 	memset(f, 0, sizeof(*f));
@@ -125,8 +145,7 @@ set_up(void **state)
 	f->deadline = timer_new(f->broker.loop, too_late, f);
 	f->settings = settings_new();
 	f->broker.settings = f->settings;
-	f->broker.accounts = account_table_new();
-	assert_int_equal(account_table_add(f->broker.accounts, &account), 0);
+	f->broker.accounts = make_accounts();
 	f->broker.equipment[ROLE_WORKER].is_set = true;
 	f->broker.workers = workers_new(&f->broker);
 	connect_two(f, &f->broker.master, &f->master, ROLE_MASTER, &at_master);
@@ -222,6 +241,67 @@ who_asks_before_workers_are_equipped_waits(void **state)
 	wait_for(f, &f->answered, 1);
 }
 
+static void
+need(struct fixture *f, uint32_t account)
+{
+	workers_need(f->broker.workers, account, ROLE_QUEUE);
+}
+
+static void
+first_come_are_first_started(void **state)
+{
+	static const uint32_t order[] = { 7, 2, 11, 1, 9, 4, 12, 3, 10, 6 };
+	const unsigned int count = sizeof(order) / sizeof(order[0]);
+	struct fixture *f = *state;
+
+	f->broker.equipment[ROLE_WORKER].is_set = false;
+	for (unsigned int i = 0; i < count; i++)
+		need(f, order[i]);
+	f->broker.equipment[ROLE_WORKER].is_set = true;
+	workers_equipped(f->broker.workers);
+	wait_for(f, &f->homes, count);
+	assert_memory_equal(f->whose, order, sizeof(order));
+}
+
+/* As if master had made its home and it had been started. */
+static struct worker *
+run(struct fixture *f, uint32_t account)
+{
+	struct worker *worker;
+
+	need(f, account);
+	worker = worker_find(f->broker.workers, account);
+	assert_int_equal(worker->state, WORKER_HOME);
+	worker->state = WORKER_RUNNING;
+	return worker;
+}
+
+static void
+the_one_that_idles_for_longest_makes_room(void **state)
+{
+	static const uint32_t order[] = { 3, 1, 5, 2 };
+	static const struct message_worker_idle idle = { .reason =
+							     IDLE_JUST_NOW };
+	struct fixture *f = *state;
+	struct worker *workers[6];
+
+	f->settings->max_workers = 5;
+	for (uint32_t n = 1; n <= 5; n++)
+		workers[n] = run(f, n);
+	for (unsigned int i = 0; i < 4; i++)
+		worker_idle(
+		    f->broker.workers, &workers[order[i]]->member, &idle);
+	need(f, 1); /* is wanted again, and idles again */
+	worker_idle(f->broker.workers, &workers[1]->member, &idle);
+	need(f, 6);
+	assert_int_equal(workers[3]->state, WORKER_STOPPING);
+	need(f, 7);
+	assert_int_equal(workers[5]->state, WORKER_STOPPING);
+	assert_int_equal(workers[1]->state, WORKER_RUNNING);
+	assert_int_equal(workers[2]->state, WORKER_RUNNING);
+	assert_int_equal(workers[4]->state, WORKER_RUNNING);
+}
+
 int
 main(void)
 {
@@ -230,6 +310,8 @@ main(void)
 		TEST(each_request_is_answered),
 		TEST(what_one_asked_is_not_answered_to_the_next),
 		TEST(who_asks_before_workers_are_equipped_waits),
+		TEST(first_come_are_first_started),
+		TEST(the_one_that_idles_for_longest_makes_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
