@@ -1,5 +1,5 @@
 /*
- * One block of a segment: packed with zstd, sealed with AES-256-GCM under its
+ * One block of a segment: packed (block_pack.h), sealed with AES-256-GCM under its
  * account's key, and back.  Pure over bytes; what is bound is which store,
  * segment, value and block it is, of which account, and which bodies: a block
  * that was moved, even to another place in the same file, does not open.
@@ -14,26 +14,28 @@
 #define SNAPD_BLOCK_SEAL_H
 
 #include "snapd/account_key.h"
+#include "snapd/block_pack.h"
 #include "snapd/segment_form.h"
 
-/* Contexts of zstd and libcrypto. One a thread. */
+/* Contexts of libcrypto and zstd. One a thread. */
 struct block_seal;
 
 struct block_seal *block_seal_new(void);
 void block_seal_free(struct block_seal **seal);
 
-/* Bytes that a block of `raw_size` takes at most. */
-size_t block_seal_bound(size_t raw_size);
+/* What the head says of how the block was packed: its size (block_size) follows
+ * from that. */
+void block_head_take(
+    struct block_head *head, const struct packed_block *packed);
 
 /*
  * `head` has kind, account, pass, first and last; the rest is filled.  Writes the
- * head, packed bytes and tag to `to` (`room` bytes): 1 and *size, 0 if it does
- * not fit, -1.
+ * head, the bytes sealed and the tag to `to`, where there is room for it.
  */
 int block_seal_make(struct block_seal *seal, const struct store_id *store,
     const struct block_at *at, const struct aead_key *account_key,
-    struct block_head *head, struct text raw, uint8_t *to, size_t room,
-    size_t *size, struct error *error);
+    struct block_head *head, const struct packed_block *packed, uint8_t *to,
+    struct error *error);
 
 /* Opens and unpacks the block with this head, which stands at `block`, into
  * `to` (head->raw_size bytes). ERROR_DAMAGED. */

@@ -13,6 +13,7 @@ snapd_libverify_a_SOURCES = \
 	snapd/event_row.c snapd/event_row.h \
 	snapd/forget.c snapd/forget.h \
 	snapd/segment_form.c snapd/segment_form.h \
+	snapd/block_pack.c snapd/block_pack.h \
 	snapd/block_seal.c snapd/block_seal.h \
 	snapd/base64_runs.c snapd/base64_runs.h \
 	snapd/account_key.c snapd/account_key.h \

@@ -293,9 +293,7 @@ emit(struct seal_blocks *blocks, struct part *parts, size_t count,
 	head.account = parts[0].object.account;
 	head.first = parts[0].object.blob;
 	head.last = parts[count - 1].object.blob;
-	added = segment_writer_add(sealing->writer, &head,
-	    text_make(sealing->raw.data, sealing->raw.size), may_begin, &at,
-	    error);
+	added = sealing_add(sealing, &head, may_begin, &at, error);
 	if (added < 0)
 		return -1;
 	note_packing(sealing, parts, count, &head);

@@ -16,6 +16,7 @@ void
 sealing_init(struct sealing *sealing)
 {
 	buf_init(&sealing->raw, BLOCK_MAX_RAW);
+	sealing->packer = block_packer_new();
 	sealing->value = memory_new(1, SEGMENT_VALUE_SIZE);
 	sealing->spared = table_new();
 	sealing->dropped = table_new();
@@ -31,12 +32,26 @@ sealing_clear(struct sealing *sealing)
 	seal_batch_clear(&sealing->batch);
 	segment_writer_free(&sealing->writer);
 	buf_clear(&sealing->raw);
+	block_packer_free(&sealing->packer);
+	packed_block_clear(&sealing->packed);
 	memory_free(&sealing->value);
 	memory_free(&sealing->loads);
 	while (table_next(sealing->dropped, &position, NULL, NULL, &since))
 		free(since);
 	table_free(&sealing->dropped);
 	table_free(&sealing->spared);
+}
+
+int
+sealing_add(struct sealing *sealing, struct block_head *head, bool may_begin,
+    struct block_at *at, struct error *error)
+{
+	struct text raw = text_make(sealing->raw.data, sealing->raw.size);
+
+	if (block_pack(sealing->packer, raw, &sealing->packed, error) != 0)
+		return -1;
+	return segment_writer_add(
+	    sealing->writer, head, &sealing->packed, may_begin, at, error);
 }
 
 int

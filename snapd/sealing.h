@@ -35,9 +35,11 @@ struct sealing {
 	    void *context, struct seal_batch *batch, struct error *error);
 	bool (*is_stopping)(void *context);
 	void *context;
-	struct buf raw;         /* of the block that is made */
-	struct packing last[2]; /* of small bodies, and of large ones */
-	uint8_t *value;         /* one, for reading */
+	struct buf raw; /* of the block that is made */
+	struct block_packer *packer;
+	struct packed_block packed; /* that block */
+	struct packing last[2];     /* of small bodies, and of large ones */
+	uint8_t *value;             /* one, for reading */
 	struct error *error;
 	bool has_ended; /* there may be segments to be finished */
 	/* The collector's: segments and what of them is alive, as of the last
@@ -52,6 +54,10 @@ struct sealing {
 
 void sealing_init(struct sealing *sealing);
 void sealing_clear(struct sealing *sealing);
+
+/* What stands in sealing->raw, packed; as segment_writer_add. */
+int sealing_add(struct sealing *sealing, struct block_head *head,
+    bool may_begin, struct block_at *at, struct error *error);
 
 /* Commits the segment; then the index is told. */
 int sealing_hand(struct sealing *sealing, struct error *error);

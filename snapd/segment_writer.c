@@ -266,22 +266,22 @@ need_key(struct segment_writer *writer, uint32_t account, struct error *error)
 /* 1, 0 if it does not fit, -1. */
 static int
 add_here(struct segment_writer *writer, struct block_head *head,
-    struct text raw, struct block_at *at, struct error *error)
+    const struct packed_block *packed, struct block_at *at, struct error *error)
 {
 	const struct segments_options *options =
 	    segments_options(writer->segments);
 	size_t size;
-	int made;
 
-	if (writer->next.block >= BLOCK_MAX_COUNT)
+	block_head_take(head, packed);
+	size = block_size(head);
+	if (writer->next.block >= BLOCK_MAX_COUNT ||
+	    size > segment_writer_room(writer))
 		return 0;
-	if (need_key(writer, head->account, error) != 0)
+	if (need_key(writer, head->account, error) != 0 ||
+	    block_seal_make(writer->seal, &options->store, &writer->next,
+		&writer->key, head, packed, writer->bytes + writer->used,
+		error) != 0)
 		return -1;
-	made = block_seal_make(writer->seal, &options->store, &writer->next,
-	    &writer->key, head, raw, writer->bytes + writer->used,
-	    segment_writer_room(writer), &size, error);
-	if (made != 1)
-		return made;
 	*at = writer->next;
 	writer->used += size;
 	writer->next.block++;
@@ -301,7 +301,8 @@ is_ended(const struct segment_writer *writer)
 
 int
 segment_writer_add(struct segment_writer *writer, struct block_head *head,
-    struct text raw, bool may_begin, struct block_at *at, struct error *error)
+    const struct packed_block *packed, bool may_begin, struct block_at *at,
+    struct error *error)
 {
 	int added;
 
@@ -309,7 +310,7 @@ segment_writer_add(struct segment_writer *writer, struct block_head *head,
 		return -1;
 	if (is_ended(writer) && begin_segment(writer, error) != 0)
 		return -1;
-	added = add_here(writer, head, raw, at, error);
+	added = add_here(writer, head, packed, at, error);
 	if (added != 0 || !may_begin)
 		return added;
 	if (writer->used == 0)
@@ -317,7 +318,7 @@ segment_writer_add(struct segment_writer *writer, struct block_head *head,
 		    error, ERROR_LIMIT, "a block that fits nowhere");
 	if (begin_next(writer, error) != 0)
 		return -1;
-	added = add_here(writer, head, raw, at, error);
+	added = add_here(writer, head, packed, at, error);
 	return added != 0
 		   ? added
 		   : error_set(error, ERROR_LIMIT, "a block that fits nowhere");

@@ -24,13 +24,14 @@ void segment_writer_set_goal(struct segment_writer *writer, uint32_t values);
 size_t segment_writer_room(const struct segment_writer *writer);
 
 /*
- * Seals a block of `raw` under the account's key, which is made if it has none;
+ * Seals what was packed under the account's key, which is made if it has none;
  * head has kind, account, pass, first and last.  1 and where it is; 0 if it does not
  * fit into the rest of the value and may not begin a new one; -1: ERROR_FULL if
  * the disk is full. After an error the writer can only be freed.
  */
 int segment_writer_add(struct segment_writer *writer, struct block_head *head,
-    struct text raw, bool may_begin, struct block_at *at, struct error *error);
+    const struct packed_block *packed, bool may_begin, struct block_at *at,
+    struct error *error);
 
 /* Values since the last commit. */
 uint32_t segment_writer_pending(const struct segment_writer *writer);
