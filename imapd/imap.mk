@@ -15,6 +15,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/imap_command.c imapd/imap_command.h imapd/imap_capability.h \
 	imapd/cmd_append.c imapd/append_command.h \
 	imapd/append_url.c imapd/imap_url.c imapd/imap_url.h \
+	imapd/url_message.c imapd/url_message.h \
 	imapd/cmd_replace.c \
 	imapd/cmd_capability.c \
 	imapd/cmd_check.c \
