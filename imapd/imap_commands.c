@@ -21,6 +21,7 @@ static const struct command_rule rules[] = {
 	    COMMAND_SELECTED | COMMAND_UID | COMMAND_WRITES },
 	{ "FETCH", cmd_fetch,
 	    COMMAND_SELECTED | COMMAND_UID | COMMAND_NUMBERS },
+	{ "GENURLAUTH", cmd_genurlauth, 0 },
 	{ "GETQUOTA", cmd_getquota, 0 },
 	{ "GETQUOTAROOT", cmd_getquotaroot, 0 },
 	{ "ID", cmd_id, 0 },
@@ -36,6 +37,7 @@ static const struct command_rule rules[] = {
 	{ "REPLACE", cmd_append,
 	    COMMAND_SELECTED | COMMAND_UID | COMMAND_WRITES |
 		COMMAND_MESSAGES },
+	{ "RESETKEY", cmd_resetkey, 0 },
 	{ "SEARCH", cmd_search,
 	    COMMAND_SELECTED | COMMAND_UID | COMMAND_NUMBERS },
 	{ "SELECT", cmd_select, 0 },
@@ -49,6 +51,7 @@ static const struct command_rule rules[] = {
 	    COMMAND_SELECTED | COMMAND_UID | COMMAND_NUMBERS },
 	{ "UNSELECT", cmd_unselect, COMMAND_SELECTED },
 	{ "UNSUBSCRIBE", cmd_unsubscribe, 0 },
+	{ "URLFETCH", cmd_urlfetch, 0 },
 };
 
 const struct command_rule *
