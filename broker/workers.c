@@ -7,8 +7,9 @@
  * account's sessions while they sleep; it is forgotten when there is nothing in
  * it.
  */
-#include "broker/worker_places.h"
+#include "broker/workers.h"
 
+#include "broker/worker_places.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"

@@ -111,6 +111,7 @@ common_libcommon_a_SOURCES += common/mail_address.c common/mail_address.h
 common_libcommon_a_SOURCES += common/mail_path.c
 common_libcommon_a_SOURCES += common/route.c common/route.h
 common_libcommon_a_SOURCES += common/mail_date.c common/mail_date.h
+common_libcommon_a_SOURCES += common/timestamp.c common/timestamp.h
 common_libcommon_a_SOURCES += common/charset.c common/charset.h
 common_libcommon_a_SOURCES += common/charset_tables.h
 common_libcommon_a_SOURCES += common/charset_multibyte.c common/charset_multibyte.h

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/maildir.h"
 #include "common/memory.h"
+#include "imapd/mailbox_keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -343,6 +344,7 @@ retire(struct account_store *account, struct folder *folder)
 	watcher_remove(account, folder);
 	files_remove_folder(account, folder);
 	index_remove_mailbox(account->index, folder->info.id);
+	mailbox_key_forget(account, folder->info.id);
 	untouch(account, folder);
 	list_folder_adopted(account, folder);
 	folder_take(account, folder);

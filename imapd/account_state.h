@@ -97,6 +97,7 @@ struct mailbox_view {
 	bool is_read_only;
 	bool is_pending; /* `changed` has to be called */
 	bool has_new_keywords;
+	bool has_new_key;
 	struct uid_list *list;
 	size_t count;          /* UIDs of the list that the client knows */
 	uint32_t told_uidnext; /* new messages from here on are not told */
@@ -214,7 +215,9 @@ struct account_store {
 	struct asker *vanished_askers;
 	struct asker *saved_askers;
 	struct folder *past_folders;    /* that views have open */
-	char owner[ACCOUNT_OWNER_SIZE]; /* who logged in last */
+	char owner[ACCOUNT_OWNER_SIZE]; /* the address of its user */
+	char host[256];                 /* what this server is called */
+	struct mailbox_keys *keys;      /* NULL: not read yet */
 	struct change_note note;        /* account_store_act_for */
 	int64_t loss_day;               /* of the last loss_notice */
 	struct account_quota quota;
@@ -447,6 +450,7 @@ void view_flags_changed(
     struct folder *folder, uint32_t uid, const struct mailbox_view *origin);
 void view_message_removed(struct folder *folder);
 void view_keywords_changed(struct folder *folder);
+void view_key_changed(struct folder *folder);
 void view_folder_gone(struct folder *folder);
 struct mailbox_view *view_new(struct account_store *account,
     struct folder *folder, bool is_read_only,

@@ -10,6 +10,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "imapd/mailbox_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -273,6 +274,24 @@ account_store_set_owner(struct account_store *account, struct text user)
 	(void)text_copy(user, account->owner, sizeof(account->owner));
 }
 
+struct text
+account_store_owner(const struct account_store *account)
+{
+	return text_of(account->owner);
+}
+
+void
+account_store_set_host(struct account_store *account, struct text host)
+{
+	(void)text_copy(host, account->host, sizeof(account->host));
+}
+
+struct text
+account_store_host(const struct account_store *account)
+{
+	return text_of(account->host);
+}
+
 bool
 account_store_must_restart(const struct account_store *account)
 {
@@ -334,6 +353,7 @@ account_store_free(struct account_store **account)
 	watcher_free(a);
 	directories_free(a);
 	cache_filler_free(a);
+	mailbox_keys_free(a);
 	account_catch_up_free(a);
 	free(a->forgotten);
 	while (a->waiters != NULL)

@@ -48,8 +48,12 @@ void account_store_attach_queue(
  */
 enum status account_store_status(const struct account_store *account);
 
-/* The address that its user logged in with: for letters to him. */
+/* The address of its user, for letters to him and as the owner of URLs; empty:
+ * it is not known. And what this server is called in those. */
 void account_store_set_owner(struct account_store *account, struct text user);
+struct text account_store_owner(const struct account_store *account);
+void account_store_set_host(struct account_store *account, struct text host);
+struct text account_store_host(const struct account_store *account);
 
 /* A file that another program took away is a deleted message, within limits
  * (mailbox_sync.c); else, and at first, it is made again. */

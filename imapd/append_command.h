@@ -8,8 +8,8 @@
 #ifndef IMAPD_APPEND_COMMAND_H
 #define IMAPD_APPEND_COMMAND_H
 
-#include "imapd/fetch_body.h"
 #include "imapd/imap_command.h"
+#include "imapd/url_message.h"
 
 enum {
 	APPEND_MAX_MESSAGES = 500, /* in one command */
@@ -30,17 +30,8 @@ enum append_place {
 /* The message of an URL, while it is copied. */
 struct append_url {
 	struct text text; /* as the client wrote it */
-	struct mailbox_view *view;
-	uint32_t uid;
-	bool is_reading; /* its body is asked for */
-	bool is_waiting; /* ... and the command waits */
-	enum status status;
-	bool has_body;
-	struct mailbox_body body;
-	struct section section;
-	uint64_t offset; /* as stored */
-	uint64_t end;
-	struct line_ends line_ends;
+	bool is_waiting;  /* the command, for the message's body */
+	struct url_message message;
 };
 
 struct append_state {

@@ -99,6 +99,9 @@ put_state(struct imap_command *command)
 	object_id_of_mailbox(
 	    info, state->is_past ? state->name : text_make(NULL, 0), id);
 	(void)buf_put_format(out, "* OK [MAILBOXID (%s)] Its name\r\n", id);
+	if (!state->is_past)
+		(void)buf_put_text(
+		    out, "* OK [URLMECH INTERNAL] URLs have a key\r\n");
 }
 
 /* ---- What changed since the client was here ---- */

@@ -16,6 +16,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/message_limit.c imapd/message_limit.h \
 	imapd/cmd_append.c imapd/append_command.h \
 	imapd/append_url.c imapd/imap_url.c imapd/imap_url.h \
+	imapd/url_message.c imapd/url_message.h \
 	imapd/cmd_replace.c \
 	imapd/cmd_capability.c \
 	imapd/cmd_check.c \
@@ -31,6 +32,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/fetch_sections.c \
 	imapd/fetch_preview.c imapd/preview.c imapd/preview.h \
 	imapd/fetch_binary.c imapd/fetch_binary.h \
+	imapd/cmd_genurlauth.c imapd/url_access.c imapd/url_access.h \
 	imapd/cmd_id.c \
 	imapd/cmd_idle.c \
 	imapd/cmd_list.c imapd/list_command.h imapd/list_snapshots.c \
@@ -42,6 +44,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/notify_request.c imapd/notify_request.h \
 	imapd/cmd_quota.c \
 	imapd/cmd_rename.c \
+	imapd/cmd_resetkey.c \
 	imapd/cmd_search.c imapd/search_keys.c imapd/search_keys.h \
 	imapd/search_return.c imapd/search_return.h \
 	imapd/partial_range.c imapd/partial_range.h \
@@ -58,6 +61,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_subscribe.c \
 	imapd/cmd_thread.c imapd/thread_tree.c imapd/thread_tree.h \
 	imapd/cmd_uidbatches.c \
+	imapd/cmd_urlfetch.c \
 	imapd/message_ids.c imapd/message_ids.h \
 	imapd/imap_writer.c imapd/imap_writer.h
 
@@ -67,7 +71,7 @@ check_PROGRAMS += tests/unit/imap_parser_test tests/unit/imap_session_test \
 	tests/unit/imap_extensions_test tests/unit/compress_test \
 	tests/unit/preview_test tests/unit/imap_url_test \
 	tests/unit/append_test tests/unit/uid_only_test \
-	tests/unit/message_limit_test
+	tests/unit/message_limit_test tests/unit/urlauth_test
 tests_unit_imap_parser_test_SOURCES = tests/unit/imap_parser_test.c
 tests_unit_imap_parser_test_LDADD = imapd/libsession.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS) $(CMOCKA_LIBS)
@@ -93,6 +97,9 @@ tests_unit_message_limit_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_append_test_SOURCES = tests/unit/append_test.c \
 	$(CONVERSATION_SOURCES)
 tests_unit_append_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+tests_unit_urlauth_test_SOURCES = tests/unit/urlauth_test.c \
+	$(CONVERSATION_SOURCES)
+tests_unit_urlauth_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_compress_test_SOURCES = tests/unit/compress_test.c \
 	$(CONVERSATION_SOURCES)
 tests_unit_compress_test_LDADD = $(tests_unit_imap_session_test_LDADD)

@@ -21,6 +21,7 @@ static const struct command_rule rules[] = {
 	    COMMAND_SELECTED | COMMAND_UID | COMMAND_WRITES },
 	{ "FETCH", cmd_fetch,
 	    COMMAND_SELECTED | COMMAND_BY_NUMBER | COMMAND_NUMBERS },
+	{ "GENURLAUTH", cmd_genurlauth, 0 },
 	{ "GETQUOTA", cmd_getquota, 0 },
 	{ "GETQUOTAROOT", cmd_getquotaroot, 0 },
 	{ "ID", cmd_id, 0 },
@@ -37,6 +38,7 @@ static const struct command_rule rules[] = {
 	{ "REPLACE", cmd_append,
 	    COMMAND_SELECTED | COMMAND_BY_NUMBER | COMMAND_WRITES |
 		COMMAND_MESSAGES },
+	{ "RESETKEY", cmd_resetkey, 0 },
 	{ "SEARCH", cmd_search,
 	    COMMAND_SELECTED | COMMAND_BY_NUMBER | COMMAND_NUMBERS },
 	{ "SELECT", cmd_select, 0 },
@@ -53,6 +55,7 @@ static const struct command_rule rules[] = {
 	{ "UIDBATCHES", cmd_uidbatches, COMMAND_SELECTED },
 	{ "UNSELECT", cmd_unselect, COMMAND_SELECTED },
 	{ "UNSUBSCRIBE", cmd_unsubscribe, 0 },
+	{ "URLFETCH", cmd_urlfetch, 0 },
 };
 
 const struct command_rule *

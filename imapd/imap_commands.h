@@ -19,6 +19,7 @@ enum command_step cmd_enable(struct imap_command *command);
 enum command_step cmd_examine(struct imap_command *command);
 enum command_step cmd_expunge(struct imap_command *command);
 enum command_step cmd_fetch(struct imap_command *command);
+enum command_step cmd_genurlauth(struct imap_command *command);
 enum command_step cmd_getquota(struct imap_command *command);
 enum command_step cmd_getquotaroot(struct imap_command *command);
 enum command_step cmd_id(struct imap_command *command);
@@ -31,6 +32,7 @@ enum command_step cmd_namespace(struct imap_command *command);
 enum command_step cmd_noop(struct imap_command *command);
 enum command_step cmd_notify(struct imap_command *command);
 enum command_step cmd_rename(struct imap_command *command);
+enum command_step cmd_resetkey(struct imap_command *command);
 enum command_step cmd_search(struct imap_command *command);
 enum command_step cmd_select(struct imap_command *command);
 enum command_step cmd_setquota(struct imap_command *command);
@@ -42,5 +44,6 @@ enum command_step cmd_thread(struct imap_command *command);
 enum command_step cmd_uidbatches(struct imap_command *command);
 enum command_step cmd_unselect(struct imap_command *command);
 enum command_step cmd_unsubscribe(struct imap_command *command);
+enum command_step cmd_urlfetch(struct imap_command *command);
 
 #endif

@@ -1,11 +1,17 @@
 /*
  * See imap_url.h.  Of RFC 5092's grammar it takes imessagepart, absolute and
- * relative; URLs of servers, of lists of messages and of searches are none of a
- * message.
+ * relative, with iurlauth or its rump; URLs of servers, of lists of messages and
+ * of searches are none of a message.
  */
 #include "imapd/imap_url.h"
 
+#include "common/timestamp.h"
+
 #include <string.h>
+
+enum {
+	URL_MIN_TOKEN_SIZE = 32 /* digits: RFC 4467 section 2.5 */
+};
 
 /* Unreserved and "sub-delims-sh", "%" and what else a path may have. */
 static bool
@@ -183,9 +189,85 @@ parse_part(struct text *rest, struct pool *pool, struct imap_url *url)
 		if (raw.size == 0 || decode(raw, pool, &url->section) == -1)
 			return -1;
 	}
-	if (skip_word(rest, "/;PARTIAL=") && parse_partial(rest, url) == -1)
+	return skip_word(rest, "/;PARTIAL=") ? parse_partial(rest, url) : 0;
+}
+
+/* ---- URLAUTH ---- */
+
+static int
+take_access(struct text *rest, struct pool *pool, struct imap_url *url)
+{
+	static const struct {
+		const char *word;
+		enum url_access access;
+		bool has_user;
+	} rows[] = {
+		{ "submit+", URL_ACCESS_SUBMIT, true },
+		{ "user+", URL_ACCESS_USER, true },
+		{ "authuser", URL_ACCESS_AUTHUSER, false },
+		{ "anonymous", URL_ACCESS_ANONYMOUS, false },
+	};
+	struct text user;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!skip_word(rest, rows[i].word))
+			continue;
+		url->access = rows[i].access;
+		if (!rows[i].has_user)
+			return 0;
+		user = take(rest, ':');
+		return user.size == 0 ? -1
+				      : decode(user, pool, &url->access_user);
+	}
+	return -1;
+}
+
+static bool
+is_mechanism(struct text word)
+{
+	for (size_t i = 0; i < word.size; i++)
+		if (!is_url_char(word.data[i]) ||
+		    strchr("_~!$'()*+,&=:@/%", word.data[i]) != NULL)
+			return false;
+	return word.size > 0;
+}
+
+static bool
+is_token(struct text word)
+{
+	for (size_t i = 0; i < word.size; i++)
+		if (word.data[i] == '\0' ||
+		    strchr("0123456789abcdefABCDEF", word.data[i]) == NULL)
+			return false;
+	return word.size >= URL_MIN_TOKEN_SIZE;
+}
+
+/* ";EXPIRE=date-time;URLAUTH=access", and ":mechanism:token", at the end. */
+static int
+parse_urlauth(struct text whole, struct text rest, struct pool *pool,
+    struct imap_url *url)
+{
+	struct text date;
+
+	if (skip_word(&rest, ";EXPIRE=")) {
+		date = take(&rest, ';');
+		if (timestamp_parse(date, &url->expire_time) == -1)
+			return -1;
+		url->expires = true;
+	}
+	if (!skip_word(&rest, ";URLAUTH=") ||
+	    take_access(&rest, pool, url) == -1)
 		return -1;
-	return rest->size == 0 ? 0 : -1;
+	url->rump = text_make(whole.data, whole.size - rest.size);
+	if (rest.size == 0)
+		return 0;
+	if (!skip_word(&rest, ":"))
+		return -1;
+	url->mechanism = take(&rest, ':');
+	if (!is_mechanism(url->mechanism) || !skip_word(&rest, ":"))
+		return -1;
+	url->token = rest;
+	return is_token(rest) ? 0 : -1;
 }
 
 int
@@ -204,5 +286,7 @@ imap_url_parse(struct text text, struct pool *pool, struct imap_url *url)
 	    (url->mailbox.size == 0 && !url->is_relative) ||
 	    !skip_word(&rest, ";UID=") || take_uid(&rest, &url->uid) == -1)
 		return -1;
-	return parse_part(&rest, pool, url);
+	if (parse_part(&rest, pool, url) == -1)
+		return -1;
+	return rest.size == 0 ? 0 : parse_urlauth(text, rest, pool, url);
 }

@@ -286,6 +286,15 @@ view_keywords_changed(struct folder *folder)
 }
 
 void
+view_key_changed(struct folder *folder)
+{
+	for (struct mailbox_view *v = folder->views; v != NULL; v = v->next) {
+		v->has_new_key = true;
+		view_notify_soon(v);
+	}
+}
+
+void
 view_folder_gone(struct folder *folder)
 {
 	for (struct mailbox_view *v = folder->views; v != NULL; v = v->next)

@@ -95,7 +95,8 @@ enum mailbox_update_kind {
 	UPDATE_EXISTS,  /* number: the new count */
 	UPDATE_RECENT,  /* number: the new count */
 	UPDATE_FLAGS,   /* number and uid: send FETCH with flags (and MODSEQ) */
-	UPDATE_KEYWORDS /* new keywords: send FLAGS */
+	UPDATE_KEYWORDS, /* new keywords: send FLAGS */
+	UPDATE_KEY       /* a new access key: send URLMECH */
 };
 
 struct mailbox_update {

@@ -63,7 +63,8 @@ put_ranges(
 bool
 mailbox_view_is_memorable(const struct mailbox_view *view)
 {
-	return view->folder->past == NULL && !view->folder->is_gone;
+	return view->folder->past == NULL && !view->folder->is_gone &&
+	       !view->has_new_key;
 }
 
 void

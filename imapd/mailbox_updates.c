@@ -180,6 +180,11 @@ mailbox_view_next_update(
 		update->kind = UPDATE_KEYWORDS;
 		return true;
 	}
+	if (view->has_new_key) {
+		view->has_new_key = false;
+		update->kind = UPDATE_KEY;
+		return true;
+	}
 	if ((may_expunge && next_expunge(view, update)) ||
 	    next_exists(view, update))
 		return true;
@@ -204,8 +209,9 @@ mailbox_view_take_keywords(struct mailbox_view *view)
 bool
 mailbox_view_has_updates(const struct mailbox_view *view)
 {
-	return view->has_new_keywords || view->changed_count > 0 ||
-	       view->folder->is_gone || view->list != view->folder->list ||
+	return view->has_new_keywords || view->has_new_key ||
+	       view->changed_count > 0 || view->folder->is_gone ||
+	       view->list != view->folder->list ||
 	       view->count != view->folder->list->count ||
 	       view->told_recent != view->recent_count;
 }
@@ -216,7 +222,7 @@ mailbox_view_misses_only(const struct mailbox_view *view, size_t expunged)
 	const struct folder *folder = view->folder;
 	const struct uid_list *now = folder->list;
 
-	if (folder->is_gone || view->has_new_keywords ||
+	if (folder->is_gone || view->has_new_keywords || view->has_new_key ||
 	    view->changed_count > 0)
 		return false;
 	return now->count + expunged == view->count &&

@@ -40,6 +40,10 @@ session_put_update(
 	case UPDATE_KEYWORDS:
 		command_put_mailbox_flags(command);
 		break;
+	case UPDATE_KEY:
+		(void)buf_put_text(
+		    out, "* OK [URLMECH INTERNAL] Key is a new one\r\n");
+		break;
 	}
 }
 

@@ -42,6 +42,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/message_bytes.c imapd/message_bytes.h \
 	imapd/append.c \
 	imapd/account_quota.c \
+	imapd/mailbox_keys.c imapd/mailbox_keys.h \
 	imapd/account_events.c \
 	imapd/directories.c \
 	imapd/message_prepare.c \
@@ -141,6 +142,12 @@ tests_unit_worker_saved_test_SOURCES = tests/unit/saved_test.c \
 	tests/unit/real_store.c tests/unit/false_store.h
 tests_unit_worker_saved_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/mailbox_keys_test
+tests_unit_mailbox_keys_test_SOURCES = tests/unit/mailbox_keys_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_mailbox_keys_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/usage_test
 tests_unit_usage_test_SOURCES = tests/unit/usage_test.c \

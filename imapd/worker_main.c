@@ -278,6 +278,7 @@ configure(struct worker *worker, const struct settings *settings)
 {
 	account_store_take_deletes(
 	    worker->account, settings->takes_external_deletes);
+	account_store_set_host(worker->account, text_of(settings->host));
 	worker->hibernate_ms = (int64_t)settings->hibernate_after_s * 1000;
 }
 

@@ -16,9 +16,6 @@ enum {
 
 /* The seconds of HOLDFOR: up to 9 digits, not 0. 0, or -1. */
 int future_release_parse_interval(struct text value, uint32_t *seconds);
-/* HOLDUNTIL: a date and time of RFC 3339 with its zone, fractions passed over. 0,
- * or -1. */
-int future_release_parse_time(struct text value, int64_t *time);
 /* "2026-11-26T07:28:00Z" into `to` (FUTURE_RELEASE_SIZE bytes). */
 void future_release_format(int64_t time, char *to);
 

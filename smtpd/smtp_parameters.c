@@ -4,6 +4,7 @@
 #include "smtpd/smtp_parameters.h"
 
 #include "common/dsn.h"
+#include "common/timestamp.h"
 #include "smtpd/future_release.h"
 
 #include <ctype.h>
@@ -147,7 +148,7 @@ parse_hold_for(struct text value, struct smtp_command *command)
 static enum smtp_command_result
 parse_hold_until(struct text value, struct smtp_command *command)
 {
-	return future_release_parse_time(value, &command->hold_until) == 0
+	return timestamp_parse(value, &command->hold_until) == 0
 		   ? SMTP_COMMAND_OK
 		   : SMTP_COMMAND_BAD_ARGUMENTS;
 }

@@ -13,7 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define INBOX_ID "* OK [MAILBOXID (F0000000000000001)] Its name\r\n"
+#define HAS_KEY  "* OK [URLMECH INTERNAL] URLs have a key\r\n"
+#define INBOX_ID "* OK [MAILBOXID (F0000000000000001)] Its name\r\n" HAS_KEY
 #define SELECTED                                                       \
 	"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"  \
 	"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen " \

@@ -7,6 +7,7 @@
 
 #include "common/memory.h"
 #include "imapd/mailbox.h"
+#include "imapd/mailbox_keys.h"
 #include "imapd/snapshot_mailbox.h"
 
 #include <stdio.h>
@@ -45,6 +46,7 @@ struct box {
 	struct row rows[MAX_ROWS];
 	size_t vanished_count;
 	struct vanished vanished[MAX_ROWS];
+	uint8_t key; /* 0: none */
 };
 
 struct mailbox_view {
@@ -98,6 +100,8 @@ struct account_store {
 	struct account_listener *listeners;
 	bool has_learned_saved;
 	bool has_learned;
+	uint8_t last_key;
+	char owner[100];
 };
 
 static void
@@ -296,6 +300,70 @@ account_store_when_ready(struct account_store *account,
 void
 account_store_set_owner(struct account_store *account, struct text user)
 {
+	(void)text_copy(user, account->owner, sizeof(account->owner));
+}
+
+struct text
+account_store_owner(const struct account_store *account)
+{
+	return text_of(account->owner);
+}
+
+struct text
+account_store_host(const struct account_store *account)
+{
+	return TEXT("mail.example.net");
+}
+
+/* ---- mailbox_keys.h ---- */
+
+static struct box *
+box_of(struct account_store *account, uint64_t mailbox)
+{
+	for (size_t i = 0; i < account->box_count; i++)
+		if (account->boxes[i].info.id == mailbox)
+			return &account->boxes[i];
+	return NULL;
+}
+
+enum status
+mailbox_key_find(struct account_store *account, uint64_t mailbox,
+    uint8_t key[MAILBOX_KEY_SIZE])
+{
+	const struct box *box = box_of(account, mailbox);
+
+	if (box == NULL || box->key == 0)
+		return STATUS_MISSING;
+	for (uint8_t i = 0; i < MAILBOX_KEY_SIZE; i++)
+		key[i] = (uint8_t)(box->key * MAILBOX_KEY_SIZE + i);
+	return STATUS_OK;
+}
+
+enum status
+mailbox_key_get(struct account_store *account, uint64_t mailbox,
+    uint8_t key[MAILBOX_KEY_SIZE])
+{
+	struct box *box = box_of(account, mailbox);
+
+	if (account->refuse != STATUS_OK)
+		return account->refuse;
+	if (box->key == 0)
+		box->key = ++account->last_key;
+	return mailbox_key_find(account, mailbox, key);
+}
+
+enum status
+mailbox_key_reset(struct account_store *account, uint64_t mailbox)
+{
+	for (size_t i = 0; i < account->box_count; i++) {
+		struct box *box = &account->boxes[i];
+
+		if (mailbox == 0)
+			box->key = 0;
+		else if (box->info.id == mailbox)
+			box->key = ++account->last_key;
+	}
+	return account->refuse;
 }
 
 /* Two messages of at most a KiB, and room for 2000 KiB. */

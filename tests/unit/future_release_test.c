@@ -1,6 +1,8 @@
 /* HOLDFOR and HOLDUNTIL of RFC 4865. */
 #include "smtpd/future_release.h"
 
+#include "common/timestamp.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,8 +46,7 @@ a_time_is_one_of_rfc_3339_or_none(void **state)
 	int64_t time;
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-		int result =
-		    future_release_parse_time(text_of(times[i].text), &time);
+		int result = timestamp_parse(text_of(times[i].text), &time);
 
 		if ((result == 0) != (times[i].time != -1) ||
 		    (result == 0 && time != times[i].time))

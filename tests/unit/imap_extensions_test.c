@@ -342,7 +342,7 @@ static const struct transcript utf8[] = {
 	"* 0 EXISTS\r\n" list "* OK [UIDVALIDITY 1002] UIDs valid\r\n" \
 	"* OK [UIDNEXT 1] Predicted next UID\r\n"                      \
 	"* OK [HIGHESTMODSEQ 1] Highest\r\n"                           \
-	"* OK [MAILBOXID (F0000000000000002)] Its name\r\n"
+	"* OK [MAILBOXID (F0000000000000002)] Its name\r\n" HAS_KEY
 #define REV2    "r ENABLE IMAP4rev2\r\n"
 #define IS_REV2 "* ENABLED IMAP4rev2\r\nr OK Enabled\r\n"
 #define NFD     "A\314\212"

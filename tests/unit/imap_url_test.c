@@ -36,6 +36,46 @@ static const struct url_case cases[] = {
 	{ "IMAP://ann;AUTH=*@[::1]:143/INBOX/;UID=1",
 	    "user=ann server=[::1]:143 mailbox=INBOX uid=1" },
 	{ "//host/INBOX/;UID=1", "user= server=host mailbox=INBOX uid=1" },
+	/* RFC 4467 */
+	{ "imap://joe@example.com/INBOX/;uid=20/;section=1.2;urlauth=submit+"
+	  "fred",
+	    "user=joe server=example.com mailbox=INBOX uid=20 section=1.2 "
+	    "access=1 for=fred rump=69" },
+	{ "imap://joe@example.com/INBOX/;uid=20/;section=1.2;urlauth=submit+"
+	  "fred:internal:91354a473744909de610943775f92038",
+	    "user=joe server=example.com mailbox=INBOX uid=20 section=1.2 "
+	    "access=1 for=fred rump=69 mechanism=internal "
+	    "token=91354a473744909de610943775f92038" },
+	{ "/x/;UID=1/;PARTIAL=0.5;EXPIRE=2026-11-26T09:28:00+02:00;URLAUTH="
+	  "user+joe%40a.b",
+	    "mailbox=x uid=1 from=0 count=5 access=2 for=joe@a.b rump=78 "
+	    "until=1795678080" },
+	{ "/x/;UID=1;URLAUTH=AuthUser:X-1.2:00112233445566778899AABBCCddeeff00",
+	    "mailbox=x uid=1 access=3 for= rump=26 mechanism=X-1.2 "
+	    "token=00112233445566778899AABBCCddeeff00" },
+	{ "/x/;UID=1;URLAUTH=anonymous",
+	    "mailbox=x uid=1 access=4 for= rump=27" },
+	{ "/x/;UID=1;URLAUTH=", NULL },
+	{ "/x/;UID=1;URLAUTH=submit+", NULL },
+	{ "/x/;UID=1;URLAUTH=user+:internal:00112233445566778899aabbccddeeff",
+	    NULL },
+	{ "/x/;UID=1;URLAUTH=anyone", NULL },
+	{ "/x/;UID=1;URLAUTH=authusers", NULL },
+	{ "/x/;UID=1;URLAUTH=authuser:internal", NULL },
+	{ "/x/;UID=1;URLAUTH=authuser::00112233445566778899aabbccddeeff",
+	    NULL },
+	{ "/x/;UID=1;URLAUTH=authuser:a_b:00112233445566778899aabbccddeeff",
+	    NULL },
+	{ "/x/;UID=1;URLAUTH=authuser:internal:00112233445566778899aabbccddeef",
+	    NULL },
+	{ "/x/;UID=1;URLAUTH=authuser:internal:"
+	  "00112233445566778899aabbccddeegg",
+	    NULL },
+	{ "/x/;UID=1;EXPIRE=2026-11-26T07:28:00Z", NULL },
+	{ "/x/;UID=1;EXPIRE=2026-11-26;URLAUTH=anonymous", NULL },
+	{ "/x/;UID=1;URLAUTH=anonymous;EXPIRE=2026-11-26T07:28:00Z", NULL },
+	{ "imap://joe@example.com/;URLAUTH=anonymous", NULL },
+	{ "imap://joe@example.com/INBOX;URLAUTH=anonymous", NULL },
 	/* Not of a message. */
 	{ "", NULL },
 	{ "/", NULL },
@@ -98,8 +138,18 @@ describe(const struct imap_url *url, char *to, size_t size)
 		n += snprintf(to + n, size - (size_t)n, " from=%llu",
 		    (unsigned long long)url->first);
 	if (url->is_partial && url->count != UINT64_MAX)
-		snprintf(to + n, size - (size_t)n, " count=%llu",
+		n += snprintf(to + n, size - (size_t)n, " count=%llu",
 		    (unsigned long long)url->count);
+	if (url->access != URL_ACCESS_NONE)
+		n += snprintf(to + n, size - (size_t)n,
+		    " access=%d for=%.*s rump=%zu", (int)url->access,
+		    TEXT_FMT(url->access_user), url->rump.size);
+	if (url->expires)
+		n += snprintf(to + n, size - (size_t)n, " until=%lld",
+		    (long long)url->expire_time);
+	if (url->mechanism.size > 0)
+		snprintf(to + n, size - (size_t)n, " mechanism=%.*s token=%.*s",
+		    TEXT_FMT(url->mechanism), TEXT_FMT(url->token));
 }
 
 static void
