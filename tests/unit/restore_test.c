@@ -4,7 +4,10 @@
  */
 #include "tests/unit/snapd_stand.h"
 
+#include "common/codec.h"
 #include "common/memory.h"
+#include "common/record.h"
+#include "snapd/journal.h"
 #include "snapd/retention.h"
 
 #include <stdio.h>
@@ -483,6 +486,80 @@ restore_ends_when_who_asked_is_gone_and_goes_on_when_asked_again(void **state)
 	assert_int_equal(count_of(f, "INBOX"), 2000);
 }
 
+static struct delivery_id
+delivery_number(unsigned int n)
+{
+	struct delivery_id delivery = { { [15] = (uint8_t)(n + 1) } };
+
+	return delivery;
+}
+
+static void
+accept_mail(struct fixture *f, unsigned int n)
+{
+	struct recipient_record recipient = { 1, TEXT("a@demo.test") };
+	struct journal *journal = snapd_journal(f->snapd);
+	struct delivery_id delivery = delivery_number(n);
+	uint8_t data[400];
+	struct error error;
+	struct writer w;
+
+	writer_init(&w, data, sizeof(data));
+	record_put_recipient(&w, &recipient);
+	assert_int_equal(
+	    journal_accept(journal, &delivery, 0, 1, TEXT("s@example.org"),
+		text_make(data, w.size), TEXT("new\n"), &error),
+	    STATUS_OK);
+	assert_int_equal(journal_commit(journal, &error), STATUS_OK);
+}
+
+/* Nobody waits for its answer: it is patient (snapd/round.h). */
+static void
+file_mail(struct fixture *f, unsigned int n)
+{
+	struct message m = { .type = MESSAGE_change_file };
+	struct message end = { .type = MESSAGE_batch_commit };
+
+	m.change_file.delivery = delivery_number(n);
+	m.change_file.mailbox = 1;
+	begin(f);
+	channel_send(f->worker.channel, &m, NULL, 0);
+	end.batch_commit.counter = f->counter;
+	channel_send(f->worker.channel, &end, NULL, 0);
+}
+
+static void
+restore_waits_for_the_commit_that_others_are_patient_for(void **state)
+{
+	struct message m = { .type = MESSAGE_control_restore };
+	struct fixture *f = *state;
+	unsigned int n, filed = 0;
+
+	append(f, 1, 2000, 1);
+	mark(f, "good");
+	expunge(f, 1, 1, 2000);
+	for (n = 0; n < 40; n++)
+		accept_mail(f, n);
+	m.control_restore.point_kind = POINT_NAMED;
+	m.control_restore.point_name = TEXT("good");
+	m.control_restore.account = 1;
+	f->control.row_count = 0;
+	f->control.answers = 0;
+	channel_send(f->control.channel, &m, NULL, 0);
+	while (f->control.answers == 0) {
+		if (filed < 40)
+			file_mail(f, filed++);
+		f->stop_at_row = f->control.row_count + 1;
+		event_loop_run(f->loop);
+	}
+	f->stop_at_row = 0;
+	assert_int_equal(f->control.answer.control_done.status, STATUS_OK);
+	assert_true(filed > 1);
+	while (f->worker.answer.batch_done.counter != f->counter)
+		event_loop_run(f->loop);
+	assert_int_equal(count_of(f, "INBOX"), 2000 + filed);
+}
+
 static void
 second_restore_is_told_that_one_is_running(void **state)
 {
@@ -531,6 +608,7 @@ main(void)
 		    what_a_restore_did_is_listed_until_the_worker_has_caught_up),
 		TEST(
 		    restore_ends_when_who_asked_is_gone_and_goes_on_when_asked_again),
+		TEST(restore_waits_for_the_commit_that_others_are_patient_for),
 		TEST(second_restore_is_told_that_one_is_running),
 	};
 
