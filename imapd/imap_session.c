@@ -171,6 +171,8 @@ session_after_step(struct imap_session *session, enum command_step step)
 	session->step = step;
 	session_enter_state(
 	    session, step == COMMAND_DONE ? SESSION_UPDATING : SESSION_WORKING);
+	if (step == COMMAND_WAIT || step == COMMAND_MORE)
+		session_progress_begin(session);
 }
 
 bool
@@ -309,6 +311,7 @@ session_finish_command(struct imap_session *session)
 	(void)buf_put(
 	    &session->out, session->answer.data, session->answer.size);
 	session_say(session, "\r\n");
+	session_progress_end(session);
 	memset(&session->command, 0, sizeof(session->command));
 	session_enter_state(session, SESSION_READING);
 	if (session->wants_compression)
@@ -410,6 +413,7 @@ session_rest(struct imap_session *session)
 		if (imap_input_is_empty(&session->input))
 			imap_input_clear(&session->input);
 		pool_free(&session->pool);
+		timer_free(&session->progress);
 	}
 }
 
@@ -419,6 +423,7 @@ session_end(struct imap_session *session)
 	watch_free(&session->watch);
 	timer_stop(session->timeout);
 	timer_stop(session->turn);
+	session_progress_end(session);
 	session->ended(session, session->ended_context);
 }
 
@@ -622,6 +627,7 @@ imap_session_free(struct imap_session **sessionp)
 	watch_free(&session->watch);
 	timer_free(&session->timeout);
 	timer_free(&session->turn);
+	timer_free(&session->progress);
 	close(session->fd);
 	imap_input_clear(&session->input);
 	buf_clear(&session->in);

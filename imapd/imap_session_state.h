@@ -52,6 +52,7 @@ struct imap_session {
 	bool is_input_taken;    /* all that was there at the last event */
 	bool is_input_watched;  /* as far as the loop knows */
 	bool wants_compression; /* from behind the tagged answer on */
+	bool is_in_progress;    /* a command is not over at once */
 	bool is_asleep;         /* another will go on with it */
 	unsigned int bad_commands;
 	int64_t silent_since_us; /* when the last byte came */
@@ -60,6 +61,7 @@ struct imap_session {
 	struct watch *watch;
 	struct timer *timeout;
 	struct timer *turn;
+	struct timer *progress; /* NULL between commands */
 	struct buf in;
 	struct buf out;
 	struct buf answer;            /* the tagged line without its tag */
@@ -132,6 +134,14 @@ void session_rest_stream(struct imap_session *session);
 
 /* It becomes what session->sleep says. */
 void session_wake_up(struct imap_session *session);
+
+/* ---- session_progress.c ---- */
+
+/* The command with that tag is at work; it is over. */
+void session_progress_begin(struct imap_session *session);
+void session_progress_end(struct imap_session *session);
+/* How far it is, if that may be told now. */
+void session_progress_tell(struct imap_session *session);
 
 /* ---- session_updates.c ---- */
 
