@@ -3,7 +3,7 @@
 noinst_LIBRARIES += imapd/libsession.a
 imapd_libsession_a_SOURCES = \
 	imapd/imap_session.c imapd/imap_session.h imapd/imap_session_state.h \
-	imapd/session_append.c \
+	imapd/session_command.c imapd/session_append.c \
 	imapd/session_stream.c imapd/imap_deflate.c imapd/imap_deflate.h \
 	imapd/session_updates.c imapd/session_progress.c \
 	imapd/session_notify.c imapd/session_notify.h \

@@ -88,8 +88,19 @@ struct imap_session {
 void session_enter_state(
     struct imap_session *session, enum session_state state);
 void session_run(struct imap_session *session);
+void session_say(struct imap_session *session, const char *line);
 /* Says a last line. */
 void session_bye(struct imap_session *session, const char *line);
+/* ---- session_command.c ---- */
+
+/* What the client sent: a command, a part of one, or what is none. */
+void session_input_event(struct imap_session *session,
+    enum imap_input_event event, struct text data);
+/* A line after IDLE (RFC 2177): only DONE ends it well. */
+void session_idle_line(
+    struct imap_session *session, enum imap_input_event event);
+/* Updates, then its tagged answer: false if the client has to read before. */
+bool session_finish_command(struct imap_session *session);
 /* Before each part of a command: what it changes is noted as the session's,
  * until account_store_act_for(account, NULL). */
 void session_act(struct imap_session *session);
@@ -106,7 +117,6 @@ enum command_step session_carry_out(struct imap_session *session,
     enum command_step (*part)(struct imap_command *command));
 void session_after_step(struct imap_session *session, enum command_step step);
 void session_answer_bad(struct imap_session *session, const char *text);
-void session_say(struct imap_session *session, const char *line);
 
 /* ---- session_append.c ---- */
 
