@@ -88,6 +88,7 @@ copy_messages(struct imap_command *command, bool is_move)
 		return COMMAND_DONE;
 	if (count == 0)
 		return command_ok(command, "No messages in the set");
+	command->goal = (uint32_t)count;
 	mailbox_copy(command->view, uids, count, text_of(name), is_move,
 	    command_change_done,
 	    command_wait(command, is_move ? moved : copied));

@@ -52,6 +52,7 @@ cmd_expunge(struct imap_command *command)
 		if (count == 0)
 			return command_ok(command, "Nothing to expunge");
 	}
+	command->goal = (uint32_t)count;
 	mailbox_expunge(command->view, uids, count, command_change_done,
 	    command_wait(command, expunged));
 	return COMMAND_WAIT;

@@ -110,6 +110,18 @@ put_sections(struct imap_command *command)
 	}
 }
 
+/* Between two responses. */
+static bool
+fetch_progress(
+    const struct imap_command *command, struct command_progress *progress)
+{
+	const struct fetch_state *state = command->state;
+
+	progress->done = (uint32_t)state->at;
+	progress->goal = (uint32_t)state->count;
+	return state->stage == FETCH_MESSAGE || state->stage == FETCH_READING;
+}
+
 /* ---- Messages ---- */
 
 static enum command_step
@@ -344,6 +356,7 @@ begin(struct imap_command *command)
 		    &state->within, &state->vanished);
 	buf_init(&state->record, MESSAGE_CACHE_MAX_SIZE);
 	state->pool = pool_new();
+	command->progress = fetch_progress;
 	command->resume = fetch_resume;
 	command->abandon = fetch_free;
 	return sets_seen(command, state) ? mark_seen(command)

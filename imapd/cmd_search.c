@@ -324,6 +324,25 @@ search_next(struct imap_command *command)
 	return state->finish(command);
 }
 
+/* Of what is found for an order, the headers are looked at then: how many these
+ * are is known late. */
+static bool
+search_progress(
+    const struct imap_command *command, struct command_progress *progress)
+{
+	const struct search_state *state = command->state;
+	size_t goal = state->count - state->first + 1;
+
+	if (state->is_whole)
+		goal = state->number <= state->count
+			   ? 0
+			   : goal + state->found_count;
+	progress->done =
+	    (uint32_t)(state->number - state->first + state->headers.at);
+	progress->goal = (uint32_t)goal;
+	return true;
+}
+
 /* Sets of the keys against the mailbox as it is now. */
 static void
 resolve_sets(struct imap_command *command, struct search_key *key)
@@ -440,9 +459,11 @@ search_start(struct imap_command *command, int parsed)
 	state->count = mailbox_view_count(command->view);
 	if (!limit_messages(command))
 		return message_limit_refuse(command);
+	state->first = state->number;
 	state->found =
 	    pool_alloc(command->pool, state->count + 1, sizeof(*state->found));
 	state->pool = pool_new();
+	command->progress = search_progress;
 	command->resume = search_next;
 	command->abandon = search_free;
 	if (!state->request.has_saved ||

@@ -162,6 +162,7 @@ cmd_store(struct imap_command *command)
 	message_limit_cut(command, &state->uids, &state->count);
 	if (state->count == 0)
 		return command_ok(command, "No messages in the set");
+	command->goal = (uint32_t)state->count;
 	mailbox_change_flags(command->view, state->uids, state->count,
 	    &state->change, command_change_done, command_wait(command, stored));
 	return COMMAND_WAIT;

@@ -3,9 +3,9 @@
 noinst_LIBRARIES += imapd/libsession.a
 imapd_libsession_a_SOURCES = \
 	imapd/imap_session.c imapd/imap_session.h imapd/imap_session_state.h \
-	imapd/session_append.c \
+	imapd/session_command.c imapd/session_append.c \
 	imapd/session_stream.c imapd/imap_deflate.c imapd/imap_deflate.h \
-	imapd/session_updates.c \
+	imapd/session_updates.c imapd/session_progress.c \
 	imapd/session_notify.c imapd/session_notify.h \
 	imapd/session_sleep.c imapd/sleep_state.c imapd/sleep_state.h \
 	imapd/imap_input.c imapd/imap_input.h \
@@ -115,6 +115,12 @@ tests_unit_session_turn_test_SOURCES = tests/unit/session_turn_test.c \
 	tests/unit/false_account.c tests/unit/false_account.h
 tests_unit_session_turn_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=send
 tests_unit_session_turn_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+check_PROGRAMS += tests/unit/session_progress_test
+tests_unit_session_progress_test_SOURCES = \
+	tests/unit/session_progress_test.c \
+	tests/unit/false_account.c tests/unit/false_account.h
+tests_unit_session_progress_test_LDADD = \
+	$(tests_unit_imap_session_test_LDADD)
 check_PROGRAMS += tests/unit/sleep_state_test
 tests_unit_sleep_state_test_SOURCES = tests/unit/sleep_state_test.c
 tests_unit_sleep_state_test_LDADD = $(tests_unit_imap_session_test_LDADD)

@@ -34,6 +34,12 @@ enum command_step {
 struct imap_session;
 struct imap_command;
 
+/* How many of how many; a goal of 0 is not known. */
+struct command_progress {
+	uint32_t done;
+	uint32_t goal;
+};
+
 struct command_rule {
 	const char *name;
 	enum command_step (*start)(struct imap_command *command);
@@ -68,6 +74,11 @@ struct imap_command {
 	struct pool *pool; /* lives as long as the command */
 	struct buf *out;   /* to the client */
 	void *state;       /* the command's own, in the pool */
+	/* For who waits: `goal` messages are dealt with all at once, or the
+	 * command knows how many it has done; false in the middle of a line. */
+	uint32_t goal;
+	bool (*progress)(const struct imap_command *command,
+	    struct command_progress *progress);
 	/* After COMMAND_OUTPUT and COMMAND_MORE. */
 	enum command_step (*resume)(struct imap_command *command);
 	/* After COMMAND_WAIT on a change. */

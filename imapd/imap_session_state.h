@@ -52,6 +52,7 @@ struct imap_session {
 	bool is_input_taken;    /* all that was there at the last event */
 	bool is_input_watched;  /* as far as the loop knows */
 	bool wants_compression; /* from behind the tagged answer on */
+	bool is_in_progress;    /* a command is not over at once */
 	bool is_asleep;         /* another will go on with it */
 	unsigned int bad_commands;
 	int64_t silent_since_us; /* when the last byte came */
@@ -60,6 +61,7 @@ struct imap_session {
 	struct watch *watch;
 	struct timer *timeout;
 	struct timer *turn;
+	struct timer *progress; /* NULL between commands */
 	struct buf in;
 	struct buf out;
 	struct buf answer;            /* the tagged line without its tag */
@@ -86,8 +88,19 @@ struct imap_session {
 void session_enter_state(
     struct imap_session *session, enum session_state state);
 void session_run(struct imap_session *session);
+void session_say(struct imap_session *session, const char *line);
 /* Says a last line. */
 void session_bye(struct imap_session *session, const char *line);
+/* ---- session_command.c ---- */
+
+/* What the client sent: a command, a part of one, or what is none. */
+void session_input_event(struct imap_session *session,
+    enum imap_input_event event, struct text data);
+/* A line after IDLE (RFC 2177): only DONE ends it well. */
+void session_idle_line(
+    struct imap_session *session, enum imap_input_event event);
+/* Updates, then its tagged answer: false if the client has to read before. */
+bool session_finish_command(struct imap_session *session);
 /* Before each part of a command: what it changes is noted as the session's,
  * until account_store_act_for(account, NULL). */
 void session_act(struct imap_session *session);
@@ -104,7 +117,6 @@ enum command_step session_carry_out(struct imap_session *session,
     enum command_step (*part)(struct imap_command *command));
 void session_after_step(struct imap_session *session, enum command_step step);
 void session_answer_bad(struct imap_session *session, const char *text);
-void session_say(struct imap_session *session, const char *line);
 
 /* ---- session_append.c ---- */
 
@@ -132,6 +144,14 @@ void session_rest_stream(struct imap_session *session);
 
 /* It becomes what session->sleep says. */
 void session_wake_up(struct imap_session *session);
+
+/* ---- session_progress.c ---- */
+
+/* The command with that tag is at work; it is over. */
+void session_progress_begin(struct imap_session *session);
+void session_progress_end(struct imap_session *session);
+/* How far it is, if that may be told now. */
+void session_progress_tell(struct imap_session *session);
 
 /* ---- session_updates.c ---- */
 

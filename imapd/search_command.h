@@ -24,6 +24,7 @@ struct search_state {
 	struct search_request request;
 	bool is_whole;   /* an order is of all that is found */
 	int64_t now;     /* when it began, in seconds since 1970 */
+	size_t first;    /* looked at, of all */
 	size_t number;   /* looked at next */
 	size_t count;    /* messages when the search began */
 	uint32_t *found; /* UIDs, by number */

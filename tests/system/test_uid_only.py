@@ -2,6 +2,7 @@
 wire: a client that knows no message numbers, what it is told of the doings of others,
 and mailboxes a batch at a time."""
 import re
+import signal
 
 import pytest
 
@@ -212,3 +213,17 @@ def test_9738_3_the_limit_is_announced(shared):
         assert b' MESSAGELIMIT=1000000 ' in said
         # One of the two.
         assert b'SAVELIMIT' not in said
+
+
+def test_9585_4_who_waits_is_told_how_far_it_is(shared, boxes):
+    _, client, _ = boxes
+    shared.kill('snapd', signal.SIGSTOP)
+    try:
+        client.send(b'x UID STORE 3:4 +FLAGS (\\Answered)\r\n')
+        assert client.readline() == \
+            b'* OK [INPROGRESS ("x" 0 2)] Still at work\r\n'
+    finally:
+        shared.kill('snapd', signal.SIGCONT)
+    while (line := client.readline()).startswith(b'* '):
+        assert b'INPROGRESS' in line or b'UIDFETCH' in line
+    assert line.startswith(b'x OK')
