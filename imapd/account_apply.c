@@ -143,6 +143,7 @@ file_of_record(const struct message_record *record, struct index_file *file)
 	file->stored_size = record->stored_size;
 	file->hash = record->hash;
 	file->form = record->form;
+	file->cache_number = 0;
 	file->has_new_flags = false;
 }
 
@@ -206,10 +207,11 @@ add_message(struct account_store *account, struct folder *folder,
 	}
 	make_file(account, folder, record, &file, source);
 	index_put_row(account->index, record->mailbox, &row);
-	index_put_file(account->index, record->mailbox, record->uid, &file);
 	index_count_cache(account->index, &record->hash, 1);
 	if (source != NULL && source->moved_from == NULL && !source->is_assumed)
 		cache_fill(account, &record->hash, source, record->stored_size);
+	file.cache_number = index_cache_number(account->index, &record->hash);
+	index_put_file(account->index, record->mailbox, record->uid, &file);
 	buf_clear(&buf);
 	folder_add_row(folder, &row);
 	view_message_added(folder, record->uid);

@@ -345,6 +345,11 @@ int apply_listing(struct account_store *account, struct text data);
 void apply_sequence(struct account_store *account, uint64_t sequence);
 
 /* ---- folder.c ---- */
+/* Of `count` UIDs that rise from `first` to `last`, the first that is at least
+ * `uid` stands at `low` to `high` (count: none is). Since each is one more than
+ * the one before, or above that, few are between the two where few are missing. */
+void uid_bounds(size_t count, uint32_t first, uint32_t last, uint32_t uid,
+    size_t *low, size_t *high);
 void uid_list_release(struct uid_list **list);
 struct folder *folder_add(struct account_store *account,
     const struct mailbox_record *record,

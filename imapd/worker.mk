@@ -229,6 +229,9 @@ tests_fuzz_index_record_fuzz_LDADD = $(WORKER_LIBS)
 endif
 EXTRA_DIST += tests/fuzz/corpus/index_record
 
+check_PROGRAMS += tests/unit/index_cache_test
+tests_unit_index_cache_test_SOURCES = tests/unit/index_cache_test.c
+tests_unit_index_cache_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/index_file_test
 tests_unit_index_file_test_SOURCES = tests/unit/index_file_test.c
 tests_unit_index_file_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
