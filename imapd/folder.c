@@ -104,6 +104,7 @@ folder_free(struct folder **folder)
 	clear_info(&(*folder)->info);
 	free((*folder)->directory);
 	free((*folder)->past);
+	free((*folder)->later);
 	memory_free(folder);
 }
 

@@ -149,6 +149,7 @@ mailbox_content_hash(
 		return true;
 	}
 	if (view->folder->past != NULL ||
+	    folder_row(view->folder, uid) == NULL ||
 	    !index_find_file(
 		view->account->index, view->folder->info.id, uid, &file))
 		return false;
@@ -166,6 +167,7 @@ mailbox_cache_find(struct mailbox_view *view, uint32_t uid, struct text *bytes)
 	if (past != NULL)
 		return index_find_cache(index, &past->hash, bytes);
 	return view->folder->past == NULL &&
+	       folder_row(view->folder, uid) != NULL &&
 	       index_find_file(index, view->folder->info.id, uid, &file) &&
 	       index_find_parsed(index, &file, bytes);
 }

@@ -424,6 +424,31 @@ remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid)
 	mdb_cursor_close(cursor);
 }
 
+/* Written over where it stands, if there is one; false if there is none. */
+static bool
+replace_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
+    const uint8_t *bytes)
+{
+	MDB_val k, v, new = { INDEX_ROW_SIZE, (void *)(uintptr_t)bytes };
+	struct index_row old;
+	MDB_cursor *cursor;
+	int rc;
+
+	if (index->writer == NULL ||
+	    !seek_row(index, index->writer, mailbox, uid, &cursor, &v))
+		return false;
+	index_row_decode(v.mv_data, &old);
+	index_usage_take(index, old.size);
+	index_room_touch(index, 0);
+	rc = mdb_cursor_get(cursor, &k, &v, MDB_GET_CURRENT);
+	if (rc == 0)
+		rc = mdb_cursor_put(cursor, &k, &new, MDB_CURRENT);
+	if (rc != 0)
+		index_broke(index, "row-put", rc);
+	mdb_cursor_close(cursor);
+	return true;
+}
+
 void
 index_put_row(
     struct message_index *index, uint64_t mailbox, const struct index_row *row)
@@ -433,8 +458,9 @@ index_put_row(
 	index_put_big(key, mailbox, 8);
 	index_row_encode(row, bytes);
 	index_begin(index);
-	remove_row(index, mailbox, row->uid);
-	index_put(index, index->row, key, sizeof(key), bytes, sizeof(bytes));
+	if (!replace_row(index, mailbox, row->uid, bytes))
+		index_put(
+		    index, index->row, key, sizeof(key), bytes, sizeof(bytes));
 	index_usage_add(index, row->size);
 	index_commit(index);
 }
@@ -520,6 +546,7 @@ index_put_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
 	uint8_t key[12], name[KEY_MAX], bytes[1024], number[4];
 	/* Before anything is written: its texts may be those that are read. */
 	size_t name_size = name_key(name, mailbox, file->base);
+	struct text value;
 	struct writer w;
 
 	writer_init(&w, bytes, sizeof(bytes));
@@ -528,7 +555,11 @@ index_put_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
 	index_put(
 	    index, index->file, key, uid_key(key, mailbox, uid), bytes, w.size);
 	index_put_big(number, uid, 4);
-	index_put(index, index->name, name, name_size, number, sizeof(number));
+	/* Which it has from its first day on, mostly. */
+	if (!index_get(index, index->name, name, name_size, &value) ||
+	    !text_equal(value, text_make((char *)number, sizeof(number))))
+		index_put(index, index->name, name, name_size, number,
+		    sizeof(number));
 	index_commit(index);
 }
 
@@ -589,23 +620,35 @@ index_find_name(struct message_index *index, uint64_t mailbox, struct text base)
 }
 
 void
+index_forget_file(struct message_index *index, uint64_t mailbox, uint32_t uid)
+{
+	uint8_t key[12], name[KEY_MAX];
+	struct index_file file;
+	size_t size;
+
+	if (!index_find_file(index, mailbox, uid, &file))
+		return;
+	size = name_key(name, mailbox, file.base);
+	index_begin(index);
+	if (index_find_name(
+		index, mailbox, text_make((char *)name + 8, size - 8)) == uid)
+		index_del(index, index->name, name, size);
+	index_del(index, index->file, key, uid_key(key, mailbox, uid));
+	index_commit(index);
+}
+
+void
 index_remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
     uint64_t modseq)
 {
-	uint8_t key[KEY_MAX];
 	struct index_file file;
+	struct hash hash;
 
 	index_begin(index);
 	if (index_find_file(index, mailbox, uid, &file)) {
-		struct hash hash = file.hash;
-		size_t size = name_key(key, mailbox, file.base);
-
-		if (index_find_name(
-			index, mailbox, text_make(key + 8, size - 8)) == uid)
-			index_del(index, index->name, key, size);
+		hash = file.hash;
 		index_count_cache(index, &hash, -1);
 	}
-	index_del(index, index->file, key, uid_key(key, mailbox, uid));
 	remove_row(index, mailbox, uid);
 	if (modseq != 0)
 		index_add_vanished(index, mailbox, modseq, uid);

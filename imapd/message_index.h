@@ -132,9 +132,12 @@ void index_put_row(
     struct message_index *index, uint64_t mailbox, const struct index_row *row);
 void index_put_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
     const struct index_file *file);
-/* Row, file, name; `modseq` != 0: and remembered as vanished then. */
+/* `modseq` != 0: and remembered as vanished then. Its file stays known. */
 void index_remove_row(struct message_index *index, uint64_t mailbox,
     uint32_t uid, uint64_t modseq);
+/* File and name. */
+void index_forget_file(
+    struct message_index *index, uint64_t mailbox, uint32_t uid);
 
 /* All rows of a mailbox by UID, in memory that the caller frees. */
 struct index_row *index_load_rows(

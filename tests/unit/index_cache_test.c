@@ -159,6 +159,7 @@ what_is_written_is_read_from_then_on(void **state)
 	}
 	/* With and without the one in between. */
 	index_remove_row(the_index, MAILBOX, 100, 1);
+	index_forget_file(the_index, MAILBOX, 100);
 	assert_true(is_found(99, "old"));
 	assert_false(is_found(100, "old"));
 	assert_true(is_found(101, "old"));
