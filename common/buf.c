@@ -113,6 +113,18 @@ buf_put_text(struct buf *buf, const char *s)
 }
 
 int
+buf_put_number(struct buf *buf, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while ((number /= 10) != 0);
+	return buf_put(buf, digits + at, sizeof(digits) - at);
+}
+
+int
 buf_put_format(struct buf *buf, const char *format, ...)
 {
 	size_t room = buf_room(buf);

@@ -28,6 +28,7 @@ void buf_reset(struct buf *buf);
 int buf_put(struct buf *buf, const void *data, size_t size);
 int buf_put_byte(struct buf *buf, uint8_t byte);
 int buf_put_text(struct buf *buf, const char *s);
+int buf_put_number(struct buf *buf, uint64_t number); /* decimal */
 int buf_put_format(struct buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

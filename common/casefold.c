@@ -7,13 +7,17 @@
 
 #include "common/buf.h"
 
+#include <string.h>
 #include <unicase.h>
 #include <uninorm.h>
 #include <unistr.h>
 
 enum {
 	FOLD_MAX_CHARACTER = 256, /* bytes that one becomes; U+FDFA: 33 */
-	FOLD_MAX_DEPTH = 8        /* of decompositions; in Unicode 15: 3 */
+	FOLD_MAX_DEPTH = 8,       /* of decompositions; in Unicode 15: 3 */
+	/* What is longer is not looked for at each place where it may begin:
+	 * a text of one letter would make that a long search. */
+	FOLD_MAX_SOUGHT = 64
 };
 
 static bool
@@ -80,4 +84,86 @@ casefold(struct text text, struct pool *pool)
 	    text_make(pool_copy(pool, folded.data, folded.size), folded.size);
 	buf_clear(&folded);
 	return result;
+}
+
+/* -- In ASCII, where it stands -- */
+
+/* How common a byte is in mail, more or less. */
+static unsigned int
+commonness(char c)
+{
+	static const char letters[] = "ZQXJKVBPYGFWMUCLDRHSNIOATE";
+	const char *at = c == '\0' ? NULL : strchr(letters, c);
+
+	if (at != NULL)
+		return 10 + (unsigned int)(at - letters);
+	return c == ' ' ? 100 : 5;
+}
+
+static size_t
+rarest(struct text folded)
+{
+	size_t found = 0;
+
+	for (size_t i = 1; i < folded.size; i++)
+		if (commonness(folded.data[i]) < commonness(folded.data[found]))
+			found = i;
+	return found;
+}
+
+static bool
+is_at(const char *at, struct text folded)
+{
+	for (size_t i = 0; i < folded.size; i++) {
+		char c = at[i];
+
+		if ((c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c) !=
+		    folded.data[i])
+			return false;
+	}
+	return true;
+}
+
+/* Where its rarest byte stands, in either case. */
+static bool
+contains_ascii(struct text text, struct text folded)
+{
+	size_t at = rarest(folded);
+	char upper = folded.data[at], lower = text_lower_byte(upper);
+	const char *from = text.data + at;
+	const char *end = text.data + text.size - (folded.size - at) + 1;
+	const char *u = from, *l = from;
+
+	if ((u = memchr(u, upper, (size_t)(end - u))) == NULL)
+		u = end;
+	if (lower == upper || (l = memchr(l, lower, (size_t)(end - l))) == NULL)
+		l = end;
+	while (u < end || l < end) {
+		const char **next = u < l ? &u : &l;
+		char c = u < l ? upper : lower;
+
+		if (is_at(*next - at, folded))
+			return true;
+		++*next;
+		*next = memchr(*next, c, (size_t)(end - *next));
+		if (*next == NULL)
+			*next = end;
+	}
+	return false;
+}
+
+bool
+casefold_contains(struct text text, struct text folded, struct pool *pool)
+{
+	bool is_ascii = text_is_ascii(text);
+
+	if (folded.size == 0)
+		return true;
+	if (is_ascii && text.size < folded.size)
+		return false;
+	if (is_ascii && folded.size <= FOLD_MAX_SOUGHT)
+		return contains_ascii(text, folded);
+	text = casefold(text, pool);
+	return text.size >= folded.size &&
+	       memmem(text.data, text.size, folded.data, folded.size) != NULL;
 }

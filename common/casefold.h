@@ -9,7 +9,12 @@
 #include "common/pool.h"
 #include "common/text.h"
 
+#include <stdbool.h>
+
 /* `text` (UTF-8; returned as it is where it is not) in the pool. */
 struct text casefold(struct text text, struct pool *pool);
+
+/* Whether `text`, folded, has in it `folded`, which is. */
+bool casefold_contains(struct text text, struct text folded, struct pool *pool);
 
 #endif

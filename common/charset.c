@@ -54,6 +54,12 @@ charset_has_ascii(const struct charset *charset)
 	       charset->kind != CHARSET_UTF16LE;
 }
 
+bool
+charset_keeps_ascii(const struct charset *charset)
+{
+	return charset->kind == CHARSET_UTF8 || charset->kind == CHARSET_TABLE;
+}
+
 int
 charset_put_utf8(struct buf *out, uint32_t c)
 {

@@ -22,6 +22,9 @@ const char *charset_name(size_t n);
 /* ASCII text is itself in it: not in UTF-16. */
 bool charset_has_ascii(const struct charset *charset);
 
+/* Each byte below 0x80 is ASCII, whatever stands around it. */
+bool charset_keeps_ascii(const struct charset *charset);
+
 /* Appends `data` as UTF-8; what has no meaning becomes U+FFFD.  0, or -1 if
  * `out` is full. */
 int charset_decode(

@@ -244,9 +244,11 @@ file_make_directory(
 	return result < 0 ? file_fail(error, "mkdir", name) : 0;
 }
 
+/* Of the two places of a name, `call`: linkat where it is one more, else
+ * renameat2. */
 static int
-rename_at(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
-    unsigned int flags, struct error *error)
+name_at(const char *call, int from_dir_fd, const char *from, int to_dir_fd,
+    const char *to, unsigned int flags, struct error *error)
 {
 	struct place source, target;
 	int result;
@@ -257,28 +259,38 @@ rename_at(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
 		place_leave(&source);
 		return -1;
 	}
-	result = file_fault("rename", to);
-	if (result == 0)
+	result = file_fault(call, to);
+	if (result == 0 && strcmp(call, "link") == 0)
+		result = linkat(
+		    source.dir_fd, source.name, target.dir_fd, target.name, 0);
+	else if (result == 0)
 		result = renameat2(source.dir_fd, source.name, target.dir_fd,
 		    target.name, flags);
 	place_leave(&source);
 	place_leave(&target);
-	return result < 0 ? file_fail(error, "rename", from) : 0;
+	return result < 0 ? file_fail(error, call, from) : 0;
+}
+
+int
+file_link(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
+    struct error *error)
+{
+	return name_at("link", from_dir_fd, from, to_dir_fd, to, 0, error);
 }
 
 int
 file_rename(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
     struct error *error)
 {
-	return rename_at(from_dir_fd, from, to_dir_fd, to, 0, error);
+	return name_at("rename", from_dir_fd, from, to_dir_fd, to, 0, error);
 }
 
 int
 file_rename_new(int from_dir_fd, const char *from, int to_dir_fd,
     const char *to, struct error *error)
 {
-	return rename_at(
-	    from_dir_fd, from, to_dir_fd, to, RENAME_NOREPLACE, error);
+	return name_at("rename", from_dir_fd, from, to_dir_fd, to,
+	    RENAME_NOREPLACE, error);
 }
 
 static int

@@ -226,10 +226,17 @@ text_is_utf8(struct text a)
 bool
 text_is_ascii(struct text a)
 {
-	for (size_t i = 0; i < a.size; i++)
-		if ((unsigned char)a.data[i] >= 0x80)
+	uint64_t eight, high = 0;
+	size_t i = 0;
+
+	for (; i + sizeof(eight) <= a.size; i += sizeof(eight)) {
+		memcpy(&eight, a.data + i, sizeof(eight));
+		if (eight & UINT64_C(0x8080808080808080))
 			return false;
-	return true;
+	}
+	for (; i < a.size; i++)
+		high |= (unsigned char)a.data[i];
+	return high < 0x80;
 }
 
 void

@@ -34,12 +34,15 @@ apply_begin(struct account_store *account)
 }
 
 /* Before each change of a row. Half a batch in the index is harmless: it is
- * not confirmed before all of it is there. */
+ * not confirmed before all of it is there. What the kernel tells of our own
+ * changes is read before its queue of 16,384 runs over. */
 static void
 touch(struct account_store *account, struct folder *folder)
 {
-	if (++account->unflushed % APPLY_FLUSH == 0)
+	if (++account->unflushed % APPLY_FLUSH == 0) {
 		index_flush(account->index);
+		watcher_read(account);
+	}
 	if (folder->is_touched)
 		return;
 	folder->is_touched = true;
@@ -143,6 +146,7 @@ file_of_record(const struct message_record *record, struct index_file *file)
 	file->stored_size = record->stored_size;
 	file->hash = record->hash;
 	file->form = record->form;
+	file->cache_number = 0;
 	file->has_new_flags = false;
 }
 
@@ -155,6 +159,49 @@ look_again(struct account_store *account, struct folder *folder)
 	folder->was_current = false;
 	folder->state.cur_changed_ns = 0;
 	watcher_look_later(account);
+}
+
+/* Another name for the same bytes, which nobody changes in place; where that
+ * cannot be, a copy of them. */
+static bool
+copy_file(struct account_store *account, struct folder *folder,
+    const struct message_record *record, const struct index_file *file,
+    const struct message_source *source)
+{
+	struct message_source bytes = { .fd = -1 };
+	struct index_file old;
+	struct error error;
+	bool is_made;
+
+	if (!index_find_file(account->index, source->copied_from->info.id,
+		source->source_uid, &old))
+		return false;
+	if (files_link(
+		account, source->copied_from, &old, folder, file, &error) == 0)
+		return true;
+	bytes.fd = files_open(account, source->copied_from, &old, &error);
+	if (bytes.fd == -1)
+		return false;
+	is_made = files_write(account, folder, file, record->internaldate,
+		      &bytes, &error) == 0;
+	close(bytes.fd);
+	if (!is_made)
+		log_warning("file-write", "error=\"%s\"", error.text);
+	return is_made;
+}
+
+/* What a restore brings back may have a file that was still to be removed. */
+static void
+drop_dead_file(
+    struct account_store *account, struct folder *folder, uint32_t uid)
+{
+	struct index_file file;
+
+	if (!index_find_file(account->index, folder->info.id, uid, &file))
+		return;
+	account->only_adds = false;
+	(void)files_unlink(account, folder, &file);
+	index_forget_file(account->index, folder->info.id, uid);
 }
 
 /* Makes the file of a new row: moved, written, or asked from the store. */
@@ -173,9 +220,11 @@ make_file(struct account_store *account, struct folder *folder,
 		account->only_adds = false;
 		is_made =
 		    index_find_file(account->index, source->moved_from->info.id,
-			source->moved_uid, &old) &&
+			source->source_uid, &old) &&
 		    files_rename(account, source->moved_from, &old, folder,
 			file, &error) == 0;
+	} else if (source != NULL && source->copied_from != NULL) {
+		is_made = copy_file(account, folder, record, file, source);
 	} else if (source != NULL) {
 		is_made = files_write(account, folder, file,
 			      record->internaldate, source, &error) == 0;
@@ -197,6 +246,7 @@ add_message(struct account_store *account, struct folder *folder,
 	struct buf buf;
 
 	buf_init(&buf, 2 * MAILDIR_MAX_NAME);
+	drop_dead_file(account, folder, record->uid);
 	file_of_record(record, &file);
 	row_of_record(folder, record, &row);
 	if (name_file(record, &file, &buf) == -1) {
@@ -206,10 +256,11 @@ add_message(struct account_store *account, struct folder *folder,
 	}
 	make_file(account, folder, record, &file, source);
 	index_put_row(account->index, record->mailbox, &row);
-	index_put_file(account->index, record->mailbox, record->uid, &file);
 	index_count_cache(account->index, &record->hash, 1);
 	if (source != NULL && source->moved_from == NULL && !source->is_assumed)
 		cache_fill(account, &record->hash, source, record->stored_size);
+	file.cache_number = index_cache_number(account->index, &record->hash);
+	index_put_file(account->index, record->mailbox, record->uid, &file);
 	buf_clear(&buf);
 	folder_add_row(folder, &row);
 	view_message_added(folder, record->uid);
@@ -258,14 +309,18 @@ apply_file_name(struct account_store *account, struct folder *folder,
 static void
 change_message(struct account_store *account, struct folder *folder,
     const struct message_record *record, const struct index_row *old,
-    const struct mailbox_view *origin)
+    const struct mailbox_view *origin, bool is_later)
 {
 	struct index_row row, *in_memory;
+	bool has_other_name;
 
 	account->only_adds = false;
 	row_of_record(folder, record, &row);
-	if (((row.flags ^ old->flags) & FLAG_ALL) != 0 ||
-	    row.keywords != old->keywords)
+	has_other_name = ((row.flags ^ old->flags) & FLAG_ALL) != 0 ||
+			 row.keywords != old->keywords;
+	if (has_other_name && is_later)
+		later_add(account, folder, row.uid);
+	else if (has_other_name)
 		apply_file_name(account, folder, record);
 	index_put_row(account->index, record->mailbox, &row);
 	if (folder->is_loaded &&
@@ -292,36 +347,68 @@ apply_message(struct account_store *account,
 	if (!index_find_row(account->index, record->mailbox, record->uid, &old))
 		add_message(account, folder, record, source);
 	else if (record->modseq > old.modseq)
-		change_message(account, folder, record, &old, origin);
+		change_message(account, folder, record, &old, origin, false);
 	folder_raise_modseq(folder, record->modseq);
 	apply_end(account);
 }
 
 void
+apply_flags(struct account_store *account, const struct message_record *record,
+    const struct mailbox_view *origin, bool is_later)
+{
+	struct folder *folder = folder_find_id(account, record->mailbox);
+	struct message_record whole = *record;
+	struct index_row old;
+
+	if (folder == NULL)
+		return;
+	apply_begin(account);
+	touch(account, folder);
+	if (index_find_row(
+		account->index, record->mailbox, record->uid, &old) &&
+	    record->modseq > old.modseq) {
+		whole.flags |= old.flags & RECORD_MISSING;
+		whole.internaldate = old.internaldate;
+		whole.size = old.size;
+		change_message(account, folder, &whole, &old, origin, is_later);
+	}
+	folder_raise_modseq(folder, record->modseq);
+	apply_end(account);
+}
+
+/* The row goes, its file does now or later. */
+static void
+remove_message(struct account_store *account, struct folder *folder,
+    uint32_t uid, uint64_t modseq, bool is_later)
+{
+	uint64_t mailbox = folder->info.id;
+	struct index_file file;
+
+	index_remove_row(account->index, mailbox, uid, modseq);
+	if (is_later)
+		later_add(account, folder, uid);
+	else if (!index_find_file(account->index, mailbox, uid, &file) ||
+		 files_unlink(account, folder, &file) == 0)
+		index_forget_file(account->index, mailbox, uid);
+	else /* Its name stays known, as one of a dead row. */
+		look_again(account, folder);
+	folder_drop_row(folder, uid);
+}
+
+void
 apply_expunge(struct account_store *account, uint64_t mailbox, uint32_t uid,
-    uint64_t modseq)
+    uint64_t modseq, bool is_later)
 {
 	struct folder *folder = folder_find_id(account, mailbox);
-	char name[MAILDIR_MAX_NAME + 1], base[RECORD_MAX_BASE_SIZE + 1];
-	struct index_file file;
+	struct index_row row;
 
 	if (folder == NULL)
 		return;
 	apply_begin(account);
 	account->only_adds = false;
 	touch(account, folder);
-	if (index_find_file(account->index, mailbox, uid, &file)) {
-		text_copy(file.name, name, sizeof(name));
-		text_copy(file.base, base, sizeof(base));
-		file.name = text_of(name);
-		file.base = text_of(base);
-		index_remove_row(account->index, mailbox, uid, modseq);
-		if (files_unlink(account, folder, &file) == -1) {
-			/* Its name stays known, as one of a dead row. */
-			index_put_file(account->index, mailbox, uid, &file);
-			look_again(account, folder);
-		}
-		folder_drop_row(folder, uid);
+	if (index_find_row(account->index, mailbox, uid, &row)) {
+		remove_message(account, folder, uid, modseq, is_later);
 		view_message_removed(folder);
 		events_messages(account, folder, HAPPENED_EXPUNGE);
 	}
@@ -337,6 +424,7 @@ retire(struct account_store *account, struct folder *folder)
 	struct index_file file;
 
 	folder_load(account, folder);
+	later_finish(account, folder);
 	for (size_t i = 0; i < folder->row_count; i++)
 		if (index_find_file(account->index, folder->info.id,
 			folder->rows[i].uid, &file))
@@ -480,7 +568,7 @@ apply_change(struct account_store *account, const struct change_record *change)
 		break;
 	case CHANGE_EXPUNGE:
 		apply_expunge(account, change->message.mailbox,
-		    change->message.uid, change->message.modseq);
+		    change->message.uid, change->message.modseq, false);
 		break;
 	case CHANGE_MAILBOX:
 		apply_mailbox(account, &change->mailbox);

@@ -35,7 +35,7 @@ become_ready(struct account_store *account, uint64_t sequence)
 	account_witness_write(account, account->has_witness);
 	account->status = STATUS_OK;
 	sync_folders(account);
-	if (account->is_rebuilt)
+	if (account->is_rebuilt || index_has_lost_cache(account->index))
 		cache_filler_start(account);
 	deliver_start(account);
 	account_catch_up_start(account);

@@ -32,7 +32,9 @@ enum {
 	/* Parses of messages that are deleted, for those who look at them. */
 	ACCOUNT_MAX_UNUSED_CACHE = 100000,
 	/* Bytes of bodies and changes in one batch. */
-	ACCOUNT_BATCH_BODIES = 100
+	ACCOUNT_BATCH_BODIES = 100,
+	/* Files of changes from so many on follow their rows later. */
+	ACCOUNT_LATER_FROM = 500
 };
 
 /* In index_row.flags, in memory only: expunged, taken out at apply_end. */
@@ -80,6 +82,8 @@ struct folder {
 	bool is_change_told;      /* to who sleeps and waits for one */
 	bool must_compare; /* an unclean stop: files may lack their bytes */
 	struct list_change *deletions; /* wait for the adoption */
+	uint32_t *later; /* UIDs whose files follow (later_files.c) */
+	size_t later_count;
 	/* While changes are applied (apply_begin to apply_end). */
 	struct folder *next_touched;
 	bool is_touched;
@@ -201,6 +205,7 @@ struct account_store {
 	uint64_t healed_mailbox; /* whose files are written (heal_file.c) */
 	bool was_healed_current;
 	struct timer *healed_timer;
+	struct timer *later_timer;
 	void (*watcher_told)(uint64_t mailbox, void *context);
 	void *watcher_context;
 	struct marking *markings; /* the first is under way */
@@ -314,7 +319,9 @@ struct message_source {
 	bool must_be_new;
 	/* A move: the file is renamed from there. */
 	struct folder *moved_from;
-	uint32_t moved_uid;
+	/* A copy: the file gets another name, there. */
+	struct folder *copied_from;
+	uint32_t source_uid; /* of both */
 	/* The file is there, or the scan that follows finds that it is not. */
 	bool is_assumed;
 };
@@ -326,12 +333,16 @@ void apply_end(struct account_store *account);
 void apply_message(struct account_store *account,
     const struct message_record *record, const struct message_source *source,
     const struct mailbox_view *origin);
+/* New flags, keywords and MODSEQ of a row, if it is there and older. */
+void apply_flags(struct account_store *account,
+    const struct message_record *record, const struct mailbox_view *origin,
+    bool is_later);
 /* Renames the file to the row's flags; one that cannot be renamed, or is not
  * there, is found by the next look at the folder. */
 void apply_file_name(struct account_store *account, struct folder *folder,
     const struct message_record *record);
 void apply_expunge(struct account_store *account, uint64_t mailbox,
-    uint32_t uid, uint64_t modseq);
+    uint32_t uid, uint64_t modseq, bool is_later);
 void apply_mailbox(
     struct account_store *account, const struct mailbox_record *record);
 void apply_subscribed(
@@ -344,7 +355,20 @@ int apply_listing(struct account_store *account, struct text data);
 /* The sequence up to which our own batches are applied. */
 void apply_sequence(struct account_store *account, uint64_t sequence);
 
+/* ---- later_files.c ---- */
+/* The file of a row that was changed, or is gone, follows. */
+void later_add(
+    struct account_store *account, struct folder *folder, uint32_t uid);
+/* Now, all of the folder. */
+void later_finish(struct account_store *account, struct folder *folder);
+void later_free(struct account_store *account);
+
 /* ---- folder.c ---- */
+/* Of `count` UIDs that rise from `first` to `last`, the first that is at least
+ * `uid` stands at `low` to `high` (count: none is). Since each is one more than
+ * the one before, or above that, few are between the two where few are missing. */
+void uid_bounds(size_t count, uint32_t first, uint32_t last, uint32_t uid,
+    size_t *low, size_t *high);
 void uid_list_release(struct uid_list **list);
 struct folder *folder_add(struct account_store *account,
     const struct mailbox_record *record,
@@ -382,8 +406,8 @@ enum folder_part {
 	FOLDER_NEW,
 	FOLDER_TMP
 };
-/* Descriptors that stay the callee's, or -1. They are valid until the next call
- * here. */
+/* Descriptors that stay the callee's, or -1. They are valid in this turn of the
+ * loop, until two other folders were asked for. */
 int directories_inbox_tmp(struct account_store *account, struct error *error);
 int directories_part(struct account_store *account, const struct folder *folder,
     enum folder_part number, struct error *error);
@@ -418,6 +442,10 @@ int files_list(
 int files_open(struct account_store *account, const struct folder *folder,
     const struct index_file *file, struct error *error);
 int files_rename(struct account_store *account, const struct folder *from,
+    const struct index_file *old, const struct folder *to,
+    const struct index_file *new, struct error *error);
+/* One more name for a file whose size is right; -1: it is to be copied. */
+int files_link(struct account_store *account, const struct folder *from,
     const struct index_file *old, const struct folder *to,
     const struct index_file *new, struct error *error);
 /* 0 also if it is not there. */
@@ -639,7 +667,7 @@ void message_prepare_end(
 bool watcher_add(struct account_store *account, struct folder *folder);
 bool watcher_sees(struct account_store *account, const struct folder *folder);
 /* Judges all that happened up to now: what was not our doing is noticed, or the
- * folder gets `needs_scan`. Not while changes are applied. */
+ * folder gets `needs_scan`. Not in the middle of a message that is changed. */
 void watcher_read(struct account_store *account);
 /* All that was there when the watch began was looked at. */
 void watcher_trust(struct account_store *account, const struct folder *folder);

@@ -352,6 +352,7 @@ account_store_free(struct account_store **account)
 	folders_free(a);
 	watcher_free(a);
 	directories_free(a);
+	later_free(a);
 	cache_filler_free(a);
 	mailbox_keys_free(a);
 	account_catch_up_free(a);

@@ -175,7 +175,7 @@ apply_all(struct change *change, struct text results, uint64_t sequence)
 		apply_one(change, &append->messages[i], &result, sequence);
 	if (append->replaced_uid != 0 && change_next_result(&r, &result))
 		apply_expunge(change->account, append->replaced_mailbox,
-		    append->replaced_uid, result.modseq);
+		    append->replaced_uid, result.modseq, false);
 }
 
 static void

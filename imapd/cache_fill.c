@@ -100,8 +100,7 @@ fill_one(struct account_store *account, struct folder *folder, uint32_t uid)
 	if (!index_find_file(account->index, folder->info.id, uid, &file))
 		return;
 	hash = file.hash;
-	if (index_find_cache(account->index, &hash, &cached) ||
-	    !index_find_file(account->index, folder->info.id, uid, &file))
+	if (index_find_parsed(account->index, &file, &cached))
 		return;
 	source.fd = files_open(account, folder, &file, &error);
 	if (source.fd == -1)
@@ -109,6 +108,7 @@ fill_one(struct account_store *account, struct folder *folder, uint32_t uid)
 	cache_fill(
 	    account, &hash, &source, (uint64_t)lseek(source.fd, 0, SEEK_END));
 	close(source.fd);
+	index_number_file(account->index, folder->info.id, uid);
 }
 
 /* Some messages of the folder; false when it is done. */

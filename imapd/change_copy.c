@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* `left`: the MODSEQ with which a message that is moved leaves its mailbox. */
 static void
@@ -20,19 +19,16 @@ copy_one(struct change *change, const struct item *item,
 	struct message_source bytes = { .fd = -1 };
 	char base[RECORD_MAX_BASE_SIZE + 1], hex[2 * 18 + 1];
 	struct message_record record;
-	struct index_file file;
-	struct error error;
 
 	if (source == NULL ||
 	    !change_record(account, change->mailbox, item->uid, &record, base))
 		return;
 	if (change->is_move) {
 		bytes.moved_from = source;
-		bytes.moved_uid = item->uid;
-	} else if (index_find_file(
-		       account->index, change->mailbox, item->uid, &file)) {
-		bytes.fd = files_open(account, source, &file, &error);
+	} else {
+		bytes.copied_from = source;
 	}
+	bytes.source_uid = item->uid;
 	record.mailbox = change->target;
 	record.uid = result->uid;
 	record.modseq = result->modseq;
@@ -43,12 +39,9 @@ copy_one(struct change *change, const struct item *item,
 	text_format_hex(
 	    item->delivery.bytes, sizeof(item->delivery.bytes), hex);
 	record.base = text_of(hex);
-	apply_message(account, &record,
-	    change->is_move || bytes.fd != -1 ? &bytes : NULL, NULL);
-	if (bytes.fd != -1)
-		close(bytes.fd);
+	apply_message(account, &record, &bytes, NULL);
 	if (change->is_move)
-		apply_expunge(account, change->mailbox, item->uid, left);
+		apply_expunge(account, change->mailbox, item->uid, left, false);
 	change->source_uids[change->answer.count] = item->uid;
 	change->target_uids[change->answer.count++] = result->uid;
 	change->answer.modseq = result->modseq;

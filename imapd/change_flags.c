@@ -19,9 +19,10 @@ flags_committed(
 {
 	struct change *change = context;
 	struct account_store *account = change->account;
-	char base[RECORD_MAX_BASE_SIZE + 1];
+	struct message_record record = { .mailbox = change->mailbox,
+		.born = sequence };
+	bool is_later = change->item_count >= ACCOUNT_LATER_FROM;
 	struct result_record result = { 0 };
-	struct message_record record;
 	struct reader r;
 
 	reader_init(&r, results.data, results.size);
@@ -34,15 +35,11 @@ flags_committed(
 		for (size_t i = 0; i < change->item_count; i++) {
 			if (i % RECORDS_A_PART == 0)
 				change_next_result(&r, &result);
-			if (!change_record(account, change->mailbox,
-				change->items[i].uid, &record, base))
-				continue;
-			record.flags = change->items[i].flags |
-				       (record.flags & RECORD_MISSING);
+			record.uid = change->items[i].uid;
+			record.flags = change->items[i].flags;
 			record.keywords = change->items[i].keywords;
 			record.modseq = result.modseq;
-			record.born = sequence;
-			apply_message(account, &record, NULL, change->origin);
+			apply_flags(account, &record, change->origin, is_later);
 			change->answer.modseq = result.modseq;
 			change->source_uids[change->answer.count++] =
 			    record.uid;
@@ -186,7 +183,8 @@ expunge_committed(
 			if (i % RECORDS_A_PART == 0)
 				change_next_result(&r, &result);
 			apply_expunge(account, change->mailbox,
-			    change->items[i].uid, result.modseq);
+			    change->items[i].uid, result.modseq,
+			    change->item_count >= ACCOUNT_LATER_FROM);
 			change->source_uids[change->answer.count++] =
 			    change->items[i].uid;
 			change->answer.modseq = result.modseq;

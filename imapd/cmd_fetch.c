@@ -33,6 +33,7 @@ fetch_free(struct imap_command *command)
 	if (state->stage == FETCH_READING)
 		mailbox_read_cancel(command->account, command);
 	close_message(state);
+	buf_clear(&state->fields);
 	pool_free(&state->pool);
 	command->abandon = NULL;
 }
@@ -355,6 +356,8 @@ begin(struct imap_command *command)
 		qresync_find_vanished(command, state->changed_since,
 		    &state->within, &state->vanished);
 	buf_init(&state->record, MESSAGE_CACHE_MAX_SIZE);
+	buf_init(&state->fields, MESSAGE_CACHE_MAX_SIZE);
+	fetch_find_kept(state);
 	state->pool = pool_new();
 	command->progress = fetch_progress;
 	command->resume = fetch_resume;

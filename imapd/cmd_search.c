@@ -218,6 +218,22 @@ search_read_body(const struct mailbox_body *body, struct buf *stored)
 	return 0;
 }
 
+/* Its parts, as they were found when it was parsed; else it is parsed now. */
+static const struct mime_part *
+find_parts(struct imap_command *command, uint32_t uid, struct text stored)
+{
+	struct search_state *state = command->state;
+	const struct mime_part *root = NULL;
+	struct message_cache cache;
+	struct text bytes;
+
+	if (mailbox_cache_find(command->view, uid, &bytes) &&
+	    message_cache_parse(bytes, &cache, NULL) == 0 &&
+	    cache.stored_size == stored.size)
+		root = message_cache_get_parts(&cache, state->pool);
+	return root != NULL ? root : mime_parse(stored, state->pool);
+}
+
 /* A message that must not be looked into holds nothing that is looked for. */
 static bool
 matches_stored(struct imap_command *command, const struct mailbox_row *row,
@@ -231,7 +247,7 @@ matches_stored(struct imap_command *command, const struct mailbox_row *row,
 		return false;
 	fill_subject(command, row, &subject);
 	subject.stored = stored;
-	subject.root = mime_parse(stored, state->pool);
+	subject.root = find_parts(command, row->uid, stored);
 	result = search_match(state->request.root, &subject) == SEARCH_YES;
 	mailbox_parse_end(command->view);
 	return result;

@@ -1,7 +1,8 @@
 /*
  * Directories of the Maildir that stay open, so that a file's name costs no
  * walk to it: INBOX's tmp/, where new files are begun, and the three parts of
- * the folder that was asked for last.
+ * the two folders that were asked for last: what is copied is read from one and
+ * written to the other.
  *
  * What is open must be where its path leads, or mail would be filed into a
  * Maildir that somebody has put aside: so the path's device and inode are
@@ -16,11 +17,13 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum {
-	PARTS = 3
+	PARTS = 3,
+	FOLDERS = 2
 };
 
 struct part {
@@ -30,10 +33,14 @@ struct part {
 	uint64_t hold; /* in which it was last looked at */
 };
 
-struct directories {
-	int inbox_tmp;
+struct folder_parts {
 	uint64_t mailbox;
 	struct part parts[PARTS];
+};
+
+struct directories {
+	int inbox_tmp;
+	struct folder_parts folders[FOLDERS]; /* the one asked for last first */
 	unsigned int holders;
 	uint64_t hold; /* counts them */
 };
@@ -47,8 +54,9 @@ get_directories(struct account_store *account)
 		return d;
 	d = memory_new(1, sizeof(*d));
 	d->inbox_tmp = -1;
-	for (size_t i = 0; i < PARTS; i++)
-		d->parts[i].fd = -1;
+	for (size_t f = 0; f < FOLDERS; f++)
+		for (size_t i = 0; i < PARTS; i++)
+			d->folders[f].parts[i].fd = -1;
 	account->directories = d;
 	return d;
 }
@@ -62,10 +70,28 @@ close_directory(int *fd)
 }
 
 static void
-close_parts(struct directories *d)
+close_parts(struct folder_parts *folder)
 {
 	for (size_t i = 0; i < PARTS; i++)
-		close_directory(&d->parts[i].fd);
+		close_directory(&folder->parts[i].fd);
+}
+
+/* The folder's parts, in front of the others. */
+static struct folder_parts *
+take_folder(struct directories *d, uint64_t mailbox)
+{
+	struct folder_parts first;
+	size_t at = 0;
+
+	while (at < FOLDERS - 1 && d->folders[at].mailbox != mailbox)
+		at++;
+	if (d->folders[at].mailbox != mailbox)
+		close_parts(&d->folders[at]);
+	first = d->folders[at];
+	first.mailbox = mailbox;
+	memmove(&d->folders[1], &d->folders[0], at * sizeof(first));
+	d->folders[0] = first;
+	return &d->folders[0];
 }
 
 void
@@ -117,13 +143,10 @@ directories_part(struct account_store *account, const struct folder *folder,
 {
 	static const char *const names[PARTS] = { "cur", "new", "tmp" };
 	struct directories *d = get_directories(account);
-	struct part *part = &d->parts[number];
+	struct part *part = &take_folder(d, folder->info.id)->parts[number];
 	char path[ACCOUNT_PATH_MAX];
 	struct stat info;
 
-	if (d->mailbox != folder->info.id)
-		close_parts(d);
-	d->mailbox = folder->info.id;
 	snprintf(path, sizeof(path), "%s/%s", folder->directory, names[number]);
 	if (part->fd != -1 && is_still_there(account, part, path))
 		return part->fd;
@@ -147,7 +170,8 @@ directories_forget(struct account_store *account)
 	struct directories *d = get_directories(account);
 
 	close_directory(&d->inbox_tmp);
-	close_parts(d);
+	for (size_t f = 0; f < FOLDERS; f++)
+		close_parts(&d->folders[f]);
 }
 
 void

@@ -45,6 +45,9 @@ struct fetch_state {
 	struct mailbox_body body;
 	bool is_read;
 	struct mime_part *root;
+	bool section_kept
+	    [IMAP_MAX_FETCH_ITEMS]; /* in the cache, of any message */
+	struct buf fields;          /* of such a section */
 	bool section_done[IMAP_MAX_FETCH_ITEMS];
 	size_t section_at;
 	const char *space;
@@ -70,7 +73,9 @@ bool fetch_find_cache(
 /* Makes it from the body that was read, for state->record and the cache. 0, or
  * -1: the message is skipped. */
 int fetch_make_cache(struct imap_command *command, uint32_t uid);
-/* Which sections the cache answers; false if some need the body. */
+/* Which sections a cache can answer: once for all messages. */
+void fetch_find_kept(struct fetch_state *state);
+/* Which sections this one answers; false if some need the body. */
 bool fetch_check_sections(
     struct fetch_state *state, const struct message_cache *cache);
 /* "* n FETCH (..." with all but the sections that the cache lacks; `cache` NULL:

@@ -43,7 +43,8 @@ put_flags(struct imap_command *command, const struct mailbox_row *row)
 	const struct mailbox_info *info = mailbox_view_info(command->view);
 	struct fetch_state *state = command->state;
 
-	(void)buf_put_format(command->out, "%sFLAGS ", state->space);
+	(void)buf_put_text(command->out, state->space);
+	(void)buf_put_text(command->out, "FLAGS ");
 	(void)imap_put_flags(command->out, row->flags, row->keywords,
 	    info->keywords, info->keyword_count,
 	    command_recent(command, row->uid));
@@ -85,7 +86,8 @@ put_row(struct imap_command *command, const struct mailbox_row *row)
 	    command, mailbox_view_number(command->view, row->uid), row->uid);
 	state->space = "";
 	if ((items & FETCH_UID) || is_uid_told(command, row->uid)) {
-		(void)buf_put_format(out, "UID %u", row->uid);
+		(void)buf_put_text(out, "UID ");
+		(void)buf_put_number(out, row->uid);
 		state->space = " ";
 	}
 	if ((items & FETCH_FLAGS) || is_marked(state, row->uid))
@@ -98,8 +100,9 @@ put_row(struct imap_command *command, const struct mailbox_row *row)
 	if (items & FETCH_SAVEDATE)
 		put_saved(command, row->uid);
 	if (items & FETCH_SIZE) {
-		(void)buf_put_format(out, "%sRFC822.SIZE %llu", state->space,
-		    (unsigned long long)row->size);
+		(void)buf_put_text(out, state->space);
+		(void)buf_put_text(out, "RFC822.SIZE ");
+		(void)buf_put_number(out, row->size);
 		state->space = " ";
 	}
 	if ((items & FETCH_MODSEQ) ||
@@ -150,8 +153,9 @@ put_cached(struct imap_command *command, const struct message_cache *cache)
 	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		if ((state->items.simple & texts[i].item) == 0)
 			continue;
-		(void)buf_put_format(
-		    command->out, "%s%s ", state->space, texts[i].name);
+		(void)buf_put_text(command->out, state->space);
+		(void)buf_put_text(command->out, texts[i].name);
+		(void)buf_put_byte(command->out, ' ');
 		(void)buf_put(
 		    command->out, texts[i].value.data, texts[i].value.size);
 		state->space = " ";
@@ -164,8 +168,8 @@ fetch_put_label(
 {
 	struct fetch_state *state = command->state;
 
-	(void)buf_put_format(
-	    command->out, "%s%.*s", state->space, TEXT_FMT(section->label));
+	(void)buf_put_text(command->out, state->space);
+	(void)buf_put(command->out, section->label.data, section->label.size);
 	if (section->section.is_partial)
 		(void)buf_put_format(command->out, "<%llu>",
 		    (unsigned long long)section->section.first);
@@ -176,7 +180,9 @@ fetch_put_label(
 void
 fetch_put_literal(struct imap_command *command, struct text value)
 {
-	(void)buf_put_format(command->out, "{%zu}\r\n", value.size);
+	(void)buf_put_byte(command->out, '{');
+	(void)buf_put_number(command->out, value.size);
+	(void)buf_put_text(command->out, "}\r\n");
 	(void)buf_put(command->out, value.data, value.size);
 }
 
@@ -193,12 +199,12 @@ put_cached_fields(struct imap_command *command,
     const struct fetch_section *section, const struct message_cache *cache)
 {
 	const struct section *s = &section->section;
+	struct buf *fields = &((struct fetch_state *)command->state)->fields;
 	struct text value;
-	struct buf fields;
 
-	buf_init(&fields, FETCH_MAX_FIELDS);
-	(void)message_cache_put_fields(cache, s->names, s->name_count, &fields);
-	value = text_make(fields.data, fields.size);
+	buf_reset(fields);
+	(void)message_cache_put_fields(cache, s->names, s->name_count, fields);
+	value = text_make(fields->data, fields->size);
 	if (s->is_partial) {
 		value = text_skip(value,
 		    s->first < value.size ? (size_t)s->first : value.size);
@@ -207,20 +213,29 @@ put_cached_fields(struct imap_command *command,
 	}
 	fetch_put_label(command, section);
 	fetch_put_literal(command, value);
-	buf_clear(&fields);
 }
 
 static bool
-has_cached_fields(
-    const struct fetch_section *section, const struct message_cache *cache)
+is_kept(const struct fetch_section *section)
 {
 	uint32_t i;
 
+	if (!is_header_fields(section))
+		return false;
 	for (i = 0; i < section->section.name_count; i++) {
-		if (!message_cache_has_name(cache, section->section.names[i]))
+		if (!message_cache_keeps(section->section.names[i]))
 			return false;
 	}
 	return true;
+}
+
+void
+fetch_find_kept(struct fetch_state *state)
+{
+	size_t i;
+
+	for (i = 0; i < state->items.section_count; i++)
+		state->section_kept[i] = is_kept(&state->items.sections[i]);
 }
 
 bool
@@ -232,9 +247,9 @@ fetch_check_sections(
 	size_t i;
 
 	for (i = 0; i < items->section_count; i++) {
-		state->section_done[i] =
-		    cache != NULL && is_header_fields(&items->sections[i]) &&
-		    has_cached_fields(&items->sections[i], cache);
+		state->section_done[i] = cache != NULL &&
+					 cache->has_all_fields &&
+					 state->section_kept[i];
 		all = all && state->section_done[i];
 	}
 	return all;
@@ -325,23 +340,19 @@ fetch_begin_response(struct imap_command *command,
 	bool needs_preview = (state->items.simple & FETCH_PREVIEW) != 0;
 	size_t i;
 
-	/* put_row calls mailbox.h: the record of another call may move. */
+	/* Nothing is written here: the record stays where it is. */
 	put_row(command, row);
 	put_object_ids(command, row);
 	if (cache != NULL) {
-		struct message_cache again;
-
-		if (!fetch_find_cache(command, row->uid, &again))
-			again = *cache;
-		put_cached(command, &again);
+		put_cached(command, cache);
 		for (i = 0; i < state->items.section_count; i++) {
 			if (state->section_done[i])
 				put_cached_fields(
-				    command, &state->items.sections[i], &again);
+				    command, &state->items.sections[i], cache);
 		}
 		if ((!is_all_cached || needs_preview) && state->root == NULL)
 			state->root =
-			    message_cache_get_parts(&again, state->pool);
+			    message_cache_get_parts(cache, state->pool);
 		if (needs_preview)
 			fetch_put_preview(command);
 	}

@@ -104,6 +104,7 @@ folder_free(struct folder **folder)
 	clear_info(&(*folder)->info);
 	free((*folder)->directory);
 	free((*folder)->past);
+	free((*folder)->later);
 	memory_free(folder);
 }
 
@@ -167,13 +168,30 @@ folder_raise_modseq(struct folder *folder, uint64_t modseq)
 
 /* -- Rows in memory -- */
 
+void
+uid_bounds(size_t count, uint32_t first, uint32_t last, uint32_t uid,
+    size_t *low, size_t *high)
+{
+	*low = 0;
+	*high = 0;
+	if (count == 0 || uid <= first)
+		return;
+	if (uid > last) {
+		*low = *high = count;
+		return;
+	}
+	*high = uid - first < count - 1 ? uid - first : count - 1;
+	if (last - uid < count - 1)
+		*low = count - 1 - (last - uid);
+}
+
 static size_t
 row_position(const struct folder *folder, uint32_t uid)
 {
-	size_t low = 0, high = folder->row_count;
+	size_t count = folder->row_count, low, high;
 
-	if (high > 0 && folder->rows[high - 1].uid < uid)
-		return high;
+	uid_bounds(count, count == 0 ? 0 : folder->rows[0].uid,
+	    count == 0 ? 0 : folder->rows[count - 1].uid, uid, &low, &high);
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 

@@ -172,6 +172,7 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 	struct index_row *row = folder_row(look->folder, uid);
 	struct index_file known;
 	struct index_row wished;
+	bool is_ours;
 
 	if (!index_find_file(
 		account->index, look->folder->info.id, uid, &known))
@@ -180,8 +181,8 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 		known.name = text_of(file);
 		known.is_new = is_new;
 		if (files_unlink(account, look->folder, &known) == 0)
-			index_remove_row(
-			    account->index, look->folder->info.id, uid, 0);
+			index_forget_file(
+			    account->index, look->folder->info.id, uid);
 		return;
 	}
 	look->seen[row - look->folder->rows] =
@@ -193,15 +194,18 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 		return;
 	}
 	wished = *row;
-	/* After an unclean stop an old name may be a rename of ours that did
-	 * not reach the disk: what was answered counts. */
+	/* After an unclean stop, or where the index was lost with a rename that
+	 * was still to be done, an old name may be that of before a change of
+	 * ours: what was answered counts. */
+	is_ours = look->changed != NULL ||
+		  (account->is_rebuilt && index_was_killed(account->index));
 	known.has_new_flags =
-	    look->changed == NULL && wish_flags(look, &known, name, &wished);
+	    !is_ours && wish_flags(look, &known, name, &wished);
 	known.base = name->base;
 	known.name = text_of(file);
 	known.is_new = is_new;
 	index_put_file(account->index, look->folder->info.id, uid, &known);
-	if (look->changed != NULL)
+	if (is_ours)
 		look_at_flags(look, row, known.born, name);
 	if (!known.has_new_flags)
 		return;

@@ -79,6 +79,7 @@ index_file_encode(struct writer *w, const struct index_file *file)
 			     (file->has_new_flags ? FILE_HAS_NEW_FLAGS : 0));
 	writer_put_text(w, file->name, RECORD_MAX_BASE_SIZE);
 	writer_put_text(w, file->base, RECORD_MAX_BASE_SIZE);
+	writer_put_u64(w, file->cache_number);
 }
 
 int
@@ -98,6 +99,8 @@ index_file_decode(struct text bytes, struct index_file *file)
 	file->has_new_flags = (state & FILE_HAS_NEW_FLAGS) != 0;
 	file->name = reader_get_text(&r, RECORD_MAX_BASE_SIZE);
 	file->base = reader_get_text(&r, RECORD_MAX_BASE_SIZE);
+	/* One of the old format ends here. */
+	file->cache_number = r.size == 0 ? 0 : reader_get_u64(&r);
 	return reader_done(&r);
 }
 
@@ -110,13 +113,21 @@ index_meta_encode(struct writer *w, const struct index_meta *meta)
 	writer_put_u64(w, meta->confirmed);
 }
 
+uint8_t
+index_meta_format(struct text bytes)
+{
+	return bytes.size == 0 ? 0 : (uint8_t)bytes.data[0];
+}
+
 int
 index_meta_decode(struct text bytes, struct index_meta *meta)
 {
 	struct reader r;
+	uint8_t format;
 
 	reader_init(&r, bytes.data, bytes.size);
-	if (reader_get_u8(&r) != INDEX_FORMAT)
+	format = reader_get_u8(&r);
+	if (format != INDEX_FORMAT && format != INDEX_OLD_FORMAT)
 		return -1;
 	reader_get_raw(&r, meta->store.bytes, sizeof(meta->store.bytes));
 	meta->incarnation = reader_get_u64(&r);

@@ -9,7 +9,8 @@
 #include "imapd/message_index.h"
 
 enum {
-	INDEX_FORMAT = 2,
+	INDEX_FORMAT = 3,
+	INDEX_OLD_FORMAT = 2, /* its cache was by hash */
 	INDEX_ROW_SIZE = 40
 };
 
@@ -26,6 +27,8 @@ void index_file_encode(struct writer *w, const struct index_file *file);
 int index_file_decode(struct text bytes, struct index_file *file);
 void index_meta_encode(struct writer *w, const struct index_meta *meta);
 int index_meta_decode(struct text bytes, struct index_meta *meta);
+/* 0: there is none. */
+uint8_t index_meta_format(struct text bytes);
 void index_mailbox_encode(struct writer *w, const struct mailbox_record *record,
     const struct index_mailbox_state *state);
 int index_mailbox_decode(struct text bytes, struct mailbox_record *record,

@@ -38,7 +38,6 @@ find_run(struct message_index *index, uint64_t mailbox, uint32_t uid,
 		*time = (int64_t)index_get_big((uint8_t *)v.mv_data + 4, 8);
 	}
 	mdb_cursor_close(cursor);
-	index_read_end(index, txn);
 	return found;
 }
 

@@ -100,7 +100,6 @@ count_all(struct message_index *index)
 	for (; rc == 0; rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT_NODUP))
 		sum_mailbox(cursor, v, &index->usage);
 	mdb_cursor_close(cursor);
-	index_read_end(index, txn);
 	index->is_usage_changed = true;
 }
 

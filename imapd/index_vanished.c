@@ -92,5 +92,4 @@ index_each_vanished(struct message_index *index, uint64_t mailbox,
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 	}
 	mdb_cursor_close(cursor);
-	index_read_end(index, txn);
 }

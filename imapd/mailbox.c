@@ -32,12 +32,15 @@ mailbox_view_uid(const struct mailbox_view *view, size_t number)
 size_t
 mailbox_view_number_from(const struct mailbox_view *view, uint32_t uid)
 {
-	size_t low = 0, high = view->count;
+	const uint32_t *uids = view->list->uids;
+	size_t count = view->count, low, high;
 
+	uid_bounds(count, count == 0 ? 0 : uids[0],
+	    count == 0 ? 0 : uids[count - 1], uid, &low, &high);
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (view->list->uids[middle] < uid)
+		if (uids[middle] < uid)
 			low = middle + 1;
 		else
 			high = middle;

@@ -214,8 +214,8 @@ bool mailbox_content_hash(
 /*
  * The cached parse of a message (imapd/message_cache.h), by its content:
  * filled at filing, copies share it. true and the bytes, which are valid until
- * the next call of a function of this header; put: after mailbox_read, when
- * find said false.
+ * the mailbox is changed or put is called; put: after mailbox_read, when find
+ * said false.
  */
 bool mailbox_cache_find(
     struct mailbox_view *view, uint32_t uid, struct text *bytes);

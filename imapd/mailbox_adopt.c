@@ -156,7 +156,6 @@ adopt_row(struct adoption *adoption, struct folder *folder,
 	struct index_file placed;
 	struct maildir_name name;
 	struct index_row row;
-	struct text cached;
 	struct hash key;
 
 	if (result->mailbox == folder->info.id &&
@@ -185,11 +184,11 @@ adopt_row(struct adoption *adoption, struct folder *folder,
 	placed.name = text_of(file->found.name);
 	placed.base = name.base;
 	placed.is_new = file->found.is_new;
-	index_put_file(account->index, record->mailbox, record->uid, &placed);
-	if (file->cached.size > 0 &&
-	    !index_find_cache(account->index, &record->hash, &cached))
+	if (file->cached.size > 0 && placed.cache_number == 0)
 		index_put_cache(account->index, &record->hash,
 		    text_make(file->cached.data, file->cached.size));
+	placed.cache_number = index_cache_number(account->index, &record->hash);
+	index_put_file(account->index, record->mailbox, record->uid, &placed);
 }
 
 void

@@ -361,20 +361,28 @@ files_list(int home_fd, const char *path, DIR **listing, struct error *error)
 	return -1;
 }
 
+/* The directory that it is in, and its name there. -1: there is none. */
+static int
+locate(struct account_store *account, const struct folder *folder,
+    const struct index_file *file, char name[ACCOUNT_PATH_MAX],
+    struct error *error)
+{
+	if (text_copy(file->name, name, ACCOUNT_PATH_MAX) == -1)
+		return error_set(error, ERROR_LIMIT, "name is too long");
+	return directories_part(
+	    account, folder, file->is_new ? FOLDER_NEW : FOLDER_CUR, error);
+}
+
 int
 files_open(struct account_store *account, const struct folder *folder,
     const struct index_file *file, struct error *error)
 {
 	char name[ACCOUNT_PATH_MAX];
+	int part = locate(account, folder, file, name, error), fd;
 	struct stat info;
-	int part, fd;
 
-	part = directories_part(
-	    account, folder, file->is_new ? FOLDER_NEW : FOLDER_CUR, error);
 	if (part == -1)
 		return -1;
-	if (text_copy(file->name, name, sizeof(name)) == -1)
-		return error_set(error, ERROR_LIMIT, "name is too long");
 	fd = file_open_read(part, name, error);
 	if (fd == -1)
 		return -1;
@@ -391,25 +399,54 @@ files_rename(struct account_store *account, const struct folder *from,
     const struct index_file *old, const struct folder *to,
     const struct index_file *new, struct error *error)
 {
-	char old_path[ACCOUNT_PATH_MAX], new_path[ACCOUNT_PATH_MAX];
+	char old_name[ACCOUNT_PATH_MAX], new_name[ACCOUNT_PATH_MAX];
+	int source, target;
 
-	files_path(from, old->is_new, old->name, old_path);
-	files_path(to, new->is_new, new->name, new_path);
-	if (strcmp(old_path, new_path) == 0)
+	if (from == to &&
+	    old->is_new == new->is_new &&text_equal(old->name, new->name))
 		return 0;
-	return file_rename(
-	    account->home_fd, old_path, account->home_fd, new_path, error);
+	source = locate(account, from, old, old_name, error);
+	if (source == -1)
+		return -1;
+	target = locate(account, to, new, new_name, error);
+	if (target == -1)
+		return -1;
+	return file_rename(source, old_name, target, new_name, error);
+}
+
+int
+files_link(struct account_store *account, const struct folder *from,
+    const struct index_file *old, const struct folder *to,
+    const struct index_file *new, struct error *error)
+{
+	char old_name[ACCOUNT_PATH_MAX], new_name[ACCOUNT_PATH_MAX];
+	struct stat info;
+	int source, target;
+
+	source = locate(account, from, old, old_name, error);
+	if (source == -1)
+		return -1;
+	target = locate(account, to, new, new_name, error);
+	if (target == -1)
+		return -1;
+	if (fstatat(source, old_name, &info, AT_SYMLINK_NOFOLLOW) == -1)
+		return error_set_errno(error, "%s", old_name);
+	if (!S_ISREG(info.st_mode) ||
+	    (uint64_t)info.st_size != old->stored_size)
+		return error_set(error, ERROR_DAMAGED,
+		    "%s: its size is not the row's", old_name);
+	return file_link(source, old_name, target, new_name, error);
 }
 
 int
 files_unlink(struct account_store *account, const struct folder *folder,
     const struct index_file *file)
 {
-	char path[ACCOUNT_PATH_MAX];
+	char name[ACCOUNT_PATH_MAX];
 	struct error error;
+	int part = locate(account, folder, file, name, &error);
 
-	files_path(folder, file->is_new, file->name, path);
-	if (file_unlink(account->home_fd, path, &error) == 0 ||
+	if ((part != -1 && file_unlink(part, name, &error) == 0) ||
 	    error.code == ERROR_MISSING)
 		return 0;
 	log_warning("file-unlink", "error=\"%s\"", error.text);

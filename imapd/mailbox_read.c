@@ -149,6 +149,7 @@ mailbox_content_hash(
 		return true;
 	}
 	if (view->folder->past != NULL ||
+	    folder_row(view->folder, uid) == NULL ||
 	    !index_find_file(
 		view->account->index, view->folder->info.id, uid, &file))
 		return false;
@@ -159,10 +160,16 @@ mailbox_content_hash(
 bool
 mailbox_cache_find(struct mailbox_view *view, uint32_t uid, struct text *bytes)
 {
-	struct hash hash;
+	const struct past_message *past = past_message(view, uid);
+	struct message_index *index = view->account->index;
+	struct index_file file;
 
-	return mailbox_content_hash(view, uid, &hash) &&
-	       index_find_cache(view->account->index, &hash, bytes);
+	if (past != NULL)
+		return index_find_cache(index, &past->hash, bytes);
+	return view->folder->past == NULL &&
+	       folder_row(view->folder, uid) != NULL &&
+	       index_find_file(index, view->folder->info.id, uid, &file) &&
+	       index_find_parsed(index, &file, bytes);
 }
 
 bool
@@ -183,12 +190,19 @@ mailbox_parse_end(struct mailbox_view *view)
 void
 mailbox_cache_put(struct mailbox_view *view, uint32_t uid, struct text bytes)
 {
+	struct message_index *index = view->account->index;
 	struct hash hash;
 
 	if (!mailbox_content_hash(view, uid, &hash))
 		return;
-	if (view->folder->past != NULL)
-		index_put_past_cache(view->account->index, &hash, bytes);
-	else
-		index_put_cache(view->account->index, &hash, bytes);
+	if (view->folder->past != NULL) {
+		index_put_past_cache(index, &hash, bytes);
+		return;
+	}
+	/* Many are made in a row after the index was lost. */
+	index_begin(index);
+	index_put_cache(index, &hash, bytes);
+	index_number_file(index, view->folder->info.id, uid);
+	if (index_commit_later(index))
+		account_commit_soon(view->account);
 }

@@ -271,6 +271,7 @@ sync_settle(struct account_store *account)
 	for (size_t i = 0; i < account->folder_count; i++) {
 		struct folder *folder = account->folders[i];
 
+		later_finish(account, folder);
 		folder->needs_scan |= is_young(folder);
 		if (sync_is_unseen(account, folder))
 			folder_put(account, folder);

@@ -16,6 +16,7 @@ enum {
 	MAGIC = 0x434d4600 + MESSAGE_CACHE_VERSION, /* "FMC" */
 	SPAN_SIZE = 28,
 	PART_SIZE = 4 + 1 + 2 * SPAN_SIZE,
+	HEAD_SIZE = 4 + 8 + 8 + 1 + 4 + 4 * 4,
 	MAX_TEXT = MESSAGE_CACHE_MAX_SIZE
 };
 
@@ -33,8 +34,8 @@ enum {
 	NAME_COUNT = sizeof(cached_names) / sizeof(*cached_names)
 };
 
-static bool
-is_cached(struct text name)
+bool
+message_cache_keeps(struct text name)
 {
 	for (size_t i = 0; i < NAME_COUNT; i++)
 		if (text_is_nocase(name, cached_names[i]))
@@ -51,7 +52,7 @@ collect_fields(struct text header, struct buf *fields)
 	int result = 1;
 
 	while (mail_header_next(&header, &field)) {
-		if (!is_cached(field.name))
+		if (!message_cache_keeps(field.name))
 			continue;
 		if (fields->size + 2 * field.raw.size + 2 >
 		    MESSAGE_CACHE_MAX_FIELD) {
@@ -91,12 +92,12 @@ put_record(const struct mime_part *root, uint64_t stored_size,
     const struct buf texts[4], bool has_all_fields, struct buf *out)
 {
 	uint32_t count = mime_part_count(root);
-	size_t size = 25 + (size_t)count * PART_SIZE;
+	size_t size = HEAD_SIZE + (size_t)count * PART_SIZE;
 	struct writer w;
 	uint8_t *room;
 
 	for (int i = 0; i < 4; i++)
-		size += 4 + texts[i].size;
+		size += texts[i].size;
 	if (size > MESSAGE_CACHE_MAX_SIZE ||
 	    (room = buf_reserve(out, size)) == NULL)
 		return -1;
@@ -107,8 +108,9 @@ put_record(const struct mime_part *root, uint64_t stored_size,
 	writer_put_u8(&w, has_all_fields);
 	writer_put_u32(&w, count);
 	for (int i = 0; i < 4; i++)
-		writer_put_text(
-		    &w, text_make(texts[i].data, texts[i].size), MAX_TEXT);
+		writer_put_u32(&w, (uint32_t)texts[i].size);
+	for (int i = 0; i < 4; i++)
+		writer_put_raw(&w, texts[i].data, texts[i].size);
 	put_parts(&w, root);
 	if (w.failed)
 		return -1;
@@ -179,10 +181,26 @@ message_cache_format_raw(
 	return message_cache_format(&part, stored_size, out);
 }
 
+/* The next text of what is left; what is missing fails. */
+static struct text
+take_text(struct reader *r, uint32_t size)
+{
+	struct text text = text_make((const char *)r->data, size);
+
+	if (r->failed || size > r->size) {
+		r->failed = true;
+		return text_make(NULL, 0);
+	}
+	r->data += size;
+	r->size -= size;
+	return text;
+}
+
 int
 message_cache_parse(
     struct text bytes, struct message_cache *cache, struct error *error)
 {
+	uint32_t sizes[4];
 	struct reader r;
 
 	*cache = (struct message_cache){ 0 };
@@ -194,10 +212,12 @@ message_cache_parse(
 	cache->wire_size = reader_get_u64(&r);
 	cache->has_all_fields = reader_get_u8(&r) != 0;
 	cache->part_count = reader_get_u32(&r);
-	cache->envelope = reader_get_text(&r, MAX_TEXT);
-	cache->body = reader_get_text(&r, MAX_TEXT);
-	cache->bodystructure = reader_get_text(&r, MAX_TEXT);
-	cache->fields = reader_get_text(&r, MAX_TEXT);
+	for (int i = 0; i < 4; i++)
+		sizes[i] = reader_get_u32(&r);
+	cache->envelope = take_text(&r, sizes[0]);
+	cache->body = take_text(&r, sizes[1]);
+	cache->bodystructure = take_text(&r, sizes[2]);
+	cache->fields = take_text(&r, sizes[3]);
 	cache->parts = text_make(r.data, r.size);
 	if (r.failed || cache->part_count == 0 ||
 	    cache->part_count > MIME_MAX_PARTS ||
@@ -268,19 +288,23 @@ message_cache_get_parts(const struct message_cache *cache, struct pool *pool)
 bool
 message_cache_has_name(const struct message_cache *cache, struct text name)
 {
-	return cache->has_all_fields && is_cached(name);
+	return cache->has_all_fields && message_cache_keeps(name);
 }
 
 int
 message_cache_put_fields(const struct message_cache *cache,
     const struct text *names, size_t name_count, struct buf *out)
 {
-	const struct section section = { .kind = SECTION_HEADER_FIELDS,
-		.names = names,
-		.name_count = (uint32_t)name_count };
+	struct text rest = cache->fields;
+	struct mail_field field;
 
-	for (size_t i = 0; i < name_count; i++)
-		if (!message_cache_has_name(cache, names[i]))
-			return 0;
-	return fetch_body_filter(&section, cache->fields, out) < 0 ? -1 : 1;
+	while (mail_header_next(&rest, &field))
+		for (size_t i = 0; i < name_count; i++)
+			if (text_equal_nocase(field.name, names[i])) {
+				if (buf_put(out, field.raw.data,
+					field.raw.size) == -1)
+					return -1;
+				break;
+			}
+	return buf_put(out, "\r\n", 2);
 }

@@ -7,8 +7,9 @@
  * damaged.
  *
  * Format (little-endian): u32 magic and version | u64 stored size | u64 wire
- * size | u8 has all fields | u32 part count | sized texts envelope, body,
- * bodystructure, fields | 61 bytes a part, parents before their children.
+ * size | u8 has all fields | u32 part count | u32 sizes of envelope, body,
+ * bodystructure and fields | these texts | 61 bytes a part, parents before their
+ * children.  With all sizes in front, who wants one text reads no other.
  */
 #ifndef IMAPD_MESSAGE_CACHE_H
 #define IMAPD_MESSAGE_CACHE_H
@@ -22,7 +23,7 @@
 #include <stdint.h>
 
 enum {
-	MESSAGE_CACHE_VERSION = 1,
+	MESSAGE_CACHE_VERSION = 2,
 	MESSAGE_CACHE_MAX_SIZE = 8 * 1024 * 1024, /* of one record */
 	MESSAGE_CACHE_MAX_FIELD = 64 * 1024 /* fields beyond are not cached */
 };
@@ -63,9 +64,12 @@ struct mime_part *message_cache_get_parts(
 bool message_cache_has_name(
     const struct message_cache *cache, struct text name);
 
-/* Appends the fields of these names in the message's order and the empty
- * line: the answer to BODY[HEADER.FIELDS (...)].  1, 0 if a name is not
- * cached (open the file), -1 if `out` is full. */
+/* The fields of this name are kept, where there are any. */
+bool message_cache_keeps(struct text name);
+
+/* Appends the fields of these names, which are all kept, in the message's order
+ * and the empty line: the answer to BODY[HEADER.FIELDS (...)].  0, or -1 if `out`
+ * is full. */
 int message_cache_put_fields(const struct message_cache *cache,
     const struct text *names, size_t name_count, struct buf *out);
 

@@ -1,8 +1,8 @@
 /*
  * See message_index.h.  The process is the only one that opens the
- * environment (MDB_NOLOCK), so no reader may stay open over a write: each read
- * renews one transaction, and reads inside a write use that one, which on a
- * full disk stays open over many (message_index_room.h).
+ * environment (MDB_NOLOCK), so no reader may stay open over a write: the one that
+ * there is ends when a write begins, and reads inside a write use that one, which
+ * on a full disk stays open over many (message_index_room.h).
  */
 #include "imapd/message_index.h"
 
@@ -28,6 +28,7 @@ begin(struct message_index *index)
 	/* What one transaction lost, the next would say is there. */
 	if (index->is_broken || index->writer != NULL)
 		return;
+	index_read_end(index);
 	rc = mdb_txn_begin(index->env, NULL, 0, &index->writer);
 	if (rc != 0) {
 		index->writer = NULL;
@@ -92,7 +93,8 @@ index_empty(struct message_index *index)
 {
 	const MDB_dbi databases[] = { index->meta, index->mailbox, index->row,
 		index->file, index->name, index->vanished, index->saved,
-		index->cache, index->unused, index->subscribed };
+		index->content, index->parsed, index->unused,
+		index->subscribed };
 	const size_t count = sizeof(databases) / sizeof(databases[0]);
 	int rc = 0;
 
@@ -136,22 +138,74 @@ index_del(
 		index_broke(index, "del", rc);
 }
 
-/* A transaction to read in, and its end. */
+/* -- Reading -- */
+
+/* No lock file tells a writer of a reader: so none is open while one writes. */
 MDB_txn *
 index_read_begin(struct message_index *index)
 {
 	if (index->writer != NULL)
 		return index->writer;
+	if (index->is_reading)
+		return index->reader;
 	if (mdb_txn_renew(index->reader) != 0)
 		return NULL;
+	index->is_reading = true;
+	index->at_file.number = index->at_parsed.number = 0;
+	if (mdb_cursor_renew(index->reader, index->at_file.cursor) != 0 ||
+	    mdb_cursor_renew(index->reader, index->at_parsed.cursor) != 0) {
+		index_read_end(index);
+		return NULL;
+	}
 	return index->reader;
 }
 
 void
-index_read_end(struct message_index *index, MDB_txn *txn)
+index_read_end(struct message_index *index)
 {
-	if (txn == index->reader)
-		mdb_txn_reset(txn);
+	if (index->is_reading)
+		mdb_txn_reset(index->reader);
+	index->is_reading = false;
+}
+
+/* Most who look up one look up the next one then: it is found without a way down
+ * the tree. */
+static int
+look_at_place(struct index_place *place, MDB_val *key, MDB_val *value)
+{
+	const uint8_t *end = (uint8_t *)key->mv_data + key->mv_size;
+	uint64_t number = index_get_big(end - 8, 8);
+	bool is_next = place->number != 0 && number == place->number + 1;
+	MDB_val k;
+	int rc;
+
+	place->number = number;
+	if (is_next &&
+	    mdb_cursor_get(place->cursor, &k, value, MDB_NEXT) == 0 &&
+	    k.mv_size == key->mv_size &&
+	    memcmp(k.mv_data, key->mv_data, k.mv_size) == 0)
+		return 0;
+	rc = mdb_cursor_get(place->cursor, key, value, MDB_SET);
+	if (rc != 0)
+		place->number = 0;
+	return rc;
+}
+
+bool
+index_look(struct message_index *index, struct index_place *place,
+    const void *key, size_t key_size, struct text *value)
+{
+	MDB_val k = { key_size, (void *)(uintptr_t)key }, v;
+	MDB_txn *txn = index_read_begin(index);
+	int rc;
+
+	if (txn == NULL)
+		return false;
+	rc = txn == index->reader ? look_at_place(place, &k, &v)
+				  : mdb_get(txn, place->dbi, &k, &v);
+	if (rc == 0)
+		*value = text_make(v.mv_data, v.mv_size);
+	return rc == 0;
 }
 
 /* Copies the value into the scratch buffer, so that it outlives the
@@ -169,7 +223,6 @@ index_get(struct message_index *index, MDB_dbi dbi, const void *key,
 	buf_reset(&index->scratch);
 	found = mdb_get(txn, dbi, &k, &v) == 0 &&
 		buf_put(&index->scratch, v.mv_data, v.mv_size) == 0;
-	index_read_end(index, txn);
 	*value = text_make(index->scratch.data, index->scratch.size);
 	return found;
 }
@@ -299,7 +352,6 @@ index_each_mailbox(struct message_index *index,
 			index_broke(index, "mailbox-record", MDB_CORRUPTED);
 	}
 	mdb_cursor_close(cursor);
-	index_read_end(index, txn);
 }
 
 void
@@ -329,7 +381,6 @@ index_each_subscribed(struct message_index *index,
 	while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0)
 		callback(text_make(v.mv_data, v.mv_size), context);
 	mdb_cursor_close(cursor);
-	index_read_end(index, txn);
 }
 
 /* -- Rows -- */
@@ -373,6 +424,31 @@ remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid)
 	mdb_cursor_close(cursor);
 }
 
+/* Written over where it stands, if there is one; false if there is none. */
+static bool
+replace_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
+    const uint8_t *bytes)
+{
+	MDB_val k, v, new = { INDEX_ROW_SIZE, (void *)(uintptr_t)bytes };
+	struct index_row old;
+	MDB_cursor *cursor;
+	int rc;
+
+	if (index->writer == NULL ||
+	    !seek_row(index, index->writer, mailbox, uid, &cursor, &v))
+		return false;
+	index_row_decode(v.mv_data, &old);
+	index_usage_take(index, old.size);
+	index_room_touch(index, 0);
+	rc = mdb_cursor_get(cursor, &k, &v, MDB_GET_CURRENT);
+	if (rc == 0)
+		rc = mdb_cursor_put(cursor, &k, &new, MDB_CURRENT);
+	if (rc != 0)
+		index_broke(index, "row-put", rc);
+	mdb_cursor_close(cursor);
+	return true;
+}
+
 void
 index_put_row(
     struct message_index *index, uint64_t mailbox, const struct index_row *row)
@@ -382,8 +458,9 @@ index_put_row(
 	index_put_big(key, mailbox, 8);
 	index_row_encode(row, bytes);
 	index_begin(index);
-	remove_row(index, mailbox, row->uid);
-	index_put(index, index->row, key, sizeof(key), bytes, sizeof(bytes));
+	if (!replace_row(index, mailbox, row->uid, bytes))
+		index_put(
+		    index, index->row, key, sizeof(key), bytes, sizeof(bytes));
 	index_usage_add(index, row->size);
 	index_commit(index);
 }
@@ -404,7 +481,6 @@ index_find_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
 		index_row_decode(v.mv_data, row);
 		mdb_cursor_close(cursor);
 	}
-	index_read_end(index, txn);
 	return found;
 }
 
@@ -423,7 +499,6 @@ index_next_uid(struct message_index *index, uint64_t mailbox, uint32_t after)
 	    k.mv_size == 12 && memcmp(k.mv_data, key, 8) == 0)
 		uid = (uint32_t)index_get_big((uint8_t *)k.mv_data + 8, 4);
 	mdb_cursor_close(cursor);
-	index_read_end(index, txn);
 	return uid;
 }
 
@@ -459,7 +534,6 @@ index_load_rows(struct message_index *index, uint64_t mailbox, size_t *count)
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT_MULTIPLE);
 	}
 	mdb_cursor_close(cursor);
-	index_read_end(index, txn);
 	return rows;
 }
 
@@ -469,7 +543,10 @@ void
 index_put_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
     const struct index_file *file)
 {
-	uint8_t key[KEY_MAX], bytes[1024], number[4];
+	uint8_t key[12], name[KEY_MAX], bytes[1024], number[4];
+	/* Before anything is written: its texts may be those that are read. */
+	size_t name_size = name_key(name, mailbox, file->base);
+	struct text value;
 	struct writer w;
 
 	writer_init(&w, bytes, sizeof(bytes));
@@ -478,8 +555,11 @@ index_put_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
 	index_put(
 	    index, index->file, key, uid_key(key, mailbox, uid), bytes, w.size);
 	index_put_big(number, uid, 4);
-	index_put(index, index->name, key, name_key(key, mailbox, file->base),
-	    number, sizeof(number));
+	/* Which it has from its first day on, mostly. */
+	if (!index_get(index, index->name, name, name_size, &value) ||
+	    !text_equal(value, text_make((char *)number, sizeof(number))))
+		index_put(index, index->name, name, name_size, number,
+		    sizeof(number));
 	index_commit(index);
 }
 
@@ -490,8 +570,8 @@ index_find_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
 	uint8_t key[12];
 	struct text value;
 
-	if (!index_get(
-		index, index->file, key, uid_key(key, mailbox, uid), &value))
+	if (!index_look(index, &index->at_file, key, uid_key(key, mailbox, uid),
+		&value))
 		return false;
 	if (index_file_decode(value, file) == 0)
 		return true;
@@ -524,7 +604,6 @@ index_each_file(struct message_index *index, uint64_t mailbox,
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 	}
 	mdb_cursor_close(cursor);
-	index_read_end(index, txn);
 }
 
 uint32_t
@@ -541,23 +620,35 @@ index_find_name(struct message_index *index, uint64_t mailbox, struct text base)
 }
 
 void
+index_forget_file(struct message_index *index, uint64_t mailbox, uint32_t uid)
+{
+	uint8_t key[12], name[KEY_MAX];
+	struct index_file file;
+	size_t size;
+
+	if (!index_find_file(index, mailbox, uid, &file))
+		return;
+	size = name_key(name, mailbox, file.base);
+	index_begin(index);
+	if (index_find_name(
+		index, mailbox, text_make((char *)name + 8, size - 8)) == uid)
+		index_del(index, index->name, name, size);
+	index_del(index, index->file, key, uid_key(key, mailbox, uid));
+	index_commit(index);
+}
+
+void
 index_remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
     uint64_t modseq)
 {
-	uint8_t key[KEY_MAX];
 	struct index_file file;
+	struct hash hash;
 
 	index_begin(index);
 	if (index_find_file(index, mailbox, uid, &file)) {
-		struct hash hash = file.hash;
-		size_t size = name_key(key, mailbox, file.base);
-
-		if (index_find_name(
-			index, mailbox, text_make(key + 8, size - 8)) == uid)
-			index_del(index, index->name, key, size);
+		hash = file.hash;
 		index_count_cache(index, &hash, -1);
 	}
-	index_del(index, index->file, key, uid_key(key, mailbox, uid));
 	remove_row(index, mailbox, uid);
 	if (modseq != 0)
 		index_add_vanished(index, mailbox, modseq, uid);

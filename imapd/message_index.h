@@ -18,8 +18,7 @@
  *   name     id, base name -> uid
  *   vanished id, modseq, first uid -> last uid of a run
  *   saved    id, last uid of a run -> its first uid, when it came
- *   cache    content hash -> references, bytes of message_cache
- *   unused   content hash of entries without a reference
+ *   content, parsed, unused  the cache of parses (index_cache.c)
  *   subscribed  name
  */
 #ifndef IMAPD_MESSAGE_INDEX_H
@@ -48,6 +47,7 @@ struct index_file {
 	uint64_t blob;
 	uint64_t stored_size;
 	struct hash hash;
+	uint64_t cache_number; /* of its parse; 0: not known */
 	uint8_t form;
 	bool is_new; /* in new/, not in cur/ */
 	/* Another program wrote other flags into the name, and the store has
@@ -132,9 +132,12 @@ void index_put_row(
     struct message_index *index, uint64_t mailbox, const struct index_row *row);
 void index_put_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
     const struct index_file *file);
-/* Row, file, name; `modseq` != 0: and remembered as vanished then. */
+/* `modseq` != 0: and remembered as vanished then. Its file stays known. */
 void index_remove_row(struct message_index *index, uint64_t mailbox,
     uint32_t uid, uint64_t modseq);
+/* File and name. */
+void index_forget_file(
+    struct message_index *index, uint64_t mailbox, uint32_t uid);
 
 /* All rows of a mailbox by UID, in memory that the caller frees. */
 struct index_row *index_load_rows(
@@ -144,7 +147,7 @@ bool index_find_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
 /* The first UID above `after`; 0: none. */
 uint32_t index_next_uid(
     struct message_index *index, uint64_t mailbox, uint32_t after);
-/* Texts are valid until the next index call. */
+/* Texts are valid until something is written. */
 bool index_find_file(struct message_index *index, uint64_t mailbox,
     uint32_t uid, struct index_file *file);
 /* 0: none. */
@@ -178,8 +181,20 @@ bool index_find_saved(
 uint64_t index_saved_up_to(struct message_index *index);
 void index_set_saved_up_to(struct message_index *index, uint64_t sequence);
 
+/* The bytes are valid until something is written. */
 bool index_find_cache(
     struct message_index *index, const struct hash *hash, struct text *bytes);
+/* The same, of a file that index_find_file found: quicker. */
+bool index_find_parsed(struct message_index *index,
+    const struct index_file *file, struct text *bytes);
+/* The file of a row knows the number of its parse. */
+void index_number_file(
+    struct message_index *index, uint64_t mailbox, uint32_t uid);
+/* For index_file; 0: there is no entry. */
+uint64_t index_cache_number(
+    struct message_index *index, const struct hash *hash);
+/* It was of an older form, and has to be filled anew. */
+bool index_has_lost_cache(const struct message_index *index);
 /* Adds to the references of an entry, if there is one. Without any it stays, as
  * unused, until the cache is trimmed: the message may be looked at among the
  * deleted ones. */

@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "imapd/index_record.h"
 #include "imapd/index_state.h"
 #include "imapd/message_index_room.h"
 
@@ -51,7 +52,8 @@ open_databases(struct message_index *index)
 		{ &index->name, "name", 0 },
 		{ &index->vanished, "vanished", 0 },
 		{ &index->saved, "saved", 0 },
-		{ &index->cache, "cache", 0 },
+		{ &index->content, "content", 0 },
+		{ &index->parsed, "parsed", 0 },
 		{ &index->unused, "unused", 0 },
 		{ &index->subscribed, "subscribed", 0 },
 	};
@@ -69,6 +71,27 @@ open_databases(struct message_index *index)
 		}
 	}
 	return mdb_txn_commit(txn);
+}
+
+static int
+open_place(struct message_index *index, struct index_place *place, MDB_dbi dbi)
+{
+	place->dbi = dbi;
+	return mdb_cursor_open(index->reader, dbi, &place->cursor);
+}
+
+static int
+open_reader(struct message_index *index)
+{
+	int rc = mdb_txn_begin(index->env, NULL, MDB_RDONLY, &index->reader);
+
+	if (rc == 0)
+		rc = open_place(index, &index->at_file, index->file);
+	if (rc == 0)
+		rc = open_place(index, &index->at_parsed, index->parsed);
+	if (rc == 0)
+		mdb_txn_reset(index->reader);
+	return rc;
 }
 
 /* Rows are compared by UID alone, so that one is found by it. */
@@ -106,21 +129,30 @@ open_environment(struct message_index *index, struct error *error)
 		rc = mdb_txn_commit(txn);
 	}
 	if (rc == 0)
-		rc =
-		    mdb_txn_begin(index->env, NULL, MDB_RDONLY, &index->reader);
+		rc = open_reader(index);
 	if (rc != 0)
 		return error_set(
 		    error, ERROR_DAMAGED, "index: %s", mdb_strerror(rc));
-	mdb_txn_reset(index->reader);
 	return 0;
+}
+
+static void
+close_place(struct index_place *place)
+{
+	if (place->cursor != NULL)
+		mdb_cursor_close(place->cursor);
+	place->cursor = NULL;
 }
 
 static void
 close_environment(struct message_index *index)
 {
+	close_place(&index->at_file);
+	close_place(&index->at_parsed);
 	if (index->reader != NULL)
 		mdb_txn_abort(index->reader);
 	index->reader = NULL;
+	index->is_reading = false;
 	if (index->env != NULL)
 		mdb_env_close(index->env);
 	index->env = NULL;
@@ -139,12 +171,40 @@ remove_files(int home_fd)
 	close(fd);
 }
 
+/* The parses of an older form go, and nothing else does; they are made again in
+ * the background. */
+static void
+drop_old_cache(struct message_index *index, const struct index_meta *meta)
+{
+	MDB_dbi old;
+	int rc;
+
+	index_begin(index);
+	rc = mdb_dbi_open(index->writer, "cache", 0, &old);
+	if (rc == 0)
+		rc = mdb_drop(index->writer, old, 1);
+	if (rc == 0 || rc == MDB_NOTFOUND)
+		rc = mdb_drop(index->writer, index->unused, 0);
+	if (rc != 0)
+		index_broke(index, "drop", rc);
+	index_put_meta(index, meta);
+	index_commit(index);
+	index->has_lost_cache = true;
+	log_info("index-converted", "format=%d", INDEX_FORMAT);
+}
+
 static bool
 has_format(struct message_index *index)
 {
 	struct index_meta meta;
+	struct text value;
 
-	return index_get_meta(index, &meta);
+	if (!index_get_meta(index, &meta) ||
+	    !index_get(index, index->meta, "account", 7, &value))
+		return false;
+	if (index_meta_format(value) == INDEX_OLD_FORMAT)
+		drop_old_cache(index, &meta);
+	return !index->is_broken;
 }
 
 static bool
@@ -257,6 +317,7 @@ index_rest(struct message_index *index)
 	index_settle(index);
 	if (index->writer != NULL)
 		return;
+	index_read_end(index);
 	buf_clear(&index->scratch);
 	index_room_give_back(index);
 	rc = mdb_env_set_mapsize(index->env, map_bytes);
@@ -268,6 +329,12 @@ bool
 index_was_killed(const struct message_index *index)
 {
 	return index->was_killed;
+}
+
+bool
+index_has_lost_cache(const struct message_index *index)
+{
+	return index->has_lost_cache;
 }
 
 bool

@@ -10,10 +10,18 @@
 
 #include <lmdb.h>
 
+/* Where a database was read last: what stands next to it is found there. */
+struct index_place {
+	MDB_cursor *cursor; /* of the reader */
+	MDB_dbi dbi;
+	uint64_t number; /* the end of the key that it is at; 0: of none */
+};
+
 struct message_index {
 	int home_fd;
 	MDB_env *env;
 	MDB_txn *reader;
+	bool is_reading; /* it is open, until somebody writes */
 	MDB_txn *writer;
 	unsigned int depth;
 	uint64_t touched_pages; /* that the writer may write */
@@ -21,8 +29,10 @@ struct message_index {
 	bool is_held;           /* the writer waits for room on the disk */
 	bool is_broken;
 	bool was_killed;
-	MDB_dbi meta, mailbox, row, file, name, vanished, saved, cache, unused,
-	    subscribed;
+	bool has_lost_cache; /* it was of an older form */
+	MDB_dbi meta, mailbox, row, file, name, vanished, saved, content,
+	    parsed, unused, subscribed;
+	struct index_place at_file, at_parsed;
 	struct buf scratch;
 	struct index_usage usage; /* of all rows, */
 	bool is_usage_changed;    /* and not written yet */
@@ -39,9 +49,14 @@ void index_del(
 /* In the scratch buffer: valid until the next call. */
 bool index_get(struct message_index *index, MDB_dbi dbi, const void *key,
     size_t key_size, struct text *value);
-/* A transaction to read in (NULL: there is none), and its end. */
+/* The same without a copy, by a key of 8 bytes or more: valid until something is
+ * written. */
+bool index_look(struct message_index *index, struct index_place *place,
+    const void *key, size_t key_size, struct text *value);
+/* A transaction to read in (NULL: there is none). It stays open, so that
+ * places keep, until something is written or the index rests. */
 MDB_txn *index_read_begin(struct message_index *index);
-void index_read_end(struct message_index *index, MDB_txn *txn);
+void index_read_end(struct message_index *index);
 /* ---- index_usage.c ---- */
 /* What is there when the index was opened. */
 void index_usage_load(struct message_index *index);

@@ -27,7 +27,8 @@ count_pages(const struct message_index *index)
 {
 	const MDB_dbi databases[] = { index->meta, index->mailbox, index->row,
 		index->file, index->name, index->vanished, index->saved,
-		index->cache, index->unused, index->subscribed };
+		index->content, index->parsed, index->unused,
+		index->subscribed };
 	uint64_t pages = 0;
 	MDB_stat stat;
 

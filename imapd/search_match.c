@@ -25,16 +25,27 @@ result_of(bool is_true)
 	return is_true ? SEARCH_YES : SEARCH_NO;
 }
 
+/* A value without its line end, if it says what it means: no other line, no
+ * encoded word, nothing but ASCII. */
 static bool
-contains_folded(struct text value, struct text folded, struct pool *pool)
+is_plain(struct text *value)
 {
-	struct text in;
+	size_t size = value->size;
 
-	if (folded.size == 0)
-		return true;
-	in = casefold(value, pool);
-	return in.size >= folded.size &&
-	       memmem(in.data, in.size, folded.data, folded.size) != NULL;
+	if (size > 0 && value->data[size - 1] == '\n') {
+		size--;
+		if (size > 0 && value->data[size - 1] == '\r')
+			size--;
+	}
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)value->data[i];
+
+		if ((c < ' ' && c != '\t') || c >= 0x80 ||
+		    (c == '=' && i + 1 < size && value->data[i + 1] == '?'))
+			return false;
+	}
+	value->size = size;
+	return true;
 }
 
 static bool
@@ -43,9 +54,11 @@ value_contains(struct text value, struct text folded, struct pool *pool)
 	struct buf decoded;
 	bool found = false;
 
+	if (is_plain(&value))
+		return casefold_contains(value, folded, pool);
 	buf_init(&decoded, 4 * HEADER_TEXT_MAX_VALUE);
 	if (header_text_decode(value, &decoded) == 0)
-		found = contains_folded(
+		found = casefold_contains(
 		    text_make(decoded.data, decoded.size), folded, pool);
 	buf_clear(&decoded);
 	return found;
@@ -64,7 +77,7 @@ header_contains(
 			if (text_equal_nocase(field.name, key->field) &&
 			    value_contains(field.value, key->text, pool))
 				return true;
-		} else if (contains_folded(field.name, key->text, pool) ||
+		} else if (casefold_contains(field.name, key->text, pool) ||
 			   value_contains(field.value, key->text, pool))
 			return true;
 	}
@@ -79,6 +92,16 @@ part_bytes(const struct search_subject *subject, const struct mime_span *span)
 		return text_make(NULL, 0);
 	return text_make(
 	    subject->stored.data + span->offset, (size_t)span->size);
+}
+
+/* Decoding would change nothing. */
+static bool
+is_as_it_stands(const struct mime_decoder *decoder,
+    const struct charset *charset, struct text body)
+{
+	return decoder->encoding == MIME_ENCODING_IDENTITY && charset != NULL &&
+	       charset_keeps_ascii(charset) && body.size <= MATCH_MAX_PART &&
+	       text_is_ascii(body);
 }
 
 static bool
@@ -103,13 +126,15 @@ decoded_contains(
 	}
 	if (charset == NULL)
 		charset = charset_find(TEXT("utf-8"));
+	if (is_as_it_stands(&decoder, charset, body))
+		return casefold_contains(body, folded, pool);
 	/* A part beyond the limit is searched up to it. */
 	(void)mime_decode(&decoder, body, &bytes);
 	(void)mime_decode_end(&decoder, &bytes);
 	if (charset != NULL) {
 		(void)charset_decode(
 		    charset, text_make(bytes.data, bytes.size), &utf8);
-		found = contains_folded(
+		found = casefold_contains(
 		    text_make(utf8.data, utf8.size), folded, pool);
 	}
 	buf_clear(&bytes);

@@ -44,7 +44,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/account_quota.c \
 	imapd/mailbox_keys.c imapd/mailbox_keys.h \
 	imapd/account_events.c \
-	imapd/directories.c \
+	imapd/directories.c imapd/later_files.c \
 	imapd/message_prepare.c \
 	imapd/mailbox_folders.c \
 	imapd/known_files.c \
@@ -229,6 +229,14 @@ tests_fuzz_index_record_fuzz_LDADD = $(WORKER_LIBS)
 endif
 EXTRA_DIST += tests/fuzz/corpus/index_record
 
+check_PROGRAMS += tests/unit/later_files_test
+tests_unit_later_files_test_SOURCES = tests/unit/later_files_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_later_files_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/index_cache_test
+tests_unit_index_cache_test_SOURCES = tests/unit/index_cache_test.c
+tests_unit_index_cache_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/index_file_test
 tests_unit_index_file_test_SOURCES = tests/unit/index_file_test.c
 tests_unit_index_file_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)

@@ -33,7 +33,7 @@
 
 #define MAXPIDS 16
 
-static const char *o_host = "127.0.0.1", *o_label = "";
+static const char *o_host = "127.0.0.1", *o_label = "", *o_prefix = "";
 static int o_port, o_tls; /* 0 plain, 1 TLS from the first byte, 2 STARTTLS */
 static int o_pids[MAXPIDS], o_npids;
 static SSL_CTX *g_ctx;
@@ -78,7 +78,7 @@ self_cpu(void)
 static void __attribute__((unused))
 figure(const char *name, double v, const char *unit)
 {
-	printf("%s\t%s\t%.6g\t%s\n", o_label, name, v, unit);
+	printf("%s\t%s%s\t%.6g\t%s\n", o_label, o_prefix, name, v, unit);
 	fflush(stdout);
 }
 

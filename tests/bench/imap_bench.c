@@ -6,6 +6,7 @@ static const char *o_user = "user1", *o_userfmt = "user%d", *o_pass = "pass",
 static int o_n, o_conns = 20, o_reps = 3, o_first = 1, o_sub = 10000;
 static size_t o_size;
 static double o_gap = 1.2; /* idle: rest between two APPENDs */
+static double o_rest = 6;  /* idlemem: as long as no process comes or goes */
 
 /* ---- one command, its answer counted ---- */
 
@@ -27,7 +28,18 @@ imap_open(void)
 	return c;
 }
 
-/* reads to the tagged answer; literals are skipped unseen; returns the number of untagged answers */
+static unsigned
+count_words(const char *at)
+{
+	unsigned n = 0;
+
+	for (; *at != '\0'; at++)
+		n += at[0] == ' ' && at[1] >= '0' && at[1] <= '9';
+	return n;
+}
+
+/* reads to the tagged answer; literals are skipped unseen; returns the number of
+ * untagged answers, and of what SEARCH found */
 static unsigned
 imap_wait(struct conn *c, const char *tag, char *text, size_t cap)
 {
@@ -36,7 +48,9 @@ imap_wait(struct conn *c, const char *tag, char *text, size_t cap)
 	for (;;) {
 		size_t len;
 		char *l = conn_line(c, &len);
-		if (*l == '*')
+		if (strncmp(l, "* SEARCH", 8) == 0)
+			n += count_words(l + 8);
+		else if (*l == '*')
 			n++;
 		else if (strncmp(l, tag, tl) == 0 && l[tl] == ' ') {
 			if (strncmp(l + tl + 1, "OK", 2) != 0)
@@ -294,14 +308,14 @@ b_download(void)
 			 m = n < (unsigned)o_sub ? n : (unsigned)o_sub;
 		char x[64];
 		snprintf(x, sizeof x, "FETCH 1:%u BODY.PEEK[]", m);
-		timed(c, "download", "", x);
-		snprintf(x, sizeof x, "%u", m);
+		timed(c, "download", o_tls ? ".tls" : "", x);
 		/* one by one, as a client that reads does */
 		start();
 		for (unsigned i = 0; i < 1000 && i < n; i++)
 			cmd(c, "FETCH %u (UID BODY.PEEK[])",
 			    1 + (i * 7919) % n);
-		stop("fetch-one", n < 1000 ? n : 1000, "cmds/s");
+		stop(o_tls ? "fetch-one.tls" : "fetch-one", n < 1000 ? n : 1000,
+		    "cmds/s");
 		conn_close(c);
 	}
 }
@@ -340,13 +354,62 @@ b_store(void)
 		snprintf(
 		    x, sizeof x, "STORE 1:%d -FLAGS.SILENT (\\Flagged)", o_sub);
 		timed(c, "store.bulk.del", "", x);
-		start();
-		for (int i = 1; i <= 1000; i++)
-			cmd(c, "STORE %d %cFLAGS.SILENT (\\Answered)", i,
-			    r % 2 ? '-' : '+');
-		stop("store.one", 1000, "cmds/s");
 		conn_close(c);
 	}
+}
+
+/* one by one, all over the mailbox, each answered before the next */
+static void
+b_store_one(void)
+{
+	for (int r = 0; r < o_reps; r++) {
+		struct conn *c = login(o_user);
+		unsigned n = exists(c, o_box), m = o_n        ? (unsigned)o_n
+						   : n < 1000 ? n
+							      : 1000;
+		start();
+		for (unsigned i = 0; i < m; i++)
+			cmd(c, "STORE %u %cFLAGS.SILENT (\\Answered)",
+			    1 + (unsigned)((i * 7919ull) % n),
+			    r % 2 ? '-' : '+');
+		stop("store.one", m, "cmds/s");
+		conn_close(c);
+	}
+}
+
+/* single messages read, as fetch-one of download, but no more than their rows */
+static void
+b_fetch_row(void)
+{
+	for (int r = 0; r < o_reps; r++) {
+		struct conn *c = login(o_user);
+		unsigned n = exists(c, o_box), m = o_n ? (unsigned)o_n : 1000;
+		start();
+		for (unsigned i = 0; i < m; i++)
+			cmd(c, "FETCH %u (UID FLAGS ENVELOPE)",
+			    1 + (unsigned)((i * 7919ull) % n));
+		stop("fetch-row", m, "cmds/s");
+		conn_close(c);
+	}
+}
+
+/* many mailboxes: made one by one, listed with and without STATUS */
+static void
+b_mailboxes(void)
+{
+	int n = o_n ? o_n : 10000;
+	struct conn *c = login(o_user);
+	start();
+	for (int i = 0; i < n; i++)
+		cmd(c, "CREATE F%02d/M%05d", i % 100, i);
+	stop("mailboxes.create", n, "cmds/s");
+	for (int r = 0; r < 2; r++) {
+		timed(
+		    c, "mailboxes.list", r ? ".warm" : ".first", "LIST \"\" *");
+		timed(c, "mailboxes.list-status", r ? ".warm" : ".first",
+		    "LIST \"\" * RETURN (STATUS (MESSAGES UIDNEXT UNSEEN))");
+	}
+	conn_close(c);
 }
 static void
 b_copy(void)
@@ -481,6 +544,23 @@ b_idle(void)
 	conn_close(b);
 }
 
+/* What is measured then is what stays: a process that only lingers is gone. */
+static void
+come_to_rest(void)
+{
+	double since = now(), end = since + 300;
+	int count = -1, was;
+	double ignored;
+
+	while (now() < end && now() - since < o_rest) {
+		was = count;
+		tree(NULL, &count, &ignored, &ignored);
+		if (count != was)
+			since = now();
+		nap(1);
+	}
+}
+
 static void
 b_idlemem(void)
 {
@@ -498,7 +578,7 @@ b_idlemem(void)
 		cmd(c, "LOGOUT");
 		conn_close(c);
 	}
-	nap(3);
+	come_to_rest();
 	tree(NULL, &p0, &pss0, &uss0);
 	t = now();
 	for (int i = 0; i < n; i++) {
@@ -512,7 +592,7 @@ b_idlemem(void)
 		    4096); /* the generator's own memory stays small; nothing is read any more */
 	}
 	t = now() - t;
-	nap(6); /* idle, not just connected */
+	come_to_rest(); /* idle, not just connected */
 	tree(NULL, &p1, &pss1, &uss1);
 	snprintf(x, sizeof x, "idlemem.%d%s.pss", n, o_tls ? ".tls" : "");
 	figure(x, (pss1 - pss0) / n, "KiB/conn");
@@ -542,9 +622,11 @@ static const struct {
 	void (*f)(void);
 } tests[] = { { "login", b_login }, { "noop", b_noop }, { "select", b_select },
 	{ "download", b_download }, { "search", b_search },
-	{ "store", b_store }, { "copy", b_copy }, { "expunge", b_expunge },
-	{ "append", b_append }, { "multiappend", b_multiappend },
-	{ "idle", b_idle }, { "idlemem", b_idlemem } };
+	{ "store", b_store }, { "store-one", b_store_one },
+	{ "fetch-row", b_fetch_row }, { "mailboxes", b_mailboxes },
+	{ "copy", b_copy }, { "expunge", b_expunge }, { "append", b_append },
+	{ "multiappend", b_multiappend }, { "idle", b_idle },
+	{ "idlemem", b_idlemem } };
 
 int
 main(int argc, char **argv)
@@ -554,11 +636,13 @@ main(int argc, char **argv)
 		die("usage: imap_bench [--host H] --port P [--tls|--starttls] "
 		    "[--user U] [--userfmt user%%d] [--first I] [--pass PW]\n"
 		    "  [--box INBOX] [--n N] [--conns C] [--reps R] [--sub "
-		    "10000] [--size BYTES] [--gap S] [--label L] [--pid P]... "
+		    "10000] [--size BYTES] [--gap S] [--rest S] [--prefix P] "
+		    "[--label L] [--pid P]... "
 		    "TEST...\n"
 		    "tests: login noop select flags envelope bodystructure "
-		    "headers download search store copy expunge append "
-		    "multiappend idle idlemem");
+		    "headers download search store store-one fetch-row "
+		    "mailboxes "
+		    "copy expunge append multiappend idle idlemem");
 	bench_init();
 	for (int i = 1; i < argc; i++) {
 		const char *a = argv[i], *v = i + 1 < argc ? argv[i + 1] : "";
@@ -593,6 +677,10 @@ main(int argc, char **argv)
 			o_size = (size_t)atol(v);
 		else if (OPT("--gap"))
 			o_gap = atof(v);
+		else if (OPT("--prefix"))
+			o_prefix = v;
+		else if (OPT("--rest"))
+			o_rest = atof(v);
 		else if (OPT("--label"))
 			o_label = v;
 		else if (OPT("--pid")) {

@@ -25,7 +25,8 @@ tests_bench_make_accounts_SOURCES = tests/bench/make_accounts.c
 tests_bench_make_accounts_LDADD = $(COMMON_LIBS)
 
 EXTRA_DIST += tests/bench/run tests/bench/make_mail.py \
-	tests/bench/connection_rows.py tests/bench/mail_rows.py \
+	tests/bench/connection_rows.py tests/bench/imap_rows.py \
+	tests/bench/mail_rows.py \
 	tests/bench/scaling_rows.py tests/bench/servers.py \
 	tests/bench/sleep_rows.py \
 	tests/bench/snapshot_rows.py \

@@ -92,14 +92,15 @@ class Peer:
                                             self.ports[1])
         return self
 
-    def fill(self, build, user, count):
-        """Puts `count` messages into the Maildir of a user."""
+    def fill(self, build, user, count, size=0):
+        """Puts `count` messages into the Maildir of a user, of `size` bytes each
+        (0: as mail is)."""
         owner = command("id", "-u", "mail").strip()
         folder = pathlib.Path(f"{self.folder}/mail/user{user}")
         folder.mkdir(parents=True, exist_ok=True)
         os.chown(folder, int(owner), int(owner))
-        command(build / "tests/bench/mkmaildir", folder / "Maildir", count, 0,
-                1, owner, owner)
+        command(build / "tests/bench/mkmaildir", folder / "Maildir", count,
+                size, 1, owner, owner)
 
     def forget_index(self, user):
         """The cold state that users of Dovecot meet: its caches gone."""
@@ -117,14 +118,16 @@ class Firnmail:
 
     label = "firnmail"
 
-    def __init__(self, build, folder, accounts, *options):
+    def __init__(self, build, folder, accounts, *options, cheap_hash=True):
         self.build, self.folder, self.accounts = build, folder, accounts
         self.options = options
+        if cheap_hash:
+            self.options += ("--cheap-hash",)
 
     def start(self):
         out = command(TREE / "tests/instance", "start", self.folder,
-                      "--accounts", self.accounts, "--cheap-hash",
-                      "--plain-login", *self.options,
+                      "--accounts", self.accounts, "--plain-login",
+                      *self.options,
                       env=dict(os.environ, BUILD=str(self.build)))
         said = dict(line.split("=", 1) for line in out.splitlines()
                     if "=" in line)
@@ -152,19 +155,19 @@ class Firnmail:
         session.logout()
         return int(answer)
 
-    def make_files(self, user, count):
+    def make_files(self, user, count, size=0):
         """Message files of another program's; the Maildir's path."""
         self.session(user).logout()  # makes the home
         folder = pathlib.Path(self.maildir % user)
         owner = folder.stat()
-        command(self.build / "tests/bench/mkmaildir", folder, count, 0, 1,
+        command(self.build / "tests/bench/mkmaildir", folder, count, size, 1,
                 owner.st_uid, owner.st_gid)
         return folder
 
-    def fill(self, _, user, count):
+    def fill(self, _, user, count, size=0):
         """The same, until all are adopted; how long that took."""
-        self.make_files(user, count)
-        return wait_until(lambda: self.exists(user) == count, 300, "adoption")
+        self.make_files(user, count, size)
+        return wait_until(lambda: self.exists(user) == count, 900, "adoption")
 
     def forget_index(self, user):
         """What comes nearest to a cold state: a worker that starts anew."""

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -253,6 +254,43 @@ text_is_compared_by_unicode_casemap(void **state)
 	pool_free(&pool);
 }
 
+/* A text of these, so that parts of it come again and again. */
+static struct text
+some_text(char *to, size_t size, const char *of)
+{
+	for (size_t i = 0; i < size; i++)
+		to[i] = of[(size_t)random() % strlen(of)];
+	return text_make(to, size);
+}
+
+static void
+a_text_contains_what_its_folded_form_contains(void **state)
+{
+	static const char *const letters[] = { "aA", "abAB e", "aB\xc3\xa9z",
+		"eEtT\n" };
+	char text_room[300], sought_room[100];
+
+	srandom(2);
+	for (int round = 0; round < 40000; round++) {
+		struct pool *pool = pool_new();
+		const char *of = letters[random() % 4];
+		struct text text =
+		    some_text(text_room, (size_t)random() % 300, of);
+		struct text sought =
+		    casefold(some_text(sought_room,
+				 (size_t)random() % (round % 8 ? 6 : 90), of),
+			pool);
+		struct text whole = casefold(text, pool);
+		bool has = sought.size == 0 ||
+			   (whole.size >= sought.size &&
+			       memmem(whole.data, whole.size, sought.data,
+				   sought.size) != NULL);
+
+		assert_int_equal(casefold_contains(text, sought, pool), has);
+		pool_free(&pool);
+	}
+}
+
 int
 main(void)
 {
@@ -263,6 +301,7 @@ main(void)
 		cmocka_unit_test(a_full_buffer_is_an_error),
 		cmocka_unit_test(each_charset_is_found_by_its_name),
 		cmocka_unit_test(text_is_compared_by_unicode_casemap),
+		cmocka_unit_test(a_text_contains_what_its_folded_form_contains),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,103 @@
+/*
+ * Files that follow their rows a little later: when thousands of flags are set, or
+ * as many messages expunged, with one command, renaming and removing the files is
+ * most of the work, and nobody who looks through us sees it.  So it is done in the
+ * background, some files a step, as other sessions allow.  Meanwhile the index has
+ * the name that a file has, so that it is read; and of a message that is expunged,
+ * the name without a row.
+ *
+ * A clean end leaves nothing.  What a kill leaves is done by the next start, which
+ * looks at whole folders after one (folder_look.c), as with a file that could not
+ * be renamed.
+ */
+#include "imapd/account_state.h"
+
+#include "common/memory.h"
+
+#include <stdlib.h>
+
+enum {
+	LATER_A_STEP = 64,
+	LATER_PAUSE_MS = 1 /* sessions come first */
+};
+
+/* Renamed to what its row says, or removed if it has none. */
+static void
+do_file(struct account_store *account, struct folder *folder, uint32_t uid)
+{
+	uint64_t mailbox = folder->info.id;
+	struct message_record record = { .mailbox = mailbox, .uid = uid };
+	struct index_file file;
+	struct index_row row;
+
+	if (!index_find_file(account->index, mailbox, uid, &file))
+		return;
+	if (!index_find_row(account->index, mailbox, uid, &row)) {
+		if (files_unlink(account, folder, &file) == 0)
+			index_forget_file(account->index, mailbox, uid);
+		else
+			folder->needs_scan = true;
+	} else if (!file.has_new_flags) {
+		/* Else others have renamed it, and are asked what they meant. */
+		record.born = file.born;
+		record.flags = row.flags & FLAG_ALL;
+		record.keywords = row.keywords;
+		apply_file_name(account, folder, &record);
+	}
+}
+
+/* The next ones of the folder, at most so many. */
+static void
+do_some(struct account_store *account, struct folder *folder, size_t count)
+{
+	bool was_current = sync_begin_change(account, folder);
+
+	directories_hold(account);
+	index_begin(account->index);
+	while (count-- > 0 && folder->later_count > 0)
+		do_file(account, folder, folder->later[--folder->later_count]);
+	if (folder->later_count == 0)
+		memory_free(&folder->later);
+	directories_release(account);
+	if (was_current)
+		sync_end_change(account, folder);
+	folder_put(account, folder);
+	index_commit(account->index);
+	watcher_read(account);
+}
+
+static void
+step(void *context)
+{
+	struct account_store *account = context;
+
+	for (size_t i = 0; i < account->folder_count; i++)
+		if (account->folders[i]->later_count > 0) {
+			do_some(account, account->folders[i], LATER_A_STEP);
+			timer_start(account->later_timer, LATER_PAUSE_MS);
+			return;
+		}
+}
+
+void
+later_add(struct account_store *account, struct folder *folder, uint32_t uid)
+{
+	if (account->later_timer == NULL)
+		account->later_timer = timer_new(account->loop, step, account);
+	if (folder->later_count == 0)
+		timer_start(account->later_timer, LATER_PAUSE_MS);
+	view_add_uid(&folder->later, &folder->later_count, uid);
+}
+
+void
+later_finish(struct account_store *account, struct folder *folder)
+{
+	while (folder->later_count > 0)
+		do_some(account, folder, folder->later_count);
+}
+
+void
+later_free(struct account_store *account)
+{
+	timer_free(&account->later_timer);
+}
