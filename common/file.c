@@ -19,9 +19,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* linux/fs.h; missing from glibc without _GNU_SOURCE. */
+/* linux/fs.h and fcntl.h; missing from glibc without _GNU_SOURCE. */
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
+#endif
+#ifndef O_NOATIME
+#define O_NOATIME 01000000
 #endif
 
 static int
@@ -154,6 +157,18 @@ file_open_read(int dir_fd, const char *name, struct error *error)
 
 	/* O_NONBLOCK: a FIFO planted there must not stop us. */
 	fd = open_at(dir_fd, name, O_RDONLY | O_NONBLOCK, 0, "open", error);
+	return only_regular(fd, name, error);
+}
+
+int
+file_open_unnoticed(int dir_fd, const char *name, struct error *error)
+{
+	int fd = open_at(
+	    dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOATIME, 0, "open", error);
+
+	/* Of somebody else's file. */
+	if (fd < 0 && errno == EPERM)
+		return file_open_read(dir_fd, name, error);
 	return only_regular(fd, name, error);
 }
 

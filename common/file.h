@@ -20,6 +20,9 @@
 int file_open_directory(int dir_fd, const char *name, struct error *error);
 /* Regular files only: ERROR_REFUSED for a FIFO, device, link or directory. */
 int file_open_read(int dir_fd, const char *name, struct error *error);
+/* The same, and that it was read is not written down, if it is ours: for many
+ * files, each of which the file system would note. */
+int file_open_unnoticed(int dir_fd, const char *name, struct error *error);
 /* The same for absolute paths, which the administrator wrote; and "/" itself,
  * to walk from. */
 int file_open_absolute(const char *path, struct error *error);

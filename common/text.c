@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+enum {
+	BYTES_AT_ONCE = 64
+};
+
 struct text
 text_of(const char *s)
 {
@@ -90,6 +94,34 @@ text_find_byte(struct text a, char byte)
 	const char *found = a.size > 0 ? memchr(a.data, byte, a.size) : NULL;
 
 	return found == NULL ? -1 : found - a.data;
+}
+
+/* Of so many bytes at once, as a compiler with vectors makes a few steps of. */
+static unsigned int
+bare_lf_in(const char p[BYTES_AT_ONCE])
+{
+	uint8_t count = 0;
+	ptrdiff_t i;
+
+	for (i = 0; i < BYTES_AT_ONCE; i++)
+		count += (uint8_t)((p[i] == '\n') & (p[i - 1] != '\r'));
+	return count;
+}
+
+size_t
+text_count_bare_lf(struct text a)
+{
+	const char *p = a.data, *end = p + a.size;
+	size_t count;
+
+	if (a.size == 0)
+		return 0;
+	count = *p++ == '\n';
+	for (; end - p >= BYTES_AT_ONCE; p += BYTES_AT_ONCE)
+		count += bare_lf_in(p);
+	for (; p < end; p++)
+		count += (*p == '\n') & (p[-1] != '\r');
+	return count;
 }
 
 struct text

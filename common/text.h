@@ -31,6 +31,7 @@ int text_compare(struct text a, struct text b);
 
 /* Position of the first `byte`, or -1. */
 ptrdiff_t text_find_byte(struct text a, char byte);
+size_t text_count_bare_lf(struct text a); /* LFs that follow no CR */
 
 struct text text_skip(struct text a, size_t size); /* without its start */
 struct text text_trim(struct text a); /* without SP HT CR LF around it */

@@ -50,7 +50,7 @@ read_file(struct adoption *adoption, const struct folder *folder,
 	fd = directories_part(
 	    account, folder, found->is_new ? FOLDER_NEW : FOLDER_CUR, &error);
 	if (fd != -1)
-		fd = file_open_read(fd, found->name, &error);
+		fd = file_open_unnoticed(fd, found->name, &error);
 	if (fd == -1) {
 		adoption->has_failed |= is_for_now(&error);
 		return -1;
@@ -73,15 +73,11 @@ read_file(struct adoption *adoption, const struct folder *folder,
 static uint64_t
 wire_size(struct text bytes, uint8_t *form)
 {
-	uint64_t size = bytes.size;
-
 	*form = FORM_EXACT;
 	if (text_find_byte(bytes, '\r') != -1)
-		return size;
+		return bytes.size;
 	*form = FORM_LF;
-	for (ptrdiff_t at; (at = text_find_byte(bytes, '\n')) != -1; size++)
-		bytes = text_skip(bytes, (size_t)at + 1);
-	return size;
+	return bytes.size + text_count_bare_lf(bytes);
 }
 
 static void

@@ -9,8 +9,8 @@
 #include <string.h>
 
 enum {
-	NONE = 0xC0, /* bits that no digit has */
-	RECORD = 10  /* bytes of a run in the list */
+	AT_ONCE = 16, /* characters */
+	RECORD = 10   /* bytes of a run in the list */
 };
 
 /* -- The alphabet -- */
@@ -18,7 +18,7 @@ enum {
 static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* The six bits of each character, or NONE. */
+/* The six bits of each character. */
 /* clang-format off */
 static const uint8_t digits[256] = {
 	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
@@ -40,16 +40,43 @@ static const uint8_t digits[256] = {
 };
 /* clang-format on */
 
+/* Without a table, so that a compiler looks at 16 of them in one step. */
+static uint8_t
+is_digit(uint8_t c)
+{
+	uint8_t letter = (uint8_t)((c | 0x20) - 'a');
+	uint8_t figure = (uint8_t)(c - '0');
+
+	return (
+	    uint8_t)((letter < 26) | (figure < 10) | (c == '+') | (c == '/'));
+}
+
+static uint8_t
+are_digits(const uint8_t *p)
+{
+	uint8_t all = 1;
+	size_t i;
+
+	for (i = 0; i < AT_ONCE; i++)
+		all &= is_digit(p[i]);
+	return all;
+}
+
 static bool
 is_base64(const char *at, size_t length)
 {
-	const uint8_t *p = (const uint8_t *)at;
-	unsigned int seen = 0;
-	size_t i;
+	const uint8_t *p = (const uint8_t *)at, *end = p + length;
+	uint8_t all = 1;
 
-	for (i = 0; i < length; i++)
-		seen |= digits[p[i]];
-	return (seen & NONE) == 0;
+	if (length < AT_ONCE) {
+		for (; p < end; p++)
+			all &= is_digit(*p);
+		return all;
+	}
+	for (; end - p >= AT_ONCE; p += AT_ONCE)
+		all &= are_digits(p);
+	/* What is left, with some that were looked at. */
+	return all & are_digits(end - AT_ONCE);
 }
 
 /* -- Finding -- */
@@ -188,25 +215,23 @@ decode(const char *from, const struct base64_run *run, uint8_t *to)
 	}
 }
 
-static uint8_t *
-encode(const uint8_t *from, const struct base64_run *run, uint8_t *to)
+/* One line, with its end. */
+static void
+encode_line(const uint8_t *from, const struct base64_run *run, char *to)
 {
-	size_t line, i;
+	uint32_t i, group;
 
-	for (line = 0; line < run->lines; line++) {
-		for (i = 0; i < run->length; i += 4, from += 3, to += 4) {
-			to[0] = (uint8_t)alphabet[from[0] >> 2];
-			to[1] = (uint8_t)
-			    alphabet[(from[0] & 3) << 4 | from[1] >> 4];
-			to[2] = (uint8_t)
-			    alphabet[(from[1] & 15) << 2 | from[2] >> 6];
-			to[3] = (uint8_t)alphabet[from[2] & 63];
-		}
-		if (run->end == 2)
-			*to++ = '\r';
-		*to++ = '\n';
+	for (i = 0; i < run->length; i += 4, from += 3, to += 4) {
+		group =
+		    (uint32_t)from[0] << 16 | (uint32_t)from[1] << 8 | from[2];
+		to[0] = alphabet[group >> 18];
+		to[1] = alphabet[group >> 12 & 63];
+		to[2] = alphabet[group >> 6 & 63];
+		to[3] = alphabet[group & 63];
 	}
-	return to;
+	if (run->end == 2)
+		*to++ = '\r';
+	*to = '\n';
 }
 
 static size_t
@@ -291,8 +316,48 @@ base64_pack(struct text bytes, struct buf *to)
 	return true;
 }
 
-int
-base64_unpack(struct text packed, uint8_t *to, size_t size)
+/* -- And back -- */
+
+/* Where what comes back goes, or what it must be like. */
+struct target {
+	uint8_t *to;
+	const char *like;
+	size_t size;
+	size_t done;
+};
+
+/* Is there room for it, and is it the same? */
+static bool
+give(struct target *target, const void *bytes, size_t size)
+{
+	size_t at = target->done;
+
+	if (size > target->size - at)
+		return false;
+	target->done += size;
+	if (target->like != NULL)
+		return memcmp(target->like + at, bytes, size) == 0;
+	memcpy(target->to + at, bytes, size);
+	return true;
+}
+
+static bool
+give_run(
+    struct target *target, const struct base64_run *run, const uint8_t *from)
+{
+	char line[BASE64_LINE_MAX + 2];
+	size_t size = run->length + run->end, i;
+
+	for (i = 0; i < run->lines; i++, from += run->length / 4 * 3) {
+		encode_line(from, run, line);
+		if (!give(target, line, size))
+			return false;
+	}
+	return true;
+}
+
+static bool
+give_all(struct target *target, struct text packed)
 {
 	struct base64_run run;
 	const uint8_t *from;
@@ -303,28 +368,36 @@ base64_unpack(struct text packed, uint8_t *to, size_t size)
 	reader_init(&list, packed.data, packed.size);
 	count = reader_get_u32(&list);
 	if (list.failed || count > list.size / RECORD)
-		return -1;
+		return false;
 	from = (const uint8_t *)packed.data + 4 + (size_t)count * RECORD;
 	left = packed.size - 4 - (size_t)count * RECORD;
 	for (i = 0; i < count; i++) {
 		if (get_run(&list, &run) != 0 || run.offset > left ||
-		    run.offset > size)
-			return -1;
-		memcpy(to, from, run.offset);
-		to += run.offset;
+		    !give(target, from, run.offset))
+			return false;
 		from += run.offset;
 		left -= run.offset;
-		size -= run.offset;
 		if (run.lines > left || decoded_size(&run) > left ||
-		    base64_run_size(&run) > size)
-			return -1;
-		to = encode(from, &run, to);
+		    !give_run(target, &run, from))
+			return false;
 		from += decoded_size(&run);
 		left -= decoded_size(&run);
-		size -= base64_run_size(&run);
 	}
-	if (left != size)
-		return -1;
-	memcpy(to, from, left);
-	return 0;
+	return give(target, from, left) && target->done == target->size;
+}
+
+int
+base64_unpack(struct text packed, uint8_t *to, size_t size)
+{
+	struct target target = { .to = to, .size = size };
+
+	return give_all(&target, packed) ? 0 : -1;
+}
+
+bool
+base64_is_packed(struct text packed, struct text bytes)
+{
+	struct target target = { .like = bytes.data, .size = bytes.size };
+
+	return give_all(&target, packed);
 }

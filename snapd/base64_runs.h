@@ -53,5 +53,7 @@ bool base64_pack(struct text bytes, struct buf *to);
 
 /* The other way: exactly `size` bytes, or -1. */
 int base64_unpack(struct text packed, uint8_t *to, size_t size);
+/* Would exactly these bytes come back? */
+bool base64_is_packed(struct text packed, struct text bytes);
 
 #endif

@@ -20,7 +20,6 @@ struct block_packer {
 	ZSTD_CCtx *pack;
 	ZSTD_DCtx *unpack;
 	struct buf runs; /* what is packed, with its base64 decoded */
-	uint8_t *again;  /* and that, the other way */
 };
 
 struct block_packer *
@@ -44,7 +43,6 @@ block_packer_free(struct block_packer **packer)
 	ZSTD_freeCCtx((*packer)->pack);
 	ZSTD_freeDCtx((*packer)->unpack);
 	buf_clear(&(*packer)->runs);
-	free((*packer)->again);
 	memory_free(packer);
 }
 
@@ -53,15 +51,10 @@ block_packer_free(struct block_packer **packer)
 static bool
 take_runs(struct block_packer *packer, struct text raw)
 {
-	struct text decoded;
-
-	if (!base64_pack(raw, &packer->runs) || packer->runs.size >= raw.size)
-		return false;
-	if (packer->again == NULL)
-		packer->again = memory_new(1, BLOCK_MAX_RAW);
-	decoded = text_make(packer->runs.data, packer->runs.size);
-	return base64_unpack(decoded, packer->again, raw.size) == 0 &&
-	       memcmp(packer->again, raw.data, raw.size) == 0;
+	return base64_pack(raw, &packer->runs) &&
+	       packer->runs.size < raw.size &&
+	       base64_is_packed(
+		   text_make(packer->runs.data, packer->runs.size), raw);
 }
 
 static void

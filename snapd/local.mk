@@ -59,6 +59,8 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/growth.c snapd/growth.h \
 	snapd/sealer.c snapd/sealer.h \
 	snapd/sealing.c snapd/sealing.h \
+	snapd/block_parts.c snapd/block_parts.h \
+	snapd/pack_queue.c snapd/pack_queue.h \
 	snapd/seal_blocks.c snapd/seal_blocks.h \
 	snapd/seal_bodies.c \
 	snapd/seal_bulk.c snapd/seal_bulk.h \
@@ -218,6 +220,9 @@ check_PROGRAMS += tests/unit/segments_test tests/unit/segment_keys_test \
 	tests/unit/bulk_test tests/unit/collect_choice_test
 tests_unit_collect_choice_test_SOURCES = tests/unit/collect_choice_test.c
 tests_unit_collect_choice_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/pack_queue_test
+tests_unit_pack_queue_test_SOURCES = tests/unit/pack_queue_test.c
+tests_unit_pack_queue_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/pieces_test tests/unit/shared_pieces_test
 tests_unit_shared_pieces_test_SOURCES = tests/unit/shared_pieces_test.c $(SEALED)
 tests_unit_shared_pieces_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)

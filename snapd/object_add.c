@@ -14,14 +14,7 @@
 static uint64_t
 wire_size_of(struct text bytes)
 {
-	const char *p = bytes.data, *end = bytes.data + bytes.size;
-	uint64_t size = bytes.size;
-
-	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		size += p == bytes.data || p[-1] != '\r';
-		p++;
-	}
-	return size;
+	return bytes.size + text_count_bare_lf(bytes);
 }
 
 static int

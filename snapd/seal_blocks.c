@@ -12,31 +12,29 @@
 #include <string.h>
 
 enum {
-	MAX_PARTS = 1024,    /* of a block */
-	MIN_ROOM = 8 << 10,  /* of a value that is gone on with */
-	MIN_PART = 16 << 10, /* that is cut */
-	FIT_OF = 24,         /* one of so many parts stays free */
-	LARGE = 64 << 10     /* bytes of a large body */
+	MIN_ROOM = 8 << 10, /* of a value that is gone on with */
+	NEAR_END = SEGMENT_VALUE_SIZE / 8,
+	FIT_OF = 24 /* one of so many parts stays free */
 };
 
-struct part {
-	struct object object;
-	const char *bytes; /* of the whole body; NULL: the index has them */
-	uint64_t offset;
-	uint32_t length;
-	bool is_gone;
-	struct seal_batch *places;
+/* A block whose bytes are being packed. */
+struct pending {
+	struct block_part parts[PARTS_MAX];
+	size_t count;
+	uint32_t expected; /* bytes that it will be, about */
 };
 
 struct seal_blocks {
 	struct sealing *sealing;
 	struct seal_batch *places;
 	uint32_t from;
-	struct part parts[MAX_PARTS];
+	struct block_part parts[PARTS_MAX];
 	size_t count;
 	uint64_t bytes;
 	uint64_t packed; /* that they will be, about */
 	size_t room;     /* that this may be */
+	struct pending pending[PACK_QUEUE_MAX];
+	size_t first; /* of those */
 };
 
 struct seal_blocks *
@@ -60,113 +58,18 @@ seal_blocks_go_on(struct seal_blocks *blocks, struct seal_batch *places)
 void
 seal_blocks_free(struct seal_blocks **blocks)
 {
+	struct pack_queue *queue = (*blocks)->sealing->queue;
+
+	while (pack_queue_count(queue) > 0)
+		pack_queue_drop(queue);
 	memory_free(blocks);
 }
 
-/* Appends a part's bytes: 1, 0 if the body is gone meanwhile, -1. */
-static int
-read_stored(struct sealing *sealing, struct transaction *t, struct part *part,
-    struct error *error)
-{
-	uint64_t offset = part->offset, end = offset + part->length;
-	struct object object;
-	struct text bytes;
-	int got = object_store_find(t, part->object.blob, &object, error);
-
-	while (got == 1 && offset < end) {
-		got = object_store_part(t, &object, offset, &bytes, error);
-		if (got != 1)
-			return got < 0 ? -1 : 0;
-		if (bytes.size > end - offset)
-			bytes.size = (size_t)(end - offset);
-		if (buf_put(&sealing->raw, bytes.data, bytes.size) != 0)
-			return error_set(error, ERROR_LIMIT, "a block");
-		offset += bytes.size;
-	}
-	return got;
-}
-
-static int
-read_part(struct sealing *sealing, struct transaction *t, struct part *part,
-    struct error *error)
-{
-	if (part->bytes == NULL)
-		return read_stored(sealing, t, part, error);
-	if (buf_put(&sealing->raw, part->bytes + part->offset, part->length) !=
-	    0)
-		return error_set(error, ERROR_LIMIT, "a block");
-	return 1;
-}
+/* -- What was packed gets its place -- */
 
 static void
-drop_gone(struct part *parts, size_t *count)
-{
-	size_t i, kept = 0;
-
-	for (i = 0; i < *count; i++)
-		if (!parts[i].is_gone)
-			parts[kept++] = parts[i];
-	*count = kept;
-}
-
-/* The list of parts goes before their bytes. */
-static void
-put_list(struct sealing *sealing, const struct part *parts, size_t count)
-{
-	size_t room = 4 + count * BLOCK_ENTRY_SIZE, i;
-	struct writer w;
-
-	buf_reset(&sealing->raw);
-	writer_init(&w, buf_reserve(&sealing->raw, room), room);
-	writer_put_u32(&w, (uint32_t)count);
-	for (i = 0; i < count; i++) {
-		const struct object *object = &parts[i].object;
-		struct block_entry entry = { object->blob, object->size,
-			object->wire_size, object->hash, parts[i].offset,
-			parts[i].length };
-
-		block_entry_put(&w, &entry);
-	}
-	buf_added(&sealing->raw, room);
-}
-
-/* 1, or 0 and what is gone was dropped, to be begun again. */
-static int
-try_build(struct sealing *sealing, struct transaction *t, struct part *parts,
-    size_t *count, struct error *error)
-{
-	size_t before = *count, i;
-	int got = 1;
-
-	put_list(sealing, parts, *count);
-	for (i = 0; i < *count && got >= 0; i++) {
-		got = read_part(sealing, t, &parts[i], error);
-		/* What is damaged stays where it is, for the verifier. */
-		parts[i].is_gone =
-		    got == 0 || (got < 0 && error->code == ERROR_DAMAGED);
-		if (parts[i].is_gone)
-			got = 0;
-	}
-	drop_gone(parts, count);
-	return got < 0 ? -1 : *count == before;
-}
-
-static int
-build(struct sealing *sealing, struct part *parts, size_t *count,
-    struct error *error)
-{
-	struct transaction *t = transaction_begin(sealing->store, false, error);
-	int built = t != NULL ? 0 : -1;
-
-	while (built == 0)
-		built = try_build(sealing, t, parts, count, error);
-	transaction_abort(&t);
-	return built < 0 ? -1 : 0;
-}
-
-static void
-note_places(struct seal_blocks *blocks, const struct part *parts, size_t count,
-    const struct block_at *at)
+note_places(struct seal_blocks *blocks, const struct block_part *parts,
+    size_t count, const struct block_at *at)
 {
 	struct place place = { .at = *at };
 	struct seal_item *item;
@@ -191,163 +94,263 @@ note_places(struct seal_blocks *blocks, const struct part *parts, size_t count,
 	}
 }
 
-/* What a part will be when it is packed, as others of its kind were. */
-static uint64_t
-packed_size(const struct sealing *sealing, const struct part *part)
-{
-	const struct packing *last = &sealing->last[part->object.size >= LARGE];
-
-	return last->raw == 0
-		   ? part->length
-		   : (uint64_t)part->length * last->packed / last->raw;
-}
-
-/* How a block packed, of which nearly all is of one kind. */
-static void
-note_packing(struct sealing *sealing, const struct part *parts, size_t count,
-    const struct block_head *head)
-{
-	uint64_t large = 0;
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (parts[i].object.size >= LARGE)
-			large += parts[i].length;
-	if (large <= head->raw_size / 16 || large >= head->raw_size / 16 * 15)
-		sealing->last[large > head->raw_size / 2] =
-		    (struct packing){ head->raw_size, head->packed_size };
-}
-
 /* Of the rest of a value: what a block fills to be sure that it fits. */
 static size_t
-safe_room(const struct sealing *sealing)
+safe_part(size_t room)
 {
-	return segment_writer_room(sealing->writer) / FIT_OF * (FIT_OF - 1);
+	return room / FIT_OF * (FIT_OF - 1);
 }
 
-static int emit(struct seal_blocks *blocks, struct part *parts, size_t count,
-    struct error *error);
-
-/* What a block of them will be, about. */
-static struct packing
-expect(const struct sealing *sealing, const struct part *parts, size_t count)
+/* In what is nearly full the next value is begun, and for a tiny part. */
+static bool
+may_begin_value(const struct block_part *parts, size_t count, size_t room)
 {
-	struct packing packing = { 0, 0 };
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		packing.raw += parts[i].length;
-		packing.packed += (uint32_t)packed_size(sealing, &parts[i]);
-	}
-	return packing;
+	return room < MIN_ROOM || (count == 1 && parts[0].length < PART_MIN);
 }
 
-/* In two: what fits into the rest of the value, and what is left. */
-static int
-emit_cut(struct seal_blocks *blocks, struct part *parts, size_t count,
-    const struct packing *packing, struct error *error)
+static uint64_t
+raw_that_fits(size_t room, const struct packing *packing)
 {
-	uint64_t fits = (uint64_t)safe_room(blocks->sealing) * packing->raw /
-			packing->packed;
-	struct part cut[2];
-	uint64_t bytes = parts[0].length;
-	size_t first = 1;
-
-	while (first + 1 < count && bytes + parts[first].length <= fits)
-		bytes += parts[first++].length;
-	if (count > 1)
-		return emit(blocks, parts, first, error) == 0
-			   ? emit(blocks, parts + first, count - first, error)
-			   : -1;
-	cut[0] = cut[1] = parts[0];
-	if (fits > MIN_PART / 2 && fits < cut[0].length)
-		cut[0].length = (uint32_t)fits;
-	else
-		cut[0].length /= 2;
-	cut[1].offset += cut[0].length;
-	cut[1].length -= cut[0].length;
-	return emit(blocks, &cut[0], 1, error) == 0
-		   ? emit(blocks, &cut[1], 1, error)
-		   : -1;
+	return (uint64_t)safe_part(room) * packing->raw / packing->packed;
 }
+
+static int place_in_two(struct seal_blocks *blocks, struct block_part *parts,
+    size_t count, const struct packing *packing, struct error *error);
 
 static int
-emit(struct seal_blocks *blocks, struct part *parts, size_t count,
-    struct error *error)
+place(struct seal_blocks *blocks, struct block_part *parts, size_t count,
+    const struct packed_block *packed, struct error *error)
 {
 	struct sealing *sealing = blocks->sealing;
-	size_t room = segment_writer_room(sealing->writer);
 	bool may_begin =
-	    room < MIN_ROOM || (count == 1 && parts[0].length < MIN_PART);
-	struct block_head head = { .kind = BLOCK_BODIES };
-	struct packing packing = expect(sealing, parts, count);
+	    may_begin_value(parts, count, segment_writer_room(sealing->writer));
+	struct block_head head = { .kind = BLOCK_BODIES,
+		.account = parts[0].object.account,
+		.first = parts[0].object.blob,
+		.last = parts[count - 1].object.blob };
+	struct packing packing = { (uint32_t)packed->raw_size,
+		(uint32_t)packed->size };
 	struct block_at at;
 	int added;
 
-	if (!may_begin && packing.packed > room)
-		return emit_cut(blocks, parts, count, &packing, error);
-	if (build(sealing, parts, &count, error) != 0)
+	parts_note_packing(sealing->last, parts, count, packed);
+	added = segment_writer_add(
+	    sealing->writer, &head, packed, may_begin, &at, error);
+	if (added < 0)
+		return -1;
+	if (added == 0)
+		return place_in_two(blocks, parts, count, &packing, error);
+	note_places(blocks, parts, count, &at);
+	return 0;
+}
+
+/* Packed here and now. */
+static int
+pack_and_place(struct seal_blocks *blocks, struct block_part *parts,
+    size_t count, struct error *error)
+{
+	struct sealing *sealing = blocks->sealing;
+	size_t room = segment_writer_room(sealing->writer);
+	struct packing packing = parts_expect(sealing->last, parts, count);
+
+	if (packing.packed > room && !may_begin_value(parts, count, room))
+		return place_in_two(blocks, parts, count, &packing, error);
+	if (parts_build(sealing->store, parts, &count, &sealing->raw, error) !=
+	    0)
 		return -1;
 	if (count == 0)
 		return 0;
-	head.account = parts[0].object.account;
-	head.first = parts[0].object.blob;
-	head.last = parts[count - 1].object.blob;
-	added = sealing_add(sealing, &head, may_begin, &at, error);
-	if (added < 0)
+	return sealing_pack(sealing, error) == 0
+		   ? place(blocks, parts, count, &sealing->packed, error)
+		   : -1;
+}
+
+/* What fits into the rest of the value, and what is left. */
+static int
+place_in_two(struct seal_blocks *blocks, struct block_part *parts, size_t count,
+    const struct packing *packing, struct error *error)
+{
+	size_t room = segment_writer_room(blocks->sealing->writer);
+	struct block_halves halves;
+
+	parts_halve(parts, count, raw_that_fits(room, packing), &halves);
+	if (pack_and_place(blocks, halves.first, halves.first_count, error) !=
+	    0)
 		return -1;
-	note_packing(sealing, parts, count, &head);
-	packing = (struct packing){ head.raw_size, head.packed_size };
-	if (added == 0)
-		return emit_cut(blocks, parts, count, &packing, error);
-	note_places(blocks, parts, count, &at);
+	return pack_and_place(
+	    blocks, halves.second, halves.second_count, error);
+}
+
+static int
+place_oldest(struct seal_blocks *blocks, struct error *error)
+{
+	struct sealing *sealing = blocks->sealing;
+	struct pending *oldest = &blocks->pending[blocks->first];
+	const struct packed_block *packed =
+	    pack_queue_oldest(sealing->queue, error);
+	int result = -1;
+
+	if (packed != NULL)
+		result =
+		    place(blocks, oldest->parts, oldest->count, packed, error);
+	pack_queue_drop(sealing->queue);
+	blocks->first = (blocks->first + 1) % PACK_QUEUE_MAX;
+	if (result == 0 &&
+	    segment_writer_pending(sealing->writer) >= SEALING_COMMIT)
+		result = segment_writer_commit(sealing->writer, error);
+	return result;
+}
+
+/* -- What is packed next -- */
+
+/* That of the value will be left when all that is being packed has its place. */
+static size_t
+expected_room(const struct seal_blocks *blocks)
+{
+	const struct sealing *sealing = blocks->sealing;
+	size_t room = segment_writer_room(sealing->writer), i;
+
+	for (i = 0; i < pack_queue_count(sealing->queue); i++) {
+		uint32_t size =
+		    blocks->pending[(blocks->first + i) % PACK_QUEUE_MAX]
+			.expected;
+
+		if (room < MIN_ROOM || size > room)
+			room = SEGMENT_VALUE_SIZE;
+		room -= size;
+	}
+	return room;
+}
+
+static int
+put(struct seal_blocks *blocks, struct block_part *parts, size_t count,
+    struct error *error)
+{
+	struct sealing *sealing = blocks->sealing;
+	struct packing packing = parts_expect(sealing->last, parts, count);
+	size_t waiting = pack_queue_count(sealing->queue);
+	struct pending *next;
+
+	if (waiting == PACK_QUEUE_MAX && place_oldest(blocks, error) != 0)
+		return -1;
+	if (parts_build(sealing->store, parts, &count,
+		pack_queue_raw(sealing->queue), error) != 0)
+		return -1;
+	if (count == 0)
+		return 0;
+	waiting = pack_queue_count(sealing->queue);
+	next = &blocks->pending[(blocks->first + waiting) % PACK_QUEUE_MAX];
+	memcpy(next->parts, parts, count * sizeof(*parts));
+	next->count = count;
+	next->expected = packing.packed < SEGMENT_VALUE_SIZE
+			     ? packing.packed
+			     : SEGMENT_VALUE_SIZE;
+	pack_queue_put(sealing->queue);
 	return 0;
+}
+
+static int
+place_all(struct seal_blocks *blocks, struct error *error)
+{
+	int result = 0;
+
+	while (result == 0 && pack_queue_count(blocks->sealing->queue) > 0)
+		result = place_oldest(blocks, error);
+	return result;
+}
+
+/*
+ * What the next block may be.  How much room there will be is expected from how
+ * others packed; what fills a value up to its end must know it.
+ */
+static int
+look_at_room(struct seal_blocks *blocks, bool must_know, struct error *error)
+{
+	if ((must_know || expected_room(blocks) < NEAR_END) &&
+	    place_all(blocks, error) != 0)
+		return -1;
+	blocks->room = safe_part(expected_room(blocks));
+	return 0;
+}
+
+/* As one block, or as several where it cannot fit. */
+static int
+put_fitting(struct seal_blocks *blocks, struct block_part *parts, size_t count,
+    struct error *error)
+{
+	const struct sealing *sealing = blocks->sealing;
+	struct packing packing = parts_expect(sealing->last, parts, count);
+	struct block_halves halves;
+	size_t room;
+
+	if (packing.packed > expected_room(blocks) &&
+	    place_all(blocks, error) != 0)
+		return -1;
+	room = expected_room(blocks);
+	if (packing.packed <= room || may_begin_value(parts, count, room))
+		return put(blocks, parts, count, error);
+	parts_halve(parts, count, raw_that_fits(room, &packing), &halves);
+	if (put_fitting(blocks, halves.first, halves.first_count, error) != 0)
+		return -1;
+	return put_fitting(blocks, halves.second, halves.second_count, error);
+}
+
+static int
+end_block(struct seal_blocks *blocks, struct error *error)
+{
+	int result = 0;
+
+	if (blocks->count > 0)
+		result =
+		    put_fitting(blocks, blocks->parts, blocks->count, error);
+	blocks->count = 0;
+	blocks->bytes = 0;
+	blocks->packed = 0;
+	return result;
 }
 
 int
 seal_blocks_flush(struct seal_blocks *blocks, struct error *error)
 {
-	int result = 0;
-
-	if (blocks->count > 0)
-		result = emit(blocks, blocks->parts, blocks->count, error);
-	blocks->count = 0;
-	blocks->bytes = 0;
-	blocks->packed = 0;
-	if (result == 0 &&
-	    segment_writer_pending(blocks->sealing->writer) >= SEALING_COMMIT)
-		result = segment_writer_commit(blocks->sealing->writer, error);
-	return result;
+	return end_block(blocks, error) == 0 ? place_all(blocks, error) : -1;
 }
 
-/* Is the block as large as it may be?  In what is nearly full the next value is
- * begun. */
 static bool
-is_full(const struct seal_blocks *blocks, const struct part *part)
+fits(const struct seal_blocks *blocks, const struct block_part *part)
 {
-	return blocks->count == MAX_PARTS ||
-	       blocks->bytes + part->length > SEALING_BLOCK ||
-	       (blocks->room >= MIN_ROOM &&
-		   blocks->packed + packed_size(blocks->sealing, part) >
-		       blocks->room);
+	return blocks->room < MIN_ROOM ||
+	       blocks->packed + part_packed_size(blocks->sealing->last, part) <=
+		   blocks->room;
+}
+
+/* Is the block as large as it may be?  A block is of one account. */
+static int
+is_full(struct seal_blocks *blocks, const struct block_part *part,
+    struct error *error)
+{
+	if (blocks->count == PARTS_MAX ||
+	    blocks->bytes + part->length > SEALING_BLOCK ||
+	    blocks->parts[0].object.account != part->object.account)
+		return 1;
+	if (fits(blocks, part))
+		return 0;
+	return look_at_room(blocks, true, error) == 0 ? !fits(blocks, part)
+						      : -1;
 }
 
 static int
-add_part(
-    struct seal_blocks *blocks, const struct part *part, struct error *error)
+add_part(struct seal_blocks *blocks, const struct block_part *part,
+    struct error *error)
 {
-	/* A block is of one account. */
-	bool is_other = blocks->count > 0 &&
-			blocks->parts[0].object.account != part->object.account;
+	int full = blocks->count > 0 ? is_full(blocks, part, error) : 0;
 
-	if (blocks->count > 0 && (is_other || is_full(blocks, part)) &&
-	    seal_blocks_flush(blocks, error) != 0)
+	if (full < 0 || (full == 1 && end_block(blocks, error) != 0))
 		return -1;
-	if (blocks->count == 0)
-		blocks->room = safe_room(blocks->sealing);
+	if (blocks->count == 0 && look_at_room(blocks, false, error) != 0)
+		return -1;
 	blocks->parts[blocks->count++] = *part;
 	blocks->bytes += part->length;
-	blocks->packed += packed_size(blocks->sealing, part);
+	blocks->packed += part_packed_size(blocks->sealing->last, part);
 	return 0;
 }
 
@@ -355,7 +358,7 @@ int
 seal_blocks_add(struct seal_blocks *blocks, const struct object *object,
     const char *bytes, struct error *error)
 {
-	struct part part = {
+	struct block_part part = {
 		.object = *object, .bytes = bytes, .places = blocks->places
 	};
 	uint64_t length;

@@ -2,7 +2,8 @@
  * Bodies into blocks of the newest segment.  Bodies of one account go together,
  * in the order in which they came, into blocks of SEALING_BLOCK bytes; a small
  * body is never cut, a large one is cut into blocks of its own.  Used by the
- * sealer's thread, for bodies that the index has and for such that come in bulk.
+ * sealer's thread, for bodies that the index has and for such that come in bulk;
+ * while it puts a block together those before it are packed (pack_queue.h).
  */
 #ifndef SNAPD_SEAL_BLOCKS_H
 #define SNAPD_SEAL_BLOCKS_H
@@ -25,8 +26,8 @@ void seal_blocks_free(struct seal_blocks **blocks);
  * index, and a body that is gone or damaged by then is left out. */
 int seal_blocks_add(struct seal_blocks *blocks, const struct object *object,
     const char *bytes, struct error *error);
-/* What was added since the last one becomes a block. Now and then it commits
- * the segment. */
+/* All that was added has its place. Now and then it, or an addition, commits the
+ * segment. */
 int seal_blocks_flush(struct seal_blocks *blocks, struct error *error);
 
 #endif

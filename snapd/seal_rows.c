@@ -45,7 +45,9 @@ flush(struct row_pass *pass, enum block_kind kind)
 
 	if (sealing->raw.size == 0 && kind != BLOCK_END)
 		return 0;
-	if (sealing_add(sealing, &head, true, &at, pass->error) != 1)
+	if (sealing_pack(sealing, pass->error) != 0 ||
+	    segment_writer_add(sealing->writer, &head, &sealing->packed, true,
+		&at, pass->error) != 1)
 		return -1;
 	buf_reset(&sealing->raw);
 	return segment_writer_pending(sealing->writer) < SEALING_COMMIT

@@ -17,6 +17,7 @@ sealing_init(struct sealing *sealing)
 {
 	buf_init(&sealing->raw, BLOCK_MAX_RAW);
 	sealing->packer = block_packer_new();
+	sealing->queue = pack_queue_new(sealing->packer);
 	sealing->value = memory_new(1, SEGMENT_VALUE_SIZE);
 	sealing->spared = table_new();
 	sealing->dropped = table_new();
@@ -32,6 +33,7 @@ sealing_clear(struct sealing *sealing)
 	seal_batch_clear(&sealing->batch);
 	segment_writer_free(&sealing->writer);
 	buf_clear(&sealing->raw);
+	pack_queue_free(&sealing->queue);
 	block_packer_free(&sealing->packer);
 	packed_block_clear(&sealing->packed);
 	memory_free(&sealing->value);
@@ -43,15 +45,11 @@ sealing_clear(struct sealing *sealing)
 }
 
 int
-sealing_add(struct sealing *sealing, struct block_head *head, bool may_begin,
-    struct block_at *at, struct error *error)
+sealing_pack(struct sealing *sealing, struct error *error)
 {
-	struct text raw = text_make(sealing->raw.data, sealing->raw.size);
-
-	if (block_pack(sealing->packer, raw, &sealing->packed, error) != 0)
-		return -1;
-	return segment_writer_add(
-	    sealing->writer, head, &sealing->packed, may_begin, at, error);
+	return block_pack(sealing->packer,
+	    text_make(sealing->raw.data, sealing->raw.size), &sealing->packed,
+	    error);
 }
 
 int

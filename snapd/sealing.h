@@ -7,7 +7,9 @@
 #define SNAPD_SEALING_H
 
 #include "common/table.h"
+#include "snapd/block_parts.h"
 #include "snapd/collect_choice.h"
+#include "snapd/pack_queue.h"
 #include "snapd/seal_batch.h"
 #include "snapd/segment_writer.h"
 
@@ -16,12 +18,6 @@ enum {
 	SEALING_COMMIT = 8,        /* values of a commit */
 	SEALING_LIST = 65536,      /* bodies that are looked for at a time */
 	SEALING_GRACE_S = 60 /* that a reader of an older index may take */
-};
-
-/* How a block was packed. */
-struct packing {
-	uint32_t raw;
-	uint32_t packed;
 };
 
 struct sealing {
@@ -38,6 +34,7 @@ struct sealing {
 	struct buf raw; /* of the block that is made */
 	struct block_packer *packer;
 	struct packed_block packed; /* that block */
+	struct pack_queue *queue;   /* of several */
 	struct packing last[2];     /* of small bodies, and of large ones */
 	uint8_t *value;             /* one, for reading */
 	struct error *error;
@@ -55,9 +52,8 @@ struct sealing {
 void sealing_init(struct sealing *sealing);
 void sealing_clear(struct sealing *sealing);
 
-/* What stands in sealing->raw, packed; as segment_writer_add. */
-int sealing_add(struct sealing *sealing, struct block_head *head,
-    bool may_begin, struct block_at *at, struct error *error);
+/* What stands in sealing->raw into sealing->packed. */
+int sealing_pack(struct sealing *sealing, struct error *error);
 
 /* Commits the segment; then the index is told. */
 int sealing_hand(struct sealing *sealing, struct error *error);

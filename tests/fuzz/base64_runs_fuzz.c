@@ -31,6 +31,8 @@ pack(struct text bytes)
 		check(base64_unpack(text_make(packed.data, packed.size), again,
 			  bytes.size) == 0);
 		check(memcmp(again, bytes.data, bytes.size) == 0);
+		check(base64_is_packed(
+		    text_make(packed.data, packed.size), bytes));
 	}
 	buf_clear(&packed);
 	free(again);

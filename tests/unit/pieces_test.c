@@ -58,6 +58,12 @@ comes_back(struct text bytes)
 		assert_int_equal(
 		    base64_unpack(text_in(&packed), again, bytes.size), 0);
 		assert_memory_equal(again, bytes.data, bytes.size);
+		assert_true(base64_is_packed(text_in(&packed), bytes));
+		again[draw((unsigned int)bytes.size)] ^= 1;
+		assert_false(base64_is_packed(
+		    text_in(&packed), text_make(again, bytes.size)));
+		assert_false(base64_is_packed(
+		    text_in(&packed), text_make(bytes.data, bytes.size - 1)));
 		/* Of no other size. */
 		assert_int_equal(
 		    base64_unpack(text_in(&packed), again, bytes.size - 1), -1);

@@ -151,6 +151,35 @@ trimming_and_skipping_stop_at_the_ends(void **state)
 	assert_int_equal(text_find_byte(TEXT("abc"), 'd'), -1);
 }
 
+/* At each place of a text that is longer than what is looked at at once. */
+static void
+bare_line_ends_are_counted_wherever_they_stand(void **state)
+{
+	char bytes[200];
+	size_t size, at;
+
+	(void)state;
+	assert_int_equal(text_count_bare_lf(TEXT("\na\r\nb\n\r\n\n")), 3);
+	for (size = 0; size < sizeof(bytes); size++) {
+		memset(bytes, 'a', size);
+		assert_int_equal(text_count_bare_lf(text_make(bytes, size)), 0);
+		for (at = 0; at < size; at++) {
+			bytes[at] = '\n';
+			assert_int_equal(
+			    text_count_bare_lf(text_make(bytes, size)), 1);
+			if (at > 0)
+				bytes[at - 1] = '\r';
+			assert_int_equal(
+			    text_count_bare_lf(text_make(bytes, size)),
+			    at == 0);
+			memset(bytes, 'a', size);
+		}
+	}
+	memset(bytes, '\n', sizeof(bytes));
+	assert_int_equal(
+	    text_count_bare_lf(text_make(bytes, sizeof(bytes))), sizeof(bytes));
+}
+
 int
 main(void)
 {
@@ -162,6 +191,8 @@ main(void)
 		cmocka_unit_test(a_copy_that_does_not_fit_is_empty),
 		cmocka_unit_test(hex_goes_there_and_back),
 		cmocka_unit_test(trimming_and_skipping_stop_at_the_ends),
+		cmocka_unit_test(
+		    bare_line_ends_are_counted_wherever_they_stand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,8 +76,11 @@ names_that_lead_elsewhere_are_refused(void **state)
 	assert_int_equal(symlinkat("/etc", dir, "links"), 0);
 	assert_int_equal(mkfifoat(dir, "fifo", 0600), 0);
 	assert_int_equal(file_make_directory(dir, "folder", 0700, &error), 0);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		assert_int_equal(file_open_read(dir, names[i], &error), -1);
+		assert_int_equal(
+		    file_open_unnoticed(dir, names[i], &error), -1);
+	}
 	assert_int_equal(
 	    file_replace(dir, "folder/f", "abc", 3, 0600, &error), 0);
 	fd = file_open_read(dir, "folder/f", &error);
@@ -128,6 +131,33 @@ a_note_is_written_over_on_a_full_disk(void **state)
 	assert_memory_equal(read_back, "xyz", 3);
 	close(fd);
 	assert_int_equal(file_unlink(dir, "n", &error), 0);
+	close(dir);
+	assert_int_equal(rmdir(top), 0);
+}
+
+static void
+a_file_is_read_and_nothing_is_noted(void **state)
+{
+	static const struct timespec times[2] = { { .tv_sec = 1000 },
+		{ .tv_sec = 2000 } };
+	char top[SCRATCH_PATH], byte;
+	struct error error;
+	struct stat st;
+	int dir, fd;
+
+	(void)state;
+	scratch_make(top, "walls_test");
+	dir = open(top, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(file_replace(dir, "f", "abc", 3, 0600, &error), 0);
+	assert_int_equal(utimensat(dir, "f", times, 0), 0);
+	fd = file_open_unnoticed(dir, "f", &error);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &byte, 1, 0), 1);
+	assert_int_equal(byte, 'a');
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_atime, 1000);
+	close(fd);
+	assert_int_equal(file_unlink(dir, "f", &error), 0);
 	close(dir);
 	assert_int_equal(rmdir(top), 0);
 }
@@ -184,6 +214,7 @@ main(void)
 		cmocka_unit_test(back_off_doubles_from_1_to_60_seconds),
 		cmocka_unit_test(names_that_lead_elsewhere_are_refused),
 		cmocka_unit_test(a_note_is_written_over_on_a_full_disk),
+		cmocka_unit_test(a_file_is_read_and_nothing_is_noted),
 		cmocka_unit_test(only_memory_with_all_seals_passes),
 		cmocka_unit_test(the_brokers_calls_hold_those_of_its_children),
 		cmocka_unit_test(who_reads_the_network_has_no_file_calls),
