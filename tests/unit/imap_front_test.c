@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +124,8 @@ open_stream(struct world *world)
 
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	/* As the broker's is: the child above waits at the other end. */
+	assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
 	world->worker_fd = ends[1];
 	world->worker =
 	    watch_new(world->loop, ends[1], WATCH_READ, worker_ready, world);
