@@ -36,7 +36,9 @@ struct connection {
 	struct timer *timer; /* silence */
 	struct timer *soon;  /* readable again after resume, finish */
 	struct timer *flush; /* output that was written outside a callback */
+	struct timer *stall; /* NULL: what is written is taken */
 	int64_t timeout_ms;
+	int64_t stall_ms;
 	struct buf input;
 	struct buf output;
 	bool is_paused;
@@ -72,6 +74,7 @@ end(struct connection *connection, enum error_code code, const char *why)
 	connection->state = CONNECTION_ENDED;
 	watch_set(connection->watch, 0);
 	timer_stop(connection->timer);
+	timer_free(&connection->stall);
 	error_set(&error, code, "%s", why);
 	connection->handler->ended(connection, &error, connection->context);
 }
@@ -249,8 +252,36 @@ tell_writable(struct connection *connection)
 }
 
 static void
+on_stall(void *context)
+{
+	struct connection *connection = context;
+
+	connection->depth++;
+	end(connection, ERROR_LIMIT, "reads nothing");
+	leave(connection);
+}
+
+/* Output is left, or was taken. */
+static void
+watch_reader(struct connection *connection, bool was_taken)
+{
+	if (connection->output.size == 0) {
+		timer_free(&connection->stall);
+		return;
+	}
+	if (connection->stall_ms == 0 ||
+	    (connection->stall != NULL && !was_taken))
+		return;
+	if (connection->stall == NULL)
+		connection->stall =
+		    timer_new(connection->loop, on_stall, connection);
+	timer_start(connection->stall, connection->stall_ms);
+}
+
+static void
 write_all(struct connection *connection)
 {
+	size_t before = connection->output.size;
 	struct error error = { 0 };
 	enum tls_step step = TLS_DONE;
 
@@ -268,6 +299,7 @@ write_all(struct connection *connection)
 		end_by_step(connection, step, &error);
 		return;
 	}
+	watch_reader(connection, connection->output.size < before);
 	if (connection->output.size == 0)
 		buf_clear(&connection->output); /* idle: no memory */
 	tell_writable(connection);
@@ -412,6 +444,7 @@ connection_free(struct connection **pointer)
 	timer_free(&connection->timer);
 	timer_free(&connection->soon);
 	timer_free(&connection->flush);
+	timer_free(&connection->stall);
 	if (connection->tls != NULL)
 		connection->operations->session_free(&connection->tls);
 	buf_clear(&connection->input);
@@ -504,6 +537,12 @@ connection_set_timeout(struct connection *connection, int64_t timeout_ms)
 		timer_start(connection->timer, timeout_ms);
 	else
 		timer_stop(connection->timer);
+}
+
+void
+connection_set_stall(struct connection *connection, int64_t stall_ms)
+{
+	connection->stall_ms = stall_ms;
 }
 
 /* The bytes of STARTTLS go out in clear before the handshake, and none may have

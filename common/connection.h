@@ -69,6 +69,10 @@ void connection_resume(struct connection *connection);
 /* No byte for so long: `ended` with ERROR_UNAVAILABLE. 0: never. */
 void connection_set_timeout(struct connection *connection, int64_t timeout_ms);
 
+/* Output waits, and the peer takes nothing of it for so long: `ended` with
+ * ERROR_LIMIT, also after connection_finish, whatever he sends meanwhile. */
+void connection_set_stall(struct connection *connection, int64_t stall_ms);
+
 /* Starts TLS as a server. Input must be empty (else -1: injected before
  * STARTTLS). */
 int connection_start_tls(struct connection *connection, struct tls_server *tls);

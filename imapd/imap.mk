@@ -136,7 +136,8 @@ tests_fuzz_imap_command_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/sleep_state_fuzz
 tests_fuzz_sleep_state_fuzz_SOURCES = tests/fuzz/sleep_state_fuzz.c
 tests_fuzz_sleep_state_fuzz_LDFLAGS = $(LINK_FUZZER)
-tests_fuzz_sleep_state_fuzz_LDADD = imapd/libsession.a $(COMMON_LIBS)
+tests_fuzz_sleep_state_fuzz_LDADD = imapd/libsession.a $(COMMON_LIBS) \
+	$(UNISTRING_LIBS)
 tests_fuzz_imap_command_fuzz_LDADD = imapd/libsession.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS)
 endif

@@ -25,6 +25,7 @@ enum {
 	LOGIN_INPUT_LIMIT = 64 * 1024,
 	LOGIN_OUTPUT_LIMIT = 256 * 1024,
 	LOGIN_TIMEOUT_MS = 120 * 1000,     /* without a byte, before login */
+	LOGIN_STALL_MS = 300 * 1000,       /* a client that reads nothing */
 	LOGIN_ALL_TIMEOUT_MS = 300 * 1000, /* from greeting to login */
 	LOGIN_MAX_BAD_COMMANDS = 10,
 	LOGIN_MAX_FAILURES = 5
@@ -416,6 +417,11 @@ client_ended(
 	(void)connection;
 	log_debug("imap-end", "ip=%s why=\"%s\"", login->ip, error->text);
 	connection_free(&login->client);
+	/* Who did not read his answers gets none for the commands behind. */
+	if (login->state == STATE_RELAY && error->code == ERROR_LIMIT) {
+		release(login);
+		return;
+	}
 	if (login->state == STATE_RELAY) {
 		imap_relay_client_ended(login->relay);
 		return;
@@ -548,6 +554,7 @@ imap_login_attached(
 	imap_line_clear(&login->line);
 	/* From here on the worker watches for clients that went silent. */
 	connection_set_timeout(login->client, 0);
+	connection_set_stall(login->client, LOGIN_STALL_MS);
 	relay_by(login, stream_fd);
 }
 

@@ -258,15 +258,29 @@ session_turn(void *context)
 	session_run(context);
 }
 
-static void
-session_timed_out(void *context)
+/* He may be busy with an answer that is long, over a line that is slow. */
+void
+session_silent(struct imap_session *session)
 {
-	struct imap_session *session = context;
+	bool is_reading = session->was_read &&
+			  session->state == SESSION_WORKING &&
+			  session->step != COMMAND_IDLE;
 
+	session->was_read = false;
+	if (is_reading) {
+		timer_start(session->timeout, SESSION_TIMEOUT_MS);
+		return;
+	}
 	session_bye(session, "* BYE Logged out for inactivity\r\n");
 	(void)session_flush(session);
 	session_enter_state(session, SESSION_ENDED);
 	session_run(session);
+}
+
+static void
+session_timed_out(void *context)
+{
+	session_silent(context);
 }
 
 static void

@@ -48,6 +48,7 @@ struct imap_session {
 	bool is_running;        /* session_run is on the stack */
 	bool was_woken;         /* ... and meanwhile the command was answered */
 	bool was_active;        /* bytes came since the owner asked */
+	bool was_read;          /* the client took bytes in that time */
 	bool is_input_ended;    /* the client will send nothing more */
 	bool is_input_taken;    /* all that was there at the last event */
 	bool is_input_watched;  /* as far as the loop knows */
@@ -89,6 +90,8 @@ void session_enter_state(
     struct imap_session *session, enum session_state state);
 void session_run(struct imap_session *session);
 void session_say(struct imap_session *session, const char *line);
+/* The client has sent nothing for SESSION_TIMEOUT_MS. */
+void session_silent(struct imap_session *session);
 /* Says a last line. */
 void session_bye(struct imap_session *session, const char *line);
 /* ---- session_command.c ---- */

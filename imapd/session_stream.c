@@ -36,6 +36,7 @@ send_some(struct imap_session *session, struct buf *from)
 		if (n < 0)
 			return -1;
 		session->sent_bytes += (size_t)n;
+		session->was_read = true;
 		buf_cut(from, (size_t)n);
 	}
 	return 0;

@@ -96,6 +96,10 @@ from_introducer(int fd, enum role who)
 		storage, &message, fds, &count, &why) == -1 ||
 	    message.type == MESSAGE_stop)
 		exit(0);
+	if (message.type == MESSAGE_session_open && count == 1) {
+		intruder.session = message.session_open.session;
+		intruder.stream = fds[0];
+	}
 	if (message.type == MESSAGE_introduce && count == 1) {
 		intruder.peers[message.introduce.role] = fds[0];
 		log_info("met", "peer=%s",

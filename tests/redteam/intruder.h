@@ -21,7 +21,9 @@ struct intruder {
 	enum role self;
 	enum role starter;
 	int peers[ROLE_COUNT]; /* -1: not met */
-	char password[60];     /* of red1@demo.test */
+	uint64_t session;      /* a worker's, that was opened last; 0: none */
+	int stream;            /* and its end of that */
+	char password[60];     /* of red1@demo.test and red2 */
 };
 
 extern struct intruder intruder;
@@ -33,6 +35,13 @@ bool intruder_send_raw(int fd, const void *data, size_t size, int stray);
 
 /* Tries the attack of this name: of attacks.def, KIND_to_ROLE, or a talk. */
 enum result intruder_attempt(const char *name);
+
+/* ---- intruder_sleep.c ---- */
+
+/* By a front and a worker, at a time. */
+enum result intruder_lies_about_sleep(void);
+
+/* ---- intruder_logger.c ---- */
 
 /*
  * The logger's work while it is taken over, so that the runner sees what the

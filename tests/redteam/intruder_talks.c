@@ -830,6 +830,7 @@ static const struct {
 } talks[] = {
 	{ "attach_without_grant", attach_without_grant },
 	{ "attach_with_used_grant", attach_twice },
+	{ "sleep_of_other_accounts_sessions", intruder_lies_about_sleep },
 	{ "complaint_about_a_stranger", complain },
 	{ "accept_again_with_other_bytes", accept_again },
 	{ "accept_for_other_first", accept_for_other },

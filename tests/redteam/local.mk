@@ -11,7 +11,8 @@ tests_redteam_attack_LDADD = authd/libauthd.a $(COMMON_LIBS) $(LMDB_LIBS)
 noinst_PROGRAMS += tests/redteam/intruder
 tests_redteam_intruder_SOURCES = tests/redteam/intruder.c \
 	tests/redteam/intruder.h tests/redteam/intruder_talks.c \
-	tests/redteam/intruder_logger.c $(ATTACKS)
+	tests/redteam/intruder_logger.c tests/redteam/intruder_sleep.c \
+	$(ATTACKS)
 tests_redteam_intruder_LDADD = tests/redteam/libopenwalls.a \
 	logger/liblogger.a $(COMMON_LIBS) $(LMDB_LIBS)
 # The broker itself, but for the walls that the runner has it leave open.

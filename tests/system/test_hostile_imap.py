@@ -1,5 +1,8 @@
 """Clients that want too much of IMAP, or give nothing: each has an answer, costs
 bounded memory, and keeps nobody else waiting."""
+import subprocess
+import time
+
 import pytest
 
 from clients import say
@@ -94,3 +97,83 @@ def test_a_hundred_parts_in_each_other(client):
     line, = say(client, 'FETCH 1 BODYSTRUCTURE')
     # What the innermost holds is text.
     assert line.count(b'"mixed"') == DEPTH - 1
+
+
+def memory_kib(shared, program):
+    """What all processes of that program have in memory."""
+    listed = subprocess.run(['ps', '-o', 'comm=,rss=', '-g', str(shared.pid)],
+                            check=True, text=True, stdout=subprocess.PIPE)
+    sizes = [int(line.split()[-1]) for line in listed.stdout.splitlines()
+             if line.split()[0] == program[:15]]
+    assert sizes
+    return sum(sizes)
+
+
+def is_asan(shared):
+    """The programs of this instance map its shadow."""
+    with open('/proc/%s/maps' % shared.pid, encoding='ascii') as file:
+        return 'libasan' in file.read()
+
+
+def times(client, before=lambda: None, rounds=8):
+    """Seconds that commands take, the middle one of them."""
+    found = []
+    for _ in range(rounds):
+        before()
+        began = time.monotonic()
+        assert client.noop()[0] == 'OK'
+        assert client.fetch('1', '(FLAGS BODY.PEEK[])')[0] == 'OK'
+        found.append(time.monotonic() - began)
+    return sorted(found)[rounds // 2]
+
+
+def test_two_hundred_slow_clients_keep_nobody_waiting(shared, client):
+    """A hundred before and a hundred after login send a byte now and then."""
+    client.select('few')
+    alone = times(client)
+    slow = [shared.imap() if n % 2 else shared.imap_bare()
+            for n in range(200)]
+    command = iter(b'x NOOP\r\n')
+
+    def send_a_byte():
+        byte = bytes([next(command)])
+        for one in slow:
+            one.send(byte)
+
+    beside = times(client, send_a_byte, rounds=8)
+    for one in slow:
+        assert answer(one)[1].startswith(b'x OK')
+        one.shutdown()
+    # Each waits for the others' bytes at most, not for their commands.
+    assert beside < 20 * alone + 1, (alone, beside)
+
+
+def test_who_never_reads_costs_bounded_memory(shared, client):
+    """4 GB are asked for and none is taken."""
+    assert client.create('large')[0] == 'OK'
+    line = b'x' * 78 + b'\r\n'
+    for _ in range(20):
+        client.append('large', None, None,
+                      b'Subject: x\r\n\r\n' + line * 13000)
+    client.select('few')
+    # A MiB or two for each of the deaf; ASan keeps what was freed.
+    slack = 10 * 1024 + (300 * 1024 if is_asan(shared) else 0)
+    front, worker = (memory_kib(shared, name)
+                     for name in ('imapd', 'imapd-worker'))
+    deaf = [shared.imap() for _ in range(5)]
+    for one in deaf:
+        one.select('large')
+        one.send(b'y FETCH 1:* BODY.PEEK[]\r\n' * 40)
+    try:
+        for user in (shared.user1, shared.user2):
+            with shared.imap_session(user) as other:
+                other.select()
+                for _ in range(20):
+                    assert other.noop()[0] == 'OK'
+        assert times(client) < 5
+        assert memory_kib(shared, 'imapd') < front + slack
+        assert memory_kib(shared, 'imapd-worker') < worker + slack
+    finally:
+        for one in deaf:
+            one.shutdown()
+    assert times(client) < 5

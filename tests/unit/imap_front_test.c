@@ -3,12 +3,15 @@
  * broker on real channels, all on one loop; the client is a script of lines to
  * send and answers to expect.
  */
+#include "common/connection.h"
 #include "common/log.h"
 #include "common/login.h"
 #include "common/status.h"
 #include "imapd/imap_front.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +26,7 @@
 
 enum {
 	DEADLINE_MS = 60000,
+	STALL_MS = 300,
 	BIG_SIZE = 8 * 1024 * 1024
 };
 
@@ -47,6 +51,8 @@ struct world {
 	uint64_t connection; /* that was attached */
 	bool is_late;
 	bool keeps_stream; /* when it is parked */
+	bool is_stream_closed;
+	struct timer *talk;
 	unsigned int parked;
 	unsigned int resumed;
 	unsigned int gone;
@@ -118,6 +124,8 @@ open_stream(struct world *world)
 
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	/* As the broker's is: the child above waits at the other end. */
+	assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
 	world->worker_fd = ends[1];
 	world->worker =
 	    watch_new(world->loop, ends[1], WATCH_READ, worker_ready, world);
@@ -206,6 +214,17 @@ static const struct channel_handler broker_handler = { broker_received,
 	peer_closed };
 
 /* -- The client -- */
+
+void __real_connection_set_stall(struct connection *connection, int64_t ms);
+void __wrap_connection_set_stall(struct connection *connection, int64_t ms);
+
+/* Five minutes are over soon. */
+void
+__wrap_connection_set_stall(struct connection *connection, int64_t ms)
+{
+	assert_int_equal(ms, 300 * 1000);
+	__real_connection_set_stall(connection, STALL_MS);
+}
 
 static void
 check_wanted(struct world *world)
@@ -375,6 +394,27 @@ world_close(struct world *world)
 
 /* -- The tests -- */
 
+/* The worker writes as much as it can, the client a byte, all the time. */
+static void
+talk_on(void *context)
+{
+	static const char bytes[65536];
+	struct world *world = context;
+	ssize_t size;
+
+	do
+		size = send(world->worker_fd, bytes, sizeof(bytes),
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (size > 0);
+	if (errno == EPIPE || errno == ECONNRESET) {
+		world->is_stream_closed = true;
+		event_loop_stop(world->loop);
+		return;
+	}
+	(void)send(world->client_fd, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	timer_start(world->talk, 10);
+}
+
 static void
 commands_before_login(void **state)
 {
@@ -444,6 +484,31 @@ large_answers_pass_whole_and_the_end_reaches_the_client(void **state)
 	close(world.worker_fd);
 	world.worker_fd = -1;
 	expect_closed(&world);
+	world_close(&world);
+}
+
+/* What the worker says stands in both sockets and the front, no more of it is
+ * taken, and the client sends on. */
+static void
+a_client_that_never_reads_is_sent_away(void **state)
+{
+	struct world world;
+	struct timer *talk;
+
+	(void)state;
+	world_open(&world, true, 10);
+	introduce_authd(&world);
+	say(&world, "a LOGIN alice right\r\n", "a OK");
+	watch_set(world.client, 0);
+	watch_set(world.worker, 0);
+	talk = timer_new(world.loop, talk_on, &world);
+	timer_start(talk, 0);
+	world.talk = talk;
+	timer_start(world.deadline, DEADLINE_MS);
+	event_loop_run(world.loop);
+	assert_false(world.is_late);
+	assert_true(world.is_stream_closed);
+	timer_free(&talk);
 	world_close(&world);
 }
 
@@ -639,6 +704,7 @@ main(void)
 		cmocka_unit_test(a_session_is_relayed_with_what_was_sent_ahead),
 		cmocka_unit_test(
 		    large_answers_pass_whole_and_the_end_reaches_the_client),
+		cmocka_unit_test(a_client_that_never_reads_is_sent_away),
 		cmocka_unit_test(
 		    a_session_that_slept_goes_on_with_a_new_stream),
 		cmocka_unit_test(the_old_stream_comes_before_the_new_one),

@@ -55,13 +55,18 @@ static struct world {
 	int client_fd;
 	size_t rounds;
 	size_t most_waiting; /* bytes, at the end of a round */
+	bool is_silent;      /* 30 minutes pass in each round */
+	bool has_ended;
 	bool is_late;
 } world;
 
 static void
 session_ended(struct imap_session *session, void *context)
 {
-	fail_msg("the session ended");
+	assert_true(world.is_silent);
+	imap_session_free(&world.session);
+	world.has_ended = true;
+	event_loop_stop(world.loop);
 }
 
 static void
@@ -74,13 +79,18 @@ too_late(void *context)
 static void
 round_ended(void *context)
 {
-	size_t waiting = world.session->out.size;
+	size_t waiting;
 
+	if (world.has_ended)
+		return;
+	waiting = world.session->out.size;
 	world.rounds++;
 	if (waiting > world.most_waiting)
 		world.most_waiting = waiting;
 	if (has_said_done || (client == READS_NOTHING && world.rounds > 2000))
 		event_loop_stop(world.loop);
+	else if (world.is_silent && world.session->state == SESSION_WORKING)
+		session_silent(world.session);
 }
 
 static void
@@ -98,11 +108,12 @@ fill_inbox(void)
 }
 
 static void
-run(const char *script)
+run(const char *script, bool is_silent)
 {
 	int ends[2];
 
 	memset(&world, 0, sizeof(world));
+	world.is_silent = is_silent;
 	sent = 0;
 	has_said_done = false;
 	world.loop = event_loop_new();
@@ -134,7 +145,7 @@ static void
 a_client_that_reads_all_at_once_leaves_others_their_turn(void **state)
 {
 	client = READS_ALL;
-	run("s SELECT INBOX\r\nf FETCH 1:* BODY.PEEK[]\r\n");
+	run("s SELECT INBOX\r\nf FETCH 1:* BODY.PEEK[]\r\n", false);
 	assert_true(sent > (size_t)MESSAGES * MESSAGE_SIZE);
 	/* Half a MiB a turn, and not much more. */
 	assert_true(world.rounds >= sent / (1024 * 1024));
@@ -146,9 +157,28 @@ a_client_that_never_reads_costs_bounded_memory(void **state)
 	client = READS_NOTHING;
 	run("s SELECT INBOX\r\n"
 	    "a FETCH 1:* BODY.PEEK[]\r\nb FETCH 1:* BODY.PEEK[]\r\n"
-	    "c FETCH 1:* (BODY.PEEK[] BODY.PEEK[TEXT])\r\n");
+	    "c FETCH 1:* (BODY.PEEK[] BODY.PEEK[TEXT])\r\n",
+	    false);
 	assert_true(world.most_waiting > 0);
 	assert_true(world.most_waiting < 2 * COMMAND_OUTPUT_SIZE);
+}
+
+static void
+a_client_that_reads_for_hours_is_not_silent(void **state)
+{
+	client = READS_ALL;
+	run("s SELECT INBOX\r\nf FETCH 1:* BODY.PEEK[]\r\n", true);
+	assert_false(world.has_ended);
+	assert_true(sent > (size_t)MESSAGES * MESSAGE_SIZE);
+}
+
+static void
+a_client_that_never_reads_is_sent_away(void **state)
+{
+	client = READS_NOTHING;
+	run("s SELECT INBOX\r\na FETCH 1:* BODY.PEEK[]\r\n", true);
+	assert_true(world.has_ended);
+	assert_int_equal(sent, 0);
 }
 
 int
@@ -159,6 +189,8 @@ main(void)
 		    a_client_that_reads_all_at_once_leaves_others_their_turn),
 		cmocka_unit_test(
 		    a_client_that_never_reads_costs_bounded_memory),
+		cmocka_unit_test(a_client_that_reads_for_hours_is_not_silent),
+		cmocka_unit_test(a_client_that_never_reads_is_sent_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
