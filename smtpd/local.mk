@@ -45,6 +45,7 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_store_end.c \
 	smtpd/spool_allowance.c smtpd/spool_allowance.h \
 	smtpd/spool_sent.c smtpd/spool_sent.h \
+	smtpd/spool_senders.c smtpd/spool_senders.h \
 	smtpd/spool_heap.c smtpd/spool_heap.h \
 	smtpd/spool_ring.c smtpd/spool_ring.h \
 	smtpd/spool_window.c smtpd/spool_window.h \
