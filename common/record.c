@@ -205,7 +205,7 @@ record_get_outgoing(struct reader *r, struct outgoing_record *record)
 	record->original = reader_get_text(r, RECORD_MAX_ADDRESS_SIZE);
 	record->address = reader_get_text(r, RECORD_MAX_ADDRESS_SIZE);
 	record->fate = reader_get_u8(r);
-	if (record->fate > OUTGOING_HERE)
+	if (record->fate > OUTGOING_BACK)
 		return -1;
 	return got(r);
 }

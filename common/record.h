@@ -134,7 +134,9 @@ enum outgoing_fate {
 	/* It was done here, and the sender wants to hear so. */
 	OUTGOING_DELIVERED,
 	OUTGOING_EXPANDED, /* an alias of several: they are recipients, too */
-	OUTGOING_HERE /* is one of ours, who gets it when its time has come */
+	OUTGOING_HERE, /* is one of ours, who gets it when its time has come */
+	/* To the sender that is kept under the token in the address. */
+	OUTGOING_BACK
 };
 
 /* In spool_put and relay_job: one for each recipient elsewhere. */
@@ -149,7 +151,8 @@ struct outgoing_record {
 static inline bool
 record_is_to_go(const struct outgoing_record *record)
 {
-	return record->fate == OUTGOING_SEND || record->fate == OUTGOING_HERE;
+	return record->fate == OUTGOING_SEND || record->fate == OUTGOING_HERE ||
+	       record->fate == OUTGOING_BACK;
 }
 
 struct unfiled_record {

@@ -41,6 +41,15 @@ static const struct smtp_verdict_row rows[VERDICT_COUNT] = {
 	    "This binary message cannot be converted for mailboxes here" },
 	[VERDICT_OVERQUOTA] = { 452, "4.2.2",
 	    "Mailbox is full, try again later" },
+	[VERDICT_URL_MALFORMED] = { 501, "5.5.4",
+	    "This is no IMAP URL of a message" },
+	[VERDICT_URL_FOREIGN] = { 554, "5.7.14",
+	    "URLs of that server are not taken here" },
+	[VERDICT_URL_REFUSED] = { 554, "5.7.0",
+	    "IMAP URL authorization failed" },
+	[VERDICT_URL_MISSING] = { 554, "5.6.6", "IMAP URL resolution failed" },
+	[VERDICT_URL_UNAVAILABLE] = { 451, "4.4.1",
+	    "The mailbox cannot be read now, try again" },
 };
 
 const struct smtp_verdict_row *

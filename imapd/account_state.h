@@ -222,9 +222,11 @@ struct account_store {
 	struct folder *past_folders;    /* that views have open */
 	char owner[ACCOUNT_OWNER_SIZE]; /* the address of its user */
 	char host[256];                 /* what this server is called */
-	struct mailbox_keys *keys;      /* NULL: not read yet */
-	struct change_note note;        /* account_store_act_for */
-	int64_t loss_day;               /* of the last loss_notice */
+	void (*serve_url)(const struct message_fetch_url *asked, void *context);
+	void *serve_context;
+	struct mailbox_keys *keys; /* NULL: not read yet */
+	struct change_note note;   /* account_store_act_for */
+	int64_t loss_day;          /* of the last loss_notice */
 	struct account_quota quota;
 	struct delivery *deliveries;
 	struct timer *deliver_timer;

@@ -64,6 +64,17 @@ void account_store_take_deletes(struct account_store *account, bool takes);
 void account_store_act_for(
     struct account_store *account, const struct change_note *note);
 
+/* ---- What the queue asks of URLs (url_requests.h) ---- */
+
+struct message_fetch_url;
+/* Called for each; NULL: they wait for a queue that asks again. */
+void account_store_serve_urls(struct account_store *account,
+    void (*serve)(const struct message_fetch_url *asked, void *context),
+    void *context);
+/* The answer, with what is in `data`, or in *fd, which stays the caller's. */
+void account_store_answer_url(struct account_store *account, uint64_t tag,
+    unsigned int verdict, uint64_t size, struct text data, int *fd);
+
 /* ---- The quota ---- */
 
 /* From now on; 0: without a limit. */

@@ -416,6 +416,8 @@ received(struct channel *channel, const struct message *message, int *fds,
 	static const struct delivery_id whatever;
 	struct account_store *account = context;
 
+	if (message->type == MESSAGE_fetch_url && account->serve_url != NULL)
+		account->serve_url(&message->fetch_url, account->serve_context);
 	if (message->type != MESSAGE_file)
 		return;
 	add(account, &message->file.delivery)->is_asked = true;
@@ -451,6 +453,30 @@ account_store_attach_queue(
 	account->queue = channel_new(
 	    account->loop, fd, ROLE_WORKER, ROLE_QUEUE, &handler, account);
 	quota_tell_anew(account);
+}
+
+void
+account_store_serve_urls(struct account_store *account,
+    void (*serve)(const struct message_fetch_url *asked, void *context),
+    void *context)
+{
+	account->serve_url = serve;
+	account->serve_context = context;
+}
+
+void
+account_store_answer_url(struct account_store *account, uint64_t tag,
+    unsigned int verdict, uint64_t size, struct text data, int *fd)
+{
+	struct message message = { .type = MESSAGE_url_fetched };
+
+	if (account->queue == NULL)
+		return; /* who asked is gone */
+	message.url_fetched.tag = tag;
+	message.url_fetched.verdict = (uint16_t)verdict;
+	message.url_fetched.size = size;
+	message.url_fetched.data = data;
+	(void)channel_send(account->queue, &message, fd, *fd != -1);
 }
 
 void

@@ -62,6 +62,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_thread.c imapd/thread_tree.c imapd/thread_tree.h \
 	imapd/cmd_uidbatches.c \
 	imapd/cmd_urlfetch.c \
+	imapd/url_requests.c imapd/url_requests.h \
 	imapd/message_ids.c imapd/message_ids.h \
 	imapd/imap_writer.c imapd/imap_writer.h
 

@@ -13,6 +13,7 @@
 #include "common/settings.h"
 #include "imapd/account_store.h"
 #include "imapd/imap_session.h"
+#include "imapd/url_requests.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ struct worker {
 	struct event_loop *loop;
 	struct channel *broker;
 	struct account_store *account;
+	struct url_requests *urls; /* of messages that are handed in */
 	struct worker_session *sessions;
 	struct timer *timer;
 	struct timer *done_timer; /* is what it was started for done? */
@@ -92,6 +94,13 @@ say_idle(struct worker *worker, enum idle_reason reason)
 	idle.worker_idle.reason = (uint8_t)reason;
 	idle.worker_idle.sessions = worker->sessions_given;
 	(void)channel_send(worker->broker, &idle, NULL, 0);
+}
+
+static bool
+is_idle(const struct worker *worker)
+{
+	return account_store_is_idle(worker->account) &&
+	       url_requests_is_idle(worker->urls);
 }
 
 /* ---- Sleep ---- */
@@ -154,7 +163,7 @@ hibernate(struct worker *worker)
 static void
 rest(struct worker *worker)
 {
-	bool all_rest = account_store_is_idle(worker->account);
+	bool all_rest = is_idle(worker);
 
 	for (struct worker_session *s = worker->sessions; s != NULL;
 	     s = s->next)
@@ -181,7 +190,7 @@ look_if_done(void *context)
 
 	if (worker->sessions != NULL)
 		return;
-	if (account_store_is_idle(worker->account))
+	if (is_idle(worker))
 		say_idle(worker, IDLE_JUST_NOW);
 	else
 		timer_start(worker->done_timer, WORKER_DONE_MS);
@@ -200,8 +209,7 @@ look(void *context)
 	}
 	timer_start(worker->timer, WORKER_LOOK_MS);
 	rest(worker);
-	if (worker->sessions != NULL ||
-	    !account_store_is_idle(worker->account)) {
+	if (worker->sessions != NULL || !is_idle(worker)) {
 		worker->idle_ms = 0;
 		return;
 	}
@@ -382,6 +390,7 @@ main(void)
 		fatal("the account's home: %s", error.text);
 	worker.loop = event_loop_new();
 	worker.account = account_store_new(worker.loop, home_fd);
+	worker.urls = url_requests_new(worker.loop, worker.account);
 	configure(&worker, settings);
 	settings_free(&settings);
 	worker.timer = timer_new(worker.loop, look, &worker);
@@ -397,6 +406,7 @@ main(void)
 		s->has_ended = true;
 	}
 	free_ended(&worker);
+	url_requests_free(&worker.urls);
 	account_store_free(&worker.account);
 	channel_free(&worker.broker);
 	return 0;

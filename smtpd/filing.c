@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/process.h"
+#include "smtpd/transaction.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -341,6 +342,9 @@ worker_received(struct channel *channel, const struct message *message,
 	const struct message_filed *filed = &message->filed;
 	struct filing *filing = context;
 
+	if (message->type == MESSAGE_url_fetched)
+		transaction_fetched(filing->list->queue, filing->account,
+		    &message->url_fetched, &fds[0]);
 	if (message->type == MESSAGE_usage)
 		quota_book_heard(filing->list->queue->quotas, filing->account,
 		    message->usage.bytes, message->usage.messages);
@@ -367,6 +371,7 @@ worker_closed(struct channel *channel, const struct error *error, void *context)
 {
 	struct filing *filing = context;
 	struct filing_list *list = filing->list;
+	uint32_t account = filing->account;
 
 	process_peer_closed(
 	    error, ROLE_WORKER, filing->account, filing->instance);
@@ -379,6 +384,7 @@ worker_closed(struct channel *channel, const struct error *error, void *context)
 	if (filing->unsent.size == 0)
 		filing_free(filing);
 	serve(list);
+	transaction_unask_urls(list->queue, account);
 }
 
 static struct filing *
@@ -395,6 +401,17 @@ find_or_add(struct filing_list *list, uint32_t account)
 	buf_init(&filing->sent, (size_t)MAX_IN_FLIGHT * ID_SIZE);
 	table_put_u64(list->by_account, account, filing);
 	return filing;
+}
+
+struct channel *
+filing_channel(struct filing_list *list, uint32_t account)
+{
+	struct filing *filing = find_or_add(list, account);
+
+	if (filing->channel == NULL &&
+	    (filing->state == FILING_PAUSED || filing->state == FILING_RESTING))
+		want_worker(filing);
+	return filing->channel;
 }
 
 /* -- Rest -- */
@@ -468,10 +485,11 @@ filing_worker(
 	static const struct channel_handler handler = { worker_received,
 		worker_closed };
 	struct filing *filing = find_or_add(list, introduce->account);
+	bool is_another = filing->channel != NULL;
 
 	if (filing->state == FILING_STARTING)
 		list->starting--;
-	if (filing->channel != NULL) {
+	if (is_another) {
 		channel_free(&filing->channel);
 		put_back(filing);
 	}
@@ -482,6 +500,9 @@ filing_worker(
 	make_ready(filing);
 	serve(list);
 	ask_for_workers(list);
+	if (is_another)
+		transaction_unask_urls(list->queue, introduce->account);
+	transaction_ask_urls(list->queue, introduce->account);
 }
 
 void
@@ -531,6 +552,8 @@ filing_retry(struct filing_list *list)
 			make_ready(filing);
 		} else if (filing->unsent.size > 0) {
 			want_worker(filing);
+		} else {
+			filing_free(filing); /* wanted for an URL */
 		}
 	}
 	serve(list);

@@ -17,6 +17,10 @@ void filing_list_free(struct filing_list **list);
 void filing_add(struct filing_list *list, uint32_t account,
     const struct delivery_id *delivery);
 
+/* The channel to the account's worker, for another question; NULL: it is being
+ * started, and transaction_ask_urls says when it is there. */
+struct channel *filing_channel(struct filing_list *list, uint32_t account);
+
 /* The worker's channel. Takes over `fd`. */
 void filing_worker(struct filing_list *list,
     const struct message_introduce *introduce, int fd);

@@ -9,6 +9,8 @@
 #include "common/mail_address.h"
 #include "common/smtp_verdict.h"
 
+#include <string.h>
+
 static int64_t
 now_s(void)
 {
@@ -26,19 +28,28 @@ is_ours(const struct queue *queue, const struct mailbox_address *address)
 }
 
 struct text
-forwarding_sender(
-    struct queue *queue, struct text sender, char to[SRS_ADDRESS_SIZE])
+forwarding_sender(struct queue *queue, struct text sender, struct forwarded *to)
 {
 	struct mailbox_address address;
 	char ascii[SRS_ADDRESS_SIZE];
 
+	to->origin[0] = '\0';
+	to->until = 0;
 	if (queue->srs == NULL || sender.size == 0 ||
 	    mail_address_parse_mailbox(sender, true, 0, &address, NULL) == -1 ||
 	    is_ours(queue, &address))
 		return sender;
-	if (domain_name_of_address(sender, ascii, sizeof(ascii)) == 0 &&
-	    srs_forward(queue->srs, text_of(ascii), now_s(), to) == 0)
-		return text_of(to);
+	if (domain_name_of_address(sender, ascii, sizeof(ascii)) == 0) {
+		if (srs_forward(
+			queue->srs, text_of(ascii), now_s(), to->sender) == 0)
+			return text_of(to->sender);
+		if (srs_forward_kept(
+			queue->srs, text_of(ascii), now_s(), to->sender) == 0) {
+			memcpy(to->origin, ascii, sizeof(ascii));
+			to->until = now_s() + queue->settings->srs_valid_s;
+			return text_of(to->sender);
+		}
+	}
 	log_info("srs-not-possible", "sender=\"%.*s\"", TEXT_FMT(sender));
 	return sender;
 }
@@ -60,17 +71,34 @@ find_plain(struct queue *queue, struct text address, struct route *route,
 	return result == 0 ? VERDICT_RELAYING : VERDICT_BAD_RECIPIENT;
 }
 
+bool
+forwarding_is_kept(const struct queue *queue, struct text address)
+{
+	struct mailbox_address mailbox;
+
+	return mail_address_parse_mailbox(address, true, 0, &mailbox, NULL) ==
+		   0 &&
+	       srs_is_kept_form(mailbox.local) && is_ours(queue, &mailbox);
+}
+
 static unsigned int
-find_way_back(struct queue *queue, struct text local, struct route *route,
-    char home[SRS_ADDRESS_SIZE])
+find_way_back(struct queue *queue, const struct mailbox_address *mailbox,
+    struct route *route, char home[SRS_ADDRESS_SIZE])
 {
 	char back[SRS_ADDRESS_SIZE];
-	enum srs_result result = srs_reverse(queue->srs, local, now_s(), back);
+	enum srs_result result =
+	    srs_reverse(queue->srs, mailbox->local, now_s(), back);
 	unsigned int verdict;
 
+	if (result == SRS_KEPT) {
+		if (text_copy(mailbox->address, home, SRS_ADDRESS_SIZE) == -1)
+			return VERDICT_BAD_RECIPIENT;
+		route->remotes[route->remote_count++] = home;
+		return VERDICT_OK;
+	}
 	if (result != SRS_GOOD) {
 		log_info("srs-refused", "address=\"%.*s\" why=%s",
-		    TEXT_FMT(local),
+		    TEXT_FMT(mailbox->local),
 		    result == SRS_EXPIRED ? "expired" : "forged");
 		return VERDICT_UNKNOWN_USER;
 	}
@@ -91,6 +119,6 @@ forwarding_find(struct queue *queue, struct text address, struct route *route,
 	if (queue->srs != NULL &&
 	    mail_address_parse_mailbox(address, true, 0, &mailbox, NULL) == 0 &&
 	    srs_is_form(mailbox.local) && is_ours(queue, &mailbox))
-		return find_way_back(queue, mailbox.local, route, home);
+		return find_way_back(queue, &mailbox, route, home);
 	return find_plain(queue, address, route, home);
 }

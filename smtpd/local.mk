@@ -12,7 +12,7 @@ smtpd_libsmtpd_a_SOURCES = \
 	smtpd/xclient.c smtpd/xclient.h smtpd/smtp_xclient.c \
 	smtpd/smtp_login.c \
 	smtpd/smtp_envelope.c \
-	smtpd/smtp_body.c \
+	smtpd/smtp_body.c smtpd/smtp_url.c \
 	smtpd/smtp_data.c smtpd/smtp_data.h \
 	smtpd/smtp_answer.c
 smtpd_libqueue_a_SOURCES = \
@@ -22,6 +22,7 @@ smtpd_libqueue_a_SOURCES = \
 	smtpd/transaction_end.c smtpd/transaction_question.c \
 	smtpd/transaction_report.c smtpd/transaction_binary.c \
 	smtpd/transaction_release.c \
+	smtpd/transaction_url.c smtpd/smtp_data.c \
 	smtpd/relay_downgrade.c smtpd/relay_downgrade.h \
 	smtpd/relay_body.c smtpd/relay_body.h \
 	smtpd/forwarding.c smtpd/forwarding.h \
@@ -44,6 +45,7 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_store_end.c \
 	smtpd/spool_allowance.c smtpd/spool_allowance.h \
 	smtpd/spool_sent.c smtpd/spool_sent.h \
+	smtpd/spool_senders.c smtpd/spool_senders.h \
 	smtpd/spool_heap.c smtpd/spool_heap.h \
 	smtpd/spool_ring.c smtpd/spool_ring.h \
 	smtpd/spool_window.c smtpd/spool_window.h \
@@ -145,6 +147,10 @@ check_PROGRAMS += tests/unit/transaction_test
 tests_unit_transaction_test_SOURCES = tests/unit/transaction_test.c \
 	tests/unit/transaction_stand.c tests/unit/transaction_stand.h
 tests_unit_transaction_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/transaction_url_test
+tests_unit_transaction_url_test_SOURCES = tests/unit/transaction_url_test.c \
+	tests/unit/transaction_stand.c tests/unit/transaction_stand.h
+tests_unit_transaction_url_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/quota_test
 tests_unit_quota_test_SOURCES = tests/unit/quota_test.c \
 	tests/unit/transaction_stand.c tests/unit/transaction_stand.h

@@ -410,6 +410,7 @@ tick(void *context)
 
 	transaction_expire(queue, clock_monotonic_us() / 1000);
 	filing_retry(queue->filings);
+	transaction_retry_urls(queue, clock_monotonic_us() / 1000);
 	if (queue->snapd != NULL && queue->store != STATUS_OK)
 		say_hello(queue);
 	timer_start(queue->timer, QUEUE_RETRY_MS);
@@ -429,6 +430,7 @@ queue_new(struct event_loop *loop, const struct settings *settings,
 	queue->grants = table_new();
 	queue->accepts = table_new();
 	queue->questions = table_new();
+	queue->fetches = table_new();
 	queue->sent = table_new();
 	queue->full = full_list_new();
 	queue->quotas = quota_book_new();
@@ -470,6 +472,7 @@ queue_free(struct queue **pointer)
 	table_free(&queue->accepts);
 	transaction_forget_questions(queue);
 	table_free(&queue->questions);
+	table_free(&queue->fetches);
 	table_free(&queue->sent);
 	full_list_free(&queue->full);
 	quota_book_free(&queue->quotas);

@@ -13,7 +13,7 @@
  * is for both.  The spool's reports come back like mail.
  *
  * queue.c holds the channels; transaction.c the envelope and the body;
- * outgoing.c what leaves us; filing.c the way to the workers.
+ * transaction_url.c parts that are in a mailbox; outgoing.c what leaves us; filing.c the way to the workers.
  */
 #ifndef SMTPD_QUEUE_H
 #define SMTPD_QUEUE_H
@@ -48,7 +48,10 @@ enum {
 	QUEUE_ACCEPT_DEADLINE_MS = 540000,
 	QUEUE_RETRY_MS = 2000,
 	/* After `stop`: the fronts take SMTP_STOP_TIMEOUT_MS at most. */
-	QUEUE_STOP_TIMEOUT_MS = 4000
+	QUEUE_STOP_TIMEOUT_MS = 4000,
+	QUEUE_MAX_FETCHES = 64,        /* of what URLs name, at a time, */
+	QUEUE_MAX_ACCOUNT_FETCHES = 8, /* of one account, */
+	QUEUE_FETCH_DEADLINE_MS = 120000
 };
 
 struct queue {
@@ -71,6 +74,7 @@ struct queue {
 	struct srs *srs;         /* NULL: senders stay as they are */
 	struct table *accepts;   /* tag -> transaction that waits */
 	struct table *questions; /* tag -> delivery that the spool asked of */
+	struct table *fetches;   /* tag -> what of an URL is asked for */
 	uint64_t next_tag;
 	uint64_t bytes; /* of all bodies */
 	struct filing_list *filings;

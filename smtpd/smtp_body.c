@@ -123,6 +123,16 @@ begin_refused_chunk(struct smtp_session *session, enum smtp_reply reply)
 	session->chunk_reply = reply;
 }
 
+static void
+begin_chunks(struct smtp_session *session)
+{
+	if (session->has_chunks)
+		return;
+	session->has_chunks = true;
+	smtp_data_init_chunks(&session->data, is_normalising(session));
+	begin_body(session);
+}
+
 void
 smtp_begin_chunk(
     struct smtp_session *session, const struct smtp_command *command)
@@ -138,10 +148,8 @@ smtp_begin_chunk(
 		begin_refused_chunk(session, REPLY_MAIL_FIRST);
 	} else if (session->recipients == 0) {
 		begin_refused_chunk(session, REPLY_NO_RECIPIENTS);
-	} else if (!session->has_chunks) {
-		session->has_chunks = true;
-		smtp_data_init_chunks(&session->data, is_normalising(session));
-		begin_body(session);
+	} else {
+		begin_chunks(session);
 	}
 	if (session->has_chunks && session->verdict == VERDICT_OK &&
 	    command->chunk_size > session->front->settings->max_message_bytes -
@@ -210,4 +218,23 @@ smtp_take_chunk(struct smtp_session *session)
 	}
 	return session->state == SMTP_STATE_CHUNK &&
 	       connection_input(session->connection)->size > 0;
+}
+
+/* -- BURL: what is not from here stands between chunks -- */
+
+int
+smtp_end_chunks(struct smtp_session *session)
+{
+	uint8_t rest[SMTP_DATA_MIN_ROOM];
+
+	begin_chunks(session);
+	(void)buf_put(
+	    &session->part, rest, smtp_data_flush(&session->data, rest));
+	if (session->part.size > 0 && send_part(session) == -1)
+		return -1;
+	if (session->verdict == VERDICT_OK)
+		return 0;
+	smtp_forget(session);
+	smtp_answer_message(session, 1, session->verdict, TEXT(""));
+	return -1;
 }

@@ -119,7 +119,22 @@ parse_rcpt(struct text argument, struct smtp_command *command)
 	return smtp_parameters_rcpt(argument, command);
 }
 
-/* RFC 3030 section 2: the size, and whether it is the last. */
+/* Behind a size or an URL: whether it is the last. */
+static enum smtp_command_result
+parse_last(struct text argument, struct smtp_command *command)
+{
+	struct text word;
+
+	if (!smtp_parameters_next(&argument, &word))
+		return SMTP_COMMAND_OK;
+	command->is_last = true;
+	return text_is_nocase(word, "LAST") &&
+		       !smtp_parameters_next(&argument, &word)
+		   ? SMTP_COMMAND_OK
+		   : SMTP_COMMAND_BAD_ARGUMENTS;
+}
+
+/* RFC 3030 section 2. */
 static enum smtp_command_result
 parse_chunk(struct text argument, struct smtp_command *command)
 {
@@ -128,12 +143,15 @@ parse_chunk(struct text argument, struct smtp_command *command)
 	if (!smtp_parameters_next(&argument, &word) ||
 	    text_parse_number(word, INT64_MAX, &command->chunk_size) == -1)
 		return SMTP_COMMAND_BAD_ARGUMENTS;
-	if (!smtp_parameters_next(&argument, &word))
-		return SMTP_COMMAND_OK;
-	command->is_last = true;
-	return text_is_nocase(word, "LAST") &&
-		       !smtp_parameters_next(&argument, &word)
-		   ? SMTP_COMMAND_OK
+	return parse_last(argument, command);
+}
+
+/* RFC 4468 section 3.5. */
+static enum smtp_command_result
+parse_url(struct text argument, struct smtp_command *command)
+{
+	return smtp_parameters_next(&argument, &command->url)
+		   ? parse_last(argument, command)
 		   : SMTP_COMMAND_BAD_ARGUMENTS;
 }
 
@@ -147,6 +165,7 @@ static const struct {
 	[SMTP_RCPT] = { "RCPT", parse_rcpt },
 	[SMTP_DATA] = { "DATA", parse_nothing },
 	[SMTP_BDAT] = { "BDAT", parse_chunk },
+	[SMTP_BURL] = { "BURL", parse_url },
 	[SMTP_RSET] = { "RSET", parse_nothing },
 	[SMTP_NOOP] = { "NOOP", parse_string },
 	[SMTP_VRFY] = { "VRFY", parse_string },

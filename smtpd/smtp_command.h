@@ -25,6 +25,7 @@ enum smtp_verb {
 	SMTP_RCPT,
 	SMTP_DATA,
 	SMTP_BDAT,
+	SMTP_BURL,
 	SMTP_RSET,
 	SMTP_NOOP,
 	SMTP_VRFY,
@@ -78,7 +79,8 @@ struct smtp_command {
 	unsigned int notify;          /* RCPT NOTIFY=: enum dsn_notify */
 	struct text original;         /* RCPT ORCPT=: type;xtext */
 	uint64_t chunk_size;          /* BDAT */
-	bool is_last;                 /* BDAT LAST */
+	bool is_last;                 /* BDAT LAST, BURL LAST */
+	struct text url;              /* BURL */
 	struct text mechanism;        /* AUTH */
 	struct text initial;          /* AUTH; NULL data if none */
 };

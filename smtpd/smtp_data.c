@@ -212,13 +212,23 @@ smtp_data_scan(struct smtp_data *data, const uint8_t *in, size_t in_size,
 }
 
 size_t
-smtp_data_finish(struct smtp_data *data, uint8_t *out)
+smtp_data_flush(struct smtp_data *data, uint8_t *out)
 {
 	struct output output = { out, 0 };
 
-	if (data->state == STATE_CR)
-		put_bare(data, &output, '\r');
-	data->state = STATE_END;
+	if (data->state != STATE_CR)
+		return 0;
+	put_bare(data, &output, '\r');
+	data->state = STATE_LINE_START;
 	data->size += output.size;
 	return output.size;
+}
+
+size_t
+smtp_data_finish(struct smtp_data *data, uint8_t *out)
+{
+	size_t size = smtp_data_flush(data, out);
+
+	data->state = STATE_END;
+	return size;
 }

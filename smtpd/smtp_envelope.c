@@ -249,6 +249,8 @@ smtp_session_verdict(struct smtp_session *session, unsigned int verdict,
 		recipient_verdict(session, verdict);
 	else if (session->parts_waiting > 0)
 		part_verdict(session, verdict);
+	else if (session->state == SMTP_STATE_FETCHING)
+		smtp_url_verdict(session, verdict);
 	else if (session->state == SMTP_STATE_STORING)
 		end_verdict(session, verdict, text, full);
 	session->is_running = false;

@@ -99,6 +99,17 @@ list_more(const struct smtp_session *session, char more[MORE_SIZE])
 	    FUTURE_RELEASE_MAX_S, latest);
 }
 
+/* Without an argument: after AUTH (RFC 4468 section 3.1). Of the two it may have
+ * then, only URLs with a token are taken. */
+static const char *
+burl(const struct smtp_session *session)
+{
+	if (session->service != SERVICE_SUBMIT ||
+	    !connection_is_tls(session->connection))
+		return "";
+	return session->is_logged_in ? "250-BURL imap\r\n" : "250-BURL\r\n";
+}
+
 void
 smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 {
@@ -124,7 +135,7 @@ smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 	smtp_session_write(session,
 	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n"
 	    "250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
-	    "250-LIMITS RCPTMAX=%u\r\n%s%s%s%s%s%s%s%s%s"
+	    "250-LIMITS RCPTMAX=%u\r\n%s%s%s%s%s%s%s%s%s%s"
 	    "250 ENHANCEDSTATUSCODES\r\n",
 	    settings->host, settings->max_message_bytes,
 	    settings->max_recipients,
@@ -135,6 +146,7 @@ smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 		    connection_is_tls(session->connection)
 		? "250-AUTH PLAIN LOGIN\r\n"
 		: "",
+	    burl(session),
 	    session->may_xclient ? "250-XCLIENT " XCLIENT_ATTRIBUTES "\r\n"
 				 : "",
 	    is_local ? "250-XORIGIN=" : "", is_local ? origin(settings) : "",

@@ -160,6 +160,9 @@ dispatch(struct smtp_session *session, const struct smtp_command *command)
 	case SMTP_BDAT:
 		smtp_begin_chunk(session, command);
 		break;
+	case SMTP_BURL:
+		smtp_begin_url(session, command);
+		break;
 	case SMTP_RSET:
 		smtp_forget(session);
 		smtp_session_reply(session, REPLY_OK);
@@ -394,6 +397,7 @@ on_timeout(void *context)
 		smtp_session_run(session);
 		break;
 	case SMTP_STATE_STORING:
+	case SMTP_STATE_FETCHING:
 	case SMTP_STATE_SENDER:
 	case SMTP_STATE_RECIPIENT:
 	case SMTP_STATE_LOGIN:

@@ -7,7 +7,7 @@
  *
  * smtp_session.c has the states and the driver, smtp_hello.c greeting, EHLO and
  * STARTTLS, smtp_xclient.c XCLIENT, smtp_login.c AUTH, smtp_envelope.c the
- * transaction, smtp_body.c the message, smtp_answer.c the answers to its end.
+ * transaction, smtp_body.c the message, smtp_url.c what an URL adds to it, smtp_answer.c the answers to its end.
  */
 #ifndef SMTPD_SMTP_SESSION_H
 #define SMTPD_SMTP_SESSION_H
@@ -53,6 +53,7 @@ enum smtp_state {
 	SMTP_STATE_LOGIN,     /* authd is asked */
 	SMTP_STATE_DATA,
 	SMTP_STATE_CHUNK,     /* within a chunk of BDAT */
+	SMTP_STATE_FETCHING,  /* the queue is asked for what an URL names */
 	SMTP_STATE_SLOWED,    /* after an error: the next command has to wait */
 	SMTP_STATE_ANSWERING, /* of LMTP: one answer for each recipient */
 	SMTP_STATE_STORING,   /* the end of data was seen: the queue is asked */
@@ -87,7 +88,7 @@ struct smtp_session {
 	struct smtp_data data;
 	bool is_binary; /* BODY=BINARYMIME */
 	bool is_smtputf8;
-	bool has_chunks; /* a BDAT of this transaction came */
+	bool has_chunks; /* a BDAT or BURL of this transaction came */
 	bool is_last_chunk;
 	bool is_chunk_refused;
 	enum smtp_reply chunk_reply; /* if it is refused */
@@ -142,6 +143,11 @@ bool smtp_rcpt_ahead(
 void smtp_begin_data(struct smtp_session *session);
 void smtp_begin_chunk(
     struct smtp_session *session, const struct smtp_command *c);
+/* What is said of the body so far is with the queue. -1: it is refused. */
+int smtp_end_chunks(struct smtp_session *session);
+void smtp_begin_url(struct smtp_session *session, const struct smtp_command *c);
+/* The queue has what an URL names, or has not. */
+void smtp_url_verdict(struct smtp_session *session, unsigned int verdict);
 /* These take what they can of the input; false if it must wait. */
 bool smtp_take_data(struct smtp_session *session);
 bool smtp_take_chunk(struct smtp_session *session);

@@ -65,6 +65,8 @@ table_name(enum spool_table table)
 		[SPOOL_DRAFT] = "draft",
 		[SPOOL_TLSRPT] = "tlsrpt",
 		[SPOOL_POLICY] = "policy",
+		[SPOOL_SENDER] = "sender",
+		[SPOOL_SENDER_DUE] = "sender_due",
 	};
 
 	return names[table];

@@ -32,6 +32,8 @@ enum spool_table {
 	SPOOL_DRAFT,     /* as SPOOL_PARCEL, of a message that is undecided */
 	SPOOL_TLSRPT,    /* see tlsrpt_form.h */
 	SPOOL_POLICY,    /* hash of a domain u64 -> struct spool_policy */
+	SPOOL_SENDER,    /* token 16 -> until i64, address (spool_senders.h) */
+	SPOOL_SENDER_DUE, /* until i64, token 16 -> it may go then */
 	SPOOL_TABLES
 };
 

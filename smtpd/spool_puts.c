@@ -198,6 +198,8 @@ spool_puts_take(struct spool_puts *puts, uint64_t queue,
 		.data = copy(put->pool, said->data),
 		.fd = fds[0],
 		.decider = said->decider,
+		.origin = copy(put->pool, said->origin),
+		.origin_until = said->origin_until,
 	};
 	fds[0] = -1;
 	if (put->mail.fd != -1 && spool_store_wants_file(&put->mail))

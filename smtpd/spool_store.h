@@ -37,6 +37,9 @@ struct spool_mail {
 	uint64_t id;
 	uint32_t send_per_day; /* the account's limit; 0: none */
 	uint32_t decider;      /* it is undecided, and that account's too */
+	/* What `sender` stands for, to be kept until then; or empty. */
+	struct text origin;
+	int64_t origin_until;
 };
 
 /* In the folder `path`, "." inside the walls. */

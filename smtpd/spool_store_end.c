@@ -4,6 +4,8 @@
  */
 #include "smtpd/spool_store_state.h"
 
+#include "smtpd/spool_senders.h"
+
 #include <string.h>
 
 enum {
@@ -144,5 +146,5 @@ spool_store_forget(struct spool_store *store, int64_t now, struct error *error)
 
 	for (int i = 0; i < FORGET_AT_ONCE && result == 1; i++)
 		result = forget_one(store, now - REMEMBER_S, error);
-	return result == -1 ? -1 : 0;
+	return result == -1 ? -1 : spool_senders_forget(store->env, now, error);
 }

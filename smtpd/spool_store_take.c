@@ -8,6 +8,7 @@
 #include "common/memory.h"
 #include "common/record.h"
 #include "common/smtp_verdict.h"
+#include "smtpd/spool_senders.h"
 #include "smtpd/spool_sent.h"
 
 #include <stdlib.h>
@@ -101,6 +102,7 @@ put_addressees(struct spool_store *store, uint64_t id,
 		[OUTGOING_DELIVERED] = SPOOL_FILED,
 		[OUTGOING_EXPANDED] = SPOOL_EXPANDED,
 		[OUTGOING_HERE] = SPOOL_WAITING,
+		[OUTGOING_BACK] = SPOOL_WAITING,
 	};
 	struct spool_recipient recipient;
 
@@ -267,27 +269,26 @@ put_for(struct spool_store *store, uint64_t id, const struct spool_mail *mail,
 		return -1;
 	message.recipients = count;
 	message.parcels = (uint16_t)parcels;
-	if (put_names(store, id, &message, error) == -1)
+	if (put_names(store, id, &message, error) == -1 ||
+	    (mail->origin.size > 0 &&
+		spool_senders_keep(store->env, mail->sender, mail->origin,
+		    mail->origin_until, error) == -1))
 		return -1;
 	return mail->decider != 0 ? put_decider(store, id, mail->decider, error)
 				  : 0;
 }
 
-int
-spool_store_put(struct spool_store *store, const struct spool_mail *mail,
-    uint64_t *id, struct error *error)
+/* Of a delivery that was not there before; `recipients` are all who they are. */
+static int
+put_new(struct spool_store *store, const struct spool_mail *mail,
+    struct text recipients, uint64_t *id, struct error *error)
 {
-	struct spool_key key = spool_delivery_key(&mail->delivery);
 	struct addressee *list;
-	struct text value;
 	uint64_t number;
 	uint16_t count, told;
 	int result;
 
-	result = spool_env_get(store->env, SPOOL_DELIVERY, &key, &value, error);
-	if (result != 0)
-		return result == 1 ? 0 : -1;
-	list = read_addressees(mail->recipients, &count, &told, error);
+	list = read_addressees(recipients, &count, &told, error);
 	if (list == NULL)
 		return -1;
 	number = mail->id != 0 ? mail->id : store->next_id;
@@ -303,6 +304,29 @@ spool_store_put(struct spool_store *store, const struct spool_mail *mail,
 		store->next_id++;
 	*id = number;
 	return 1;
+}
+
+int
+spool_store_put(struct spool_store *store, const struct spool_mail *mail,
+    uint64_t *id, struct error *error)
+{
+	struct spool_key key = spool_delivery_key(&mail->delivery);
+	struct text value;
+	struct buf known;
+	int result;
+
+	result = spool_env_get(store->env, SPOOL_DELIVERY, &key, &value, error);
+	if (result != 0)
+		return result == 1 ? 0 : -1;
+	result =
+	    spool_senders_resolve(store->env, mail->recipients, &known, error);
+	if (result != -1)
+		result = put_new(store, mail,
+		    result == 1 ? text_make(known.data, known.size)
+				: mail->recipients,
+		    id, error);
+	buf_clear(&known);
+	return result;
 }
 
 int

@@ -38,6 +38,19 @@ put_lower(char *to, struct text text)
 	return text.size;
 }
 
+/* The first bits of `hash`, five a letter. */
+static void
+put_letters(const uint8_t *hash, size_t count, char *to)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t bit = i * 5;
+		unsigned int two =
+		    (unsigned int)hash[bit / 8] << 8 | hash[bit / 8 + 1];
+
+		to[i] = letters[two >> (11 - bit % 8) & 31];
+	}
+}
+
 /* Of the tag and what stands behind the hash. */
 static void
 hash_of(const struct srs *srs, size_t secret, struct text tag, struct text body,
@@ -46,7 +59,6 @@ hash_of(const struct srs *srs, size_t secret, struct text tag, struct text body,
 	char input[TAG_SIZE + 1 + BODY_MAX];
 	uint8_t hash[EVP_MAX_MD_SIZE];
 	size_t size = put_lower(input, tag);
-	uint64_t bits = 0;
 
 	input[size++] = '=';
 	size += put_lower(input + size, body);
@@ -54,10 +66,7 @@ hash_of(const struct srs *srs, size_t secret, struct text tag, struct text body,
 		(int)strlen(srs->secrets[secret]), (const uint8_t *)input, size,
 		hash, NULL) == NULL)
 		fatal("HMAC failed");
-	for (size_t i = 0; i < 5; i++)
-		bits = bits << 8 | hash[i];
-	for (size_t i = SRS_HASH_LETTERS; i > 0; i--, bits >>= 5)
-		to[i - 1] = letters[bits & 31];
+	put_letters(hash, SRS_HASH_LETTERS, to);
 }
 
 /* In a time that does not tell how much of it was right. */
@@ -184,6 +193,49 @@ srs_forward(struct srs *srs, struct text sender, int64_t now_s,
 	return finish(srs, "SRS0", body, to);
 }
 
+/* Of that very sender: its letters have a case. */
+static void
+token_of(const struct srs *srs, struct text sender, char to[SRS_TOKEN_LETTERS])
+{
+	char input[SRS_ADDRESS_SIZE + 8];
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	int size =
+	    snprintf(input, sizeof(input), "token=%.*s", TEXT_FMT(sender));
+
+	if (HMAC(EVP_sha256(), srs->secrets[0], (int)strlen(srs->secrets[0]),
+		(const uint8_t *)input, (size_t)size, hash, NULL) == NULL)
+		fatal("HMAC failed");
+	put_letters(hash, SRS_TOKEN_LETTERS, to);
+}
+
+int
+srs_forward_kept(struct srs *srs, struct text sender, int64_t now_s,
+    char to[SRS_ADDRESS_SIZE])
+{
+	unsigned int day = (unsigned int)(now_s / DAY_S % DAY_COUNT);
+	char token[SRS_TOKEN_LETTERS], body[BODY_MAX];
+	struct mailbox_address address;
+
+	if (sender.size >= SRS_ADDRESS_SIZE ||
+	    mail_address_parse_mailbox(sender, true, 0, &address, NULL) == -1 ||
+	    address.is_quoted || address.is_literal)
+		return -1;
+	token_of(srs, sender, token);
+	snprintf(body, sizeof(body), "%c%c==%.*s", letters[day >> 5],
+	    letters[day & 31], SRS_TOKEN_LETTERS, token);
+	return finish(srs, "SRS0", body, to);
+}
+
+bool
+srs_is_kept_form(struct text local)
+{
+	size_t size = TAG_SIZE + 1 + SRS_HASH_LETTERS + 1 + DAY_LETTERS;
+
+	return local.size == size + 2 + SRS_TOKEN_LETTERS &&
+	       text_starts_nocase(local, "SRS0") && local.data[size] == '=' &&
+	       local.data[size + 1] == '=';
+}
+
 /* -- On the way back -- */
 
 /* The days since then; -1 if it is no day. */
@@ -240,11 +292,12 @@ srs_reverse(struct srs *srs, struct text local, int64_t now_s,
 		return cut(body, &domain, &rest)
 			   ? put_address("SRS0", rest, domain, to)
 			   : SRS_FORGED;
-	if (!cut(body, &day, &rest) || !cut(rest, &domain, &rest))
+	if (!cut(body, &day, &rest) || (age = age_of(day, now_s)) == -1)
 		return SRS_FORGED;
-	age = age_of(day, now_s);
-	if (age == -1)
-		return SRS_FORGED;
-	return age > srs->valid_days ? SRS_EXPIRED
-				     : put_address("", rest, domain, to);
+	if (age > srs->valid_days)
+		return SRS_EXPIRED;
+	if (srs_is_kept_form(local))
+		return SRS_KEPT;
+	return cut(rest, &domain, &rest) ? put_address("", rest, domain, to)
+					 : SRS_FORGED;
 }

@@ -11,6 +11,13 @@
  * before it, in lower case: hosts on the way may change the case.  Both are in
  * base32, and letters of either case.  A hash of any other length is wrong.
  *
+ * A sender that is too long for that stands nowhere in the address:
+ *
+ *   long...@far.example              SRS0=HASH=DAY==TOKEN@ours
+ *
+ * TOKEN is sixteen letters, 80 bits of an HMAC-SHA-256 over the sender, and the
+ * spool keeps who it is (spool_senders.h).
+ *
  * Pure.  After M. Wittenborn's and S. Sen Wong's paper, "SRS:
  * The Sender Rewriting Scheme" (2003), section 4; with another hash, which is
  * nobody's business but ours.
@@ -26,7 +33,8 @@
 
 enum {
 	SRS_ADDRESS_SIZE = MAIL_ADDRESS_MAX_PATH + 1,
-	SRS_HASH_LETTERS = 8
+	SRS_HASH_LETTERS = 8,
+	SRS_TOKEN_LETTERS = 16
 };
 
 struct srs;
@@ -42,16 +50,23 @@ void srs_free(struct srs **srs);
 int srs_forward(struct srs *srs, struct text sender, int64_t now_s,
     char to[SRS_ADDRESS_SIZE]);
 
-/* Whether a local part has the form, by its beginning. */
+/* The same under a token, for one that would be too long. */
+int srs_forward_kept(struct srs *srs, struct text sender, int64_t now_s,
+    char to[SRS_ADDRESS_SIZE]);
+
+/* Whether a local part has the form, by its beginning; that with a token. */
 bool srs_is_form(struct text local);
+bool srs_is_kept_form(struct text local);
 
 enum srs_result {
 	SRS_GOOD,
+	SRS_KEPT,   /* good, with a token: the spool knows whose it is */
 	SRS_FORGED, /* or malformed, or of a secret that is gone */
 	SRS_EXPIRED
 };
 
-/* Where what comes to such a local part in our domain goes. */
+/* Where what comes to such a local part in our domain goes, in `to` if it is
+ * SRS_GOOD. */
 enum srs_result srs_reverse(struct srs *srs, struct text local, int64_t now_s,
     char to[SRS_ADDRESS_SIZE]);
 

@@ -38,6 +38,7 @@ transaction_free(struct transaction *transaction)
 	if (transaction->tag != 0)
 		table_remove_u64(queue->accepts, transaction->tag);
 	queue->bytes -= transaction->counted;
+	transaction_stop_fetch(transaction);
 	mail_body_clear(&transaction->body);
 	if (transaction->is_converted)
 		mail_body_clear(&transaction->converted);
@@ -134,7 +135,8 @@ transaction_put(struct transaction *t, struct text data)
 static unsigned int
 defect_verdict(const struct transaction *t, unsigned int said)
 {
-	unsigned int defects = t->body.defects | (said & DEFECT_NUL);
+	unsigned int defects =
+	    t->body.defects | t->defects | (said & DEFECT_NUL);
 
 	if (t->flags & TRANSACTION_BINARYMIME)
 		return VERDICT_OK;
@@ -149,8 +151,7 @@ defect_verdict(const struct transaction *t, unsigned int said)
 
 /* VERDICT_OK: it is on its way to snapd and the spool and answered later. */
 static unsigned int
-transaction_end(
-    struct transaction *t, const struct message_transaction_end *end)
+end_verdict(struct transaction *t, const struct message_transaction_end *end)
 {
 	struct queue *queue = t->queue;
 	unsigned int verdict = transaction_put(t, end->data);
@@ -181,20 +182,43 @@ find(struct front *front, uint64_t number)
 {
 	struct transaction *t = table_find_u64(front->transactions, number);
 
-	return t != NULL && t->tag == 0 ? t : NULL;
+	return t != NULL && t->tag == 0 && t->fetch == NULL ? t : NULL;
+}
+
+void
+transaction_end(
+    struct transaction *t, const struct message_transaction_end *end)
+{
+	unsigned int verdict = end_verdict(t, end);
+
+	if (verdict == VERDICT_OK)
+		return;
+	transaction_say(t->front, end->transaction, verdict, "");
+	transaction_free(t);
 }
 
 static void
 handle_end(struct front *front, const struct message_transaction_end *end)
 {
 	struct transaction *t = find(front, end->transaction);
+
+	if (t == NULL)
+		transaction_say(front, end->transaction, VERDICT_SEQUENCE, "");
+	else
+		transaction_end(t, end);
+}
+
+static void
+handle_url(struct front *front, const struct message_transaction_url *said)
+{
+	struct transaction *t = find(front, said->transaction);
 	unsigned int verdict;
 
-	verdict = t == NULL ? VERDICT_SEQUENCE : transaction_end(t, end);
+	verdict = t == NULL ? VERDICT_SEQUENCE : transaction_fetch(t, said);
 	if (verdict == VERDICT_OK)
 		return;
-	transaction_say(front, end->transaction, verdict, "");
-	if (t != NULL)
+	transaction_say(front, said->transaction, verdict, "");
+	if (t != NULL && said->is_last)
 		transaction_free(t);
 }
 
@@ -203,9 +227,9 @@ handle_end(struct front *front, const struct message_transaction_end *end)
 static void
 handle_abort(struct front *front, uint64_t number)
 {
-	struct transaction *t = find(front, number);
+	struct transaction *t = table_find_u64(front->transactions, number);
 
-	if (t != NULL)
+	if (t != NULL && t->tag == 0)
 		transaction_free(t);
 }
 
@@ -238,6 +262,9 @@ transaction_handle(struct front *front, const struct message *message)
 		break;
 	case MESSAGE_transaction_end:
 		handle_end(front, &message->transaction_end);
+		break;
+	case MESSAGE_transaction_url:
+		handle_url(front, &message->transaction_url);
 		break;
 	case MESSAGE_transaction_abort:
 		handle_abort(front, message->transaction_abort.transaction);

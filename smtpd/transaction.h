@@ -51,4 +51,14 @@ void transaction_forget_questions(struct queue *queue);
 /* 451 to those that have waited too long. */
 void transaction_expire(struct queue *queue, int64_t now_ms);
 
+/* ---- What URLs name (transaction_url.c) ---- */
+
+/* The account's worker is there; it is gone; and called every QUEUE_RETRY_MS. */
+void transaction_ask_urls(struct queue *queue, uint32_t account);
+void transaction_unask_urls(struct queue *queue, uint32_t account);
+void transaction_retry_urls(struct queue *queue, int64_t now_ms);
+/* The worker's answer; takes over the descriptor, if it puts -1 there. */
+void transaction_fetched(struct queue *queue, uint32_t account,
+    const struct message_url_fetched *said, int *fd);
+
 #endif

@@ -48,7 +48,7 @@ send_put(struct transaction *t)
 {
 	struct message message = { .type = MESSAGE_spool_put };
 	struct message_spool_put *put = &message.spool_put;
-	char sender[SRS_ADDRESS_SIZE];
+	struct forwarded forwarded;
 	struct error error;
 	struct buf data;
 	int fd = -1, result;
@@ -76,8 +76,12 @@ send_put(struct transaction *t)
 	    !(t->flags & TRANSACTION_REQUIRETLS))
 		put->flags |= TRANSACTION_TLS_OPTIONAL;
 	put->sender = text_of(t->sender);
-	if (t->is_forwarding)
-		put->sender = forwarding_sender(t->queue, put->sender, sender);
+	if (t->is_forwarding) {
+		put->sender =
+		    forwarding_sender(t->queue, put->sender, &forwarded);
+		put->origin = text_of(forwarded.origin);
+		put->origin_until = forwarded.until;
+	}
 	put->envelope_id = text_of(t->envelope_id);
 	put->recipients =
 	    text_make(t->outgoing.records.data, t->outgoing.records.size);
@@ -231,11 +235,14 @@ void
 transaction_kept(struct queue *queue, uint64_t tag, enum status status)
 {
 	struct transaction *t = table_find_u64(queue->accepts, tag);
-	unsigned int verdict = status == STATUS_LIMIT ? VERDICT_SENT_ENOUGH
-						      : accept_verdict(status);
+	unsigned int verdict = accept_verdict(status);
 
 	if (t == NULL || t->wait != WAITS_FOR_SPOOL)
 		return;
+	if (status == STATUS_LIMIT)
+		verdict = VERDICT_SENT_ENOUGH;
+	else if (status == STATUS_MISSING)
+		verdict = VERDICT_UNKNOWN_USER; /* a sender that was kept */
 	note_room(t, FULL_LIST_SPOOL, status);
 	if (verdict != VERDICT_ACCEPTED || t->count == 0)
 		transaction_finish(t, verdict);

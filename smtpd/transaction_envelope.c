@@ -252,6 +252,9 @@ add_remotes(struct transaction *t, const struct route *route,
 	for (size_t i = 0; i < route->remote_count && verdict == VERDICT_OK;
 	     i++) {
 		record.address = text_of(route->remotes[i]);
+		record.fate = forwarding_is_kept(t->queue, record.address)
+				  ? OUTGOING_BACK
+				  : OUTGOING_SEND;
 		verdict = add_outgoing(t, &record);
 	}
 	return verdict;

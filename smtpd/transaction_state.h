@@ -1,8 +1,9 @@
 /*
  * What the files of transactions share: the transaction itself, from MAIL to the
  * durable end (transaction.c, transaction_envelope.c, transaction_end.c), of a
- * report (transaction_report.c), of mail for later (transaction_release.c), and of what another queue had begun
- * (transaction_question.c).
+ * report (transaction_report.c), of mail for later (transaction_release.c), of
+ * parts that are in a mailbox (transaction_url.c), and of what another queue had
+ * begun (transaction_question.c).
  */
 #ifndef SMTPD_TRANSACTION_STATE_H
 #define SMTPD_TRANSACTION_STATE_H
@@ -21,6 +22,8 @@ enum {
 	TRANSACTION_FULL_SIZE = 1250 /* as in the row `transaction_verdict` */
 };
 
+struct url_fetch;
+
 struct transaction {
 	struct queue *queue;
 	struct front *front; /* NULL: it is gone */
@@ -35,10 +38,12 @@ struct transaction {
 	bool is_authenticated;
 	bool is_forwarding; /* somebody here passes it on to another host */
 	unsigned int flags;
-	int8_t priority;      /* RFC 6710 */
-	int64_t not_before;   /* RFC 4865; 0: at once */
-	uint64_t declared;    /* SIZE, or 0 */
-	unsigned int verdict; /* the first bad one of the body */
+	int8_t priority;         /* RFC 6710 */
+	int64_t not_before;      /* RFC 4865; 0: at once */
+	uint64_t declared;       /* SIZE, or 0 */
+	unsigned int verdict;    /* the first bad one of the body */
+	unsigned int defects;    /* of what came by URLs */
+	struct url_fetch *fetch; /* what an URL names is awaited; or NULL */
 	char *sender;
 	char *helo;
 	char *client_ip;
@@ -86,6 +91,18 @@ unsigned int transaction_recipient(struct transaction *transaction,
 /* Keeps some bytes of the body. After the first bad verdict nothing is kept: the
  * end gets that verdict. */
 unsigned int transaction_put(struct transaction *transaction, struct text data);
+
+/* All of the body is there: it is handed over, or answered and forgotten. */
+void transaction_end(
+    struct transaction *transaction, const struct message_transaction_end *end);
+
+/* ---- transaction_url.c ---- */
+/* VERDICT_OK: what the URL names becomes a part of the body, and is answered
+ * then; or why not. */
+unsigned int transaction_fetch(struct transaction *transaction,
+    const struct message_transaction_url *said);
+/* Nobody waits for it any more. */
+void transaction_stop_fetch(struct transaction *transaction);
 
 /* To the spool, then to snapd, as it is: VERDICT_OK, and transaction_finish comes
  * when they have answered; or why not. */

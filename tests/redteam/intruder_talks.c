@@ -10,6 +10,8 @@
 #include "common/log.h"
 #include "common/login.h"
 #include "common/record.h"
+#include "common/settings.h"
+#include "common/smtp_verdict.h"
 #include "common/status.h"
 #include "tests/redteam/attacks.h"
 
@@ -671,6 +673,59 @@ file_for_wrong_worker(void)
 	return message.filed.status == STATUS_OK ? THROUGH : REFUSED;
 }
 
+/* -- Mail that an URL names -- */
+
+/* A worker gives the queue what a token gives, whoever the queue is. */
+static enum result
+fetch_by_forged_url(void)
+{
+	struct message message = { .type = MESSAGE_fetch_url };
+
+	if (intruder.self != ROLE_QUEUE || intruder.peers[ROLE_WORKER] == -1)
+		return NO_PEER;
+	message.fetch_url.max_size = UINT64_MAX;
+	message.fetch_url.address = text_of("red1@demo.test");
+	message.fetch_url.url = text_of(
+	    "imap://red1%40demo.test@imap.demo.test/INBOX/;UID=1;URLAUTH="
+	    "submit+red1%40demo.test:internal:"
+	    "0100000000000000000000000000000000");
+	if (!ask(ROLE_WORKER, &message, -1, MESSAGE_url_fetched)) {
+		log_error("attack", "why=\"no answer: %s\"", why.text);
+		return THROUGH;
+	}
+	return message.url_fetched.verdict == VERDICT_OK ? THROUGH : REFUSED;
+}
+
+/* Where nobody logged in there is no account whose mail could be handed in. */
+static enum result
+hand_in_without_grant(void)
+{
+	struct message message;
+
+	if (intruder.self != ROLE_SMTPD || intruder.peers[ROLE_QUEUE] == -1)
+		return NO_PEER;
+	for (uint64_t i = 1; i <= 20; i++) {
+		message = (struct message){ .type = MESSAGE_transaction_begin };
+		message.transaction_begin.transaction = i;
+		message.transaction_begin.connection = i;
+		message.transaction_begin.service = SERVICE_SUBMIT;
+		message.transaction_begin.sender = text_of("red1@demo.test");
+		if (!ask(ROLE_QUEUE, &message, -1,
+			MESSAGE_transaction_verdict) ||
+		    message.transaction_verdict.verdict == VERDICT_OK)
+			return THROUGH;
+		message = (struct message){ .type = MESSAGE_transaction_url };
+		message.transaction_url.transaction = i;
+		message.transaction_url.is_last = 1;
+		message.transaction_url.url = text_of("imap://a@b/c/;UID=1");
+		if (!ask(ROLE_QUEUE, &message, -1,
+			MESSAGE_transaction_verdict) ||
+		    smtp_verdict_is_good(message.transaction_verdict.verdict))
+			return THROUGH;
+	}
+	return REFUSED;
+}
+
 static enum result
 give_fifo(void)
 {
@@ -840,6 +895,8 @@ static const struct {
 	{ "read_other_accounts_delivery", read_others_delivery },
 	{ "file_other_accounts_delivery", file_others_delivery },
 	{ "file_with_other_accounts_delivery", file_for_wrong_worker },
+	{ "fetch_by_forged_url", fetch_by_forged_url },
+	{ "hand_in_without_grant", hand_in_without_grant },
 	{ "read_other_accounts_blob", read_others_blob },
 	{ "read_other_accounts_blobs", read_others_blobs },
 	{ "recall_other_accounts_blob", recall_others_blob },

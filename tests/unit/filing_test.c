@@ -88,6 +88,7 @@ set_up(void **state)
 	f.queue.fronts = &f.front;
 	f.front.transactions = table_new();
 	f.queue.quotas = quota_book_new();
+	f.queue.fetches = table_new();
 	f.queue.filings = filing_list_new(&f.queue);
 	f.deadline = timer_new(f.queue.loop, too_late, &f);
 	for (unsigned int n = 0; n < WORKERS; n++)
@@ -103,6 +104,7 @@ tear_down(void **state)
 
 	filing_list_free(&f->queue.filings);
 	quota_book_free(&f->queue.quotas);
+	table_free(&f->queue.fetches);
 	for (unsigned int n = 0; n < WORKERS; n++)
 		channel_free(&f->workers[n]);
 	timer_free(&f->deadline);

@@ -7,6 +7,7 @@
 #include "common/record.h"
 #include "smtpd/spool_body.h"
 #include "smtpd/spool_env.h"
+#include "smtpd/spool_senders.h"
 #include "smtpd/spool_sent.h"
 #include "smtpd/spool_store.h"
 #include "tests/unit/scratch.h"
@@ -266,9 +267,136 @@ what_went_is_forgotten_in_the_end(void **state)
 		if (table != SPOOL_META && table != SPOOL_SENT &&
 		    table != SPOOL_REPORT && table != SPOOL_GONE &&
 		    table != SPOOL_UNDECIDED && table != SPOOL_DRAFT &&
-		    table != SPOOL_TLSRPT && table != SPOOL_POLICY)
+		    table != SPOOL_TLSRPT && table != SPOOL_POLICY &&
+		    table != SPOOL_SENDER && table != SPOOL_SENDER_DUE)
 			assert_int_equal(
 			    spool_env_count(spool_store_env(store), table), 1);
+}
+
+/* -- Senders that are kept -- */
+
+#define DAY      86400
+#define TOKEN    "SRS0=HASHHASH=AB==ABCDEFGHIJKLMNOP@ours.test"
+#define ANY_CASE "srs0=other000=XY==abcdefghIJKLMNOP@ours.test"
+#define LONG     "bounces-123456789-123456789-123456789@Far.test"
+
+static struct spool_mail
+forwarded(
+    unsigned int number, const char *token, const char *origin, int64_t until)
+{
+	struct spool_mail mail = mail_to(number, "carol@far.test");
+
+	mail.sender = text_of(token);
+	mail.origin = text_of(origin);
+	mail.origin_until = until;
+	return mail;
+}
+
+/* Whom a message goes to that comes back to `token`; "": nobody. */
+static void
+send_back(unsigned int number, const char *token, char to[100])
+{
+	struct outgoing_record record = { .original = TEXT(""),
+		.address = text_of(token),
+		.fate = OUTGOING_BACK };
+	struct spool_mail mail = mail_to(number, "x@y.test");
+	struct spool_recipient recipient;
+	struct error error = { .text = "" };
+	struct writer writer;
+	uint64_t id;
+
+	to[0] = '\0';
+	mail.sender = TEXT("");
+	writer_init(&writer, records, sizeof(records));
+	record_put_outgoing(&writer, &record);
+	mail.recipients = text_make(records, writer.size);
+	if (put(&mail, &id) != 1)
+		return;
+	assert_int_equal(
+	    spool_store_recipient(store, id, 0, &recipient, &error), 1);
+	(void)text_copy(recipient.address, to, 100);
+}
+
+static void
+forget(int64_t now)
+{
+	struct error error;
+
+	assert_int_equal(spool_store_begin(store, &error), 0);
+	assert_int_equal(spool_store_forget(store, now, &error), 0);
+	assert_int_equal(spool_store_commit(store, &error), 0);
+}
+
+static void
+a_kept_sender_gets_what_comes_back(void **state)
+{
+	struct spool_mail mail;
+	char to[100];
+	uint64_t id;
+
+	send_back(2, TOKEN, to);
+	assert_string_equal(to, "");
+	mail = forwarded(1, TOKEN, LONG, 30 * DAY);
+	assert_int_equal(put(&mail, &id), 1);
+	spool_store_close(&store);
+	open_store();
+	send_back(3, ANY_CASE, to);
+	assert_string_equal(to, LONG);
+	send_back(4, "SRS0=HASHHASH=AB==ABCDEFGHIJKLMNOQ@ours.test", to);
+	assert_string_equal(to, "");
+	send_back(5, "short@ours.test", to);
+	assert_string_equal(to, "");
+	send_back(6, "nothing", to);
+	assert_string_equal(to, "");
+}
+
+static void
+he_is_kept_until_his_last_mail_is_old(void **state)
+{
+	struct spool_mail first = forwarded(1, TOKEN, LONG, 30 * DAY);
+	struct spool_mail same_day = forwarded(2, TOKEN, LONG, 30 * DAY + 5);
+	struct spool_mail later = forwarded(3, TOKEN, LONG, 40 * DAY);
+	struct spool_env *env = spool_store_env(store);
+	char to[100];
+	uint64_t id;
+
+	assert_int_equal(put(&first, &id), 1);
+	assert_int_equal(put(&same_day, &id), 1);
+	assert_int_equal(put(&later, &id), 1);
+	assert_int_equal(spool_env_count(env, SPOOL_SENDER), 1);
+	assert_int_equal(spool_env_count(env, SPOOL_SENDER_DUE), 1);
+	forget(40 * DAY);
+	send_back(4, TOKEN, to);
+	assert_string_equal(to, LONG);
+	forget(40 * DAY + 1);
+	send_back(5, TOKEN, to);
+	assert_string_equal(to, "");
+	assert_int_equal(spool_env_count(env, SPOOL_SENDER), 0);
+	assert_int_equal(spool_env_count(env, SPOOL_SENDER_DUE), 0);
+}
+
+/* A flood of senders drives out who is kept longest, and fills no disk. */
+static void
+there_are_so_many_kept_senders_and_no_more(void **state)
+{
+	struct spool_env *env = spool_store_env(store);
+	struct error error = { .text = "" };
+	char token[64], to[100];
+
+	assert_int_equal(spool_store_begin(store, &error), 0);
+	for (unsigned int i = 0; i <= SPOOL_MAX_SENDERS; i++) {
+		snprintf(token, sizeof(token),
+		    "SRS0=HASHHASH=AB==%016u@ours.test", i);
+		assert_int_equal(spool_senders_keep(env, text_of(token),
+				     TEXT(LONG), DAY + (int64_t)i, &error),
+		    0);
+	}
+	assert_int_equal(spool_store_commit(store, &error), 0);
+	assert_int_equal(spool_env_count(env, SPOOL_SENDER), SPOOL_MAX_SENDERS);
+	send_back(1, "SRS0=HASHHASH=AB==0000000000000000@ours.test", to);
+	assert_string_equal(to, "");
+	send_back(2, "SRS0=HASHHASH=AB==0000000000000001@ours.test", to);
+	assert_string_equal(to, LONG);
 }
 
 /* -- Messages that are undecided -- */
@@ -610,6 +738,10 @@ main(void)
 		TEST(more_recipients_than_a_job_takes_are_several_parcels),
 		TEST(a_delivery_is_taken_once_and_remembered_when_it_is_gone),
 		TEST(what_went_is_forgotten_in_the_end),
+		TEST(a_kept_sender_gets_what_comes_back),
+		TEST(he_is_kept_until_his_last_mail_is_old),
+		TEST(there_are_so_many_kept_senders_and_no_more),
+
 		TEST(what_is_undecided_is_not_tried_until_it_is_kept),
 		TEST(what_is_dropped_was_never_there),
 		TEST(bodies_of_each_size_come_back),

@@ -16,10 +16,11 @@
 
 #include <cmocka.h>
 
-#define DAY_S  86400
-#define NOW_S  INT64_C(1795651200) /* day 20783: "JP" */
-#define SECRET "0123456789abcdef0123456789abcdef"
-#define BOB    "SRS0=RJBB37Z5=JP=far.example=bob"
+#define DAY_S      86400
+#define NOW_S      INT64_C(1795651200) /* day 20783: "JP" */
+#define SECRET     "0123456789abcdef0123456789abcdef"
+#define BOB        "SRS0=RJBB37Z5=JP=far.example=bob"
+#define LONG_TOKEN "SRS0=YEVK5EHR=JP==T72GOWUH2MIV2CEX"
 
 static struct settings *settings;
 
@@ -118,6 +119,39 @@ some_senders_stay_as_they_are(void **state)
 	srs_free(&srs);
 }
 
+/* The token is of that very sender, and the hash of that token. */
+static void
+a_long_sender_has_a_token(void **state)
+{
+	static const char sender[] =
+	    "a123456789b123456789c123456789d12345678@far.test";
+	struct srs *srs = make(SECRET, NULL);
+	char to[SRS_ADDRESS_SIZE], back[SRS_ADDRESS_SIZE];
+	struct text local;
+
+	assert_int_equal(srs_forward_kept(srs, text_of(sender), NOW_S, to), 0);
+	assert_string_equal(to, LONG_TOKEN "@ours.test");
+	local = TEXT(LONG_TOKEN);
+	assert_true(srs_is_form(local));
+	assert_true(srs_is_kept_form(local));
+	assert_false(srs_is_kept_form(TEXT(BOB)));
+	assert_int_equal(srs_reverse(srs, local, NOW_S, back), SRS_KEPT);
+	assert_int_equal(
+	    srs_reverse(srs, local, NOW_S + 22 * DAY_S, back), SRS_EXPIRED);
+	for (size_t i = 5; i < local.size; i++) {
+		memcpy(back, LONG_TOKEN, sizeof(LONG_TOKEN));
+		back[i] = back[i] == 'Q' ? 'R' : 'Q';
+		assert_int_equal(
+		    srs_reverse(srs, text_make(back, local.size), NOW_S, to),
+		    SRS_FORGED);
+	}
+	assert_int_equal(
+	    srs_forward_kept(srs, TEXT("\"a b\"@far.test"), NOW_S, to), -1);
+	assert_int_equal(
+	    srs_forward_kept(srs, TEXT("bob@[192.0.2.1]"), NOW_S, to), -1);
+	srs_free(&srs);
+}
+
 /* Whoever guesses, shortens or shifts gets nothing; case does not matter, since
  * hosts on the way may change it. */
 static void
@@ -194,6 +228,7 @@ main(void)
 		cmocka_unit_test(
 		    senders_become_what_another_implementation_makes_of_them),
 		cmocka_unit_test(some_senders_stay_as_they_are),
+		cmocka_unit_test(a_long_sender_has_a_token),
 		cmocka_unit_test(every_letter_counts),
 		cmocka_unit_test(it_is_taken_for_some_weeks),
 		cmocka_unit_test(

@@ -380,6 +380,44 @@ say_end(const void *data, size_t size)
 	assert_int_equal(channel_send(stand.front, &message, NULL, 0), 0);
 }
 
+unsigned int
+stand_put(const char *data)
+{
+	struct message message = { .type = MESSAGE_transaction_part };
+
+	message.transaction_part.transaction = transaction;
+	message.transaction_part.data = text_of(data);
+	return ask(&message);
+}
+
+void
+stand_say_url(const char *url, bool is_last)
+{
+	struct message message = { .type = MESSAGE_transaction_url };
+
+	message.transaction_url.transaction = transaction;
+	message.transaction_url.is_last = is_last;
+	message.transaction_url.url = text_of(url);
+	verdicts_wanted = stand.verdicts + 1;
+	assert_int_equal(channel_send(stand.front, &message, NULL, 0), 0);
+}
+
+unsigned int
+stand_verdict(void)
+{
+	stand_wait(has_verdict);
+	return stand.verdict;
+}
+
+void
+stand_abort(void)
+{
+	struct message message = { .type = MESSAGE_transaction_abort };
+
+	message.transaction_abort.transaction = transaction;
+	assert_int_equal(channel_send(stand.front, &message, NULL, 0), 0);
+}
+
 void
 stand_say_end(const char *data)
 {

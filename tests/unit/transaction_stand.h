@@ -83,6 +83,13 @@ void stand_say_end(const char *data);
 unsigned int stand_end(const char *data);
 unsigned int stand_end_bytes(const void *data, size_t size);
 
+/* A part of the body; an URL of one, said, not answered; the verdict on that. RSET
+ * has none. */
+unsigned int stand_put(const char *data);
+void stand_say_url(const char *url, bool is_last);
+unsigned int stand_verdict(void);
+void stand_abort(void);
+
 /* The answers of the silent, to the last of what they were asked. */
 void stand_answer_accept(enum status status);
 void stand_answer_put(enum status status);
