@@ -182,7 +182,7 @@ journal_begin(struct journal *journal, uint64_t bytes, struct error *error)
 	if (journal->is_failed)
 		return STATUS_UNAVAILABLE;
 	/* Pages are whole: a small row may cost a few of them. */
-	if (bytes > 0 &&
+	if (bytes > 0 && !journal->is_repeating &&
 	    !store_has_room(journal->store,
 		journal->round_bytes + bytes + bytes / 16 + 65536)) {
 		error_set(error, ERROR_FULL, "the snapshot store is full");

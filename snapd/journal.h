@@ -65,6 +65,7 @@ struct journal {
 	size_t touched_room;
 	bool is_failed;       /* the disk failed: nothing works any more */
 	uint64_t lost_rounds; /* that found no room at their commit */
+	bool is_repeating; /* what was accepted before: the reserve is for it */
 	struct table *alarms; /* account and kind -> minute of its last one */
 	struct allowance *allowance;
 	struct head_key key;
@@ -142,6 +143,11 @@ enum status journal_accept(struct journal *journal,
     const struct delivery_id *delivery, uint8_t form, int64_t time,
     struct text sender, struct text recipients, struct text body,
     struct error *error);
+/* Once more what the log has beyond the last commit, for the next one; what is
+ * known already changes nothing. -1: something that was accepted is not any more. */
+struct accept_log;
+int journal_repeat(
+    struct journal *journal, const struct accept_log *log, struct error *error);
 /* Was it accepted for that account? STATUS_OK or STATUS_MISSING. */
 enum status journal_find_delivery(struct journal *journal, uint32_t account,
     const struct delivery_id *delivery, struct error *error);

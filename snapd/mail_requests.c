@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "snapd/accept_log.h"
 #include "snapd/batch.h"
 #include "snapd/claim.h"
 #include "snapd/reconcile.h"
@@ -45,13 +46,17 @@ read_descriptor(int fd, uint64_t size)
 }
 
 static void
-answer_accepted(struct client *client, uint64_t tag, enum status status)
+answer_accepted(struct client *client, uint64_t tag, enum status status,
+    const struct accept_record *record)
 {
 	struct message answer = { .type = MESSAGE_accepted };
 
 	answer.accepted.tag = tag;
 	answer.accepted.status = (uint8_t)status;
-	snapd_answer(client, &answer, text_make(NULL, 0));
+	if (status == STATUS_OK)
+		snapd_answer_accepted(client, &answer, record);
+	else
+		snapd_answer(client, &answer, text_make(NULL, 0));
 }
 
 static void
@@ -63,6 +68,7 @@ receive_accept(
 	enum status status = STATUS_UNAVAILABLE;
 	struct text body = accept->data;
 	uint8_t *read_data = NULL;
+	struct accept_record record;
 
 	if (accept->size != body.size) {
 		read_data = read_descriptor(fd, accept->size);
@@ -74,8 +80,10 @@ receive_accept(
 		    accept->recipients, body, &error);
 	else if (journal != NULL)
 		status = STATUS_INVALID;
+	record = (struct accept_record){ accept->delivery, accept->form,
+		accept->time, accept->sender, accept->recipients, body };
+	answer_accepted(client, accept->tag, status, &record);
 	free(read_data);
-	answer_accepted(client, accept->tag, status);
 }
 
 static void
@@ -247,10 +255,12 @@ new_reading(enum reading_kind kind, uint64_t tag)
 static void
 start_reading(struct client *client, struct reading *reading)
 {
-	/* Who can name these bytes was told of them after their commit. */
-	bool is_committed = reading->kind == READ_BLOB ||
-			    reading->kind == READ_BLOBS ||
-			    reading->kind == READ_UNFILED_BODY;
+	/* Who can name these bytes was told of them after their commit; or of an
+	 * accepted message when the log had it. */
+	bool is_committed =
+	    reading->kind == READ_BLOB || reading->kind == READ_BLOBS ||
+	    (reading->kind == READ_UNFILED_BODY &&
+		!snapd_has_delivery(client->snapd, &reading->delivery));
 	struct journal *journal = snapd_journal(client->snapd);
 
 	reading->account = client->account;

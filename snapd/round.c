@@ -12,12 +12,13 @@
 #include <unistd.h>
 
 enum {
-	INLINE_MAX = 60000,  /* bytes of a result in the packet */
-	GROW_BEGIN_MS = 500, /* everything else starts as well */
-	GROW_IDLE_MS = 10,   /* nothing was committed for so long, */
-	GROW_STEP_MS = 5,    /* then a step each */
-	GROW_FULL_MS = 1000, /* the disk is full: perhaps no more */
-	GROW_REST_MS = 1000  /* nothing was committed for so long: give back */
+	INLINE_MAX = 60000,     /* bytes of a result in the packet */
+	SETTLE_BYTES = 4 << 20, /* asked for: then the index is committed */
+	GROW_BEGIN_MS = 500,    /* everything else starts as well */
+	GROW_IDLE_MS = 10,      /* nothing was committed for so long, */
+	GROW_STEP_MS = 5,       /* then a step each */
+	GROW_FULL_MS = 1000,    /* the disk is full: perhaps no more */
+	GROW_REST_MS = 1000 /* nothing was committed for so long: give back */
 };
 
 /* What waits for the commit: an answer, or a reading. */
@@ -27,7 +28,8 @@ struct pending {
 	struct message answer;
 	struct buf data;
 	struct reading *reading;
-	uint64_t bulk; /* bytes that it is the answer to */
+	uint64_t bulk;  /* bytes that it is the answer to */
+	bool is_in_log; /* or will be, in this round */
 };
 
 struct round {
@@ -40,6 +42,8 @@ struct round {
 	size_t patient;     /* changes of the pending ones */
 	bool is_urgent;     /* one of them is not patient, or was for long */
 	struct timer *patience; /* runs while there are patient ones only */
+	bool has_accepted;      /* answers that wait for the log */
+	struct timer *settle;   /* runs while the index has not what it has */
 	struct timer *growth;
 	bool is_resting; /* nothing was committed since the timer started */
 	bool is_failed;
@@ -76,6 +80,33 @@ round_answer(struct round *round, uint64_t client, const struct message *answer,
 	else if (round->patient == 0)
 		timer_start(round->patience, round->options.patience_ms);
 	round->patient += patient;
+}
+
+void
+round_answer_accepted(struct round *round, uint64_t client,
+    const struct message *answer, const struct accept_record *record)
+{
+	struct pending *pending = add_pending(round, client);
+	struct accept_log *log = round->options.log;
+
+	pending->answer = *answer;
+	pending->is_in_log =
+	    log != NULL &&
+	    accept_log_add(
+		log, round->options.journal->committed.sequence, record);
+	if (pending->is_in_log)
+		round->has_accepted = true;
+	else
+		round->is_urgent = true;
+}
+
+bool
+round_has_delivery(
+    const struct round *round, const struct delivery_id *delivery)
+{
+	const struct accept_log *log = round->options.log;
+
+	return log != NULL && accept_log_has_delivery(log, delivery);
 }
 
 void
@@ -198,6 +229,21 @@ round_fail(struct round *round, const struct error *error)
 		round->options.failed(round->options.context);
 }
 
+/* What was answered because the log has it went with the others that found no
+ * room; for so few there is the reserve. */
+static void
+commit_logged(struct round *round)
+{
+	struct journal *journal = round->options.journal;
+	struct error error = { .code = ERROR_NONE };
+
+	if (round->options.log == NULL || !accept_log_has(round->options.log))
+		return;
+	if (journal_repeat(journal, round->options.log, &error) != 0 ||
+	    journal_commit(journal, &error) != STATUS_OK)
+		round_fail(round, &error);
+}
+
 static enum status
 commit(struct round *round)
 {
@@ -206,8 +252,13 @@ commit(struct round *round)
 
 	if (round->options.journal != NULL && !round->is_failed)
 		status = journal_commit(round->options.journal, &error);
-	if (status == STATUS_UNAVAILABLE)
+	if (status == STATUS_FULL)
+		commit_logged(round);
+	else if (status != STATUS_OK)
 		round_fail(round, &error);
+	if (round->options.log != NULL && !round->is_failed)
+		accept_log_clear(round->options.log);
+	timer_stop(round->settle);
 	sealer_round_ended(snapd_sealer(round->options.snapd), status);
 	return status;
 }
@@ -283,6 +334,7 @@ answer_all(struct round *round, enum status status)
 	round->last = &round->first;
 	round->patient = 0;
 	round->is_urgent = false;
+	round->has_accepted = false;
 	timer_stop(round->patience);
 	/* In order; and a sealer that finds no room is not waited for. */
 	while (status != STATUS_OK && !round->is_failed && round->held != NULL)
@@ -310,6 +362,61 @@ grow_behind(struct round *round)
 		timer_start(round->growth, GROW_REST_MS);
 }
 
+/* Those that the log has. The others go on waiting, in order. */
+static void
+answer_accepted(struct round *round)
+{
+	struct pending **at = &round->first, *pending;
+
+	round->has_accepted = false;
+	while ((pending = *at) != NULL) {
+		if (!pending->is_in_log) {
+			at = &pending->next;
+			continue;
+		}
+		*at = pending->next;
+		send_pending(round, pending, STATUS_OK);
+		free_pending(pending);
+	}
+	round->last = at;
+}
+
+/* Nothing but mail, and what is patient: the log takes it. false: the index has
+ * to, because it may not find the room later, or so much is asked of it that others
+ * would be refused for what they only might need. */
+static bool
+log_accepted(struct round *round)
+{
+	struct accept_log *log = round->options.log;
+	bool was_empty = !accept_log_has(log);
+	struct error error;
+
+	if (round->options.journal->round_bytes >= SETTLE_BYTES ||
+	    !store_is_assured(round->options.store))
+		return false;
+	if (accept_log_sync(log, &error) != 0) {
+		round_fail(round, &error);
+		return false;
+	}
+	answer_accepted(round);
+	if (was_empty)
+		timer_start(round->settle, round->options.settle_ms);
+	return true;
+}
+
+/* Whether nobody waits for a commit now. */
+static bool
+can_wait(struct round *round)
+{
+	struct accept_log *log = round->options.log;
+
+	if (round->is_urgent || round->is_failed)
+		return false;
+	if (round->has_accepted)
+		return log_accepted(round);
+	return round->patient > 0 || (log != NULL && accept_log_has(log));
+}
+
 static void
 on_round(void *context)
 {
@@ -319,7 +426,7 @@ on_round(void *context)
 
 	while (round->held != NULL && !is_behind(round))
 		send_held(round);
-	if (is_changed && round->patient > 0 && !round->is_urgent)
+	if (is_changed && can_wait(round))
 		return;
 	answer_all(round, commit(round));
 	if (is_changed && !round->is_failed)
@@ -335,6 +442,15 @@ lose_patience(void *context)
 	struct round *round = context;
 
 	round->is_urgent = true;
+}
+
+void
+round_settle(struct round *round)
+{
+	if (round->options.log == NULL || round->is_failed ||
+	    !accept_log_has(round->options.log))
+		return;
+	answer_all(round, commit(round));
 }
 
 static void
@@ -366,10 +482,13 @@ round_new(const struct round_options *options)
 		round->options.patience_ms = ROUND_PATIENCE_MS;
 	if (options->hold_ms == 0)
 		round->options.hold_ms = ROUND_HOLD_MS;
+	if (options->settle_ms == 0)
+		round->options.settle_ms = ROUND_SETTLE_MS;
 	round->last = &round->first;
 	round->last_held = &round->held;
 	round->hold = timer_new(options->loop, send_one, round);
 	round->patience = timer_new(options->loop, lose_patience, round);
+	round->settle = timer_new(options->loop, lose_patience, round);
 	round->growth = timer_new(options->loop, grow, round);
 	if (options->store != NULL && store_grow(options->store, false))
 		timer_start(round->growth, GROW_BEGIN_MS);
@@ -393,6 +512,7 @@ round_free(struct round **pointer)
 	}
 	timer_free(&round->hold);
 	timer_free(&round->patience);
+	timer_free(&round->settle);
 	timer_free(&round->growth);
 	memory_free(pointer);
 }

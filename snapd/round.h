@@ -1,8 +1,10 @@
 /*
  * Rounds: what came in one turn of the loop is applied, committed once, and
  * only then answered.  A request that nobody's 250 or OK waits for is patient:
- * it rides in the commit of the next urgent one, if that comes soon.  After a
- * commit, and when nothing comes, the store's file is made longer.
+ * it rides in the commit of the next urgent one, if that comes soon.  Mail is
+ * durable in the log of accepted mail (accept_log.h) before it is answered; the
+ * commit comes later, for many.  After a commit, and when nothing comes, the store's
+ * file is made longer.
  *
  * Answers to what comes in bulk wait after the commit while the sealer is
  * behind, and so do the answers to later batches of the same client, which are
@@ -11,12 +13,14 @@
 #ifndef SNAPD_ROUND_H
 #define SNAPD_ROUND_H
 
+#include "snapd/accept_log.h"
 #include "snapd/snapd.h"
 
 enum {
 	ROUND_PATIENCE_MS = 5,  /* a patient request waits so long, */
 	ROUND_PATIENT_MAX = 32, /* or until so much waits */
-	ROUND_HOLD_MS = 500     /* bulk waits so long for one answer at most */
+	ROUND_SETTLE_MS = 50, /* what the log has is committed after so long */
+	ROUND_HOLD_MS = 500   /* bulk waits so long for one answer at most */
 };
 
 struct round;
@@ -26,8 +30,11 @@ struct round_options {
 	struct snapd *snapd;
 	struct store *store; /* NULL, as is journal: there is none */
 	struct journal *journal;
+	struct accept_log
+	    *log;            /* NULL: there is none, as is the store, or not */
 	int64_t patience_ms; /* as in snapd_options, as are: */
 	int64_t hold_ms;
+	int64_t settle_ms;
 	void (*failed)(void *context);
 	void *context;
 };
@@ -47,6 +54,14 @@ void round_answer(struct round *round, uint64_t client,
     const struct message *answer, struct text data, size_t patient);
 void round_answer_bulk(struct round *round, uint64_t client,
     const struct message *answer, struct text data, uint64_t bytes);
+/* That mail was accepted: answered when the log or the index has it. */
+void round_answer_accepted(struct round *round, uint64_t client,
+    const struct message *answer, const struct accept_record *record);
+/* Whether that mail may be in the log alone. */
+bool round_has_delivery(
+    const struct round *round, const struct delivery_id *delivery);
+/* Before a clean stop: the index has what the log has. */
+void round_settle(struct round *round);
 /* The reading starts after the commit; taken over. */
 void round_read(struct round *round, uint64_t client, struct reading *reading);
 

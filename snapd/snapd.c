@@ -11,6 +11,7 @@
 #include "common/process.h"
 #include "common/table.h"
 #include "common/control_record.h"
+#include "snapd/accept_log.h"
 #include "snapd/batch.h"
 #include "snapd/drill_timer.h"
 #include "snapd/expire.h"
@@ -43,6 +44,7 @@ struct snapd {
 	struct store *store;
 	struct journal *journal;
 	struct segments *segments;
+	struct accept_log *log; /* NULL: there is no room for it */
 	struct sealer *sealer;
 	struct reader_thread *reader;
 	struct verify_client *verifier;
@@ -206,6 +208,20 @@ snapd_answer(
     struct client *client, const struct message *answer, struct text data)
 {
 	round_answer(client->snapd->round, client->id, answer, data, 0);
+}
+
+void
+snapd_answer_accepted(struct client *client, const struct message *answer,
+    const struct accept_record *record)
+{
+	round_answer_accepted(client->snapd->round, client->id, answer, record);
+}
+
+bool
+snapd_has_delivery(
+    const struct snapd *snapd, const struct delivery_id *delivery)
+{
+	return round_has_delivery(snapd->round, delivery);
 }
 
 void
@@ -428,7 +444,24 @@ snapd_add_control(struct snapd *snapd, int fd, uint32_t uid)
 	snprintf(client->note.user, sizeof(client->note.user), "uid=%u", uid);
 }
 
-/* A store that was put back leaps before anybody is served. */
+/* Without it the index alone has what is accepted, as with a disk that is full. */
+static void
+open_log(struct snapd *snapd)
+{
+	struct error error = { .code = ERROR_NONE };
+	struct transaction *t = transaction_begin(snapd->store, false, &error);
+
+	if (t != NULL)
+		snapd->log = accept_log_open(
+		    snapd->options.path, store_secret(t), &error);
+	transaction_abort(&t);
+	if (snapd->log == NULL)
+		log_warning("accept-log", "error=\"%s\"", error.text);
+}
+
+/* A store that was put back leaps before anybody is served, and has what was
+ * accepted before it was closed without its last commit: in one commit, since the
+ * log stands on the event that the index ends with. */
 static int
 check_witness(struct snapd *snapd, struct error *error)
 {
@@ -437,11 +470,16 @@ check_witness(struct snapd *snapd, struct error *error)
 	char why[100];
 	int sign = witness_check(snapd->options.path, journal, why, error);
 
+	if (sign < 0)
+		return -1;
 	if (sign == 1)
 		status = journal_leap(journal, 0, true, why, error);
-	if (status == STATUS_OK && sign >= 0)
+	if (status == STATUS_OK && snapd->log != NULL &&
+	    journal_repeat(journal, snapd->log, error) != 0)
+		return -1;
+	if (status == STATUS_OK)
 		status = journal_commit(journal, error);
-	return sign >= 0 && status == STATUS_OK ? 0 : -1;
+	return status == STATUS_OK ? 0 : -1;
 }
 
 void
@@ -555,7 +593,10 @@ open_store(struct snapd *snapd, struct error *error)
 	if (snapd->segments == NULL)
 		return -1;
 	snapd->journal = journal_new(snapd->store, error);
-	if (snapd->journal == NULL || check_witness(snapd, error) != 0)
+	if (snapd->journal == NULL)
+		return -1;
+	open_log(snapd);
+	if (check_witness(snapd, error) != 0)
 		return -1;
 	allowance_configure(snapd->journal->allowance, &snapd->options.limits);
 	if (was_lifted)
@@ -610,8 +651,10 @@ make_round(struct snapd *snapd)
 		.snapd = snapd,
 		.store = snapd->store,
 		.journal = snapd->journal,
+		.log = snapd->log,
 		.patience_ms = snapd->options.patience_ms,
 		.hold_ms = snapd->options.hold_ms,
+		.settle_ms = snapd->options.settle_ms,
 		.failed = snapd->options.failed,
 		.context = snapd->options.context };
 
@@ -656,6 +699,7 @@ snapd_new(struct event_loop *loop, const struct snapd_options *options)
 		log_alarm("store-unavailable", "error=\"%s\"", error.text);
 		snapd->is_damaged = error.code == ERROR_DAMAGED;
 		journal_free(&snapd->journal);
+		accept_log_free(&snapd->log);
 		store_close(&snapd->store);
 		segments_free(&snapd->segments);
 	} else {
@@ -691,6 +735,7 @@ close_store(struct snapd *snapd, bool is_failed)
 	id = *store_identity(snapd->store);
 	sequence = snapd->journal->committed.sequence;
 	journal_free(&snapd->journal);
+	accept_log_free(&snapd->log);
 	store_close(&snapd->store);
 	segments_free(&snapd->segments);
 	if (is_failed)
@@ -718,6 +763,7 @@ snapd_free(struct snapd **snapd)
 	timer_free(&s->expiry);
 	expire_free(&s->expire);
 	verify_client_free(&s->verifier);
+	round_settle(s->round);
 	reader_thread_free(&s->reader);
 	sealer_free(&s->sealer);
 	while (table_next(s->clients, &position, NULL, NULL, &client))

@@ -26,7 +26,8 @@ struct snapd_options {
 	uint64_t seal_at_bytes; /* see sealer.h; 0: the default */
 	int64_t seal_after_ms;
 	uint64_t seal_hold_bytes;
-	int64_t hold_ms; /* 0: ROUND_HOLD_MS; tests want it longer */
+	int64_t hold_ms;   /* 0: ROUND_HOLD_MS; tests want it longer, */
+	int64_t settle_ms; /* and this, of ROUND_SETTLE_MS */
 	/* 0: the defaults of reconcile.h; tests want them shorter. */
 	uint32_t reconcile_every_s;
 	int64_t reconcile_tick_ms;
@@ -112,6 +113,14 @@ struct journal *snapd_journal(struct snapd *snapd);
  * control_done.text. A control_row is dropped if the commit fails. */
 void snapd_answer(
     struct client *client, const struct message *answer, struct text data);
+/* That mail was accepted: the answer goes out when it is on disk, in the log or
+ * in the index. */
+struct accept_record;
+void snapd_answer_accepted(struct client *client, const struct message *answer,
+    const struct accept_record *record);
+/* Whether it may be in the log alone. */
+bool snapd_has_delivery(
+    const struct snapd *snapd, const struct delivery_id *delivery);
 /* The same for `changes` that nobody waits for: the commit may be one that comes
  * a little later for somebody else (round.h). */
 void snapd_answer_patiently(struct client *client, const struct message *answer,

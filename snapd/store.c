@@ -61,12 +61,18 @@ enum {
 	COMMIT_PAGES = 64                 /* the free list, the roots */
 };
 
-static int commit_fault;
+static int commit_fault, next_commit_fault;
 
 void
 store_set_commit_fault(int errno_value)
 {
 	commit_fault = errno_value;
+}
+
+void
+store_set_next_commit_fault(int errno_value)
+{
+	next_commit_fault = errno_value;
 }
 
 /* What an LMDB return code means to us. */
@@ -506,6 +512,14 @@ transaction_free(struct transaction **transaction)
 	memory_free(transaction);
 }
 
+bool
+store_is_assured(struct store *store)
+{
+	return store->touched_bytes < GROWTH_MAX &&
+	       growth_reserve(&store->growth, store_used_bytes(store),
+		   store->touched_bytes);
+}
+
 /* Of pages that found no room LMDB says EIO, as of a disk that failed: they are
  * told apart by whether the blocks were there before. Without them nothing is
  * lost: the meta page comes last, and the next commit writes all of its own. */
@@ -515,14 +529,13 @@ commit_write(struct store *store, MDB_txn *txn)
 	uint64_t used = store_used_bytes(store), bytes = store->touched_bytes;
 	bool is_assured = growth_reserve(
 	    &store->growth, used, bytes < GROWTH_MAX ? bytes : GROWTH_MAX);
-	int rc;
+	int rc = next_commit_fault != 0 ? next_commit_fault : commit_fault;
 
-	if (commit_fault != 0) {
-		rc = commit_fault;
+	next_commit_fault = 0;
+	if (rc != 0)
 		mdb_txn_abort(txn);
-	} else {
+	else
 		rc = mdb_txn_commit(txn);
-	}
 	if (rc == EIO && !is_assured && store->growth.is_disk_full)
 		rc = ENOSPC;
 	/* One that may need more than is asked for: it wrote up to the end. */

@@ -113,7 +113,13 @@ int store_last_before(struct transaction *transaction, enum database database,
     struct error *error);
 void cursor_close(struct cursor **cursor);
 
+/* Whether the commit of the open write transaction, as far as it has come, finds
+ * its blocks: they are reserved. */
+bool store_is_assured(struct store *store);
+
 /* Tests only: the next commits fail with this errno; 0: none. */
 void store_set_commit_fault(int errno_value);
+/* Only the next one. */
+void store_set_next_commit_fault(int errno_value);
 
 #endif

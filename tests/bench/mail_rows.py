@@ -115,9 +115,13 @@ class ManyAccounts(Firnmail):
         return self
 
 
-def count_workers(leader):
-    return command("ps", "-o", "comm=", "-g", leader, check=False).count(
-        "imapd-worker")
+def children(pid):
+    path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+    return path.read_text("ascii").split()
+
+
+def is_named(pid, name):
+    return pathlib.Path(f"/proc/{pid}/comm").read_text("ascii") == name + "\n"
 
 
 def cpu_seconds(leader):
@@ -132,12 +136,18 @@ def cpu_seconds(leader):
 
 @contextlib.contextmanager
 def most_workers(server):
-    """The highest number of them meanwhile, as a list of one."""
+    """The highest number of them meanwhile, as a list of one: the broker's
+    children, beside those that it has before. A walk over all of /proc, as ps
+    does, takes a tenth of what is measured here."""
+    broker = next(pid for pid in children(server.pid)
+                  if is_named(pid, "broker"))
+    services = sum(not is_named(pid, "imapd-worker")
+                   for pid in children(broker))
     seen, done = [0], threading.Event()
 
     def look():
         while not done.wait(0.2):
-            seen[0] = max(seen[0], count_workers(server.pid))
+            seen[0] = max(seen[0], len(children(broker)) - services)
 
     thread = threading.Thread(target=look)
     thread.start()

@@ -61,6 +61,7 @@ struct fixture {
 	struct peer *waiting;
 	uint64_t counter;
 	int64_t patience_ms;
+	int64_t settle_ms;
 	uint64_t hold_bytes; /* then bulk waits, however long */
 };
 
@@ -184,6 +185,7 @@ start(struct fixture *f, size_t map_bytes)
 		.map_bytes = map_bytes,
 		.store_id = f->id,
 		.patience_ms = f->patience_ms,
+		.settle_ms = f->settle_ms,
 		.seal_hold_bytes = f->hold_bytes,
 		.hold_ms = f->hold_bytes > 0 ? 3600 * 1000 : 0,
 		.failed = store_failed,
@@ -841,6 +843,27 @@ witness_is_heard_once_a_channel_and_not_of_another_store(void **state)
 	assert_int_equal(records[1].uid, 2 + (1 << 20));
 }
 
+static int
+fail_sync(const char *call, const char *name, void *context)
+{
+	(void)name;
+	(void)context;
+	return strcmp(call, "sync") == 0 ? EIO : 0;
+}
+
+/* Says that the disk failed, and nothing to whoever asked. */
+static void
+send_and_fail(struct fixture *f, struct peer *peer, const struct message *m)
+{
+	peer->answers = 0;
+	channel_send(peer->channel, m, NULL, 0);
+	timer_start(f->deadline, DEADLINE_MS);
+	event_loop_run(f->loop);
+	timer_stop(f->deadline);
+	assert_int_equal(f->failures, 1);
+	assert_int_equal(peer->answers, 0);
+}
+
 static void
 failed_disk_is_never_answered(void **state)
 {
@@ -848,15 +871,23 @@ failed_disk_is_never_answered(void **state)
 	uint8_t recipients[400];
 	struct message m;
 
-	store_set_commit_fault(EIO);
+	file_set_fault_hook(fail_sync, NULL);
 	make_accept(&m, 1, 1, TEXT("x"), recipients);
-	f->queue.answers = 0;
-	channel_send(f->queue.channel, &m, NULL, 0);
-	timer_start(f->deadline, DEADLINE_MS);
-	event_loop_run(f->loop);
-	timer_stop(f->deadline);
-	assert_int_equal(f->failures, 1);
-	assert_int_equal(f->queue.answers, 0);
+	send_and_fail(f, &f->queue, &m);
+	file_set_fault_hook(NULL, NULL);
+}
+
+static void
+failed_commit_is_never_answered(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = { .type = MESSAGE_batch_commit };
+
+	store_set_commit_fault(EIO);
+	begin(&f->worker, ++f->counter);
+	part_append(&f->worker, 1, 1, "x");
+	m.batch_commit.counter = f->counter;
+	send_and_fail(f, &f->worker, &m);
 }
 
 static void
@@ -866,10 +897,11 @@ full_disk_says_full_and_stores_nothing(void **state)
 	struct message m = { .type = MESSAGE_list_unfiled_accounts };
 
 	store_set_commit_fault(ENOSPC);
-	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_FULL);
+	assert_int_equal(append(f, 1, 1), STATUS_FULL);
 	store_set_commit_fault(0);
 	ask(&f->queue, &m);
 	assert_int_equal(f->queue.size, 0);
+	assert_int_equal(append(f, 1, 1), STATUS_OK);
 	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
 }
 
@@ -896,6 +928,14 @@ full_disk_refuses_mail_and_takes_deaths_and_marks(void **state)
 	while (status == STATUS_FULL)
 		status = accept_mail(f, 2, 1, TEXT("x"));
 	assert_int_equal(status, STATUS_OK);
+}
+
+static void
+end_look(void *context)
+{
+	struct fixture *f = context;
+
+	event_loop_stop(f->loop);
 }
 
 static void
@@ -980,23 +1020,38 @@ static void
 be_patient(struct fixture *f)
 {
 	stop(f);
-	f->patience_ms = 1000 * 3600;
+	f->patience_ms = f->settle_ms = 1000 * 3600;
 	start(f, MAP_BYTES);
 }
 
+/* Whoever reads where the mail is sees it in the index. */
 static void
-filing_rides_in_the_commit_of_the_next_mail(void **state)
+accept_and_commit(struct fixture *f, unsigned int n)
 {
+	struct message m = { .type = MESSAGE_list_unfiled };
+
+	assert_int_equal(accept_mail(f, n, 1, TEXT("x")), STATUS_OK);
+	ask(&f->worker, &m);
+	f->worker.answers = 0;
+}
+
+static void
+filing_rides_in_the_commit_of_the_next_change(void **state)
+{
+	struct message mark = { .type = MESSAGE_control_create };
 	struct fixture *f = *state;
 	uint64_t before;
 
 	be_patient(f);
-	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
+	accept_and_commit(f, 1);
 	before = commits(f);
 	send_filing(f, 1);
 	wait_until_filing_waits(f, 1);
-	assert_int_equal(commits(f), before);
+	/* Mail needs the log only. */
 	assert_int_equal(accept_mail(f, 2, 1, TEXT("y")), STATUS_OK);
+	assert_int_equal(commits(f), before);
+	assert_int_equal(f->worker.answers, 1);
+	ask(&f->control, &mark);
 	wait_answers(&f->worker, 2);
 	assert_int_equal(f->worker.answer.type, MESSAGE_batch_done);
 	assert_int_equal(f->worker.answer.batch_done.status, STATUS_OK);
@@ -1043,18 +1098,149 @@ filing_that_waited_is_not_answered_when_the_disk_fails(void **state)
 	struct message m;
 
 	be_patient(f);
-	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
+	accept_and_commit(f, 1);
 	send_filing(f, 1);
 	wait_until_filing_waits(f, 1);
-	store_set_commit_fault(EIO);
+	file_set_fault_hook(fail_sync, NULL);
 	make_accept(&m, 2, 1, TEXT("y"), recipients);
-	f->queue.answers = 0;
-	channel_send(f->queue.channel, &m, NULL, 0);
-	timer_start(f->deadline, DEADLINE_MS);
-	event_loop_run(f->loop);
-	assert_int_equal(f->failures, 1);
-	assert_int_equal(f->queue.answers, 0);
+	send_and_fail(f, &f->queue, &m);
+	file_set_fault_hook(NULL, NULL);
 	assert_int_equal(f->worker.answers, 1);
+}
+
+/* -- What the log has and the index has not -- */
+
+static unsigned int
+count_unfiled(struct fixture *f)
+{
+	struct message m = { .type = MESSAGE_list_unfiled };
+	struct unfiled_record record;
+	unsigned int found = 0;
+	struct reader r;
+
+	ask(&f->worker, &m);
+	reader_init(&r, f->worker.data, f->worker.size);
+	while (record_get_unfiled(&r, &record) == 1)
+		found++;
+	return found;
+}
+
+static void
+mail_is_answered_before_the_index_has_it(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before;
+
+	be_patient(f);
+	before = commits(f);
+	for (unsigned int n = 1; n <= 5; n++)
+		assert_int_equal(accept_mail(f, n, 1, TEXT("x")), STATUS_OK);
+	/* A repeated one as well. */
+	assert_int_equal(accept_mail(f, 3, 1, TEXT("x")), STATUS_OK);
+	assert_int_equal(commits(f), before);
+	assert_int_equal(count_unfiled(f), 5);
+	assert_int_equal(commits(f), before + 1);
+}
+
+static void
+what_the_log_has_is_committed_before_long(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before = commits(f);
+
+	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
+	f->waiting = NULL;
+	timer_start(f->deadline, DEADLINE_MS);
+	while (commits(f) == before) {
+		f->look = timer_new(f->loop, end_look, f);
+		timer_start(f->look, 5);
+		event_loop_run(f->loop);
+		timer_free(&f->look);
+	}
+	timer_stop(f->deadline);
+}
+
+static void
+mail_can_be_read_as_soon_as_it_was_answered(void **state)
+{
+	struct fixture *f = *state;
+
+	be_patient(f);
+	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
+	wait_until_filing_waits(f, 1); /* its body is asked for */
+}
+
+static void
+a_clean_stop_leaves_nothing_to_the_log(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before;
+
+	be_patient(f);
+	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
+	before = commits(f);
+	stop(f);
+	assert_int_equal(commits(f), before + 1);
+	start(f, MAP_BYTES);
+	assert_int_equal(count_unfiled(f), 1);
+}
+
+static void
+mail_of_the_log_outlives_a_commit_that_finds_no_room(void **state)
+{
+	struct fixture *f = *state;
+
+	be_patient(f);
+	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
+	assert_int_equal(accept_mail(f, 2, 1, TEXT("y")), STATUS_OK);
+	store_set_next_commit_fault(ENOSPC);
+	assert_int_equal(append(f, 3, 1), STATUS_FULL);
+	assert_int_equal(f->failures, 0);
+	assert_int_equal(count_unfiled(f), 2);
+}
+
+static void
+mail_of_the_log_outlives_a_store_that_finds_none_at_all(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = { .type = MESSAGE_batch_commit };
+
+	be_patient(f);
+	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
+	store_set_commit_fault(ENOSPC);
+	begin(&f->worker, ++f->counter);
+	part_append(&f->worker, 2, 1, "y");
+	m.batch_commit.counter = f->counter;
+	send_and_fail(f, &f->worker, &m);
+	stop(f);
+	store_set_commit_fault(0);
+	start(f, MAP_BYTES);
+	assert_int_equal(count_unfiled(f), 1);
+}
+
+static void
+a_message_too_large_for_the_log_is_committed(void **state)
+{
+	struct fixture *f = *state;
+	char *body = memory_new(1, ACCEPT_LOG_MAX_RECORD);
+	struct message m;
+	uint8_t recipients[400];
+	struct error error;
+	uint64_t before;
+	int fd;
+
+	be_patient(f);
+	before = commits(f);
+	fd = file_sealed_memory("body", body, ACCEPT_LOG_MAX_RECORD, &error);
+	make_accept(&m, 1, 1, TEXT(""), recipients);
+	m.accept.size = ACCEPT_LOG_MAX_RECORD;
+	f->queue.answers = 0;
+	channel_send(f->queue.channel, &m, &fd, 1);
+	wait_answers(&f->queue, 1);
+	assert_int_equal(f->queue.answer.accepted.status, STATUS_OK);
+	assert_int_equal(commits(f), before + 1);
+	close(fd);
+	free(body);
 }
 
 static void
@@ -1075,7 +1261,7 @@ full_store_takes_deaths_and_marks_but_no_mail(void **state)
 	free(body);
 	assert_int_equal(status, STATUS_FULL);
 	/* A small one may still fit where a larger one did not. */
-	for (n = 30000, status = STATUS_OK; n < 31000 && status == STATUS_OK;
+	for (n = 30000, status = STATUS_OK; n < 40000 && status == STATUS_OK;
 	     n++)
 		status = append(f, n, 1);
 	assert_int_equal(status, STATUS_FULL);
@@ -1114,12 +1300,9 @@ foreign_or_missing_store_serves_nobody_and_creates_nothing(void **state)
 static void
 answered_mail_survives_a_kill(void **state)
 {
-	struct message m = { .type = MESSAGE_list_unfiled };
 	struct fixture *f = *state;
-	struct unfiled_record record;
-	unsigned int n, answered = 0, found = 0;
+	unsigned int n, answered = 0, found;
 	int report[2], status;
-	struct reader r;
 	pid_t child;
 
 	stop(f);
@@ -1142,10 +1325,7 @@ answered_mail_survives_a_kill(void **state)
 		continue;
 	close(report[0]);
 	start(f, MAP_BYTES);
-	ask(&f->worker, &m);
-	reader_init(&r, f->worker.data, f->worker.size);
-	while (record_get_unfiled(&r, &record) == 1)
-		found++;
+	found = count_unfiled(f);
 	assert_true(answered >= 200);
 	/* One more may have been committed and not been answered yet. */
 	assert_true(found == answered || found == answered + 1);
@@ -1560,9 +1740,17 @@ main(void)
 		TEST(listing_as_of_any_sequence_equals_a_naive_model),
 		TEST(witness_is_heard_once_a_channel_and_not_of_another_store),
 		TEST(failed_disk_is_never_answered),
+		TEST(failed_commit_is_never_answered),
 		TEST(full_disk_says_full_and_stores_nothing),
 		TEST(full_disk_refuses_mail_and_takes_deaths_and_marks),
-		TEST(filing_rides_in_the_commit_of_the_next_mail),
+		TEST(filing_rides_in_the_commit_of_the_next_change),
+		TEST(mail_is_answered_before_the_index_has_it),
+		TEST(what_the_log_has_is_committed_before_long),
+		TEST(mail_can_be_read_as_soon_as_it_was_answered),
+		TEST(a_clean_stop_leaves_nothing_to_the_log),
+		TEST(mail_of_the_log_outlives_a_commit_that_finds_no_room),
+		TEST(mail_of_the_log_outlives_a_store_that_finds_none_at_all),
+		TEST(a_message_too_large_for_the_log_is_committed),
 		TEST(only_filing_is_patient),
 		TEST(many_filings_wait_no_longer),
 		TEST(filing_that_waited_is_not_answered_when_the_disk_fails),

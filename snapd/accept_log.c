@@ -1,0 +1,280 @@
+/*
+ * See accept_log.h.  A record: magic u32, place u32, size of what follows the head
+ * u32, the event u64, SipHash u64 of all but itself; then form u8, time u64,
+ * delivery id, sender, recipients and body as texts.  All little-endian.
+ */
+#include "snapd/accept_log.h"
+
+#include "common/buf.h"
+#include "common/codec.h"
+#include "common/file.h"
+#include "common/memory.h"
+#include "common/table.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	MAGIC = 0x4c414e46, /* "FNAL" */
+	HEAD_SIZE = 28,
+	SUM_AT = 20,
+	TEXT_HEAD = 4,
+	BODY_HEAD = 1 + 8 + (int)sizeof(struct delivery_id) + 3 * TEXT_HEAD,
+	BASE_SIZE =
+	    16, /* of a delivery id: the rest is the recipient's place */
+	ZEROS = 64 << 10
+};
+
+static const char name[] = "accepted";
+
+struct accept_log {
+	int fd;
+	uint8_t key[16];
+	uint64_t sequence; /* on which they stand, */
+	uint32_t count;    /* so many */
+	size_t synced;     /* bytes of them on disk, */
+	struct buf added;  /* and the others */
+	struct buf ids;    /* BASE_SIZE each, of all */
+};
+
+/* -- The file -- */
+
+/* Zeros that are there before cost a record nothing but its own way to the
+ * disk. */
+static int
+fill(int fd, struct error *error)
+{
+	static const uint8_t zeros[ZEROS];
+	off_t at;
+
+	for (at = 0; at < ACCEPT_LOG_BYTES; at += ZEROS)
+		if (file_write_at(fd, at, zeros, ZEROS, error) != 0)
+			return -1;
+	return file_sync(fd, error);
+}
+
+/* One that was cut off while it was made holds nothing: it is made again. */
+static int
+open_file(int dir_fd, struct error *error)
+{
+	struct stat st;
+	int fd = file_open_write(dir_fd, name, 0600, error);
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == 0 && st.st_size == ACCEPT_LOG_BYTES)
+		return fd;
+	if (fill(fd, error) == 0 && file_sync_directory(dir_fd, error) == 0)
+		return fd;
+	close(fd);
+	(void)file_unlink(dir_fd, name, NULL);
+	return -1;
+}
+
+struct accept_log *
+accept_log_open(const char *path, const uint8_t key[16], struct error *error)
+{
+	struct accept_log *log;
+	int dir_fd, fd;
+
+	dir_fd = path[0] == '/' ? file_open_absolute_directory(path, error)
+				: file_open_directory(AT_FDCWD, path, error);
+	if (dir_fd == -1)
+		return NULL;
+	fd = open_file(dir_fd, error);
+	close(dir_fd);
+	if (fd == -1)
+		return NULL;
+	log = memory_new(1, sizeof(*log));
+	log->fd = fd;
+	memcpy(log->key, key, sizeof(log->key));
+	buf_init(&log->added, ACCEPT_LOG_BYTES);
+	buf_init(&log->ids, ACCEPT_LOG_BYTES);
+	return log;
+}
+
+void
+accept_log_free(struct accept_log **log)
+{
+	if (*log == NULL)
+		return;
+	close((*log)->fd);
+	buf_clear(&(*log)->added);
+	buf_clear(&(*log)->ids);
+	explicit_bzero((*log)->key, sizeof((*log)->key));
+	memory_free(log);
+}
+
+/* -- Records -- */
+
+/* Of head and rest, with zeros where it will stand. */
+static uint64_t
+sum_of(const struct accept_log *log, const uint8_t *record, size_t size)
+{
+	uint8_t head[HEAD_SIZE];
+	uint64_t sums[2];
+
+	memcpy(head, record, SUM_AT);
+	memset(head + SUM_AT, 0, HEAD_SIZE - SUM_AT);
+	sums[0] = table_siphash(log->key, head, sizeof(head));
+	sums[1] = table_siphash(log->key, record + HEAD_SIZE, size - HEAD_SIZE);
+	return table_siphash(log->key, sums, sizeof(sums));
+}
+
+static void
+encode(const struct accept_log *log, const struct accept_record *record,
+    uint8_t *data, size_t size)
+{
+	struct writer w;
+
+	writer_init(&w, data, size);
+	writer_put_u32(&w, MAGIC);
+	writer_put_u32(&w, log->count);
+	writer_put_u32(&w, (uint32_t)(size - HEAD_SIZE));
+	writer_put_u64(&w, log->sequence);
+	writer_put_u64(&w, 0);
+	writer_put_u8(&w, record->form);
+	writer_put_u64(&w, (uint64_t)record->time);
+	writer_put_raw(
+	    &w, record->delivery.bytes, sizeof(record->delivery.bytes));
+	writer_put_text(&w, record->sender, size);
+	writer_put_text(&w, record->recipients, size);
+	writer_put_text(&w, record->body, size);
+	writer_init(&w, data + SUM_AT, HEAD_SIZE - SUM_AT);
+	writer_put_u64(&w, sum_of(log, data, size));
+}
+
+bool
+accept_log_add(struct accept_log *log, uint64_t sequence,
+    const struct accept_record *record)
+{
+	size_t size = HEAD_SIZE + BODY_HEAD + record->sender.size +
+		      record->recipients.size + record->body.size;
+	uint8_t *data;
+
+	/* It was committed, and with it those before. */
+	if (sequence != log->sequence)
+		accept_log_clear(log);
+	log->sequence = sequence;
+	if (size > ACCEPT_LOG_MAX_RECORD ||
+	    log->synced + log->added.size + size > ACCEPT_LOG_BYTES)
+		return false;
+	data = buf_reserve(&log->added, size);
+	encode(log, record, data, size);
+	buf_added(&log->added, size);
+	(void)buf_put(&log->ids, record->delivery.bytes, BASE_SIZE);
+	log->count++;
+	return true;
+}
+
+int
+accept_log_sync(struct accept_log *log, struct error *error)
+{
+	if (log->added.size == 0)
+		return 0;
+	if (file_write_at(log->fd, (off_t)log->synced, log->added.data,
+		log->added.size, error) != 0 ||
+	    file_sync(log->fd, error) != 0)
+		return -1;
+	log->synced += log->added.size;
+	buf_reset(&log->added);
+	return 0;
+}
+
+void
+accept_log_clear(struct accept_log *log)
+{
+	log->count = 0;
+	log->synced = 0;
+	buf_reset(&log->added);
+	buf_reset(&log->ids);
+}
+
+bool
+accept_log_has(const struct accept_log *log)
+{
+	return log->synced > 0;
+}
+
+bool
+accept_log_has_delivery(
+    const struct accept_log *log, const struct delivery_id *delivery)
+{
+	for (size_t at = 0; at < log->ids.size; at += BASE_SIZE)
+		if (memcmp(log->ids.data + at, delivery->bytes, BASE_SIZE) == 0)
+			return true;
+	return false;
+}
+
+/* -- After an unclean stop -- */
+
+/* The record at the start of `data`: its size, or 0 if there is none. */
+static size_t
+decode(const struct accept_log *log, struct text data, uint64_t sequence,
+    uint32_t place, struct accept_record *record)
+{
+	const uint8_t *bytes = (const uint8_t *)data.data;
+	struct reader r;
+	uint64_t sum;
+	size_t size;
+	bool is_it;
+
+	reader_init(&r, bytes, data.size);
+	is_it = reader_get_u32(&r) == MAGIC;
+	is_it = reader_get_u32(&r) == place && is_it;
+	size = reader_get_u32(&r);
+	is_it = reader_get_u64(&r) == sequence && is_it;
+	sum = reader_get_u64(&r);
+	if (!is_it || r.failed || size > r.size ||
+	    sum_of(log, bytes, HEAD_SIZE + size) != sum)
+		return 0;
+	reader_init(&r, bytes + HEAD_SIZE, size);
+	record->form = reader_get_u8(&r);
+	record->time = (int64_t)reader_get_u64(&r);
+	reader_get_raw(
+	    &r, record->delivery.bytes, sizeof(record->delivery.bytes));
+	record->sender = reader_get_text(&r, size);
+	record->recipients = reader_get_text(&r, size);
+	record->body = reader_get_text(&r, size);
+	return reader_done(&r) == 0 ? HEAD_SIZE + size : 0;
+}
+
+static int
+replay(const struct accept_log *log, struct text data, uint64_t sequence,
+    int (*accept)(const struct accept_record *record, void *context),
+    void *context)
+{
+	struct accept_record record;
+	uint32_t place = 0;
+	size_t size;
+
+	while ((size = decode(log, data, sequence, place, &record)) > 0) {
+		if (accept(&record, context) != 0)
+			return -1;
+		data = text_make(data.data + size, data.size - size);
+		place++;
+	}
+	return 0;
+}
+
+int
+accept_log_replay(const struct accept_log *log, uint64_t sequence,
+    int (*accept)(const struct accept_record *record, void *context),
+    void *context, struct error *error)
+{
+	struct buf file;
+	int result;
+
+	buf_init(&file, ACCEPT_LOG_BYTES);
+	(void)buf_reserve(&file, ACCEPT_LOG_BYTES);
+	result = file_read_all(log->fd, &file, error);
+	if (result == 0)
+		result =
+		    replay(log, text_make((const char *)file.data, file.size),
+			sequence, accept, context);
+	buf_clear(&file);
+	return result;
+}

@@ -1,0 +1,72 @@
+/*
+ * Mail that was accepted since the index was committed last, in a file beside it
+ * that never grows: a message is durable with one wait for the disk instead of the
+ * index's two, and the index's commit comes later, for many.  What the file has
+ * and the index has not is accepted again when the store is opened.
+ *
+ * Every record names the event of the index on which it stands (the last one that
+ * is committed), and its place among those that stand on it.  Records stand from
+ * the file's start on; so those of before, over which new ones are written, are
+ * known by the event they name, and nobody has to wait for the disk to be told
+ * that they are over.  docs/design, "Mail is accepted beside the index".
+ */
+#ifndef SNAPD_ACCEPT_LOG_H
+#define SNAPD_ACCEPT_LOG_H
+
+#include "common/messages.h"
+#include "common/text.h"
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	ACCEPT_LOG_BYTES = 1 << 20,       /* of the file */
+	ACCEPT_LOG_MAX_RECORD = 128 << 10 /* a larger message is not for it */
+};
+
+struct accept_log;
+
+/* As in the message `accept`. */
+struct accept_record {
+	struct delivery_id delivery;
+	uint8_t form;
+	int64_t time;
+	struct text sender;
+	struct text recipients;
+	struct text body;
+};
+
+/* The one in the store's directory, which is made if it is not there; records
+ * are authentic by a key of 16 bytes, which stays the store's.  NULL and error:
+ * there is no room for it, or the disk failed. */
+struct accept_log *accept_log_open(
+    const char *path, const uint8_t key[16], struct error *error);
+void accept_log_free(struct accept_log **log);
+
+/*
+ * Calls `accept` for each record that stands on that event, in order, with texts
+ * that are valid during the call; 0 after the last one, -1 if it said so or the
+ * file cannot be read.
+ */
+int accept_log_replay(const struct accept_log *log, uint64_t sequence,
+    int (*accept)(const struct accept_record *record, void *context),
+    void *context, struct error *error);
+
+/* Puts a record behind those that stand on the same event; false: there is no
+ * room.  It is on disk after accept_log_sync. */
+bool accept_log_add(struct accept_log *log, uint64_t sequence,
+    const struct accept_record *record);
+/* -1: the disk failed.  Nothing may be answered any more. */
+int accept_log_sync(struct accept_log *log, struct error *error);
+/* The index has them all: the next one is the first. */
+void accept_log_clear(struct accept_log *log);
+
+/* Whether some are on disk that the index may not have yet, */
+bool accept_log_has(const struct accept_log *log);
+/* and that one is among them, or will be; for any of its recipients. */
+bool accept_log_has_delivery(
+    const struct accept_log *log, const struct delivery_id *delivery);
+
+#endif

@@ -1,0 +1,344 @@
+/*
+ * The log of accepted mail: what was synced is read back, in order, and nothing
+ * else is: no record of before, none that is torn, none that somebody wrote into
+ * a message.
+ */
+#include "snapd/accept_log.h"
+
+#include "common/file.h"
+#include "common/memory.h"
+#include "tests/unit/scratch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+	EVENT = 10 /* that records stand on */
+};
+
+static const uint8_t key[16] = "sixteen bytes k";
+
+struct fixture {
+	char path[SCRATCH_PATH];
+	char file[SCRATCH_PATH + 16];
+	struct accept_log *log;
+	unsigned int seen; /* by the last replay */
+	unsigned int stop_at;
+};
+
+static void
+reopen(struct fixture *f, const uint8_t with[16])
+{
+	struct error error;
+
+	accept_log_free(&f->log);
+	f->log = accept_log_open(f->path, with, &error);
+	assert_non_null(f->log);
+}
+
+static int
+set_up(void **state)
+{
+	struct fixture *f = memory_new(1, sizeof(*f));
+
+	scratch_make(f->path, "accept_log_test");
+	snprintf(f->file, sizeof(f->file), "%s/accepted", f->path);
+	reopen(f, key);
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	accept_log_free(&f->log);
+	scratch_remove(f->path);
+	free(f);
+	return 0;
+}
+
+/* The n-th, of its own size and bytes. */
+static struct accept_record
+record_of(unsigned int n, char body[4096])
+{
+	struct accept_record record = { .form = (uint8_t)(n & 1),
+		.time = 1000 + n,
+		.sender = TEXT("a@b.test"),
+		.recipients = TEXT("\1\2\3") };
+
+	memset(body, (int)('a' + n % 26), 4096);
+	record.body = text_make(body, n * 37 % 4096);
+	memset(record.delivery.bytes, (int)n + 1, 16);
+	return record;
+}
+
+static bool
+add(struct fixture *f, uint64_t event, unsigned int n)
+{
+	char body[4096];
+	struct accept_record record = record_of(n, body);
+
+	return accept_log_add(f->log, event, &record);
+}
+
+static void
+add_and_sync(struct fixture *f, uint64_t event, unsigned int n)
+{
+	struct error error;
+
+	assert_true(add(f, event, n));
+	assert_int_equal(accept_log_sync(f->log, &error), 0);
+}
+
+static bool
+is_same(struct text a, struct text b)
+{
+	return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
+}
+
+static int
+see(const struct accept_record *record, void *context)
+{
+	struct fixture *f = context;
+	char body[4096];
+	struct accept_record wanted = record_of(f->seen, body);
+
+	assert_int_equal(record->form, wanted.form);
+	assert_int_equal(record->time, wanted.time);
+	assert_memory_equal(
+	    &record->delivery, &wanted.delivery, sizeof(wanted.delivery));
+	assert_true(is_same(record->sender, wanted.sender));
+	assert_true(is_same(record->recipients, wanted.recipients));
+	assert_true(is_same(record->body, wanted.body));
+	f->seen++;
+	return f->stop_at != 0 && f->seen == f->stop_at ? -1 : 0;
+}
+
+/* What a start finds. */
+static unsigned int
+replay(struct fixture *f, uint64_t event)
+{
+	struct error error;
+
+	reopen(f, key);
+	f->seen = 0;
+	assert_int_equal(accept_log_replay(f->log, event, see, f, &error), 0);
+	return f->seen;
+}
+
+static void
+change_byte(struct fixture *f, off_t at)
+{
+	int fd = open(f->file, O_RDWR | O_CLOEXEC);
+	uint8_t byte;
+
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 0x10;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static void
+what_was_synced_is_read_back_in_order(void **state)
+{
+	struct fixture *f = *state;
+	struct error error;
+
+	assert_false(accept_log_has(f->log));
+	for (unsigned int n = 0; n < 40; n++)
+		assert_true(add(f, EVENT, n));
+	assert_int_equal(accept_log_sync(f->log, &error), 0);
+	for (unsigned int n = 40; n < 60; n++)
+		add_and_sync(f, EVENT, n);
+	assert_true(accept_log_has(f->log));
+	assert_int_equal(replay(f, EVENT), 60);
+	assert_int_equal(replay(f, EVENT + 1), 0);
+	assert_int_equal(replay(f, EVENT - 1), 0);
+}
+
+static void
+what_was_not_synced_is_not_there(void **state)
+{
+	struct fixture *f = *state;
+
+	add_and_sync(f, EVENT, 0);
+	assert_true(add(f, EVENT, 1));
+	assert_int_equal(replay(f, EVENT), 1);
+}
+
+static void
+who_cannot_take_one_ends_the_replay(void **state)
+{
+	struct fixture *f = *state;
+	struct error error;
+
+	for (unsigned int n = 0; n < 3; n++)
+		add_and_sync(f, EVENT, n);
+	f->stop_at = 2;
+	assert_int_equal(accept_log_replay(f->log, EVENT, see, f, &error), -1);
+	assert_int_equal(f->seen, 2);
+}
+
+/* Written over from the start, some of those of before stand behind. */
+static void
+records_of_before_are_over(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned int n = 0; n < 30; n++)
+		add_and_sync(f, EVENT, n);
+	accept_log_clear(f->log);
+	assert_false(accept_log_has(f->log));
+	add_and_sync(f, EVENT + 30, 0);
+	assert_int_equal(replay(f, EVENT), 0);
+	assert_int_equal(replay(f, EVENT + 30), 1);
+}
+
+/* A commit that the log was not told of. */
+static void
+those_that_stand_on_another_event_begin_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	add_and_sync(f, EVENT, 7);
+	add_and_sync(f, EVENT + 1, 0);
+	add_and_sync(f, EVENT + 1, 1);
+	assert_int_equal(replay(f, EVENT + 1), 2);
+}
+
+static void
+a_record_with_one_wrong_bit_is_none(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+	off_t at;
+
+	add_and_sync(f, EVENT, 0);
+	add_and_sync(f, EVENT, 1);
+	assert_int_equal(stat(f->file, &st), 0);
+	assert_int_equal(st.st_size, ACCEPT_LOG_BYTES);
+	/* The first one has no body: 28 of its head, 39 and 8 and 3 more. */
+	for (at = 0; at < 28 + 39 + 8 + 3; at++) {
+		change_byte(f, at);
+		assert_int_equal(replay(f, EVENT), 0);
+		change_byte(f, at);
+	}
+	assert_int_equal(replay(f, EVENT), 2);
+	change_byte(f, at);
+	assert_int_equal(replay(f, EVENT), 1);
+}
+
+/* Whoever writes records into his mail does not have the key. */
+static void
+another_key_reads_nothing(void **state)
+{
+	static const uint8_t other[16] = "other bytes key";
+	struct fixture *f = *state;
+	struct error error;
+
+	reopen(f, other);
+	add_and_sync(f, EVENT, 0);
+	assert_int_equal(replay(f, EVENT), 0);
+	reopen(f, other);
+	assert_int_equal(accept_log_replay(f->log, EVENT, see, f, &error), 0);
+	assert_int_equal(f->seen, 1);
+}
+
+static void
+a_full_log_takes_no_more_until_it_is_cleared(void **state)
+{
+	struct fixture *f = *state;
+	struct error error;
+	char *body = memory_new(1, ACCEPT_LOG_MAX_RECORD);
+	struct accept_record large = { .sender = TEXT("") };
+	unsigned int n = 0;
+
+	large.body = text_make(body, ACCEPT_LOG_MAX_RECORD);
+	assert_false(accept_log_add(f->log, EVENT, &large));
+	large.body.size = ACCEPT_LOG_MAX_RECORD / 2;
+	while (accept_log_add(f->log, EVENT, &large))
+		n++;
+	assert_int_equal(n, 15);
+	assert_int_equal(accept_log_sync(f->log, &error), 0);
+	assert_false(accept_log_add(f->log, EVENT, &large));
+	accept_log_clear(f->log);
+	assert_true(accept_log_add(f->log, EVENT, &large));
+	free(body);
+}
+
+static void
+deliveries_are_known_until_it_is_cleared(void **state)
+{
+	struct delivery_id delivery = { { 0 } };
+	struct fixture *f = *state;
+
+	memset(delivery.bytes, 3, 16);
+	delivery.bytes[17] = 9; /* a recipient */
+	assert_true(add(f, EVENT, 1));
+	assert_false(accept_log_has_delivery(f->log, &delivery));
+	assert_true(add(f, EVENT, 2));
+	assert_true(accept_log_has_delivery(f->log, &delivery));
+	accept_log_clear(f->log);
+	assert_false(accept_log_has_delivery(f->log, &delivery));
+}
+
+static void
+a_file_that_was_cut_off_is_made_again(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	accept_log_free(&f->log);
+	assert_int_equal(truncate(f->file, 5000), 0);
+	assert_int_equal(replay(f, EVENT), 0);
+	assert_int_equal(stat(f->file, &st), 0);
+	assert_int_equal(st.st_size, ACCEPT_LOG_BYTES);
+}
+
+static int
+no_room(const char *call, const char *name, void *context)
+{
+	(void)name;
+	(void)context;
+	return strcmp(call, "write") == 0 ? ENOSPC : 0;
+}
+
+static void
+without_room_there_is_no_log(void **state)
+{
+	struct fixture *f = *state;
+	struct error error;
+	struct stat st;
+
+	accept_log_free(&f->log);
+	assert_int_equal(unlink(f->file), 0);
+	file_set_fault_hook(no_room, NULL);
+	assert_null(accept_log_open(f->path, key, &error));
+	file_set_fault_hook(NULL, NULL);
+	assert_int_equal(stat(f->file, &st), -1);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(what_was_synced_is_read_back_in_order),
+		TEST(what_was_not_synced_is_not_there),
+		TEST(who_cannot_take_one_ends_the_replay),
+		TEST(records_of_before_are_over),
+		TEST(those_that_stand_on_another_event_begin_anew),
+		TEST(a_record_with_one_wrong_bit_is_none),
+		TEST(another_key_reads_nothing),
+		TEST(a_full_log_takes_no_more_until_it_is_cleared),
+		TEST(deliveries_are_known_until_it_is_cleared),
+		TEST(a_file_that_was_cut_off_is_made_again),
+		TEST(without_room_there_is_no_log),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
