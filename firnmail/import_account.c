@@ -5,6 +5,12 @@
 #include "common/status.h"
 
 #include <stdlib.h>
+#include <time.h>
+
+enum {
+	LOOK_AGAIN_MS = 250,
+	LOOK_TRIES = 2400 /* ten minutes of others' looks */
+};
 
 static int
 code_of(const struct message *answer, const char *what)
@@ -58,18 +64,39 @@ import_look_soon(struct import_look *look, bool is_more)
 		(void)begin_look(look);
 }
 
-int
-import_look_now(struct import_look *look)
+/* The answer to one that is asked for now. */
+static int
+look_once(struct import_look *look, struct message *answer)
 {
-	struct message answer;
 	int code = EXIT_DONE;
 
 	while (look->is_under_way && code == EXIT_DONE)
-		code = receive_look(look, &answer);
+		code = receive_look(look, answer);
 	if (code == EXIT_DONE)
 		code = begin_look(look);
 	while (look->is_under_way && code == EXIT_DONE)
-		code = receive_look(look, &answer);
+		code = receive_look(look, answer);
+	return code;
+}
+
+/* Where somebody else has asked for a look, this one follows his, which may have
+ * passed what is new. */
+int
+import_look_now(struct import_look *look)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * 1000000 };
+	struct message answer;
+	unsigned int tries = 0;
+	int code;
+
+	for (;;) {
+		code = look_once(look, &answer);
+		if (code != EXIT_DONE ||
+		    answer.control_done.status != STATUS_LIMIT ||
+		    ++tries == LOOK_TRIES)
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
 	return code != EXIT_DONE
 		   ? code
 		   : code_of(&answer, "the account's worker could not look at "
