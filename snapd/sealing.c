@@ -320,10 +320,25 @@ end_one(void *context, uint32_t number)
 	return 0;
 }
 
+/* An error does no harm: the file is larger than it must be. */
+static void
+trim_newest(struct sealing *sealing)
+{
+	uint32_t newest = segments_newest(sealing->segments);
+	struct error why;
+	struct segment_env *env =
+	    newest != 0 ? segments_get(sealing->segments, newest, &why) : NULL;
+
+	if (env != NULL)
+		(void)segment_env_trim(
+		    env, segments_options(sealing->segments)->path, &why);
+}
+
 int
 sealing_end(struct sealing *sealing, struct error *error)
 {
 	sealing->error = error;
+	trim_newest(sealing);
 	return segments_each(sealing->segments, end_one, sealing);
 }
 

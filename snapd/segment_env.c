@@ -64,6 +64,7 @@ new_env(void)
 	struct segment_env *env = memory_new(1, sizeof(*env));
 
 	pthread_rwlock_init(&env->reading, NULL);
+	env->has_holes = true; /* perhaps, since the last start */
 	return env;
 }
 
@@ -559,8 +560,18 @@ segment_env_put_key(struct segment_env *env, uint32_t account,
 	    error);
 }
 
-/* Blocks for all that a commit may write: LMDB says of a full disk that it
- * failed. A file system that reserves none is tried as it is. */
+/* False: the disk is full. A file system that reserves none is tried as it is. */
+static bool
+can_reserve(int fd, uint64_t offset, uint64_t size)
+{
+	struct error why;
+
+	return file_reserve(fd, (off_t)offset, (off_t)size, &why) == 0 ||
+	       why.code != ERROR_FULL;
+}
+
+/* Blocks for all that a commit may write, behind the last page and in holes before
+ * it: LMDB says of a full disk that it failed. */
 static int
 reserve(struct segment_env *env, struct error *error)
 {
@@ -568,15 +579,17 @@ reserve(struct segment_env *env, struct error *error)
 			 (uint64_t)env->put_keys * KEY_PAGES + TREE_PAGES;
 	mdb_filehandle_t fd;
 	MDB_envinfo info;
-	struct error why;
+	uint64_t end;
 
 	mdb_env_info(env->env, &info);
-	if (mdb_env_get_fd(env->env, &fd) != 0 ||
-	    file_reserve(fd, (off_t)((info.me_last_pgno + 1) * env->page_size),
-		(off_t)(pages * env->page_size), &why) == 0 ||
-	    why.code != ERROR_FULL)
+	end = (info.me_last_pgno + 1) * env->page_size;
+	if (mdb_env_get_fd(env->env, &fd) != 0)
 		return 0;
-	return segment_env_error(error, &env->info, ENOSPC, "commit");
+	if ((env->has_holes && !can_reserve(fd, 0, end)) ||
+	    !can_reserve(fd, end, pages * env->page_size))
+		return segment_env_error(error, &env->info, ENOSPC, "commit");
+	env->has_holes = false;
+	return 0;
 }
 
 int

@@ -68,6 +68,11 @@ void segment_env_drop(struct segment_env *env);
 int segment_env_finish(
     struct segment_env *env, const char *path, struct error *error);
 
+/* The same of one that is still written: the next commit reserves those blocks
+ * again. Nothing is done while it is held, or something waits for a commit. */
+int segment_env_trim(
+    struct segment_env *env, const char *path, struct error *error);
+
 /* It was done with this one since it was opened. */
 bool segment_env_is_finished(const struct segment_env *env);
 

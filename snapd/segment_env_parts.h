@@ -24,6 +24,7 @@ struct segment_env {
 	uint32_t put_keys; /* and keys */
 	atomic_uint holds;
 	bool is_finished; /* the writer's */
+	bool has_holes;   /* where commits will write; the writer's */
 	/* Held by who reads, but for holds; finishing waits until nobody does. */
 	pthread_rwlock_t reading;
 };

@@ -1,8 +1,9 @@
 /*
  * The end of a segment that is full: see segment_env.h.  A value that is written
  * again while it fills up leaves its old pages behind, which the next one takes;
- * in a segment that is full there is none.  LMDB lists such pages in a tree of
- * its own, by the transaction that has freed them.
+ * in a segment that is full there is none, and in the newest none for a while when
+ * a pass is over.  LMDB lists such pages in a tree of its own, by the transaction
+ * that has freed them.
  */
 #include "snapd/segment_env_parts.h"
 
@@ -92,6 +93,25 @@ segment_env_finish(
 		result = finish(env, path, error);
 	pthread_rwlock_unlock(&env->reading);
 	env->is_finished = result == 0 || error->code != ERROR_BUSY;
+	return result;
+}
+
+int
+segment_env_trim(struct segment_env *env, const char *path, struct error *error)
+{
+	int fd, result = 0;
+
+	if (env->write != NULL || atomic_load(&env->holds) > 0)
+		return 0;
+	fd = segment_folder_file_to_trim(path, env->info.number);
+	if (fd == -1)
+		return error_set_errno(error, "segment");
+	pthread_rwlock_wrlock(&env->reading);
+	env->has_holes = true;
+	if (atomic_load(&env->holds) == 0)
+		result = give_back(env, fd, error);
+	pthread_rwlock_unlock(&env->reading);
+	close(fd);
 	return result;
 }
 
