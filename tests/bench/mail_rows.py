@@ -43,6 +43,8 @@ WANTED = (
     ("queued.memory", None, "most", 100),
     ("queued.start", None, "most", 2),
     ("dead-host.p99-share", None, "most", 1.2),
+    ("connections.plain.1000.all", None, "most", 50),
+    ("connections.tls.1000.all", None, "most", 50),
 )
 
 
