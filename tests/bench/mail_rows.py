@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 
+import connection_rows
 from servers import Firnmail, command, count_files, free_ports, wait_until
 
 MANY = 10000  # accounts of the row `accounts`,
@@ -181,6 +182,11 @@ def accounts(bench):
         bench.figure(server.label, "accounts.workers", most[0], "processes")
         bench.figure(server.label, "accounts.workers-over-the-cap",
                      max(0, most[0] - cap), "processes")
+
+
+def connections(bench):
+    for server in bench.servers(postfix(bench), bench.firnmail()):
+        connection_rows.measure(bench.figure, server)
 
 
 # -- Mail out --
