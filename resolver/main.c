@@ -6,6 +6,7 @@
  */
 #include "common/control_socket.h"
 #include "common/log.h"
+#include "common/memory.h"
 #include "common/process.h"
 #include "common/settings_slices.h"
 #include "resolver/lookups.h"
@@ -35,6 +36,8 @@ new_settings(const struct message_settings *said, const int *fds)
 	}
 	lookups_set_recursor(lookups, recursor);
 	settings_slices_replace(&slices, &fresh);
+	/* The old one took as much, and lies below the new one. */
+	memory_give_back();
 }
 
 static void

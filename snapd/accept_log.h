@@ -40,7 +40,7 @@ struct accept_record {
 
 /* The one in the store's directory, which is made if it is not there; records
  * are authentic by a key of 16 bytes, which stays the store's.  NULL and error:
- * there is no room for it, or the disk failed. */
+ * ERROR_FULL if there is no room to make it; any other may hide records. */
 struct accept_log *accept_log_open(
     const char *path, const uint8_t key[16], struct error *error);
 void accept_log_free(struct accept_log **log);

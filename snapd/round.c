@@ -250,7 +250,10 @@ commit(struct round *round)
 	struct error error = { .code = ERROR_NONE };
 	enum status status = STATUS_OK;
 
-	if (round->options.journal != NULL && !round->is_failed)
+	if (round->is_failed)
+		status =
+		    STATUS_UNAVAILABLE; /* the sealer's part is not there */
+	else if (round->options.journal != NULL)
 		status = journal_commit(round->options.journal, &error);
 	if (status == STATUS_FULL)
 		commit_logged(round);

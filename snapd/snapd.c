@@ -444,19 +444,21 @@ snapd_add_control(struct snapd *snapd, int fd, uint32_t uid)
 	snprintf(client->note.user, sizeof(client->note.user), "uid=%u", uid);
 }
 
-/* Without it the index alone has what is accepted, as with a disk that is full. */
-static void
-open_log(struct snapd *snapd)
+/* Where a full disk has no room to make it, the index alone has what is accepted.
+ * One that is there and cannot be opened may have mail that nobody else has. */
+static int
+open_log(struct snapd *snapd, struct error *error)
 {
-	struct error error = { .code = ERROR_NONE };
-	struct transaction *t = transaction_begin(snapd->store, false, &error);
+	struct transaction *t = transaction_begin(snapd->store, false, error);
 
-	if (t != NULL)
-		snapd->log = accept_log_open(
-		    snapd->options.path, store_secret(t), &error);
+	if (t == NULL)
+		return -1;
+	snapd->log =
+	    accept_log_open(snapd->options.path, store_secret(t), error);
 	transaction_abort(&t);
-	if (snapd->log == NULL)
-		log_warning("accept-log", "error=\"%s\"", error.text);
+	if (snapd->log == NULL && error->code == ERROR_FULL)
+		log_warning("accept-log", "error=\"%s\"", error->text);
+	return snapd->log != NULL || error->code == ERROR_FULL ? 0 : -1;
 }
 
 /* A store that was put back leaps before anybody is served, and has what was
@@ -595,8 +597,7 @@ open_store(struct snapd *snapd, struct error *error)
 	snapd->journal = journal_new(snapd->store, error);
 	if (snapd->journal == NULL)
 		return -1;
-	open_log(snapd);
-	if (check_witness(snapd, error) != 0)
+	if (open_log(snapd, error) != 0 || check_witness(snapd, error) != 0)
 		return -1;
 	allowance_configure(snapd->journal->allowance, &snapd->options.limits);
 	if (was_lifted)

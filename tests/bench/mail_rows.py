@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 
+import connection_rows
 from servers import Firnmail, command, count_files, free_ports, wait_until
 
 MANY = 10000  # accounts of the row `accounts`,
@@ -43,6 +44,8 @@ WANTED = (
     ("queued.memory", None, "most", 100),
     ("queued.start", None, "most", 2),
     ("dead-host.p99-share", None, "most", 1.2),
+    ("connections.plain.1000.all", None, "most", 50),
+    ("connections.tls.1000.all", None, "most", 50),
 )
 
 
@@ -179,6 +182,11 @@ def accounts(bench):
         bench.figure(server.label, "accounts.workers", most[0], "processes")
         bench.figure(server.label, "accounts.workers-over-the-cap",
                      max(0, most[0] - cap), "processes")
+
+
+def connections(bench):
+    for server in bench.servers(postfix(bench), bench.firnmail()):
+        connection_rows.measure(bench.figure, server)
 
 
 # -- Mail out --

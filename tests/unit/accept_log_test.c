@@ -319,6 +319,7 @@ without_room_there_is_no_log(void **state)
 	file_set_fault_hook(no_room, NULL);
 	assert_null(accept_log_open(f->path, key, &error));
 	file_set_fault_hook(NULL, NULL);
+	assert_int_equal(error.code, ERROR_FULL);
 	assert_int_equal(stat(f->file, &st), -1);
 }
 

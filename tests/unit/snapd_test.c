@@ -1219,6 +1219,29 @@ mail_of_the_log_outlives_a_store_that_finds_none_at_all(void **state)
 }
 
 static void
+a_store_whose_log_cannot_be_read_serves_nobody(void **state)
+{
+	struct message hello = { .type = MESSAGE_queue_hello };
+	struct fixture *f = *state;
+	char log[128], kept[128];
+
+	stop(f);
+	snprintf(log, sizeof(log), "%s/accepted", f->path);
+	snprintf(kept, sizeof(kept), "%s/kept", f->path);
+	assert_int_equal(rename(log, kept), 0);
+	assert_int_equal(symlink("kept", log), 0);
+	start(f, MAP_BYTES);
+	ask(&f->queue, &hello);
+	assert_int_equal(
+	    f->queue.answer.store_state.status, STATUS_UNAVAILABLE);
+	stop(f);
+	assert_int_equal(rename(kept, log), 0);
+	start(f, MAP_BYTES);
+	ask(&f->queue, &hello);
+	assert_int_equal(f->queue.answer.store_state.status, STATUS_OK);
+}
+
+static void
 a_message_too_large_for_the_log_is_committed(void **state)
 {
 	struct fixture *f = *state;
@@ -1750,6 +1773,7 @@ main(void)
 		TEST(a_clean_stop_leaves_nothing_to_the_log),
 		TEST(mail_of_the_log_outlives_a_commit_that_finds_no_room),
 		TEST(mail_of_the_log_outlives_a_store_that_finds_none_at_all),
+		TEST(a_store_whose_log_cannot_be_read_serves_nobody),
 		TEST(a_message_too_large_for_the_log_is_committed),
 		TEST(only_filing_is_patient),
 		TEST(many_filings_wait_no_longer),
