@@ -30,8 +30,12 @@ enum {
 	/* The sender hears of some who have it already (enum outgoing_fate). */
 	TRANSACTION_TELLS = 128,
 	TRANSACTION_TLS_OPTIONAL = 256, /* whatever policies say (RFC 8689) */
+	/* With a time to deliver by (RFC 2852): it is returned then, else its
+	 * sender is told; he hears of each host that it is passed on to. */
+	TRANSACTION_BY_RETURN = 512,
+	TRANSACTION_BY_TRACE = 1024,
 	/* What a client can ask for. */
-	TRANSACTION_ASKED = 127
+	TRANSACTION_ASKED = 127 | TRANSACTION_BY_RETURN | TRANSACTION_BY_TRACE
 };
 
 enum smtp_verdict {

@@ -7,7 +7,8 @@
 #include <stddef.h>
 
 enum {
-	MAX_COUNT = 1000000
+	MAX_COUNT = 1000000,
+	MAX_BY_S = 999999999
 };
 
 static void
@@ -45,6 +46,18 @@ take_mechanisms(struct relay_extensions *extensions, struct text rest)
 	}
 }
 
+/* "DELIVERBY 240": what other hosts may have added stands behind a comma. */
+static void
+take_minimum(struct relay_extensions *extensions, struct text rest)
+{
+	struct text word;
+	uint64_t value;
+
+	if (text_next(&rest, ',', &word) &&
+	    text_parse_number(text_trim(word), MAX_BY_S, &value) == 0)
+		extensions->min_by_s = (uint32_t)value;
+}
+
 void
 relay_extensions_take(struct relay_extensions *e, struct text line)
 {
@@ -61,6 +74,7 @@ relay_extensions_take(struct relay_extensions *e, struct text line)
 		{ "STARTTLS", &e->has_starttls },
 		{ "REQUIRETLS", &e->has_requiretls },
 		{ "MT-PRIORITY", &e->has_priority },
+		{ "DELIVERBY", &e->has_deliverby },
 		{ "ENHANCEDSTATUSCODES", &e->has_enhanced },
 		{ "SIZE", &e->has_size },
 	};
@@ -75,6 +89,8 @@ relay_extensions_take(struct relay_extensions *e, struct text line)
 	if (text_is_nocase(name, "SIZE") &&
 	    text_parse_number(text_trim(rest), UINT64_MAX, &e->max_size) == -1)
 		e->max_size = 0;
+	if (text_is_nocase(name, "DELIVERBY"))
+		take_minimum(e, rest);
 	if (text_is_nocase(name, "LIMITS"))
 		take_limits(e, rest);
 	if (text_is_nocase(name, "AUTH"))

@@ -20,6 +20,7 @@ struct relay_extensions {
 	bool has_starttls;   /* RFC 3207 */
 	bool has_requiretls; /* RFC 8689 */
 	bool has_priority;   /* RFC 6710 */
+	bool has_deliverby;  /* RFC 2852 */
 	bool has_enhanced;   /* RFC 2034 */
 	bool has_size;       /* RFC 1870 */
 	bool has_plain;      /* AUTH (RFC 4954) with these */
@@ -27,6 +28,7 @@ struct relay_extensions {
 	uint64_t max_size;       /* 0: none was said */
 	uint32_t max_recipients; /* RCPTMAX of LIMITS (RFC 9422); 0: as above */
 	uint32_t max_mails;      /* MAILMAX; 0: as above */
+	uint32_t min_by_s;       /* of DELIVERBY; 0: none was said */
 };
 
 /* A line behind its code; the first one, which names the host, is not one. */

@@ -41,6 +41,8 @@ struct relay_mail {
 	struct text envelope_id;
 	unsigned int flags; /* of common/smtp_verdict.h */
 	int8_t priority;    /* RFC 6710; 0: none was said */
+	int64_t deliver_by; /* RFC 2852, seconds since 1970; 0: whenever */
+	int64_t by_left_s;  /* until then, as it is said to a server */
 	struct relay_recipient *recipients;
 	uint16_t *members; /* room for all: those of a transaction */
 	size_t count;

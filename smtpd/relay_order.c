@@ -92,6 +92,7 @@ relay_order_read(
 	keep_texts(order, said, &recipients, &route);
 	order->mail.flags = said->flags;
 	order->mail.priority = (int8_t)said->priority;
+	order->mail.deliver_by = said->deliver_by;
 	reader_init(&reader, route.data, route.size);
 	if (relay_route_get(&reader, &order->route) == -1 ||
 	    read_recipients(&order->mail, recipients) == -1 ||

@@ -1,6 +1,7 @@
 /* See relay_session.h. */
 #include "smtpd/relay_session.h"
 
+#include "common/clock.h"
 #include "common/connection.h"
 #include "common/log.h"
 #include "common/memory.h"
@@ -371,6 +372,7 @@ void
 relay_session_send(struct relay_session *session, struct relay_mail *mail)
 {
 	session->mail = mail;
+	mail->by_left_s = mail->deliver_by - clock_wall_us() / 1000000;
 	relay_client_send(session->client, mail);
 	drive_for_owner(session);
 }

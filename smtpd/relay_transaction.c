@@ -112,6 +112,29 @@ convert(struct relay_client *client)
 	return true;
 }
 
+/* What is to be returned when its time is over goes only to who keeps to that (RFC
+ * 2852). NULL: it may go. */
+static const char *
+time_problem(const struct relay_client *client)
+{
+	const struct relay_extensions *extensions = &client->extensions;
+	int64_t left = client->mail->by_left_s;
+
+	if (client->mail->deliver_by == 0 ||
+	    !has_flag(client, TRANSACTION_BY_RETURN))
+		return NULL;
+	if (left <= 0)
+		return "the time is over within which the sender wanted the "
+		       "message delivered";
+	if (!extensions->has_deliverby)
+		return "the sender wants the message back if it is late "
+		       "(DELIVERBY), and this host does not do so";
+	return left < extensions->min_by_s
+		   ? "the sender wants the message back if it is late, and "
+		     "this host needs more time than there is"
+		   : NULL;
+}
+
 static bool
 is_sendable(struct relay_client *client)
 {
@@ -137,6 +160,8 @@ is_sendable(struct relay_client *client)
 		   mail->body->size > extensions->max_size) {
 		enhanced = "5.3.4";
 		text = "the message is larger than this host takes";
+	} else if ((text = time_problem(client)) != NULL) {
+		enhanced = "5.4.7";
 	}
 	if (text == NULL)
 		return true;
@@ -216,6 +241,11 @@ put_mail(struct relay_client *client, struct buf *out)
 		(void)buf_put_text(out, " REQUIRETLS");
 	if (extensions->has_priority && mail->priority != 0)
 		(void)buf_put_format(out, " MT-PRIORITY=%d", mail->priority);
+	if (extensions->has_deliverby && mail->deliver_by != 0)
+		(void)buf_put_format(out, " BY=%" PRId64 ";%s%s",
+		    mail->by_left_s,
+		    has_flag(client, TRANSACTION_BY_RETURN) ? "R" : "N",
+		    has_flag(client, TRANSACTION_BY_TRACE) ? "T" : "");
 	if (extensions->has_dsn && has_flag(client, TRANSACTION_RETURN_FULL))
 		(void)buf_put_text(out, " RET=FULL");
 	if (extensions->has_dsn && has_flag(client, TRANSACTION_RETURN_HEADERS))
@@ -462,17 +492,28 @@ command_answered(struct relay_client *client, struct buf *out)
 		begin_body(client, out);
 }
 
+/* RFC 2852: it goes where nobody keeps to its time, or its sender follows it. */
+static bool
+is_time_told(const struct relay_client *client)
+{
+	return client->mail->deliver_by != 0 &&
+	       (!client->extensions.has_deliverby ||
+		   has_flag(client, TRANSACTION_BY_TRACE));
+}
+
 /* The word of a delivery: what the sender who wants to hear of success can be
  * told depends on whether this host tells him. */
 static struct relay_verdict
 final_verdict(const struct relay_client *client, size_t recipient)
 {
 	struct relay_verdict verdict = relay_mail_verdict(&client->reply);
+	const struct relay_mail *mail = client->mail;
+	bool wants_success =
+	    (mail->recipients[recipient].notify & DSN_NOTIFY_SUCCESS) != 0;
 
 	if (verdict.outcome == RELAY_DELIVERED && !is_lmtp(client) &&
-	    !client->extensions.has_dsn &&
-	    (client->mail->recipients[recipient].notify & DSN_NOTIFY_SUCCESS) !=
-		0)
+	    ((wants_success && !client->extensions.has_dsn) ||
+		is_time_told(client)))
 		verdict.outcome = RELAY_PASSED_ON;
 	return verdict;
 }

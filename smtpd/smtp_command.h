@@ -73,6 +73,10 @@ struct smtp_command {
 	int priority;                 /* its -9 to 9 */
 	uint32_t hold_for;            /* MAIL HOLDFOR=, 0: not said */
 	int64_t hold_until;           /* MAIL HOLDUNTIL=, as time */
+	bool has_by;                  /* MAIL BY= was said */
+	int64_t by_time;              /* its seconds, */
+	bool is_by_return;            /* R rather than N, */
+	bool is_by_trace;             /* and T */
 	bool has_dsn;                 /* one of the next four was said */
 	enum smtp_return return_part; /* MAIL RET= */
 	struct text envelope_id;      /* MAIL ENVID=, as xtext */

@@ -60,11 +60,48 @@ transaction_flags(
 		flags |= TRANSACTION_SMTPUTF8;
 	if (command->is_requiretls)
 		flags |= TRANSACTION_REQUIRETLS;
+	if (command->is_by_return)
+		flags |= TRANSACTION_BY_RETURN;
+	if (command->is_by_trace)
+		flags |= TRANSACTION_BY_TRACE;
 	if (command->return_part == SMTP_RETURN_FULL)
 		flags |= TRANSACTION_RETURN_FULL;
 	else if (command->return_part == SMTP_RETURN_HEADERS)
 		flags |= TRANSACTION_RETURN_HEADERS;
 	return (uint16_t)flags;
+}
+
+/* Parameters that are not offered here. */
+static bool
+has_unoffered(
+    const struct smtp_session *session, const struct smtp_command *command)
+{
+	bool has_more = command->has_priority || command->hold_for != 0 ||
+			command->hold_until != 0 ||
+			command->body == SMTP_BODY_BINARYMIME;
+
+	return (command->has_dsn && !smtp_offers_dsn(session)) ||
+	       (has_more && !smtp_offers_more(session)) ||
+	       (command->has_by && session->service == SERVICE_LMTP) ||
+	       (command->is_requiretls &&
+		   !connection_is_tls(session->connection));
+}
+
+/* When it may go, and until when: -1, that cannot be. */
+static int
+take_times(
+    const struct smtp_command *command, struct message_transaction_begin *begin)
+{
+	int64_t now = clock_wall_us() / 1000000;
+
+	if (command->has_by)
+		begin->deliver_by = now + command->by_time;
+	if (future_release_decide(command->hold_for, command->hold_until, now,
+		&begin->not_before) == -1)
+		return -1;
+	return command->is_by_return && begin->not_before > begin->deliver_by
+		   ? -1
+		   : 0;
 }
 
 void
@@ -84,15 +121,9 @@ smtp_mail(struct smtp_session *session, const struct smtp_command *command)
 		smtp_session_reply(session, REPLY_NEED_LOGIN);
 	} else if (session->transaction != 0) {
 		smtp_session_reply(session, REPLY_BAD_SEQUENCE);
-	} else if ((command->has_dsn && !smtp_offers_dsn(session)) ||
-		   ((command->has_priority || command->hold_for != 0 ||
-			command->hold_until != 0 ||
-			command->body == SMTP_BODY_BINARYMIME) &&
-		       !smtp_offers_more(session)) ||
-		   (command->is_requiretls && !is_tls)) {
+	} else if (has_unoffered(session, command)) {
 		smtp_session_reply(session, REPLY_BAD_PARAMETER);
-	} else if (future_release_decide(command->hold_for, command->hold_until,
-		       clock_wall_us() / 1000000, &begin->not_before) == -1) {
+	} else if (take_times(command, begin) == -1) {
 		smtp_session_reply(session, REPLY_BAD_ARGUMENTS);
 	} else {
 		session->is_binary = command->body == SMTP_BODY_BINARYMIME;

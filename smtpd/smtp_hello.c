@@ -135,11 +135,12 @@ smtp_hello(struct smtp_session *session, const struct smtp_command *command)
 	smtp_session_write(session,
 	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n"
 	    "250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
-	    "250-LIMITS RCPTMAX=%u\r\n%s%s%s%s%s%s%s%s%s%s"
+	    "250-LIMITS RCPTMAX=%u\r\n%s%s%s%s%s%s%s%s%s%s%s"
 	    "250 ENHANCEDSTATUSCODES\r\n",
 	    settings->host, settings->max_message_bytes,
 	    settings->max_recipients,
-	    smtp_offers_dsn(session) ? "250-DSN\r\n" : "", more,
+	    smtp_offers_dsn(session) ? "250-DSN\r\n" : "",
+	    session->service == SERVICE_LMTP ? "" : "250-DELIVERBY\r\n", more,
 	    connection_is_tls(session->connection) ? "250-REQUIRETLS\r\n" : "",
 	    can_start_tls(session) ? "250-STARTTLS\r\n" : "",
 	    session->service == SERVICE_SUBMIT &&

@@ -22,7 +22,8 @@ struct parameter {
 enum {
 	/* As they travel in the rows transaction_begin and _recipient. */
 	ENVID_MAX_SIZE = 100,
-	ORCPT_MAX_SIZE = 500
+	ORCPT_MAX_SIZE = 500,
+	BY_MAX_S = 999999999
 };
 
 bool
@@ -153,6 +154,30 @@ parse_hold_until(struct text value, struct smtp_command *command)
 		   : SMTP_COMMAND_BAD_ARGUMENTS;
 }
 
+/* RFC 2852 section 4: "120;R", "-5;NT". What is to be returned has time left. */
+static enum smtp_command_result
+parse_by(struct text value, struct smtp_command *command)
+{
+	bool is_negative = value.size > 0 && value.data[0] == '-';
+	struct text digits;
+	uint64_t number;
+
+	value = text_skip(
+	    value, is_negative || (value.size > 0 && value.data[0] == '+'));
+	if (!text_next(&value, ';', &digits) || digits.size > 9 ||
+	    text_parse_number(digits, BY_MAX_S, &number) == -1)
+		return SMTP_COMMAND_BAD_ARGUMENTS;
+	command->has_by = true;
+	command->by_time = is_negative ? -(int64_t)number : (int64_t)number;
+	command->is_by_return = text_starts_nocase(value, "R");
+	command->is_by_trace = text_is_nocase(text_skip(value, 1), "T");
+	if ((!command->is_by_return && !text_starts_nocase(value, "N")) ||
+	    (value.size > 1 && !command->is_by_trace) ||
+	    (command->is_by_return && command->by_time <= 0))
+		return SMTP_COMMAND_BAD_ARGUMENTS;
+	return SMTP_COMMAND_OK;
+}
+
 /* NOTIFY=NEVER, or a list of the others (section 4.1). */
 static enum smtp_command_result
 parse_notify(struct text value, struct smtp_command *command)
@@ -257,7 +282,7 @@ smtp_parameters_mail(struct text argument, struct smtp_command *command)
 		{ "REQUIRETLS", parse_requiretls },
 		{ "MT-PRIORITY=", parse_priority },
 		{ "HOLDFOR=", parse_hold_for },
-		{ "HOLDUNTIL=", parse_hold_until } };
+		{ "HOLDUNTIL=", parse_hold_until }, { "BY=", parse_by } };
 
 	return parse_all(
 	    argument, known, sizeof(known) / sizeof(known[0]), command);

@@ -74,6 +74,8 @@ schedule_parcel(void *context, const struct spool_parcel *parcel)
 		.account = parcel->account,
 		.time = 1000 * parcel->time,
 		.next = 1000 * parcel->next,
+		.deliver_by = 1000 * parcel->deliver_by,
+		.is_returned = (parcel->flags & SPOOL_BY_RETURN) != 0,
 		.domain = parcel->domain };
 
 	schedule_add(spool->schedule, &one, spool_now());

@@ -205,6 +205,9 @@ spool_put_parcel(uint8_t *to, const struct spool_parcel *p)
 	writer_put_u64(&w, (uint64_t)p->next);
 	writer_put_text(&w, p->domain, SPOOL_MAX_DOMAIN);
 	put_words(&w, &p->words);
+	/* Parcels of those who knew no such time have none. */
+	if (p->deliver_by != 0)
+		writer_put_u64(&w, (uint64_t)p->deliver_by);
 	return spool_value_end(&w);
 }
 
@@ -226,6 +229,7 @@ spool_get_parcel(struct text key, struct text value, struct spool_parcel *p)
 	p->next = (int64_t)reader_get_u64(&r);
 	p->domain = reader_get_text(&r, SPOOL_MAX_DOMAIN);
 	get_words(&r, &p->words);
+	p->deliver_by = r.size > 0 ? (int64_t)reader_get_u64(&r) : 0;
 	return reader_done(&r);
 }
 

@@ -108,9 +108,10 @@ struct spool_words {
 enum {
 	SPOOL_HELD = 1, /* by the administrator, until he lets it go */
 	SPOOL_NOTICED =
-	    2,          /* the sender was told that it is late, if he cared */
-	SPOOL_HOME = 4, /* for recipients of ours: the queue gets it */
-	SPOOL_LATER = 8 /* its sender said when it may go */
+	    2,           /* the sender was told that it is late, if he cared */
+	SPOOL_HOME = 4,  /* for recipients of ours: the queue gets it */
+	SPOOL_LATER = 8, /* its sender said when it may go */
+	SPOOL_BY_RETURN = 16 /* returned at deliver_by; else it is late then */
 };
 
 struct spool_parcel {
@@ -124,6 +125,7 @@ struct spool_parcel {
 	uint32_t account;
 	int64_t time;             /* as of the message, or when it may go */
 	int64_t next;             /* seconds since 1970: not before */
+	int64_t deliver_by;       /* RFC 2852; 0: whenever */
 	struct text domain;       /* lower case */
 	struct spool_words words; /* of the last try as a whole */
 };

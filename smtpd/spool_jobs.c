@@ -401,6 +401,7 @@ send_job(struct job *job, const struct spool_message *message,
 	to->route = text_make(bytes, writer.size);
 	to->size = message->size;
 	to->priority = (uint8_t)parcel->priority;
+	to->deliver_by = parcel->deliver_by;
 	spool_policies_add(job->jobs->spool->policies, to);
 	return channel_send(job->jobs->spool->relay, &packet, &fd, 1);
 }

@@ -295,6 +295,8 @@ put_program_part(const struct report *report, bool is_utf8, struct buf *to)
 	put_clean(to, report->queue_id, false);
 	buf_put_text(to, "\r\n");
 	put_date(to, "Arrival-Date", report->arrival);
+	if (report->deliver_by != 0)
+		put_date(to, "Deliver-By-Date", report->deliver_by);
 	for (size_t i = 0; i < report->count; i++)
 		put_recipient_fields(
 		    report, &report->recipients[i], is_utf8, to);

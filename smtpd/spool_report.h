@@ -41,6 +41,7 @@ struct report {
 	int64_t now;
 	int64_t arrival;     /* of the message */
 	int64_t retry_until; /* a delay: when it is given up */
+	int64_t deliver_by;  /* RFC 2852; 0: whenever */
 	unsigned int flags;  /* of the message, TRANSACTION_ bits */
 	struct text sender;  /* who is told */
 	struct text envelope_id;

@@ -11,10 +11,11 @@
 
 struct spool_reporting {
 	enum report_kind kind;
-	const char *host; /* ours */
-	int64_t now;      /* seconds since 1970 */
-	int64_t expire_s; /* of a parcel */
-	uint64_t id;      /* of the message */
+	const char *host;   /* ours */
+	int64_t now;        /* seconds since 1970 */
+	int64_t expire_s;   /* of a parcel */
+	int64_t deliver_by; /* its sender wants it there; 0: whenever */
+	uint64_t id;        /* of the message */
 	const struct spool_message *message;
 	const struct report_recipient *recipients;
 	size_t count;

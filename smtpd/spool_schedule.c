@@ -115,20 +115,39 @@ place_parcel(
 		spool_heap_set(&schedule->waiting, &parcel->due, next);
 }
 
+static int64_t
+expires_at(const struct schedule *schedule, const struct parcel *parcel)
+{
+	int64_t time =
+	    parcel->time + 1000 * (int64_t)schedule->settings.expire_s;
+
+	return parcel->is_returned && parcel->deliver_by < time
+		   ? parcel->deliver_by
+		   : time;
+}
+
+static int64_t
+late_at(const struct schedule *schedule, const struct parcel *parcel)
+{
+	int64_t time =
+	    parcel->time + 1000 * (int64_t)schedule->settings.notice_s;
+
+	return !parcel->is_returned && parcel->deliver_by < time
+		   ? parcel->deliver_by
+		   : time;
+}
+
 static void
 place_duty(struct schedule *schedule, struct parcel *parcel)
 {
-	const struct schedule_settings *settings = &schedule->settings;
-	uint32_t after_s =
-	    parcel->is_noticed ? settings->expire_s : settings->notice_s;
+	int64_t time = expires_at(schedule, parcel);
 
-	if (after_s > settings->expire_s)
-		after_s = settings->expire_s;
+	if (!parcel->is_noticed && late_at(schedule, parcel) < time)
+		time = late_at(schedule, parcel);
 	if (parcel->is_held)
 		spool_heap_remove(&schedule->duties, &parcel->duty);
 	else
-		spool_heap_set(&schedule->duties, &parcel->duty,
-		    parcel->time + 1000 * (int64_t)after_s);
+		spool_heap_set(&schedule->duties, &parcel->duty, time);
 }
 
 void
@@ -149,6 +168,9 @@ schedule_add(
 	parcel->is_noticed = given->is_noticed;
 	parcel->account = given->account;
 	parcel->time = given->time;
+	parcel->deliver_by =
+	    given->deliver_by != 0 ? given->deliver_by : INT64_MAX;
+	parcel->is_returned = given->is_returned;
 	parcel->destination = schedule_get_destination(schedule, given->domain);
 	parcel->destination->parcels++;
 	table_put_u64(
@@ -282,8 +304,7 @@ static bool
 is_old(
     const struct schedule *schedule, const struct parcel *parcel, int64_t now)
 {
-	return now - parcel->time >=
-	       1000 * (int64_t)schedule->settings.expire_s;
+	return now >= expires_at(schedule, parcel);
 }
 
 enum schedule_duty

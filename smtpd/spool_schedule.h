@@ -53,6 +53,9 @@ struct schedule_parcel {
 	uint32_t account; /* whose line it stands in */
 	int64_t time;     /* when the message was taken */
 	int64_t next;     /* not before */
+	/* RFC 2852: given up then, or (not is_returned) late. 0: whenever. */
+	int64_t deliver_by;
+	bool is_returned;
 	struct text domain;
 };
 

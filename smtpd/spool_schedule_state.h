@@ -21,6 +21,7 @@ struct parcel {
 	struct destination *destination;
 	struct line *line; /* that it stands in */
 	int64_t time;
+	int64_t deliver_by; /* INT64_MAX: whenever */
 	uint64_t message;
 	uint32_t account;
 	uint16_t number;
@@ -30,6 +31,7 @@ struct parcel {
 	bool is_running;
 	bool is_held;
 	bool is_noticed;
+	bool is_returned;
 };
 
 /* A sender's parcels at a destination whose time has come. */

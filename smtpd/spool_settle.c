@@ -6,6 +6,7 @@
 #include "common/dsn.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/smtp_verdict.h"
 #include "smtpd/spool_body.h"
 #include "smtpd/spool_reporting.h"
 
@@ -31,6 +32,10 @@ static const struct spool_words given_up[] = {
 	[SPOOL_BOUNCED] = { 0, { "5.7.0", 5 },
 	    { "The administrator returned it.", 30 }, { NULL, 0 } },
 };
+
+static const struct spool_words out_of_time = { 0, { "5.4.7", 5 },
+	{ "The time is over within which you wanted it delivered.", 54 },
+	{ NULL, 0 } };
 
 /* 1, 0 if the parcel is gone, -1. */
 static int
@@ -88,6 +93,10 @@ last_words(const struct work *work, uint16_t n)
 
 	if (words.text.size == 0)
 		words = given_up[work->settlement->cause];
+	if (work->settlement->cause == SPOOL_EXPIRED &&
+	    work->parcel.flags & SPOOL_BY_RETURN &&
+	    work->settlement->now >= work->parcel.deliver_by)
+		words = out_of_time;
 	words.enhanced = given_up[work->settlement->cause].enhanced;
 	return words;
 }
@@ -127,14 +136,28 @@ is_waiting(const struct work *work)
 
 /* -- Reports -- */
 
+/* Who set a time hears when it goes where nobody keeps to it, or with a trace
+ * wherever it goes (RFC 2852), unless he asked to hear of other things only. */
+static bool
+follows_time(const struct work *work)
+{
+	return work->parcel.deliver_by != 0 &&
+	       (!(work->parcel.flags & SPOOL_BY_RETURN) ||
+		   work->message.flags & TRANSACTION_BY_TRACE);
+}
+
 /* RFC 3461 section 4.1: without NOTIFY, of failure and of delay. */
 static bool
-wants(const struct spool_recipient *recipient, enum report_kind kind)
+wants(const struct work *work, const struct spool_recipient *recipient,
+    enum report_kind kind)
 {
 	unsigned int notify = recipient->notify;
 
 	if (notify & DSN_NOTIFY_NEVER)
 		return false;
+	if (kind == REPORT_SUCCESS && follows_time(work) &&
+	    (notify == 0 || notify & DSN_NOTIFY_DELAY))
+		return true;
 	if (kind == REPORT_SUCCESS)
 		return notify & DSN_NOTIFY_SUCCESS;
 	if (notify == 0)
@@ -168,7 +191,7 @@ choose(const struct work *work, enum report_kind kind,
 
 	for (uint16_t i = 0; i < work->parcel.count; i++) {
 		recipient = &work->recipients[i];
-		if (!is_for(work, i, kind) || !wants(recipient, kind))
+		if (!is_for(work, i, kind) || !wants(work, recipient, kind))
 			continue;
 		chosen[count++] = (struct report_recipient){
 			.address = recipient->address,
@@ -196,6 +219,7 @@ make_report(const struct work *work, enum report_kind kind,
 		.expire_s = work->settlement->expire_s,
 		.id = work->settlement->message,
 		.message = &work->message,
+		.deliver_by = work->parcel.deliver_by,
 		.recipients = chosen,
 		.count = count };
 	int result = 0;

@@ -22,7 +22,8 @@ struct spool_store;
 struct spool_mail {
 	struct delivery_id delivery;
 	int64_t time;
-	int64_t next; /* seconds since 1970: not before; 0: at once */
+	int64_t next;       /* seconds since 1970: not before; 0: at once */
+	int64_t deliver_by; /* likewise; 0: whenever */
 	int8_t priority;
 	uint32_t account;
 	uint16_t flags;

@@ -157,6 +157,7 @@ put_parcels(struct spool_store *store, uint64_t id,
 	struct spool_parcel parcel = { .message = id,
 		.account = mail->account,
 		.time = next,
+		.deliver_by = mail->deliver_by,
 		.priority = mail->priority,
 		.next = next };
 	enum spool_table table =
@@ -171,6 +172,9 @@ put_parcels(struct spool_store *store, uint64_t id,
 		parcel.flags = is_later ? SPOOL_LATER : 0;
 		if (list[at].record.fate == OUTGOING_HERE)
 			parcel.flags |= SPOOL_HOME;
+		if (mail->deliver_by != 0 &&
+		    mail->flags & TRANSACTION_BY_RETURN)
+			parcel.flags |= SPOOL_BY_RETURN;
 		parcel.first = at;
 		parcel.count = parcel_size(list + at, count - at);
 		if (spool_store_put_parcel(store, table, &parcel, error) == -1)

@@ -69,6 +69,7 @@ send_put(struct transaction *t)
 	put->flags = (uint16_t)t->flags;
 	put->priority = (uint8_t)t->priority;
 	put->not_before = t->not_before;
+	put->deliver_by = t->deliver_by;
 	if (t->outgoing.told > 0)
 		put->flags |= TRANSACTION_TELLS;
 	/* REQUIRETLS goes before the field (RFC 8689 section 4.1). */

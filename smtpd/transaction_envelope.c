@@ -146,6 +146,7 @@ transaction_begin(
 	if (!t->is_submission || t->priority < -9 || t->priority > 9)
 		t->priority = 0;
 	t->not_before = release_time(t, begin->not_before);
+	t->deliver_by = begin->deliver_by > 0 ? begin->deliver_by : 0;
 	t->sender = transaction_copy_text(begin->sender);
 	t->helo = transaction_copy_text(begin->helo);
 	t->client_ip = transaction_copy_text(begin->client_ip);

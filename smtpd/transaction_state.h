@@ -40,6 +40,7 @@ struct transaction {
 	unsigned int flags;
 	int8_t priority;         /* RFC 6710 */
 	int64_t not_before;      /* RFC 4865; 0: at once */
+	int64_t deliver_by;      /* RFC 2852; 0: whenever */
 	uint64_t declared;       /* SIZE, or 0 */
 	unsigned int verdict;    /* the first bad one of the body */
 	unsigned int defects;    /* of what came by URLs */

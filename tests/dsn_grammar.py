@@ -3,9 +3,11 @@ the bytes of a report, and not by what a mail library makes of them."""
 import email.utils
 import re
 
-DATES = {'arrival-date', 'last-attempt-date', 'will-retry-until'}
+DATES = {'arrival-date', 'last-attempt-date', 'will-retry-until',
+         'deliver-by-date'}
 MESSAGE = {'original-envelope-id', 'reporting-mta', 'dsn-gateway',
-           'received-from-mta', 'arrival-date'}
+           'received-from-mta', 'arrival-date',
+           'deliver-by-date'}  # RFC 2852
 RECIPIENT = {'original-recipient', 'final-recipient', 'action', 'status',
              'remote-mta', 'diagnostic-code', 'last-attempt-date',
              'final-log-id', 'will-retry-until'}

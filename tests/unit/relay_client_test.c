@@ -34,12 +34,15 @@ struct transcript {
 	const char *name;
 	const char *lines;
 	struct relay_client_setup setup;
-	unsigned int flags; /* and the priority in bits 16 and up */
+	unsigned int flags; /* and the priority in bits 16 to 23; seconds that
+			       are left to deliver by, and 64, above that */
 	const char *body;   /* NULL: a usual one */
 	const char *recipients[MAX_RECIPIENTS];
 	uint8_t notify;
 	const char *outcomes; /* "1 delivered 250 2.0.0 ok\n" ... */
 };
+
+#define BY(seconds) ((unsigned int)((seconds) + 64) << 24)
 
 static struct relay_client *client;
 static struct relay_recipient recipients[MAX_RECIPIENTS];
@@ -77,6 +80,10 @@ make_mail(const struct transcript *t)
 	mail.sender = TEXT("me@here.test");
 	mail.flags = t->flags & 0xffff;
 	mail.priority = (int8_t)(t->flags >> 16);
+	if (t->flags >> 24 != 0) {
+		mail.deliver_by = 1000000;
+		mail.by_left_s = (int64_t)(t->flags >> 24) - 64;
+	}
 	mail.recipients = recipients;
 	mail.members = members;
 	mail.body = &body;
@@ -468,6 +475,43 @@ static const struct transcript table[] = {
 	    "SEND\nC MAIL FROM:<me@here.test>\nS 450 later\nDONE\n",
 	    { .hello = { "here.test", 9 } }, 0x090000, NULL, ONE, 0,
 	    "0 deferred 450  later\n" },
+	{ "DELIVERBY passes the time on that is left",
+	    "S 220 hi\nC EHLO here.test\nS 250-there\nS 250 DELIVERBY 60\n"
+	    "SEND\nC MAIL FROM:<me@here.test> BY=60;R\nS 450 later\nDONE\n",
+	    { .hello = { "here.test", 9 } }, BY(60) | TRANSACTION_BY_RETURN,
+	    NULL, ONE, 0, "0 deferred 450  later\n" },
+	{ "DELIVERBY of one who only wants to know goes on when it is late",
+	    "S 220 hi\nC EHLO here.test\nS 250-there\nS 250 DELIVERBY\n"
+	    "SEND\nC MAIL FROM:<me@here.test> BY=-5;NT\nS 450 later\nDONE\n",
+	    { .hello = { "here.test", 9 } }, BY(-5) | TRANSACTION_BY_TRACE,
+	    NULL, ONE, 0, "0 deferred 450  later\n" },
+	{ "DELIVERBY with less time than the host needs",
+	    "S 220 hi\nC EHLO here.test\nS 250-there\nS 250 DELIVERBY 61,x\n"
+	    "SEND\nDONE\n",
+	    { .hello = { "here.test", 9 } }, BY(60) | TRANSACTION_BY_RETURN,
+	    NULL, ONE, 0,
+	    "0 failed 0 5.4.7 the sender wants the message back if it is late, "
+	    "and this host needs more time than there is\n" },
+	{ "DELIVERBY without time",
+	    "S 220 hi\nC EHLO here.test\nS 250-there\nS 250 DELIVERBY\n"
+	    "SEND\nDONE\n",
+	    { .hello = { "here.test", 9 } }, BY(0) | TRANSACTION_BY_RETURN,
+	    NULL, ONE, 0,
+	    "0 failed 0 5.4.7 the time is over within which the sender wanted "
+	    "the message delivered\n" },
+	{ "DELIVERBY that is not offered",
+	    "S 220 hi\nC EHLO here.test\nS 250 there\nSEND\nDONE\n",
+	    { .hello = { "here.test", 9 } }, BY(60) | TRANSACTION_BY_RETURN,
+	    NULL, ONE, 0,
+	    "0 failed 0 5.4.7 the sender wants the message back if it is late "
+	    "(DELIVERBY), and this host does not do so\n" },
+	{ "DELIVERBY that is not offered, of one who only wants to know",
+	    "S 220 hi\nC EHLO here.test\nS 250 there\n"
+	    "SEND\nC MAIL FROM:<me@here.test>\nS 250 ok\n"
+	    "C RCPT TO:<a@there.test>\nS 250 ok\nC DATA\nS 354 go\n"
+	    "C Subject: x\nC \nC ..dot\nC .\nS 250 2.0.0 ok\nDONE\n",
+	    { .hello = { "here.test", 9 } }, BY(60), NULL, ONE, 0,
+	    "0 passed 250 2.0.0 ok\n" },
 	{ "REQUIRETLS without proof",
 	    "S 220 hi\nC EHLO here.test\n"
 	    "S 250-there\nS 250 STARTTLS\nC STARTTLS\nS 220 go\nTLS\n"

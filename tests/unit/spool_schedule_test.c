@@ -299,6 +299,67 @@ a_notice_comes_once_and_then_the_end(void **state)
 	assert_int_equal(schedule_wake(schedule, true), INT64_MAX);
 }
 
+/* RFC 2852: what is late is told at its time, or given up. */
+static void
+add_by(uint64_t message, int64_t deliver_by, bool is_returned)
+{
+	struct schedule_parcel parcel = { .message = message,
+		.account = 1,
+		.deliver_by = deliver_by,
+		.is_returned = is_returned,
+		.domain = TEXT("a.test") };
+
+	schedule_add(schedule, &parcel, 0);
+}
+
+static void
+who_set_a_time_hears_at_that_time(void **state)
+{
+	uint64_t message;
+
+	add_by(1, MINUTE, false);
+	assert_int_equal(schedule_wake(schedule, false), MINUTE);
+	assert_int_equal(schedule_duty(schedule, MINUTE - 1, &message, &number),
+	    SCHEDULE_NONE);
+	assert_int_equal(schedule_duty(schedule, MINUTE, &message, &number),
+	    SCHEDULE_NOTICE);
+	assert_int_equal(
+	    schedule_duty(schedule, 5 * DAY - 1, &message, &number),
+	    SCHEDULE_NONE);
+	assert_int_equal(schedule_duty(schedule, 5 * DAY, &message, &number),
+	    SCHEDULE_EXPIRE);
+	schedule_remove(schedule, 1, 0);
+	/* It was late when it came; not later than others, either. */
+	add_by(2, 1, false);
+	assert_int_equal(
+	    schedule_duty(schedule, 1, &message, &number), SCHEDULE_NOTICE);
+	schedule_remove(schedule, 2, 0);
+	add_by(3, 3 * DAY, false);
+	assert_int_equal(schedule_duty(schedule, 4 * HOUR, &message, &number),
+	    SCHEDULE_NOTICE);
+}
+
+static void
+or_has_it_back(void **state)
+{
+	uint64_t message;
+
+	add_by(1, 5 * HOUR, true);
+	assert_int_equal(schedule_duty(schedule, 4 * HOUR, &message, &number),
+	    SCHEDULE_NOTICE);
+	assert_int_equal(take(4 * HOUR), 1);
+	assert_int_equal(schedule_duty(schedule, 5 * HOUR, &message, &number),
+	    SCHEDULE_NONE);
+	done(1, SCHEDULE_AGAIN, 5 * HOUR);
+	assert_int_equal(
+	    schedule_duty(schedule, 5 * HOUR + MINUTE, &message, &number),
+	    SCHEDULE_EXPIRE);
+	schedule_remove(schedule, 1, 0);
+	add_by(2, 6 * DAY, true);
+	assert_int_equal(schedule_duty(schedule, 5 * DAY, &message, &number),
+	    SCHEDULE_EXPIRE);
+}
+
 static void
 what_is_held_neither_goes_nor_ends(void **state)
 {
@@ -477,6 +538,8 @@ main(void)
 		TEST(a_relay_that_died_gives_back_what_it_had_a_few_times),
 		TEST(a_relay_without_room_is_asked_later),
 		TEST(a_notice_comes_once_and_then_the_end),
+		TEST(who_set_a_time_hears_at_that_time),
+		TEST(or_has_it_back),
 		TEST(what_is_held_neither_goes_nor_ends),
 		TEST(a_flush_goes_at_once_to_a_destination_in_trouble),
 		TEST(what_is_urgent_goes_first_and_what_may_wait_last),

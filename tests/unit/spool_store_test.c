@@ -5,6 +5,7 @@
  */
 #include "common/file.h"
 #include "common/record.h"
+#include "common/smtp_verdict.h"
 #include "smtpd/spool_body.h"
 #include "smtpd/spool_env.h"
 #include "smtpd/spool_senders.h"
@@ -271,6 +272,49 @@ what_went_is_forgotten_in_the_end(void **state)
 		    table != SPOOL_SENDER && table != SPOOL_SENDER_DUE)
 			assert_int_equal(
 			    spool_env_count(spool_store_env(store), table), 1);
+}
+
+/* RFC 2852: until when stands in the parcel's row, and nothing where nobody said. */
+static int
+take_parcel(void *context, const struct spool_parcel *parcel)
+{
+	struct spool_parcel *to = context;
+
+	to->deliver_by = parcel->deliver_by;
+	to->flags = parcel->flags;
+	return 0;
+}
+
+static void
+a_time_to_deliver_by_is_remembered(void **state)
+{
+	static const struct {
+		int64_t deliver_by;
+		uint16_t flags;
+		uint8_t kept;
+	} rows[] = { { 0, 0, 0 }, { 5000, 0, 0 },
+		{ 5000, TRANSACTION_BY_RETURN, SPOOL_BY_RETURN },
+		{ 0, TRANSACTION_BY_RETURN, 0 } };
+	struct spool_parcel parcel;
+	struct error error;
+	uint64_t ids[4];
+
+	for (unsigned int i = 0; i < 4; i++) {
+		struct spool_mail mail = mail_to(i, "carol@far.test");
+
+		mail.deliver_by = rows[i].deliver_by;
+		mail.flags = rows[i].flags;
+		assert_int_equal(put(&mail, &ids[i]), 1);
+	}
+	spool_store_close(&store);
+	open_store();
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_int_equal(spool_store_each_parcel(store, ids[i],
+				     take_parcel, &parcel, &error),
+		    0);
+		assert_int_equal(parcel.deliver_by, rows[i].deliver_by);
+		assert_int_equal(parcel.flags, rows[i].kept);
+	}
 }
 
 /* -- Senders that are kept -- */
@@ -738,6 +782,7 @@ main(void)
 		TEST(more_recipients_than_a_job_takes_are_several_parcels),
 		TEST(a_delivery_is_taken_once_and_remembered_when_it_is_gone),
 		TEST(what_went_is_forgotten_in_the_end),
+		TEST(a_time_to_deliver_by_is_remembered),
 		TEST(a_kept_sender_gets_what_comes_back),
 		TEST(he_is_kept_until_his_last_mail_is_old),
 		TEST(there_are_so_many_kept_senders_and_no_more),
