@@ -45,6 +45,7 @@ struct imap_session {
 	bool is_utf8;           /* UTF8=ACCEPT (RFC 9755) was enabled */
 	bool is_rev2;           /* IMAP4rev2 (RFC 9051) was enabled */
 	bool is_uidonly;        /* UIDONLY (RFC 9586) was enabled */
+	bool is_quiet;          /* NOTIFY NONE: nothing unasked */
 	bool is_running;        /* session_run is on the stack */
 	bool was_woken;         /* ... and meanwhile the command was answered */
 	bool was_active;        /* bytes came since the owner asked */

@@ -177,6 +177,7 @@ session_notify_set(struct imap_session *session, struct session_notify *notify)
 {
 	session_notify_free(&session->notify);
 	session->notify = notify;
+	session->is_quiet = notify == NULL;
 	if (notify == NULL)
 		return;
 	notify->session = session;
@@ -196,7 +197,8 @@ selected_group(const struct imap_session *session)
 	return group != NULL && group->events != 0 ? group : NULL;
 }
 
-/* Who asks for it, or changes messages himself, must hear what numbers mean. */
+/* Who asks for it, or changes messages himself, must hear what numbers mean; and
+ * what is told from now on goes on from there (RFC 5465 3.1). */
 static bool
 is_asking(const struct imap_session *session)
 {
@@ -205,14 +207,16 @@ is_asking(const struct imap_session *session)
 	return session->state == SESSION_UPDATING && rule != NULL &&
 	       ((rule->flags & COMMAND_WRITES) != 0 ||
 		   strcmp(rule->name, "NOOP") == 0 ||
+		   strcmp(rule->name, "NOTIFY") == 0 ||
 		   strcmp(rule->name, "CHECK") == 0);
 }
 
 bool
 session_notify_wants_updates(const struct imap_session *session)
 {
-	return session->notify == NULL || selected_group(session) != NULL ||
-	       is_asking(session);
+	if (session->notify == NULL)
+		return !session->is_quiet || is_asking(session);
+	return selected_group(session) != NULL || is_asking(session);
 }
 
 bool

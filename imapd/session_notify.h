@@ -1,7 +1,7 @@
 /*
  * What a session keeps of NOTIFY (RFC 5465): what its client asked for, and what
  * happened that it was not told yet.  Bounded: beyond the limits the client hears
- * NOTIFICATIONOVERFLOW, and NOTIFY is off.
+ * NOTIFICATIONOVERFLOW, as if it had said NOTIFY NONE behind it.
  *
  * A session that has one stays awake.  To put it to sleep, write down `arguments`;
  * all else is made of them again, and nothing waits while it rests.
@@ -43,7 +43,8 @@ struct session_notify {
 	char idle_tag[IMAP_MAX_TAG_SIZE + 1];
 };
 
-/* Takes over `notify`, in place of what was before (NULL: of nothing). */
+/* Takes over `notify`, in place of what was before; NULL is NOTIFY NONE, which is
+ * not as if it had never been said. */
 void session_notify_set(
     struct imap_session *session, struct session_notify *notify);
 struct session_notify *session_notify_new(struct text arguments);

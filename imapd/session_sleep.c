@@ -21,6 +21,12 @@ is_idling(const struct imap_session *session)
 	       session->step == COMMAND_IDLE;
 }
 
+static bool
+waits_for_news(const struct imap_session *session)
+{
+	return is_idling(session) && !session->is_quiet;
+}
+
 /* ---- To sleep ---- */
 
 /* With COMPRESS it keeps its worker: what the client sends may refer to what it
@@ -39,7 +45,7 @@ imap_session_can_sleep(const struct imap_session *session)
 		return true;
 	/* News are told in IDLE as soon as they are there. */
 	return mailbox_view_is_memorable(session->view) &&
-	       (!is_idling(session) ||
+	       (!waits_for_news(session) ||
 		   !mailbox_view_has_updates(session->view));
 }
 
@@ -78,6 +84,8 @@ describe(const struct imap_session *session, struct pool *pool,
 		state->flags |= SLEEP_REV2;
 	if (session->is_uidonly)
 		state->flags |= SLEEP_UIDONLY;
+	if (session->is_quiet)
+		state->flags |= SLEEP_QUIET;
 	if (session->view == NULL)
 		return;
 	state->flags |= SLEEP_HAS_MAILBOX;
@@ -96,7 +104,7 @@ imap_session_sleep(struct imap_session *session, struct session_sleep *sleep)
 	describe(session, pool, &state);
 	writer_init(&writer, bytes, sizeof(bytes));
 	result = sleep_state_encode(&state, &writer);
-	sleep->topic = is_idling(session) ? state.memory.mailbox : 0;
+	sleep->topic = waits_for_news(session) ? state.memory.mailbox : 0;
 	sleep->wake_s = seconds_left(session);
 	sleep->state = text_make(bytes, writer.size);
 	sleep->fd = session->fd;
@@ -170,6 +178,7 @@ take_state(struct imap_session *session, const struct sleep_state *state)
 	session->is_utf8 = (state->flags & SLEEP_UTF8) != 0;
 	session->is_rev2 = (state->flags & SLEEP_REV2) != 0;
 	session->is_uidonly = (state->flags & SLEEP_UIDONLY) != 0;
+	session->is_quiet = (state->flags & SLEEP_QUIET) != 0;
 	take_saved(session, &state->saved);
 	if (state->flags & SLEEP_IDLES)
 		go_on_idling(session, state);

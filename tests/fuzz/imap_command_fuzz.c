@@ -70,11 +70,14 @@ parse_all(struct text command)
 	(void)imap_parse_space(&parser);
 	(void)imap_parse_atom(&parser, &word);
 	command = parser.rest;
+	/* As with UIDONLY, for every other one. */
+	parser.has_no_numbers = tag.size % 2 == 1;
 	(void)search_keys_parse(&parser, &request);
 	imap_parser_init(&parser, text_skip(command, 1), pool);
 	(void)fetch_items_parse(&parser, &items);
 	(void)imap_url_parse(text_skip(command, 1), pool, &url);
 	imap_parser_init(&parser, command, pool);
+	parser.has_no_numbers = tag.size % 2 == 1;
 	(void)qresync_parse(&parser, &known);
 	parse_sort(command, pool);
 	parse_notify(command, pool);

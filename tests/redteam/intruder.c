@@ -100,7 +100,10 @@ from_introducer(int fd, enum role who)
 		intruder.session = message.session_open.session;
 		intruder.stream = fds[0];
 	}
-	if (message.type == MESSAGE_introduce && count == 1) {
+	/* Orders are for the worker of account 1, whoever else is started. */
+	if (message.type == MESSAGE_introduce && count == 1 &&
+	    (message.introduce.role != ROLE_WORKER ||
+		message.introduce.account == 1)) {
 		intruder.peers[message.introduce.role] = fds[0];
 		log_info("met", "peer=%s",
 		    role_name((enum role)message.introduce.role));

@@ -249,6 +249,21 @@ def test_uids_alone_outlive_sleep(sleepy):
         assert idler.client.readline().startswith(b'x BAD [UIDREQUIRED]')
 
 
+def test_who_wants_no_news_is_not_woken_by_them(sleepy):
+    """NOTIFY NONE (RFC 5465), also in IDLE."""
+    name = user(sleepy, 7)
+    sleepy.fill(['a'], name)
+    with idling(sleepy, name, 'NOTIFY NONE') as idler:
+        all_asleep(sleepy, name)
+        before = len(re.findall('session-wake', log(sleepy)))
+        sleepy.send('unheard', name)
+        wait_for(lambda: 'unheard' in sleepy.view(name).keys.values())
+        assert idler.is_silent()
+        assert len(re.findall('session-wake', log(sleepy))) == before
+        idler.done()
+        assert b'* 2 EXISTS' in say(idler.client, 'NOOP')
+
+
 def test_commands_in_a_row_wake_once_and_keep_their_order(sleepy):
     name = user(sleepy, 6)
     sleepy.fill(['a', 'b'], name)

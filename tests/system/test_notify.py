@@ -32,7 +32,7 @@ def is_silent(client):
 def fixture_boxes(shared, request):
     """Two mailboxes for one test, a session that changes them, and one that
     hears of it."""
-    name = request.node.name.partition('[')[0]
+    name = re.sub(r'\W', '-', request.node.name)
     with shared.imap_session() as one, shared.imap_session() as other:
         for box in (name, name + '/b'):
             assert one.create(box)[0] == 'OK'
@@ -130,6 +130,42 @@ def test_6_2_or_its_expunges_are_told_later(boxes):
     # By number as its client knows them; then all of it.
     assert say(other, 'FETCH 2 UID') == [b'* 2 FETCH (UID 2)']
     assert say(other, 'NOOP') == [b'* 1 EXPUNGE']
+
+
+def hurry(client):
+    """All that the server says unasked is there."""
+    client.send(b'h XX\r\n')
+    return listen(client, rb'^h BAD')[:-1]
+
+
+@pytest.mark.parametrize('arguments', [
+    'NONE', 'SET (personal (MessageNew MessageExpunge FlagChange))'],
+    ids=['none', 'not selected'])
+def test_3_1_the_selected_mailbox_is_told_to_who_asks_alone(boxes, arguments):
+    name, one, other = boxes
+    for key in 'abc':
+        append(one, name, key)
+    other.select(name)
+    one.select(name)
+    append(one, name, 'd')
+    # It is a NOOP as well.
+    assert b'* 4 EXISTS' in say(other, 'NOTIFY ' + arguments)
+    append(one, name, 'e')
+    one.store('1', '+FLAGS', r'(\Flagged)')
+    one.store('2', '+FLAGS', r'(\Deleted)')
+    one.expunge()
+    assert hurry(other) == []
+    assert say(other, 'FETCH 3 UID') == [b'* 3 FETCH (UID 3)']
+    assert say(other, 'UID SEARCH ALL') == [b'* SEARCH 1 2 3 4'] or \
+        say(other, 'UID SEARCH ALL') == [b'* SEARCH 1 3 4']
+    other.send(b'i IDLE\r\n')
+    assert other.readline().startswith(b'+')
+    append(one, name, 'f')
+    other.send(b'DONE\r\n')
+    assert listen(other, rb'^i OK')[:-1] == []
+    heard = say(other, 'NOOP')
+    assert b'* 2 EXPUNGE' in heard and b'* 5 EXISTS' in heard
+    assert any(re.match(rb'\* 1 FETCH .*Flagged', line) for line in heard)
 
 
 def test_4_status_tells_how_they_are(boxes):

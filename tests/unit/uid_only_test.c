@@ -139,12 +139,14 @@ static const struct transcript transcripts[] = {
 	{ "batches_are_neither_small_nor_too_many",
 	    "a UIDBATCHES 99\r\nb UIDBATCHES 500 1:2001\r\n"
 	    "c UIDBATCHES 4294967295 1:4294967295\r\n"
-	    "d UIDBATCHES 500 201:400\r\ne UIDBATCHES 4294967295\r\n",
+	    "d UIDBATCHES 500 201:400\r\ne UIDBATCHES 1000001\r\n"
+	    "f UIDBATCHES 1000000\r\n",
 	    "a NO [TOOFEW] A batch has at least 100 messages\r\n"
-	    "b NO [TOOMANY] Batches have at most 1000000 messages in all\r\n"
-	    "c NO [TOOMANY] Batches have at most 1000000 messages in all\r\n"
+	    "b NO [TOOMANY] Batches of too many messages\r\n"
+	    "c NO [TOOMANY] Batches of too many messages\r\n"
 	    "* UIDBATCHES (TAG \"d\")\r\nd OK Batches listed\r\n"
-	    "* UIDBATCHES (TAG \"e\") 2:1\r\ne OK Batches listed\r\n",
+	    "e NO [TOOMANY] Batches of too many messages\r\n"
+	    "* UIDBATCHES (TAG \"f\") 2:1\r\nf OK Batches listed\r\n",
 	    STATUS_OK },
 	{ "batches_are_numbers",
 	    "a UIDBATCHES\r\nb UIDBATCHES x\r\nc UIDBATCHES 0\r\n"
