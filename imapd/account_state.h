@@ -76,6 +76,7 @@ struct folder {
 	struct mailbox_view *views;
 	bool is_gone;
 	bool needs_scan; /* something in it may be unseen */
+	bool needs_watch;
 	bool is_adopting;
 	bool is_letting_go;       /* the store is told what others deleted */
 	bool is_identity_refused; /* of dovecot-uidlist */
@@ -279,6 +280,8 @@ enum witness_says account_witness_ask(struct account_store *account,
 /* What the account knows is what its witness says: at start and end; soon,
  * after a change. */
 void account_witness_write(struct account_store *account, bool is_synced);
+/* At the start. */
+void account_witness_begin(struct account_store *account);
 void account_witness_write_soon(struct account_store *account);
 
 /* ---- account_events.c ---- */
@@ -667,6 +670,9 @@ void message_prepare_end(
 /* From now on every change of the folder's files is held against the index
  * (watcher_sees): false if it cannot be. */
 bool watcher_add(struct account_store *account, struct folder *folder);
+/* The same when nobody waits: the kernel walks over all names that it remembers
+ * of the directory. Times are compared then, so that nothing is missed. */
+void watcher_add_soon(struct account_store *account, struct folder *folder);
 bool watcher_sees(struct account_store *account, const struct folder *folder);
 /* Judges all that happened up to now: what was not our doing is noticed, or the
  * folder gets `needs_scan`. Not in the middle of a message that is changed. */
