@@ -237,7 +237,6 @@ struct account_store {
 };
 
 /* ---- account_store.c ---- */
-struct folder *folder_find(struct account_store *account, struct text name);
 struct folder *folder_find_id(struct account_store *account, uint64_t id);
 void account_answer(mailbox_done *done, void *context, enum status status);
 /* The account is ready, or will not be. */
@@ -382,6 +381,8 @@ void folder_free(struct folder **folder);
 /* All but the number of messages. */
 void folder_describe(
     struct mailbox_info *info, const struct mailbox_record *record);
+/* By name, INBOX in any case; NULL: there is none. */
+struct folder *folder_find(struct account_store *account, struct text name);
 /* In the account's list, and out of it. */
 void folder_insert(struct account_store *account, struct folder *folder);
 void folder_take(struct account_store *account, const struct folder *folder);
