@@ -18,7 +18,7 @@ PART = 10  # this part of them in one command
 GROWTH = (1000, 10000, 100000, 1000000)
 MANY_CHANGES = "max-account-changes 10000000\n"  # in a day
 GROWTH_SIZE = 1500  # bytes of a message there, lest a million fill the disk
-MAILBOXES = 10000
+MAILBOXES = 9899  # and 100 above them, and INBOX: as many as there may be
 SESSIONS = 500
 LINGERS = 40  # seconds for which a process may stay that nobody needs
 
