@@ -20,7 +20,7 @@ MANY_CHANGES = "max-account-changes 10000000\n"  # in a day
 GROWTH_SIZE = 1500  # bytes of a message there, lest a million fill the disk
 MAILBOXES = 9899  # and 100 above them, and INBOX: as many as there may be
 SESSIONS = 500
-LINGERS = 40  # seconds for which a process may stay that nobody needs
+LINGERS = 65  # seconds for which a process may stay that nobody needs
 
 # Figure and how it is compared ("most", "least": ours alone), and what is wanted.
 WANTED = (
