@@ -102,6 +102,18 @@ mail_header_find(struct text header, const char *name, struct mail_field *field)
 	return false;
 }
 
+bool
+mail_header_has_end(struct text header)
+{
+	size_t size = header.size;
+
+	if (size == 0 || header.data[--size] != '\n')
+		return false;
+	if (size > 0 && header.data[size - 1] == '\r')
+		size--;
+	return size == 0 || header.data[size - 1] == '\n';
+}
+
 size_t
 mail_header_size(struct text message)
 {

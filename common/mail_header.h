@@ -30,6 +30,9 @@ bool mail_header_next(struct text *rest, struct mail_field *field);
 bool mail_header_find(
     struct text header, const char *name, struct mail_field *field);
 
+/* Its last line is the empty one: a message without a body may lack it. */
+bool mail_header_has_end(struct text header);
+
 /* Bytes up to and with the empty line; all of `message` if none ends it. */
 size_t mail_header_size(struct text message);
 

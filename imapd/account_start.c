@@ -19,8 +19,16 @@
 void
 account_confirm(struct account_store *account, uint64_t sequence)
 {
+	struct index_meta known;
+
 	account->meta.confirmed = sequence;
 	apply_sequence(account, sequence);
+	if (index_get_meta(account->index, &known) &&
+	    known.confirmed == sequence &&
+	    known.incarnation == account->meta.incarnation &&
+	    memcmp(&known.store, &account->meta.store, sizeof(known.store)) ==
+		0)
+		return;
 	index_begin(account->index);
 	index_put_meta(account->index, &account->meta);
 	index_commit(account->index);
@@ -31,8 +39,7 @@ become_ready(struct account_store *account, uint64_t sequence)
 {
 	account_confirm(account, sequence);
 	account->is_index_filled = true;
-	/* Where there was none, to lose it takes nothing away. */
-	account_witness_write(account, account->has_witness);
+	account_witness_begin(account);
 	account->status = STATUS_OK;
 	sync_folders(account);
 	if (account->is_rebuilt || index_has_lost_cache(account->index))

@@ -76,6 +76,7 @@ struct folder {
 	struct mailbox_view *views;
 	bool is_gone;
 	bool needs_scan; /* something in it may be unseen */
+	bool needs_watch;
 	bool is_adopting;
 	bool is_letting_go;       /* the store is told what others deleted */
 	bool is_identity_refused; /* of dovecot-uidlist */
@@ -236,7 +237,6 @@ struct account_store {
 };
 
 /* ---- account_store.c ---- */
-struct folder *folder_find(struct account_store *account, struct text name);
 struct folder *folder_find_id(struct account_store *account, uint64_t id);
 void account_answer(mailbox_done *done, void *context, enum status status);
 /* The account is ready, or will not be. */
@@ -279,6 +279,8 @@ enum witness_says account_witness_ask(struct account_store *account,
 /* What the account knows is what its witness says: at start and end; soon,
  * after a change. */
 void account_witness_write(struct account_store *account, bool is_synced);
+/* At the start. */
+void account_witness_begin(struct account_store *account);
 void account_witness_write_soon(struct account_store *account);
 
 /* ---- account_events.c ---- */
@@ -379,6 +381,8 @@ void folder_free(struct folder **folder);
 /* All but the number of messages. */
 void folder_describe(
     struct mailbox_info *info, const struct mailbox_record *record);
+/* By name, INBOX in any case; NULL: there is none. */
+struct folder *folder_find(struct account_store *account, struct text name);
 /* In the account's list, and out of it. */
 void folder_insert(struct account_store *account, struct folder *folder);
 void folder_take(struct account_store *account, const struct folder *folder);
@@ -667,6 +671,9 @@ void message_prepare_end(
 /* From now on every change of the folder's files is held against the index
  * (watcher_sees): false if it cannot be. */
 bool watcher_add(struct account_store *account, struct folder *folder);
+/* The same when nobody waits: the kernel walks over all names that it remembers
+ * of the directory. Times are compared then, so that nothing is missed. */
+void watcher_add_soon(struct account_store *account, struct folder *folder);
 bool watcher_sees(struct account_store *account, const struct folder *folder);
 /* Judges all that happened up to now: what was not our doing is noticed, or the
  * folder gets `needs_scan`. Not in the middle of a message that is changed. */

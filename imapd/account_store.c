@@ -26,18 +26,6 @@ folder_find_id(struct account_store *account, uint64_t id)
 	return table_find_u64(account->folders_by_id, id);
 }
 
-struct folder *
-folder_find(struct account_store *account, struct text name)
-{
-	bool is_inbox = text_is_nocase(name, "INBOX");
-
-	for (size_t i = 0; i < account->folder_count; i++)
-		if (is_inbox ? text_is(account->folders[i]->info.name, "INBOX")
-			     : text_equal(account->folders[i]->info.name, name))
-			return account->folders[i];
-	return NULL;
-}
-
 void
 account_answer(mailbox_done *done, void *context, enum status status)
 {

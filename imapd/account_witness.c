@@ -183,3 +183,19 @@ account_witness_ask(struct account_store *account,
 		witness.incarnation, witness.sequence, witness.counter };
 	return WITNESS_KNOWS_NEWER;
 }
+
+/* What a clean end left is on disk; where there was none, to lose it takes nothing
+ * away. */
+void
+account_witness_begin(struct account_store *account)
+{
+	struct witness written, now = memory_witness(account);
+
+	if (account->has_witness && !index_was_killed(account->index) &&
+	    read_witness(account, &written) == 1 &&
+	    is_same_store(&written.store, &now.store) &&
+	    written.incarnation == now.incarnation &&
+	    written.sequence == now.sequence && written.counter == now.counter)
+		return;
+	account_witness_write(account, account->has_witness);
+}

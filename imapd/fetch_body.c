@@ -180,6 +180,7 @@ fetch_body_filter(
     const struct section *section, struct text stored_header, struct buf *out)
 {
 	bool wanted = section->kind == SECTION_HEADER_FIELDS;
+	bool has_end = mail_header_has_end(stored_header);
 	struct line_ends state = start(section);
 	struct mail_field field;
 
@@ -192,5 +193,5 @@ fetch_body_filter(
 		    put_some(&state, "\r\n", 2, out) < 0)
 			return -1;
 	}
-	return put_some(&state, "\r\n", 2, out);
+	return has_end ? put_some(&state, "\r\n", 2, out) : 0;
 }

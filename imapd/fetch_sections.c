@@ -63,9 +63,12 @@ put_filtered(struct imap_command *command, const struct fetch_section *section,
 	struct buf stored, fields;
 	int result;
 
-	buf_init(&stored, FETCH_MAX_HEADER);
-	buf_init(&fields, 2 * FETCH_MAX_HEADER + 2);
+	buf_init(&stored, FETCH_MAX_HEADER + 2);
+	buf_init(&fields, 2 * FETCH_MAX_HEADER + 4);
 	result = read_span(state, span, &stored);
+	if (result == 0 &&
+	    span->size > FETCH_MAX_HEADER) /* its end is cut off */
+		result = buf_put(&stored, "\n\n", 2);
 	if (result == 0)
 		result = filter_header(command, section,
 		    text_make(stored.data, stored.size), &fields);

@@ -65,18 +65,47 @@ folder_describe(struct mailbox_info *info, const struct mailbox_record *record)
 	info->keywords = keywords;
 }
 
+/* The first that is not before that name; there may be ten thousand. */
+static size_t
+folder_position(const struct account_store *account, struct text name)
+{
+	size_t low = 0, high = account->folder_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (folder_compare_names(
+			account->folders[middle]->info.name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct folder *
+folder_find(struct account_store *account, struct text name)
+{
+	size_t at;
+
+	if (text_is_nocase(name, "INBOX"))
+		name = TEXT("INBOX");
+	at = folder_position(account, name);
+	return at < account->folder_count &&
+		       text_equal(account->folders[at]->info.name, name)
+		   ? account->folders[at]
+		   : NULL;
+}
+
 void
 folder_insert(struct account_store *account, struct folder *folder)
 {
-	size_t at = account->folder_count;
+	size_t at = folder_position(account, folder->info.name);
 
 	account->folders = memory_resize(account->folders,
 	    account->folder_count + 1, sizeof(struct folder *));
-	while (at > 0 && folder_compare_names(folder->info.name,
-			     account->folders[at - 1]->info.name) < 0) {
-		account->folders[at] = account->folders[at - 1];
-		at--;
-	}
+	memmove(&account->folders[at + 1], &account->folders[at],
+	    (account->folder_count - at) * sizeof(struct folder *));
 	account->folders[at] = folder;
 	account->folder_count++;
 	table_put_u64(account->folders_by_id, folder->info.id, folder);

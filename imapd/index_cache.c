@@ -13,6 +13,7 @@
 #include "imapd/message_index_file.h"
 
 #include "imapd/index_record.h"
+#include "imapd/message_index_room.h"
 
 #include <string.h>
 
@@ -245,6 +246,7 @@ drop_unused(struct message_index *index)
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 	}
 	mdb_cursor_close(cursor);
+	index_room_touch(index, 0);
 	rc = mdb_drop(index->writer, index->unused, 0);
 	if (rc != 0)
 		index_broke(index, "drop", rc);

@@ -1,5 +1,5 @@
 /*
- * See index_state.h.  Format: u8 1, boot 40, u8 is clean, u8 crashes.
+ * See index_state.h.  Format: u8 1, boot 40, u8 touch, u8 crashes.
  */
 #include "imapd/index_state.h"
 
@@ -53,7 +53,7 @@ index_state_read(int home_fd, struct index_state *state)
 	if (reader_get_u8(&r) != STATE_FORMAT)
 		result = -1;
 	reader_get_raw(&r, state->boot, sizeof(state->boot));
-	state->is_clean = reader_get_u8(&r);
+	state->touch = reader_get_u8(&r);
 	state->crashes = reader_get_u8(&r);
 	if (reader_done(&r) == -1)
 		result = -1;
@@ -71,7 +71,7 @@ index_state_write(int home_fd, const struct index_state *state, bool is_synced,
 	writer_init(&w, bytes, sizeof(bytes));
 	writer_put_u8(&w, STATE_FORMAT);
 	writer_put_raw(&w, state->boot, sizeof(state->boot));
-	writer_put_u8(&w, state->is_clean);
+	writer_put_u8(&w, state->touch);
 	writer_put_u8(&w, state->crashes);
 	if (!is_synced && file_replace_unsynced(home_fd, "state", bytes, w.size,
 			      0600, error) == 0)

@@ -6,12 +6,15 @@
  *	nothing, or unreadable     anything: the index is made anew
  *	not clean, of this boot    all that a worker wrote before it was killed
  *	not clean, of another one  anything: the index is made anew
- *	clean                      the index as it was closed: it was synced
+ *	clean, or untouched        the index as it was closed: it was synced
  *	                           before, and is not written until "not clean" is
  *	                           on disk
  *
- * So only the step from clean to not clean waits for the disk.  Any other that a
- * power cut takes back leads to a row that trusts less.
+ * Untouched is one that was clean and is open, but not written yet: so a worker
+ * whose clients only read does not wait for the disk, and one that is killed by
+ * what it reads is known as such.  Only the step to not clean waits for the disk,
+ * before the first write.  Any other that a power cut takes back leads to a row
+ * that trusts less.
  */
 #ifndef IMAPD_INDEX_STATE_H
 #define IMAPD_INDEX_STATE_H
@@ -21,10 +24,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum index_touch {
+	INDEX_NOT_CLEAN,
+	INDEX_CLEAN, /* it was closed in order */
+	INDEX_UNTOUCHED
+};
+
 struct index_state {
-	char boot[40];    /* of the machine, when it was written */
-	uint8_t is_clean; /* the index was closed in order */
-	uint8_t crashes;  /* in a row */
+	char boot[40];   /* of the machine, when it was written */
+	uint8_t touch;   /* enum index_touch */
+	uint8_t crashes; /* in a row */
 };
 
 /* This boot of the machine. */

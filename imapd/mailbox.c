@@ -183,8 +183,8 @@ mailbox_view_open(struct account_store *account, struct text name,
 		*status = STATUS_MISSING;
 	if (*status != STATUS_OK)
 		return NULL;
-	watcher_add(account, folder);
 	sync_folder_if_changed(account, folder);
+	watcher_add_soon(account, folder);
 	folder_load(account, folder);
 	return view_new(account, folder, is_read_only, handler, context);
 }

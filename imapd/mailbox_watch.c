@@ -76,8 +76,13 @@ look(void *context)
 		return;
 	for (size_t i = 0; i < account->folder_count; i++) {
 		struct folder *folder = account->folders[i];
+		bool is_watched = folder->needs_watch &&
+				  folder->views != NULL &&
+				  watcher_add(account, folder);
 
-		if (folder->needs_scan || watcher_sees(account, folder))
+		folder->needs_watch = false;
+		if (is_watched || folder->needs_scan ||
+		    watcher_sees(account, folder))
 			sync_folder_patiently(account, folder);
 		is_left |= folder->needs_scan;
 	}
@@ -319,6 +324,15 @@ watcher_add(struct account_store *account, struct folder *folder)
 	}
 	table_put_u64(watcher->by_mailbox, w->mailbox, w);
 	return watcher_sees(account, folder);
+}
+
+void
+watcher_add_soon(struct account_store *account, struct folder *folder)
+{
+	if (watcher_sees(account, folder))
+		return;
+	folder->needs_watch = true;
+	watcher_look_soon(account);
 }
 
 bool

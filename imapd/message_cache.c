@@ -16,6 +16,8 @@ enum {
 	MAGIC = 0x434d4600 + MESSAGE_CACHE_VERSION, /* "FMC" */
 	SPAN_SIZE = 28,
 	PART_SIZE = 4 + 1 + 2 * SPAN_SIZE,
+	HAS_ALL_FIELDS = 1,
+	HAS_END = 2,
 	HEAD_SIZE = 4 + 8 + 8 + 1 + 4 + 4 * 4,
 	MAX_TEXT = MESSAGE_CACHE_MAX_SIZE
 };
@@ -105,7 +107,11 @@ put_record(const struct mime_part *root, uint64_t stored_size,
 	writer_put_u32(&w, MAGIC);
 	writer_put_u64(&w, stored_size);
 	writer_put_u64(&w, mime_part_wire_size(root));
-	writer_put_u8(&w, has_all_fields);
+	writer_put_u8(&w,
+	    (has_all_fields ? HAS_ALL_FIELDS : 0) |
+		(root->body.size > 0 || mail_header_has_end(root->header_text)
+			? HAS_END
+			: 0));
 	writer_put_u32(&w, count);
 	for (int i = 0; i < 4; i++)
 		writer_put_u32(&w, (uint32_t)texts[i].size);
@@ -202,6 +208,7 @@ message_cache_parse(
 {
 	uint32_t sizes[4];
 	struct reader r;
+	uint8_t state;
 
 	*cache = (struct message_cache){ 0 };
 	reader_init(&r, bytes.data, bytes.size);
@@ -210,7 +217,9 @@ message_cache_parse(
 		    error, ERROR_DAMAGED, "message cache: not this version");
 	cache->stored_size = reader_get_u64(&r);
 	cache->wire_size = reader_get_u64(&r);
-	cache->has_all_fields = reader_get_u8(&r) != 0;
+	state = reader_get_u8(&r);
+	cache->has_all_fields = (state & HAS_ALL_FIELDS) != 0;
+	cache->has_end = (state & HAS_END) != 0;
 	cache->part_count = reader_get_u32(&r);
 	for (int i = 0; i < 4; i++)
 		sizes[i] = reader_get_u32(&r);
@@ -306,5 +315,5 @@ message_cache_put_fields(const struct message_cache *cache,
 					return -1;
 				break;
 			}
-	return buf_put(out, "\r\n", 2);
+	return cache->has_end ? buf_put(out, "\r\n", 2) : 0;
 }

@@ -7,7 +7,7 @@
  * damaged.
  *
  * Format (little-endian): u32 magic and version | u64 stored size | u64 wire
- * size | u8 has all fields | u32 part count | u32 sizes of envelope, body,
+ * size | u8 has all fields (1), has an end (2) | u32 part count | u32 sizes of envelope, body,
  * bodystructure and fields | these texts | 61 bytes a part, parents before their
  * children.  With all sizes in front, who wants one text reads no other.
  */
@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 enum {
-	MESSAGE_CACHE_VERSION = 2,
+	MESSAGE_CACHE_VERSION = 3,
 	MESSAGE_CACHE_MAX_SIZE = 8 * 1024 * 1024, /* of one record */
 	MESSAGE_CACHE_MAX_FIELD = 64 * 1024 /* fields beyond are not cached */
 };
@@ -36,6 +36,7 @@ struct message_cache {
 	struct text bodystructure; /* FETCH BODYSTRUCTURE */
 	struct text fields;        /* cached fields raw, with CRLF ends */
 	bool has_all_fields;       /* of the cached names, none was left out */
+	bool has_end;              /* of the header: an empty line */
 	uint32_t part_count;
 	struct text parts; /* private */
 };
@@ -68,8 +69,8 @@ bool message_cache_has_name(
 bool message_cache_keeps(struct text name);
 
 /* Appends the fields of these names, which are all kept, in the message's order
- * and the empty line: the answer to BODY[HEADER.FIELDS (...)].  0, or -1 if `out`
- * is full. */
+ * and the empty line, if there is one: the answer to BODY[HEADER.FIELDS (...)].
+ * 0, or -1 if `out` is full. */
 int message_cache_put_fields(const struct message_cache *cache,
     const struct text *names, size_t name_count, struct buf *out);
 

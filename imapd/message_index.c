@@ -44,6 +44,12 @@ commit(struct message_index *index)
 	if (index->writer == NULL)
 		return;
 	index_usage_save(index);
+	if (index->touched_pages > 0 && !index_mark_touched(index)) {
+		mdb_txn_abort(index->writer);
+		index->writer = NULL;
+		index->is_broken = true;
+		return;
+	}
 	if (!index_room_take(index))
 		return;
 	rc = mdb_txn_commit(index->writer);
@@ -99,6 +105,7 @@ index_empty(struct message_index *index)
 	int rc = 0;
 
 	index_begin(index);
+	index_room_touch(index, 0);
 	for (size_t i = 0; i < count && index->writer != NULL && rc == 0; i++)
 		rc = mdb_drop(index->writer, databases[i], 0);
 	if (rc != 0)

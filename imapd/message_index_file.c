@@ -12,6 +12,7 @@
 #include "imapd/index_state.h"
 #include "imapd/message_index_room.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,20 @@ index_broke(struct message_index *index, const char *what, int rc)
 		log_error("index-broken", "call=%s error=\"%s\"", what,
 		    mdb_strerror(rc));
 	index->is_broken = true;
+}
+
+/* To make one is to write. */
+static int
+open_database(struct message_index *index, MDB_txn *txn, const char *name,
+    unsigned int flags, MDB_dbi *dbi)
+{
+	int rc = mdb_dbi_open(txn, name, flags, dbi);
+
+	if (rc != MDB_NOTFOUND)
+		return rc;
+	if (!index_mark_touched(index))
+		return EIO;
+	return mdb_dbi_open(txn, name, flags | MDB_CREATE, dbi);
 }
 
 static int
@@ -63,8 +78,8 @@ open_databases(struct message_index *index)
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < sizeof(databases) / sizeof(databases[0]); i++) {
-		rc = mdb_dbi_open(txn, databases[i].name,
-		    databases[i].flags | MDB_CREATE, databases[i].dbi);
+		rc = open_database(index, txn, databases[i].name,
+		    databases[i].flags, databases[i].dbi);
 		if (rc != 0) {
 			mdb_txn_abort(txn);
 			return rc;
@@ -220,8 +235,7 @@ is_data_there(int home_fd)
 /* The directory, the state and the environment; one that cannot be opened is
  * made anew, once. */
 static int
-prepare(struct message_index *index, const struct index_state *now,
-    bool was_clean, bool *was_made, struct error *error)
+prepare(struct message_index *index, bool *was_made, struct error *error)
 {
 	struct error ignored;
 	int home_fd = index->home_fd;
@@ -229,7 +243,7 @@ prepare(struct message_index *index, const struct index_state *now,
 	if (file_make_directory(home_fd, "index", 0700, error) == -1 &&
 	    error->code != ERROR_EXISTS)
 		return -1;
-	if (index_state_write(home_fd, now, was_clean, error) == -1)
+	if (index_state_write(home_fd, &index->state, false, error) == -1)
 		return -1;
 	if (*was_made)
 		remove_files(home_fd);
@@ -242,27 +256,54 @@ prepare(struct message_index *index, const struct index_state *now,
 	return open_environment(index, error);
 }
 
+/* What the file of the last life says: whether the index is to be made anew. */
+static bool
+judge_state(struct message_index *index, bool *was_unclean)
+{
+	struct index_state last = { "", INDEX_NOT_CLEAN, 0 };
+	struct index_state *now = &index->state;
+	bool has_state = index_state_read(index->home_fd, &last) == 0;
+	bool is_same_boot, is_new;
+
+	index_state_boot(now->boot);
+	is_same_boot = has_state && memcmp(last.boot, now->boot, 40) == 0;
+	index->was_killed = has_state && last.touch != INDEX_CLEAN;
+	*was_unclean =
+	    has_state && last.touch == INDEX_NOT_CLEAN && !is_same_boot;
+	now->touch = has_state && last.touch != INDEX_NOT_CLEAN
+			 ? INDEX_UNTOUCHED
+			 : INDEX_NOT_CLEAN;
+	now->crashes = index->was_killed ? (uint8_t)(last.crashes + 1) : 0;
+	is_new = !has_state || *was_unclean || now->crashes > MAX_CRASHES ||
+		 !is_data_there(index->home_fd);
+	if (is_new)
+		now->crashes = 0;
+	return is_new;
+}
+
+bool
+index_mark_touched(struct message_index *index)
+{
+	struct error error;
+
+	if (index->state.touch == INDEX_NOT_CLEAN)
+		return true;
+	index->state.touch = INDEX_NOT_CLEAN;
+	if (index_state_write(index->home_fd, &index->state, true, &error) == 0)
+		return true;
+	log_error("index-state", "error=\"%s\"", error.text);
+	return false;
+}
+
 struct message_index *
 index_open(int home_fd, bool *was_made, bool *was_unclean, struct error *error)
 {
 	struct message_index *index = memory_new(1, sizeof(*index));
-	struct index_state state = { "", 0, 0 }, now = { "", 0, 0 };
-	bool has_state = index_state_read(home_fd, &state) == 0;
-	bool is_same_boot;
 
 	index->home_fd = home_fd;
-	index->was_killed = has_state && !state.is_clean;
 	buf_init(&index->scratch, 16 * 1024 * 1024);
-	index_state_boot(now.boot);
-	is_same_boot = has_state && memcmp(state.boot, now.boot, 40) == 0;
-	*was_unclean = has_state && !state.is_clean && !is_same_boot;
-	now.crashes = state.is_clean ? 0 : (uint8_t)(state.crashes + 1);
-	*was_made = !has_state || *was_unclean || now.crashes > MAX_CRASHES ||
-		    !is_data_there(home_fd);
-	if (*was_made)
-		now.crashes = 0;
-	if (prepare(index, &now, has_state && state.is_clean, was_made,
-		error) == 0) {
+	*was_made = judge_state(index, was_unclean);
+	if (prepare(index, was_made, error) == 0) {
 		index_usage_load(index);
 		return index;
 	}
@@ -287,7 +328,7 @@ index_abandon(struct message_index **index)
 void
 index_close(struct message_index **index)
 {
-	struct index_state state = { "", 1, 0 };
+	struct index_state state = { "", INDEX_CLEAN, 0 };
 	struct error error;
 	int home_fd;
 	bool is_good;

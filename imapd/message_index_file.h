@@ -6,6 +6,7 @@
 #ifndef IMAPD_MESSAGE_INDEX_FILE_H
 #define IMAPD_MESSAGE_INDEX_FILE_H
 
+#include "imapd/index_state.h"
 #include "imapd/message_index.h"
 
 #include <lmdb.h>
@@ -29,7 +30,8 @@ struct message_index {
 	bool is_held;           /* the writer waits for room on the disk */
 	bool is_broken;
 	bool was_killed;
-	bool has_lost_cache; /* it was of an older form */
+	struct index_state state; /* as the file beside it says */
+	bool has_lost_cache;      /* it was of an older form */
 	MDB_dbi meta, mailbox, row, file, name, vanished, saved, content,
 	    parsed, unused, subscribed;
 	struct index_place at_file, at_parsed;
@@ -40,6 +42,10 @@ struct message_index {
 
 /* A call of LMDB failed: nothing in it may be trusted any more. */
 void index_broke(struct message_index *index, const char *what, int rc);
+
+/* The file `state` says that it is being written; false: it cannot, so nothing
+ * may be. */
+bool index_mark_touched(struct message_index *index);
 
 /* One value, inside of index_begin and index_commit. */
 void index_put(struct message_index *index, MDB_dbi dbi, const void *key,

@@ -25,26 +25,18 @@ result_of(bool is_true)
 	return is_true ? SEARCH_YES : SEARCH_NO;
 }
 
-/* A value without its line end, if it says what it means: no other line, no
- * encoded word, nothing but ASCII. */
+/* It says what it means: one line, no encoded word, nothing but ASCII. */
 static bool
-is_plain(struct text *value)
+is_plain(struct text value)
 {
-	size_t size = value->size;
-
-	if (size > 0 && value->data[size - 1] == '\n') {
-		size--;
-		if (size > 0 && value->data[size - 1] == '\r')
-			size--;
-	}
-	for (size_t i = 0; i < size; i++) {
-		unsigned char c = (unsigned char)value->data[i];
+	for (size_t i = 0; i < value.size; i++) {
+		unsigned char c = (unsigned char)value.data[i];
 
 		if ((c < ' ' && c != '\t') || c >= 0x80 ||
-		    (c == '=' && i + 1 < size && value->data[i + 1] == '?'))
+		    (c == '=' && i + 1 < value.size &&
+			value.data[i + 1] == '?'))
 			return false;
 	}
-	value->size = size;
 	return true;
 }
 
@@ -54,7 +46,7 @@ value_contains(struct text value, struct text folded, struct pool *pool)
 	struct buf decoded;
 	bool found = false;
 
-	if (is_plain(&value))
+	if (is_plain(value))
 		return casefold_contains(value, folded, pool);
 	buf_init(&decoded, 4 * HEADER_TEXT_MAX_VALUE);
 	if (header_text_decode(value, &decoded) == 0)

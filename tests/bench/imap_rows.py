@@ -16,9 +16,11 @@ from sleep_rows import OURS, Client, rests
 BIG = 100000  # messages of the large mailbox
 PART = 10  # this part of them in one command
 GROWTH = (1000, 10000, 100000, 1000000)
+MANY_CHANGES = "max-account-changes 10000000\n"  # in a day
 GROWTH_SIZE = 1500  # bytes of a message there, lest a million fill the disk
-MAILBOXES = 10000
+MAILBOXES = 9899  # and 100 above them, and INBOX: as many as there may be
 SESSIONS = 500
+LINGERS = 65  # seconds for which a process may stay that nobody needs
 
 # Figure and how it is compared ("most", "least": ours alone), and what is wanted.
 WANTED = (
@@ -221,7 +223,8 @@ def growth(bench):
     for count in GROWTH:
         # Dovecot's index of a million was not waited for.
         makers = [dovecot(bench)] if count < GROWTH[-1] else []
-        for server in bench.servers(*makers, bench.firnmail(1), reps=1):
+        for server in bench.servers(*makers, bench.firnmail(1, MANY_CHANGES),
+                                    reps=1):
             grown(bench, server, bench.scaled(count))
 
 
@@ -248,13 +251,13 @@ def sessions(bench):
     for server in bench.servers(dovecot(bench, TUNED="1"),
                                 bench.firnmail(1, OURS)):
         Client(server, 1, None).socket.close()
-        rests(server)
+        rests(server, LINGERS)
         before = memory_kib(server.pid)
         began = time.monotonic()
         clients = [Client(server, 1, None).idle() for _ in range(count)]
         bench.figure(server.label, "sessions.open",
                      count / (time.monotonic() - began), "a second")
-        rests(server)
+        rests(server, LINGERS)
         bench.figure(server.label, "sessions.asleep.each",
                      (memory_kib(server.pid) - before) / count, "KiB")
         other = Client(server, 1, None)
@@ -288,8 +291,8 @@ def memory(bench):
     for server in bench.servers(
             dovecot(bench), bench.peer("tuned", "dovecot.sh", TUNED="1"),
             bench.firnmail(500)):
-        load(bench, server, "--n", bench.scaled(500), "--rest", 45, "idlemem",
-             tls=True)
+        load(bench, server, "--n", bench.scaled(500), "--rest", LINGERS,
+             "idlemem", tls=True)
 
 
 ROWS = {"append": append, "login": login, "login-yescrypt": login_yescrypt,

@@ -76,8 +76,8 @@ class Client:
         self.socket.sendall(text.encode() + b"\r\n")
 
 
-def rests(server):
-    """Waits until processes neither come nor go for 10 s, of those that serve
+def rests(server, seconds=10):
+    """Waits until processes neither come nor go for so long, of those that serve
     sessions."""
     last, since = None, time.monotonic()
     end = since + SECONDS
@@ -85,7 +85,7 @@ def rests(server):
         now = len(tree(server.pid))
         if now != last:
             last, since = now, time.monotonic()
-        elif time.monotonic() - since > 10:
+        elif time.monotonic() - since > seconds:
             return
         time.sleep(0.2)
 

@@ -122,6 +122,61 @@ cache_record_answers_like_the_message(void **state)
 	pool_free(&pool);
 }
 
+/* RFC 3501 6.4.5: "the blank line is included in all header fetches, except in the
+ * case of a message which has no body and no blank line". */
+static void
+the_empty_line_is_told_if_there_is_one(void **state)
+{
+	static const struct {
+		const char *message, *answer;
+	} cases[] = {
+		{ "Subject: s\n", "Subject: s\r\n" },
+		{ "Subject: s\n\n", "Subject: s\r\n\r\n" },
+		{ "Subject: s\r\n\r\n", "Subject: s\r\n\r\n" },
+		{ "Subject: s", "Subject: s\r\n" },
+		{ "Subject: s\n\nbody", "Subject: s\r\n\r\n" },
+		{ "X: y\n", "" },
+		{ "X: y\n\n", "\r\n" },
+		{ "\n", "\r\n" },
+		{ "\r\n", "\r\n" },
+		{ "", "" },
+	};
+	const struct section section = {
+		.kind = SECTION_HEADER_FIELDS, .names = names, .name_count = 1
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct pool *pool = pool_new();
+		struct text bytes = text_of(cases[i].message);
+		struct mime_part *root = mime_parse(bytes, pool);
+		struct message_cache cache;
+		struct buf record, out;
+
+		buf_init(&record, MESSAGE_CACHE_MAX_SIZE);
+		buf_init(&out, 1000);
+		assert_int_equal(
+		    fetch_body_filter(&section,
+			text_make(bytes.data, root->header.size), &out),
+		    0);
+		if (!text_is(text_make(out.data, out.size), cases[i].answer))
+			fail_msg("case %zu, of the message", i);
+		assert_int_equal(
+		    message_cache_format(root, bytes.size, &record), 0);
+		assert_int_equal(
+		    message_cache_parse(
+			text_make(record.data, record.size), &cache, NULL),
+		    0);
+		buf_reset(&out);
+		assert_int_equal(
+		    message_cache_put_fields(&cache, names, 1, &out), 0);
+		if (!text_is(text_make(out.data, out.size), cases[i].answer))
+			fail_msg("case %zu, of the cache", i);
+		buf_clear(&record);
+		buf_clear(&out);
+		pool_free(&pool);
+	}
+}
+
 static void
 damaged_cache_record_is_an_error_or_harmless(void **state)
 {
@@ -154,6 +209,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sections_give_wire_bytes),
 		cmocka_unit_test(cache_record_answers_like_the_message),
+		cmocka_unit_test(the_empty_line_is_told_if_there_is_one),
 		cmocka_unit_test(damaged_cache_record_is_an_error_or_harmless),
 	};
 

@@ -94,6 +94,22 @@ the_first_start_does_not_wait_for_the_disk(void **state)
 	index_close(&index);
 }
 
+/* How often it waited for the disk to write that much. */
+static unsigned int
+syncs_of_a_write(struct message_index *index, uint64_t confirmed)
+{
+	const struct index_meta meta = { .confirmed = confirmed };
+
+	syncs = 0;
+	file_set_fault_hook(count_syncs, NULL);
+	index_begin(index);
+	index_put_meta(index, &meta);
+	index_commit(index);
+	file_set_fault_hook(NULL, NULL);
+	assert_false(index_is_broken(index));
+	return syncs;
+}
+
 /* Else the power could be cut after a page was written and before it was known
  * that one might be. */
 static void
@@ -104,16 +120,72 @@ a_clean_index_is_unclean_on_disk_before_it_is_written(void **state)
 	make_index();
 	index = open_index();
 	assert_false(was_made);
-	assert_int_equal(syncs, 2);
+	assert_int_equal(syncs, 0);
+	assert_int_equal(syncs_of_a_write(index, 8), 2);
+	assert_int_equal(syncs_of_a_write(index, 9), 0);
 	index_abandon(&index);
 	/* Killed: on disk it is said already. */
 	index = open_index();
 	assert_false(was_made);
 	assert_true(index_was_killed(index));
 	assert_int_equal(syncs, 0);
+	assert_int_equal(syncs_of_a_write(index, 10), 0);
 	index_close(&index);
 	index = open_index();
 	assert_false(index_was_killed(index));
+	index_close(&index);
+}
+
+/* Who only read has said nothing that is on disk for sure; the next one must. */
+static void
+one_that_was_killed_while_it_was_read_is_marked_when_it_is_written(void **state)
+{
+	struct message_index *index;
+	struct index_meta meta;
+
+	make_index();
+	for (unsigned int i = 0; i < 2; i++) {
+		index = open_index();
+		assert_true(index_get_meta(index, &meta));
+		assert_int_equal(syncs, 0);
+		index_abandon(&index);
+	}
+	index = open_index();
+	assert_true(index_was_killed(index));
+	assert_false(was_made);
+	assert_int_equal(syncs_of_a_write(index, 8), 2);
+	index_abandon(&index);
+	/* What kills a worker that reads it goes. */
+	index = open_index();
+	assert_true(was_made);
+	index_close(&index);
+}
+
+/* The machine went down while nobody had written: all is as it was closed. */
+static void
+an_index_that_was_only_read_survives_a_power_cut(void **state)
+{
+	struct message_index *index;
+	char boot[] = "another boot";
+	int fd;
+
+	make_index();
+	index = open_index();
+	index_abandon(&index);
+	fd = openat(home_fd, "state", O_WRONLY);
+	assert_int_equal(pwrite(fd, boot, sizeof(boot), 1), sizeof(boot));
+	close(fd);
+	index = open_index();
+	assert_false(was_made);
+	assert_false(was_unclean);
+	assert_int_equal(syncs_of_a_write(index, 8), 2);
+	index_abandon(&index);
+	fd = openat(home_fd, "state", O_WRONLY);
+	assert_int_equal(pwrite(fd, boot, sizeof(boot), 1), sizeof(boot));
+	close(fd);
+	index = open_index();
+	assert_true(was_made);
+	assert_true(was_unclean);
 	index_close(&index);
 }
 
@@ -169,6 +241,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_first_start_does_not_wait_for_the_disk),
 		TEST(a_clean_index_is_unclean_on_disk_before_it_is_written),
+		TEST(
+		    one_that_was_killed_while_it_was_read_is_marked_when_it_is_written),
+		TEST(an_index_that_was_only_read_survives_a_power_cut),
 		TEST(an_index_without_a_readable_state_is_made_anew),
 		TEST(what_was_reserved_is_given_back_when_it_rests)
 	};
