@@ -1,8 +1,8 @@
 /*
  * Alarms that snapd has not been told of yet, because it was away: each once.
  * Where there are more than there is room for, one that is about no account in
- * particular stands for all of them: snapd then holds what every account had, and
- * which they were is in the log lines.  Pure.
+ * particular stands for all of them: snapd then holds what every account had,
+ * and which they were is in the log lines.  Pure.
  */
 #ifndef BROKER_ALARMS_H
 #define BROKER_ALARMS_H

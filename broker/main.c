@@ -2,8 +2,9 @@
  * broker: starts everybody who reads the network or mail, makes their channels
  * and says to each end who the other one is.  It holds CAP_SETUID, CAP_SETGID,
  * CAP_SYS_CHROOT and CAP_SETPCAP for its children, who drop them, may set only
- * their ids, and can reach neither the store nor the keys.  Input: master's messages and the few
- * requests in requests.c and control.c; it never sees mail or a password.
+ * their ids, and can reach neither the store nor the keys.  Input: master's
+ * messages and the few requests in requests.c and control.c; it never sees mail
+ * or a password.
  */
 #include "broker/control.h"
 #include "broker/workers.h"

@@ -1,8 +1,8 @@
 /*
  * What the broker's members may ask: imapd to attach a connection that authd
- * granted, the queue to start a worker, a worker to keep sessions that sleep.  A
- * member that says anything else has its channel closed by common/channel.c, and
- * is killed and started again.
+ * granted, the queue to start a worker, a worker to keep sessions that sleep. A
+ * member that says anything else has its channel closed by common/channel.c,
+ * and is killed and started again.
  */
 #include "broker/workers.h"
 

@@ -1,8 +1,8 @@
 /*
- * See sessions.h.  A session goes AWAKE (a worker has it) -> ASLEEP -> WAKING (a
- * worker is wanted for it) -> AWAKE; it ends while it is awake when the worker
- * says so, asleep when its stream is over or the front says so.  While it sleeps
- * it has its stream, or none when the front let go of it as well.
+ * See sessions.h.  A session goes AWAKE (a worker has it) -> ASLEEP -> WAKING
+ * (a worker is wanted for it) -> AWAKE; it ends while it is awake when the
+ * worker says so, asleep when its stream is over or the front says so.  While
+ * it sleeps it has its stream, or none when the front let go of it as well.
  */
 #include "broker/sessions.h"
 

@@ -1,8 +1,8 @@
 /*
  * The sessions of accounts, as the broker knows them: which worker has each or,
  * while it sleeps, its stream and what its client was told.  Who a session is
- * stands here and comes from authd's grant; a worker can only give back one that
- * it was given, and gets back no other.
+ * stands here and comes from authd's grant; a worker can only give back one
+ * that it was given, and gets back no other.
  *
  * What a sleeping client sends stays in its stream: the broker looks whether
  * there is something, and takes nothing.  The front is told that it sleeps, and
@@ -95,8 +95,8 @@ size_t session_list_watching(const struct session_list *list);
 size_t session_list_waking(const struct session_list *list);
 /* ... here he is: how many he got. */
 size_t session_list_give(struct session_list *list, struct channel *worker);
-/* There will be no worker: they, or with `is_all` every one that sleeps, end; the
- * client hears why. */
+/* There will be no worker: they, or with `is_all` every one that sleeps, end;
+ * the client hears why. */
 void session_list_dismiss(
     struct session_list *list, bool is_all, enum status why);
 

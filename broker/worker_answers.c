@@ -1,6 +1,6 @@
 /*
- * What waits in a worker's place until it runs, or will not: sessions of those who
- * have logged in, requests of queue and snapd, sessions that sleep.
+ * What waits in a worker's place until it runs, or will not: sessions of those
+ * who have logged in, requests of queue and snapd, sessions that sleep.
  */
 #include "broker/worker_places.h"
 

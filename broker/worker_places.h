@@ -1,8 +1,8 @@
 /*
  * Private to workers.c, worker_answers.c and worker_places.c: a place for the
- * worker of each account that has one, had one a moment ago or wants one, and what
- * waits in it.  Places are found by account or by process; those whose turn matters
- * stand in a line.
+ * worker of each account that has one, had one a moment ago or wants one, and
+ * what waits in it.  Places are found by account or by process; those whose
+ * turn matters stand in a line.
  */
 #ifndef BROKER_WORKER_PLACES_H
 #define BROKER_WORKER_PLACES_H

@@ -1,11 +1,11 @@
 /*
- * See workers.h: when a worker starts and when it ends.  Its place goes ABSENT -> HOME (master makes sure of
- * its directory) -> RUNNING -> STOPPING -> ABSENT; after a crash it rests in
- * BACKOFF, and when all places are taken it is QUEUED until one that idles has
- * been retired for it: mail waits until somebody does, a session only if
- * somebody does now.  What is asked of it meanwhile waits in the place, as do the
- * account's sessions while they sleep; it is forgotten when there is nothing in
- * it.
+ * See workers.h: when a worker starts and when it ends.  Its place goes ABSENT
+ * -> HOME (master makes sure of its directory) -> RUNNING -> STOPPING ->
+ * ABSENT; after a crash it rests in BACKOFF, and when all places are taken it
+ * is QUEUED until one that idles has been retired for it: mail waits until
+ * somebody does, a session only if somebody does now.  What is asked of it
+ * meanwhile waits in the place, as do the account's sessions while they sleep;
+ * it is forgotten when there is nothing in it.
  */
 #include "broker/workers.h"
 

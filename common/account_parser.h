@@ -57,8 +57,8 @@ struct alias_watch {
 	void *context;
 };
 
-/* account_table_parse for who wants to see how an alias is followed, and a table
- * of what is right where something is wrong. */
+/* account_table_parse for who wants to see how an alias is followed, and a
+ * table of what is right where something is wrong. */
 struct account_table *account_table_watch(const struct account_source *users,
     const struct account_source *aliases, const struct settings *settings,
     const struct alias_watch *watch, struct report *report);

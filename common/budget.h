@@ -3,10 +3,11 @@
  * while, errors in a while; counted by his address and by his network, so that
  * neither many connections nor many addresses of one hand keep others out.
  *
- * Connections at a time are counted exactly, by who is there; what was in a while
- * is in rate sketches, whose size is fixed and which no flood of addresses makes
- * forget.  Clients on this host and of `trusted` networks have no budget but their
- * share of all places.  Pure: time is an argument, and the key of the hash.
+ * Connections at a time are counted exactly, by who is there; what was in a
+ * while is in rate sketches, whose size is fixed and which no flood of
+ * addresses makes forget.  Clients on this host and of `trusted` networks have
+ * no budget but their share of all places.  Pure: time is an argument, and the
+ * key of the hash.
  */
 #ifndef COMMON_BUDGET_H
 #define COMMON_BUDGET_H
@@ -74,9 +75,9 @@ void budget_set(struct budget *budget, const struct budget_limits *limits);
 struct budget_client budget_client_of(
     const struct budget *budget, const char *ip);
 
-/* A place for one connection more, given back with budget_release: BUDGET_OK; or
- * which budget is used up, and nothing is counted. `may_use_kept`: he is one of
- * those for whom some are kept. */
+/* A place for one connection more, given back with budget_release: BUDGET_OK;
+ * or which budget is used up, and nothing is counted. `may_use_kept`: he is one
+ * of those for whom some are kept. */
 enum budget_verdict budget_take(struct budget *budget,
     const struct budget_client *client, bool may_use_kept, int64_t now_us);
 /* The place of one is another's now; what is refused changes nothing. */
@@ -85,7 +86,9 @@ enum budget_verdict budget_move(struct budget *budget,
     int64_t now_us);
 void budget_release(struct budget *budget, const struct budget_client *client);
 
-/* He has made a mistake. BUDGET_OK, or which budget of errors that has used up. */
+/* He has made a mistake. BUDGET_OK, or which budget of errors that has used
+
+ * up. */
 enum budget_verdict budget_error(
     struct budget *budget, const struct budget_client *client, int64_t now_us);
 

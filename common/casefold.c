@@ -1,7 +1,8 @@
 /*
  * See casefold.h.  RFC 5051 section 2: each character is mapped to its title
- * case, then decomposed as far as it goes, also where that is for compatibility;
- * marks are not put in order.  Hangul has no decomposition in Unicode's table.
+ * case, then decomposed as far as it goes, also where that is for
+ * compatibility; marks are not put in order.  Hangul has no decomposition in
+ * Unicode's table.
  */
 #include "common/casefold.h"
 

@@ -1,8 +1,8 @@
 /*
  * The charsets of East Asia to UTF-8, by generated tables of their characters
  * (charset_multibyte_tables.h).  Pure: bytes go in, text comes out, in the
- * process that needs it.  iconv would need a process of its own, because it loads
- * code by the name of the charset, which a stranger writes into his mail.
+ * process that needs it.  iconv would need a process of its own, because it
+ * loads code by the name of the charset, which a stranger writes into his mail.
  *
  * All append to `out`: 0, or -1 if that is full.  What has no meaning becomes
  * U+FFFD; a byte below 0x80 is never taken for the second of a character that

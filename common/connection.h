@@ -1,8 +1,8 @@
 /*
- * A byte stream to a client or a server: a TCP connection, plain or with TLS, or
- * the stream between imapd's front and a worker.  Input and output wait in bounded
- * buffers; the owner is told when there is something to read, when output has
- * drained, and once when the connection has ended.
+ * A byte stream to a client or a server: a TCP connection, plain or with TLS,
+ * or the stream between imapd's front and a worker.  Input and output wait in
+ * bounded buffers; the owner is told when there is something to read, when
+ * output has drained, and once when the connection has ended.
  */
 #ifndef COMMON_CONNECTION_H
 #define COMMON_CONNECTION_H
@@ -77,7 +77,8 @@ void connection_set_stall(struct connection *connection, int64_t stall_ms);
  * STARTTLS). */
 int connection_start_tls(struct connection *connection, struct tls_server *tls);
 /* As a client: `session` was made for connection_fd by tls_client_session
- * (common/tls_client.h), and is taken over whatever comes. Input must be empty. */
+ * (common/tls_client.h), and is taken over whatever comes. Input must be empty.
+ */
 int connection_start_tls_client(struct connection *connection,
     const struct tls_operations *operations, struct tls_session *session);
 bool connection_is_tls(const struct connection *connection);

@@ -11,8 +11,9 @@ enum {
 	DOMAIN_NAME_SIZE = 256 /* with its NUL */
 };
 
-/* In lower case, by IDNA 2008 with the mapping of UTS 46 (non-transitional). 0; -1,
- * and to = "", if it is none that fits. What is ASCII is not looked at further. */
+/* In lower case, by IDNA 2008 with the mapping of UTS 46 (non-transitional). 0;
+ * -1, and to = "", if it is none that fits. What is ASCII is not looked at
+ * further. */
 int domain_name_to_ascii(struct text domain, char to[DOMAIN_NAME_SIZE]);
 
 /* The same of what is not ASCII (domain_unicode.c). */

@@ -32,9 +32,8 @@ int error_set(struct error *error, enum error_code code, const char *format,
 
 /*
  * The same for a failed system call: appends ": " and strerror(errno).  Code
- * is ERROR_SYSTEM, but ERROR_FULL for ENOSPC and EDQUOT, ERROR_EXISTS for EEXIST
- * and ERROR_MISSING for
- * ENOENT.  Returns -1 and keeps errno.
+ * is ERROR_SYSTEM, but ERROR_FULL for ENOSPC and EDQUOT, ERROR_EXISTS for
+ * EEXIST and ERROR_MISSING for ENOENT.  Returns -1 and keeps errno.
  */
 int error_set_errno(struct error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -41,7 +41,8 @@ int file_rename(int from_dir_fd, const char *from, int to_dir_fd,
     const char *to, struct error *error); /* replaces */
 int file_rename_new(int from_dir_fd, const char *from, int to_dir_fd,
     const char *to, struct error *error); /* ERROR_EXISTS if it is there */
-/* One more name, of a file on the same file system: ERROR_EXISTS if it is there. */
+/* One more name, of a file on the same file system: ERROR_EXISTS if it is
+ * there. */
 int file_link(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
     struct error *error);
 int file_unlink(int dir_fd, const char *name, struct error *error);

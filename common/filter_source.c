@@ -1,7 +1,7 @@
 /*
  * Run by the build: prints the seccomp programs of the administrator's commands
- * as C, so that they need neither libseccomp nor the time to compile them, which
- * were a third of what a command took that asks one thing.
+ * as C, so that they need neither libseccomp nor the time to compile them,
+ * which were a third of what a command took that asks one thing.
  */
 #include "common/buf.h"
 #include "common/file.h"

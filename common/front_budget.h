@@ -10,8 +10,9 @@
 #include <stdbool.h>
 
 enum {
-	/* Of a front that takes mail from everybody too, one place of so many is
-	 * kept for those who log in: a flood of mail does not lock users out. */
+	/* Of a front that takes mail from everybody too, one place of so many
+	 * is kept for those who log in: a flood of mail does not lock users
+	 * out. */
 	FRONT_BUDGET_KEPT_SHARE = 8
 };
 

@@ -1,8 +1,8 @@
 /*
- * Takes connections from a bound socket, within budgets (budget.h).  Both fronts
- * use it.  What is beyond a budget is handed over as refused, so that the protocol
- * can say so.  Where proxies are given, connections come from them alone, and the
- * client is the one that their header names (proxy_header.h).
+ * Takes connections from a bound socket, within budgets (budget.h).  Both
+ * fronts use it.  What is beyond a budget is handed over as refused, so that
+ * the protocol can say so.  Where proxies are given, connections come from them
+ * alone, and the client is the one that their header names (proxy_header.h).
  */
 #ifndef COMMON_LISTENER_H
 #define COMMON_LISTENER_H
@@ -39,14 +39,16 @@ struct listener_rules {
 struct listener;
 
 /*
- * `accepted` gets each connection: non-blocking, close-on-exec, without delay of
- * small packets, with keep-alive; it owns `fd`.  BUDGET_OK: it has a place, which
- * is given back with budget_release; else it is refused.
+ * `accepted` gets each connection: non-blocking, close-on-exec, without delay
+ * of small packets, with keep-alive; it owns `fd`.  BUDGET_OK: it has a place,
+ * which is given back with budget_release; else it is refused.
  */
 typedef void listener_accepted(int fd, const struct listener_client *client,
     enum budget_verdict verdict, void *context);
 
-/* Listens on `fd` and takes it over; what `rules` point to stays the caller's. */
+/* Listens on `fd` and takes it over; what `rules` point to stays the
+
+ * caller's. */
 struct listener *listener_new(struct event_loop *loop, int fd,
     const struct listener_rules *rules, listener_accepted *accepted,
     void *context);

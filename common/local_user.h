@@ -26,8 +26,8 @@ struct local_users;
 struct local_users *local_users_read(int fd, struct error *error);
 void local_users_free(struct local_users **users);
 
-/* The name of a uid: "uid-1000" for one without. True if he may send as anybody:
- * root, and those whom the administrator trusts. */
+/* The name of a uid: "uid-1000" for one without. True if he may send as
+ * anybody: root, and those whom the administrator trusts. */
 bool local_users_find(
     const struct local_users *users, uint32_t uid, char name[LOCAL_USER_SIZE]);
 

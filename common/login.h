@@ -9,7 +9,8 @@
 enum login_result {
 	LOGIN_OK,          /* and the grant is in force */
 	LOGIN_FAILED,      /* authentication failed; may be tried again */
-	LOGIN_UNAVAILABLE, /* not now (queue full, no broker): try again later */
+	LOGIN_UNAVAILABLE, /* not now (queue full, no broker): try again later
+			    */
 	LOGIN_TOO_MANY     /* failed; the front should close the connection */
 };
 

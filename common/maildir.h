@@ -4,9 +4,10 @@
  * bytes out.
  *
  * A mailbox "A/B.c" lives in the folder ".A.B\2ec": levels are joined by dots,
- * in modified UTF-7, with '.' and '\' escaped as Dovecot's listescape does. INBOX is the Maildir itself.
- * A message file is BASE,S=size,W=wire-size:2,FLAGS with flags DFRST and the
- * letters a to z for the keywords 0 to 25; in new/ it may lack the last part.
+ * in modified UTF-7, with '.' and '\' escaped as Dovecot's listescape does.
+ * INBOX is the Maildir itself. A message file is
+ * BASE,S=size,W=wire-size:2,FLAGS with flags DFRST and the letters a to z for
+ * the keywords 0 to 25; in new/ it may lack the last part.
  */
 #ifndef COMMON_MAILDIR_H
 #define COMMON_MAILDIR_H

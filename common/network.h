@@ -1,6 +1,6 @@
 /*
- * Addresses of clients as bytes, and the networks that they are in.  IPv4 is its
- * own part of IPv6 here (::ffff:a.b.c.d), so that there is one kind.  Pure.
+ * Addresses of clients as bytes, and the networks that they are in.  IPv4 is
+ * its own part of IPv6 here (::ffff:a.b.c.d), so that there is one kind.  Pure.
  */
 #ifndef COMMON_NETWORK_H
 #define COMMON_NETWORK_H

@@ -1,5 +1,6 @@
 /*
- * What snapctl and firnmail print: a table for people, tab-separated lines for scripts
+ * What snapctl and firnmail print: a table for people, tab-separated lines for
+ * scripts
  * (-H), one JSON object a line (--json).  Bytes that come from mail or from
  * names are never sent to a terminal as control bytes.
  */

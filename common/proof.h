@@ -52,9 +52,9 @@ struct proof {
 	struct hash message; /* SHA-256 of its bytes as they are stored */
 };
 
-/* 0 and what is proven; ERROR_INPUT if the text is no proof, ERROR_DAMAGED if it
- * proves nothing. `key` is what must have signed it; NULL: the key that stands
- * in the proof, which the caller compares with one he knows. */
+/* 0 and what is proven; ERROR_INPUT if the text is no proof, ERROR_DAMAGED if
+ * it proves nothing. `key` is what must have signed it; NULL: the key that
+ * stands in the proof, which the caller compares with one he knows. */
 int proof_check(struct text text, const uint8_t *key, struct proof *proof,
     struct error *error);
 

@@ -1,7 +1,7 @@
 /*
- * The PROXY protocol, versions 1 and 2 (HAProxy's proxy-protocol.txt): the first
- * bytes of a connection that a proxy made, which say whose it really is.  Pure:
- * bytes in, an address out.
+ * The PROXY protocol, versions 1 and 2 (HAProxy's proxy-protocol.txt): the
+ * first bytes of a connection that a proxy made, which say whose it really is.
+ * Pure: bytes in, an address out.
  */
 #ifndef COMMON_PROXY_HEADER_H
 #define COMMON_PROXY_HEADER_H

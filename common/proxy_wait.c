@@ -33,8 +33,8 @@ too_late(void *context)
 }
 
 /* Looks at what is there, and takes off the socket what belongs to the header:
- * all of it while the header is not complete, so that the loop does not find the
- * same bytes again and again. */
+ * all of it while the header is not complete, so that the loop does not find
+ * the same bytes again and again. */
 static void
 readable(int fd, int events, void *context)
 {

@@ -1,6 +1,6 @@
 /*
- * A connection from a proxy until its header (proxy_header.h) is read: not a byte
- * of what follows it, in some seconds, or it is given up.
+ * A connection from a proxy until its header (proxy_header.h) is read: not a
+ * byte of what follows it, in some seconds, or it is given up.
  */
 #ifndef COMMON_PROXY_WAIT_H
 #define COMMON_PROXY_WAIT_H
@@ -10,9 +10,9 @@
 
 struct proxy_wait;
 
-/* Called once, by the loop: `header`, or NULL and why there is none (NULL too: the
- * proxy only looked whether we are there). The owner frees the wait, and has `fd`
- * back. */
+/* Called once, by the loop: `header`, or NULL and why there is none (NULL too:
+ * the proxy only looked whether we are there). The owner frees the wait, and
+ * has `fd` back. */
 typedef void proxy_wait_done(
     int fd, const struct proxy_header *header, const char *why, void *context);
 

@@ -1,14 +1,14 @@
 /*
- * How often did each of many do something lately?  In memory of a fixed size that
- * nobody can fill up or flush: a count-min sketch, whose cells are times.
+ * How often did each of many do something lately?  In memory of a fixed size
+ * that nobody can fill up or flush: a count-min sketch, whose cells are times.
  *
  * One who may do something `most` times in a window is worth an interval of
  * window / most.  A cell holds the time at which all that was added to it will
- * have been worked off, an interval each; the count of somebody is what is left in
- * the least of his four cells.  Others who share a cell can only add to it: they
- * never make anybody's count smaller, and an address that is never seen again
- * costs nothing.  All four cells of somebody are shared with the same busy others
- * only while tens of thousands of them are busy in one window.
+ * have been worked off, an interval each; the count of somebody is what is left
+ * in the least of his four cells.  Others who share a cell can only add to it:
+ * they never make anybody's count smaller, and an address that is never seen
+ * again costs nothing.  All four cells of somebody are shared with the same
+ * busy others only while tens of thousands of them are busy in one window.
  *
  * Pure: time is an argument, and the key of the hash.
  */

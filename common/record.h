@@ -39,7 +39,7 @@ enum catch_up_files {
 	CATCH_UP_ROWS,    /* nothing */
 	CATCH_UP_FILES,   /* each file of each mailbox */
 	CATCH_UP_ALL,     /* folders that are no mailboxes yet, too; the answer
-			 * waits until what was found is in the store */
+			   * waits until what was found is in the store */
 	CATCH_UP_MISSING, /* each file, but only says which are missing */
 	CATCH_UP_CHANGED  /* as ALL, but only what changed since the last look,
 			   * and not the store's changes */
@@ -221,8 +221,8 @@ struct vanished_record {
 	uint32_t last;
 };
 
-/* UIDs of a mailbox that came into it at one time: delivered, appended, copied or
- * moved there (RFC 8514). */
+/* UIDs of a mailbox that came into it at one time: delivered, appended, copied
+ * or moved there (RFC 8514). */
 struct saved_record {
 	uint64_t mailbox;
 	int64_t time; /* seconds since 1970 */
@@ -231,9 +231,9 @@ struct saved_record {
 };
 
 /* What a change got: for file, append, copy, recall one each message; for
- * create one; for flags, expunge, missing, rename, retire, keyword, identity one each
- * part, with `modseq` only; for a move this too, of its source, behind those of
- * its messages. */
+ * create one; for flags, expunge, missing, rename, retire, keyword, identity
+ * one each part, with `modseq` only; for a move this too, of its source, behind
+ * those of its messages. */
 struct result_record {
 	uint64_t mailbox;
 	uint32_t uid; /* UIDVALIDITY for create */

@@ -51,7 +51,8 @@ enum relay_outcome {
 enum relay_trouble {
 	RELAY_NO_TROUBLE,          /* the outcomes say all */
 	RELAY_MESSAGE_TROUBLE,     /* of this message: others may go there */
-	RELAY_DESTINATION_TROUBLE, /* nobody there, or none who may be trusted */
+	RELAY_DESTINATION_TROUBLE, /* nobody there, or none who may be trusted
+				    */
 	RELAY_BUSY                 /* ours: too many connections */
 };
 

@@ -1,8 +1,8 @@
 /*
  * Compiles the call groups of a role into a BPF program in a sealed memfd: the
- * one user of libseccomp, in master's process, in the build and in tests.  What is not
- * allowed kills the process.  clone3 hides its flags in memory, so it answers
- * ENOSYS and glibc takes clone instead.
+ * one user of libseccomp, in master's process, in the build and in tests.  What
+ * is not allowed kills the process.  clone3 hides its flags in memory, so it
+ * answers ENOSYS and glibc takes clone instead.
  */
 #include "common/sandbox.h"
 

@@ -41,9 +41,9 @@ struct sandbox_profile {
 	uint64_t capabilities; /* kept, and handed to children (ambient) */
 	/* What a taken-over one can use up: RLIMIT_DATA (maps of files, the
 	 * store's, do not count), RLIMIT_NOFILE, and RLIMIT_NPROC of a role
-	 * that may fork or, facing mail, start threads (0: it may not, or has no
-	 * uid of its own to count).
-	 * The broker's are those of its children at least, who inherit them. */
+	 * that may fork or, facing mail, start threads (0: it may not, or has
+	 * no uid of its own to count). The broker's are those of its children
+	 * at least, who inherit them. */
 	uint32_t memory_mib;
 	uint32_t descriptors;
 	uint32_t processes;

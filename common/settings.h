@@ -131,8 +131,8 @@ struct settings {
 		uint64_t messages; /* as here */
 	} quotas[SETTINGS_MAX_SEND_LIMITS];
 	/* The first wait before a message is tried again, which doubles, and
-	 * the longest; those of a destination that is not there; when its sender
-	 * hears that it is late, and when it is given up. */
+	 * the longest; those of a destination that is not there; when its
+	 * sender hears that it is late, and when it is given up. */
 	uint32_t queue_retry_s;
 	uint32_t queue_retry_most_s;
 	uint32_t queue_probe_most_s;
@@ -202,9 +202,9 @@ struct settings {
 	char relay_hello[256];
 	size_t transport_count;
 	struct transport_setting transports[SETTINGS_MAX_TRANSPORTS];
-	/* Senders of what is passed on: the domain that they are given, how long
-	 * mail back to them is taken, and the secrets of which the first signs;
-	 * none: they stay as they are. The queue has these. */
+	/* Senders of what is passed on: the domain that they are given, how
+	 * long mail back to them is taken, and the secrets of which the first
+	 * signs; none: they stay as they are. The queue has these. */
 	bool is_srs_off;
 	char srs_path[512];
 	char srs_domain[256];
@@ -241,7 +241,8 @@ const struct quota_setting *settings_find_quota(
     const struct settings *settings, struct text class);
 
 /* The listener that a bound socket was made for (a `*` listener has a socket
- * for IPv4 and one for IPv6), by its address and port; NULL if there is none. */
+ * for IPv4 and one for IPv6), by its address and port; NULL if there is none.
+ */
 const struct listen_setting *settings_find_listener(
     const struct settings *settings, int fd);
 

@@ -154,14 +154,16 @@ int settings_take_login(struct text file, struct settings *settings);
 extern const struct option settings_srs_options[];
 extern const struct option settings_trusted_options[];
 void settings_finish_srs(struct parser *parser);
-/* The secrets of srs, a line each. 0, or -1 if there is none, or a wrong one. */
+/* The secrets of srs, a line each. 0, or -1 if there is none, or a wrong
+ * one. */
 int settings_take_srs_secrets(struct text file, struct settings *settings);
 
 /* ---- settings_parser.c ---- */
 /* A mistake at a word of the line that is being read. */
 void settings_complain(struct parser *parser, struct word at,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* The domain that a word is, as an A-label: 0, or -1 after it was complained of. */
+/* The domain that a word is, as an A-label: 0, or -1 after it was complained
+ * of. */
 int settings_take_domain(
     struct parser *parser, struct word word, char to[DOMAIN_NAME_SIZE]);
 /* The next word of the line; NULL at its end. */

@@ -46,8 +46,8 @@ int settings_parse(const char *name, const char *directory, struct text text,
  * Reads and parses the file `path` (absolute), and reads what belongs to it:
  * `store-id` beside it (empty if there is none), the certificate chains into
  * keys[n].certificate_pem, those of others into ca_pem, trust anchors and the
- * system's nameservers into their lists. Private keys are not opened: master opens
- * keys[n].key_path for keyd. NULL if the report has errors.
+ * system's nameservers into their lists. Private keys are not opened: master
+ * opens keys[n].key_path for keyd. NULL if the report has errors.
  */
 struct settings *settings_load(
     const char *path, struct settings_origin *origin, struct report *report);

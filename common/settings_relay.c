@@ -1,7 +1,7 @@
 /*
- * The words of firnmail.conf about where mail for other hosts goes, and what TLS
- * they must show: `relay` for all of them, `transport` for a domain; and who
- * reports of it: `tls-reports`.
+ * The words of firnmail.conf about where mail for other hosts goes, and what
+ * TLS they must show: `relay` for all of them, `transport` for a domain; and
+ * who reports of it: `tls-reports`.
  */
 #include "common/settings_grammar.h"
 #include "common/settings_value.h"

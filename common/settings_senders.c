@@ -1,6 +1,6 @@
 /*
- * The words of firnmail.conf about senders: `srs`, under which mail is passed on
- * to other hosts, and `trusted`: users who may send as anybody, and networks
+ * The words of firnmail.conf about senders: `srs`, under which mail is passed
+ * on to other hosts, and `trusted`: users who may send as anybody, and networks
  * without budgets.
  */
 #include "common/settings_grammar.h"

@@ -18,8 +18,8 @@ struct settings_slices {
 void settings_slices_take(
     struct settings_slices *slices, struct process *process);
 
-/* Those of a reload, as many as are in use. 0, or -1 after it was logged: the old
- * ones stay. */
+/* Those of a reload, as many as are in use. 0, or -1 after it was logged: the
+ * old ones stay. */
 int settings_slices_read(struct settings_slices *fresh,
     const struct settings_slices *in_use, const struct message_settings *said,
     const int *fds);

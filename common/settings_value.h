@@ -1,5 +1,6 @@
 /*
- * What words of firnmail.conf stand for: names, numbers and sizes (times: span.h).  Pure.
+ * What words of firnmail.conf stand for: names, numbers and sizes (times:
+ * span.h).  Pure.
  */
 #ifndef COMMON_SETTINGS_VALUE_H
 #define COMMON_SETTINGS_VALUE_H
@@ -9,8 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Letters, digits and hyphens in labels of 1 to 63, without a dot at the end.
- */
+/* Letters, digits and hyphens in labels of 1 to 63, without a dot at the
+
+ * end. */
 bool settings_is_host_name(struct text name);
 /* 0 or -1. With or without a unit, K M G: bytes. */
 int settings_parse_size(struct text word, uint64_t *value);

@@ -117,7 +117,8 @@ set_options(SSL_CTX *context)
 	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 		SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
 		SSL_OP_IGNORE_UNEXPECTED_EOF);
-	/* The chain is what was configured; else one is looked for each time. */
+	/* The chain is what was configured; else one is looked for each
+	 * time. */
 	SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN |
 				      SSL_MODE_RELEASE_BUFFERS |
 				      SSL_MODE_ENABLE_PARTIAL_WRITE |

@@ -1,6 +1,6 @@
 /*
- * TLS as a server; as a client it is tls_client.h.  Private keys are not here: a
- * signature is asked for from keyd by a callback, through an OpenSSL provider
+ * TLS as a server; as a client it is tls_client.h.  Private keys are not here:
+ * a signature is asked for from keyd by a callback, through an OpenSSL provider
  * of ours that has only the public half.
  */
 #ifndef COMMON_TLS_H

@@ -49,9 +49,9 @@ struct tls_wish {
 	const struct tls_tlsa *tlsa;
 	size_t tlsa_count;
 	struct tls_outcome *outcome; /* must outlive the session */
-	/* Where it goes, as bytes that tell one place from another: a session of
-	 * before with the same place, names, proof and records is resumed. "":
-	 * never. */
+	/* Where it goes, as bytes that tell one place from another: a session
+	 * of before with the same place, names, proof and records is resumed.
+	 * "": never. */
 	struct text place;
 };
 

@@ -1,6 +1,7 @@
 /*
- * What came of TLS with another host, in the words of RFC 8460 section 4.3: what
- * the relay says of a session, and what the spool reports to the host's domain.
+ * What came of TLS with another host, in the words of RFC 8460 section 4.3:
+ * what the relay says of a session, and what the spool reports to the host's
+ * domain.
  */
 #ifndef COMMON_TLS_RESULT_H
 #define COMMON_TLS_RESULT_H

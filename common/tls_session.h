@@ -1,7 +1,7 @@
 /*
- * What the two sides of TLS share: a session over a descriptor, read and written
- * in steps.  For common/tls*.c only; the rest of the program reaches it through
- * struct tls_operations (common/tls.h).
+ * What the two sides of TLS share: a session over a descriptor, read and
+ * written in steps.  For common/tls*.c only; the rest of the program reaches it
+ * through struct tls_operations (common/tls.h).
  */
 #ifndef COMMON_TLS_SESSION_H
 #define COMMON_TLS_SESSION_H

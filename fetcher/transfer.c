@@ -1,7 +1,8 @@
 /*
  * See transfer.h.  libcurl would look names up in a thread of its own: it never
  * does, because each host comes with its addresses.  The handle that it keeps
- * is made before the sandbox shuts, since it makes a pair of sockets for itself.
+ * is made before the sandbox shuts, since it makes a pair of sockets for
+ * itself.
  */
 #include "fetcher/transfer.h"
 

@@ -51,8 +51,8 @@ typedef void (*transfer_callback)(
  * sandbox does not let it open. Fatal if it cannot. */
 void transfers_prepare(void);
 
-/* After transfers_prepare; one at a time. `authorities` is PEM, copied, or NULL:
- * then nobody is believed. */
+/* After transfers_prepare; one at a time. `authorities` is PEM, copied, or
+ * NULL: then nobody is believed. */
 struct transfers *transfers_new(struct event_loop *loop);
 void transfers_free(struct transfers **transfers);
 void transfers_set_authorities(struct transfers *transfers, const char *pem);

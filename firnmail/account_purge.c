@@ -1,9 +1,9 @@
 /*
  * firnmail account purge-request|purge-confirm|purge-withdraw: the one way in
- * which mail is forgotten before its snapshots are, for who has a legal claim to
- * it.  It takes two words of an administrator, each with the address typed once
- * more, and the minimum of the policy between them; each is an event of the
- * store's log.  The store decides (snapd/erasure.h), this only asks.
+ * which mail is forgotten before its snapshots are, for who has a legal claim
+ * to it.  It takes two words of an administrator, each with the address typed
+ * once more, and the minimum of the policy between them; each is an event of
+ * the store's log.  The store decides (snapd/erasure.h), this only asks.
  */
 #include "firnmail/account_purge.h"
 

@@ -1,7 +1,7 @@
 /*
- * See account_show.h.  The class stands in the users file alone: the table has what
- * it means.  How much is in the mailboxes snapd knows; while it is away the rest is
- * shown without it.
+ * See account_show.h.  The class stands in the users file alone: the table has
+ * what it means.  How much is in the mailboxes snapd knows; while it is away
+ * the rest is shown without it.
  */
 #include "firnmail/account_show.h"
 

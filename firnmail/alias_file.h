@@ -1,7 +1,7 @@
 /*
- * Reads and rewrites the aliases file: bytes in, bytes out, with every line that
- * is not meant kept as it is, comments and order included.  Pure; what a line
- * means is common/alias_parser's.
+ * Reads and rewrites the aliases file: bytes in, bytes out, with every line
+ * that is not meant kept as it is, comments and order included.  Pure; what a
+ * line means is common/alias_parser's.
  */
 #ifndef FIRNMAIL_ALIAS_FILE_H
 #define FIRNMAIL_ALIAS_FILE_H
@@ -23,8 +23,8 @@ bool alias_file_next(
 int alias_file_add(struct text file, const char *name,
     const char *const *targets, size_t count, struct buf *to);
 
-/* Without some targets, or, without the last or if `count` is 0, the line. Targets
- * that it has not: 0. */
+/* Without some targets, or, without the last or if `count` is 0, the line.
+ * Targets that it has not: 0. */
 int alias_file_remove(struct text file, const char *name,
     const char *const *targets, size_t count, struct buf *to);
 

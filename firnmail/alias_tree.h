@@ -1,6 +1,6 @@
 /*
- * The way of an address, step by step, as the queue takes it (common/route.h) and
- * as the aliases file is followed (common/account_parser.h).
+ * The way of an address, step by step, as the queue takes it (common/route.h)
+ * and as the aliases file is followed (common/account_parser.h).
  */
 #ifndef FIRNMAIL_ALIAS_TREE_H
 #define FIRNMAIL_ALIAS_TREE_H

@@ -13,8 +13,8 @@
 int certificate_make(const char *host, struct buf *certificate, struct buf *key,
     struct error *error);
 
-/* SHA-256 of the public key (SubjectPublicKeyInfo, RFC 6698 section 2.1) of the first
- * certificate of a chain. 0, or -1 if there is none. */
+/* SHA-256 of the public key (SubjectPublicKeyInfo, RFC 6698 section 2.1) of the
+ * first certificate of a chain. 0, or -1 if there is none. */
 int certificate_key_hash(const char *pem, struct hash *hash);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * firnmail alias add|remove|list|show|test.  What firnmaild would not take is not
- * written.
+ * firnmail alias add|remove|list|show|test.  What firnmaild would not take is
+ * not written.
  */
 #include "firnmail/alias_file.h"
 #include "firnmail/alias_tree.h"

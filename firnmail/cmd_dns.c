@@ -1,7 +1,7 @@
 /*
- * firnmail dns show|check: the DNS records of a domain, as they should be, and as
- * the world has them by the word of the resolver, which is asked on its control
- * socket and checks DNSSEC.
+ * firnmail dns show|check: the DNS records of a domain, as they should be, and
+ * as the world has them by the word of the resolver, which is asked on its
+ * control socket and checks DNSSEC.
  */
 #include "common/domain_name.h"
 #include "firnmail/certificate.h"
@@ -35,8 +35,8 @@ add_address(struct dns_host *host, const void *bytes, size_t size)
 	host->address_count++;
 }
 
-/* Those that port 25 is bound to; with `*` it is whatever others see of us, which
- * the interfaces do not know behind a NAT. */
+/* Those that port 25 is bound to; with `*` it is whatever others see of us,
+ * which the interfaces do not know behind a NAT. */
 static void
 find_addresses(const struct settings *settings, struct dns_host *host)
 {

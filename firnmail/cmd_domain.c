@@ -1,6 +1,7 @@
 /*
  * firnmail domain add|remove|list|show.  The domain lines of firnmail.conf, and
- * nothing else of it, are changed; what firnmaild would not take is not written.
+ * nothing else of it, are changed; what firnmaild would not take is not
+ * written.
  */
 #include "common/domain_name.h"
 #include "firnmail/config_file.h"

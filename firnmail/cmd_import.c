@@ -2,10 +2,10 @@
  * firnmail import dovecot|maildir DIR ADDRESS: what another server has of an
  * account becomes the account's own.  The order: the account's worker looks at
  * what is there, snapd says what the account has; firnmail-import, behind
- * walls of its own, copies the Maildir into the account's home, one folder after
- * the other; the worker looks again and adopts what was put there, each folder
- * while the next ones are copied.  What that process says is data of somebody
- * who has read hostile mail: split into fields and printed.
+ * walls of its own, copies the Maildir into the account's home, one folder
+ * after the other; the worker looks again and adopts what was put there, each
+ * folder while the next ones are copied.  What that process says is data of
+ * somebody who has read hostile mail: split into fields and printed.
  */
 #include "common/file.h"
 #include "common/process.h"

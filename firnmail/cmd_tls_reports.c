@@ -1,6 +1,6 @@
 /*
- * firnmail tls-reports: what is counted for reports of TLS to other domains (RFC
- * 8460), and sending them before their time.
+ * firnmail tls-reports: what is counted for reports of TLS to other domains
+ * (RFC 8460), and sending them before their time.
  */
 #include "common/queue_record.h"
 #include "common/status.h"

@@ -1,7 +1,7 @@
 /*
- * What can follow on a command line of firnmail, for the shells' completion.  Pure:
- * the synopsis of each verb, which --help shows, says it: options, and the words
- * that come first in what is between bars.
+ * What can follow on a command line of firnmail, for the shells' completion.
+ * Pure: the synopsis of each verb, which --help shows, says it: options, and
+ * the words that come first in what is between bars.
  */
 #ifndef FIRNMAIL_COMPLETION_H
 #define FIRNMAIL_COMPLETION_H

@@ -246,8 +246,8 @@ has_part(struct text text, const char *start)
 	return false;
 }
 
-/* Whether another's words come to the same: our MX may send, a policy has an id, a
- * report somewhere to go. */
+/* Whether another's words come to the same: our MX may send, a policy has an
+ * id, a report somewhere to go. */
 static bool
 is_as_good(const struct dns_want *want, struct text text)
 {

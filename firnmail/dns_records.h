@@ -1,6 +1,7 @@
 /*
- * The DNS records that a domain of ours should have, and whether what the DNS has
- * is that.  Pure: settings in, records out; answers of the resolver in, a state out.
+ * The DNS records that a domain of ours should have, and whether what the DNS
+ * has is that.  Pure: settings in, records out; answers of the resolver in, a
+ * state out.
  */
 #ifndef FIRNMAIL_DNS_RECORDS_H
 #define FIRNMAIL_DNS_RECORDS_H

@@ -18,20 +18,20 @@ struct edit {
 	struct buf text;
 };
 
-/* `path` stays the caller's. One that is not there is an empty one. EXIT_DONE or
- * a code after it was said; edit_close either way. */
+/* `path` stays the caller's. One that is not there is an empty one. EXIT_DONE
+ * or a code after it was said; edit_close either way. */
 int edit_open(const char *path, size_t max_bytes, struct edit *edit);
 void edit_close(struct edit *edit);
 
 /* EXIT_DONE or a code after it was said. */
 int edit_replace(const struct edit *edit, const struct buf *text);
 
-/* Has a server that runs read what was written. EXIT_DONE, or EXIT_PARTLY after it
- * was said that it has not. */
+/* Has a server that runs read what was written. EXIT_DONE, or EXIT_PARTLY after
+ * it was said that it has not. */
 int edit_put_in_force(const struct firnmail *firnmail, const struct edit *edit);
 
-/* A name or an address that may stand in a line of a file, between blanks, commas
- * and colons. */
+/* A name or an address that may stand in a line of a file, between blanks,
+ * commas and colons. */
 bool edit_is_word(const char *word);
 
 #endif

@@ -79,8 +79,8 @@ look_once(struct import_look *look, struct message *answer)
 	return code;
 }
 
-/* Where somebody else has asked for a look, this one follows his, which may have
- * passed what is new. */
+/* Where somebody else has asked for a look, this one follows his, which may
+ * have passed what is new. */
 int
 import_look_now(struct import_look *look)
 {

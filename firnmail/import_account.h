@@ -24,8 +24,8 @@ struct import_look {
 	bool is_due; /* once more, when that one has ended */
 };
 
-/* Waits until all that is there now is in the store. EXIT_DONE or a code after it
- * was said. */
+/* Waits until all that is there now is in the store. EXIT_DONE or a code after
+ * it was said. */
 int import_look_now(struct import_look *look);
 /* Waits for nothing: there is more to be seen, or time to say so. Not while
  * anything else is asked of snapd. */

@@ -25,13 +25,13 @@ int users_file_add(struct text users, struct text address, struct text hash,
 int users_file_set_hash(
     struct text users, struct text address, struct text hash, struct buf *to);
 
-/* `users` with or without "nologin" in the last field of `address`. 1; 0: it is so
- * already; -1: it does not fit or has no line of that address. */
+/* `users` with or without "nologin" in the last field of `address`. 1; 0: it is
+ * so already; -1: it does not fit or has no line of that address. */
 int users_file_set_login(
     struct text users, struct text address, bool may_login, struct buf *to);
 
-/* What stands behind `start` ("firnmail_class=") in the last field of `address`;
- * empty if nothing does. */
+/* What stands behind `start` ("firnmail_class=") in the last field of
+ * `address`; empty if nothing does. */
 struct text users_file_find_word(
     struct text users, struct text address, const char *start);
 

@@ -1,8 +1,8 @@
 /*
  * What the store asks the worker for when it changed without it (a restore), or
- * when somebody wants the Maildir looked at (`snapctl reconcile`, an import, the
- * account's turn): the changes are applied, the files looked for or made again,
- * and the answer is given when all is done.
+ * when somebody wants the Maildir looked at (`snapctl reconcile`, an import,
+ * the account's turn): the changes are applied, the files looked for or made
+ * again, and the answer is given when all is done.
  */
 #include "imapd/account_state.h"
 
@@ -74,8 +74,8 @@ is_look_left(const struct account_store *account)
 	return false;
 }
 
-/* A folder that could not be looked at; what others did since it was looked at is
- * not meant. */
+/* A folder that could not be looked at; what others did since it was looked at
+ * is not meant. */
 static bool
 has_failed(const struct account_store *account)
 {

@@ -1,6 +1,6 @@
 /*
- * What happens in the account, as it happens, to those who listen: sessions that
- * asked for it (NOTIFY, RFC 5465).  Who does it makes no difference.
+ * What happens in the account, as it happens, to those who listen: sessions
+ * that asked for it (NOTIFY, RFC 5465).  Who does it makes no difference.
  */
 #include "imapd/account_state.h"
 

@@ -25,7 +25,8 @@ enum {
 	 * while the files of some are written. */
 	ACCOUNT_MAX_HEALING = 8 * BODIES_MAX,
 	ACCOUNT_HEALING_BYTES = 8 << 20,
-	/* Marks of missing files that the store writes at a time, and removes. */
+	/* Marks of missing files that the store writes at a time, and
+	 * removes. */
 	MARKS_A_STEP = 2000,
 	ACCOUNT_PATH_MAX = 600,
 	ACCOUNT_OWNER_SIZE = 321,
@@ -370,7 +371,8 @@ void later_free(struct account_store *account);
 /* ---- folder.c ---- */
 /* Of `count` UIDs that rise from `first` to `last`, the first that is at least
  * `uid` stands at `low` to `high` (count: none is). Since each is one more than
- * the one before, or above that, few are between the two where few are missing. */
+ * the one before, or above that, few are between the two where few are missing.
+ */
 void uid_bounds(size_t count, uint32_t first, uint32_t last, uint32_t uid,
     size_t *low, size_t *high);
 void uid_list_release(struct uid_list **list);
@@ -459,7 +461,8 @@ int files_unlink(struct account_store *account, const struct folder *folder,
     const struct index_file *file);
 /* From now on it is a folder of another program. */
 void files_forget_id(struct account_store *account, const char *directory);
-/* Which directory it is, and when something in it changed (-1: it is missing). */
+/* Which directory it is, and when something in it changed (-1: it is
+ * missing). */
 struct directory_stamp {
 	dev_t device;
 	ino_t inode;
@@ -517,8 +520,8 @@ bool file_name_agrees(const struct folder *folder,
 struct known_files *known_files_new(
     struct account_store *account, const struct folder *folder);
 void known_files_free(struct known_files **known);
-/* A file of exactly that name belongs to the row at `position`, and nothing is to
- * be done about it. */
+/* A file of exactly that name belongs to the row at `position`, and nothing is
+ * to be done about it. */
 bool known_files_find(
     struct known_files *known, const char *name, bool is_new, size_t *position);
 
@@ -565,8 +568,9 @@ enum heal_result {
 	HEAL_WRITTEN,
 	HEAL_FAILED
 };
-/* Those that come in one turn of the loop are one change of their folder. A file
- * that is there by now stays, if its size is right and it was not compared. */
+/* Those that come in one turn of the loop are one change of their folder. A
+ * file that is there by now stays, if its size is right and it was not
+ * compared. */
 enum heal_result heal_file_write(struct account_store *account,
     const struct heal *heal, const struct store_body *body);
 /* That change ends now: before anybody asks whether a folder was changed. */
@@ -585,8 +589,8 @@ bool heal_waits(
 /* The file is there, but its bytes may not be those of the store. */
 void heal_compare(
     struct account_store *account, uint64_t mailbox, uint32_t uid);
-/* The store is back, or a folder was looked at: what failed is tried again.
- */
+/* The store is back, or a folder was looked at: what failed is tried
+ * again. */
 void heal_resume(struct account_store *account);
 void heal_free(struct account_store *account);
 

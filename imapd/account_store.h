@@ -42,9 +42,9 @@ void account_store_attach_queue(
 
 /*
  * STATUS_OK once mailboxes may be opened, which stays so while snapd is away
- * later on; before, STATUS_UNAVAILABLE (session says BYE or NO [UNAVAILABLE]), or
- * STATUS_FENCED: the store is not the account's, or older than what the account
- * has seen, and an administrator has to look.
+ * later on; before, STATUS_UNAVAILABLE (session says BYE or NO [UNAVAILABLE]),
+ * or STATUS_FENCED: the store is not the account's, or older than what the
+ * account has seen, and an administrator has to look.
  */
 enum status account_store_status(const struct account_store *account);
 
@@ -103,8 +103,8 @@ void account_store_forget_ready(struct account_store *account, void *context);
  * damaged: free the account and begin anew (a new worker). */
 bool account_store_must_restart(const struct account_store *account);
 
-/* Sessions sleep elsewhere until something happens to their mailbox: from now on
- * the first change of each is told. NULL: nobody is told. */
+/* Sessions sleep elsewhere until something happens to their mailbox: from now
+ * on the first change of each is told. NULL: nobody is told. */
 void account_store_watch(struct account_store *account,
     void (*changed)(uint64_t mailbox, void *context), void *context);
 /* Which store it is that the account is served from. */
@@ -209,8 +209,8 @@ struct account_event {
 	struct text old_name;
 };
 
-/* The listener's own, as long as it listens. Nothing of the account may be asked
- * or changed in `heard` but its list of mailboxes. */
+/* The listener's own, as long as it listens. Nothing of the account may be
+ * asked or changed in `heard` but its list of mailboxes. */
 struct account_listener {
 	struct account_listener *next;
 	void (*heard)(const struct account_event *event, void *context);

@@ -184,8 +184,8 @@ account_witness_ask(struct account_store *account,
 	return WITNESS_KNOWS_NEWER;
 }
 
-/* What a clean end left is on disk; where there was none, to lose it takes nothing
- * away. */
+/* What a clean end left is on disk; where there was none, to lose it takes
+ * nothing away. */
 void
 account_witness_begin(struct account_store *account)
 {

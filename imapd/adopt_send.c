@@ -1,6 +1,6 @@
 /*
- * Reads found files and puts them into batches: what is parsed of each goes into
- * the cache as it is read, so that it is read once.
+ * Reads found files and puts them into batches: what is parsed of each goes
+ * into the cache as it is read, so that it is read once.
  */
 #include "imapd/adoption.h"
 

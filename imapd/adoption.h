@@ -7,7 +7,9 @@
 
 #include "imapd/account_state.h"
 
-/* Of one folder, until all of its files are in the store or one could not be. */
+/* Of one folder, until all of its files are in the store or one could not
+
+ * be. */
 struct adoption {
 	struct account_store *account;
 	uint64_t mailbox;

@@ -49,7 +49,8 @@ struct append_state {
 
 enum append_step {
 	APPEND_GO_ON,
-	APPEND_LITERAL_PART, /* more text is needed: the literal is part of it */
+	APPEND_LITERAL_PART, /* more text is needed: the literal is part of it
+			      */
 	APPEND_LITERAL_DATA, /* the literal is bytes of a message */
 	APPEND_WAIT,         /* for a body; then command_wake(COMMAND_MORE) */
 	APPEND_TURN,         /* others have their turn first */

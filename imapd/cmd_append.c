@@ -1,7 +1,7 @@
 /*
  * APPEND (RFC 3501 6.3.11) of one message or of several (RFC 3502), each a
  * literal (RFC 3516: also literal8), UTF8 (...) (RFC 6855 4) or CATENATE (...)
- * (RFC 4469); APPENDUID (RFC 4315 3).  REPLACE reads its message here, too.  All
+ * (RFC 4469); APPENDUID (RFC 4315 3).  REPLACE reads its message here, too. All
  * or none: OK means that the store has committed them together.
  */
 #include "imapd/imap_commands.h"

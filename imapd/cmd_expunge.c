@@ -18,7 +18,9 @@ expunged(struct imap_command *command, const struct mailbox_answer *answer)
 	return command_ok_modseq(command, "Expunge completed");
 }
 
-/* RFC 9738 3.1: only what can be expunged counts, and only where it is named. */
+/* RFC 9738 3.1: only what can be expunged counts, and only where it is
+
+ * named. */
 static void
 limit_deleted(struct imap_command *command, uint32_t **uids, size_t *count)
 {

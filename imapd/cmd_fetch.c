@@ -1,8 +1,9 @@
 /*
  * FETCH and UID FETCH (RFC 3501 6.4.5) with CHANGEDSINCE, MODSEQ (RFC 7162
- * 3.1.4), VANISHED (3.2.6), SAVEDATE (RFC 8514) and PARTIAL (RFC 9394 3.3): goes
- * through the messages, reads a body where fetch_response.c lacks one, and sets \Seen.  A file that ends before the
- * announced literal does ends the connection: no byte is made up.
+ * 3.1.4), VANISHED (3.2.6), SAVEDATE (RFC 8514) and PARTIAL (RFC 9394 3.3):
+ * goes through the messages, reads a body where fetch_response.c lacks one, and
+ * sets \Seen.  A file that ends before the announced literal does ends the
+ * connection: no byte is made up.
  */
 #include "imapd/imap_commands.h"
 

@@ -1,7 +1,7 @@
 /*
- * SEARCH and UID SEARCH (RFC 3501 6.4.4), RETURN (search_return.h), MODSEQ (RFC 7162
- * 3.1.5).  Rows are matched in memory, then the fields in the cache; a body is
- * read only if these do not decide.
+ * SEARCH and UID SEARCH (RFC 3501 6.4.4), RETURN (search_return.h), MODSEQ (RFC
+ * 7162 3.1.5).  Rows are matched in memory, then the fields in the cache; a
+ * body is read only if these do not decide.
  */
 #include "imapd/imap_commands.h"
 
@@ -398,8 +398,8 @@ is_searched(const struct search_key *key, uint32_t number, uint32_t uid)
 	return true;
 }
 
-/* The messages from state->number on are so many at most; false if that does not
- * do. */
+/* The messages from state->number on are so many at most; false if that does
+ * not do. */
 static bool
 limit_messages(struct imap_command *command)
 {

@@ -1,7 +1,8 @@
 /*
- * STATUS (RFC 3501 6.3.10) with HIGHESTMODSEQ (RFC 7162 3.1.7), SIZE (RFC 8438),
- * DELETED (RFC 9051 6.3.11), DELETED-STORAGE (RFC 9208 4.1.4), APPENDLIMIT (RFC
- * 7889), MAILBOXID (RFC 8474).  A mailbox of the past is opened for it.
+ * STATUS (RFC 3501 6.3.10) with HIGHESTMODSEQ (RFC 7162 3.1.7), SIZE (RFC
+ * 8438), DELETED (RFC 9051 6.3.11), DELETED-STORAGE (RFC 9208 4.1.4),
+ * APPENDLIMIT (RFC 7889), MAILBOXID (RFC 8474).  A mailbox of the past is
+ * opened for it.
  */
 #include "imapd/imap_commands.h"
 

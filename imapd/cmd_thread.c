@@ -1,6 +1,6 @@
 /*
- * THREAD and UID THREAD (RFC 5256): a SEARCH, whose messages are told as threads
- * of discussion (thread_tree.h).
+ * THREAD and UID THREAD (RFC 5256): a SEARCH, whose messages are told as
+ * threads of discussion (thread_tree.h).
  */
 #include "imapd/imap_commands.h"
 

@@ -83,8 +83,8 @@ put_batches(struct imap_command *command)
 	return command_ok(command, "Batches listed");
 }
 
-/* For a command that goes by a batch (RFC 9738); and all that were asked for, if
- * the client said which: the RFC wants 100,000 messages. */
+/* For a command that goes by a batch (RFC 9738); and all that were asked for,
+ * if the client said which: the RFC wants 100,000 messages. */
 static bool
 is_too_much(const struct imap_command *command)
 {

@@ -1,7 +1,7 @@
 /*
- * BINARY (RFC 3516): the content of a part without its transfer encoding, a chunk
- * at a time, whatever its size.  Reads a message's file, keeps no more than a
- * chunk.
+ * BINARY (RFC 3516): the content of a part without its transfer encoding, a
+ * chunk at a time, whatever its size.  Reads a message's file, keeps no more
+ * than a chunk.
  */
 #ifndef IMAPD_FETCH_BINARY_H
 #define IMAPD_FETCH_BINARY_H

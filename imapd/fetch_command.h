@@ -45,9 +45,9 @@ struct fetch_state {
 	struct mailbox_body body;
 	bool is_read;
 	struct mime_part *root;
-	bool section_kept
-	    [IMAP_MAX_FETCH_ITEMS]; /* in the cache, of any message */
-	struct buf fields;          /* of such a section */
+	bool section_kept[IMAP_MAX_FETCH_ITEMS]; /* in the cache, of any message
+						  */
+	struct buf fields;                       /* of such a section */
 	bool section_done[IMAP_MAX_FETCH_ITEMS];
 	size_t section_at;
 	const char *space;
@@ -78,8 +78,8 @@ void fetch_find_kept(struct fetch_state *state);
 /* Which sections this one answers; false if some need the body. */
 bool fetch_check_sections(
     struct fetch_state *state, const struct message_cache *cache);
-/* "* n FETCH (..." with all but the sections that the cache lacks; `cache` NULL:
- * nothing of it is asked for. */
+/* "* n FETCH (..." with all but the sections that the cache lacks; `cache`
+ * NULL: nothing of it is asked for. */
 void fetch_begin_response(struct imap_command *command,
     const struct mailbox_row *row, const struct message_cache *cache,
     bool is_all_cached);
@@ -95,9 +95,9 @@ void fetch_put_preview(struct imap_command *command);
 
 /* ---- fetch_sections.c ---- */
 
-/* The sections that are left, then the end of the response: 1, 0 when the client
- * has to read before, 2 when others should have their turn, or -1 if the file is
- * not what it was. */
+/* The sections that are left, then the end of the response: 1, 0 when the
+ * client has to read before, 2 when others should have their turn, or -1 if the
+ * file is not what it was. */
 int fetch_put_sections(struct imap_command *command);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The items of FETCH: macros, attributes and BODY[section]<partial> (RFC 3501
- * section 9, "fetch-att"), BINARY (RFC 3516).  Comes from a client's command, goes to cmd_fetch.
- * Every list has a limit of imap_parser.h.
+ * section 9, "fetch-att"), BINARY (RFC 3516).  Comes from a client's command,
+ * goes to cmd_fetch. Every list has a limit of imap_parser.h.
  */
 #include "imapd/fetch_items.h"
 

@@ -1,7 +1,7 @@
 /*
- * One response of FETCH: flags, dates and sizes from memory; envelope, structure
- * and known header fields from the cache, which is made from the body where it
- * lacks.  The rest of it is fetch_sections.c's.  See fetch_command.h.
+ * One response of FETCH: flags, dates and sizes from memory; envelope,
+ * structure and known header fields from the cache, which is made from the body
+ * where it lacks.  The rest of it is fetch_sections.c's.  See fetch_command.h.
  */
 #include "imapd/fetch_command.h"
 

@@ -1,7 +1,7 @@
 /*
- * The sections of a FETCH response that the cache lacks: from the message's file,
- * a chunk at a time, as fast as the client reads; as they were sent, or (BINARY,
- * RFC 3516) without their transfer encoding.  See fetch_command.h.
+ * The sections of a FETCH response that the cache lacks: from the message's
+ * file, a chunk at a time, as fast as the client reads; as they were sent, or
+ * (BINARY, RFC 3516) without their transfer encoding.  See fetch_command.h.
  */
 #include "imapd/fetch_command.h"
 

@@ -1,7 +1,7 @@
 /*
  * Each file of a folder against the row that it belongs to: one that no row
- * knows is to be adopted, one that other programs renamed may carry their flags,
- * one that an expunge could not take goes now.
+ * knows is to be adopted, one that other programs renamed may carry their
+ * flags, one that an expunge could not take goes now.
  */
 #include "imapd/folder_look.h"
 
@@ -22,8 +22,8 @@
 
 enum {
 	COMPARE_SECONDS = 15 * 60, /* what a file system may not have written */
-	/* A file that changed so recently may be half of what it shall be, if its
-	 * writer makes it where it is read from. */
+	/* A file that changed so recently may be half of what it shall be, if
+	 * its writer makes it where it is read from. */
 	WRITTEN_NS = 150 * 1000 * 1000
 };
 

@@ -65,8 +65,8 @@ struct imap_command {
 	bool is_uid;
 	struct text tag;
 	struct imap_parser parser; /* behind the name: " arguments" */
-	/* COMMAND_MESSAGES: the arguments are read as they come, up to a literal
-	 * of that size or, if they are all there, to the end. */
+	/* COMMAND_MESSAGES: the arguments are read as they come, up to a
+	 * literal of that size or, if they are all there, to the end. */
 	bool has_all_arguments;
 	uint64_t literal_size;
 	uint32_t

@@ -16,8 +16,8 @@ struct imap_deflate;
 struct imap_deflate *imap_deflate_new(void);
 void imap_deflate_free(struct imap_deflate **pair);
 
-/* Compresses `plain` and appends it to `to`, which grows by no more than `plain`
- * and a little. */
+/* Compresses `plain` and appends it to `to`, which grows by no more than
+ * `plain` and a little. */
 void imap_deflate_put(
     struct imap_deflate *pair, struct text plain, struct buf *to);
 /*
@@ -29,9 +29,9 @@ void imap_deflate_flush(struct imap_deflate *pair, struct buf *to);
 /* After a flush: gives that memory back until something is put. */
 void imap_deflate_rest(struct imap_deflate *pair);
 
-/* Takes bytes off the front of `packed` and appends what they stand for to `to`,
- * `size` bytes at most. 0, or -1: they are malformed, or say that they are the
- * last ones. */
+/* Takes bytes off the front of `packed` and appends what they stand for to
+ * `to`, `size` bytes at most. 0, or -1: they are malformed, or say that they
+ * are the last ones. */
 int imap_deflate_take(struct imap_deflate *pair, struct text *packed,
     size_t size, struct buf *to);
 

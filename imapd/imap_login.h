@@ -30,8 +30,8 @@ void imap_login_answered(struct imap_login *login, unsigned int result);
 void imap_login_attached(
     struct imap_login *login, unsigned int status, int stream_fd);
 
-/* The broker's, of a session: it sleeps; it goes on, with a new stream (which is
- * taken) or with the one that it has (-1), or ends by that status. */
+/* The broker's, of a session: it sleeps; it goes on, with a new stream (which
+ * is taken) or with the one that it has (-1), or ends by that status. */
 void imap_login_asleep(struct imap_login *login, uint32_t turn);
 void imap_login_awake(
     struct imap_login *login, unsigned int status, int stream_fd);

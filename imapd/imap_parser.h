@@ -63,8 +63,8 @@ int imap_parse_number(
 /* Also "$". */
 int imap_parse_set(struct imap_parser *parser, struct imap_set *set);
 
-/* A mailbox name, NUL-terminated, UTF-8 in NFC; INBOX in that case. A name that is
- * not valid modified UTF-7 or too long is an error. */
+/* A mailbox name, NUL-terminated, UTF-8 in NFC; INBOX in that case. A name that
+ * is not valid modified UTF-7 or too long is an error. */
 int imap_parse_mailbox(struct imap_parser *parser, const char **name);
 /* The pattern of LIST: also list wildcards. */
 int imap_parse_list_mailbox(struct imap_parser *parser, const char **pattern);

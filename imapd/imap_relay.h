@@ -25,8 +25,8 @@ void imap_relay_client_writable(struct imap_relay *relay);
 /* The client is gone: what he sent before still reaches the worker. */
 void imap_relay_client_ended(struct imap_relay *relay);
 
-/* The session behind it sleeps. True: nothing is on the way, nothing will be sent
- * to the worker any more, and nothing is taken from the client. */
+/* The session behind it sleeps. True: nothing is on the way, nothing will be
+ * sent to the worker any more, and nothing is taken from the client. */
 bool imap_relay_park(struct imap_relay *relay);
 bool imap_relay_is_parked(const struct imap_relay *relay);
 /* It goes on. */

@@ -43,8 +43,9 @@ struct session_sleep {
 	int fd; /* the stream to the client, which stays the session's */
 };
 
-/* What is to be kept, valid until the next call. 0: the session does nothing any
- * more, and is to be freed; or -1: it has too much to be kept, and goes on. */
+/* What is to be kept, valid until the next call. 0: the session does nothing
+ * any more, and is to be freed; or -1: it has too much to be kept, and goes on.
+ */
 int imap_session_sleep(
     struct imap_session *session, struct session_sleep *sleep);
 /* It was not taken. */

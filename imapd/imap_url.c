@@ -1,7 +1,7 @@
 /*
  * See imap_url.h.  Of RFC 5092's grammar it takes imessagepart, absolute and
- * relative, with iurlauth or its rump; URLs of servers, of lists of messages and
- * of searches are none of a message.
+ * relative, with iurlauth or its rump; URLs of servers, of lists of messages
+ * and of searches are none of a message.
  */
 #include "imapd/imap_url.h"
 

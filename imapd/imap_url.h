@@ -1,7 +1,7 @@
 /*
- * IMAP URLs of a message or a part of it (RFC 5092), absolute or relative to the
- * selected mailbox, and whom one may be shown to (URLAUTH, RFC 4467).  Pure: it
- * says what an URL names, not whether that is there, or whose it is.
+ * IMAP URLs of a message or a part of it (RFC 5092), absolute or relative to
+ * the selected mailbox, and whom one may be shown to (URLAUTH, RFC 4467). Pure:
+ * it says what an URL names, not whether that is there, or whose it is.
  */
 #ifndef IMAPD_IMAP_URL_H
 #define IMAPD_IMAP_URL_H
@@ -29,8 +29,8 @@ struct imap_url {
 	bool has_server;    /* imap://user@server/... */
 	struct text user;   /* decoded; empty: none */
 	struct text server; /* host or host:port, as written */
-	/* UTF-8; empty: the selected one. A path that does not begin with "/" is
-	 * relative to the level of that. */
+	/* UTF-8; empty: the selected one. A path that does not begin with "/"
+	 * is relative to the level of that. */
 	struct text mailbox;
 	bool is_relative;
 	uint32_t uidvalidity; /* 0: not said */

@@ -1,6 +1,6 @@
 /*
- * The cache of parses, by content: see message_index.h.  What it costs to find a
- * record decides how fast a mailbox is listed.  By hash they would lie in no
+ * The cache of parses, by content: see message_index.h.  What it costs to find
+ * a record decides how fast a mailbox is listed.  By hash they would lie in no
  * order, two to a page, so that each costs a way down a tree whose pages are in
  * no memory cache; by number they lie as the messages came.  A number is given
  * once, above all others; should one come again, for the last record was

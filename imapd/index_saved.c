@@ -59,7 +59,8 @@ index_put_saved(struct message_index *index, uint64_t mailbox, uint32_t first,
 	int64_t then;
 
 	/* One that is known came once more in a restore: it keeps its time, and
-	 * the others of the run, which came behind it, are put by themselves. */
+	 * the others of the run, which came behind it, are put by themselves.
+	 */
 	while (first <= last && index_find_saved(index, mailbox, first, &then))
 		first++;
 	if (find_run(index, mailbox, first, &known, &then) && known <= last)

@@ -7,14 +7,14 @@
  *	not clean, of this boot    all that a worker wrote before it was killed
  *	not clean, of another one  anything: the index is made anew
  *	clean, or untouched        the index as it was closed: it was synced
- *	                           before, and is not written until "not clean" is
- *	                           on disk
+ *	                           before, and is not written until "not clean"
+ *is on disk
  *
  * Untouched is one that was clean and is open, but not written yet: so a worker
  * whose clients only read does not wait for the disk, and one that is killed by
- * what it reads is known as such.  Only the step to not clean waits for the disk,
- * before the first write.  Any other that a power cut takes back leads to a row
- * that trusts less.
+ * what it reads is known as such.  Only the step to not clean waits for the
+ *disk, before the first write.  Any other that a power cut takes back leads to
+ *a row that trusts less.
  */
 #ifndef IMAPD_INDEX_STATE_H
 #define IMAPD_INDEX_STATE_H

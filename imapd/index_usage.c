@@ -54,8 +54,8 @@ sum_page(MDB_val page, struct index_usage *sum)
 	}
 }
 
-/* Of the mailbox that the cursor is at, whose first row is `v`: if it is the only
- * one, LMDB leaves it as it is. */
+/* Of the mailbox that the cursor is at, whose first row is `v`: if it is the
+ * only one, LMDB leaves it as it is. */
 static void
 sum_mailbox(MDB_cursor *cursor, MDB_val v, struct index_usage *sum)
 {

@@ -1,14 +1,14 @@
 /*
- * Files that follow their rows a little later: when thousands of flags are set, or
- * as many messages expunged, with one command, renaming and removing the files is
- * most of the work, and nobody who looks through us sees it.  So it is done in the
- * background, some files a step, as other sessions allow.  Meanwhile the index has
- * the name that a file has, so that it is read; and of a message that is expunged,
- * the name without a row.
+ * Files that follow their rows a little later: when thousands of flags are set,
+ * or as many messages expunged, with one command, renaming and removing the
+ * files is most of the work, and nobody who looks through us sees it.  So it is
+ * done in the background, some files a step, as other sessions allow. Meanwhile
+ * the index has the name that a file has, so that it is read; and of a message
+ * that is expunged, the name without a row.
  *
- * A clean end leaves nothing.  What a kill leaves is done by the next start, which
- * looks at whole folders after one (folder_look.c), as with a file that could not
- * be renamed.
+ * A clean end leaves nothing.  What a kill leaves is done by the next start,
+ * which looks at whole folders after one (folder_look.c), as with a file that
+ * could not be renamed.
  */
 #include "imapd/account_state.h"
 
@@ -38,7 +38,8 @@ do_file(struct account_store *account, struct folder *folder, uint32_t uid)
 		else
 			folder->needs_scan = true;
 	} else if (!file.has_new_flags) {
-		/* Else others have renamed it, and are asked what they meant. */
+		/* Else others have renamed it, and are asked what they
+		 * meant. */
 		record.born = file.born;
 		record.flags = row.flags & FLAG_ALL;
 		record.keywords = row.keywords;

@@ -37,8 +37,8 @@ bool list_is_below(struct text name, struct text parent);
 void list_put_name(struct imap_command *command, const char *response,
     struct text name, const char *attributes, uint32_t special_use);
 
-/* "* LIST" of a mailbox that was opened or made (RFC 9051 6.3.2, 6.3.4), with the
- * name under which it was asked for if that was another one, else NULL. */
+/* "* LIST" of a mailbox that was opened or made (RFC 9051 6.3.2, 6.3.4), with
+ * the name under which it was asked for if that was another one, else NULL. */
 void list_put_selected(
     struct imap_command *command, struct text name, const char *other_name);
 

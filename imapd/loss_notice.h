@@ -25,9 +25,9 @@ struct loss_notice {
 /* The letter with LF line ends; 0, or -1 if `to` is full. */
 int loss_notice_format(const struct loss_notice *notice, struct buf *to);
 
-/* Was committed: `lost` messages of the mailbox were expunged at once. Sends the
- * letter if these are many (more than 20 and more than 5 %), and if the mailbox
- * is not one that is there to be emptied. */
+/* Was committed: `lost` messages of the mailbox were expunged at once. Sends
+ * the letter if these are many (more than 20 and more than 5 %), and if the
+ * mailbox is not one that is there to be emptied. */
 void loss_notice_send(
     struct account_store *account, uint64_t mailbox, size_t lost);
 

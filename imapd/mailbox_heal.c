@@ -125,7 +125,8 @@ heal_done(
 	if (result != HEAL_FAILED && heal->is_marked) {
 		heal->next = account->healed;
 		account->healed = heal;
-		/* Not all at the end: the store does it while files are made. */
+		/* Not all at the end: the store does it while files are
+		 * made. */
 		if (++account->healed_count == MARKS_A_STEP)
 			tell_healed(account);
 	} else if (result != HEAL_FAILED) {

@@ -6,7 +6,8 @@
  * anew has none, and all URLs that were given out are void.
  *
  * The file: form u8 = 1, then for each key its mailbox's id u64 and 32 random
- * bytes.  It is written whole or not at all, and on disk before anybody is told.
+ * bytes.  It is written whole or not at all, and on disk before anybody is
+ * told.
  */
 #ifndef IMAPD_MAILBOX_KEYS_H
 #define IMAPD_MAILBOX_KEYS_H

@@ -1,8 +1,8 @@
 /*
- * When each message came into its mailbox (SAVEDATE, RFC 8514).  The store's log
- * has it; the worker asks for it when the first client wants to know, and then
- * for what came since: who never asks costs nothing.  It survives a lost index
- * and a restore, since it is what the log says that happened.
+ * When each message came into its mailbox (SAVEDATE, RFC 8514).  The store's
+ * log has it; the worker asks for it when the first client wants to know, and
+ * then for what came since: who never asks costs nothing.  It survives a lost
+ * index and a restore, since it is what the log says that happened.
  */
 #include "imapd/account_state.h"
 #include "imapd/mailbox.h"

@@ -1,8 +1,9 @@
 /*
- * Views of sessions that sleep: what is left of a view when its worker has gone,
- * and how a later worker makes one of it that misses nothing.  Which messages the
- * client knows is kept as UIDs, since its sequence numbers hang on them; flags are
- * not: whatever changed behind the MODSEQ that it was told of is told again.
+ * Views of sessions that sleep: what is left of a view when its worker has
+ * gone, and how a later worker makes one of it that misses nothing.  Which
+ * messages the client knows is kept as UIDs, since its sequence numbers hang on
+ * them; flags are not: whatever changed behind the MODSEQ that it was told of
+ * is told again.
  */
 #include "imapd/account_state.h"
 

@@ -1,9 +1,9 @@
 /*
  * The Maildir against the rows: what other programs added is adopted by
  * append, flags that they changed are taken over, and files that are missing
- * are made again from the store.  A missing file alone never kills a row, and an
- * empty Maildir never makes an empty mailbox: what is missing beyond
- * max(20, 5 %) raises an alarm and is served from the store meanwhile.  Where the
+ * are made again from the store.  A missing file alone never kills a row, and
+ * an empty Maildir never makes an empty mailbox: what is missing beyond max(20,
+ * 5 %) raises an alarm and is served from the store meanwhile.  Where the
  * settings say that others may delete, what is less than that is an expunge.
  *
  * From a directory that cannot be read (no descriptor left, no permission, an

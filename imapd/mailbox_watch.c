@@ -7,10 +7,10 @@
  *
  * The names that do not agree are kept until somebody looks (mailbox_sync.c):
  * then only at them.  The kernel queues an event before the call that made it
- * returns, so whoever reads until nothing is left knows all that was done before
- * he began.  A queue that ran over, a list that is full, a directory that was
- * moved or removed, one that changed without an event (on a network file system
- * others' changes come without): the folder is looked at whole.
+ * returns, so whoever reads until nothing is left knows all that was done
+ * before he began.  A queue that ran over, a list that is full, a directory
+ * that was moved or removed, one that changed without an event (on a network
+ * file system others' changes come without): the folder is looked at whole.
  *
  * Where there is no instance or no watch left, directory times are compared
  * when a mailbox is opened or counted, and nothing is believed of a folder

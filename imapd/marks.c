@@ -3,8 +3,8 @@
  * rows.  After a wipe there is one for each message, and while the store writes
  * them it answers nobody: so they go in steps, the next when the last is
  * committed, and what sessions and healing read meanwhile comes in between.
- * Only the first step of a loss is as large as the store needs to see that it is
- * one.  Marks and their removal keep their order.
+ * Only the first step of a loss is as large as the store needs to see that it
+ * is one.  Marks and their removal keep their order.
  */
 #include "imapd/account_state.h"
 

@@ -7,9 +7,10 @@
  * damaged.
  *
  * Format (little-endian): u32 magic and version | u64 stored size | u64 wire
- * size | u8 has all fields (1), has an end (2) | u32 part count | u32 sizes of envelope, body,
- * bodystructure and fields | these texts | 61 bytes a part, parents before their
- * children.  With all sizes in front, who wants one text reads no other.
+ * size | u8 has all fields (1), has an end (2) | u32 part count | u32 sizes of
+ * envelope, body, bodystructure and fields | these texts | 61 bytes a part,
+ * parents before their children.  With all sizes in front, who wants one text
+ * reads no other.
  */
 #ifndef IMAPD_MESSAGE_CACHE_H
 #define IMAPD_MESSAGE_CACHE_H

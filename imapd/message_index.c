@@ -1,8 +1,8 @@
 /*
  * See message_index.h.  The process is the only one that opens the
- * environment (MDB_NOLOCK), so no reader may stay open over a write: the one that
- * there is ends when a write begins, and reads inside a write use that one, which
- * on a full disk stays open over many (message_index_room.h).
+ * environment (MDB_NOLOCK), so no reader may stay open over a write: the one
+ * that there is ends when a write begins, and reads inside a write use that
+ * one, which on a full disk stays open over many (message_index_room.h).
  */
 #include "imapd/message_index.h"
 
@@ -175,8 +175,8 @@ index_read_end(struct message_index *index)
 	index->is_reading = false;
 }
 
-/* Most who look up one look up the next one then: it is found without a way down
- * the tree. */
+/* Most who look up one look up the next one then: it is found without a way
+ * down the tree. */
 static int
 look_at_place(struct index_place *place, MDB_val *key, MDB_val *value)
 {

@@ -8,15 +8,13 @@
  * after it was closed in order, tells whether it may be trusted: it holds the
  * boot, whether the index was closed, and how often it was not.
  *
- * Databases (index_record.h; keys big-endian, values little-endian, a format byte in `meta`):
- *   meta     "account" -> store id, incarnation, confirmed sequence
- *            "usage" -> messages and bytes of all rows
- *            "saved" -> the sequence up to which `saved` is whole
- *   mailbox  id -> record (common/record.h) and the worker's own fields
- *   row      id -> one fixed row a message, by UID (DUPFIXED: read by pages)
- *   file     id, uid -> what is needed to open the message
- *   name     id, base name -> uid
- *   vanished id, modseq, first uid -> last uid of a run
+ * Databases (index_record.h; keys big-endian, values little-endian, a format
+ * byte in `meta`): meta     "account" -> store id, incarnation, confirmed
+ * sequence "usage" -> messages and bytes of all rows "saved" -> the sequence up
+ * to which `saved` is whole mailbox  id -> record (common/record.h) and the
+ * worker's own fields row      id -> one fixed row a message, by UID (DUPFIXED:
+ * read by pages) file     id, uid -> what is needed to open the message name
+ * id, base name -> uid vanished id, modseq, first uid -> last uid of a run
  *   saved    id, last uid of a run -> its first uid, when it came
  *   content, parsed, unused  the cache of parses (index_cache.c)
  *   subscribed  name
@@ -171,8 +169,8 @@ void index_each_vanished(struct message_index *index, uint64_t mailbox,
     void (*callback)(uint32_t first, uint32_t last, void *context),
     void *context);
 
-/* UIDs `first` to `last` came into the mailbox at that time. What is known of one
- * stays: a message comes once. */
+/* UIDs `first` to `last` came into the mailbox at that time. What is known of
+ * one stays: a message comes once. */
 void index_put_saved(struct message_index *index, uint64_t mailbox,
     uint32_t first, uint32_t last, int64_t time);
 bool index_find_saved(

@@ -1,7 +1,7 @@
 /*
  * What the files of the index share among themselves: the struct behind
- * message_index.h, over an LMDB environment.  message_index_file.c opens, trusts
- * and closes it; message_index.c reads and writes.
+ * message_index.h, over an LMDB environment.  message_index_file.c opens,
+ * trusts and closes it; message_index.c reads and writes.
  */
 #ifndef IMAPD_MESSAGE_INDEX_FILE_H
 #define IMAPD_MESSAGE_INDEX_FILE_H
@@ -55,8 +55,8 @@ void index_del(
 /* In the scratch buffer: valid until the next call. */
 bool index_get(struct message_index *index, MDB_dbi dbi, const void *key,
     size_t key_size, struct text *value);
-/* The same without a copy, by a key of 8 bytes or more: valid until something is
- * written. */
+/* The same without a copy, by a key of 8 bytes or more: valid until something
+ * is written. */
 bool index_look(struct message_index *index, struct index_place *place,
     const void *key, size_t key_size, struct text *value);
 /* A transaction to read in (NULL: there is none). It stays open, so that

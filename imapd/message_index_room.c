@@ -10,7 +10,8 @@
 enum {
 	TOUCHED_PAGES = 8, /* by one call, splits and all */
 	COMMIT_PAGES = 16, /* roots and the free list */
-	/* Ahead, so that few commits have to ask: an eighth of what there is. */
+	/* Ahead, so that few commits have to ask: an eighth of what there
+	 * is. */
 	RESERVE_MIN_BYTES = 64 << 10,
 	RESERVE_MAX_BYTES = 1 << 20
 };

@@ -1,6 +1,6 @@
 /*
- * What a client wants to be told of (RFC 5465): groups of mailboxes, each with its
- * events.  Pure.
+ * What a client wants to be told of (RFC 5465): groups of mailboxes, each with
+ * its events.  Pure.
  */
 #ifndef IMAPD_NOTIFY_REQUEST_H
 #define IMAPD_NOTIFY_REQUEST_H

@@ -44,8 +44,8 @@ struct search_state {
  * but for `request`, `headers` and `finish`. */
 enum command_step search_start(struct imap_command *command, int parsed);
 void search_free(struct imap_command *command);
-/* ESEARCH: what was found, in that order, as UIDs; numbered if the client did not
- * ask for UIDs. And "$". `found` is changed. */
+/* ESEARCH: what was found, in that order, as UIDs; numbered if the client did
+ * not ask for UIDs. And "$". `found` is changed. */
 void search_put_extended(
     struct imap_command *command, uint32_t *found, size_t count);
 /* Bytes of a body, from its beginning, into an empty buf: as many as its limit

@@ -1,5 +1,6 @@
 /*
- * The keys of SEARCH (RFC 3501 6.4.4, RFC 5032, RFC 7162 3.1.5) as a tree.  Pure.
+ * The keys of SEARCH (RFC 3501 6.4.4, RFC 5032, RFC 7162 3.1.5) as a tree.
+ * Pure.
  */
 #ifndef IMAPD_SEARCH_KEYS_H
 #define IMAPD_SEARCH_KEYS_H

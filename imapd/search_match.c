@@ -1,7 +1,8 @@
 /*
  * Matches one message against a SEARCH.  Row and bytes come from cmd_search;
  * fields are compared decoded (RFC 2047), text parts decoded from their
- * transfer encoding and charset, all by i;unicode-casemap (RFC 5051).  Bytes of a message may be anything: they are only compared.
+ * transfer encoding and charset, all by i;unicode-casemap (RFC 5051).  Bytes of
+ * a message may be anything: they are only compared.
  */
 #include "imapd/search_match.h"
 

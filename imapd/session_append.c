@@ -1,6 +1,7 @@
 /*
- * Literals in a session: they become part of their command, or (APPEND, REPLACE)
- * go to it as bytes of a message, while its arguments are read between them.
+ * Literals in a session: they become part of their command, or (APPEND,
+ * REPLACE) go to it as bytes of a message, while its arguments are read between
+ * them.
  */
 #include "imapd/append_command.h"
 #include "imapd/imap_commands.h"

@@ -1,7 +1,7 @@
 /*
- * See session_notify.h.  Events come from the account while anything may be going
- * on; they wait here until the session may speak: before a tagged answer, in
- * IDLE, and between commands.  Many events of a mailbox are one.
+ * See session_notify.h.  Events come from the account while anything may be
+ * going on; they wait here until the session may speak: before a tagged answer,
+ * in IDLE, and between commands.  Many events of a mailbox are one.
  */
 #include "imapd/session_notify.h"
 
@@ -105,8 +105,8 @@ add_name(struct session_notify *notify, const struct account_event *event)
 		copy_name(event->name), copy_name(event->old_name) };
 }
 
-/* A name that changed is that of both; whose subscription changed, one way or the
- * other, is among the subscribed. */
+/* A name that changed is that of both; whose subscription changed, one way or
+ * the other, is among the subscribed. */
 static bool
 is_wanted(
     const struct session_notify *notify, const struct account_event *event)
@@ -197,8 +197,8 @@ selected_group(const struct imap_session *session)
 	return group != NULL && group->events != 0 ? group : NULL;
 }
 
-/* Who asks for it, or changes messages himself, must hear what numbers mean; and
- * what is told from now on goes on from there (RFC 5465 3.1). */
+/* Who asks for it, or changes messages himself, must hear what numbers mean;
+ * and what is told from now on goes on from there (RFC 5465 3.1). */
 static bool
 is_asking(const struct imap_session *session)
 {
@@ -402,7 +402,9 @@ begin_fetch(struct imap_session *session)
 					&notify->request.fetch, first, last));
 }
 
-/* A command that is there already counts on the numbers that its client knows. */
+/* A command that is there already counts on the numbers that its client
+
+ * knows. */
 bool
 session_notify_step(struct imap_session *session)
 {

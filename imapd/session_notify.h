@@ -1,10 +1,11 @@
 /*
- * What a session keeps of NOTIFY (RFC 5465): what its client asked for, and what
- * happened that it was not told yet.  Bounded: beyond the limits the client hears
- * NOTIFICATIONOVERFLOW, as if it had said NOTIFY NONE behind it.
+ * What a session keeps of NOTIFY (RFC 5465): what its client asked for, and
+ * what happened that it was not told yet.  Bounded: beyond the limits the
+ * client hears NOTIFICATIONOVERFLOW, as if it had said NOTIFY NONE behind it.
  *
- * A session that has one stays awake.  To put it to sleep, write down `arguments`;
- * all else is made of them again, and nothing waits while it rests.
+ * A session that has one stays awake.  To put it to sleep, write down
+ * `arguments`; all else is made of them again, and nothing waits while it
+ * rests.
  */
 #ifndef IMAPD_SESSION_NOTIFY_H
 #define IMAPD_SESSION_NOTIFY_H
@@ -43,8 +44,8 @@ struct session_notify {
 	char idle_tag[IMAP_MAX_TAG_SIZE + 1];
 };
 
-/* Takes over `notify`, in place of what was before; NULL is NOTIFY NONE, which is
- * not as if it had never been said. */
+/* Takes over `notify`, in place of what was before; NULL is NOTIFY NONE, which
+ * is not as if it had never been said. */
 void session_notify_set(
     struct imap_session *session, struct session_notify *notify);
 struct session_notify *session_notify_new(struct text arguments);
@@ -55,7 +56,8 @@ bool session_notify_wants_updates(const struct imap_session *session);
 /* Of it, that messages are gone, or have other flags. */
 bool session_notify_wants_expunges(const struct imap_session *session);
 bool session_notify_wants_flags(const struct imap_session *session);
-/* The client was told of messages up to the number `count`, from `before` on. */
+/* The client was told of messages up to the number `count`, from `before`
+ * on. */
 void session_notify_told_new(
     struct imap_session *session, size_t before, size_t count);
 
@@ -72,8 +74,8 @@ bool session_put_notifications(struct imap_session *session);
 /* Between commands and in IDLE: tells, and fetches what is new. True: it did
  * something, and there may be more. */
 bool session_notify_step(struct imap_session *session);
-/* What was fetched so has no tagged answer: true, and the session goes on where it
- * was. */
+/* What was fetched so has no tagged answer: true, and the session goes on where
+ * it was. */
 bool session_notify_finish(struct imap_session *session);
 
 #endif

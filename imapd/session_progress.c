@@ -41,8 +41,8 @@ session_progress_end(struct imap_session *session)
 	session->is_in_progress = false;
 }
 
-/* What waits to be sent says enough; a command that waits for room may be in the
- * middle of a line. */
+/* What waits to be sent says enough; a command that waits for room may be in
+ * the middle of a line. */
 static bool
 is_silent(const struct imap_session *session)
 {

@@ -1,9 +1,9 @@
 /*
  * Sessions that sleep.  One that rests, in IDLE or between two commands, can be
- * written down (sleep_state.h), and its worker may end; the broker keeps that and
- * the stream.  The worker that wakes it reads what the client sends from where it
- * stopped, and tells what happened meanwhile when it may be told, which is at once
- * in IDLE: the client notices nothing.
+ * written down (sleep_state.h), and its worker may end; the broker keeps that
+ * and the stream.  The worker that wakes it reads what the client sends from
+ * where it stopped, and tells what happened meanwhile when it may be told,
+ * which is at once in IDLE: the client notices nothing.
  */
 #include "imapd/imap_session_state.h"
 
@@ -30,8 +30,8 @@ waits_for_news(const struct imap_session *session)
 /* ---- To sleep ---- */
 
 /* With COMPRESS it keeps its worker: what the client sends may refer to what it
- * sent before. So it does with NOTIFY, for the broker wakes it for its own mailbox
- * alone. */
+ * sent before. So it does with NOTIFY, for the broker wakes it for its own
+ * mailbox alone. */
 bool
 imap_session_can_sleep(const struct imap_session *session)
 {

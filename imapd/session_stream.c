@@ -1,8 +1,8 @@
 /*
- * The bytes of a session, to and from its socket: plain, or compressed both ways
- * once the client asked for it (RFC 4978).  Commands and their answers stand in
- * session->in and session->out, which are plain either way.  Both are bounded,
- * and so is what waits in the other form.
+ * The bytes of a session, to and from its socket: plain, or compressed both
+ * ways once the client asked for it (RFC 4978).  Commands and their answers
+ * stand in session->in and session->out, which are plain either way.  Both are
+ * bounded, and so is what waits in the other form.
  */
 #include "imapd/imap_session_state.h"
 

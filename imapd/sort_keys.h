@@ -58,7 +58,8 @@ struct sort_item sort_item_make(const struct sort_criteria *criteria,
     struct pool *pool);
 /* When it was sent; when it came, if it does not say. */
 int64_t sort_sent_time(const struct mailbox_row *row, struct text header);
-/* The base subject in the form that is compared, in `keep`; see base_subject.h. */
+/* The base subject in the form that is compared, in `keep`; see
+ * base_subject.h. */
 struct text sort_subject(
     struct text header, struct pool *keep, struct pool *pool, bool *is_reply);
 /* Equal ones stand by UID. */

@@ -60,8 +60,8 @@ void store_client_greet(struct store_client *client);
 void store_client_claim(struct store_client *client,
     const struct store_state *known,
     void (*done)(enum status status, void *context), void *context);
-/* Of the account's last batch that the store has committed, as far as we know.
- */
+/* Of the account's last batch that the store has committed, as far as we
+ * know. */
 uint64_t store_client_counter(const struct store_client *client);
 
 /* Greeted with STATUS_OK and the channel is there. */
@@ -106,9 +106,9 @@ typedef void store_read(enum status status, const struct text *envelope,
     struct store_body *body, void *context);
 void store_read_blob(struct store_client *client, uint64_t blob,
     store_read *done, void *context);
-/* Several bodies: as many as were asked for, in order, each with its own status,
- * unless `status` says that none could be had (`bodies` is NULL then). What has
- * STATUS_LIMIT is asked for alone. Valid during the call. */
+/* Several bodies: as many as were asked for, in order, each with its own
+ * status, unless `status` says that none could be had (`bodies` is NULL then).
+ * What has STATUS_LIMIT is asked for alone. Valid during the call. */
 struct store_one_body {
 	enum status status;
 	struct text data;

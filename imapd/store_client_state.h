@@ -63,9 +63,9 @@ struct store_client {
 	bool has_unsent; /* a question, until no batch is under way */
 	struct store_batch *batches; /* in the order of their counters */
 	struct store_batch **batches_end;
-	/* While changes are asked for, no batch is under way: what was committed
-	 * after the listing was made would be undone by it. The first batch that
-	 * waits for that; NULL: none. */
+	/* While changes are asked for, no batch is under way: what was
+	 * committed after the listing was made would be undone by it. The first
+	 * batch that waits for that; NULL: none. */
 	struct store_batch *held;
 };
 

@@ -1,10 +1,10 @@
 /*
  * Changes that are computed from a mailbox's rows (STORE, EXPUNGE, COPY, MOVE,
- * new keywords) go one after another in each mailbox.  What is on its way to the
- * store is not in the rows yet: a second STORE would put back the flags that the
- * first one changed, two new keywords would get one number, and a message that is
- * being expunged would take the whole change with it.  New messages without new
- * keywords need no turn.
+ * new keywords) go one after another in each mailbox.  What is on its way to
+ * the store is not in the rows yet: a second STORE would put back the flags
+ * that the first one changed, two new keywords would get one number, and a
+ * message that is being expunged would take the whole change with it.  New
+ * messages without new keywords need no turn.
  */
 #ifndef IMAPD_TURNS_H
 #define IMAPD_TURNS_H

@@ -4,8 +4,8 @@
  *
  * A token is one byte, 1, that says how the other 16 were made: two SipHash-2-4
  * of the rump under the two halves of the key.  Each is a keyed function with a
- * key of 128 bits that nobody but the worker has, so that guessing is all that is
- * left, against 128 bits; and the worker needs no cryptographic library.
+ * key of 128 bits that nobody but the worker has, so that guessing is all that
+ * is left, against 128 bits; and the worker needs no cryptographic library.
  */
 #ifndef IMAPD_URL_ACCESS_H
 #define IMAPD_URL_ACCESS_H

@@ -1,8 +1,8 @@
 /*
  * The bytes that an URL of a message names, of the account at hand: the message
- * or a section of it, as they are on the wire, a chunk at a time.  For CATENATE,
- * URLFETCH and what the queue asks for.  Whether who asks may have them is not
- * asked here.
+ * or a section of it, as they are on the wire, a chunk at a time.  For
+ * CATENATE, URLFETCH and what the queue asks for.  Whether who asks may have
+ * them is not asked here.
  */
 #ifndef IMAPD_URL_MESSAGE_H
 #define IMAPD_URL_MESSAGE_H
@@ -45,8 +45,8 @@ void url_message_clear(struct url_message *message);
  * STATUS_MISSING, and why. */
 enum status url_message_find(struct url_message *message, const char **why);
 
-/* A chunk more at the end of `to`, URL_MESSAGE_CHUNK bytes at most: 1, or 0 when
- * all are there; -1: they cannot be read. */
+/* A chunk more at the end of `to`, URL_MESSAGE_CHUNK bytes at most: 1, or 0
+ * when all are there; -1: they cannot be read. */
 enum {
 	URL_MESSAGE_CHUNK = 64 * 1024
 };

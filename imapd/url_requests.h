@@ -1,8 +1,8 @@
 /*
- * What the queue asks of URLs in messages that the account's user hands in (BURL,
- * RFC 4468): whether the URL gives it is decided here, by its token (url_access.h),
- * and what it names is put into memory that nobody can change any more.  One after
- * the other, a few MiB at a time.
+ * What the queue asks of URLs in messages that the account's user hands in
+ * (BURL, RFC 4468): whether the URL gives it is decided here, by its token
+ * (url_access.h), and what it names is put into memory that nobody can change
+ * any more.  One after the other, a few MiB at a time.
  */
 #ifndef IMAPD_URL_REQUESTS_H
 #define IMAPD_URL_REQUESTS_H

@@ -203,9 +203,9 @@ is_in_the_way(const struct listener *old, const struct settings *settings)
 	return is_port_wanted;
 }
 
-/* 127.0.0.1 and * cannot listen on one port.  A socket that is shut down, here and
- * where it was handed to, keeps its address and takes no connection: it gives way to
- * the new one, and can listen again if there will be none. */
+/* 127.0.0.1 and * cannot listen on one port.  A socket that is shut down, here
+ * and where it was handed to, keeps its address and takes no connection: it
+ * gives way to the new one, and can listen again if there will be none. */
 static void
 set_aside(
     const struct listeners *old, const struct settings *settings, bool is_aside)

@@ -1,6 +1,7 @@
 /*
  * The sockets that master binds: one or two (IPv6 and IPv4 for `*`), or a unix
- * socket, for each `listen` line, and the control sockets for snapctl and firnmail.
+ * socket, for each `listen` line, and the control sockets for snapctl and
+ * firnmail.
  */
 #ifndef MASTER_LISTENERS_H
 #define MASTER_LISTENERS_H
@@ -26,9 +27,9 @@ struct listeners {
 };
 
 /* Opens what `settings` names; what `old` (may be NULL) has open of the same
- * address is taken over (duplicated). What it has of another address on the same
- * port takes no connection from then on. 0, or -1 with nothing open, and `old` as it
- * was. */
+ * address is taken over (duplicated). What it has of another address on the
+ * same port takes no connection from then on. 0, or -1 with nothing open, and
+ * `old` as it was. */
 int listeners_open(struct listeners *listeners, const struct settings *settings,
     const struct listeners *old, struct error *error);
 void listeners_close(struct listeners *listeners);

@@ -8,8 +8,9 @@
 #include "common/error.h"
 #include "common/settings.h"
 
-/* Of a file in the form of passwd(5), a line "uid name" each, and "trusted" behind
- * those who are in the settings, sealed; or -1. Lines that are odd are left out. */
+/* Of a file in the form of passwd(5), a line "uid name" each, and "trusted"
+ * behind those who are in the settings, sealed; or -1. Lines that are odd are
+ * left out. */
 int local_users_slice(
     const char *path, const struct settings *settings, struct error *error);
 

@@ -1,6 +1,7 @@
 /*
  * The lookups that others ask for: a request of the relay's, the fetcher's or
- * the administrator's in, one answer out, within a deadline.  Who asks no more is not worked for.
+ * the administrator's in, one answer out, within a deadline.  Who asks no more
+ * is not worked for.
  */
 #ifndef RESOLVER_LOOKUPS_H
 #define RESOLVER_LOOKUPS_H
@@ -24,7 +25,7 @@ void lookups_free(struct lookups **lookups);
 void lookups_set_recursor(struct lookups *lookups, struct recursor *recursor);
 
 /* Serves the channel `fd` (taken over) to ROLE_RELAY or ROLE_FETCHER, instead
- * of the one before it, or to one more ROLE_FIRNMAIL, whose uid was checked.  -1
+ * of the one before it, or to one more ROLE_FIRNMAIL, whose uid was checked. -1
  * and closed for any other role, and if there are LOOKUPS_MAX_ADMINS. */
 int lookups_serve(
     struct lookups *lookups, int fd, enum role peer, uint64_t instance);

@@ -1,6 +1,7 @@
 /*
  * sendmail, mailq, newaliases: as programs of this machine have called them for
- * forty years.  It has no rights of its own and needs none (firnmail-sendmail(8)).
+ * forty years.  It has no rights of its own and needs none
+ * (firnmail-sendmail(8)).
  */
 #include "common/memory.h"
 #include "common/text.h"

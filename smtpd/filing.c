@@ -7,8 +7,8 @@
  * filing rests until nobody has been handing in mail for a moment, or somebody
  * was for long; what came meanwhile for an account is then filed together.  The
  * accounts come one after the other, a few messages at a time, so that no 250
- * waits for all of them: an account whose worker does not answer loses its place
- * in that after a moment.
+ * waits for all of them: an account whose worker does not answer loses its
+ * place in that after a moment.
  */
 #include "smtpd/filing.h"
 

@@ -54,7 +54,9 @@ forwarding_sender(struct queue *queue, struct text sender, struct forwarded *to)
 	return sender;
 }
 
-/* Where to route_find leads: for one elsewhere its address, as others have it. */
+/* Where to route_find leads: for one elsewhere its address, as others have
+
+ * it. */
 static unsigned int
 find_plain(struct queue *queue, struct text address, struct route *route,
     char home[SRS_ADDRESS_SIZE])

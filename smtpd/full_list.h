@@ -1,7 +1,7 @@
 /*
  * Who had no room for a message a moment ago: accounts whose store or allowance
- * was full, and the spool.  So that a client hears it at RCPT, and does not send
- * megabytes for the same answer (RFC 1870).  Pure: time goes in.
+ * was full, and the spool.  So that a client hears it at RCPT, and does not
+ * send megabytes for the same answer (RFC 1870).  Pure: time goes in.
  */
 #ifndef SMTPD_FULL_LIST_H
 #define SMTPD_FULL_LIST_H

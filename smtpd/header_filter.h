@@ -1,8 +1,8 @@
 /*
  * The header of a message on its way in: counts what decides about it, and
- * takes out the fields that do not pass.  Pure; bytes with LF or CR LF line ends
- * in any chunks in, bytes out, nothing of a header is kept but the name of its
- * line.
+ * takes out the fields that do not pass.  Pure; bytes with LF or CR LF line
+ * ends in any chunks in, bytes out, nothing of a header is kept but the name of
+ * its line.
  *
  * Return-Path of a former delivery goes: ours is the only one (RFC 5321 section
  * 4.4).  Bcc and Resent-Bcc go when the sender's own program hands the message

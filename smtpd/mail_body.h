@@ -1,9 +1,9 @@
 /*
  * The bytes of a message while the queue holds them: turned from CR LF into the
- * stored form (LF: common/record.h) as they come, or as they are where CR, LF and
- * NUL may stand anywhere (BINARYMIME); small ones in memory, large ones in a
- * memfd.  The trace fields go in front when they are known: at the
- * end, or when the first 64 KiB are full.
+ * stored form (LF: common/record.h) as they come, or as they are where CR, LF
+ * and NUL may stand anywhere (BINARYMIME); small ones in memory, large ones in
+ * a memfd.  The trace fields go in front when they are known: at the end, or
+ * when the first 64 KiB are full.
  */
 #ifndef SMTPD_MAIL_BODY_H
 #define SMTPD_MAIL_BODY_H

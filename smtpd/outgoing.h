@@ -38,8 +38,9 @@ struct outgoing_mark outgoing_mark(const struct outgoing *outgoing);
 void outgoing_return_to(
     struct outgoing *outgoing, const struct outgoing_mark *mark);
 
-/* The original recipient where an alias leads elsewhere and the client has given
- * none (RFC 3461 section 5.2.7): into `to`, or empty if xtext cannot say it. */
+/* The original recipient where an alias leads elsewhere and the client has
+ * given none (RFC 3461 section 5.2.7): into `to`, or empty if xtext cannot say
+ * it. */
 struct text outgoing_original(
     struct text address, char to[OUTGOING_ORIGINAL_SIZE]);
 

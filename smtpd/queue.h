@@ -9,11 +9,12 @@
  *                                          queue --need_worker--> broker
  *                                          queue --file--> worker(account)
  *
- * What is for other hosts goes to the spool in the same way, and before; the 250
- * is for both.  The spool's reports come back like mail.
+ * What is for other hosts goes to the spool in the same way, and before; the
+ * 250 is for both.  The spool's reports come back like mail.
  *
  * queue.c holds the channels; transaction.c the envelope and the body;
- * transaction_url.c parts that are in a mailbox; outgoing.c what leaves us; filing.c the way to the workers.
+ * transaction_url.c parts that are in a mailbox; outgoing.c what leaves us;
+ * filing.c the way to the workers.
  */
 #ifndef SMTPD_QUEUE_H
 #define SMTPD_QUEUE_H
@@ -42,8 +43,8 @@ enum {
 	QUEUE_FILE_MORE = 4,           /* so many more than clients, */
 	QUEUE_FILE_STUCK_MS = 20,      /* until no answer has come so long */
 	QUEUE_MAX_STARTING = 8,        /* workers asked for at once */
-	/* Then 451, whatever snapd does: who hears it sends the message again, and
-	 * has it twice if it was on its way to the disk. A client waits ten
+	/* Then 451, whatever snapd does: who hears it sends the message again,
+	 * and has it twice if it was on its way to the disk. A client waits ten
 	 * minutes (RFC 5321 section 4.5.3.2.6), so that is nearly as long. */
 	QUEUE_ACCEPT_DEADLINE_MS = 540000,
 	QUEUE_RETRY_MS = 2000,

@@ -2,8 +2,8 @@
  * What the queue knows of the quotas: how much each account that has one holds,
  * as its worker said, and how much more was accepted that is not filed yet.  So
  * a full account is refused at RCPT, also while its worker is not there.  Of an
- * account whose worker has said nothing yet nobody knows: its mail is taken, and
- * filing it has the worker say.  Pure.
+ * account whose worker has said nothing yet nobody knows: its mail is taken,
+ * and filing it has the worker say.  Pure.
  */
 #ifndef SMTPD_QUOTA_BOOK_H
 #define SMTPD_QUOTA_BOOK_H

@@ -209,8 +209,8 @@ relay_stop(struct relay *relay)
 	relay_end_if_empty(relay);
 }
 
-/* Those who were believed before are not any more: nothing is resumed of theirs.
- * Without TLS there is no relay, and the old one stays. */
+/* Those who were believed before are not any more: nothing is resumed of
+ * theirs. Without TLS there is no relay, and the old one stays. */
 static int
 set_authorities(
     struct relay *relay, const struct settings *settings, struct error *error)

@@ -1,9 +1,9 @@
 /*
- * The bytes of a message that goes out, read from the spool's descriptor a piece
- * at a time, and as they go over the wire: dots stuffed for DATA, or counted for
- * BDAT.  A CR or LF that stands alone never goes out with DATA: what one server
- * takes for a line end and another does not is how mail is smuggled, and this
- * host will not be the one that carries it.
+ * The bytes of a message that goes out, read from the spool's descriptor a
+ * piece at a time, and as they go over the wire: dots stuffed for DATA, or
+ * counted for BDAT.  A CR or LF that stands alone never goes out with DATA:
+ * what one server takes for a line end and another does not is how mail is
+ * smuggled, and this host will not be the one that carries it.
  */
 #ifndef SMTPD_RELAY_BODY_H
 #define SMTPD_RELAY_BODY_H
@@ -45,9 +45,9 @@ void relay_body_replace(struct relay_body *body, int fd, uint64_t size);
 int relay_body_scan(struct relay_body *body, struct error *error);
 
 /*
- * Appends what goes out next, if `out` has room for a piece; with `is_data` dots
- * are stuffed, and the end has its CRLF and dot. 1 if there is more, 0 at the
- * end, -1 if it cannot be read or is shorter than it should be.
+ * Appends what goes out next, if `out` has room for a piece; with `is_data`
+ * dots are stuffed, and the end has its CRLF and dot. 1 if there is more, 0 at
+ * the end, -1 if it cannot be read or is shorter than it should be.
  */
 int relay_body_put(struct relay_body *body, bool is_data, struct buf *out,
     struct error *error);

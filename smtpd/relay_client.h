@@ -7,8 +7,8 @@
  *	READY - TRANSACTION - (BODY - ANSWER) - (RESET) - READY ... - QUIT
  *
  * Every byte of the server is a stranger's.  Whatever it says out of turn ends
- * the connection; nothing that it says can make a message count as delivered but
- * a 2xx after the end of its data.
+ * the connection; nothing that it says can make a message count as delivered
+ *but a 2xx after the end of its data.
  */
 #ifndef SMTPD_RELAY_CLIENT_H
 #define SMTPD_RELAY_CLIENT_H
@@ -123,7 +123,9 @@ void relay_client_free(struct relay_client **client);
 enum relay_client_step relay_client_step(
     struct relay_client *client, struct buf *in, struct buf *out);
 
-/* TLS stands; `is_authenticated`: and with a certificate that proves the name. */
+/* TLS stands; `is_authenticated`: and with a certificate that proves the
+
+ * name. */
 void relay_client_tls_started(
     struct relay_client *client, bool is_authenticated);
 

@@ -1,7 +1,7 @@
 /*
  * See relay_downgrade.h.  The message is read twice: once for the tree of its
- * parts, and once to write them anew.  Text becomes quoted-printable, so that it
- * can still be read without decoding, all else base64.
+ * parts, and once to write them anew.  Text becomes quoted-printable, so that
+ * it can still be read without decoding, all else base64.
  */
 #include "smtpd/relay_downgrade.h"
 

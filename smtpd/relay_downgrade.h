@@ -18,8 +18,8 @@ enum {
 
 /*
  * The converted message in memory of its own, as a descriptor, and its size.
- * -1 and error if it cannot be: its header is not ASCII, a signature covers what
- * would be changed, it is too large.
+ * -1 and error if it cannot be: its header is not ASCII, a signature covers
+ * what would be changed, it is too large.
  */
 int relay_downgrade(
     const struct relay_body *body, uint64_t *size, struct error *error);

@@ -193,7 +193,9 @@ tally_of(const struct relay_job *job)
 		&job->order.route };
 }
 
-/* Once for each session that is made, and not for the other one in the clear. */
+/* Once for each session that is made, and not for the other one in the
+
+ * clear. */
 static void
 tell_session(struct relay_job *job)
 {

@@ -1,8 +1,8 @@
 /*
- * The policies of MTA-STS that the relay has in memory, by domain.  Those that were
- * fetched come from relay_policies.c, those of before from the spool, which
- * remembers them across restarts; so any may go when there are too many.  Pure:
- * times are seconds since 1970, and the caller's.
+ * The policies of MTA-STS that the relay has in memory, by domain.  Those that
+ * were fetched come from relay_policies.c, those of before from the spool,
+ * which remembers them across restarts; so any may go when there are too many.
+ * Pure: times are seconds since 1970, and the caller's.
  */
 #ifndef SMTPD_RELAY_KEPT_H
 #define SMTPD_RELAY_KEPT_H

@@ -1,6 +1,7 @@
 /*
- * smtpd-relay: takes mail to other hosts.  It opens streams to the network, whose
- * bytes it trusts nobody for, and has no file but the bodies that it is given.
+ * smtpd-relay: takes mail to other hosts.  It opens streams to the network,
+ * whose bytes it trusts nobody for, and has no file but the bodies that it is
+ * given.
  */
 #include "common/log.h"
 #include "common/process.h"

@@ -1,6 +1,7 @@
 /*
- * Questions to the resolver, and who waits for which answer.  Without a resolver
- * they wait, and are asked again of the next one: whoever asks has a deadline.
+ * Questions to the resolver, and who waits for which answer.  Without a
+ * resolver they wait, and are asked again of the next one: whoever asks has a
+ * deadline.
  */
 #ifndef SMTPD_RELAY_NAMES_H
 #define SMTPD_RELAY_NAMES_H

@@ -1,6 +1,6 @@
 /*
- * What a job says, read and kept: the message's envelope, where it goes and how,
- * and the key under which its connection may serve another job.
+ * What a job says, read and kept: the message's envelope, where it goes and
+ * how, and the key under which its connection may serve another job.
  */
 #ifndef SMTPD_RELAY_ORDER_H
 #define SMTPD_RELAY_ORDER_H
@@ -21,8 +21,8 @@ struct relay_order {
 	size_t storage_size;
 };
 
-/* 0, or -1 if it is malformed; to be cleared in both cases. Nothing of `said` is
- * needed afterwards. */
+/* 0, or -1 if it is malformed; to be cleared in both cases. Nothing of `said`
+ * is needed afterwards. */
 int relay_order_read(
     struct relay_order *order, const struct message_relay_job *said);
 /* The login is wiped. */

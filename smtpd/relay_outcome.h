@@ -1,7 +1,7 @@
 /*
- * What becomes of the recipients of a job: the word of a host, said to the spool
- * at once if it is final, and kept if another host may say another: "later", or
- * that this host lacks what the message needs.  Each is said once.
+ * What becomes of the recipients of a job: the word of a host, said to the
+ * spool at once if it is final, and kept if another host may say another:
+ * "later", or that this host lacks what the message needs.  Each is said once.
  */
 #ifndef SMTPD_RELAY_OUTCOME_H
 #define SMTPD_RELAY_OUTCOME_H

@@ -3,7 +3,8 @@
  * with its addresses and with what it must prove.  Names are asked for when a
  * host's turn comes, not before.
  *
- *	HOSTS (MX) - POLICY - ADDRESSES - (ALIAS) - TLSA - a target - ADDRESSES ...
+ *	HOSTS (MX) - POLICY - ADDRESSES - (ALIAS) - TLSA - a target - ADDRESSES
+ *...
  */
 #ifndef SMTPD_RELAY_PATH_H
 #define SMTPD_RELAY_PATH_H
@@ -50,7 +51,9 @@ struct relay_path_setup {
 	int64_t deadline_ms; /* for each step of it */
 };
 
-/* `target` or `ended` is called once for each relay_path_next, from the loop. */
+/* `target` or `ended` is called once for each relay_path_next, from the
+
+ * loop. */
 struct relay_path_handler {
 	/* The path's, until the next call. */
 	void (*target)(const struct relay_target *target, void *context);

@@ -1,8 +1,8 @@
 /*
- * See relay_policies.h.  A question goes through up to two others: the TXT record
- * first, which names the version of the policy, and HTTPS only if that version is
- * not the one that is kept.  Whatever fails on the way, a policy that is kept and
- * has not expired is in force (section 5.1).
+ * See relay_policies.h.  A question goes through up to two others: the TXT
+ * record first, which names the version of the policy, and HTTPS only if that
+ * version is not the one that is kept.  Whatever fails on the way, a policy
+ * that is kept and has not expired is in force (section 5.1).
  */
 #include "smtpd/relay_policies.h"
 

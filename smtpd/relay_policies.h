@@ -1,8 +1,8 @@
 /*
  * MTA-STS policies (RFC 8461) of domains: announced by a TXT record, fetched by
- * the fetcher, and kept for as long as they say, so that one who hides the record
- * from us later does not hide the policy.  The spool remembers them: it hears of
- * each, and says it with the jobs for its domain.
+ * the fetcher, and kept for as long as they say, so that one who hides the
+ * record from us later does not hide the policy.  The spool remembers them: it
+ * hears of each, and says it with the jobs for its domain.
  */
 #ifndef SMTPD_RELAY_POLICIES_H
 #define SMTPD_RELAY_POLICIES_H
@@ -20,8 +20,8 @@ enum {
 struct relay_policies;
 
 /* From the loop only. The text of the policy, which sts_policy_parse takes; ""
- * if the domain has none. Valid during the call. `result` is why the one that it
- * announces cannot be had, for reports: then the policy is one of before. */
+ * if the domain has none. Valid during the call. `result` is why the one that
+ * it announces cannot be had, for reports: then the policy is one of before. */
 typedef void relay_policies_found(
     struct text policy, enum tls_result result, void *context);
 
@@ -34,14 +34,14 @@ void relay_policies_use(
 /* The number of the question, never 0. */
 uint64_t relay_policies_ask(struct relay_policies *policies, struct text domain,
     relay_policies_found *found, void *context);
-/* Not to be waited for any longer: it is answered, in this call, with what is in
- * force from before. */
+/* Not to be waited for any longer: it is answered, in this call, with what is
+ * in force from before. */
 void relay_policies_hurry(struct relay_policies *policies, uint64_t question);
 /* *question becomes 0; nobody is told. */
 void relay_policies_forget(struct relay_policies *policies, uint64_t *question);
 
-/* What the spool remembers of a domain, with texts of a message; it counts if it is
- * newer than what is known, and has not expired. */
+/* What the spool remembers of a domain, with texts of a message; it counts if
+ * it is newer than what is known, and has not expired. */
 struct relay_spooled_policy {
 	struct text id;
 	struct text policy;

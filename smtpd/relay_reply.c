@@ -1,7 +1,8 @@
 /*
  * See relay_reply.h.  Lines end with LF, with or without a CR before it, as
- * everybody who relays mail takes them.  Between the lines of one reply the code
- * must not change: what would be believed of such a reply is anybody's guess.
+ * everybody who relays mail takes them.  Between the lines of one reply the
+ * code must not change: what would be believed of such a reply is anybody's
+ * guess.
  */
 #include "smtpd/relay_reply.h"
 

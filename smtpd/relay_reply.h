@@ -1,8 +1,8 @@
 /*
  * Replies of SMTP and LMTP servers (RFC 5321 section 4.2) as a stream of bytes
- * that may be cut anywhere.  The bytes are a stranger's: what is kept of them is
- * printable ASCII and bounded, and a reply that is no reply, or has no end, is
- * told from one that is only slow.
+ * that may be cut anywhere.  The bytes are a stranger's: what is kept of them
+ * is printable ASCII and bounded, and a reply that is no reply, or has no end,
+ * is told from one that is only slow.
  */
 #ifndef SMTPD_RELAY_REPLY_H
 #define SMTPD_RELAY_REPLY_H

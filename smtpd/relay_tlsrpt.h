@@ -1,7 +1,7 @@
 /*
- * Sessions of TLS, told to the spool for those domains that want reports of them
- * (RFC 8460).  Whether one does is asked for when there is something to tell,
- * and never on the way of mail: what is told waits for the answer.
+ * Sessions of TLS, told to the spool for those domains that want reports of
+ * them (RFC 8460).  Whether one does is asked for when there is something to
+ * tell, and never on the way of mail: what is told waits for the answer.
  */
 #ifndef SMTPD_RELAY_TLSRPT_H
 #define SMTPD_RELAY_TLSRPT_H

@@ -1,12 +1,12 @@
 /*
  * A transaction of a client: MAIL, RCPT and DATA in one piece where the server
  * pipelines (RFC 2920), one by one where not; then the body, then what it says.
- * A refused MAIL, or no accepted recipient, is final before the end of the data:
- * a server that asks for the data all the same gets none.
+ * A refused MAIL, or no accepted recipient, is final before the end of the
+ * data: a server that asks for the data all the same gets none.
  *
- * A message with CR and LF at will (BINARYMIME) goes by BDAT, which is said when
- * the recipients were accepted and never before: a server that refuses it and
- * then reads its bytes as commands must not meet them.  Others go by DATA.
+ * A message with CR and LF at will (BINARYMIME) goes by BDAT, which is said
+ * when the recipients were accepted and never before: a server that refuses it
+ * and then reads its bytes as commands must not meet them.  Others go by DATA.
  */
 #include "smtpd/relay_client.h"
 
@@ -112,8 +112,8 @@ convert(struct relay_client *client)
 	return true;
 }
 
-/* What is to be returned when its time is over goes only to who keeps to that (RFC
- * 2852). NULL: it may go. */
+/* What is to be returned when its time is over goes only to who keeps to that
+ * (RFC 2852). NULL: it may go. */
 static const char *
 time_problem(const struct relay_client *client)
 {
@@ -404,8 +404,8 @@ mail_answered(struct relay_client *client)
 	relay_mail_decide_rest(client->mail, &verdict);
 }
 
-/* RFC 5321 4.5.3.1.10: behind one that was accepted, 452 and 552 mean that there
- * are too many at once. */
+/* RFC 5321 4.5.3.1.10: behind one that was accepted, 452 and 552 mean that
+ * there are too many at once. */
 static void
 recipient_answered(struct relay_client *client, size_t recipient)
 {
@@ -492,7 +492,9 @@ command_answered(struct relay_client *client, struct buf *out)
 		begin_body(client, out);
 }
 
-/* RFC 2852: it goes where nobody keeps to its time, or its sender follows it. */
+/* RFC 2852: it goes where nobody keeps to its time, or its sender follows
+
+ * it. */
 static bool
 is_time_told(const struct relay_client *client)
 {

@@ -1,10 +1,10 @@
 /*
- * The queue's words for the client, and the answers to the end of a message: one,
- * or in LMTP one for each recipient that was taken (RFC 2033 section 4.2).
+ * The queue's words for the client, and the answers to the end of a message:
+ * one, or in LMTP one for each recipient that was taken (RFC 2033 section 4.2).
  *
- * They are all the same, and each is true: the queue makes a message durable for
- * all its recipients in one commit, or for none; but for those it left out because
- * their mailboxes are full.
+ * They are all the same, and each is true: the queue makes a message durable
+ * for all its recipients in one commit, or for none; but for those it left out
+ * because their mailboxes are full.
  */
 #include "common/smtp_verdict.h"
 #include "smtpd/smtp_session.h"

@@ -1,7 +1,8 @@
 /*
- * The body of a message: DATA, up to its exact end, or BDAT (RFC 3030), chunk by
- * chunk as long as each says it is.  Bytes go to the queue in parts, a few of
- * them unanswered at most; after a bad verdict the rest is read and thrown away.
+ * The body of a message: DATA, up to its exact end, or BDAT (RFC 3030), chunk
+ * by chunk as long as each says it is.  Bytes go to the queue in parts, a few
+ * of them unanswered at most; after a bad verdict the rest is read and thrown
+ * away.
  */
 #include "common/smtp_verdict.h"
 #include "smtpd/smtp_session.h"

@@ -1,7 +1,7 @@
 /*
  * The scanner of DATA.  Runs of ordinary lines are found 16 bytes at a time and
- * copied whole; only bytes around line ends, dots and defects go through the state
- * machine one by one.
+ * copied whole; only bytes around line ends, dots and defects go through the
+ * state machine one by one.
  */
 #include "smtpd/smtp_data.h"
 

@@ -191,7 +191,9 @@ smtp_rcpt(struct smtp_session *session, const struct smtp_command *command)
 	ask_recipient(session, command);
 }
 
-/* Who makes mistakes is asked about one by one, so that he can be slowed down. */
+/* Who makes mistakes is asked about one by one, so that he can be slowed
+
+ * down. */
 bool
 smtp_rcpt_ahead(
     struct smtp_session *session, const struct smtp_command *command)

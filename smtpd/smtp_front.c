@@ -102,8 +102,8 @@ authd_closed(struct channel *channel, const struct error *error, void *context)
 
 /* -- Connections -- */
 
-/* Nobody waits for a client who is sent away; without TLS from the first byte he
- * hears why. */
+/* Nobody waits for a client who is sent away; without TLS from the first byte
+ * he hears why. */
 static void
 refuse(const struct smtp_listener *listener, int fd, enum smtp_reply reply)
 {

@@ -47,8 +47,8 @@ smtp_offers_dsn(const struct smtp_session *session)
 	       session->service == SERVICE_LOCAL;
 }
 
-/* Servers would only say what their users wished for (RFC 6710 section 5.1), and
- * can make base64 themselves of what we would have to. */
+/* Servers would only say what their users wished for (RFC 6710 section 5.1),
+ * and can make base64 themselves of what we would have to. */
 bool
 smtp_offers_more(const struct smtp_session *session)
 {
@@ -99,8 +99,8 @@ list_more(const struct smtp_session *session, char more[MORE_SIZE])
 	    FUTURE_RELEASE_MAX_S, latest);
 }
 
-/* Without an argument: after AUTH (RFC 4468 section 3.1). Of the two it may have
- * then, only URLs with a token are taken. */
+/* Without an argument: after AUTH (RFC 4468 section 3.1). Of the two it may
+ * have then, only URLs with a token are taken. */
 static const char *
 burl(const struct smtp_session *session)
 {

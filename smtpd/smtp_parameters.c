@@ -154,7 +154,9 @@ parse_hold_until(struct text value, struct smtp_command *command)
 		   : SMTP_COMMAND_BAD_ARGUMENTS;
 }
 
-/* RFC 2852 section 4: "120;R", "-5;NT". What is to be returned has time left. */
+/* RFC 2852 section 4: "120;R", "-5;NT". What is to be returned has time
+
+ * left. */
 static enum smtp_command_result
 parse_by(struct text value, struct smtp_command *command)
 {

@@ -1,6 +1,6 @@
 /*
- * The parameters of MAIL and RCPT, which extensions brought: one row each, parsed
- * by their form alone.  Pure.
+ * The parameters of MAIL and RCPT, which extensions brought: one row each,
+ * parsed by their form alone.  Pure.
  */
 #ifndef SMTPD_SMTP_PARAMETERS_H
 #define SMTPD_SMTP_PARAMETERS_H

@@ -227,8 +227,8 @@ take_line(struct smtp_session *session)
 	return true;
 }
 
-/* A whole and good RCPT that needs not wait for the answer to what stands before
- * it; anything else does. */
+/* A whole and good RCPT that needs not wait for the answer to what stands
+ * before it; anything else does. */
 static bool
 take_ahead(struct smtp_session *session)
 {
@@ -296,8 +296,8 @@ take_input(struct smtp_session *session)
 }
 
 /* Errors since the last look are charged to the client, whose connections all
- * end when his budget is used up; he of this one waits. A mail server of ours may
- * have many recipients that we do not. */
+ * end when his budget is used up; he of this one waits. A mail server of ours
+ * may have many recipients that we do not. */
 static void
 settle_errors(struct smtp_session *session)
 {

@@ -2,12 +2,13 @@
  * One SMTP client (RFC 5321): reads its commands one by one, asks the queue or
  * authd where they must be asked, and answers in order.  While an answer is
  * awaited nothing more is parsed but some RCPT behind MAIL or RCPT, about which
- * the queue is asked at once; what else the client sent ahead (RFC 2920) waits in
- * the input buffer.
+ * the queue is asked at once; what else the client sent ahead (RFC 2920) waits
+ * in the input buffer.
  *
  * smtp_session.c has the states and the driver, smtp_hello.c greeting, EHLO and
  * STARTTLS, smtp_xclient.c XCLIENT, smtp_login.c AUTH, smtp_envelope.c the
- * transaction, smtp_body.c the message, smtp_url.c what an URL adds to it, smtp_answer.c the answers to its end.
+ * transaction, smtp_body.c the message, smtp_url.c what an URL adds to it,
+ * smtp_answer.c the answers to its end.
  */
 #ifndef SMTPD_SMTP_SESSION_H
 #define SMTPD_SMTP_SESSION_H
@@ -103,8 +104,8 @@ struct smtp_session {
 	size_t answered;      /* as many of them as are behind us */
 };
 
-/* Takes over `fd` and the place of `client`, greets. NULL if it could not be begun
- * (fd is closed). */
+/* Takes over `fd` and the place of `client`, greets. NULL if it could not be
+ * begun (fd is closed). */
 struct smtp_session *smtp_session_new(struct smtp_front *front, int fd,
     const struct listen_setting *listen, const struct listener_client *client);
 void smtp_session_free(struct smtp_session *session);
@@ -137,7 +138,8 @@ void smtp_auth_line(struct smtp_session *session, struct text line);
 void smtp_xclient(struct smtp_session *session, const struct smtp_command *c);
 void smtp_mail(struct smtp_session *session, const struct smtp_command *c);
 void smtp_rcpt(struct smtp_session *session, const struct smtp_command *c);
-/* While the queue is asked about what stands before it: false, nothing is done. */
+/* While the queue is asked about what stands before it: false, nothing is
+ * done. */
 bool smtp_rcpt_ahead(
     struct smtp_session *session, const struct smtp_command *c);
 void smtp_begin_data(struct smtp_session *session);

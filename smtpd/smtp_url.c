@@ -1,7 +1,7 @@
 /*
- * BURL (RFC 4468): a part of the body that is in a mailbox of who hands the message
- * in.  The URL goes to the queue and its bytes do not come here: what a client had
- * no right to, a front that was taken over has none to either.
+ * BURL (RFC 4468): a part of the body that is in a mailbox of who hands the
+ * message in.  The URL goes to the queue and its bytes do not come here: what a
+ * client had no right to, a front that was taken over has none to either.
  */
 #include "common/smtp_verdict.h"
 #include "smtpd/smtp_session.h"

@@ -1,8 +1,9 @@
 /*
- * XCLIENT: a proxy that the settings trust speaks for somebody else from now on,
- * whose address counts in budgets, log and trace as if he had connected himself.
- * The session begins again with a greeting.  Nobody is logged in by it: a name in
- * LOGIN is refused, for the queue hears from authd alone who somebody is.
+ * XCLIENT: a proxy that the settings trust speaks for somebody else from now
+ * on, whose address counts in budgets, log and trace as if he had connected
+ * himself. The session begins again with a greeting.  Nobody is logged in by
+ * it: a name in LOGIN is refused, for the queue hears from authd alone who
+ * somebody is.
  */
 #include "common/clock.h"
 #include "common/log.h"

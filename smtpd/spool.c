@@ -451,8 +451,8 @@ open_store(struct spool *spool, struct error *error)
 	return spool->store == NULL ? -1 : 0;
 }
 
-/* Opened anew afterwards: what all parcels lie in was mapped for this alone, with
- * what lies around them, and would stay. */
+/* Opened anew afterwards: what all parcels lie in was mapped for this alone,
+ * with what lies around them, and would stay. */
 static int
 load(struct spool *spool, struct error *error)
 {

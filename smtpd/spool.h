@@ -2,11 +2,10 @@
  * The process that keeps mail for other hosts until it has gone, or its sender
  * knows that it will not.  It has files and no network.
  *
- *   queue --spool_put--> spool          on disk with what else came in this turn
- *   queue <-spool_kept-- spool --relay_job--> relay       when it is its turn
- *                        spool <-relay_done-- relay
- *                        spool --post_report--> fetcher
- *   queue <-spool_report- spool         what the sender is told
+ *   queue --spool_put--> spool          on disk with what else came in this
+ * turn queue <-spool_kept-- spool --relay_job--> relay       when it is its
+ * turn spool <-relay_done-- relay spool --post_report--> fetcher queue
+ * <-spool_report- spool         what the sender is told
  *
  * spool.c holds the channels and the clock; spool_puts.h how mail comes,
  * spool_store.h what is on disk,
@@ -90,8 +89,8 @@ struct channel *spool_newest_queue(struct spool *spool, uint64_t *instance);
 
 /* Parcels of a message that was just committed are known from here on. */
 void spool_schedule_message(struct spool *spool, uint64_t id);
-/* What is told when one has come, in the transaction; and after its commit: it is
- * scheduled, and the reports go to the queue. */
+/* What is told when one has come, in the transaction; and after its commit: it
+ * is scheduled, and the reports go to the queue. */
 int spool_arrive_now(struct spool *spool, uint64_t id,
     struct spool_arrival *arrival, struct error *error);
 void spool_arrived(

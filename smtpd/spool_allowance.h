@@ -1,7 +1,7 @@
 /*
- * How much an account has sent in the last day: recipients elsewhere, counted by
- * the hour, so that what was sent 24 hours ago counts no more.  Pure; the spool
- * keeps it on disk beside the mail, in the same commit.
+ * How much an account has sent in the last day: recipients elsewhere, counted
+ * by the hour, so that what was sent 24 hours ago counts no more.  Pure; the
+ * spool keeps it on disk beside the mail, in the same commit.
  */
 #ifndef SMTPD_SPOOL_ALLOWANCE_H
 #define SMTPD_SPOOL_ALLOWANCE_H

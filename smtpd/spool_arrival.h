@@ -17,8 +17,8 @@ struct spool_arrival {
 	uint64_t reports[2]; /* messages of ours, for the queue */
 };
 
-/* Of a message with TRANSACTION_TELLS; of another nothing is told. With nobody to
- * be sent to it is over. -1 and error. */
+/* Of a message with TRANSACTION_TELLS; of another nothing is told. With nobody
+ * to be sent to it is over. -1 and error. */
 int spool_arrive(struct spool_store *store, struct spool_arrival *arrival,
     struct error *error);
 

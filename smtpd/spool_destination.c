@@ -35,9 +35,9 @@ schedule_place_destination(
 }
 
 /*
- * Those with the fewest connections go first.  Another one is had only by who has
- * less than a part of what is free: twenty that are slow leave room for the next
- * one, whom nobody knows, and the more there are the less each may have.
+ * Those with the fewest connections go first.  Another one is had only by who
+ * has less than a part of what is free: twenty that are slow leave room for the
+ * next one, whom nobody knows, and the more there are the less each may have.
  */
 struct destination *
 schedule_next_destination(const struct schedule *schedule)

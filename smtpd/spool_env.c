@@ -116,7 +116,9 @@ used_bytes(const struct spool_env *env)
 	return (info.me_last_pgno + 1) * env->page_size;
 }
 
-/* Has blocks behind the last page: as many as are kept, if the disk has them. */
+/* Has blocks behind the last page: as many as are kept, if the disk has
+
+ * them. */
 static void
 reserve(struct spool_env *env)
 {

@@ -5,7 +5,8 @@
  *
  * A message is for recipients, whose numbers are their places when sorted by
  * domain; a parcel is a run of them that one job can carry: one domain, at most
- * SPOOL_PARCEL_RECIPIENTS of them.  What is tried, and tried again, is a parcel.
+ * SPOOL_PARCEL_RECIPIENTS of them.  What is tried, and tried again, is a
+ * parcel.
  */
 #ifndef SMTPD_SPOOL_FORM_H
 #define SMTPD_SPOOL_FORM_H
@@ -39,9 +40,9 @@ enum spool_table {
 
 enum {
 	SPOOL_MAX_KEY = 32,
-	/* The byte of a delivery that tells a report, which waits for the queue,
-	 * from the mail that the queue makes of it, which may come back for
-	 * another host under the same id. */
+	/* The byte of a delivery that tells a report, which waits for the
+	 * queue, from the mail that the queue makes of it, which may come back
+	 * for another host under the same id. */
 	SPOOL_REPORT_MARK = 16,
 	SPOOL_MAX_VALUE = 4096, /* of a row but a chunk, with its sum */
 	SPOOL_CHUNK_SIZE = 4080,
@@ -175,8 +176,8 @@ int spool_get_recipient(struct text value, struct spool_recipient *recipient);
 size_t spool_put_policy(uint8_t *to, const struct spool_policy *policy);
 int spool_get_policy(struct text value, struct spool_policy *policy);
 
-/* What is around each value: a version in front, room for `size` bytes, 0 for what
- * was too long. */
+/* What is around each value: a version in front, room for `size` bytes, 0 for
+ * what was too long. */
 struct writer;
 struct reader;
 void spool_value_begin(struct writer *w, uint8_t *to, size_t size);

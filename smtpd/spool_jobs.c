@@ -406,8 +406,8 @@ send_job(struct job *job, const struct spool_message *message,
 	return channel_send(job->jobs->spool->relay, &packet, &fd, 1);
 }
 
-/* The store takes one id once: it is the same as long as it is for the same ones, and
- * another for those who are left of them. */
+/* The store takes one id once: it is the same as long as it is for the same
+ * ones, and another for those who are left of them. */
 static struct delivery_id
 delivery_of(const struct job *job, const struct spool_message *message)
 {

@@ -26,8 +26,8 @@ void spool_jobs_return(struct spool_jobs *jobs, uint64_t queue);
 /* What the scheduler has a duty for: notices, and what is too old. */
 void spool_jobs_give_up(struct spool_jobs *jobs);
 
-/* Gives up a parcel that is under way: the relay stops, unless the host may have
- * it already, and those of whom it says nothing are returned. */
+/* Gives up a parcel that is under way: the relay stops, unless the host may
+ * have it already, and those of whom it says nothing are returned. */
 void spool_jobs_cancel(
     struct spool_jobs *jobs, uint64_t message, uint16_t parcel);
 

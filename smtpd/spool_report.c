@@ -304,8 +304,8 @@ put_program_part(const struct report *report, bool is_utf8, struct buf *to)
 
 /* -- What was sent -- */
 
-/* All of a message goes back only with a failure, and only if it is short and no
- * secret. */
+/* All of a message goes back only with a failure, and only if it is short and
+ * no secret. */
 static bool
 is_whole(const struct report *report)
 {

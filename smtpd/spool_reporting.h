@@ -1,7 +1,7 @@
 /*
  * A report of a message of the store: made of it, and kept beside it, in the
- * transaction that is open.  It is formatted before the first write of that, for
- * what was read of the message may move with one.
+ * transaction that is open.  It is formatted before the first write of that,
+ * for what was read of the message may move with one.
  */
 #ifndef SMTPD_SPOOL_REPORTING_H
 #define SMTPD_SPOOL_REPORTING_H

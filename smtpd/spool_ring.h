@@ -1,5 +1,5 @@
 /*
- * Rings of things that take turns: a link stands in the thing it is of.  Adding,
+ * Rings of things that take turns: a link stands in the thing it is of. Adding,
  * removing and turning take the same time however many there are.
  */
 #ifndef SMTPD_SPOOL_RING_H

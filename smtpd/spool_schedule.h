@@ -5,14 +5,14 @@
  *
  * A parcel waits until its time, then in the line of its sender at its
  * destination.  Destinations that may have another connection stand in rings by
- * how many they have, the fewest first, and the senders of each in one: a turn is
- * one parcel, of the next sender, of the next destination.  Within a sender's line
- * priority goes before age.
+ * how many they have, the fewest first, and the senders of each in one: a turn
+ * is one parcel, of the next sender, of the next destination.  Within a
+ * sender's line priority goes before age.
  *
  * A destination begins with SPOOL_WINDOW_START connections at once; each
  * success makes room for more, up to SPOOL_WINDOW_MAX; trouble of the
- * destination halves it, and when as many have failed in a row as may run, it is
- * left alone for a time that grows: its parcels wait, at no cost, and one of
+ * destination halves it, and when as many have failed in a row as may run, it
+ * is left alone for a time that grows: its parcels wait, at no cost, and one of
  * them is sent ahead when it is over.
  */
 #ifndef SMTPD_SPOOL_SCHEDULE_H
@@ -98,7 +98,9 @@ bool schedule_has(
 bool schedule_is_running(
     const struct schedule *schedule, uint64_t message, uint16_t number);
 
-/* The next one to be sent now, which runs from then on; false: there is none. */
+/* The next one to be sent now, which runs from then on; false: there is
+
+ * none. */
 bool schedule_take(struct schedule *schedule, int64_t now, uint64_t *message,
     uint16_t *number);
 /* How it ended. */
@@ -115,16 +117,16 @@ int64_t schedule_next_try(const struct schedule *schedule, uint64_t message,
 enum schedule_duty schedule_duty(struct schedule *schedule, int64_t now,
     uint64_t *message, uint16_t *number);
 
-/* A held parcel is neither tried nor given up; one that is no longer held is tried
- * at `next`. */
+/* A held parcel is neither tried nor given up; one that is no longer held is
+ * tried at `next`. */
 void schedule_hold(struct schedule *schedule, uint64_t message, uint16_t number,
     bool is_held, int64_t next, int64_t now);
 /* It is tried at the next turn, and its destination too. */
 void schedule_flush(
     struct schedule *schedule, uint64_t message, uint16_t number, int64_t now);
 
-/* When schedule_duty and, if `is_sending`, schedule_take may have something next
- * if nothing else happens: a time, or INT64_MAX. */
+/* When schedule_duty and, if `is_sending`, schedule_take may have something
+ * next if nothing else happens: a time, or INT64_MAX. */
 int64_t schedule_wake(const struct schedule *schedule, bool is_sending);
 
 size_t schedule_count(const struct schedule *schedule);

@@ -1,6 +1,6 @@
 /*
- * What spool_schedule.c (parcels and turns) and spool_destination.c (destinations,
- * and the lines of senders at them) share.
+ * What spool_schedule.c (parcels and turns) and spool_destination.c
+ * (destinations, and the lines of senders at them) share.
  */
 #ifndef SMTPD_SPOOL_SCHEDULE_STATE_H
 #define SMTPD_SPOOL_SCHEDULE_STATE_H

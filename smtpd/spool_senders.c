@@ -1,6 +1,6 @@
 /*
- * See spool_senders.h.  Two rows for each: by token, and by the time when it may
- * go, both of the same write transaction.
+ * See spool_senders.h.  Two rows for each: by token, and by the time when it
+ * may go, both of the same write transaction.
  */
 #include "smtpd/spool_senders.h"
 

@@ -1,8 +1,8 @@
 /*
  * Senders that are too long to stand in the address under which their mail is
  * passed on (srs.h): kept here under the token that stands there instead, until
- * nobody may send to it any more.  There are SPOOL_MAX_SENDERS at most; then the
- * one whose time comes first goes for a new one.
+ * nobody may send to it any more.  There are SPOOL_MAX_SENDERS at most; then
+ * the one whose time comes first goes for a new one.
  */
 #ifndef SMTPD_SPOOL_SENDERS_H
 #define SMTPD_SPOOL_SENDERS_H
@@ -21,9 +21,9 @@ enum {
 int spool_senders_keep(struct spool_env *env, struct text address,
     struct text sender, int64_t until, struct error *error);
 
-/* Outgoing records with the addresses of those who are OUTGOING_BACK in the place of
- * their tokens: 1 and the records in `to`; 0: there is none of them. ERROR_MISSING:
- * nobody is kept under such a token. */
+/* Outgoing records with the addresses of those who are OUTGOING_BACK in the
+ * place of their tokens: 1 and the records in `to`; 0: there is none of them.
+ * ERROR_MISSING: nobody is kept under such a token. */
 int spool_senders_resolve(struct spool_env *env, struct text records,
     struct buf *to, struct error *error);
 

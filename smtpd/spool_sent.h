@@ -1,6 +1,7 @@
 /*
  * How much each account has sent: rows beside the mail, written in its commit.
- * Account 0 is from elsewhere, and is not counted.  Times are seconds since 1970.
+ * Account 0 is from elsewhere, and is not counted.  Times are seconds since
+ * 1970.
  */
 #ifndef SMTPD_SPOOL_SENT_H
 #define SMTPD_SPOOL_SENT_H

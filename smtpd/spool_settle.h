@@ -1,9 +1,9 @@
 /*
- * What became of a parcel, put on disk: the states of its recipients, when it is
- * tried again or that it is over, and the reports that its sender gets, all in
- * the transaction that is open.  A report is a message of ours, which the queue
- * routes like any other; whoever has no address gets none, so that a report that
- * cannot be delivered is never reported.
+ * What became of a parcel, put on disk: the states of its recipients, when it
+ * is tried again or that it is over, and the reports that its sender gets, all
+ * in the transaction that is open.  A report is a message of ours, which the
+ * queue routes like any other; whoever has no address gets none, so that a
+ * report that cannot be delivered is never reported.
  */
 #ifndef SMTPD_SPOOL_SETTLE_H
 #define SMTPD_SPOOL_SETTLE_H

@@ -69,8 +69,8 @@ void spool_store_drop_body(struct spool_store *store, uint64_t id);
  * spool_env_put. */
 int spool_store_put(struct spool_store *store, const struct spool_mail *mail,
     uint64_t *id, struct error *error);
-/* The same for a report of ours to `mail->recipients`, which waits for the queue
- * and is no parcel. */
+/* The same for a report of ours to `mail->recipients`, which waits for the
+ * queue and is no parcel. */
 int spool_store_put_report(struct spool_store *store,
     const struct spool_mail *mail, uint64_t *id, struct error *error);
 

@@ -57,7 +57,9 @@ move_parcels(struct spool_store *store, uint64_t id, uint16_t count,
 	return spool_env_remove(store->env, SPOOL_UNDECIDED, &key, error);
 }
 
-/* How many of its recipients count as sent to: those that wait. -1 and error. */
+/* How many of its recipients count as sent to: those that wait. -1 and
+
+ * error. */
 static int
 count_waiting(struct spool_store *store, uint64_t id,
     const struct spool_message *message, struct error *error)

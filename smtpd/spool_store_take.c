@@ -54,8 +54,8 @@ compare_addressees(const void *a, const void *b)
 	return left->place < right->place ? -1 : left->place > right->place;
 }
 
-/* All of them, sorted by domain; the caller frees. `told` of them, at the end, are
- * not to be sent. NULL: ERROR_INPUT. */
+/* All of them, sorted by domain; the caller frees. `told` of them, at the end,
+ * are not to be sent. NULL: ERROR_INPUT. */
 static struct addressee *
 read_addressees(
     struct text records, uint16_t *count, uint16_t *told, struct error *error)
@@ -282,7 +282,9 @@ put_for(struct spool_store *store, uint64_t id, const struct spool_mail *mail,
 				  : 0;
 }
 
-/* Of a delivery that was not there before; `recipients` are all who they are. */
+/* Of a delivery that was not there before; `recipients` are all who they
+
+ * are. */
 static int
 put_new(struct spool_store *store, const struct spool_mail *mail,
     struct text recipients, uint64_t *id, struct error *error)

@@ -1,8 +1,9 @@
 /*
- * Reports of TLS (RFC 8460), from the count to the last try: what the relay says
- * of its sessions is counted by UTC day; in the first hours of the next, spread
- * by domain, a report goes to each address that the domain names: as mail through
- * the queue, or by HTTPS through the fetcher, tried again for a day.
+ * Reports of TLS (RFC 8460), from the count to the last try: what the relay
+ * says of its sessions is counted by UTC day; in the first hours of the next,
+ * spread by domain, a report goes to each address that the domain names: as
+ * mail through the queue, or by HTTPS through the fetcher, tried again for a
+ * day.
  */
 #ifndef SMTPD_SPOOL_TLS_REPORTS_H
 #define SMTPD_SPOOL_TLS_REPORTS_H
@@ -25,8 +26,8 @@ void spool_tls_reports_use(
 void spool_tls_reports_posted(struct spool_tls_reports *reports,
     const struct message_report_posted *said);
 
-/* The administrator's command on `channel`: a page of what is counted, from that
- * report on; and all of it is sent now, today's so far as well. */
+/* The administrator's command on `channel`: a page of what is counted, from
+ * that report on; and all of it is sent now, today's so far as well. */
 void spool_tls_reports_list(struct spool_tls_reports *reports,
     struct channel *channel, const struct message_tls_reports_list *said);
 void spool_tls_reports_send(struct spool_tls_reports *reports,

@@ -1,6 +1,6 @@
 /*
- * What spool_tls_reports.c (counting, when a report is due, the administrator) and
- * spool_tls_try.c (a try to send one) share.
+ * What spool_tls_reports.c (counting, when a report is due, the administrator)
+ * and spool_tls_try.c (a try to send one) share.
  */
 #ifndef SMTPD_SPOOL_TLS_STATE_H
 #define SMTPD_SPOOL_TLS_STATE_H

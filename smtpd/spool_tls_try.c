@@ -106,7 +106,9 @@ put_mail(struct try *try, const struct tlsrpt_about *about, const char *address,
 	return 0;
 }
 
-/* Mail is the queue's from here on; what is posted is done when it was taken. */
+/* Mail is the queue's from here on; what is posted is done when it was
+
+ * taken. */
 static int
 give_out(struct try *try, const struct tlsrpt_about *about,
     struct tlsrpt_domain *domain, struct error *error)

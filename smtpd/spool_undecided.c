@@ -65,8 +65,8 @@ spool_undecided_add(struct spool_undecided *undecided, uint64_t id,
 	free(table_put_u64(undecided->owners, id, owner));
 }
 
-/* Its queue is there and said nothing: a body that was long on its way to the disk
- * comes behind the word on it, if that was a no. */
+/* Its queue is there and said nothing: a body that was long on its way to the
+ * disk comes behind the word on it, if that was a no. */
 static bool
 is_overdue(const struct spool_message *message)
 {

@@ -1,6 +1,6 @@
 /*
- * How many connections a destination gets at once, and how long it is left alone
- * when it is in trouble.  Pure.
+ * How many connections a destination gets at once, and how long it is left
+ * alone when it is in trouble.  Pure.
  */
 #ifndef SMTPD_SPOOL_WINDOW_H
 #define SMTPD_SPOOL_WINDOW_H
@@ -27,8 +27,8 @@ void spool_window_success(struct spool_window *window);
  * may run, so that it is to be left alone; then one may go ahead. */
 bool spool_window_trouble(struct spool_window *window);
 
-/* `base_s` seconds doubled so often, at most `most_s`, give or take an eighth by
- * the noise: milliseconds. */
+/* `base_s` seconds doubled so often, at most `most_s`, give or take an eighth
+ * by the noise: milliseconds. */
 int64_t spool_delay_ms(
     uint64_t base_s, uint64_t most_s, unsigned int doublings, uint64_t noise);
 /* Noise out of what tells one thing from another. */

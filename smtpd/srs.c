@@ -155,8 +155,8 @@ finish(struct srs *srs, const char *tag, const char *body,
 		   : -1;
 }
 
-/* One that another host has rewritten: what comes back goes to that one, and the
- * hosts between him and us are left out. */
+/* One that another host has rewritten: what comes back goes to that one, and
+ * the hosts between him and us are left out. */
 static int
 forward_again(struct srs *srs, const struct mailbox_address *sender,
     char to[SRS_ADDRESS_SIZE])

@@ -44,9 +44,9 @@ struct srs;
 struct srs *srs_new(const struct settings *settings);
 void srs_free(struct srs **srs);
 
-/* The sender that `sender`, an address elsewhere, goes out under. 0; -1 if there
- * is none: it is quoted or a literal, or the local part would be longer than 64
- * bytes. */
+/* The sender that `sender`, an address elsewhere, goes out under. 0; -1 if
+ * there is none: it is quoted or a literal, or the local part would be longer
+ * than 64 bytes. */
 int srs_forward(struct srs *srs, struct text sender, int64_t now_s,
     char to[SRS_ADDRESS_SIZE]);
 

@@ -43,8 +43,8 @@ struct sts_policy {
 int sts_policy_parse(
     struct text text, struct sts_policy *policy, struct error *error);
 
-/* Whether a host (any case, with or without its last dot) is one of the policy's
- * (section 4.1): a pattern stands for exactly one label. */
+/* Whether a host (any case, with or without its last dot) is one of the
+ * policy's (section 4.1): a pattern stands for exactly one label. */
 bool sts_policy_matches(const struct sts_policy *policy, struct text host);
 
 /*
@@ -54,9 +54,9 @@ bool sts_policy_matches(const struct sts_policy *policy, struct text host);
  */
 int sts_record_parse(struct text record, char id[STS_ID_SIZE]);
 
-/* Whether one that was fetched then and counts so long is to be fetched again, well
- * before it counts no more (section 10.2): who keeps us from it for a while must
- * not win by that. Times are in seconds. */
+/* Whether one that was fetched then and counts so long is to be fetched again,
+ * well before it counts no more (section 10.2): who keeps us from it for a
+ * while must not win by that. Times are in seconds. */
 bool sts_policy_is_old(int64_t since, int64_t until, int64_t now);
 
 #endif

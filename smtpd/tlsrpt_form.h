@@ -7,8 +7,8 @@
  *	period u32, domain u64, policy u64, failure u64 struct tlsrpt_failure
  *
  * so that the rows of a report lie side by side, in the order in which it is
- * written.  A period is named by the second in which it began; a domain, a policy
- * and a failure by a hash of what they are.
+ * written.  A period is named by the second in which it began; a domain, a
+ *policy and a failure by a hash of what they are.
  */
 #ifndef SMTPD_TLSRPT_FORM_H
 #define SMTPD_TLSRPT_FORM_H

@@ -1,6 +1,6 @@
 /*
- * The TXT record of _smtp._tls.DOMAIN (RFC 8460 section 3): where a domain wants
- * reports of TLS to be sent.  Pure.
+ * The TXT record of _smtp._tls.DOMAIN (RFC 8460 section 3): where a domain
+ * wants reports of TLS to be sent.  Pure.
  */
 #ifndef SMTPD_TLSRPT_RECORD_H
 #define SMTPD_TLSRPT_RECORD_H

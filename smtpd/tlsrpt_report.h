@@ -1,7 +1,7 @@
 /*
- * A report of TLS: what was counted as JSON (RFC 8460 section 4), compressed, and
- * the mail that carries it (section 5.3).  What other hosts said is a guest in
- * it: printable ASCII.
+ * A report of TLS: what was counted as JSON (RFC 8460 section 4), compressed,
+ * and the mail that carries it (section 5.3).  What other hosts said is a guest
+ * in it: printable ASCII.
  */
 #ifndef SMTPD_TLSRPT_REPORT_H
 #define SMTPD_TLSRPT_REPORT_H
@@ -37,8 +37,8 @@ int tlsrpt_report_write(struct tlsrpt_report *report, struct buf *to);
 
 /* ---- tlsrpt_mail.c ---- */
 
-/* The mail to `address`, with CR LF; `boundary` as random as it must be. 0, or -1
- * if it is longer than `to` may be. */
+/* The mail to `address`, with CR LF; `boundary` as random as it must be. 0, or
+ * -1 if it is longer than `to` may be. */
 int tlsrpt_mail_format(const struct tlsrpt_about *about, const char *address,
     int64_t now, const char *boundary, struct text report, struct buf *to);
 /* "SUBMITTER!DOMAIN!BEGIN!END.json.gz" (section 5.1). */

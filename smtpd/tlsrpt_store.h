@@ -29,8 +29,8 @@ int tlsrpt_store_find(struct spool_env *env, struct tlsrpt_id from,
 /* Exactly that one. */
 int tlsrpt_store_get(struct spool_env *env, struct tlsrpt_id id,
     struct tlsrpt_domain *domain, struct error *error);
-/* Its policies and failures, in order: each failure belongs to the policy before
- * it; one of the two is NULL. */
+/* Its policies and failures, in order: each failure belongs to the policy
+ * before it; one of the two is NULL. */
 int tlsrpt_store_each(struct spool_env *env, struct tlsrpt_id id,
     void (*callback)(void *context, const struct tlsrpt_policy *policy,
 	const struct tlsrpt_failure *failure),

@@ -1,8 +1,8 @@
 /*
  * Incoming mail, request by request: its envelope (transaction_envelope.c) and
  * its body.  Every request is answered once; the answer to the end of data is
- * given when snapd, the spool or both have said that the message is on disk, and
- * only then is it a 250 (transaction_end.c).
+ * given when snapd, the spool or both have said that the message is on disk,
+ * and only then is it a 250 (transaction_end.c).
  */
 #include "smtpd/transaction.h"
 

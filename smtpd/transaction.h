@@ -27,9 +27,9 @@ void transaction_accepted(
 /* The spool's answer to a spool_put. */
 void transaction_kept(struct queue *queue, uint64_t tag, enum status status);
 
-/* A report of the spool's is a transaction without a front: routed, made durable
- * and then answered. `fd` has its bytes if it has so many, and stays the
- * caller's. */
+/* A report of the spool's is a transaction without a front: routed, made
+ * durable and then answered. `fd` has its bytes if it has so many, and stays
+ * the caller's. */
 void transaction_report(
     struct queue *queue, const struct message_spool_report *report, int fd);
 
@@ -41,8 +41,8 @@ void transaction_release(
  * one is answered with what was decided before. */
 void transaction_resend(struct queue *queue, enum transaction_wait wait);
 
-/* The spool has one that is undecided; snapd's answer to find_delivery; snapd is
- * gone. */
+/* The spool has one that is undecided; snapd's answer to find_delivery; snapd
+ * is gone. */
 void transaction_undecided(
     struct queue *queue, const struct message_spool_undecided *said);
 void transaction_found(struct queue *queue, uint64_t tag, enum status status);
@@ -53,7 +53,9 @@ void transaction_expire(struct queue *queue, int64_t now_ms);
 
 /* ---- What URLs name (transaction_url.c) ---- */
 
-/* The account's worker is there; it is gone; and called every QUEUE_RETRY_MS. */
+/* The account's worker is there; it is gone; and called every
+
+ * QUEUE_RETRY_MS. */
 void transaction_ask_urls(struct queue *queue, uint32_t account);
 void transaction_unask_urls(struct queue *queue, uint32_t account);
 void transaction_retry_urls(struct queue *queue, int64_t now_ms);

@@ -1,8 +1,8 @@
 /*
  * A binary message (RFC 3030) for accounts of ours.  Mail programs and Maildirs
- * know lines: what reads a message there may make CR LF of each LF.  So the copy
- * for them has its binary parts in base64, as it would have come had it not been
- * offered; the one for other hosts stays as it is.
+ * know lines: what reads a message there may make CR LF of each LF.  So the
+ * copy for them has its binary parts in base64, as it would have come had it
+ * not been offered; the one for other hosts stays as it is.
  */
 #include "smtpd/transaction_state.h"
 

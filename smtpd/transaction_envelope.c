@@ -228,8 +228,8 @@ may_relay(const struct transaction *t)
 	       (t->is_authenticated && t->queue->settings->is_relaying);
 }
 
-/* RFC 3461 section 5.2.7: who is behind an alias gets what its sender asked for,
- * but success of an alias of several is the alias's. */
+/* RFC 3461 section 5.2.7: who is behind an alias gets what its sender asked
+ * for, but success of an alias of several is the alias's. */
 static unsigned int
 add_remotes(struct transaction *t, const struct route *route,
     const struct message_transaction_recipient *given)

@@ -1,8 +1,8 @@
 /*
- * Quotas in a transaction: a recipient without room is refused at RCPT, where it
- * is known; what is known only when all bytes are there is said at the end.
- * LMTP has an answer for each recipient.  SMTP has one for all: it is refused if
- * nobody has room; if some have, the others get this one beyond their quota,
+ * Quotas in a transaction: a recipient without room is refused at RCPT, where
+ * it is known; what is known only when all bytes are there is said at the end.
+ * LMTP has an answer for each recipient.  SMTP has one for all: it is refused
+ * if nobody has room; if some have, the others get this one beyond their quota,
  * for their sender would otherwise send it again to all of them.
  */
 #include "smtpd/transaction_state.h"

@@ -1,7 +1,8 @@
 /*
- * What its sender wanted to go later (RFC 4865), for recipients of ours: the spool
- * had it until now, and hands it over as a transaction without a front.  Aliases and
- * accounts are those of now, and each recipient has a verdict of his own.
+ * What its sender wanted to go later (RFC 4865), for recipients of ours: the
+ * spool had it until now, and hands it over as a transaction without a front.
+ * Aliases and accounts are those of now, and each recipient has a verdict of
+ * his own.
  */
 #include "smtpd/transaction_state.h"
 

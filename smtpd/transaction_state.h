@@ -1,9 +1,9 @@
 /*
- * What the files of transactions share: the transaction itself, from MAIL to the
- * durable end (transaction.c, transaction_envelope.c, transaction_end.c), of a
- * report (transaction_report.c), of mail for later (transaction_release.c), of
- * parts that are in a mailbox (transaction_url.c), and of what another queue had
- * begun (transaction_question.c).
+ * What the files of transactions share: the transaction itself, from MAIL to
+ * the durable end (transaction.c, transaction_envelope.c, transaction_end.c),
+ * of a report (transaction_report.c), of mail for later
+ * (transaction_release.c), of parts that are in a mailbox (transaction_url.c),
+ * and of what another queue had begun (transaction_question.c).
  */
 #ifndef SMTPD_TRANSACTION_STATE_H
 #define SMTPD_TRANSACTION_STATE_H
@@ -89,8 +89,8 @@ unsigned int transaction_begin(
     struct front *front, const struct message_transaction_begin *begin);
 unsigned int transaction_recipient(struct transaction *transaction,
     const struct message_transaction_recipient *given);
-/* Keeps some bytes of the body. After the first bad verdict nothing is kept: the
- * end gets that verdict. */
+/* Keeps some bytes of the body. After the first bad verdict nothing is kept:
+ * the end gets that verdict. */
 unsigned int transaction_put(struct transaction *transaction, struct text data);
 
 /* All of the body is there: it is handed over, or answered and forgotten. */
@@ -105,14 +105,15 @@ unsigned int transaction_fetch(struct transaction *transaction,
 /* Nobody waits for it any more. */
 void transaction_stop_fetch(struct transaction *transaction);
 
-/* To the spool, then to snapd, as it is: VERDICT_OK, and transaction_finish comes
- * when they have answered; or why not. */
+/* To the spool, then to snapd, as it is: VERDICT_OK, and transaction_finish
+ * comes when they have answered; or why not. */
 unsigned int transaction_hand_over(struct transaction *transaction);
 /* Its verdict is given, and it is forgotten. */
 void transaction_finish(struct transaction *transaction, unsigned int verdict);
 
 /* ---- transaction_quota.c ---- */
-/* Has the account, or any that the route leads to, room for what was declared? */
+/* Has the account, or any that the route leads to, room for what was
+ * declared? */
 bool transaction_has_room(
     const struct transaction *transaction, const struct account *account);
 /* LMTP: the RCPT that is being taken leads to the route's accounts. */

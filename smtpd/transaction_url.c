@@ -1,8 +1,9 @@
 /*
- * A part of the body that an URL names (BURL, RFC 4468): the worker of the account
- * that is logged in says whether the URL gives it, and hands it over in memory of
- * its own; it is added a few MiB at a time.  Whose account it is stands in the
- * transaction, by authd's grant, and nowhere in what a front says.
+ * A part of the body that an URL names (BURL, RFC 4468): the worker of the
+ * account that is logged in says whether the URL gives it, and hands it over in
+ * memory of its own; it is added a few MiB at a time.  Whose account it is
+ * stands in the transaction, by authd's grant, and nowhere in what a front
+ * says.
  */
 #include "smtpd/transaction_state.h"
 

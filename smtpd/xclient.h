@@ -24,7 +24,9 @@ struct xclient {
 	bool is_esmtp;                           /* PROTO */
 };
 
-/* 0, or -1: an attribute that there is not, or twice, or a value that is none. */
+/* 0, or -1: an attribute that there is not, or twice, or a value that is
+
+ * none. */
 int xclient_parse(struct text arguments, struct xclient *xclient);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * snapctl drill: rehearses a restore.  snapd and snapd-drill do it, in a scratch
- * folder that nobody's mail is in; here it is asked for, and what came out is
- * shown.
+ * snapctl drill: rehearses a restore.  snapd and snapd-drill do it, in a
+ * scratch folder that nobody's mail is in; here it is asked for, and what came
+ * out is shown.
  */
 #include "snapctl/selector.h"
 #include "snapctl/snapctl.h"

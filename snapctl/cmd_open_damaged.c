@@ -1,6 +1,6 @@
-/* snapctl open-damaged: a store that stays closed because it is damaged is opened
- * at the next start all the same, for what is left in it: when there is neither
- * a copy nor a segment to make its index anew from. */
+/* snapctl open-damaged: a store that stays closed because it is damaged is
+ * opened at the next start all the same, for what is left in it: when there is
+ * neither a copy nor a segment to make its index anew from. */
 #include "common/file.h"
 #include "common/text.h"
 #include "snapctl/offline.h"

@@ -15,7 +15,9 @@ enum {
 	RATIO_SIZE = 24
 };
 
-/* What an account takes on disk is known when the store's row has come, last. */
+/* What an account takes on disk is known when the store's row has come,
+
+ * last. */
 struct stats {
 	struct control_usage *usages;
 	size_t count;

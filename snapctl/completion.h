@@ -3,10 +3,11 @@
  * table of verbs says it, so that none of them needs to know a verb or an
  * option.  Pure; what only the store knows is asked by cmd_completion.c.
  *
- * A verb's `completes` holds words with blanks between them: options ("--name=",
+ * A verb's `completes` holds words with blanks between them: options
+ * ("--name=",
  * "--at=SNAP", "--format=maildir|mbox" or "--yes") and then its arguments in
- * order (ACCOUNT, SEL, SNAP, TAG, FILE, TEXT, or words with | between them); the
- * last one may come again if "..." follows it.
+ * order (ACCOUNT, SEL, SNAP, TAG, FILE, TEXT, or words with | between them);
+ * the last one may come again if "..." follows it.
  */
 #ifndef SNAPCTL_COMPLETION_H
 #define SNAPCTL_COMPLETION_H
@@ -49,8 +50,9 @@ void completion_offer(const struct verb_table *table,
     void (*offer)(struct text word, const char *about, void *context),
     void *context);
 
-/* Prints what can follow, one a line, for the shell's script: a word, and behind
- * a tab what it is. `socket` is used if the words do not name another. */
+/* Prints what can follow, one a line, for the shell's script: a word, and
+ * behind a tab what it is. `socket` is used if the words do not name another.
+ */
 int completion_words(struct snapctl *snapctl, const struct verb_table *table,
     const char *socket, int count, char **words);
 

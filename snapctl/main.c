@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* Names of accounts are read before anything is asked, and almost all of them are
- * ASCII: snapctl-more, which has libidn2, begins anew. */
+/* Names of accounts are read before anything is asked, and almost all of them
+ * are ASCII: snapctl-more, which has libidn2, begins anew. */
 int
 domain_name_from_unicode(struct text domain, char to[DOMAIN_NAME_SIZE])
 {

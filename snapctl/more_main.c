@@ -1,8 +1,8 @@
 /*
  * snapctl-more: snapctl with more libraries, and the verbs that need them: find
  * folds case as Unicode does, verify --proof checks signatures, cat
- * --recovery-key, unseal and recover-key open what is sealed.  snapctl executes it
- * with its own command line for these, and where a domain is not ASCII.
+ * --recovery-key, unseal and recover-key open what is sealed.  snapctl executes
+ * it with its own command line for these, and where a domain is not ASCII.
  */
 #include "snapctl/dispatch.h"
 

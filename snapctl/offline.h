@@ -1,6 +1,6 @@
 /*
- * What verbs do while nothing runs: snapd is started for nothing else, as its own
- * user, with the store's folder.
+ * What verbs do while nothing runs: snapd is started for nothing else, as its
+ * own user, with the store's folder.
  */
 #ifndef SNAPCTL_OFFLINE_H
 #define SNAPCTL_OFFLINE_H

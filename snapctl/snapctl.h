@@ -188,8 +188,8 @@ int cmd_status(struct snapctl *snapctl, int argc, char **argv);
 /* ---- elsewhere.c ---- */
 /* Whose command line it is. */
 void elsewhere_prepare(const struct snapctl *snapctl);
-/* snapctl-more takes over, with the same command line: before anything was asked.
- * Returns only if that is not possible, which was said then. */
+/* snapctl-more takes over, with the same command line: before anything was
+ * asked. Returns only if that is not possible, which was said then. */
 void elsewhere_start(void);
 /* The same as a verb. */
 int cmd_elsewhere(struct snapctl *snapctl, int argc, char **argv);

@@ -1,7 +1,7 @@
 /*
- * See accept_log.h.  A record: magic u32, place u32, size of what follows the head
- * u32, the event u64, SipHash u64 of all but itself; then form u8, time u64,
- * delivery id, sender, recipients and body as texts.  All little-endian.
+ * See accept_log.h.  A record: magic u32, place u32, size of what follows the
+ * head u32, the event u64, SipHash u64 of all but itself; then form u8, time
+ * u64, delivery id, sender, recipients and body as texts.  All little-endian.
  */
 #include "snapd/accept_log.h"
 

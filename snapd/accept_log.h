@@ -1,14 +1,15 @@
 /*
- * Mail that was accepted since the index was committed last, in a file beside it
- * that never grows: a message is durable with one wait for the disk instead of the
- * index's two, and the index's commit comes later, for many.  What the file has
- * and the index has not is accepted again when the store is opened.
+ * Mail that was accepted since the index was committed last, in a file beside
+ * it that never grows: a message is durable with one wait for the disk instead
+ * of the index's two, and the index's commit comes later, for many.  What the
+ * file has and the index has not is accepted again when the store is opened.
  *
- * Every record names the event of the index on which it stands (the last one that
- * is committed), and its place among those that stand on it.  Records stand from
- * the file's start on; so those of before, over which new ones are written, are
- * known by the event they name, and nobody has to wait for the disk to be told
- * that they are over.  docs/design, "Mail is accepted beside the index".
+ * Every record names the event of the index on which it stands (the last one
+ * that is committed), and its place among those that stand on it.  Records
+ * stand from the file's start on; so those of before, over which new ones are
+ * written, are known by the event they name, and nobody has to wait for the
+ * disk to be told that they are over.  docs/design, "Mail is accepted beside
+ * the index".
  */
 #ifndef SNAPD_ACCEPT_LOG_H
 #define SNAPD_ACCEPT_LOG_H
@@ -46,9 +47,9 @@ struct accept_log *accept_log_open(
 void accept_log_free(struct accept_log **log);
 
 /*
- * Calls `accept` for each record that stands on that event, in order, with texts
- * that are valid during the call; 0 after the last one, -1 if it said so or the
- * file cannot be read.
+ * Calls `accept` for each record that stands on that event, in order, with
+ * texts that are valid during the call; 0 after the last one, -1 if it said so
+ * or the file cannot be read.
  */
 int accept_log_replay(const struct accept_log *log, uint64_t sequence,
     int (*accept)(const struct accept_record *record, void *context),

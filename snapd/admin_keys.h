@@ -1,15 +1,16 @@
 /*
  * Keys of administrators (Ed25519).  Where there are two or more, a policy that
- * keeps less, one key more, and one key less need the signatures of two of them:
- * root on this host, or one administrator alone, is not enough.  A key that is
- * to go stays until the longest minimum in force has passed, since with it the
- * need for signatures may go; while two others stay it signs nothing any more.
+ * keeps less, one key more, and one key less need the signatures of two of
+ * them: root on this host, or one administrator alone, is not enough.  A key
+ * that is to go stays until the longest minimum in force has passed, since with
+ * it the need for signatures may go; while two others stay it signs nothing any
+ * more.
  *
- * meta "admin_keys": form u8 = 2, changes u64, then of each key its 32 bytes and
- * the guard clock at which it ends (all ones: never) u64.  Form 1 had the keys
- * alone.  What is signed begins with what it is and with the store's id, and
- * holds a number that rises with each such change, so that nothing can be signed
- * for twice.
+ * meta "admin_keys": form u8 = 2, changes u64, then of each key its 32 bytes
+ * and the guard clock at which it ends (all ones: never) u64.  Form 1 had the
+ * keys alone.  What is signed begins with what it is and with the store's id,
+ * and holds a number that rises with each such change, so that nothing can be
+ * signed for twice.
  */
 #ifndef SNAPD_ADMIN_KEYS_H
 #define SNAPD_ADMIN_KEYS_H
@@ -52,7 +53,9 @@ size_t admin_key_statement(const struct journal *journal,
 bool admin_keys_agree(const struct admin_keys *keys, struct text statement,
     struct text signatures);
 
-/* One key more, or one that was to go stays. STATUS_EXISTS, _LIMIT, _REFUSED. */
+/* One key more, or one that was to go stays. STATUS_EXISTS, _LIMIT,
+
+ * _REFUSED. */
 enum status admin_key_add(struct journal *journal, const uint8_t *key,
     struct text signatures, struct error *error);
 /* One key less, when *until_us has come. STATUS_MISSING; _EXISTS if it is to go

@@ -52,8 +52,8 @@ int as_of_sequence_at(struct transaction *transaction, int64_t time_us,
 int as_of_sequence_at_guard(struct transaction *transaction, uint64_t guard_us,
     uint64_t *sequence, struct error *error);
 
-/* The wall clock at an event; its guard clock; and that of now, with the policies in force, as the last
- * commit put them on disk. 0 or -1. */
+/* The wall clock at an event; its guard clock; and that of now, with the
+ * policies in force, as the last commit put them on disk. 0 or -1. */
 int as_of_event_time(struct transaction *transaction, uint64_t sequence,
     int64_t *time_us, struct error *error);
 int as_of_event_guard(struct transaction *transaction, uint64_t sequence,
@@ -74,8 +74,8 @@ int as_of_resume(
     struct as_of *as_of, struct transaction *transaction, struct error *error);
 /* 1 and the next message by UID (texts live as long as the transaction), 0 at
  * the end, -1. For one that is dead now row->died is not 0, and row->death is
- * how the last row of its UID died. 2, only with names_damage: its row cannot be
- * read, nothing but row->record.uid is known, and error says why; go on. */
+ * how the last row of its UID died. 2, only with names_damage: its row cannot
+ * be read, nothing but row->record.uid is known, and error says why; go on. */
 int as_of_next(
     struct as_of *as_of, struct message_row *row, struct error *error);
 void as_of_pause(struct as_of *as_of);

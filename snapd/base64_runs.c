@@ -87,8 +87,8 @@ base64_run_size(const struct base64_run *run)
 	return run->lines * (run->length + run->end);
 }
 
-/* Where the line that begins at `at` ends: its length, and that of its end; false
- * if it is too long. */
+/* Where the line that begins at `at` ends: its length, and that of its end;
+ * false if it is too long. */
 static bool
 measure_line(struct text bytes, size_t at, size_t *length, uint32_t *end)
 {

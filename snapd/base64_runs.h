@@ -1,12 +1,13 @@
 /*
- * Runs of base64 in bytes of any kind: lines of one length and one line end that
- * hold nothing but its 64 characters.  They are what attachments are made of, and
- * most of the bytes of mail.  Nothing here knows of MIME: what looks so is so.
+ * Runs of base64 in bytes of any kind: lines of one length and one line end
+ * that hold nothing but its 64 characters.  They are what attachments are made
+ * of, and most of the bytes of mail.  Nothing here knows of MIME: what looks so
+ * is so.
  *
- * A run can be kept as the bytes that it says, and comes back exactly: a line of
- * whole groups of four, none of them padded, can be written in one way only.  What
- * is not so (a shorter last line, padding, other line ends, a line too long) is no
- * part of a run and stays as it is.
+ * A run can be kept as the bytes that it says, and comes back exactly: a line
+ * of whole groups of four, none of them padded, can be written in one way only.
+ * What is not so (a shorter last line, padding, other line ends, a line too
+ * long) is no part of a run and stays as it is.
  *
  * Pure, and bounded on everything: it reads the bytes of any mail.
  */
@@ -46,8 +47,8 @@ bool base64_run_find(
 /*
  * The bytes with their runs decoded; false if there is none, or no room.  No
  * larger than what was given, but `to` may grow to twice that.  Little-endian:
- * count u32; for each run, bytes that stand before it u32, lines u32, length of a
- * line / 4 u8, its end u8; then all bytes, those of the runs decoded.
+ * count u32; for each run, bytes that stand before it u32, lines u32, length of
+ * a line / 4 u8, its end u8; then all bytes, those of the runs decoded.
  */
 bool base64_pack(struct text bytes, struct buf *to);
 

@@ -25,8 +25,8 @@ void batch_set_note(struct batch *batch, const struct change_note *note);
 uint64_t batch_counter(const struct batch *batch);
 /* Of its parts and their bodies. */
 uint64_t batch_bytes(const struct batch *batch);
-/* How many messages it files if it does nothing else: that has been answered for
- * long. */
+/* How many messages it files if it does nothing else: that has been answered
+ * for long. */
 size_t batch_only_files(const struct batch *batch);
 
 /* Keeps a copy of the part and takes over `body` (malloc, may be NULL); -1 if
@@ -37,8 +37,8 @@ int batch_add(struct batch *batch, const struct message *part, uint8_t *body,
 /* The commit will answer `status`: a part could not be taken. */
 void batch_spoil(struct batch *batch, enum status status);
 
-/* The bodies of its parts, in their order, which stay the batch's: how many; `to`
- * has room for them, or is NULL. */
+/* The bodies of its parts, in their order, which stay the batch's: how many;
+ * `to` has room for them, or is NULL. */
 size_t batch_bodies(const struct batch *batch, struct bulk_body *to);
 /* Those of `bulk` that have a place already are not staged. The bulk is the
  * caller's, and outlives batch_apply. */

@@ -67,8 +67,8 @@ uint64_t change_modseq(struct change_context *context, struct mailbox_row *row);
  * batch's. */
 int change_renew_mailbox(
     struct change_context *context, struct mailbox_row *row);
-/* Puts it, with its entry in the account's log and (not _only) its result, unless
- * the change is about another mailbox. */
+/* Puts it, with its entry in the account's log and (not _only) its result,
+ * unless the change is about another mailbox. */
 enum status change_put_mailbox_only(
     struct change_context *context, struct mailbox_row *row);
 enum status change_put_mailbox(

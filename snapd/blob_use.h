@@ -1,10 +1,11 @@
 /*
  * How many rows need the bytes of a blob, and until when they are locked.  Each
- * live, dead and unfiled row is one reference, and each time that a body consists
- * of it.  A row's reference locks its blob for the minimum of the policy of then,
- * whatever becomes of the policy: locks only rise; a piece lives as long as what
- * consists of it.  Who puts a row adds a reference; only expire.c drops them, and
- * object_store_remove, with a body, those of its pieces.
+ * live, dead and unfiled row is one reference, and each time that a body
+ * consists of it.  A row's reference locks its blob for the minimum of the
+ * policy of then, whatever becomes of the policy: locks only rise; a piece
+ * lives as long as what consists of it.  Who puts a row adds a reference; only
+ * expire.c drops them, and object_store_remove, with a body, those of its
+ * pieces.
  *
  * blob_use value: form u8 = 1, references u32, locked until (guard clock) u64.
  */

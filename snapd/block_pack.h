@@ -1,8 +1,8 @@
 /*
- * Bytes of a block packed with zstd, and back, without keys and before it is known
- * where the block will stand: block_seal.h does the rest.  Runs of base64 are
- * packed as what they say (base64_runs.h), if that comes back as it was: each is
- * tried before it counts.
+ * Bytes of a block packed with zstd, and back, without keys and before it is
+ * known where the block will stand: block_seal.h does the rest.  Runs of base64
+ * are packed as what they say (base64_runs.h), if that comes back as it was:
+ * each is tried before it counts.
  */
 #ifndef SNAPD_BLOCK_PACK_H
 #define SNAPD_BLOCK_PACK_H

@@ -1,7 +1,7 @@
 /*
  * Bodies, or parts of large ones, that become a block together: their list and
- * their bytes put together, how they will pack, and how they are cut in two where
- * they do not fit.  Used by seal_blocks.c.
+ * their bytes put together, how they will pack, and how they are cut in two
+ * where they do not fit.  Used by seal_blocks.c.
  */
 #ifndef SNAPD_BLOCK_PARTS_H
 #define SNAPD_BLOCK_PARTS_H
@@ -31,14 +31,14 @@ struct packing {
 	uint32_t packed;
 };
 
-/* The list and the bytes; what is gone meanwhile or damaged is left out of both,
- * and of the parts. 0 or -1. */
+/* The list and the bytes; what is gone meanwhile or damaged is left out of
+ * both, and of the parts. 0 or -1. */
 int parts_build(struct store *store, struct block_part *parts, size_t *count,
     struct buf *raw, struct error *error);
 
-/* What a part, or a block, will be when it is packed, as others of their kind were:
- * last[0] of small bodies, last[1] of large ones, which are mostly attachments and
- * pack much worse. */
+/* What a part, or a block, will be when it is packed, as others of their kind
+ * were: last[0] of small bodies, last[1] of large ones, which are mostly
+ * attachments and pack much worse. */
 uint64_t part_packed_size(
     const struct packing *last, const struct block_part *part);
 struct packing parts_expect(

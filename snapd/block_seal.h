@@ -1,6 +1,6 @@
 /*
- * One block of a segment: packed (block_pack.h), sealed with AES-256-GCM under its
- * account's key, and back.  Pure over bytes; what is bound is which store,
+ * One block of a segment: packed (block_pack.h), sealed with AES-256-GCM under
+ * its account's key, and back.  Pure over bytes; what is bound is which store,
  * segment, value and block it is, of which account, and which bodies: a block
  * that was moved, even to another place in the same file, does not open.
  *
@@ -29,8 +29,8 @@ void block_head_take(
     struct block_head *head, const struct packed_block *packed);
 
 /*
- * `head` has kind, account, pass, first and last; the rest is filled.  Writes the
- * head, the bytes sealed and the tag to `to`, where there is room for it.
+ * `head` has kind, account, pass, first and last; the rest is filled.  Writes
+ * the head, the bytes sealed and the tag to `to`, where there is room for it.
  */
 int block_seal_make(struct block_seal *seal, const struct store_id *store,
     const struct block_at *at, const struct aead_key *account_key,

@@ -6,8 +6,8 @@
  * segments are written is not read from (channel_pause).
  *
  * A worker that is gone by then, or that another one replaces, has not been
- * answered: its batch is not applied, since the next one of its account may have
- * begun with the same counter.
+ * answered: its batch is not applied, since the next one of its account may
+ * have begun with the same counter.
  */
 #include "common/codec.h"
 #include "common/memory.h"

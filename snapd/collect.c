@@ -85,8 +85,8 @@ list_put(struct list *list, const struct sealing_body *body)
 	list->bodies[list->count++] = *body;
 }
 
-/* Bodies of a block that still lie in this segment by the index. One that was cut
- * into several blocks is met in each, and is listed once. */
+/* Bodies of a block that still lie in this segment by the index. One that was
+ * cut into several blocks is met in each, and is listed once. */
 static int
 list_block(struct transaction *t, const struct block *block, struct list *list,
     struct error *error)

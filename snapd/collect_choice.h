@@ -3,10 +3,11 @@
  * over what the index counts of each.  docs/segments says what this bounds and
  * what it costs.
  *
- * Of all bytes of bodies at most one in COLLECT_GARBAGE is dead; what is more is
- * collected where it costs least, in the full segments with the lowest share of
- * live bytes.  So that whole segments die where the oldest bodies go first, one
- * is about one SEGMENT_PARTS-th of the store, which is less than that bound.
+ * Of all bytes of bodies at most one in COLLECT_GARBAGE is dead; what is more
+ * is collected where it costs least, in the full segments with the lowest share
+ * of live bytes.  So that whole segments die where the oldest bodies go first,
+ * one is about one SEGMENT_PARTS-th of the store, which is less than that
+ * bound.
  */
 #ifndef SNAPD_COLLECT_CHOICE_H
 #define SNAPD_COLLECT_CHOICE_H

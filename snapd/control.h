@@ -14,8 +14,8 @@ void control_answer_row(struct client *client, uint64_t tag,
 void control_answer_done(struct client *client, uint64_t tag,
     enum status status, const struct error *error);
 
-/* control_create.c: what was asked for, and the mark, once the account was looked
- * at with that result. */
+/* control_create.c: what was asked for, and the mark, once the account was
+ * looked at with that result. */
 struct wanted_mark;
 void control_create_received(
     struct client *client, const struct message_control_create *request);

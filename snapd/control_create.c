@@ -69,8 +69,8 @@ find_account(struct journal *journal, uint32_t account, struct error *error)
 	return found == 1 ? STATUS_OK : journal_status_of(error);
 }
 
-/* A mark harms nobody: it is made also of an account that could not be looked at,
- * and says so. */
+/* A mark harms nobody: it is made also of an account that could not be looked
+ * at, and says so. */
 void
 control_make_mark(
     struct client *client, const struct wanted_mark *mark, enum status looked)

@@ -1,8 +1,8 @@
 /*
  * The steps of diff.  Of a mailbox that is there at both sequences only those
- * messages are looked at that the log says changed since the older one; one that
- * is not, or of which too much changed, is read as of both, by UID, side by
- * side.
+ * messages are looked at that the log says changed since the older one; one
+ * that is not, or of which too much changed, is read as of both, by UID, side
+ * by side.
  */
 #include "snapd/control_steps.h"
 

@@ -1,9 +1,10 @@
 /*
  * What snapctl asks to see: snapshots, accounts, mailboxes, messages, bodies,
  * differences, events.  A job is worked on in steps by the reader thread (that
- * of a restore, which also writes, in the loop: restore.c); each step leaves at most CONTROL_STEP_BYTES of rows for
- * the loop to send, and the next step comes when they are on their way: an
- * answer that nobody reads costs one step of memory.
+ * of a restore, which also writes, in the loop: restore.c); each step leaves at
+ * most CONTROL_STEP_BYTES of rows for the loop to send, and the next step comes
+ * when they are on their way: an answer that nobody reads costs one step of
+ * memory.
  */
 #ifndef SNAPD_CONTROL_READING_H
 #define SNAPD_CONTROL_READING_H

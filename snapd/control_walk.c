@@ -1,6 +1,7 @@
 /*
  * The steps of ls, cat, export and a drill: a walk through the store as of a
- * sequence, whose accounts, mailboxes, messages and bodies become rows of a job.
+ * sequence, whose accounts, mailboxes, messages and bodies become rows of a
+ * job.
  */
 #include "snapd/control_steps.h"
 

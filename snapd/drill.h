@@ -1,9 +1,10 @@
 /*
- * snapd's side of a drill: reads the store as a restore would (control_drill.c),
- * sends it to snapd-drill, which makes files of it in its scratch folder and
- * compares them, and records what came out.  Asked for by snapctl or by
- * drill_timer.c; one at a time.  Nothing here changes mail, and nothing here writes
- * files: who has the store's key does not, and who does has no key.
+ * snapd's side of a drill: reads the store as a restore would
+ * (control_drill.c), sends it to snapd-drill, which makes files of it in its
+ * scratch folder and compares them, and records what came out.  Asked for by
+ * snapctl or by drill_timer.c; one at a time.  Nothing here changes mail, and
+ * nothing here writes files: who has the store's key does not, and who does has
+ * no key.
  */
 #ifndef SNAPD_DRILL_H
 #define SNAPD_DRILL_H
@@ -20,8 +21,8 @@ struct drill;
 struct drill *drill_new(struct snapd *snapd);
 void drill_free(struct drill **drill);
 
-/* `request` is control_drill; `asker` NULL: nobody waits for it. -1: it does not
- * begin (ERROR_BUSY, ERROR_UNAVAILABLE). */
+/* `request` is control_drill; `asker` NULL: nobody waits for it. -1: it does
+ * not begin (ERROR_BUSY, ERROR_UNAVAILABLE). */
 int drill_start(struct drill *drill, struct client *asker,
     const struct message *request, struct error *error);
 /* From time to time: ends one that hangs, or that nobody waits for. */

@@ -1,5 +1,6 @@
 /*
- * See drill_timer.h.  When the last one of all accounts was stands in the store.
+ * See drill_timer.h.  When the last one of all accounts was stands in the
+ * store.
  */
 #include "snapd/drill_timer.h"
 

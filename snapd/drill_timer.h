@@ -1,6 +1,6 @@
 /*
- * Has a drill begin every so often, as the drill line of firnmail.conf says, and
- * an eye on the one that goes on.
+ * Has a drill begin every so often, as the drill line of firnmail.conf says,
+ * and an eye on the one that goes on.
  */
 #ifndef SNAPD_DRILL_TIMER_H
 #define SNAPD_DRILL_TIMER_H

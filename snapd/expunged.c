@@ -1,8 +1,8 @@
 /*
  * Numbers of expunged messages: see expunged.h.
  *
- * expunged value: form u8, mailbox u64, died u64, uid u32. The row is in DB_DEAD
- * under these three, or in DB_LIVE if its mailbox was retired then.
+ * expunged value: form u8, mailbox u64, died u64, uid u32. The row is in
+ * DB_DEAD under these three, or in DB_LIVE if its mailbox was retired then.
  */
 #include "snapd/expunged.h"
 

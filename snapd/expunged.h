@@ -6,8 +6,8 @@
  * that retires the mailbox; a move ends nothing, the message lives elsewhere.
  *
  * Rows that are forgotten leave their entries behind, which are shown to nobody
- * and go when later numbers are given.  The newest entry of an account stays, or
- * its number would be used again.
+ * and go when later numbers are given.  The newest entry of an account stays,
+ * or its number would be used again.
  */
 #ifndef SNAPD_EXPUNGED_H
 #define SNAPD_EXPUNGED_H
@@ -34,8 +34,8 @@ int expunged_add(struct transaction *transaction, uint32_t account,
 int expunged_add_mailbox(struct transaction *transaction, uint32_t account,
     uint64_t mailbox, uint64_t died, struct error *error);
 
-/* Leaves `count` numbers of the account (0: of each) out: the store was put back
- * to an older state, and they may have been given since. */
+/* Leaves `count` numbers of the account (0: of each) out: the store was put
+ * back to an older state, and they may have been given since. */
 int expunged_leap(struct transaction *transaction, uint32_t account,
     uint32_t count, struct error *error);
 

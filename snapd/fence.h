@@ -25,9 +25,9 @@ enum {
 /* Before the store is opened: 0, or -1 with the first finding (ERROR_DAMAGED).
  * `was_lifted`: that it is opened is an administrator's wish. */
 int fence_enter(const char *path, bool *was_lifted, struct error *error);
-/* Notes that wish for the next fence_enter. ERROR_EXISTS: nothing keeps the store
- * closed. ERROR_DAMAGED: its beginning is damaged, so that LMDB could not open
- * it. */
+/* Notes that wish for the next fence_enter. ERROR_EXISTS: nothing keeps the
+ * store closed. ERROR_DAMAGED: its beginning is damaged, so that LMDB could not
+ * open it. */
 int fence_lift(const char *path, struct error *error);
 /* After a clean stop. */
 void fence_leave(const char *path);

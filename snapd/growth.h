@@ -46,12 +46,12 @@ bool growth_has_room(
     const struct growth *growth, uint64_t used, uint64_t bytes);
 
 /* Whether `bytes` behind `used` have their blocks. Those that have none yet are
- * reserved: this touches no byte, so it may be done while a transaction is open,
- * and it is, where zeros would come too late. */
+ * reserved: this touches no byte, so it may be done while a transaction is
+ * open, and it is, where zeros would come too late. */
 bool growth_reserve(struct growth *growth, uint64_t used, uint64_t bytes);
 
-/* Whether the disk has nothing behind the end of the file: asked when a commit of
- * more than could be reserved has failed. */
+/* Whether the disk has nothing behind the end of the file: asked when a commit
+ * of more than could be reserved has failed. */
 bool growth_met_the_end(struct growth *growth);
 
 /* Large commits, which reserve what they may need at most, left more blocks

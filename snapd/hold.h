@@ -5,10 +5,9 @@
  * whoever releases it by mistake, or with bad intent, can be answered.
  *
  * hold key: the sequence of its event. value: form u8 = 1, kind u8 (enum
- * retention_pin_kind), held sequence u64, first one of those that are held u64 (0:
- * the same), account u32, mailbox u64, uid u32,
- * wall clock u64, until u64 (guard clock; all ones: not released), tag text,
- * why text.
+ * retention_pin_kind), held sequence u64, first one of those that are held u64
+ * (0: the same), account u32, mailbox u64, uid u32, wall clock u64, until u64
+ * (guard clock; all ones: not released), tag text, why text.
  */
 #ifndef SNAPD_HOLD_H
 #define SNAPD_HOLD_H

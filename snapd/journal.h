@@ -73,7 +73,8 @@ struct journal {
 	uint64_t last_head_events;
 	uint64_t last_head_us;
 	bool is_head_due; /* a mark was made */
-	/* For the events of the request that is being carried out; NULL: none. */
+	/* For the events of the request that is being carried out; NULL:
+	 * none. */
 	const struct change_note *note;
 	struct ratchet ratchet; /* of this round; empty: nothing is forgotten */
 	uint64_t promises;      /* raised when a mark, hold or policy changed */
@@ -144,7 +145,8 @@ enum status journal_accept(struct journal *journal,
     struct text sender, struct text recipients, struct text body,
     struct error *error);
 /* Once more what the log has beyond the last commit, for the next one; what is
- * known already changes nothing. -1: something that was accepted is not any more. */
+ * known already changes nothing. -1: something that was accepted is not any
+ * more. */
 struct accept_log;
 int journal_repeat(
     struct journal *journal, const struct accept_log *log, struct error *error);

@@ -100,9 +100,9 @@ enum {
 	MAX_AGE = 1 << 25 /* of a copy, in seconds: a year */
 };
 
-/* Since the store's last event, in seconds, and what is left of the one that has
- * begun. The same copy may be put back again when nothing but the time tells
- * the two leaps apart. */
+/* Since the store's last event, in seconds, and what is left of the one that
+ * has begun. The same copy may be put back again when nothing but the time
+ * tells the two leaps apart. */
 static uint64_t
 age_of_copy(const struct journal *journal, uint64_t last, int64_t *rest_us,
     struct error *error)

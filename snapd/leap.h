@@ -3,9 +3,10 @@
  * UIDs and MODSEQs that it then gives out may have meant something else to
  * mail programs.  So UIDNEXT leaps by 2^20 and MODSEQ by 2^40 in every mailbox,
  * or in those of one account, and an incarnation that was never there before
- * tells workers to begin anew.  The same copy may be put back a second time, with
- * all that could remember the first one: where snapd found it by itself, both
- * leap further the older the copy is, so that two leaps from it do not meet.
+ * tells workers to begin anew.  The same copy may be put back a second time,
+ * with all that could remember the first one: where snapd found it by itself,
+ * both leap further the older the copy is, so that two leaps from it do not
+ * meet.
  *
  * A note is kept of the last leap of each account that leapt by itself, and of
  * the store: meta key "leap" and account (u32; 0: the store), form u8 = 1,

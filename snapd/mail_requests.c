@@ -255,8 +255,8 @@ new_reading(enum reading_kind kind, uint64_t tag)
 static void
 start_reading(struct client *client, struct reading *reading)
 {
-	/* Who can name these bytes was told of them after their commit; or of an
-	 * accepted message when the log had it. */
+	/* Who can name these bytes was told of them after their commit; or of
+	 * an accepted message when the log had it. */
 	bool is_committed =
 	    reading->kind == READ_BLOB || reading->kind == READ_BLOBS ||
 	    (reading->kind == READ_UNFILED_BODY &&

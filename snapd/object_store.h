@@ -5,9 +5,9 @@
  *
  * A blob is staged (in chunks of the index environment) until the sealer has
  * put it into a segment and swaps its place; where it lies is known here only.
- * One with large runs of base64 consists of pieces (pieces.h): blobs of their own,
- * to which it holds a reference each, and which end with the last that does.
- * The one call that removes a blob is for expiry and nobody else.
+ * One with large runs of base64 consists of pieces (pieces.h): blobs of their
+ * own, to which it holds a reference each, and which end with the last that
+ * does. The one call that removes a blob is for expiry and nobody else.
  */
 #ifndef SNAPD_OBJECT_STORE_H
 #define SNAPD_OBJECT_STORE_H
@@ -48,8 +48,9 @@ int object_store_has(struct transaction *transaction, struct digest *digest,
 int object_store_add_placed(struct transaction *transaction,
     struct digest *digest, const struct place *places, uint32_t count,
     struct object *object, struct error *error);
-/* A new object that consists of these blobs of the account, which are there; and
- * whether the account has one that holds the same (1, and it is that one). */
+/* A new object that consists of these blobs of the account, which are there;
+ * and whether the account has one that holds the same (1, and it is that one).
+ */
 int object_store_add_pieced(struct transaction *transaction,
     struct digest *digest, const struct piece_ref *pieces, uint32_t count,
     struct object *object, struct error *error);

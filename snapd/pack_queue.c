@@ -1,5 +1,6 @@
 /*
- * See pack_queue.h.  One lock, over the states only: who packs a block has it alone.
+ * See pack_queue.h.  One lock, over the states only: who packs a block has it
+ * alone.
  */
 #include "snapd/pack_queue.h"
 

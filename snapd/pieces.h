@@ -1,11 +1,11 @@
 /*
- * Where a body is cut into pieces: around each run of base64 that is worth a blob
- * of its own, so that an attachment which comes again, in another message of the
- * account, is kept once.  The bytes decide, and they alone: the same run gives
- * the same piece wherever it stands.  Pure.
+ * Where a body is cut into pieces: around each run of base64 that is worth a
+ * blob of its own, so that an attachment which comes again, in another message
+ * of the account, is kept once.  The bytes decide, and they alone: the same run
+ * gives the same piece wherever it stands.  Pure.
  *
- * No piece would be cut again: what stands between runs has none, and a body that
- * is nothing but one run stays whole.
+ * No piece would be cut again: what stands between runs has none, and a body
+ * that is nothing but one run stays whole.
  */
 #ifndef SNAPD_PIECES_H
 #define SNAPD_PIECES_H

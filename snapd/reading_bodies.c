@@ -1,7 +1,7 @@
 /*
  * Several bodies in one answer (reading.h): what a worker that heals files asks
- * for, so that neither it nor we are woken for each.  One that is damaged or gone
- * does not keep the others away.
+ * for, so that neither it nor we are woken for each.  One that is damaged or
+ * gone does not keep the others away.
  */
 #include "snapd/reading.h"
 

@@ -1,7 +1,7 @@
 /*
  * See rebuild.h.  Two walks over all blocks: the first finds the passes, from
- * heads alone; the second puts bodies and rows, in order, a later one over those
- * before.  Then what follows from other rows is put.
+ * heads alone; the second puts bodies and rows, in order, a later one over
+ * those before.  Then what follows from other rows is put.
  */
 #include "snapd/rebuild.h"
 
@@ -134,12 +134,12 @@ walk_all(struct rebuild *r, block_visit *visit)
 }
 
 /*
- * Passes, by the number and the sequences that their blocks of rows say.  One that was cut has
- * no END, and the next one begins where it began; after a store that was put
- * back to an older copy, the next one begins before passes that it never knew.
- * So, from the last complete pass backwards, each counts that ends before the
- * one after it begins.  (Passes whose segments were dropped are not missed:
- * their rows went along.)
+ * Passes, by the number and the sequences that their blocks of rows say.  One
+ * that was cut has no END, and the next one begins where it began; after a
+ * store that was put back to an older copy, the next one begins before passes
+ * that it never knew. So, from the last complete pass backwards, each counts
+ * that ends before the one after it begins.  (Passes whose segments were
+ * dropped are not missed: their rows went along.)
  */
 struct pass {
 	uint32_t id;

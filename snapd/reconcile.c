@@ -284,8 +284,9 @@ reconcile_worker_there(struct reconciler *r, uint32_t account)
 		ask_worker(r, look, worker);
 }
 
-/* It goes on with the next one, which adopts what the last one did not: one that
- * was retired, or crashed, in the middle of much mail must not end an import. */
+/* It goes on with the next one, which adopts what the last one did not: one
+ * that was retired, or crashed, in the middle of much mail must not end an
+ * import. */
 void
 reconcile_worker_gone(
     struct reconciler *r, uint32_t account, bool has_committed)
@@ -303,7 +304,8 @@ reconcile_worker_gone(
 }
 
 /* Who waits may ask again; whose turn it was has another. A worker that comes
- * after one that is gone has START_TICKS: the broker lets it rest after a crash.
+ * after one that is gone has START_TICKS: the broker lets it rest after a
+ * crash.
  */
 void
 reconcile_worker_failed(struct reconciler *r, uint32_t account)

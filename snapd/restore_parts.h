@@ -53,7 +53,7 @@ struct restore {
 	bool is_among_newer; /* after the messages of then */
 	uint32_t newer_uid;
 	bool must_look;  /* dry run: the account's worker says first what is
-			 * missing; it was asked some accounts ahead */
+			  * missing; it was asked some accounts ahead */
 	uint32_t looked; /* the last account whose worker was asked */
 	uint32_t look_at[RESTORE_WORKERS]; /* those to be asked now */
 	size_t look_count;

@@ -385,8 +385,8 @@ answer_accepted(struct round *round)
 }
 
 /* Nothing but mail, and what is patient: the log takes it. false: the index has
- * to, because it may not find the room later, or so much is asked of it that others
- * would be refused for what they only might need. */
+ * to, because it may not find the room later, or so much is asked of it that
+ * others would be refused for what they only might need. */
 static bool
 log_accepted(struct round *round)
 {

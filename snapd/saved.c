@@ -28,7 +28,9 @@ put_run(struct walk *walk)
 	return w.failed ? -1 : buf_put(&walk->reading->data, data, w.size);
 }
 
-/* An event whose row is lost has no time: its messages are left out. 1, 0, -1. */
+/* An event whose row is lost has no time: its messages are left out. 1, 0,
+
+ * -1. */
 static int
 find_time(struct walk *walk, uint64_t sequence, struct error *error)
 {

@@ -1,8 +1,8 @@
 /*
  * When messages came into their mailboxes (SAVEDATE, RFC 8514), as the log of
  * the account has it: the time of the event that made a message's first row
- * there.  The log is never trimmed, so nothing more has to be kept for it.  Works
- * in the reader thread.
+ * there.  The log is never trimmed, so nothing more has to be kept for it.
+ * Works in the reader thread.
  */
 #ifndef SNAPD_SAVED_H
 #define SNAPD_SAVED_H

@@ -95,7 +95,9 @@ seal_batch_put_sealed(
 	    transaction, DB_META, &key, text_make(data, w.size), error);
 }
 
-/* What a replay finds was on its way from the index, or from another segment. */
+/* What a replay finds was on its way from the index, or from another
+
+ * segment. */
 static int
 swap(struct transaction *t, const struct seal_item *item, struct error *error)
 {

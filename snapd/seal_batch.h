@@ -52,8 +52,9 @@ struct seal_item *seal_batch_add(struct seal_batch *batch, enum seal_kind kind);
 void seal_item_add(struct seal_item *item, const struct place *place);
 void seal_batch_clear(struct seal_batch *batch);
 
-/* Applies items, at least one, until `budget_us` is over, in a nested transaction of the
- * journal's round, whole or not at all: 0 or -1 (nothing was applied). */
+/* Applies items, at least one, until `budget_us` is over, in a nested
+ * transaction of the journal's round, whole or not at all: 0 or -1 (nothing was
+ * applied). */
 int seal_batch_apply(struct seal_batch *batch, struct journal *journal,
     int64_t budget_us, struct error *error);
 /* How the round ended. */

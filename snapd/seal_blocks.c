@@ -1,8 +1,8 @@
 /*
- * See seal_blocks.h.  A block is made as large as it may be to fit into the rest of
- * its value, by how small and large bodies packed before: what is large is mostly
- * an attachment, which packs much worse.  One that does not fit is cut, so that
- * little of a value is empty.
+ * See seal_blocks.h.  A block is made as large as it may be to fit into the
+ * rest of its value, by how small and large bodies packed before: what is large
+ * is mostly an attachment, which packs much worse.  One that does not fit is
+ * cut, so that little of a value is empty.
  */
 #include "snapd/seal_blocks.h"
 
@@ -203,7 +203,9 @@ place_oldest(struct seal_blocks *blocks, struct error *error)
 
 /* -- What is packed next -- */
 
-/* That of the value will be left when all that is being packed has its place. */
+/* That of the value will be left when all that is being packed has its
+
+ * place. */
 static size_t
 expected_room(const struct seal_blocks *blocks)
 {

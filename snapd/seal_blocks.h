@@ -2,8 +2,9 @@
  * Bodies into blocks of the newest segment.  Bodies of one account go together,
  * in the order in which they came, into blocks of SEALING_BLOCK bytes; a small
  * body is never cut, a large one is cut into blocks of its own.  Used by the
- * sealer's thread, for bodies that the index has and for such that come in bulk;
- * while it puts a block together those before it are packed (pack_queue.h).
+ * sealer's thread, for bodies that the index has and for such that come in
+ * bulk; while it puts a block together those before it are packed
+ * (pack_queue.h).
  */
 #ifndef SNAPD_SEAL_BLOCKS_H
 #define SNAPD_SEAL_BLOCKS_H
@@ -26,8 +27,8 @@ void seal_blocks_free(struct seal_blocks **blocks);
  * index, and a body that is gone or damaged by then is left out. */
 int seal_blocks_add(struct seal_blocks *blocks, const struct object *object,
     const char *bytes, struct error *error);
-/* All that was added has its place. Now and then it, or an addition, commits the
- * segment. */
+/* All that was added has its place. Now and then it, or an addition, commits
+ * the segment. */
 int seal_blocks_flush(struct seal_blocks *blocks, struct error *error);
 
 #endif

@@ -75,9 +75,9 @@ seal_bulk_clear(struct bulk *bulk)
 /* -- In the thread -- */
 
 /*
- * All that may be written: bodies, and pieces of those that are new. Runs of base64
- * come last, since they pack in another way, and what stands before them in a
- * block helps no text.  The visits are in the same order each time.
+ * All that may be written: bodies, and pieces of those that are new. Runs of
+ * base64 come last, since they pack in another way, and what stands before them
+ * in a block helps no text.  The visits are in the same order each time.
  */
 typedef int part_visit(void *context, struct bulk_body *part);
 
@@ -155,7 +155,9 @@ struct matching {
 	size_t at;
 };
 
-/* Items are in the order in which parts were visited, some of which have none. */
+/* Items are in the order in which parts were visited, some of which have
+
+ * none. */
 static int
 match_part(void *context, struct bulk_body *part)
 {

@@ -20,7 +20,8 @@ struct bulk_body {
 	struct text bytes; /* the batch's */
 	struct object object;
 	const struct seal_item *item; /* where it lies; NULL: nowhere */
-	/* What it consists of, each with a place or without; none: it is one. */
+	/* What it consists of, each with a place or without; none: it is
+	 * one. */
 	struct bulk_body *pieces;
 	size_t piece_count;
 	/* Private. */
@@ -62,8 +63,8 @@ bool seal_bulk_is_placed(const struct bulk_body *body);
 uint64_t seal_bulk_placed_bytes(const struct bulk_body *body);
 
 /* In the loop, in the journal's batch: the rows of the body, whose object may
- * turn out to be another one that holds the same. It must be placed; a piece of it
- * that is not is added as any other. */
+ * turn out to be another one that holds the same. It must be placed; a piece of
+ * it that is not is added as any other. */
 int seal_bulk_add(
     struct journal *journal, struct bulk_body *body, struct error *error);
 /* After the last of them, in the same batch: what was not added is dead. */

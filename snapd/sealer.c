@@ -280,8 +280,8 @@ wait_for_retry(struct sealer *sealer)
 	}
 }
 
-/* What can wait while bulk comes: sums of full segments, and files of those that
- * were dropped. */
+/* What can wait while bulk comes: sums of full segments, and files of those
+ * that were dropped. */
 static int
 tidy(struct sealer *sealer, struct error *error)
 {

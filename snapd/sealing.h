@@ -62,8 +62,9 @@ int sealing_hand(struct sealing *sealing, struct error *error);
  * between the two: their bodies get their places. Before anything else. */
 int sealing_replay(struct sealing *sealing, struct error *error);
 
-/* What the newest segment does not need, and those that are full, but not yet so
- * in the index, is given back; which takes no time, unless somebody verifies one. */
+/* What the newest segment does not need, and those that are full, but not yet
+ * so in the index, is given back; which takes no time, unless somebody verifies
+ * one. */
 int sealing_end(struct sealing *sealing, struct error *error);
 /* The same, and their sums. */
 int sealing_finish_full(struct sealing *sealing, struct error *error);

@@ -560,7 +560,9 @@ segment_env_put_key(struct segment_env *env, uint32_t account,
 	    error);
 }
 
-/* False: the disk is full. A file system that reserves none is tried as it is. */
+/* False: the disk is full. A file system that reserves none is tried as it
+
+ * is. */
 static bool
 can_reserve(int fd, uint64_t offset, uint64_t size)
 {
@@ -570,8 +572,8 @@ can_reserve(int fd, uint64_t offset, uint64_t size)
 	       why.code != ERROR_FULL;
 }
 
-/* Blocks for all that a commit may write, behind the last page and in holes before
- * it: LMDB says of a full disk that it failed. */
+/* Blocks for all that a commit may write, behind the last page and in holes
+ * before it: LMDB says of a full disk that it failed. */
 static int
 reserve(struct segment_env *env, struct error *error)
 {

@@ -62,9 +62,9 @@ int segment_env_commit(struct segment_env *env, struct error *error);
 void segment_env_drop(struct segment_env *env);
 
 /* One that is full, and of which nothing waits for a commit: it is opened anew
- * for reading, which takes less memory, and blocks of pages that nothing uses are
- * the file system's again; its size stays. ERROR_BUSY: it is held. Any other
- * error, as of a file system that cannot: no harm is done. */
+ * for reading, which takes less memory, and blocks of pages that nothing uses
+ * are the file system's again; its size stays. ERROR_BUSY: it is held. Any
+ * other error, as of a file system that cannot: no harm is done. */
 int segment_env_finish(
     struct segment_env *env, const char *path, struct error *error);
 

@@ -1,6 +1,6 @@
 /*
- * What the files of segment_env.h know of each other: segment_env.c opens, reads
- * and writes, segment_hold.c keeps a transaction for the verifier,
+ * What the files of segment_env.h know of each other: segment_env.c opens,
+ * reads and writes, segment_hold.c keeps a transaction for the verifier,
  * segment_finish.c gives back what nothing uses.
  */
 #ifndef SNAPD_SEGMENT_ENV_PARTS_H
@@ -25,7 +25,8 @@ struct segment_env {
 	atomic_uint holds;
 	bool is_finished; /* the writer's */
 	bool has_holes;   /* where commits will write; the writer's */
-	/* Held by who reads, but for holds; finishing waits until nobody does. */
+	/* Held by who reads, but for holds; finishing waits until nobody
+	 * does. */
 	pthread_rwlock_t reading;
 };
 

@@ -1,9 +1,9 @@
 /*
- * The end of a segment that is full: see segment_env.h.  A value that is written
- * again while it fills up leaves its old pages behind, which the next one takes;
- * in a segment that is full there is none, and in the newest none for a while when
- * a pass is over.  LMDB lists such pages in a tree of its own, by the transaction
- * that has freed them.
+ * The end of a segment that is full: see segment_env.h.  A value that is
+ * written again while it fills up leaves its old pages behind, which the next
+ * one takes; in a segment that is full there is none, and in the newest none
+ * for a while when a pass is over.  LMDB lists such pages in a tree of its own,
+ * by the transaction that has freed them.
  */
 #include "snapd/segment_env_parts.h"
 

@@ -15,10 +15,11 @@
  *
  * A block is a head, `packed` bytes of AES-256-GCM over zstd, and the tag.  It
  * is of one account.  Its head, little-endian:
- *   magic u32, form u8 (1; 2: unpacked, it is what base64_runs.h says), kind u8, number in the value u16, account u32,
- *   pass u32 (a random number that the rows of one pass share; 0: bodies),
- *   raw u32, packed u32, first u64, last u64 (blobs, or sequences), salt 16, SipHash of packed bytes and tag u64, SipHash of the
- *   head before this u64
+ *   magic u32, form u8 (1; 2: unpacked, it is what base64_runs.h says), kind
+ * u8, number in the value u16, account u32, pass u32 (a random number that the
+ * rows of one pass share; 0: bodies), raw u32, packed u32, first u64, last u64
+ * (blobs, or sequences), salt 16, SipHash of packed bytes and tag u64, SipHash
+ * of the head before this u64
  *
  * Unpacked, by kind:
  *   BODIES      count u32, then for each part of a body: blob u64, size u64,
@@ -145,10 +146,10 @@ int block_row_next(struct text *rest, struct block_row *row);
 
 /*
  * A row of DB_BLOB: form u8 (1: staged, in chunks; 2: sealed; 3: it consists of
- * pieces, which are blobs of the account), account u32, size u64, wire size u64,
- * SHA-256; then, if sealed, count u32 and each place; of pieces count u32 and, in
- * their order, blob u64 and size u64.  `places` or `pieces` goes on with them.
- * Their lengths sum up to the size.
+ * pieces, which are blobs of the account), account u32, size u64, wire size
+ * u64, SHA-256; then, if sealed, count u32 and each place; of pieces count u32
+ * and, in their order, blob u64 and size u64.  `places` or `pieces` goes on
+ * with them. Their lengths sum up to the size.
  */
 struct blob_form {
 	bool is_sealed; /* or of pieces: there are no chunks */

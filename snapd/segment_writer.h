@@ -25,9 +25,9 @@ size_t segment_writer_room(const struct segment_writer *writer);
 
 /*
  * Seals what was packed under the account's key, which is made if it has none;
- * head has kind, account, pass, first and last.  1 and where it is; 0 if it does not
- * fit into the rest of the value and may not begin a new one; -1: ERROR_FULL if
- * the disk is full. After an error the writer can only be freed.
+ * head has kind, account, pass, first and last.  1 and where it is; 0 if it
+ * does not fit into the rest of the value and may not begin a new one; -1:
+ * ERROR_FULL if the disk is full. After an error the writer can only be freed.
  */
 int segment_writer_add(struct segment_writer *writer, struct block_head *head,
     const struct packed_block *packed, bool may_begin, struct block_at *at,

@@ -33,7 +33,9 @@ void segments_free(struct segments **segments);
 const struct segments_options *segments_options(
     const struct segments *segments);
 
-/* How large one may become: the newest not larger than what it was opened for. */
+/* How large one may become: the newest not larger than what it was opened
+
+ * for. */
 void segments_limit(struct segments *segments, uint64_t segment_bytes);
 
 /* The newest there is, 0 if there is none. */

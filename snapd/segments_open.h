@@ -10,10 +10,10 @@
 
 #define SEGMENT_BYTES (UINT64_C(64) << 30)
 
-/* The store's segments, set in it; ERROR_BUSY if another process has them. A store that was made before there were any
- * gets its key here; without the key of one that has segments: ERROR_MISSING.
- * Segments that were dropped and are still there are taken away.
- * segment_bytes 0: SEGMENT_BYTES. */
+/* The store's segments, set in it; ERROR_BUSY if another process has them. A
+ * store that was made before there were any gets its key here; without the key
+ * of one that has segments: ERROR_MISSING. Segments that were dropped and are
+ * still there are taken away. segment_bytes 0: SEGMENT_BYTES. */
 struct segments *segments_open(struct store *store, const char *path,
     uint64_t segment_bytes, struct error *error);
 

@@ -1,7 +1,7 @@
 /*
- * See service_files.h.  First all is compared with what the store has, then what
- * differs is written (service_files_write.c): a reload that changes nothing costs
- * a few reads.
+ * See service_files.h.  First all is compared with what the store has, then
+ * what differs is written (service_files_write.c): a reload that changes
+ * nothing costs a few reads.
  */
 #include "snapd/service_files.h"
 

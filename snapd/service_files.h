@@ -5,11 +5,11 @@
  *
  * A file is a mailbox of that name, and its versions are messages: the live one
  * is the file as it is, its UID the number of the version.  So the rules of
- * messages hold for it: intervals, retention, holds, seals, rebuilds.  A version
- * is kept only if the bytes changed: the row's base name is a SHA-256 over the
- * store's secret, the name and the bytes, by which that is told of a secret as
- * well.  Secrets stand there in the form of common/sealed_secret.h, which nobody
- * opens without the offline recovery key.
+ * messages hold for it: intervals, retention, holds, seals, rebuilds.  A
+ * version is kept only if the bytes changed: the row's base name is a SHA-256
+ * over the store's secret, the name and the bytes, by which that is told of a
+ * secret as well.  Secrets stand there in the form of common/sealed_secret.h,
+ * which nobody opens without the offline recovery key.
  *
  * Only master says such a message.  No worker is introduced for that account
  * and no delivery accepted for it.

@@ -1,6 +1,6 @@
 /*
- * New versions of the service's own files: see service_files.h.  Rows are changed
- * by the functions that change those of mail.
+ * New versions of the service's own files: see service_files.h.  Rows are
+ * changed by the functions that change those of mail.
  */
 #include "snapd/service_files_parts.h"
 

@@ -444,8 +444,9 @@ snapd_add_control(struct snapd *snapd, int fd, uint32_t uid)
 	snprintf(client->note.user, sizeof(client->note.user), "uid=%u", uid);
 }
 
-/* Where a full disk has no room to make it, the index alone has what is accepted.
- * One that is there and cannot be opened may have mail that nobody else has. */
+/* Where a full disk has no room to make it, the index alone has what is
+ * accepted. One that is there and cannot be opened may have mail that nobody
+ * else has. */
 static int
 open_log(struct snapd *snapd, struct error *error)
 {
@@ -462,8 +463,8 @@ open_log(struct snapd *snapd, struct error *error)
 }
 
 /* A store that was put back leaps before anybody is served, and has what was
- * accepted before it was closed without its last commit: in one commit, since the
- * log stands on the event that the index ends with. */
+ * accepted before it was closed without its last commit: in one commit, since
+ * the log stands on the event that the index ends with. */
 static int
 check_witness(struct snapd *snapd, struct error *error)
 {

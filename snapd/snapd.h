@@ -121,8 +121,8 @@ void snapd_answer_accepted(struct client *client, const struct message *answer,
 /* Whether it may be in the log alone. */
 bool snapd_has_delivery(
     const struct snapd *snapd, const struct delivery_id *delivery);
-/* The same for `changes` that nobody waits for: the commit may be one that comes
- * a little later for somebody else (round.h). */
+/* The same for `changes` that nobody waits for: the commit may be one that
+ * comes a little later for somebody else (round.h). */
 void snapd_answer_patiently(struct client *client, const struct message *answer,
     struct text data, size_t changes);
 /* The same for so many bytes that come in bulk: the answer waits if the sealer
@@ -145,11 +145,11 @@ struct drill *snapd_drill(struct snapd *snapd);
 /* NULL if it is gone, or the account has none. */
 struct client *snapd_client(struct snapd *snapd, uint64_t id);
 struct client *snapd_worker(struct snapd *snapd, uint32_t account);
-/* There is a newer channel of the same kind and account: nobody is at the end of
- * this one any more, even if that was not heard yet. */
+/* There is a newer channel of the same kind and account: nobody is at the end
+ * of this one any more, even if that was not heard yet. */
 bool snapd_is_replaced(const struct client *client);
-/* Tells the broker that a worker of `account` is wanted: it starts one, or keeps
- * the one that runs. -1 if there is no broker. */
+/* Tells the broker that a worker of `account` is wanted: it starts one, or
+ * keeps the one that runs. -1 if there is no broker. */
 int snapd_start_worker(struct snapd *snapd, uint32_t account);
 
 void mail_request_received(

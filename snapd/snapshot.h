@@ -57,8 +57,8 @@ void snapshot_list_clear(struct snapshot_list *list);
 int snapshot_texts(struct transaction *t, const struct snapshot *snapshot,
     struct text *name, struct text *why, struct error *error);
 
-/* Who looks for a snapshot: now (seconds since 1970), for this account (0: all);
- * what the configuration keeps. */
+/* Who looks for a snapshot: now (seconds since 1970), for this account (0:
+ * all); what the configuration keeps. */
 struct snapshot_view {
 	struct digest *digest;
 	struct store_id store;

@@ -1,6 +1,6 @@
 /*
- * One snapshot by its name, its id or its time: see snapshot.h.  Marks come from
- * snapshot_names.h; what is computed (timers, of which a policy has some
+ * One snapshot by its name, its id or its time: see snapshot.h.  Marks come
+ * from snapshot_names.h; what is computed (timers, of which a policy has some
  * hundred, and holds) is made and looked through.
  */
 #include "snapd/snapshot_parts.h"
@@ -24,7 +24,9 @@ struct find {
 	struct error *error;
 };
 
-/* The mark, but for its id: 1, 0 if it is not kept or does not concern us, -1. */
+/* The mark, but for its id: 1, 0 if it is not kept or does not concern us,
+
+ * -1. */
 static int
 read_mark(
     struct find *find, uint32_t at, struct snapshot *mark, struct text *name)

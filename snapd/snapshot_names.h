@@ -1,8 +1,8 @@
 /*
- * Marks by name and by the beginning of their id, in memory: 24 bytes a mark, and
- * 512 KiB.  Marks are only ever added, so that each look reads those that came
- * since the last one, and a snapshot is found in the same time however many there
- * are.  The first look after a start reads all.
+ * Marks by name and by the beginning of their id, in memory: 24 bytes a mark,
+ * and 512 KiB.  Marks are only ever added, so that each look reads those that
+ * came since the last one, and a snapshot is found in the same time however
+ * many there are.  The first look after a start reads all.
  */
 #ifndef SNAPD_SNAPSHOT_NAMES_H
 #define SNAPD_SNAPSHOT_NAMES_H
@@ -21,9 +21,9 @@ int snapshot_names_begin(struct snapshot_names *names, struct transaction *t,
     struct digest *digest, const struct store_id *store, struct error *error);
 void snapshot_names_end(struct snapshot_names *names);
 
-/* Marks in question, the newest first: where they begin, and what follows one; 0
- * at the end. Those of this name, of an id with these first two bytes, or all;
- * some are others. */
+/* Marks in question, the newest first: where they begin, and what follows one;
+ * 0 at the end. Those of this name, of an id with these first two bytes, or
+ * all; some are others. */
 enum snapshot_names_by {
 	SNAPSHOT_BY_NAME,
 	SNAPSHOT_BY_ID,

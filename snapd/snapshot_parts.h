@@ -22,8 +22,8 @@ struct snapshot_kept {
 int snapshot_kept_read(struct snapshot_kept *kept, struct transaction *t,
     const struct retention *retention, struct error *error);
 
-/* The mark of this row, but for its id, and its name: 1, 0 if it is not kept any
- * more, -1. */
+/* The mark of this row, but for its id, and its name: 1, 0 if it is not kept
+ * any more, -1. */
 int snapshot_read_mark(const struct snapshot_kept *kept, struct text key,
     struct text value, struct snapshot *snapshot, struct text *name,
     struct error *error);

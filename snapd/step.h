@@ -1,11 +1,11 @@
 /*
  * The steps in which bodies are sealed, bulk is added, segments are collected
- * and rows forgotten: the one list of the points at which a cut can leave them.  A step is reached
- * when its work is done; what it wrote is durable where that is said, else with
- * the commit that follows.
+ * and rows forgotten: the one list of the points at which a cut can leave them.
+ * A step is reached when its work is done; what it wrote is durable where that
+ * is said, else with the commit that follows.
  *
- * tests/unit/segments_test, bulk_test, collect_test and expire_cut_test cut at each of them,
- * and fail if one is never reached.
+ * tests/unit/segments_test, bulk_test, collect_test and expire_cut_test cut at
+ * each of them, and fail if one is never reached.
  */
 #ifndef SNAPD_STEP_H
 #define SNAPD_STEP_H

@@ -1,9 +1,9 @@
 /*
  * The index environment of the snapshot store: an LMDB environment in the
  * folder `index`, its databases, its transactions.  With segment_env.c the only
- * file here that includes lmdb.h.  Every value but a chunk ends with 8 bytes of SipHash over
- * database, key and value, put and checked here, so that a flipped bit is found
- * when it is read (LMDB has no checksums).
+ * file here that includes lmdb.h.  Every value but a chunk ends with 8 bytes of
+ * SipHash over database, key and value, put and checked here, so that a flipped
+ * bit is found when it is read (LMDB has no checksums).
  *
  * It never creates anything unless store_create is called, and that is called
  * by setup alone.
@@ -113,8 +113,8 @@ int store_last_before(struct transaction *transaction, enum database database,
     struct error *error);
 void cursor_close(struct cursor **cursor);
 
-/* Whether the commit of the open write transaction, as far as it has come, finds
- * its blocks: they are reserved. */
+/* Whether the commit of the open write transaction, as far as it has come,
+ * finds its blocks: they are reserved. */
 bool store_is_assured(struct store *store);
 
 /* Tests only: the next commits fail with this errno; 0: none. */

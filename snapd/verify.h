@@ -1,8 +1,8 @@
 /*
  * Damage detection of the snapshot store, from read-only descriptors of its
- * index and segments and nothing else: the pages (page_walker.h), the sum of every row,
- * the events and their Merkle root, the rows that events cover, the signed
- * heads, the bodies.  Never crashes on any bytes, never writes.
+ * index and segments and nothing else: the pages (page_walker.h), the sum of
+ * every row, the events and their Merkle root, the rows that events cover, the
+ * signed heads, the bodies.  Never crashes on any bytes, never writes.
  */
 #ifndef SNAPD_VERIFY_H
 #define SNAPD_VERIFY_H

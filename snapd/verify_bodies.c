@@ -1,6 +1,6 @@
 /*
- * Staged bodies: the rows of DB_BLOB and the chunks of DB_CHUNK stand in the same
- * order, so that one pass over both finds a chunk without its body, a body
+ * Staged bodies: the rows of DB_BLOB and the chunks of DB_CHUNK stand in the
+ * same order, so that one pass over both finds a chunk without its body, a body
  * without a chunk, and, for as many as were asked for, a wrong SHA-256.
  */
 #include "snapd/verify_rows.h"

@@ -56,7 +56,8 @@ struct verify {
 	/* References that are counted, less those that were found. */
 	struct balance uses;
 	uint64_t used_bodies;
-	/* Segments: by number; parts of bodies by the index, and found there. */
+	/* Segments: by number; parts of bodies by the index, and found
+	 * there. */
 	struct table *segments;
 	uint64_t places, places_found;
 	uint64_t bytes_before; /* read of what was looked at before */

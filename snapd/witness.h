@@ -1,7 +1,8 @@
 /*
  * Was the store put back to an older state behind our back?  A small file
  * beside the index says which file the index was when we stopped, and how far
- * it had come.  On a sign that it is another one the whole store leaps (leap.h).
+ * it had come.  On a sign that it is another one the whole store leaps
+ * (leap.h).
  */
 #ifndef SNAPD_WITNESS_H
 #define SNAPD_WITNESS_H

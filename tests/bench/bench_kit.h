@@ -1,5 +1,6 @@
-/* bench_kit.h - what imap_bench, smtp_bench and phys share: clocks, sockets with or without TLS,
- * figures, process-tree CPU and memory, and a deterministic message generator. */
+/* bench_kit.h - what imap_bench, smtp_bench and phys share: clocks, sockets
+ * with or without TLS, figures, process-tree CPU and memory, and a
+ * deterministic message generator. */
 #ifndef BENCH_KIT_H
 #define BENCH_KIT_H
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -141,7 +142,8 @@ proc_list(struct proc *v, int max)
 	return n;
 }
 
-/* sums over the trees of --pid: CPU seconds (with reaped children), processes, PSS and private KiB */
+/* sums over the trees of --pid: CPU seconds (with reaped children), processes,
+ * PSS and private KiB */
 static void
 tree(double *cpu, int *procs, double *pss_kib, double *uss_kib)
 {
@@ -359,7 +361,7 @@ bench_init(void)
 	    g_ctx, SSL_SESS_CACHE_OFF); /* every login pays a full handshake */
 }
 
-/* ---- messages: the same bytes for the same (seed, index) on every machine ---- */
+/* ---- messages: the same for the same (seed, index) on every machine ---- */
 
 static uint64_t
 mix(uint64_t *s)
@@ -440,8 +442,9 @@ mb64(struct mbuf *b, uint64_t *s, size_t bytes, const char *nl)
 	}
 }
 
-/* size 0: a realistic mix (half plain text, a third text+HTML, the rest with an attachment; about 5 KiB median);
- * otherwise a plain text message of about that many bytes */
+/* size 0: a realistic mix (half plain text, a third text+HTML, the rest with an
+ * attachment; about 5 KiB median); otherwise a plain text message of about that
+ * many bytes */
 static void
 make_message(
     struct mbuf *b, uint64_t seed, uint64_t idx, size_t size, const char *nl)

@@ -1,9 +1,9 @@
 /*
  * How fast the store forgets: expire_bench DIR [ROWS [MARKS]].  DIR is an empty
  * directory on the file system to be measured.  ROWS (74,000) messages of 2 KiB
- * are appended and expunged, their minimum passes by a clock of the bench's, and
- * passes are run: one that finds nothing old enough, one that finds all of them
- * held, one that forgets all, while MARKS (0) of later states are kept.
+ * are appended and expunged, their minimum passes by a clock of the bench's,
+ * and passes are run: one that finds nothing old enough, one that finds all of
+ * them held, one that forgets all, while MARKS (0) of later states are kept.
  */
 #include "common/clock.h"
 #include "common/log.h"

@@ -38,8 +38,8 @@ count_words(const char *at)
 	return n;
 }
 
-/* reads to the tagged answer; literals are skipped unseen; returns the number of
- * untagged answers, and of what SEARCH found */
+/* reads to the tagged answer; literals are skipped unseen; returns the number
+ * of untagged answers, and of what SEARCH found */
 static unsigned
 imap_wait(struct conn *c, const char *tag, char *text, size_t cap)
 {
@@ -60,9 +60,8 @@ imap_wait(struct conn *c, const char *tag, char *text, size_t cap)
 			return n;
 		}
 		while (
-		    len > 2 &&
-		    l[len - 1] ==
-			'}') { /* a literal, and the rest of its line after it */
+		    len > 2 && l[len - 1] == '}') { /* a literal, and the rest
+						       of its line after it */
 			char *o = memrchr(l, '{', len);
 			if (!o)
 				break;
@@ -105,9 +104,8 @@ login(const char *user)
 }
 
 static unsigned
-exists(struct conn *c,
-    const char *
-	box) /* STATUS would do, but not every server has it for the selected box */
+exists(struct conn *c, const char *box) /* STATUS would do, but not every server
+					   has it for the selected box */
 {
 	char tag[16], b[300];
 	unsigned n = 0, v;
@@ -155,7 +153,8 @@ start(void)
 	t_self0 = self_cpu();
 	t_0 = now();
 }
-/* prints the time of n operations as a rate, and the server's CPU per operation */
+/* prints the time of n operations as a rate, and the server's CPU per
+ * operation */
 static void
 stop(const char *name, double n, const char *unit)
 {
@@ -256,7 +255,8 @@ b_login(void)
 		}
 }
 
-/* a storm: many commands of no weight on one connection, the floor of a command's round trip */
+/* a storm: many commands of no weight on one connection, the floor of a
+ * command's round trip */
 static void
 b_noop(void)
 {
@@ -339,7 +339,8 @@ b_search(void)
 		}
 }
 
-/* ---- writes; the mailbox is changed, its last state is: the first SUB messages gone ---- */
+/* ---- writes; the mailbox is changed, its last state is: the first SUB
+ * messages gone ---- */
 
 static void
 b_store(void)
@@ -378,7 +379,9 @@ b_store_one(void)
 	}
 }
 
-/* single messages read, as fetch-one of download, but no more than their rows */
+/* single messages read, as fetch-one of download, but no more than their
+
+ * rows */
 static void
 b_fetch_row(void)
 {
@@ -572,7 +575,8 @@ b_idlemem(void)
 
 	if (!o_npids)
 		die("idlemem needs --pid");
-	/* every mailbox was opened once before: what is measured is a connection's memory, not first-time work */
+	/* every mailbox was opened once before: what is measured is a
+	 * connection's memory, not first-time work */
 	for (int i = 0; i < n; i++) {
 		struct conn *c = login(username(o_first + i));
 		cmd(c, "SELECT \"%s\"", o_box);
@@ -589,8 +593,9 @@ b_idlemem(void)
 		conn_send(v[i], "i IDLE\r\n", 8);
 		while (*(l = conn_line(v[i], NULL)) != '+')
 			;
-		v[i]->buf = realloc(v[i]->buf,
-		    4096); /* the generator's own memory stays small; nothing is read any more */
+		v[i]->buf = realloc(
+		    v[i]->buf, 4096); /* the generator's own memory stays small;
+					 nothing is read any more */
 	}
 	t = now() - t;
 	come_to_rest(); /* idle, not just connected */

@@ -1,5 +1,6 @@
-/* mkmaildir DIR N [SIZE [SEED [UID GID]]] - fill DIR/cur with N deterministic seen/unseen messages, no fsync.
- * mkmaildir -m FILE N - the same messages as an mbox. */
+/* mkmaildir DIR N [SIZE [SEED [UID GID]]] - fill DIR/cur with N deterministic
+ * seen/unseen messages, no fsync. mkmaildir -m FILE N - the same messages as an
+ * mbox. */
 #include "bench_kit.h"
 
 int

@@ -4,9 +4,9 @@
  * to store them the size, the speed of packing on one core, and what it costs
  * to read one message: median and 99th percentile of unpacking what it lies in.
  * Ways: each message alone, each with a dictionary made of the account's own
- * mail, solid blocks of several sizes; in blocks of the size that is used, a text
- * of the account before each, and runs of base64 decoded; then runs apart from the
- * rest, each once, as the store has them.
+ * mail, solid blocks of several sizes; in blocks of the size that is used, a
+ * text of the account before each, and runs of base64 decoded; then runs apart
+ * from the rest, each once, as the store has them.
  */
 #include "common/buf.h"
 #include "common/digest.h"
@@ -216,8 +216,8 @@ measure_dictionary(size_t size)
 
 /* -- What is not used -- */
 
-/* A text of the account's before each block: whole small messages, so many bytes
- * of them. */
+/* A text of the account's before each block: whole small messages, so many
+ * bytes of them. */
 static void
 measure_text(size_t size)
 {

@@ -1,4 +1,5 @@
-/* phys DIR - what this machine itself allows: the ceilings beside which the servers' figures are read. */
+/* phys DIR - what this machine itself allows: the ceilings beside which the
+ * servers' figures are read. */
 #include "bench_kit.h"
 #include <sys/uio.h>
 
@@ -17,8 +18,9 @@ full_write(int fd, const void *p, size_t n)
 }
 
 /* mode 0: Maildir way: create in tmp, write, fsync, rename to new, fsync of new
- * mode 1: the same without the folder's fsync; mode 2: nothing fsynced; mode 3: append to one file + fdatasync;
- * mode 4: append to a preallocated file + fdatasync */
+ * mode 1: the same without the folder's fsync; mode 2: nothing fsynced; mode 3:
+ * append to one file + fdatasync; mode 4: append to a preallocated file +
+ * fdatasync */
 static void *
 fs_worker(void *arg)
 {

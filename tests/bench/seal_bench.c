@@ -1,11 +1,11 @@
 /*
  * What capture and sealing of a mailbox cost: seal_bench DIR MAILDIR [ROUNDS
  * [MIB [any]]].  DIR is an empty directory on the file system to be measured.
- * All messages of MAILDIR (its cur, as an absolute path) are appended, in batches
- * of 200, while a thread seals what is staged; then everything is sealed, one
- * message is read in cold and in warm state, each byte is verified; and in
- * ROUNDS rounds (0) the oldest 5 % of the messages, or any, are expunged and
- * forgotten when the minimum has passed, as many new ones are appended, and
+ * All messages of MAILDIR (its cur, as an absolute path) are appended, in
+ * batches of 200, while a thread seals what is staged; then everything is
+ * sealed, one message is read in cold and in warm state, each byte is verified;
+ * and in ROUNDS rounds (0) the oldest 5 % of the messages, or any, are expunged
+ * and forgotten when the minimum has passed, as many new ones are appended, and
  * passes are made until nothing is to be collected; in segments of at most MIB
  * (0: the default).
  */

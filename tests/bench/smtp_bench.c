@@ -1,4 +1,5 @@
-/* smtp_bench - sends N messages over C connections and waits until all of them lie in their Maildirs. */
+/* smtp_bench - sends N messages over C connections and waits until all of them
+ * lie in their Maildirs. */
 #include "bench_kit.h"
 
 static const char *o_rcpt = "user%d@example.test",
@@ -49,7 +50,8 @@ session(bool *pl)
 {
 	struct conn *c = conn_open();
 	struct pollfd p = { c->fd, POLLIN, 0 };
-	/* a listen queue that overflows leaves the client connected to nobody: give up after 3 s, as often as needed */
+	/* a listen queue that overflows leaves the client connected to nobody:
+	 * give up after 3 s, as often as needed */
 	while (o_tls != 1 && poll(&p, 1, 3000) == 0) {
 		__sync_fetch_and_add(&g_stalled, 1);
 		conn_close(c);
@@ -162,7 +164,8 @@ count_all(void)
 	return n;
 }
 
-/* until `want` messages more than at the start lie in the new/ folders; inotify says when to look */
+/* until `want` messages more than at the start lie in the new/ folders; inotify
+ * says when to look */
 static double
 wait_delivered(int want)
 {
@@ -192,8 +195,8 @@ wait_delivered(int want)
 		}
 		poll(&p, 1, 100);
 		if (now() - last > 1 &&
-		    count_all() - g_base >=
-			want) /* the watch missed some: a folder made meanwhile */
+		    count_all() - g_base >= want) /* the watch missed some: a
+						     folder made meanwhile */
 			return last;
 	}
 }

@@ -5,8 +5,8 @@
  *   spool_bench FOLDER MESSAGES [BYTES]
  *
  * One in a hundred goes to a destination of its own, the rest to 50 others.  A
- * line a phase: name, messages, milliseconds, microseconds each; the memory line
- * is that of a new process that has just begun, in KiB.
+ * line a phase: name, messages, milliseconds, microseconds each; the memory
+ * line is that of a new process that has just begun, in KiB.
  */
 #include "common/clock.h"
 #include "common/log.h"

@@ -1,8 +1,8 @@
 /*
- * How long a store takes to be verified: verify_bench DIR EVENTS BODIES.  DIR is
- * an empty directory; the store gets that many marks and that many messages of
- * 10 KiB.  Prints seconds for the cheap look, all pages and rows, and all bodies
- * too (from the page cache).
+ * How long a store takes to be verified: verify_bench DIR EVENTS BODIES.  DIR
+ * is an empty directory; the store gets that many marks and that many messages
+ * of 10 KiB.  Prints seconds for the cheap look, all pages and rows, and all
+ * bodies too (from the page cache).
  */
 #include "common/clock.h"
 #include "common/control_record.h"

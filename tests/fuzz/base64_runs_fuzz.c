@@ -1,7 +1,7 @@
 /*
  * Any bytes as mail that is packed, and as what was packed: what has runs comes
- * back as it was, and nothing is written beyond the size that was asked for.  The
- * first byte chooses which.
+ * back as it was, and nothing is written beyond the size that was asked for.
+ * The first byte chooses which.
  */
 #include "common/log.h"
 #include "common/memory.h"

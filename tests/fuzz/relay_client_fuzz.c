@@ -1,8 +1,9 @@
 /*
- * A server that says anything: the first byte chooses what the client wants, the
- * second in how large pieces it hears the rest.  What must hold: each recipient
- * is decided at most once, one is only delivered after a 2xx that followed the
- * end of the data, and a client that is not over waits for something.
+ * A server that says anything: the first byte chooses what the client wants,
+ * the second in how large pieces it hears the rest.  What must hold: each
+ * recipient is decided at most once, one is only delivered after a 2xx that
+ * followed the end of the data, and a client that is not over waits for
+ * something.
  */
 #include "smtpd/relay_client.h"
 

@@ -1,6 +1,6 @@
 /*
- * Fuzz target: what is kept of a session that sleeps, as a worker that was taken
- * over may have said it.  What decodes must encode to the same bytes.
+ * Fuzz target: what is kept of a session that sleeps, as a worker that was
+ * taken over may have said it.  What decodes must encode to the same bytes.
  */
 #include "imapd/sleep_state.h"
 

@@ -1,4 +1,5 @@
-/* What the parts of tests/redteam/intruder share: who it is and whom it knows. */
+/* What the parts of tests/redteam/intruder share: who it is and whom it
+ * knows. */
 #ifndef TESTS_REDTEAM_INTRUDER_H
 #define TESTS_REDTEAM_INTRUDER_H
 

@@ -1,10 +1,10 @@
 /*
- * Lies about sessions that sleep.  A front that was taken over logs two users in;
- * the worker of one of them says that the other's session sleeps, and lies about
- * what its client knows; the front says what it likes of sessions that are awake
- * or were never there.  The broker is to put nobody to sleep for it, to wake nobody,
- * and to give neither a stream of the other's: but what is true is to work, or else
- * nothing is shown.
+ * Lies about sessions that sleep.  A front that was taken over logs two users
+ * in; the worker of one of them says that the other's session sleeps, and lies
+ * about what its client knows; the front says what it likes of sessions that
+ * are awake or were never there.  The broker is to put nobody to sleep for it,
+ * to wake nobody, and to give neither a stream of the other's: but what is true
+ * is to work, or else nothing is shown.
  */
 #include "tests/redteam/intruder.h"
 
@@ -73,8 +73,8 @@ put_to_sleep(uint64_t number, uint32_t wake_s)
 	    ROLE_BROKER, PROCESS_STARTER_FD, &message, intruder.stream);
 }
 
-/* All numbers but its own, with its own stream and to be woken at once; then its
- * own, of which the front hears, and of no other before. */
+/* All numbers but its own, with its own stream and to be woken at once; then
+ * its own, of which the front hears, and of no other before. */
 static enum result
 worker_lies(void)
 {

@@ -1,7 +1,7 @@
 /*
  * A relay that goes nowhere: what becomes of a recipient stands in the address.
- * It is started in the place of smtpd-relay (tests/instance --replace), and says
- * in the log what it was given, so that a test can count.
+ * It is started in the place of smtpd-relay (tests/instance --replace), and
+ * says in the log what it was given, so that a test can count.
  *
  *   ok@      taken                 passed@  taken by one without DSN
  *   late@    deferred, 450         no@      refused for good, 550

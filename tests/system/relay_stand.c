@@ -5,8 +5,8 @@
  *
  * stdin:  name TYPE NAME secure|insecure|bogus VALUE...   (no VALUE: no data)
  *         policy TEXT                                     ("\n" is a line end)
- *         job NUMBER DOMAIN TLS HOST PORT IMPLICIT USER PASSWORD FLAGS BODY TO...
- *         stop
+ *         job NUMBER DOMAIN TLS HOST PORT IMPLICIT USER PASSWORD FLAGS BODY
+ * TO... stop
  *         ("-" is an empty word; VALUE of MX is 10:host, of TLSA 3:1:1:hex)
  * stdout: walls N, ready, outcome JOB RECIPIENT OUTCOME CODE ENHANCED TLS...,
  *         done JOB TROUBLE REUSED TEXT..., ended status|signal N

@@ -1,6 +1,7 @@
 /*
  * The power fails while mail comes in: between the commits of the index, in the
- * writes and syncs of the log and of the index.  What was answered is there, once.
+ * writes and syncs of the log and of the index.  What was answered is there,
+ * once.
  */
 #include "snapd/accept_log.h"
 

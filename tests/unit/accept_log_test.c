@@ -1,7 +1,7 @@
 /*
  * The log of accepted mail: what was synced is read back, in order, and nothing
- * else is: no record of before, none that is torn, none that somebody wrote into
- * a message.
+ * else is: no record of before, none that is torn, none that somebody wrote
+ * into a message.
  */
 #include "snapd/accept_log.h"
 

@@ -252,8 +252,8 @@ watch_part(struct world *w, int watcher, const char *part)
 	assert_true(inotify_add_watch(watcher, path, IN_CREATE) >= 0);
 }
 
-/* Other programs read the folder at any moment: a file is there as a whole, with
- * its date, or it is not; and it is nobody else's to read. */
+/* Other programs read the folder at any moment: a file is there as a whole,
+ * with its date, or it is not; and it is nobody else's to read. */
 static void
 files_come_whole_with_their_date_and_for_their_owner(void **state)
 {

@@ -1,7 +1,7 @@
 /*
- * A snapshot store that ages: real, on disk, with its own writer and clocks that
- * the test holds.  For the tests of what the store keeps, and for how long.
- * Two accounts, 1 and 2; changes are those of account 1, to its INBOX.
+ * A snapshot store that ages: real, on disk, with its own writer and clocks
+ * that the test holds.  For the tests of what the store keeps, and for how
+ * long. Two accounts, 1 and 2; changes are those of account 1, to its INBOX.
  */
 #ifndef TESTS_UNIT_AGING_H
 #define TESTS_UNIT_AGING_H
@@ -47,7 +47,9 @@ void aging_pass(struct aging *f, int64_t span_us);
 void aging_move_wall_clock(struct aging *f, int64_t span_us);
 void aging_restart(struct aging *f, int64_t away_us);
 
-/* A worker's changes: as it is answered; what must go well, and is committed. */
+/* A worker's changes: as it is answered; what must go well, and is
+
+ * committed. */
 enum status aging_try(struct aging *f, const struct message *change);
 void aging_apply(struct aging *f, const struct message *change);
 void aging_append(struct aging *f, const char *body);

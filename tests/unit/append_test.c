@@ -1,6 +1,7 @@
 /*
- * Messages that come in over a session: several at once (RFC 3502), put together
- * from others (RFC 4469), in the place of another (RFC 8508).  A table for each.
+ * Messages that come in over a session: several at once (RFC 3502), put
+ * together from others (RFC 4469), in the place of another (RFC 8508).  A table
+ * for each.
  */
 #include "tests/unit/conversation.h"
 

@@ -1,7 +1,7 @@
 /*
- * Views whose session sleeps: what happened meanwhile, in whatever worker, is what
- * the view that was recalled tells, no more and no less; and who sleeps hears that
- * something happened.
+ * Views whose session sleeps: what happened meanwhile, in whatever worker, is
+ * what the view that was recalled tells, no more and no less; and who sleeps
+ * hears that something happened.
  */
 #include "tests/unit/account_world.h"
 
@@ -141,7 +141,9 @@ what_happened_in_other_workers_is_told(void **state)
 	pool_free(&pool);
 }
 
-/* Between two commands a client may not have been told yet; it sleeps on that. */
+/* Between two commands a client may not have been told yet; it sleeps on
+
+ * that. */
 static void
 what_was_not_told_yet_is_told_later(void **state)
 {

@@ -1,6 +1,6 @@
 /*
- * Budgets of clients: what one address and one network may have at a time and in
- * a while, who has none, and that no flood makes a budget forget.
+ * Budgets of clients: what one address and one network may have at a time and
+ * in a while, who has none, and that no flood makes a budget forget.
  */
 #include "common/budget.h"
 

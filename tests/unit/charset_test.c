@@ -1,7 +1,7 @@
 /*
- * The charsets of East Asia against glibc's iconv, an implementation that is not
- * ours: each sequence of bytes that it takes for one character; what is broken;
- * and i;unicode-casemap.
+ * The charsets of East Asia against glibc's iconv, an implementation that is
+ * not ours: each sequence of bytes that it takes for one character; what is
+ * broken; and i;unicode-casemap.
  */
 #include "common/casefold.h"
 #include "common/charset.h"
@@ -135,7 +135,8 @@ so_is_each_character_of_four_bytes(void **state)
 		differences += !text_equal(is, ours("gb18030", data, &out));
 	}
 	assert_true(known > 1000000);
-	/* 0x8135f437 is U+1E3F by the standard of 2000, private by that of 2005. */
+	/* 0x8135f437 is U+1E3F by the standard of 2000, private by that of
+	 * 2005. */
 	assert_int_equal(differences, 1);
 	buf_clear(&out);
 	iconv_close(converter);

@@ -1,5 +1,6 @@
 /*
- * A segment of which little is alive is emptied and dropped, whatever cuts that.
+ * A segment of which little is alive is emptied and dropped, whatever cuts
+ * that.
  */
 #include "tests/unit/sealed.h"
 
@@ -140,8 +141,8 @@ segments_of_which_little_is_alive_are_emptied_and_dropped(void **state)
 	sealed_close(f);
 	sealed_must_verify(f);
 	/* Rows that the dropped ones carried went along. Bodies whose rows are
-	 * still there come back as long as a segment has them, and refer to their
-	 * pieces once more. */
+	 * still there come back as long as a segment has them, and refer to
+	 * their pieces once more. */
 	rebuild(f, &result);
 	sealed_open(f);
 	sealed_dump(f, after);
@@ -234,7 +235,8 @@ stat_newest(struct sealed *f, struct stat *st)
 }
 
 /* Nor does the newest keep more when a pass is over; but before it is written
- * again it has them, so that a full disk is met before a commit and not in it. */
+ * again it has them, so that a full disk is met before a commit and not in it.
+ */
 static void
 newest_segment_has_blocks_for_what_it_holds_only(void **state)
 {

@@ -1,7 +1,7 @@
 /*
- * COMPRESS=DEFLATE (RFC 4978): the two directions of imap_deflate.h against each
- * other, and sessions that compress.  That it is what others call deflate, the
- * system test with Python's zlib says.
+ * COMPRESS=DEFLATE (RFC 4978): the two directions of imap_deflate.h against
+ * each other, and sessions that compress.  That it is what others call deflate,
+ * the system test with Python's zlib says.
  */
 #include "imapd/imap_deflate.h"
 #include "tests/unit/conversation.h"

@@ -65,12 +65,12 @@ struct conversation {
 	struct change_note noted; /* with the last change */
 };
 
-/* All that the server says to `script`, until it closes; the client sends `step`
- * bytes at a time. */
+/* All that the server says to `script`, until it closes; the client sends
+ * `step` bytes at a time. */
 void converse(struct conversation *run, const char *script, size_t step,
     enum status refuse);
-/* The same with any bytes, the last `held` of which are sent when the server has
- * said "a OK". */
+/* The same with any bytes, the last `held` of which are sent when the server
+ * has said "a OK". */
 void converse_bytes(struct conversation *run, struct text script, size_t held,
     size_t step, enum status refuse);
 /* The same, byte by byte, by a session that sleeps whenever it can. */

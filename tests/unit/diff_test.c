@@ -1,6 +1,6 @@
 /*
- * A difference between two states says what the states themselves say: those are
- * read by another way, as lists.
+ * A difference between two states says what the states themselves say: those
+ * are read by another way, as lists.
  */
 #include "snapd/changed.h"
 #include "tests/unit/snapd_stand.h"

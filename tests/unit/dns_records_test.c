@@ -1,6 +1,6 @@
 /*
- * The records of a domain: which, how they are written, and what is said of those
- * that the DNS has.
+ * The records of a domain: which, how they are written, and what is said of
+ * those that the DNS has.
  */
 #include "firnmail/dns_records.h"
 

@@ -470,8 +470,8 @@ there_are_at_most_256_records(void **state)
 	assert_int_equal(records.size, DNS_MAX_RECORDS * (4 + 4));
 }
 
-/* Strings of 255 bytes: 16 of them and 16 bytes are all that a TXT may have, and
- * of 15 of them 15 records are all that an answer holds. */
+/* Strings of 255 bytes: 16 of them and 16 bytes are all that a TXT may have,
+ * and of 15 of them 15 records are all that an answer holds. */
 static void
 there_are_as_many_as_fit(void **state)
 {

@@ -1,6 +1,6 @@
 /*
- * P2: a false worker, queue and snapd-drill say everything that can be said, all
- * 65,536 message types with random bodies and each row of messages.def with
+ * P2: a false worker, queue and snapd-drill say everything that can be said,
+ * all 65,536 message types with random bodies and each row of messages.def with
  * random fields besides.  The store is the same afterwards: the root of its
  * log, its bodies, its rows.
  */
@@ -259,8 +259,8 @@ readable(int fd, int events, void *context)
 }
 
 /* Sends the packet and a question behind it: waits until snapd answers the
- * latter, or has closed the channel.  Snapd-drill has nothing to ask: what is no
- * message closes its channel. */
+ * latter, or has closed the channel.  Snapd-drill has nothing to ask: what is
+ * no message closes its channel. */
 static void
 say(struct fixture *f, enum role role, const uint8_t *packet, size_t size)
 {

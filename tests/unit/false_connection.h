@@ -19,8 +19,8 @@ void false_connection_say(
 /* All that it was told since the last call, as a string. */
 const char *false_connection_heard(void);
 bool false_connection_is_finished(struct connection *connection);
-/* So much more may be written, until it is said again; 64 KiB each time before it
- * was said first. */
+/* So much more may be written, until it is said again; 64 KiB each time before
+ * it was said first. */
 void false_connection_set_room(struct connection *connection, size_t room);
 void false_connection_hang_up(struct connection *connection);
 

@@ -122,8 +122,8 @@ cache_record_answers_like_the_message(void **state)
 	pool_free(&pool);
 }
 
-/* RFC 3501 6.4.5: "the blank line is included in all header fetches, except in the
- * case of a message which has no body and no blank line". */
+/* RFC 3501 6.4.5: "the blank line is included in all header fetches, except in
+ * the case of a message which has no body and no blank line". */
 static void
 the_empty_line_is_told_if_there_is_one(void **state)
 {

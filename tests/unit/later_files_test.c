@@ -1,7 +1,7 @@
 /*
- * Files that follow their rows later (imapd/later_files.c): what a session sees at
- * once, what the Maildir shows in the end, and that nothing is taken for another
- * program's wish in between, whatever happens.
+ * Files that follow their rows later (imapd/later_files.c): what a session sees
+ * at once, what the Maildir shows in the end, and that nothing is taken for
+ * another program's wish in between, whatever happens.
  */
 #include "imapd/account_state.h"
 #include "tests/unit/account_world.h"

@@ -1,6 +1,7 @@
 /*
- * Connections are taken within budgets, and those of proxies are their clients':
- * headers of both versions, in any pieces, and nothing of what follows is lost.
+ * Connections are taken within budgets, and those of proxies are their
+ * clients': headers of both versions, in any pieces, and nothing of what
+ * follows is lost.
  */
 #include "common/listener.h"
 

@@ -635,7 +635,9 @@ a_restore_brings_back_what_others_deleted(void **state)
 	assert_int_equal(false_store_live(w->store, 1), 5);
 }
 
-/* What the store takes for one: more than a part of the mailbox in one batch. */
+/* What the store takes for one: more than a part of the mailbox in one
+
+ * batch. */
 static void
 the_first_marks_of_a_loss_are_enough_to_be_one(void **state)
 {

@@ -410,7 +410,8 @@ every_row_decodes_and_encodes_back_to_the_same_bytes(void **state)
 static void
 a_packet_one_byte_short_or_long_is_refused(void **state)
 {
-	/* On the heap and of the exact size, so that ASan sees a read too far. */
+	/* On the heap and of the exact size, so that ASan sees a read too
+	 * far. */
 	(void)state;
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		uint8_t *whole = malloc(MESSAGE_MAX_SIZE + 1);

@@ -1,6 +1,6 @@
 /*
- * Runs of base64: whatever the bytes are, they come back as they were; and a body
- * is cut where a run begins and ends, wherever it stands.
+ * Runs of base64: whatever the bytes are, they come back as they were; and a
+ * body is cut where a run begins and ends, wherever it stands.
  */
 #include "common/memory.h"
 #include "snapd/base64_runs.h"

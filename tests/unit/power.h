@@ -3,8 +3,8 @@
  * that follow it.  Of what was written to a file since it was synced last, each
  * page is on the disk or is not; what was synced is.
  *
- * A test that links this has pwrite, writev, fsync and fdatasync from here, LMDB
- * too.  Folders are as they were at the cut: file.c syncs those itself.
+ * A test that links this has pwrite, writev, fsync and fdatasync from here,
+ * LMDB too.  Folders are as they were at the cut: file.c syncs those itself.
  */
 #ifndef TESTS_UNIT_POWER_H
 #define TESTS_UNIT_POWER_H

@@ -1,5 +1,6 @@
 /*
- * Quotas in the queue: what it knows of each account, whom it refuses, and when.
+ * Quotas in the queue: what it knows of each account, whom it refuses, and
+ * when.
  */
 #include "common/smtp_verdict.h"
 #include "tests/unit/transaction_stand.h"

@@ -1,7 +1,7 @@
 /*
- * Conversations of the client as transcripts: what the server says, what is said
- * to it, and what becomes of each recipient.  Every transcript is played with
- * the server's bytes in one piece each, and byte by byte.
+ * Conversations of the client as transcripts: what the server says, what is
+ * said to it, and what becomes of each recipient.  Every transcript is played
+ * with the server's bytes in one piece each, and byte by byte.
  */
 #include "smtpd/relay_client.h"
 
@@ -27,8 +27,8 @@ enum {
 
 /*
  * A transcript is lines: "S text" the server says, "C text" it must have been
- * told since, "S! text" in one piece, where ~ is a line end.  "TLS" TLS is started,
- * "READY", "DONE" and "OVER n" the step that must have come.
+ * told since, "S! text" in one piece, where ~ is a line end.  "TLS" TLS is
+ * started, "READY", "DONE" and "OVER n" the step that must have come.
  */
 struct transcript {
 	const char *name;

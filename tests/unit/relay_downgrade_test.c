@@ -1,6 +1,6 @@
 /*
- * Messages for hosts that take 7 bits: what comes out, and that what was encoded
- * is, decoded, what it was.
+ * Messages for hosts that take 7 bits: what comes out, and that what was
+ * encoded is, decoded, what it was.
  */
 #include "smtpd/relay_downgrade.h"
 

@@ -1,7 +1,7 @@
 /*
  * Policies of MTA-STS over the life of a relay: what the spool remembers is in
- * force from the first job on, what is fetched is told to the spool, and what grows
- * old is fetched again.  Resolver, fetcher and spool are the test's.
+ * force from the first job on, what is fetched is told to the spool, and what
+ * grows old is fetched again.  Resolver, fetcher and spool are the test's.
  */
 #include "common/clock.h"
 #include "common/status.h"
@@ -255,7 +255,9 @@ what_grows_old_is_fetched_again_and_nobody_waits(void **state)
 	assert_string_equal(answered, POLICY("new.there.test"));
 }
 
-/* It is the one that the domain announces: no failure for its owner to hear of. */
+/* It is the one that the domain announces: no failure for its owner to hear
+
+ * of. */
 static void
 a_refresh_that_fails_leaves_it_as_it_is(void **state)
 {

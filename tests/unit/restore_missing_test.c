@@ -1,7 +1,7 @@
 /*
- * What a restore brings back: messages that were expunged or lost, mailboxes that
- * were retired, once, and with or without a worker; killed, it goes on where it
- * was.  Its modes and its dry run are in restore_test.c.
+ * What a restore brings back: messages that were expunged or lost, mailboxes
+ * that were retired, once, and with or without a worker; killed, it goes on
+ * where it was.  Its modes and its dry run are in restore_test.c.
  */
 #include "tests/unit/snapd_stand.h"
 

@@ -44,8 +44,8 @@ scratch_remove(const char *path)
 	nftw(path, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* In a child of the test: cmocka would take a crash for a failed test, and go on
- * in the child with what follows it. */
+/* In a child of the test: cmocka would take a crash for a failed test, and go
+ * on in the child with what follows it. */
 static inline void
 scratch_child(void)
 {

@@ -66,8 +66,8 @@ void sealed_commit(struct sealed *f);
 /* Message n; its bytes are the caller's. */
 size_t sealed_size(unsigned int n);
 char *sealed_body(unsigned int n, size_t *size);
-/* The blob of message n: 1, or 0 if it is gone; and it goes away, as expiry would
- * do it (the caller says that it has_removed). */
+/* The blob of message n: 1, or 0 if it is gone; and it goes away, as expiry
+ * would do it (the caller says that it has_removed). */
 int sealed_find(struct sealed *f, struct transaction *t, unsigned int n,
     struct object *object);
 void sealed_remove(struct sealed *f, struct transaction *t, unsigned int n);

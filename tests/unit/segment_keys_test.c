@@ -1,6 +1,6 @@
 /*
- * Who opens what is sealed: keys of accounts and of the store, the recovery key,
- * and a block in its own place.
+ * Who opens what is sealed: keys of accounts and of the store, the recovery
+ * key, and a block in its own place.
  */
 #include "tests/unit/sealed.h"
 

@@ -1,6 +1,6 @@
 /*
- * Turns of sessions: one whose client reads as fast as the worker writes, or not
- * at all, leaves the others their turn, and costs bounded memory.
+ * Turns of sessions: one whose client reads as fast as the worker writes, or
+ * not at all, leaves the others their turn, and costs bounded memory.
  */
 #include "common/event_loop.h"
 #include "imapd/imap_session.h"

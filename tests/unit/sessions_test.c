@@ -1,6 +1,6 @@
 /*
- * Sessions that the broker keeps while they sleep: given back as they were, to who
- * wakes them for a reason, and never one that was not given before.
+ * Sessions that the broker keeps while they sleep: given back as they were, to
+ * who wakes them for a reason, and never one that was not given before.
  */
 #include "broker/sessions.h"
 

@@ -1,6 +1,6 @@
 /*
- * What is attached to several messages of an account is kept once, as long as one
- * of them is there, and never for two accounts.
+ * What is attached to several messages of an account is kept once, as long as
+ * one of them is there, and never for two accounts.
  */
 #include "tests/unit/sealed.h"
 

@@ -1,6 +1,6 @@
 /*
- * What is kept of a session that sleeps: it comes back as it was, and bytes that
- * are not such a state are told from one.
+ * What is kept of a session that sleeps: it comes back as it was, and bytes
+ * that are not such a state are told from one.
  */
 #include "imapd/sleep_state.h"
 

@@ -862,8 +862,8 @@ are_hundred_answered(void)
 	       false_connection_is_finished(false_connection());
 }
 
-/* RFC 5321 section 4.5.3.1.10: who lists too many is told so, and sends the rest
- * in the next transaction; who does not listen is sent away. */
+/* RFC 5321 section 4.5.3.1.10: who lists too many is told so, and sends the
+ * rest in the next transaction; who does not listen is sent away. */
 static void
 ten_thousand_recipients_are_answered_one_by_one(void **state)
 {

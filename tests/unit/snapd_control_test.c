@@ -1,6 +1,6 @@
 /*
- * snapctl's requests, with a false snapctl, worker and broker at the channels of
- * a real snapshot process, all in this process.  Restore and the log that is
+ * snapctl's requests, with a false snapctl, worker and broker at the channels
+ * of a real snapshot process, all in this process.  Restore and the log that is
  * followed have tests of their own.
  */
 #include "common/control_record.h"
@@ -607,8 +607,8 @@ reconcile_starts_a_worker_and_waits_for_it(void **state)
 	assert_int_equal(f->starts, 1);
 	assert_int_equal(f->catch_ups, 1);
 	assert_int_equal(f->catch_up_files, CATCH_UP_ALL);
-	/* One that runs is not started again. The broker is told all the same: it
-	 * may be about to retire it. */
+	/* One that runs is not started again. The broker is told all the same:
+	 * it may be about to retire it. */
 	assert_int_equal(f->wanted, 1);
 	assert_int_equal(reconcile(f, 1), STATUS_OK);
 	assert_int_equal(f->starts, 1);
@@ -649,8 +649,8 @@ reconcile_ends_when_no_worker_gets_anything_done(void **state)
 	assert_in_range(f->starts, 2, 10);
 }
 
-/* Whoever typed it and went away; what the next one wants looked at may have come
- * since the first one's worker was there. */
+/* Whoever typed it and went away; what the next one wants looked at may have
+ * come since the first one's worker was there. */
 static void
 who_asks_in_the_middle_of_a_look_has_another_one(void **state)
 {

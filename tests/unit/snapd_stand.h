@@ -62,8 +62,8 @@ struct fixture {
 	unsigned int wanted; /* workers, also those that are there */
 	unsigned int starts;
 	unsigned int started; /* a bit for each account */
-	/* How many workers go when they are to catch up, and whether each of them
-	 * commits something before. */
+	/* How many workers go when they are to catch up, and whether each of
+	 * them commits something before. */
 	unsigned int quitters;
 	bool quitters_commit;
 	bool has_no_worker;

@@ -1,7 +1,7 @@
 /*
- * What the spool remembers of MTA-STS: it outlives a restart, goes with each job of
- * its domain, is asked for again when it grows old, and is dropped when it has
- * expired.  The relay is the test's.
+ * What the spool remembers of MTA-STS: it outlives a restart, goes with each
+ * job of its domain, is asked for again when it grows old, and is dropped when
+ * it has expired.  The relay is the test's.
  */
 #include "smtpd/spool_policies.h"
 

@@ -1,7 +1,7 @@
 /*
  * A body that is too large for rows, before a false queue and a disk that is as
- * slow, as full or as broken as the test wants: nobody else waits for it, and it
- * is not said to be kept before it is.
+ * slow, as full or as broken as the test wants: nobody else waits for it, and
+ * it is not said to be kept before it is.
  */
 #include "common/clock.h"
 #include "common/file.h"

@@ -1,6 +1,6 @@
 /*
- * The form of reports: what is said of each recipient, what of the message comes
- * back, and that nothing a host or a sender said gets out of its place.
+ * The form of reports: what is said of each recipient, what of the message
+ * comes back, and that nothing a host or a sender said gets out of its place.
  */
 #include "smtpd/spool_report.h"
 
@@ -51,7 +51,9 @@ tear_down(void **state)
 	return 0;
 }
 
-/* The report as text; every line ends in CR LF and is short enough to be sent. */
+/* The report as text; every line ends in CR LF and is short enough to be
+
+ * sent. */
 static const char *
 format(void)
 {

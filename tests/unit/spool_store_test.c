@@ -274,7 +274,8 @@ what_went_is_forgotten_in_the_end(void **state)
 			    spool_env_count(spool_store_env(store), table), 1);
 }
 
-/* RFC 2852: until when stands in the parcel's row, and nothing where nobody said. */
+/* RFC 2852: until when stands in the parcel's row, and nothing where nobody
+ * said. */
 static int
 take_parcel(void *context, const struct spool_parcel *parcel)
 {

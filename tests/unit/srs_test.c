@@ -59,7 +59,8 @@ senders_become_what_another_implementation_makes_of_them(void **state)
 		    "cher",
 		    "b\xc3\xbc"
 		    "cher@far.test" },
-		/* Of another host: back to that one, however many there were. */
+		/* Of another host: back to that one, however many there
+		 * were. */
 		{ "SRS0=HHHH=AB=far.test=bob@mid.test",
 		    "SRS1=7L5XU6Z4=mid.test==HHHH=AB=far.test=bob",
 		    "SRS0=HHHH=AB=far.test=bob@mid.test" },

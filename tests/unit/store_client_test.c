@@ -162,8 +162,8 @@ tear_down(void **state)
 	return 0;
 }
 
-/* A listing that comes behind a commit which it does not know of would bring back
- * what that one expunged. */
+/* A listing that comes behind a commit which it does not know of would bring
+ * back what that one expunged. */
 static void
 no_batch_is_under_way_while_changes_are_listed(void **state)
 {

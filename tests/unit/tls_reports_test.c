@@ -1,7 +1,7 @@
 /*
- * Reports of TLS from the relay's word to the last address, before a false relay,
- * queue and fetcher: what is counted, when it goes, as what, and that a stranger
- * cannot make it grow.
+ * Reports of TLS from the relay's word to the last address, before a false
+ * relay, queue and fetcher: what is counted, when it goes, as what, and that a
+ * stranger cannot make it grow.
  */
 #include "common/clock.h"
 #include "common/file.h"

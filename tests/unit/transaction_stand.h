@@ -83,8 +83,8 @@ void stand_say_end(const char *data);
 unsigned int stand_end(const char *data);
 unsigned int stand_end_bytes(const void *data, size_t size);
 
-/* A part of the body; an URL of one, said, not answered; the verdict on that. RSET
- * has none. */
+/* A part of the body; an URL of one, said, not answered; the verdict on that.
+ * RSET has none. */
 unsigned int stand_put(const char *data);
 void stand_say_url(const char *url, bool is_last);
 unsigned int stand_verdict(void);

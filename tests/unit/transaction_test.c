@@ -250,8 +250,8 @@ a_store_that_does_not_come_back_is_a_no(void **state)
 	assert_int_equal(filing_count(stand.queue->filings), 0);
 }
 
-/* Whoever hears a no sends it again: as long as he waits he is not told one that
- * may be untrue. */
+/* Whoever hears a no sends it again: as long as he waits he is not told one
+ * that may be untrue. */
 static void
 a_slow_store_is_waited_for_as_long_as_a_client_waits(void **state)
 {
@@ -273,8 +273,8 @@ a_slow_store_is_waited_for_as_long_as_a_client_waits(void **state)
 	assert_int_equal(stand.verdict, VERDICT_UNAVAILABLE);
 }
 
-/* The spool dies between the halves: the 250 is said, and when it is back it asks
- * what it is to do. */
+/* The spool dies between the halves: the 250 is said, and when it is back it
+ * asks what it is to do. */
 static void
 a_spool_that_dies_between_the_halves_hears_what_the_store_has(void **state)
 {

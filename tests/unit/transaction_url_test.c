@@ -1,7 +1,7 @@
 /*
- * Parts of a body that URLs name (BURL), in the queue between a false front and a
- * false worker: who is asked, what becomes of the answer, and what of answers that
- * no worker should give.
+ * Parts of a body that URLs name (BURL), in the queue between a false front and
+ * a false worker: who is asked, what becomes of the answer, and what of answers
+ * that no worker should give.
  */
 #include "common/clock.h"
 #include "common/file.h"

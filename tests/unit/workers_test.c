@@ -191,8 +191,8 @@ cannot_make_home(struct fixture *f)
 	workers_home_made(f->broker.workers, ACCOUNT, STATUS_UNAVAILABLE, &fd);
 }
 
-/* An answer that is missing would be one request less that can be under way, for
- * as long as snapd runs. */
+/* An answer that is missing would be one request less that can be under way,
+ * for as long as snapd runs. */
 static void
 each_request_is_answered(void **state)
 {
