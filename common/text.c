@@ -96,15 +96,16 @@ text_find_byte(struct text a, char byte)
 	return found == NULL ? -1 : found - a.data;
 }
 
-/* Of so many bytes at once, as a compiler with vectors makes a few steps of. */
+/* Of so many bytes behind the first one, at once, as a compiler with vectors
+ * makes a few steps of. */
 static unsigned int
-bare_lf_in(const char p[BYTES_AT_ONCE])
+bare_lf_in(const char p[1 + BYTES_AT_ONCE])
 {
 	uint8_t count = 0;
 	ptrdiff_t i;
 
 	for (i = 0; i < BYTES_AT_ONCE; i++)
-		count += (uint8_t)((p[i] == '\n') & (p[i - 1] != '\r'));
+		count += (uint8_t)((p[i + 1] == '\n') & (p[i] != '\r'));
 	return count;
 }
 
@@ -118,7 +119,7 @@ text_count_bare_lf(struct text a)
 		return 0;
 	count = *p++ == '\n';
 	for (; end - p >= BYTES_AT_ONCE; p += BYTES_AT_ONCE)
-		count += bare_lf_in(p);
+		count += bare_lf_in(p - 1);
 	for (; p < end; p++)
 		count += (*p == '\n') & (p[-1] != '\r');
 	return count;
