@@ -64,7 +64,7 @@ import_look_soon(struct import_look *look, bool is_more)
 		(void)begin_look(look);
 }
 
-/* The answer to one that is asked for now. */
+/* The answer to one that is begun here. */
 static int
 look_once(struct import_look *look, struct message *answer)
 {

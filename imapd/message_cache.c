@@ -206,7 +206,7 @@ int
 message_cache_parse(
     struct text bytes, struct message_cache *cache, struct error *error)
 {
-	uint32_t sizes[4];
+	uint32_t sizes[4] = { 0 };
 	struct reader r;
 	uint8_t state;
 

@@ -320,6 +320,7 @@ base64_pack(struct text bytes, struct buf *to)
 
 /* Where what comes back goes, or what it must be like. */
 struct target {
+	bool is_compared;
 	uint8_t *to;
 	const char *like;
 	size_t size;
@@ -335,7 +336,7 @@ give(struct target *target, const void *bytes, size_t size)
 	if (size > target->size - at)
 		return false;
 	target->done += size;
-	if (target->like != NULL)
+	if (target->is_compared)
 		return memcmp(target->like + at, bytes, size) == 0;
 	memcpy(target->to + at, bytes, size);
 	return true;
@@ -397,7 +398,9 @@ base64_unpack(struct text packed, uint8_t *to, size_t size)
 bool
 base64_is_packed(struct text packed, struct text bytes)
 {
-	struct target target = { .like = bytes.data, .size = bytes.size };
+	struct target target = {
+		.is_compared = true, .like = bytes.data, .size = bytes.size
+	};
 
 	return give_all(&target, packed);
 }
