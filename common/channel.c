@@ -459,12 +459,6 @@ channel_peer(const struct channel *channel)
 	return channel->peer;
 }
 
-void *
-channel_context(const struct channel *channel)
-{
-	return channel->context;
-}
-
 void
 channel_set_context(struct channel *channel, void *context)
 {

@@ -71,7 +71,6 @@ void channel_pause(struct channel *channel);
 void channel_resume(struct channel *channel);
 
 enum role channel_peer(const struct channel *channel);
-void *channel_context(const struct channel *channel);
 void channel_set_context(struct channel *channel, void *context);
 
 /*

@@ -220,18 +220,6 @@ file_create(int dir_fd, const char *name, mode_t mode, struct error *error)
 }
 
 int
-file_open_append(int dir_fd, const char *name, mode_t mode, struct error *error)
-{
-	int fd;
-
-	if (file_fault("append", name) < 0)
-		return file_fail(error, "open", name);
-	fd = open_at(dir_fd, name, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK,
-	    mode, "open", error);
-	return only_regular(fd, name, error);
-}
-
-int
 file_open_write(int dir_fd, const char *name, mode_t mode, struct error *error)
 {
 	int fd;

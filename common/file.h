@@ -30,8 +30,6 @@ int file_open_absolute_directory(const char *path, struct error *error);
 int file_open_top(struct error *error);
 int file_create(int dir_fd, const char *name, mode_t mode,
     struct error *error); /* ERROR_EXISTS if it is there */
-int file_open_append(
-    int dir_fd, const char *name, mode_t mode, struct error *error);
 /* To read and write in place; made if it is not there. */
 int file_open_write(
     int dir_fd, const char *name, mode_t mode, struct error *error);

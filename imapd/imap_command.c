@@ -278,12 +278,6 @@ command_disconnect(struct imap_command *command, const char *why)
 }
 
 bool
-command_is_tls(const struct imap_command *command)
-{
-	return command->session->is_tls;
-}
-
-bool
 command_start_compression(struct imap_command *command)
 {
 	struct imap_session *session = command->session;

@@ -145,7 +145,6 @@ extern const struct mailbox_view_handler command_view_handler;
 void command_logout(struct imap_command *command);
 /* The answer cannot be finished: the connection ends without a further byte. */
 void command_disconnect(struct imap_command *command, const char *why);
-bool command_is_tls(const struct imap_command *command);
 /* Behind the tagged answer, which is OK; false: it is so already. */
 bool command_start_compression(struct imap_command *command);
 

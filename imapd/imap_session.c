@@ -365,7 +365,6 @@ imap_session_wake(struct event_loop *loop, struct account_store *account,
 {
 	struct imap_session *session = session_make(loop, account, fd, number);
 
-	session->is_tls = is_tls;
 	session->ended = ended;
 	session->ended_context = context;
 	(void)buf_put(&session->sleep, state.data, state.size);

@@ -39,7 +39,6 @@ struct imap_session {
 	int fd;
 	uint64_t number;
 	struct change_note note; /* who it is, for the log of changes */
-	bool is_tls;
 	bool is_condstore;
 	bool is_qresync;
 	bool is_utf8;           /* UTF8=ACCEPT (RFC 9755) was enabled */

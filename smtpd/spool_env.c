@@ -266,12 +266,6 @@ spool_env_begin(struct spool_env *env, struct error *error)
 	return rc == 0 ? 0 : set_error(error, rc, "begin");
 }
 
-bool
-spool_env_is_writing(const struct spool_env *env)
-{
-	return env->writing != NULL;
-}
-
 /* Of pages that found no room LMDB says EIO, as of a disk that failed. Nothing
  * is lost then: the meta page comes last. */
 int

@@ -32,7 +32,6 @@ bool spool_env_has_room(struct spool_env *env, uint64_t bytes);
 
 /* Begins the write transaction; reading sees it from then on. */
 int spool_env_begin(struct spool_env *env, struct error *error);
-bool spool_env_is_writing(const struct spool_env *env);
 /* Durable when it returns 0. ERROR_FULL: nothing was changed. Any other error:
  * the disk failed, and the process must end without an answer. */
 int spool_env_commit(struct spool_env *env, struct error *error);

@@ -30,12 +30,6 @@ find(const struct schedule *schedule, uint64_t message, uint16_t number)
 }
 
 bool
-schedule_has(const struct schedule *schedule, uint64_t message, uint16_t number)
-{
-	return find(schedule, message, number) != NULL;
-}
-
-bool
 schedule_is_running(
     const struct schedule *schedule, uint64_t message, uint16_t number)
 {

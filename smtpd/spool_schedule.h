@@ -93,8 +93,6 @@ void schedule_add(struct schedule *schedule,
 /* Not of one that runs. */
 void schedule_remove(
     struct schedule *schedule, uint64_t message, uint16_t number);
-bool schedule_has(
-    const struct schedule *schedule, uint64_t message, uint16_t number);
 bool schedule_is_running(
     const struct schedule *schedule, uint64_t message, uint16_t number);
 

@@ -229,21 +229,3 @@ retention_ask(
 		answer.reason = RETENTION_FREE;
 	return answer;
 }
-
-const char *
-retention_reason_name(enum retention_reason reason)
-{
-	static const char *const names[] = {
-		[RETENTION_FREE] = "free",
-		[RETENTION_LIVE] = "live",
-		[RETENTION_MINIMUM] = "minimum",
-		[RETENTION_SNAPSHOT] = "snapshot",
-		[RETENTION_MARK] = "mark",
-		[RETENTION_LOCK] = "lock",
-		[RETENTION_HOLD] = "hold",
-		[RETENTION_ALARM] = "alarm",
-		[RETENTION_MISSING] = "missing",
-	};
-
-	return names[reason];
-}

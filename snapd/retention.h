@@ -109,6 +109,4 @@ struct retention_answer {
 struct retention_answer retention_ask(
     const struct retention_promises *promises, const struct retention_row *row);
 
-const char *retention_reason_name(enum retention_reason reason);
-
 #endif

@@ -342,12 +342,6 @@ segment_env_peek(const char *path, uint32_t number, struct segment_info *info,
 	return 0;
 }
 
-const struct segment_info *
-segment_env_info(const struct segment_env *env)
-{
-	return &env->info;
-}
-
 /* -- Reading -- */
 
 MDB_txn *

@@ -32,7 +32,6 @@ struct segment_env *segment_env_open(const char *path, uint32_t number,
     const struct store_id *store, uint64_t map_bytes, bool is_full,
     struct error *error);
 void segment_env_close(struct segment_env **env);
-const struct segment_info *segment_env_info(const struct segment_env *env);
 
 /* How many values there are: their numbers are below. */
 int segment_env_values(
