@@ -87,7 +87,6 @@ enum budget_verdict budget_move(struct budget *budget,
 void budget_release(struct budget *budget, const struct budget_client *client);
 
 /* He has made a mistake. BUDGET_OK, or which budget of errors that has used
-
  * up. */
 enum budget_verdict budget_error(
     struct budget *budget, const struct budget_client *client, int64_t now_us);

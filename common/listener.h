@@ -47,7 +47,6 @@ typedef void listener_accepted(int fd, const struct listener_client *client,
     enum budget_verdict verdict, void *context);
 
 /* Listens on `fd` and takes it over; what `rules` point to stays the
-
  * caller's. */
 struct listener *listener_new(struct event_loop *loop, int fd,
     const struct listener_rules *rules, listener_accepted *accepted,

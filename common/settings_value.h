@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 /* Letters, digits and hyphens in labels of 1 to 63, without a dot at the
-
  * end. */
 bool settings_is_host_name(struct text name);
 /* 0 or -1. With or without a unit, K M G: bytes. */

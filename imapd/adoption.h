@@ -8,7 +8,6 @@
 #include "imapd/account_state.h"
 
 /* Of one folder, until all of its files are in the store or one could not
-
  * be. */
 struct adoption {
 	struct account_store *account;

@@ -19,7 +19,6 @@ expunged(struct imap_command *command, const struct mailbox_answer *answer)
 }
 
 /* RFC 9738 3.1: only what can be expunged counts, and only where it is
-
  * named. */
 static void
 limit_deleted(struct imap_command *command, uint32_t **uids, size_t *count)

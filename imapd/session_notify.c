@@ -403,7 +403,6 @@ begin_fetch(struct imap_session *session)
 }
 
 /* A command that is there already counts on the numbers that its client
-
  * knows. */
 bool
 session_notify_step(struct imap_session *session)

@@ -55,7 +55,6 @@ forwarding_sender(struct queue *queue, struct text sender, struct forwarded *to)
 }
 
 /* Where to route_find leads: for one elsewhere its address, as others have
-
  * it. */
 static unsigned int
 find_plain(struct queue *queue, struct text address, struct route *route,

@@ -24,7 +24,6 @@ struct text forwarding_sender(
     struct queue *queue, struct text sender, struct forwarded *to);
 
 /* The address is one under which a sender is kept: who that is the spool
-
  * knows. */
 bool forwarding_is_kept(const struct queue *queue, struct text address);
 

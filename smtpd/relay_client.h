@@ -124,7 +124,6 @@ enum relay_client_step relay_client_step(
     struct relay_client *client, struct buf *in, struct buf *out);
 
 /* TLS stands; `is_authenticated`: and with a certificate that proves the
-
  * name. */
 void relay_client_tls_started(
     struct relay_client *client, bool is_authenticated);

@@ -194,7 +194,6 @@ tally_of(const struct relay_job *job)
 }
 
 /* Once for each session that is made, and not for the other one in the
-
  * clear. */
 static void
 tell_session(struct relay_job *job)

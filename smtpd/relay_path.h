@@ -52,7 +52,6 @@ struct relay_path_setup {
 };
 
 /* `target` or `ended` is called once for each relay_path_next, from the
-
  * loop. */
 struct relay_path_handler {
 	/* The path's, until the next call. */

@@ -493,7 +493,6 @@ command_answered(struct relay_client *client, struct buf *out)
 }
 
 /* RFC 2852: it goes where nobody keeps to its time, or its sender follows
-
  * it. */
 static bool
 is_time_told(const struct relay_client *client)

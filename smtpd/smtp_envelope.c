@@ -192,7 +192,6 @@ smtp_rcpt(struct smtp_session *session, const struct smtp_command *command)
 }
 
 /* Who makes mistakes is asked about one by one, so that he can be slowed
-
  * down. */
 bool
 smtp_rcpt_ahead(

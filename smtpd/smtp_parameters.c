@@ -155,7 +155,6 @@ parse_hold_until(struct text value, struct smtp_command *command)
 }
 
 /* RFC 2852 section 4: "120;R", "-5;NT". What is to be returned has time
-
  * left. */
 static enum smtp_command_result
 parse_by(struct text value, struct smtp_command *command)

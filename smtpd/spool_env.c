@@ -117,7 +117,6 @@ used_bytes(const struct spool_env *env)
 }
 
 /* Has blocks behind the last page: as many as are kept, if the disk has
-
  * them. */
 static void
 reserve(struct spool_env *env)

@@ -97,7 +97,6 @@ bool schedule_is_running(
     const struct schedule *schedule, uint64_t message, uint16_t number);
 
 /* The next one to be sent now, which runs from then on; false: there is
-
  * none. */
 bool schedule_take(struct schedule *schedule, int64_t now, uint64_t *message,
     uint16_t *number);

@@ -58,7 +58,6 @@ move_parcels(struct spool_store *store, uint64_t id, uint16_t count,
 }
 
 /* How many of its recipients count as sent to: those that wait. -1 and
-
  * error. */
 static int
 count_waiting(struct spool_store *store, uint64_t id,

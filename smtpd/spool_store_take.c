@@ -283,7 +283,6 @@ put_for(struct spool_store *store, uint64_t id, const struct spool_mail *mail,
 }
 
 /* Of a delivery that was not there before; `recipients` are all who they
-
  * are. */
 static int
 put_new(struct spool_store *store, const struct spool_mail *mail,

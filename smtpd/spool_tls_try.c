@@ -107,7 +107,6 @@ put_mail(struct try *try, const struct tlsrpt_about *about, const char *address,
 }
 
 /* Mail is the queue's from here on; what is posted is done when it was
-
  * taken. */
 static int
 give_out(struct try *try, const struct tlsrpt_about *about,

@@ -34,7 +34,6 @@ put_base64(struct text data, struct buf *to)
 }
 
 /* A report is delivered whatever is wrong with TLS: that is what it tells
-
  * of. */
 static void
 put_header(const struct tlsrpt_about *about, const char *address, int64_t now,

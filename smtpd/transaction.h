@@ -54,7 +54,6 @@ void transaction_expire(struct queue *queue, int64_t now_ms);
 /* ---- What URLs name (transaction_url.c) ---- */
 
 /* The account's worker is there; it is gone; and called every
-
  * QUEUE_RETRY_MS. */
 void transaction_ask_urls(struct queue *queue, uint32_t account);
 void transaction_unask_urls(struct queue *queue, uint32_t account);

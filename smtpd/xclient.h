@@ -25,7 +25,6 @@ struct xclient {
 };
 
 /* 0, or -1: an attribute that there is not, or twice, or a value that is
-
  * none. */
 int xclient_parse(struct text arguments, struct xclient *xclient);
 

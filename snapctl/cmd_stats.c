@@ -16,7 +16,6 @@ enum {
 };
 
 /* What an account takes on disk is known when the store's row has come,
-
  * last. */
 struct stats {
 	struct control_usage *usages;

@@ -54,7 +54,6 @@ bool admin_keys_agree(const struct admin_keys *keys, struct text statement,
     struct text signatures);
 
 /* One key more, or one that was to go stays. STATUS_EXISTS, _LIMIT,
-
  * _REFUSED. */
 enum status admin_key_add(struct journal *journal, const uint8_t *key,
     struct text signatures, struct error *error);

@@ -29,7 +29,6 @@ put_run(struct walk *walk)
 }
 
 /* An event whose row is lost has no time: its messages are left out. 1, 0,
-
  * -1. */
 static int
 find_time(struct walk *walk, uint64_t sequence, struct error *error)

@@ -96,7 +96,6 @@ seal_batch_put_sealed(
 }
 
 /* What a replay finds was on its way from the index, or from another
-
  * segment. */
 static int
 swap(struct transaction *t, const struct seal_item *item, struct error *error)

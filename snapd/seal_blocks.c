@@ -204,7 +204,6 @@ place_oldest(struct seal_blocks *blocks, struct error *error)
 /* -- What is packed next -- */
 
 /* That of the value will be left when all that is being packed has its
-
  * place. */
 static size_t
 expected_room(const struct seal_blocks *blocks)

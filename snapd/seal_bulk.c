@@ -156,7 +156,6 @@ struct matching {
 };
 
 /* Items are in the order in which parts were visited, some of which have
-
  * none. */
 static int
 match_part(void *context, struct bulk_body *part)

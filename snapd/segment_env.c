@@ -555,7 +555,6 @@ segment_env_put_key(struct segment_env *env, uint32_t account,
 }
 
 /* False: the disk is full. A file system that reserves none is tried as it
-
  * is. */
 static bool
 can_reserve(int fd, uint64_t offset, uint64_t size)

@@ -34,7 +34,6 @@ const struct segments_options *segments_options(
     const struct segments *segments);
 
 /* How large one may become: the newest not larger than what it was opened
-
  * for. */
 void segments_limit(struct segments *segments, uint64_t segment_bytes);
 

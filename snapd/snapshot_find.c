@@ -25,7 +25,6 @@ struct find {
 };
 
 /* The mark, but for its id: 1, 0 if it is not kept or does not concern us,
-
  * -1. */
 static int
 read_mark(

@@ -380,7 +380,6 @@ b_store_one(void)
 }
 
 /* single messages read, as fetch-one of download, but no more than their
-
  * rows */
 static void
 b_fetch_row(void)

@@ -48,7 +48,6 @@ void aging_move_wall_clock(struct aging *f, int64_t span_us);
 void aging_restart(struct aging *f, int64_t away_us);
 
 /* A worker's changes: as it is answered; what must go well, and is
-
  * committed. */
 enum status aging_try(struct aging *f, const struct message *change);
 void aging_apply(struct aging *f, const struct message *change);

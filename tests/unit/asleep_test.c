@@ -142,7 +142,6 @@ what_happened_in_other_workers_is_told(void **state)
 }
 
 /* Between two commands a client may not have been told yet; it sleeps on
-
  * that. */
 static void
 what_was_not_told_yet_is_told_later(void **state)

@@ -137,7 +137,6 @@ a_clean_index_is_unclean_on_disk_before_it_is_written(void **state)
 }
 
 /* Who only read has said nothing that is on disk for sure; the next one
-
  * must. */
 static void
 one_that_was_killed_while_it_was_read_is_marked_when_it_is_written(void **state)

@@ -636,7 +636,6 @@ a_restore_brings_back_what_others_deleted(void **state)
 }
 
 /* What the store takes for one: more than a part of the mailbox in one
-
  * batch. */
 static void
 the_first_marks_of_a_loss_are_enough_to_be_one(void **state)

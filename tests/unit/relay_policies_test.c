@@ -256,7 +256,6 @@ what_grows_old_is_fetched_again_and_nobody_waits(void **state)
 }
 
 /* It is the one that the domain announces: no failure for its owner to hear
-
  * of. */
 static void
 a_refresh_that_fails_leaves_it_as_it_is(void **state)

@@ -52,7 +52,6 @@ tear_down(void **state)
 }
 
 /* The report as text; every line ends in CR LF and is short enough to be
-
  * sent. */
 static const char *
 format(void)

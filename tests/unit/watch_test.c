@@ -232,7 +232,6 @@ what_was_told_of_comes_in_by_itself(void **state)
 }
 
 /* Looked at by nobody who waits as long as it may be half of what it shall
-
  * be. */
 static void
 a_file_that_is_being_written_is_left_alone(void **state)
