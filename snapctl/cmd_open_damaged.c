@@ -19,7 +19,7 @@ static const char explanation[] =
     "page\nmay end whoever reads it, or hide what lies behind it. Better than "
     "to "
     "open it:\n  snapctl rebuild      makes its index anew from sealed "
-    "segments\n"
+    "segments and the mail\n                       accepted last\n"
     "  a copy of the store  put in its place\n"
     "Opened, it shows what can still be read (snapctl export live brings it "
     "out), takes\nmail again, forgets nothing until the hold `alarm` is "

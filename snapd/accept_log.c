@@ -32,7 +32,7 @@ static const char name[] = "accepted";
 
 struct accept_log {
 	int fd;
-	uint8_t key[16];
+	uint8_t key[ACCEPT_LOG_KEY_SIZE];
 	uint64_t sequence; /* on which they stand, */
 	uint32_t count;    /* so many */
 	size_t synced;     /* bytes of them on disk, */
@@ -75,7 +75,8 @@ open_file(int dir_fd, struct error *error)
 }
 
 struct accept_log *
-accept_log_open(const char *path, const uint8_t key[16], struct error *error)
+accept_log_open(const char *path, const uint8_t key[ACCEPT_LOG_KEY_SIZE],
+    struct error *error)
 {
 	struct accept_log *log;
 	int dir_fd, fd;
@@ -193,6 +194,13 @@ accept_log_clear(struct accept_log *log)
 	buf_reset(&log->ids);
 }
 
+int
+accept_log_wipe(struct accept_log *log, struct error *error)
+{
+	accept_log_clear(log);
+	return fill(log->fd, error);
+}
+
 bool
 accept_log_has(const struct accept_log *log)
 {
@@ -211,14 +219,15 @@ accept_log_has_delivery(
 
 /* -- After an unclean stop -- */
 
-/* The record at the start of `data`: its size, or 0 if there is none. */
+/* The record at the start of `data`: its size, or 0 if there is none that
+ * stands on that event; the first one says which, if not an earlier one. */
 static size_t
-decode(const struct accept_log *log, struct text data, uint64_t sequence,
+decode(const struct accept_log *log, struct text data, uint64_t *sequence,
     uint32_t place, struct accept_record *record)
 {
 	const uint8_t *bytes = (const uint8_t *)data.data;
+	uint64_t sum, stands_on;
 	struct reader r;
-	uint64_t sum;
 	size_t size;
 	bool is_it;
 
@@ -226,9 +235,11 @@ decode(const struct accept_log *log, struct text data, uint64_t sequence,
 	is_it = reader_get_u32(&r) == MAGIC;
 	is_it = reader_get_u32(&r) == place && is_it;
 	size = reader_get_u32(&r);
-	is_it = reader_get_u64(&r) == sequence && is_it;
+	stands_on = reader_get_u64(&r);
+	if (place == 0 && stands_on > *sequence)
+		*sequence = stands_on;
 	sum = reader_get_u64(&r);
-	if (!is_it || r.failed || size > r.size ||
+	if (!is_it || stands_on != *sequence || r.failed || size > r.size ||
 	    sum_of(log, bytes, HEAD_SIZE + size) != sum)
 		return 0;
 	reader_init(&r, bytes + HEAD_SIZE, size);
@@ -251,7 +262,7 @@ replay(const struct accept_log *log, struct text data, uint64_t sequence,
 	uint32_t place = 0;
 	size_t size;
 
-	while ((size = decode(log, data, sequence, place, &record)) > 0) {
+	while ((size = decode(log, data, &sequence, place, &record)) > 0) {
 		if (accept(&record, context) != 0)
 			return -1;
 		data = text_make(data.data + size, data.size - size);

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 enum {
+	ACCEPT_LOG_KEY_SIZE = 16,
 	ACCEPT_LOG_BYTES = 1 << 20,       /* of the file */
 	ACCEPT_LOG_MAX_RECORD = 128 << 10 /* a larger message is not for it */
 };
@@ -40,16 +41,17 @@ struct accept_record {
 };
 
 /* The one in the store's directory, which is made if it is not there; records
- * are authentic by a key of 16 bytes, which stays the store's.  NULL and error:
+ * are authentic by a key, which stays the store's.  NULL and error:
  * ERROR_FULL if there is no room to make it; any other may hide records. */
-struct accept_log *accept_log_open(
-    const char *path, const uint8_t key[16], struct error *error);
+struct accept_log *accept_log_open(const char *path,
+    const uint8_t key[ACCEPT_LOG_KEY_SIZE], struct error *error);
 void accept_log_free(struct accept_log **log);
 
 /*
- * Calls `accept` for each record that stands on that event, in order, with
- * texts that are valid during the call; 0 after the last one, -1 if it said so
- * or the file cannot be read.
+ * Calls `accept` for each record that stands on that event, or all on one that
+ * is later (the index is older than the log: it was made anew, or put back), in
+ * order, with texts that are valid during the call; 0 after the last one, -1 if
+ * it said so or the file cannot be read.
  */
 int accept_log_replay(const struct accept_log *log, uint64_t sequence,
     int (*accept)(const struct accept_record *record, void *context),
@@ -63,6 +65,8 @@ bool accept_log_add(struct accept_log *log, uint64_t sequence,
 int accept_log_sync(struct accept_log *log, struct error *error);
 /* The index has them all: the next one is the first. */
 void accept_log_clear(struct accept_log *log);
+/* The same, and nothing of before is left on disk. */
+int accept_log_wipe(struct accept_log *log, struct error *error);
 
 /* Whether some are on disk that the index may not have yet, */
 bool accept_log_has(const struct accept_log *log);

@@ -144,8 +144,9 @@ enum status journal_accept(struct journal *journal,
     const struct delivery_id *delivery, uint8_t form, int64_t time,
     struct text sender, struct text recipients, struct text body,
     struct error *error);
-/* Once more what the log has beyond the last commit, for the next one; what is
- * known already changes nothing. -1: something that was accepted is not any
+/* Once more what the log has beyond the last commit, for the next one: how many
+ * there were.  What is known already changes nothing; an account that an older
+ * index does not have is an alarm.  -1: something that was accepted is not any
  * more. */
 struct accept_log;
 int journal_repeat(

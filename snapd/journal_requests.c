@@ -73,6 +73,10 @@ accept_one(struct journal *journal, const struct recipient_record *recipient,
 		    ? 0 /* nobody's mailbox */
 		    : row_find_account(
 			  journal->batch, recipient->account, &account, error);
+	if (found == 0 && journal->is_repeating) {
+		log_alarm("accepted-lost", "account=%u", recipient->account);
+		return 0;
+	}
 	if (found == 0)
 		return error_set(
 		    error, ERROR_MISSING, "no account %u", recipient->account);
@@ -182,7 +186,7 @@ journal_accept(struct journal *journal, const struct delivery_id *delivery,
 struct repetition {
 	struct journal *journal;
 	struct error *error;
-	size_t count;
+	int count;
 };
 
 static int
@@ -211,8 +215,8 @@ journal_repeat(
 	    log, journal->committed.sequence, accept_again, &repetition, error);
 	journal->is_repeating = false;
 	if (repetition.count > 0)
-		log_info("accepted-again", "count=%zu", repetition.count);
-	return result;
+		log_info("accepted-again", "count=%d", repetition.count);
+	return result == 0 ? repetition.count : -1;
 }
 
 /* Within the round's transaction, so that none is overlooked; the answer waits

@@ -123,6 +123,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/seal_request.c \
 	snapd/rebuild.c snapd/rebuild.h \
 	snapd/rebuild_derive.c snapd/rebuild_derive.h \
+	snapd/rebuild_folder.c snapd/rebuild_folder.h \
 	snapd/control_create.c \
 	snapd/control.c snapd/control.h \
 	snapd/control_promises.c

@@ -100,10 +100,11 @@ rebuild(void)
 	}
 	text_format_hex(result.store.bytes, sizeof(result.store.bytes), hex);
 	return printf("store=%s\nsegments=%" PRIu64 "\nevents=%" PRIu64
-		      "\nrows=%" PRIu64 "\nbodies=%" PRIu64 "\ndamaged=%" PRIu64
-		      "\nkept=%s\n",
+		      "\nrows=%" PRIu64 "\nbodies=%" PRIu64
+		      "\naccepted=%" PRIu64 "\ndamaged=%" PRIu64 "\nkept=%s\n",
 		   hex, result.segments, result.sequence, result.rows,
-		   result.bodies, result.damaged, result.kept) > 0 &&
+		   result.bodies, result.accepted, result.damaged,
+		   result.kept) > 0 &&
 		       fflush(stdout) == 0
 		   ? 0
 		   : 1;

@@ -5,23 +5,21 @@
  */
 #include "snapd/rebuild.h"
 
-#include "common/file.h"
 #include "common/memory.h"
 #include "common/table.h"
 #include "common/event_form.h"
+#include "snapd/accept_log.h"
 #include "snapd/journal.h"
 #include "snapd/rebuild_derive.h"
+#include "snapd/rebuild_folder.h"
 #include "snapd/segments_open.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
-	ROWS_A_COMMIT = 20000,
-	MAX_LOST = 1000 /* indexes that are kept */
+	ROWS_A_COMMIT = 20000
 };
 
 struct pass;
@@ -371,6 +369,41 @@ load_block(
 
 /* -- The whole -- */
 
+/*
+ * Mail that was accepted after the last pass, and is in the log beside the
+ * index alone: whoever opens this index accepts it again (snapd.c).
+ */
+static int
+count_one(const struct accept_record *record, void *context)
+{
+	struct rebuild *r = context;
+
+	(void)record;
+	r->result->accepted++;
+	return 0;
+}
+
+static int
+count_accepted(struct rebuild *r)
+{
+	struct key secret = { "secret", 6 };
+	struct accept_log *log;
+	struct text value;
+	int result;
+
+	if (store_get(r->t, DB_META, &secret, &value, r->error) != 1 ||
+	    value.size < 1 + ACCEPT_LOG_KEY_SIZE)
+		return error_set(r->error, ERROR_DAMAGED, "no secret");
+	log =
+	    accept_log_open(r->path, (const uint8_t *)value.data + 1, r->error);
+	if (log == NULL)
+		return r->error->code == ERROR_FULL ? 0 : -1;
+	result =
+	    accept_log_replay(log, r->result->sequence, count_one, r, r->error);
+	accept_log_free(&log);
+	return result;
+}
+
 static int
 load_all(struct rebuild *r)
 {
@@ -389,62 +422,11 @@ load_all(struct rebuild *r)
 	if (result == 0)
 		result = rebuild_derive(r->t, &derive, r->error);
 	if (result == 0)
+		result = count_accepted(r);
+	if (result == 0)
 		return transaction_commit(&r->t, r->error);
 	transaction_abort(&r->t);
 	return -1;
-}
-
-/* What was there gets another name; nothing is removed. */
-static int
-put_in_place(struct rebuild *r)
-{
-	int dir = segments_open_folder(r->path, r->error), result = -1;
-	unsigned int n;
-
-	if (dir == -1)
-		return -1;
-	for (n = 1; n < MAX_LOST && result != 0; n++) {
-		snprintf(r->result->kept, sizeof(r->result->kept),
-		    "index.before-rebuild-%u", n);
-		result = file_rename_new(
-		    dir, "index", dir, r->result->kept, r->error);
-		if (result != 0 && r->error->code == ERROR_MISSING) {
-			r->result->kept[0] = '\0';
-			result = 0;
-		}
-		if (result != 0 && r->error->code != ERROR_EXISTS)
-			break;
-	}
-	if (result == 0)
-		result =
-		    file_rename_new(dir, "index.new", dir, "index", r->error);
-	if (result == 0)
-		result = file_sync_directory(dir, r->error);
-	close(dir);
-	return result;
-}
-
-/* An empty folder; what a rebuild that was cut left in it goes away. */
-static int
-begin_folder(struct rebuild *r)
-{
-	int dir = segments_open_folder(r->path, r->error), made, result;
-
-	if (dir == -1)
-		return -1;
-	result = file_make_directory(dir, "index.new", 0700, r->error);
-	if (result != 0 && r->error->code == ERROR_EXISTS) {
-		made = file_open_directory(dir, "index.new", r->error);
-		result = made == -1 ? -1 : 0;
-		if (result == 0 &&
-		    file_unlink(made, "data.mdb", r->error) != 0 &&
-		    r->error->code != ERROR_MISSING)
-			result = -1;
-		if (made != -1)
-			close(made);
-	}
-	close(dir);
-	return result;
 }
 
 static int
@@ -452,14 +434,16 @@ make_index(struct rebuild *r, size_t map_bytes)
 {
 	int result;
 
-	if (begin_folder(r) != 0)
+	if (rebuild_folder_begin(r->path, r->error) != 0)
 		return -1;
 	r->store = store_make(r->path, "index.new", map_bytes, r->error);
 	if (r->store == NULL)
 		return -1;
 	result = load_all(r);
 	store_close(&r->store);
-	return result == 0 ? put_in_place(r) : -1;
+	return result == 0
+		   ? rebuild_folder_put(r->path, &r->result->kept, r->error)
+		   : -1;
 }
 
 static int

@@ -239,7 +239,7 @@ commit_logged(struct round *round)
 
 	if (round->options.log == NULL || !accept_log_has(round->options.log))
 		return;
-	if (journal_repeat(journal, round->options.log, &error) != 0 ||
+	if (journal_repeat(journal, round->options.log, &error) < 0 ||
 	    journal_commit(journal, &error) != STATUS_OK)
 		round_fail(round, &error);
 }

@@ -464,7 +464,8 @@ open_log(struct snapd *snapd, struct error *error)
 
 /* A store that was put back leaps before anybody is served, and has what was
  * accepted before it was closed without its last commit: in one commit, since
- * the log stands on the event that the index ends with. */
+ * the log stands on the event that the index ends with.  Then the log is wiped:
+ * on an event that this index does not have yet it would stand again. */
 static int
 check_witness(struct snapd *snapd, struct error *error)
 {
@@ -472,17 +473,18 @@ check_witness(struct snapd *snapd, struct error *error)
 	enum status status = STATUS_OK;
 	char why[100];
 	int sign = witness_check(snapd->options.path, journal, why, error);
+	int repeated = 0;
 
 	if (sign < 0)
 		return -1;
 	if (sign == 1)
 		status = journal_leap(journal, 0, true, why, error);
-	if (status == STATUS_OK && snapd->log != NULL &&
-	    journal_repeat(journal, snapd->log, error) != 0)
+	if (status == STATUS_OK && snapd->log != NULL)
+		repeated = journal_repeat(journal, snapd->log, error);
+	if (status != STATUS_OK || repeated < 0 ||
+	    journal_commit(journal, error) != STATUS_OK)
 		return -1;
-	if (status == STATUS_OK)
-		status = journal_commit(journal, error);
-	return status == STATUS_OK ? 0 : -1;
+	return repeated > 0 ? accept_log_wipe(snapd->log, error) : 0;
 }
 
 void

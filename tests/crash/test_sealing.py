@@ -2,11 +2,16 @@
 index is lost, bits flip.  CRASH_SEALS: how many kills and cuts each (6)."""
 import os
 import random
+import re
+import shutil
 import subprocess
+
+import pytest
 
 from conftest import Server, mount, wait_for
 from test_full_disk import fill_up
 from test_power_cut import copy
+from test_unclean import cut
 
 SEALS = int(os.environ.get('CRASH_SEALS', '6'))
 
@@ -129,6 +134,18 @@ def test_full_disk_stops_sealing_and_nothing_else(disk):
     live.stop()
 
 
+def lose_index(one):
+    for name in ('data.mdb', 'lock.mdb'):
+        os.unlink(path_in_store(one, 'index', name))
+
+
+def rebuild(one):
+    return subprocess.run(
+        one.__dict__['snapctl_command'].split() +
+        ['--libexec', os.path.join(one.dir, 'libexec'), 'rebuild'],
+        check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
 def test_lost_index_is_made_anew(server):
     one = server()
     wanted = send_some(one, 'lost')
@@ -141,12 +158,8 @@ def test_lost_index_is_made_anew(server):
     one.snapctl('seal')
     before = one.view()
     one.stop()
-    rebuild = one.__dict__['snapctl_command'].split() + [
-        '--libexec', os.path.join(one.dir, 'libexec'), 'rebuild']
-    for name in ('data.mdb', 'lock.mdb'):
-        os.unlink(path_in_store(one, 'index', name))
-    done = subprocess.run(rebuild, check=False, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    lose_index(one)
+    done = rebuild(one)
     assert done.returncode == 0, done.stdout + done.stderr
     one.start()
     after = wait_for(one.view, 60, 'the mailbox')
@@ -156,9 +169,28 @@ def test_lost_index_is_made_anew(server):
              'the verifier')
     # What was expunged is in the store as before.
     assert '5' in one.snapctl('find', '--deleted')
-    again = subprocess.run(rebuild, check=False, text=True,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    again = rebuild(one)
     assert again.returncode == 1 and 'is it running' in again.stderr
+
+
+@pytest.mark.parametrize('has_files', [True, False])
+def test_mail_accepted_last_is_in_an_index_made_anew(server, has_files):
+    """No segment has it, and the index is lost: the log of accepted mail, if not
+    its file, is all that is left of it; and of both it does not come twice."""
+    one = server()
+    wanted = send_some(one, 'sealed', 4)
+    check_whole(one, wanted)
+    one.snapctl('seal')
+    wanted |= send_some(one, 'last', 1)
+    check_whole(one, wanted)
+    cut(one)
+    lose_index(one)
+    if not has_files:
+        shutil.rmtree(one.maildir1)
+    done = rebuild(one)
+    assert re.search('accepted +1$', done.stdout, re.M), done.stdout
+    one.start()
+    check_whole(one, wanted)
 
 
 def test_flipped_bit_in_a_segment_is_named(server):

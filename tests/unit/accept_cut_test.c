@@ -1,17 +1,20 @@
 /*
  * The power fails while mail comes in: between the commits of the index, in the
  * writes and syncs of the log and of the index.  What was answered is there,
- * once.
+ * once; also where the index is lost, and made anew from segments.
  */
 #include "snapd/accept_log.h"
 
 #include "common/record.h"
+#include "snapd/rebuild.h"
 #include "tests/unit/power.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/snapd_stand.h"
 
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum {
 	ACCOUNT = 1,
@@ -142,11 +145,101 @@ a_cut_loses_no_mail_that_was_answered(void **state)
 	start(f);
 }
 
+/* What was answered, of which no commit of the index followed. */
+static void
+receive_and_die(struct fixture *f, unsigned int first, unsigned int last)
+{
+	struct peer *queue = &f->more[0];
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		start(f);
+		connect_peer(f, queue, ROLE_QUEUE, 0);
+		for (unsigned int n = first; n <= last; n++)
+			assert_int_equal(accept_mail(f, queue, n), STATUS_OK);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void
+seal(struct fixture *f)
+{
+	struct message m = { .type = MESSAGE_control_seal };
+
+	assert_int_equal(ask(f, &m), STATUS_OK);
+}
+
+/* Damaged such that nobody opens it. */
+static void
+lose_index(struct fixture *f)
+{
+	char data[sizeof(f->path) + 20];
+
+	snprintf(data, sizeof(data), "%s/index/data.mdb", f->path);
+	assert_int_equal(truncate(data, 100), 0);
+}
+
+/* How many messages the log has for it. */
+static uint64_t
+rebuild(struct fixture *f)
+{
+	struct rebuild_result result = { .segments = 0 };
+	struct error error;
+
+	if (rebuild_index(f->path, (size_t)1 << 30, &result, &error) != 0)
+		fail_msg("%s", error.text);
+	assert_int_equal(result.damaged, 0);
+	return result.accepted;
+}
+
+static void
+check_found(struct fixture *f, unsigned int last)
+{
+	struct peer *queue = &f->more[0];
+
+	connect_peer(f, queue, ROLE_QUEUE, 0);
+	for (unsigned int n = 1; n <= last; n++)
+		assert_int_equal(find_mail(queue, n), STATUS_OK);
+	assert_int_equal(find_mail(queue, last + 1), STATUS_MISSING);
+}
+
+/* Also if the index is older than the event on which the log stands; and what
+ * was accepted again does not come a third time. */
+static void
+a_rebuilt_index_gets_the_mail_that_only_the_log_has(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, 1, 3, 1);
+	seal(f);
+	for (unsigned int n = 4; n <= 20; n++)
+		append(f, n, n, 1); /* an event each, that no pass has */
+	stop(f);
+	receive_and_die(f, 1, 3);
+	lose_index(f);
+	assert_int_equal(rebuild(f), 3);
+	start(f);
+	check_found(f, 3);
+	stop(f);
+	start(f);
+	seal(f);
+	stop(f);
+	assert_int_equal(rebuild(f), 0);
+	start(f);
+	check_found(f, 3);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(
-	    a_cut_loses_no_mail_that_was_answered, set_up, tear_down) };
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_cut_loses_no_mail_that_was_answered),
+		TEST(a_rebuilt_index_gets_the_mail_that_only_the_log_has),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

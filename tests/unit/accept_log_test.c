@@ -157,7 +157,36 @@ what_was_synced_is_read_back_in_order(void **state)
 	assert_true(accept_log_has(f->log));
 	assert_int_equal(replay(f, EVENT), 60);
 	assert_int_equal(replay(f, EVENT + 1), 0);
-	assert_int_equal(replay(f, EVENT - 1), 0);
+}
+
+/* It was made anew, or put back: what the log has is not in it. */
+static void
+an_index_of_before_gets_all_that_stand_on_one_event(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned int n = 0; n < 30; n++)
+		add_and_sync(f, EVENT, n);
+	assert_int_equal(replay(f, EVENT - 1), 30);
+	accept_log_clear(f->log);
+	/* Those of before that stand behind it are no part of it. */
+	add_and_sync(f, EVENT + 30, 0);
+	assert_int_equal(replay(f, 0), 1);
+}
+
+static void
+what_was_wiped_stands_on_no_event(void **state)
+{
+	struct fixture *f = *state;
+	struct error error;
+
+	for (unsigned int n = 0; n < 3; n++)
+		add_and_sync(f, EVENT, n);
+	assert_int_equal(accept_log_wipe(f->log, &error), 0);
+	assert_false(accept_log_has(f->log));
+	assert_int_equal(replay(f, 0), 0);
+	add_and_sync(f, EVENT, 0);
+	assert_int_equal(replay(f, EVENT), 1);
 }
 
 static void
@@ -194,8 +223,8 @@ records_of_before_are_over(void **state)
 	accept_log_clear(f->log);
 	assert_false(accept_log_has(f->log));
 	add_and_sync(f, EVENT + 30, 0);
-	assert_int_equal(replay(f, EVENT), 0);
 	assert_int_equal(replay(f, EVENT + 30), 1);
+	assert_int_equal(replay(f, EVENT + 31), 0);
 }
 
 /* A commit that the log was not told of. */
@@ -329,6 +358,8 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_synced_is_read_back_in_order),
+		TEST(an_index_of_before_gets_all_that_stand_on_one_event),
+		TEST(what_was_wiped_stands_on_no_event),
 		TEST(what_was_not_synced_is_not_there),
 		TEST(who_cannot_take_one_ends_the_replay),
 		TEST(records_of_before_are_over),
