@@ -15,7 +15,19 @@
 #include <unistd.h>
 
 enum {
-	SEARCH_MAX_BODY = 64 * 1024 * 1024 /* searched up to here */
+	SEARCH_MAX_BODY = 64 * 1024 * 1024, /* searched up to here */
+	SEARCH_TOGETHER = 16,
+	SEARCH_NEAR = 1024, /* of the fields: what most of them are */
+	CACHE_LINE = 64
+};
+
+/* A message, and what is known of it without its bytes. */
+struct known {
+	struct mailbox_row row;
+	struct search_subject subject;
+	struct message_cache cache; /* if subject.cache says so */
+	enum search_result result;
+	char email_id[OBJECT_ID_SIZE];
 };
 
 void
@@ -173,16 +185,17 @@ add_found(struct imap_command *command, const struct mailbox_row *row)
 }
 
 static void
-fill_subject(struct imap_command *command, const struct mailbox_row *row,
-    struct search_subject *subject)
+fill_subject(struct imap_command *command, size_t number, struct known *known)
 {
-	struct search_state *state = command->state;
+	const struct search_state *state = command->state;
+	struct search_subject *subject = &known->subject;
+	const struct mailbox_row *row = &known->row;
 	struct hash hash;
 
 	memset(subject, 0, sizeof(*subject));
 	subject->row = row;
 	subject->info = mailbox_view_info(command->view);
-	subject->number = state->number;
+	subject->number = number;
 	subject->is_recent = mailbox_view_is_recent(command->view, row->uid);
 	subject->now = state->now;
 	subject->has_saved = mailbox_view_has_saved(command->view);
@@ -191,11 +204,11 @@ fill_subject(struct imap_command *command, const struct mailbox_row *row,
 	if (state->request.has_saved)
 		(void)mailbox_view_saved(
 		    command->view, row->uid, &subject->saved);
-	subject->email_id = state->email_id;
-	state->email_id[0] = '\0';
+	subject->email_id = known->email_id;
+	known->email_id[0] = '\0';
 	if (state->request.has_email_id &&
 	    mailbox_content_hash(command->view, row->uid, &hash))
-		object_id_of_content(&hash, state->email_id);
+		object_id_of_content(&hash, known->email_id);
 	subject->pool = state->pool;
 }
 
@@ -236,19 +249,20 @@ find_parts(struct imap_command *command, uint32_t uid, struct text stored)
 
 /* A message that must not be looked into holds nothing that is looked for. */
 static bool
-matches_stored(struct imap_command *command, const struct mailbox_row *row,
-    struct text stored)
+matches_stored(
+    struct imap_command *command, struct known *known, struct text stored)
 {
 	struct search_state *state = command->state;
-	struct search_subject subject;
+	uint32_t uid = known->row.uid;
 	bool result;
 
-	if (!mailbox_parse_begin(command->view, row->uid))
+	if (!mailbox_parse_begin(command->view, uid))
 		return false;
-	fill_subject(command, row, &subject);
-	subject.stored = stored;
-	subject.root = find_parts(command, row->uid, stored);
-	result = search_match(state->request.root, &subject) == SEARCH_YES;
+	fill_subject(command, state->number, known);
+	known->subject.stored = stored;
+	known->subject.root = find_parts(command, uid, stored);
+	result =
+	    search_match(state->request.root, &known->subject) == SEARCH_YES;
 	mailbox_parse_end(command->view);
 	return result;
 }
@@ -258,17 +272,17 @@ match_body(struct imap_command *command, const struct mailbox_body *body)
 {
 	struct search_state *state = command->state;
 	uint32_t uid = mailbox_view_uid(command->view, state->number);
-	struct mailbox_row row;
+	struct known known;
 	struct buf stored;
 
-	if (!mailbox_row(command->view, uid, &row))
+	if (!mailbox_row(command->view, uid, &known.row))
 		return;
 	buf_init(&stored, SEARCH_MAX_BODY);
 	if (search_read_body(body, &stored) == -1)
 		state->worst = STATUS_DAMAGED;
 	else if (matches_stored(
-		     command, &row, text_make(stored.data, stored.size)))
-		add_found(command, &row);
+		     command, &known, text_make(stored.data, stored.size)))
+		add_found(command, &known.row);
 	buf_clear(&stored);
 	pool_clear(state->pool);
 }
@@ -288,54 +302,88 @@ body_read(enum status status, struct mailbox_body *body, void *context)
 	command_wake(command, COMMAND_MORE);
 }
 
-/* Without the body: rows first, then the fields in the cache. */
-static enum search_result
-match_known(struct imap_command *command, const struct mailbox_row *row)
+static enum command_step
+read_body(struct imap_command *command, uint32_t uid)
 {
 	struct search_state *state = command->state;
-	struct search_subject subject;
-	struct message_cache cache;
-	enum search_result result;
+
+	state->is_reading = true;
+	state->has_read = true;
+	mailbox_read(command->view, uid, body_read, command);
+	return COMMAND_WAIT;
+}
+
+/* By its row; if that does not decide, the fields in the cache are made ready
+ * for match_fields. */
+static void
+look_up(struct imap_command *command, size_t number, struct known *known)
+{
+	struct search_state *state = command->state;
+	uint32_t uid = mailbox_view_uid(command->view, number);
 	struct text bytes;
 
-	fill_subject(command, row, &subject);
-	result = search_match(state->request.root, &subject);
-	if (result != SEARCH_UNKNOWN ||
-	    !mailbox_cache_find(command->view, row->uid, &bytes) ||
-	    message_cache_parse(bytes, &cache, NULL) == -1)
-		return result;
-	subject.cache = &cache;
-	result = search_match(state->request.root, &subject);
+	known->result = SEARCH_NO;
+	if (!mailbox_row(command->view, uid, &known->row))
+		return;
+	fill_subject(command, number, known);
+	known->result = search_match(state->request.root, &known->subject);
+	if (known->result != SEARCH_UNKNOWN ||
+	    !mailbox_cache_find(command->view, uid, &bytes) ||
+	    message_cache_parse(bytes, &known->cache, NULL) == -1)
+		return;
+	known->subject.cache = &known->cache;
+	for (size_t i = 0; i < known->cache.fields.size && i < SEARCH_NEAR;
+	     i += CACHE_LINE)
+		__builtin_prefetch(known->cache.fields.data + i);
+}
+
+static void
+match_fields(struct imap_command *command, struct known *known)
+{
+	struct search_state *state = command->state;
+
+	if (known->result != SEARCH_UNKNOWN || known->subject.cache == NULL)
+		return;
+	known->result = search_match(state->request.root, &known->subject);
 	pool_clear(state->pool);
-	return result;
+}
+
+/* From state->number on, some at a time: their fields come from memory while
+ * the next ones are looked up. Once bodies are read, nothing is known for
+ * long. */
+static size_t
+look_ahead(struct imap_command *command, struct known *known)
+{
+	const struct search_state *state = command->state;
+	size_t left = state->count - state->number + 1, count;
+
+	count = state->has_read ? 1 : SEARCH_TOGETHER;
+	if (count > left)
+		count = left;
+	for (size_t i = 0; i < count; i++)
+		look_up(command, state->number + i, &known[i]);
+	return count;
 }
 
 static enum command_step
 search_next(struct imap_command *command)
 {
 	struct search_state *state = command->state;
-	enum search_result result;
-	struct mailbox_row row;
-	size_t turn;
+	struct known known[SEARCH_TOGETHER];
+	size_t turn = 0, count;
 
-	for (turn = 0; state->number <= state->count; turn++) {
-		if (turn == COMMAND_TURN_MESSAGES)
+	while (state->number <= state->count) {
+		if (turn >= COMMAND_TURN_MESSAGES)
 			return COMMAND_MORE;
-		if (!mailbox_row(command->view,
-			mailbox_view_uid(command->view, state->number), &row)) {
-			state->number++;
-			continue;
+		count = look_ahead(command, known);
+		turn += count;
+		for (size_t i = 0; i < count; i++, state->number++) {
+			match_fields(command, &known[i]);
+			if (known[i].result == SEARCH_UNKNOWN)
+				return read_body(command, known[i].row.uid);
+			if (known[i].result == SEARCH_YES)
+				add_found(command, &known[i].row);
 		}
-		result = match_known(command, &row);
-		if (result == SEARCH_UNKNOWN) {
-			state->is_reading = true;
-			mailbox_read(
-			    command->view, row.uid, body_read, command);
-			return COMMAND_WAIT;
-		}
-		if (result == SEARCH_YES)
-			add_found(command, &row);
-		state->number++;
 	}
 	return state->finish(command);
 }

@@ -111,6 +111,9 @@ tests_unit_thread_test_SOURCES = tests/unit/thread_test.c
 tests_unit_thread_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_sort_test_SOURCES = tests/unit/sort_test.c
 tests_unit_sort_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+check_PROGRAMS += tests/unit/search_match_test
+tests_unit_search_match_test_SOURCES = tests/unit/search_match_test.c
+tests_unit_search_match_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 check_PROGRAMS += tests/unit/session_turn_test
 tests_unit_session_turn_test_SOURCES = tests/unit/session_turn_test.c \
 	tests/unit/false_account.c tests/unit/false_account.h

@@ -92,8 +92,10 @@ mailbox_view_first_unseen(const struct mailbox_view *view)
 bool
 mailbox_view_is_recent(const struct mailbox_view *view, uint32_t uid)
 {
-	size_t low = 0, high = view->recent_count;
+	size_t count = view->recent_count, low, high;
 
+	uid_bounds(count, count == 0 ? 0 : view->recent[0],
+	    count == 0 ? 0 : view->recent[count - 1], uid, &low, &high);
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 

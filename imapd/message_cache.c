@@ -22,15 +22,17 @@ enum {
 	MAX_TEXT = MESSAGE_CACHE_MAX_SIZE
 };
 
-static const char *const cached_names[] = { "Bcc", "Cc", "Content-Type",
-	"Content-Transfer-Encoding", "Date", "Delivered-To", "From",
-	"Importance", "In-Reply-To", "List-Archive", "List-Help", "List-Id",
-	"List-Owner", "List-Post", "List-Subscribe", "List-Unsubscribe",
-	"List-Unsubscribe-Post", "Message-ID", "MIME-Version", "Newsgroups",
-	"Precedence", "Priority", "References", "Reply-To", "Return-Path",
-	"Sender", "Subject", "To", "X-Mailer", "X-Priority", "X-Spam-Flag",
-	"X-Spam-Level", "X-Spam-Score", "X-Spam-Status",
-	"Disposition-Notification-To", "User-Agent", "Authentication-Results" };
+/* Those that are asked for most stand first. */
+static const char *const cached_names[] = { "Subject", "From", "To", "Cc",
+	"Date", "Message-ID", "References", "Bcc", "Content-Type",
+	"Content-Transfer-Encoding", "Delivered-To", "Importance",
+	"In-Reply-To", "List-Archive", "List-Help", "List-Id", "List-Owner",
+	"List-Post", "List-Subscribe", "List-Unsubscribe",
+	"List-Unsubscribe-Post", "MIME-Version", "Newsgroups", "Precedence",
+	"Priority", "Reply-To", "Return-Path", "Sender", "X-Mailer",
+	"X-Priority", "X-Spam-Flag", "X-Spam-Level", "X-Spam-Score",
+	"X-Spam-Status", "Disposition-Notification-To", "User-Agent",
+	"Authentication-Results" };
 
 enum {
 	NAME_COUNT = sizeof(cached_names) / sizeof(*cached_names)

@@ -31,10 +31,10 @@ struct search_state {
 	size_t found_count;
 	uint64_t highest_modseq; /* of those found */
 	bool is_reading;         /* a body, for mailbox_read_cancel */
+	bool has_read;           /* one at least */
 	bool is_learning;        /* when messages came: mailbox_learn_cancel */
 	enum status worst;
-	struct pool *pool;             /* of one body */
-	char email_id[OBJECT_ID_SIZE]; /* of one message, if looked for */
+	struct pool *pool; /* of one body */
 	struct search_headers headers;
 	/* All is found; frees it with search_free, and answers. */
 	enum command_step (*finish)(struct imap_command *command);

@@ -57,6 +57,25 @@ value_contains(struct text value, struct text folded, struct pool *pool)
 	return found;
 }
 
+/* False if no field contains it, whatever their names and ends are: found out
+ * without a look at each. What is looked for has no blank, so that no fold
+ * stands in it, and nothing is spelt in another way than it stands. */
+static bool
+header_may_contain(struct text header, struct text folded, struct pool *pool)
+{
+	const char *at = header.data, *end = header.data + header.size;
+
+	for (size_t i = 0; i < folded.size; i++)
+		if (folded.data[i] <= ' ' || folded.data[i] >= 0x7f)
+			return true;
+	if (!text_is_ascii(header) || casefold_contains(header, folded, pool))
+		return true;
+	while ((at = memchr(at, '?', (size_t)(end - at))) != NULL)
+		if (at++ > header.data && at[-2] == '=')
+			return true;
+	return false;
+}
+
 /* Any field, or that of key->field. */
 static bool
 header_contains(
@@ -213,6 +232,8 @@ match_cached(const struct search_key *key, const struct search_subject *subject)
 		if (!message_cache_has_name(cache, key->field))
 			return SEARCH_UNKNOWN;
 		return result_of(
+		    header_may_contain(
+			cache->fields, key->text, subject->pool) &&
 		    header_contains(cache->fields, key, subject->pool));
 	case SEARCH_SENTBEFORE:
 	case SEARCH_SENTON:
