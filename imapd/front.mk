@@ -7,6 +7,7 @@ imapd_libimapd_a_SOURCES = \
 	imapd/imap_front.c imapd/imap_front.h \
 	imapd/imap_line.c imapd/imap_line.h \
 	imapd/imap_login.c imapd/imap_login.h \
+	imapd/imap_login_session.c imapd/imap_login_state.h \
 	imapd/imap_relay.c imapd/imap_relay.h
 imapd_imapd_SOURCES = imapd/main.c
 imapd_imapd_LDADD = imapd/libimapd.a $(COMMON_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)

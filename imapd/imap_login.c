@@ -1,19 +1,14 @@
 /*
- * See imap_login.h.  A connection is in one state: it takes commands, waits
- * for authd or the broker, relays, sleeps, or is on its way out;
- * login_enter_state is the one place that changes it.
+ * See imap_login.h: the connection, and what may be said before the login.
  */
-#include "imapd/imap_login.h"
+#include "imapd/imap_login_state.h"
 
-#include "common/connection.h"
 #include "common/log.h"
 #include "common/login.h"
 #include "common/memory.h"
 #include "common/sasl.h"
 #include "common/status.h"
 #include "imapd/imap_capability.h"
-#include "imapd/imap_line.h"
-#include "imapd/imap_relay.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,51 +16,18 @@
 #include <unistd.h>
 
 enum {
-	LOGIN_TAG_SIZE = 128,
 	LOGIN_INPUT_LIMIT = 64 * 1024,
 	LOGIN_OUTPUT_LIMIT = 256 * 1024,
 	LOGIN_TIMEOUT_MS = 120 * 1000,     /* without a byte, before login */
-	LOGIN_STALL_MS = 300 * 1000,       /* a client that reads nothing */
 	LOGIN_ALL_TIMEOUT_MS = 300 * 1000, /* from greeting to login */
 	LOGIN_MAX_BAD_COMMANDS = 10,
 	LOGIN_MAX_FAILURES = 5
 };
 
-enum login_state {
-	STATE_COMMAND,
-	STATE_SASL,   /* AUTHENTICATE waits for the client's next line */
-	STATE_AUTHD,  /* the password is being checked */
-	STATE_BROKER, /* the stream to the worker is being made */
-	STATE_RELAY,
-	STATE_ASLEEP, /* no worker, and no stream to one */
-	STATE_WAKING, /* the client has sent something, which waits */
-	STATE_ENDING
-};
-
-struct imap_login {
-	struct imap_front *front;
-	uint64_t number;
-	struct connection *client; /* NULL once the client is gone */
-	struct imap_relay *relay;
-	struct timer *deadline;
-	enum login_state state;
-	int next_stream;   /* takes over when the old one has ended; -1 */
-	enum status ended; /* the session did by that, or STATUS_OK */
-	struct imap_line line;
-	struct sasl sasl;
-	bool may_login; /* TLS, or plain login from loopback was asked for */
-	bool has_starttls;
-	unsigned int bad_commands;
-	unsigned int failures;
-	char tag[LOGIN_TAG_SIZE];
-	char ip[LISTENER_ADDRESS_SIZE];
-	struct budget_client budget;
-};
-
 /* -- Saying things -- */
 
-static void
-say(struct imap_login *login, const char *tag, const char *text)
+void
+login_say(struct imap_login *login, const char *tag, const char *text)
 {
 	char line[1024];
 	int size = snprintf(line, sizeof(line), "%s %s\r\n", tag, text);
@@ -74,13 +36,13 @@ say(struct imap_login *login, const char *tag, const char *text)
 		connection_write(login->client, line, (size_t)size);
 }
 
-static void
-say_tagged(struct imap_login *login, const char *text)
+void
+login_say_tagged(struct imap_login *login, const char *text)
 {
-	say(login, login->tag, text);
+	login_say(login, login->tag, text);
 }
 
-static void
+void
 login_enter_state(struct imap_login *login, enum login_state state)
 {
 	login->state = state;
@@ -94,10 +56,10 @@ login_enter_state(struct imap_login *login, enum login_state state)
 		connection_finish(login->client);
 }
 
-static void
-end_with(struct imap_login *login, const char *bye)
+void
+login_end_with(struct imap_login *login, const char *bye)
 {
-	say(login, "* BYE", bye);
+	login_say(login, "* BYE", bye);
 	login_enter_state(login, STATE_ENDING);
 }
 
@@ -107,10 +69,10 @@ bad_command(struct imap_login *login, const char *why)
 	char text[200];
 
 	snprintf(text, sizeof(text), "BAD %s", why);
-	say(login, login->tag[0] != '\0' ? login->tag : "*", text);
+	login_say(login, login->tag[0] != '\0' ? login->tag : "*", text);
 	if (!imap_front_mistake(login->front, &login->budget, login->ip) ||
 	    ++login->bad_commands >= LOGIN_MAX_BAD_COMMANDS)
-		end_with(login, "Too many bad commands");
+		login_end_with(login, "Too many bad commands");
 }
 
 static void
@@ -129,7 +91,7 @@ say_greeting(struct imap_login *login)
 	format_capability(login, capability, sizeof(capability));
 	snprintf(text, sizeof(text), "OK [CAPABILITY %s] %s Firnmail ready",
 	    capability, imap_front_host(login->front));
-	say(login, "*", text);
+	login_say(login, "*", text);
 }
 
 /* -- The commands before login -- */
@@ -141,23 +103,23 @@ command_capability(struct imap_login *login, struct text rest)
 
 	(void)rest;
 	format_capability(login, capability, sizeof(capability));
-	say(login, "* CAPABILITY", capability);
-	say_tagged(login, "OK Capability completed");
+	login_say(login, "* CAPABILITY", capability);
+	login_say_tagged(login, "OK Capability completed");
 }
 
 static void
 command_noop(struct imap_login *login, struct text rest)
 {
 	(void)rest;
-	say_tagged(login, "OK Noop completed");
+	login_say_tagged(login, "OK Noop completed");
 }
 
 static void
 command_logout(struct imap_login *login, struct text rest)
 {
 	(void)rest;
-	say(login, "* BYE", "Logging out");
-	say_tagged(login, "OK Logout completed");
+	login_say(login, "* BYE", "Logging out");
+	login_say_tagged(login, "OK Logout completed");
 	login_enter_state(login, STATE_ENDING);
 }
 
@@ -165,8 +127,8 @@ static void
 command_id(struct imap_login *login, struct text rest)
 {
 	(void)rest; /* what clients say of themselves decides nothing here */
-	say(login, "* ID", "(\"name\" \"Firnmail\")");
-	say_tagged(login, "OK Id completed");
+	login_say(login, "* ID", "(\"name\" \"Firnmail\")");
+	login_say_tagged(login, "OK Id completed");
 }
 
 static void
@@ -180,10 +142,10 @@ command_starttls(struct imap_login *login, struct text rest)
 	if (connection_input(login->client)->size > 0) {
 		log_warning(
 		    "starttls-injection", "proto=imap ip=%s", login->ip);
-		end_with(login, "Commands behind STARTTLS are refused");
+		login_end_with(login, "Commands behind STARTTLS are refused");
 		return;
 	}
-	say_tagged(login, "OK Begin TLS negotiation now");
+	login_say_tagged(login, "OK Begin TLS negotiation now");
 	login->has_starttls = false;
 	login->may_login = true;
 	if (connection_start_tls(login->client, imap_front_tls(login->front)) ==
@@ -207,7 +169,8 @@ static bool
 check_may_login(struct imap_login *login)
 {
 	if (!login->may_login)
-		say_tagged(login, "NO [PRIVACYREQUIRED] Log in under TLS only");
+		login_say_tagged(
+		    login, "NO [PRIVACYREQUIRED] Log in under TLS only");
 	return login->may_login;
 }
 
@@ -226,7 +189,7 @@ command_login(struct imap_login *login, struct text rest)
 		return;
 	if (user.size == 0 || user.size > SASL_MAX_USER_SIZE ||
 	    password.size > SASL_MAX_PASSWORD_SIZE) {
-		say_tagged(
+		login_say_tagged(
 		    login, "NO [AUTHENTICATIONFAILED] Authentication failed");
 		return;
 	}
@@ -242,7 +205,7 @@ sasl_step_done(struct imap_login *login, enum sasl_step step)
 		    sasl_password(&login->sasl));
 		return;
 	case SASL_CHALLENGE:
-		say(login, "+", login->sasl.challenge);
+		login_say(login, "+", login->sasl.challenge);
 		login->state = STATE_SASL;
 		return;
 	case SASL_CANCELLED:
@@ -252,12 +215,12 @@ sasl_step_done(struct imap_login *login, enum sasl_step step)
 		bad_command(login, "Malformed authentication response");
 		break;
 	case SASL_REFUSED:
-		say_tagged(login,
+		login_say_tagged(login,
 		    "NO [AUTHORIZATIONFAILED] Acting for others is not "
 		    "permitted");
 		break;
 	case SASL_UNKNOWN:
-		say_tagged(
+		login_say_tagged(
 		    login, "NO [CANNOT] No such authentication mechanism");
 		break;
 	}
@@ -356,7 +319,7 @@ take_lines(struct imap_login *login)
 		case IMAP_LINE_MORE:
 			break;
 		case IMAP_LINE_CONTINUE:
-			say(login, "+", "Ready for the literal");
+			login_say(login, "+", "Ready for the literal");
 			break;
 		case IMAP_LINE_DONE:
 			line_done(login);
@@ -368,7 +331,7 @@ take_lines(struct imap_login *login)
 				login_enter_state(login, STATE_COMMAND);
 			break;
 		case IMAP_LINE_LOST:
-			end_with(login, "The literal is too large");
+			login_end_with(login, "The literal is too large");
 			break;
 		}
 	}
@@ -402,8 +365,8 @@ client_writable(struct connection *connection, void *context)
 		imap_relay_client_writable(login->relay);
 }
 
-static void
-release(struct imap_login *login)
+void
+login_release(struct imap_login *login)
 {
 	imap_front_release(login->front, login->number, &login->budget);
 }
@@ -419,7 +382,7 @@ client_ended(
 	connection_free(&login->client);
 	/* Who did not read his answers gets none for the commands behind. */
 	if (login->state == STATE_RELAY && error->code == ERROR_LIMIT) {
-		release(login);
+		login_release(login);
 		return;
 	}
 	if (login->state == STATE_RELAY) {
@@ -429,7 +392,7 @@ client_ended(
 	if (login->state == STATE_ASLEEP || login->state == STATE_WAKING)
 		imap_front_tell(
 		    login->front, MESSAGE_session_gone, login->number, 0);
-	release(login);
+	login_release(login);
 }
 
 static const struct connection_handler client_handler = {
@@ -438,49 +401,12 @@ static const struct connection_handler client_handler = {
 	.ended = client_ended,
 };
 
-static void relay_by(struct imap_login *login, int stream_fd);
-
-static void
-end_session(struct imap_login *login)
-{
-	end_with(
-	    login, login->ended == STATUS_MISSING
-		       ? "[UNAVAILABLE] Account is not served here any more"
-		       : "[UNAVAILABLE] Server is restarting");
-}
-
-/* The stream is, and with it the session or only a worker's part in it. */
-static void
-worker_ended(void *context)
-{
-	struct imap_login *login = context;
-	bool is_parked = imap_relay_is_parked(login->relay);
-	int stream = login->next_stream;
-
-	imap_relay_free(&login->relay);
-	login->next_stream = -1;
-	if (login->client == NULL) {
-		if (stream != -1)
-			close(stream);
-		release(login);
-	} else if (login->ended != STATUS_OK) {
-		end_session(login);
-	} else if (stream != -1) {
-		relay_by(login, stream);
-	} else if (is_parked) {
-		login_enter_state(login, STATE_ASLEEP);
-		connection_resume(login->client);
-	} else {
-		login_enter_state(login, STATE_ENDING);
-	}
-}
-
 static void
 deadline_passed(void *context)
 {
 	struct imap_login *login = context;
 
-	end_with(login, "Login takes too long");
+	login_end_with(login, "Login takes too long");
 }
 
 /* -- Answers -- */
@@ -488,7 +414,7 @@ deadline_passed(void *context)
 void
 imap_login_unavailable(struct imap_login *login)
 {
-	say_tagged(login, "NO [UNAVAILABLE] Try again later");
+	login_say_tagged(login, "NO [UNAVAILABLE] Try again later");
 	login_enter_state(login, STATE_COMMAND);
 	take_lines(login);
 }
@@ -500,108 +426,23 @@ imap_login_answered(struct imap_login *login, unsigned int result)
 		return;
 	switch (result) {
 	case LOGIN_OK:
-		if (imap_front_ask_broker(login->front, login->number,
-			connection_is_tls(login->client)) == -1) {
-			imap_login_unavailable(login);
-			return;
-		}
-		login_enter_state(login, STATE_BROKER);
+		login_ask_broker(login);
 		return;
 	case LOGIN_UNAVAILABLE:
 		imap_login_unavailable(login);
 		return;
 	default:
-		say_tagged(
+		login_say_tagged(
 		    login, "NO [AUTHENTICATIONFAILED] Authentication failed");
 		if (!imap_front_mistake(
 			login->front, &login->budget, login->ip) ||
 		    result == LOGIN_TOO_MANY ||
 		    ++login->failures >= LOGIN_MAX_FAILURES) {
-			end_with(login, "Too many failed logins");
+			login_end_with(login, "Too many failed logins");
 			return;
 		}
 		login_enter_state(login, STATE_COMMAND);
 		take_lines(login);
-	}
-}
-
-static void
-relay_by(struct imap_login *login, int stream_fd)
-{
-	login_enter_state(login, STATE_RELAY);
-	connection_resume(login->client);
-	login->relay = imap_relay_new(imap_front_loop(login->front),
-	    login->client, stream_fd, worker_ended, login);
-}
-
-void
-imap_login_attached(
-    struct imap_login *login, unsigned int status, int stream_fd)
-{
-	if (login->state != STATE_BROKER || login->client == NULL) {
-		if (stream_fd != -1)
-			close(stream_fd);
-		return;
-	}
-	if (status != STATUS_OK || stream_fd == -1) {
-		if (stream_fd != -1)
-			close(stream_fd);
-		imap_login_unavailable(login);
-		return;
-	}
-	say_tagged(
-	    login, "OK [CAPABILITY " IMAP_CAPABILITY_AFTER_LOGIN "] Logged in");
-	imap_line_clear(&login->line);
-	/* From here on the worker watches for clients that went silent. */
-	connection_set_timeout(login->client, 0);
-	connection_set_stall(login->client, LOGIN_STALL_MS);
-	relay_by(login, stream_fd);
-}
-
-/* -- Sleep -- */
-
-void
-imap_login_asleep(struct imap_login *login, uint32_t turn)
-{
-	if (login->state == STATE_RELAY && imap_relay_park(login->relay))
-		imap_front_tell(
-		    login->front, MESSAGE_session_parked, login->number, turn);
-}
-
-/* What the old stream still holds comes first. */
-static void
-awake_in_relay(struct imap_login *login, enum status status, int stream_fd)
-{
-	login->ended = status;
-	if (status != STATUS_OK)
-		return;
-	if (stream_fd == -1)
-		imap_relay_unpark(login->relay);
-	else
-		login->next_stream = stream_fd;
-}
-
-void
-imap_login_awake(struct imap_login *login, unsigned int status, int stream_fd)
-{
-	bool has_relay = login->state == STATE_RELAY && login->client != NULL;
-	bool is_asleep =
-	    login->state == STATE_ASLEEP || login->state == STATE_WAKING;
-
-	if (has_relay && login->next_stream == -1 &&
-	    (stream_fd == -1 || imap_relay_is_parked(login->relay))) {
-		awake_in_relay(login, (enum status)status, stream_fd);
-		return;
-	}
-	if (is_asleep && status == STATUS_OK && stream_fd != -1) {
-		relay_by(login, stream_fd);
-		return;
-	}
-	if (stream_fd != -1)
-		close(stream_fd);
-	if (is_asleep) {
-		login->ended = (enum status)status;
-		end_session(login);
 	}
 }
 
