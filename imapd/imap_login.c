@@ -1,7 +1,7 @@
 /*
  * See imap_login.h: the connection, and what may be said before the login.
  */
-#include "imapd/imap_login_state.h"
+#include "imapd/imap_login.h"
 
 #include "common/log.h"
 #include "common/login.h"
@@ -9,6 +9,7 @@
 #include "common/sasl.h"
 #include "common/status.h"
 #include "imapd/imap_capability.h"
+#include "imapd/imap_login_state.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * A connection after its login (imap_login.h): the broker's answer, the relay of
- * the session's bytes, and what becomes of it while the session sleeps.
+ * A connection after its login (imap_login.h): the broker's answer, the relay
+ * of the session's bytes, and what becomes of it while the session sleeps.
  */
 #include "imapd/imap_login_state.h"
 

@@ -1,7 +1,8 @@
 /*
- * The inside of a connection, for imap_login.c and imap_login_session.c only.  It
- * is in one state: it takes commands, waits for authd or the broker, relays,
- * sleeps, or is on its way out; login_enter_state is the one place that changes it.
+ * The inside of a connection, for imap_login.c and imap_login_session.c only.
+ * It is in one state: it takes commands, waits for authd or the broker, relays,
+ * sleeps, or is on its way out; login_enter_state is the one place that changes
+ * it.
  */
 #ifndef IMAPD_IMAP_LOGIN_STATE_H
 #define IMAPD_IMAP_LOGIN_STATE_H
