@@ -40,7 +40,8 @@ struct round {
 	struct pending **last_held;
 	struct timer *hold; /* runs while there are some */
 	size_t patient;     /* changes of the pending ones */
-	bool is_urgent;     /* one of them is not patient, or was for long */
+	bool is_urgent;     /* one of them is not patient */
+	bool is_due;        /* nobody is urgent, but it was put off for long */
 	struct timer *patience; /* runs while there are patient ones only */
 	bool has_accepted;      /* answers that wait for the log */
 	struct timer *settle;   /* runs while the index has not what it has */
@@ -75,8 +76,10 @@ round_answer(struct round *round, uint64_t client, const struct message *answer,
 
 	pending->answer = *answer;
 	buf_put(&pending->data, data.data, data.size);
-	if (patient == 0 || round->patient + patient >= ROUND_PATIENT_MAX)
+	if (patient == 0)
 		round->is_urgent = true;
+	else if (round->patient + patient >= ROUND_PATIENT_MAX)
+		round->is_due = true;
 	else if (round->patient == 0)
 		timer_start(round->patience, round->options.patience_ms);
 	round->patient += patient;
@@ -336,7 +339,7 @@ answer_all(struct round *round, enum status status)
 	round->first = NULL;
 	round->last = &round->first;
 	round->patient = 0;
-	round->is_urgent = false;
+	round->is_urgent = round->is_due = false;
 	round->has_accepted = false;
 	timer_stop(round->patience);
 	/* In order; and a sealer that finds no room is not waited for. */
@@ -407,7 +410,8 @@ log_accepted(struct round *round)
 	return true;
 }
 
-/* Whether nobody waits for a commit now. */
+/* Whether nobody waits for a commit now. Mail never waits for one that nobody
+ * waits for: it has its answer before. */
 static bool
 can_wait(struct round *round)
 {
@@ -415,9 +419,10 @@ can_wait(struct round *round)
 
 	if (round->is_urgent || round->is_failed)
 		return false;
-	if (round->has_accepted)
-		return log_accepted(round);
-	return round->patient > 0 || (log != NULL && accept_log_has(log));
+	if (round->has_accepted && !log_accepted(round))
+		return false;
+	return !round->is_due &&
+	       (round->patient > 0 || (log != NULL && accept_log_has(log)));
 }
 
 static void
@@ -444,7 +449,7 @@ lose_patience(void *context)
 {
 	struct round *round = context;
 
-	round->is_urgent = true;
+	round->is_due = true;
 }
 
 void

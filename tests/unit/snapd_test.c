@@ -1090,6 +1090,32 @@ many_filings_wait_no_longer(void **state)
 	assert_int_equal(f->worker.answer.batch_done.status, STATUS_OK);
 }
 
+/* It comes with the filing for which there is one, and that one fails. */
+static void
+mail_is_answered_before_a_commit_that_nobody_waits_for(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t recipients[400];
+	struct message m;
+	unsigned int n;
+
+	be_patient(f);
+	for (n = 1; n < ROUND_PATIENT_MAX; n++)
+		assert_int_equal(accept_mail(f, n, 1, TEXT("x")), STATUS_OK);
+	accept_and_commit(f, n);
+	for (n = 1; n < ROUND_PATIENT_MAX; n++)
+		send_filing(f, n);
+	wait_until_filing_waits(f, n);
+	store_set_commit_fault(EIO);
+	send_filing(f, n);
+	make_accept(&m, n + 1, 1, TEXT("y"), recipients);
+	send_and_fail(f, &f->queue, &m);
+	wait_answers(&f->queue, 1);
+	assert_int_equal(f->queue.answers, 1);
+	assert_int_equal(f->queue.answer.accepted.status, STATUS_OK);
+	assert_int_equal(f->worker.answers, 0);
+}
+
 static void
 filing_that_waited_is_not_answered_when_the_disk_fails(void **state)
 {
@@ -1777,6 +1803,7 @@ main(void)
 		TEST(a_message_too_large_for_the_log_is_committed),
 		TEST(only_filing_is_patient),
 		TEST(many_filings_wait_no_longer),
+		TEST(mail_is_answered_before_a_commit_that_nobody_waits_for),
 		TEST(filing_that_waited_is_not_answered_when_the_disk_fails),
 		TEST(full_store_takes_deaths_and_marks_but_no_mail),
 		TEST(
