@@ -210,8 +210,7 @@ adopt_refused(struct adopt_batch *b, enum status status)
 	log_warning("adopt", "mailbox=%llu files=%zu status=%s",
 	    (unsigned long long)adoption->mailbox, b->count,
 	    status_name(status));
-	if (status == STATUS_UNAVAILABLE || status == STATUS_FULL ||
-	    status == STATUS_MISSING)
+	if (status_passes(status) || status == STATUS_MISSING)
 		adoption->has_failed = true;
 	adoption->is_raised = true;
 	adoption->batch_limit = 1;
