@@ -103,7 +103,13 @@ buf_put(struct buf *buf, const void *data, size_t size)
 int
 buf_put_byte(struct buf *buf, uint8_t byte)
 {
-	return buf_put(buf, &byte, 1);
+	uint8_t *to = buf_reserve(buf, 1);
+
+	if (to == NULL)
+		return -1;
+	*to = byte;
+	buf->size++;
+	return 0;
 }
 
 int

@@ -128,6 +128,9 @@ mail_header_size(struct text message)
 int
 mail_header_unfold(struct text value, bool replace_nul, struct buf *out)
 {
+	/* One line, as most are. */
+	if (text_find_byte(value, '\n') < 0 && text_find_byte(value, '\0') < 0)
+		return buf_put(out, value.data, value.size);
 	for (size_t i = 0; i < value.size; i++) {
 		char c = value.data[i];
 		int result = 0;

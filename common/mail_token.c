@@ -30,13 +30,30 @@ is_atext(char c)
 {
 	unsigned char byte = (unsigned char)c;
 
-	return byte > 32 && byte != 127 && strchr("\"(),.:;<>@[\\]", c) == NULL;
+	switch (c) {
+	case '"':
+	case '(':
+	case ')':
+	case ',':
+	case '.':
+	case ':':
+	case ';':
+	case '<':
+	case '>':
+	case '@':
+	case '[':
+	case '\\':
+	case ']':
+		return false;
+	default:
+		return byte > 32 && byte != 127;
+	}
 }
 
 static bool
 is_token(char c)
 {
-	return c == '.' || (is_atext(c) && strchr("/?=", c) == NULL);
+	return c == '.' || (is_atext(c) && c != '/' && c != '?' && c != '=');
 }
 
 static void

@@ -18,9 +18,17 @@ status_name(enum status status)
 		[STATUS_BUSY] = "busy",
 		[STATUS_PARTLY] = "partly",
 		[STATUS_QUOTA] = "quota",
+		[STATUS_ALLOWANCE] = "allowance",
 	};
 
 	if ((unsigned int)status >= STATUS_COUNT)
 		return "unknown";
 	return names[status];
+}
+
+bool
+status_passes(enum status status)
+{
+	return status == STATUS_UNAVAILABLE || status == STATUS_FULL ||
+	       status == STATUS_ALLOWANCE;
 }

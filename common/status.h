@@ -5,6 +5,8 @@
 #ifndef COMMON_STATUS_H
 #define COMMON_STATUS_H
 
+#include <stdbool.h>
+
 enum status {
 	STATUS_OK,
 	STATUS_MISSING,     /* no such account, mailbox, message, snapshot */
@@ -19,10 +21,13 @@ enum status {
 	STATUS_BUSY,        /* one of its kind runs already */
 	STATUS_PARTLY,      /* some of it is done, the text says what is not */
 	STATUS_QUOTA,       /* more than the account may have */
+	STATUS_ALLOWANCE,   /* more than it may change in a day; try then */
 	STATUS_COUNT
 };
 
 /* "ok", "missing", ... for logs and command output. */
 const char *status_name(enum status status);
+/* The same may be tried again later. */
+bool status_passes(enum status status);
 
 #endif

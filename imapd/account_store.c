@@ -221,7 +221,7 @@ account_store_new(struct event_loop *loop, int home_fd)
 	account->client = store_client_new(loop, &handler, account);
 	make_home(account);
 	message_prepare_clean(account);
-	account->parse_note = parse_note_open(home_fd);
+	account->parse_note = parse_note_open(loop, home_fd);
 	account->index =
 	    index_open(home_fd, &was_made, &account->is_unclean, &error);
 	if (account->index == NULL)

@@ -9,6 +9,7 @@
 #include "imapd/envelope.h"
 
 struct content {
+	bool is_read;
 	struct text type; /* data NULL if there is no Content-Type */
 	struct text subtype;
 	struct mail_parameter *parameters;
@@ -24,6 +25,7 @@ struct content {
 
 struct context {
 	struct pool *pool;
+	struct content *contents; /* of each part, by its number */
 	struct buf *out;
 	bool is_extended;
 };
@@ -307,21 +309,29 @@ put_leaf(const struct context *c, const struct mime_part *part,
 static int
 put_part(const struct context *c, const struct mime_part *part)
 {
-	struct content content = { 0 };
+	struct content *content = &c->contents[part->number];
 
-	read_content(&content, part, c->pool);
+	if (!content->is_read)
+		read_content(content, part, c->pool);
+	content->is_read = true;
 	buf_put_byte(c->out, '(');
-	if ((part->kind == MIME_MULTIPART ? put_multipart(c, part, &content)
-					  : put_leaf(c, part, &content)) < 0)
+	if ((part->kind == MIME_MULTIPART ? put_multipart(c, part, content)
+					  : put_leaf(c, part, content)) < 0)
 		return -1;
 	return buf_put_byte(c->out, ')');
 }
 
 int
-body_structure_format(const struct mime_part *root, bool is_extended,
-    struct pool *pool, struct buf *out)
+body_structure_format(const struct mime_part *root, struct pool *pool,
+    struct buf *body, struct buf *structure)
 {
-	const struct context c = { pool, out, is_extended };
+	struct context c = { .pool = pool, .out = body };
 
+	c.contents =
+	    pool_alloc(pool, mime_part_count(root), sizeof(*c.contents));
+	if (put_part(&c, root) < 0)
+		return -1;
+	c.out = structure;
+	c.is_extended = true;
 	return put_part(&c, root);
 }

@@ -9,10 +9,8 @@
 #include "common/mime_parser.h"
 #include "common/pool.h"
 
-#include <stdbool.h>
-
-/* `is_extended`: BODYSTRUCTURE, else BODY.  0, or -1 if `out` is full. */
-int body_structure_format(const struct mime_part *root, bool is_extended,
-    struct pool *pool, struct buf *out);
+/* BODY and BODYSTRUCTURE.  0, or -1 if one of them is full. */
+int body_structure_format(const struct mime_part *root, struct pool *pool,
+    struct buf *body, struct buf *structure);
 
 #endif

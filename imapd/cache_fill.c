@@ -73,7 +73,7 @@ cache_fill(struct account_store *account, const struct hash *hash,
 	buf_init(&buf, MESSAGE_CACHE_MAX_SIZE);
 	if (cache_make(account, hash, source->fd, source->data, stored_size,
 		&buf) == 0)
-		index_put_cache(
+		(void)index_put_cache(
 		    account->index, hash, text_make(buf.data, buf.size));
 	buf_clear(&buf);
 }

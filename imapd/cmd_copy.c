@@ -4,17 +4,8 @@
  */
 #include "imapd/imap_commands.h"
 
+#include "imapd/copyuid.h"
 #include "imapd/message_limit.h"
-
-static void
-put_copyuid(struct buf *to, const struct mailbox_answer *answer)
-{
-	(void)buf_put_format(to, "OK [COPYUID %u ", answer->uidvalidity);
-	(void)imap_set_put(to, answer->source_uids, answer->count);
-	(void)buf_put_byte(to, ' ');
-	(void)imap_set_put(to, answer->target_uids, answer->count);
-	(void)buf_put_text(to, "] ");
-}
 
 /* command->state is the target's name. What is missing may also be a message,
  * which another session expunged, or which the store keeps no longer. */
@@ -34,15 +25,11 @@ copy_failed(struct imap_command *command, enum status status)
 static enum command_step
 copied(struct imap_command *command, const struct mailbox_answer *answer)
 {
-	struct buf *line;
-
 	if (answer->status != STATUS_OK)
 		return copy_failed(command, answer->status);
 	if (answer->count == 0)
 		return command_ok(command, "Nothing copied");
-	line = command_answer(command);
-	put_copyuid(line, answer);
-	(void)buf_put_text(line, "Copy completed");
+	copyuid_put(command_answer(command), answer, "Copy completed");
 	return COMMAND_DONE;
 }
 
@@ -55,8 +42,8 @@ moved(struct imap_command *command, const struct mailbox_answer *answer)
 		return command_ok(command, "Nothing moved");
 	/* RFC 6851 4.3: before the EXPUNGEs that the session sends. */
 	(void)buf_put_text(command->out, "* ");
-	put_copyuid(command->out, answer);
-	(void)buf_put_text(command->out, "Moved\r\n");
+	copyuid_put(command->out, answer, "Moved");
+	(void)buf_put_text(command->out, "\r\n");
 	return command_is_qresync(command)
 		   ? command_ok_modseq(command, "Move completed")
 		   : command_ok(command, "Move completed");

@@ -175,9 +175,7 @@ static void file_together(struct account_store *account);
 static void
 not_filed(struct filing *filing, enum status status)
 {
-	bool is_tried_alone = filing->count > 1 &&
-			      status != STATUS_UNAVAILABLE &&
-			      status != STATUS_FULL;
+	bool is_tried_alone = filing->count > 1 && !status_passes(status);
 
 	for (size_t i = 0; i < filing->count; i++) {
 		struct delivery *d = filing->deliveries[i];

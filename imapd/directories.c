@@ -42,7 +42,9 @@ struct directories {
 	int inbox_tmp;
 	struct folder_parts folders[FOLDERS]; /* the one asked for last first */
 	unsigned int holders;
-	uint64_t hold; /* counts them */
+	uint64_t hold;     /* counts them */
+	bool is_turn_held; /* by who reads, until the turn is over */
+	struct timer *turn_timer;
 };
 
 static struct directories *
@@ -99,6 +101,7 @@ directories_hold(struct account_store *account)
 {
 	struct directories *d = get_directories(account);
 
+	/* Who writes takes no reader's word for it. */
 	if (d->holders++ == 0)
 		d->hold++;
 }
@@ -107,6 +110,29 @@ void
 directories_release(struct account_store *account)
 {
 	account->directories->holders--;
+}
+
+static void
+end_turn(void *context)
+{
+	struct account_store *account = context;
+
+	account->directories->is_turn_held = false;
+}
+
+void
+directories_hold_turn(struct account_store *account)
+{
+	struct directories *d = get_directories(account);
+
+	if (d->is_turn_held)
+		return;
+	if (d->turn_timer == NULL)
+		d->turn_timer = timer_new(account->loop, end_turn, account);
+	d->is_turn_held = true;
+	if (d->holders == 0)
+		d->hold++;
+	timer_start(d->turn_timer, 0);
 }
 
 int
@@ -128,7 +154,7 @@ is_still_there(
 	struct directories *d = account->directories;
 	struct stat info;
 
-	if (d->holders > 0 && part->hold == d->hold)
+	if ((d->holders > 0 || d->is_turn_held) && part->hold == d->hold)
 		return true;
 	if (fstatat(account->home_fd, path, &info, AT_SYMLINK_NOFOLLOW) == -1 ||
 	    info.st_dev != part->device || info.st_ino != part->inode)
@@ -180,5 +206,6 @@ directories_free(struct account_store *account)
 	if (account->directories == NULL)
 		return;
 	directories_forget(account);
+	timer_free(&account->directories->turn_timer);
 	memory_free(&account->directories);
 }

@@ -39,19 +39,25 @@ struct envelope {
 };
 
 static bool
-needs_literal(struct text value)
+needs_escape(char c)
+{
+	return c == '"' || c == '\\';
+}
+
+/* As a literal: SIZE_MAX; else how many bytes of it a quoted string escapes. */
+static size_t
+count_escapes(struct text value)
 {
 	size_t escapes = 0;
 
 	for (size_t i = 0; i < value.size; i++) {
 		unsigned char c = (unsigned char)value.data[i];
 
-		if (c == '"' || c == '\\')
-			escapes++;
+		escapes += needs_escape((char)c);
 		if (c >= 0x80 || c == '\r' || c == '\n' || c == '\0')
-			return true;
+			return SIZE_MAX;
 	}
-	return escapes > MAX_ESCAPES;
+	return escapes > MAX_ESCAPES ? SIZE_MAX : escapes;
 }
 
 static int
@@ -65,13 +71,18 @@ put_literal(struct buf *out, struct text value)
 int
 envelope_put_nstring(struct buf *out, struct text value)
 {
+	size_t escapes;
+
 	if (value.data == NULL)
 		return buf_put_text(out, "NIL");
-	if (needs_literal(value))
+	escapes = count_escapes(value);
+	if (escapes == SIZE_MAX)
 		return put_literal(out, value);
 	buf_put_byte(out, '"');
-	for (size_t i = 0; i < value.size; i++) {
-		if (value.data[i] == '"' || value.data[i] == '\\')
+	if (escapes == 0)
+		buf_put(out, value.data, value.size);
+	for (size_t i = 0; escapes > 0 && i < value.size; i++) {
+		if (needs_escape(value.data[i]))
 			buf_put_byte(out, '\\');
 		buf_put_byte(out, (uint8_t)value.data[i]);
 	}
@@ -92,12 +103,12 @@ put_human(struct buf *out, struct text value, struct pool *pool)
 	for (size_t i = 0; i < value.size; i++) {
 		char c = value.data[i];
 
-		if (memchr(" \t\r\n", c, 4) != NULL) {
+		if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
 			if (size > 0 && to[size - 1] != ' ')
 				to[size++] = ' ';
 			continue;
 		}
-		escape |= c == '"' || c == '\\';
+		escape |= needs_escape(c);
 		to[size++] = c;
 	}
 	if (size > 0 && to[size - 1] == ' ')

@@ -37,7 +37,7 @@ static void
 flags_refused(struct taken_over *t, enum status status)
 {
 	struct folder *folder = folder_find_id(t->account, t->mailbox);
-	bool may_come = status == STATUS_UNAVAILABLE || status == STATUS_FULL;
+	bool may_come = status_passes(status);
 
 	log_warning("flags-take-over", "mailbox=%llu status=%s",
 	    (unsigned long long)t->mailbox, status_name(status));

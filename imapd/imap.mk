@@ -22,7 +22,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/cmd_check.c \
 	imapd/cmd_close.c \
 	imapd/cmd_compress.c \
-	imapd/cmd_copy.c \
+	imapd/cmd_copy.c imapd/copyuid.c imapd/copyuid.h \
 	imapd/cmd_create.c imapd/special_use.c imapd/special_use.h \
 	imapd/cmd_delete.c \
 	imapd/cmd_enable.c \
@@ -111,6 +111,9 @@ tests_unit_thread_test_SOURCES = tests/unit/thread_test.c
 tests_unit_thread_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_sort_test_SOURCES = tests/unit/sort_test.c
 tests_unit_sort_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+check_PROGRAMS += tests/unit/copyuid_test
+tests_unit_copyuid_test_SOURCES = tests/unit/copyuid_test.c
+tests_unit_copyuid_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 check_PROGRAMS += tests/unit/search_match_test
 tests_unit_search_match_test_SOURCES = tests/unit/search_match_test.c
 tests_unit_search_match_test_LDADD = $(tests_unit_imap_session_test_LDADD)

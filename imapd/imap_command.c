@@ -93,6 +93,9 @@ command_failed(struct imap_command *command, enum status status)
 		[STATUS_PARTLY] = "[SERVERBUG] Done in part",
 		[STATUS_QUOTA] =
 		    "[OVERQUOTA] Mailboxes are full: delete something first",
+		[STATUS_ALLOWANCE] =
+		    "[LIMIT] Account has changed as much as it may in a day, "
+		    "try again tomorrow",
 	};
 
 	if ((unsigned int)status >= STATUS_COUNT)

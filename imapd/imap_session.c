@@ -335,7 +335,7 @@ session_make(struct event_loop *loop, struct account_store *account, int fd,
 	session->silent_since_us = clock_monotonic_us();
 	buf_init(&session->in, SESSION_INPUT_SIZE);
 	buf_init(&session->out, SESSION_OUTPUT_SIZE);
-	buf_init(&session->answer, SESSION_OUTPUT_SIZE / 4);
+	buf_init(&session->answer, SESSION_OUTPUT_SIZE / 4 * 3);
 	buf_init(&session->packed_in, SESSION_INPUT_SIZE);
 	buf_init(&session->packed_out, SESSION_OUTPUT_SIZE);
 	buf_init(&session->sleep, SLEEP_STATE_MAX);

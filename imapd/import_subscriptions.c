@@ -43,8 +43,7 @@ subscribed(const struct mailbox_answer *answer, void *context)
 {
 	struct import *import = context;
 
-	if (answer->status == STATUS_UNAVAILABLE ||
-	    answer->status == STATUS_FULL)
+	if (status_passes(answer->status))
 		import->has_failed = true;
 	else if (answer->status != STATUS_OK)
 		log_warning("import-subscription", "status=%s",

@@ -141,15 +141,25 @@ void
 index_number_file(struct message_index *index, uint64_t mailbox, uint32_t uid)
 {
 	struct index_file file;
-	uint64_t number;
 
-	if (!index_find_file(index, mailbox, uid, &file))
-		return;
-	number = index_cache_number(index, &file.hash);
-	if (number == file.cache_number)
+	if (index_find_file(index, mailbox, uid, &file))
+		index_set_number(
+		    index, mailbox, uid, index_cache_number(index, &file.hash));
+}
+
+void
+index_set_number(struct message_index *index, uint64_t mailbox, uint32_t uid,
+    uint64_t number)
+{
+	struct index_file file;
+
+	if (!index_find_file(index, mailbox, uid, &file) ||
+	    file.cache_number == number)
 		return;
 	file.cache_number = number;
-	index_put_file(index, mailbox, uid, &file);
+	index_begin(index);
+	index_put_file_record(index, mailbox, uid, &file);
+	index_commit(index);
 }
 
 static bool
@@ -187,7 +197,7 @@ index_count_cache(
 	put_content(index, hash, &content);
 }
 
-void
+uint64_t
 index_put_cache(
     struct message_index *index, const struct hash *hash, struct text bytes)
 {
@@ -200,6 +210,7 @@ index_put_cache(
 	}
 	put_parsed(index, content.number, hash, bytes);
 	index_commit(index);
+	return content.number;
 }
 
 void
@@ -209,7 +220,7 @@ index_put_past_cache(
 	index_begin(index);
 	if (index_cache_number(index, hash) == 0)
 		set_unused(index, hash);
-	index_put_cache(index, hash, bytes);
+	(void)index_put_cache(index, hash, bytes);
 	index_commit(index);
 }
 

@@ -185,7 +185,7 @@ adopt_row(struct adoption *adoption, struct folder *folder,
 	placed.base = name.base;
 	placed.is_new = file->found.is_new;
 	if (file->cached.size > 0 && placed.cache_number == 0)
-		index_put_cache(account->index, &record->hash,
+		(void)index_put_cache(account->index, &record->hash,
 		    text_make(file->cached.data, file->cached.size));
 	placed.cache_number = index_cache_number(account->index, &record->hash);
 	index_put_file(account->index, record->mailbox, record->uid, &placed);
@@ -210,8 +210,7 @@ adopt_refused(struct adopt_batch *b, enum status status)
 	log_warning("adopt", "mailbox=%llu files=%zu status=%s",
 	    (unsigned long long)adoption->mailbox, b->count,
 	    status_name(status));
-	if (status == STATUS_UNAVAILABLE || status == STATUS_FULL ||
-	    status == STATUS_MISSING)
+	if (status_passes(status) || status == STATUS_MISSING)
 		adoption->has_failed = true;
 	adoption->is_raised = true;
 	adoption->batch_limit = 1;

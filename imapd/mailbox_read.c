@@ -114,6 +114,7 @@ mailbox_read(struct mailbox_view *view, uint32_t uid,
 		done(STATUS_MISSING, &body, context);
 		return;
 	}
+	directories_hold_turn(account);
 	body.fd = files_open(account, view->folder, &file, &error);
 	if (body.fd == -1) {
 		ask_store(view, &row, file.blob, file.form, done, context);
@@ -201,8 +202,8 @@ mailbox_cache_put(struct mailbox_view *view, uint32_t uid, struct text bytes)
 	}
 	/* Many are made in a row after the index was lost. */
 	index_begin(index);
-	index_put_cache(index, &hash, bytes);
-	index_number_file(index, view->folder->info.id, uid);
+	index_set_number(index, view->folder->info.id, uid,
+	    index_put_cache(index, &hash, bytes));
 	if (index_commit_later(index))
 		account_commit_soon(view->account);
 }

@@ -140,8 +140,7 @@ message_cache_format(
 	has_all_fields = root->header_text.size == root->header.size &&
 			 collect_fields(root->header_text, &texts[3]);
 	if (envelope_format(root->header_text, pool, &texts[0]) < 0 ||
-	    body_structure_format(root, false, pool, &texts[1]) < 0 ||
-	    body_structure_format(root, true, pool, &texts[2]) < 0 ||
+	    body_structure_format(root, pool, &texts[1], &texts[2]) < 0 ||
 	    put_record(root, stored_size, texts, has_all_fields, out) < 0)
 		result = -1;
 	for (int i = 0; i < 4; i++)

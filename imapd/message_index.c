@@ -547,20 +547,29 @@ index_load_rows(struct message_index *index, uint64_t mailbox, size_t *count)
 /* -- Files and their names -- */
 
 void
-index_put_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
-    const struct index_file *file)
+index_put_file_record(struct message_index *index, uint64_t mailbox,
+    uint32_t uid, const struct index_file *file)
 {
-	uint8_t key[12], name[KEY_MAX], bytes[1024], number[4];
-	/* Before anything is written: its texts may be those that are read. */
-	size_t name_size = name_key(name, mailbox, file->base);
-	struct text value;
+	uint8_t key[12], bytes[1024];
 	struct writer w;
 
 	writer_init(&w, bytes, sizeof(bytes));
 	index_file_encode(&w, file);
-	index_begin(index);
 	index_put(
 	    index, index->file, key, uid_key(key, mailbox, uid), bytes, w.size);
+}
+
+void
+index_put_file(struct message_index *index, uint64_t mailbox, uint32_t uid,
+    const struct index_file *file)
+{
+	uint8_t name[KEY_MAX], number[4];
+	/* Before anything is written: its texts may be those that are read. */
+	size_t name_size = name_key(name, mailbox, file->base);
+	struct text value;
+
+	index_begin(index);
+	index_put_file_record(index, mailbox, uid, file);
 	index_put_big(number, uid, 4);
 	/* Which it has from its first day on, mostly. */
 	if (!index_get(index, index->name, name, name_size, &value) ||

@@ -188,6 +188,8 @@ bool index_find_parsed(struct message_index *index,
 /* The file of a row knows the number of its parse. */
 void index_number_file(
     struct message_index *index, uint64_t mailbox, uint32_t uid);
+void index_set_number(struct message_index *index, uint64_t mailbox,
+    uint32_t uid, uint64_t number);
 /* For index_file; 0: there is no entry. */
 uint64_t index_cache_number(
     struct message_index *index, const struct hash *hash);
@@ -198,7 +200,8 @@ bool index_has_lost_cache(const struct message_index *index);
  * deleted ones. */
 void index_count_cache(
     struct message_index *index, const struct hash *hash, int delta);
-void index_put_cache(
+/* Its number. */
+uint64_t index_put_cache(
     struct message_index *index, const struct hash *hash, struct text bytes);
 /* Of a message without a row: one of the past. */
 void index_put_past_cache(

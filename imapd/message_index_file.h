@@ -52,6 +52,9 @@ void index_put(struct message_index *index, MDB_dbi dbi, const void *key,
     size_t key_size, const void *data, size_t size);
 void index_del(
     struct message_index *index, MDB_dbi dbi, const void *key, size_t key_size);
+/* A file's record alone: its name stays as it is. */
+void index_put_file_record(struct message_index *index, uint64_t mailbox,
+    uint32_t uid, const struct index_file *file);
 /* In the scratch buffer: valid until the next call. */
 bool index_get(struct message_index *index, MDB_dbi dbi, const void *key,
     size_t key_size, struct text *value);

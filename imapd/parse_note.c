@@ -1,6 +1,6 @@
 /*
- * See parse_note.h.  Two writes of 33 bytes a parse, into the page cache:
- * what must outlive the process, not the machine.
+ * See parse_note.h.  A write of 33 bytes a parse, into the page cache: what
+ * must outlive the process, not the machine.
  */
 #include "imapd/parse_note.h"
 
@@ -31,6 +31,8 @@ struct parse_note {
 	struct entry now;
 	struct entry kept[PARSE_KEPT]; /* the oldest first */
 	bool has_failed;               /* said once */
+	bool is_end_due;               /* in the file */
+	struct timer *end_timer;
 };
 
 /* -- The file -- */
@@ -157,12 +159,25 @@ count_death(struct parse_note *note)
 	note->now.deaths = 0;
 }
 
+/* The turn in which it was parsed is over. */
+static void
+write_end(void *context)
+{
+	struct parse_note *note = context;
+
+	if (!note->is_end_due)
+		return;
+	note->is_end_due = false;
+	write_now(note);
+}
+
 struct parse_note *
-parse_note_open(int home_fd)
+parse_note_open(struct event_loop *loop, int home_fd)
 {
 	struct parse_note *note = memory_new(1, sizeof(*note));
 	struct error error;
 
+	note->end_timer = timer_new(loop, write_end, note);
 	note->fd = file_open_write(home_fd, "parsing", 0600, &error);
 	if (note->fd == -1) {
 		log_warning("parse-note", "error=\"%s\"", error.text);
@@ -180,6 +195,8 @@ parse_note_close(struct parse_note **note)
 {
 	if (*note == NULL)
 		return;
+	write_end(*note);
+	timer_free(&(*note)->end_timer);
 	if ((*note)->fd != -1)
 		close((*note)->fd);
 	memory_free(note);
@@ -201,6 +218,7 @@ parse_note_begin(struct parse_note *note, const struct hash *key)
 	if (parse_note_has(note, key))
 		return false;
 	note->now = (struct entry){ 1, *key };
+	note->is_end_due = false;
 	write_now(note);
 	return true;
 }
@@ -213,7 +231,8 @@ parse_note_end(struct parse_note *note)
 
 	note->now.deaths = 0;
 	if (entry == NULL) {
-		write_now(note);
+		note->is_end_due = true;
+		timer_start(note->end_timer, 0);
 		return;
 	}
 	entry->deaths = 0;

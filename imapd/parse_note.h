@@ -9,6 +9,10 @@
  * A key is 32 bytes by which the message is found again: the hash of its
  * content, or before that is known its delivery id.
  *
+ * Of many that are parsed in one turn of the event loop, one note takes the
+ * place of the other, and the last one's stands until the turn is over: who
+ * dies in between blames that one, which costs it a death of three.
+ *
  * The file `parsing`: u64 magic, then the note of now and NOTE_KEPT notes of
  * messages that killed, each of u8 deaths (now: 1 while it is being parsed) and
  * key.  A file that cannot be made costs the protection, nothing else.
@@ -16,6 +20,7 @@
 #ifndef IMAPD_PARSE_NOTE_H
 #define IMAPD_PARSE_NOTE_H
 
+#include "common/event_loop.h"
 #include "common/messages.h"
 
 #include <stdbool.h>
@@ -28,7 +33,7 @@ enum {
 struct parse_note;
 
 /* Never NULL. */
-struct parse_note *parse_note_open(int home_fd);
+struct parse_note *parse_note_open(struct event_loop *loop, int home_fd);
 void parse_note_close(struct parse_note **note);
 
 /* False: it is quarantined. Else it may be parsed, until parse_note_end, within

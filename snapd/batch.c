@@ -445,7 +445,7 @@ apply(struct batch *batch, struct journal *journal, uint32_t account,
 	if (found == 1 && batch->counter > row.counter &&
 	    !allowance_has(
 		journal->allowance, account, journal->state.guard_us)) {
-		reply->status = STATUS_FULL;
+		reply->status = STATUS_ALLOWANCE;
 		journal_drop(journal);
 		return;
 	}

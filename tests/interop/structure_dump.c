@@ -33,7 +33,7 @@ dump(const char *path)
 	struct mime_parser *parser = mime_parser_new(pool);
 	struct mime_part *root;
 	FILE *file = fopen(path, "rb");
-	struct buf out;
+	struct buf out, structure;
 	size_t size;
 
 	if (file == NULL)
@@ -45,10 +45,11 @@ dump(const char *path)
 	buf_init(&out, MAX_SIZE);
 	envelope_format(root->header_text, pool, &out);
 	print_record(&out);
-	body_structure_format(root, false, pool, &out);
+	buf_init(&structure, MAX_SIZE);
+	body_structure_format(root, pool, &out, &structure);
 	print_record(&out);
-	body_structure_format(root, true, pool, &out);
-	print_record(&out);
+	print_record(&structure);
+	buf_clear(&structure);
 	buf_clear(&out);
 	pool_free(&pool);
 	return 0;

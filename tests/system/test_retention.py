@@ -94,14 +94,14 @@ def test_no_restart_gives_an_account_more_than_a_days_allowance(store):
     set_directive(store, 'max-account-changes', '5')
     store.server.stop()
     store.server.start()
-    assert [append() for _ in range(6)] == [True] * 5 + [b'[OVERQUOTA']
+    assert [append() for _ in range(6)] == [True] * 5 + [b'[LIMIT']
     reload(store)
-    assert append() == b'[OVERQUOTA'
+    assert append() == b'[LIMIT'
     store.server.kill('snapd')
-    wait_for(lambda: append() == b'[OVERQUOTA', what='refused by a new snapd')
+    wait_for(lambda: append() == b'[LIMIT', what='refused by a new snapd')
     store.server.stop()
     store.server.start()
-    assert append() == b'[OVERQUOTA'
+    assert append() == b'[LIMIT'
     assert store.server.send('mail')[0] == 452
     assert append(store.server.user2) is True
     # Nothing that is there goes for it; and more is at once.

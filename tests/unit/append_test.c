@@ -228,6 +228,11 @@ static const struct transcript replace[] = {
 	    "a NO [OVERQUOTA] No space left\r\n* 1 FETCH (UID 1)\r\n"
 	    "* 2 FETCH (UID 2)\r\nb" FETCHED,
 	    STATUS_FULL },
+	{ "what_a_day_allows_is_no_lack_of_space",
+	    "a REPLACE 1 INBOX {3+}\r\nnew\r\n",
+	    "a NO [LIMIT] Account has changed as much as it may in a day, "
+	    "try again tomorrow\r\n",
+	    STATUS_ALLOWANCE },
 	{ "what_is_not_there_cannot_be_replaced",
 	    "a REPLACE 3 INBOX {3}\r\nb UID REPLACE 9 INBOX {3}\r\n"
 	    "c REPLACE 0 INBOX {3}\r\nd REPLACE 1:2 INBOX {3}\r\n"

@@ -19,6 +19,7 @@
 struct home {
 	char path[64];
 	int fd;
+	struct event_loop *loop;
 };
 
 static int
@@ -28,6 +29,7 @@ set_up(void **state)
 
 	scratch_make(home->path, "parse_note_test");
 	home->fd = open(home->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	home->loop = event_loop_new();
 	*state = home;
 	return 0;
 }
@@ -37,6 +39,7 @@ tear_down(void **state)
 {
 	struct home *home = *state;
 
+	event_loop_free(&home->loop);
 	close(home->fd);
 	scratch_remove(home->path);
 	free(home);
@@ -56,7 +59,7 @@ key_of(unsigned int n)
 static bool
 dies_of(struct home *home, unsigned int n)
 {
-	struct parse_note *note = parse_note_open(home->fd);
+	struct parse_note *note = parse_note_open(home->loop, home->fd);
 	struct hash key = key_of(n);
 	bool may = parse_note_begin(note, &key);
 
@@ -67,7 +70,7 @@ dies_of(struct home *home, unsigned int n)
 static void
 lives_through(struct home *home, unsigned int n)
 {
-	struct parse_note *note = parse_note_open(home->fd);
+	struct parse_note *note = parse_note_open(home->loop, home->fd);
 	struct hash key = key_of(n);
 
 	assert_true(parse_note_begin(note, &key));
@@ -87,6 +90,46 @@ what_killed_three_is_not_parsed_again(void **state)
 	for (int i = 0; i < 10; i++)
 		assert_false(dies_of(home, 1));
 	lives_through(home, 2);
+}
+
+static bool
+is_noted(const struct home *home, unsigned int n)
+{
+	struct hash key = key_of(n);
+	uint8_t bytes[8 + 1 + sizeof(key.bytes)];
+	int fd = openat(home->fd, "parsing", O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(read(fd, bytes, sizeof(bytes)), sizeof(bytes));
+	close(fd);
+	return bytes[8] == 1 &&
+	       memcmp(bytes + 9, key.bytes, sizeof(key.bytes)) == 0;
+}
+
+static void
+stop(void *context)
+{
+	event_loop_stop(context);
+}
+
+static void
+the_end_is_noted_when_the_turn_is_over(void **state)
+{
+	struct home *home = *state;
+	struct parse_note *note = parse_note_open(home->loop, home->fd);
+	struct timer *timer = timer_new(home->loop, stop, home->loop);
+
+	for (unsigned int n = 1; n <= 3; n++) {
+		struct hash key = key_of(n);
+
+		assert_true(parse_note_begin(note, &key));
+		assert_true(is_noted(home, n));
+		parse_note_end(note);
+	}
+	timer_start(timer, 1);
+	event_loop_run(home->loop);
+	assert_false(is_noted(home, 3));
+	timer_free(&timer);
+	parse_note_close(&note);
 }
 
 static void
@@ -131,7 +174,7 @@ static void
 a_second_key_is_quarantined_at_once(void **state)
 {
 	struct home *home = *state;
-	struct parse_note *note = parse_note_open(home->fd);
+	struct parse_note *note = parse_note_open(home->loop, home->fd);
 	struct hash key = key_of(7);
 
 	parse_note_add(note, &key);
@@ -174,6 +217,7 @@ main(void)
 #define TEST_CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST_CASE(what_killed_three_is_not_parsed_again),
+		TEST_CASE(the_end_is_noted_when_the_turn_is_over),
 		TEST_CASE(deaths_count_only_in_a_row),
 		TEST_CASE(each_message_dies_its_own_deaths),
 		TEST_CASE(the_oldest_is_forgotten_when_there_are_too_many),
