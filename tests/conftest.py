@@ -32,6 +32,11 @@ def pytest_configure():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    """What takes long begins first, so that nobody is left alone with it."""
+    items.sort(key=lambda item: not getattr(item.module, 'TAKES_LONG', False))
+
+
 def wait_for(condition, seconds=60, what='condition'):
     """Waits until condition() is true; what it raises meanwhile, as one who asks
     a process that has just been killed, is kept."""

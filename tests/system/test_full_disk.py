@@ -11,6 +11,7 @@ import pytest
 
 from conftest import Server, wait_for
 
+TAKES_LONG = True  # conftest.py
 MEGABYTE = 1 << 20
 SIZE_MB = 320
 

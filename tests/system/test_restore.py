@@ -12,6 +12,8 @@ import pytest
 from clients import Desk, mbsync
 from conftest import View, message, wait_for
 
+TAKES_LONG = True  # conftest.py
+
 
 def fill(client, mailbox, keys, flags='()'):
     """All of them in one commit, or each 500."""
