@@ -10,13 +10,15 @@ import signal
 import smtplib
 import ssl
 import subprocess
+import sys
 import time
 
 import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 BUILD = os.environ.get('BUILD') or os.path.join(TOP, 'build-check')
-INSTANCE = os.path.join(TOP, 'tests/instance')
+# Not by its first line: what finds a python3 may take longer than it runs.
+INSTANCE = (sys.executable, os.path.join(TOP, 'tests/instance'))
 # A relay that goes nowhere (system/false_relay.c), and who may use it.
 FALSE_RELAY = ('--replace',
                'smtpd-relay=%s/tests/system/false_relay' % BUILD)
@@ -28,6 +30,11 @@ CRASH_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE,
 def pytest_configure():
     """Who is told to end leaves no server behind: as at Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """What takes long begins first, so that nobody is left alone with it."""
+    items.sort(key=lambda item: not getattr(item.module, 'TAKES_LONG', False))
 
 
 def wait_for(condition, seconds=60, what='condition'):
@@ -70,7 +77,7 @@ class Server:
 
     def start(self):
         done = subprocess.run(
-            [INSTANCE, 'start', self.dir, *self.options], text=True,
+            [*INSTANCE, 'start', self.dir, *self.options], text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
             timeout=120)
         assert done.returncode == 0, done.stderr
@@ -80,16 +87,16 @@ class Server:
                     int(value) if key.endswith('_PORT') else value)
 
     def stop(self):
-        subprocess.run([INSTANCE, 'stop', self.dir], check=True, timeout=120)
+        subprocess.run([*INSTANCE, 'stop', self.dir], check=True, timeout=120)
 
     def start_expecting_trouble(self):
         """A start that may fail to become ready, which is an answer too."""
-        subprocess.run([INSTANCE, 'start', self.dir, *self.options],
+        subprocess.run([*INSTANCE, 'start', self.dir, *self.options],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                        check=False, timeout=120)
 
     def kill(self, role, number=signal.SIGKILL):
-        subprocess.run([INSTANCE, 'kill', self.dir, role, '--signal',
+        subprocess.run([*INSTANCE, 'kill', self.dir, role, '--signal',
                         str(int(number))], check=True,
                        stdout=subprocess.DEVNULL, timeout=30)
 
@@ -263,7 +270,7 @@ def message(key, size=0):
 def end(directory, expected=None):
     """Stops the instance there and removes it; no process may have crashed, but
     for those of the roles (a|b) that a test has crash."""
-    subprocess.run([INSTANCE, 'stop', directory], check=False, timeout=120)
+    subprocess.run([*INSTANCE, 'stop', directory], check=False, timeout=120)
     found = [line for line in crashes(directory)
              if not expected or not re.search(r'role=(%s) ' % expected, line)]
     shutil.rmtree(directory, ignore_errors=True)

@@ -57,7 +57,7 @@ def test_alarm_of_a_worker_waits_until_snapd_is_there_again(server):
     one.fill(['before'])
     client = one.imap()
     client.select()
-    starts = ready(one, 'snapd')
+    starts = wait_for(lambda: ready(one, 'snapd'), what='snapd in the log')
     one.kill('snapd')
     wait_for(lambda: logged(one, r' ended role=snapd '), 60, 'its end')
     one.kill('worker', signal.SIGSYS)

@@ -1,11 +1,12 @@
 """Mail programs that people use, doing their ordinary work."""
 import base64
 import os
+import re
 import subprocess
 
 import pytest
 
-from clients import Desk, mbsync, read
+from clients import Desk, mbsync
 from conftest import message, wait_for
 
 
@@ -78,11 +79,25 @@ def test_mbsync_copies_both_ways(shared, tmp_path):
     assert 'mbsync-up' in desk.keys()
 
 
+def sessions(server, user):
+    """What the log has of each session of a user: names of events."""
+    with open(server.dir + '/log', encoding='utf-8') as log:
+        events = re.findall(
+            r'(worker\[\d+\]) info session-(\w+).* (sid=\d+)(.*)', log.read())
+    names = {}
+    for worker, name, sid, rest in events:
+        if ' user=%s ' % user in rest + ' ' or (worker, sid) in names:
+            names.setdefault((worker, sid), []).append(name)
+    return list(names.values())
+
+
 @pytest.mark.parametrize('deflate', ('no', 'yes'))
 def test_mutt_reads_a_folder(shared, tmp_path, deflate):
-    shared.fill(['mutt'], shared.user1)
-    log = os.path.join(shared.dir, 'log')
-    begun = read(log).count('session-compressed')
+    user = 'mutt-%s@%s' % (deflate, shared.domain)
+    run(*shared.firnmail.split(), 'account', 'add', user, '--cheap-hash',
+        text=shared.pass1 + '\n')
+    with shared.imap_session(user) as client:
+        client.append('INBOX', None, None, message('mutt').encode())
     rc = tmp_path / 'muttrc'
     rc.write_text('''
 set imap_user="%s" imap_pass="%s" folder="imaps://localhost:%d"
@@ -90,13 +105,15 @@ set certificate_file="%s" ssl_verify_host=no ssl_force_tls=yes
 set spoolfile="+INBOX" header_cache="" quit=yes imap_deflate=%s
 push "<limit>~s mutt<enter><tag-pattern>~A<enter><tag-prefix><copy-message>%s<enter>y<quit>"
 set confirmappend=no confirmcreate=no delete=no mbox_type=mbox
-''' % (shared.user1, shared.pass1, shared.imaps_port, shared.cafile,
+''' % (user, shared.pass1, shared.imaps_port, shared.cafile,
        deflate, tmp_path / 'saved'))
     run('script', '-qec', 'mutt -F %s' % rc, '/dev/null',
         env=dict(os.environ, TERM='xterm', HOME=str(tmp_path)))
     assert 'Subject: mutt' in (tmp_path / 'saved').read_text()
-    wait_for(lambda: read(log).count('session-compressed') == begun +
-             (deflate == 'yes'))
+    # Ours, and mutt's.
+    ended = wait_for(lambda: [one for one in sessions(shared, user)
+                              if 'close' in one][1:], what='the end of mutt')
+    assert [one[1] == 'compressed' for one in ended] == [deflate == 'yes']
 
 
 def test_imaplib_does_everything_to_a_message(shared):

@@ -13,6 +13,8 @@ import pytest
 from conftest import wait_for
 from test_events import following
 
+TAKES_LONG = True  # conftest.py
+
 
 def own(path):
     """By the account's uid, as its home is."""

@@ -9,6 +9,7 @@ import pytest
 
 from conftest import TOP
 
+TAKES_LONG = True  # conftest.py
 BUILD = os.path.abspath(os.environ.get('BUILD') or os.path.join(TOP, 'build'))
 pytestmark = pytest.mark.skipif(os.geteuid() != 0,
                                 reason='not root: there are no walls to open')
