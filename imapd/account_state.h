@@ -423,7 +423,8 @@ int directories_part(struct account_store *account, const struct folder *folder,
  * each is looked at once. */
 void directories_hold(struct account_store *account);
 void directories_release(struct account_store *account);
-/* The same until this turn is over, for those who read one file after another. */
+/* The same until this turn is over, for those who read one file after another.
+ */
 void directories_hold_turn(struct account_store *account);
 /* One was found to be removed: all are opened anew. */
 void directories_forget(struct account_store *account);
