@@ -42,7 +42,10 @@ enum {
 	QUEUE_FILE_LATEST_MS = 100,    /* and then at the latest, */
 	QUEUE_FILE_MORE = 4,           /* so many more than clients, */
 	QUEUE_FILE_STUCK_MS = 20,      /* until no answer has come so long */
-	QUEUE_MAX_STARTING = 8,        /* workers asked for at once */
+	/* Workers asked for at once. One that needs the place of another waits
+	 * until that has ended, three times for the disk: enough of them to use
+	 * that time, few enough that a login need not wait for many. */
+	QUEUE_MAX_STARTING = 16,
 	/* Then 451, whatever snapd does: who hears it sends the message again,
 	 * and has it twice if it was on its way to the disk. A client waits ten
 	 * minutes (RFC 5321 section 4.5.3.2.6), so that is nearly as long. */
