@@ -23,7 +23,8 @@
 #include <unistd.h>
 
 enum {
-	FILTER_MAX_INSTRUCTIONS = 4096 /* BPF_MAXINSNS */
+	FILTER_MAX_INSTRUCTIONS = 4096, /* BPF_MAXINSNS */
+	CAPABILITIES_MAX = 64 /* the kernel knows fewer: EINVAL to the rest */
 };
 
 static int
@@ -143,26 +144,37 @@ enter_root(const struct sandbox_request *request,
 	return 0;
 }
 
-/* Whether nothing but `kept` is in the set. The kernel knows fewer than 64
- * capabilities and says EINVAL to the rest. */
+/* Whether it is not in the set any more. */
 static bool
-is_bounded(uint64_t kept)
+drop_bound(unsigned long n)
 {
-	for (unsigned long n = 0; n < 64; n++)
-		if ((kept & UINT64_C(1) << n) == 0 &&
-		    prctl(PR_CAPBSET_READ, n, 0, 0, 0) == 1)
-			return false;
-	return true;
+	(void)prctl(PR_CAPBSET_DROP, n, 0, 0, 0);
+	return prctl(PR_CAPBSET_READ, n, 0, 0, 0) == 0;
+}
+
+/* Whether nothing but `kept` is in the set any more. The broker's children have
+ * most of them not from the start, so each is asked for first. */
+static bool
+bound(uint64_t kept)
+{
+	bool is_bounded = true;
+
+	for (unsigned long n = 0; n < CAPABILITIES_MAX; n++) {
+		int is_in = prctl(PR_CAPBSET_READ, n, 0, 0, 0);
+
+		if (is_in == -1)
+			return is_bounded && errno == EINVAL && n > CAP_SETFCAP;
+		if (is_in == 1 && (kept & UINT64_C(1) << n) == 0)
+			is_bounded = drop_bound(n) && is_bounded;
+	}
+	return is_bounded;
 }
 
 static int
 drop_bounding(const struct sandbox_request *request, uint64_t kept,
     uint32_t *walls, struct error *error)
 {
-	for (unsigned long n = 0; n < 64; n++)
-		if ((kept & UINT64_C(1) << n) == 0)
-			(void)prctl(PR_CAPBSET_DROP, n, 0, 0, 0);
-	if (is_bounded(kept))
+	if (bound(kept))
 		*walls |= WALL_BOUNDING;
 	else if (!request->is_one_uid)
 		return error_set(error, ERROR_REFUSED,
@@ -173,7 +185,7 @@ drop_bounding(const struct sandbox_request *request, uint64_t kept,
 static int
 raise_ambient(uint64_t kept, struct error *error)
 {
-	for (unsigned long n = 0; n < 64; n++)
+	for (unsigned long n = 0; n < CAPABILITIES_MAX; n++)
 		if ((kept & UINT64_C(1) << n) != 0 &&
 		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, n, 0, 0) == -1)
 			return error_set_errno(error, "ambient %lu", n);
@@ -195,12 +207,16 @@ check_capabilities(uint64_t kept, struct error *error)
 			return error_set(
 			    error, ERROR_REFUSED, "capabilities are left");
 	}
-	for (unsigned long n = 0; n < 64; n++)
-		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, n, 0, 0) ==
-			1 &&
-		    (kept & UINT64_C(1) << n) == 0)
+	for (unsigned long n = 0; n < CAPABILITIES_MAX; n++) {
+		int is_set =
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, n, 0, 0);
+
+		if (is_set == -1)
+			break;
+		if (is_set == 1 && (kept & UINT64_C(1) << n) == 0)
 			return error_set(error, ERROR_REFUSED,
 			    "ambient capability %lu is left", n);
+	}
 	return 0;
 }
 
