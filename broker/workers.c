@@ -153,6 +153,17 @@ retire_one(struct workers *workers)
 	return true;
 }
 
+/* Whether fewer places are free, or will be, than are to be kept. */
+static bool
+is_crowded(const struct workers *workers)
+{
+	size_t most = workers->broker->settings->max_workers;
+
+	return workers->running - workers->stopping +
+		   most / WORKER_SPARE_SHARE >
+	       most;
+}
+
 /* For so many that are queued. */
 static bool
 places_come(struct workers *workers, size_t queued)
@@ -233,6 +244,8 @@ try_start(struct worker *worker)
 	}
 	worker->state = WORKER_HOME;
 	worker->workers->running++;
+	if (is_crowded(worker->workers))
+		(void)retire_one(worker->workers);
 }
 
 static void
@@ -371,7 +384,7 @@ worker_idle(struct workers *workers, struct member *member,
 		timer_start(member->timer, wanted_ms(worker));
 	else if (said->reason != IDLE_JUST_NOW)
 		timer_start(member->timer, WORKER_LINGER_MS);
-	if (workers->queued.count > workers->stopping)
+	if (workers->queued.count > workers->stopping || is_crowded(workers))
 		(void)retire_one(workers);
 }
 

@@ -14,6 +14,9 @@
 enum {
 	WORKER_LINGER_MS = 30000,
 	WORKER_WANTED_US = 1000 * 1000,
+	/* Of so many places one is kept free, as far as others only idle: who
+	 * comes need not wait for an end, which waits for the disk. */
+	WORKER_SPARE_SHARE = 32,
 	WORKER_MAX_WAITING = 64 /* sessions that wait for one worker */
 };
 

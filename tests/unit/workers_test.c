@@ -18,7 +18,7 @@
 enum {
 	DEADLINE_MS = 60000,
 	ACCOUNT = 1,
-	ACCOUNTS = 12
+	ACCOUNTS = WORKER_SPARE_SHARE + 1
 };
 
 struct fixture {
@@ -302,6 +302,49 @@ the_one_that_idles_for_longest_makes_room(void **state)
 	assert_int_equal(workers[4]->state, WORKER_RUNNING);
 }
 
+static void
+a_place_is_free_before_somebody_comes(void **state)
+{
+	static const struct message_worker_idle idle = { .reason =
+							     IDLE_JUST_NOW };
+	struct fixture *f = *state;
+	struct worker *first = NULL, *second = NULL, *worker;
+
+	f->settings->max_workers = WORKER_SPARE_SHARE;
+	for (uint32_t n = 1; n < WORKER_SPARE_SHARE; n++) {
+		worker = run(f, n);
+		worker_idle(f->broker.workers, &worker->member, &idle);
+		first = n == 1 ? worker : first;
+		second = n == 2 ? worker : second;
+	}
+	assert_int_equal(first->state, WORKER_RUNNING);
+	(void)run(f, WORKER_SPARE_SHARE);
+	assert_int_equal(first->state, WORKER_STOPPING);
+	/* One place more comes than is asked for. */
+	need(f, WORKER_SPARE_SHARE + 1);
+	assert_int_equal(second->state, WORKER_RUNNING);
+}
+
+/* Who works is not sent away for that. */
+static void
+a_spare_place_costs_nobody_who_works(void **state)
+{
+	static const struct message_worker_idle idle = { .reason =
+							     IDLE_JUST_NOW };
+	struct fixture *f = *state;
+	struct worker *workers[WORKER_SPARE_SHARE + 1];
+
+	f->settings->max_workers = WORKER_SPARE_SHARE;
+	for (uint32_t n = 1; n <= WORKER_SPARE_SHARE; n++)
+		workers[n] = run(f, n);
+	for (uint32_t n = 1; n <= WORKER_SPARE_SHARE; n++)
+		assert_int_equal(workers[n]->state, WORKER_RUNNING);
+	worker_idle(f->broker.workers, &workers[7]->member, &idle);
+	assert_int_equal(workers[7]->state, WORKER_STOPPING);
+	worker_idle(f->broker.workers, &workers[8]->member, &idle);
+	assert_int_equal(workers[8]->state, WORKER_RUNNING);
+}
+
 int
 main(void)
 {
@@ -312,6 +355,8 @@ main(void)
 		TEST(who_asks_before_workers_are_equipped_waits),
 		TEST(first_come_are_first_started),
 		TEST(the_one_that_idles_for_longest_makes_room),
+		TEST(a_place_is_free_before_somebody_comes),
+		TEST(a_spare_place_costs_nobody_who_works),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
