@@ -7,7 +7,7 @@ static const char *o_rcpt = "user%d@example.test",
 static int o_n = 1000, o_conns = 10, o_users = 10, o_per = 1, o_first = 1,
 	   o_nrcpt = 1;
 static size_t o_size = 4096;
-static double o_timeout = 120;
+static double o_timeout = 120, o_rate, g_start;
 static int g_next, g_done, g_stalled;
 static double *g_lat, *g_total;
 static bool o_nowait;
@@ -87,8 +87,11 @@ worker(void *arg)
 	while ((i = __sync_fetch_and_add(&g_next, 1)) < o_n) {
 		char b[8192], r[200];
 		int k, nr = 0;
-		double t0 = now(), t1;
+		double t0, t1;
 
+		if (o_rate > 0 && g_start + i / o_rate > now())
+			nap(g_start + i / o_rate - now());
+		t0 = now();
 		make_message(&m, 11, (uint64_t)i, o_size,
 		    "\r\n"); /* its texts never start a line with a dot */
 		if (!c)
@@ -211,6 +214,7 @@ main(int argc, char **argv)
 	if (argc < 2)
 		die("usage: smtp_bench [--host H] --port P [--tls|--starttls] "
 		    "[--n 1000] [--conns 10] [--per-conn 1] [--size 4096]\n"
+		    "  [--rate MESSAGES-A-SECOND]\n"
 		    "  [--rcpt user%%d@example.test] [--users 10] [--first 1] "
 		    "[--nrcpt 1] [--from A] [--auth USER:PASSWORD] --maildir "
 		    "'/path/user%%d/Maildir' | --nowait\n"
@@ -235,6 +239,8 @@ main(int argc, char **argv)
 			o_conns = atoi(v);
 		else if (OPT("--per-conn"))
 			o_per = atoi(v);
+		else if (OPT("--rate"))
+			o_rate = atof(v);
 		else if (OPT("--size"))
 			o_size = (size_t)atol(v);
 		else if (OPT("--rcpt"))
@@ -282,7 +288,8 @@ main(int argc, char **argv)
 		if (missing) { /* one message each makes the Maildirs */
 			int n = o_n;
 			o_n = o_users;
-			double *l = g_lat, *t = g_total;
+			double *l = g_lat, *t = g_total, rate = o_rate;
+			o_rate = 0;
 			g_lat = calloc((size_t)o_n, sizeof *l);
 			g_total = calloc((size_t)o_n, sizeof *t);
 			g_base = count_all();
@@ -297,6 +304,7 @@ main(int argc, char **argv)
 			nap(1);
 			g_lat = l;
 			g_total = t;
+			o_rate = rate;
 			o_n = n;
 			g_next = g_done = 0;
 		}
@@ -309,7 +317,7 @@ main(int argc, char **argv)
 		o_conns = 1024;
 	c0 = tree_cpu();
 	s0 = self_cpu();
-	t0 = now();
+	t0 = g_start = now();
 	for (int i = 0; i < o_conns; i++)
 		if (pthread_create(&th[i], NULL, worker, NULL))
 			die("thread");
@@ -319,8 +327,9 @@ main(int argc, char **argv)
 	t2 = o_nowait ? t1 : wait_delivered(o_n * o_nrcpt);
 	nap(0.5); /* the queue's own tidying belongs to the messages' cost */
 	c1 = tree_cpu();
-	snprintf(x, sizeof x, "smtp.%s.%dconn.%zuB.per%d.x%d",
-	    o_tls ? "tls" : "plain", o_conns, o_size, o_per, o_nrcpt);
+	snprintf(x, sizeof x, "smtp.%s.%dconn.%zuB.per%d.x%d%s",
+	    o_tls ? "tls" : "plain", o_conns, o_size, o_per, o_nrcpt,
+	    o_rate > 0 ? ".paced" : "");
 	char y[160];
 #define FIG(what, v, unit) \
 	(snprintf(y, sizeof y, "%s.%s", x, what), figure(y, v, unit))
