@@ -55,6 +55,8 @@ enum {
 	QUEUE_STOP_TIMEOUT_MS = 4000,
 	QUEUE_MAX_FETCHES = 64,        /* of what URLs name, at a time, */
 	QUEUE_MAX_ACCOUNT_FETCHES = 8, /* of one account, */
+	/* of so many bytes, as far as is known; what would be more waits. */
+	QUEUE_MAX_FETCH_BYTES = 256 << 20,
 	QUEUE_FETCH_DEADLINE_MS = 120000
 };
 
@@ -78,7 +80,8 @@ struct queue {
 	struct srs *srs;         /* NULL: senders stay as they are */
 	struct table *accepts;   /* tag -> transaction that waits */
 	struct table *questions; /* tag -> delivery that the spool asked of */
-	struct table *fetches;   /* tag -> what of an URL is asked for */
+	struct table *fetches;   /* tag -> what of an URL is asked for, */
+	uint64_t fetch_bytes;    /* and what workers may have in memory of it */
 	uint64_t next_tag;
 	uint64_t bytes; /* of all bodies */
 	struct filing_list *filings;

@@ -32,6 +32,8 @@ struct url_fetch {
 	bool is_last;
 	uint8_t defects; /* of the chunks before it, as the front has them */
 	bool is_sent;
+	uint64_t bytes; /* of queue->fetch_bytes: as many as may come, or are
+			 * there */
 	unsigned int tries;
 	int64_t deadline_ms;
 	struct smtp_data data; /* as the front has one for its chunks */
@@ -42,6 +44,16 @@ struct url_fetch {
 };
 
 static void take_turn(void *context);
+static void ask_waiting(struct queue *queue);
+
+static void
+count_bytes(struct url_fetch *fetch, uint64_t bytes)
+{
+	struct queue *queue = fetch->transaction->queue;
+
+	queue->fetch_bytes = queue->fetch_bytes - fetch->bytes + bytes;
+	fetch->bytes = bytes;
+}
 
 void
 transaction_stop_fetch(struct transaction *t)
@@ -52,11 +64,13 @@ transaction_stop_fetch(struct transaction *t)
 		return;
 	t->fetch = NULL;
 	table_remove_u64(t->queue->fetches, fetch->tag);
+	count_bytes(fetch, 0);
 	if (fetch->fd != -1)
 		close(fetch->fd);
 	timer_free(&fetch->turn);
 	free(fetch->url);
 	free(fetch);
+	ask_waiting(t->queue);
 }
 
 /* What became of it: of the last one a bad verdict is the message's end. */
@@ -98,26 +112,50 @@ count_of_account(const struct queue *queue, uint32_t account)
 	return count;
 }
 
-/* To the worker, if there is one. */
+/* One is asked for, however large. */
+static bool
+has_room(const struct queue *queue, uint64_t bytes)
+{
+	return queue->fetch_bytes == 0 ||
+	       queue->fetch_bytes + bytes <= QUEUE_MAX_FETCH_BYTES;
+}
+
+/* To the worker, if there is one, and room for the answer. */
 static void
 ask(struct url_fetch *fetch)
 {
 	struct message message = { .type = MESSAGE_fetch_url };
 	struct transaction *t = fetch->transaction;
 	struct queue *queue = t->queue;
+	uint64_t most = queue->settings->max_message_bytes - t->counted;
 	const struct account *account =
 	    account_find_number(queue->accounts, t->account);
 	struct channel *worker = filing_channel(queue->filings, t->account);
 
-	if (worker == NULL || account == NULL)
+	if (worker == NULL || account == NULL || !has_room(queue, most))
 		return;
 	message.fetch_url.tag = fetch->tag;
-	message.fetch_url.max_size =
-	    queue->settings->max_message_bytes - t->counted;
+	message.fetch_url.max_size = most;
 	message.fetch_url.address = text_of(account->address);
 	message.fetch_url.url = text_of(fetch->url);
 	fetch->is_sent = channel_send(worker, &message, NULL, 0) == 0;
 	fetch->tries += fetch->is_sent;
+	if (fetch->is_sent)
+		count_bytes(fetch, most);
+}
+
+static void
+ask_waiting(struct queue *queue)
+{
+	struct url_fetch *fetch;
+	size_t position = 0;
+	void *value;
+
+	while (table_next(queue->fetches, &position, NULL, NULL, &value)) {
+		fetch = value;
+		if (!fetch->is_sent)
+			ask(fetch);
+	}
 }
 
 unsigned int
@@ -183,11 +221,11 @@ transaction_unask_urls(struct queue *queue, uint32_t account)
 		if (fetch->transaction->account != account || fetch->fd != -1)
 			continue;
 		fetch->is_sent = false;
+		count_bytes(fetch, 0);
 		if (fetch->tries >= FETCH_TRIES)
 			finish(fetch, VERDICT_URL_UNAVAILABLE);
-		else
-			ask(fetch);
 	}
+	ask_waiting(queue);
 }
 
 void
@@ -302,7 +340,9 @@ transaction_fetched(struct queue *queue, uint32_t account,
 	} else {
 		fetch->fd = *fd;
 		fetch->size = said->size;
+		count_bytes(fetch, said->size);
 		*fd = -1;
 		timer_start(fetch->turn, 0);
+		ask_waiting(queue);
 	}
 }

@@ -389,6 +389,7 @@ only_who_logged_in_has_mail_here(void **state)
 static void
 so_many_of_one_account_and_no_more(void **state)
 {
+	stand.settings->max_message_bytes = 1 << 20;
 	connect_worker(STAND_BOB);
 	for (int i = 0; i < QUEUE_MAX_ACCOUNT_FETCHES; i++) {
 		begin();
@@ -397,6 +398,46 @@ so_many_of_one_account_and_no_more(void **state)
 	begin();
 	stand_say_url(URL, true);
 	assert_int_equal(stand_verdict(), VERDICT_BUSY);
+}
+
+/* Of any account: what would be too much is asked for when another is done. */
+static void
+so_many_bytes_and_no_more_at_a_time(void **state)
+{
+	stand.settings->max_message_bytes = QUEUE_MAX_FETCH_BYTES / 2;
+	connect_worker(STAND_BOB);
+	begin();
+	ask(true);
+	begin();
+	ask(true);
+	begin();
+	asked = 0;
+	stand_say_url(URL, true);
+	assert_int_equal(stand_begin_as("bob@demo.test"), VERDICT_OK);
+	assert_int_equal(table_count(stand.queue->fetches), 3);
+	assert_int_equal(stand.queue->fetch_bytes, QUEUE_MAX_FETCH_BYTES);
+	answer_text(BODY);
+	stand_wait(was_asked);
+	assert_int_equal(asked, 1);
+	assert_int_equal(stand.queue->fetch_bytes, QUEUE_MAX_FETCH_BYTES);
+}
+
+/* A worker that ends gives its room back. */
+static void
+room_comes_back_with_a_worker_that_ends(void **state)
+{
+	stand.settings->max_message_bytes = QUEUE_MAX_FETCH_BYTES;
+	connect_worker(STAND_BOB);
+	begin();
+	ask(true);
+	channel_free(&worker);
+	asked = 0;
+	connect_worker(STAND_BOB);
+	stand_wait(was_asked);
+	assert_int_equal(stand.queue->fetch_bytes, QUEUE_MAX_FETCH_BYTES);
+	answer_text(BODY);
+	assert_int_equal(stand_verdict(), VERDICT_ACCEPTED);
+	assert_int_equal(stand.queue->fetch_bytes, 0);
 }
 
 #define in_stand(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -419,6 +460,8 @@ main(void)
 		in_stand(who_gives_up_is_not_answered),
 		in_stand(only_who_logged_in_has_mail_here),
 		in_stand(so_many_of_one_account_and_no_more),
+		in_stand(so_many_bytes_and_no_more_at_a_time),
+		in_stand(room_comes_back_with_a_worker_that_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
