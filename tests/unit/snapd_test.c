@@ -1116,6 +1116,29 @@ mail_is_answered_before_a_commit_that_nobody_waits_for(void **state)
 	assert_int_equal(f->worker.answers, 0);
 }
 
+/* It comes with the question for a body that only the log has. */
+static void
+mail_is_answered_before_a_commit_for_what_is_filed(void **state)
+{
+	struct message question = { .type = MESSAGE_read_unfiled };
+	struct fixture *f = *state;
+	uint8_t recipients[400];
+	struct message m;
+
+	be_patient(f);
+	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
+	store_set_commit_fault(EIO);
+	question.read_unfiled.delivery = delivery_of(1);
+	f->worker.answers = 0;
+	channel_send(f->worker.channel, &question, NULL, 0);
+	make_accept(&m, 2, 1, TEXT("y"), recipients);
+	send_and_fail(f, &f->queue, &m);
+	wait_answers(&f->queue, 1);
+	assert_int_equal(f->queue.answers, 1);
+	assert_int_equal(f->queue.answer.accepted.status, STATUS_OK);
+	assert_int_equal(f->worker.answers, 0);
+}
+
 static void
 filing_that_waited_is_not_answered_when_the_disk_fails(void **state)
 {
@@ -1804,6 +1827,7 @@ main(void)
 		TEST(only_filing_is_patient),
 		TEST(many_filings_wait_no_longer),
 		TEST(mail_is_answered_before_a_commit_that_nobody_waits_for),
+		TEST(mail_is_answered_before_a_commit_for_what_is_filed),
 		TEST(filing_that_waited_is_not_answered_when_the_disk_fails),
 		TEST(full_store_takes_deaths_and_marks_but_no_mail),
 		TEST(
