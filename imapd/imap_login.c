@@ -18,9 +18,6 @@
 
 enum {
 	LOGIN_INPUT_LIMIT = 64 * 1024,
-	LOGIN_OUTPUT_LIMIT = 256 * 1024,
-	LOGIN_TIMEOUT_MS = 120 * 1000,     /* without a byte, before login */
-	LOGIN_ALL_TIMEOUT_MS = 300 * 1000, /* from greeting to login */
 	LOGIN_MAX_BAD_COMMANDS = 10,
 	LOGIN_MAX_FAILURES = 5
 };
