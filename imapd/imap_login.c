@@ -469,7 +469,7 @@ imap_login_new(struct imap_front *front, uint64_t connection, int fd,
 	timer_start(login->deadline, LOGIN_ALL_TIMEOUT_MS);
 	login->client = connection_new(imap_front_loop(front), fd,
 	    LOGIN_INPUT_LIMIT, LOGIN_OUTPUT_LIMIT, &client_handler, login);
-	connection_acknowledge_at_once(login->client);
+	connection_acknowledge_soon(login->client);
 	connection_set_timeout(login->client, LOGIN_TIMEOUT_MS);
 	if (is_implicit &&
 	    connection_start_tls(login->client, imap_front_tls(front)) == -1)
