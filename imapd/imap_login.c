@@ -476,6 +476,7 @@ imap_login_new(struct imap_front *front, uint64_t connection, int fd,
 		login_enter_state(login, STATE_ENDING);
 	else
 		say_greeting(login);
+	connection_flush(login->client);
 	return login;
 }
 

@@ -353,7 +353,7 @@ session_make(struct event_loop *loop, struct account_store *account,
 	return session;
 }
 
-/* What the front would have said, and what it had read. */
+/* What the front would have said, at once, and what it had read. */
 static void
 answer_login(struct imap_session *session, const struct session_start *start)
 {
@@ -364,6 +364,8 @@ answer_login(struct imap_session *session, const struct session_start *start)
 	    "] Logged in\r\n",
 	    TEXT_FMT(start->tag));
 	(void)buf_put(&session->in, start->input.data, start->input.size);
+	/* Of one who is gone the loop says so. */
+	(void)session_flush(session);
 }
 
 struct imap_session *
@@ -375,6 +377,7 @@ imap_session_new(struct event_loop *loop, struct account_store *account,
 
 	session->ended = ended;
 	session->ended_context = context;
+	answer_login(session, start);
 	(void)buf_put(&session->sleep, start->state.data, start->state.size);
 	log_info(start->state.size > 0 ? "session-wake" : "session-open",
 	    "sid=%llu user=%.*s ip=%.*s tls=%d direct=%d",
@@ -383,7 +386,6 @@ imap_session_new(struct event_loop *loop, struct account_store *account,
 	(void)change_note_take(
 	    &session->note, CAUSE_NONE, start->user, start->client_ip);
 	account_store_set_owner(account, start->user);
-	answer_login(session, start);
 	/* What comes of it is told from the loop, not before we return. */
 	session->is_running = true;
 	account_store_when_ready(account, session_account_ready, session);
