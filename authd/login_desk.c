@@ -222,9 +222,9 @@ grant(struct login *login)
 	struct channel *channel =
 	    is_sender ? login->desk->queue : login->desk->broker;
 	struct message message = { 0 };
+	bool is_sent;
 
 	login->state = LOGIN_GRANTED;
-	log_outcome(login, true);
 	if (is_sender) {
 		message.type = MESSAGE_grant_sender;
 		message.grant_sender =
@@ -237,7 +237,10 @@ grant(struct login *login)
 			login->connection, login->account, text_of(login->user),
 			text_of(login->client_ip) };
 	}
-	if (channel == NULL || channel_send(channel, &message, NULL, 0) == -1)
+	is_sent =
+	    channel != NULL && channel_send(channel, &message, NULL, 0) == 0;
+	log_outcome(login, true); /* for which nobody waits */
+	if (!is_sent)
 		answer(login, LOGIN_UNAVAILABLE);
 }
 

@@ -30,16 +30,16 @@ add_grant(struct member *authd, const struct message_grant *granted)
 }
 
 static void
-attach(struct member *front, const struct message_attach *wish)
+attach(struct member *front, const struct message_attach *wish, int *fd)
 {
 	struct broker *broker = front->broker;
 	struct message answer = { .type = MESSAGE_attached };
 	struct grant grant;
 
-	if (grants_take(broker->grants, front->instance, wish->connection,
+	if ((*fd == -1 || session_is_stream(*fd)) &&
+	    grants_take(broker->grants, front->instance, wish->connection,
 		clock_monotonic_us(), &grant)) {
-		workers_attach(broker->workers, front, wish->connection,
-		    wish->is_tls != 0, &grant);
+		workers_attach(broker->workers, front, wish, fd, &grant);
 		return;
 	}
 	log_alarm("attach-refused", "role=%s pid=%d connection=%llu",
@@ -104,7 +104,7 @@ received(struct channel *channel, const struct message *message, int *fds,
 		add_grant(member, &message->grant);
 		break;
 	case MESSAGE_attach:
-		attach(member, &message->attach);
+		attach(member, &message->attach, &fds[0]);
 		break;
 	case MESSAGE_need_worker:
 		workers_need(

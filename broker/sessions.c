@@ -29,6 +29,7 @@ struct session {
 	uint64_t number;
 	enum session_state state;
 	bool is_tls;
+	bool is_direct; /* its stream is the client's own socket */
 	struct session_front front;
 	uint32_t turn;       /* how often it has slept */
 	int fd;              /* -1: awake, or parked */
@@ -57,7 +58,7 @@ struct sessions {
 	struct event_loop *loop;
 	struct timer *timer;
 	struct session_list *lists;
-	struct table *by_front; /* those that sleep */
+	struct table *by_front; /* those that sleep, with a stream to it */
 	uint64_t last_number;
 	size_t asleep; /* and waking */
 	size_t bytes;
@@ -145,7 +146,40 @@ start_waking(struct session *session)
 	watch_free(&session->watch);
 }
 
+static int
+tell_front(struct session *session, const struct message *message, int fd)
+{
+	const struct session_list *list = session->list;
+
+	return list->handler->tell_front(
+	    &session->front, message, fd == -1 ? NULL : &fd, list->context);
+}
+
+/* Whoever had it: nobody will write to the client any more. */
+static void
+end_session(struct session **at, enum status why)
+{
+	struct session *session = *at;
+	struct message message = { .type = MESSAGE_session_over };
+
+	message.session_over.connection = session->front.connection;
+	message.session_over.status = (uint8_t)why;
+	if (session->is_direct)
+		(void)tell_front(session, &message, -1);
+	drop(at);
+}
+
 /* -- All of them -- */
+
+bool
+session_is_stream(int fd)
+{
+	int type;
+	socklen_t size = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+	       type == SOCK_STREAM;
+}
 
 void
 sessions_wake_due(struct sessions *sessions, int64_t now_us)
@@ -232,7 +266,7 @@ session_list_free(struct session_list **pointer)
 
 uint64_t
 session_list_add(struct session_list *list, const struct session_front *front,
-    bool is_tls, struct text user, struct text ip)
+    bool is_tls, bool is_direct, struct text user, struct text ip)
 {
 	struct session *session;
 
@@ -243,6 +277,7 @@ session_list_add(struct session_list *list, const struct session_front *front,
 	session->number = ++list->sessions->last_number;
 	session->front = *front;
 	session->is_tls = is_tls;
+	session->is_direct = is_direct;
 	session->fd = -1;
 	session->user_size = user.size;
 	if (user.size > 0)
@@ -262,7 +297,7 @@ session_list_remove(struct session_list *list, uint64_t number)
 
 	if (*at == NULL || (*at)->state != SESSION_AWAKE)
 		return;
-	drop(at);
+	end_session(at, STATUS_OK);
 	tell_if_empty(list);
 }
 
@@ -273,7 +308,7 @@ session_list_lose(struct session_list *list)
 
 	while (*at != NULL) {
 		if ((*at)->state == SESSION_AWAKE)
-			drop(at);
+			end_session(at, STATUS_OK);
 		else
 			at = &(*at)->next;
 	}
@@ -309,7 +344,7 @@ end_asleep(struct session *session)
 
 	log_info("session-close", "sid=%llu account=%u asleep=1",
 	    (unsigned long long)session->number, list->account);
-	drop(find(list, session->number));
+	end_session(find(list, session->number), STATUS_OK);
 	tell_if_empty(list);
 }
 
@@ -340,15 +375,6 @@ stream_ready(int fd, int events, void *context)
 }
 
 /* -- The front -- */
-
-static int
-tell_front(struct session *session, const struct message *message, int fd)
-{
-	const struct session_list *list = session->list;
-
-	return list->handler->tell_front(
-	    &session->front, message, fd == -1 ? NULL : &fd, list->context);
-}
 
 static void
 tell_asleep(struct session *session)
@@ -438,7 +464,8 @@ session_list_sleep(struct session_list *list,
 	struct sessions *sessions = list->sessions;
 	struct session *session = *find(list, message->session);
 
-	if (session == NULL || session->state != SESSION_AWAKE || *fd == -1) {
+	if (session == NULL || session->state != SESSION_AWAKE || *fd == -1 ||
+	    !session_is_stream(*fd)) {
 		log_warning("session-sleep",
 		    "sid=%llu account=%u result=refused",
 		    (unsigned long long)message->session, list->account);
@@ -457,9 +484,11 @@ session_list_sleep(struct session_list *list,
 	sessions->bytes += session->size;
 	session->watch = watch_new(
 	    sessions->loop, session->fd, WATCH_READ, stream_ready, session);
-	table_put(sessions->by_front, &session->front, sizeof(session->front),
-	    session);
-	tell_asleep(session);
+	if (!session->is_direct) {
+		table_put(sessions->by_front, &session->front,
+		    sizeof(session->front), session);
+		tell_asleep(session);
+	}
 	if (!has_room(sessions))
 		wake(session);
 }
@@ -510,6 +539,8 @@ open_stream(struct session *session)
 {
 	int ends[2], result;
 
+	if (session->is_direct)
+		return 0;
 	if (session->fd != -1)
 		return tell_awake(session, STATUS_OK, -1);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
@@ -530,6 +561,7 @@ give(struct session *session, struct channel *worker)
 		return -1;
 	message.session_wake.session = session->number;
 	message.session_wake.is_tls = session->is_tls;
+	message.session_wake.is_direct = session->is_direct;
 	message.session_wake.user = session_user(session);
 	message.session_wake.client_ip = session_ip(session);
 	message.session_wake.state = text_make(session->bytes, session->size);
@@ -556,7 +588,7 @@ session_list_give(struct session_list *list, struct channel *worker)
 			 * gone: it ends, as with a worker that ends. */
 			log_warning("session-wake", "sid=%llu result=dropped",
 			    (unsigned long long)session->number);
-			drop(at);
+			end_session(at, STATUS_UNAVAILABLE);
 		}
 	}
 	return given;
@@ -573,11 +605,12 @@ session_list_dismiss(struct session_list *list, bool is_all, enum status why)
 
 		if (session->state == SESSION_WAKING ||
 		    (is_all && session->state == SESSION_ASLEEP)) {
-			(void)tell_awake(session, why, -1);
+			if (!session->is_direct)
+				(void)tell_awake(session, why, -1);
 			log_info("session-close",
 			    "sid=%llu account=%u asleep=1",
 			    (unsigned long long)session->number, list->account);
-			drop(at);
+			end_session(at, why);
 		} else {
 			at = &session->next;
 		}

@@ -7,8 +7,10 @@
  * What a sleeping client sends stays in its stream: the broker looks whether
  * there is something, and takes nothing.  The front is told that it sleeps, and
  * where nothing is on the way both let the stream go; then the front says when
- * the client speaks, and gets a new one.  What the client was told is the
- * worker's own business (imapd/sleep_state.h), kept and not read.
+ * the client speaks, and gets a new one.  A worker that has the client's own
+ * socket (is_direct) gives that back, and nobody is asked: the front is told
+ * when the session is over.  What the client was told is the worker's own
+ * business (imapd/sleep_state.h), kept and not read.
  */
 #ifndef BROKER_SESSIONS_H
 #define BROKER_SESSIONS_H
@@ -50,6 +52,9 @@ struct session_list_handler {
 	    const struct message *message, const int *fd, void *context);
 };
 
+/* A client can be behind it: it is no file, which nobody could watch. */
+bool session_is_stream(int fd);
+
 struct sessions *sessions_new(struct event_loop *loop);
 void sessions_free(struct sessions **sessions);
 /* What a front says of one of its own that sleeps; nothing, if it does not. */
@@ -71,10 +76,11 @@ void session_list_free(struct session_list **list);
 
 /* ---- Those that a worker has ---- */
 
-/* Its number, never used again; 0: the account has too many. */
+/* Its number, never used again; 0: the account has too many. `is_direct`: the
+ * worker has the client's own socket. */
 uint64_t session_list_add(struct session_list *list,
-    const struct session_front *front, bool is_tls, struct text user,
-    struct text ip);
+    const struct session_front *front, bool is_tls, bool is_direct,
+    struct text user, struct text ip);
 /* It is over; one that is not the worker's is left alone. */
 void session_list_remove(struct session_list *list, uint64_t number);
 /* The worker is gone, and with it those that it had. */

@@ -25,39 +25,62 @@ answer_attach(const struct broker *broker, const struct waiting *waiting,
 }
 
 static void
-open_session(struct worker *worker, const struct waiting *waiting)
+done_waiting(struct waiting *waiting)
+{
+	if (waiting->fd != -1)
+		close(waiting->fd);
+	waiting->fd = -1;
+	memory_free(&waiting->said);
+}
+
+/* To the worker: 0, or -1. `fd` is what its client is behind. */
+static int
+give_session(struct worker *worker, const struct waiting *waiting, int fd)
 {
 	const struct session_front front = { waiting->instance,
 		waiting->connection };
 	struct message message = { .type = MESSAGE_session_open };
-	int ends[2], result;
+	struct message_session_open *open = &message.session_open;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-		ends) == -1) {
-		answer_attach(
-		    worker->member.broker, waiting, STATUS_UNAVAILABLE, -1);
-		return;
+	open->is_tls = waiting->is_tls;
+	open->is_direct = waiting->fd != -1;
+	open->user = text_of(waiting->grant.user);
+	open->client_ip = text_of(waiting->grant.client_ip);
+	open->tag = text_make(waiting->said, waiting->tag_size);
+	open->input =
+	    text_make(waiting->said + waiting->tag_size, waiting->input_size);
+	open->session = session_list_add(worker->sessions, &front, open->is_tls,
+	    open->is_direct, open->user, open->client_ip);
+	if (open->session == 0)
+		return -1;
+	if (channel_send(worker->member.channel, &message, &fd, 1) == -1) {
+		session_list_remove(worker->sessions, open->session);
+		return -1;
 	}
-	message.session_open.is_tls = waiting->is_tls;
-	message.session_open.user = text_of(waiting->grant.user);
-	message.session_open.client_ip = text_of(waiting->grant.client_ip);
-	message.session_open.session =
-	    session_list_add(worker->sessions, &front, waiting->is_tls,
-		message.session_open.user, message.session_open.client_ip);
-	result =
-	    message.session_open.session == 0
-		? -1
-		: channel_send(worker->member.channel, &message, &ends[1], 1);
-	if (result == 0)
-		worker->sessions_given++;
-	else
-		session_list_remove(
-		    worker->sessions, message.session_open.session);
+	worker->sessions_given++;
+	return 0;
+}
+
+/* By the client's own socket, or by a stream of which the front gets the other
+ * end. */
+static void
+open_session(struct worker *worker, const struct waiting *waiting)
+{
+	int ends[2] = { -1, -1 };
+	int result = -1;
+
+	if (waiting->fd != -1)
+		result = give_session(worker, waiting, waiting->fd);
+	else if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		     0, ends) == 0)
+		result = give_session(worker, waiting, ends[1]);
 	answer_attach(worker->member.broker, waiting,
 	    result == 0 ? STATUS_OK : STATUS_UNAVAILABLE,
 	    result == 0 ? ends[0] : -1);
-	close(ends[0]);
-	close(ends[1]);
+	if (ends[0] != -1) {
+		close(ends[0]);
+		close(ends[1]);
+	}
 }
 
 void
@@ -89,6 +112,7 @@ worker_answer_sessions(struct worker *worker, enum status status)
 		else
 			answer_attach(worker->member.broker,
 			    &worker->waiting[i], status, -1);
+		done_waiting(&worker->waiting[i]);
 	}
 	worker->waiting_count = 0;
 	memory_free(&worker->waiting);
@@ -134,8 +158,9 @@ worker_keep_waiting(struct worker *worker, const struct waiting *waiting)
 }
 
 void
-worker_refuse(const struct broker *broker, const struct waiting *waiting,
-    enum status status)
+worker_refuse(
+    const struct broker *broker, struct waiting *waiting, enum status status)
 {
 	answer_attach(broker, waiting, status, -1);
+	done_waiting(waiting);
 }

@@ -2,6 +2,7 @@
 #include "broker/worker_places.h"
 
 #include "common/memory.h"
+#include "common/status.h"
 #include "common/table.h"
 
 #include <stdlib.h>
@@ -37,7 +38,7 @@ worker_forget(struct worker *worker)
 	if (worker->member.log_end != -1)
 		close(worker->member.log_end);
 	session_list_free(&worker->sessions);
-	free(worker->waiting);
+	worker_answer_sessions(worker, STATUS_UNAVAILABLE);
 	free(worker);
 }
 

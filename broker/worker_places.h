@@ -24,6 +24,10 @@ struct waiting {
 	uint64_t instance;
 	uint64_t connection;
 	bool is_tls;
+	int fd;     /* the client's own socket, or -1 */
+	char *said; /* what comes with it: a tag, and input behind it */
+	size_t tag_size;
+	size_t input_size;
 	struct grant grant;
 };
 
@@ -86,8 +90,8 @@ bool worker_is_wanted(const struct worker *worker);
 /* false: too many do already. */
 bool worker_keep_waiting(struct worker *worker, const struct waiting *waiting);
 /* One that cannot even wait. */
-void worker_refuse(const struct broker *broker, const struct waiting *waiting,
-    enum status status);
+void worker_refuse(
+    const struct broker *broker, struct waiting *waiting, enum status status);
 
 /* STATUS_OK: it runs, and gets the sessions. */
 void worker_answer_sessions(struct worker *worker, enum status status);

@@ -16,6 +16,8 @@
 #include "common/status.h"
 #include "common/table.h"
 
+#include <string.h>
+
 static void try_start(struct worker *worker);
 
 struct workers *
@@ -318,12 +320,36 @@ want(struct worker *worker)
 	}
 }
 
+static struct waiting
+wait_with(const struct member *front, const struct message_attach *wish,
+    int *fd, const struct grant *grant)
+{
+	struct waiting waiting = { .front = front->role,
+		.instance = front->instance,
+		.connection = wish->connection,
+		.is_tls = wish->is_tls != 0,
+		.fd = *fd,
+		.grant = *grant };
+
+	*fd = -1;
+	if (waiting.fd == -1)
+		return waiting;
+	waiting.tag_size = wish->tag.size;
+	waiting.input_size = wish->input.size;
+	waiting.said = memory_new(wish->tag.size + wish->input.size + 1, 1);
+	if (wish->tag.size > 0)
+		memcpy(waiting.said, wish->tag.data, wish->tag.size);
+	if (wish->input.size > 0)
+		memcpy(waiting.said + wish->tag.size, wish->input.data,
+		    wish->input.size);
+	return waiting;
+}
+
 void
 workers_attach(struct workers *workers, struct member *front,
-    uint64_t connection, bool is_tls, const struct grant *grant)
+    const struct message_attach *wish, int *fd, const struct grant *grant)
 {
-	struct waiting waiting = { front->role, front->instance, connection,
-		is_tls, *grant };
+	struct waiting waiting = wait_with(front, wish, fd, grant);
 	struct worker *worker;
 
 	if (!is_account(workers->broker, grant->account)) {

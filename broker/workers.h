@@ -24,9 +24,9 @@ struct workers *workers_new(struct broker *broker);
 void workers_free(struct workers **workers);
 
 /* A session of `grant`'s account: answers attached on `front`, now or when the
- * worker runs. */
+ * worker runs. Takes *fd, the client's own socket, or -1. */
 void workers_attach(struct workers *workers, struct member *front,
-    uint64_t connection, bool is_tls, const struct grant *grant);
+    const struct message_attach *wish, int *fd, const struct grant *grant);
 
 /* The queue (snapd) wants the worker: answers when it runs. */
 void workers_need(struct workers *workers, uint32_t account, enum role asker);

@@ -18,7 +18,8 @@
 
 enum {
 	READ_STEP = 16384, /* a TLS record */
-	READS_A_ROUND = 8  /* then others have their turn */
+	READS_A_ROUND = 8, /* then others have their turn */
+	ACKNOWLEDGE_MS = 1
 };
 
 enum connection_state {
@@ -37,6 +38,7 @@ struct connection {
 	struct timer *soon;  /* readable again after resume, finish */
 	struct timer *flush; /* output that was written outside a callback */
 	struct timer *stall; /* NULL: what is written is taken */
+	struct timer *acknowledge; /* NULL: the kernel does as it likes */
 	int64_t timeout_ms;
 	int64_t stall_ms;
 	struct buf input;
@@ -45,8 +47,7 @@ struct connection {
 	bool was_above_half;
 	bool is_held;  /* output waits for more, up to half of the limit */
 	bool is_freed; /* freed in a callback: memory goes at its end */
-	bool acknowledges_at_once;
-	int depth; /* of callbacks */
+	int depth;     /* of callbacks */
 	bool tls_read_wants_write;
 	bool tls_write_wants_read;
 	struct tls_session *tls;
@@ -75,6 +76,7 @@ end(struct connection *connection, enum error_code code, const char *why)
 	watch_set(connection->watch, 0);
 	timer_stop(connection->timer);
 	timer_free(&connection->stall);
+	timer_free(&connection->acknowledge);
 	error_set(&error, code, "%s", why);
 	connection->handler->ended(connection, &error, connection->context);
 }
@@ -212,13 +214,21 @@ read_once(struct connection *connection)
 
 /* The kernel forgets it whenever it sees question and answer alternate. */
 static void
-acknowledge(const struct connection *connection)
+on_acknowledge(void *context)
 {
+	const struct connection *connection = context;
 	const int on = 1;
 
-	if (connection->acknowledges_at_once && !is_over(connection))
-		(void)setsockopt(
-		    connection->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+	(void)setsockopt(
+	    connection->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
+/* Something was read: an answer that goes out before carries it. */
+static void
+acknowledge(struct connection *connection)
+{
+	if (!is_over(connection) && connection->acknowledge != NULL)
+		timer_start(connection->acknowledge, ACKNOWLEDGE_MS);
 }
 
 static void
@@ -278,30 +288,44 @@ watch_reader(struct connection *connection, bool was_taken)
 	timer_start(connection->stall, connection->stall_ms);
 }
 
-static void
-write_all(struct connection *connection)
+/* As much as the socket takes; the owner is told nothing. */
+static enum tls_step
+send_output(struct connection *connection, struct error *error)
 {
 	size_t before = connection->output.size;
-	struct error error = { 0 };
 	enum tls_step step = TLS_DONE;
 
 	connection->tls_write_wants_read = false;
 	while (connection->output.size > 0 && step == TLS_DONE) {
 		size_t done = 0;
 
-		step = write_some(connection, &done, &error);
+		step = write_some(connection, &done, error);
 		buf_cut(&connection->output, done);
-		if (done > 0)
-			touch(connection);
 	}
 	connection->tls_write_wants_read = step == TLS_WANT_READ;
-	if (step == TLS_CLOSED || step == TLS_FAILED) {
-		end_by_step(connection, step, &error);
-		return;
+	if (step == TLS_CLOSED || step == TLS_FAILED)
+		return step;
+	if (connection->output.size < before) {
+		touch(connection);
+		if (connection->acknowledge != NULL)
+			timer_stop(connection->acknowledge);
 	}
 	watch_reader(connection, connection->output.size < before);
 	if (connection->output.size == 0)
 		buf_clear(&connection->output); /* idle: no memory */
+	return step;
+}
+
+static void
+write_all(struct connection *connection)
+{
+	struct error error = { 0 };
+	enum tls_step step = send_output(connection, &error);
+
+	if (step == TLS_CLOSED || step == TLS_FAILED) {
+		end_by_step(connection, step, &error);
+		return;
+	}
 	tell_writable(connection);
 	if (!is_over(connection) && connection->output.size == 0 &&
 	    connection->state == CONNECTION_FINISHING) {
@@ -445,6 +469,7 @@ connection_free(struct connection **pointer)
 	timer_free(&connection->soon);
 	timer_free(&connection->flush);
 	timer_free(&connection->stall);
+	timer_free(&connection->acknowledge);
 	if (connection->tls != NULL)
 		connection->operations->session_free(&connection->tls);
 	buf_clear(&connection->input);
@@ -478,9 +503,29 @@ connection_write(struct connection *connection, const void *data, size_t size)
 }
 
 void
-connection_acknowledge_at_once(struct connection *connection)
+connection_flush(struct connection *connection)
 {
-	connection->acknowledges_at_once = true;
+	struct error error = { 0 };
+	enum tls_step step;
+
+	/* What the owner is to be told of is the loop's. */
+	if (connection->depth > 0 || connection->state != CONNECTION_OPEN ||
+	    connection->was_above_half || !can_write(connection))
+		return;
+	step = send_output(connection, &error);
+	if (step == TLS_CLOSED || step == TLS_FAILED) {
+		timer_start(connection->flush, 0); /* it meets it again */
+		return;
+	}
+	timer_stop(connection->flush);
+	connection_arm(connection);
+}
+
+void
+connection_acknowledge_soon(struct connection *connection)
+{
+	connection->acknowledge =
+	    timer_new(connection->loop, on_acknowledge, connection);
 }
 
 void

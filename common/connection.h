@@ -52,10 +52,13 @@ int connection_write(
 /* What is written waits, up to half of output_limit, until it is not held any
  * more: answers that come one by one go out in one piece. */
 void connection_hold(struct connection *connection, bool is_held);
-/* What is read is acknowledged as soon as it was, not with the answer or after
- * 40 ms: a client that holds back the rest of its command until then (Nagle's
- * algorithm) does not wait. For TCP. */
-void connection_acknowledge_at_once(struct connection *connection);
+/* What waits goes out now, as far as the socket takes it, and not when the loop
+ * has its next round. Whether the peer is gone the loop says. */
+void connection_flush(struct connection *connection);
+/* What is read is acknowledged with the answer, or after a millisecond and not
+ * after 40: a client that holds back the rest of its command until then
+ * (Nagle's algorithm) hardly waits. For TCP. */
+void connection_acknowledge_soon(struct connection *connection);
 size_t connection_output_room(const struct connection *connection);
 
 /* Sends what waits, shuts the sending side down and calls `ended` with

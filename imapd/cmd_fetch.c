@@ -156,7 +156,9 @@ fetch_message(struct imap_command *command)
 	if ((state->items.simple & (FETCH_CACHED | FETCH_PREVIEW)) == 0 &&
 	    state->items.section_count == 0)
 		return begin_response(command, &row, NULL, true);
-	has_cache = fetch_find_cache(command, uid, &cache);
+	if (state->is_whole && state->is_read)
+		return begin_response(command, &row, NULL, false);
+	has_cache = !state->is_whole && fetch_find_cache(command, uid, &cache);
 	is_all_cached = fetch_check_sections(state, has_cache ? &cache : NULL);
 	if (has_cache &&
 	    (state->is_read ||

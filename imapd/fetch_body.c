@@ -120,9 +120,36 @@ fetch_body_put_as_is(
 	return put_some(state, bytes.data, bytes.size, out);
 }
 
-int
-fetch_body_put_wire(
-    struct line_ends *state, struct text stored, struct buf *out)
+/* Into room for twice as much, as a whole: how much it became. */
+static size_t
+convert(struct line_ends *state, struct text stored, uint8_t *to)
+{
+	const char *next = stored.data, *end = next + stored.size;
+	uint8_t *at = to;
+
+	while (next < end) {
+		const char *lf = memchr(next, '\n', (size_t)(end - next));
+		size_t size = (size_t)((lf == NULL ? end : lf) - next);
+
+		memcpy(at, next, size);
+		at += size;
+		next += size;
+		if (size > 0)
+			state->after_cr = next[-1] == '\r';
+		if (lf == NULL)
+			break;
+		if (!state->after_cr)
+			*at++ = '\r';
+		*at++ = '\n';
+		state->after_cr = false;
+		next++;
+	}
+	return (size_t)(at - to);
+}
+
+/* A line at a time, for what is cut in front or has little room. */
+static int
+put_lines(struct line_ends *state, struct text stored, struct buf *out)
 {
 	const char *next = stored.data, *end = next + stored.size, *lf;
 
@@ -145,6 +172,25 @@ fetch_body_put_wire(
 		state->after_cr = false;
 		next = lf + 1;
 	}
+	return 0;
+}
+
+int
+fetch_body_put_wire(
+    struct line_ends *state, struct text stored, struct buf *out)
+{
+	uint8_t *room = NULL;
+	size_t size;
+
+	if (state->skip == 0)
+		room = buf_reserve(out, 2 * stored.size);
+	if (room == NULL)
+		return put_lines(state, stored, out);
+	size = convert(state, stored, room);
+	if (size > state->left)
+		size = (size_t)state->left;
+	buf_added(out, size);
+	state->left -= size;
 	return 0;
 }
 

@@ -45,6 +45,7 @@ struct fetch_state {
 	struct mailbox_body body;
 	bool is_read;
 	struct mime_part *root;
+	bool is_whole; /* of all messages nothing is asked for but all bytes */
 	bool section_kept[IMAP_MAX_FETCH_ITEMS]; /* in the cache, of any message
 						  */
 	struct buf fields;                       /* of such a section */
@@ -73,7 +74,8 @@ bool fetch_find_cache(
 /* Makes it from the body that was read, for state->record and the cache. 0, or
  * -1: the message is skipped. */
 int fetch_make_cache(struct imap_command *command, uint32_t uid);
-/* Which sections a cache can answer: once for all messages. */
+/* Which sections a cache can answer, and whether one is needed: once for all
+ * messages. */
 void fetch_find_kept(struct fetch_state *state);
 /* Which sections this one answers; false if some need the body. */
 bool fetch_check_sections(

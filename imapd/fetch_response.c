@@ -229,13 +229,27 @@ is_kept(const struct fetch_section *section)
 	return true;
 }
 
+/* As it was sent: where it begins and ends is known without a parse. */
+static bool
+is_whole_message(const struct fetch_section *section)
+{
+	return section->section.kind == SECTION_ALL &&
+	       section->section.depth == 0 && section->form == FETCH_AS_SENT;
+}
+
 void
 fetch_find_kept(struct fetch_state *state)
 {
+	const struct fetch_items *items = &state->items;
 	size_t i;
 
-	for (i = 0; i < state->items.section_count; i++)
-		state->section_kept[i] = is_kept(&state->items.sections[i]);
+	state->is_whole = items->section_count > 0 &&
+			  (items->simple & (FETCH_CACHED | FETCH_PREVIEW)) == 0;
+	for (i = 0; i < items->section_count; i++) {
+		state->section_kept[i] = is_kept(&items->sections[i]);
+		if (!is_whole_message(&items->sections[i]))
+			state->is_whole = false;
+	}
 }
 
 bool

@@ -258,14 +258,26 @@ stream_literal(struct imap_command *command)
 	return 0;
 }
 
+static void
+find_section(const struct fetch_state *state,
+    const struct fetch_section *section, struct section_span *found)
+{
+	memset(found, 0, sizeof(*found));
+	if (state->is_whole) {
+		found->span.size = state->body.size;
+		found->span.wire = state->body.wire_size;
+		return;
+	}
+	fetch_body_find(state->root, &section->section, found);
+}
+
 static int
 put_section(struct imap_command *command, const struct fetch_section *section)
 {
 	struct fetch_state *state = command->state;
 	struct section_span found;
 
-	memset(&found, 0, sizeof(found));
-	fetch_body_find(state->root, &section->section, &found);
+	find_section(state, section, &found);
 	if (!found.is_missing && section->form != FETCH_AS_SENT)
 		return begin_binary(command, &found);
 	fetch_put_label(command, section);

@@ -19,7 +19,7 @@ tests_unit_imap_line_test_LDADD = imapd/libimapd.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
 tests_unit_imap_front_test_SOURCES = tests/unit/imap_front_test.c
 tests_unit_imap_front_test_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=connection_set_stall
+	-Wl,--wrap=connection_set_stall -Wl,--wrap=connection_is_tls
 tests_unit_imap_front_test_LDADD = imapd/libimapd.a $(COMMON_LIBS) \
 	$(SSL_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 endif

@@ -122,6 +122,12 @@ tests_unit_session_turn_test_SOURCES = tests/unit/session_turn_test.c \
 	tests/unit/false_account.c tests/unit/false_account.h
 tests_unit_session_turn_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=send
 tests_unit_session_turn_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+check_PROGRAMS += tests/unit/direct_session_test
+tests_unit_direct_session_test_SOURCES = tests/unit/direct_session_test.c \
+	tests/unit/false_account.c tests/unit/false_account.h
+tests_unit_direct_session_test_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=timer_start -Wl,--wrap=setsockopt
+tests_unit_direct_session_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 check_PROGRAMS += tests/unit/session_progress_test
 tests_unit_session_progress_test_SOURCES = \
 	tests/unit/session_progress_test.c \

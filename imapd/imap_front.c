@@ -227,13 +227,11 @@ imap_front_set_broker(struct imap_front *front, struct channel *broker)
 
 int
 imap_front_ask_broker(
-    struct imap_front *front, uint64_t connection, bool is_tls)
+    struct imap_front *front, const struct message_attach *wish, int fd)
 {
-	struct message message = { .type = MESSAGE_attach };
+	struct message message = { .type = MESSAGE_attach, .attach = *wish };
 
-	message.attach.connection = connection;
-	message.attach.is_tls = is_tls;
-	return channel_send(front->broker, &message, NULL, 0);
+	return channel_send(front->broker, &message, &fd, fd != -1);
 }
 
 void
@@ -306,6 +304,16 @@ awake(
 	*fd = -1;
 }
 
+static void
+over(struct imap_front *front, const struct message_session_over *said)
+{
+	struct imap_login *login =
+	    table_find_u64(front->logins, said->connection);
+
+	if (login != NULL)
+		imap_login_over(login, said->status);
+}
+
 /* A reload: connections live on, new ones meet the new settings. */
 static void
 reload(
@@ -358,6 +366,9 @@ starter_said(struct channel *channel, const struct message *message, int *fds,
 		break;
 	case MESSAGE_session_awake:
 		awake(front, &message->session_awake, &fds[0]);
+		break;
+	case MESSAGE_session_over:
+		over(front, &message->session_over);
 		break;
 	case MESSAGE_settings:
 		reload(front, &message->settings, fds);

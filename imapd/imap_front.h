@@ -42,8 +42,9 @@ const char *imap_front_host(const struct imap_front *front);
  * else imap_login_answered or imap_login_attached will be called. */
 int imap_front_ask_authd(struct imap_front *front, uint64_t connection,
     struct text user, struct text password, const char *ip);
+/* `fd`: the client's socket, for the worker, or -1. */
 int imap_front_ask_broker(
-    struct imap_front *front, uint64_t connection, bool is_tls);
+    struct imap_front *front, const struct message_attach *wish, int fd);
 
 /* What becomes of a session that sleeps, to the broker: session_resume or
  * session_gone, or session_parked. */

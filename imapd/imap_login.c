@@ -18,9 +18,6 @@
 
 enum {
 	LOGIN_INPUT_LIMIT = 64 * 1024,
-	LOGIN_OUTPUT_LIMIT = 256 * 1024,
-	LOGIN_TIMEOUT_MS = 120 * 1000,     /* without a byte, before login */
-	LOGIN_ALL_TIMEOUT_MS = 300 * 1000, /* from greeting to login */
 	LOGIN_MAX_BAD_COMMANDS = 10,
 	LOGIN_MAX_FAILURES = 5
 };
@@ -472,13 +469,14 @@ imap_login_new(struct imap_front *front, uint64_t connection, int fd,
 	timer_start(login->deadline, LOGIN_ALL_TIMEOUT_MS);
 	login->client = connection_new(imap_front_loop(front), fd,
 	    LOGIN_INPUT_LIMIT, LOGIN_OUTPUT_LIMIT, &client_handler, login);
-	connection_acknowledge_at_once(login->client);
+	connection_acknowledge_soon(login->client);
 	connection_set_timeout(login->client, LOGIN_TIMEOUT_MS);
 	if (is_implicit &&
 	    connection_start_tls(login->client, imap_front_tls(front)) == -1)
 		login_enter_state(login, STATE_ENDING);
 	else
 		say_greeting(login);
+	connection_flush(login->client);
 	return login;
 }
 

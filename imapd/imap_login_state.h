@@ -1,8 +1,8 @@
 /*
  * The inside of a connection, for imap_login.c and imap_login_session.c only.
  * It is in one state: it takes commands, waits for authd or the broker, relays,
- * sleeps, or is on its way out; login_enter_state is the one place that changes
- * it.
+ * sleeps, was handed over, or is on its way out; login_enter_state is the one
+ * place that changes it.
  */
 #ifndef IMAPD_IMAP_LOGIN_STATE_H
 #define IMAPD_IMAP_LOGIN_STATE_H
@@ -15,14 +15,19 @@
 #include "imapd/imap_relay.h"
 
 enum {
-	LOGIN_TAG_SIZE = 128
+	LOGIN_TAG_SIZE = 128,
+	LOGIN_OUTPUT_LIMIT = 256 * 1024,
+	LOGIN_TIMEOUT_MS = 120 * 1000,    /* without a byte, before login */
+	LOGIN_ALL_TIMEOUT_MS = 300 * 1000 /* from greeting to login */
 };
 
 enum login_state {
 	STATE_COMMAND,
-	STATE_SASL,   /* AUTHENTICATE waits for the client's next line */
-	STATE_AUTHD,  /* the password is being checked */
-	STATE_BROKER, /* the stream to the worker is being made */
+	STATE_SASL,    /* AUTHENTICATE waits for the client's next line */
+	STATE_AUTHD,   /* the password is being checked */
+	STATE_BROKER,  /* the stream to the worker is being made */
+	STATE_HANDING, /* the broker has the client's socket for the worker, */
+	STATE_HANDED,  /* the worker has it: nothing is read or written here */
 	STATE_RELAY,
 	STATE_ASLEEP, /* no worker, and no stream to one */
 	STATE_WAKING, /* the client has sent something, which waits */

@@ -5,7 +5,8 @@
 
 enum {
 	RELAY_INPUT_LIMIT = 64 * 1024,
-	RELAY_OUTPUT_LIMIT = 256 * 1024
+	RELAY_OUTPUT_LIMIT = 256 * 1024,
+	RELAY_AT_ONCE = 16 * 1024 /* more is on the way: a read took it all */
 };
 
 struct imap_relay {
@@ -25,8 +26,11 @@ move_bytes(struct connection *from, struct connection *to)
 
 	if (size > input->size)
 		size = input->size;
-	if (size > 0 && connection_write(to, input->data, size) == 0)
+	if (size > 0 && connection_write(to, input->data, size) == 0) {
 		buf_cut(input, size);
+		if (size < RELAY_AT_ONCE)
+			connection_flush(to);
+	}
 	if (input->size > 0)
 		connection_pause(from);
 	else

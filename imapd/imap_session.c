@@ -8,6 +8,7 @@
  */
 #include "imapd/imap_session.h"
 
+#include "imapd/imap_capability.h"
 #include "imapd/imap_session_state.h"
 #include "imapd/session_notify.h"
 #include "imapd/sleep_state.h"
@@ -182,6 +183,7 @@ static void
 session_end(struct imap_session *session)
 {
 	watch_free(&session->watch);
+	timer_free(&session->stall);
 	timer_stop(session->timeout);
 	timer_stop(session->turn);
 	session_progress_end(session);
@@ -225,6 +227,8 @@ session_run(struct imap_session *session)
 		session->state == SESSION_WORKING))
 		timer_start(session->turn, 0);
 	session_rest(session);
+	if (session->is_direct)
+		session_look_after(session);
 	/* A client that waits for its answer sends nothing meanwhile: one that
 	 * does makes session_ready stop watching. */
 	if (session_wants_input(session))
@@ -322,16 +326,17 @@ const struct mailbox_view_handler command_view_handler = {
 };
 
 static struct imap_session *
-session_make(struct event_loop *loop, struct account_store *account, int fd,
-    uint64_t number)
+session_make(struct event_loop *loop, struct account_store *account,
+    const struct session_start *start)
 {
 	struct imap_session *session = memory_new(1, sizeof(*session));
 
 	session->loop = loop;
 	session->account = account;
-	session->fd = fd;
+	session->fd = start->fd;
+	session->is_direct = start->is_direct;
 	session->was_active = true;
-	session->number = number;
+	session->number = start->number;
 	session->silent_since_us = clock_monotonic_us();
 	buf_init(&session->in, SESSION_INPUT_SIZE);
 	buf_init(&session->out, SESSION_OUTPUT_SIZE);
@@ -341,38 +346,46 @@ session_make(struct event_loop *loop, struct account_store *account, int fd,
 	buf_init(&session->sleep, SLEEP_STATE_MAX);
 	imap_input_init(&session->input, &session_limits);
 	session->limits = &imap_limits;
-	session->watch = watch_new(loop, fd, 0, session_ready, session);
+	session->watch = watch_new(loop, start->fd, 0, session_ready, session);
 	session->timeout = timer_new(loop, session_timed_out, session);
 	session->turn = timer_new(loop, session_turn, session);
 	timer_start(session->timeout, SESSION_TIMEOUT_MS);
 	return session;
 }
 
-struct imap_session *
-imap_session_new(struct event_loop *loop, struct account_store *account, int fd,
-    uint64_t number, struct text user, struct text client_ip, bool is_tls,
-    void (*ended)(struct imap_session *session, void *context), void *context)
+/* What the front would have said, at once, and what it had read. */
+static void
+answer_login(struct imap_session *session, const struct session_start *start)
 {
-	return imap_session_wake(loop, account, fd, number, user, client_ip,
-	    is_tls, text_make(NULL, 0), ended, context);
+	if (start->tag.size == 0)
+		return;
+	(void)buf_put_format(&session->out,
+	    "%.*s OK [CAPABILITY " IMAP_CAPABILITY_AFTER_LOGIN
+	    "] Logged in\r\n",
+	    TEXT_FMT(start->tag));
+	(void)buf_put(&session->in, start->input.data, start->input.size);
+	/* Of one who is gone the loop says so. */
+	(void)session_flush(session);
 }
 
 struct imap_session *
-imap_session_wake(struct event_loop *loop, struct account_store *account,
-    int fd, uint64_t number, struct text user, struct text client_ip,
-    bool is_tls, struct text state,
+imap_session_new(struct event_loop *loop, struct account_store *account,
+    const struct session_start *start,
     void (*ended)(struct imap_session *session, void *context), void *context)
 {
-	struct imap_session *session = session_make(loop, account, fd, number);
+	struct imap_session *session = session_make(loop, account, start);
 
 	session->ended = ended;
 	session->ended_context = context;
-	(void)buf_put(&session->sleep, state.data, state.size);
-	log_info(state.size > 0 ? "session-wake" : "session-open",
-	    "sid=%llu user=%.*s ip=%.*s tls=%d", (unsigned long long)number,
-	    TEXT_FMT(user), TEXT_FMT(client_ip), is_tls);
-	(void)change_note_take(&session->note, CAUSE_NONE, user, client_ip);
-	account_store_set_owner(account, user);
+	answer_login(session, start);
+	(void)buf_put(&session->sleep, start->state.data, start->state.size);
+	log_info(start->state.size > 0 ? "session-wake" : "session-open",
+	    "sid=%llu user=%.*s ip=%.*s tls=%d direct=%d",
+	    (unsigned long long)start->number, TEXT_FMT(start->user),
+	    TEXT_FMT(start->client_ip), start->is_tls, start->is_direct);
+	(void)change_note_take(
+	    &session->note, CAUSE_NONE, start->user, start->client_ip);
+	account_store_set_owner(account, start->user);
 	/* What comes of it is told from the loop, not before we return. */
 	session->is_running = true;
 	account_store_when_ready(account, session_account_ready, session);
@@ -402,6 +415,7 @@ imap_session_free(struct imap_session **sessionp)
 	timer_free(&session->timeout);
 	timer_free(&session->turn);
 	timer_free(&session->progress);
+	timer_free(&session->stall);
 	close(session->fd);
 	imap_input_clear(&session->input);
 	buf_clear(&session->in);

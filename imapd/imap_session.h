@@ -14,24 +14,31 @@
 
 struct imap_session;
 
+/* What a session begins with, or goes on with after a sleep. */
+struct session_start {
+	int fd; /* the stream to the client, taken over */
+	uint64_t number;
+	struct text user;
+	struct text client_ip;
+	bool is_tls;
+	bool is_direct;  /* `fd` is the client's own socket, not the front's */
+	struct text tag; /* ... and his login is to be answered; or empty */
+	struct text input; /* what was read behind that */
+	struct text
+	    state; /* what it was, as imap_session_sleep said; or empty */
+};
+
 /*
- * Takes over `fd`, the stream to the client. `ended` is called once, from the
- * loop, when the client has logged out or is gone: the owner frees the
- * session then, or at any time before outside of a callback of its own.
+ * `ended` is called once, from the loop, when the client has logged out or is
+ * gone: the owner frees the session then, or at any time before outside of a
+ * callback of its own.
  */
 struct imap_session *imap_session_new(struct event_loop *loop,
-    struct account_store *account, int fd, uint64_t number, struct text user,
-    struct text client_ip, bool is_tls,
+    struct account_store *account, const struct session_start *start,
     void (*ended)(struct imap_session *session, void *context), void *context);
 void imap_session_free(struct imap_session **session);
 
 /* ---- Sleep: without a worker (session_sleep.c) ---- */
-
-/* A session that slept: `state` is what it was, as imap_session_sleep said. */
-struct imap_session *imap_session_wake(struct event_loop *loop,
-    struct account_store *account, int fd, uint64_t number, struct text user,
-    struct text client_ip, bool is_tls, struct text state,
-    void (*ended)(struct imap_session *session, void *context), void *context);
 
 /* Nothing is under way in it, and nothing that could not be told later. */
 bool imap_session_can_sleep(const struct imap_session *session);

@@ -11,7 +11,8 @@
 #include "imapd/imap_session.h"
 
 enum {
-	SESSION_TIMEOUT_MS = 30 * 60 * 1000 /* RFC 3501 5.4 */
+	SESSION_TIMEOUT_MS = 30 * 60 * 1000, /* RFC 3501 5.4 */
+	SESSION_STALL_MS = 5 * 60 * 1000     /* a client that reads nothing */
 };
 
 enum session_state {
@@ -39,6 +40,7 @@ struct imap_session {
 	int fd;
 	uint64_t number;
 	struct change_note note; /* who it is, for the log of changes */
+	bool is_direct; /* the client's own socket: no front looks after him */
 	bool is_condstore;
 	bool is_qresync;
 	bool is_utf8;           /* UTF8=ACCEPT (RFC 9755) was enabled */
@@ -48,7 +50,8 @@ struct imap_session {
 	bool is_running;        /* session_run is on the stack */
 	bool was_woken;         /* ... and meanwhile the command was answered */
 	bool was_active;        /* bytes came since the owner asked */
-	bool was_read;          /* the client took bytes in that time */
+	bool was_read;          /* the client took bytes in that time, */
+	bool was_taken;         /* and since his stall was looked at */
 	bool is_input_ended;    /* the client will send nothing more */
 	bool is_input_taken;    /* all that was there at the last event */
 	bool is_input_watched;  /* as far as the loop knows */
@@ -63,6 +66,7 @@ struct imap_session {
 	struct timer *timeout;
 	struct timer *turn;
 	struct timer *progress; /* NULL between commands */
+	struct timer *stall;    /* NULL: nothing waits to be read by him */
 	struct buf in;
 	struct buf out;
 	struct buf answer;            /* the tagged line without its tag */
@@ -140,6 +144,9 @@ bool session_is_drained(const struct imap_session *session);
 size_t session_fill(struct imap_session *session);
 /* From now on both directions are compressed; session->in is empty. */
 void session_compress(struct imap_session *session);
+/* Of a client's own socket: ends one who takes nothing of what waits, and
+ * acknowledges what came of a command that goes on. */
+void session_look_after(struct imap_session *session);
 /* Gives memory back. */
 void session_rest_stream(struct imap_session *session);
 

@@ -10,6 +10,8 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 enum {
@@ -37,6 +39,7 @@ send_some(struct imap_session *session, struct buf *from)
 			return -1;
 		session->sent_bytes += (size_t)n;
 		session->was_read = true;
+		session->was_taken = true;
 		buf_cut(from, (size_t)n);
 	}
 	return 0;
@@ -151,6 +154,50 @@ session_fill(struct imap_session *session)
 		timer_start(session->timeout, SESSION_TIMEOUT_MS);
 	}
 	return size;
+}
+
+/* ---- What the front does for those that it relays ---- */
+
+static void
+stalled(void *context)
+{
+	struct imap_session *session = context;
+
+	log_info(
+	    "session-stalled", "sid=%llu", (unsigned long long)session->number);
+	session_enter_state(session, SESSION_ENDED);
+	session_run(session);
+}
+
+static void
+look_at_reader(struct imap_session *session)
+{
+	bool was_taken = session->was_taken;
+
+	session->was_taken = false;
+	if (session_is_drained(session)) {
+		timer_free(&session->stall);
+		return;
+	}
+	if (session->stall != NULL && !was_taken)
+		return;
+	if (session->stall == NULL)
+		session->stall = timer_new(session->loop, stalled, session);
+	timer_start(session->stall, SESSION_STALL_MS);
+}
+
+void
+session_look_after(struct imap_session *session)
+{
+	const int on = 1;
+
+	look_at_reader(session);
+	/* Some hold back the rest of a command until what they sent of it was
+	 * acknowledged (Nagle's algorithm). */
+	if (session->filled_bytes > 0 &&
+	    (session->deflate != NULL || !imap_input_is_empty(&session->input)))
+		(void)setsockopt(
+		    session->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
 /* ---- From one form to the other ---- */

@@ -235,36 +235,49 @@ add_session(struct worker *worker, uint64_t number)
 	return s;
 }
 
+/* Takes *fd. */
 static void
-open_session(
-    struct worker *worker, const struct message_session_open *m, int *fd)
+begin_session(struct worker *worker, struct session_start *start, int *fd)
 {
 	struct worker_session *s;
 
 	worker->sessions_given++;
 	if (*fd == -1)
 		return;
-	s = add_session(worker, m->session);
-	s->session =
-	    imap_session_new(worker->loop, worker->account, *fd, m->session,
-		m->user, m->client_ip, m->is_tls != 0, session_ended, s);
+	start->fd = *fd;
 	*fd = -1;
+	s = add_session(worker, start->number);
+	s->session = imap_session_new(
+	    worker->loop, worker->account, start, session_ended, s);
+}
+
+static void
+open_session(
+    struct worker *worker, const struct message_session_open *m, int *fd)
+{
+	struct session_start start = { .number = m->session,
+		.user = m->user,
+		.client_ip = m->client_ip,
+		.is_tls = m->is_tls != 0,
+		.is_direct = m->is_direct != 0,
+		.tag = m->tag,
+		.input = m->input };
+
+	begin_session(worker, &start, fd);
 }
 
 static void
 wake_session(
     struct worker *worker, const struct message_session_wake *m, int *fd)
 {
-	struct worker_session *s;
+	struct session_start start = { .number = m->session,
+		.user = m->user,
+		.client_ip = m->client_ip,
+		.is_tls = m->is_tls != 0,
+		.is_direct = m->is_direct != 0,
+		.state = m->state };
 
-	worker->sessions_given++;
-	if (*fd == -1)
-		return;
-	s = add_session(worker, m->session);
-	s->session = imap_session_wake(worker->loop, worker->account, *fd,
-	    m->session, m->user, m->client_ip, m->is_tls != 0, m->state,
-	    session_ended, s);
-	*fd = -1;
+	begin_session(worker, &start, fd);
 }
 
 static void

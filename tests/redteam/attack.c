@@ -47,6 +47,7 @@ main(int argc, char **argv)
 		return 2;
 	attacks_aim(store, (pid_t)(uint32_t)process.instance,
 	    0x6fff0000 + ROLE_SNAPD, 0x70000002);
+	attacks_take();
 	enter_walls(&process, (unsigned int)(process.instance >> 32));
 	return attacks_run(process.account) ? 0 : 1;
 }

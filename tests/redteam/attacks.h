@@ -21,6 +21,8 @@ enum {
 	ATTACK_AS_PASSWORD_CHILD = 1 << 16
 };
 
+/* Before the walls are shut: what a role gets from others who may make it. */
+void attacks_take(void);
 size_t attacks_count(void);
 /* -1 if there is none of that name. */
 int attacks_find(const char *name);
@@ -36,6 +38,7 @@ struct attack_target {
 	pid_t keeper;
 	uint32_t snapd_uid;
 	uint32_t other_uid;
+	int client; /* a connection with a client, as a worker gets it */
 };
 
 extern struct attack_target target;

@@ -103,6 +103,33 @@ IN(connect_out)
 	return fd != -1 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0;
 }
 
+void
+attacks_take(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr *address = (struct sockaddr *)&at;
+	socklen_t size = sizeof(at);
+	int host = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	target.client = -1;
+	if (bind(host, address, size) == 0 && listen(host, 1) == 0 &&
+	    getsockname(host, address, &size) == 0 &&
+	    connect(client, address, size) == 0)
+		target.client = accept(host, NULL, NULL);
+	close(host);
+}
+
+/* To another host, or to whoever comes. */
+IN(lead_client_elsewhere)
+{
+	const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+
+	return connect(target.client, &nowhere, sizeof(nowhere)) == 0 ||
+	       listen(target.client, 1) == 0;
+}
+
 IN(run_shell)
 {
 	char *const arguments[] = { "true", NULL };

@@ -155,7 +155,7 @@ malformed(enum role peer, const char *kind)
 static enum result
 flood(enum role peer)
 {
-	uint8_t packet[11] = { 0 };
+	uint8_t packet[19] = { 0 };
 	uint16_t type = own_request(peer);
 
 	if (peer_fd(peer) == -1 || peer == ROLE_AUTHD || peer == ROLE_KEYD)
@@ -167,7 +167,7 @@ flood(enum role peer)
 	memcpy(packet, &type, sizeof(type));
 	for (int i = 0; i < FLOOD; i++)
 		if (!intruder_send_raw(peer_fd(peer), packet,
-			type == MESSAGE_attach     ? 11
+			type == MESSAGE_attach     ? 19
 			: peer == intruder.starter ? 6
 						   : 10,
 			-1))

@@ -98,6 +98,10 @@ static const struct {
 	{ false, ROLE_BROKER, "memory_made_executable",
 	    "ld.so of its children" },
 	{ false, ROLE_RESOLVER, "connect_out", "its task" },
+	/* They open their own, and get none of a client's. */
+	{ false, ROLE_RESOLVER, "lead_client_elsewhere", "its task" },
+	{ false, ROLE_FETCHER, "lead_client_elsewhere", "its task" },
+	{ false, ROLE_RELAY, "lead_client_elsewhere", "its task" },
 	/* Any port, of an address to come from: none of them may listen. */
 	{ false, ROLE_RESOLVER, "bind_port", "its task" },
 	{ false, ROLE_FETCHER, "bind_port", "its task" },

@@ -307,17 +307,29 @@ tcp_pair(int pair[2])
 	close(listener);
 }
 
+static void
+stop_if_acknowledged(void *context)
+{
+	int at_once = 0;
+	socklen_t size = sizeof(at_once);
+
+	assert_int_equal(getsockopt(connection_fd(connection), IPPROTO_TCP,
+			     TCP_QUICKACK, &at_once, &size),
+	    0);
+	if (at_once == 1)
+		event_loop_stop(loop);
+}
+
 /* Question and answer, until the kernel puts its acknowledgements off. */
 static void
 a_client_that_waits_for_an_acknowledgement_gets_it(void **state)
 {
-	int ends_of_it[2], at_once = 0;
-	socklen_t size = sizeof(at_once);
+	int ends_of_it[2];
 
 	tcp_pair(ends_of_it);
 	connect_to(ends_of_it[0]);
 	peer = ends_of_it[1];
-	connection_acknowledge_at_once(connection);
+	connection_acknowledge_soon(connection);
 	for (int i = 0; i < 8; i++) {
 		heard_size = 0;
 		assert_int_equal(write(peer, "ask", 3), 3);
@@ -331,10 +343,29 @@ a_client_that_waits_for_an_acknowledgement_gets_it(void **state)
 	run("first");
 	assert_int_equal(write(peer, "half", 4), 4);
 	run("half");
-	assert_int_equal(getsockopt(connection_fd(connection), IPPROTO_TCP,
-			     TCP_QUICKACK, &at_once, &size),
-	    0);
-	assert_int_equal(at_once, 1);
+	event_loop_on_round(loop, stop_if_acknowledged, NULL);
+	run(NULL);
+}
+
+/* The peer has it before the loop goes on; that he is gone the loop says. */
+static void
+what_is_flushed_does_not_wait_for_the_loop(void **state)
+{
+	char got[20] = "";
+
+	begin_plain();
+	inside = 1;
+	assert_int_equal(connection_write(connection, "answer", 6), 0);
+	connection_flush(connection);
+	assert_int_equal(recv(peer, got, sizeof(got), MSG_DONTWAIT), 6);
+	close(peer);
+	peer = -1;
+	assert_int_equal(connection_write(connection, "answer", 6), 0);
+	connection_flush(connection);
+	inside = 0;
+	assert_int_equal(ends, 0);
+	run(NULL);
+	assert_int_equal(ends, 1);
 }
 
 static void
@@ -576,6 +607,7 @@ main(void)
 		PLAIN(no_call_of_the_owner_ends_the_connection),
 		PLAIN(who_closes_his_side_still_gets_his_answers),
 		PLAIN(a_client_that_waits_for_an_acknowledgement_gets_it),
+		PLAIN(what_is_flushed_does_not_wait_for_the_loop),
 		PLAIN(output_has_a_limit),
 		TLS(bytes_before_starttls_are_refused),
 		TLS(garbage_instead_of_a_handshake_ends),

@@ -3,6 +3,8 @@
  */
 #include "tests/unit/conversation.h"
 
+#include "tests/unit/false_account.h"
+
 #include "imapd/imap_session_state.h"
 
 #include <errno.h>
@@ -87,6 +89,7 @@ static void
 sleep_and_wake(void *context)
 {
 	struct conversation *run = context;
+	struct session_start start;
 	struct session_sleep sleep;
 	int fd;
 
@@ -98,9 +101,10 @@ sleep_and_wake(void *context)
 	fd = dup(sleep.fd);
 	assert_int_not_equal(fd, -1);
 	imap_session_free(&run->session);
-	run->session = imap_session_wake(run->loop, run->account, fd, 1,
-	    TEXT("ann@example.org"), TEXT("127.0.0.1"), true, sleep.state,
-	    session_ended, run);
+	start = false_account_session(fd);
+	start.state = sleep.state;
+	run->session = imap_session_new(
+	    run->loop, run->account, &start, session_ended, run);
 	run->session->limits = limits;
 	run->sleeps++;
 }
@@ -127,6 +131,7 @@ converse_bytes(struct conversation *run, struct text script, size_t held,
 {
 	struct watch *watch;
 	struct timer *timer;
+	struct session_start start;
 	bool is_sleepy = run->is_sleepy;
 	int ends[2];
 
@@ -146,9 +151,9 @@ converse_bytes(struct conversation *run, struct text script, size_t held,
 	run->send_size = script.size;
 	run->held_size = held;
 	run->step = step;
-	run->session = imap_session_new(run->loop, run->account, ends[1], 1,
-	    TEXT("ann@example.org"), TEXT("127.0.0.1"), true, session_ended,
-	    run);
+	start = false_account_session(ends[1]);
+	run->session = imap_session_new(
+	    run->loop, run->account, &start, session_ended, run);
 	run->session->limits = limits;
 	watch = watch_new(
 	    run->loop, ends[0], WATCH_READ | WATCH_WRITE, client_ready, run);

@@ -1380,3 +1380,13 @@ snapshot_cancel(struct account_store *account, void *context)
 	free(account->past_later);
 	account->past_later = NULL;
 }
+
+struct session_start
+false_account_session(int fd)
+{
+	return (struct session_start){ .fd = fd,
+		.number = 1,
+		.user = TEXT("ann@example.org"),
+		.client_ip = TEXT("127.0.0.1"),
+		.is_tls = true };
+}

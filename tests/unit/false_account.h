@@ -7,6 +7,7 @@
 
 #include "common/status.h"
 #include "imapd/account_store.h"
+#include "imapd/imap_session.h"
 
 /* An account with INBOX, which has the messages that were given. */
 struct account_store *false_account_new(struct event_loop *loop);
@@ -20,6 +21,8 @@ void false_account_read_later(bool is_later);
 /* Who was said to ask for the last change. */
 const struct change_note *false_account_noted(
     const struct account_store *account);
+/* What a session of its owner begins with, behind the front. */
+struct session_start false_account_session(int fd);
 /* A row that another session removed. */
 void false_account_expunge(struct account_store *account, uint32_t uid);
 

@@ -40,6 +40,7 @@ struct world {
 	int worker_fd;
 	struct watch *client;
 	int client_fd;
+	uint16_t port;
 	struct timer *deadline;
 	char heard[8192]; /* what the client got */
 	size_t heard_size;
@@ -51,6 +52,7 @@ struct world {
 	uint64_t connection; /* that was attached */
 	bool is_late;
 	bool keeps_stream; /* when it is parked */
+	bool has_socket;   /* the worker got the client's own */
 	bool is_stream_closed;
 	struct timer *talk;
 	unsigned int parked;
@@ -153,16 +155,35 @@ send_awake(struct world *world, enum status status, int stream)
 		close(stream);
 }
 
+/* It answers the login with the client's input, and echoes from then on. */
 static void
-attach(struct world *world, uint64_t connection)
+take_socket(struct world *world, const struct message_attach *wish, int *fd)
+{
+	char line[2048];
+	int size = snprintf(line, sizeof(line), "%.*s OK by the worker\r\n%.*s",
+	    TEXT_FMT(wish->tag), TEXT_FMT(wish->input));
+
+	assert_int_equal(send(*fd, line, (size_t)size, 0), size);
+	world->has_socket = true;
+	world->worker_fd = *fd;
+	*fd = -1;
+	world->worker = watch_new(
+	    world->loop, world->worker_fd, WATCH_READ, worker_ready, world);
+}
+
+static void
+attach(struct world *world, const struct message_attach *wish, int *fd)
 {
 	struct message answer = { .type = MESSAGE_attached };
 	int stream = -1;
 
-	world->connection = connection;
-	answer.attached.connection = connection;
+	world->connection = wish->connection;
+	answer.attached.connection = wish->connection;
 	answer.attached.status = world->attach_status;
-	if (world->attach_status == STATUS_OK)
+	world->has_socket = false;
+	if (world->attach_status == STATUS_OK && *fd != -1)
+		take_socket(world, wish, fd);
+	else if (world->attach_status == STATUS_OK)
 		stream = open_stream(world);
 	channel_send(world->broker, &answer, &stream, stream != -1);
 	if (stream != -1)
@@ -176,10 +197,9 @@ broker_received(struct channel *channel, const struct message *message,
 	struct world *world = context;
 
 	(void)channel;
-	(void)fds;
 	switch ((int)message->type) {
 	case MESSAGE_attach:
-		attach(world, message->attach.connection);
+		attach(world, &message->attach, &fds[0]);
 		break;
 	case MESSAGE_session_parked:
 		world->parked++;
@@ -224,6 +244,17 @@ __wrap_connection_set_stall(struct connection *connection, int64_t ms)
 {
 	assert_int_equal(ms, 300 * 1000);
 	__real_connection_set_stall(connection, STALL_MS);
+}
+
+/* As if there were: what only the front can speak. */
+static bool pretends_tls;
+
+bool __wrap_connection_is_tls(const struct connection *connection);
+
+bool
+__wrap_connection_is_tls(const struct connection *connection)
+{
+	return pretends_tls;
 }
 
 static void
@@ -327,6 +358,23 @@ connect_to(uint16_t port)
 }
 
 static void
+disconnect(struct world *world)
+{
+	watch_free(&world->client);
+	close(world->client_fd);
+}
+
+/* As another client. */
+static void
+connect_again(struct world *world)
+{
+	world->is_client_closed = false;
+	world->client_fd = connect_to(world->port);
+	world->client = watch_new(
+	    world->loop, world->client_fd, WATCH_READ, client_ready, world);
+}
+
+static void
 introduce_authd(struct world *world)
 {
 	struct message message = { .type = MESSAGE_introduce };
@@ -347,7 +395,6 @@ world_open(struct world *world, bool is_plain_login, uint32_t most)
 	struct settings *settings = settings_new();
 	struct error error;
 	int ends[2], listen_fd;
-	uint16_t port;
 
 	memset(world, 0, sizeof(*world));
 	world->worker_fd = -1;
@@ -360,8 +407,8 @@ world_open(struct world *world, bool is_plain_login, uint32_t most)
 		    .is_plain_login = is_plain_login };
 	settings->max_connections = most;
 	snprintf(settings->host, sizeof(settings->host), "mail.example.org");
-	port = listen_on_loopback(&listen_fd);
-	settings->listeners[0].port = port;
+	world->port = listen_on_loopback(&listen_fd);
+	settings->listeners[0].port = world->port;
 	snprintf(settings->listeners[0].address, 64, "*");
 	world->front = imap_front_new(world->loop, settings);
 	assert_int_equal(channel_pair(ends, &error), 0);
@@ -371,16 +418,13 @@ world_open(struct world *world, bool is_plain_login, uint32_t most)
 	    ROLE_BROKER, &imap_front_starter, world->front);
 	imap_front_set_broker(world->front, world->front_end);
 	imap_front_listen(world->front, listen_fd);
-	world->client_fd = connect_to(port);
-	world->client = watch_new(
-	    world->loop, world->client_fd, WATCH_READ, client_ready, world);
+	connect_again(world);
 }
 
 static void
 world_close(struct world *world)
 {
-	watch_free(&world->client);
-	close(world->client_fd);
+	disconnect(world);
 	watch_free(&world->worker);
 	if (world->worker_fd != -1)
 		close(world->worker_fd);
@@ -413,6 +457,20 @@ talk_on(void *context)
 	}
 	(void)send(world->client_fd, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	timer_start(world->talk, 10);
+}
+
+static int
+with_tls(void **state)
+{
+	pretends_tls = true;
+	return 0;
+}
+
+static int
+without_tls(void **state)
+{
+	pretends_tls = false;
+	return 0;
 }
 
 static void
@@ -634,6 +692,114 @@ who_goes_while_he_sleeps_is_said_to_be_gone(void **state)
 	world_close(&world);
 }
 
+/* ---- Without TLS the worker has the socket ---- */
+
+static void
+send_over(struct world *world, enum status status)
+{
+	struct message over = { .type = MESSAGE_session_over };
+
+	over.session_over.connection = world->connection;
+	over.session_over.status = (uint8_t)status;
+	close_stream(world);
+	channel_send(world->broker, &over, NULL, 0);
+}
+
+static void
+open_direct_session(struct world *world, uint32_t most)
+{
+	world_open(world, true, most);
+	introduce_authd(world);
+	say(world, NULL, "* OK");
+	say(world, "a LOGIN alice right\r\nb X\r\n", "b X\r\n");
+	assert_true(world->has_socket);
+	assert_non_null(strstr(world->heard, "a OK by the worker\r\n"));
+}
+
+static void
+a_worker_answers_the_login_and_what_was_read_behind_it(void **state)
+{
+	static const char *const logins[] = {
+		"a LOGIN \"alice\" {5+}\r\nright\r\n",
+		"a AUTHENTICATE PLAIN AGFsaWNlAHJpZ2h0\r\n",
+	};
+	struct world world;
+
+	(void)state;
+	open_direct_session(&world, 10);
+	say(&world, "c Y\r\n", "c Y\r\n");
+	assert_string_equal(world.heard, "c Y\r\n");
+	world_close(&world);
+	for (size_t i = 0; i < sizeof(logins) / sizeof(logins[0]); i++) {
+		world_open(&world, true, 10);
+		introduce_authd(&world);
+		say(&world, logins[i], "a OK by the worker\r\n");
+		world_close(&world);
+	}
+}
+
+static void
+the_front_ends_what_the_worker_has_done_with(void **state)
+{
+	struct world world;
+
+	(void)state;
+	open_direct_session(&world, 10);
+	send_over(&world, STATUS_OK);
+	expect_closed(&world);
+	assert_null(strstr(world.heard, "BYE"));
+	world_close(&world);
+	open_direct_session(&world, 10);
+	send_over(&world, STATUS_UNAVAILABLE);
+	say(&world, NULL, "* BYE [UNAVAILABLE] Server is restarting\r\n");
+	expect_closed(&world);
+	world_close(&world);
+}
+
+/* It is counted until the worker is done with it. */
+static void
+what_was_handed_over_is_still_a_connection(void **state)
+{
+	struct watch *first;
+	struct world world;
+	int first_fd;
+
+	(void)state;
+	open_direct_session(&world, 1);
+	first = world.client;
+	first_fd = world.client_fd;
+	connect_again(&world);
+	say(&world, NULL, "* BYE [UNAVAILABLE] Too many");
+	disconnect(&world);
+	world.client = first;
+	world.client_fd = first_fd;
+	world.is_client_closed = false;
+	send_over(&world, STATUS_OK);
+	expect_closed(&world);
+	disconnect(&world);
+	connect_again(&world);
+	say(&world, NULL, "* OK");
+	world_close(&world);
+}
+
+static void
+who_sent_much_behind_his_login_is_relayed(void **state)
+{
+	static char line[2000];
+	struct world world;
+
+	(void)state;
+	memset(line, 'x', sizeof(line) - 1);
+	memcpy(line, "a LOGIN alice right\r\n", 21);
+	memcpy(line + sizeof(line) - 7, " END\r\n", 6);
+	world_open(&world, true, 10);
+	introduce_authd(&world);
+	say(&world, line, " END\r\n");
+	assert_false(world.has_socket);
+	assert_non_null(strstr(world.heard, "a OK [CAPABILITY"));
+	world_close(&world);
+}
+
 static void
 no_tls_no_login(void **state)
 {
@@ -699,23 +865,28 @@ connections_beyond_the_limit_are_told(void **state)
 int
 main(void)
 {
+#define RELAYED(name) cmocka_unit_test_setup(name, with_tls)
+#define DIRECT(name)  cmocka_unit_test_setup(name, without_tls)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(commands_before_login),
-		cmocka_unit_test(a_session_is_relayed_with_what_was_sent_ahead),
-		cmocka_unit_test(
+		DIRECT(commands_before_login),
+		RELAYED(a_session_is_relayed_with_what_was_sent_ahead),
+		RELAYED(
 		    large_answers_pass_whole_and_the_end_reaches_the_client),
-		cmocka_unit_test(a_client_that_never_reads_is_sent_away),
-		cmocka_unit_test(
-		    a_session_that_slept_goes_on_with_a_new_stream),
-		cmocka_unit_test(the_old_stream_comes_before_the_new_one),
-		cmocka_unit_test(
-		    a_session_that_hardly_slept_goes_on_with_its_stream),
-		cmocka_unit_test(who_sleeps_and_cannot_be_woken_hears_why),
-		cmocka_unit_test(who_goes_while_he_sleeps_is_said_to_be_gone),
-		cmocka_unit_test(no_tls_no_login),
-		cmocka_unit_test(authd_or_worker_away_is_said),
-		cmocka_unit_test(guessing_and_nonsense_end_the_connection),
-		cmocka_unit_test(connections_beyond_the_limit_are_told),
+		RELAYED(a_client_that_never_reads_is_sent_away),
+		RELAYED(a_session_that_slept_goes_on_with_a_new_stream),
+		RELAYED(the_old_stream_comes_before_the_new_one),
+		RELAYED(a_session_that_hardly_slept_goes_on_with_its_stream),
+		RELAYED(who_sleeps_and_cannot_be_woken_hears_why),
+		RELAYED(who_goes_while_he_sleeps_is_said_to_be_gone),
+		DIRECT(a_worker_answers_the_login_and_what_was_read_behind_it),
+		DIRECT(the_front_ends_what_the_worker_has_done_with),
+		DIRECT(what_was_handed_over_is_still_a_connection),
+		DIRECT(who_sent_much_behind_his_login_is_relayed),
+		DIRECT(no_tls_no_login),
+		DIRECT(authd_or_worker_away_is_said),
+		RELAYED(authd_or_worker_away_is_said),
+		DIRECT(guessing_and_nonsense_end_the_connection),
+		DIRECT(connections_beyond_the_limit_are_told),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -99,6 +99,7 @@ fill_large(void)
 static const char *
 run_with(const char *script, void (*fill)(void))
 {
+	struct session_start start;
 	int ends[2];
 
 	memset(&world, 0, sizeof(world));
@@ -111,9 +112,9 @@ run_with(const char *script, void (*fill)(void))
 	world.client_fd = ends[0];
 	assert_int_equal(
 	    write(ends[0], script, strlen(script)), strlen(script));
-	world.session = imap_session_new(world.loop, world.account, ends[1], 1,
-	    TEXT("ann@example.org"), TEXT("127.0.0.1"), true, session_ended,
-	    NULL);
+	start = false_account_session(ends[1]);
+	world.session = imap_session_new(
+	    world.loop, world.account, &start, session_ended, NULL);
 	world.watch =
 	    watch_new(world.loop, ends[0], WATCH_READ, client_ready, NULL);
 	world.deadline = timer_new(world.loop, too_late, NULL);

@@ -110,6 +110,7 @@ fill_inbox(void)
 static void
 run(const char *script, bool is_silent)
 {
+	struct session_start start;
 	int ends[2];
 
 	memset(&world, 0, sizeof(world));
@@ -124,9 +125,9 @@ run(const char *script, bool is_silent)
 	world.client_fd = ends[0];
 	assert_int_equal(
 	    write(ends[0], script, strlen(script)), strlen(script));
-	world.session = imap_session_new(world.loop, world.account, ends[1], 1,
-	    TEXT("ann@example.org"), TEXT("127.0.0.1"), true, session_ended,
-	    NULL);
+	start = false_account_session(ends[1]);
+	world.session = imap_session_new(
+	    world.loop, world.account, &start, session_ended, NULL);
 	world.deadline = timer_new(world.loop, too_late, NULL);
 	timer_start(world.deadline, DEADLINE_MS);
 	event_loop_on_round(world.loop, round_ended, NULL);

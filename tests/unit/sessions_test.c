@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -42,7 +43,9 @@ static struct fixture {
 	struct message to_front;
 	unsigned int asleep;
 	unsigned int awake;
+	unsigned int over;
 	int stream; /* that it was given */
+	bool is_direct;
 } fixture;
 
 static void
@@ -68,6 +71,7 @@ tell_front(const struct session_front *front, const struct message *message,
 	fixture.to_front = *message;
 	fixture.asleep += message->type == MESSAGE_session_asleep;
 	fixture.awake += message->type == MESSAGE_session_awake;
+	fixture.over += message->type == MESSAGE_session_over;
 	if (fd != NULL)
 		fixture.stream = dup(*fd);
 	return 0;
@@ -81,7 +85,8 @@ to_worker(struct channel *channel, const struct message *message, int *fds,
 	ssize_t size;
 
 	assert_int_equal(message->type, MESSAGE_session_wake);
-	assert_true(wake->is_tls == 1);
+	assert_int_equal(wake->is_tls, !fixture.is_direct);
+	assert_int_equal(wake->is_direct, fixture.is_direct);
 	assert_true(text_is(wake->client_ip, "192.0.2.1"));
 	fixture.woken++;
 	fixture.number = wake->session;
@@ -167,14 +172,15 @@ front_of(uint64_t number)
 	return (struct session_front){ 5, number };
 }
 
+static uint64_t last_connection;
+
 static uint64_t
 add(void)
 {
-	static uint64_t connections;
-	const struct session_front front = front_of(++connections);
+	const struct session_front front = front_of(++last_connection);
 
-	return session_list_add(
-	    fixture.list, &front, true, TEXT("ann@a.test"), TEXT("192.0.2.1"));
+	return session_list_add(fixture.list, &front, !fixture.is_direct,
+	    fixture.is_direct, TEXT("ann@a.test"), TEXT("192.0.2.1"));
 }
 
 /* The last one that went to sleep. */
@@ -477,6 +483,81 @@ an_account_has_so_many_sessions_and_no_more(void **state)
 	assert_int_equal(add(), 0);
 }
 
+/* ---- Whose worker has the client's own socket ---- */
+
+static void
+expect_over(unsigned int count, enum status status)
+{
+	assert_int_equal(fixture.over, count);
+	assert_int_equal(fixture.to_front.type, MESSAGE_session_over);
+	assert_int_equal(fixture.to_front.session_over.status, status);
+}
+
+/* What the front says of it is a lie: it has no part in this. */
+static void
+a_direct_session_sleeps_and_wakes_without_its_front(void **state)
+{
+	struct session_front at;
+	uint64_t number;
+	int client;
+
+	fixture.is_direct = true;
+	number = add();
+	at = front_of(last_connection);
+	client = put_to_sleep(number, 0);
+	sessions_parked(fixture.sessions, &at, 0);
+	sessions_resume(fixture.sessions, &at);
+	sessions_gone(fixture.sessions, &at);
+	sessions_front_gone(fixture.sessions, at.instance);
+	assert_int_equal(fixture.wanted, 0);
+	assert_int_equal(send(client, "a NOOP\r\n", 8, 0), 8);
+	wait_for(&fixture.wanted, 1);
+	give(1);
+	assert_int_equal(fixture.number, number);
+	assert_string_equal(fixture.said, "a NOOP\r\n");
+	assert_int_equal(fixture.asleep + fixture.awake + fixture.over, 0);
+	close(client);
+}
+
+static void
+the_front_hears_that_a_direct_session_is_over(void **state)
+{
+	uint64_t awake;
+	int sleeping;
+
+	fixture.is_direct = true;
+	session_list_remove(fixture.list, add());
+	expect_over(1, STATUS_OK);
+	awake = add();
+	sleeping = put_to_sleep(add(), 0);
+	session_list_lose(fixture.list);
+	expect_over(2, STATUS_OK);
+	assert_int_equal(put_to_sleep(awake, 0), -1);
+	close(sleeping);
+	wait_for(&fixture.emptied, 2);
+	expect_over(3, STATUS_OK);
+	sleeping = put_to_sleep(add(), TOPIC);
+	session_list_dismiss(fixture.list, true, STATUS_MISSING);
+	expect_over(4, STATUS_MISSING);
+	assert_int_equal(fixture.awake, 0);
+	close(sleeping);
+}
+
+/* A file in the place of a stream could not be watched. */
+static void
+what_is_no_stream_is_not_taken(void **state)
+{
+	struct message_session_sleep message = {
+		.session = add(), .wake_s = 1000, .state = TEXT("told")
+	};
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	session_list_sleep(fixture.list, &message, &fd);
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(fixture.asleep, 0);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -496,6 +577,9 @@ main(void)
 		TEST(parked_sessions_end_with_their_client_or_their_front),
 		TEST(a_session_whose_front_is_gone_is_given_to_nobody),
 		TEST(an_account_has_so_many_sessions_and_no_more),
+		TEST(a_direct_session_sleeps_and_wakes_without_its_front),
+		TEST(the_front_hears_that_a_direct_session_is_over),
+		TEST(what_is_no_stream_is_not_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
