@@ -9,6 +9,7 @@
 
 #include "common/memory.h"
 #include "snapd/batch_changes.h"
+#include "snapd/batch_state.h"
 #include "snapd/seal_bulk.h"
 
 #include <stdio.h>
@@ -18,24 +19,6 @@
 enum {
 	REPLY_SLOTS = 64, /* as many batches may be unanswered */
 	ROWS_ROOM = 3 * 4096
-};
-
-struct part {
-	struct part *next;
-	uint8_t *body;
-	size_t body_size;
-	size_t size;
-	uint8_t packet[];
-};
-
-struct batch {
-	uint64_t counter;
-	struct change_note note;
-	struct part *first;
-	struct part **last;
-	uint64_t bytes;
-	enum status spoiled;
-	struct bulk *bulk; /* the caller's; NULL: none */
 };
 
 struct batch *
@@ -112,12 +95,6 @@ batch_add(struct batch *batch, const struct message *message, uint8_t *body,
 	*batch->last = part;
 	batch->last = &part->next;
 	return 0;
-}
-
-static unsigned int
-part_type(const struct part *part)
-{
-	return part->packet[0] | (unsigned int)part->packet[1] << 8;
 }
 
 size_t
@@ -347,15 +324,21 @@ apply_new(struct batch *batch, struct journal *journal, uint32_t account,
 		.results = &reply->results,
 		.error = error };
 
+	struct journal_state before = journal->state;
+
 	reply->status = apply_parts(&context, batch);
 	if (reply->status == STATUS_OK &&
 	    close_batch(&context, batch->counter, reply) != 0)
 		reply->status = journal_status_of(error);
 	if (reply->status != STATUS_OK) {
 		journal_drop(journal);
+		/* As if it had never come. */
+		journal->state.next_blob = before.next_blob;
+		journal->state.next_mailbox = before.next_mailbox;
 		buf_reset(&reply->results);
 		return;
 	}
+	reply->is_new = true;
 	reply->status = journal_finish(
 	    journal, EVENT_BATCH, ROLE_WORKER, account, "", error);
 	allowance_spend(journal->allowance, account, journal->state.guard_us,
@@ -435,6 +418,7 @@ apply(struct batch *batch, struct journal *journal, uint32_t account,
 
 	buf_init(&reply->results, JOURNAL_MAX_RESULTS * RECORD_RESULT_SIZE);
 	reply->sequence = 0;
+	reply->is_new = false;
 	reply->status = batch->spoiled;
 	if (reply->status == STATUS_OK)
 		reply->status =
@@ -443,6 +427,7 @@ apply(struct batch *batch, struct journal *journal, uint32_t account,
 		return;
 	found = row_find_account(journal->batch, account, &row, &error);
 	if (found == 1 && batch->counter > row.counter &&
+	    !journal->is_repeating &&
 	    !allowance_has(
 		journal->allowance, account, journal->state.guard_us)) {
 		reply->status = STATUS_ALLOWANCE;
@@ -450,7 +435,8 @@ apply(struct batch *batch, struct journal *journal, uint32_t account,
 		return;
 	}
 	if (found == 1 && batch->counter > row.counter) {
-		if (batch_loses(batch, journal, account, why)) {
+		if (!journal->is_repeating &&
+		    batch_loses(batch, journal, account, why)) {
 			journal_drop(journal);
 			journal_mark_loss(journal, account, why);
 			reply->status = journal_begin(journal, 0, &error);

@@ -34,6 +34,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/snapd.c snapd/snapd.h \
 	snapd/round.c snapd/round.h \
 	snapd/accept_log.c snapd/accept_log.h \
+	snapd/repeat.c snapd/repeat.h \
 	snapd/mail_requests.c snapd/bulk_requests.c \
 	snapd/journal.c snapd/journal.h \
 	snapd/journal_requests.c \
@@ -44,6 +45,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/guard_clock.c snapd/guard_clock.h \
 	snapd/allowance.c snapd/allowance.h \
 	snapd/batch.c snapd/batch.h \
+	snapd/batch_parts.c snapd/batch_state.h \
 	snapd/batch_messages.c snapd/batch_changes.h \
 	snapd/batch_mailboxes.c \
 	snapd/batch_identity.c \
@@ -55,6 +57,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/object_add.c snapd/object_store.c snapd/object_store.h \
 	snapd/object_parts.h \
 	snapd/pieces.c snapd/pieces.h \
+	snapd/touched_rows.c snapd/touched_rows.h \
 	snapd/store.c snapd/store.h \
 	snapd/store_room.c snapd/store_room.h \
 	snapd/growth.c snapd/growth.h \
@@ -266,6 +269,10 @@ check_PROGRAMS += tests/unit/accept_cut_test
 tests_unit_accept_cut_test_SOURCES = tests/unit/accept_cut_test.c $(POWER) \
 	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
 tests_unit_accept_cut_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/batch_cut_test
+tests_unit_batch_cut_test_SOURCES = tests/unit/batch_cut_test.c $(POWER) \
+	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
+tests_unit_batch_cut_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/growth_test
 tests_unit_growth_test_SOURCES = tests/unit/growth_test.c
 tests_unit_growth_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)

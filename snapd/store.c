@@ -13,6 +13,7 @@
 #include "snapd/segments.h"
 #include "snapd/snapshot_names.h"
 #include "snapd/store_room.h"
+#include "snapd/touched_rows.h"
 
 #include <errno.h>
 #include <lmdb.h>
@@ -31,8 +32,8 @@ struct store {
 	uint64_t map_bytes;
 	struct growth growth;
 	struct store_room room;
-	bool is_writing;        /* a write transaction is open */
-	uint64_t touched_bytes; /* it may write so much, and hardly more */
+	bool is_writing;             /* a write transaction is open */
+	struct touched_rows touched; /* by the transaction that writes */
 	struct segments *segments;
 	struct snapshot_names *names;
 };
@@ -51,14 +52,6 @@ struct cursor {
 	enum database database;
 	struct key from;
 	bool is_started;
-};
-
-enum {
-	/* Pages that a put or a take may make anew: the row's own, and those
-	 * on the way to it. */
-	TOUCHED_PAGES = 5,
-	TOUCHED_CHUNK_BYTES = 4096 + 512, /* chunks lie side by side */
-	COMMIT_PAGES = 64                 /* the free list, the roots */
 };
 
 static int commit_fault, next_commit_fault;
@@ -479,7 +472,7 @@ transaction_begin(struct store *store, bool is_write, struct error *error)
 		memory_free(&transaction);
 	} else if (is_write) {
 		store->is_writing = true;
-		store->touched_bytes = COMMIT_PAGES * store->page_size;
+		touched_rows_begin(&store->touched, store->page_size);
 	}
 	return transaction;
 }
@@ -515,9 +508,9 @@ transaction_free(struct transaction **transaction)
 bool
 store_is_assured(struct store *store)
 {
-	return store->touched_bytes < GROWTH_MAX &&
+	return store->touched.bytes < GROWTH_MAX &&
 	       growth_reserve(&store->growth, store_used_bytes(store),
-		   store->touched_bytes);
+		   store->touched.bytes);
 }
 
 /* Of pages that found no room LMDB says EIO, as of a disk that failed: they are
@@ -526,7 +519,7 @@ store_is_assured(struct store *store)
 static int
 commit_write(struct store *store, MDB_txn *txn)
 {
-	uint64_t used = store_used_bytes(store), bytes = store->touched_bytes;
+	uint64_t used = store_used_bytes(store), bytes = store->touched.bytes;
 	bool is_assured = growth_reserve(
 	    &store->growth, used, bytes < GROWTH_MAX ? bytes : GROWTH_MAX);
 	int rc = next_commit_fault != 0 ? next_commit_fault : commit_fault;
@@ -626,14 +619,6 @@ store_get(struct transaction *transaction, enum database database,
 	return check_sum(transaction, database, &k, &v, value, error);
 }
 
-static void
-touch(struct store *store, enum database database, size_t size)
-{
-	store->touched_bytes += database == DB_CHUNK && size > 0
-				    ? TOUCHED_CHUNK_BYTES
-				    : TOUCHED_PAGES * store->page_size + size;
-}
-
 /* Keys of these rise: most are put behind all others. */
 static bool
 is_rising(enum database database)
@@ -655,12 +640,12 @@ is_rising(enum database database)
  * each page half empty; unless it is told that one is the last. */
 static int
 put(struct transaction *transaction, enum database database, MDB_val *key,
-    MDB_val *value)
+    MDB_val *value, bool is_new)
 {
 	MDB_dbi dbi = transaction->store->databases[database];
 	int rc = MDB_KEYEXIST;
 
-	if (is_rising(database))
+	if (is_new && is_rising(database))
 		rc = mdb_put(transaction->txn, dbi, key, value,
 		    MDB_RESERVE | MDB_APPEND);
 	return rc == MDB_KEYEXIST
@@ -668,9 +653,9 @@ put(struct transaction *transaction, enum database database, MDB_val *key,
 		   : rc;
 }
 
-int
-store_put(struct transaction *transaction, enum database database,
-    const struct key *key, struct text value, struct error *error)
+static int
+put_with_sum(struct transaction *transaction, enum database database,
+    const struct key *key, struct text value, bool is_new, struct error *error)
 {
 	MDB_val k = { key->size, (void *)(uintptr_t)key->bytes };
 	MDB_val v = { value.size, NULL };
@@ -682,8 +667,9 @@ store_put(struct transaction *transaction, enum database database,
 	sum = database == DB_CHUNK
 		  ? 0
 		  : sum_of(database, &k, value.data, value.size);
-	touch(transaction->store, database, v.mv_size);
-	rc = put(transaction, database, &k, &v);
+	touched_rows_add(
+	    &transaction->store->touched, database, key, v.mv_size);
+	rc = put(transaction, database, &k, &v, is_new);
 	if (rc != 0)
 		return set_error(error, rc, database_name(database));
 	memcpy(v.mv_data, value.data, value.size);
@@ -693,13 +679,27 @@ store_put(struct transaction *transaction, enum database database,
 }
 
 int
+store_put(struct transaction *transaction, enum database database,
+    const struct key *key, struct text value, struct error *error)
+{
+	return put_with_sum(transaction, database, key, value, true, error);
+}
+
+int
+store_put_over(struct transaction *transaction, enum database database,
+    const struct key *key, struct text value, struct error *error)
+{
+	return put_with_sum(transaction, database, key, value, false, error);
+}
+
+int
 store_take(struct transaction *transaction, enum database database,
     const struct key *key, struct error *error)
 {
 	MDB_val k = { key->size, (void *)(uintptr_t)key->bytes };
 	int rc;
 
-	touch(transaction->store, database, 0);
+	touched_rows_add(&transaction->store->touched, database, key, 0);
 	rc = mdb_del(transaction->txn, transaction->store->databases[database],
 	    &k, NULL);
 	return rc == 0 || rc == MDB_NOTFOUND
