@@ -15,6 +15,7 @@
 #include "imapd/message_index.h"
 #include "imapd/parse_note.h"
 #include "imapd/store_client.h"
+#include "imapd/uid_ranges.h"
 
 #include <dirent.h>
 #include <sys/types.h>
@@ -45,9 +46,7 @@ enum {
  * leaves the part that a view knows as it was; removing makes a new list. */
 struct uid_list {
 	unsigned int references;
-	size_t count;
-	size_t capacity;
-	uint32_t *uids;
+	struct uid_ranges uids;
 };
 
 /* Where the bytes of a message of the past are, beside its row. */
@@ -401,6 +400,7 @@ void folder_add_row(struct folder *folder, const struct index_row *row);
 /* Out of the count now, out of the lists with folder_take_gone_rows. */
 void folder_drop_row(struct folder *folder, uint32_t uid);
 void folder_take_gone_rows(struct folder *folder);
+struct uid_list *uid_list_new(void);
 /* A mailbox of the past, which its views own; its messages by rising UID. */
 struct folder *folder_new_past(const struct mailbox_record *record);
 void folder_describe_past(

@@ -374,6 +374,7 @@ struct inbox_rename {
 	mailbox_done *done;
 	void *context;
 	struct mailbox_view *view;
+	uint32_t *uids; /* of it, until the change is done */
 };
 
 static void
@@ -389,6 +390,7 @@ inbox_moved(const struct mailbox_answer *answer, void *context)
 	mailbox_view_close(&r->view);
 	r->done(answer, r->context);
 	free(r->name);
+	free(r->uids);
 	free(r);
 }
 
@@ -398,8 +400,8 @@ inbox_target_made(const struct mailbox_answer *answer, void *context)
 	static const struct mailbox_view_handler handler = { ignore_change };
 	struct inbox_rename *r = context;
 	struct account_store *account = r->account;
-	struct uid_list *list;
 	enum status status = answer->status;
+	size_t count;
 
 	if (status == STATUS_OK)
 		r->view = mailbox_view_open(
@@ -410,10 +412,13 @@ inbox_target_made(const struct mailbox_answer *answer, void *context)
 		inbox_moved(&refused, r);
 		return;
 	}
-	list = r->view->list;
+	count = mailbox_view_count(r->view);
+	r->uids = memory_new(count + 1, sizeof(*r->uids));
+	for (size_t i = 0; i < count; i++)
+		r->uids[i] = mailbox_view_uid(r->view, i + 1);
 	account_store_act_for(account, &r->note);
-	mailbox_copy(r->view, list->uids, r->view->count, text_of(r->name),
-	    true, inbox_moved, r);
+	mailbox_copy(
+	    r->view, r->uids, count, text_of(r->name), true, inbox_moved, r);
 	account_store_act_for(account, NULL);
 }
 
