@@ -73,6 +73,8 @@ struct folder {
 	size_t row_count;
 	size_t row_capacity;
 	struct uid_list *list; /* while is_loaded */
+	/* All below it are seen, or gone: a new session need not look. */
+	uint32_t unseen_from;
 	struct mailbox_view *views;
 	bool is_gone;
 	bool needs_scan; /* something in it may be unseen */
@@ -398,6 +400,8 @@ void folder_unload(struct folder *folder);
 struct index_row *folder_row(const struct folder *folder, uint32_t uid);
 void folder_add_row(struct folder *folder, const struct index_row *row);
 /* Out of the count now, out of the lists with folder_take_gone_rows. */
+/* In the place of the one of its UID, if that is in memory. */
+void folder_set_row(struct folder *folder, const struct index_row *row);
 void folder_drop_row(struct folder *folder, uint32_t uid);
 void folder_take_gone_rows(struct folder *folder);
 struct uid_list *uid_list_new(void);

@@ -282,6 +282,7 @@ folder_load(struct account_store *account, struct folder *folder)
 	    account->index, folder->info.id, &folder->row_count);
 	folder->row_capacity = folder->row_count;
 	folder->is_loaded = true;
+	folder->unseen_from = 1;
 	folder->list = list_new(folder);
 	folder->info.message_count = folder->row_count;
 }
@@ -336,6 +337,13 @@ folder_add_past(struct folder *folder, const struct index_row *row,
 
 /* -- Changing rows in memory -- */
 
+static void
+note_unseen(struct folder *folder, const struct index_row *row)
+{
+	if (!(row->flags & FLAG_SEEN) && row->uid < folder->unseen_from)
+		folder->unseen_from = row->uid;
+}
+
 void
 folder_add_row(struct folder *folder, const struct index_row *row)
 {
@@ -354,12 +362,24 @@ folder_add_row(struct folder *folder, const struct index_row *row)
 	    (folder->row_count - at) * sizeof(struct index_row));
 	folder->rows[at] = *row;
 	folder->row_count++;
+	note_unseen(folder, row);
 	if (at == folder->row_count - 1) {
 		uid_ranges_append(&folder->list->uids, row->uid, 1);
 	} else {
 		uid_list_release(&folder->list);
 		folder->list = list_new(folder);
 	}
+}
+
+void
+folder_set_row(struct folder *folder, const struct index_row *row)
+{
+	struct index_row *old;
+
+	if (!folder->is_loaded || (old = folder_row(folder, row->uid)) == NULL)
+		return;
+	*old = *row;
+	note_unseen(folder, row);
 }
 
 /* Out of the count now, out of the lists at apply_end. */

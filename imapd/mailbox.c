@@ -66,13 +66,20 @@ mailbox_row(
 size_t
 mailbox_view_first_unseen(const struct mailbox_view *view)
 {
+	struct folder *folder = view->folder;
+	size_t n = mailbox_view_number_from(view, folder->unseen_from);
 	struct mailbox_row row;
 
-	for (size_t n = 1; n <= view->count; n++)
+	for (; n <= view->count; n++)
 		if (mailbox_row(view, mailbox_view_uid(view, n), &row) &&
 		    !(row.flags & FLAG_SEEN))
-			return n;
-	return 0;
+			break;
+	/* A view that was not told of all does not know what lies between. */
+	if (view->list == folder->list && !folder->is_gone)
+		folder->unseen_from = n > view->count
+					  ? folder->info.uidnext
+					  : mailbox_view_uid(view, n);
+	return n > view->count ? 0 : n;
 }
 
 /* -- \Recent -- */
