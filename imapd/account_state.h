@@ -386,6 +386,9 @@ void folder_describe(
     struct mailbox_info *info, const struct mailbox_record *record);
 /* By name, INBOX in any case; NULL: there is none. */
 struct folder *folder_find(struct account_store *account, struct text name);
+/* The next one in their order, of all if `name` is empty; NULL: none. */
+struct folder *folder_after(
+    const struct account_store *account, struct text name);
 /* In the account's list, and out of it. */
 void folder_insert(struct account_store *account, struct folder *folder);
 void folder_take(struct account_store *account, const struct folder *folder);

@@ -97,6 +97,17 @@ folder_find(struct account_store *account, struct text name)
 		   : NULL;
 }
 
+struct folder *
+folder_after(const struct account_store *account, struct text name)
+{
+	size_t at = name.size == 0 ? 0 : folder_position(account, name);
+
+	if (at < account->folder_count && name.size > 0 &&
+	    text_equal(account->folders[at]->info.name, name))
+		at++;
+	return at < account->folder_count ? account->folders[at] : NULL;
+}
+
 void
 folder_insert(struct account_store *account, struct folder *folder)
 {

@@ -87,6 +87,12 @@ check_PROGRAMS += tests/unit/parse_note_test
 tests_unit_parse_note_test_SOURCES = tests/unit/parse_note_test.c
 tests_unit_parse_note_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/mailbox_list_test
+tests_unit_mailbox_list_test_SOURCES = \
+	tests/unit/mailbox_list_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_mailbox_list_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/mailbox_view_test
 tests_unit_mailbox_view_test_SOURCES = \
 	tests/unit/mailbox_view_test.c \
