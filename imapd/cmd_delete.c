@@ -10,7 +10,7 @@ deleted(struct imap_command *command, const struct mailbox_answer *answer)
 {
 	if (answer->status == STATUS_REFUSED)
 		return command_no(command, "[CANNOT] INBOX stays");
-	/* Levels above mailboxes are names that LIST shows, and no mailboxes. */
+	/* Levels above mailboxes are names in LIST, and no mailboxes. */
 	if (answer->status == STATUS_MISSING &&
 	    list_has_below(command, text_of(command->state)))
 		return command_no(
