@@ -311,7 +311,7 @@ change_message(struct account_store *account, struct folder *folder,
     const struct message_record *record, const struct index_row *old,
     const struct mailbox_view *origin, bool is_later)
 {
-	struct index_row row, *in_memory;
+	struct index_row row;
 	bool has_other_name;
 
 	row_of_record(folder, record, &row);
@@ -324,9 +324,7 @@ change_message(struct account_store *account, struct folder *folder,
 		apply_file_name(account, folder, record);
 	}
 	index_put_row(account->index, record->mailbox, &row);
-	if (folder->is_loaded &&
-	    (in_memory = folder_row(folder, row.uid)) != NULL)
-		*in_memory = row;
+	folder_set_row(folder, &row);
 	view_flags_changed(folder, row.uid, origin);
 	events_messages(account, folder, HAPPENED_FLAGS);
 }

@@ -15,6 +15,7 @@
 #include "imapd/message_index.h"
 #include "imapd/parse_note.h"
 #include "imapd/store_client.h"
+#include "imapd/uid_ranges.h"
 
 #include <dirent.h>
 #include <sys/types.h>
@@ -45,9 +46,7 @@ enum {
  * leaves the part that a view knows as it was; removing makes a new list. */
 struct uid_list {
 	unsigned int references;
-	size_t count;
-	size_t capacity;
-	uint32_t *uids;
+	struct uid_ranges uids;
 };
 
 /* Where the bytes of a message of the past are, beside its row. */
@@ -74,6 +73,8 @@ struct folder {
 	size_t row_count;
 	size_t row_capacity;
 	struct uid_list *list; /* while is_loaded */
+	/* All below it are seen, or gone: a new session need not look. */
+	uint32_t unseen_from;
 	struct mailbox_view *views;
 	bool is_gone;
 	bool needs_scan; /* something in it may be unseen */
@@ -389,6 +390,9 @@ void folder_describe(
     struct mailbox_info *info, const struct mailbox_record *record);
 /* By name, INBOX in any case; NULL: there is none. */
 struct folder *folder_find(struct account_store *account, struct text name);
+/* The next one in their order, of all if `name` is empty; NULL: none. */
+struct folder *folder_after(
+    const struct account_store *account, struct text name);
 /* In the account's list, and out of it. */
 void folder_insert(struct account_store *account, struct folder *folder);
 void folder_take(struct account_store *account, const struct folder *folder);
@@ -403,8 +407,11 @@ void folder_unload(struct folder *folder);
 struct index_row *folder_row(const struct folder *folder, uint32_t uid);
 void folder_add_row(struct folder *folder, const struct index_row *row);
 /* Out of the count now, out of the lists with folder_take_gone_rows. */
+/* In the place of the one of its UID, if that is in memory. */
+void folder_set_row(struct folder *folder, const struct index_row *row);
 void folder_drop_row(struct folder *folder, uint32_t uid);
 void folder_take_gone_rows(struct folder *folder);
+struct uid_list *uid_list_new(void);
 /* A mailbox of the past, which its views own; its messages by rising UID. */
 struct folder *folder_new_past(const struct mailbox_record *record);
 void folder_describe_past(

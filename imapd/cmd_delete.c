@@ -3,30 +3,16 @@
  */
 #include "imapd/imap_commands.h"
 
-#include <string.h>
-
-/* Levels above mailboxes are names that LIST shows, and no mailboxes. */
-static bool
-has_children(struct imap_command *command, struct text name)
-{
-	char *above = pool_alloc(command->pool, name.size + 2, 1);
-	const struct mailbox_info *next;
-
-	memcpy(above, name.data, name.size);
-	above[name.size] = '/';
-	next = mailbox_list_next(
-	    command->account, text_make(above, name.size + 1));
-	return next != NULL && next->name.size > name.size &&
-	       memcmp(next->name.data, above, name.size + 1) == 0;
-}
+#include "imapd/list_command.h"
 
 static enum command_step
 deleted(struct imap_command *command, const struct mailbox_answer *answer)
 {
 	if (answer->status == STATUS_REFUSED)
 		return command_no(command, "[CANNOT] INBOX stays");
+	/* Levels above mailboxes are names in LIST, and no mailboxes. */
 	if (answer->status == STATUS_MISSING &&
-	    has_children(command, text_of(command->state)))
+	    list_has_below(command, text_of(command->state)))
 		return command_no(
 		    command, "[HASCHILDREN] Only mailboxes below it are left");
 	if (answer->status != STATUS_OK)

@@ -158,38 +158,37 @@ list_is_below(struct text name, struct text parent)
 	       memcmp(name.data, parent.data, parent.size) == 0;
 }
 
-static bool
-has_children(struct imap_command *command, struct text name)
+/* "name/", behind which the names below it stand: others, like "name!", may
+ * stand between. */
+static struct text
+level_of(struct text name)
 {
-	const struct mailbox_info *info = NULL;
-	struct text after = name;
+	static char level[IMAP_MAX_MAILBOX + 1];
 
-	/* Names like "a!" stand between "a" and "a/b". */
-	while ((info = mailbox_list_next(command->account, after)) != NULL) {
-		if (list_is_below(info->name, name))
-			return true;
-		if (info->name.size < name.size ||
-		    memcmp(info->name.data, name.data, name.size) != 0)
-			return false;
-		after = info->name;
-	}
-	return false;
+	if (name.size > IMAP_MAX_MAILBOX)
+		name.size = IMAP_MAX_MAILBOX;
+	memcpy(level, name.data, name.size);
+	level[name.size] = '/';
+	return text_make(level, name.size + 1);
+}
+
+bool
+list_has_below(struct imap_command *command, struct text name)
+{
+	const struct mailbox_info *next =
+	    mailbox_list_next(command->account, level_of(name));
+
+	return next != NULL && list_is_below(next->name, name);
 }
 
 static bool
 has_subscribed_below(struct imap_command *command, struct text name)
 {
-	struct text after = name, next;
+	struct text next;
 
-	while (mailbox_list_next_subscribed(command->account, after, &next)) {
-		if (list_is_below(next, name))
-			return true;
-		if (next.size < name.size ||
-		    memcmp(next.data, name.data, name.size) != 0)
-			return false;
-		after = next;
-	}
-	return false;
+	return mailbox_list_next_subscribed(
+		   command->account, level_of(name), &next) &&
+	       list_is_below(next, name);
 }
 
 void
@@ -232,7 +231,7 @@ list_name(struct imap_command *command, struct text name,
 	    info != NULL || snapshot_name_is(name) ? ""
 	    : (options & LIST_SELECT_SUBSCRIBED)   ? "\\NonExistent "
 						   : "\\Noselect ",
-	    has_children(command, name) ? "\\HasChildren" : "\\HasNoChildren",
+	    list_has_below(command, name) ? "\\HasChildren" : "\\HasNoChildren",
 	    (options & LIST_RETURN_SUBSCRIBED) && is_subscribed
 		? " \\Subscribed"
 		: "");

@@ -97,6 +97,17 @@ folder_find(struct account_store *account, struct text name)
 		   : NULL;
 }
 
+struct folder *
+folder_after(const struct account_store *account, struct text name)
+{
+	size_t at = name.size == 0 ? 0 : folder_position(account, name);
+
+	if (at < account->folder_count && name.size > 0 &&
+	    text_equal(account->folders[at]->info.name, name))
+		at++;
+	return at < account->folder_count ? account->folders[at] : NULL;
+}
+
 void
 folder_insert(struct account_store *account, struct folder *folder)
 {
@@ -243,17 +254,23 @@ folder_row(const struct folder *folder, uint32_t uid)
 	return &folder->rows[at];
 }
 
-static struct uid_list *
-list_new(const struct folder *folder)
+struct uid_list *
+uid_list_new(void)
 {
 	struct uid_list *list = memory_new(1, sizeof(*list));
 
 	list->references = 1;
-	list->count = folder->row_count;
-	list->capacity = folder->row_count + 16;
-	list->uids = memory_new(list->capacity, sizeof(uint32_t));
+	return list;
+}
+
+/* Of the folder's rows. */
+static struct uid_list *
+list_new(const struct folder *folder)
+{
+	struct uid_list *list = uid_list_new();
+
 	for (size_t i = 0; i < folder->row_count; i++)
-		list->uids[i] = folder->rows[i].uid;
+		uid_ranges_append(&list->uids, folder->rows[i].uid, 1);
 	return list;
 }
 
@@ -261,7 +278,7 @@ void
 uid_list_release(struct uid_list **list)
 {
 	if (*list != NULL && --(*list)->references == 0) {
-		free((*list)->uids);
+		uid_ranges_clear(&(*list)->uids);
 		free(*list);
 	}
 	*list = NULL;
@@ -276,6 +293,7 @@ folder_load(struct account_store *account, struct folder *folder)
 	    account->index, folder->info.id, &folder->row_count);
 	folder->row_capacity = folder->row_count;
 	folder->is_loaded = true;
+	folder->unseen_from = 1;
 	folder->list = list_new(folder);
 	folder->info.message_count = folder->row_count;
 }
@@ -288,19 +306,6 @@ folder_unload(struct folder *folder)
 	folder->row_count = 0;
 	folder->row_capacity = 0;
 	folder->is_loaded = false;
-}
-
-static void
-list_append(struct folder *folder, uint32_t uid)
-{
-	struct uid_list *list = folder->list;
-
-	if (list->count == list->capacity) {
-		list->capacity = list->capacity * 2;
-		list->uids =
-		    memory_resize(list->uids, list->capacity, sizeof(uint32_t));
-	}
-	list->uids[list->count++] = uid;
 }
 
 /* -- Mailboxes of the past -- */
@@ -338,10 +343,17 @@ folder_add_past(struct folder *folder, const struct index_row *row,
 	folder->past[folder->row_count] = *past;
 	folder->rows[folder->row_count++] = *row;
 	folder->info.message_count = folder->row_count;
-	list_append(folder, row->uid);
+	uid_ranges_append(&folder->list->uids, row->uid, 1);
 }
 
 /* -- Changing rows in memory -- */
+
+static void
+note_unseen(struct folder *folder, const struct index_row *row)
+{
+	if (!(row->flags & FLAG_SEEN) && row->uid < folder->unseen_from)
+		folder->unseen_from = row->uid;
+}
 
 void
 folder_add_row(struct folder *folder, const struct index_row *row)
@@ -361,12 +373,24 @@ folder_add_row(struct folder *folder, const struct index_row *row)
 	    (folder->row_count - at) * sizeof(struct index_row));
 	folder->rows[at] = *row;
 	folder->row_count++;
+	note_unseen(folder, row);
 	if (at == folder->row_count - 1) {
-		list_append(folder, row->uid);
+		uid_ranges_append(&folder->list->uids, row->uid, 1);
 	} else {
 		uid_list_release(&folder->list);
 		folder->list = list_new(folder);
 	}
+}
+
+void
+folder_set_row(struct folder *folder, const struct index_row *row)
+{
+	struct index_row *old;
+
+	if (!folder->is_loaded || (old = folder_row(folder, row->uid)) == NULL)
+		return;
+	*old = *row;
+	note_unseen(folder, row);
 }
 
 /* Out of the count now, out of the lists at apply_end. */
@@ -390,14 +414,19 @@ void
 folder_take_gone_rows(struct folder *folder)
 {
 	size_t kept = folder->first_gone;
+	struct uid_list *list;
 
 	if (folder->gone_count == 0)
 		return;
+	list = uid_list_new();
+	uid_ranges_copy(&list->uids, &folder->list->uids, kept);
 	for (size_t i = kept; i < folder->row_count; i++)
-		if (!(folder->rows[i].flags & ROW_GONE))
+		if (!(folder->rows[i].flags & ROW_GONE)) {
+			uid_ranges_append(&list->uids, folder->rows[i].uid, 1);
 			folder->rows[kept++] = folder->rows[i];
+		}
 	folder->row_count = kept;
 	folder->gone_count = 0;
 	uid_list_release(&folder->list);
-	folder->list = list_new(folder);
+	folder->list = list;
 }

@@ -376,28 +376,39 @@ command_saved(const struct imap_command *command)
 	return &command->session->saved;
 }
 
+/* The numbers of the messages in a range, of which there may be none. */
+static void
+range_numbers(struct mailbox_view *view, const struct imap_range *range,
+    bool is_uid, size_t *first, size_t *last)
+{
+	*first = range->first;
+	*last = range->last;
+	if (!is_uid)
+		return;
+	*first = mailbox_view_number_from(view, range->first);
+	*last = range->last == UINT32_MAX
+		    ? mailbox_view_count(view)
+		    : mailbox_view_number_from(view, range->last + 1) - 1;
+}
+
+/* As many are allocated as there are: most commands name one of a million. */
 static void
 collect_uids(struct imap_command *command, const struct imap_set *set,
-    bool is_uid, uint32_t *uids, size_t *count)
+    bool is_uid, uint32_t **uids, size_t *count)
 {
 	struct mailbox_view *view = command->view;
-	size_t i, number, last;
+	size_t first, last, total = 0;
 
-	for (i = 0; i < set->count; i++) {
-		number = set->ranges[i].first;
-		last = set->ranges[i].last;
-		if (is_uid) {
-			number = mailbox_view_number_from(
-			    view, set->ranges[i].first);
-			last = mailbox_view_count(view);
-		}
-		for (; number <= last; number++) {
-			uint32_t uid = mailbox_view_uid(view, number);
-
-			if (is_uid && uid > set->ranges[i].last)
-				break;
-			uids[(*count)++] = uid;
-		}
+	for (size_t i = 0; i < set->count; i++) {
+		range_numbers(view, &set->ranges[i], is_uid, &first, &last);
+		total += last + 1 - first;
+	}
+	*count = 0;
+	*uids = pool_alloc(command->pool, total + 1, sizeof(**uids));
+	for (size_t i = 0; i < set->count; i++) {
+		range_numbers(view, &set->ranges[i], is_uid, &first, &last);
+		for (; first <= last; first++)
+			(*uids)[(*count)++] = mailbox_view_uid(view, first);
 	}
 }
 
@@ -414,10 +425,10 @@ command_uids(struct imap_command *command, struct imap_set *set,
 		maximum = messages == 0
 			      ? 0
 			      : mailbox_view_uid(command->view, messages);
-	*uids = pool_alloc(command->pool, messages + 1, sizeof(**uids));
+	*uids = NULL;
 	if (set->is_saved) {
 		collect_uids(
-		    command, command_saved(command), true, *uids, count);
+		    command, command_saved(command), true, uids, count);
 		return 0;
 	}
 	if (messages == 0)
@@ -429,6 +440,6 @@ command_uids(struct imap_command *command, struct imap_set *set,
 	if (!command->is_uid && imap_set_last(set) > messages)
 		return imap_parse_error(
 		    &command->parser, "Message number beyond the mailbox");
-	collect_uids(command, set, command->is_uid, *uids, count);
+	collect_uids(command, set, command->is_uid, uids, count);
 	return 0;
 }

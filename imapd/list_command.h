@@ -33,6 +33,8 @@ struct list_state {
 };
 
 bool list_is_below(struct text name, struct text parent);
+/* Some mailbox is. */
+bool list_has_below(struct imap_command *command, struct text name);
 /* "* LIST (attributes) "/" name" without a line end. */
 void list_put_name(struct imap_command *command, const char *response,
     struct text name, const char *attributes, uint32_t special_use);

@@ -26,26 +26,15 @@ mailbox_view_uid(const struct mailbox_view *view, size_t number)
 {
 	if (number == 0 || number > view->count)
 		return 0;
-	return view->list->uids[number - 1];
+	return uid_ranges_uid(&view->list->uids, number);
 }
 
 size_t
 mailbox_view_number_from(const struct mailbox_view *view, uint32_t uid)
 {
-	const uint32_t *uids = view->list->uids;
-	size_t count = view->count, low, high;
+	size_t number = uid_ranges_number_from(&view->list->uids, uid);
 
-	uid_bounds(count, count == 0 ? 0 : uids[0],
-	    count == 0 ? 0 : uids[count - 1], uid, &low, &high);
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (uids[middle] < uid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low + 1;
+	return number > view->count ? view->count + 1 : number;
 }
 
 size_t
@@ -77,13 +66,20 @@ mailbox_row(
 size_t
 mailbox_view_first_unseen(const struct mailbox_view *view)
 {
+	struct folder *folder = view->folder;
+	size_t n = mailbox_view_number_from(view, folder->unseen_from);
 	struct mailbox_row row;
 
-	for (size_t n = 1; n <= view->count; n++)
-		if (mailbox_row(view, view->list->uids[n - 1], &row) &&
+	for (; n <= view->count; n++)
+		if (mailbox_row(view, mailbox_view_uid(view, n), &row) &&
 		    !(row.flags & FLAG_SEEN))
-			return n;
-	return 0;
+			break;
+	/* A view that was not told of all does not know what lies between. */
+	if (view->list == folder->list && !folder->is_gone)
+		folder->unseen_from = n > view->count
+					  ? folder->info.uidnext
+					  : mailbox_view_uid(view, n);
+	return n > view->count ? 0 : n;
 }
 
 /* -- \Recent -- */
@@ -139,7 +135,7 @@ claim_recent(struct mailbox_view *view)
 		 mailbox_view_number_from(view, folder->state.first_recent);
 	     n <= view->count; n++)
 		view_add_uid(&view->recent, &view->recent_count,
-		    view->list->uids[n - 1]);
+		    mailbox_view_uid(view, n));
 	view->told_recent = view->recent_count;
 	if (view->is_read_only ||
 	    folder->state.first_recent == folder->info.uidnext)

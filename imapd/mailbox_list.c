@@ -29,57 +29,54 @@ mailbox_list_find(struct account_store *account, struct text name)
 const struct mailbox_info *
 mailbox_list_next(struct account_store *account, struct text after)
 {
-	size_t at = 0;
+	const struct folder *folder = folder_after(account, after);
 
-	if (after.size == 0)
-		return account->folder_count == 0 ? NULL
-						  : &account->folders[0]->info;
-	/* INBOX first, then by bytes. */
-	while (at < account->folder_count) {
-		const struct mailbox_info *info = &account->folders[at++]->info;
-		bool is_inbox = text_is(info->name, "INBOX");
+	return folder == NULL ? NULL : &folder->info;
+}
 
-		if (!is_inbox && (text_is(after, "INBOX") ||
-				     text_compare(info->name, after) > 0))
-			return info;
+/* The first subscribed name that is not before that one. */
+static size_t
+subscribed_position(const struct account_store *account, struct text name)
+{
+	size_t low = 0, high = account->subscribed_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (folder_compare_names(
+			text_of(account->subscribed[middle]), name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	return low;
 }
 
 bool
 mailbox_list_next_subscribed(
     struct account_store *account, struct text after, struct text *name)
 {
-	for (size_t i = 0; i < account->subscribed_count; i++) {
-		*name = text_of(account->subscribed[i]);
-		if (after.size == 0 || (!text_is(*name, "INBOX") &&
-					   (text_is(after, "INBOX") ||
-					       text_compare(*name, after) > 0)))
-			return true;
-	}
-	return false;
+	size_t at = after.size == 0 ? 0 : subscribed_position(account, after);
+
+	if (at < account->subscribed_count && after.size > 0 &&
+	    text_is(after, account->subscribed[at]))
+		at++;
+	if (at == account->subscribed_count)
+		return false;
+	*name = text_of(account->subscribed[at]);
+	return true;
 }
 
 bool
 mailbox_list_is_subscribed(struct account_store *account, struct text name)
 {
-	size_t low = 0, high = account->subscribed_count;
+	size_t at;
 
 	if (text_is_nocase(name, "INBOX"))
 		name = TEXT("INBOX");
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = folder_compare_names(
-		    text_of(account->subscribed[middle]), name);
-
-		if (order == 0)
-			return true;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
+	at = subscribed_position(account, name);
+	return at < account->subscribed_count &&
+	       text_is(name, account->subscribed[at]);
 }
 
 const struct mailbox_info *
@@ -374,6 +371,7 @@ struct inbox_rename {
 	mailbox_done *done;
 	void *context;
 	struct mailbox_view *view;
+	uint32_t *uids; /* of it, until the change is done */
 };
 
 static void
@@ -389,6 +387,7 @@ inbox_moved(const struct mailbox_answer *answer, void *context)
 	mailbox_view_close(&r->view);
 	r->done(answer, r->context);
 	free(r->name);
+	free(r->uids);
 	free(r);
 }
 
@@ -398,8 +397,8 @@ inbox_target_made(const struct mailbox_answer *answer, void *context)
 	static const struct mailbox_view_handler handler = { ignore_change };
 	struct inbox_rename *r = context;
 	struct account_store *account = r->account;
-	struct uid_list *list;
 	enum status status = answer->status;
+	size_t count;
 
 	if (status == STATUS_OK)
 		r->view = mailbox_view_open(
@@ -410,10 +409,13 @@ inbox_target_made(const struct mailbox_answer *answer, void *context)
 		inbox_moved(&refused, r);
 		return;
 	}
-	list = r->view->list;
+	count = mailbox_view_count(r->view);
+	r->uids = memory_new(count + 1, sizeof(*r->uids));
+	for (size_t i = 0; i < count; i++)
+		r->uids[i] = mailbox_view_uid(r->view, i + 1);
 	account_store_act_for(account, &r->note);
-	mailbox_copy(r->view, list->uids, r->view->count, text_of(r->name),
-	    true, inbox_moved, r);
+	mailbox_copy(
+	    r->view, r->uids, count, text_of(r->name), true, inbox_moved, r);
 	account_store_act_for(account, NULL);
 }
 

@@ -61,6 +61,28 @@ put_ranges(
 	}
 }
 
+/* Of the first `count` UIDs. */
+static void
+put_list(const struct uid_ranges *uids, size_t count, struct pool *pool,
+    struct imap_set *set)
+{
+	set->count = 0;
+	set->ranges = pool_alloc(pool, uids->range_count, sizeof(*set->ranges));
+	for (size_t i = 0; i < uids->range_count; i++) {
+		const struct uid_range *range = &uids->ranges[i];
+		struct imap_range *to = &set->ranges[set->count];
+		size_t left = count - range->before;
+
+		if (range->before >= count)
+			break;
+		if (left > range->count)
+			left = range->count;
+		to->first = range->first;
+		to->last = range->first + (uint32_t)(left - 1);
+		set->count++;
+	}
+}
+
 bool
 mailbox_view_is_memorable(const struct mailbox_view *view)
 {
@@ -82,7 +104,7 @@ mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
 	memory->keyword_count = (uint8_t)info->keyword_count;
 	memory->has_new_keywords = view->has_new_keywords;
 	memory->is_read_only = view->is_read_only;
-	put_ranges(view->list->uids, view->count, pool, &memory->uids);
+	put_list(&view->list->uids, view->count, pool, &memory->uids);
 	put_ranges(view->recent, view->recent_count, pool, &memory->recent);
 }
 
@@ -113,30 +135,37 @@ list_uids(const struct imap_set *set, size_t count)
 	return uids;
 }
 
+static bool
+begins_with(struct uid_ranges *uids, const struct uid_ranges *start)
+{
+	for (size_t i = 0; i < start->range_count; i++) {
+		const struct uid_range *range = &start->ranges[i];
+
+		if (uid_ranges_uid(uids, range->before + 1) != range->first ||
+		    uid_ranges_uid(uids, range->before + range->count) !=
+			range->first + (range->count - 1))
+			return false;
+	}
+	return true;
+}
+
 /* The folder's own list, if the client knows its beginning and nothing else. */
 static void
 recall_list(struct mailbox_view *view, const struct mailbox_memory *memory)
 {
-	struct uid_list *own, *now = view->folder->list;
-	size_t count = count_uids(&memory->uids), same = 0;
-	uint32_t *uids = list_uids(&memory->uids, count);
+	struct uid_list *own = uid_list_new(), *now = view->folder->list;
+	const struct imap_set *set = &memory->uids;
 
-	view->count = count;
-	while (
-	    same < count && same < now->count && uids[same] == now->uids[same])
-		same++;
-	if (same == count) {
-		free(uids);
-		view->list = now;
-		now->references++;
-		return;
-	}
-	own = memory_new(1, sizeof(*own));
-	own->references = 1;
-	own->count = count;
-	own->capacity = count + 1;
-	own->uids = uids;
+	for (size_t i = 0; i < set->count; i++)
+		uid_ranges_append(&own->uids, set->ranges[i].first,
+		    set->ranges[i].last - set->ranges[i].first + 1);
+	view->count = own->uids.count;
 	view->list = own;
+	if (!begins_with(&now->uids, &own->uids))
+		return;
+	uid_list_release(&view->list);
+	view->list = now;
+	now->references++;
 }
 
 /* Those that came meanwhile are its own as if it had been there. */

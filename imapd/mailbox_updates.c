@@ -10,27 +10,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The view's first UID that its folder has no more; 0: none. */
+/* The first number of the view whose UID its folder has no more; 0: none. */
 static size_t
 first_expunged(const struct mailbox_view *view)
 {
 	const struct folder *folder = view->folder;
-	const struct uid_list *now = folder->is_gone ? NULL : folder->list;
+	struct uid_ranges *now = folder->is_gone ? NULL : &folder->list->uids;
 	size_t low = 0, high = view->count;
 
-	if (now == view->list)
+	if (now == &view->list->uids)
 		return 0;
 	/* Both rise, and before the first difference they are equal. */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (now != NULL && middle < now->count &&
-		    now->uids[middle] == view->list->uids[middle])
+		if (now != NULL && uid_ranges_uid(now, middle + 1) ==
+				       mailbox_view_uid(view, middle + 1))
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	return low < view->count ? low + 1 : 0;
+}
+
+/* In the place of the view's list. */
+static void
+take_list(struct mailbox_view *view, struct uid_list *list)
+{
+	uid_list_release(&view->list);
+	view->list = list;
+	view->count = list->uids.count;
 }
 
 /* A list of the view's own, from which UIDs may be taken. */
@@ -39,16 +48,12 @@ own_list(struct mailbox_view *view)
 {
 	struct uid_list *own;
 
-	if (view->list->references == 1 && view->list != view->folder->list)
+	if (view->list->references == 1 && view->list != view->folder->list &&
+	    view->list->uids.count == view->count)
 		return;
-	own = memory_new(1, sizeof(*own));
-	own->references = 1;
-	own->count = view->count;
-	own->capacity = view->count + 1;
-	own->uids = memory_new(own->capacity, sizeof(uint32_t));
-	memcpy(own->uids, view->list->uids, view->count * sizeof(uint32_t));
-	uid_list_release(&view->list);
-	view->list = own;
+	own = uid_list_new();
+	uid_ranges_copy(&own->uids, &view->list->uids, view->count);
+	take_list(view, own);
 }
 
 static bool
@@ -60,12 +65,10 @@ next_expunge(struct mailbox_view *view, struct mailbox_update *update)
 		return false;
 	update->kind = UPDATE_EXPUNGE;
 	update->number = number;
-	update->uid = view->list->uids[number - 1];
+	update->uid = mailbox_view_uid(view, number);
 	own_list(view);
+	uid_ranges_remove(&view->list->uids, number);
 	view->count--;
-	memmove(&view->list->uids[number - 1], &view->list->uids[number],
-	    (view->count - number + 1) * sizeof(uint32_t));
-	view->list->count = view->count;
 	return true;
 }
 
@@ -73,26 +76,25 @@ size_t
 mailbox_view_take_expunged(
     struct mailbox_view *view, uint32_t *uids, size_t max)
 {
-	const struct folder *folder = view->folder;
-	size_t from = first_expunged(view), kept, at, taken = 0;
-	size_t count = folder->is_gone ? 0 : folder->list->count;
+	struct folder *folder = view->folder;
+	size_t from = first_expunged(view), taken = 0;
+	struct uid_list *kept;
 
 	if (from == 0)
 		return 0;
-	own_list(view);
-	kept = at = from - 1;
-	for (size_t i = kept; i < view->count; i++) {
-		uint32_t uid = view->list->uids[i];
+	kept = uid_list_new();
+	uid_ranges_copy(&kept->uids, &view->list->uids, from - 1);
+	for (size_t number = from; number <= view->count; number++) {
+		uint32_t uid = mailbox_view_uid(view, number);
 
-		while (at < count && folder->list->uids[at] < uid)
-			at++;
 		if (taken == max ||
-		    (at < count && folder->list->uids[at] == uid))
-			view->list->uids[kept++] = uid;
+		    (!folder->is_gone &&
+			uid_ranges_number(&folder->list->uids, uid) != 0))
+			uid_ranges_append(&kept->uids, uid, 1);
 		else
 			uids[taken++] = uid;
 	}
-	view->count = view->list->count = kept;
+	take_list(view, kept);
 	return taken;
 }
 
@@ -107,26 +109,20 @@ next_exists(struct mailbox_view *view, struct mailbox_update *update)
 	if (folder->is_gone)
 		return false;
 	if (first_expunged(view) == 0) {
-		if (view->list != folder->list) {
-			uid_list_release(&view->list);
-			view->list = folder->list;
-			view->list->references++;
-		}
-		view->count = folder->list->count;
+		folder->list->references++;
+		take_list(view, folder->list);
 	} else {
-		uint32_t last = before == 0 ? 0 : view->list->uids[before - 1];
+		uint32_t last = mailbox_view_uid(view, before);
 		size_t at = folder->row_count;
 
 		own_list(view);
 		while (at > 0 && folder->rows[at - 1].uid > last &&
 		       folder->rows[at - 1].uid >= view->told_uidnext)
 			at--;
-		view->list->uids = memory_resize(view->list->uids,
-		    before + folder->row_count - at + 1, sizeof(uint32_t));
 		for (; at < folder->row_count; at++)
-			view->list->uids[view->count++] = folder->rows[at].uid;
-		view->list->count = view->count;
-		view->list->capacity = view->count + 1;
+			uid_ranges_append(
+			    &view->list->uids, folder->rows[at].uid, 1);
+		view->count = view->list->uids.count;
 	}
 	view->told_uidnext = folder->info.uidnext;
 	update->kind = UPDATE_EXISTS;
@@ -212,7 +208,7 @@ mailbox_view_has_updates(const struct mailbox_view *view)
 	return view->has_new_keywords || view->has_new_key ||
 	       view->changed_count > 0 || view->folder->is_gone ||
 	       view->list != view->folder->list ||
-	       view->count != view->folder->list->count ||
+	       view->count != view->folder->list->uids.count ||
 	       view->told_recent != view->recent_count;
 }
 
@@ -220,12 +216,12 @@ bool
 mailbox_view_misses_only(const struct mailbox_view *view, size_t expunged)
 {
 	const struct folder *folder = view->folder;
-	const struct uid_list *now = folder->list;
+	struct uid_ranges *now = &folder->list->uids;
 
 	if (folder->is_gone || view->has_new_keywords || view->has_new_key ||
 	    view->changed_count > 0)
 		return false;
 	return now->count + expunged == view->count &&
 	       (now->count == 0 ||
-		   now->uids[now->count - 1] < view->told_uidnext);
+		   uid_ranges_uid(now, now->count) < view->told_uidnext);
 }

@@ -19,7 +19,7 @@ imapd_libworker_a_SOURCES += \
 	imapd/account_catch_up.c \
 	imapd/account_witness.c \
 	imapd/account_apply.c imapd/account_state.h \
-	imapd/folder.c \
+	imapd/uid_ranges.c imapd/uid_ranges.h imapd/folder.c \
 	imapd/mailbox_files.c \
 	imapd/cache_fill.c \
 	imapd/parse_note.c imapd/parse_note.h \
@@ -80,10 +80,25 @@ tests_system_brittle_worker_LDADD = imapd/libsession.a $(WORKER_LIBS) \
 	$(ZLIB_LIBS)
 
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/uid_ranges_test
+tests_unit_uid_ranges_test_SOURCES = tests/unit/uid_ranges_test.c
+tests_unit_uid_ranges_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/parse_note_test
 tests_unit_parse_note_test_SOURCES = tests/unit/parse_note_test.c
 tests_unit_parse_note_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/mailbox_list_test
+tests_unit_mailbox_list_test_SOURCES = \
+	tests/unit/mailbox_list_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_mailbox_list_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/mailbox_view_test
+tests_unit_mailbox_view_test_SOURCES = \
+	tests/unit/mailbox_view_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_mailbox_view_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/account_store_test
 tests_unit_account_store_test_SOURCES = \
 	tests/unit/account_store_test.c \

@@ -36,6 +36,17 @@ enum {
 static const struct transcript transcripts[] = {
 	{ "noop_has_nothing_to_say", "a NOOP\r\n", "a OK NOOP completed\r\n",
 	    STATUS_OK },
+	{ "uids_that_are_there_are_taken_of_any_range",
+	    "a UID FETCH 2:4294967295 UID\r\nb UID FETCH 3:9 UID\r\n"
+	    "c UID FETCH 4294967295 UID\r\nd UID FETCH 1,2:8,30 UID\r\n"
+	    "e UID FETCH 1:4294967294 UID\r\n",
+	    "* 2 FETCH (UID 2)\r\na OK Fetch completed\r\n"
+	    "b OK Fetch completed\r\nc OK Fetch completed\r\n"
+	    "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n"
+	    "d OK Fetch completed\r\n"
+	    "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n"
+	    "e OK Fetch completed\r\n",
+	    STATUS_OK },
 	{ "unknown_command_is_bad", "a FROB x\r\n", "a BAD Unknown command\r\n",
 	    STATUS_OK },
 	{ "missing_tag_is_bad", "\r\n+ x\r\n",
