@@ -120,7 +120,9 @@ SPOOL_STAND = tests/unit/spool_stand.c tests/unit/spool_stand.h \
 tests_unit_spool_puts_test_SOURCES = tests/unit/spool_puts_test.c \
 	$(SPOOL_STAND)
 tests_unit_spool_puts_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/spool_test tests/unit/spool_report_test
+check_PROGRAMS += tests/unit/spool_test tests/unit/spool_report_test \
+	tests/unit/spool_reporting_test tests/unit/spool_queue_test \
+	tests/unit/spool_control_test
 check_PROGRAMS += tests/unit/tls_reports_test
 tests_unit_tls_reports_test_SOURCES = tests/unit/tls_reports_test.c \
 	$(SPOOL_STAND)
@@ -128,8 +130,19 @@ tests_unit_tls_reports_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 tests_unit_spool_report_test_SOURCES = tests/unit/spool_report_test.c
 tests_unit_spool_report_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
-tests_unit_spool_test_SOURCES = tests/unit/spool_test.c $(SPOOL_STAND)
+SPOOL_PEERS = tests/unit/spool_peers.c tests/unit/spool_peers.h \
+	$(SPOOL_STAND)
+tests_unit_spool_test_SOURCES = tests/unit/spool_test.c $(SPOOL_PEERS)
 tests_unit_spool_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
+tests_unit_spool_reporting_test_SOURCES = tests/unit/spool_reporting_test.c \
+	$(SPOOL_PEERS)
+tests_unit_spool_reporting_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
+tests_unit_spool_queue_test_SOURCES = tests/unit/spool_queue_test.c \
+	$(SPOOL_PEERS)
+tests_unit_spool_queue_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
+tests_unit_spool_control_test_SOURCES = tests/unit/spool_control_test.c \
+	$(SPOOL_PEERS)
+tests_unit_spool_control_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/future_release_test
 tests_unit_future_release_test_SOURCES = tests/unit/future_release_test.c
 tests_unit_future_release_test_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) \
