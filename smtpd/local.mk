@@ -96,7 +96,7 @@ smtpd_smtpd_spool_LDADD = $(SPOOL_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp_data_test tests/unit/smtp_command_test \
 	tests/unit/sasl_test tests/unit/received_test \
-	tests/unit/smtp_session_test
+	tests/unit/smtp_session_test tests/unit/smtp_delivery_test
 check_PROGRAMS += tests/unit/sts_policy_test
 tests_unit_sts_policy_test_SOURCES = tests/unit/sts_policy_test.c
 tests_unit_sts_policy_test_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS) \
@@ -187,10 +187,15 @@ tests_unit_smtp_front_test_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
 # The session with a connection in memory, before the real queue, with false
 # snapd, authd, broker and worker.
-tests_unit_smtp_session_test_SOURCES = tests/unit/smtp_session_test.c \
+SMTP_STAND = tests/unit/smtp_stand.c tests/unit/smtp_stand.h \
 	tests/unit/false_connection.c tests/unit/false_connection.h \
 	tests/unit/false_accounts.c
+tests_unit_smtp_session_test_SOURCES = tests/unit/smtp_session_test.c \
+	$(SMTP_STAND)
 tests_unit_smtp_session_test_LDADD = smtpd/libsmtpd.a $(QUEUE_LIBS) $(CMOCKA_LIBS)
+tests_unit_smtp_delivery_test_SOURCES = tests/unit/smtp_delivery_test.c \
+	$(SMTP_STAND)
+tests_unit_smtp_delivery_test_LDADD = smtpd/libsmtpd.a $(QUEUE_LIBS) $(CMOCKA_LIBS)
 endif
 
 if ENABLE_FUZZ
