@@ -115,8 +115,9 @@ tests_unit_spool_store_test_SOURCES = tests/unit/spool_store_test.c \
 	tests/unit/scratch.h
 tests_unit_spool_store_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/spool_puts_test
+LOOP_WAIT = tests/unit/loop_wait.c tests/unit/loop_wait.h
 SPOOL_STAND = tests/unit/spool_stand.c tests/unit/spool_stand.h \
-	tests/unit/scratch.h
+	tests/unit/scratch.h $(LOOP_WAIT)
 tests_unit_spool_puts_test_SOURCES = tests/unit/spool_puts_test.c \
 	$(SPOOL_STAND)
 tests_unit_spool_puts_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
@@ -156,17 +157,19 @@ tests_unit_spool_schedule_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/filing_test
 tests_unit_filing_test_SOURCES = tests/unit/filing_test.c
 tests_unit_filing_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
+TRANSACTION_STAND = tests/unit/transaction_stand.c \
+	tests/unit/transaction_stand.h $(LOOP_WAIT)
 check_PROGRAMS += tests/unit/transaction_test
 tests_unit_transaction_test_SOURCES = tests/unit/transaction_test.c \
-	tests/unit/transaction_stand.c tests/unit/transaction_stand.h
+	$(TRANSACTION_STAND)
 tests_unit_transaction_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/transaction_url_test
 tests_unit_transaction_url_test_SOURCES = tests/unit/transaction_url_test.c \
-	tests/unit/transaction_stand.c tests/unit/transaction_stand.h
+	$(TRANSACTION_STAND)
 tests_unit_transaction_url_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/quota_test
 tests_unit_quota_test_SOURCES = tests/unit/quota_test.c \
-	tests/unit/transaction_stand.c tests/unit/transaction_stand.h
+	$(TRANSACTION_STAND)
 tests_unit_quota_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 tests_unit_listener_test_SOURCES = tests/unit/listener_test.c
 tests_unit_listener_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
@@ -189,7 +192,7 @@ tests_unit_smtp_front_test_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) \
 # snapd, authd, broker and worker.
 SMTP_STAND = tests/unit/smtp_stand.c tests/unit/smtp_stand.h \
 	tests/unit/false_connection.c tests/unit/false_connection.h \
-	tests/unit/false_accounts.c
+	tests/unit/false_accounts.c $(LOOP_WAIT)
 tests_unit_smtp_session_test_SOURCES = tests/unit/smtp_session_test.c \
 	$(SMTP_STAND)
 tests_unit_smtp_session_test_LDADD = smtpd/libsmtpd.a $(QUEUE_LIBS) $(CMOCKA_LIBS)

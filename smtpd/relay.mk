@@ -53,12 +53,12 @@ tests_unit_relay_hosts_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS)
 tests_unit_relay_security_test_SOURCES = tests/unit/relay_security_test.c
 tests_unit_relay_security_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS)
 # The whole relay; spool, resolver, fetcher and the servers are the test's.
-relay_stand = tests/unit/relay_stand.c tests/unit/relay_stand.h \
-	tests/unit/odd_servers.c tests/unit/odd_servers.h
-tests_unit_relay_test_SOURCES = tests/unit/relay_test.c $(relay_stand)
+RELAY_STAND = tests/unit/relay_stand.c tests/unit/relay_stand.h \
+	tests/unit/odd_servers.c tests/unit/odd_servers.h $(LOOP_WAIT)
+tests_unit_relay_test_SOURCES = tests/unit/relay_test.c $(RELAY_STAND)
 tests_unit_relay_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS) $(SSL_LIBS) \
 	$(CRYPTO_LIBS)
-tests_unit_relay_tls_test_SOURCES = tests/unit/relay_tls_test.c $(relay_stand)
+tests_unit_relay_tls_test_SOURCES = tests/unit/relay_tls_test.c $(RELAY_STAND)
 tests_unit_relay_tls_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS) $(SSL_LIBS) \
 	$(CRYPTO_LIBS)
 endif

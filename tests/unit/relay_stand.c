@@ -3,8 +3,8 @@
  */
 #include "tests/unit/relay_stand.h"
 
-#include "common/clock.h"
 #include "common/record.h"
+#include "tests/unit/loop_wait.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -19,33 +19,12 @@
 
 #include <cmocka.h>
 
-enum {
-	DEADLINE_US = 60000000
-};
-
 struct relay_stand stand;
-static struct timer *ticker;
-static bool (*condition)(void);
-static int64_t deadline;
-
-static void
-check_condition(void *context)
-{
-	if (condition() || clock_monotonic_us() > deadline)
-		event_loop_stop(stand.loop);
-	else
-		timer_start(ticker, 1);
-}
 
 void
 stand_wait(bool (*is_so)(void))
 {
-	condition = is_so;
-	deadline = clock_monotonic_us() + DEADLINE_US;
-	timer_start(ticker, 0);
-	event_loop_run(stand.loop);
-	timer_stop(ticker);
-	assert_true(is_so());
+	assert_true(loop_wait(stand.loop, is_so));
 }
 
 bool
@@ -288,7 +267,6 @@ stand_set_up(void **state)
 		.policy_status = STATUS_OK,
 		.via = "" };
 	stand.loop = event_loop_new();
-	ticker = timer_new(stand.loop, check_condition, NULL);
 	stand.settings = settings_new();
 	strcpy(stand.settings->host, "mx.here.test");
 	limits.next_address_ms = 50;
@@ -310,7 +288,6 @@ stand_tear_down(void **state)
 	channel_free(&stand.spool);
 	channel_free(&stand.resolver);
 	channel_free(&stand.fetcher);
-	timer_free(&ticker);
 	settings_free(&stand.settings);
 	event_loop_free(&stand.loop);
 	return 0;

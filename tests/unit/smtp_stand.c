@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "tests/unit/loop_wait.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,33 +16,13 @@
 
 #include <cmocka.h>
 
-enum {
-	DEADLINE_US = 60000000
-};
-
 struct smtp_stand stand;
-static struct timer *ticker;
-static bool (*condition)(void);
-static int64_t deadline;
 static const char *wanted_text;
-
-static void
-check_condition(void *context)
-{
-	if (condition() || clock_monotonic_us() > deadline)
-		event_loop_stop(stand.loop);
-	else
-		timer_start(ticker, 1);
-}
 
 void
 stand_wait(bool (*is_so)(void))
 {
-	condition = is_so;
-	deadline = clock_monotonic_us() + DEADLINE_US;
-	timer_start(ticker, 0);
-	event_loop_run(stand.loop);
-	assert_true(is_so());
+	assert_true(loop_wait(stand.loop, is_so));
 }
 
 static void
@@ -247,7 +228,6 @@ stand_set_up(void **state)
 
 	memset(&stand, 0, sizeof(stand)); /* each status is STATUS_OK */
 	stand.loop = event_loop_new();
-	ticker = timer_new(stand.loop, check_condition, NULL);
 	stand.settings = memory_new(1, sizeof(*stand.settings));
 	strcpy(stand.settings->host, "mx.demo.test");
 	strcpy(stand.settings->domains[stand.settings->domain_count++],
@@ -293,7 +273,6 @@ stand_tear_down(void **state)
 	channel_free(&stand.workers[1]);
 	channel_free(&stand.workers[2]);
 	channel_free(&stand.starter);
-	timer_free(&ticker);
 	event_loop_free(&stand.loop);
 	memory_free(&stand.settings);
 	return 0;
