@@ -96,7 +96,7 @@ smtpd_smtpd_spool_LDADD = $(SPOOL_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/smtp_data_test tests/unit/smtp_command_test \
 	tests/unit/sasl_test tests/unit/received_test \
-	tests/unit/smtp_session_test
+	tests/unit/smtp_session_test tests/unit/smtp_delivery_test
 check_PROGRAMS += tests/unit/sts_policy_test
 tests_unit_sts_policy_test_SOURCES = tests/unit/sts_policy_test.c
 tests_unit_sts_policy_test_LDADD = smtpd/libtlspolicy.a $(COMMON_LIBS) \
@@ -115,12 +115,15 @@ tests_unit_spool_store_test_SOURCES = tests/unit/spool_store_test.c \
 	tests/unit/scratch.h
 tests_unit_spool_store_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/spool_puts_test
+LOOP_WAIT = tests/unit/loop_wait.c tests/unit/loop_wait.h
 SPOOL_STAND = tests/unit/spool_stand.c tests/unit/spool_stand.h \
-	tests/unit/scratch.h
+	tests/unit/scratch.h $(LOOP_WAIT)
 tests_unit_spool_puts_test_SOURCES = tests/unit/spool_puts_test.c \
 	$(SPOOL_STAND)
 tests_unit_spool_puts_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/spool_test tests/unit/spool_report_test
+check_PROGRAMS += tests/unit/spool_test tests/unit/spool_report_test \
+	tests/unit/spool_reporting_test tests/unit/spool_queue_test \
+	tests/unit/spool_control_test
 check_PROGRAMS += tests/unit/tls_reports_test
 tests_unit_tls_reports_test_SOURCES = tests/unit/tls_reports_test.c \
 	$(SPOOL_STAND)
@@ -128,8 +131,19 @@ tests_unit_tls_reports_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 tests_unit_spool_report_test_SOURCES = tests/unit/spool_report_test.c
 tests_unit_spool_report_test_LDADD = smtpd/libspool.a smtpd/libtlspolicy.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
-tests_unit_spool_test_SOURCES = tests/unit/spool_test.c $(SPOOL_STAND)
+SPOOL_PEERS = tests/unit/spool_peers.c tests/unit/spool_peers.h \
+	$(SPOOL_STAND)
+tests_unit_spool_test_SOURCES = tests/unit/spool_test.c $(SPOOL_PEERS)
 tests_unit_spool_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
+tests_unit_spool_reporting_test_SOURCES = tests/unit/spool_reporting_test.c \
+	$(SPOOL_PEERS)
+tests_unit_spool_reporting_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
+tests_unit_spool_queue_test_SOURCES = tests/unit/spool_queue_test.c \
+	$(SPOOL_PEERS)
+tests_unit_spool_queue_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
+tests_unit_spool_control_test_SOURCES = tests/unit/spool_control_test.c \
+	$(SPOOL_PEERS)
+tests_unit_spool_control_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/future_release_test
 tests_unit_future_release_test_SOURCES = tests/unit/future_release_test.c
 tests_unit_future_release_test_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) \
@@ -143,17 +157,19 @@ tests_unit_spool_schedule_test_LDADD = $(SPOOL_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/filing_test
 tests_unit_filing_test_SOURCES = tests/unit/filing_test.c
 tests_unit_filing_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
+TRANSACTION_STAND = tests/unit/transaction_stand.c \
+	tests/unit/transaction_stand.h $(LOOP_WAIT)
 check_PROGRAMS += tests/unit/transaction_test
 tests_unit_transaction_test_SOURCES = tests/unit/transaction_test.c \
-	tests/unit/transaction_stand.c tests/unit/transaction_stand.h
+	$(TRANSACTION_STAND)
 tests_unit_transaction_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/transaction_url_test
 tests_unit_transaction_url_test_SOURCES = tests/unit/transaction_url_test.c \
-	tests/unit/transaction_stand.c tests/unit/transaction_stand.h
+	$(TRANSACTION_STAND)
 tests_unit_transaction_url_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/quota_test
 tests_unit_quota_test_SOURCES = tests/unit/quota_test.c \
-	tests/unit/transaction_stand.c tests/unit/transaction_stand.h
+	$(TRANSACTION_STAND)
 tests_unit_quota_test_LDADD = $(QUEUE_LIBS) $(CMOCKA_LIBS)
 tests_unit_listener_test_SOURCES = tests/unit/listener_test.c
 tests_unit_listener_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
@@ -174,10 +190,15 @@ tests_unit_smtp_front_test_LDADD = smtpd/libsmtpd.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
 # The session with a connection in memory, before the real queue, with false
 # snapd, authd, broker and worker.
-tests_unit_smtp_session_test_SOURCES = tests/unit/smtp_session_test.c \
+SMTP_STAND = tests/unit/smtp_stand.c tests/unit/smtp_stand.h \
 	tests/unit/false_connection.c tests/unit/false_connection.h \
-	tests/unit/false_accounts.c
+	tests/unit/false_accounts.c $(LOOP_WAIT)
+tests_unit_smtp_session_test_SOURCES = tests/unit/smtp_session_test.c \
+	$(SMTP_STAND)
 tests_unit_smtp_session_test_LDADD = smtpd/libsmtpd.a $(QUEUE_LIBS) $(CMOCKA_LIBS)
+tests_unit_smtp_delivery_test_SOURCES = tests/unit/smtp_delivery_test.c \
+	$(SMTP_STAND)
+tests_unit_smtp_delivery_test_LDADD = smtpd/libsmtpd.a $(QUEUE_LIBS) $(CMOCKA_LIBS)
 endif
 
 if ENABLE_FUZZ

@@ -34,7 +34,8 @@ smtpd_smtpd_relay_LDADD = $(RELAY_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/relay_reply_test tests/unit/relay_client_test \
 	tests/unit/relay_hosts_test tests/unit/relay_security_test \
-	tests/unit/relay_test tests/unit/transport_test \
+	tests/unit/relay_test tests/unit/relay_tls_test \
+	tests/unit/transport_test \
 	tests/unit/relay_downgrade_test tests/unit/relay_policies_test
 # Resolver, fetcher and spool are the test's.
 tests_unit_relay_policies_test_SOURCES = tests/unit/relay_policies_test.c
@@ -52,8 +53,13 @@ tests_unit_relay_hosts_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS)
 tests_unit_relay_security_test_SOURCES = tests/unit/relay_security_test.c
 tests_unit_relay_security_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS)
 # The whole relay; spool, resolver, fetcher and the servers are the test's.
-tests_unit_relay_test_SOURCES = tests/unit/relay_test.c
+RELAY_STAND = tests/unit/relay_stand.c tests/unit/relay_stand.h \
+	tests/unit/odd_servers.c tests/unit/odd_servers.h $(LOOP_WAIT)
+tests_unit_relay_test_SOURCES = tests/unit/relay_test.c $(RELAY_STAND)
 tests_unit_relay_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS) $(SSL_LIBS) \
+	$(CRYPTO_LIBS)
+tests_unit_relay_tls_test_SOURCES = tests/unit/relay_tls_test.c $(RELAY_STAND)
+tests_unit_relay_tls_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS) $(SSL_LIBS) \
 	$(CRYPTO_LIBS)
 endif
 

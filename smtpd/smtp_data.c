@@ -12,6 +12,7 @@
 enum state {
 	STATE_LINE_START, /* after CR LF */
 	STATE_TEXT,
+	STATE_SEAM,   /* after bytes of another's, perhaps a CR */
 	STATE_CR,     /* after a CR that is not out yet */
 	STATE_DOT,    /* after "." at the start of a line, not out */
 	STATE_DOT_CR, /* after ".", CR there; neither is out */
@@ -105,6 +106,14 @@ step(struct smtp_data *data, struct output *out, uint8_t byte)
 			break;
 		}
 		put_bare(data, out, '\r');
+		step_text(data, out, byte);
+		break;
+	case STATE_SEAM:
+		if (byte == '\n') {
+			put(out, byte);
+			data->state = STATE_LINE_START;
+			break;
+		}
 		step_text(data, out, byte);
 		break;
 	case STATE_TEXT:
@@ -216,10 +225,9 @@ smtp_data_flush(struct smtp_data *data, uint8_t *out)
 {
 	struct output output = { out, 0 };
 
-	if (data->state != STATE_CR)
-		return 0;
-	put_bare(data, &output, '\r');
-	data->state = STATE_LINE_START;
+	if (data->state == STATE_CR)
+		put(&output, '\r');
+	data->state = STATE_SEAM;
 	data->size += output.size;
 	return output.size;
 }
@@ -227,8 +235,11 @@ smtp_data_flush(struct smtp_data *data, uint8_t *out)
 size_t
 smtp_data_finish(struct smtp_data *data, uint8_t *out)
 {
-	size_t size = smtp_data_flush(data, out);
+	struct output output = { out, 0 };
 
+	if (data->state == STATE_CR)
+		put_bare(data, &output, '\r');
 	data->state = STATE_END;
-	return size;
+	data->size += output.size;
+	return output.size;
 }

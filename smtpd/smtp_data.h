@@ -42,7 +42,9 @@ void smtp_data_init(struct smtp_data *data, bool is_normalising);
  * are text, and smtp_data_finish says that it is over. */
 void smtp_data_init_chunks(struct smtp_data *data, bool is_normalising);
 
-/* Of chunks: what was held back, as other bytes are to stand behind it. */
+/* Of chunks: what was held back, as it came, since bytes of another's come
+ * next.  A CR and an LF on both sides of that seam are one line end, which only
+ * who puts the parts together sees (transaction_put). */
 size_t smtp_data_flush(struct smtp_data *data, uint8_t *out);
 
 /* What was held back, at most SMTP_DATA_MIN_ROOM bytes; how many. */

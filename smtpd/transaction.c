@@ -104,8 +104,8 @@ transaction_store_verdict(const struct queue *queue)
 					      : VERDICT_UNAVAILABLE;
 }
 
-unsigned int
-transaction_put(struct transaction *t, struct text data)
+static unsigned int
+put(struct transaction *t, struct text data)
 {
 	struct queue *queue = t->queue;
 	struct error error;
@@ -128,6 +128,29 @@ transaction_put(struct transaction *t, struct text data)
 	t->counted += data.size;
 	queue->bytes += data.size;
 	return VERDICT_OK;
+}
+
+/* Where a part that an URL names begins or ends: a CR before that and an LF
+ * behind it are one line end, and each of them alone is made one. */
+static unsigned int
+close_seam(struct transaction *t, bool is_before_lf)
+{
+	if (!t->is_at_seam || t->body.is_exact)
+		return VERDICT_OK;
+	t->is_at_seam = false;
+	if (t->body.is_after_cr == is_before_lf)
+		return VERDICT_OK;
+	return put(t, is_before_lf ? TEXT("\r") : TEXT("\n"));
+}
+
+unsigned int
+transaction_put(struct transaction *t, struct text data)
+{
+	unsigned int verdict = VERDICT_OK;
+
+	if (data.size > 0)
+		verdict = close_seam(t, data.data[0] == '\n');
+	return verdict == VERDICT_OK ? put(t, data) : verdict;
 }
 
 /* What the front says about defects adds to what is seen here: it undid dots
@@ -157,6 +180,8 @@ end_verdict(struct transaction *t, const struct message_transaction_end *end)
 	unsigned int verdict = transaction_put(t, end->data);
 	struct error error;
 
+	if (verdict == VERDICT_OK)
+		verdict = close_seam(t, false);
 	if (verdict == VERDICT_OK)
 		verdict = transaction_store_verdict(queue);
 	if (verdict == VERDICT_OK && mail_body_finish(&t->body, &error) == -1)

@@ -44,6 +44,7 @@ struct transaction {
 	uint64_t declared;       /* SIZE, or 0 */
 	unsigned int verdict;    /* the first bad one of the body */
 	unsigned int defects;    /* of what came by URLs */
+	bool is_at_seam;         /* such a part just ended, or begins */
 	struct url_fetch *fetch; /* what an URL names is awaited; or NULL */
 	char *sender;
 	char *helo;

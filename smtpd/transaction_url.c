@@ -84,6 +84,7 @@ finish(struct url_fetch *fetch, unsigned int verdict)
 	bool is_last = fetch->is_last;
 
 	t->defects |= fetch->data.defects & DEFECT_NUL;
+	t->is_at_seam = true;
 	transaction_stop_fetch(t);
 	if (is_last && verdict == VERDICT_OK) {
 		transaction_end(t, &end);
@@ -185,7 +186,9 @@ transaction_fetch(
 	fetch->defects = said->defects;
 	fetch->deadline_ms =
 	    clock_monotonic_us() / 1000 + QUEUE_FETCH_DEADLINE_MS;
+	t->is_at_seam = true;
 	smtp_data_init_chunks(&fetch->data, true);
+	(void)smtp_data_flush(&fetch->data, NULL);
 	fetch->fd = -1;
 	fetch->turn = timer_new(queue->loop, take_turn, fetch);
 	table_put_u64(queue->fetches, fetch->tag, fetch);

@@ -25,6 +25,7 @@ struct intruder {
 	uint64_t session;      /* a worker's, that was opened last; 0: none */
 	int stream;            /* and its end of that */
 	char password[60];     /* of red1@demo.test and red2 */
+	struct error why;      /* of the last question without an answer */
 };
 
 extern struct intruder intruder;
@@ -33,6 +34,18 @@ enum role intruder_role(const char *name); /* ROLE_COUNT if there is none */
 
 /* A packet as it is, with a descriptor unless `stray` is -1. */
 bool intruder_send_raw(int fd, const void *data, size_t size, int stray);
+
+/* Sends, and waits for the answer of this type; others are passed over. */
+bool intruder_ask(
+    enum role peer, struct message *message, int fd, enum message_type answer);
+
+/* One attack that is talk; the last of a table has no name. */
+struct talk {
+	const char *name;
+	enum result (*run)(void);
+};
+
+extern const struct talk intruder_store_talks[], intruder_service_talks[];
 
 /* Tries the attack of this name: of attacks.def, KIND_to_ROLE, or a talk. */
 enum result intruder_attempt(const char *name);

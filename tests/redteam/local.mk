@@ -11,6 +11,7 @@ tests_redteam_attack_LDADD = authd/libauthd.a $(COMMON_LIBS) $(LMDB_LIBS)
 noinst_PROGRAMS += tests/redteam/intruder
 tests_redteam_intruder_SOURCES = tests/redteam/intruder.c \
 	tests/redteam/intruder.h tests/redteam/intruder_talks.c \
+	tests/redteam/intruder_store.c tests/redteam/intruder_services.c \
 	tests/redteam/intruder_logger.c tests/redteam/intruder_sleep.c \
 	$(ATTACKS)
 tests_redteam_intruder_LDADD = tests/redteam/libopenwalls.a \

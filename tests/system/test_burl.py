@@ -130,6 +130,20 @@ def test_chunks_may_stand_before_and_behind(shared, drafts, client):
         b'z' * 200000 + b'\r\noted\r\nend\r\n')
 
 
+def test_a_line_end_of_a_chunk_and_a_part_is_one(shared, drafts, client):
+    uid = drafts.put(draft(shared.user1, drafts.name))
+    message = draft(shared.user1, drafts.name)
+    cut = message.index(b'.dots\r\n') + 6
+    begin(client, shared)
+    assert say(client, 'BURL ' + drafts.url(
+        uid, part='/;PARTIAL=0.%d' % cut)) == (250, '2.5.0')
+    assert chunk(client, b'\nbetween\r') == 250
+    assert say(client, 'BURL %s LAST' % drafts.url(
+        uid, part='/;PARTIAL=%d' % cut))[0] == 250
+    assert arrived(shared, drafts.name).endswith(
+        message[:cut] + b'\nbetween\r' + message[cut:])
+
+
 def test_a_large_one_is_as_exact(shared, drafts, client):
     message = draft(shared.user1, drafts.name, 9 << 20)
     url = drafts.url(drafts.put(message))

@@ -171,12 +171,15 @@ def test_a_folder_is_adopted_while_the_next_one_is_copied(server, maildir):
             os.kill(int(pid), number)
 
     def is_in_the_middle():
-        """Lets it run for a moment and looks while it stands still: it cannot
-        be at the end before anybody has seen that it began."""
-        signal_importer(signal.SIGCONT)
-        time.sleep(0.01)
-        signal_importer(signal.SIGSTOP)
-        return staged.exists()
+        """Lets it run for some moments and looks while it stands still: it
+        cannot be at the end before anybody has seen that it began."""
+        for _ in range(8):
+            signal_importer(signal.SIGCONT)
+            time.sleep(0.01)
+            signal_importer(signal.SIGSTOP)
+            if staged.exists():
+                return True
+        return False
 
     def listed(mailbox):
         return len(running.snapctl('ls', '--json', 'live:%s/%s' % (

@@ -33,7 +33,8 @@ def is_filed(one, number):
 def test_one_message_to_each_does_not_wait_for_lingering_workers(crowded):
     for number in range(1, 9):
         crowded.send('mail-%d' % number, user(crowded, number))
-    wait_for(lambda: all(is_filed(crowded, n) for n in range(1, 9)), 20,
+    # Three times what a worker is kept for without sessions would be 90 s.
+    wait_for(lambda: all(is_filed(crowded, n) for n in range(1, 9)), 60,
              'mail of all')
 
 
@@ -45,5 +46,6 @@ def test_mail_waits_for_a_session_to_end_and_a_session_does_not(crowded):
         crowded.imap(user(crowded, 4))
     assert not is_filed(crowded, 3)
     first.logout()
-    wait_for(lambda: is_filed(crowded, 3), 20, 'the place of who has left')
+    # Without a session it would be kept for 30 s.
+    wait_for(lambda: is_filed(crowded, 3), 28, 'the place of who has left')
     second.logout()

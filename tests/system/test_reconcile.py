@@ -221,13 +221,18 @@ def test_an_import_that_was_cut_off_keeps_uids(server, tmp_path, killed):
         'import', 'dovecot', str(tmp_path / 'old'), running.user1]
 
     def begun():
-        """Lets the worker run for a moment and looks while it stands still: it
-        cannot be at the end before anybody has seen that it began."""
-        for pid in workers(running):
-            os.kill(pid, signal.SIGCONT)
+        """Lets the worker run for some moments and looks while it stands still:
+        it cannot be at the end before anybody has seen that it began."""
+        pids = workers(running)
+        for _ in range(8):
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
             time.sleep(0.01)
-            os.kill(pid, signal.SIGSTOP)
-        return any(line['rows'] > 100 for line in lines())
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            if any(line['rows'] > 100 for line in lines()):
+                return True
+        return False
 
     with following(running) as (_, lines), background(*command) as process:
         wait_for(begun, 60, 'the first batch')

@@ -87,4 +87,4 @@ def test_a_restore_and_a_lost_store_of_files_leave_it(server):
                 return dates(client, 'INBOX') == before
         except imaplib.IMAP4.error:
             return False
-    wait_for(is_back, 30, 'the same dates')
+    wait_for(is_back, what='the same dates')

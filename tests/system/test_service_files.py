@@ -144,7 +144,7 @@ def test_the_login_at_the_smarthost_is_kept_and_sealed(shared):
     os.chmod(login, 0o600)
     change(shared, 'firnmail.conf', b'host ',
            b'relay via smart.far.test auth %s\nhost ' % login.encode())
-    wait_for(lambda: 'login' in files(shared), 20, 'the login')
+    wait_for(lambda: 'login' in files(shared), what='the login')
     assert files(shared)['login'][1] == 'sealed'
     assert command(shared, 'cat', '--recovery-key',
                    path(shared, 'recovery-key'), 'live:0/login') == \

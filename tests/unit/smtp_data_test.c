@@ -193,6 +193,36 @@ a_chunk_ends_where_it_says(void **state)
 	}
 }
 
+/* What is held back is given as it came, and so is an LF that comes first
+ * afterwards: who puts the parts together sees both. */
+static void
+bytes_at_a_seam_stay_as_they_came(void **state)
+{
+	static const struct {
+		const char *before, *rest, *behind, *after;
+	} rows[] = { { "a\r", "\r", "\nb\n", "\nb\r\n" },
+		{ "a", "", "\n\n", "\n\r\n" },
+		{ "a\r\n", "", "\rb\r", "\r\nb\r\n" },
+		{ "", "", "b\r\n", "b\r\n" } };
+	struct smtp_data data;
+	uint8_t out[64];
+	size_t used, made, i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		smtp_data_init_chunks(&data, true);
+		(void)smtp_data_scan(&data, (const uint8_t *)rows[i].before,
+		    strlen(rows[i].before), &used, out, sizeof(out), &made);
+		assert_int_equal(
+		    smtp_data_flush(&data, out), strlen(rows[i].rest));
+		assert_memory_equal(out, rows[i].rest, strlen(rows[i].rest));
+		(void)smtp_data_scan(&data, (const uint8_t *)rows[i].behind,
+		    strlen(rows[i].behind), &used, out, sizeof(out), &made);
+		made += smtp_data_finish(&data, out + made);
+		assert_int_equal(made, strlen(rows[i].after));
+		assert_memory_equal(out, rows[i].after, made);
+	}
+}
+
 int
 main(void)
 {
@@ -200,7 +230,8 @@ main(void)
 		cmocka_unit_test(
 		    every_string_in_every_chunking_is_read_by_the_rules),
 		cmocka_unit_test(long_lines_and_dots_come_through_whole),
-		cmocka_unit_test(a_chunk_ends_where_it_says)
+		cmocka_unit_test(a_chunk_ends_where_it_says),
+		cmocka_unit_test(bytes_at_a_seam_stay_as_they_came)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

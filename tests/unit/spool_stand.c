@@ -1,7 +1,7 @@
 /* See spool_stand.h. */
 #include "tests/unit/spool_stand.h"
 
-#include "common/clock.h"
+#include "tests/unit/loop_wait.h"
 
 #include <string.h>
 
@@ -9,10 +9,6 @@ char folder[SCRATCH_PATH];
 struct event_loop *loop;
 struct settings *settings;
 struct spool *spool;
-
-static struct timer *ticker;
-static bool (*condition)(void);
-static int64_t deadline;
 
 void
 make_folder(void)
@@ -29,15 +25,6 @@ remove_folder(void)
 	scratch_remove(folder);
 }
 
-static void
-check_condition(void *context)
-{
-	if (condition() || clock_monotonic_us() / 1000 > deadline)
-		event_loop_stop(loop);
-	else
-		timer_start(ticker, 1);
-}
-
 void
 open_spool(const struct account_table *accounts, void (*failed)(void *context))
 {
@@ -49,7 +36,6 @@ open_spool(const struct account_table *accounts, void (*failed)(void *context))
 	struct error error;
 
 	loop = event_loop_new();
-	ticker = timer_new(loop, check_condition, NULL);
 	spool = spool_new(loop, &options, &error);
 	if (spool == NULL)
 		fail_msg("%s", error.text);
@@ -59,7 +45,6 @@ void
 close_spool(void)
 {
 	spool_free(&spool);
-	timer_free(&ticker);
 	event_loop_free(&loop);
 }
 
@@ -85,9 +70,5 @@ gone(struct channel *channel, const struct error *error, void *context)
 void
 wait_for(bool (*is_so)(void))
 {
-	condition = is_so;
-	deadline = clock_monotonic_us() / 1000 + DEADLINE_MS;
-	timer_start(ticker, 0);
-	event_loop_run(loop);
-	assert_true(is_so());
+	assert_true(loop_wait(loop, is_so));
 }

@@ -3,8 +3,8 @@
  */
 #include "tests/unit/transaction_stand.h"
 
-#include "common/clock.h"
 #include "common/smtp_verdict.h"
+#include "tests/unit/loop_wait.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,6 @@
 #include <cmocka.h>
 
 enum {
-	DEADLINE_US = 60000000,
 	INSTANCE = 7
 };
 
@@ -26,33 +25,16 @@ enum {
 struct stand stand;
 
 static struct channel *authd;
-static struct timer *ticker;
-static bool (*condition)(void);
-static int64_t deadline;
 static bool is_granted;
 static uint64_t transaction;
 static unsigned int verdicts_wanted;
 
 /* -- Waiting -- */
 
-static void
-check_condition(void *context)
-{
-	if (condition() || clock_monotonic_us() > deadline)
-		event_loop_stop(stand.loop);
-	else
-		timer_start(ticker, 1);
-}
-
 void
 stand_wait(bool (*is_so)(void))
 {
-	condition = is_so;
-	deadline = clock_monotonic_us() + DEADLINE_US;
-	timer_start(ticker, 0);
-	event_loop_run(stand.loop);
-	timer_stop(ticker);
-	assert_true(is_so());
+	assert_true(loop_wait(stand.loop, is_so));
 }
 
 /* -- The others -- */
@@ -447,7 +429,6 @@ stand_set_up(void **state)
 
 	memset(&stand, 0, sizeof(stand));
 	stand.loop = event_loop_new();
-	ticker = timer_new(stand.loop, check_condition, NULL);
 	stand.settings = settings_new();
 	strcpy(stand.settings->host, "mx.demo.test");
 	strcpy(stand.settings->domains[stand.settings->domain_count++],
@@ -477,7 +458,6 @@ stand_tear_down(void **state)
 	channel_free(&stand.snapd);
 	channel_free(&stand.spool);
 	channel_free(&authd);
-	timer_free(&ticker);
 	event_loop_free(&stand.loop);
 	account_table_free(&stand.accounts);
 	settings_free(&stand.settings);

@@ -175,6 +175,37 @@ parts_come_one_after_the_other(void **state)
 	assert_non_null(strstr(stand.accept_data, "\n\na\nb\nc\nd\ne\nf\n"));
 }
 
+/* As a front gives them that does not know the part (smtp_data_flush). */
+static void
+a_line_end_that_a_seam_cuts_is_one(void **state)
+{
+	static const struct {
+		const char *before, *part, *behind, *wanted;
+	} rows[] = { { "a\r", "\nb\r\n", "c\r\n", "\n\na\nb\nc\n" },
+		{ "a\r", "b\r", "\nc\r\n", "\n\na\nb\nc\n" },
+		{ "a\r\n", "\nb\r\n", "\nc\r\n", "\n\na\n\nb\n\nc\n" },
+		{ "a", "\nb", "\nc\r\n", "\n\na\nb\nc\n" },
+		{ "a\r", "\r\nb\r", "\r\nc\r\n", "\n\na\n\nb\n\nc\n" },
+		{ "a\r", "", "\nb\r\n", "\n\na\nb\n" },
+		{ "a\r\n", "\r", "", "\n\na\n\n" } };
+
+	connect_worker(STAND_BOB);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin();
+		assert_int_equal(
+		    stand_put("From: bob@demo.test\r\n\r\n"), VERDICT_OK);
+		assert_int_equal(stand_put(rows[i].before), VERDICT_OK);
+		ask(false);
+		stand.verdicts = 0;
+		answer_text(rows[i].part);
+		stand_wait(has_verdict);
+		assert_int_equal(stand_end(rows[i].behind), VERDICT_ACCEPTED);
+		assert_non_null(strstr(stand.accept_data, rows[i].wanted));
+		assert_string_equal(
+		    strstr(stand.accept_data, rows[i].wanted), rows[i].wanted);
+	}
+}
+
 static void
 a_nul_is_refused_whoever_ends_the_message(void **state)
 {
@@ -449,6 +480,7 @@ main(void)
 		in_stand(the_worker_of_who_logged_in_is_asked),
 		in_stand(he_is_asked_when_he_is_there),
 		in_stand(parts_come_one_after_the_other),
+		in_stand(a_line_end_that_a_seam_cuts_is_one),
 		in_stand(a_nul_is_refused_whoever_ends_the_message),
 		in_stand(binary_bytes_stay_as_they_are),
 		in_stand(many_bytes_come_in_memory),
