@@ -245,6 +245,12 @@ accept_log_wipe(struct accept_log *log, struct error *error)
 }
 
 bool
+accept_log_is_begun(const struct accept_log *log, uint64_t sequence)
+{
+	return log->sequence == sequence && log->count > 0;
+}
+
+bool
 accept_log_has(const struct accept_log *log)
 {
 	return log->synced > 0;

@@ -87,6 +87,9 @@ void accept_log_clear(struct accept_log *log);
 /* The same, and nothing of before is left on disk. */
 int accept_log_wipe(struct accept_log *log, struct error *error);
 
+/* Whether there are records on that event; the first one of an event is put
+ * over those of before. */
+bool accept_log_is_begun(const struct accept_log *log, uint64_t sequence);
 /* Whether some are on disk that the index may not have yet, */
 bool accept_log_has(const struct accept_log *log);
 /* and that one is among them, or will be; for any of its recipients. */

@@ -141,24 +141,34 @@ round_answer_accepted(struct round *round, uint64_t client,
 	hurry(round, pending);
 }
 
-/* A log that has no room, or not all that was before, leaves it to the index.
- */
+/* Filing alone begins no log anew: where the index is lost, what stands there
+ * from before is the mail that came last. */
+static bool
+put_in_log(
+    const struct round *round, const struct accept_batch *batch, size_t patient)
+{
+	struct accept_log *log = round->options.log;
+	struct journal *journal = round->options.journal;
+	uint64_t stands_on = journal->committed.sequence;
+
+	if (log == NULL || !journal_is_repeatable(journal) ||
+	    (patient > 0 && !accept_log_is_begun(log, stands_on)) ||
+	    !accept_log_add_batch(log, stands_on, batch))
+		return false;
+	journal_is_in_log(journal);
+	return true;
+}
+
 void
 round_answer_applied(struct round *round, uint64_t client,
     const struct message *answer, struct text data,
     const struct accept_batch *batch, size_t patient)
 {
 	struct pending *pending = add_pending(round, client);
-	struct accept_log *log = round->options.log;
-	struct journal *journal = round->options.journal;
 
 	pending->answer = *answer;
 	buf_put(&pending->data, data.data, data.size);
-	pending->is_in_log =
-	    log != NULL && journal_is_repeatable(journal) &&
-	    accept_log_add_batch(log, journal->committed.sequence, batch);
-	if (pending->is_in_log)
-		journal_is_in_log(journal);
+	pending->is_in_log = put_in_log(round, batch, patient);
 	wait_for(round, pending, patient);
 }
 

@@ -1087,11 +1087,12 @@ filing_rides_with_the_next_mail(void **state)
 
 	be_patient(f);
 	accept_and_commit(f, 1);
+	assert_int_equal(accept_mail(f, 2, 1, TEXT("x")), STATUS_OK);
 	before = commits(f);
 	send_filing(f, 1);
 	wait_until_filing_waits(f, 1);
 	assert_int_equal(f->worker.answers, 1);
-	assert_int_equal(accept_mail(f, 2, 1, TEXT("y")), STATUS_OK);
+	assert_int_equal(accept_mail(f, 3, 1, TEXT("y")), STATUS_OK);
 	wait_answers(&f->worker, 2);
 	assert_int_equal(f->worker.answer.batch_done.status, STATUS_OK);
 	assert_int_equal(commits(f), before);
