@@ -2,7 +2,7 @@
  * imapd-worker: one process an active account, under its uid, in its mail
  * directory.  Takes channels to snapd and queue and the streams of sessions
  * from the broker, gives sessions back to it when they all rest, and ends when
- * it says so.  Never hashes, never speaks to the network, owns no key.
+ * it says so.  Never hashes, opens no connection, owns no key.
  */
 #include "common/channel.h"
 #include "common/event_loop.h"

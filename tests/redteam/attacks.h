@@ -21,7 +21,8 @@ enum {
 	ATTACK_AS_PASSWORD_CHILD = 1 << 16
 };
 
-/* Before the walls are shut: what a role gets from others who may make it. */
+/* Before the walls are shut: what a role gets from others who may make it.
+ * (Not where the broker started it, whose children may make none either.) */
 void attacks_take(void);
 size_t attacks_count(void);
 /* -1 if there is none of that name. */

@@ -184,7 +184,6 @@ begin(const char *name)
 	    intruder.self == ROLE_BROKER ? START_CONTROL : START_LISTENER, 0);
 	if (intruder.self == ROLE_LOGGER)
 		intruder_logger_open(process_take(&process, START_SYSLOG, 0));
-	attacks_take();
 	message.ready.walls = confine(&process);
 	(void)channel_send_now(PROCESS_STARTER_FD, intruder.self,
 	    intruder.starter, &message, NULL, 0, &why);
