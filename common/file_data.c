@@ -38,7 +38,7 @@ file_write_at(
 {
 	ssize_t n;
 
-	if (file_fault("write", "") < 0)
+	if (file_fault("write at", "") < 0)
 		return file_fail(error, "write", "file");
 	do
 		n = pwrite(fd, data, size, offset);

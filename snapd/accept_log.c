@@ -1,7 +1,9 @@
 /*
  * See accept_log.h.  A record: magic u32, place u32, size of what follows the
- * head u32, the event u64, SipHash u64 of all but itself; then form u8, time
- * u64, delivery id, sender, recipients and body as texts.  All little-endian.
+ * head u32, the event u64, SipHash u64 of all but itself.  Then of a message
+ * form u8, time u64, delivery id, sender, recipients and body as texts; of a
+ * batch account u32, history, wall clock, event and next blob (u64 each), its
+ * parts as a text.  All little-endian.
  */
 #include "snapd/accept_log.h"
 
@@ -18,11 +20,13 @@
 #include <unistd.h>
 
 enum {
-	MAGIC = 0x4c414e46, /* "FNAL" */
+	MAGIC = 0x4c414e46,       /* "FNAL" */
+	MAGIC_BATCH = 0x42414e46, /* "FNAB"; another one for other parts */
 	HEAD_SIZE = 28,
 	SUM_AT = 20,
 	TEXT_HEAD = 4,
 	BODY_HEAD = 1 + 8 + (int)sizeof(struct delivery_id) + 3 * TEXT_HEAD,
+	BATCH_HEAD = 4 + 4 * 8 + TEXT_HEAD,
 	BASE_SIZE =
 	    16, /* of a delivery id: the rest is the recipient's place */
 	ZEROS = 64 << 10
@@ -125,27 +129,42 @@ sum_of(const struct accept_log *log, const uint8_t *record, size_t size)
 	return table_siphash(log->key, sums, sizeof(sums));
 }
 
+/* Room for one of that size behind those that stand on the event; NULL: there
+ * is none. */
+static uint8_t *
+reserve(struct accept_log *log, uint64_t sequence, size_t size)
+{
+	/* It was committed, and with it those before. */
+	if (sequence != log->sequence)
+		accept_log_clear(log);
+	log->sequence = sequence;
+	if (size > ACCEPT_LOG_MAX_RECORD ||
+	    log->synced + log->added.size + size > ACCEPT_LOG_BYTES)
+		return NULL;
+	return buf_reserve(&log->added, size);
+}
+
 static void
-encode(const struct accept_log *log, const struct accept_record *record,
-    uint8_t *data, size_t size)
+put_head(
+    const struct accept_log *log, struct writer *w, uint32_t magic, size_t size)
+{
+	writer_put_u32(w, magic);
+	writer_put_u32(w, log->count);
+	writer_put_u32(w, (uint32_t)(size - HEAD_SIZE));
+	writer_put_u64(w, log->sequence);
+	writer_put_u64(w, 0);
+}
+
+/* It is whole. */
+static void
+added(struct accept_log *log, uint8_t *data, size_t size)
 {
 	struct writer w;
 
-	writer_init(&w, data, size);
-	writer_put_u32(&w, MAGIC);
-	writer_put_u32(&w, log->count);
-	writer_put_u32(&w, (uint32_t)(size - HEAD_SIZE));
-	writer_put_u64(&w, log->sequence);
-	writer_put_u64(&w, 0);
-	writer_put_u8(&w, record->form);
-	writer_put_u64(&w, (uint64_t)record->time);
-	writer_put_raw(
-	    &w, record->delivery.bytes, sizeof(record->delivery.bytes));
-	writer_put_text(&w, record->sender, size);
-	writer_put_text(&w, record->recipients, size);
-	writer_put_text(&w, record->body, size);
 	writer_init(&w, data + SUM_AT, HEAD_SIZE - SUM_AT);
 	writer_put_u64(&w, sum_of(log, data, size));
+	buf_added(&log->added, size);
+	log->count++;
 }
 
 bool
@@ -154,20 +173,44 @@ accept_log_add(struct accept_log *log, uint64_t sequence,
 {
 	size_t size = HEAD_SIZE + BODY_HEAD + record->sender.size +
 		      record->recipients.size + record->body.size;
-	uint8_t *data;
+	uint8_t *data = reserve(log, sequence, size);
+	struct writer w;
 
-	/* It was committed, and with it those before. */
-	if (sequence != log->sequence)
-		accept_log_clear(log);
-	log->sequence = sequence;
-	if (size > ACCEPT_LOG_MAX_RECORD ||
-	    log->synced + log->added.size + size > ACCEPT_LOG_BYTES)
+	if (data == NULL)
 		return false;
-	data = buf_reserve(&log->added, size);
-	encode(log, record, data, size);
-	buf_added(&log->added, size);
+	writer_init(&w, data, size);
+	put_head(log, &w, MAGIC, size);
+	writer_put_u8(&w, record->form);
+	writer_put_u64(&w, (uint64_t)record->time);
+	writer_put_raw(
+	    &w, record->delivery.bytes, sizeof(record->delivery.bytes));
+	writer_put_text(&w, record->sender, size);
+	writer_put_text(&w, record->recipients, size);
+	writer_put_text(&w, record->body, size);
+	added(log, data, size);
 	(void)buf_put(&log->ids, record->delivery.bytes, BASE_SIZE);
-	log->count++;
+	return true;
+}
+
+bool
+accept_log_add_batch(
+    struct accept_log *log, uint64_t sequence, const struct accept_batch *batch)
+{
+	size_t size = HEAD_SIZE + BATCH_HEAD + batch->parts.size;
+	uint8_t *data = reserve(log, sequence, size);
+	struct writer w;
+
+	if (data == NULL)
+		return false;
+	writer_init(&w, data, size);
+	put_head(log, &w, MAGIC_BATCH, size);
+	writer_put_u32(&w, batch->account);
+	writer_put_u64(&w, batch->history);
+	writer_put_u64(&w, (uint64_t)batch->wall_us);
+	writer_put_u64(&w, batch->sequence);
+	writer_put_u64(&w, batch->next_blob);
+	writer_put_text(&w, batch->parts, size);
+	added(log, data, size);
 	return true;
 }
 
@@ -202,6 +245,12 @@ accept_log_wipe(struct accept_log *log, struct error *error)
 }
 
 bool
+accept_log_is_begun(const struct accept_log *log, uint64_t sequence)
+{
+	return log->sequence == sequence && log->count > 0;
+}
+
+bool
 accept_log_has(const struct accept_log *log)
 {
 	return log->synced > 0;
@@ -219,11 +268,52 @@ accept_log_has_delivery(
 
 /* -- After an unclean stop -- */
 
+/* A sum that is right stands over what we wrote. */
+static int
+malformed(struct error *error)
+{
+	return error_set(error, ERROR_DAMAGED, "a record of accepted mail");
+}
+
+static int
+read_mail(struct reader *r, const struct accept_log_handler *handler,
+    void *context, struct error *error)
+{
+	struct accept_record record;
+	size_t size = r->size;
+
+	record.form = reader_get_u8(r);
+	record.time = (int64_t)reader_get_u64(r);
+	reader_get_raw(r, record.delivery.bytes, sizeof(record.delivery.bytes));
+	record.sender = reader_get_text(r, size);
+	record.recipients = reader_get_text(r, size);
+	record.body = reader_get_text(r, size);
+	return reader_done(r) == 0 ? handler->accept(&record, context)
+				   : malformed(error);
+}
+
+static int
+read_batch(struct reader *r, const struct accept_log_handler *handler,
+    void *context, struct error *error)
+{
+	struct accept_batch batch;
+	size_t size = r->size;
+
+	batch.account = reader_get_u32(r);
+	batch.history = reader_get_u64(r);
+	batch.wall_us = (int64_t)reader_get_u64(r);
+	batch.sequence = reader_get_u64(r);
+	batch.next_blob = reader_get_u64(r);
+	batch.parts = reader_get_text(r, size);
+	return reader_done(r) == 0 ? handler->apply(&batch, context)
+				   : malformed(error);
+}
+
 /* The record at the start of `data`: its size, or 0 if there is none that
  * stands on that event; the first one says which, if not an earlier one. */
 static size_t
-decode(const struct accept_log *log, struct text data, uint64_t *sequence,
-    uint32_t place, struct accept_record *record)
+find_record(const struct accept_log *log, struct text data, uint64_t *sequence,
+    uint32_t place, uint32_t *magic)
 {
 	const uint8_t *bytes = (const uint8_t *)data.data;
 	uint64_t sum, stands_on;
@@ -232,7 +322,8 @@ decode(const struct accept_log *log, struct text data, uint64_t *sequence,
 	bool is_it;
 
 	reader_init(&r, bytes, data.size);
-	is_it = reader_get_u32(&r) == MAGIC;
+	*magic = reader_get_u32(&r);
+	is_it = *magic == MAGIC || *magic == MAGIC_BATCH;
 	is_it = reader_get_u32(&r) == place && is_it;
 	size = reader_get_u32(&r);
 	stands_on = reader_get_u64(&r);
@@ -242,28 +333,23 @@ decode(const struct accept_log *log, struct text data, uint64_t *sequence,
 	if (!is_it || stands_on != *sequence || r.failed || size > r.size ||
 	    sum_of(log, bytes, HEAD_SIZE + size) != sum)
 		return 0;
-	reader_init(&r, bytes + HEAD_SIZE, size);
-	record->form = reader_get_u8(&r);
-	record->time = (int64_t)reader_get_u64(&r);
-	reader_get_raw(
-	    &r, record->delivery.bytes, sizeof(record->delivery.bytes));
-	record->sender = reader_get_text(&r, size);
-	record->recipients = reader_get_text(&r, size);
-	record->body = reader_get_text(&r, size);
-	return reader_done(&r) == 0 ? HEAD_SIZE + size : 0;
+	return HEAD_SIZE + size;
 }
 
 static int
 replay(const struct accept_log *log, struct text data, uint64_t sequence,
-    int (*accept)(const struct accept_record *record, void *context),
-    void *context)
+    const struct accept_log_handler *handler, void *context,
+    struct error *error)
 {
-	struct accept_record record;
-	uint32_t place = 0;
+	uint32_t place = 0, magic;
+	struct reader r;
 	size_t size;
 
-	while ((size = decode(log, data, &sequence, place, &record)) > 0) {
-		if (accept(&record, context) != 0)
+	while ((size = find_record(log, data, &sequence, place, &magic)) > 0) {
+		reader_init(&r, (const uint8_t *)data.data + HEAD_SIZE,
+		    size - HEAD_SIZE);
+		if ((magic == MAGIC ? read_mail : read_batch)(
+			&r, handler, context, error) != 0)
 			return -1;
 		data = text_make(data.data + size, data.size - size);
 		place++;
@@ -273,8 +359,8 @@ replay(const struct accept_log *log, struct text data, uint64_t sequence,
 
 int
 accept_log_replay(const struct accept_log *log, uint64_t sequence,
-    int (*accept)(const struct accept_record *record, void *context),
-    void *context, struct error *error)
+    const struct accept_log_handler *handler, void *context,
+    struct error *error)
 {
 	struct buf file;
 	int result;
@@ -285,7 +371,7 @@ accept_log_replay(const struct accept_log *log, uint64_t sequence,
 	if (result == 0)
 		result =
 		    replay(log, text_make((const char *)file.data, file.size),
-			sequence, accept, context);
+			sequence, handler, context, error);
 	buf_clear(&file);
 	return result;
 }

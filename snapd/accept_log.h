@@ -1,8 +1,9 @@
 /*
- * Mail that was accepted since the index was committed last, in a file beside
- * it that never grows: a message is durable with one wait for the disk instead
- * of the index's two, and the index's commit comes later, for many.  What the
- * file has and the index has not is accepted again when the store is opened.
+ * Mail that was accepted, and batches of changes that were applied, since the
+ * index was committed last, in a file beside it that never grows: they are
+ * durable with one wait for the disk instead of the index's two, and the
+ * index's commit comes later, for many.  What the file has and the index has
+ * not is done again when the store is opened (repeat.h).
  *
  * Every record names the event of the index on which it stands (the last one
  * that is committed), and its place among those that stand on it.  Records
@@ -40,6 +41,16 @@ struct accept_record {
 	struct text body;
 };
 
+/* A batch of changes (batch.h), and which numbers it led to. */
+struct accept_batch {
+	uint32_t account;
+	uint64_t history;   /* of the event on which it stands */
+	int64_t wall_us;    /* its event's */
+	uint64_t sequence;  /* of its event */
+	uint64_t next_blob; /* after it */
+	struct text parts;  /* batch_put_parts */
+};
+
 /* The one in the store's directory, which is made if it is not there; records
  * are authentic by a key, which stays the store's.  NULL and error:
  * ERROR_FULL if there is no room to make it; any other may hide records. */
@@ -47,20 +58,28 @@ struct accept_log *accept_log_open(const char *path,
     const uint8_t key[ACCEPT_LOG_KEY_SIZE], struct error *error);
 void accept_log_free(struct accept_log **log);
 
+/* Each says 0, or -1: then the replay ends. */
+struct accept_log_handler {
+	int (*accept)(const struct accept_record *record, void *context);
+	int (*apply)(const struct accept_batch *batch, void *context);
+};
+
 /*
- * Calls `accept` for each record that stands on that event, or all on one that
- * is later (the index is older than the log: it was made anew, or put back), in
- * order, with texts that are valid during the call; 0 after the last one, -1 if
- * it said so or the file cannot be read.
+ * Calls the handler for each record that stands on that event, or all on one
+ * that is later (the index is older than the log: it was made anew, or put
+ * back), in order, with texts that are valid during the call; 0 after the last
+ * one, -1 if it said so or the file cannot be read.
  */
 int accept_log_replay(const struct accept_log *log, uint64_t sequence,
-    int (*accept)(const struct accept_record *record, void *context),
-    void *context, struct error *error);
+    const struct accept_log_handler *handler, void *context,
+    struct error *error);
 
 /* Puts a record behind those that stand on the same event; false: there is no
  * room.  It is on disk after accept_log_sync. */
 bool accept_log_add(struct accept_log *log, uint64_t sequence,
     const struct accept_record *record);
+bool accept_log_add_batch(struct accept_log *log, uint64_t sequence,
+    const struct accept_batch *batch);
 /* -1: the disk failed.  Nothing may be answered any more. */
 int accept_log_sync(struct accept_log *log, struct error *error);
 /* The index has them all: the next one is the first. */
@@ -68,6 +87,9 @@ void accept_log_clear(struct accept_log *log);
 /* The same, and nothing of before is left on disk. */
 int accept_log_wipe(struct accept_log *log, struct error *error);
 
+/* Whether there are records on that event; the first one of an event is put
+ * over those of before. */
+bool accept_log_is_begun(const struct accept_log *log, uint64_t sequence);
 /* Whether some are on disk that the index may not have yet, */
 bool accept_log_has(const struct accept_log *log);
 /* and that one is among them, or will be; for any of its recipients. */

@@ -17,7 +17,10 @@
 
 enum {
 	REPLY_SLOTS = 64, /* as many batches may be unanswered */
-	ROWS_ROOM = 3 * 4096
+	ROWS_ROOM = 3 * 4096,
+	PARTS_HEAD = 8 + 1 + 2 * 4 + CHANGE_NOTE_MAX_USER +
+		     CHANGE_NOTE_MAX_ADDRESS, /* of batch_put_parts */
+	PART_HEAD = 4 + 1 + 4
 };
 
 struct part {
@@ -159,6 +162,103 @@ batch_bodies(const struct batch *batch, struct bulk_body *to)
 		count++;
 	}
 	return count;
+}
+
+/* What it does follows from the rows that it finds. */
+static bool
+is_repeatable(const struct batch *batch)
+{
+	const struct part *part;
+
+	for (part = batch->first; part != NULL; part = part->next)
+		switch (part_type(part)) {
+		case MESSAGE_change_file:
+		case MESSAGE_change_append:
+		case MESSAGE_change_flags:
+		case MESSAGE_change_copy:
+		case MESSAGE_change_recall:
+		case MESSAGE_change_expunge:
+			break;
+		default:
+			return false;
+		}
+	return batch->bulk == NULL && batch->spoiled == STATUS_OK;
+}
+
+bool
+batch_put_parts(const struct batch *batch, struct buf *to)
+{
+	const struct part *part;
+	struct writer w;
+	size_t room = PARTS_HEAD + batch->bytes;
+	uint8_t *data;
+
+	for (part = batch->first; part != NULL; part = part->next)
+		room += PART_HEAD;
+	data = is_repeatable(batch) ? buf_reserve(to, room) : NULL;
+	if (data == NULL)
+		return false;
+	writer_init(&w, data, room);
+	writer_put_u64(&w, batch->counter);
+	writer_put_u8(&w, batch->note.cause);
+	writer_put_text(&w, text_of(batch->note.user), CHANGE_NOTE_MAX_USER);
+	writer_put_text(
+	    &w, text_of(batch->note.address), CHANGE_NOTE_MAX_ADDRESS);
+	for (part = batch->first; part != NULL; part = part->next) {
+		writer_put_text(&w, text_make(part->packet, part->size), room);
+		writer_put_u8(&w, part->body != NULL);
+		writer_put_text(
+		    &w, text_make(part->body, part->body_size), room);
+	}
+	if (w.failed)
+		return false;
+	buf_added(to, w.size);
+	return true;
+}
+
+/* The next part of those bytes. */
+static bool
+take_part(struct batch *batch, struct reader *r)
+{
+	struct text packet = reader_get_text(r, r->size);
+	bool has_body = reader_get_u8(r) != 0;
+	struct text bytes = reader_get_text(r, r->size);
+	struct message message;
+	struct error error;
+	uint8_t *body = NULL;
+
+	if (r->failed ||
+	    message_decode((const uint8_t *)packet.data, packet.size,
+		ROLE_WORKER, ROLE_SNAPD, &message, &error) != 0)
+		return false;
+	if (has_body) {
+		body = memory_new(1, bytes.size + 1);
+		memcpy(body, bytes.data, bytes.size);
+	}
+	return batch_add(batch, &message, body, bytes.size) == 0;
+}
+
+struct batch *
+batch_of_parts(struct text parts)
+{
+	struct batch *batch;
+	struct text user, address;
+	struct reader r;
+	uint8_t cause;
+	bool is_one;
+
+	reader_init(&r, parts.data, parts.size);
+	batch = batch_new(reader_get_u64(&r));
+	cause = reader_get_u8(&r);
+	user = reader_get_text(&r, CHANGE_NOTE_MAX_USER);
+	address = reader_get_text(&r, CHANGE_NOTE_MAX_ADDRESS);
+	is_one =
+	    !r.failed && change_note_take(&batch->note, cause, user, address);
+	while (is_one && r.size > 0)
+		is_one = take_part(batch, &r);
+	if (!is_one)
+		batch_free(&batch);
+	return batch;
 }
 
 void
@@ -347,15 +447,21 @@ apply_new(struct batch *batch, struct journal *journal, uint32_t account,
 		.results = &reply->results,
 		.error = error };
 
+	struct journal_state before = journal->state;
+
 	reply->status = apply_parts(&context, batch);
 	if (reply->status == STATUS_OK &&
 	    close_batch(&context, batch->counter, reply) != 0)
 		reply->status = journal_status_of(error);
 	if (reply->status != STATUS_OK) {
 		journal_drop(journal);
+		/* As if it had never come. */
+		journal->state.next_blob = before.next_blob;
+		journal->state.next_mailbox = before.next_mailbox;
 		buf_reset(&reply->results);
 		return;
 	}
+	reply->is_new = true;
 	reply->status = journal_finish(
 	    journal, EVENT_BATCH, ROLE_WORKER, account, "", error);
 	allowance_spend(journal->allowance, account, journal->state.guard_us,
@@ -435,6 +541,7 @@ apply(struct batch *batch, struct journal *journal, uint32_t account,
 
 	buf_init(&reply->results, JOURNAL_MAX_RESULTS * RECORD_RESULT_SIZE);
 	reply->sequence = 0;
+	reply->is_new = false;
 	reply->status = batch->spoiled;
 	if (reply->status == STATUS_OK)
 		reply->status =
@@ -443,6 +550,7 @@ apply(struct batch *batch, struct journal *journal, uint32_t account,
 		return;
 	found = row_find_account(journal->batch, account, &row, &error);
 	if (found == 1 && batch->counter > row.counter &&
+	    !journal->is_repeating &&
 	    !allowance_has(
 		journal->allowance, account, journal->state.guard_us)) {
 		reply->status = STATUS_ALLOWANCE;
@@ -450,7 +558,8 @@ apply(struct batch *batch, struct journal *journal, uint32_t account,
 		return;
 	}
 	if (found == 1 && batch->counter > row.counter) {
-		if (batch_loses(batch, journal, account, why)) {
+		if (!journal->is_repeating &&
+		    batch_loses(batch, journal, account, why)) {
 			journal_drop(journal);
 			journal_mark_loss(journal, account, why);
 			reply->status = journal_begin(journal, 0, &error);

@@ -14,6 +14,7 @@ struct bulk_body;
 
 struct batch_reply {
 	enum status status;
+	bool is_new; /* else it is the answer of then */
 	uint64_t sequence;
 	struct buf results; /* result records; the caller clears it */
 };
@@ -33,6 +34,12 @@ size_t batch_only_files(const struct batch *batch);
  * the batch is beyond JOURNAL_MAX_BATCH_BYTES: its commit says STATUS_LIMIT. */
 int batch_add(struct batch *batch, const struct message *part, uint8_t *body,
     size_t body_size);
+
+/* For the log (accept_log.h): all of it behind `to`; false: it makes more than
+ * rows of messages, or lies elsewhere in part, or is too large for `to`.  And
+ * one of such bytes; NULL: they are none. */
+bool batch_put_parts(const struct batch *batch, struct buf *to);
+struct batch *batch_of_parts(struct text parts);
 
 /* The commit will answer `status`: a part could not be taken. */
 void batch_spoil(struct batch *batch, enum status status);

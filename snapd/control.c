@@ -464,6 +464,8 @@ control_request_received(struct client *client, const struct message *message)
 {
 	struct journal *journal = snapd_journal(client->snapd);
 
+	/* An administrator is told of all that was answered before. */
+	snapd_settle(client->snapd);
 	if (journal != NULL)
 		journal->note = &client->note;
 	carry_out(client, message);

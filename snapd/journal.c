@@ -25,6 +25,25 @@ state_key(void)
 	return key;
 }
 
+static struct journal_point
+point_of(const struct journal_state *state)
+{
+	return (struct journal_point){ state->sequence, state->next_blob,
+		state->next_mailbox };
+}
+
+/* All of it is on disk. */
+static void
+set_committed(struct journal *journal)
+{
+	struct hash root =
+	    merkle_log_root(&journal->state.merkle, journal->digest);
+
+	journal->committed = journal->state;
+	journal->repeated = point_of(&journal->state);
+	memcpy(&journal->history, root.bytes, sizeof(journal->history));
+}
+
 static int
 load_state(struct journal *journal, struct error *error)
 {
@@ -60,7 +79,7 @@ load_state(struct journal *journal, struct error *error)
 			found = error_set(error, ERROR_DAMAGED, "store state");
 	}
 	transaction_abort(&t);
-	journal->committed = *state;
+	set_committed(journal);
 	return found < 0 ? -1 : 0;
 }
 
@@ -170,6 +189,21 @@ journal_status_of(const struct error *error)
 	}
 }
 
+bool
+journal_is_repeatable(const struct journal *journal)
+{
+	return journal->begun.sequence == journal->repeated.sequence &&
+	       journal->begun.next_blob == journal->repeated.next_blob &&
+	       journal->begun.next_mailbox == journal->repeated.next_mailbox;
+}
+
+void
+journal_is_in_log(struct journal *journal)
+{
+	if (journal_is_repeatable(journal))
+		journal->repeated = point_of(&journal->state);
+}
+
 uint64_t
 journal_sequence(const struct journal *journal)
 {
@@ -196,6 +230,7 @@ journal_begin(struct journal *journal, uint64_t bytes, struct error *error)
 		return journal_status_of(error);
 	journal->round_bytes += bytes + bytes / 16 + 65536;
 	journal->touched_count = 0;
+	journal->begun = point_of(&journal->state);
 	return STATUS_OK;
 }
 
@@ -468,10 +503,11 @@ journal_commit(struct journal *journal, struct error *error)
 	allowance_saved(journal->allowance, is_durable);
 	if (is_durable) {
 		step_reached(STEP_COMMITTED);
-		journal->committed = journal->state;
+		set_committed(journal);
 		return STATUS_OK;
 	}
 	journal->state = journal->committed;
+	journal->repeated = point_of(&journal->state);
 	journal->state.guard_us = guard_us;
 	journal->lost_rounds++;
 	if (error->code == ERROR_FULL &&

@@ -42,6 +42,13 @@ struct journal_state {
 	struct merkle_log merkle;
 };
 
+/* The numbers that were given out up to a point. */
+struct journal_point {
+	uint64_t sequence;
+	uint64_t next_blob;
+	uint64_t next_mailbox;
+};
+
 struct touched {
 	uint64_t mailbox;
 	uint32_t uid;
@@ -57,6 +64,7 @@ struct journal {
 	struct transaction *batch; /* nested in round while one is applied */
 	struct journal_state state;
 	struct journal_state committed;
+	uint64_t history;        /* of its Merkle root: which one led to it */
 	int64_t now_us;          /* wall clock of this round */
 	int64_t raw_us;          /* CLOCK_MONOTONIC_RAW when guard_us was set */
 	uint64_t round_bytes;    /* asked of the store since the last commit */
@@ -65,7 +73,9 @@ struct journal {
 	size_t touched_room;
 	bool is_failed;       /* the disk failed: nothing works any more */
 	uint64_t lost_rounds; /* that found no room at their commit */
-	bool is_repeating; /* what was accepted before: the reserve is for it */
+	bool is_repeating; /* what was answered before: the reserve is for it */
+	struct journal_point begun;    /* where the last request began, */
+	struct journal_point repeated; /* and where repeat.h would come to */
 	struct table *alarms; /* account and kind -> minute of its last one */
 	struct allowance *allowance;
 	struct head_key key;
@@ -132,6 +142,12 @@ enum status journal_hold(struct journal *journal, struct text tag,
 enum status journal_release(struct journal *journal, struct text tag,
     const struct retention_pin *scope, uint64_t *until_us, struct error *error);
 
+/* Would repeating what the log has lead to where the last request began?  Then
+ * it may have that one, too, which was told numbers; and does when it is said
+ * so. */
+bool journal_is_repeatable(const struct journal *journal);
+void journal_is_in_log(struct journal *journal);
+
 /* Puts the guard clock on disk, without an event. */
 enum status journal_keep_clock(struct journal *journal, struct error *error);
 
@@ -144,13 +160,6 @@ enum status journal_accept(struct journal *journal,
     const struct delivery_id *delivery, uint8_t form, int64_t time,
     struct text sender, struct text recipients, struct text body,
     struct error *error);
-/* Once more what the log has beyond the last commit, for the next one: how many
- * there were.  What is known already changes nothing; an account that an older
- * index does not have is an alarm.  -1: something that was accepted is not any
- * more. */
-struct accept_log;
-int journal_repeat(
-    struct journal *journal, const struct accept_log *log, struct error *error);
 /* Was it accepted for that account? STATUS_OK or STATUS_MISSING. */
 enum status journal_find_delivery(struct journal *journal, uint32_t account,
     const struct delivery_id *delivery, struct error *error);

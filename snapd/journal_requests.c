@@ -9,7 +9,6 @@
 
 #include "common/control_record.h"
 #include "common/log.h"
-#include "snapd/accept_log.h"
 #include "snapd/as_of.h"
 #include "snapd/blob_use.h"
 #include "snapd/hold.h"
@@ -112,7 +111,8 @@ has_allowance(struct journal *journal, const struct delivery_id *base,
 
 	reader_init(&r, recipients.data, recipients.size);
 	for (; record_get_recipient(&r, &recipient) == 1; number++) {
-		if (allowance_has(journal->allowance, recipient.account,
+		if (journal->is_repeating ||
+		    allowance_has(journal->allowance, recipient.account,
 			journal->state.guard_us))
 			return 1;
 		delivery.bytes[16] = (uint8_t)(number >> 8);
@@ -181,42 +181,6 @@ journal_accept(struct journal *journal, const struct delivery_id *delivery,
 	text_format_hex(delivery->bytes, 16, detail);
 	return journal_finish(
 	    journal, EVENT_ACCEPT, ROLE_QUEUE, 0, detail, error);
-}
-
-struct repetition {
-	struct journal *journal;
-	struct error *error;
-	int count;
-};
-
-static int
-accept_again(const struct accept_record *record, void *context)
-{
-	struct repetition *repetition = context;
-
-	repetition->count++;
-	return journal_accept(repetition->journal, &record->delivery,
-		   record->form, record->time, record->sender,
-		   record->recipients, record->body,
-		   repetition->error) == STATUS_OK
-		   ? 0
-		   : -1;
-}
-
-int
-journal_repeat(
-    struct journal *journal, const struct accept_log *log, struct error *error)
-{
-	struct repetition repetition = { .journal = journal, .error = error };
-	int result;
-
-	journal->is_repeating = true;
-	result = accept_log_replay(
-	    log, journal->committed.sequence, accept_again, &repetition, error);
-	journal->is_repeating = false;
-	if (repetition.count > 0)
-		log_info("accepted-again", "count=%d", repetition.count);
-	return result == 0 ? repetition.count : -1;
 }
 
 /* Within the round's transaction, so that none is overlooked; the answer waits

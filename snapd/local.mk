@@ -34,6 +34,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/snapd.c snapd/snapd.h \
 	snapd/round.c snapd/round.h \
 	snapd/accept_log.c snapd/accept_log.h \
+	snapd/repeat.c snapd/repeat.h \
 	snapd/mail_requests.c snapd/bulk_requests.c \
 	snapd/journal.c snapd/journal.h \
 	snapd/journal_requests.c \
@@ -266,6 +267,10 @@ check_PROGRAMS += tests/unit/accept_cut_test
 tests_unit_accept_cut_test_SOURCES = tests/unit/accept_cut_test.c $(POWER) \
 	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
 tests_unit_accept_cut_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/batch_cut_test
+tests_unit_batch_cut_test_SOURCES = tests/unit/batch_cut_test.c $(POWER) \
+	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
+tests_unit_batch_cut_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/growth_test
 tests_unit_growth_test_SOURCES = tests/unit/growth_test.c
 tests_unit_growth_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)

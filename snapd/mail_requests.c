@@ -252,15 +252,33 @@ new_reading(enum reading_kind kind, uint64_t tag)
 	return reading;
 }
 
+/* Who can name these bytes was told of them: is it of such as the index has, or
+ * of such as only the log may have? */
+static bool
+has_index(const struct client *client, const struct journal *journal,
+    const struct reading *reading)
+{
+	uint64_t next = journal->committed.next_blob;
+	size_t i;
+
+	switch (reading->kind) {
+	case READ_BLOB:
+		return reading->blob < next;
+	case READ_BLOBS:
+		for (i = 0; i < reading->blob_count; i++)
+			if (reading->blobs[i] >= next)
+				return false;
+		return true;
+	case READ_UNFILED_BODY:
+		return !snapd_has_delivery(client->snapd, &reading->delivery);
+	default:
+		return false;
+	}
+}
+
 static void
 start_reading(struct client *client, struct reading *reading)
 {
-	/* Who can name these bytes was told of them after their commit; or of
-	 * an accepted message when the log had it. */
-	bool is_committed =
-	    reading->kind == READ_BLOB || reading->kind == READ_BLOBS ||
-	    (reading->kind == READ_UNFILED_BODY &&
-		!snapd_has_delivery(client->snapd, &reading->delivery));
 	struct journal *journal = snapd_journal(client->snapd);
 
 	reading->account = client->account;
@@ -268,7 +286,7 @@ start_reading(struct client *client, struct reading *reading)
 		reading->store = *store_identity(journal->store);
 		reading->retention = *snapd_retention(client->snapd);
 		reading->now = journal->now_us / 1000000;
-		if (is_committed)
+		if (has_index(client, journal, reading))
 			snapd_read_on(client, reading);
 		else
 			snapd_read(client, reading);
@@ -404,6 +422,26 @@ settle_bulk(struct client *client, const struct batch *batch, struct bulk *bulk,
 	    journal->state.guard_us, bulk->count, batch_bytes(batch));
 }
 
+/* For the log: one that was applied now, with the numbers that it led to. */
+static bool
+put_record(const struct client *client, const struct batch *batch,
+    const struct batch_reply *reply, struct buf *parts,
+    struct accept_batch *record)
+{
+	const struct journal *journal = snapd_journal(client->snapd);
+
+	if (reply->status != STATUS_OK || !reply->is_new ||
+	    !batch_put_parts(batch, parts))
+		return false;
+	*record = (struct accept_batch){ .account = client->account,
+		.history = journal->history,
+		.wall_us = journal->now_us,
+		.sequence = journal->state.sequence,
+		.next_blob = journal->state.next_blob,
+		.parts = text_make(parts->data, parts->size) };
+	return true;
+}
+
 static void
 answer_batch(struct client *client, const struct batch *batch,
     const struct batch_reply *reply, bool is_staged)
@@ -414,16 +452,22 @@ answer_batch(struct client *client, const struct batch *batch,
 	    text_make(reply->results.data, reply->results.size);
 	size_t files = batch_only_files(batch);
 	uint64_t bytes = batch_bytes(batch);
+	struct accept_batch record;
+	struct buf parts;
 
+	buf_init(&parts, ACCEPT_LOG_MAX_RECORD);
 	done->counter = batch_counter(batch);
 	done->status = (uint8_t)reply->status;
 	done->sequence = reply->sequence;
 	if (reply->status == STATUS_OK && is_staged && bytes >= BULK_BYTES)
 		snapd_answer_bulk(client, &answer, results, bytes);
+	else if (put_record(client, batch, reply, &parts, &record))
+		snapd_answer_applied(client, &answer, results, &record, files);
 	else if (files > 0)
 		snapd_answer_patiently(client, &answer, results, files);
 	else
 		snapd_answer(client, &answer, results);
+	buf_clear(&parts);
 }
 
 void

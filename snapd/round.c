@@ -6,6 +6,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "snapd/repeat.h"
 #include "snapd/sealer.h"
 
 #include <stdlib.h>
@@ -29,7 +30,8 @@ struct pending {
 	struct buf data;
 	struct reading *reading;
 	uint64_t bulk;  /* bytes that it is the answer to */
-	bool is_in_log; /* or will be, in this round */
+	size_t patient; /* changes */
+	bool is_in_log; /* or will be, in this round; or needs not to be */
 };
 
 struct round {
@@ -68,6 +70,48 @@ add_pending(struct round *round, uint64_t client)
 	return pending;
 }
 
+/* Its disk is waited for at the end of this round. */
+static void
+hurry(struct round *round, const struct pending *pending)
+{
+	if (pending->is_in_log)
+		round->has_accepted = true;
+	else
+		round->is_urgent = true;
+}
+
+/* Who was patient: the log is enough for what it has. */
+static void
+wait_no_longer(struct round *round)
+{
+	for (struct pending *p = round->first; p != NULL; p = p->next)
+		if (p->is_in_log)
+			round->has_accepted = true;
+		else
+			round->is_due = true;
+}
+
+static void
+wait_for(struct round *round, struct pending *pending, size_t patient)
+{
+	pending->patient = patient;
+	if (patient > 0 && round->patient == 0)
+		timer_start(round->patience, round->options.patience_ms);
+	round->patient += patient;
+	if (patient == 0)
+		hurry(round, pending);
+	else if (round->patient >= ROUND_PATIENT_MAX)
+		wait_no_longer(round);
+}
+
+/* Of a batch that is refused nothing has to be on disk. */
+static bool
+is_refused(const struct message *answer)
+{
+	return answer->type == MESSAGE_batch_done &&
+	       answer->batch_done.status != STATUS_OK;
+}
+
 void
 round_answer(struct round *round, uint64_t client, const struct message *answer,
     struct text data, size_t patient)
@@ -76,13 +120,8 @@ round_answer(struct round *round, uint64_t client, const struct message *answer,
 
 	pending->answer = *answer;
 	buf_put(&pending->data, data.data, data.size);
-	if (patient == 0)
-		round->is_urgent = true;
-	else if (round->patient + patient >= ROUND_PATIENT_MAX)
-		round->is_due = true;
-	else if (round->patient == 0)
-		timer_start(round->patience, round->options.patience_ms);
-	round->patient += patient;
+	pending->is_in_log = round->options.log != NULL && is_refused(answer);
+	wait_for(round, pending, patient);
 }
 
 void
@@ -91,16 +130,46 @@ round_answer_accepted(struct round *round, uint64_t client,
 {
 	struct pending *pending = add_pending(round, client);
 	struct accept_log *log = round->options.log;
+	struct journal *journal = round->options.journal;
 
 	pending->answer = *answer;
 	pending->is_in_log =
 	    log != NULL &&
-	    accept_log_add(
-		log, round->options.journal->committed.sequence, record);
+	    accept_log_add(log, journal->committed.sequence, record);
 	if (pending->is_in_log)
-		round->has_accepted = true;
-	else
-		round->is_urgent = true;
+		journal_is_in_log(journal);
+	hurry(round, pending);
+}
+
+/* Filing alone begins no log anew: where the index is lost, what stands there
+ * from before is the mail that came last. */
+static bool
+put_in_log(
+    const struct round *round, const struct accept_batch *batch, size_t patient)
+{
+	struct accept_log *log = round->options.log;
+	struct journal *journal = round->options.journal;
+	uint64_t stands_on = journal->committed.sequence;
+
+	if (log == NULL || !journal_is_repeatable(journal) ||
+	    (patient > 0 && !accept_log_is_begun(log, stands_on)) ||
+	    !accept_log_add_batch(log, stands_on, batch))
+		return false;
+	journal_is_in_log(journal);
+	return true;
+}
+
+void
+round_answer_applied(struct round *round, uint64_t client,
+    const struct message *answer, struct text data,
+    const struct accept_batch *batch, size_t patient)
+{
+	struct pending *pending = add_pending(round, client);
+
+	pending->answer = *answer;
+	buf_put(&pending->data, data.data, data.size);
+	pending->is_in_log = put_in_log(round, batch, patient);
+	wait_for(round, pending, patient);
 }
 
 bool
@@ -242,7 +311,7 @@ commit_logged(struct round *round)
 
 	if (round->options.log == NULL || !accept_log_has(round->options.log))
 		return;
-	if (journal_repeat(journal, round->options.log, &error) < 0 ||
+	if (repeat_log(journal, round->options.log, &error) < 0 ||
 	    journal_commit(journal, &error) != STATUS_OK)
 		round_fail(round, &error);
 }
@@ -368,7 +437,19 @@ grow_behind(struct round *round)
 		timer_start(round->growth, GROW_REST_MS);
 }
 
-/* Those that the log has. The others go on waiting, in order. */
+/* Its client is to be told of nothing before: answers are known by their order.
+ */
+static bool
+is_next(const struct round *round, const struct pending *pending)
+{
+	const struct pending *p = round->first;
+
+	while (p != pending && p->client != pending->client)
+		p = p->next;
+	return p == pending;
+}
+
+/* Those that the log has. The others go on waiting, and who is behind one. */
 static void
 answer_accepted(struct round *round)
 {
@@ -376,20 +457,26 @@ answer_accepted(struct round *round)
 
 	round->has_accepted = false;
 	while ((pending = *at) != NULL) {
-		if (!pending->is_in_log) {
+		if (!pending->is_in_log || !is_next(round, pending)) {
 			at = &pending->next;
 			continue;
 		}
 		*at = pending->next;
+		round->patient -= pending->patient;
+		if (hold(round, pending))
+			continue;
 		send_pending(round, pending, STATUS_OK);
 		free_pending(pending);
 	}
 	round->last = at;
+	if (round->patient == 0)
+		timer_stop(round->patience);
 }
 
-/* Nothing but mail, and what is patient: the log takes it. false: the index has
- * to, because it may not find the room later, or so much is asked of it that
- * others would be refused for what they only might need. */
+/* Nothing but what is in the log, and what is patient: the log is enough.
+ * false: the index has to, because it may not find the room later, or the log
+ * finds none now, or so much is asked of it that others would be refused for
+ * what they only might need. */
 static bool
 log_accepted(struct round *round)
 {
@@ -401,7 +488,8 @@ log_accepted(struct round *round)
 	    !store_is_assured(round->options.store))
 		return false;
 	if (accept_log_sync(log, &error) != 0) {
-		round_fail(round, &error);
+		if (error.code != ERROR_FULL)
+			round_fail(round, &error);
 		return false;
 	}
 	answer_accepted(round);
@@ -425,27 +513,48 @@ can_wait(struct round *round)
 	       (round->patient > 0 || (log != NULL && accept_log_has(log)));
 }
 
+static bool
+is_changed(const struct round *round)
+{
+	const struct journal *journal = round->options.journal;
+
+	return journal != NULL && journal->round != NULL;
+}
+
+static void
+end_round(struct round *round)
+{
+	bool was_changed = is_changed(round);
+
+	answer_all(round, commit(round));
+	if (!was_changed || round->is_failed)
+		return;
+	snapd_tell_followers(
+	    round->options.snapd, round->options.journal->committed.sequence);
+	grow_behind(round);
+}
+
 static void
 on_round(void *context)
 {
 	struct round *round = context;
-	const struct journal *journal = round->options.journal;
-	bool is_changed = journal != NULL && journal->round != NULL;
 
 	while (round->held != NULL && !is_behind(round))
 		send_held(round);
-	if (is_changed && can_wait(round))
-		return;
-	answer_all(round, commit(round));
-	if (is_changed && !round->is_failed)
-		snapd_tell_followers(round->options.snapd,
-		    round->options.journal->committed.sequence);
-	if (is_changed && !round->is_failed)
-		grow_behind(round);
+	if (!is_changed(round) || !can_wait(round))
+		end_round(round);
 }
 
 static void
 lose_patience(void *context)
+{
+	struct round *round = context;
+
+	wait_no_longer(round);
+}
+
+static void
+settle(void *context)
 {
 	struct round *round = context;
 
@@ -458,7 +567,7 @@ round_settle(struct round *round)
 	if (round->options.log == NULL || round->is_failed ||
 	    !accept_log_has(round->options.log))
 		return;
-	answer_all(round, commit(round));
+	end_round(round);
 }
 
 static void
@@ -496,7 +605,7 @@ round_new(const struct round_options *options)
 	round->last_held = &round->held;
 	round->hold = timer_new(options->loop, send_one, round);
 	round->patience = timer_new(options->loop, lose_patience, round);
-	round->settle = timer_new(options->loop, lose_patience, round);
+	round->settle = timer_new(options->loop, settle, round);
 	round->growth = timer_new(options->loop, grow, round);
 	if (options->store != NULL && store_grow(options->store, false))
 		timer_start(round->growth, GROW_BEGIN_MS);

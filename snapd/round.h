@@ -1,9 +1,9 @@
 /*
  * Rounds: what came in one turn of the loop is applied, committed once, and
  * only then answered.  A request that nobody's 250 or OK waits for is patient:
- * it rides in the commit of the next urgent one, if that comes soon.  Mail is
- * durable in the log of accepted mail (accept_log.h) before it is answered; the
- * commit comes later, for many.  After a commit, and when nothing comes, the
+ * it rides in the commit of the next urgent one, if that comes soon.  Mail,
+ * and changes of messages, are durable in the log of accepted mail
+ * (accept_log.h) before they are answered; the commit comes later, for many.  After a commit, and when nothing comes, the
  * store's file is made longer.
  *
  * Answers to what comes in bulk wait after the commit while the sealer is
@@ -54,13 +54,17 @@ void round_answer(struct round *round, uint64_t client,
     const struct message *answer, struct text data, size_t patient);
 void round_answer_bulk(struct round *round, uint64_t client,
     const struct message *answer, struct text data, uint64_t bytes);
-/* That mail was accepted: answered when the log or the index has it. */
+/* That mail was accepted, or a batch applied: answered when the log or the
+ * index has it.  `patient` as above. */
 void round_answer_accepted(struct round *round, uint64_t client,
     const struct message *answer, const struct accept_record *record);
+void round_answer_applied(struct round *round, uint64_t client,
+    const struct message *answer, struct text data,
+    const struct accept_batch *batch, size_t patient);
 /* Whether that mail may be in the log alone. */
 bool round_has_delivery(
     const struct round *round, const struct delivery_id *delivery);
-/* Before a clean stop: the index has what the log has. */
+/* What only the log has comes into the index. */
 void round_settle(struct round *round);
 /* The reading starts after the commit; taken over. */
 void round_read(struct round *round, uint64_t client, struct reading *reading);

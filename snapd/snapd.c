@@ -19,6 +19,7 @@
 #include "snapd/fence.h"
 #include "snapd/leap.h"
 #include "snapd/reconcile.h"
+#include "snapd/repeat.h"
 #include "snapd/restore.h"
 #include "snapd/round.h"
 #include "snapd/sealer.h"
@@ -215,6 +216,20 @@ snapd_answer_accepted(struct client *client, const struct message *answer,
     const struct accept_record *record)
 {
 	round_answer_accepted(client->snapd->round, client->id, answer, record);
+}
+
+void
+snapd_answer_applied(struct client *client, const struct message *answer,
+    struct text data, const struct accept_batch *batch, size_t patient)
+{
+	round_answer_applied(
+	    client->snapd->round, client->id, answer, data, batch, patient);
+}
+
+void
+snapd_settle(struct snapd *snapd)
+{
+	round_settle(snapd->round);
 }
 
 bool
@@ -462,10 +477,11 @@ open_log(struct snapd *snapd, struct error *error)
 	return snapd->log != NULL || error->code == ERROR_FULL ? 0 : -1;
 }
 
-/* A store that was put back leaps before anybody is served, and has what was
- * accepted before it was closed without its last commit: in one commit, since
- * the log stands on the event that the index ends with.  Then the log is wiped:
- * on an event that this index does not have yet it would stand again. */
+/* What was answered before the store was closed without its last commit is
+ * done again before anybody is served; then one that was put back leaps: what
+ * was said before it keeps its numbers.  In one commit, since the log stands on
+ * the event that the index ends with.  Then the log is wiped: on an event that
+ * this index does not have yet it would stand again. */
 static int
 check_witness(struct snapd *snapd, struct error *error)
 {
@@ -477,12 +493,13 @@ check_witness(struct snapd *snapd, struct error *error)
 
 	if (sign < 0)
 		return -1;
+	if (snapd->log != NULL)
+		repeated = repeat_log(journal, snapd->log, error);
+	if (repeated < 0)
+		return -1;
 	if (sign == 1)
 		status = journal_leap(journal, 0, true, why, error);
-	if (status == STATUS_OK && snapd->log != NULL)
-		repeated = journal_repeat(journal, snapd->log, error);
-	if (status != STATUS_OK || repeated < 0 ||
-	    journal_commit(journal, error) != STATUS_OK)
+	if (status != STATUS_OK || journal_commit(journal, error) != STATUS_OK)
 		return -1;
 	return repeated > 0 ? accept_log_wipe(snapd->log, error) : 0;
 }

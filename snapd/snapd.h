@@ -118,6 +118,12 @@ void snapd_answer(
 struct accept_record;
 void snapd_answer_accepted(struct client *client, const struct message *answer,
     const struct accept_record *record);
+/* The same for a batch; `patient` as in snapd_answer_patiently, or 0. */
+struct accept_batch;
+void snapd_answer_applied(struct client *client, const struct message *answer,
+    struct text data, const struct accept_batch *batch, size_t patient);
+/* What only the log has comes into the index. */
+void snapd_settle(struct snapd *snapd);
 /* Whether it may be in the log alone. */
 bool snapd_has_delivery(
     const struct snapd *snapd, const struct delivery_id *delivery);

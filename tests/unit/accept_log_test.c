@@ -118,6 +118,8 @@ see(const struct accept_record *record, void *context)
 	return f->stop_at != 0 && f->seen == f->stop_at ? -1 : 0;
 }
 
+static const struct accept_log_handler seer = { .accept = see };
+
 /* What a start finds. */
 static unsigned int
 replay(struct fixture *f, uint64_t event)
@@ -126,7 +128,7 @@ replay(struct fixture *f, uint64_t event)
 
 	reopen(f, key);
 	f->seen = 0;
-	assert_int_equal(accept_log_replay(f->log, event, see, f, &error), 0);
+	assert_int_equal(accept_log_replay(f->log, event, &seer, f, &error), 0);
 	return f->seen;
 }
 
@@ -208,7 +210,8 @@ who_cannot_take_one_ends_the_replay(void **state)
 	for (unsigned int n = 0; n < 3; n++)
 		add_and_sync(f, EVENT, n);
 	f->stop_at = 2;
-	assert_int_equal(accept_log_replay(f->log, EVENT, see, f, &error), -1);
+	assert_int_equal(
+	    accept_log_replay(f->log, EVENT, &seer, f, &error), -1);
 	assert_int_equal(f->seen, 2);
 }
 
@@ -273,7 +276,7 @@ another_key_reads_nothing(void **state)
 	add_and_sync(f, EVENT, 0);
 	assert_int_equal(replay(f, EVENT), 0);
 	reopen(f, other);
-	assert_int_equal(accept_log_replay(f->log, EVENT, see, f, &error), 0);
+	assert_int_equal(accept_log_replay(f->log, EVENT, &seer, f, &error), 0);
 	assert_int_equal(f->seen, 1);
 }
 
@@ -333,7 +336,7 @@ no_room(const char *call, const char *name, void *context)
 {
 	(void)name;
 	(void)context;
-	return strcmp(call, "write") == 0 ? ENOSPC : 0;
+	return strcmp(call, "write at") == 0 ? ENOSPC : 0;
 }
 
 static void

@@ -1075,6 +1075,9 @@ strike(const char *call, const char *name, void *context)
 {
 	struct fault *fault = context;
 
+	/* The store, which is in this process, has another disk. */
+	if (strcmp(call, "write at") == 0 || strcmp(call, "sync") == 0)
+		return 0;
 	if (fault->left-- > 0 || fault->has_struck)
 		return 0;
 	fault->has_struck = true;

@@ -448,12 +448,15 @@ a_sample_has_as_many_messages_as_were_asked_for(void **state)
 static void
 flip_bits(struct fixture *f, const void *bytes, size_t size)
 {
+	struct message status = { .type = MESSAGE_control_status };
 	uint8_t *data, *at, *end;
 	unsigned int places = 0;
 	char path[100];
 	struct stat st;
 	int fd;
 
+	/* Which only that has, and not the log. */
+	assert_int_equal(ask(f, &status), STATUS_OK);
 	snprintf(path, sizeof(path), "%s/index/data.mdb", f->path);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_int_equal(fstat(fd, &st), 0);

@@ -130,7 +130,10 @@ who_follows_loses_nothing_between_reading_and_waiting(void **state)
 	}
 	timer_stop(f->deadline);
 	timer_free(&once);
-	append(f, past + 1, past + 1, mailbox);
+	begin(f);
+	add_append(f, past + 1, mailbox);
+	add_subscribe(f, "INBOX");
+	commit(f);
 	channel_resume(f->control.channel);
 	wait_rows(f, 3 + past);
 	/* The reader answers in order, so that what he was not asked by then

@@ -3,8 +3,11 @@
  * closed between begin and end is one whose process died.
  */
 #include "imapd/parse_note.h"
+
+#include "common/file.h"
 #include "tests/unit/scratch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -211,6 +214,28 @@ without_a_file_everything_is_parsed(void **state)
 	assert_int_equal(unlinkat(home->fd, "parsing", AT_REMOVEDIR), 0);
 }
 
+static int
+fail_write(const char *call, const char *name, void *context)
+{
+	(void)name;
+	(void)context;
+	return strcmp(call, "write at") == 0 ? ENOSPC : 0;
+}
+
+/* Nor on a disk that takes none: then no death is counted. */
+static void
+what_cannot_be_written_is_parsed(void **state)
+{
+	struct home *home = *state;
+
+	lives_through(home, 1);
+	file_set_fault_hook(fail_write, NULL);
+	for (int i = 0; i <= PARSE_DEATHS; i++)
+		assert_true(dies_of(home, 1));
+	file_set_fault_hook(NULL, NULL);
+	assert_true(dies_of(home, 1));
+}
+
 int
 main(void)
 {
@@ -224,6 +249,7 @@ main(void)
 		TEST_CASE(a_second_key_is_quarantined_at_once),
 		TEST_CASE(a_damaged_file_is_as_none),
 		TEST_CASE(without_a_file_everything_is_parsed),
+		TEST_CASE(what_cannot_be_written_is_parsed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

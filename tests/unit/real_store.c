@@ -33,7 +33,8 @@ struct false_store {
 	struct snapd *snapd;
 	char path[64];
 	char id[33];
-	struct buf kept; /* the store's bytes when it was new */
+	struct buf kept;     /* the index's bytes when the store was new, */
+	struct buf kept_log; /* and its log's */
 	/* The proxy: towards the worker, towards snapd. */
 	struct channel *worker, *store;
 	bool lose;
@@ -362,6 +363,8 @@ false_store_put_back(struct false_store *s)
 	snapd_free(&s->snapd);
 	data_path(s, path);
 	write_file(path, 0, s->kept.data, s->kept.size);
+	snprintf(path, sizeof(path), "%s/accepted", s->path);
+	write_file(path, 0, s->kept_log.data, s->kept_log.size);
 	snprintf(path, sizeof(path), "%s/witness", s->path);
 	write_file(path, 1, "", 1); /* is clean */
 	start(s);
@@ -379,18 +382,26 @@ false_store_use_claim(struct false_store *s)
 }
 
 static void
-keep(struct false_store *s)
+read_file(const char *path, struct buf *to)
 {
 	struct error error;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_int_not_equal(fd, -1);
+	buf_init(to, map_bytes);
+	assert_int_equal(file_read_all(fd, to, &error), 0);
+	close(fd);
+}
+
+static void
+keep(struct false_store *s)
+{
 	char path[128];
-	int fd;
 
 	data_path(s, path);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_int_not_equal(fd, -1);
-	buf_init(&s->kept, map_bytes);
-	assert_int_equal(file_read_all(fd, &s->kept, &error), 0);
-	close(fd);
+	read_file(path, &s->kept);
+	snprintf(path, sizeof(path), "%s/accepted", s->path);
+	read_file(path, &s->kept_log);
 }
 
 static void
@@ -429,6 +440,7 @@ false_store_free(struct false_store **store)
 	snapd_free(&s->snapd);
 	timer_free(&s->deadline);
 	buf_clear(&s->kept);
+	buf_clear(&s->kept_log);
 	buf_clear(&s->data);
 	scratch_remove(s->path);
 	memory_free(store);

@@ -204,6 +204,7 @@ start(struct fixture *f)
 		.store_id = f->id,
 		.retention = { .every_s = 900 },
 		.reconcile_every_s = f->reconcile_every_s,
+		.settle_ms = f->settle_ms,
 		.reconcile_tick_ms = 5 };
 
 	current = f;
@@ -325,6 +326,16 @@ add_append(struct fixture *f, unsigned int n, uint64_t mailbox)
 }
 
 void
+add_subscribe(struct fixture *f, const char *name)
+{
+	struct message m = { .type = MESSAGE_change_subscribe };
+
+	m.change_subscribe.name = text_of(name);
+	m.change_subscribe.is_subscribed = 1;
+	channel_send(f->worker.channel, &m, NULL, 0);
+}
+
+void
 append(struct fixture *f, unsigned int from, unsigned int to, uint64_t mailbox)
 {
 	unsigned int n;
@@ -404,10 +415,7 @@ create_mailbox(struct fixture *f, const char *name)
 	begin(f);
 	m.change_create.name = text_of(name);
 	channel_send(f->worker.channel, &m, NULL, 0);
-	m = (struct message){ .type = MESSAGE_change_subscribe };
-	m.change_subscribe.name = text_of(name);
-	m.change_subscribe.is_subscribed = 1;
-	channel_send(f->worker.channel, &m, NULL, 0);
+	add_subscribe(f, name);
 	commit(f);
 	reader_init(&r, f->worker.results, sizeof(f->worker.results));
 	assert_int_equal(record_get_result(&r, &result), 1);

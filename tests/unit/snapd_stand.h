@@ -50,6 +50,7 @@ struct fixture {
 	unsigned int catch_ups;
 	uint8_t catch_up_files; /* of the last one */
 	uint32_t reconcile_every_s;
+	int64_t settle_ms; /* 0: the default */
 	unsigned int looks;
 	unsigned int follow_ups; /* of what was cut off */
 	bool is_deaf;            /* the false worker does not catch up */
@@ -91,6 +92,8 @@ size_t count_rows(struct fixture *f, enum control_row_kind kind);
 void begin(struct fixture *f);
 void commit(struct fixture *f);
 void add_append(struct fixture *f, unsigned int n, uint64_t mailbox);
+/* With it the log is not enough for a batch: the index has to have it. */
+void add_subscribe(struct fixture *f, const char *name);
 void append(
     struct fixture *f, unsigned int from, unsigned int to, uint64_t mailbox);
 void expunge(struct fixture *f, uint64_t mailbox, uint32_t from, uint32_t to);

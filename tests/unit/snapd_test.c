@@ -5,6 +5,7 @@
  */
 #include "common/clock.h"
 #include "common/file.h"
+#include "common/process.h"
 #include "common/memory.h"
 #include "snapd/growth.h"
 #include "snapd/round.h"
@@ -372,6 +373,17 @@ part_append(
 	channel_send(worker->channel, &m, NULL, 0);
 }
 
+/* With it a batch is more than rows of messages: the index alone is enough. */
+static void
+part_subscribe(struct peer *worker)
+{
+	struct message m = { .type = MESSAGE_change_subscribe };
+
+	m.change_subscribe.name = TEXT("INBOX");
+	m.change_subscribe.is_subscribed = 1;
+	channel_send(worker->channel, &m, NULL, 0);
+}
+
 static struct result_record
 first_result(const struct peer *worker)
 {
@@ -388,6 +400,15 @@ append(struct fixture *f, unsigned int n, uint64_t mailbox)
 {
 	begin(&f->worker, ++f->counter);
 	part_append(&f->worker, n, mailbox, "Subject: x\n\nbody\n");
+	return commit(&f->worker, f->counter);
+}
+
+static enum status
+append_to_index(struct fixture *f, unsigned int n, uint64_t mailbox)
+{
+	begin(&f->worker, ++f->counter);
+	part_append(&f->worker, n, mailbox, "Subject: x\n\nbody\n");
+	part_subscribe(&f->worker);
 	return commit(&f->worker, f->counter);
 }
 
@@ -886,6 +907,7 @@ failed_commit_is_never_answered(void **state)
 	store_set_commit_fault(EIO);
 	begin(&f->worker, ++f->counter);
 	part_append(&f->worker, 1, 1, "x");
+	part_subscribe(&f->worker);
 	m.batch_commit.counter = f->counter;
 	send_and_fail(f, &f->worker, &m);
 }
@@ -897,7 +919,7 @@ full_disk_says_full_and_stores_nothing(void **state)
 	struct message m = { .type = MESSAGE_list_unfiled_accounts };
 
 	store_set_commit_fault(ENOSPC);
-	assert_int_equal(append(f, 1, 1), STATUS_FULL);
+	assert_int_equal(append_to_index(f, 1, 1), STATUS_FULL);
 	store_set_commit_fault(0);
 	ask(&f->queue, &m);
 	assert_int_equal(f->queue.size, 0);
@@ -1047,8 +1069,6 @@ filing_rides_in_the_commit_of_the_next_change(void **state)
 	before = commits(f);
 	send_filing(f, 1);
 	wait_until_filing_waits(f, 1);
-	/* Mail needs the log only. */
-	assert_int_equal(accept_mail(f, 2, 1, TEXT("y")), STATUS_OK);
 	assert_int_equal(commits(f), before);
 	assert_int_equal(f->worker.answers, 1);
 	ask(&f->control, &mark);
@@ -1056,6 +1076,48 @@ filing_rides_in_the_commit_of_the_next_change(void **state)
 	assert_int_equal(f->worker.answer.type, MESSAGE_batch_done);
 	assert_int_equal(f->worker.answer.batch_done.status, STATUS_OK);
 	assert_int_equal(commits(f), before + 1);
+}
+
+/* Which is but a write to the log. */
+static void
+filing_rides_with_the_next_mail(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before;
+
+	be_patient(f);
+	accept_and_commit(f, 1);
+	assert_int_equal(accept_mail(f, 2, 1, TEXT("x")), STATUS_OK);
+	before = commits(f);
+	send_filing(f, 1);
+	wait_until_filing_waits(f, 1);
+	assert_int_equal(f->worker.answers, 1);
+	assert_int_equal(accept_mail(f, 3, 1, TEXT("y")), STATUS_OK);
+	wait_answers(&f->worker, 2);
+	assert_int_equal(f->worker.answer.batch_done.status, STATUS_OK);
+	assert_int_equal(commits(f), before);
+}
+
+/* A worker knows answers by their order. */
+static void
+what_is_refused_is_answered_behind_what_waits(void **state)
+{
+	struct message mark = { .type = MESSAGE_control_create };
+	struct fixture *f = *state;
+
+	be_patient(f);
+	accept_and_commit(f, 1);
+	/* What stands behind this is not for the log: it waits. */
+	snapd_alarm(f->snapd, ROLE_SMTPD, 0, ALARM_KILLED);
+	send_filing(f, 1);
+	send_filing(f, 2); /* there is no such mail */
+	wait_until_filing_waits(f, 1);
+	assert_int_equal(accept_mail(f, 3, 1, TEXT("y")), STATUS_OK);
+	assert_int_equal(f->worker.answers, 1);
+	ask(&f->control, &mark);
+	wait_answers(&f->worker, 3);
+	assert_int_equal(f->worker.answer.batch_done.counter, 2);
+	assert_int_equal(f->worker.answer.batch_done.status, STATUS_MISSING);
 }
 
 static void
@@ -1103,6 +1165,8 @@ mail_is_answered_before_a_commit_that_nobody_waits_for(void **state)
 	for (n = 1; n < ROUND_PATIENT_MAX; n++)
 		assert_int_equal(accept_mail(f, n, 1, TEXT("x")), STATUS_OK);
 	accept_and_commit(f, n);
+	/* The log has not what stands behind this: the index has to. */
+	snapd_alarm(f->snapd, ROLE_SMTPD, 0, ALARM_KILLED);
 	for (n = 1; n < ROUND_PATIENT_MAX; n++)
 		send_filing(f, n);
 	wait_until_filing_waits(f, n);
@@ -1220,7 +1284,7 @@ mail_of_the_log_outlives_a_commit_that_finds_no_room(void **state)
 	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
 	assert_int_equal(accept_mail(f, 2, 1, TEXT("y")), STATUS_OK);
 	store_set_next_commit_fault(ENOSPC);
-	assert_int_equal(append(f, 3, 1), STATUS_FULL);
+	assert_int_equal(append_to_index(f, 3, 1), STATUS_FULL);
 	assert_int_equal(f->failures, 0);
 	assert_int_equal(count_unfiled(f), 2);
 }
@@ -1236,6 +1300,7 @@ mail_of_the_log_outlives_a_store_that_finds_none_at_all(void **state)
 	store_set_commit_fault(ENOSPC);
 	begin(&f->worker, ++f->counter);
 	part_append(&f->worker, 2, 1, "y");
+	part_subscribe(&f->worker);
 	m.batch_commit.counter = f->counter;
 	send_and_fail(f, &f->worker, &m);
 	stop(f);
@@ -1529,7 +1594,7 @@ bulk_is_answered_when_it_is_sealed(void **state)
 		assert_int_equal(count_staged(f), 0);
 	}
 	/* What a person sends waits for nothing. */
-	assert_int_equal(append(f, 1000, 1), STATUS_OK);
+	assert_int_equal(append_to_index(f, 1000, 1), STATUS_OK);
 	assert_int_equal(count_staged(f), 1);
 }
 
@@ -1580,6 +1645,7 @@ bulk_that_waits_is_answered_before_what_fails(void **state)
 	second.batch_begin.counter = ++f->counter;
 	channel_send(f->worker.channel, &second, NULL, 0);
 	part_append(&f->worker, 1000, 1, "small");
+	part_subscribe(&f->worker);
 	m.batch_commit.counter = f->counter;
 	channel_send(f->worker.channel, &m, NULL, 0);
 	wait_answers(&f->worker, 2);
@@ -1793,6 +1859,8 @@ main(void)
 		TEST(full_disk_says_full_and_stores_nothing),
 		TEST(full_disk_refuses_mail_and_takes_deaths_and_marks),
 		TEST(filing_rides_in_the_commit_of_the_next_change),
+		TEST(filing_rides_with_the_next_mail),
+		TEST(what_is_refused_is_answered_behind_what_waits),
 		TEST(mail_is_answered_before_the_index_has_it),
 		TEST(what_the_log_has_is_committed_before_long),
 		TEST(mail_can_be_read_as_soon_as_it_was_answered),
