@@ -207,7 +207,9 @@ struct account_store {
 	uint64_t healed_mailbox; /* whose files are written (heal_file.c) */
 	bool was_healed_current;
 	struct timer *healed_timer;
-	struct timer *later_timer;
+	struct timer *later_timer; /* runs while has_later */
+	bool has_later;
+	int64_t later_step_us; /* clock_monotonic_us() of the last step */
 	void (*watcher_told)(uint64_t mailbox, void *context);
 	void *watcher_context;
 	struct marking *markings; /* the first is under way */
@@ -364,6 +366,8 @@ void apply_sequence(struct account_store *account, uint64_t sequence);
 /* The file of a row that was changed, or is gone, follows. */
 void later_add(
     struct account_store *account, struct folder *folder, uint32_t uid);
+/* A command begins: it goes before. */
+void later_yield(struct account_store *account);
 /* Now, all of the folder. */
 void later_finish(struct account_store *account, struct folder *folder);
 void later_free(struct account_store *account);

@@ -254,6 +254,8 @@ account_store_act_for(
 	static const struct change_note nobody;
 
 	account->note = note != NULL ? *note : nobody;
+	if (note != NULL)
+		later_yield(account);
 }
 
 void

@@ -4,7 +4,8 @@
  * files is most of the work, and nobody who looks through us sees it.  So it is
  * done in the background, some files a step, as other sessions allow. Meanwhile
  * the index has the name that a file has, so that it is read; and of a message
- * that is expunged, the name without a row.
+ * that is expunged, the name without a row.  A command that comes meanwhile, and
+ * those that follow it closely, go before.
  *
  * A clean end leaves nothing.  What a kill leaves is done by the next start,
  * which looks at whole folders after one (folder_look.c), as with a file that
@@ -12,13 +13,16 @@
  */
 #include "imapd/account_state.h"
 
+#include "common/clock.h"
 #include "common/memory.h"
 
 #include <stdlib.h>
 
 enum {
 	LATER_A_STEP = 64,
-	LATER_PAUSE_MS = 1 /* sessions come first */
+	LATER_PAUSE_MS = 1,
+	LATER_YIELD_MS = 10, /* without a command: sessions come first, */
+	LATER_YIELD_MOST_US = 100 * 1000 /* but not for ever */
 };
 
 /* Renamed to what its row says, or removed if it has none. */
@@ -72,12 +76,23 @@ step(void *context)
 {
 	struct account_store *account = context;
 
+	account->later_step_us = clock_monotonic_us();
+
 	for (size_t i = 0; i < account->folder_count; i++)
 		if (account->folders[i]->later_count > 0) {
 			do_some(account, account->folders[i], LATER_A_STEP);
 			timer_start(account->later_timer, LATER_PAUSE_MS);
 			return;
 		}
+	account->has_later = false;
+}
+
+void
+later_yield(struct account_store *account)
+{
+	if (account->has_later &&
+	    clock_monotonic_us() - account->later_step_us < LATER_YIELD_MOST_US)
+		timer_start(account->later_timer, LATER_YIELD_MS);
 }
 
 void
@@ -85,8 +100,11 @@ later_add(struct account_store *account, struct folder *folder, uint32_t uid)
 {
 	if (account->later_timer == NULL)
 		account->later_timer = timer_new(account->loop, step, account);
-	if (folder->later_count == 0)
+	if (!account->has_later) {
+		account->has_later = true;
+		account->later_step_us = clock_monotonic_us();
 		timer_start(account->later_timer, LATER_PAUSE_MS);
+	}
 	view_add_uid(&folder->later, &folder->later_count, uid);
 }
 

@@ -155,6 +155,48 @@ flags_are_there_at_once_and_in_names_later(void **state)
 }
 
 static void
+stop_loop(void *context)
+{
+	event_loop_stop(context);
+}
+
+/* How many files followed before a millisecond was over, although a step was
+ * due at once. */
+static size_t
+follow_after_a_command(struct world *w)
+{
+	struct event_loop *loop = w->account->loop;
+	struct timer *timer = timer_new(loop, stop_loop, loop);
+
+	let_follow(w);
+	timer_start(timer, 1);
+	later_yield(w->account);
+	event_loop_run(loop);
+	timer_free(&timer);
+	timer_stop(w->account->later_timer);
+	return count_flagged(w, "Maildir", 'S');
+}
+
+/* Until it has waited for long. */
+static void
+a_command_goes_before_the_files(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view;
+
+	fill(w, "INBOX");
+	view = open_view(w, "INBOX");
+	store_all(w, view, FLAG_SEEN);
+	w->account->later_step_us = INT64_MAX; /* just now, however slow */
+	assert_int_equal(follow_after_a_command(w), 0);
+	w->account->later_step_us = INT64_MIN / 2;
+	assert_true(follow_after_a_command(w) > 0);
+	let_follow(w);
+	wait_for(w, all_files_are_seen);
+	mailbox_view_close(&view);
+}
+
+static void
 a_clean_end_leaves_nothing_to_be_done(void **state)
 {
 	struct world *w = *state;
@@ -351,6 +393,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST_CASE(flags_are_there_at_once_and_in_names_later),
+		TEST_CASE(a_command_goes_before_the_files),
 		TEST_CASE(a_clean_end_leaves_nothing_to_be_done),
 		TEST_CASE(what_a_kill_left_is_done_by_the_next_look),
 		TEST_CASE(
