@@ -27,7 +27,7 @@ void
 apply_begin(struct account_store *account)
 {
 	if (account->applying++ == 0) {
-		account->only_adds = true;
+		account->has_new_names = false;
 		directories_hold(account);
 	}
 	index_begin(account->index);
@@ -81,10 +81,10 @@ apply_end(struct account_store *account)
 		}
 		quota_look(account);
 	}
-	/* A message that is added may be added again. Names of files that were
-	 * changed may not be forgotten: they would pass for another program's
-	 * wishes. */
-	if (!account->only_adds)
+	/* A message that is added may be added again, and what no file follows
+	 * yet is done again. Names of files that were changed may not be
+	 * forgotten: they would pass for another program's wishes. */
+	if (account->has_new_names)
 		index_commit(account->index);
 	else if (index_commit_later(account->index))
 		account_commit_soon(account);
@@ -199,7 +199,7 @@ drop_dead_file(
 
 	if (!index_find_file(account->index, folder->info.id, uid, &file))
 		return;
-	account->only_adds = false;
+	account->has_new_names = true;
 	(void)files_unlink(account, folder, &file);
 	index_forget_file(account->index, folder->info.id, uid);
 }
@@ -217,7 +217,7 @@ make_file(struct account_store *account, struct folder *folder,
 	if (source != NULL && source->is_assumed)
 		return;
 	if (source != NULL && source->moved_from != NULL) {
-		account->only_adds = false;
+		account->has_new_names = true;
 		is_made =
 		    index_find_file(account->index, source->moved_from->info.id,
 			source->source_uid, &old) &&
@@ -314,14 +314,15 @@ change_message(struct account_store *account, struct folder *folder,
 	struct index_row row, *in_memory;
 	bool has_other_name;
 
-	account->only_adds = false;
 	row_of_record(folder, record, &row);
 	has_other_name = ((row.flags ^ old->flags) & FLAG_ALL) != 0 ||
 			 row.keywords != old->keywords;
-	if (has_other_name && is_later)
+	if (has_other_name && is_later) {
 		later_add(account, folder, row.uid);
-	else if (has_other_name)
+	} else if (has_other_name) {
+		account->has_new_names = true;
 		apply_file_name(account, folder, record);
+	}
 	index_put_row(account->index, record->mailbox, &row);
 	if (folder->is_loaded &&
 	    (in_memory = folder_row(folder, row.uid)) != NULL)
@@ -405,7 +406,8 @@ apply_expunge(struct account_store *account, uint64_t mailbox, uint32_t uid,
 	if (folder == NULL)
 		return;
 	apply_begin(account);
-	account->only_adds = false;
+	if (!is_later)
+		account->has_new_names = true;
 	touch(account, folder);
 	if (index_find_row(account->index, mailbox, uid, &row)) {
 		remove_message(account, folder, uid, modseq, is_later);
@@ -498,7 +500,7 @@ apply_mailbox(
 	struct folder *folder = folder_find_id(account, record->id);
 
 	apply_begin(account);
-	account->only_adds = false;
+	account->has_new_names = true;
 	if (record->is_retired) {
 		if (folder != NULL)
 			retire(account, folder);

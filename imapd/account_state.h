@@ -185,7 +185,7 @@ struct account_store {
 	unsigned int taking_flags; /* of files, to the store */
 	struct folder *touched;
 	unsigned int applying;
-	bool only_adds; /* what is being applied so far */
+	bool has_new_names; /* of files, by what is being applied */
 	unsigned int unflushed;
 	size_t folder_count;
 	char **subscribed; /* sorted */

@@ -59,6 +59,9 @@ do_some(struct account_store *account, struct folder *folder, size_t count)
 
 	directories_hold(account);
 	index_begin(account->index);
+	/* A name that only the disk knows would pass for another program's
+	 * wish: the row goes before it. */
+	index_flush(account->index);
 	while (count-- > 0 && folder->later_count > 0)
 		do_file(account, folder, folder->later[--folder->later_count]);
 	if (folder->later_count == 0)

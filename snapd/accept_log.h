@@ -26,7 +26,7 @@
 enum {
 	ACCEPT_LOG_KEY_SIZE = 16,
 	ACCEPT_LOG_BYTES = 1 << 20,       /* of the file */
-	ACCEPT_LOG_MAX_RECORD = 128 << 10 /* a larger message is not for it */
+	ACCEPT_LOG_MAX_RECORD = 256 << 10 /* a larger one is not for it */
 };
 
 struct accept_log;

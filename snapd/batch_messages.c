@@ -306,24 +306,27 @@ kill_row(struct change_context *context, const struct message_row *row,
 	    journal_sequence(journal), journal->state.guard_us, context->error);
 }
 
-/* The row as it was dies, unless it is of this batch; the new one is put. */
+/* The row as it was dies, unless it is of this batch; the new one is put over
+ * it. */
 static int
 replace_row(struct change_context *context, struct message_row *row,
     uint32_t flags, uint64_t keywords, uint64_t modseq)
 {
-	uint64_t now = journal_sequence(context->journal);
+	struct journal *journal = context->journal;
+	uint64_t now = journal_sequence(journal);
 
 	if (row->record.born != now &&
-	    (kill_row(context, row, DEATH_STORE) != 0 ||
+	    (row_bury_message(journal->batch, row, DEATH_STORE, now,
+		 journal->state.guard_us, context->error) != 0 ||
 		change_refer(context, row) != 0))
 		return -1;
 	row->record.flags = flags;
 	row->record.keywords = keywords;
 	row->record.modseq = modseq;
 	row->record.born = now;
-	journal_touch(context->journal, row->record.mailbox, row->record.uid,
-	    TOUCH_BORN, modseq);
-	return row_put_message(context->journal->batch, row, context->error);
+	journal_touch(
+	    journal, row->record.mailbox, row->record.uid, TOUCH_BORN, modseq);
+	return row_put_message_over(journal->batch, row, context->error);
 }
 
 static enum status

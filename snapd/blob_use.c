@@ -37,8 +37,11 @@ blob_use_find(struct transaction *transaction, uint64_t blob,
 
 static int
 put(struct transaction *transaction, uint64_t blob, const struct blob_use *use,
-    struct error *error)
+    bool is_new, struct error *error)
 {
+	int (*const put_value)(struct transaction *, enum database,
+	    const struct key *, struct text, struct error *) =
+	    is_new ? store_put : store_put_over;
 	struct key key = use_key(blob);
 	uint8_t data[13];
 	struct writer w;
@@ -47,7 +50,7 @@ put(struct transaction *transaction, uint64_t blob, const struct blob_use *use,
 	writer_put_u8(&w, 1);
 	writer_put_u32(&w, use->references);
 	writer_put_u64(&w, use->locked_until_us);
-	return store_put(
+	return put_value(
 	    transaction, DB_BLOB_USE, &key, text_make(data, w.size), error);
 }
 
@@ -68,7 +71,7 @@ add(struct transaction *transaction, uint64_t blob, uint64_t locked_until_us,
 	use.references++;
 	if (use.locked_until_us < locked_until_us)
 		use.locked_until_us = locked_until_us;
-	return put(transaction, blob, &use, error);
+	return put(transaction, blob, &use, found == 0, error);
 }
 
 int
@@ -101,7 +104,7 @@ blob_use_drop(struct transaction *transaction, uint64_t blob, uint32_t *left,
 		    (unsigned long long)blob);
 	*left = --use.references;
 	return use.references > 0
-		   ? put(transaction, blob, &use, error)
+		   ? put(transaction, blob, &use, false, error)
 		   : store_take(transaction, DB_BLOB_USE, &key, error);
 }
 

@@ -305,10 +305,25 @@ row_put_message(struct transaction *transaction, const struct message_row *row,
 }
 
 int
-row_kill_message(struct transaction *transaction, const struct message_row *row,
+row_put_message_over(struct transaction *transaction,
+    const struct message_row *row, struct error *error)
+{
+	uint8_t data[MAX_ROW];
+	struct writer w;
+	struct key key;
+
+	writer_init(&w, data, sizeof(data));
+	encode_message(&w, row);
+	live_key(&key, row->record.mailbox, row->record.uid);
+	return store_put_over(
+	    transaction, DB_LIVE, &key, text_make(data, w.size), error);
+}
+
+int
+row_bury_message(struct transaction *transaction, const struct message_row *row,
     enum death death, uint64_t died, uint64_t guard_us, struct error *error)
 {
-	struct key key, live;
+	struct key key;
 	uint8_t data[MAX_ROW];
 	struct writer w;
 
@@ -320,10 +335,20 @@ row_kill_message(struct transaction *transaction, const struct message_row *row,
 	key_put_u64(&key, row->record.mailbox);
 	key_put_u64(&key, died);
 	key_put_u32(&key, row->record.uid);
-	live_key(&live, row->record.mailbox, row->record.uid);
-	if (store_put(transaction, DB_DEAD, &key, text_make(data, w.size),
-		error) != 0)
+	return store_put(
+	    transaction, DB_DEAD, &key, text_make(data, w.size), error);
+}
+
+int
+row_kill_message(struct transaction *transaction, const struct message_row *row,
+    enum death death, uint64_t died, uint64_t guard_us, struct error *error)
+{
+	struct key live;
+
+	if (row_bury_message(transaction, row, death, died, guard_us, error) !=
+	    0)
 		return -1;
+	live_key(&live, row->record.mailbox, row->record.uid);
 	return store_take(transaction, DB_LIVE, &live, error);
 }
 

@@ -70,7 +70,14 @@ int row_find_message(struct transaction *transaction, uint64_t mailbox,
     uint32_t uid, struct message_row *row, struct error *error);
 int row_put_message(struct transaction *transaction,
     const struct message_row *row, struct error *error);
-/* Moves what stands in `row` from live to dead. */
+/* What stands in `row`, which is live, is dead as well: before the live one is
+ * put over, */
+int row_bury_message(struct transaction *transaction,
+    const struct message_row *row, enum death death, uint64_t died,
+    uint64_t guard_us, struct error *error);
+int row_put_message_over(struct transaction *transaction,
+    const struct message_row *row, struct error *error);
+/* or leaves. */
 int row_kill_message(struct transaction *transaction,
     const struct message_row *row, enum death death, uint64_t died,
     uint64_t guard_us, struct error *error);

@@ -33,6 +33,7 @@ struct store {
 	struct store_room room;
 	bool is_writing;        /* a write transaction is open */
 	uint64_t touched_bytes; /* it may write so much, and hardly more */
+	struct key touched[DB_COUNT]; /* what was touched last in each */
 	struct segments *segments;
 	struct snapshot_names *names;
 };
@@ -57,6 +58,9 @@ enum {
 	/* Pages that a put or a take may make anew: the row's own, and those
 	 * on the way to it. */
 	TOUCHED_PAGES = 5,
+	TOUCHED_STEP = 8,        /* keys that are still side by side, */
+	TOUCHED_NODE_BYTES = 16, /* what each takes beside its bytes, */
+	TOUCHED_ROW_BYTES = 512, /* and a row of unknown size */
 	TOUCHED_CHUNK_BYTES = 4096 + 512, /* chunks lie side by side */
 	COMMIT_PAGES = 64                 /* the free list, the roots */
 };
@@ -480,6 +484,8 @@ transaction_begin(struct store *store, bool is_write, struct error *error)
 	} else if (is_write) {
 		store->is_writing = true;
 		store->touched_bytes = COMMIT_PAGES * store->page_size;
+		for (size_t i = 0; i < DB_COUNT; i++)
+			store->touched[i].size = 0;
 	}
 	return transaction;
 }
@@ -626,12 +632,41 @@ store_get(struct transaction *transaction, enum database database,
 	return check_sum(transaction, database, &k, &v, value, error);
 }
 
-static void
-touch(struct store *store, enum database database, size_t size)
+/* How many keys there are at most from the one that was touched before up to
+ * this one, if it is one of the next: of a run of UIDs, or blobs. 0: it is not.
+ */
+static uint64_t
+step_from(const struct key *before, const struct key *key)
 {
-	store->touched_bytes += database == DB_CHUNK && size > 0
-				    ? TOUCHED_CHUNK_BYTES
-				    : TOUCHED_PAGES * store->page_size + size;
+	size_t same = key->size - sizeof(uint32_t);
+	uint32_t from, to;
+
+	if (key->size != before->size || key->size < sizeof(uint32_t) ||
+	    memcmp(key->bytes, before->bytes, same) != 0)
+		return 0;
+	from = key_u32_at(text_make(before->bytes, before->size), same);
+	to = key_u32_at(text_make(key->bytes, key->size), same);
+	return to > from && to - from <= TOUCHED_STEP ? to - from : 0;
+}
+
+/* A path of pages for one row; rows side by side share theirs, which are a
+ * quarter full at least. */
+static void
+touch(struct store *store, enum database database, const struct key *key,
+    size_t size)
+{
+	uint64_t bytes = TOUCHED_PAGES * store->page_size + size;
+	uint64_t step = step_from(&store->touched[database], key);
+
+	if (database == DB_CHUNK && size > 0)
+		bytes = TOUCHED_CHUNK_BYTES;
+	else if (step > 0)
+		bytes = 4 * step *
+			(key->size + (size > 0 ? size : TOUCHED_ROW_BYTES) +
+			    TOUCHED_NODE_BYTES);
+	store->touched_bytes += bytes;
+	store->touched[database].size = key->size;
+	memcpy(store->touched[database].bytes, key->bytes, key->size);
 }
 
 /* Keys of these rise: most are put behind all others. */
@@ -655,12 +690,12 @@ is_rising(enum database database)
  * each page half empty; unless it is told that one is the last. */
 static int
 put(struct transaction *transaction, enum database database, MDB_val *key,
-    MDB_val *value)
+    MDB_val *value, bool is_new)
 {
 	MDB_dbi dbi = transaction->store->databases[database];
 	int rc = MDB_KEYEXIST;
 
-	if (is_rising(database))
+	if (is_new && is_rising(database))
 		rc = mdb_put(transaction->txn, dbi, key, value,
 		    MDB_RESERVE | MDB_APPEND);
 	return rc == MDB_KEYEXIST
@@ -668,9 +703,9 @@ put(struct transaction *transaction, enum database database, MDB_val *key,
 		   : rc;
 }
 
-int
-store_put(struct transaction *transaction, enum database database,
-    const struct key *key, struct text value, struct error *error)
+static int
+put_with_sum(struct transaction *transaction, enum database database,
+    const struct key *key, struct text value, bool is_new, struct error *error)
 {
 	MDB_val k = { key->size, (void *)(uintptr_t)key->bytes };
 	MDB_val v = { value.size, NULL };
@@ -682,8 +717,8 @@ store_put(struct transaction *transaction, enum database database,
 	sum = database == DB_CHUNK
 		  ? 0
 		  : sum_of(database, &k, value.data, value.size);
-	touch(transaction->store, database, v.mv_size);
-	rc = put(transaction, database, &k, &v);
+	touch(transaction->store, database, key, v.mv_size);
+	rc = put(transaction, database, &k, &v, is_new);
 	if (rc != 0)
 		return set_error(error, rc, database_name(database));
 	memcpy(v.mv_data, value.data, value.size);
@@ -693,13 +728,27 @@ store_put(struct transaction *transaction, enum database database,
 }
 
 int
+store_put(struct transaction *transaction, enum database database,
+    const struct key *key, struct text value, struct error *error)
+{
+	return put_with_sum(transaction, database, key, value, true, error);
+}
+
+int
+store_put_over(struct transaction *transaction, enum database database,
+    const struct key *key, struct text value, struct error *error)
+{
+	return put_with_sum(transaction, database, key, value, false, error);
+}
+
+int
 store_take(struct transaction *transaction, enum database database,
     const struct key *key, struct error *error)
 {
 	MDB_val k = { key->size, (void *)(uintptr_t)key->bytes };
 	int rc;
 
-	touch(transaction->store, database, 0);
+	touch(transaction->store, database, key, 0);
 	rc = mdb_del(transaction->txn, transaction->store->databases[database],
 	    &k, NULL);
 	return rc == 0 || rc == MDB_NOTFOUND

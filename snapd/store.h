@@ -93,6 +93,9 @@ int store_get(struct transaction *transaction, enum database database,
     const struct key *key, struct text *value, struct error *error);
 int store_put(struct transaction *transaction, enum database database,
     const struct key *key, struct text value, struct error *error);
+/* The same for a key that is there. */
+int store_put_over(struct transaction *transaction, enum database database,
+    const struct key *key, struct text value, struct error *error);
 /* Takes a row out of its place, to be put elsewhere by the caller. */
 int store_take(struct transaction *transaction, enum database database,
     const struct key *key, struct error *error);
