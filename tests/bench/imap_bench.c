@@ -361,7 +361,7 @@ b_store(void)
 
 /* one by one, all over the mailbox, each answered before the next */
 static void
-b_store_one(void)
+store_each(const char *name, char sign)
 {
 	for (int r = 0; r < o_reps; r++) {
 		struct conn *c = login(o_user);
@@ -373,10 +373,21 @@ b_store_one(void)
 		for (unsigned i = 0; i < m; i++)
 			cmd(c, "STORE %u %cFLAGS.SILENT (\\Answered)",
 			    1 + (unsigned)((i * 7919ull) % n),
-			    r % 2 ? '-' : '+');
-		stop("store.one", m, "cmds/s");
+			    r % 2 ? '+' + '-' - sign : sign);
+		stop(name, m, "cmds/s");
 		conn_close(c);
 	}
+}
+static void
+b_store_one(void)
+{
+	store_each("store.one", '+');
+}
+/* behind those of store, whose files may still be renamed */
+static void
+b_store_behind(void)
+{
+	store_each("store.one.behind", '-');
 }
 
 /* single messages read, as fetch-one of download, but no more than their
@@ -628,8 +639,9 @@ static const struct {
 } tests[] = { { "login", b_login }, { "noop", b_noop }, { "select", b_select },
 	{ "download", b_download }, { "search", b_search },
 	{ "store", b_store }, { "store-one", b_store_one },
-	{ "fetch-row", b_fetch_row }, { "mailboxes", b_mailboxes },
-	{ "copy", b_copy }, { "expunge", b_expunge }, { "append", b_append },
+	{ "store-behind", b_store_behind }, { "fetch-row", b_fetch_row },
+	{ "mailboxes", b_mailboxes }, { "copy", b_copy },
+	{ "expunge", b_expunge }, { "append", b_append },
 	{ "multiappend", b_multiappend }, { "idle", b_idle },
 	{ "idlemem", b_idlemem } };
 
@@ -645,7 +657,8 @@ main(int argc, char **argv)
 		    "[--label L] [--pid P]... "
 		    "TEST...\n"
 		    "tests: login noop select flags envelope bodystructure "
-		    "headers download search store store-one fetch-row "
+		    "headers download search store store-one store-behind "
+		    "fetch-row "
 		    "mailboxes "
 		    "copy expunge append multiappend idle idlemem");
 	bench_init();

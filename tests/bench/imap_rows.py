@@ -163,8 +163,8 @@ def change(bench):
         fill(bench, server)
         # As a client finds it that was here before.
         load(bench, server, "select")
-        load(bench, server, *big_part(bench), "store", "store-one", "copy",
-             "expunge")
+        load(bench, server, *big_part(bench), "store-one", "store",
+             "store-behind", "copy", "expunge")
 
 
 def lose_index(server):
