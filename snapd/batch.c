@@ -9,6 +9,7 @@
 
 #include "common/memory.h"
 #include "snapd/batch_changes.h"
+#include "snapd/batch_state.h"
 #include "snapd/seal_bulk.h"
 
 #include <stdio.h>
@@ -17,28 +18,7 @@
 
 enum {
 	REPLY_SLOTS = 64, /* as many batches may be unanswered */
-	ROWS_ROOM = 3 * 4096,
-	PARTS_HEAD = 8 + 1 + 2 * 4 + CHANGE_NOTE_MAX_USER +
-		     CHANGE_NOTE_MAX_ADDRESS, /* of batch_put_parts */
-	PART_HEAD = 4 + 1 + 4
-};
-
-struct part {
-	struct part *next;
-	uint8_t *body;
-	size_t body_size;
-	size_t size;
-	uint8_t packet[];
-};
-
-struct batch {
-	uint64_t counter;
-	struct change_note note;
-	struct part *first;
-	struct part **last;
-	uint64_t bytes;
-	enum status spoiled;
-	struct bulk *bulk; /* the caller's; NULL: none */
+	ROWS_ROOM = 3 * 4096
 };
 
 struct batch *
@@ -117,12 +97,6 @@ batch_add(struct batch *batch, const struct message *message, uint8_t *body,
 	return 0;
 }
 
-static unsigned int
-part_type(const struct part *part)
-{
-	return part->packet[0] | (unsigned int)part->packet[1] << 8;
-}
-
 size_t
 batch_only_files(const struct batch *batch)
 {
@@ -162,103 +136,6 @@ batch_bodies(const struct batch *batch, struct bulk_body *to)
 		count++;
 	}
 	return count;
-}
-
-/* What it does follows from the rows that it finds. */
-static bool
-is_repeatable(const struct batch *batch)
-{
-	const struct part *part;
-
-	for (part = batch->first; part != NULL; part = part->next)
-		switch (part_type(part)) {
-		case MESSAGE_change_file:
-		case MESSAGE_change_append:
-		case MESSAGE_change_flags:
-		case MESSAGE_change_copy:
-		case MESSAGE_change_recall:
-		case MESSAGE_change_expunge:
-			break;
-		default:
-			return false;
-		}
-	return batch->bulk == NULL && batch->spoiled == STATUS_OK;
-}
-
-bool
-batch_put_parts(const struct batch *batch, struct buf *to)
-{
-	const struct part *part;
-	struct writer w;
-	size_t room = PARTS_HEAD + batch->bytes;
-	uint8_t *data;
-
-	for (part = batch->first; part != NULL; part = part->next)
-		room += PART_HEAD;
-	data = is_repeatable(batch) ? buf_reserve(to, room) : NULL;
-	if (data == NULL)
-		return false;
-	writer_init(&w, data, room);
-	writer_put_u64(&w, batch->counter);
-	writer_put_u8(&w, batch->note.cause);
-	writer_put_text(&w, text_of(batch->note.user), CHANGE_NOTE_MAX_USER);
-	writer_put_text(
-	    &w, text_of(batch->note.address), CHANGE_NOTE_MAX_ADDRESS);
-	for (part = batch->first; part != NULL; part = part->next) {
-		writer_put_text(&w, text_make(part->packet, part->size), room);
-		writer_put_u8(&w, part->body != NULL);
-		writer_put_text(
-		    &w, text_make(part->body, part->body_size), room);
-	}
-	if (w.failed)
-		return false;
-	buf_added(to, w.size);
-	return true;
-}
-
-/* The next part of those bytes. */
-static bool
-take_part(struct batch *batch, struct reader *r)
-{
-	struct text packet = reader_get_text(r, r->size);
-	bool has_body = reader_get_u8(r) != 0;
-	struct text bytes = reader_get_text(r, r->size);
-	struct message message;
-	struct error error;
-	uint8_t *body = NULL;
-
-	if (r->failed ||
-	    message_decode((const uint8_t *)packet.data, packet.size,
-		ROLE_WORKER, ROLE_SNAPD, &message, &error) != 0)
-		return false;
-	if (has_body) {
-		body = memory_new(1, bytes.size + 1);
-		memcpy(body, bytes.data, bytes.size);
-	}
-	return batch_add(batch, &message, body, bytes.size) == 0;
-}
-
-struct batch *
-batch_of_parts(struct text parts)
-{
-	struct batch *batch;
-	struct text user, address;
-	struct reader r;
-	uint8_t cause;
-	bool is_one;
-
-	reader_init(&r, parts.data, parts.size);
-	batch = batch_new(reader_get_u64(&r));
-	cause = reader_get_u8(&r);
-	user = reader_get_text(&r, CHANGE_NOTE_MAX_USER);
-	address = reader_get_text(&r, CHANGE_NOTE_MAX_ADDRESS);
-	is_one =
-	    !r.failed && change_note_take(&batch->note, cause, user, address);
-	while (is_one && r.size > 0)
-		is_one = take_part(batch, &r);
-	if (!is_one)
-		batch_free(&batch);
-	return batch;
 }
 
 void

@@ -45,6 +45,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/guard_clock.c snapd/guard_clock.h \
 	snapd/allowance.c snapd/allowance.h \
 	snapd/batch.c snapd/batch.h \
+	snapd/batch_parts.c snapd/batch_state.h \
 	snapd/batch_messages.c snapd/batch_changes.h \
 	snapd/batch_mailboxes.c \
 	snapd/batch_identity.c \
