@@ -4,8 +4,8 @@
  * files is most of the work, and nobody who looks through us sees it.  So it is
  * done in the background, some files a step, as other sessions allow. Meanwhile
  * the index has the name that a file has, so that it is read; and of a message
- * that is expunged, the name without a row.  A command that comes meanwhile, and
- * those that follow it closely, go before.
+ * that is expunged, the name without a row.  A command that comes meanwhile,
+ * and those that follow it closely, go before.
  *
  * A clean end leaves nothing.  What a kill leaves is done by the next start,
  * which looks at whole folders after one (folder_look.c), as with a file that

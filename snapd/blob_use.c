@@ -39,9 +39,7 @@ static int
 put(struct transaction *transaction, uint64_t blob, const struct blob_use *use,
     bool is_new, struct error *error)
 {
-	int (*const put_value)(struct transaction *, enum database,
-	    const struct key *, struct text, struct error *) =
-	    is_new ? store_put : store_put_over;
+	store_put_call *put_value = is_new ? store_put : store_put_over;
 	struct key key = use_key(blob);
 	uint8_t data[13];
 	struct writer w;

@@ -57,6 +57,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/object_add.c snapd/object_store.c snapd/object_store.h \
 	snapd/object_parts.h \
 	snapd/pieces.c snapd/pieces.h \
+	snapd/touched_rows.c snapd/touched_rows.h \
 	snapd/store.c snapd/store.h \
 	snapd/store_room.c snapd/store_room.h \
 	snapd/growth.c snapd/growth.h \

@@ -1,10 +1,10 @@
 /*
  * Rounds: what came in one turn of the loop is applied, committed once, and
  * only then answered.  A request that nobody's 250 or OK waits for is patient:
- * it rides in the commit of the next urgent one, if that comes soon.  Mail,
- * and changes of messages, are durable in the log of accepted mail
- * (accept_log.h) before they are answered; the commit comes later, for many.  After a commit, and when nothing comes, the
- * store's file is made longer.
+ * it rides in the commit of the next urgent one, if that comes soon.  Mail, and
+ * changes of messages, are durable in the log of accepted mail (accept_log.h)
+ * before they are answered; the commit comes later, for many.  After a commit,
+ * and when nothing comes, the store's file is made longer.
  *
  * Answers to what comes in bulk wait after the commit while the sealer is
  * behind, and so do the answers to later batches of the same client, which are

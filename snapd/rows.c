@@ -289,9 +289,9 @@ row_find_message(struct transaction *transaction, uint64_t mailbox,
 		   : -1;
 }
 
-int
-row_put_message(struct transaction *transaction, const struct message_row *row,
-    struct error *error)
+static int
+put_live(struct transaction *transaction, const struct message_row *row,
+    store_put_call *put, struct error *error)
 {
 	uint8_t data[MAX_ROW];
 	struct writer w;
@@ -300,23 +300,21 @@ row_put_message(struct transaction *transaction, const struct message_row *row,
 	writer_init(&w, data, sizeof(data));
 	encode_message(&w, row);
 	live_key(&key, row->record.mailbox, row->record.uid);
-	return store_put(
-	    transaction, DB_LIVE, &key, text_make(data, w.size), error);
+	return put(transaction, DB_LIVE, &key, text_make(data, w.size), error);
+}
+
+int
+row_put_message(struct transaction *transaction, const struct message_row *row,
+    struct error *error)
+{
+	return put_live(transaction, row, store_put, error);
 }
 
 int
 row_put_message_over(struct transaction *transaction,
     const struct message_row *row, struct error *error)
 {
-	uint8_t data[MAX_ROW];
-	struct writer w;
-	struct key key;
-
-	writer_init(&w, data, sizeof(data));
-	encode_message(&w, row);
-	live_key(&key, row->record.mailbox, row->record.uid);
-	return store_put_over(
-	    transaction, DB_LIVE, &key, text_make(data, w.size), error);
+	return put_live(transaction, row, store_put_over, error);
 }
 
 int

@@ -13,6 +13,7 @@
 #include "snapd/segments.h"
 #include "snapd/snapshot_names.h"
 #include "snapd/store_room.h"
+#include "snapd/touched_rows.h"
 
 #include <errno.h>
 #include <lmdb.h>
@@ -31,9 +32,8 @@ struct store {
 	uint64_t map_bytes;
 	struct growth growth;
 	struct store_room room;
-	bool is_writing;        /* a write transaction is open */
-	uint64_t touched_bytes; /* it may write so much, and hardly more */
-	struct key touched[DB_COUNT]; /* what was touched last in each */
+	bool is_writing;             /* a write transaction is open */
+	struct touched_rows touched; /* by the transaction that writes */
 	struct segments *segments;
 	struct snapshot_names *names;
 };
@@ -52,17 +52,6 @@ struct cursor {
 	enum database database;
 	struct key from;
 	bool is_started;
-};
-
-enum {
-	/* Pages that a put or a take may make anew: the row's own, and those
-	 * on the way to it. */
-	TOUCHED_PAGES = 5,
-	TOUCHED_STEP = 8,        /* keys that are still side by side, */
-	TOUCHED_NODE_BYTES = 16, /* what each takes beside its bytes, */
-	TOUCHED_ROW_BYTES = 512, /* and a row of unknown size */
-	TOUCHED_CHUNK_BYTES = 4096 + 512, /* chunks lie side by side */
-	COMMIT_PAGES = 64                 /* the free list, the roots */
 };
 
 static int commit_fault, next_commit_fault;
@@ -483,9 +472,7 @@ transaction_begin(struct store *store, bool is_write, struct error *error)
 		memory_free(&transaction);
 	} else if (is_write) {
 		store->is_writing = true;
-		store->touched_bytes = COMMIT_PAGES * store->page_size;
-		for (size_t i = 0; i < DB_COUNT; i++)
-			store->touched[i].size = 0;
+		touched_rows_begin(&store->touched, store->page_size);
 	}
 	return transaction;
 }
@@ -521,9 +508,9 @@ transaction_free(struct transaction **transaction)
 bool
 store_is_assured(struct store *store)
 {
-	return store->touched_bytes < GROWTH_MAX &&
+	return store->touched.bytes < GROWTH_MAX &&
 	       growth_reserve(&store->growth, store_used_bytes(store),
-		   store->touched_bytes);
+		   store->touched.bytes);
 }
 
 /* Of pages that found no room LMDB says EIO, as of a disk that failed: they are
@@ -532,7 +519,7 @@ store_is_assured(struct store *store)
 static int
 commit_write(struct store *store, MDB_txn *txn)
 {
-	uint64_t used = store_used_bytes(store), bytes = store->touched_bytes;
+	uint64_t used = store_used_bytes(store), bytes = store->touched.bytes;
 	bool is_assured = growth_reserve(
 	    &store->growth, used, bytes < GROWTH_MAX ? bytes : GROWTH_MAX);
 	int rc = next_commit_fault != 0 ? next_commit_fault : commit_fault;
@@ -632,43 +619,6 @@ store_get(struct transaction *transaction, enum database database,
 	return check_sum(transaction, database, &k, &v, value, error);
 }
 
-/* How many keys there are at most from the one that was touched before up to
- * this one, if it is one of the next: of a run of UIDs, or blobs. 0: it is not.
- */
-static uint64_t
-step_from(const struct key *before, const struct key *key)
-{
-	size_t same = key->size - sizeof(uint32_t);
-	uint32_t from, to;
-
-	if (key->size != before->size || key->size < sizeof(uint32_t) ||
-	    memcmp(key->bytes, before->bytes, same) != 0)
-		return 0;
-	from = key_u32_at(text_make(before->bytes, before->size), same);
-	to = key_u32_at(text_make(key->bytes, key->size), same);
-	return to > from && to - from <= TOUCHED_STEP ? to - from : 0;
-}
-
-/* A path of pages for one row; rows side by side share theirs, which are a
- * quarter full at least. */
-static void
-touch(struct store *store, enum database database, const struct key *key,
-    size_t size)
-{
-	uint64_t bytes = TOUCHED_PAGES * store->page_size + size;
-	uint64_t step = step_from(&store->touched[database], key);
-
-	if (database == DB_CHUNK && size > 0)
-		bytes = TOUCHED_CHUNK_BYTES;
-	else if (step > 0)
-		bytes = 4 * step *
-			(key->size + (size > 0 ? size : TOUCHED_ROW_BYTES) +
-			    TOUCHED_NODE_BYTES);
-	store->touched_bytes += bytes;
-	store->touched[database].size = key->size;
-	memcpy(store->touched[database].bytes, key->bytes, key->size);
-}
-
 /* Keys of these rise: most are put behind all others. */
 static bool
 is_rising(enum database database)
@@ -717,7 +667,8 @@ put_with_sum(struct transaction *transaction, enum database database,
 	sum = database == DB_CHUNK
 		  ? 0
 		  : sum_of(database, &k, value.data, value.size);
-	touch(transaction->store, database, key, v.mv_size);
+	touched_rows_add(
+	    &transaction->store->touched, database, key, v.mv_size);
 	rc = put(transaction, database, &k, &v, is_new);
 	if (rc != 0)
 		return set_error(error, rc, database_name(database));
@@ -748,7 +699,7 @@ store_take(struct transaction *transaction, enum database database,
 	MDB_val k = { key->size, (void *)(uintptr_t)key->bytes };
 	int rc;
 
-	touch(transaction->store, database, key, 0);
+	touched_rows_add(&transaction->store->touched, database, key, 0);
 	rc = mdb_del(transaction->txn, transaction->store->databases[database],
 	    &k, NULL);
 	return rc == 0 || rc == MDB_NOTFOUND

@@ -91,11 +91,12 @@ int transaction_read_meta(struct transaction *transaction, uint8_t *to,
  * -1 and error: ERROR_DAMAGED if its sum is wrong. */
 int store_get(struct transaction *transaction, enum database database,
     const struct key *key, struct text *value, struct error *error);
-int store_put(struct transaction *transaction, enum database database,
-    const struct key *key, struct text value, struct error *error);
+typedef int store_put_call(struct transaction *transaction,
+    enum database database, const struct key *key, struct text value,
+    struct error *error);
+store_put_call store_put;
 /* The same for a key that is there. */
-int store_put_over(struct transaction *transaction, enum database database,
-    const struct key *key, struct text value, struct error *error);
+store_put_call store_put_over;
 /* Takes a row out of its place, to be put elsewhere by the caller. */
 int store_take(struct transaction *transaction, enum database database,
     const struct key *key, struct error *error);

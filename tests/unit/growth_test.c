@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <string.h>
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -296,6 +297,52 @@ what_reaches_the_end_of_the_disk_is_full_and_not_broken(void **state)
 	scratch_remove(path);
 }
 
+/* So many rows, each so far from the one before: whether the commit is sure of
+ * its blocks; and it takes no more. */
+static bool
+is_assured(struct store *store, uint32_t step)
+{
+	struct error error = { .code = ERROR_NONE };
+	uint64_t used = store_used_bytes(store);
+	struct transaction *t = transaction_begin(store, true, &error);
+	char row[230];
+	bool is_it;
+
+	assert_non_null(t);
+	memset(row, 'r', sizeof(row));
+	for (uint32_t i = 1; i <= 10000; i++) {
+		struct key key = { .size = 0 };
+
+		key_put_u64(&key, step);
+		key_put_u32(&key, i * step);
+		assert_int_equal(store_put(t, DB_DEAD, &key,
+				     text_make(row, sizeof(row)), &error),
+		    0);
+	}
+	is_it = store_is_assured(store);
+	assert_int_equal(transaction_commit(&t, &error), 0);
+	assert_in_range(store_used_bytes(store) - used, 1, GROWTH_MAX);
+	return is_it;
+}
+
+static void
+a_run_of_rows_is_counted_by_its_bytes(void **state)
+{
+	char path[SCRATCH_PATH];
+	struct error error;
+	struct store_id id;
+	struct store *store;
+
+	(void)state;
+	scratch_store_make(path, "growth_test", &id);
+	store = store_open(path, 1 << 30, &error);
+	assert_non_null(store);
+	assert_true(is_assured(store, 1));
+	assert_false(is_assured(store, 1000));
+	store_close(&store);
+	scratch_remove(path);
+}
+
 int
 main(void)
 {
@@ -307,6 +354,7 @@ main(void)
 		cmocka_unit_test(a_full_disk_leaves_half_of_the_zeros),
 		cmocka_unit_test(
 		    what_reaches_the_end_of_the_disk_is_full_and_not_broken),
+		cmocka_unit_test(a_run_of_rows_is_counted_by_its_bytes),
 		WITH_FILE(a_step_has_its_blocks_and_touches_no_page),
 		WITH_FILE(holes_of_a_copy_are_not_taken_for_zeros),
 		WITH_FILE(a_full_disk_is_seen_and_forgotten),
