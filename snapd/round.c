@@ -568,10 +568,12 @@ settle(void *context)
 void
 round_settle(struct round *round)
 {
-	if (round->options.log == NULL || round->is_failed ||
-	    !accept_log_has(round->options.log))
-		return;
-	end_round(round);
+	const struct journal *journal = round->options.journal;
+
+	if (round->options.log != NULL && !round->is_failed &&
+	    accept_log_is_begun(
+		round->options.log, journal->committed.sequence))
+		end_round(round);
 }
 
 static void

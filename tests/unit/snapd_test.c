@@ -1760,6 +1760,28 @@ what_is_asked_behind_a_large_batch_sees_it(void **state)
 	assert_true(f->worker.last_counter == f->counter);
 }
 
+/* It takes numbers without a commit: what the log has must not be repeated
+ * behind them, where a commit finds no room. */
+static void
+what_the_log_has_is_committed_before_a_large_batch(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before;
+
+	be_patient(f);
+	begin(&f->worker, ++f->counter);
+	part_append(&f->worker, 1000, 1, "small");
+	assert_int_equal(commit(&f->worker, f->counter), STATUS_OK);
+	before = commits(f);
+	close_gate();
+	send_large(f, 0);
+	run_until(f, stop_at_gate);
+	assert_int_equal(commits(f), before + 1);
+	open_gate();
+	wait_answers(&f->worker, 1);
+	assert_int_equal(f->worker.answer.batch_done.status, STATUS_OK);
+}
+
 static void
 wait_without_worker(void *context)
 {
@@ -1907,6 +1929,7 @@ main(void)
 		TEST(bulk_that_waits_is_answered_before_what_fails),
 		TEST(a_large_batch_is_never_staged),
 		TEST(what_is_asked_behind_a_large_batch_sees_it),
+		TEST(what_the_log_has_is_committed_before_a_large_batch),
 		TEST(a_batch_whose_worker_is_gone_is_not_applied),
 		TEST(a_batch_of_a_worker_that_was_replaced_is_not_applied),
 		TEST(a_large_batch_is_staged_if_segments_have_no_room),
