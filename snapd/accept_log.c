@@ -279,10 +279,9 @@ static int
 read_mail(struct reader *r, const struct accept_log_handler *handler,
     void *context, struct error *error)
 {
-	struct accept_record record;
+	struct accept_record record = { .form = reader_get_u8(r) };
 	size_t size = r->size;
 
-	record.form = reader_get_u8(r);
 	record.time = (int64_t)reader_get_u64(r);
 	reader_get_raw(r, record.delivery.bytes, sizeof(record.delivery.bytes));
 	record.sender = reader_get_text(r, size);
