@@ -49,18 +49,19 @@ struct accept_log {
 /* Zeros that are there before cost a record nothing but its own way to the
  * disk. */
 static int
-fill(int fd, struct error *error)
+fill(int fd, off_t from, struct error *error)
 {
 	static const uint8_t zeros[ZEROS];
 	off_t at;
 
-	for (at = 0; at < ACCEPT_LOG_BYTES; at += ZEROS)
+	for (at = from; at < ACCEPT_LOG_BYTES; at += ZEROS)
 		if (file_write_at(fd, at, zeros, ZEROS, error) != 0)
 			return -1;
 	return file_sync(fd, error);
 }
 
-/* One that was cut off while it was made holds nothing: it is made again. */
+/* One that was cut off while it was made holds nothing; one of a version for
+ * which it was shorter may. */
 static int
 open_file(int dir_fd, struct error *error)
 {
@@ -69,12 +70,16 @@ open_file(int dir_fd, struct error *error)
 
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, &st) == 0 && st.st_size == ACCEPT_LOG_BYTES)
+	if (fstat(fd, &st) == -1)
+		st.st_size = 0;
+	if (st.st_size == ACCEPT_LOG_BYTES)
 		return fd;
-	if (fill(fd, error) == 0 && file_sync_directory(dir_fd, error) == 0)
+	if (fill(fd, st.st_size - st.st_size % ZEROS, error) == 0 &&
+	    file_sync_directory(dir_fd, error) == 0)
 		return fd;
 	close(fd);
-	(void)file_unlink(dir_fd, name, NULL);
+	if (st.st_size == 0)
+		(void)file_unlink(dir_fd, name, NULL);
 	return -1;
 }
 
@@ -241,7 +246,7 @@ int
 accept_log_wipe(struct accept_log *log, struct error *error)
 {
 	accept_log_clear(log);
-	return fill(log->fd, error);
+	return fill(log->fd, 0, error);
 }
 
 bool

@@ -25,7 +25,7 @@
 
 enum {
 	ACCEPT_LOG_KEY_SIZE = 16,
-	ACCEPT_LOG_BYTES = 1 << 20,       /* of the file */
+	ACCEPT_LOG_BYTES = 4 << 20,       /* of the file */
 	ACCEPT_LOG_MAX_RECORD = 256 << 10 /* a larger one is not for it */
 };
 

@@ -14,7 +14,7 @@
 
 enum {
 	INLINE_MAX = 60000,     /* bytes of a result in the packet */
-	SETTLE_BYTES = 4 << 20, /* asked for: then the index is committed */
+	SETTLE_BYTES = 64 << 20, /* asked for: then the index is committed */
 	GROW_BEGIN_MS = 500,    /* everything else starts as well */
 	GROW_IDLE_MS = 10,      /* nothing was committed for so long, */
 	GROW_STEP_MS = 5,       /* then a step each */
