@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 enum {
-	INLINE_MAX = 60000,     /* bytes of a result in the packet */
+	INLINE_MAX = 60000,      /* bytes of a result in the packet */
 	SETTLE_BYTES = 64 << 20, /* asked for: then the index is committed */
-	GROW_BEGIN_MS = 500,    /* everything else starts as well */
-	GROW_IDLE_MS = 10,      /* nothing was committed for so long, */
-	GROW_STEP_MS = 5,       /* then a step each */
-	GROW_FULL_MS = 1000,    /* the disk is full: perhaps no more */
+	GROW_BEGIN_MS = 500,     /* everything else starts as well */
+	GROW_IDLE_MS = 10,       /* nothing was committed for so long, */
+	GROW_STEP_MS = 5,        /* then a step each */
+	GROW_FULL_MS = 1000,     /* the disk is full: perhaps no more */
 	GROW_REST_MS = 1000 /* nothing was committed for so long: give back */
 };
 

@@ -20,7 +20,7 @@ enum {
 	ROUND_PATIENCE_MS = 5,  /* a patient request waits so long, */
 	ROUND_PATIENT_MAX = 32, /* or until so much waits */
 	ROUND_SETTLE_MS = 250, /* what the log has is committed after so long */
-	ROUND_HOLD_MS = 500   /* bulk waits so long for one answer at most */
+	ROUND_HOLD_MS = 500    /* bulk waits so long for one answer at most */
 };
 
 struct round;

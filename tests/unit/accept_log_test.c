@@ -331,6 +331,22 @@ a_file_that_was_cut_off_is_made_again(void **state)
 	assert_int_equal(st.st_size, ACCEPT_LOG_BYTES);
 }
 
+/* As an earlier version made it. */
+static void
+a_shorter_file_is_made_longer_and_keeps_what_it_has(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	add_and_sync(f, EVENT, 0);
+	add_and_sync(f, EVENT, 1);
+	accept_log_free(&f->log);
+	assert_int_equal(truncate(f->file, ACCEPT_LOG_BYTES / 4), 0);
+	assert_int_equal(replay(f, EVENT), 2);
+	assert_int_equal(stat(f->file, &st), 0);
+	assert_int_equal(st.st_size, ACCEPT_LOG_BYTES);
+}
+
 static int
 no_room(const char *call, const char *name, void *context)
 {
@@ -372,6 +388,7 @@ main(void)
 		TEST(a_full_log_takes_no_more_until_it_is_cleared),
 		TEST(deliveries_are_known_until_it_is_cleared),
 		TEST(a_file_that_was_cut_off_is_made_again),
+		TEST(a_shorter_file_is_made_longer_and_keeps_what_it_has),
 		TEST(without_room_there_is_no_log),
 	};
 
