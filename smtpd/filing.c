@@ -55,6 +55,7 @@ struct filing_list {
 	struct buf resting; /* u32 accounts, first come first served, */
 	struct buf ready;   /* as here, */
 	struct buf wanting; /* and here */
+	bool is_pouring;    /* mail came, and it was not quiet since */
 	struct timer *quiet;
 	struct timer *latest;
 	struct timer *stuck;
@@ -249,14 +250,15 @@ count_handing_in(const struct queue *queue)
 	return count;
 }
 
-/* A few more at a time than come in, and more where many have gathered. */
+/* While mail comes a few more at a time than come in, and more where many have
+ * gathered. */
 static bool
 has_place(const struct filing_list *list)
 {
-	size_t clients = count_handing_in(list->queue);
-
-	return clients == 0 ||
-	       list->in_flight < QUEUE_FILE_MORE + clients + list->unsent / 64;
+	return !list->is_pouring ||
+	       list->in_flight < QUEUE_FILE_MORE +
+				     count_handing_in(list->queue) +
+				     list->unsent / 64;
 }
 
 /* Accounts come as others are done. */
@@ -423,6 +425,7 @@ rest(struct filing *filing)
 
 	if (list->resting.size == 0)
 		timer_start(list->latest, QUEUE_FILE_LATEST_MS);
+	list->is_pouring = true;
 	timer_start(list->quiet, QUEUE_FILE_QUIET_MS);
 	if (filing->is_resting)
 		return;
@@ -436,7 +439,6 @@ release(void *context)
 	struct filing_list *list = context;
 	struct filing *filing;
 
-	timer_stop(list->quiet);
 	timer_stop(list->latest);
 	while ((filing = take_first(list, &list->resting)) != NULL) {
 		if (!filing->is_resting)
@@ -452,7 +454,8 @@ grow_quiet(void *context)
 {
 	struct filing_list *list = context;
 
-	if (count_handing_in(list->queue) > 0)
+	list->is_pouring = count_handing_in(list->queue) > 0;
+	if (list->is_pouring)
 		timer_start(list->quiet, QUEUE_FILE_QUIET_MS);
 	else
 		release(list);

@@ -288,6 +288,8 @@ start_reading(struct client *client, struct reading *reading)
 		reading->now = journal->now_us / 1000000;
 		if (has_index(client, journal, reading))
 			snapd_read_on(client, reading);
+		else if (reading->kind == READ_UNFILED_BODY)
+			snapd_read_round(client, reading);
 		else
 			snapd_read(client, reading);
 		return;

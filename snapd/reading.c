@@ -417,6 +417,39 @@ run_kind(struct reading *reading, struct transaction *t, struct error *error)
 	return error_set(error, ERROR_INPUT, "no such reading");
 }
 
+static void
+init_answer(struct reading *reading)
+{
+	buf_init(&reading->data,
+	    reading->kind == READ_UNFILED_ACCOUNTS ? 40000 : READING_MAX_BYTES);
+	buf_init(&reading->envelope, 2000);
+}
+
+static void
+answer_from(struct reading *reading, struct transaction *t)
+{
+	struct error error = { .code = ERROR_NONE };
+
+	reading->sequence = as_of_last_sequence(t);
+	if (reading->kind != READ_CHANGES && reading->kind != READ_SAVED &&
+	    (reading->as_of == 0 || reading->as_of > reading->sequence))
+		reading->as_of = reading->sequence;
+	reading->status = STATUS_OK;
+	if (run_kind(reading, t, &error) == 0)
+		return;
+	reading->status = journal_status_of(&error);
+	if (reading->status == STATUS_OK)
+		reading->status = STATUS_LIMIT;
+	buf_clear(&reading->data);
+}
+
+void
+reading_run_in(struct reading *reading, struct transaction *t)
+{
+	init_answer(reading);
+	answer_from(reading, t);
+}
+
 void
 reading_run(struct reading *reading, struct store *store)
 {
@@ -427,25 +460,13 @@ reading_run(struct reading *reading, struct store *store)
 		control_job_step(reading->control, store);
 		return;
 	}
-	buf_init(&reading->data,
-	    reading->kind == READ_UNFILED_ACCOUNTS ? 40000 : READING_MAX_BYTES);
-	buf_init(&reading->envelope, 2000);
+	init_answer(reading);
 	t = transaction_begin(store, false, &error);
 	if (t == NULL) {
 		reading->status = journal_status_of(&error);
 		return;
 	}
-	reading->sequence = as_of_last_sequence(t);
-	if (reading->kind != READ_CHANGES && reading->kind != READ_SAVED &&
-	    (reading->as_of == 0 || reading->as_of > reading->sequence))
-		reading->as_of = reading->sequence;
-	reading->status = STATUS_OK;
-	if (run_kind(reading, t, &error) != 0) {
-		reading->status = journal_status_of(&error);
-		if (reading->status == STATUS_OK)
-			reading->status = STATUS_LIMIT;
-		buf_clear(&reading->data);
-	}
+	answer_from(reading, t);
 	transaction_abort(&t);
 }
 

@@ -71,8 +71,10 @@ void reader_thread_submit(
     struct reader_thread *thread, struct reading *reading);
 void reading_free(struct reading **reading);
 
-/* The work itself, in whatever thread. */
+/* The work itself, in whatever thread; or in a transaction that is open, and of
+ * what it has not committed yet (READ_CONTROL knows only the former). */
 void reading_run(struct reading *reading, struct store *store);
+void reading_run_in(struct reading *reading, struct transaction *t);
 
 /* The bytes of the object behind the others, if it is of the reading's account.
  * 0, or -1: none of them. */

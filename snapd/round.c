@@ -195,11 +195,7 @@ void
 round_read(struct round *round, uint64_t client, struct reading *reading)
 {
 	add_pending(round, client)->reading = reading;
-	/* A body is read to be filed: nobody waits for that. */
-	if (reading->kind == READ_UNFILED_BODY)
-		round->is_due = true;
-	else
-		round->is_urgent = true;
+	round->is_urgent = true;
 }
 
 /* The status field of the answers that follow a change. */

@@ -289,6 +289,20 @@ reading_done(struct reading *reading, void *context)
 	reading_free(&reading);
 }
 
+void
+snapd_read_round(struct client *client, struct reading *reading)
+{
+	struct snapd *snapd = client->snapd;
+
+	if (snapd->journal == NULL || snapd->journal->round == NULL) {
+		snapd_read_on(client, reading);
+		return;
+	}
+	reading->context = (void *)(uintptr_t)client->id;
+	reading_run_in(reading, snapd->journal->round);
+	reading_done(reading, snapd);
+}
+
 static void
 free_client(struct client *client)
 {

@@ -135,8 +135,10 @@ void snapd_answer_patiently(struct client *client, const struct message *answer,
  * is behind. */
 void snapd_answer_bulk(struct client *client, const struct message *answer,
     struct text data, uint64_t bytes);
-/* The reading starts after this round's commit. */
+/* The reading starts after this round's commit, */
 void snapd_read(struct client *client, struct reading *reading);
+/* or is done here, with what the round has: of little, that the log has. */
+void snapd_read_round(struct client *client, struct reading *reading);
 
 /* The reading goes on now; snapd owns it until it comes back. */
 void snapd_read_on(struct client *client, struct reading *reading);

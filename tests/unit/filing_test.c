@@ -183,6 +183,36 @@ rest_ends_though_mail_keeps_coming(void **state)
 	timer_free(&f->rain);
 }
 
+/* One after the other, so that at times nobody is in the middle of one. */
+static void
+pour_for_all(void *context)
+{
+	struct fixture *f = context;
+	unsigned int n = f->poured++;
+
+	add_to(f, ACCOUNT + (n < WORKERS ? n : WORKERS), n % 256);
+	timer_start(f->rain, 1);
+}
+
+static void
+accounts_come_a_few_at_a_time_between_two_messages(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int told = 0;
+
+	f->queue.file_stuck_ms = 2 * DEADLINE_MS;
+	f->rain = timer_new(f->queue.loop, pour_for_all, f);
+	pour_for_all(f);
+	wait_until_heard(f, 1);
+	for (unsigned int n = 0; n < WORKERS; n++) {
+		struct pollfd readable = { .fd = f->fds[n], .events = POLLIN };
+
+		told += (unsigned int)poll(&readable, 1, 0);
+	}
+	assert_in_range(f->heard + told, QUEUE_FILE_MORE, WORKERS - 1);
+	timer_free(&f->rain);
+}
+
 /* Clients in the middle of a transaction. */
 static void
 hand_in(struct fixture *f)
@@ -256,6 +286,7 @@ main(void)
 		TEST(mail_is_filed_after_a_rest_and_in_order),
 		TEST(rest_ends_though_mail_keeps_coming),
 		TEST(accounts_come_a_few_at_a_time),
+		TEST(accounts_come_a_few_at_a_time_between_two_messages),
 		TEST(who_does_not_answer_holds_nobody_up),
 		TEST(accounts_come_together_when_it_is_quiet),
 	};

@@ -1180,22 +1180,42 @@ mail_is_answered_before_a_commit_that_nobody_waits_for(void **state)
 	assert_int_equal(f->worker.answers, 0);
 }
 
-/* It comes with the question for a body that only the log has. */
 static void
-mail_is_answered_before_a_commit_for_what_is_filed(void **state)
+what_only_the_log_has_is_read_to_be_filed(void **state)
 {
-	struct message question = { .type = MESSAGE_read_unfiled };
 	struct fixture *f = *state;
-	uint8_t recipients[400];
-	struct message m;
+	uint64_t before;
 
 	be_patient(f);
 	assert_int_equal(accept_mail(f, 1, 1, TEXT("x")), STATUS_OK);
-	store_set_commit_fault(EIO);
-	question.read_unfiled.delivery = delivery_of(1);
+	before = commits(f);
 	f->worker.answers = 0;
-	channel_send(f->worker.channel, &question, NULL, 0);
-	make_accept(&m, 2, 1, TEXT("y"), recipients);
+	wait_until_filing_waits(f, 1);
+	assert_int_equal(f->worker.answer.body.size, 1);
+	assert_int_equal(commits(f), before);
+}
+
+/* So much is filed that it does not go on waiting. */
+static void
+mail_is_answered_before_a_commit_for_what_is_filed(void **state)
+{
+	struct message commit = { .type = MESSAGE_batch_commit };
+	struct fixture *f = *state;
+	uint8_t recipients[400];
+	struct message m;
+	unsigned int n;
+
+	be_patient(f);
+	for (n = 1; n < ROUND_PATIENT_MAX; n++)
+		assert_int_equal(accept_mail(f, n, 1, TEXT("x")), STATUS_OK);
+	accept_and_commit(f, n);
+	store_set_commit_fault(EIO);
+	commit.batch_commit.counter = 1;
+	begin(&f->worker, 1);
+	for (n = 1; n <= ROUND_PATIENT_MAX; n++)
+		part_file(&f->worker, n, 1);
+	channel_send(f->worker.channel, &commit, NULL, 0);
+	make_accept(&m, n, 1, TEXT("y"), recipients);
 	send_and_fail(f, &f->queue, &m);
 	wait_answers(&f->queue, 1);
 	assert_int_equal(f->queue.answers, 1);
@@ -1917,6 +1937,7 @@ main(void)
 		TEST(only_filing_is_patient),
 		TEST(many_filings_wait_no_longer),
 		TEST(mail_is_answered_before_a_commit_that_nobody_waits_for),
+		TEST(what_only_the_log_has_is_read_to_be_filed),
 		TEST(mail_is_answered_before_a_commit_for_what_is_filed),
 		TEST(filing_that_waited_is_not_answered_when_the_disk_fails),
 		TEST(full_store_takes_deaths_and_marks_but_no_mail),
