@@ -276,7 +276,22 @@ tests_unit_batch_cut_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/growth_test
 tests_unit_growth_test_SOURCES = tests/unit/growth_test.c
 tests_unit_growth_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
-tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c tests/unit/scratch.h
+# The snapshot process with a false queue and false workers.
+SNAPD_MAIL = tests/unit/snapd_mail_stand.c tests/unit/snapd_mail_stand.h
+check_PROGRAMS += tests/unit/snapd_bodies_test tests/unit/snapd_round_test \
+	tests/unit/snapd_log_test tests/unit/snapd_bulk_test \
+	tests/unit/snapd_disk_test
+tests_unit_snapd_bodies_test_SOURCES = tests/unit/snapd_bodies_test.c $(SNAPD_MAIL)
+tests_unit_snapd_bodies_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_snapd_round_test_SOURCES = tests/unit/snapd_round_test.c $(SNAPD_MAIL)
+tests_unit_snapd_round_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_snapd_log_test_SOURCES = tests/unit/snapd_log_test.c $(SNAPD_MAIL)
+tests_unit_snapd_log_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_snapd_bulk_test_SOURCES = tests/unit/snapd_bulk_test.c $(SNAPD_MAIL)
+tests_unit_snapd_bulk_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_snapd_disk_test_SOURCES = tests/unit/snapd_disk_test.c $(SNAPD_MAIL)
+tests_unit_snapd_disk_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c $(SNAPD_MAIL)
 tests_unit_snapd_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 endif
 
