@@ -31,7 +31,8 @@ DRILL_LIBS = snapd/libdrill.a common/libcommon.a $(CRYPTO_LIBS) $(EVENT_LIBS)
 
 noinst_LIBRARIES += snapd/libsnapd.a
 snapd_libsnapd_a_SOURCES = \
-	snapd/snapd.c snapd/snapd.h \
+	snapd/snapd.c snapd/snapd.h snapd/snapd_state.h \
+	snapd/snapd_store.c snapd/snapd_clients.c \
 	snapd/round.c snapd/round.h \
 	snapd/accept_log.c snapd/accept_log.h \
 	snapd/repeat.c snapd/repeat.h \
@@ -58,7 +59,8 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/object_parts.h \
 	snapd/pieces.c snapd/pieces.h \
 	snapd/touched_rows.c snapd/touched_rows.h \
-	snapd/store.c snapd/store.h \
+	snapd/store.c snapd/store.h snapd/store_parts.h \
+	snapd/store_transaction.c snapd/store_rows.c \
 	snapd/store_room.c snapd/store_room.h \
 	snapd/growth.c snapd/growth.h \
 	snapd/sealer.c snapd/sealer.h \
