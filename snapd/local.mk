@@ -36,7 +36,8 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/round.c snapd/round.h \
 	snapd/accept_log.c snapd/accept_log.h \
 	snapd/repeat.c snapd/repeat.h \
-	snapd/mail_requests.c snapd/bulk_requests.c \
+	snapd/mail_requests.c snapd/mail_parts.h snapd/mail_batches.c \
+	snapd/bulk_requests.c snapd/mail_readings.c \
 	snapd/journal.c snapd/journal.h \
 	snapd/journal_requests.c \
 	snapd/journal_head.c \
@@ -48,6 +49,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/batch.c snapd/batch.h \
 	snapd/batch_parts.c snapd/batch_state.h \
 	snapd/batch_messages.c snapd/batch_changes.h \
+	snapd/batch_copies.c snapd/batch_flags.c \
 	snapd/batch_mailboxes.c \
 	snapd/batch_identity.c \
 	snapd/service_files.c snapd/service_files.h \
