@@ -40,7 +40,7 @@ bashcompletion_DATA += contrib/completion/bash/firnmail
 zshcompletion_DATA += contrib/completion/zsh/_firnmail
 fishcompletion_DATA += contrib/completion/fish/firnmail.fish
 nodist_firnmail_libfirnmail_a_SOURCES = firnmail/completion_scripts.h
-BUILT_SOURCES += firnmail/completion_scripts.h
+firnmail/completion.$(OBJEXT): firnmail/completion_scripts.h
 CLEANFILES += firnmail/completion_scripts.h
 firnmail/completion_scripts.h: contrib/completion/bash/firnmail \
 	    contrib/completion/zsh/_firnmail \

@@ -17,9 +17,23 @@ check_PROGRAMS += tests/unit/imap_line_test tests/unit/imap_front_test
 tests_unit_imap_line_test_SOURCES = tests/unit/imap_line_test.c
 tests_unit_imap_line_test_LDADD = imapd/libimapd.a $(COMMON_LIBS) \
 	$(CMOCKA_LIBS)
-tests_unit_imap_front_test_SOURCES = tests/unit/imap_front_test.c
-tests_unit_imap_front_test_LDFLAGS = $(AM_LDFLAGS) \
+# The front between a client and false processes.
+FRONT_STAND = tests/unit/imap_front_stand.c tests/unit/imap_front_stand.h
+FRONT_WRAPS = $(AM_LDFLAGS) \
 	-Wl,--wrap=connection_set_stall -Wl,--wrap=connection_is_tls
-tests_unit_imap_front_test_LDADD = imapd/libimapd.a $(COMMON_LIBS) \
-	$(SSL_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+FRONT_LIBS = imapd/libimapd.a $(COMMON_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) \
+	$(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/imap_front_sleep_test \
+	tests/unit/imap_front_direct_test
+tests_unit_imap_front_test_SOURCES = tests/unit/imap_front_test.c $(FRONT_STAND)
+tests_unit_imap_front_test_LDFLAGS = $(FRONT_WRAPS)
+tests_unit_imap_front_test_LDADD = $(FRONT_LIBS)
+tests_unit_imap_front_sleep_test_SOURCES = tests/unit/imap_front_sleep_test.c \
+	$(FRONT_STAND)
+tests_unit_imap_front_sleep_test_LDFLAGS = $(FRONT_WRAPS)
+tests_unit_imap_front_sleep_test_LDADD = $(FRONT_LIBS)
+tests_unit_imap_front_direct_test_SOURCES = tests/unit/imap_front_direct_test.c \
+	$(FRONT_STAND)
+tests_unit_imap_front_direct_test_LDFLAGS = $(FRONT_WRAPS)
+tests_unit_imap_front_direct_test_LDADD = $(FRONT_LIBS)
 endif

@@ -80,8 +80,12 @@ tests_unit_imap_url_test_SOURCES = tests/unit/imap_url_test.c
 tests_unit_imap_url_test_LDADD = $(tests_unit_imap_parser_test_LDADD)
 # The false store stands for the mailbox half of the worker; the mail parsers
 # of FETCH are the worker's own.
+FALSE_ACCOUNT = tests/unit/false_account.c tests/unit/false_account.h \
+	tests/unit/false_account_parts.h tests/unit/false_account_list.c \
+	tests/unit/false_account_append.c tests/unit/false_account_views.c \
+	tests/unit/false_account_messages.c tests/unit/false_account_past.c
 CONVERSATION_SOURCES = tests/unit/conversation.c tests/unit/conversation.h \
-	tests/unit/false_account.c tests/unit/false_account.h
+	$(FALSE_ACCOUNT)
 tests_unit_imap_session_test_SOURCES = tests/unit/imap_session_test.c \
 	$(CONVERSATION_SOURCES)
 tests_unit_imap_session_test_LDADD = imapd/libsession.a imapd/libworker.a \
@@ -119,19 +123,18 @@ tests_unit_search_match_test_SOURCES = tests/unit/search_match_test.c
 tests_unit_search_match_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 check_PROGRAMS += tests/unit/session_turn_test
 tests_unit_session_turn_test_SOURCES = tests/unit/session_turn_test.c \
-	tests/unit/false_account.c tests/unit/false_account.h
+	$(FALSE_ACCOUNT)
 tests_unit_session_turn_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=send
 tests_unit_session_turn_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 check_PROGRAMS += tests/unit/direct_session_test
 tests_unit_direct_session_test_SOURCES = tests/unit/direct_session_test.c \
-	tests/unit/false_account.c tests/unit/false_account.h
+	$(FALSE_ACCOUNT)
 tests_unit_direct_session_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=timer_start -Wl,--wrap=setsockopt
 tests_unit_direct_session_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 check_PROGRAMS += tests/unit/session_progress_test
 tests_unit_session_progress_test_SOURCES = \
-	tests/unit/session_progress_test.c \
-	tests/unit/false_account.c tests/unit/false_account.h
+	tests/unit/session_progress_test.c $(FALSE_ACCOUNT)
 tests_unit_session_progress_test_LDADD = \
 	$(tests_unit_imap_session_test_LDADD)
 check_PROGRAMS += tests/unit/sleep_state_test

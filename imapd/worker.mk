@@ -80,6 +80,12 @@ tests_system_brittle_worker_LDADD = imapd/libsession.a $(WORKER_LIBS) \
 	$(ZLIB_LIBS)
 
 if HAVE_CMOCKA
+# An account in its worker, with a false store or the real snapshot process.
+WORLD = tests/unit/account_world.c tests/unit/account_world.h
+FALSE_WORLD = $(WORLD) tests/unit/false_store.c tests/unit/false_store.h \
+	tests/unit/false_store_parts.h tests/unit/false_store_batch.c \
+	tests/unit/false_store_questions.c
+REAL_WORLD = $(WORLD) tests/unit/real_store.c tests/unit/false_store.h
 check_PROGRAMS += tests/unit/uid_ranges_test
 tests_unit_uid_ranges_test_SOURCES = tests/unit/uid_ranges_test.c
 tests_unit_uid_ranges_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
@@ -89,37 +95,58 @@ tests_unit_parse_note_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/mailbox_list_test
 tests_unit_mailbox_list_test_SOURCES = \
-	tests/unit/mailbox_list_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+	tests/unit/mailbox_list_test.c $(FALSE_WORLD)
 tests_unit_mailbox_list_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/mailbox_view_test
 tests_unit_mailbox_view_test_SOURCES = \
-	tests/unit/mailbox_view_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+	tests/unit/mailbox_view_test.c $(FALSE_WORLD)
 tests_unit_mailbox_view_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/account_store_test
-tests_unit_account_store_test_SOURCES = \
-	tests/unit/account_store_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+# An account with a false store; and the same with the real snapshot process.
+check_PROGRAMS += tests/unit/account_store_test tests/unit/account_loss_test \
+	tests/unit/account_files_test tests/unit/account_filing_test \
+	tests/unit/older_store_test
+check_PROGRAMS += tests/unit/worker_store_test tests/unit/worker_loss_test \
+	tests/unit/worker_files_test tests/unit/worker_filing_test \
+	tests/unit/worker_older_store_test
+tests_unit_account_store_test_SOURCES = tests/unit/account_store_test.c \
+	$(FALSE_WORLD)
 tests_unit_account_store_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
-
-# The same scenarios with the real snapshot process.
-check_PROGRAMS += tests/unit/worker_store_test
-tests_unit_worker_store_test_SOURCES = \
-	tests/unit/account_store_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/real_store.c tests/unit/false_store.h
+tests_unit_worker_store_test_SOURCES = tests/unit/account_store_test.c \
+	$(REAL_WORLD)
 tests_unit_worker_store_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_account_loss_test_SOURCES = tests/unit/account_loss_test.c \
+	$(FALSE_WORLD)
+tests_unit_account_loss_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+tests_unit_worker_loss_test_SOURCES = tests/unit/account_loss_test.c \
+	$(REAL_WORLD)
+tests_unit_worker_loss_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_account_files_test_SOURCES = tests/unit/account_files_test.c \
+	$(FALSE_WORLD)
+tests_unit_account_files_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+tests_unit_worker_files_test_SOURCES = tests/unit/account_files_test.c \
+	$(REAL_WORLD)
+tests_unit_worker_files_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_account_filing_test_SOURCES = tests/unit/account_filing_test.c \
+	$(FALSE_WORLD)
+tests_unit_account_filing_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+tests_unit_worker_filing_test_SOURCES = tests/unit/account_filing_test.c \
+	$(REAL_WORLD)
+tests_unit_worker_filing_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_older_store_test_SOURCES = tests/unit/older_store_test.c \
+	$(FALSE_WORLD)
+tests_unit_older_store_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+tests_unit_worker_older_store_test_SOURCES = tests/unit/older_store_test.c \
+	$(REAL_WORLD)
+tests_unit_worker_older_store_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/worker_append_test
 tests_unit_worker_append_test_SOURCES = \
-	tests/unit/worker_append_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/real_store.c tests/unit/false_store.h
+	tests/unit/worker_append_test.c $(REAL_WORLD)
 tests_unit_worker_append_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
@@ -129,52 +156,38 @@ tests_unit_store_client_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/worker_turns_test
 tests_unit_worker_turns_test_SOURCES = \
-	tests/unit/worker_turns_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/real_store.c tests/unit/false_store.h
+	tests/unit/worker_turns_test.c $(REAL_WORLD)
 tests_unit_worker_turns_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/vanished_test tests/unit/worker_vanished_test
-tests_unit_vanished_test_SOURCES = tests/unit/vanished_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_vanished_test_SOURCES = tests/unit/vanished_test.c $(FALSE_WORLD)
 tests_unit_vanished_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
-tests_unit_worker_vanished_test_SOURCES = tests/unit/vanished_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/real_store.c tests/unit/false_store.h
+tests_unit_worker_vanished_test_SOURCES = \
+	tests/unit/vanished_test.c $(REAL_WORLD)
 tests_unit_worker_vanished_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
 # With a false store, and with snapd's own.
 check_PROGRAMS += tests/unit/saved_test tests/unit/worker_saved_test
-tests_unit_saved_test_SOURCES = tests/unit/saved_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_saved_test_SOURCES = tests/unit/saved_test.c $(FALSE_WORLD)
 tests_unit_saved_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
-tests_unit_worker_saved_test_SOURCES = tests/unit/saved_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/real_store.c tests/unit/false_store.h
+tests_unit_worker_saved_test_SOURCES = tests/unit/saved_test.c $(REAL_WORLD)
 tests_unit_worker_saved_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/mailbox_keys_test
-tests_unit_mailbox_keys_test_SOURCES = tests/unit/mailbox_keys_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_mailbox_keys_test_SOURCES = \
+	tests/unit/mailbox_keys_test.c $(FALSE_WORLD)
 tests_unit_mailbox_keys_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/usage_test
-tests_unit_usage_test_SOURCES = tests/unit/usage_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_usage_test_SOURCES = tests/unit/usage_test.c $(FALSE_WORLD)
 tests_unit_usage_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/mailbox_sync_test
 tests_unit_mailbox_sync_test_SOURCES = \
-	tests/unit/mailbox_sync_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+	tests/unit/mailbox_sync_test.c $(FALSE_WORLD)
 tests_unit_mailbox_sync_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/blind_sync_test
@@ -185,18 +198,13 @@ tests_unit_blind_sync_test_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_blind_sync_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/look_cost_test
-tests_unit_look_cost_test_SOURCES = \
-	tests/unit/look_cost_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_look_cost_test_SOURCES = tests/unit/look_cost_test.c $(FALSE_WORLD)
 tests_unit_look_cost_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=index_find_name -Wl,--wrap=openat
 tests_unit_look_cost_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/watch_test
-tests_unit_watch_test_SOURCES = tests/unit/watch_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_watch_test_SOURCES = tests/unit/watch_test.c $(FALSE_WORLD)
 tests_unit_watch_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=known_files_new -Wl,--wrap=inotify_add_watch \
 	-Wl,--wrap=clock_gettime
@@ -204,29 +212,21 @@ tests_unit_watch_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/worker_sync_test
 tests_unit_worker_sync_test_SOURCES = \
-	tests/unit/mailbox_sync_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/real_store.c tests/unit/false_store.h
+	tests/unit/mailbox_sync_test.c $(REAL_WORLD)
 tests_unit_worker_sync_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/snapshot_mailbox_test
 tests_unit_snapshot_mailbox_test_SOURCES = \
-	tests/unit/snapshot_mailbox_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/real_store.c tests/unit/false_store.h
+	tests/unit/snapshot_mailbox_test.c $(REAL_WORLD)
 tests_unit_snapshot_mailbox_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
 # Views of sessions that sleep, with a false store and the real one.
 check_PROGRAMS += tests/unit/asleep_test tests/unit/worker_asleep_test
-tests_unit_asleep_test_SOURCES = tests/unit/asleep_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_asleep_test_SOURCES = tests/unit/asleep_test.c $(FALSE_WORLD)
 tests_unit_asleep_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
-tests_unit_worker_asleep_test_SOURCES = tests/unit/asleep_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/real_store.c tests/unit/false_store.h
+tests_unit_worker_asleep_test_SOURCES = tests/unit/asleep_test.c $(REAL_WORLD)
 tests_unit_worker_asleep_test_LDADD = $(WORKER_LIBS) $(SNAPD_LIBS) \
 	$(CMOCKA_LIBS)
 
@@ -245,9 +245,8 @@ endif
 EXTRA_DIST += tests/fuzz/corpus/index_record
 
 check_PROGRAMS += tests/unit/later_files_test
-tests_unit_later_files_test_SOURCES = tests/unit/later_files_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_later_files_test_SOURCES = \
+	tests/unit/later_files_test.c $(FALSE_WORLD)
 tests_unit_later_files_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/index_cache_test
 tests_unit_index_cache_test_SOURCES = tests/unit/index_cache_test.c

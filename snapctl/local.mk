@@ -57,7 +57,9 @@ bashcompletion_DATA = contrib/completion/bash/snapctl
 zshcompletion_DATA = contrib/completion/zsh/_snapctl
 fishcompletion_DATA = contrib/completion/fish/snapctl.fish
 nodist_snapctl_libsnapctl_a_SOURCES = snapctl/completion_scripts.h
-BUILT_SOURCES += snapctl/completion_scripts.h
+# Not in BUILT_SOURCES, with which `all` and `check` were a make each: two of them
+# at once (make -j4 all check) wrote the same archives.
+snapctl/libsnapctl_a-cmd_completion.$(OBJEXT): snapctl/completion_scripts.h
 CLEANFILES += snapctl/completion_scripts.h
 snapctl/completion_scripts.h: $(bashcompletion_DATA) $(zshcompletion_DATA) \
 	    $(fishcompletion_DATA)

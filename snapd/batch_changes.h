@@ -54,7 +54,8 @@ enum status change_rename(
 /* Could a mailbox be called so? */
 bool change_is_name(struct text name);
 
-/* For batch_messages.c, batch_mailboxes.c and batch_identity.c. */
+/* For the other files of batches: batch_messages.c, batch_copies.c,
+ * batch_flags.c, batch_mailboxes.c and batch_identity.c. */
 enum status change_mailbox_apply(
     struct change_context *context, const struct message *message);
 
@@ -82,5 +83,35 @@ enum status change_leave_name(
 enum status change_put_result(
     struct change_context *context, const struct result_record *result);
 enum status change_failed(const struct change_context *context);
+/* Flags that there are, keywords that the mailbox has. */
+bool change_are_flags_valid(
+    const struct mailbox_row *mailbox, uint32_t flags, uint64_t keywords);
+enum status change_put_row(
+    struct change_context *context, const struct mailbox_row *mailbox);
+/* Puts the mailbox, and the result of a part that changed its messages. */
+enum status change_finish_part(
+    struct change_context *context, const struct mailbox_row *mailbox);
+/* STATUS_MISSING if it is not live. */
+enum status change_find_row(struct change_context *context, uint64_t mailbox,
+    uint32_t uid, struct message_row *row);
+/* The caller puts the mailbox. */
+enum status change_kill_message(struct change_context *context,
+    struct mailbox_row *mailbox, const struct message_row *row,
+    enum death death, uint64_t modseq);
+/* 1: `result` is what was decided before; 0: the delivery is not filed yet and
+ * `value` is its row if there is one; -1. */
+int change_find_delivery(struct change_context *context,
+    const struct delivery_id *delivery, struct result_record *result,
+    struct text *value);
+enum status change_copy_apply(
+    struct change_context *context, const struct message_change_copy *change);
+enum status change_recall_apply(
+    struct change_context *context, const struct message_change_recall *change);
+enum status change_flags_apply(
+    struct change_context *context, const struct message_change_flags *change);
+enum status change_expunge_apply(struct change_context *context,
+    const struct message_change_expunge *change);
+enum status change_missing_apply(struct change_context *context,
+    const struct message_change_missing *change);
 
 #endif

@@ -77,7 +77,7 @@ written(struct bulk *bulk, bool is_ending)
 	struct error error;
 
 	if (!is_ending)
-		client = snapd_find_client(request->snapd, request->client);
+		client = snapd_client(request->snapd, request->client);
 	if (client != NULL) {
 		client->bulk_waiting--;
 		client->bulk_bytes -= request->bytes;

@@ -52,9 +52,8 @@ drill_is_ready(const struct drill *drill)
 static struct client *
 asker_of(struct drill *drill)
 {
-	return drill->asker == 0
-		   ? NULL
-		   : snapd_find_client(drill->snapd, drill->asker);
+	return drill->asker == 0 ? NULL
+				 : snapd_client(drill->snapd, drill->asker);
 }
 
 static bool
@@ -111,8 +110,7 @@ answer(struct drill *drill, enum status status, const struct error *error)
 static void
 stop_reading(struct drill *drill)
 {
-	struct client *process =
-	    snapd_find_client(drill->snapd, drill->process);
+	struct client *process = snapd_client(drill->snapd, drill->process);
 
 	if (process != NULL)
 		reading_free(&process->stream);
@@ -153,8 +151,7 @@ conclude(struct drill *drill, enum status status, struct error *error)
 static void
 say_to_process(struct drill *drill, enum message_type type)
 {
-	struct client *process =
-	    snapd_find_client(drill->snapd, drill->process);
+	struct client *process = snapd_client(drill->snapd, drill->process);
 	struct message message = { .type = type };
 
 	/* Each of this group begins with its tag. */
@@ -396,8 +393,7 @@ int
 drill_start(struct drill *drill, struct client *asker,
     const struct message *request, struct error *error)
 {
-	struct client *process =
-	    snapd_find_client(drill->snapd, drill->process);
+	struct client *process = snapd_client(drill->snapd, drill->process);
 	const struct message_control_drill *asked = &request->control_drill;
 	struct control_job *job;
 	struct reading *reading;

@@ -31,11 +31,13 @@ DRILL_LIBS = snapd/libdrill.a common/libcommon.a $(CRYPTO_LIBS) $(EVENT_LIBS)
 
 noinst_LIBRARIES += snapd/libsnapd.a
 snapd_libsnapd_a_SOURCES = \
-	snapd/snapd.c snapd/snapd.h \
+	snapd/snapd.c snapd/snapd.h snapd/snapd_state.h \
+	snapd/snapd_store.c snapd/snapd_clients.c \
 	snapd/round.c snapd/round.h \
 	snapd/accept_log.c snapd/accept_log.h \
 	snapd/repeat.c snapd/repeat.h \
-	snapd/mail_requests.c snapd/bulk_requests.c \
+	snapd/mail_requests.c snapd/mail_parts.h snapd/mail_batches.c \
+	snapd/bulk_requests.c snapd/mail_readings.c \
 	snapd/journal.c snapd/journal.h \
 	snapd/journal_requests.c \
 	snapd/journal_head.c \
@@ -47,6 +49,7 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/batch.c snapd/batch.h \
 	snapd/batch_parts.c snapd/batch_state.h \
 	snapd/batch_messages.c snapd/batch_changes.h \
+	snapd/batch_copies.c snapd/batch_flags.c \
 	snapd/batch_mailboxes.c \
 	snapd/batch_identity.c \
 	snapd/service_files.c snapd/service_files.h \
@@ -58,7 +61,8 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/object_parts.h \
 	snapd/pieces.c snapd/pieces.h \
 	snapd/touched_rows.c snapd/touched_rows.h \
-	snapd/store.c snapd/store.h \
+	snapd/store.c snapd/store.h snapd/store_parts.h \
+	snapd/store_transaction.c snapd/store_rows.c \
 	snapd/store_room.c snapd/store_room.h \
 	snapd/growth.c snapd/growth.h \
 	snapd/sealer.c snapd/sealer.h \
@@ -276,7 +280,22 @@ tests_unit_batch_cut_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/growth_test
 tests_unit_growth_test_SOURCES = tests/unit/growth_test.c
 tests_unit_growth_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
-tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c tests/unit/scratch.h
+# The snapshot process with a false queue and false workers.
+SNAPD_MAIL = tests/unit/snapd_mail_stand.c tests/unit/snapd_mail_stand.h
+check_PROGRAMS += tests/unit/snapd_bodies_test tests/unit/snapd_round_test \
+	tests/unit/snapd_log_test tests/unit/snapd_bulk_test \
+	tests/unit/snapd_disk_test
+tests_unit_snapd_bodies_test_SOURCES = tests/unit/snapd_bodies_test.c $(SNAPD_MAIL)
+tests_unit_snapd_bodies_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_snapd_round_test_SOURCES = tests/unit/snapd_round_test.c $(SNAPD_MAIL)
+tests_unit_snapd_round_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_snapd_log_test_SOURCES = tests/unit/snapd_log_test.c $(SNAPD_MAIL)
+tests_unit_snapd_log_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_snapd_bulk_test_SOURCES = tests/unit/snapd_bulk_test.c $(SNAPD_MAIL)
+tests_unit_snapd_bulk_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_snapd_disk_test_SOURCES = tests/unit/snapd_disk_test.c $(SNAPD_MAIL)
+tests_unit_snapd_disk_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+tests_unit_snapd_test_SOURCES = tests/unit/snapd_test.c $(SNAPD_MAIL)
 tests_unit_snapd_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 endif
 

@@ -256,7 +256,7 @@ static void
 send_pending(struct round *round, struct pending *pending, enum status status)
 {
 	struct client *client =
-	    snapd_find_client(round->options.snapd, pending->client);
+	    snapd_client(round->options.snapd, pending->client);
 	struct message *answer = &pending->answer;
 	int fd;
 

@@ -16,8 +16,7 @@ static void
 answer(void *context, const struct error *error)
 {
 	struct request *request = context;
-	struct client *client =
-	    snapd_find_client(request->snapd, request->client);
+	struct client *client = snapd_client(request->snapd, request->client);
 	struct message done = { .type = MESSAGE_control_done };
 
 	done.control_done.tag = request->tag;

@@ -175,8 +175,6 @@ bool bulk_takes_batch(struct client *client, struct batch **batch);
 bool bulk_takes_request(
     struct client *client, const struct message *message, int *fds);
 void mail_reading_done(struct client *client, struct reading *reading);
-/* Those that last longer than a round: NULL if it is gone. */
-struct client *snapd_find_client(struct snapd *snapd, uint64_t id);
 struct verify_client *snapd_verifier(struct snapd *snapd);
 /* The store that was not opened because it is damaged, else NULL. */
 const char *snapd_damaged_path(const struct snapd *snapd);

@@ -1,7 +1,7 @@
 /*
  * The index environment of the snapshot store: an LMDB environment in the
- * folder `index`, its databases, its transactions.  With segment_env.c the only
- * file here that includes lmdb.h.  Every value but a chunk ends with 8 bytes of
+ * folder `index`, its databases, its transactions.  Behind this header alone,
+ * and segment_env.h, is lmdb.h.  Every value but a chunk ends with 8 bytes of
  * SipHash over database, key and value, put and checked here, so that a flipped
  * bit is found when it is read (LMDB has no checksums).
  *

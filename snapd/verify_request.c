@@ -25,8 +25,7 @@ static void
 send_row(
     struct request *request, enum control_row_kind kind, const struct writer *w)
 {
-	struct client *client =
-	    snapd_find_client(request->snapd, request->client);
+	struct client *client = snapd_client(request->snapd, request->client);
 	struct message row = { .type = MESSAGE_control_row };
 
 	if (client == NULL)
@@ -72,8 +71,7 @@ progress(void *context, uint64_t done, uint64_t total)
 static void
 send_done(struct request *request, enum status status, const char *text)
 {
-	struct client *client =
-	    snapd_find_client(request->snapd, request->client);
+	struct client *client = snapd_client(request->snapd, request->client);
 	struct message done = { .type = MESSAGE_control_done };
 
 	if (client == NULL)
