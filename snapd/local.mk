@@ -33,6 +33,7 @@ noinst_LIBRARIES += snapd/libsnapd.a
 snapd_libsnapd_a_SOURCES = \
 	snapd/snapd.c snapd/snapd.h \
 	snapd/round.c snapd/round.h \
+	snapd/accept_layout.c snapd/accept_layout.h \
 	snapd/accept_log.c snapd/accept_log.h \
 	snapd/repeat.c snapd/repeat.h \
 	snapd/mail_requests.c snapd/bulk_requests.c \
