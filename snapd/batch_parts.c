@@ -102,3 +102,26 @@ batch_of_parts(struct text parts)
 		batch_free(&batch);
 	return batch;
 }
+
+int
+batch_each_append(const struct batch *batch,
+    int (*callback)(const struct message_change_append *append,
+	struct text body, void *context),
+    void *context)
+{
+	const struct part *part;
+	struct message message;
+	struct error error;
+	int said = 0;
+
+	for (part = batch->first; part != NULL && said == 0; part = part->next)
+		if (part_type(part) == MESSAGE_change_append &&
+		    message_decode(part->packet, part->size, ROLE_WORKER,
+			ROLE_SNAPD, &message, &error) == 0)
+			said = callback(&message.change_append,
+			    part->body != NULL
+				? text_make(part->body, part->body_size)
+				: message.change_append.data,
+			    context);
+	return said;
+}
