@@ -69,6 +69,9 @@ apply_end(struct account_store *account)
 	struct folder *folder;
 
 	if (--account->applying == 0) {
+		for (folder = account->touched; folder != NULL;
+		     folder = folder->next_touched)
+			later_follow(account, folder);
 		directories_release(account);
 		while ((folder = account->touched) != NULL) {
 			account->touched = folder->next_touched;
@@ -81,9 +84,9 @@ apply_end(struct account_store *account)
 		}
 		quota_look(account);
 	}
-	/* A message that is added may be added again, and what no file follows
-	 * yet is done again. Names of files that were changed may not be
-	 * forgotten: they would pass for another program's wishes. */
+	/* A message that is added may be added again, what no file follows yet
+	 * is done again, and of a file that was renamed is noted that we are at
+	 * it. One that was moved or removed may not be forgotten. */
 	if (account->has_new_names)
 		index_commit(account->index);
 	else if (index_commit_later(account->index))
@@ -148,6 +151,7 @@ file_of_record(const struct message_record *record, struct index_file *file)
 	file->form = record->form;
 	file->cache_number = 0;
 	file->has_new_flags = false;
+	file->is_being_named = false;
 }
 
 /* A file is not as its row says: the next look at the folder, in this life or
@@ -288,6 +292,7 @@ apply_file_name(struct account_store *account, struct folder *folder,
 	new = old;
 	new.born = record->born;
 	new.has_new_flags = false;
+	new.is_being_named = false;
 	new.is_new = old.is_new && (record->flags & FLAG_ALL) == 0 &&
 		     record->keywords == 0;
 	if (maildir_name_parse(old.name, &name) == 0 &&
@@ -317,12 +322,8 @@ change_message(struct account_store *account, struct folder *folder,
 	row_of_record(folder, record, &row);
 	has_other_name = ((row.flags ^ old->flags) & FLAG_ALL) != 0 ||
 			 row.keywords != old->keywords;
-	if (has_other_name && is_later) {
-		later_add(account, folder, row.uid);
-	} else if (has_other_name) {
-		account->has_new_names = true;
-		apply_file_name(account, folder, record);
-	}
+	if (has_other_name)
+		later_add(account, folder, row.uid, is_later);
 	index_put_row(account->index, record->mailbox, &row);
 	folder_set_row(folder, &row);
 	view_flags_changed(folder, row.uid, origin);
@@ -385,7 +386,7 @@ remove_message(struct account_store *account, struct folder *folder,
 
 	index_remove_row(account->index, mailbox, uid, modseq);
 	if (is_later)
-		later_add(account, folder, uid);
+		later_add(account, folder, uid, true);
 	else if (!index_find_file(account->index, mailbox, uid, &file) ||
 		 files_unlink(account, folder, &file) == 0)
 		index_forget_file(account->index, mailbox, uid);

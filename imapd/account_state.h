@@ -87,6 +87,7 @@ struct folder {
 	struct list_change *deletions; /* wait for the adoption */
 	uint32_t *later; /* UIDs whose files follow (later_files.c) */
 	size_t later_count;
+	size_t later_now; /* the last ones of them, before anybody is told */
 	/* While changes are applied (apply_begin to apply_end). */
 	struct folder *next_touched;
 	bool is_touched;
@@ -364,9 +365,12 @@ int apply_listing(struct account_store *account, struct text data);
 void apply_sequence(struct account_store *account, uint64_t sequence);
 
 /* ---- later_files.c ---- */
-/* The file of a row that was changed, or is gone, follows. */
-void later_add(
-    struct account_store *account, struct folder *folder, uint32_t uid);
+/* The file of a row that was changed, or is gone, follows: in the background,
+ * or with later_follow. */
+void later_add(struct account_store *account, struct folder *folder,
+    uint32_t uid, bool is_later);
+/* Those of them that do not follow in the background. */
+void later_follow(struct account_store *account, struct folder *folder);
 /* A command begins: it goes before. */
 void later_yield(struct account_store *account);
 /* Now, all of the folder. */

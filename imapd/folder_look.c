@@ -120,17 +120,11 @@ look_compare_newest(struct look *look)
 
 /* A file that we could not rename when its flags changed. */
 static void
-look_at_flags(struct look *look, const struct index_row *row, uint64_t born,
+look_at_flags(struct look *look, const struct index_row *row,
     const struct maildir_name *name)
 {
-	struct message_record record = { .mailbox = look->folder->info.id,
-		.uid = row->uid,
-		.born = born,
-		.flags = row->flags & FLAG_ALL,
-		.keywords = row->keywords };
-
 	if (!file_name_agrees(look->folder, name, row))
-		apply_file_name(look->account, look->folder, &record);
+		later_add(look->account, look->folder, row->uid, false);
 }
 
 /* What another program changed in the name, on top of the row's flags, which
@@ -189,24 +183,25 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 	    look_inside(look, (size_t)(row - look->folder->rows), file, is_new,
 		known.stored_size);
 	if (known.is_new == is_new && text_is(known.name, file) &&
-	    !known.has_new_flags) {
-		look_at_flags(look, row, known.born, name);
+	    !known.has_new_flags && !known.is_being_named) {
+		look_at_flags(look, row, name);
 		return;
 	}
 	wished = *row;
-	/* After an unclean stop, or where the index was lost with a rename that
-	 * was still to be done, an old name may be that of before a change of
-	 * ours: what was answered counts. */
-	is_ours = look->changed != NULL ||
+	/* After an unclean stop, a kill while we renamed it, or where the index
+	 * was lost with a rename that was still to be done, an old name may be
+	 * that of before a change of ours: what was answered counts. */
+	is_ours = look->changed != NULL || known.is_being_named ||
 		  (account->is_rebuilt && index_was_killed(account->index));
 	known.has_new_flags =
 	    !is_ours && wish_flags(look, &known, name, &wished);
+	known.is_being_named = false;
 	known.base = name->base;
 	known.name = text_of(file);
 	known.is_new = is_new;
 	index_put_file(account->index, look->folder->info.id, uid, &known);
 	if (is_ours)
-		look_at_flags(look, row, known.born, name);
+		look_at_flags(look, row, name);
 	if (!known.has_new_flags)
 		return;
 	look->flagged = memory_resize(

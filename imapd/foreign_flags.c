@@ -2,20 +2,36 @@
  * Takes over flags that other programs wrote into the names of files: to the
  * store, and when it has committed them to the rows.  Meanwhile the index says
  * of such a file that its name waits (has_new_flags), so that nobody renames it
- * back, whoever dies in between.
+ * back, whoever dies in between.  What others changed is kept as a difference,
+ * and goes on top of what the rows are when its turn has come: a client's STORE
+ * may be on its way to the store.
  */
-#include "imapd/account_state.h"
+#include "imapd/turns.h"
 
 #include "common/log.h"
 #include "common/memory.h"
 
 #include <stdlib.h>
 
+enum {
+	RECORDS_A_BATCH = 1800
+};
+
+/* What others changed of one row. */
+struct wished {
+	uint32_t uid;
+	uint32_t added, taken;
+	uint64_t added_keywords, taken_keywords;
+};
+
 struct taken_over {
 	struct account_store *account;
+	struct turn *turn;
 	uint64_t mailbox;
 	size_t count;
-	struct index_row *rows;
+	struct wished *wishes;
+	struct index_row *rows; /* by now, those of them that are there */
+	size_t row_count;
 };
 
 /* The store has the flags of the name, or will not have them. */
@@ -42,7 +58,7 @@ flags_refused(struct taken_over *t, enum status status)
 	log_warning("flags-take-over", "mailbox=%llu status=%s",
 	    (unsigned long long)t->mailbox, status_name(status));
 	for (size_t i = 0; i < t->count && !may_come; i++)
-		settle_flags(t->account, t->mailbox, t->rows[i].uid);
+		settle_flags(t->account, t->mailbox, t->wishes[i].uid);
 	if (folder == NULL)
 		return;
 	folder->needs_scan = true;
@@ -51,60 +67,82 @@ flags_refused(struct taken_over *t, enum status status)
 }
 
 static void
+apply_taken_over(struct taken_over *t, uint64_t sequence, struct text results)
+{
+	struct result_record result = { 0 };
+	struct reader r;
+
+	reader_init(&r, results.data, results.size);
+	for (size_t i = 0; i < t->row_count; i++) {
+		struct message_record record = { .mailbox = t->mailbox,
+			.uid = t->rows[i].uid,
+			.born = sequence,
+			.flags = t->rows[i].flags,
+			.keywords = t->rows[i].keywords };
+
+		if (i % RECORDS_A_BATCH == 0)
+			record_get_result(&r, &result);
+		record.modseq = result.modseq;
+		apply_flags(t->account, &record, NULL, false);
+		settle_flags(t->account, t->mailbox, record.uid);
+	}
+	apply_sequence(t->account, sequence);
+}
+
+static void
 flags_taken_over(
     enum status status, uint64_t sequence, struct text results, void *context)
 {
 	struct taken_over *t = context;
-	struct result_record result = { 0 };
-	struct reader r;
 
 	t->account->taking_flags--;
-	account_change_ended(t->account);
-	reader_init(&r, results.data, results.size);
 	apply_begin(t->account);
-	for (size_t i = 0; status == STATUS_OK && i < t->count; i++) {
-		struct message_record record = { 0 };
-		struct index_file file;
-
-		if (i % 1800 == 0)
-			record_get_result(&r, &result);
-		if (!index_find_file(
-			t->account->index, t->mailbox, t->rows[i].uid, &file))
-			continue;
-		record.mailbox = t->mailbox;
-		record.uid = t->rows[i].uid;
-		record.modseq = result.modseq;
-		record.born = sequence;
-		record.internaldate = t->rows[i].internaldate;
-		record.size = t->rows[i].size;
-		record.flags = t->rows[i].flags;
-		record.keywords = t->rows[i].keywords;
-		apply_message(t->account, &record, NULL, NULL);
-		settle_flags(t->account, t->mailbox, record.uid);
-	}
 	if (status == STATUS_OK)
-		apply_sequence(t->account, sequence);
+		apply_taken_over(t, sequence, results);
 	else
 		flags_refused(t, status);
 	apply_end(t->account);
+	turn_end(&t->turn);
+	free(t->wishes);
 	free(t->rows);
 	free(t);
 }
 
-void
-flags_take_over(struct account_store *account, const struct folder *folder,
-    struct index_row *rows, size_t count)
+/* The rows as the wishes make them of what they are now. */
+static void
+wish_rows(struct taken_over *t, struct folder *folder)
 {
-	struct taken_over *t = memory_new(1, sizeof(*t));
+	t->rows = memory_new(t->count + 1, sizeof(*t->rows));
+	if (folder != NULL)
+		folder_load(t->account, folder);
+	for (size_t i = 0; folder != NULL && i < t->count; i++) {
+		const struct wished *wished = &t->wishes[i];
+		const struct index_row *is = folder_row(folder, wished->uid);
+		struct index_row *row = &t->rows[t->row_count];
+
+		if (is == NULL)
+			continue;
+		*row = *is;
+		row->flags &= FLAG_ALL;
+		row->flags = (row->flags | wished->added) & ~wished->taken;
+		row->keywords = (row->keywords | wished->added_keywords) &
+				~wished->taken_keywords;
+		t->row_count++;
+	}
+}
+
+static void
+start_taking_over(struct turn *turn)
+{
+	struct taken_over *t = turn->subject;
+	struct account_store *account = turn->account;
 	struct store_batch *batch = store_batch_new_for(CAUSE_RECONCILE);
 	struct message m = { .type = MESSAGE_change_flags };
-	static uint8_t bytes[1800 * RECORD_FLAGS_SIZE];
+	static uint8_t bytes[RECORDS_A_BATCH * RECORD_FLAGS_SIZE];
 
-	t->account = account;
-	t->mailbox = folder->info.id;
-	t->count = count;
-	t->rows = rows;
-	for (size_t i = 0; i < t->count;) {
+	t->turn = turn;
+	wish_rows(t, folder_find_id(account, t->mailbox));
+	for (size_t i = 0; i < t->row_count;) {
 		struct writer w;
 
 		writer_init(&w, bytes, sizeof(bytes));
@@ -113,12 +151,43 @@ flags_take_over(struct account_store *account, const struct folder *folder,
 				t->rows[i].flags, t->rows[i].keywords };
 
 			record_put_flags(&w, &record);
-		} while (++i < t->count && i % 1800 != 0);
+		} while (++i < t->row_count && i % RECORDS_A_BATCH != 0);
 		m.change_flags.mailbox = t->mailbox;
 		m.change_flags.records = text_make(bytes, w.size);
 		store_batch_add(batch, &m, -1);
 	}
-	account->changing++;
+	if (!store_batch_is_empty(batch)) {
+		store_client_commit(
+		    account->client, &batch, flags_taken_over, t);
+		return;
+	}
+	store_batch_free(&batch);
+	flags_taken_over(STATUS_MISSING, 0, text_make(NULL, 0), t);
+}
+
+void
+flags_take_over(struct account_store *account, const struct folder *folder,
+    struct index_row *rows, size_t count)
+{
+	struct taken_over *t = memory_new(1, sizeof(*t));
+	const struct turn turn = { .mailboxes = { folder->info.id },
+		.subject = t,
+		.start = start_taking_over };
+
+	t->account = account;
+	t->mailbox = folder->info.id;
+	t->wishes = memory_new(count, sizeof(*t->wishes));
+	for (size_t i = 0; i < count; i++) {
+		const struct index_row *is = folder_row(folder, rows[i].uid);
+		uint32_t flags = is->flags & FLAG_ALL;
+
+		t->wishes[t->count++] = (struct wished){ .uid = rows[i].uid,
+			.added = rows[i].flags & ~flags,
+			.taken = flags & ~rows[i].flags,
+			.added_keywords = rows[i].keywords & ~is->keywords,
+			.taken_keywords = is->keywords & ~rows[i].keywords };
+	}
+	free(rows);
 	account->taking_flags++;
-	store_client_commit(account->client, &batch, flags_taken_over, t);
+	turn_take(account, &turn);
 }

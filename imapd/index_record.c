@@ -8,7 +8,8 @@
 
 enum {
 	FILE_IS_NEW = 1,
-	FILE_HAS_NEW_FLAGS = 2
+	FILE_HAS_NEW_FLAGS = 2,
+	FILE_IS_BEING_NAMED = 4
 };
 
 uint8_t *
@@ -76,7 +77,8 @@ index_file_encode(struct writer *w, const struct index_file *file)
 	writer_put_raw(w, file->hash.bytes, sizeof(file->hash.bytes));
 	writer_put_u8(w, file->form);
 	writer_put_u8(w, (file->is_new ? FILE_IS_NEW : 0) |
-			     (file->has_new_flags ? FILE_HAS_NEW_FLAGS : 0));
+			     (file->has_new_flags ? FILE_HAS_NEW_FLAGS : 0) |
+			     (file->is_being_named ? FILE_IS_BEING_NAMED : 0));
 	writer_put_text(w, file->name, RECORD_MAX_BASE_SIZE);
 	writer_put_text(w, file->base, RECORD_MAX_BASE_SIZE);
 	writer_put_u64(w, file->cache_number);
@@ -97,6 +99,7 @@ index_file_decode(struct text bytes, struct index_file *file)
 	state = reader_get_u8(&r);
 	file->is_new = (state & FILE_IS_NEW) != 0;
 	file->has_new_flags = (state & FILE_HAS_NEW_FLAGS) != 0;
+	file->is_being_named = (state & FILE_IS_BEING_NAMED) != 0;
 	file->name = reader_get_text(&r, RECORD_MAX_BASE_SIZE);
 	file->base = reader_get_text(&r, RECORD_MAX_BASE_SIZE);
 	/* One of the old format ends here. */

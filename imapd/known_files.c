@@ -73,7 +73,7 @@ add(uint32_t uid, const struct index_file *file, void *context)
 	struct slot *slot;
 	uint64_t hash;
 
-	if (row == NULL || file->has_new_flags ||
+	if (row == NULL || file->has_new_flags || file->is_being_named ||
 	    maildir_name_parse(file->name, &name) == -1 ||
 	    !file_name_agrees(folder, &name, row))
 		return;

@@ -101,6 +101,7 @@ settle_look(struct look *look)
 	struct folder *folder = look->folder;
 
 	folder->is_adopting = look->found_count > 0;
+	later_follow(account, folder);
 	folder_put(account, folder);
 	index_commit(account->index);
 	if (folder->needs_scan)

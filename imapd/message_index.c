@@ -85,13 +85,17 @@ index_settle(struct message_index *index)
 		commit(index);
 }
 
-void
+bool
 index_flush(struct message_index *index)
 {
+	bool is_committed;
+
 	if (index->depth == 0)
-		return;
+		return true;
 	commit(index);
+	is_committed = index->writer == NULL;
 	begin(index);
+	return is_committed;
 }
 
 void

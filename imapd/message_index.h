@@ -51,6 +51,9 @@ struct index_file {
 	/* Another program wrote other flags into the name, and the store has
 	 * not committed them yet. */
 	bool has_new_flags;
+	/* We are about to rename it to what its row says, or have done it:
+	 * another name is no wish of anybody's (later_files.c). */
+	bool is_being_named;
 	struct text name; /* of the file as last seen */
 	struct text base;
 };
@@ -91,8 +94,9 @@ bool index_is_broken(const struct message_index *index);
 void index_begin(struct message_index *index);
 void index_commit(struct message_index *index);
 /* In a long run of writes now and then: what was written so far is committed,
- * so that it need not stay in memory. */
-void index_flush(struct message_index *index);
+ * so that it need not stay in memory, and a kill finds it. False: there is no
+ * room on the disk, it stays in memory. */
+bool index_flush(struct message_index *index);
 /* In place of index_commit: leaves the transaction open for what comes next.
  * What is in it is seen here, and lost if the process is killed, as changes
  * that are not confirmed may be. True if index_settle must be called in time;

@@ -40,6 +40,12 @@ int batch_add(struct batch *batch, const struct message *part, uint8_t *body,
  * one of such bytes; NULL: they are none. */
 bool batch_put_parts(const struct batch *batch, struct buf *to);
 struct batch *batch_of_parts(struct text parts);
+/* Calls it for each message that the batch appends, with its bytes, until it
+ * says anything but 0: what it said last. */
+int batch_each_append(const struct batch *batch,
+    int (*callback)(const struct message_change_append *append,
+	struct text body, void *context),
+    void *context);
 
 /* The commit will answer `status`: a part could not be taken. */
 void batch_spoil(struct batch *batch, enum status status);

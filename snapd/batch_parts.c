@@ -6,6 +6,7 @@
 #include "snapd/batch_state.h"
 
 #include "common/memory.h"
+#include "snapd/accept_layout.h"
 
 #include <string.h>
 
@@ -15,24 +16,14 @@ enum {
 	PART_HEAD = 4 + 1 + 4
 };
 
-/* What it does follows from the rows that it finds. */
 static bool
 is_repeatable(const struct batch *batch)
 {
 	const struct part *part;
 
 	for (part = batch->first; part != NULL; part = part->next)
-		switch (part_type(part)) {
-		case MESSAGE_change_file:
-		case MESSAGE_change_append:
-		case MESSAGE_change_flags:
-		case MESSAGE_change_copy:
-		case MESSAGE_change_recall:
-		case MESSAGE_change_expunge:
-			break;
-		default:
+		if (!accept_has_part(part_type(part)))
 			return false;
-		}
 	return batch->bulk == NULL && batch->spoiled == STATUS_OK;
 }
 
@@ -110,4 +101,27 @@ batch_of_parts(struct text parts)
 	if (!is_one)
 		batch_free(&batch);
 	return batch;
+}
+
+int
+batch_each_append(const struct batch *batch,
+    int (*callback)(const struct message_change_append *append,
+	struct text body, void *context),
+    void *context)
+{
+	const struct part *part;
+	struct message message;
+	struct error error;
+	int said = 0;
+
+	for (part = batch->first; part != NULL && said == 0; part = part->next)
+		if (part_type(part) == MESSAGE_change_append &&
+		    message_decode(part->packet, part->size, ROLE_WORKER,
+			ROLE_SNAPD, &message, &error) == 0)
+			said = callback(&message.change_append,
+			    part->body != NULL
+				? text_make(part->body, part->body_size)
+				: message.change_append.data,
+			    context);
+	return said;
 }

@@ -18,8 +18,9 @@
 /* What the log has beyond the last commit, for the next one: how much it was.
  * Mail that is known already changes nothing; an account that an older index
  * does not have is an alarm, and so are batches that stand on what it has not:
- * they have no numbers there.  -1: something that was answered is not so any
- * more. */
+ * they have no numbers there.  The messages that those added are mail again,
+ * which waits to be filed.  -1: something that was answered is not so any more.
+ */
 int repeat_log(
     struct journal *journal, const struct accept_log *log, struct error *error);
 

@@ -323,8 +323,24 @@ make_mailboxes(struct fixture *f, uint64_t until)
 	assert_true(committed(f) == until);
 }
 
+static enum status
+find_appended(struct fixture *f, unsigned int n)
+{
+	struct message m = { .type = MESSAGE_find_delivery };
+	struct peer *queue = &f->more[0];
+
+	connect_peer(f, queue, ROLE_QUEUE, 0);
+	m.find_delivery.account = ACCOUNT;
+	memcpy(m.find_delivery.delivery.bytes, &n, sizeof(n));
+	queue->answers = 0;
+	assert_int_equal(channel_send(queue->channel, &m, NULL, 0), 0);
+	wait_answer(queue);
+	return queue->answer.delivery_found.status;
+}
+
 /* A copy that is put back comes to an event of the same number; what the log
- * still has of the other one is not for it. */
+ * still has of the other one is not for it, but a message that somebody brought
+ * is mail again, once. */
 static void
 what_stands_on_another_history_is_over(void **state)
 {
@@ -339,6 +355,7 @@ what_stands_on_another_history_is_over(void **state)
 	until = committed(f) + 20;
 	make_mailboxes(f, until);
 	append(f, 1, 1, INBOX);
+	set_flags(f, INBOX, told_uid(f), FLAG_FLAGGED, 0);
 	stop(f);
 	scratch_copy(log, old);
 	scratch_copy(kept, f->path);
@@ -348,8 +365,13 @@ what_stands_on_another_history_is_over(void **state)
 	stop(f);
 	scratch_copy(old, log);
 	start(f);
-	assert_true(committed(f) == until);
+	assert_true(committed(f) == until + 1);
+	assert_int_equal(find_appended(f, 1), STATUS_OK);
 	append(f, 2, 2, INBOX);
+	stop(f);
+	scratch_copy(old, log);
+	start(f);
+	assert_true(committed(f) == until + 2);
 	stop(f);
 	scratch_remove(old);
 	free_world(world, kept);
