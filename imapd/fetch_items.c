@@ -149,9 +149,9 @@ parse_partial(struct imap_parser *parser, struct section *section)
 	if (!imap_parse_skip(parser, '<'))
 		return 0;
 	section->is_partial = true;
-	if (imap_parse_number(parser, UINT32_MAX, &section->first) == -1 ||
+	if (imap_parse_number(parser, INT64_MAX, &section->first) == -1 ||
 	    !imap_parse_skip(parser, '.') ||
-	    imap_parse_number(parser, UINT32_MAX, &section->count) == -1 ||
+	    imap_parse_number(parser, INT64_MAX, &section->count) == -1 ||
 	    section->count == 0 || !imap_parse_skip(parser, '>'))
 		return imap_parse_error(parser, "Invalid partial range");
 	return 0;

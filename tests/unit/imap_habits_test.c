@@ -64,6 +64,44 @@ static const struct transcript spaces[] = {
 	    STATUS_OK },
 };
 
+/* RFC 3501 6.3.8: a name of nothing asks for the separator, whatever the
+ * reference; in an extended LIST (RFC 5258 3) it does not. */
+static const struct transcript list_root[] = {
+	{ "the_separator_is_told_for_any_reference",
+	    "a LIST \"\" \"\"\r\nb LIST INBOX \"\"\r\nc LIST \"a/b/\" \"\"\r\n"
+	    "d LSUB \"a\" \"\"\r\ne LIST () \"a\" \"\"\r\n"
+	    "f LIST INBOX \"\" RETURN (CHILDREN)\r\n",
+	    "* LIST (\\Noselect) \"/\" \"\"\r\na OK List completed\r\n"
+	    "* LIST (\\Noselect) \"/\" \"\"\r\nb OK List completed\r\n"
+	    "* LIST (\\Noselect) \"/\" \"\"\r\nc OK List completed\r\n"
+	    "* LSUB (\\Noselect) \"/\" \"\"\r\nd OK List completed\r\n"
+	    "e OK List completed\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" INBOX\r\nf OK List completed\r\n",
+	    STATUS_OK },
+};
+
+/* RFC 9051 9: number64, of 63 bits. */
+static const struct transcript number64[] = {
+	{ "sizes_and_places_beyond_32_bits",
+	    "a SEARCH SMALLER 4294967296\r\nb SEARCH LARGER 99999999999\r\n"
+	    "c FETCH 1 BODY.PEEK[]<4294967296.9223372036854775807>\r\n"
+	    "d FETCH 1 BODY.PEEK[HEADER.FIELDS (X)]<0.4294967296>\r\n",
+	    "* SEARCH 1 2\r\na OK Search completed\r\n"
+	    "* SEARCH\r\nb OK Search completed\r\n"
+	    "* 1 FETCH (BODY[]<4294967296> {0}\r\n)\r\n"
+	    "c OK Fetch completed\r\n"
+	    "* 1 FETCH (BODY[HEADER.FIELDS (X)]<0> {2}\r\n\r\n)\r\n"
+	    "d OK Fetch completed\r\n",
+	    STATUS_OK },
+	{ "and_none_beyond_63",
+	    "a SEARCH SMALLER 9223372036854775808\r\n"
+	    "b FETCH 1 BODY.PEEK[]<9223372036854775808.1>\r\n"
+	    "c FETCH 1 BODY.PEEK[]<0.9223372036854775808>\r\n",
+	    "a BAD Invalid number\r\nb BAD Invalid partial range\r\n"
+	    "c BAD Invalid partial range\r\n",
+	    STATUS_OK },
+};
+
 #define TEST(table)                                                          \
 	static void rfc_of_##table(void **state)                             \
 	{                                                                    \
@@ -72,12 +110,16 @@ static const struct transcript spaces[] = {
 	}
 
 TEST(spaces)
+TEST(list_root)
+TEST(number64)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rfc_of_spaces),
+		cmocka_unit_test(rfc_of_list_root),
+		cmocka_unit_test(rfc_of_number64),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
