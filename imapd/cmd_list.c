@@ -197,7 +197,8 @@ list_put_name(struct imap_command *command, const char *response,
     struct text name, const char *attributes, uint32_t special_use)
 {
 	(void)buf_put_format(command->out, "* %s (%s", response, attributes);
-	(void)special_use_put(command->out, special_use);
+	(void)special_use_put(
+	    command->out, special_use, attributes[0] == '\0' ? "" : " ");
 	(void)buf_put_text(command->out, ") \"/\" ");
 	(void)imap_put_mailbox(
 	    command->out, name, command->parser.is_utf8_names);
