@@ -46,6 +46,7 @@ get_text(struct text value, struct buf *space, struct pool *pool)
 	return keep(space, pool);
 }
 
+/* One that is malformed counts as none at all (RFC 2045 5.2). */
 static void
 read_type(struct content *content, struct text value, struct buf *space,
     struct pool *pool)
@@ -53,18 +54,18 @@ read_type(struct content *content, struct text value, struct buf *space,
 	struct mail_tokens tokens;
 	struct text all;
 	ptrdiff_t slash;
-	int result;
 
 	mail_tokens_init(&tokens, value, NULL);
 	mail_tokens_skip_space(&tokens);
-	result = mail_tokens_get_content_type(&tokens, space);
+	content->type = TEXT("text");
+	content->subtype = TEXT("plain");
+	if (mail_tokens_get_content_type(&tokens, space) < 0)
+		return;
 	all = keep(space, pool);
 	slash = text_find_byte(all, '/');
-	content->type = slash < 0 ? all : text_make(all.data, (size_t)slash);
-	content->subtype =
-	    slash < 0 ? TEXT("") : text_skip(all, (size_t)slash + 1);
-	if (result >= 0)
-		content->parameters = mail_tokens_get_parameters(&tokens, pool);
+	content->type = text_make(all.data, (size_t)slash);
+	content->subtype = text_skip(all, (size_t)slash + 1);
+	content->parameters = mail_tokens_get_parameters(&tokens, pool);
 }
 
 static void

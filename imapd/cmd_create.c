@@ -20,13 +20,15 @@ parse_use(struct imap_parser *parser, uint32_t *special_use, bool *is_foreign)
 	if (!imap_parse_skip_word(parser, "USE") ||
 	    imap_parse_space(parser) == -1 || !imap_parse_skip(parser, '('))
 		return imap_parse_error(parser, "USE expected");
-	do {
+	while (!imap_parse_next_is(parser, ')')) {
 		if (!imap_parse_skip(parser, '\\') ||
 		    imap_parse_atom(parser, &name) == -1)
 			return imap_parse_error(parser, "Attribute expected");
 		*special_use |= special_use_find(name);
 		*is_foreign |= special_use_find(name) == 0;
-	} while (imap_parse_skip(parser, ' '));
+		if (!imap_parse_skip(parser, ' '))
+			break;
+	}
 	return imap_parse_skip(parser, ')') && imap_parse_skip(parser, ')')
 		   ? 0
 		   : imap_parse_error(parser, "List has no end");

@@ -27,15 +27,15 @@ cmd_enable(struct imap_command *command)
 	struct text name;
 	size_t i;
 
-	if (imap_parse_at_end(parser))
-		return command_bad(command, "Missing argument");
-	while (imap_parse_skip(parser, ' ')) {
+	if (imap_parse_space(parser) == -1)
+		return command_malformed(command);
+	do {
 		if (imap_parse_atom(parser, &name) == -1)
 			return command_malformed(command);
 		for (i = 0; i < FEATURE_COUNT; i++)
 			if (text_is_nocase(name, features[i].name))
 				is_asked[i] = true;
-	}
+	} while (imap_parse_skip(parser, ' '));
 	if (imap_parse_end(parser) == -1)
 		return command_malformed(command);
 	(void)buf_put_text(command->out, "* ENABLED");

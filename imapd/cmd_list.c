@@ -88,6 +88,7 @@ add_pattern(
 		return imap_parse_error(parser, "Too many patterns");
 	if (imap_parse_list_mailbox(parser, &pattern) == -1)
 		return -1;
+	state->is_root = !state->is_extended && pattern[0] == '\0';
 	joined = pool_alloc(parser->pool, size + strlen(pattern) + 1, 1);
 	memcpy(joined, reference, size);
 	memcpy(joined + size, pattern, strlen(pattern));
@@ -196,7 +197,8 @@ list_put_name(struct imap_command *command, const char *response,
     struct text name, const char *attributes, uint32_t special_use)
 {
 	(void)buf_put_format(command->out, "* %s (%s", response, attributes);
-	(void)special_use_put(command->out, special_use);
+	(void)special_use_put(
+	    command->out, special_use, attributes[0] == '\0' ? "" : " ");
 	(void)buf_put_text(command->out, ") \"/\" ");
 	(void)imap_put_mailbox(
 	    command->out, name, command->parser.is_utf8_names);
@@ -395,9 +397,7 @@ list_start(struct imap_command *command, bool is_lsub)
 		return command_malformed(command);
 	if (state->status_items & STATUS_ITEM_HIGHESTMODSEQ)
 		command_enable_condstore(command);
-	/* LIST "" "" asks for the separator. */
-	if (!state->is_extended && state->pattern_count == 1 &&
-	    state->patterns[0].size == 0) {
+	if (state->is_root && !state->is_extended) {
 		(void)buf_put_format(command->out,
 		    "* %s (\\Noselect) \"/\" \"\"\r\n",
 		    is_lsub ? "LSUB" : "LIST");

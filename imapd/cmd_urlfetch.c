@@ -167,15 +167,18 @@ cmd_urlfetch(struct imap_command *command)
 	struct urlfetch_state *state =
 	    pool_alloc(command->pool, 1, sizeof(*state));
 
+	if (imap_parse_space(parser) == -1)
+		return command_malformed(command);
 	do {
 		if (state->count == URLFETCH_MAX)
 			return command_no(
 			    command, "[LIMIT] Too many URLs at once");
-		if (imap_parse_space(parser) == -1 ||
-		    imap_parse_astring(parser, &state->urls[state->count++]) ==
-			-1)
+		if (imap_parse_astring(parser, &state->urls[state->count++]) ==
+		    -1)
 			return command_malformed(command);
-	} while (!imap_parse_at_end(parser));
+	} while (imap_parse_skip(parser, ' '));
+	if (imap_parse_end(parser) == -1)
+		return command_malformed(command);
 	command->state = state;
 	command->abandon = abandon;
 	command->resume = go_on;

@@ -212,6 +212,16 @@ fetch_body_put(
 	return stored.size == 0 ? 0 : fetch_body_put_wire(&state, stored, out);
 }
 
+void
+fetch_body_hide_nuls(void *data, size_t size)
+{
+	char *next = data, *end = next + size;
+
+	while (next < end &&
+	       (next = memchr(next, '\0', (size_t)(end - next))) != NULL)
+		*next++ = '\x80';
+}
+
 static bool
 is_named(const struct section *section, struct text name)
 {

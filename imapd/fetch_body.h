@@ -60,6 +60,10 @@ int fetch_body_put(
 int fetch_body_filter(
     const struct section *section, struct text stored_header, struct buf *out);
 
+/* A literal has no NUL (RFC 3501 9), and C programs end there: each is shown as
+ * 0x80, as Dovecot does. BINARY (RFC 3516) has them as they are. */
+void fetch_body_hide_nuls(void *data, size_t size);
+
 /*
  * For streaming: turns stored bytes into wire bytes, chunk by chunk, skipping
  * `skip` wire bytes and giving at most `left`.  Zeroed but for these two.

@@ -149,9 +149,9 @@ parse_partial(struct imap_parser *parser, struct section *section)
 	if (!imap_parse_skip(parser, '<'))
 		return 0;
 	section->is_partial = true;
-	if (imap_parse_number(parser, UINT32_MAX, &section->first) == -1 ||
+	if (imap_parse_number(parser, INT64_MAX, &section->first) == -1 ||
 	    !imap_parse_skip(parser, '.') ||
-	    imap_parse_number(parser, UINT32_MAX, &section->count) == -1 ||
+	    imap_parse_number(parser, INT64_MAX, &section->count) == -1 ||
 	    section->count == 0 || !imap_parse_skip(parser, '>'))
 		return imap_parse_error(parser, "Invalid partial range");
 	return 0;
@@ -188,9 +188,18 @@ check_form(struct imap_parser *parser, const struct fetch_section *section)
 	return 0;
 }
 
+/* A space that the parser has passed over. */
+static bool
+is_surplus(struct text from, const char *to, size_t size)
+{
+	return from.data[0] == ' ' &&
+	       (size == 0 || to[size - 1] == ' ' || to[size - 1] == '(' ||
+		   (from.size > 1 && strchr(" )]", from.data[1]) != NULL));
+}
+
 /* What the client wrote, to be said back: its literals as a server has them,
- * without the "+". Their number is the one in front of the bytes, as the parser
- * has found it to be. */
+ * without the "+", no more spaces than there may be. Their number is the one in
+ * front of the bytes, as the parser has found it to be. */
 static size_t
 copy_section(struct text from, char *to)
 {
@@ -203,6 +212,10 @@ copy_section(struct text from, char *to)
 				    : -1;
 		uint64_t bytes = 1;
 
+		if (!is_quoted && is_surplus(from, to, size)) {
+			from = text_skip(from, 1);
+			continue;
+		}
 		is_quoted ^= from.data[0] == '"';
 		if (end > 1 && from.data[end - 1] == '+' &&
 		    text_parse_number(text_make(from.data + 1, (size_t)end - 2),

@@ -183,7 +183,10 @@ fetch_put_literal(struct imap_command *command, struct text value)
 	(void)buf_put_byte(command->out, '{');
 	(void)buf_put_number(command->out, value.size);
 	(void)buf_put_text(command->out, "}\r\n");
-	(void)buf_put(command->out, value.data, value.size);
+	if (buf_put(command->out, value.data, value.size) == 0)
+		fetch_body_hide_nuls(
+		    command->out->data + command->out->size - value.size,
+		    value.size);
 }
 
 /* BODY[HEADER.FIELDS (...)] of the whole message. */

@@ -247,6 +247,8 @@ stream_literal(struct imap_command *command)
 		n = want == 0 ? 0
 			      : pread(state->body.fd, chunk, (size_t)want,
 				    (off_t)state->offset);
+		if (n > 0)
+			fetch_body_hide_nuls(chunk, (size_t)n);
 		if (n <= 0 ||
 		    fetch_body_put_wire(&state->line_ends,
 			text_make(chunk, (size_t)n), command->out) == -1)

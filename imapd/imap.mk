@@ -93,6 +93,12 @@ tests_unit_imap_session_test_LDADD = imapd/libsession.a imapd/libworker.a \
 tests_unit_imap_extensions_test_SOURCES = \
 	tests/unit/imap_extensions_test.c $(CONVERSATION_SOURCES)
 tests_unit_imap_extensions_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+check_PROGRAMS += tests/unit/imap_habits_test tests/unit/body_structure_test
+tests_unit_imap_habits_test_SOURCES = tests/unit/imap_habits_test.c \
+	$(CONVERSATION_SOURCES)
+tests_unit_imap_habits_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+tests_unit_body_structure_test_SOURCES = tests/unit/body_structure_test.c
+tests_unit_body_structure_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 tests_unit_uid_only_test_SOURCES = tests/unit/uid_only_test.c \
 	$(CONVERSATION_SOURCES)
 tests_unit_uid_only_test_LDADD = $(tests_unit_imap_session_test_LDADD)

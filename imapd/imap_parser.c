@@ -52,13 +52,26 @@ imap_parse_next_is(const struct imap_parser *parser, char c)
 	return parser->rest.size > 0 && parser->rest.data[0] == c;
 }
 
+static struct text
+skip_spaces(struct text rest)
+{
+	while (rest.size > 0 && rest.data[0] == ' ')
+		rest = text_skip(rest, 1);
+	return rest;
+}
+
 bool
 imap_parse_skip(struct imap_parser *parser, char c)
 {
+	if (c == ')' || c == ']')
+		parser->rest = skip_spaces(parser->rest);
 	if (!imap_parse_next_is(parser, c))
 		return false;
 	parser->rest = text_skip(parser->rest, 1);
-	return true;
+	if (c == ' ' || c == '(')
+		parser->rest = skip_spaces(parser->rest);
+	return c != ' ' ||
+	       (!imap_parse_at_end(parser) && !imap_parse_next_is(parser, ')'));
 }
 
 /* ATOM-CHAR, and "]" where the grammar lets it stand in an astring. */
@@ -223,9 +236,7 @@ imap_parse_space(struct imap_parser *parser)
 int
 imap_parse_end(struct imap_parser *parser)
 {
-	/* Some clients leave a space behind the command. */
-	while (imap_parse_skip(parser, ' '))
-		;
+	(void)imap_parse_skip(parser, ' ');
 	if (!imap_parse_at_end(parser))
 		return imap_parse_error(parser, "Unexpected argument");
 	return 0;

@@ -22,6 +22,7 @@ enum {
 struct list_state {
 	bool is_lsub;
 	bool is_extended;
+	bool is_root; /* LIST "..." "": what is the separator? */
 	unsigned int options;
 	unsigned int status_items;
 	size_t pattern_count;

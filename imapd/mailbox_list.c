@@ -335,6 +335,22 @@ add_rename(struct store_batch *batch, uint64_t mailbox, struct text name)
 	store_batch_add(batch, &m, -1);
 }
 
+static bool
+is_child(struct text name, struct text parent)
+{
+	return name.size > parent.size && name.data[parent.size] == '/' &&
+	       memcmp(name.data, parent.data, parent.size) == 0;
+}
+
+static bool
+has_children(struct account_store *account, struct text parent)
+{
+	for (size_t i = 0; i < account->folder_count; i++)
+		if (is_child(account->folders[i]->info.name, parent))
+			return true;
+	return false;
+}
+
 /* The levels below go along; false if a name gets too long. */
 static bool
 add_children(struct account_store *account, struct store_batch *batch,
@@ -346,8 +362,7 @@ add_children(struct account_store *account, struct store_batch *batch,
 		struct buf buf;
 		bool fits;
 
-		if (name.size <= from.size || name.data[from.size] != '/' ||
-		    memcmp(name.data, from.data, from.size) != 0)
+		if (!is_child(name, from))
 			continue;
 		buf_init(&buf, 4 * RECORD_MAX_NAME_SIZE);
 		buf_put_text(&buf, to);
@@ -442,7 +457,8 @@ mailbox_list_rename(struct account_store *account, struct text from,
 	enum status status;
 	char *normal;
 
-	if (folder == NULL) {
+	/* A level above mailboxes is a name in LIST, too, and they have it. */
+	if (folder == NULL && !has_children(account, from)) {
 		account_answer(done, context, STATUS_MISSING);
 		return;
 	}
@@ -452,9 +468,7 @@ mailbox_list_rename(struct account_store *account, struct text from,
 		rename_inbox(account, to, done, context);
 		return;
 	}
-	if (status == STATUS_OK && strlen(normal) > from.size &&
-	    normal[from.size] == '/' &&
-	    memcmp(normal, from.data, from.size) == 0)
+	if (status == STATUS_OK && is_child(text_of(normal), from))
 		status = STATUS_INVALID; /* into itself */
 	if (status != STATUS_OK) {
 		free(normal);
@@ -463,7 +477,8 @@ mailbox_list_rename(struct account_store *account, struct text from,
 	}
 	batch = store_batch_new(&account->note);
 	add_parents(account, batch, text_of(normal));
-	add_rename(batch, folder->info.id, text_of(normal));
+	if (folder != NULL)
+		add_rename(batch, folder->info.id, text_of(normal));
 	if (add_children(account, batch, from, normal)) {
 		commit(account, batch, normal, done, context);
 		return;

@@ -210,7 +210,7 @@ parse_key_argument(
 	case ARGUMENT_DATE:
 		return imap_parse_date(parser, &key->day);
 	case ARGUMENT_NUMBER:
-		return imap_parse_number(parser, UINT32_MAX, &key->number);
+		return imap_parse_number(parser, INT64_MAX, &key->number);
 	case ARGUMENT_INTERVAL:
 		return parse_interval(parser, key);
 	case ARGUMENT_OBJECT:

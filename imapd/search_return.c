@@ -38,9 +38,9 @@ search_return_parse(struct imap_parser *parser, struct search_return *options)
 	while (!imap_parse_skip(parser, ')')) {
 		if (parse_option(parser, options) == -1)
 			return -1;
-		if (!imap_parse_next_is(parser, ')') &&
-		    imap_parse_space(parser) == -1)
-			return -1;
+		if (!imap_parse_skip(parser, ' ') &&
+		    !imap_parse_next_is(parser, ')'))
+			return imap_parse_error(parser, "List has no end");
 	}
 	if (options->is_all && options->partial.is_given)
 		return imap_parse_error(parser, "ALL and PARTIAL exclude each "

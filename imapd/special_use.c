@@ -31,14 +31,16 @@ special_use_find(struct text name)
 }
 
 int
-special_use_put(struct buf *to, uint32_t special_use)
+special_use_put(struct buf *to, uint32_t special_use, const char *separator)
 {
 	size_t i;
 
 	for (i = 0; i < sizeof(uses) / sizeof(*uses); i++) {
-		if ((special_use & uses[i].bit) != 0 &&
-		    buf_put_format(to, " \\%s", uses[i].name) == -1)
+		if ((special_use & uses[i].bit) == 0)
+			continue;
+		if (buf_put_format(to, "%s\\%s", separator, uses[i].name) == -1)
 			return -1;
+		separator = " ";
 	}
 	return 0;
 }

@@ -11,7 +11,8 @@
 
 /* The bit of a name without its backslash, 0 if there is none. */
 uint32_t special_use_find(struct text name);
-/* " \\Sent" for each bit. 0, or -1 if `to` is full. */
-int special_use_put(struct buf *to, uint32_t special_use);
+/* "\\Drafts \\Sent" with `separator` in front; 0, or -1 if `to` is full. */
+int special_use_put(
+    struct buf *to, uint32_t special_use, const char *separator);
 
 #endif

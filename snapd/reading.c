@@ -64,13 +64,15 @@ reading_put_change(struct buf *to, const struct change_record *change)
 	return w.failed ? -1 : buf_put(to, data, w.size);
 }
 
+/* Each name's versions stand side by side by age: the last one counts, and the
+ * others would be news to who keeps subscriptions. */
 static int
 list_subscriptions(
     struct reading *reading, struct transaction *t, struct error *error)
 {
 	struct change_record change = { .kind = CHANGE_SUBSCRIBE };
+	struct text key, value, last = { NULL, 0 };
 	struct key from = { .size = 0 };
-	struct text key, value;
 	struct cursor *cursor;
 	struct reader r;
 	int got;
@@ -79,19 +81,24 @@ list_subscriptions(
 	cursor = cursor_open(t, DB_SUBSCRIBED, &from, error);
 	if (cursor == NULL)
 		return -1;
-	/* Each name's versions by age: the reader keeps the last one. */
 	while ((got = cursor_next(cursor, &key, &value, error)) == 1 &&
 	       key_u32_at(key, 0) == reading->account) {
-		change.sequence = key_u64_at(key, 36);
-		if (change.sequence > reading->as_of)
+		struct text hashed = text_make(key.data, 36);
+
+		if (key_u64_at(key, 36) > reading->as_of)
 			continue;
+		if (last.size > 0 && !text_equal(hashed, last) &&
+		    reading_put_change(&reading->data, &change) != 0)
+			break;
+		last = hashed;
+		change.sequence = key_u64_at(key, 36);
 		reader_init(&r, value.data, value.size);
 		reader_get_u8(&r);
 		change.is_subscribed = reader_get_u8(&r);
 		change.name = reader_get_text(&r, RECORD_MAX_NAME_SIZE);
-		if (reading_put_change(&reading->data, &change) != 0)
-			break;
 	}
+	if (got != 1 && last.size > 0)
+		(void)reading_put_change(&reading->data, &change);
 	cursor_close(&cursor);
 	return got < 0 ? -1 : 0;
 }

@@ -168,3 +168,22 @@ def test_a_client_of_imap4rev2_hears_nothing_of_recent(shared, box):
         said = b' '.join(selected + say(client, 'FETCH 1 FLAGS'))
         assert b'RECENT' not in said and b'\\Recent' not in said
         assert found(rb'ESEARCH .* ALL 1$', say(client, 'SEARCH ALL'))
+
+
+def test_a_nul_is_told_in_a_literal8_alone(shared):
+    text = b'Subject: a\0b\r\nX-Other: c\0\r\n\r\n\0d\r\n\0'
+    shown = text.replace(b'\0', b'\x80')
+    with shared.imap_session() as client:
+        assert client.create('nuls')[0] == 'OK'
+        assert client.append('nuls', None, None, text)[0] == 'OK'
+        assert client.select('nuls')[0] == 'OK'
+        for item, wanted in ((b'BODY[]', shown), (b'RFC822', shown),
+                             (b'BODY[TEXT]', shown[-5:]),
+                             (b'BODY[HEADER.FIELDS (SUBJECT)]',
+                              b'Subject: a\x80b\r\n\r\n'),
+                             (b'BODY[HEADER.FIELDS (X-OTHER)]',
+                              b'X-Other: c\x80\r\n\r\n')):
+            assert client.fetch('1', item.decode())[1][0][1] == wanted
+        assert b'\0' not in b''.join(say(client, 'FETCH 1 ENVELOPE'))
+        whole = client.fetch('1', 'BINARY.PEEK[]')[1][0]
+        assert whole[0].endswith(b'~{%d}' % len(text)) and whole[1] == text

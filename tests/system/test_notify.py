@@ -57,6 +57,9 @@ OTHERS = [
      rb'\* STATUS {0} \(MESSAGES 2 UIDNEXT 3 UIDVALIDITY \d+ UNSEEN 1\)'),
     ('5.4 MailboxName made', '(personal (MailboxName))',
      lambda one, box: one.create(box + '/new'), rb'\* LIST \(\) "/" {0}/new'),
+    ('5.4 MailboxName made for a use', '(personal (MailboxName))',
+     lambda one, box: say(one, r'CREATE %s/new (USE (\Drafts \Sent))' % box),
+     rb'\* LIST \(\\Drafts \\Sent\) "/" {0}/new'),
     ('5.4 MailboxName renamed', '(subtree {0} (MailboxName))',
      lambda one, box: one.rename(box + '/b', box + '/c'),
      rb'\* LIST \(\) "/" {0}/c \("OLDNAME" \({0}/b\)\)'),
@@ -187,6 +190,19 @@ def test_mail_is_told_and_what_was_not_asked_for_is_not(shared, boxes):
     assert len(listen(other, rb'\* STATUS INBOX \(')) == 1
     say(one, 'NOOP')
     assert is_silent(other)
+
+
+def test_5_5_subscriptions_of_before_are_no_news(boxes):
+    name, one, other = boxes
+    for box in (name + '/b', name):
+        assert one.subscribe(box)[0] == 'OK'
+        assert one.unsubscribe(box)[0] == 'OK'
+    say(other, 'NOTIFY SET (personal (SubscriptionChange))')
+    assert one.subscribe(name)[0] == 'OK'
+    assert listen(other, rb'LIST') == [
+        rb'* LIST (\Subscribed) "/" ' + name.encode()]
+    assert one.unsubscribe(name)[0] == 'OK'
+    assert listen(other, rb'LIST') == [rb'* LIST () "/" ' + name.encode()]
 
 
 def test_5_8_a_client_that_does_not_read_is_told_so(boxes):

@@ -462,13 +462,15 @@ static const struct transcript create_special_use[] = {
 	{ "a_mailbox_is_created_for_a_use",
 	    "a CREATE S (USE (\\Sent \\Drafts))\r\nb LIST \"\" S\r\n"
 	    "c CREATE T (USE (\\All))\r\nd CREATE T (USE (\\Frob))\r\n"
-	    "e CREATE T (USE ())\r\nf CREATE T (FOO)\r\ng LIST \"\" T\r\n",
+	    "e CREATE T (USE (\\Sent\\Drafts))\r\nf CREATE T (FOO)\r\n"
+	    "g LIST \"\" T\r\nh CREATE U (USE ())\r\n",
 	    "a" CREATED "* LIST (\\HasNoChildren \\Drafts \\Sent) \"/\" S\r\n"
 	    "b OK List completed\r\n"
 	    "c NO [USEATTR] No such special use here\r\n"
 	    "d NO [USEATTR] No such special use here\r\n"
-	    "e BAD Attribute expected\r\nf BAD USE expected\r\n"
-	    "g OK List completed\r\n",
+	    "e BAD List has no end\r\nf BAD USE expected\r\n"
+	    "g OK List completed\r\n"
+	    "h OK [MAILBOXID (F0000000000000003)] Create completed\r\n",
 	    STATUS_OK },
 };
 

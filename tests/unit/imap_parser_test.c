@@ -268,7 +268,7 @@ quoted_strings_cost_what_they_are_long(void **state)
 		assert_int_equal(imap_parse_space(&parser), 0);
 		assert_int_equal(imap_parse_string(&parser, &string), 0);
 		assert_true(text_equal(string, TEXT("c")));
-		assert_int_equal(imap_parse_space(&parser), 0);
+		assert_true(imap_parse_skip(&parser, ' ') == (i < STRINGS - 1));
 	}
 	assert_int_equal(imap_parse_end(&parser), 0);
 	assert_true(pool_used(pool) <= 32 * STRINGS);

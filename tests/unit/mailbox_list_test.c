@@ -101,6 +101,44 @@ what_is_not_there_is_not_found(void **state)
 	}
 }
 
+static bool
+exists(const struct world *w, const char *name)
+{
+	return mailbox_list_find(w->account, text_of(name)) != NULL;
+}
+
+static void
+a_level_that_is_no_mailbox_is_renamed_with_those_below(void **state)
+{
+	struct world *w = *state;
+
+	w->answers = 0;
+	mailbox_list_create(w->account, TEXT("x/y/z"), 0, answered, w);
+	wait_for(w, has_answer);
+	w->answers = 0;
+	mailbox_list_delete(w->account, TEXT("x"), answered, w);
+	wait_for(w, has_answer);
+	assert_false(exists(w, "x"));
+
+	w->answers = 0;
+	mailbox_list_rename(w->account, TEXT("x"), TEXT("x/w"), answered, w);
+	wait_for(w, has_answer);
+	assert_int_equal(w->status, STATUS_INVALID);
+	w->answers = 0;
+	mailbox_list_rename(w->account, TEXT("x"), TEXT("v"), answered, w);
+	wait_for(w, has_answer);
+	assert_int_equal(w->status, STATUS_OK);
+	assert_false(exists(w, "x/y"));
+	assert_false(exists(w, "v"));
+	assert_true(exists(w, "v/y"));
+	assert_true(exists(w, "v/y/z"));
+
+	w->answers = 0;
+	mailbox_list_rename(w->account, TEXT("x"), TEXT("u"), answered, w);
+	wait_for(w, has_answer);
+	assert_int_equal(w->status, STATUS_MISSING);
+}
+
 int
 main(void)
 {
@@ -109,6 +147,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_CASE(each_name_has_one_that_comes_next),
 		TEST_CASE(what_is_not_there_is_not_found),
+		TEST_CASE(
+		    a_level_that_is_no_mailbox_is_renamed_with_those_below),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,13 +191,13 @@ static const struct transcript fetching[] = {
 	    "\r\nb URLFETCH\r\nc URLFETCH \r\nd URLFETCH (x)\r\n",
 	    "* URLFETCH \"\" NIL\r\n" NIL(
 		"imap://mail.example.net/") "* URLFETCH {3}\r\na\r\n "
-					    "NIL\r\n" NIL(
-						"x") "a" FETCHED
-						     "b BAD Missing "
-						     "argument\r\nc BAD String "
-						     "expected\r\n"
-						     "d BAD String "
-						     "expected\r\n",
+					    "NIL\r\n" NIL("x") "a" FETCHED
+							       "b BAD Missing "
+							       "argument\r\nc "
+							       "BAD Missing "
+							       "argument\r\n"
+							       "d BAD String "
+							       "expected\r\n",
 	    STATUS_OK },
 	{ "without_a_key_no_token_is_right", "a URLFETCH \"" AUTHUSER "\"\r\n",
 	    NIL(AUTHUSER) "a" FETCHED, STATUS_OK },
@@ -228,7 +228,7 @@ static const struct transcript voiding[] = {
 	    "b NO [CANNOT] Only the mechanism INTERNAL is known\r\n"
 	    "c NO [NOPERM] Snapshots do not change: copy messages out of "
 	    "them\r\n"
-	    "d BAD Atom expected\r\ne BAD String expected\r\n",
+	    "d BAD Atom expected\r\ne BAD Missing argument\r\n",
 	    STATUS_OK },
 	{ "it_is_said_if_the_new_one_cannot_be_kept",
 	    "a RESETKEY INBOX\r\nb RESETKEY\r\n",
