@@ -143,6 +143,10 @@ tests_unit_session_progress_test_SOURCES = \
 	tests/unit/session_progress_test.c $(FALSE_ACCOUNT)
 tests_unit_session_progress_test_LDADD = \
 	$(tests_unit_imap_session_test_LDADD)
+check_PROGRAMS += tests/unit/compress_asleep_test
+tests_unit_compress_asleep_test_SOURCES = \
+	tests/unit/compress_asleep_test.c $(CONVERSATION_SOURCES)
+tests_unit_compress_asleep_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 check_PROGRAMS += tests/unit/sleep_state_test
 tests_unit_sleep_state_test_SOURCES = tests/unit/sleep_state_test.c
 tests_unit_sleep_state_test_LDADD = $(tests_unit_imap_session_test_LDADD)

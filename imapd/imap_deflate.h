@@ -11,7 +11,15 @@
 #include "common/buf.h"
 #include "common/text.h"
 
+#include <stdbool.h>
+
 struct imap_deflate;
+
+enum {
+	/* What a client's bytes may refer to (RFC 1951), as it does not
+	 * compress, and what stands around that. */
+	DEFLATE_STATE_MAX = 32768 + 128
+};
 
 struct imap_deflate *imap_deflate_new(void);
 void imap_deflate_free(struct imap_deflate **pair);
@@ -34,5 +42,20 @@ void imap_deflate_rest(struct imap_deflate *pair);
  * are the last ones. */
 int imap_deflate_take(struct imap_deflate *pair, struct text *packed,
     size_t size, struct buf *to);
+
+/*
+ * Both halves written down, when all that was put is flushed: of what we send
+ * nothing is kept, of what the client sent the last 32 KiB, which his next
+ * bytes may refer to, compressed.  Where that ends is the last block's end,
+ * which may be within a byte, and a few bytes behind it that stand for nothing
+ * yet: so it is behind any flush (Z_SYNC_FLUSH, Z_FULL_FLUSH, Z_PARTIAL_FLUSH).
+ */
+
+/* Nothing that came is half said, so that this can be done. */
+bool imap_deflate_is_between(const struct imap_deflate *pair);
+/* Appends it to `to`, DEFLATE_STATE_MAX bytes at most. */
+void imap_deflate_save(struct imap_deflate *pair, struct buf *to);
+/* NULL: these bytes are no such state. */
+struct imap_deflate *imap_deflate_recall(struct text state);
 
 #endif

@@ -29,17 +29,19 @@ waits_for_news(const struct imap_session *session)
 
 /* ---- To sleep ---- */
 
-/* With COMPRESS it keeps its worker: what the client sends may refer to what it
- * sent before. So it does with NOTIFY, for the broker wakes it for its own
- * mailbox alone. */
+/* With NOTIFY it keeps its worker, for the broker wakes it for its own mailbox
+ * alone. */
 bool
 imap_session_can_sleep(const struct imap_session *session)
 {
 	if (session->watch == NULL ||
 	    (session->state != SESSION_READING && !is_idling(session)) ||
 	    session->in.size > 0 || !session_is_drained(session) ||
-	    session->is_input_ended || session->deflate != NULL ||
-	    session->notify != NULL || !imap_input_is_empty(&session->input))
+	    session->is_input_ended || session->notify != NULL ||
+	    session->packed_in.size > 0 ||
+	    !imap_input_is_empty(&session->input) ||
+	    (session->deflate != NULL &&
+		!imap_deflate_is_between(session->deflate)))
 		return false;
 	if (session->view == NULL)
 		return true;
@@ -58,6 +60,20 @@ seconds_left(const struct imap_session *session)
 	return silent_ms >= SESSION_TIMEOUT_MS
 		   ? 0
 		   : (uint32_t)(SESSION_TIMEOUT_MS - silent_ms) / 1000 + 1;
+}
+
+static void
+describe_packing(const struct imap_session *session, struct pool *pool,
+    struct sleep_state *state)
+{
+	struct buf packed;
+
+	buf_init(&packed, DEFLATE_STATE_MAX);
+	imap_deflate_save(session->deflate, &packed);
+	state->flags |= SLEEP_COMPRESSES;
+	state->packed =
+	    text_make(pool_copy(pool, packed.data, packed.size), packed.size);
+	buf_clear(&packed);
 }
 
 static void
@@ -86,6 +102,8 @@ describe(const struct imap_session *session, struct pool *pool,
 		state->flags |= SLEEP_UIDONLY;
 	if (session->is_quiet)
 		state->flags |= SLEEP_QUIET;
+	if (session->deflate != NULL)
+		describe_packing(session, pool, state);
 	if (session->view == NULL)
 		return;
 	state->flags |= SLEEP_HAS_MAILBOX;
@@ -194,8 +212,13 @@ wake_up(struct imap_session *session, struct pool *pool)
 
 	if (sleep_state_decode(
 		text_make(session->sleep.data, session->sleep.size), pool,
-		&state) == -1 ||
-	    !is_same_store(session, &state))
+		&state) == -1)
+		return STATUS_UNAVAILABLE;
+	/* First, so that any answer is in the form that he reads. */
+	if ((state.flags & SLEEP_COMPRESSES) != 0 &&
+	    (session->deflate = imap_deflate_recall(state.packed)) == NULL)
+		return STATUS_UNAVAILABLE;
+	if (!is_same_store(session, &state))
 		return STATUS_UNAVAILABLE;
 	if (state.flags & SLEEP_HAS_MAILBOX)
 		session->view = mailbox_view_recall(session->account,

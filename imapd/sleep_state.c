@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-	SLEEP_FORMAT = 1,
+	SLEEP_FORMAT = 2,
 	VARINT_BITS = 7,
 	VARINT_MORE = 0x80
 };
@@ -150,6 +150,8 @@ sleep_state_encode(const struct sleep_state *state, struct writer *writer)
 	writer_put_u8(writer, state->bad_commands);
 	writer_put_text(writer, text_of(state->tag), IMAP_MAX_TAG_SIZE);
 	put_set(writer, &state->saved);
+	if (flags & SLEEP_COMPRESSES)
+		writer_put_text(writer, state->packed, DEFLATE_STATE_MAX);
 	if (flags & SLEEP_HAS_MAILBOX)
 		put_memory(writer, &state->memory);
 	return writer->failed ? -1 : 0;
@@ -192,6 +194,8 @@ sleep_state_decode(
 	state->bad_commands = reader_get_u8(&reader);
 	tag = reader_get_text(&reader, IMAP_MAX_TAG_SIZE);
 	get_set(&reader, pool, &state->saved);
+	if (state->flags & SLEEP_COMPRESSES)
+		state->packed = reader_get_text(&reader, DEFLATE_STATE_MAX);
 	if (state->flags & SLEEP_HAS_MAILBOX)
 		get_memory(&reader, pool, &state->memory);
 	if (reader_done(&reader) == -1 || format != SLEEP_FORMAT ||

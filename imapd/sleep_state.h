@@ -4,9 +4,10 @@
  * worker of the same account ever reads it, and it says nothing of who that is.
  * Pure: bytes to struct and back; any bytes are an answer.
  *
- *   1  format      2  flags (enum sleep_flag)     16+8  store id, incarnation
+ *   1  format (2)  2  flags (enum sleep_flag)     16+8  store id, incarnation
  *   8  when the client last sent something (CLOCK_MONOTONIC, us)
  *   1  invalid commands so far     text  tag of IDLE     set  saved by SEARCH
+ *   with SLEEP_COMPRESSES: text of imap_deflate.h
  *   with SLEEP_HAS_MAILBOX: 8 id, 4 UIDVALIDITY, 4 UIDNEXT, 8 MODSEQ, 4 number
  *      of recent messages, 1 number of keywords, each as the client knows it;
  *      set UIDs, set \Recent
@@ -20,12 +21,13 @@
 #include "common/codec.h"
 #include "common/pool.h"
 #include "common/record.h"
+#include "imapd/imap_deflate.h"
 #include "imapd/imap_parser.h"
 #include "imapd/imap_set.h"
 #include "imapd/mailbox.h"
 
 enum {
-	SLEEP_STATE_MAX = 32768,
+	SLEEP_STATE_MAX = 57344, /* with a client's 32 KiB that compresses */
 	SLEEP_MAX_MESSAGES = 1 << 24 /* in a set */
 };
 
@@ -41,7 +43,8 @@ enum sleep_flag {
 	SLEEP_OF_MAILBOX = SLEEP_READ_ONLY | SLEEP_NEW_KEYWORDS,
 	SLEEP_UIDONLY = 256,
 	SLEEP_QUIET = 512,
-	SLEEP_ALL = 1023
+	SLEEP_COMPRESSES = 1024,
+	SLEEP_ALL = 2047
 };
 
 struct sleep_state {
@@ -52,12 +55,14 @@ struct sleep_state {
 	uint8_t bad_commands;
 	char tag[IMAP_MAX_TAG_SIZE + 1];
 	struct imap_set saved;
+	struct text packed;           /* with SLEEP_COMPRESSES */
 	struct mailbox_memory memory; /* with SLEEP_HAS_MAILBOX */
 };
 
 /* 0, or -1 if it is too much to be kept. */
 int sleep_state_encode(const struct sleep_state *state, struct writer *writer);
-/* Ranges of sets are in the pool. 0, or -1: it is none. */
+/* Ranges of sets are in the pool, other bytes where they were. 0, or -1: it is
+ * none. */
 int sleep_state_decode(
     struct text bytes, struct pool *pool, struct sleep_state *state);
 

@@ -9,10 +9,11 @@ import re
 import select
 import subprocess
 import time
+import zlib
 
 import pytest
 
-from clients import say
+from clients import Compressed, say
 from conftest import Server, end, wait_for
 
 
@@ -24,7 +25,7 @@ def sleepy(tmp_path_factory):
     os.makedirs(directory, mode=0o711)
     config = base / 'config'
     config.write_text('hibernate after 1s\n')
-    yield Server(directory, '--cheap-hash', '--accounts', '12',
+    yield Server(directory, '--cheap-hash', '--accounts', '20',
                  '--config', str(config))
     end(directory)
 
@@ -316,7 +317,32 @@ def test_a_client_that_goes_wakes_nobody(sleepy):
     assert not has_worker(sleepy, name)
 
 
-def test_compression_and_the_past_keep_their_worker(sleepy):
+@pytest.mark.parametrize('flush', [zlib.Z_SYNC_FLUSH, zlib.Z_PARTIAL_FLUSH],
+                         ids=['sync', 'partial'])
+def test_a_session_that_compresses_goes_on_where_it_was(sleepy, flush):
+    """What it says refers to what it said before it slept, and so may what it
+    hears: that it is deflate, its zlib says."""
+    name = user(sleepy, 13)
+    command = b'SEARCH SUBJECT "words that nobody says twice but he"'
+    with sleepy.imap_session(name) as client:
+        client.select()
+        packed = Compressed(client, flush)
+        said = packed.say(command)
+        for _ in range(2):
+            all_asleep(sleepy, name)
+            assert packed.say(command) == said
+        packed.send(b'i IDLE\r\n')
+        assert packed.line() == b'+ idling\r\n'
+        all_asleep(sleepy, name)
+        sleepy.send('while-asleep', name)
+        assert packed.line().endswith(b' EXISTS\r\n')
+        packed.send(b'DONE\r\n')
+        while not packed.line().startswith(b'i OK'):
+            pass
+        packed.logout()
+
+
+def test_the_past_keeps_its_worker(sleepy):
     name = user(sleepy, 8)
     with sleepy.imap_session(name) as client:
         client.select('"Snapshots/Deleted mail"', True)

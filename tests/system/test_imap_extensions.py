@@ -4,62 +4,7 @@ import zlib
 
 import pytest
 
-from clients import say
-
-
-class Compressed:
-    """A session that compresses from here on (RFC 4978), by another zlib
-    than the server's wrapper; counts what goes over the wire."""
-
-    def __init__(self, client):
-        say(client, 'COMPRESS DEFLATE')
-        self.socket = client.socket()
-        self.packer = zlib.compressobj(6, zlib.DEFLATED, -15)
-        self.unpacker = zlib.decompressobj(-15)
-        self.rest = b''
-        self.wire_bytes = 0
-        self.number = 0
-
-    def send(self, data):
-        self.socket.sendall(self.packer.compress(data) +
-                            self.packer.flush(zlib.Z_SYNC_FLUSH))
-
-    def more(self):
-        packed = self.socket.recv(65536)
-        assert packed, 'the connection ended'
-        self.wire_bytes += len(packed)
-        self.rest += self.unpacker.decompress(packed)
-
-    def take(self, size):
-        while len(self.rest) < size:
-            self.more()
-        taken, self.rest = self.rest[:size], self.rest[size:]
-        return taken
-
-    def line(self):
-        while b'\n' not in self.rest:
-            self.more()
-        return self.take(self.rest.index(b'\n') + 1)
-
-    def say(self, command):
-        """All bytes that answer."""
-        self.number += 1
-        tag = b'c%d ' % self.number
-        self.send(tag + command + b'\r\n')
-        said = b''
-        while not (line := self.line()).startswith(tag):
-            said += line
-            if (found := re.search(rb'\{(\d+)\}\r\n\Z', line)):
-                said += self.take(int(found[1]))
-        assert line.startswith(tag + b'OK'), line
-        return said
-
-
-    def logout(self):
-        """imaplib's own would be plain: the server may well wait for more."""
-        self.send(b'z LOGOUT\r\n')
-        while not self.line().startswith(b'z OK'):
-            pass
+from clients import Compressed, say
 
 
 @pytest.fixture

@@ -97,6 +97,7 @@ sleep_and_wake(void *context)
 		run->pause--;
 	if (run->session == NULL || !imap_session_can_sleep(run->session))
 		return;
+	run->compressed_sleeps += run->session->deflate != NULL;
 	assert_int_equal(imap_session_sleep(run->session, &sleep), 0);
 	fd = dup(sleep.fd);
 	assert_int_not_equal(fd, -1);

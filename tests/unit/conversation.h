@@ -62,7 +62,8 @@ struct conversation {
 	bool is_sleepy;     /* sleeps and wakes whenever it can */
 	unsigned int pause; /* so many rounds the client says nothing */
 	unsigned int sleeps;
-	struct change_note noted; /* with the last change */
+	unsigned int compressed_sleeps; /* of these, with COMPRESS */
+	struct change_note noted;       /* with the last change */
 };
 
 /* All that the server says to `script`, until it closes; the client sends

@@ -34,7 +34,9 @@ make_state(struct sleep_state *state)
 	static struct imap_range recent[] = { { 130, 130 } };
 
 	memset(state, 0, sizeof(*state));
-	state->flags = SLEEP_IDLES | SLEEP_CONDSTORE | SLEEP_HAS_MAILBOX;
+	state->flags = SLEEP_IDLES | SLEEP_CONDSTORE | SLEEP_HAS_MAILBOX |
+		       SLEEP_COMPRESSES;
+	state->packed = TEXT("what was said");
 	memset(&state->store, 9, sizeof(state->store));
 	state->incarnation = 4;
 	state->silent_since_us = 123456789012;
@@ -77,6 +79,7 @@ a_state_comes_back_as_it_was(void **unused)
 	assert_int_equal(back.bad_commands, 19);
 	assert_string_equal(back.tag, "a.17");
 	assert_same_set(&back.saved, &state.saved);
+	assert_true(text_equal(back.packed, state.packed));
 	assert_int_equal(back.memory.mailbox, state.memory.mailbox);
 	assert_int_equal(back.memory.uidvalidity, 77);
 	assert_int_equal(back.memory.told_uidnext, state.memory.told_uidnext);
