@@ -1,12 +1,12 @@
 /*
  * Whether an event loop shall look once more before it sleeps.  On a machine
- * with nothing else to do to fall asleep and to be woken takes longer than a
- * client who asks again when he has his answer, and more of the processor: two
- * interrupts of another one's, in a virtual machine 25 us each.  So while nobody
- * is heard but one or two descriptors (a client; a client and his worker), and
- * each time soon, the loop stays awake for a moment.  A moment that was for
- * nothing makes the next one come later; anybody else who is heard ends it, so
- * that a loop with much to do, or with little, never waits awake.
+ * with nothing else to do it takes longer to be woken, by an interrupt of
+ * another processor's, than a client takes who asks again when he has his
+ * answer, and more of the processor: in a virtual machine 25 us.  So while
+ * nobody is heard but one or two descriptors (a client; a client and his
+ * worker), and each time soon, the loop stays awake for a moment.  A moment
+ * that was for nothing makes the next one come later; anybody else who is heard
+ * ends it, so that a loop with much to do, or with little, never waits awake.
  *
  * Pure: the time and who was heard come in, whether to stay comes out.
  */
