@@ -1,11 +1,14 @@
 /* See event_loop.h. */
 #include "common/event_loop.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/stay_awake.h"
 
 #include <event2/event.h>
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -14,11 +17,13 @@ struct event_loop {
 	bool is_stopping;
 	void (*on_round)(void *context);
 	void *round_context;
+	bool stays_awake;
+	struct stay_awake stay;
 };
 
 struct watch {
 	struct event *event; /* NULL while nothing is watched */
-	struct event_base *base;
+	struct event_loop *loop;
 	int fd;
 	int events;
 	void (*callback)(int fd, int events, void *context);
@@ -66,14 +71,46 @@ event_loop_free(struct event_loop **loop)
 }
 
 void
+event_loop_stay_awake(struct event_loop *loop)
+{
+	loop->stays_awake = true;
+	stay_awake_init(&loop->stay);
+}
+
+static void
+run_round(struct event_loop *loop, int how)
+{
+	if (event_base_loop(loop->base, how) == -1)
+		fatal("what=\"event loop failed\"");
+	if (loop->on_round != NULL)
+		loop->on_round(loop->round_context);
+}
+
+/* Who else wants the processor has it first. */
+static void
+run_round_awake(struct event_loop *loop)
+{
+	struct stay_awake *stay = &loop->stay;
+	bool is_awake = stay_awake_begin(stay, clock_monotonic_us());
+
+	run_round(loop, is_awake ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+	while (is_awake && !loop->is_stopping &&
+	       stay_awake_goes_on(stay, clock_monotonic_us())) {
+		(void)sched_yield();
+		run_round(loop, EVLOOP_NONBLOCK);
+	}
+	stay_awake_end(stay);
+}
+
+void
 event_loop_run(struct event_loop *loop)
 {
 	loop->is_stopping = false;
 	while (!loop->is_stopping) {
-		if (event_base_loop(loop->base, EVLOOP_ONCE) == -1)
-			fatal("what=\"event loop failed\"");
-		if (loop->on_round != NULL)
-			loop->on_round(loop->round_context);
+		if (loop->stays_awake)
+			run_round_awake(loop);
+		else
+			run_round(loop, EVLOOP_ONCE);
 	}
 }
 
@@ -102,8 +139,11 @@ static void
 watch_fired(evutil_socket_t fd, short events, void *context)
 {
 	struct watch *watch = context;
+	struct event_loop *loop = watch->loop;
 	int ready = 0;
 
+	if (loop->stays_awake)
+		stay_awake_heard(&loop->stay, watch->fd, clock_monotonic_us());
 	if (events & EV_READ)
 		ready |= WATCH_READ;
 	if (events & EV_WRITE)
@@ -117,7 +157,7 @@ watch_new(struct event_loop *loop, int fd, int events,
 {
 	struct watch *watch = memory_new(1, sizeof(*watch));
 
-	watch->base = loop->base;
+	watch->loop = loop;
 	watch->fd = fd;
 	watch->callback = callback;
 	watch->context = context;
@@ -144,7 +184,7 @@ watch_set(struct watch *watch, int events)
 		wanted |= EV_READ;
 	if (events & WATCH_WRITE)
 		wanted |= EV_WRITE;
-	if (event_assign(watch->event, watch->base, watch->fd, wanted,
+	if (event_assign(watch->event, watch->loop->base, watch->fd, wanted,
 		watch_fired, watch) == -1 ||
 	    event_add(watch->event, NULL) == -1)
 		fatal("what=\"cannot watch a descriptor\" fd=%d", watch->fd);

@@ -32,6 +32,10 @@ void event_loop_stop(struct event_loop *loop);
 void event_loop_on_round(
     struct event_loop *loop, void (*callback)(void *context), void *context);
 
+/* Before it sleeps it looks again for a moment while one or two descriptors
+ * alone are heard, each time soon (common/stay_awake.h). */
+void event_loop_stay_awake(struct event_loop *loop);
+
 /* Watches `fd`, which stays the caller's, for `events` (0: nothing yet). */
 struct watch *watch_new(struct event_loop *loop, int fd, int events,
     void (*callback)(int fd, int events, void *context), void *context);

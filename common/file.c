@@ -126,9 +126,10 @@ open_at(int dir_fd, const char *path, int flags, mode_t mode, const char *call,
 	return fd;
 }
 
-/* `fd` if it is a regular file; else it is closed. */
+/* `fd` if it is a regular file; else it is closed. `size`: NULL, or how many
+ * bytes it has. */
 static int
-only_regular(int fd, const char *name, struct error *error)
+only_regular(int fd, const char *name, uint64_t *size, struct error *error)
 {
 	struct stat st;
 
@@ -138,6 +139,8 @@ only_regular(int fd, const char *name, struct error *error)
 		close_keep_errno(fd);
 		return file_fail(error, "fstat", name);
 	}
+	if (size != NULL)
+		*size = (uint64_t)st.st_size;
 	if (S_ISREG(st.st_mode))
 		return fd;
 	close(fd);
@@ -157,19 +160,27 @@ file_open_read(int dir_fd, const char *name, struct error *error)
 
 	/* O_NONBLOCK: a FIFO planted there must not stop us. */
 	fd = open_at(dir_fd, name, O_RDONLY | O_NONBLOCK, 0, "open", error);
-	return only_regular(fd, name, error);
+	return only_regular(fd, name, NULL, error);
 }
 
 int
-file_open_unnoticed(int dir_fd, const char *name, struct error *error)
+file_open_sized(
+    int dir_fd, const char *name, uint64_t *size, struct error *error)
 {
 	int fd = open_at(
 	    dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOATIME, 0, "open", error);
 
 	/* Of somebody else's file. */
 	if (fd < 0 && errno == EPERM)
-		return file_open_read(dir_fd, name, error);
-	return only_regular(fd, name, error);
+		fd = open_at(
+		    dir_fd, name, O_RDONLY | O_NONBLOCK, 0, "open", error);
+	return only_regular(fd, name, size, error);
+}
+
+int
+file_open_unnoticed(int dir_fd, const char *name, struct error *error)
+{
+	return file_open_sized(dir_fd, name, NULL, error);
 }
 
 /* From "/": the rest of the path is walked as any other. */
@@ -228,7 +239,7 @@ file_open_write(int dir_fd, const char *name, mode_t mode, struct error *error)
 		return file_fail(error, "open", name);
 	fd = open_at(
 	    dir_fd, name, O_RDWR | O_CREAT | O_NONBLOCK, mode, "open", error);
-	return only_regular(fd, name, error);
+	return only_regular(fd, name, NULL, error);
 }
 
 int
@@ -408,7 +419,7 @@ write_over(int dir_fd, const char *name, const void *data, size_t size,
 	struct stat info;
 	int result;
 
-	fd = only_regular(fd, name, error);
+	fd = only_regular(fd, name, NULL, error);
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &info) < 0 || (uint64_t)info.st_size != size) {

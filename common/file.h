@@ -23,6 +23,9 @@ int file_open_read(int dir_fd, const char *name, struct error *error);
 /* The same, and that it was read is not written down, if it is ours: for many
  * files, each of which the file system would note. */
 int file_open_unnoticed(int dir_fd, const char *name, struct error *error);
+/* That, and how many bytes it has. */
+int file_open_sized(
+    int dir_fd, const char *name, uint64_t *size, struct error *error);
 /* The same for absolute paths, which the administrator wrote; and "/" itself,
  * to walk from. */
 int file_open_absolute(const char *path, struct error *error);

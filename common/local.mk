@@ -17,6 +17,7 @@ common_libcommon_a_SOURCES += common/status.c common/status.h
 common_libcommon_a_SOURCES += common/exit_code.h
 common_libcommon_a_SOURCES += common/network.c common/network.h
 common_libcommon_a_SOURCES += common/rate_sketch.c common/rate_sketch.h
+common_libcommon_a_SOURCES += common/stay_awake.c common/stay_awake.h
 common_libcommon_a_SOURCES += common/budget.c common/budget.h
 common_libcommon_a_SOURCES += common/proxy_header.c common/proxy_header.h
 

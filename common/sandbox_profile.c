@@ -126,11 +126,12 @@ static const struct call_rule base[] = {
 	ANY("madvise"), ANY("futex"),
 	IF("mmap", 2, PROT_EXEC, 0), IF("mprotect", 2, PROT_EXEC, 0),
 	ANY("clock_gettime"), ANY("gettimeofday"), ANY("time"),
-	ANY("clock_nanosleep"), ANY("getrandom"), ANY("getpid"),
-	ANY("gettid"), ANY("getuid"), ANY("geteuid"), ANY("getgid"),
-	ANY("getegid"), ANY("rt_sigaction"), ANY("rt_sigprocmask"),
-	ANY("rt_sigreturn"), ANY("restart_syscall"), ANY("exit"),
-	ANY("exit_group"), ANY("fstat"), ANY("lseek"), ANY("pread64"),
+	ANY("clock_nanosleep"), ANY("sched_yield"), ANY("getrandom"),
+	ANY("getpid"), ANY("gettid"), ANY("getuid"), ANY("geteuid"),
+	ANY("getgid"), ANY("getegid"), ANY("rt_sigaction"),
+	ANY("rt_sigprocmask"), ANY("rt_sigreturn"), ANY("restart_syscall"),
+	ANY("exit"), ANY("exit_group"), ANY("fstat"), ANY("lseek"),
+	ANY("pread64"),
 	/* glibc's fstat() */
 	IF("newfstatat", 3, ALL_BITS, AT_EMPTY_PATH),
 	/* glibc's qsort(), for more than a kilobyte: it asks for the memory */
@@ -233,7 +234,7 @@ static const struct call_rule terminal[] = {
 };
 
 static const struct call_rule sanitizer[] = {
-	ANY("sigaltstack"), ANY("sched_getaffinity"), ANY("sched_yield"),
+	ANY("sigaltstack"), ANY("sched_getaffinity"),
 	ANY("readlink"), ANY("readlinkat"), ANY("openat"), ANY("open"),
 	ANY("prlimit64"), ANY("getrlimit"), ANY("tgkill"), ANY("mincore"),
 	ANY("mmap"), ANY("mprotect"), ANY("stat"), ANY("newfstatat"),

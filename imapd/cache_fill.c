@@ -126,7 +126,9 @@ fill_some(struct cache_filler *filler, struct folder *folder)
 		fill_one(account, folder, uid);
 		filler->uid = uid;
 	}
-	index_commit(account->index);
+	/* With those that a session has made meanwhile. */
+	if (index_commit_later(account->index))
+		account_commit_soon(account);
 	return steps > FILL_A_STEP;
 }
 

@@ -379,15 +379,14 @@ files_open(struct account_store *account, const struct folder *folder,
 {
 	char name[ACCOUNT_PATH_MAX];
 	int part = locate(account, folder, file, name, error), fd;
-	struct stat info;
+	uint64_t size;
 
 	if (part == -1)
 		return -1;
-	fd = file_open_read(part, name, error);
+	fd = file_open_sized(part, name, &size, error);
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, &info) == 0 &&
-	    (uint64_t)info.st_size == file->stored_size)
+	if (size == file->stored_size)
 		return fd;
 	close(fd);
 	return error_set(

@@ -35,6 +35,7 @@ main(void)
 	broker =
 	    process_ready(&process, loop, walls, &imap_front_starter, front);
 	imap_front_set_broker(front, broker);
+	event_loop_stay_awake(loop);
 	event_loop_run(loop);
 	channel_free(&broker);
 	imap_front_free(&front);

@@ -412,6 +412,7 @@ main(void)
 	    process_ready(&process, worker.loop, walls, &handler, &worker);
 	timer_start(worker.timer, WORKER_LOOK_MS);
 	timer_start(worker.done_timer, WORKER_DONE_MS);
+	event_loop_stay_awake(worker.loop);
 	event_loop_run(worker.loop);
 	for (struct worker_session *s = worker.sessions; s != NULL;
 	     s = s->next) {

@@ -5,7 +5,8 @@
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/channel_test tests/unit/event_loop_test \
 	tests/unit/memory_test tests/unit/messages_test \
-	tests/unit/record_test tests/unit/text_test
+	tests/unit/record_test tests/unit/stay_awake_test \
+	tests/unit/text_test
 tests_unit_channel_test_SOURCES = tests/unit/channel_test.c
 tests_unit_channel_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_event_loop_test_SOURCES = tests/unit/event_loop_test.c
@@ -16,6 +17,8 @@ tests_unit_messages_test_SOURCES = tests/unit/messages_test.c
 tests_unit_messages_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_record_test_SOURCES = tests/unit/record_test.c
 tests_unit_record_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_stay_awake_test_SOURCES = tests/unit/stay_awake_test.c
+tests_unit_stay_awake_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_text_test_SOURCES = tests/unit/text_test.c
 tests_unit_text_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 endif

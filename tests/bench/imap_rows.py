@@ -3,6 +3,8 @@ and changed, its index lost, mailboxes from a thousand messages to a million, te
 thousand mailboxes, and many sessions of one account; they close with what is
 wanted.  The load is tests/bench/imap_bench.c's, but where a client waits for
 something else than the answer to its command."""
+import contextlib
+import os
 import pathlib
 import resource
 import shutil
@@ -11,6 +13,7 @@ import threading
 import time
 
 from connection_rows import memory_kib
+from servers import command
 from sleep_rows import OURS, Client, rests
 
 BIG = 100000  # messages of the large mailbox
@@ -44,6 +47,8 @@ WANTED = (
     ("download.rate", "least", 600),
     ("fetch-one", "least", 20000),
     ("fetch-one.tls", "least", 15000),
+    ("one-cpu.fetch-one", "least", 20000),
+    ("one-cpu.fetch-one.tls", "least", 15000),
     ("search.subject.first", "most", 80),
     ("search.subject.warm", "most", 80),
     ("search.body.first", "most", 2500),
@@ -65,6 +70,16 @@ WANTED = (
     ("sessions.news.most", "most", 1000),
 )
 
+# Figures whose limit is question and answer over loopback, as phys measured it in
+# the same run: processes that sleep on two processors, or share one.
+LIMITS = {
+    "login.plain.1conn": "loopback.roundtrip.2cpu",
+    "fetch-one": "loopback.roundtrip.2cpu",
+    "fetch-one.tls": "loopback.roundtrip.2cpu",
+    "one-cpu.fetch-one": "loopback.roundtrip.1cpu",
+    "one-cpu.fetch-one.tls": "loopback.roundtrip.1cpu",
+}
+
 
 def dovecot(bench, **environment):
     return bench.peer("dovecot", "dovecot.sh", **environment)
@@ -79,9 +94,14 @@ def load(bench, server, *words, tls=False):
                *(("--tls",) if tls else ()), *words)
 
 
+def measure_limits(bench):
+    bench.note(command(bench.build / "tests/bench/phys", "round-trips", 1))
+
+
 # -- Logins --
 
 def login(bench):
+    measure_limits(bench)
     count = bench.scaled(2000)
     for server in bench.servers(dovecot(bench, TUNED="1"), bench.firnmail()):
         load(bench, server, "--n", count, "--conns", 20, "login")
@@ -146,10 +166,34 @@ def fetch(bench):
 
 
 def download(bench):
+    measure_limits(bench)
     for server in both(bench):
         fill(bench, server)
         for tls in (False, True):
             load(bench, server, *big_part(bench), "download", tls=tls)
+
+
+@contextlib.contextmanager
+def one_processor():
+    """What is started meanwhile has no other."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def one_cpu(bench):
+    """The same of a tenth of the messages, client and server on one processor:
+    nobody is woken on another."""
+    measure_limits(bench)
+    with one_processor():
+        for server in both(bench):
+            server.fill(bench.build, 1, bench.scaled(BIG) // PART)
+            for tls in (False, True):
+                load(bench, server, "--prefix", "one-cpu.", *big_part(bench),
+                     "download", tls=tls)
 
 
 def search(bench):
@@ -302,8 +346,8 @@ def memory(bench):
 
 
 ROWS = {"append": append, "login": login, "login-yescrypt": login_yescrypt,
-        "fetch": fetch, "download": download, "search": search,
-        "change": change, "index-loss": index_loss, "growth": growth,
+        "fetch": fetch, "download": download, "one-cpu": one_cpu,
+        "search": search, "change": change, "index-loss": index_loss, "growth": growth,
         "mailboxes": mailboxes, "sessions": sessions, "idle": idle,
         "memory": memory}
 
@@ -322,6 +366,15 @@ def flat(figures):
         print(f"  growth {what:45} {', '.join(row)}")
 
 
+def share_of_limit(figures, name, value):
+    """What it is of the most that this machine allows."""
+    for servers in (servers for (key, _), servers in figures.items()
+                    if key == LIMITS.get(name)):
+        limit = statistics.median(servers["phys"])
+        return f", {100 * value / limit:.0f} % of the limit {limit:.0f}"
+    return ""
+
+
 def table(figures):
     print("\nwanted of IMAP")
     for name, how, wanted in WANTED:
@@ -335,5 +388,6 @@ def table(figures):
                               if label != "firnmail")
             good = value >= wanted if how == "least" else value <= wanted
             print(f"  {'holds ' if good else 'missed'} {name:35}"
-                  f" {value:9.4g} of {wanted:g} {unit:9} {peers}")
+                  f" {value:9.4g} of {wanted:g} {unit:9} {peers}"
+                  + share_of_limit(figures, name, value))
     flat(figures)

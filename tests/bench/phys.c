@@ -1,6 +1,10 @@
-/* phys DIR - what this machine itself allows: the ceilings beside which the
- * servers' figures are read. */
+/* phys DIR [SECONDS [LABEL]] - what this machine itself allows: the ceilings
+ * beside which the servers' figures are read.
+ * phys round-trips [SECONDS [LABEL]] - of those only question and answer over
+ * loopback, on two processors and on one. */
 #include "bench_kit.h"
+#include <sched.h>
+#include <sys/epoll.h>
 #include <sys/uio.h>
 
 static const char *dir;
@@ -183,6 +187,104 @@ lo(void *(*f)(void *), pthread_t *th, int *ls)
 	return s;
 }
 
+/* ---- A question and its answer, as of a command without weight ---- */
+
+enum {
+	QUESTION = 25,
+	ANSWER = 90
+};
+
+static void
+run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	if (sched_setaffinity(0, sizeof set, &set) == -1)
+		die("sched_setaffinity: %s", strerror(errno));
+}
+
+static void
+send_all(int s, size_t size)
+{
+	static const char bytes[ANSWER];
+
+	if (send(s, bytes, size, MSG_NOSIGNAL) != (ssize_t)size)
+		_exit(0); /* the other one has seen enough */
+}
+
+/* As servers do it: sleeps in epoll_wait, then reads. */
+static void
+answer_questions(int listening)
+{
+	int s = accept(listening, NULL, NULL), one = 1;
+	int poll = epoll_create1(0);
+	struct epoll_event event = { .events = EPOLLIN };
+	char bytes[QUESTION];
+
+	setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	epoll_ctl(poll, EPOLL_CTL_ADD, s, &event);
+	for (;;) {
+		if (epoll_wait(poll, &event, 1, -1) != 1 ||
+		    recv(s, bytes, sizeof bytes, MSG_WAITALL) != sizeof bytes)
+			_exit(0);
+		send_all(s, ANSWER);
+	}
+}
+
+static void
+ask(const char *name, int client_cpu, int server_cpu)
+{
+	struct sockaddr_in a;
+	socklen_t size = sizeof a;
+	char bytes[ANSWER];
+	uint64_t n;
+	int listening, s, one = 1;
+	double t;
+	pid_t pid;
+
+	close(lo(NULL, NULL, &listening));
+	if ((pid = fork()) == 0) {
+		run_on(server_cpu);
+		answer_questions(listening);
+	}
+	run_on(client_cpu);
+	getsockname(listening, (struct sockaddr *)&a, &size);
+	s = socket(AF_INET, SOCK_STREAM, 0);
+	if (connect(s, (struct sockaddr *)&a, size) < 0)
+		die("connect");
+	setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	for (n = 0, t = now(); now() - t < secs; n++) {
+		send_all(s, QUESTION);
+		if (recv(s, bytes, sizeof bytes, MSG_WAITALL) != sizeof bytes)
+			die("no answer");
+	}
+	figure(name, n / (now() - t), "rt/s");
+	close(s);
+	close(listening);
+	waitpid(pid, NULL, 0);
+}
+
+static void
+round_trips(void)
+{
+	cpu_set_t all;
+	int first = 0, last;
+
+	if (sched_getaffinity(0, sizeof all, &all) == -1)
+		die("sched_getaffinity: %s", strerror(errno));
+	while (!CPU_ISSET((size_t)first, &all))
+		first++;
+	for (last = CPU_SETSIZE - 1; !CPU_ISSET((size_t)last, &all); last--)
+		;
+	if (last != first)
+		ask("loopback.roundtrip.2cpu", first, last);
+	ask("loopback.roundtrip.1cpu", first, first);
+	if (sched_setaffinity(0, sizeof all, &all) == -1)
+		die("sched_setaffinity: %s", strerror(errno));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -195,6 +297,10 @@ main(int argc, char **argv)
 	if (argc > 2)
 		secs = atof(argv[2]);
 	o_label = argc > 3 ? argv[3] : "phys";
+	if (argc > 1 && strcmp(argv[1], "round-trips") == 0) {
+		round_trips();
+		return 0;
+	}
 	snprintf(tmpl, sizeof tmpl, "%s/phys.XXXXXX", argc > 1 ? argv[1] : ".");
 	if ((dir = mkdtemp(tmpl)) == NULL)
 		die("mkdtemp: %s", strerror(errno));
@@ -229,6 +335,7 @@ main(int argc, char **argv)
 	close(s);
 	pthread_join(th, NULL);
 	close(ls);
+	round_trips();
 	int sp[2];
 	socketpair(AF_UNIX, SOCK_STREAM, 0, sp);
 	pid_t pid = fork();

@@ -23,6 +23,7 @@ struct seen {
 	int rounds;
 	int readable;
 	int signals;
+	int other_end;
 };
 
 static void
@@ -102,6 +103,57 @@ a_watch_is_called_for_what_it_waits_for_as_often_as_it_comes(void **state)
 	assert_int_equal(write(ends[1], "ab", 2), 2);
 	event_loop_run(seen.loop);
 	assert_int_equal(seen.readable, 2);
+	watch_free(&watch);
+	event_loop_free(&seen.loop);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* What it reads it says again, a thousand times. */
+static void
+echo(int fd, int events, void *context)
+{
+	struct seen *seen = context;
+	char byte;
+
+	assert_int_equal(events, WATCH_READ);
+	assert_int_equal(read(fd, &byte, 1), 1);
+	if (++seen->readable < 1000)
+		assert_int_equal(write(seen->other_end, &byte, 1), 1);
+}
+
+/* And when nobody says anything any more, a timer still fires. */
+static void
+a_loop_that_stays_awake_hears_all_and_ends_in_time(void **state)
+{
+	struct seen seen = { 0 };
+	struct watch *watch;
+	struct timer *fast;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	seen.other_end = ends[1];
+	seen.loop = event_loop_new();
+	event_loop_stay_awake(seen.loop);
+	event_loop_on_round(seen.loop, round_done, &seen);
+	watch = watch_new(seen.loop, ends[0], WATCH_READ, echo, &seen);
+	seen.slow = timer_new(seen.loop, slow_fired, &seen);
+	fast = timer_new(seen.loop, fast_fired, &seen);
+	assert_int_equal(write(ends[1], "a", 1), 1);
+	while (seen.readable < 1000) {
+		timer_start(fast, 0);
+		timer_start(seen.slow, 60000);
+		event_loop_run(seen.loop);
+	}
+	timer_start(fast, 20);
+	timer_start(seen.slow, 60000);
+	event_loop_run(seen.loop);
+	assert_int_equal(seen.readable, 1000);
+	assert_int_equal(seen.slow_fired, 0);
+	assert_true(seen.rounds >= 1000);
+	timer_free(&fast);
+	timer_free(&seen.slow);
 	watch_free(&watch);
 	event_loop_free(&seen.loop);
 	close(ends[0]);
@@ -222,6 +274,8 @@ main(void)
 		cmocka_unit_test(a_timer_fires_once_and_a_stopped_one_never),
 		cmocka_unit_test(
 		    a_watch_is_called_for_what_it_waits_for_as_often_as_it_comes),
+		cmocka_unit_test(
+		    a_loop_that_stays_awake_hears_all_and_ends_in_time),
 		cmocka_unit_test(a_signal_reaches_its_watch),
 		cmocka_unit_test(
 		    a_log_line_is_one_message_without_control_bytes),
