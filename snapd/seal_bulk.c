@@ -77,41 +77,50 @@ seal_bulk_clear(struct bulk *bulk)
 /*
  * All that may be written: bodies, and pieces of those that are new. Runs of
  * base64 come last, since they pack in another way, and what stands before them
- * in a block helps no text.  The visits are in the same order each time.
+ * in a block helps no text.  The order is the same each time.
  */
-typedef int part_visit(void *context, struct bulk_body *part);
+struct part_walk {
+	struct bulk *bulk;
+	bool are_runs;
+	size_t body;
+	size_t part; /* 0: the body itself, then its pieces */
+};
 
-static int
-each_part(struct bulk *bulk, bool are_runs, part_visit *visit, void *context)
+static struct bulk_body *
+next_part(struct part_walk *walk)
 {
-	int result = 0;
-	size_t i, k;
+	for (; walk->body < walk->bulk->count; walk->body++, walk->part = 0) {
+		struct bulk_body *body = &walk->bulk->bodies[walk->body];
 
-	for (i = 0; i < bulk->count; i++) {
-		struct bulk_body *body = &bulk->bodies[i];
+		while (walk->part <= body->piece_count) {
+			size_t at = walk->part++;
 
-		if (!are_runs)
-			result = visit(context, body);
-		for (k = 0; k < body->piece_count && result == 0; k++)
-			if (body->is_new && body->pieces[k].is_run == are_runs)
-				result = visit(context, &body->pieces[k]);
-		if (result != 0)
-			return -1;
+			if (at == 0 && !walk->are_runs)
+				return body;
+			if (at > 0 && body->is_new &&
+			    body->pieces[at - 1].is_run == walk->are_runs)
+				return &body->pieces[at - 1];
+		}
 	}
-	return 0;
+	return NULL;
 }
 
-struct writing {
-	struct transaction *t;
+struct bulk_writing {
+	struct sealing *sealing;
+	struct bulk *list;
+	struct part_walk walk; /* at what comes next; without a bulk: the end */
+	struct bulk_body *tried; /* before that: found, and not yet added */
+	struct transaction *t;   /* NULL: none could be had */
 	struct digest *digest;
 	struct table *seen; /* account and hash of what comes in this list */
 	struct seal_blocks *blocks;
-	struct error *error;
+	int result;
+	struct error error;
 };
 
 /* Is it the first of its content, in this list and in the account? */
 static int
-is_new(struct writing *w, struct object *object)
+is_new(struct bulk_writing *w, struct object *object)
 {
 	uint8_t key[4 + sizeof(object->hash.bytes)];
 	int found;
@@ -120,127 +129,212 @@ is_new(struct writing *w, struct object *object)
 	memcpy(key + 4, object->hash.bytes, sizeof(object->hash.bytes));
 	if (table_put(w->seen, key, sizeof(key), object) != NULL)
 		return 0;
-	found = object_store_has(w->t, w->digest, object, w->error);
+	found = object_store_has(w->t, w->digest, object, &w->error);
 	return found < 0 ? -1 : found == 0;
 }
 
-static int
-write_part(void *context, struct bulk_body *part)
+static void
+go_on_with(struct bulk_writing *w, struct bulk *bulk, bool are_runs)
 {
-	struct writing *w = context;
-	int result = is_new(w, &part->object);
-
-	part->is_new = result == 1;
-	if (result != 1 || part->piece_count > 0)
-		return result < 0 ? -1 : 0;
-	return seal_blocks_add(
-	    w->blocks, &part->object, part->bytes.data, w->error);
-}
-
-static int
-write_parts(struct writing *w, struct bulk *list, bool are_runs)
-{
-	struct bulk *bulk;
-
-	for (bulk = list; bulk != NULL; bulk = bulk->next) {
+	w->walk = (struct part_walk){ .bulk = bulk, .are_runs = are_runs };
+	if (bulk != NULL)
 		seal_blocks_go_on(w->blocks, &bulk->placed);
-		if (each_part(bulk, are_runs, write_part, w) != 0)
-			return -1;
-	}
-	return seal_blocks_flush(w->blocks, w->error);
 }
 
-struct matching {
-	const struct seal_batch *placed;
-	size_t at;
-};
-
-/* Items are in the order in which parts were visited, some of which have
- * none. */
-static int
-match_part(void *context, struct bulk_body *part)
+/* The next that is to be written; NULL: there is none, or it failed. */
+static struct bulk_body *
+find_part(struct bulk_writing *w)
 {
-	struct matching *m = context;
+	struct bulk_body *part;
+	int result;
 
-	if (m->at < m->placed->count &&
-	    m->placed->items[m->at].blob == part->object.blob)
-		part->item = &m->placed->items[m->at++];
-	return 0;
+	while (w->walk.bulk != NULL) {
+		part = next_part(&w->walk);
+		if (part == NULL) {
+			go_on_with(w, w->walk.bulk->next, w->walk.are_runs);
+			continue;
+		}
+		result = is_new(w, &part->object);
+		part->is_new = result == 1;
+		if (result == 1 && part->piece_count == 0)
+			return part;
+		w->result = result < 0 ? -1 : 0;
+		if (result < 0)
+			break;
+	}
+	return NULL;
+}
+
+/* Up to the end of the list. */
+static void
+write_parts(struct bulk_writing *w)
+{
+	struct bulk_body *part = w->tried;
+
+	if (part == NULL && w->result == 0)
+		part = find_part(w);
+	for (; part != NULL && w->result == 0; part = find_part(w))
+		w->result = seal_blocks_add(
+		    w->blocks, &part->object, part->bytes.data, &w->error);
+	w->tried = NULL;
+}
+
+/* What is packed without waiting. */
+static void
+write_ahead(struct bulk_writing *w)
+{
+	struct bulk_body *part;
+	int added = 1;
+
+	while (added == 1 && w->result == 0 && (part = find_part(w)) != NULL) {
+		added = seal_blocks_try(
+		    w->blocks, &part->object, part->bytes.data, &w->error);
+		w->tried = added == 0 ? part : NULL;
+		w->result = added < 0 ? -1 : 0;
+	}
 }
 
 static void
-match_items(struct bulk *bulk)
+flush(struct bulk_writing *w)
 {
-	struct matching matching = { &bulk->placed, 0 };
-
-	(void)each_part(bulk, false, match_part, &matching);
-	(void)each_part(bulk, true, match_part, &matching);
+	if (w->result == 0)
+		w->result = seal_blocks_flush(w->blocks, &w->error);
 }
 
-/* A block may hold what several of them brought. */
-static int
-write_list(struct sealing *sealing, struct bulk *list, struct error *error)
+struct bulk_writing *
+sealing_bulk_begin(struct sealing *sealing, struct bulk *list)
 {
-	struct writing w = { .error = error };
-	struct bulk *bulk;
-	int result;
+	struct bulk_writing *w = memory_new(1, sizeof(*w));
 
-	w.t = transaction_begin(sealing->store, false, error);
-	if (w.t == NULL)
-		return -1;
-	w.digest = digest_new();
-	w.seen = table_new();
-	w.blocks = seal_blocks_new(sealing, NULL, 0);
-	result = write_parts(&w, list, false);
-	if (result == 0)
-		result = write_parts(&w, list, true);
-	seal_blocks_free(&w.blocks);
-	table_free(&w.seen);
-	digest_free(&w.digest);
-	transaction_abort(&w.t);
-	for (bulk = list; bulk != NULL && result == 0; bulk = bulk->next)
-		match_items(bulk);
-	return result;
+	w->sealing = sealing;
+	w->list = list;
+	w->t = transaction_begin(sealing->store, false, &w->error);
+	w->result = w->t == NULL ? -1 : 0;
+	w->digest = digest_new();
+	w->seen = table_new();
+	w->blocks = seal_blocks_new(sealing, NULL, 0);
+	go_on_with(w, list, false);
+	if (w->result == 0)
+		write_ahead(w);
+	return w;
 }
 
-static int
-forget_part(void *context, struct bulk_body *part)
+static void
+end_writing(struct bulk_writing **writing)
 {
-	(void)context;
-	part->item = NULL;
-	return 0;
+	struct bulk_writing *w = *writing;
+
+	seal_blocks_free(&w->blocks);
+	table_free(&w->seen);
+	digest_free(&w->digest);
+	if (w->t != NULL)
+		transaction_abort(&w->t);
+	memory_free(writing);
+}
+
+/* Items are in the order in which parts were visited, some of which have
+ * none. */
+static void
+match_items(struct bulk *bulk, bool are_runs, size_t *at)
+{
+	struct part_walk walk = { .bulk = bulk, .are_runs = are_runs };
+	const struct seal_batch *placed = &bulk->placed;
+	struct bulk_body *part;
+
+	while ((part = next_part(&walk)) != NULL)
+		if (*at < placed->count &&
+		    placed->items[*at].blob == part->object.blob)
+			part->item = &placed->items[(*at)++];
+}
+
+/* All of the list is in the writer, up to here. */
+static void
+note_places(struct bulk *list, const struct segment_writer *writer)
+{
+	struct bulk *bulk, *last = NULL;
+
+	for (bulk = list; bulk != NULL; bulk = bulk->next) {
+		size_t at = 0;
+
+		match_items(bulk, false, &at);
+		match_items(bulk, true, &at);
+		if (bulk->placed.count > 0)
+			last = bulk;
+	}
+	if (last != NULL)
+		last->end = segment_writer_end(writer);
 }
 
 static void
 forget_places(struct bulk *list)
 {
+	struct bulk_body *part;
 	struct bulk *bulk;
+	int are_runs;
 
 	for (bulk = list; bulk != NULL; bulk = bulk->next) {
-		(void)each_part(bulk, false, forget_part, NULL);
-		(void)each_part(bulk, true, forget_part, NULL);
+		for (are_runs = 0; are_runs < 2; are_runs++) {
+			struct part_walk walk = { .bulk = bulk,
+				.are_runs = are_runs == 1 };
+
+			while ((part = next_part(&walk)) != NULL)
+				part->item = NULL;
+		}
 		seal_batch_clear(&bulk->placed);
+		memset(&bulk->end, 0, sizeof(bulk->end));
 	}
 }
 
 int
-sealing_bulk(struct sealing *sealing, struct bulk *list, struct error *error)
+sealing_bulk_place(struct bulk_writing **writing, struct error *error)
 {
-	struct bulk *bulk, *last = NULL;
-	int result = write_list(sealing, list, error);
+	struct bulk_writing *w = *writing;
+	struct bulk *list = w->list;
+	int result;
 
-	for (bulk = list; bulk != NULL && result == 0; bulk = bulk->next)
-		if (bulk->placed.count > 0)
-			last = bulk;
-	if (result == 0 && last != NULL)
-		result = segment_writer_commit(sealing->writer, error);
+	/* A block may hold what several of the list brought. */
+	write_parts(w);
+	flush(w);
+	go_on_with(w, list, true);
+	write_parts(w);
+	flush(w);
+	result = w->result;
+	if (result == 0)
+		note_places(list, w->sealing->writer);
+	else
+		*error = w->error;
+	end_writing(writing);
 	if (result != 0)
 		forget_places(list);
-	else if (last != NULL)
-		last->end = segment_writer_end(sealing->writer);
-	if (result == 0 && last != NULL)
-		step_reached(STEP_BULK_WRITTEN);
 	return result;
+}
+
+void
+sealing_bulk_drop(struct bulk_writing **writing)
+{
+	struct bulk *list = (*writing)->list;
+
+	end_writing(writing);
+	forget_places(list);
+}
+
+int
+sealing_bulk_commit(
+    struct sealing *sealing, struct bulk *list, struct error *error)
+{
+	bool is_placed = false;
+	struct bulk *bulk;
+
+	for (bulk = list; bulk != NULL; bulk = bulk->next)
+		is_placed |= bulk->end.segment != 0;
+	if (!is_placed)
+		return 0;
+	if (segment_writer_commit(sealing->writer, error) != 0) {
+		forget_places(list);
+		return -1;
+	}
+	step_reached(STEP_BULK_WRITTEN);
+	return 0;
 }
 
 /* -- In the loop -- */

@@ -123,33 +123,94 @@ bytes_of(const struct bulk *list)
 	return bytes;
 }
 
+static struct bulk *
+take_bulk(struct sealer *sealer)
+{
+	struct bulk *list;
+
+	pthread_mutex_lock(&sealer->lock);
+	list = queue_take(&sealer->come);
+	pthread_mutex_unlock(&sealer->lock);
+	return list;
+}
+
+static void
+give_back(struct sealer *sealer, struct bulk *list, bool is_bad)
+{
+	sealer->written += bytes_of(list);
+	pthread_mutex_lock(&sealer->lock);
+	queue_put(&sealer->gone, list);
+	sealer->is_last_bad = is_bad;
+	pthread_mutex_unlock(&sealer->lock);
+	wake_loop(sealer);
+}
+
+/* May more bulk be begun behind what is written?  Not where a pass is due,
+ * unless one waits for the loop. */
+static bool
+may_go_on(struct sealer *sealer)
+{
+	bool may;
+
+	pthread_mutex_lock(&sealer->lock);
+	may = !sealer->is_stopping &&
+	      (sealer->batch != NULL ||
+		  (!sealer->is_requested &&
+		      sealer->written < sealer->options.at_bytes));
+	pthread_mutex_unlock(&sealer->lock);
+	return may;
+}
+
+/* All of the list, and what comes meanwhile. */
+static int
+write_lists(struct sealer *sealer, struct bulk *list, struct error *error)
+{
+	struct sealing *sealing = &sealer->sealing;
+	struct bulk_writing *writing = sealing_bulk_begin(sealing, list);
+	struct bulk *next;
+	int result = 0;
+
+	for (; list != NULL && result == 0; list = next) {
+		result = sealing_bulk_place(&writing, error);
+		next = NULL;
+		if (result == 0 && may_go_on(sealer))
+			next = take_bulk(sealer);
+		if (next != NULL)
+			writing = sealing_bulk_begin(sealing, next);
+		if (result == 0)
+			result = sealing_bulk_commit(sealing, list, error);
+		give_back(sealer, list, result != 0);
+	}
+	if (list != NULL) {
+		sealing_bulk_drop(&writing);
+		give_back(sealer, list, true);
+	}
+	return result;
+}
+
 /* Writes the bulk that has come, if there is any; as long as segments cannot be
  * written it goes back as it is. */
 static int
 write_bulk(struct sealer *sealer, struct error *error)
 {
 	struct sealing *sealing = &sealer->sealing;
-	struct bulk *list;
-	int result = 0;
+	struct bulk *list = take_bulk(sealer);
 	bool is_bad;
 
-	pthread_mutex_lock(&sealer->lock);
-	list = queue_take(&sealer->come);
-	is_bad = sealer->is_last_bad;
-	pthread_mutex_unlock(&sealer->lock);
 	if (list == NULL)
 		return 0;
-	if (!is_bad && sealing->writer == NULL)
-		result = sealing_replay(sealing, error);
-	if (!is_bad && result == 0)
-		result = sealing_bulk(sealing, list, error);
-	sealer->written += bytes_of(list);
 	pthread_mutex_lock(&sealer->lock);
-	queue_put(&sealer->gone, list);
-	sealer->is_last_bad = is_bad || result != 0;
+	is_bad = sealer->is_last_bad;
 	pthread_mutex_unlock(&sealer->lock);
-	wake_loop(sealer);
-	return result;
+	if (!is_bad && sealing->writer == NULL &&
+	    sealing_replay(sealing, error) != 0) {
+		give_back(sealer, list, true);
+		return -1;
+	}
+	if (!is_bad)
+		return write_lists(sealer, list, error);
+	give_back(sealer, list, true);
+	return 0;
 }
 
 /* Until the loop has applied the batch, or will not; with the lock. */
