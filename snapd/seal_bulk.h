@@ -54,9 +54,9 @@ void seal_bulk_begin(struct bulk *bulk, struct journal *journal);
 void seal_bulk_clear(struct bulk *bulk);
 
 /*
- * In the thread, a list of them: begun, placed, committed.  The next list may be
- * begun, and no more, before this one is committed: its first blocks are packed
- * while this one waits for the disk.
+ * In the thread, a list of them: begun, placed, committed.  The next list may
+ * be begun, and no more, before this one is committed: its first blocks are
+ * packed while this one waits for the disk.
  */
 struct bulk_writing;
 
