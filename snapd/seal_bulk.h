@@ -53,24 +53,6 @@ void seal_bulk_begin(struct bulk *bulk, struct journal *journal);
 /* Not the bulk itself, nor the bytes. */
 void seal_bulk_clear(struct bulk *bulk);
 
-/*
- * In the thread, a list of them: begun, placed, committed.  The next list may
- * be begun, and no more, before this one is committed: its first blocks are
- * packed while this one waits for the disk.
- */
-struct bulk_writing;
-
-/* What fails shows when they are placed. */
-struct bulk_writing *sealing_bulk_begin(
-    struct sealing *sealing, struct bulk *list);
-/* Each body has its place, or none of them: then -1. */
-int sealing_bulk_place(struct bulk_writing **writing, struct error *error);
-/* Instead: none has a place. */
-void sealing_bulk_drop(struct bulk_writing **writing);
-/* Durable if it gives 0; else none of them has a place. */
-int sealing_bulk_commit(
-    struct sealing *sealing, struct bulk *list, struct error *error);
-
 /* In the loop: was any of it written into a segment, and how many bytes? */
 bool seal_bulk_is_placed(const struct bulk_body *body);
 uint64_t seal_bulk_placed_bytes(const struct bulk_body *body);

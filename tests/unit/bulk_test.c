@@ -8,7 +8,7 @@
 #include "common/memory.h"
 #include "snapd/batch.h"
 #include "snapd/rows.h"
-#include "snapd/seal_bulk.h"
+#include "snapd/bulk_writing.h"
 #include "tests/unit/power.h"
 
 #include <errno.h>
@@ -67,10 +67,10 @@ write_bulk(struct sealed *f, struct bulk *bulk, struct error *error)
 	if (f->sealing.writer == NULL &&
 	    sealing_replay(&f->sealing, error) != 0)
 		return -1;
-	writing = sealing_bulk_begin(&f->sealing, bulk);
-	if (sealing_bulk_place(&writing, error) != 0)
+	writing = bulk_writing_begin(&f->sealing, bulk);
+	if (bulk_writing_place(&writing, error) != 0)
 		return -1;
-	return sealing_bulk_commit(&f->sealing, bulk, error);
+	return bulk_writing_commit(&f->sealing, bulk, error);
 }
 
 /* As the loop does it with what was written. */
@@ -126,9 +126,9 @@ begin_two(struct sealed *f, struct two *two, unsigned int first,
 	make_bulk(f, two->batches[1], &two->bulks[1]);
 	if (f->sealing.writer == NULL)
 		assert_int_equal(sealing_replay(&f->sealing, &error), 0);
-	writing = sealing_bulk_begin(&f->sealing, &two->bulks[0]);
-	assert_int_equal(sealing_bulk_place(&writing, &error), 0);
-	two->next = sealing_bulk_begin(&f->sealing, &two->bulks[1]);
+	writing = bulk_writing_begin(&f->sealing, &two->bulks[0]);
+	assert_int_equal(bulk_writing_place(&writing, &error), 0);
+	two->next = bulk_writing_begin(&f->sealing, &two->bulks[1]);
 }
 
 static enum status
@@ -137,12 +137,12 @@ end_two(struct sealed *f, struct two *two)
 	struct error error;
 
 	assert_int_equal(
-	    sealing_bulk_commit(&f->sealing, &two->bulks[0], &error), 0);
+	    bulk_writing_commit(&f->sealing, &two->bulks[0], &error), 0);
 	assert_int_equal(
 	    apply_bulk(f, &two->batches[0], &two->bulks[0]), STATUS_OK);
-	assert_int_equal(sealing_bulk_place(&two->next, &error), 0);
+	assert_int_equal(bulk_writing_place(&two->next, &error), 0);
 	assert_int_equal(
-	    sealing_bulk_commit(&f->sealing, &two->bulks[1], &error), 0);
+	    bulk_writing_commit(&f->sealing, &two->bulks[1], &error), 0);
 	return apply_bulk(f, &two->batches[1], &two->bulks[1]);
 }
 
@@ -409,9 +409,9 @@ what_is_begun_before_a_commit_that_fails_is_nowhere(void **state)
 	begin_two(f, &two, 0, MANY, 6 * MANY, MAILBOX);
 	segment_env_set_fault(ENOSPC);
 	assert_int_equal(
-	    sealing_bulk_commit(&f->sealing, &two.bulks[0], &error), -1);
+	    bulk_writing_commit(&f->sealing, &two.bulks[0], &error), -1);
 	segment_env_set_fault(0);
-	sealing_bulk_drop(&two.next);
+	bulk_writing_drop(&two.next);
 	segment_writer_free(&f->sealing.writer);
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(two.bulks[i].placed.count, 0);
