@@ -1,8 +1,8 @@
 /*
  * A list of bulk (seal_bulk.h) on its way into the newest segment, in the
- * sealer's thread: begun, placed, committed.  The next list may be begun, and no
- * more, before this one is committed: its first blocks are packed while this one
- * waits for the disk.
+ * sealer's thread: begun, placed, committed.  The next list may be begun, and
+ * no more, before this one is committed: its first blocks are packed while this
+ * one waits for the disk.
  */
 #ifndef SNAPD_BULK_WRITING_H
 #define SNAPD_BULK_WRITING_H

@@ -3,11 +3,12 @@
  * (sealer_thread.c), applies what that hands over, a slice in a round of the
  * journal, and gives bulk back to its owners.
  */
-#include "snapd/sealer_parts.h"
+#include "snapd/sealer.h"
 
 #include "common/log.h"
 #include "common/memory.h"
 #include "snapd/seal_bulk.h"
+#include "snapd/sealer_parts.h"
 
 #include <signal.h>
 #include <stdlib.h>
