@@ -21,7 +21,7 @@ enum {
 	COLLECT_COPY = 8,     /* of a store, that one pass copies at most */
 	SEGMENT_PARTS = 32,   /* of a store */
 	SEGMENT_MIN_VALUES =
-	    4, /* of a segment; its most is SEGMENT_MAX_VALUES */
+	    8, /* of a segment; its most is SEGMENT_MAX_VALUES */
 };
 
 struct segment_load {

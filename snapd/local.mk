@@ -67,12 +67,14 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/store_room.c snapd/store_room.h \
 	snapd/growth.c snapd/growth.h \
 	snapd/sealer.c snapd/sealer.h \
+	snapd/sealer_thread.c snapd/sealer_parts.h \
 	snapd/sealing.c snapd/sealing.h \
 	snapd/block_parts.c snapd/block_parts.h \
 	snapd/pack_queue.c snapd/pack_queue.h \
 	snapd/seal_blocks.c snapd/seal_blocks.h \
 	snapd/seal_bodies.c \
 	snapd/seal_bulk.c snapd/seal_bulk.h \
+	snapd/bulk_writing.c snapd/bulk_writing.h \
 	snapd/seal_rows.c \
 	snapd/collect.c snapd/collect_choice.c snapd/collect_choice.h \
 	snapd/seal_batch.c snapd/seal_batch.h \

@@ -375,3 +375,53 @@ seal_blocks_add(struct seal_blocks *blocks, const struct object *object,
 	} while (part.offset < object->size);
 	return 0;
 }
+
+/* -- Without waiting -- */
+
+/* Into the block that is made, or as the first of one. */
+static bool
+is_gathered(const struct seal_blocks *blocks, const struct block_part *part)
+{
+	if (blocks->count == 0)
+		return pack_queue_count(blocks->sealing->queue) == 0 ||
+		       expected_room(blocks) >= NEAR_END;
+	return blocks->count < PARTS_MAX &&
+	       blocks->bytes + part->length <= SEALING_BLOCK &&
+	       blocks->parts[0].object.account == part->object.account &&
+	       fits(blocks, part);
+}
+
+/* Can the block be put as it is?  Only where nothing that is being packed
+ * decides how large it may be. */
+static bool
+can_be_put(const struct seal_blocks *blocks)
+{
+	const struct sealing *sealing = blocks->sealing;
+	struct packing packing =
+	    parts_expect(sealing->last, blocks->parts, blocks->count);
+
+	return pack_queue_count(sealing->queue) == 0 &&
+	       packing.packed <= expected_room(blocks);
+}
+
+int
+seal_blocks_try(struct seal_blocks *blocks, const struct object *object,
+    const char *bytes, struct error *error)
+{
+	struct block_part part = { .object = *object,
+		.bytes = bytes,
+		.places = blocks->places,
+		.length = (uint32_t)object->size };
+
+	if (object->size > SEALING_BLOCK)
+		return 0;
+	if (!is_gathered(blocks, &part)) {
+		if (!can_be_put(blocks))
+			return 0;
+		if (end_block(blocks, error) != 0)
+			return -1;
+		if (!is_gathered(blocks, &part))
+			return 0;
+	}
+	return add_part(blocks, &part, error) == 0 ? 1 : -1;
+}

@@ -53,11 +53,6 @@ void seal_bulk_begin(struct bulk *bulk, struct journal *journal);
 /* Not the bulk itself, nor the bytes. */
 void seal_bulk_clear(struct bulk *bulk);
 
-/* In the thread: writes the bodies of a list of them. Durable if it gives 0;
- * else none of them has a place. */
-int sealing_bulk(
-    struct sealing *sealing, struct bulk *list, struct error *error);
-
 /* In the loop: was any of it written into a segment, and how many bytes? */
 bool seal_bulk_is_placed(const struct bulk_body *body);
 uint64_t seal_bulk_placed_bytes(const struct bulk_body *body);

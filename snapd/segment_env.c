@@ -197,9 +197,12 @@ int
 segment_env_create(
     const char *path, const struct segment_info *info, struct error *error)
 {
-	int folder = segment_folder_open(path, true, error), result;
+	int folder, result;
 	char name[16];
 
+	if (info->number == 1 && segment_folder_make(path, error) != 0)
+		return -1;
+	folder = segment_folder_open(path, error);
 	if (folder == -1)
 		return -1;
 	snprintf(name, sizeof(name), "%u", info->number);

@@ -29,27 +29,39 @@ segment_folder_path(
 		snprintf(to, SEGMENT_MAX_PATH, "%s/segment/%u", path, number);
 }
 
-int
-segment_folder_open(const char *path, bool may_make, struct error *error)
+static int
+open_top(const char *path, struct error *error)
 {
-	int top = path[0] == '/' ? file_open_absolute_directory(path, error)
-				 : file_open_directory(AT_FDCWD, path, error);
-	int folder;
+	return path[0] == '/' ? file_open_absolute_directory(path, error)
+			      : file_open_directory(AT_FDCWD, path, error);
+}
+
+int
+segment_folder_open(const char *path, struct error *error)
+{
+	int top = open_top(path, error), folder;
 
 	if (top == -1)
 		return -1;
-	if (may_make && file_make_directory(top, "segment", 0700, error) != 0 &&
-	    error->code != ERROR_EXISTS) {
-		close(top);
-		return -1;
-	}
 	folder = file_open_directory(top, "segment", error);
-	if (may_make && folder != -1 && file_sync_directory(top, error) != 0) {
-		close(folder);
-		folder = -1;
-	}
 	close(top);
 	return folder;
+}
+
+int
+segment_folder_make(const char *path, struct error *error)
+{
+	int top = open_top(path, error), result;
+
+	if (top == -1)
+		return -1;
+	result = file_make_directory(top, "segment", 0700, error);
+	if (result != 0 && error->code == ERROR_EXISTS)
+		result = 0;
+	if (result == 0)
+		result = file_sync_directory(top, error);
+	close(top);
+	return result;
 }
 
 int
@@ -74,7 +86,7 @@ segment_folder_remove(int folder, const char *name, struct error *error)
 int
 segment_folder_destroy(const char *path, uint32_t number, struct error *error)
 {
-	int folder = segment_folder_open(path, false, error), result;
+	int folder = segment_folder_open(path, error), result;
 	char name[16];
 
 	if (folder == -1)
@@ -100,7 +112,7 @@ int
 segment_folder_list(
     const char *path, uint32_t **numbers, size_t *count, struct error *error)
 {
-	int folder = segment_folder_open(path, false, error);
+	int folder = segment_folder_open(path, error);
 	struct dirent *entry;
 	uint64_t number;
 	DIR *dir;

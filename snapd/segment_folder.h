@@ -19,8 +19,10 @@ enum {
 void segment_folder_path(
     char *to, const char *path, const char *name, uint32_t number);
 
-/* A descriptor of `segment` in the store's folder. */
-int segment_folder_open(const char *path, bool may_make, struct error *error);
+/* Makes `segment` in the store's folder, durably, if it is not there. */
+int segment_folder_make(const char *path, struct error *error);
+/* A descriptor of it. */
+int segment_folder_open(const char *path, struct error *error);
 /* Takes the folder of that name and its files away; 0 also if there is none. */
 int segment_folder_remove(int folder, const char *name, struct error *error);
 

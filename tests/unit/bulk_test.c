@@ -8,7 +8,7 @@
 #include "common/memory.h"
 #include "snapd/batch.h"
 #include "snapd/rows.h"
-#include "snapd/seal_bulk.h"
+#include "snapd/bulk_writing.h"
 #include "tests/unit/power.h"
 
 #include <errno.h>
@@ -61,35 +61,89 @@ make_bulk(struct sealed *f, const struct batch *batch, struct bulk *bulk)
 static int
 write_bulk(struct sealed *f, struct bulk *bulk, struct error *error)
 {
+	struct bulk_writing *writing;
+
 	error->code = ERROR_NONE;
 	if (f->sealing.writer == NULL &&
 	    sealing_replay(&f->sealing, error) != 0)
 		return -1;
-	return sealing_bulk(&f->sealing, bulk, error);
+	writing = bulk_writing_begin(&f->sealing, bulk);
+	if (bulk_writing_place(&writing, error) != 0)
+		return -1;
+	return bulk_writing_commit(&f->sealing, bulk, error);
 }
 
-/* As sealer and loop do it. */
+/* As the loop does it with what was written. */
+static enum status
+apply_bulk(struct sealed *f, struct batch **batch, struct bulk *bulk)
+{
+	struct batch_reply reply;
+	struct error error;
+
+	batch_set_bulk(*batch, bulk);
+	batch_apply(*batch, f->journal, 1, &reply);
+	if (reply.status != STATUS_OK || !bulk->is_known)
+		assert_int_equal(
+		    seal_bulk_disown(f->journal, bulk, &error), STATUS_OK);
+	sealed_commit(f);
+	buf_clear(&reply.results);
+	seal_bulk_clear(bulk);
+	batch_free(batch);
+	return reply.status;
+}
+
 static enum status
 add_bulk(
     struct sealed *f, unsigned int first, unsigned int end, uint64_t mailbox)
 {
 	struct batch *batch = make_batch(f, first, end, mailbox);
-	struct batch_reply reply;
 	struct error error;
 	struct bulk bulk;
 
 	make_bulk(f, batch, &bulk);
 	assert_int_equal(write_bulk(f, &bulk, &error), 0);
-	batch_set_bulk(batch, &bulk);
-	batch_apply(batch, f->journal, 1, &reply);
-	if (reply.status != STATUS_OK || !bulk.is_known)
-		assert_int_equal(
-		    seal_bulk_disown(f->journal, &bulk, &error), STATUS_OK);
-	sealed_commit(f);
-	buf_clear(&reply.results);
-	seal_bulk_clear(&bulk);
-	batch_free(&batch);
-	return reply.status;
+	return apply_bulk(f, &batch, &bulk);
+}
+
+/* Two, as the sealer writes what comes while it is at work. */
+struct two {
+	struct batch *batches[2];
+	struct bulk bulks[2];
+	struct bulk_writing *next;
+};
+
+/* The first has its places, the second is begun. */
+static void
+begin_two(struct sealed *f, struct two *two, unsigned int first,
+    unsigned int middle, unsigned int end, uint64_t second_mailbox)
+{
+	struct bulk_writing *writing;
+	struct error error;
+
+	two->batches[0] = make_batch(f, first, middle, MAILBOX);
+	two->batches[1] = make_batch(f, middle, end, second_mailbox);
+	make_bulk(f, two->batches[0], &two->bulks[0]);
+	make_bulk(f, two->batches[1], &two->bulks[1]);
+	if (f->sealing.writer == NULL)
+		assert_int_equal(sealing_replay(&f->sealing, &error), 0);
+	writing = bulk_writing_begin(&f->sealing, &two->bulks[0]);
+	assert_int_equal(bulk_writing_place(&writing, &error), 0);
+	two->next = bulk_writing_begin(&f->sealing, &two->bulks[1]);
+}
+
+static enum status
+end_two(struct sealed *f, struct two *two)
+{
+	struct error error;
+
+	assert_int_equal(
+	    bulk_writing_commit(&f->sealing, &two->bulks[0], &error), 0);
+	assert_int_equal(
+	    apply_bulk(f, &two->batches[0], &two->bulks[0]), STATUS_OK);
+	assert_int_equal(bulk_writing_place(&two->next, &error), 0);
+	assert_int_equal(
+	    bulk_writing_commit(&f->sealing, &two->bulks[1], &error), 0);
+	return apply_bulk(f, &two->batches[1], &two->bulks[1]);
 }
 
 static uint64_t
@@ -323,16 +377,66 @@ bulk_without_room_in_segments_is_staged(void **state)
 	check_use(f, size_of(0, 10), 0);
 }
 
+/* The next list is packed while this one waits for the disk. */
+static void
+what_is_begun_before_a_commit_comes_behind_it(void **state)
+{
+	struct sealed *f = *state;
+	struct block_at now;
+	struct two two;
+
+	begin_two(f, &two, 0, MANY, 6 * MANY, MAILBOX);
+	assert_true(two.bulks[0].placed.count > 0);
+	/* It is being packed, and nowhere yet. */
+	assert_true(pack_queue_count(f->sealing.queue) > 0);
+	assert_int_equal(two.bulks[1].placed.count, 0);
+	now = segment_writer_end(f->sealing.writer);
+	assert_memory_equal(&now, &two.bulks[0].end, sizeof(now));
+	assert_int_equal(end_two(f, &two), STATUS_OK);
+	assert_int_equal(count_messages(f, 6 * MANY), 6 * MANY);
+	check_use(f, size_of(0, 6 * MANY), 0);
+	must_verify(f);
+}
+
+static void
+what_is_begun_before_a_commit_that_fails_is_nowhere(void **state)
+{
+	struct sealed *f = *state;
+	struct error error;
+	struct two two;
+	int i;
+
+	begin_two(f, &two, 0, MANY, 6 * MANY, MAILBOX);
+	segment_env_set_fault(ENOSPC);
+	assert_int_equal(
+	    bulk_writing_commit(&f->sealing, &two.bulks[0], &error), -1);
+	segment_env_set_fault(0);
+	bulk_writing_drop(&two.next);
+	segment_writer_free(&f->sealing.writer);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(two.bulks[i].placed.count, 0);
+		assert_int_equal(two.bulks[i].end.segment, 0);
+		assert_int_equal(
+		    apply_bulk(f, &two.batches[i], &two.bulks[i]), STATUS_OK);
+	}
+	assert_true(sealed_count(f, DB_CHUNK) > 0);
+	sealed_must_pass(f);
+	assert_int_equal(count_messages(f, 6 * MANY), 6 * MANY);
+	check_use(f, size_of(0, 6 * MANY), 0);
+	must_verify(f);
+}
+
 /* -- Cut at each step of step.h, and at the writes and syncs behind it -- */
 
 static void
 bulk_in_child(void *context)
 {
 	struct sealed *f = context;
+	struct two two;
 
 	sealed_open(f);
-	assert_int_equal(add_bulk(f, 20, 50, MAILBOX), STATUS_OK);
-	assert_int_equal(add_bulk(f, 50, MANY, NO_MAILBOX), STATUS_MISSING);
+	begin_two(f, &two, 20, 50, MANY, NO_MAILBOX);
+	assert_int_equal(end_two(f, &two), STATUS_MISSING);
 	assert_int_equal(add_bulk(f, 50, MANY, MAILBOX), STATUS_OK);
 }
 
@@ -402,6 +506,9 @@ main(void)
 		SEALED_TEST(what_another_batch_brought_meanwhile_is_dead),
 		SEALED_TEST(numbers_are_not_given_twice_when_a_round_is_undone),
 		SEALED_TEST(bulk_without_room_in_segments_is_staged),
+		SEALED_TEST(what_is_begun_before_a_commit_comes_behind_it),
+		SEALED_TEST(
+		    what_is_begun_before_a_commit_that_fails_is_nowhere),
 		SEALED_TEST(
 		    a_cut_at_each_step_of_bulk_loses_and_doubles_nothing),
 	};

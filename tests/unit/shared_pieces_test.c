@@ -9,7 +9,7 @@
 #include "snapd/blob_use.h"
 #include "snapd/rebuild.h"
 #include "snapd/rows.h"
-#include "snapd/seal_bulk.h"
+#include "snapd/bulk_writing.h"
 
 #include <string.h>
 
@@ -97,6 +97,7 @@ write_bulk(struct sealed *f, struct one_bulk *one, uint32_t account,
 {
 	struct error error = { .code = ERROR_NONE };
 	struct bulk *bulk = &one->bulk;
+	struct bulk_writing *writing;
 
 	one->batch = make_batch(f, account, n, end);
 	*bulk = (struct bulk){ .account = account, .done = nobody_calls };
@@ -106,7 +107,9 @@ write_bulk(struct sealed *f, struct one_bulk *one, uint32_t account,
 	seal_bulk_begin(bulk, f->journal);
 	if (f->sealing.writer == NULL)
 		assert_int_equal(sealing_replay(&f->sealing, &error), 0);
-	assert_int_equal(sealing_bulk(&f->sealing, bulk, &error), 0);
+	writing = bulk_writing_begin(&f->sealing, bulk);
+	assert_int_equal(bulk_writing_place(&writing, &error), 0);
+	assert_int_equal(bulk_writing_commit(&f->sealing, bulk, &error), 0);
 }
 
 static void
