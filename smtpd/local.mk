@@ -238,9 +238,9 @@ EXTRA_DIST += tests/fuzz/sts_policy.dict tests/fuzz/smtp_command.dict \
 	tests/fuzz/corpus/smtp_session/mail tests/fuzz/corpus/smtp_session/login
 
 # smtpd, smtpd-queue and keyd in their sandboxes, everybody else played.
-noinst_PROGRAMS += tests/system/smtp_stand
-tests_system_smtp_stand_SOURCES = tests/system/smtp_stand.c
-tests_system_smtp_stand_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)
+noinst_PROGRAMS += tests/system/smtp_alone
+tests_system_smtp_alone_SOURCES = tests/system/smtp_alone.c $(REAL_PROCESS)
+tests_system_smtp_alone_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)
 
 # A relay that goes nowhere, for tests of the spool as a process.
 noinst_PROGRAMS += tests/system/false_relay
