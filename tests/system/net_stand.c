@@ -7,14 +7,17 @@
  *
  *     net_stand BUILD CONFIG [relay]
  *
- * stdin:  lookup TYPE NAME   -> N found|no-data|no-name|failed
- *                                  secure|insecure|bogus TTL CANONICAL RECORD
- * ... policy DOMAIN      -> N policy STATUS HEX WHY post URI HEX       -> N
- * posted STATUS WHY reload CONFIG      -> N reloaded relay              -> N
- * relay: a new one, the old one's end is closed job DOMAIN FILE TO -> N job
- * OUTCOME CODE TROUBLE TLS TEXT
- *                               ("-" is none; OUTCOME and TROUBLE are numbers)
- *         stop
+ * stdin:
+ *   lookup TYPE NAME     -> N found|no-data|no-name|failed
+ *                           secure|insecure|bogus TTL CANONICAL RECORD...
+ *   policy DOMAIN        -> N policy STATUS HEX WHY
+ *   post URI HEX         -> N posted STATUS WHY
+ *   reload CONFIG        -> N reloaded
+ *   relay                -> N relay: a new one, the old one's end is closed
+ *   job DOMAIN FILE TO   -> N job OUTCOME CODE TROUBLE TLS TEXT
+ *                           ("-" is none; OUTCOME and TROUBLE are numbers)
+ *   stop
+ *
  * TYPE is a number.  A record is its fields with / between; data is in hex.
  */
 #include "common/dns.h"

@@ -3,11 +3,12 @@
  * master, logger, spool, resolver and fetcher.  A test is the servers, and says
  * by lines on standard input what names resolve to and what is to be sent.
  *
- * stdin:  name TYPE NAME secure|insecure|bogus VALUE...   (no VALUE: no data)
- *         policy TEXT                                     ("\n" is a line end)
- *         job NUMBER DOMAIN TLS HOST PORT IMPLICIT USER PASSWORD FLAGS BODY
- * TO... stop
- *         ("-" is an empty word; VALUE of MX is 10:host, of TLSA 3:1:1:hex)
+ * stdin:
+ *   name TYPE NAME secure|insecure|bogus VALUE...   no VALUE: no data
+ *   policy TEXT                                     "\n" is a line end
+ *   job NUMBER DOMAIN TLS HOST PORT IMPLICIT USER PASSWORD FLAGS BODY TO...
+ *   stop
+ * "-" is an empty word; VALUE of MX is 10:host, of TLSA 3:1:1:hex.
  * stdout: walls N, ready, outcome JOB RECIPIENT OUTCOME CODE ENHANCED TLS...,
  *         done JOB TROUBLE REUSED TEXT..., ended status|signal N
  */
