@@ -149,10 +149,12 @@ tests_unit_sealed_secret_test_SOURCES = tests/unit/sealed_secret_test.c
 tests_unit_sealed_secret_test_LDADD = $(COMMON_LIBS) $(CRYPTO_LIBS) \
 	$(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/settings_network_test
-tests_unit_settings_network_test_SOURCES = tests/unit/settings_network_test.c
+tests_unit_settings_network_test_SOURCES = tests/unit/settings_network_test.c \
+	tests/unit/settings_run.h
 tests_unit_settings_network_test_LDADD = $(COMMON_LIBS) $(IDN_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/settings_parser_test
-tests_unit_settings_parser_test_SOURCES = tests/unit/settings_parser_test.c
+tests_unit_settings_parser_test_SOURCES = tests/unit/settings_parser_test.c \
+	tests/unit/settings_run.h
 tests_unit_settings_parser_test_LDADD = $(COMMON_LIBS) $(IDN_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/account_parser_test
 tests_unit_account_parser_test_SOURCES = tests/unit/account_parser_test.c

@@ -255,7 +255,7 @@ explain_quotas(const char *name, const struct settings *settings,
 }
 
 static void
-explain_keep(const char *name, const struct settings *settings,
+explain_snapshots(const char *name, const struct settings *settings,
     const struct settings_origin *origin, struct buf *to)
 {
 	(void)buf_put_text(to, "snapshot every ");
@@ -265,6 +265,12 @@ explain_keep(const char *name, const struct settings *settings,
 	put_span(to, settings->seal_after_s);
 	put_path(to, " dir", settings->snap_path);
 	explain_from(to, name, origin->directive[DIRECTIVE_SNAPSHOT]);
+}
+
+static void
+explain_queue(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
 	(void)buf_put_text(to, "queue");
 	put_path(to, " dir", settings->queue_path);
 	(void)buf_put_text(to, " retry ");
@@ -276,6 +282,12 @@ explain_keep(const char *name, const struct settings *settings,
 	(void)buf_put_text(to, " delay-notice ");
 	put_span(to, settings->queue_notice_s);
 	explain_from(to, name, origin->directive[DIRECTIVE_QUEUE]);
+}
+
+static void
+explain_keep(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
 	(void)buf_put_text(to, "keep ");
 	for (size_t i = 0; i < settings->keep_count; i++) {
 		put_span(to, settings->keep[i].every_s);
@@ -287,6 +299,12 @@ explain_keep(const char *name, const struct settings *settings,
 	(void)buf_put_text(to, "minimum ");
 	put_span(to, settings->keep_minimum_s);
 	explain_from(to, name, origin->directive[DIRECTIVE_KEEP]);
+}
+
+static void
+explain_drill(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
 	(void)buf_put_text(to, "drill ");
 	if (settings->drill_every_s > 0) {
 		(void)buf_put_text(to, "every ");
@@ -326,6 +344,45 @@ count_bits(uint32_t mask)
 	return bits;
 }
 
+static void
+explain_store(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	put_path(to, "store maildir", settings->mail_path);
+	(void)buf_put_format(to, " external-deletes %s",
+	    settings->takes_external_deletes ? "accept" : "heal");
+	explain_from(to, name, origin->directive[DIRECTIVE_STORE]);
+	(void)buf_put_text(to, "reconcile every ");
+	put_span(to, settings->reconcile_every_s);
+	explain_from(to, name, origin->directive[DIRECTIVE_RECONCILE]);
+}
+
+static void
+explain_send_limits(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	for (size_t i = 0; i < settings->send_limit_count; i++) {
+		const struct send_limit_setting *limit =
+		    &settings->send_limits[i];
+
+		(void)buf_put_format(to, "limit send %u/day%s%s",
+		    limit->per_day, limit->class[0] != '\0' ? " class " : "",
+		    limit->class);
+		explain_from(to, name, origin->directive[DIRECTIVE_LIMIT]);
+	}
+}
+
+static void
+explain_message_limits(const char *name, const struct settings *settings,
+    const struct settings_origin *origin, struct buf *to)
+{
+	(void)buf_put_format(to, "max-message-size %llu",
+	    (unsigned long long)settings->max_message_bytes);
+	explain_from(to, name, origin->directive[DIRECTIVE_MESSAGE_SIZE]);
+	(void)buf_put_format(to, "max-recipients %u", settings->max_recipients);
+	explain_from(to, name, origin->directive[DIRECTIVE_RECIPIENTS]);
+}
+
 void
 settings_explain(const char *name, const struct settings *settings,
     const struct settings_origin *origin, struct buf *to)
@@ -341,29 +398,18 @@ settings_explain(const char *name, const struct settings *settings,
 		put_path(to, "aliases file", settings->aliases_path);
 		explain_from(to, name, line[DIRECTIVE_ALIASES]);
 	}
-	put_path(to, "store maildir", settings->mail_path);
-	(void)buf_put_format(to, " external-deletes %s",
-	    settings->takes_external_deletes ? "accept" : "heal");
-	explain_from(to, name, line[DIRECTIVE_STORE]);
-	(void)buf_put_text(to, "reconcile every ");
-	put_span(to, settings->reconcile_every_s);
-	explain_from(to, name, line[DIRECTIVE_RECONCILE]);
+	explain_store(name, settings, origin, to);
+	explain_snapshots(name, settings, origin, to);
+	explain_queue(name, settings, origin, to);
 	explain_keep(name, settings, origin, to);
+	explain_drill(name, settings, origin, to);
 	explain_resolver(name, settings, origin, to);
 	explain_relay(name, settings, origin, to);
 	explain_senders(name, settings, origin, to);
 	explain_tls_reports(name, settings, origin, to);
 	(void)buf_put_text(to, "match from any for domain <domains> deliver");
 	explain_from(to, name, line[DIRECTIVE_MATCH]);
-	for (size_t i = 0; i < settings->send_limit_count; i++) {
-		const struct send_limit_setting *limit =
-		    &settings->send_limits[i];
-
-		(void)buf_put_format(to, "limit send %u/day%s%s",
-		    limit->per_day, limit->class[0] != '\0' ? " class " : "",
-		    limit->class);
-		explain_from(to, name, line[DIRECTIVE_LIMIT]);
-	}
+	explain_send_limits(name, settings, origin, to);
 	explain_quotas(name, settings, origin, to);
 	if (settings->is_relaying) {
 		(void)buf_put_text(to, "match from auth for any relay");
@@ -374,11 +420,7 @@ settings_explain(const char *name, const struct settings *settings,
 	    settings->uid_service_base, settings->uid_account_base,
 	    count_bits(settings->uid_account_mask));
 	explain_from(to, name, line[DIRECTIVE_UID_RANGE]);
-	(void)buf_put_format(to, "max-message-size %llu",
-	    (unsigned long long)settings->max_message_bytes);
-	explain_from(to, name, line[DIRECTIVE_MESSAGE_SIZE]);
-	(void)buf_put_format(to, "max-recipients %u", settings->max_recipients);
-	explain_from(to, name, line[DIRECTIVE_RECIPIENTS]);
+	explain_message_limits(name, settings, origin, to);
 	explain_budgets(name, settings, origin, to);
 	explain_workers(name, settings, origin, to);
 	(void)buf_put_format(to, "max-account-changes %u bytes %llu",

@@ -55,6 +55,8 @@ struct imap_login {
 };
 
 void login_enter_state(struct imap_login *login, enum login_state state);
+/* A line to the client; one of more than 1 KiB is not said. Tagged: with the
+ * tag of the command that waits. */
 void login_say(struct imap_login *login, const char *tag, const char *text);
 void login_say_tagged(struct imap_login *login, const char *text);
 /* Says a last line. */

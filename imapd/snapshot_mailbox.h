@@ -43,6 +43,7 @@ void snapshot_open(struct account_store *account, struct text name,
     const struct mailbox_view_handler *handler, void *handler_context,
     snapshot_opened *done, void *context);
 
+/* Whoever asked with this context is not called any more. */
 void snapshot_cancel(struct account_store *account, void *context);
 
 #endif

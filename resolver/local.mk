@@ -12,7 +12,7 @@ resolver_resolver_LDADD = $(RESOLVER_LIBS)
 
 # Resolver and fetcher for real, everybody else played: for tests/system.
 noinst_PROGRAMS += tests/system/net_stand
-tests_system_net_stand_SOURCES = tests/system/net_stand.c
+tests_system_net_stand_SOURCES = tests/system/net_stand.c $(REAL_PROCESS)
 tests_system_net_stand_LDADD = $(FILTER_LIBS) $(COMMON_LIBS) $(IDN_LIBS)
 
 if HAVE_CMOCKA

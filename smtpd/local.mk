@@ -53,6 +53,7 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_destination.c smtpd/spool_schedule_state.h \
 	smtpd/spool_round.c smtpd/spool_round.h \
 	smtpd/spool.c smtpd/spool.h \
+	smtpd/spool_channels.c smtpd/spool_channels.h \
 	smtpd/spool_writer.c smtpd/spool_writer.h \
 	smtpd/spool_puts.c smtpd/spool_puts.h \
 	smtpd/spool_jobs.c smtpd/spool_jobs.h \
@@ -69,6 +70,7 @@ smtpd_libspool_a_SOURCES = \
 	smtpd/spool_tls_reports.c smtpd/spool_tls_reports.h \
 	smtpd/spool_tls_try.c smtpd/spool_tls_state.h \
 	smtpd/spool_policies.c smtpd/spool_policies.h \
+	smtpd/spool_page.c smtpd/spool_page.h smtpd/spool_list.c \
 	smtpd/spool_control.c smtpd/spool_control.h
 
 # What domains say about TLS: for relay and spool.
@@ -238,9 +240,9 @@ EXTRA_DIST += tests/fuzz/sts_policy.dict tests/fuzz/smtp_command.dict \
 	tests/fuzz/corpus/smtp_session/mail tests/fuzz/corpus/smtp_session/login
 
 # smtpd, smtpd-queue and keyd in their sandboxes, everybody else played.
-noinst_PROGRAMS += tests/system/smtp_stand
-tests_system_smtp_stand_SOURCES = tests/system/smtp_stand.c
-tests_system_smtp_stand_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)
+noinst_PROGRAMS += tests/system/smtp_alone
+tests_system_smtp_alone_SOURCES = tests/system/smtp_alone.c $(REAL_PROCESS)
+tests_system_smtp_alone_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)
 
 # A relay that goes nowhere, for tests of the spool as a process.
 noinst_PROGRAMS += tests/system/false_relay

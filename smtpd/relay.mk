@@ -54,6 +54,7 @@ tests_unit_relay_security_test_SOURCES = tests/unit/relay_security_test.c
 tests_unit_relay_security_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS)
 # The whole relay; spool, resolver, fetcher and the servers are the test's.
 RELAY_STAND = tests/unit/relay_stand.c tests/unit/relay_stand.h \
+	tests/unit/relay_words.h \
 	tests/unit/odd_servers.c tests/unit/odd_servers.h $(LOOP_WAIT)
 tests_unit_relay_test_SOURCES = tests/unit/relay_test.c $(RELAY_STAND)
 tests_unit_relay_test_LDADD = $(RELAY_LIBS) $(CMOCKA_LIBS) $(SSL_LIBS) \
@@ -74,6 +75,7 @@ EXTRA_DIST += tests/fuzz/relay_client.dict \
 	tests/fuzz/corpus/relay_client/pipelined
 
 # smtpd-relay in its sandbox, everybody else played; the test is the servers.
-noinst_PROGRAMS += tests/system/relay_stand
-tests_system_relay_stand_SOURCES = tests/system/relay_stand.c
-tests_system_relay_stand_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)
+noinst_PROGRAMS += tests/system/relay_alone
+tests_system_relay_alone_SOURCES = tests/system/relay_alone.c \
+	tests/unit/relay_words.h $(REAL_PROCESS)
+tests_system_relay_alone_LDADD = $(FILTER_LIBS) $(COMMON_LIBS)

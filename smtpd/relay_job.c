@@ -309,6 +309,24 @@ tries_fresh(const struct relay_job *job)
 
 static void connect_to(struct relay_job *job);
 
+/* Of a host that did not get as far as to take the message. */
+static void
+note_trouble(struct relay_job *job, const struct relay_session *session)
+{
+	const struct relay_client *client = relay_session_client(session);
+	bool is_reply = client->end == RELAY_END_REFUSED ||
+			client->end == RELAY_END_LEAVING;
+	bool has_tls_failed = relay_session_has_tls_failed(session) ||
+			      client->end == RELAY_END_NO_TLS ||
+			      client->end == RELAY_END_INJECTED;
+	const char *enhanced = has_tls_failed ? "4.7.5" : "4.4.2";
+
+	if (is_reply && client->reply.enhanced[0] != '\0')
+		enhanced = client->reply.enhanced;
+	trouble_with_host(
+	    job, is_reply ? client->reply.code : 0, enhanced, client->why);
+}
+
 static void
 session_over(struct relay_session *session, void *context)
 {
@@ -343,20 +361,8 @@ session_over(struct relay_session *session, void *context)
 		job->is_clear = true;
 		connect_to(job);
 	} else {
-		bool is_reply = client->end == RELAY_END_REFUSED ||
-				client->end == RELAY_END_LEAVING;
-		bool has_tls_failed = relay_session_has_tls_failed(session) ||
-				      client->end == RELAY_END_NO_TLS ||
-				      client->end == RELAY_END_INJECTED;
-
 		if (!was_reused)
-			trouble_with_host(job,
-			    is_reply ? client->reply.code : 0,
-			    is_reply && client->reply.enhanced[0] != '\0'
-				? client->reply.enhanced
-			    : has_tls_failed ? "4.7.5"
-					     : "4.4.2",
-			    client->why);
+			note_trouble(job, session);
 		next_host(job);
 	}
 }

@@ -2,15 +2,16 @@
  * The process that keeps mail for other hosts until it has gone, or its sender
  * knows that it will not.  It has files and no network.
  *
- *   queue --spool_put--> spool          on disk with what else came in this
- * turn queue <-spool_kept-- spool --relay_job--> relay       when it is its
- * turn spool <-relay_done-- relay spool --post_report--> fetcher queue
- * <-spool_report- spool         what the sender is told
+ *   queue --spool_put-->   spool     on disk with what else came in this turn
+ *   queue <--spool_kept--  spool
+ *   spool --relay_job-->   relay     when it is its turn
+ *   spool <--relay_done--  relay
+ *   spool --post_report--> fetcher   how TLS went
+ *   queue <-spool_report-- spool     what the sender is told
  *
- * spool.c holds the channels and the clock; spool_puts.h how mail comes,
- * spool_store.h what is on disk,
- * spool_schedule.h what is tried when, spool_jobs.h what the relay has, and
- * spool_settle.h what becomes of it.
+ * spool.c has the clock, spool_channels.c who is there; spool_puts.h how mail
+ * comes, spool_store.h what is on disk, spool_schedule.h what is tried when,
+ * spool_jobs.h what the relay has, and spool_settle.h what becomes of it.
  */
 #ifndef SMTPD_SPOOL_H
 #define SMTPD_SPOOL_H

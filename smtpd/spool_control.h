@@ -9,8 +9,7 @@
 #include "smtpd/spool.h"
 
 enum {
-	SPOOL_MAX_CONTROLS = 16,
-	SPOOL_PAGE_LOOKS = 500 /* parcels that are looked at for a page */
+	SPOOL_MAX_CONTROLS = 16
 };
 
 struct spool_controls;

@@ -42,6 +42,38 @@ send_accept(struct transaction *t)
 	    t->queue->snapd, &message, &body->fd, body->fd != -1);
 }
 
+/* What the spool is told of it, but for the bytes. */
+static void
+fill_put(const struct transaction *t, struct message_spool_put *put,
+    struct forwarded *forwarded)
+{
+	put->tag = t->tag;
+	put->delivery = t->delivery;
+	put->time = t->time;
+	put->account = t->account;
+	put->flags = (uint16_t)t->flags;
+	put->priority = (uint8_t)t->priority;
+	put->not_before = t->not_before;
+	put->deliver_by = t->deliver_by;
+	if (t->outgoing.told > 0)
+		put->flags |= TRANSACTION_TELLS;
+	/* REQUIRETLS goes before the field (RFC 8689 section 4.1). */
+	if (t->body.header.is_tls_optional &&
+	    !(t->flags & TRANSACTION_REQUIRETLS))
+		put->flags |= TRANSACTION_TLS_OPTIONAL;
+	put->sender = text_of(t->sender);
+	if (t->is_forwarding) {
+		put->sender =
+		    forwarding_sender(t->queue, put->sender, forwarded);
+		put->origin = text_of(forwarded->origin);
+		put->origin_until = forwarded->until;
+	}
+	put->envelope_id = text_of(t->envelope_id);
+	put->recipients =
+	    text_make(t->outgoing.records.data, t->outgoing.records.size);
+	put->decider = t->count > 0 ? t->accounts[0] : 0;
+}
+
 /* -1: the spool is away, or takes no more now. */
 static int
 send_put(struct transaction *t)
@@ -62,31 +94,7 @@ send_put(struct transaction *t)
 		    outgoing_body(&t->body, &data, &fd, &put->size, &error);
 	else
 		result = outgoing_header(&t->body, &data, &put->size, &error);
-	put->tag = t->tag;
-	put->delivery = t->delivery;
-	put->time = t->time;
-	put->account = t->account;
-	put->flags = (uint16_t)t->flags;
-	put->priority = (uint8_t)t->priority;
-	put->not_before = t->not_before;
-	put->deliver_by = t->deliver_by;
-	if (t->outgoing.told > 0)
-		put->flags |= TRANSACTION_TELLS;
-	/* REQUIRETLS goes before the field (RFC 8689 section 4.1). */
-	if (t->body.header.is_tls_optional &&
-	    !(t->flags & TRANSACTION_REQUIRETLS))
-		put->flags |= TRANSACTION_TLS_OPTIONAL;
-	put->sender = text_of(t->sender);
-	if (t->is_forwarding) {
-		put->sender =
-		    forwarding_sender(t->queue, put->sender, &forwarded);
-		put->origin = text_of(forwarded.origin);
-		put->origin_until = forwarded.until;
-	}
-	put->envelope_id = text_of(t->envelope_id);
-	put->recipients =
-	    text_make(t->outgoing.records.data, t->outgoing.records.size);
-	put->decider = t->count > 0 ? t->accounts[0] : 0;
+	fill_put(t, put, &forwarded);
 	if (fd == -1)
 		put->data = text_make(data.data, data.size);
 	if (result == 0)

@@ -123,6 +123,36 @@ text_option(int letter, struct invocation *invocation, struct options *options)
 		return &options->recovery_key;
 	case OPTION_SAMPLE:
 		return &options->sample;
+	case OPTION_KEY:
+		return &options->key;
+	default:
+		return NULL;
+	}
+}
+
+/* What an option without an argument sets; NULL if it is none of those. */
+static bool *
+flag_option(int letter, struct invocation *invocation, struct options *options)
+{
+	switch (letter) {
+	case 'p':
+		return &invocation->is_exact;
+	case 'h':
+		return &invocation->is_help;
+	case OPTION_FOLLOW:
+		return &options->is_following;
+	case OPTION_DELETED:
+		return &options->is_deleted;
+	case OPTION_ALL:
+		return &options->is_all;
+	case OPTION_DRY_RUN:
+		return &options->is_dry_run;
+	case OPTION_YES:
+		return &options->is_yes;
+	case OPTION_EXIT_CODE:
+		return &options->is_exit_code;
+	case OPTION_PROOF:
+		return &options->is_proof;
 	default:
 		return NULL;
 	}
@@ -133,47 +163,20 @@ static int
 take_option(int letter, struct invocation *invocation, struct options *options)
 {
 	const char **text = text_option(letter, invocation, options);
+	bool *flag = flag_option(letter, invocation, options);
 
-	if (text != NULL) {
+	if (text != NULL)
 		*text = optarg;
+	if (flag != NULL)
+		*flag = true;
+	if (text != NULL || flag != NULL)
 		return 0;
-	}
 	switch (letter) {
 	case 'H':
 		invocation->form = OUTPUT_TABS;
 		return 0;
-	case 'p':
-		invocation->is_exact = true;
-		return 0;
-	case 'h':
-		invocation->is_help = true;
-		return 0;
 	case OPTION_JSON:
 		invocation->form = OUTPUT_JSON;
-		return 0;
-	case OPTION_FOLLOW:
-		options->is_following = true;
-		return 0;
-	case OPTION_DELETED:
-		options->is_deleted = true;
-		return 0;
-	case OPTION_ALL:
-		options->is_all = true;
-		return 0;
-	case OPTION_DRY_RUN:
-		options->is_dry_run = true;
-		return 0;
-	case OPTION_YES:
-		options->is_yes = true;
-		return 0;
-	case OPTION_EXIT_CODE:
-		options->is_exit_code = true;
-		return 0;
-	case OPTION_PROOF:
-		options->is_proof = true;
-		return 0;
-	case OPTION_KEY:
-		options->key = optarg;
 		return 0;
 	case OPTION_SIGN:
 		if (options->signature_count == OPTIONS_MAX_SIGNATURES)

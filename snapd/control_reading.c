@@ -285,13 +285,39 @@ copy_prove(struct control_job *job, const struct message_control_prove *prove)
 	return copy_selection(job, &ls);
 }
 
+/* One message; of the service, one file. */
+static int
+copy_cat(struct control_job *job, const struct message_control_cat *cat)
+{
+	const struct message_control_ls ls = { .point_kind = cat->point_kind,
+		.point_time = cat->point_time,
+		.point_name = cat->point_name,
+		.account = cat->account,
+		.mailbox = cat->mailbox,
+		.uid = cat->uid,
+		.message_id = cat->message_id };
+	bool is_message = cat->uid != 0 || cat->message_id.size > 0;
+	bool is_file = cat->account == ACCOUNT_SERVICE && cat->mailbox.size > 0;
+
+	if (cat->account == 0 || (!is_message && !is_file))
+		return -1;
+	return copy_selection(job, &ls);
+}
+
+static int
+copy_diff(struct control_job *job, const struct message_control_diff *diff)
+{
+	job->account = diff->account;
+	if (copy_point(&job->from, diff->from_kind, diff->from_time,
+		diff->from_name) != 0)
+		return -1;
+	return copy_point(
+	    &job->to, diff->to_kind, diff->to_time, diff->to_name);
+}
+
 static int
 copy_request(struct control_job *job, const struct message *request)
 {
-	const struct message_control_diff *diff = &request->control_diff;
-	const struct message_control_cat *cat = &request->control_cat;
-	struct message_control_ls ls;
-
 	switch ((int)request->type) {
 	case MESSAGE_control_list:
 		job->account = request->control_list.account;
@@ -310,19 +336,7 @@ copy_request(struct control_job *job, const struct message *request)
 	case MESSAGE_control_ls:
 		return copy_selection(job, &request->control_ls);
 	case MESSAGE_control_cat:
-		ls = (struct message_control_ls){ .point_kind = cat->point_kind,
-			.point_time = cat->point_time,
-			.point_name = cat->point_name,
-			.account = cat->account,
-			.mailbox = cat->mailbox,
-			.uid = cat->uid,
-			.message_id = cat->message_id };
-		if (cat->account == 0 ||
-		    (cat->uid == 0 && cat->message_id.size == 0 &&
-			(cat->account != ACCOUNT_SERVICE ||
-			    cat->mailbox.size == 0)))
-			return -1;
-		return copy_selection(job, &ls);
+		return copy_cat(job, &request->control_cat);
 	case MESSAGE_control_restore:
 		return copy_restore(job, &request->control_restore);
 	case MESSAGE_control_prove:
@@ -334,12 +348,7 @@ copy_request(struct control_job *job, const struct message *request)
 	case MESSAGE_control_drill:
 		return copy_drill(job, &request->control_drill);
 	case MESSAGE_control_diff:
-		job->account = diff->account;
-		if (copy_point(&job->from, diff->from_kind, diff->from_time,
-			diff->from_name) != 0)
-			return -1;
-		return copy_point(
-		    &job->to, diff->to_kind, diff->to_time, diff->to_name);
+		return copy_diff(job, &request->control_diff);
 	default:
 		return -1;
 	}

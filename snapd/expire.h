@@ -23,7 +23,7 @@ enum {
 
 struct expire;
 
-/* What the steps of a pass did. */
+/* What its steps did. */
 struct expire_counts {
 	uint64_t looked;
 	uint64_t rows;
@@ -39,6 +39,7 @@ void expire_free(struct expire **expire);
 enum status expire_step(struct expire *expire, struct journal *journal,
     bool *has_more, struct error *error);
 
+/* Since expire_new(). */
 const struct expire_counts *expire_counts(const struct expire *expire);
 
 #endif

@@ -24,8 +24,10 @@ struct hold {
 	struct text why;
 };
 
+/* Under its number; one that is there is replaced. 0 or -1. */
 int hold_put(struct transaction *transaction, const struct hold *hold,
     struct error *error);
+/* 0, or -1 and ERROR_DAMAGED. */
 int hold_decode(
     struct text key, struct text value, struct hold *hold, struct error *error);
 
@@ -38,6 +40,8 @@ struct pins {
 	uint64_t width; /* sequences of the one that has most */
 };
 
+/* Loads it anew, of zeros or of a load before; the caller clears it. 0 or -1:
+ * what one of them keeps is not known then, and nothing may be forgotten. */
 int pins_load(struct pins *pins, struct transaction *transaction,
     uint64_t now_us, uint64_t longest_s, struct error *error);
 /* Holds alone; a mark keeps its state until this instant of the guard clock. */

@@ -38,6 +38,7 @@ struct page_node {
 	uint16_t flags;
 };
 
+/* The lowest byte first, as LMDB writes them here; at any address. */
 uint16_t page_u16(const uint8_t *p);
 uint32_t page_u32(const uint8_t *p);
 uint64_t page_u64(const uint8_t *p);

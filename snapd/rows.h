@@ -57,6 +57,8 @@ int row_find_account(struct transaction *transaction, uint32_t account,
 int row_put_account(struct transaction *transaction, uint32_t account,
     const struct account_row *row, struct error *error);
 
+/* A put is 0 or -1, in a transaction that writes. Keep: as it was until `died`
+ * (a sequence). Decode: 0, or -1 and ERROR_DAMAGED. */
 int row_find_mailbox(struct transaction *transaction, uint32_t account,
     uint64_t mailbox, struct mailbox_row *row, struct error *error);
 int row_put_mailbox(struct transaction *transaction,
@@ -66,6 +68,7 @@ int row_keep_mailbox(struct transaction *transaction,
 int row_decode_mailbox(
     struct text value, struct mailbox_row *row, struct error *error);
 
+/* Live ones; a row is put where its record says: mailbox and uid. */
 int row_find_message(struct transaction *transaction, uint64_t mailbox,
     uint32_t uid, struct message_row *row, struct error *error);
 int row_put_message(struct transaction *transaction,

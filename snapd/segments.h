@@ -30,6 +30,7 @@ struct segments *segments_new(
 /* No thread uses it any more. */
 void segments_free(struct segments **segments);
 
+/* They live as long as `segments`. */
 const struct segments_options *segments_options(
     const struct segments *segments);
 
@@ -70,6 +71,8 @@ struct block {
 	uint64_t used;
 };
 
+/* NULL and error: ERROR_DAMAGED if it is not there, or not what its sum says.
+ * Any thread reads; several may hold the same block. */
 struct block *segments_read(
     struct segments *segments, const struct block_at *at, struct error *error);
 void block_release(struct block **block);

@@ -63,11 +63,15 @@ struct key {
 	size_t size;
 };
 
+/* Adds a part to a key: numbers with the highest byte first, so that the order
+ * of keys is that of their parts. Aborts beyond STORE_MAX_KEY: no part is of a
+ * length that a peer says. */
 void key_put_u8(struct key *key, uint8_t value);
 void key_put_u16(struct key *key, uint16_t value);
 void key_put_u32(struct key *key, uint32_t value);
 void key_put_u64(struct key *key, uint64_t value);
 void key_put_raw(struct key *key, const void *data, size_t size);
+/* A part of a key that was read; bytes beyond its end are zeros. */
 uint32_t key_u32_at(struct text key, size_t offset);
 uint64_t key_u64_at(struct text key, size_t offset);
 

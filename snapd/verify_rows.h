@@ -67,6 +67,8 @@ struct verify {
 int verify_take_sum(
     enum database database, struct text key, struct text *value);
 
+/* Each row of a database in the order of its keys, without its sum; then its
+ * end, where what others said of it is compared. Findings go to v->findings. */
 void verify_row(struct verify *v, enum database database, struct text key,
     struct text value);
 void verify_rows_end(struct verify *v, enum database database);

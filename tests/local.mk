@@ -23,6 +23,9 @@ tests_unit_text_test_SOURCES = tests/unit/text_test.c
 tests_unit_text_test_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 endif
 
+# A real process in its sandbox, with a program around it that plays the others.
+REAL_PROCESS = tests/system/real_process.c tests/system/real_process.h
+
 EXTRA_DIST += demo contrib .ci/run README HACKING SECURITY CHANGES \
 	COPYING docs tests/instance tests/clients.py tests/conftest.py \
 	tests/ports.py tests/dns_zone.py tests/net_stand.py tests/net_hosts.py \
@@ -76,7 +79,7 @@ dist-hook:
 	cp -p $(srcdir)/check $(distdir)/check
 	find $(distdir) -name __pycache__ -prune -exec rm -rf {} +
 	cd $(distdir)/tests && rm -rf */*.o */.deps */.dirstamp \
-		system/smtp_stand system/false_relay system/net_stand \
-		interop/structure_dump
+		system/smtp_alone system/relay_alone system/net_stand \
+		system/false_relay interop/structure_dump
 
 .PHONY: lint fuzz redteam bench campaign system-check coverage

@@ -7,24 +7,26 @@
  *
  *     net_stand BUILD CONFIG [relay]
  *
- * stdin:  lookup TYPE NAME   -> N found|no-data|no-name|failed
- *                                  secure|insecure|bogus TTL CANONICAL RECORD
- * ... policy DOMAIN      -> N policy STATUS HEX WHY post URI HEX       -> N
- * posted STATUS WHY reload CONFIG      -> N reloaded relay              -> N
- * relay: a new one, the old one's end is closed job DOMAIN FILE TO -> N job
- * OUTCOME CODE TROUBLE TLS TEXT
- *                               ("-" is none; OUTCOME and TROUBLE are numbers)
- *         stop
+ * stdin:
+ *   lookup TYPE NAME     -> N found|no-data|no-name|failed
+ *                           secure|insecure|bogus TTL CANONICAL RECORD...
+ *   policy DOMAIN        -> N policy STATUS HEX WHY
+ *   post URI HEX         -> N posted STATUS WHY
+ *   reload CONFIG        -> N reloaded
+ *   relay                -> N relay: a new one, the old one's end is closed
+ *   job DOMAIN FILE TO   -> N job OUTCOME CODE TROUBLE TLS TEXT
+ *                           ("-" is none; OUTCOME and TROUBLE are numbers)
+ *   stop
+ *
  * TYPE is a number.  A record is its fields with / between; data is in hex.
  */
 #include "common/dns.h"
-#include "common/log.h"
 #include "common/memory.h"
-#include "common/process_start.h"
 #include "common/record.h"
 #include "common/relay_route.h"
 #include "common/report.h"
 #include "common/settings_parser.h"
+#include "tests/system/real_process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +38,6 @@
 #include <unistd.h>
 
 enum {
-	INSTANCE = 7,
 	MAX_LINE = 65536
 };
 
@@ -64,16 +65,8 @@ static struct {
 	char text[600];
 } said;
 static const char *build;
-static int null_fd, root_fd;
 static uint64_t questions;
 static bool is_started;
-
-static void
-must(bool ok, const char *what)
-{
-	if (!ok)
-		fatal("what=\"%s\" errno=%d", what, errno);
-}
 
 static void
 load_settings(const char *path)
@@ -207,13 +200,6 @@ spool_hears_relay(struct channel *channel, const struct message *message,
 	(void)text_copy(one->text, said.text, sizeof(said.text));
 }
 
-static void
-gone(struct channel *channel, const struct error *error, void *context)
-{
-	if (error->code == ERROR_INPUT)
-		printf("misbehaved %s\n", error->text);
-}
-
 /* -- Master -- */
 
 static void
@@ -240,11 +226,13 @@ play(struct channel **channel, enum role role, struct child *child,
 	*channel = channel_new(loop, ends[0], role, child->role, handler, NULL);
 }
 
-static const struct channel_handler names_handler = { relay_hears_names, gone };
+static const struct channel_handler names_handler = { relay_hears_names,
+	peer_gone };
 static const struct channel_handler policies_handler = { relay_hears_policies,
-	gone };
-static const struct channel_handler spool_handler = { spool_hears, gone };
-static const struct channel_handler jobs_handler = { spool_hears_relay, gone };
+	peer_gone };
+static const struct channel_handler spool_handler = { spool_hears, peer_gone };
+static const struct channel_handler jobs_handler = { spool_hears_relay,
+	peer_gone };
 
 static void
 join(struct child *a, struct child *b)
@@ -298,9 +286,8 @@ child_ended(struct channel *channel, const struct error *error, void *context)
 	int status;
 
 	must(waitpid(child->pid, &status, 0) == child->pid, "wait");
-	printf("ended %s %s %d\n", role_name(child->role),
-	    WIFSIGNALED(status) ? "signal" : "status",
-	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	printf("ended %s %s\n", role_name(child->role),
+	    real_process_ending(status));
 	fflush(stdout);
 	channel_free(&child->channel);
 	for (size_t i = 0; i < child_count; i++)
@@ -310,65 +297,16 @@ child_ended(struct channel *channel, const struct error *error, void *context)
 }
 
 static void
-logger_hears(struct channel *channel, const struct message *message, int *fds,
-    void *context)
-{
-	fprintf(stderr, "%s: %.*s %.*s\n", (const char *)context,
-	    TEXT_FMT(message->log_line.event),
-	    TEXT_FMT(message->log_line.pairs));
-}
-
-static int
-make_logger(enum role role)
-{
-	static const struct channel_handler handler = { logger_hears, gone };
-	int ends[2];
-
-	must(channel_pair(ends, NULL) == 0, "pair");
-	channel_new(loop, ends[0], ROLE_LOGGER, role, &handler,
-	    (void *)(uintptr_t)role_name(role));
-	return ends[1];
-}
-
-static int
-make_filter(const struct process_start *start)
-{
-	const struct sandbox_ranges ranges = { settings->uid_service_base,
-		settings->uid_account_base, settings->uid_account_mask };
-	struct error error;
-	int fd =
-	    sandbox_filter_compile(start->role, &ranges, start->flags, &error);
-
-	must(fd != -1, "filter");
-	return fd;
-}
-
-static void
 start_child(struct child *child)
 {
 	static const struct channel_handler handler = { child_says,
 		child_ended };
-	struct process_start start = { .role = child->role,
-		.instance = INSTANCE };
+	struct process_start start = { .role = child->role };
 	struct error error;
-	char path[1024];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s", build, child->program);
-	start.executable_fd = open(path, O_PATH | O_CLOEXEC);
-	must(start.executable_fd != -1, path);
-#ifdef __SANITIZE_ADDRESS__
-	start.flags |= PROCESS_SANITIZER;
-#endif
-	start.uid = settings->uid_service_base + (uint32_t)child->role;
-	if (geteuid() != 0) {
-		start.flags |= PROCESS_ONE_UID;
-		start.uid = (uint32_t)-1;
-	}
-	process_start_give(&start, START_NULL, null_fd);
-	process_start_give(&start, START_SECCOMP, make_filter(&start));
-	process_start_give(&start, START_ROOT, root_fd);
-	process_start_give(&start, START_LOG, make_logger(child->role));
+	real_process_prepare(
+	    &start, loop, settings, build, child->program, LOG_LEVEL_DEBUG);
 	process_start_give(&start, START_SETTINGS,
 	    settings_slice(settings, child->role, &error));
 	if (process_start(&start, &child->pid, &fd, &error) == -1)
@@ -555,17 +493,12 @@ int
 main(int argc, char **argv)
 {
 	struct watch *watch;
-	char empty[] = "/tmp/net_stand.XXXXXX";
 
 	must(argc == 3 || argc == 4, "net_stand BUILD CONFIG [relay]");
 	child_count = (size_t)argc - 1;
 	signal(SIGPIPE, SIG_IGN);
 	build = argv[1];
 	load_settings(argv[2]);
-	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	must(mkdtemp(empty) != NULL, "folder");
-	root_fd = open(empty, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	must(root_fd != -1 && rmdir(empty) == 0, "folder");
 	loop = event_loop_new();
 	watch = watch_new(loop, STDIN_FILENO, WATCH_READ, input, &watch);
 	for (size_t i = 0; i < child_count; i++)

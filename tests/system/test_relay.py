@@ -18,13 +18,13 @@ from ports import free_ports
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.realpath(__file__))))
 BUILD = os.environ.get('BUILD', os.path.join(TOP, 'build'))
-STAND = os.path.join(BUILD, 'tests/system/relay_stand')
+STAND = os.path.join(BUILD, 'tests/system/relay_alone')
 SECONDS = 60
 A, CNAME, MX, TXT, AAAA, TLSA = 1, 5, 15, 16, 28, 52
 DEFAULT, NEVER, ENCRYPT, VERIFY, DANE = range(5)
 
 pytestmark = pytest.mark.skipif(not os.path.exists(STAND),
-                                reason='relay_stand is not built')
+                                reason='relay_alone is not built')
 
 
 class Server:

@@ -85,17 +85,9 @@ static size_t
 count_begun(struct world *w)
 {
 	char path[100];
-	struct dirent *entry;
-	size_t count = 0;
-	DIR *listing;
 
 	snprintf(path, sizeof(path), "%s/Maildir/tmp", w->home);
-	listing = opendir(path);
-	assert_non_null(listing);
-	while ((entry = readdir(listing)) != NULL)
-		count += entry->d_name[0] != '.';
-	closedir(listing);
-	return count;
+	return scratch_count(path);
 }
 
 static void

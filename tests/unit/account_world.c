@@ -71,6 +71,19 @@ has_answer(struct world *w)
 	return w->answers > 0;
 }
 
+static bool
+inbox_has_all(struct world *w)
+{
+	return message_count(w, "INBOX") == w->wanted && is_idle(w);
+}
+
+void
+wait_for_count(struct world *w, size_t count)
+{
+	w->wanted = count;
+	wait_for(w, inbox_has_all);
+}
+
 void
 answered(const struct mailbox_answer *answer, void *context)
 {

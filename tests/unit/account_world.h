@@ -22,6 +22,7 @@ struct world {
 	struct account_store *account;
 	char home[64];
 	bool (*condition)(struct world *world);
+	size_t wanted; /* by wait_for_count */
 	bool is_late;
 	size_t changed;
 	/* of the last answer */
@@ -36,6 +37,8 @@ void wait_for(struct world *w, bool (*condition)(struct world *world));
 bool is_ready(struct world *w);
 bool is_idle(struct world *w);
 bool has_answer(struct world *w);
+/* Until INBOX has so many messages and nothing is under way. */
+void wait_for_count(struct world *w, size_t count);
 void answered(const struct mailbox_answer *answer, void *context);
 /* Without waiting until it is ready; waiting. */
 void begin_account(struct world *w);

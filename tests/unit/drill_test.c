@@ -10,7 +10,6 @@
 #include "snapd/drill_work.h"
 #include "tests/unit/scratch.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -112,15 +111,7 @@ tear_down(void **state)
 static bool
 is_empty(const struct fixture *f)
 {
-	DIR *listing = opendir(f->path);
-	struct dirent *entry;
-	bool result = true;
-
-	assert_non_null(listing);
-	while ((entry = readdir(listing)) != NULL)
-		result &= entry->d_name[0] == '.';
-	closedir(listing);
-	return result;
+	return scratch_count(f->path) == 0;
 }
 
 /* -- Rows as snapd sends them -- */

@@ -52,21 +52,6 @@ __wrap_openat(int dir_fd, const char *name, int flags, ...)
 	return __real_openat(dir_fd, name, flags, mode);
 }
 
-static size_t wanted_count;
-
-static bool
-inbox_has_all(struct world *w)
-{
-	return message_count(w, "INBOX") == wanted_count && is_idle(w);
-}
-
-static void
-wait_for_count(struct world *w, size_t count)
-{
-	wanted_count = count;
-	wait_for(w, inbox_has_all);
-}
-
 static void
 fill(struct world *w)
 {

@@ -5,6 +5,7 @@
 
 #include "common/record.h"
 #include "tests/unit/loop_wait.h"
+#include "tests/unit/relay_words.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -160,11 +161,6 @@ static void
 spool_hears(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
-	static const char *const outcome_names[] = { "delivered", "deferred",
-		"failed", "passed" };
-	static const char *const troubles[] = { "none", "message",
-		"destination", "busy" };
-
 	if (message->type == MESSAGE_relay_recipient) {
 		const struct message_relay_recipient *said =
 		    &message->relay_recipient;
@@ -172,7 +168,7 @@ spool_hears(struct channel *channel, const struct message *message, int *fds,
 		snprintf(stand.outcomes + strlen(stand.outcomes),
 		    sizeof(stand.outcomes) - strlen(stand.outcomes),
 		    "%u %s %u %.*s %.*s\n", said->recipient,
-		    outcome_names[said->outcome], said->code,
+		    relay_outcomes[said->outcome], said->code,
 		    TEXT_FMT(said->enhanced), TEXT_FMT(said->host));
 	} else if (message->type == MESSAGE_tls_session) {
 		hear_session(&message->tls_session);
@@ -180,7 +176,7 @@ spool_hears(struct channel *channel, const struct message *message, int *fds,
 		const struct message_relay_done *said = &message->relay_done;
 
 		snprintf(stand.ending, sizeof(stand.ending), "%s %d %.*s",
-		    troubles[said->trouble], said->is_reused,
+		    relay_troubles[said->trouble], said->is_reused,
 		    TEXT_FMT(said->text));
 		stand.dones++;
 	}

@@ -4,6 +4,7 @@
 #ifndef TESTS_UNIT_SCRATCH_H
 #define TESTS_UNIT_SCRATCH_H
 
+#include <dirent.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -42,6 +43,21 @@ static inline void
 scratch_remove(const char *path)
 {
 	nftw(path, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* How many files and folders are in a folder, those with a dot first aside. */
+static inline size_t
+scratch_count(const char *path)
+{
+	DIR *listing = opendir(path);
+	struct dirent *entry;
+	size_t count = 0;
+
+	assert_non_null(listing);
+	while ((entry = readdir(listing)) != NULL)
+		count += entry->d_name[0] != '.';
+	closedir(listing);
+	return count;
 }
 
 /* In a child of the test: cmocka would take a crash for a failed test, and go

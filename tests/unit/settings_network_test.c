@@ -5,6 +5,7 @@
 #include "common/settings_grammar.h"
 
 #include "common/memory.h"
+#include "tests/unit/settings_run.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,14 +21,6 @@
 #define DIGEST \
 	"E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"
 
-struct run {
-	struct settings *settings;
-	struct settings_origin origin;
-	struct report *report;
-	struct buf text;
-	int status;
-};
-
 static void
 run_begin(struct run *run, const char *lines)
 {
@@ -35,22 +28,7 @@ run_begin(struct run *run, const char *lines)
 
 	assert_true((size_t)snprintf(config, sizeof(config), GOOD "%s", lines) <
 		    sizeof(config));
-	memset(run, 0, sizeof(*run));
-	run->settings = settings_new();
-	run->report = report_new();
-	run->status = settings_parse("f", "/etc/firnmail", text_of(config),
-	    run->settings, &run->origin, run->report);
-	buf_init(&run->text, 65536);
-	report_format(run->report, &run->text);
-	assert_int_equal(buf_put_byte(&run->text, '\0'), 0);
-}
-
-static void
-run_end(struct run *run)
-{
-	settings_free(&run->settings);
-	report_free(&run->report);
-	buf_clear(&run->text);
+	run_config(run, "f", config);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "common/settings_parser.h"
 
 #include "common/file.h"
+#include "tests/unit/settings_run.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,33 +31,10 @@
 	"match from any for domain <domains> deliver\n"        \
 	"max-message-size 25M\n"
 
-struct run {
-	struct settings *settings;
-	struct settings_origin origin;
-	struct report *report;
-	struct buf text;
-	int status;
-};
-
 static void
 run_begin(struct run *run, const char *config)
 {
-	memset(run, 0, sizeof(*run));
-	run->settings = settings_new();
-	run->report = report_new();
-	run->status = settings_parse("firnmail.conf", "/etc/firnmail",
-	    text_of(config), run->settings, &run->origin, run->report);
-	buf_init(&run->text, 1024 * 1024);
-	report_format(run->report, &run->text);
-	assert_int_equal(buf_put_byte(&run->text, '\0'), 0);
-}
-
-static void
-run_end(struct run *run)
-{
-	settings_free(&run->settings);
-	report_free(&run->report);
-	buf_clear(&run->text);
+	run_config(run, "firnmail.conf", config);
 }
 
 static void

@@ -10,7 +10,6 @@
 #include "smtpd/spool_body.h"
 #include "tests/unit/spool_stand.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -181,21 +180,13 @@ put(unsigned int number, size_t size)
 	free(bytes);
 }
 
-static unsigned int
+static size_t
 count_files(void)
 {
 	char path[SCRATCH_PATH + 8];
-	unsigned int count = 0;
-	struct dirent *entry;
-	DIR *dir;
 
 	snprintf(path, sizeof(path), "%s/body", folder);
-	dir = opendir(path);
-	assert_non_null(dir);
-	while ((entry = readdir(dir)) != NULL)
-		count += entry->d_name[0] != '.';
-	closedir(dir);
-	return count;
+	return scratch_count(path);
 }
 
 static size_t

@@ -13,7 +13,6 @@
 #include "smtpd/spool_store.h"
 #include "tests/unit/scratch.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,21 +153,13 @@ count_parcels(uint64_t id)
 	return count;
 }
 
-static unsigned int
+static size_t
 count_files(void)
 {
 	char path[SCRATCH_PATH + 8];
-	unsigned int count = 0;
-	struct dirent *entry;
-	DIR *dir;
 
 	snprintf(path, sizeof(path), "%s/body", folder);
-	dir = opendir(path);
-	assert_non_null(dir);
-	while ((entry = readdir(dir)) != NULL)
-		count += entry->d_name[0] != '.';
-	closedir(dir);
-	return count;
+	return scratch_count(path);
 }
 
 static void

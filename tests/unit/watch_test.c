@@ -86,21 +86,6 @@ stop_clock(const char *file, int64_t later_ms)
 
 /* -- What happens -- */
 
-static size_t wanted_count;
-
-static bool
-inbox_has_all(struct world *w)
-{
-	return message_count(w, "INBOX") == wanted_count && is_idle(w);
-}
-
-static void
-wait_for_count(struct world *w, size_t count)
-{
-	wanted_count = count;
-	wait_for(w, inbox_has_all);
-}
-
 static void
 fill(struct world *w)
 {
@@ -216,7 +201,7 @@ static bool
 inbox_grew(struct world *w)
 {
 	return folder_find(w->account, TEXT("INBOX"))->info.message_count ==
-	       wanted_count;
+	       w->wanted;
 }
 
 static void
@@ -226,7 +211,7 @@ what_was_told_of_comes_in_by_itself(void **state)
 
 	fill(w);
 	put_file(w, "Maildir/new/one.more", "Subject: new\n\ntext\n");
-	wanted_count = FILES + 1;
+	w->wanted = FILES + 1;
 	wait_for(w, inbox_grew);
 	assert_int_equal(wholes, 0);
 }

@@ -11,12 +11,11 @@
 #include "common/account.h"
 #include "common/clock.h"
 #include "common/file.h"
-#include "common/log.h"
 #include "common/login.h"
 #include "common/memory.h"
-#include "common/process_start.h"
 #include "common/settings.h"
 #include "common/status.h"
+#include "tests/system/real_process.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,7 +32,6 @@
 #include <unistd.h>
 
 enum {
-	INSTANCE = 7,
 	USERS = 100, /* user1 and up; the aliases go to the first two */
 	ALIASES = 5000,
 	MAX_PENDING = 4096
@@ -53,19 +51,12 @@ static struct child children[3];
 static struct channel *authd_front, *authd_queue, *snapd;
 static struct channel *workers[USERS + 1];
 static const char *build, *key_path;
-static int null_fd, root_fd, listeners[8];
+static int listeners[8];
 static enum status accept_status = STATUS_OK;
 static bool is_silent, is_starving, is_verbose, is_ready_said;
 static uint64_t pending[MAX_PENDING];
 static size_t pending_count;
 static unsigned int alive;
-
-static void
-must(bool ok, const char *what)
-{
-	if (!ok)
-		fatal("what=\"%s\" errno=%d", what, errno);
-}
 
 static void
 say(const char *event, unsigned long long a, unsigned long long b)
@@ -74,13 +65,6 @@ say(const char *event, unsigned long long a, unsigned long long b)
 		printf("%s %llu %llu\n", event, a, b);
 		fflush(stdout);
 	}
-}
-
-static void
-gone(struct channel *channel, const struct error *error, void *context)
-{
-	if (error->code == ERROR_INPUT)
-		printf("misbehaved %s\n", error->text);
 }
 
 static void
@@ -225,7 +209,7 @@ join(struct child *a, struct child *b)
 static struct child *
 meet_keyd(void)
 {
-	static const struct channel_handler handler = { ignored, gone };
+	static const struct channel_handler handler = { ignored, peer_gone };
 	static struct child keyd = { .role = ROLE_KEYD };
 	int ends[2];
 
@@ -240,9 +224,9 @@ static void
 introduce_all(void)
 {
 	static const struct channel_handler snapd_handler = { snapd_hears,
-		gone };
+		peer_gone };
 	static const struct channel_handler authd_handler = { authd_hears,
-		gone };
+		peer_gone };
 
 	join(&children[0], &children[1]);
 	join(&children[0], meet_keyd());
@@ -254,7 +238,8 @@ introduce_all(void)
 static void
 need_worker(uint32_t account)
 {
-	static const struct channel_handler handler = { worker_hears, gone };
+	static const struct channel_handler handler = { worker_hears,
+		peer_gone };
 
 	say("need", account, 0);
 	if (account > USERS)
@@ -293,9 +278,8 @@ child_ended(struct channel *channel, const struct error *error, void *context)
 	int status;
 
 	must(wait4(child->pid, &status, 0, &usage) == child->pid, "wait");
-	printf("ended %s %s %d cpu_ms %ld rss_kib %ld\n",
-	    role_name(child->role), WIFSIGNALED(status) ? "signal" : "status",
-	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+	printf("ended %s %s cpu_ms %ld rss_kib %ld\n", role_name(child->role),
+	    real_process_ending(status),
 	    (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
 		(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000,
 	    usage.ru_maxrss);
@@ -309,28 +293,6 @@ child_ended(struct channel *channel, const struct error *error, void *context)
 
 		(void)channel_send(children[2].channel, &stop, NULL, 0);
 	}
-}
-
-static void
-logger_hears(struct channel *channel, const struct message *message, int *fds,
-    void *context)
-{
-	if (message->log_line.level <= LOG_LEVEL_WARNING || is_verbose)
-		fprintf(stderr, "%s: %.*s %.*s\n", (const char *)context,
-		    TEXT_FMT(message->log_line.event),
-		    TEXT_FMT(message->log_line.pairs));
-}
-
-static int
-make_logger(enum role role)
-{
-	static const struct channel_handler handler = { logger_hears, gone };
-	int ends[2];
-
-	must(channel_pair(ends, NULL) == 0, "pair");
-	channel_new(loop, ends[0], ROLE_LOGGER, role, &handler,
-	    (void *)(uintptr_t)role_name(role));
-	return ends[1];
 }
 
 static void
@@ -357,30 +319,12 @@ start_child(struct child *child, enum role role, const char *program)
 {
 	static const struct channel_handler handler = { child_says,
 		child_ended };
-	const struct sandbox_ranges ranges = { settings->uid_service_base,
-		settings->uid_account_base, settings->uid_account_mask };
-	struct process_start start = { .role = role, .instance = INSTANCE };
+	struct process_start start = { .role = role };
 	struct error error;
-	char path[1024];
-	int fd, filter;
+	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s", build, program);
-	start.executable_fd = open(path, O_PATH | O_CLOEXEC);
-	must(start.executable_fd != -1, path);
-#ifdef __SANITIZE_ADDRESS__
-	start.flags |= PROCESS_SANITIZER;
-#endif
-	start.uid = settings->uid_service_base + (uint32_t)role;
-	if (geteuid() != 0) {
-		start.flags |= PROCESS_ONE_UID;
-		start.uid = (uint32_t)-1;
-	}
-	filter = sandbox_filter_compile(role, &ranges, start.flags, &error);
-	must(filter != -1, "filter");
-	process_start_give(&start, START_NULL, null_fd);
-	process_start_give(&start, START_SECCOMP, filter);
-	process_start_give(&start, START_ROOT, root_fd);
-	process_start_give(&start, START_LOG, make_logger(role));
+	real_process_prepare(&start, loop, settings, build, program,
+	    is_verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
 	give_slices(&start);
 	if (role == ROLE_KEYD)
 		process_start_give(
@@ -538,11 +482,9 @@ make_settings(const char *certificate_path)
 int
 main(int argc, char **argv)
 {
-	char root[] = "/tmp/firnmail-stand-XXXXXX";
-
 	if (argc < 4) {
 		fprintf(
-		    stderr, "usage: smtp_stand BUILD CERTIFICATE KEY [-v]\n");
+		    stderr, "usage: smtp_alone BUILD CERTIFICATE KEY [-v]\n");
 		return 2;
 	}
 	build = argv[1];
@@ -551,10 +493,6 @@ main(int argc, char **argv)
 	loop = event_loop_new();
 	make_settings(argv[2]);
 	make_accounts();
-	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	must(mkdtemp(root) != NULL && chmod(root, 0555) == 0, "root");
-	root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	must(rmdir(root) == 0, "root");
 	start_child(&children[0], ROLE_SMTPD, "smtpd/smtpd");
 	start_child(&children[1], ROLE_QUEUE, "smtpd/smtpd-queue");
 	start_child(&children[2], ROLE_KEYD, "keyd/keyd");

@@ -1,5 +1,5 @@
 """smtpd, smtpd-queue and keyd in their sandboxes, with everybody else played
-by smtp_stand: what a client sees, and how the processes stop."""
+by smtp_alone: what a client sees, and how the processes stop."""
 import os
 import queue
 import smtplib
@@ -13,11 +13,11 @@ import pytest
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.realpath(__file__))))
 BUILD = os.environ.get('BUILD', os.path.join(TOP, 'build'))
-STAND = os.path.join(BUILD, 'tests/system/smtp_stand')
+STAND = os.path.join(BUILD, 'tests/system/smtp_alone')
 SECONDS = 60
 
 pytestmark = pytest.mark.skipif(not os.path.exists(STAND),
-                                reason='smtp_stand is not built')
+                                reason='smtp_alone is not built')
 
 
 class Stand:

@@ -3,24 +3,25 @@
  * master, logger, spool, resolver and fetcher.  A test is the servers, and says
  * by lines on standard input what names resolve to and what is to be sent.
  *
- * stdin:  name TYPE NAME secure|insecure|bogus VALUE...   (no VALUE: no data)
- *         policy TEXT                                     ("\n" is a line end)
- *         job NUMBER DOMAIN TLS HOST PORT IMPLICIT USER PASSWORD FLAGS BODY
- * TO... stop
- *         ("-" is an empty word; VALUE of MX is 10:host, of TLSA 3:1:1:hex)
+ * stdin:
+ *   name TYPE NAME secure|insecure|bogus VALUE...   no VALUE: no data
+ *   policy TEXT                                     "\n" is a line end
+ *   job NUMBER DOMAIN TLS HOST PORT IMPLICIT USER PASSWORD FLAGS BODY TO...
+ *   stop
+ * "-" is an empty word; VALUE of MX is 10:host, of TLSA 3:1:1:hex.
  * stdout: walls N, ready, outcome JOB RECIPIENT OUTCOME CODE ENHANCED TLS...,
  *         done JOB TROUBLE REUSED TEXT..., ended status|signal N
  */
 #include "common/dns.h"
 #include "common/file.h"
-#include "common/log.h"
 #include "common/memory.h"
-#include "common/process_start.h"
 #include "common/record.h"
 #include "common/relay_route.h"
 #include "common/settings.h"
 #include "common/status.h"
 #include "common/table.h"
+#include "tests/system/real_process.h"
+#include "tests/unit/relay_words.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -33,7 +34,6 @@
 #include <unistd.h>
 
 enum {
-	INSTANCE = 7,
 	MAX_LINE = 65536,
 	MAX_WORDS = 200
 };
@@ -44,20 +44,6 @@ static struct channel *relay, *spool, *resolver, *fetcher;
 static struct table *answers; /* "TYPE NAME" to the line that said it */
 static char *policy;
 static pid_t pid;
-
-static void
-must(bool ok, const char *what)
-{
-	if (!ok)
-		fatal("what=\"%s\"", what);
-}
-
-static void
-gone(struct channel *channel, const struct error *error, void *context)
-{
-	if (error->code == ERROR_INPUT)
-		printf("misbehaved %s\n", error->text);
-}
 
 /* -- Resolver and fetcher -- */
 
@@ -157,24 +143,19 @@ static void
 spool_hears(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
-	static const char *const outcomes[] = { "delivered", "deferred",
-		"failed", "passed" };
-	static const char *const troubles[] = { "none", "message",
-		"destination", "busy" };
-
 	if (message->type == MESSAGE_relay_recipient) {
 		const struct message_relay_recipient *said =
 		    &message->relay_recipient;
 
 		printf("outcome %llu %u %s %u %.*s %.*s\n",
 		    (unsigned long long)said->job, said->recipient,
-		    outcomes[said->outcome], said->code,
+		    relay_outcomes[said->outcome], said->code,
 		    TEXT_FMT(said->enhanced), TEXT_FMT(said->tls));
 	} else if (message->type == MESSAGE_relay_done) {
 		const struct message_relay_done *said = &message->relay_done;
 
 		printf("done %llu %s %u %.*s\n", (unsigned long long)said->job,
-		    troubles[said->trouble], said->is_reused,
+		    relay_troubles[said->trouble], said->is_reused,
 		    TEXT_FMT(said->text));
 	}
 	fflush(stdout);
@@ -324,11 +305,11 @@ relay_says(struct channel *channel, const struct message *message, int *fds,
     void *context)
 {
 	static const struct channel_handler spool_handler = { spool_hears,
-		gone };
+		peer_gone };
 	static const struct channel_handler resolver_handler = { resolver_hears,
-		gone };
+		peer_gone };
 	static const struct channel_handler fetcher_handler = { fetcher_hears,
-		gone };
+		peer_gone };
 
 	if (message->type != MESSAGE_ready)
 		return;
@@ -346,41 +327,9 @@ relay_ended(struct channel *channel, const struct error *error, void *context)
 	int status;
 
 	must(waitpid(pid, &status, 0) == pid, "wait");
-	printf("ended %s %d\n", WIFSIGNALED(status) ? "signal" : "status",
-	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	printf("ended %s\n", real_process_ending(status));
 	fflush(stdout);
 	event_loop_stop(loop);
-}
-
-static void
-logger_hears(struct channel *channel, const struct message *message, int *fds,
-    void *context)
-{
-	fprintf(stderr, "relay: %.*s %.*s\n", TEXT_FMT(message->log_line.event),
-	    TEXT_FMT(message->log_line.pairs));
-}
-
-static int
-make_logger(void)
-{
-	static const struct channel_handler handler = { logger_hears, gone };
-	int ends[2];
-
-	must(channel_pair(ends, NULL) == 0, "pair");
-	channel_new(loop, ends[0], ROLE_LOGGER, ROLE_RELAY, &handler, NULL);
-	return ends[1];
-}
-
-static int
-make_root(void)
-{
-	char root[] = "/tmp/firnmail-stand-XXXXXX";
-	int fd;
-
-	must(mkdtemp(root) != NULL && chmod(root, 0555) == 0, "root");
-	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	must(rmdir(root) == 0, "root");
-	return fd;
 }
 
 static void
@@ -388,32 +337,12 @@ start_relay(const char *build)
 {
 	static const struct channel_handler handler = { relay_says,
 		relay_ended };
-	const struct sandbox_ranges ranges = { settings->uid_service_base,
-		settings->uid_account_base, settings->uid_account_mask };
-	struct process_start start = { .role = ROLE_RELAY,
-		.instance = INSTANCE };
+	struct process_start start = { .role = ROLE_RELAY };
 	struct error error;
-	char path[1024];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/smtpd/smtpd-relay", build);
-	start.executable_fd = open(path, O_PATH | O_CLOEXEC);
-	must(start.executable_fd != -1, path);
-#ifdef __SANITIZE_ADDRESS__
-	start.flags |= PROCESS_SANITIZER;
-#endif
-	start.uid = settings->uid_service_base + (uint32_t)ROLE_RELAY;
-	if (geteuid() != 0) {
-		start.flags |= PROCESS_ONE_UID;
-		start.uid = (uint32_t)-1;
-	}
-	fd = sandbox_filter_compile(ROLE_RELAY, &ranges, start.flags, &error);
-	must(fd != -1, "filter");
-	process_start_give(&start, START_SECCOMP, fd);
-	process_start_give(
-	    &start, START_NULL, open("/dev/null", O_RDWR | O_CLOEXEC));
-	process_start_give(&start, START_ROOT, make_root());
-	process_start_give(&start, START_LOG, make_logger());
+	real_process_prepare(&start, loop, settings, build, "smtpd/smtpd-relay",
+	    LOG_LEVEL_DEBUG);
 	fd = settings_slice(settings, ROLE_RELAY, &error);
 	must(fd != -1, "settings");
 	process_start_give(&start, START_SETTINGS, fd);
@@ -440,7 +369,7 @@ int
 main(int argc, char **argv)
 {
 	if (argc != 3) {
-		fprintf(stderr, "usage: relay_stand BUILD AUTHORITIES\n");
+		fprintf(stderr, "usage: relay_alone BUILD AUTHORITIES\n");
 		return 2;
 	}
 	loop = event_loop_new();
