@@ -94,9 +94,12 @@ civil_of(int64_t time, struct civil *c, int *week_day)
 	c->second = (int)(seconds % 60);
 }
 
+/* "February" and "Sept" are what they begin with. */
 static int
 find_month(struct text name)
 {
+	if (name.size > 3)
+		name.size = 3;
 	for (int i = 0; i < 12; i++)
 		if (text_is_nocase(name, months[i]))
 			return i + 1;
@@ -144,17 +147,25 @@ take_byte(struct mail_tokens *t, char c)
 	return true;
 }
 
-/* +hhmm; 0 or -1. */
+/* +hhmm, or +hh:mm if that may be; 0 or -1. */
 static int
-get_offset(struct mail_tokens *t, int *zone)
+get_offset(struct mail_tokens *t, bool may_have_colon, int *zone)
 {
 	bool is_negative = mail_tokens_at(t, '-');
-	int value;
+	int value, minutes;
 
 	if (!is_negative && !mail_tokens_at(t, '+'))
 		return -1;
 	t->next++;
-	if (get_number(t, 4, 4, &value) < 0 || value % 100 > 59)
+	if (may_have_colon && t->end - t->next > 2 && t->next[2] == ':') {
+		if (get_number(t, 2, 2, &value) < 0 || !take_byte(t, ':') ||
+		    get_number(t, 2, 2, &minutes) < 0)
+			return -1;
+		value = value * 100 + minutes;
+	} else if (get_number(t, 4, 4, &value) < 0) {
+		return -1;
+	}
+	if (value % 100 > 59)
 		return -1;
 	*zone = value / 100 * 60 + value % 100;
 	if (is_negative)
@@ -162,22 +173,21 @@ get_offset(struct mail_tokens *t, int *zone)
 	return 0;
 }
 
-/* Names that nobody agrees on count as UTC (RFC 5322 4.3). */
+/* Names that nobody agrees on count as UTC (RFC 5322 4.3), and so does what is
+ * no zone (RFC 5256 2.2). */
 static int
-get_zone(struct mail_tokens *t, int *zone)
+get_zone(struct mail_tokens *t)
 {
 	struct text name;
+	int zone;
 
-	*zone = 0;
-	if (t->next >= t->end)
-		return 0;
-	if (*t->next == '+' || *t->next == '-')
-		return get_offset(t, zone);
+	if (get_offset(t, true, &zone) == 0)
+		return zone;
 	name = get_letters(t);
 	for (size_t i = 0; i < sizeof(zones) / sizeof(*zones); i++)
 		if (text_is_nocase(name, zones[i].name))
-			*zone = zones[i].hours * 60;
-	return name.size > 0 ? 0 : -1;
+			return zones[i].hours * 60;
+	return 0;
 }
 
 static int
@@ -209,25 +219,25 @@ get_day(struct mail_tokens *t, struct civil *c)
 	return 0;
 }
 
+static bool
+take_colon(struct mail_tokens *t)
+{
+	skip(t);
+	if (!take_byte(t, ':') && !take_byte(t, '.'))
+		return false;
+	skip(t);
+	return true;
+}
+
 static int
 get_time(struct mail_tokens *t, struct civil *c)
 {
-	if (get_number(t, 1, 2, &c->hour) < 0)
+	if (get_number(t, 1, 2, &c->hour) < 0 || !take_colon(t) ||
+	    get_number(t, 1, 2, &c->minute) < 0 ||
+	    (take_colon(t) && get_number(t, 1, 2, &c->second) < 0))
 		return -1;
 	skip(t);
-	if (!take_byte(t, ':'))
-		return -1;
-	skip(t);
-	if (get_number(t, 2, 2, &c->minute) < 0)
-		return -1;
-	skip(t);
-	if (take_byte(t, ':')) {
-		skip(t);
-		if (get_number(t, 2, 2, &c->second) < 0)
-			return -1;
-	}
-	skip(t);
-	return 0;
+	return c->hour > 23 || c->minute > 59 || c->second > 60 ? -1 : 0;
 }
 
 int
@@ -237,8 +247,14 @@ mail_date_parse(struct text value, struct mail_date *date)
 	struct civil c = { 0 };
 
 	mail_tokens_init(&t, value, NULL);
-	if (get_day(&t, &c) < 0 || get_time(&t, &c) < 0 ||
-	    get_zone(&t, &date->zone) < 0 || civil_time(&c, &date->time) < 0)
+	if (get_day(&t, &c) < 0)
+		return -1;
+	date->zone = 0;
+	if (get_time(&t, &c) == 0)
+		date->zone = get_zone(&t);
+	else
+		c.hour = c.minute = c.second = 0;
+	if (civil_time(&c, &date->time) < 0)
 		return -1;
 	date->time -= (int64_t)date->zone * 60;
 	return 0;
@@ -280,7 +296,7 @@ mail_date_parse_internal(struct text value, struct mail_date *date)
 	    get_number(&t, 2, 2, &c.hour) < 0 || !take_byte(&t, ':') ||
 	    get_number(&t, 2, 2, &c.minute) < 0 || !take_byte(&t, ':') ||
 	    get_number(&t, 2, 2, &c.second) < 0 || !take_byte(&t, ' ') ||
-	    get_offset(&t, &date->zone) < 0 || t.next != t.end ||
+	    get_offset(&t, false, &date->zone) < 0 || t.next != t.end ||
 	    civil_time(&c, &date->time) < 0)
 		return -1;
 	date->time -= (int64_t)date->zone * 60;

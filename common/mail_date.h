@@ -22,7 +22,8 @@ struct mail_date {
 	int zone;     /* minutes east: -0700 is -420 */
 };
 
-/* 0, or -1 if it is not a date. */
+/* Of a Date field. A zone that is none counts as UTC, a time that is none as
+ * 00:00:00 (RFC 5256 2.2); 0, or -1 if there is no date. */
 int mail_date_parse(struct text value, struct mail_date *date);
 
 /* "Wed, 17 Jul 1996 02:44:25 -0700" into `to` (MAIL_DATE_SIZE bytes). */

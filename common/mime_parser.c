@@ -171,6 +171,29 @@ find_boundary(struct mime_parser *p, const char *line, size_t size)
 
 /* Headers */
 
+/* RFC 6532 3.7 permits it for message/global: no parts are to be seen. */
+static bool
+is_encoded(struct text header)
+{
+	struct mail_tokens tokens;
+	struct mail_field field;
+	struct text encoding;
+	struct buf value;
+	bool result;
+
+	if (!mail_header_find(header, "Content-Transfer-Encoding", &field))
+		return false;
+	buf_init(&value, MAIL_MAX_VALUE);
+	mail_tokens_init(&tokens, field.value, NULL);
+	mail_tokens_skip_space(&tokens);
+	(void)mail_tokens_get_mime_token(&tokens, &value);
+	encoding = text_make(value.data, value.size);
+	result = text_is_nocase(encoding, "base64") ||
+		 text_is_nocase(encoding, "quoted-printable");
+	buf_clear(&value);
+	return result;
+}
+
 static void
 find_kind(struct mime_parser *p, struct text header, bool is_complete)
 {
@@ -191,7 +214,9 @@ find_kind(struct mime_parser *p, struct text header, bool is_complete)
 	mail_tokens_skip_space(&tokens);
 	result = mail_tokens_get_content_type(&tokens, &value);
 	type = text_make(value.data, value.size);
-	if (text_is_nocase(type, "message/rfc822"))
+	part->is_global = text_is_nocase(type, "message/global");
+	if (text_is_nocase(type, "message/rfc822") ||
+	    (part->is_global && !is_encoded(header)))
 		part->kind = MIME_MESSAGE;
 	else if (text_starts_nocase(type, "multipart/")) {
 		part->kind = MIME_MULTIPART;

@@ -31,7 +31,7 @@ enum {
 enum mime_kind {
 	MIME_LEAF,      /* anything else */
 	MIME_MULTIPART, /* multipart with a boundary */
-	MIME_MESSAGE    /* message/rfc822: one child */
+	MIME_MESSAGE    /* message/rfc822 or message/global: one child */
 };
 
 /* A run of bytes in both forms; `wire` counts each LF without CR as two. */
@@ -45,6 +45,7 @@ struct mime_span {
 struct mime_part {
 	enum mime_kind kind;
 	bool is_digest;          /* multipart/digest */
+	bool is_global;          /* message/global */
 	struct mime_span header; /* with the empty line */
 	struct mime_span body;
 	struct text header_text; /* kept copy of the header as stored */

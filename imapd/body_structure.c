@@ -28,6 +28,7 @@ struct context {
 	struct content *contents; /* of each part, by its number */
 	struct buf *out;
 	bool is_extended;
+	bool is_rev2;
 };
 
 static int put_part(const struct context *c, const struct mime_part *part);
@@ -249,10 +250,13 @@ put_multipart(const struct context *c, const struct mime_part *part,
 	return put_extension(c, content);
 }
 
-/* A leaf that says it is more: beyond a limit of the parser. */
+/* A leaf that says it is more: beyond a limit of the parser, or encoded. */
 static bool
-is_truncated(const struct mime_part *part, const struct content *content)
+is_truncated(const struct context *c, const struct mime_part *part,
+    const struct content *content)
 {
+	if (part->is_global)
+		return c->is_rev2 && part->kind == MIME_LEAF;
 	if (content->type.data == NULL)
 		return part->parent != NULL && part->parent->is_digest;
 	return text_is_nocase(content->type, "multipart") ||
@@ -264,9 +268,9 @@ static bool
 put_type(const struct context *c, const struct mime_part *part,
     const struct content *content)
 {
-	if (part->kind == MIME_MESSAGE)
+	if (part->kind == MIME_MESSAGE && !part->is_global)
 		buf_put_text(c->out, "\"message\" \"rfc822\"");
-	else if (is_truncated(part, content))
+	else if (is_truncated(c, part, content))
 		buf_put_text(c->out, "\"application\" \"octet-stream\"");
 	else if (content->type.data == NULL) {
 		buf_put_text(c->out, "\"text\" \"plain\"");
@@ -284,6 +288,8 @@ put_leaf(const struct context *c, const struct mime_part *part,
     const struct content *content)
 {
 	bool is_text = put_type(c, part, content);
+	bool is_message =
+	    part->kind == MIME_MESSAGE && (!part->is_global || c->is_rev2);
 
 	buf_put_byte(c->out, ' ');
 	put_parameters(c, content->parameters, is_text);
@@ -292,14 +298,14 @@ put_leaf(const struct context *c, const struct mime_part *part,
 	put_next(c,
 	    content->encoding.data != NULL ? content->encoding : TEXT("7bit"));
 	buf_put_format(c->out, " %ju", (uintmax_t)part->body.wire);
-	if (part->kind == MIME_MESSAGE) {
+	if (is_message) {
 		buf_put_byte(c->out, ' ');
 		envelope_format(part->child->header_text, c->pool, c->out);
 		buf_put_byte(c->out, ' ');
 		if (put_part(c, part->child) < 0)
 			return -1;
 	}
-	if (is_text || part->kind == MIME_MESSAGE)
+	if (is_text || is_message)
 		buf_put_format(c->out, " %u", part->body.lines);
 	if (!c->is_extended)
 		return 0;
@@ -322,17 +328,55 @@ put_part(const struct context *c, const struct mime_part *part)
 	return buf_put_byte(c->out, ')');
 }
 
+static bool
+has_global(const struct mime_part *part)
+{
+	if (part->is_global)
+		return true;
+	for (part = part->child; part != NULL; part = part->next)
+		if (has_global(part))
+			return true;
+	return false;
+}
+
+static int
+put_both(struct context *c, const struct mime_part *root, struct buf *body,
+    struct buf *structure)
+{
+	c->out = body;
+	c->is_extended = false;
+	if (put_part(c, root) < 0)
+		return -1;
+	c->out = structure;
+	c->is_extended = true;
+	return put_part(c, root);
+}
+
 int
 body_structure_format(const struct mime_part *root, struct pool *pool,
     struct buf *body, struct buf *structure)
 {
-	struct context c = { .pool = pool, .out = body };
+	struct context c = { .pool = pool };
 
 	c.contents =
 	    pool_alloc(pool, mime_part_count(root), sizeof(*c.contents));
-	if (put_part(&c, root) < 0)
+	if (put_both(&c, root, body, structure) < 0)
 		return -1;
-	c.out = structure;
-	c.is_extended = true;
-	return put_part(&c, root);
+	if (!has_global(root))
+		return 0;
+	c.is_rev2 = true;
+	if (buf_put_byte(body, '\0') < 0 || buf_put_byte(structure, '\0') < 0)
+		return -1;
+	return put_both(&c, root, body, structure);
+}
+
+struct text
+body_structure_form(struct text forms, bool is_rev2)
+{
+	ptrdiff_t end = text_find_byte(forms, '\0');
+
+	if (end < 0)
+		return forms;
+	return is_rev2 ? text_skip(forms, (size_t)end + 1)
+		       : text_make(forms.data, (size_t)end);
 }

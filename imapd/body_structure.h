@@ -8,9 +8,15 @@
 #include "common/buf.h"
 #include "common/mime_parser.h"
 #include "common/pool.h"
+#include "common/text.h"
 
-/* BODY and BODYSTRUCTURE.  0, or -1 if one of them is full. */
+/* BODY and BODYSTRUCTURE, each as IMAP4rev1 has it; if message/global is among
+ * the parts a NUL follows, and what IMAP4rev2 has (RFC 9051 7.5.2, RFC 9755 6).
+ * 0, or -1 if one of them is full. */
 int body_structure_format(const struct mime_part *root, struct pool *pool,
     struct buf *body, struct buf *structure);
+
+/* The one of both that a session wants. */
+struct text body_structure_form(struct text forms, bool is_rev2);
 
 #endif

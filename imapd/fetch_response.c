@@ -5,6 +5,7 @@
  */
 #include "imapd/fetch_command.h"
 
+#include "imapd/body_structure.h"
 #include "imapd/imap_writer.h"
 #include "imapd/object_id.h"
 
@@ -139,14 +140,17 @@ static void
 put_cached(struct imap_command *command, const struct message_cache *cache)
 {
 	struct fetch_state *state = command->state;
+	bool is_rev2 = command_is_rev2(command);
 	const struct {
 		unsigned int item;
 		const char *name;
 		struct text value;
 	} texts[] = {
 		{ FETCH_ENVELOPE, "ENVELOPE", cache->envelope },
-		{ FETCH_BODY, "BODY", cache->body },
-		{ FETCH_BODYSTRUCTURE, "BODYSTRUCTURE", cache->bodystructure },
+		{ FETCH_BODY, "BODY",
+		    body_structure_form(cache->body, is_rev2) },
+		{ FETCH_BODYSTRUCTURE, "BODYSTRUCTURE",
+		    body_structure_form(cache->bodystructure, is_rev2) },
 	};
 	size_t i;
 

@@ -1,6 +1,7 @@
 /*
- * The text of a header field as people read it: unfolded, encoded words (RFC
- * 2047) decoded to UTF-8.  Pure.
+ * The text of a header field as people read it, and search for it: encoded
+ * words (RFC 2047) decoded to UTF-8, one space where it was folded, however the
+ * next line began, and for a tab.  Pure.
  */
 #ifndef IMAPD_HEADER_TEXT_H
 #define IMAPD_HEADER_TEXT_H

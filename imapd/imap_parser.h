@@ -84,10 +84,10 @@ int imap_parse_date(struct imap_parser *parser, int64_t *day);
 /* "\" dd-Mon-yyyy hh:mm:ss +zzzz\""; seconds since 1970. */
 int imap_parse_date_time(struct imap_parser *parser, int64_t *seconds);
 
-/* If the next byte is `c`, skips it.  RFC 3501 9 has one space between two words
- * and none inside a parenthesis, but people's scripts say "( FLAGS  UID )", and
- * other servers let them: spaces behind a space or "(" are skipped with it, and
- * those in front of ")" or "]".  A space with nothing or ")" behind it
+/* If the next byte is `c`, skips it.  RFC 3501 9 has one space between two
+ * words and none inside a parenthesis, but people's scripts say "( FLAGS  UID
+ * )", and other servers let them: spaces behind a space or "(" are skipped with
+ * it, and those in front of ")" or "]".  A space with nothing or ")" behind it
  * separates nothing: skipped, and false. */
 bool imap_parse_skip(struct imap_parser *parser, char c);
 bool imap_parse_next_is(const struct imap_parser *parser, char c);

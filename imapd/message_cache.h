@@ -33,8 +33,8 @@ struct message_cache {
 	uint64_t stored_size;
 	uint64_t wire_size;        /* RFC822.SIZE */
 	struct text envelope;      /* with its parentheses */
-	struct text body;          /* FETCH BODY */
-	struct text bodystructure; /* FETCH BODYSTRUCTURE */
+	struct text body;          /* FETCH BODY, in its forms */
+	struct text bodystructure; /* (body_structure.h), and so this one */
 	struct text fields;        /* cached fields raw, with CRLF ends */
 	bool has_all_fields;       /* of the cached names, none was left out */
 	bool has_end;              /* of the header: an empty line */

@@ -33,7 +33,7 @@ is_plain(struct text value)
 	for (size_t i = 0; i < value.size; i++) {
 		unsigned char c = (unsigned char)value.data[i];
 
-		if ((c < ' ' && c != '\t') || c >= 0x80 ||
+		if (c < ' ' || c >= 0x80 ||
 		    (c == '=' && i + 1 < value.size &&
 			value.data[i + 1] == '?'))
 			return false;

@@ -32,6 +32,40 @@ note_name(struct header_filter *filter)
 	return false;
 }
 
+/* So much of the first line, in front of `next`, may be of a field, or is what
+ * mbox has in front of a header. */
+static bool
+is_field(const struct header_filter *filter, uint8_t next)
+{
+	struct text name = text_make(filter->name, filter->name_size), mbox;
+
+	for (mbox = name; mbox.size > 0 && mbox.data[0] == '>';)
+		mbox = text_skip(mbox, 1);
+	if (mbox.size > 5 && memcmp(mbox.data, "From ", 5) == 0)
+		return true;
+	if (next == ':')
+		name = text_trim(name);
+	else if (name.size < sizeof(filter->name))
+		return false;
+	for (size_t i = 0; i < name.size; i++)
+		if (name.data[i] <= ' ' || name.data[i] >= 0x7f)
+			return false;
+	return name.size > 0;
+}
+
+/* Of a message that has none. */
+static size_t
+end_header(struct header_filter *filter, uint8_t *out)
+{
+	filter->is_over = true;
+	filter->is_dropping = false;
+	memcpy(out, "\r\n", 2);
+	if (filter->is_exact)
+		return 2;
+	*out = '\n';
+	return 1;
+}
+
 /* The name that was held back, unless its field goes. */
 static size_t
 put_name(struct header_filter *filter, uint8_t *out)
@@ -128,6 +162,9 @@ header_filter_feed(struct header_filter *filter, const uint8_t *in, size_t size,
 			made += put_name(filter, out + made);
 			out[made++] = in[at++];
 		} else if (take_name(filter, in[at])) {
+			if (!filter->has_begun && !is_field(filter, in[at]))
+				made += end_header(filter, out + made);
+			filter->has_begun = true;
 			made += put_name(filter, out + made);
 		} else {
 			at++;
@@ -140,7 +177,11 @@ header_filter_feed(struct header_filter *filter, const uint8_t *in, size_t size,
 size_t
 header_filter_finish(struct header_filter *filter, uint8_t *out)
 {
+	size_t made = 0;
+
 	end_value(filter);
 	filter->is_dropping = filter->is_dropping && filter->is_in_line;
-	return put_name(filter, out);
+	if (!filter->has_begun && filter->name_size > 0)
+		made = end_header(filter, out);
+	return made + put_name(filter, out + made);
 }

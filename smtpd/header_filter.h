@@ -7,6 +7,9 @@
  * Return-Path of a former delivery goes: ours is the only one (RFC 5321 section
  * 4.4).  Bcc and Resent-Bcc go when the sender's own program hands the message
  * in, for it may have left that to us (RFC 5322 section 3.6.3, RFC 6409).
+ *
+ * A message without a header gets the empty line that ends it: ours is put in
+ * front, and would have the first line of the text for a field.
  */
 #ifndef SMTPD_HEADER_FILTER_H
 #define SMTPD_HEADER_FILTER_H
@@ -18,11 +21,12 @@
 enum {
 	HEADER_FILTER_NAME_SIZE = 16, /* more than any name we look for */
 	/* So much more than what went in may come out. */
-	HEADER_FILTER_ROOM = HEADER_FILTER_NAME_SIZE
+	HEADER_FILTER_ROOM = HEADER_FILTER_NAME_SIZE + 2
 };
 
 struct header_filter {
 	bool drops_bcc;
+	bool is_exact; /* lines end in CR LF, ours too */
 	unsigned int received_count;
 	unsigned int from_count;
 	bool has_date;
@@ -30,6 +34,7 @@ struct header_filter {
 	bool is_tls_optional; /* "TLS-Required: No" (RFC 8689) */
 	bool is_over;         /* the empty line came: the rest is the body */
 	/* private */
+	bool has_begun;  /* the first line was looked at */
 	bool is_in_line; /* the name is behind us */
 	bool is_dropping;
 	bool is_tls_field; /* its value is looked at */

@@ -138,6 +138,7 @@ mail_body_put(struct mail_body *body, const uint8_t *data, size_t size,
 	const uint8_t *end = data + size, *cr, *stop;
 	bool is_proper = false; /* this run begins with the LF of a CR LF */
 
+	body->header.is_exact = body->is_exact;
 	if (body->is_exact)
 		return put_stored(body, data, size, error);
 	if (size > 0 && body->is_after_cr) {

@@ -57,6 +57,8 @@ def test_an_echo_arrives(shared):
     assert mail['Return-Path'] == mail['From']
     assert mail['Date'] and mail['Message-ID']
     assert '(local)' in mail['Received']
+    # Its text is no part of the header that it has got.
+    assert mail.get_payload() == 'one echo\r\n' and not mail.defects
 
 
 def test_recipients_of_the_header_and_nobody_sees_bcc(shared):

@@ -102,6 +102,29 @@ static const struct transcript number64[] = {
 	    STATUS_OK },
 };
 
+#define GLOBAL   "Content-Type: message/global\r\n\r\nSubject: in\r\n\r\nText\r\n"
+#define AS_BASIC "(\"message\" \"global\" NIL NIL NIL \"7bit\" 21"
+
+/* RFC 9051 7.5.2, RFC 9755 6 */
+static const struct transcript global[] = {
+	{ "a_global_message_is_told_as_the_client_speaks",
+	    "a APPEND INBOX {53+}\r\n" GLOBAL "\r\nb FETCH 3 (BODY)\r\n"
+	    "c FETCH 3 BODYSTRUCTURE\r\nd ENABLE IMAP4rev2\r\n"
+	    "e FETCH 3 BODY\r\nf FETCH 3 BODY.PEEK[1]\r\n",
+	    "* 3 EXISTS\r\n"
+	    "a OK [APPENDUID 1001 3] Append completed\r\n"
+	    "* 3 FETCH (BODY " AS_BASIC "))\r\nb OK Fetch completed\r\n"
+	    "* 3 FETCH (BODYSTRUCTURE " AS_BASIC " NIL NIL NIL NIL))\r\n"
+	    "c OK Fetch completed\r\n* ENABLED IMAP4rev2\r\nd OK Enabled\r\n"
+	    "* 3 FETCH (BODY " AS_BASIC
+	    " (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) (\"text\" \"plain\" "
+	    "(\"charset\" \"us-ascii\") NIL NIL \"7bit\" 6 1) 3))\r\n"
+	    "e OK Fetch completed\r\n"
+	    "* 3 FETCH (BODY[1] {21}\r\nSubject: in\r\n\r\nText\r\n)\r\n"
+	    "f OK Fetch completed\r\n",
+	    STATUS_OK },
+};
+
 #define TEST(table)                                                          \
 	static void rfc_of_##table(void **state)                             \
 	{                                                                    \
@@ -112,6 +135,7 @@ static const struct transcript number64[] = {
 TEST(spaces)
 TEST(list_root)
 TEST(number64)
+TEST(global)
 
 int
 main(void)
@@ -120,6 +144,7 @@ main(void)
 		cmocka_unit_test(rfc_of_spaces),
 		cmocka_unit_test(rfc_of_list_root),
 		cmocka_unit_test(rfc_of_number64),
+		cmocka_unit_test(rfc_of_global),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

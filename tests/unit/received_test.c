@@ -107,7 +107,22 @@ some_fields_do_not_pass(void **state)
 		{ true, "Bcc: a\nno colon\n still none\n\n",
 		    "no colon\n still none\n\n" },
 		{ false, "", "" }, { false, "\n", "\n" },
-		{ false, " odd\n\n", " odd\n\n" } };
+		/* Without a header there is an end of it. */
+		{ false, " odd\n\n", "\n odd\n\n" }, { true, "hi", "\nhi" },
+		{ false, "hi\n", "\nhi\n" },
+		{ false, "hi\r\nTo: x\r\n", "\nhi\r\nTo: x\r\n" },
+		{ true, "Dear Bob: Bcc\nBcc: x\n",
+		    "\nDear Bob: Bcc\nBcc: x\n" },
+		{ false, "this is how it begins\n",
+		    "\nthis is how it begins\n" },
+		{ false, "\xc3\xa4: x\n", "\n\xc3\xa4: x\n" },
+		{ false, ": x\n", "\n: x\n" },
+		{ false, "X-Name-Longer-Than-Any: y\n", /* as it came */
+		    "X-Name-Longer-Than-Any: y\n" },
+		{ false, "To \t: x\nhi", "To \t: x\nhi" },
+		{ false, "From a@b Thu Jan 1\nTo: x\n",
+		    "From a@b Thu Jan 1\nTo: x\n" },
+		{ false, ">From a\nTo: x\n", ">From a\nTo: x\n" } };
 	struct header_filter filter;
 	char out[100];
 
@@ -133,10 +148,16 @@ lines_with_cr_are_lines_too(void **state)
 	for (size_t step = 1; step < sizeof(mail); step++) {
 		memset(&filter, 0, sizeof(filter));
 		filter.drops_bcc = true;
+		filter.is_exact = true;
 		filter_all(&filter, mail, step, out);
 		assert_string_equal(out, "A: b\r\nFrom: x\r\n\r\nFrom: y\r\n");
 		assert_true(filter.is_over);
 		assert_int_equal(filter.from_count, 1);
+
+		memset(&filter, 0, sizeof(filter));
+		filter.is_exact = true;
+		filter_all(&filter, "no field\r\n\r\n", step, out);
+		assert_string_equal(out, "\r\nno field\r\n\r\n");
 	}
 }
 
@@ -218,7 +239,7 @@ a_body_is_the_same_in_memory_and_in_a_memfd(void **state)
 
 	for (i = 0; i < 6; i++) {
 		for (n = 0; n + 2 <= sizes[i]; n += 4)
-			memcpy(in + n, "ab\r\n", 4);
+			memcpy(in + n, "a:\r\n", 4);
 		mail_body_init(&body, put_prefix, NULL);
 		for (n = 0; n < sizes[i]; n += 3)
 			assert_int_equal(
@@ -233,8 +254,8 @@ a_body_is_the_same_in_memory_and_in_a_memfd(void **state)
 			    body.stored_size);
 		else
 			memcpy(back, body.head.data, body.head.size);
-		assert_memory_equal(back, "P: x\nab\nab\n", 11);
-		assert_memory_equal(back + body.stored_size - 6, "ab\nab\n", 6);
+		assert_memory_equal(back, "P: x\na:\na:\n", 11);
+		assert_memory_equal(back + body.stored_size - 6, "a:\na:\n", 6);
 		mail_body_clear(&body);
 	}
 }

@@ -29,6 +29,16 @@ static const struct match matches[] = {
 	{ "X-Zebra: 1\nSubject: zebra\n", "zebra", true },
 	/* Folded: the blank is there, the line's end is not. */
 	{ "Subject: a zebra\n crossing\n", "zebra crossing", true },
+	/* As it is shown, however the next line begins. */
+	{ "Subject: a zebra\n\tcrossing\n", "zebra crossing", true },
+	{ "Subject: a zebra\r\n \t  crossing\r\n", "zebra crossing", true },
+	{ "Subject: a zebra \n crossing\n", "zebra crossing", true },
+	{ "Subject: a\tzebra\n", "a zebra", true },
+	{ "Subject: a  zebra\n", "a  zebra", true },
+	{ "Subject: a  zebra\n", "a zebra", false },
+	{ "Subject: =?utf-8?q?ze?=\n\t=?utf-8?q?bra?=\n", "zebra", true },
+	{ "Subject: =?utf-8?q?ze=62ra?=\n\tcrossing\n", "zebra crossing",
+	    true },
 	{ "Subject: a ze\n bra\n", "zebra", false },
 	{ "Subject: a ze\rbra\n", "zebra", false },
 	{ "Subject: a ze\rbra\n", "ze\rbra", true },
