@@ -485,7 +485,9 @@ create_folder(
 	if (folder == NULL)
 		return;
 	folder->info.message_count = 0;
-	if (files_make_folder(account, folder, &error) == -1)
+	/* At the start another one may stand in its place (sync_folders). */
+	if (account->status == STATUS_OK &&
+	    files_make_folder(account, folder, &error) == -1)
 		log_warning("folder-make", "mailbox=%llu error=\"%s\"",
 		    (unsigned long long)record->id, error.text);
 	folder_put(account, folder);

@@ -19,6 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum {
+	LEFT_MOST = 100 /* folders of one mailbox that were put aside */
+};
+
 static const char *const parts[] = { "cur", "new", "tmp" };
 
 char *
@@ -82,30 +86,29 @@ make(struct account_store *account, const char *path, struct error *error)
 	return 0;
 }
 
+/* In the place of none, or of a wrong one.  It is synced: after a power cut a
+ * folder without one would be another program's, and a mailbox that was deleted
+ * or renamed come back.  INBOX stays where it is. */
 static int
 write_id(struct account_store *account, const struct folder *folder,
     struct error *error)
 {
-	char path[ACCOUNT_PATH_MAX], temporary[ACCOUNT_PATH_MAX];
-	char hex[33], line[80];
+	char path[ACCOUNT_PATH_MAX], hex[33], line[80];
 	int fd, result;
 
 	text_format_hex(account->meta.store.bytes, 16, hex);
 	snprintf(line, sizeof(line), "1 %s %llu\n", hex,
 	    (unsigned long long)folder->info.id);
 	snprintf(path, sizeof(path), "%s/firnmail-id", folder->directory);
-	snprintf(temporary, sizeof(temporary), "%s/tmp/firnmail-id",
-	    folder->directory);
-	file_unlink(account->home_fd, temporary, error);
-	fd = file_create(account->home_fd, temporary, 0600, error);
+	file_unlink(account->home_fd, path, error);
+	fd = file_create(account->home_fd, path, 0600, error);
 	if (fd == -1)
 		return -1;
 	result = file_write_all(fd, line, strlen(line), error);
+	if (result == 0 && strcmp(folder->directory, "Maildir") != 0)
+		result = file_sync(fd, error);
 	close(fd);
-	if (result == -1)
-		return -1;
-	return file_rename(
-	    account->home_fd, temporary, account->home_fd, path, error);
+	return result;
 }
 
 int
@@ -194,40 +197,56 @@ void
 files_set_aside(
     struct account_store *account, const char *directory, uint64_t mailbox)
 {
-	char path[ACCOUNT_PATH_MAX];
+	char path[60];
 	struct error error;
+	int result = make(account, "left", &error);
 
-	files_forget_id(account, directory);
 	snprintf(path, sizeof(path), "left/%llu", (unsigned long long)mailbox);
-	if (make(account, "left", &error) == -1 ||
-	    file_rename_new(account->home_fd, directory, account->home_fd, path,
-		&error) == -1)
-		log_warning("folder-left", "mailbox=%llu error=\"%s\"",
-		    (unsigned long long)mailbox, error.text);
-	else
+	for (int n = 2; result == 0; n++) {
+		result = file_rename_new(account->home_fd, directory,
+		    account->home_fd, path, &error);
+		if (result == 0 || error.code != ERROR_EXISTS || n > LEFT_MOST)
+			break;
+		snprintf(path, sizeof(path), "left/%llu.%d",
+		    (unsigned long long)mailbox, n);
+		result = 0;
+	}
+	files_forget_id(account, result == 0 ? path : directory);
+	if (result == 0)
 		log_warning("folder-set-aside", "mailbox=%llu",
 		    (unsigned long long)mailbox);
+	else
+		log_warning("folder-left", "mailbox=%llu error=\"%s\"",
+		    (unsigned long long)mailbox, error.text);
 }
 
 void
 files_remove_folder(struct account_store *account, struct folder *folder)
 {
-	static const char *const controls[] = { "firnmail-id", "maildirfolder",
-		"dovecot-uidlist", "dovecot-keywords" };
+	static const char *const controls[] = { "maildirfolder",
+		"dovecot-uidlist", "dovecot-keywords", "firnmail-id" };
 	char path[ACCOUNT_PATH_MAX];
 	struct error error;
 
 	if (strcmp(folder->directory, "Maildir") == 0)
 		return;
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(
+		    path, sizeof(path), "%s/%s", folder->directory, parts[i]);
+		if (file_remove_directory(account->home_fd, path, &error) ==
+			-1 &&
+		    error.code != ERROR_MISSING) {
+			files_set_aside(
+			    account, folder->directory, folder->info.id);
+			return;
+		}
+	}
+	/* The id goes last: whoever is killed before leaves a DELETE to be
+	 * finished, and behind it no Maildir. */
 	for (size_t i = 0; i < 4; i++) {
 		snprintf(path, sizeof(path), "%s/%s", folder->directory,
 		    controls[i]);
 		file_unlink(account->home_fd, path, &error);
-	}
-	for (size_t i = 0; i < 3; i++) {
-		snprintf(
-		    path, sizeof(path), "%s/%s", folder->directory, parts[i]);
-		file_remove_directory(account->home_fd, path, &error);
 	}
 	if (file_remove_directory(
 		account->home_fd, folder->directory, &error) == -1 &&

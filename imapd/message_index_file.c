@@ -268,8 +268,9 @@ judge_state(struct message_index *index, bool *was_unclean)
 	index_state_boot(now->boot);
 	is_same_boot = has_state && memcmp(last.boot, now->boot, 40) == 0;
 	index->was_killed = has_state && last.touch != INDEX_CLEAN;
+	/* Without one the power may have failed in its first life. */
 	*was_unclean =
-	    has_state && last.touch == INDEX_NOT_CLEAN && !is_same_boot;
+	    !has_state || (last.touch == INDEX_NOT_CLEAN && !is_same_boot);
 	now->touch = has_state && last.touch != INDEX_NOT_CLEAN
 			 ? INDEX_UNTOUCHED
 			 : INDEX_NOT_CLEAN;

@@ -190,6 +190,13 @@ tests_unit_mailbox_sync_test_SOURCES = \
 	tests/unit/mailbox_sync_test.c $(FALSE_WORLD)
 tests_unit_mailbox_sync_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/folders_cut_test
+tests_unit_folders_cut_test_SOURCES = \
+	tests/unit/folders_cut_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_folders_cut_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/naming_cut_test
 tests_unit_naming_cut_test_SOURCES = \
 	tests/unit/naming_cut_test.c $(FALSE_WORLD)

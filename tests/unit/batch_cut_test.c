@@ -4,6 +4,7 @@
  * again is told what he was told before, number for number.
  */
 #include "snapd/round.h"
+#include "snapd/store.h"
 
 #include "common/process.h"
 #include "common/record.h"
@@ -11,6 +12,7 @@
 #include "tests/unit/scratch.h"
 #include "tests/unit/snapd_stand.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -289,6 +291,72 @@ a_kill_changes_no_number_that_was_told(void **state)
 	free_world(world, kept);
 }
 
+static void
+start_in_child(void *context)
+{
+	struct world *world = context;
+
+	start(world->stand);
+	stop(world->stand);
+}
+
+/* The power fails once more while the start does it again: behind the commit,
+ * in the writes that wipe the log, and after them. */
+static void
+a_cut_while_it_is_done_again_changes_no_number(void **state)
+{
+	static const unsigned int calls[] = { 0, 1, 2, 40, 65, 66, 67 };
+	char kept[SCRATCH_PATH + 8];
+	struct world *world = make_world(*state, kept);
+	struct power_cut cut = { .step = STEP_COMMITTED, .occurrence = 1 };
+	unsigned int cuts = 0;
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		change_and_die(world, ROUND_OF - 1);
+		cut.calls = calls[i];
+		cut.seed = i + 1;
+		cuts += power_run(&cut, start_in_child, world);
+		check(world);
+		scratch_copy(kept, world->stand->path);
+	}
+	assert_true(cuts > 5);
+	free_world(world, kept);
+}
+
+/* What was asked together with what finds no room was refused; what the log
+ * has is in the index then, as it was told. */
+static void
+a_commit_that_finds_no_room_changes_no_number(void **state)
+{
+	struct message m = { .type = MESSAGE_batch_commit };
+	char kept[SCRATCH_PATH + 8];
+	struct world *world = make_world(*state, kept);
+	struct fixture *f = world->stand;
+	uint64_t before;
+
+	start(f);
+	before = committed(f);
+	for (unsigned int n = 0; n < ROUND_OF - 1; n++) {
+		change(f, n);
+		note_told(world, n);
+	}
+	assert_true(committed(f) == before);
+	store_set_next_commit_fault(ENOSPC);
+	begin(f);
+	add_subscribe(f, "x");
+	m.batch_commit.counter = f->counter;
+	f->worker.answers = 0;
+	channel_send(f->worker.channel, &m, NULL, 0);
+	wait_answer(&f->worker);
+	assert_int_equal(f->worker.answer.batch_done.status, STATUS_FULL);
+	assert_true(committed(f) == world->told[world->count - 1].sequence);
+	append(f, 900, 901, INBOX);
+	f->counter = 0;
+	stop(f);
+	check(world);
+	free_world(world, kept);
+}
+
 /* It is done again before the leap: what was told keeps its numbers, and what
  * comes later has none that may have been told after the copy was made. */
 static void
@@ -439,6 +507,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_cut_changes_no_number_that_was_told),
 		TEST(a_kill_changes_no_number_that_was_told),
+		TEST(a_cut_while_it_is_done_again_changes_no_number),
+		TEST(a_commit_that_finds_no_room_changes_no_number),
 		TEST(a_copy_that_is_put_back_has_what_its_log_has),
 		TEST(what_stands_on_another_history_is_over),
 		TEST(what_stands_on_more_than_the_log_is_committed),
