@@ -6,6 +6,7 @@ broker_libbroker_a_SOURCES = \
 	broker/alarms.c broker/alarms.h \
 	broker/members.c broker/members.h \
 	broker/grants.c broker/grants.h \
+	broker/session_topics.c broker/session_topics.h \
 	broker/sessions.c broker/sessions.h \
 	broker/workers.c broker/workers.h \
 	broker/worker_places.c broker/worker_places.h \

@@ -125,7 +125,7 @@ received(struct channel *channel, const struct message *message, int *fds,
 		worker_session_ended(member, message->session_ended.session);
 		break;
 	case MESSAGE_mailbox_changed:
-		worker_mailbox_changed(member, message->mailbox_changed.topic);
+		worker_mailbox_changed(member, &message->mailbox_changed);
 		break;
 	case MESSAGE_misbehaved:
 		hear_complaint(member, &message->misbehaved);

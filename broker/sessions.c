@@ -6,6 +6,7 @@
  */
 #include "broker/sessions.h"
 
+#include "broker/session_topics.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
@@ -30,11 +31,12 @@ struct session {
 	enum session_state state;
 	bool is_tls;
 	bool is_direct; /* its stream is the client's own socket */
+	bool is_packed; /* its client reads nothing that is not compressed */
 	struct session_front front;
 	uint32_t turn;       /* how often it has slept */
 	int fd;              /* -1: awake, or parked */
 	struct watch *watch; /* these only while asleep */
-	uint64_t topic;      /* of what it waits for, 0: nothing */
+	struct session_topics topics;
 	int64_t until_us;
 	uint8_t *bytes;
 	size_t size;
@@ -100,11 +102,13 @@ forget_sleep(struct session *session)
 		session->list->waking--;
 	session->state = SESSION_AWAKE;
 	sessions->asleep--;
-	sessions->bytes -= session->size;
+	sessions->bytes -=
+	    session->size + session_topics_size(&session->topics);
 	table_remove(
 	    sessions->by_front, &session->front, sizeof(session->front));
 	let_go(session);
 	memory_free(&session->bytes);
+	session_topics_clear(&session->topics);
 	session->size = 0;
 }
 
@@ -164,6 +168,7 @@ end_session(struct session **at, enum status why)
 
 	message.session_over.connection = session->front.connection;
 	message.session_over.status = (uint8_t)why;
+	message.session_over.is_packed = session->is_packed;
 	if (session->is_direct)
 		(void)tell_front(session, &message, -1);
 	drop(at);
@@ -394,6 +399,7 @@ tell_awake(struct session *session, enum status status, int fd)
 
 	message.session_awake.connection = session->front.connection;
 	message.session_awake.status = (uint8_t)status;
+	message.session_awake.is_packed = session->is_packed;
 	return tell_front(session, &message, fd);
 }
 
@@ -465,7 +471,8 @@ session_list_sleep(struct session_list *list,
 	struct session *session = *find(list, message->session);
 
 	if (session == NULL || session->state != SESSION_AWAKE || *fd == -1 ||
-	    !session_is_stream(*fd)) {
+	    !session_is_stream(*fd) ||
+	    session_topics_take(&session->topics, message->topics) == -1) {
 		log_warning("session-sleep",
 		    "sid=%llu account=%u result=refused",
 		    (unsigned long long)message->session, list->account);
@@ -474,14 +481,15 @@ session_list_sleep(struct session_list *list,
 	session->state = SESSION_ASLEEP;
 	session->fd = *fd;
 	*fd = -1;
-	session->topic = message->topic;
+	session->is_packed = message->is_packed != 0;
 	session->until_us =
 	    clock_monotonic_us() + (int64_t)message->wake_s * 1000000;
 	session->size = message->state.size;
 	session->bytes = memory_copy(message->state.data, session->size);
 	if (sessions->asleep++ == 0)
 		timer_start(sessions->timer, SESSIONS_LOOK_MS);
-	sessions->bytes += session->size;
+	sessions->bytes +=
+	    session->size + session_topics_size(&session->topics);
 	session->watch = watch_new(
 	    sessions->loop, session->fd, WATCH_READ, stream_ready, session);
 	if (!session->is_direct) {
@@ -494,26 +502,26 @@ session_list_sleep(struct session_list *list,
 }
 
 static void
-wake_some(struct session_list *list, bool is_any, uint64_t topic)
+wake_some(struct session_list *list, bool is_any, uint64_t topic, uint8_t what)
 {
 	for (struct session *s = list->first; s != NULL; s = s->next)
-		if (s->state == SESSION_ASLEEP && s->topic != 0 &&
-		    (is_any || s->topic == topic))
+		if (s->state == SESSION_ASLEEP && s->topics.count > 0 &&
+		    (is_any || session_topics_have(&s->topics, topic, what)))
 			start_waking(s);
 	if (list->waking > 0)
 		list->handler->wanted(list->context);
 }
 
 void
-session_list_changed(struct session_list *list, uint64_t topic)
+session_list_changed(struct session_list *list, uint64_t topic, uint8_t what)
 {
-	wake_some(list, false, topic);
+	wake_some(list, false, topic, what);
 }
 
 void
 session_list_alarm(struct session_list *list)
 {
-	wake_some(list, true, 0);
+	wake_some(list, true, 0, 0);
 }
 
 size_t
@@ -522,7 +530,7 @@ session_list_watching(const struct session_list *list)
 	size_t count = 0;
 
 	for (const struct session *s = list->first; s != NULL; s = s->next)
-		count += s->state == SESSION_ASLEEP && s->topic != 0;
+		count += s->state == SESSION_ASLEEP && s->topics.count > 0;
 	return count;
 }
 

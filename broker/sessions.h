@@ -92,7 +92,8 @@ void session_list_lose(struct session_list *list);
 void session_list_sleep(struct session_list *list,
     const struct message_session_sleep *message, int *fd);
 /* Something that those with this topic wait for. */
-void session_list_changed(struct session_list *list, uint64_t topic);
+void session_list_changed(
+    struct session_list *list, uint64_t topic, uint8_t what);
 /* What happened, nobody knows: all that wait for something are woken. */
 void session_list_alarm(struct session_list *list);
 /* How many wait for news. */

@@ -300,7 +300,7 @@ awake(
 
 	if (login == NULL)
 		return;
-	imap_login_awake(login, said->status, *fd);
+	imap_login_awake(login, said, *fd);
 	*fd = -1;
 }
 
@@ -311,7 +311,7 @@ over(struct imap_front *front, const struct message_session_over *said)
 	    table_find_u64(front->logins, said->connection);
 
 	if (login != NULL)
-		imap_login_over(login, said->status);
+		imap_login_over(login, said);
 }
 
 /* A reload: connections live on, new ones meet the new settings. */

@@ -9,10 +9,17 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "common/process.h"
+#include "imapd/session_notify.h"
 #include "imapd/sleep_state.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+	ALL_NEWS =
+	    HAPPENED_NEW | HAPPENED_EXPUNGE | HAPPENED_FLAGS | HAPPENED_KEY
+};
 
 static bool
 is_idling(const struct imap_session *session)
@@ -21,34 +28,65 @@ is_idling(const struct imap_session *session)
 	       session->step == COMMAND_IDLE;
 }
 
-static bool
-waits_for_news(const struct imap_session *session)
+/* ---- What wakes it ---- */
+
+/* What its client hears unasked of the selected mailbox. */
+static unsigned int
+news_of_selected(const struct imap_session *session)
 {
-	return is_idling(session) && !session->is_quiet;
+	if (session->view == NULL)
+		return 0;
+	if (session->notify != NULL)
+		return session_notify_of_selected(session);
+	return is_idling(session) && !session->is_quiet ? ALL_NEWS : 0;
+}
+
+/* In IDLE the end of a mailbox is the end of the session. */
+static struct text
+list_topics(const struct imap_session *session)
+{
+	static uint8_t bytes[TOPICS_MAX * TOPIC_SIZE];
+	unsigned int what = news_of_selected(session);
+	struct writer topics;
+
+	writer_init(&topics, bytes, sizeof(bytes));
+	if (session->view != NULL && is_idling(session))
+		what |= HAPPENED_GONE;
+	if (what != 0)
+		session_put_topic(
+		    &topics, mailbox_view_info(session->view)->id, what);
+	if (session->notify != NULL)
+		session_notify_put_topics(session, &topics);
+	return text_make(bytes, topics.size);
 }
 
 /* ---- To sleep ---- */
 
-/* With NOTIFY it keeps its worker, for the broker wakes it for its own mailbox
- * alone. */
+/* News are told as soon as they are there. */
+static bool
+is_about_to_tell(const struct imap_session *session)
+{
+	if (session->notify != NULL && !session_notify_rests(session))
+		return true;
+	return news_of_selected(session) != 0 &&
+	       mailbox_view_has_updates(
+		   session->view, session_notify_wants_expunges(session));
+}
+
 bool
 imap_session_can_sleep(const struct imap_session *session)
 {
 	if (session->watch == NULL ||
 	    (session->state != SESSION_READING && !is_idling(session)) ||
 	    session->in.size > 0 || !session_is_drained(session) ||
-	    session->is_input_ended || session->notify != NULL ||
-	    session->packed_in.size > 0 ||
+	    session->is_input_ended || session->packed_in.size > 0 ||
 	    !imap_input_is_empty(&session->input) ||
 	    (session->deflate != NULL &&
 		!imap_deflate_is_between(session->deflate)))
 		return false;
-	if (session->view == NULL)
-		return true;
-	/* News are told in IDLE as soon as they are there. */
-	return mailbox_view_is_memorable(session->view) &&
-	       (!waits_for_news(session) ||
-		   !mailbox_view_has_updates(session->view));
+	return (session->view == NULL ||
+		   mailbox_view_is_memorable(session->view)) &&
+	       !is_about_to_tell(session);
 }
 
 static uint32_t
@@ -104,6 +142,10 @@ describe(const struct imap_session *session, struct pool *pool,
 		state->flags |= SLEEP_QUIET;
 	if (session->deflate != NULL)
 		describe_packing(session, pool, state);
+	if (session->notify != NULL) {
+		state->flags |= SLEEP_NOTIFIES;
+		session_notify_remember(session, pool, &state->notify);
+	}
 	if (session->view == NULL)
 		return;
 	state->flags |= SLEEP_HAS_MAILBOX;
@@ -122,7 +164,8 @@ imap_session_sleep(struct imap_session *session, struct session_sleep *sleep)
 	describe(session, pool, &state);
 	writer_init(&writer, bytes, sizeof(bytes));
 	result = sleep_state_encode(&state, &writer);
-	sleep->topic = waits_for_news(session) ? state.memory.mailbox : 0;
+	sleep->topics = list_topics(session);
+	sleep->is_packed = session->deflate != NULL;
 	sleep->wake_s = seconds_left(session);
 	sleep->state = text_make(bytes, writer.size);
 	sleep->fd = session->fd;
@@ -178,7 +221,7 @@ go_on_idling(struct imap_session *session, const struct sleep_state *state)
 	session_enter_state(session, SESSION_WORKING);
 }
 
-static void
+static enum status
 take_state(struct imap_session *session, const struct sleep_state *state)
 {
 	int64_t silent_ms =
@@ -198,10 +241,14 @@ take_state(struct imap_session *session, const struct sleep_state *state)
 	session->is_uidonly = (state->flags & SLEEP_UIDONLY) != 0;
 	session->is_quiet = (state->flags & SLEEP_QUIET) != 0;
 	take_saved(session, &state->saved);
+	if ((state->flags & SLEEP_NOTIFIES) != 0 &&
+	    session_notify_recall(session, &state->notify) == -1)
+		return STATUS_UNAVAILABLE;
 	if (state->flags & SLEEP_IDLES)
 		go_on_idling(session, state);
 	else
 		session_enter_state(session, SESSION_READING);
+	return STATUS_OK;
 }
 
 static enum status
@@ -223,9 +270,7 @@ wake_up(struct imap_session *session, struct pool *pool)
 	if (state.flags & SLEEP_HAS_MAILBOX)
 		session->view = mailbox_view_recall(session->account,
 		    &state.memory, &command_view_handler, session, &status);
-	if (status == STATUS_OK)
-		take_state(session, &state);
-	return status;
+	return status == STATUS_OK ? take_state(session, &state) : status;
 }
 
 void

@@ -22,6 +22,7 @@ endif
 
 EXTRA_DIST += demo contrib .ci/run README HACKING SECURITY CHANGES \
 	COPYING docs tests/instance tests/clients.py tests/conftest.py \
+	tests/sleepers.py \
 	tests/ports.py tests/dns_zone.py tests/net_stand.py tests/net_hosts.py \
 	tests/tls_report.py tests/dsn_grammar.py \
 	tests/lint tests/system \

@@ -3,8 +3,6 @@ IDLE hear of news, the others go on where they were."""
 import contextlib
 import glob
 import imaplib
-import json
-import os
 import re
 import select
 import subprocess
@@ -14,20 +12,14 @@ import zlib
 import pytest
 
 from clients import Compressed, say
-from conftest import Server, end, wait_for
+from conftest import wait_for
+from sleepers import all_asleep, has_worker, log, sleepy_instance, user, wakes
 
 
-@pytest.fixture(scope='module')
-def sleepy(tmp_path_factory):
-    """An instance whose sessions sleep early; for tests that only add."""
-    base = tmp_path_factory.mktemp('sleepy')
-    directory = '/var/tmp/firnmail-%d-%s' % (os.getpid(), base.name)
-    os.makedirs(directory, mode=0o711)
-    config = base / 'config'
-    config.write_text('hibernate after 1s\n')
-    yield Server(directory, '--cheap-hash', '--accounts', '20',
-                 '--config', str(config))
-    end(directory)
+@pytest.fixture(name='sleepy', scope='module')
+def fixture_sleepy(tmp_path_factory):
+    with sleepy_instance(tmp_path_factory, 20) as server:
+        yield server
 
 
 @pytest.fixture
@@ -38,35 +30,8 @@ def alone(server, tmp_path):
     return server('--config', str(config))
 
 
-def has_worker(server, name):
-    done = subprocess.run(server.firnmail.split() + ['--json', 'status'],
-                          text=True, check=True, timeout=60,
-                          stdout=subprocess.PIPE)
-    return any(json.loads(line).get('role') == 'worker' and
-               json.loads(line).get('account') == name
-               for line in done.stdout.splitlines())
-
-
-def log(server):
-    with open(server.dir + '/log', encoding='utf-8') as file:
-        return file.read()
-
-
 def sleeps(server):
     return len(re.findall(r'worker\[\d+\] info session-sleep ', log(server)))
-
-
-def wakes(server, name):
-    """Of a user whom no other test has, or their lines would count as well:
-    the log may be behind."""
-    return len(re.findall(r' session-wake .* user=%s ' % re.escape(name),
-                          log(server)))
-
-
-def all_asleep(server, name=None):
-    """Within what a worker without sessions is kept for where none sleeps."""
-    wait_for(lambda: not has_worker(server, name or server.user1), seconds=28,
-             what='no worker left')
 
 
 class Idler:
@@ -119,10 +84,6 @@ def idling(server, user=None, *commands):
         yield idler
     finally:
         idler.close()
-
-
-def user(server, number):
-    return 'user%d@%s' % (number, server.domain)
 
 
 def test_idle_hears_of_mail_while_no_worker_is_there(sleepy):

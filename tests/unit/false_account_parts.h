@@ -13,7 +13,8 @@ enum {
 	MAX_ROWS = 64,
 	MAX_VIEWS = 8,
 	MAX_APPENDED = 512,
-	MAX_LATER = 8
+	MAX_LATER = 8,
+	DELETED = 9999 /* in the place of an id */
 };
 
 struct row {

@@ -169,11 +169,12 @@ first_change(const struct mailbox_view *view)
 }
 
 bool
-mailbox_view_has_updates(const struct mailbox_view *view)
+mailbox_view_has_updates(const struct mailbox_view *view, bool may_expunge)
 {
 	return view->keyword_count != view->box->info.keyword_count ||
 	       view->told_uidnext != view->box->info.uidnext ||
-	       view->count != view->box->count || first_change(view) != 0;
+	       (may_expunge && view->count != view->box->count) ||
+	       first_change(view) != 0;
 }
 
 bool

@@ -11,6 +11,7 @@ send_over(struct world *world, enum status status)
 
 	over.session_over.connection = world->connection;
 	over.session_over.status = (uint8_t)status;
+	over.session_over.is_packed = world->is_packed;
 	close_stream(world);
 	channel_send(world->broker, &over, NULL, 0);
 }
@@ -63,6 +64,12 @@ the_front_ends_what_the_worker_has_done_with(void **state)
 	send_over(&world, STATUS_UNAVAILABLE);
 	say(&world, NULL, "* BYE [UNAVAILABLE] Server is restarting\r\n");
 	expect_closed(&world);
+	world_close(&world);
+	open_direct_session(&world, 10);
+	world.is_packed = true;
+	send_over(&world, STATUS_UNAVAILABLE);
+	expect_closed(&world);
+	assert_null(strstr(world.heard, "BYE"));
 	world_close(&world);
 }
 
