@@ -516,6 +516,9 @@ void view_notify_soon(struct mailbox_view *view);
 void view_add_uid(uint32_t **uids, size_t *count, uint32_t uid);
 
 /* ---- mailbox_sleep.c ---- */
+/* A new view of what a client knew of a mailbox of the past. */
+void view_recall_past(
+    struct mailbox_view *view, const struct mailbox_memory *memory);
 /* Something happened to it that its sessions are to be told; NULL: to names or
  * subscriptions. */
 void sleepers_tell(

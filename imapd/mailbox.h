@@ -42,12 +42,15 @@ struct mailbox_memory {
 	bool has_new_keywords;
 	bool has_new_key;
 	bool is_read_only;
+	bool is_past; /* for snapshot_recall, as of that sequence */
+	uint64_t past_sequence;
 	uint64_t key;         /* which one it has (mailbox_key_mark) */
 	struct imap_set uids; /* rising, as are these */
 	struct imap_set recent;
 };
 
-/* A mailbox of the past is nothing to remember. */
+bool mailbox_view_is_past(const struct mailbox_view *view);
+/* One that is gone is nothing to remember. */
 bool mailbox_view_is_memorable(const struct mailbox_view *view);
 /* Ranges are in the pool. */
 void mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,

@@ -92,9 +92,15 @@ put_list(const struct uid_ranges *uids, size_t count, struct pool *pool,
 }
 
 bool
+mailbox_view_is_past(const struct mailbox_view *view)
+{
+	return view->folder->past != NULL;
+}
+
+bool
 mailbox_view_is_memorable(const struct mailbox_view *view)
 {
-	return view->folder->past == NULL && !view->folder->is_gone;
+	return !view->folder->is_gone;
 }
 
 void
@@ -103,6 +109,8 @@ mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
 {
 	const struct mailbox_info *info = &view->folder->info;
 
+	memory->is_past = mailbox_view_is_past(view);
+	memory->past_sequence = view->folder->past_sequence;
 	memory->mailbox = info->id;
 	memory->uidvalidity = info->uidvalidity;
 	memory->told_uidnext = view->told_uidnext;
@@ -111,7 +119,8 @@ mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
 	memory->keyword_count = (uint8_t)info->keyword_count;
 	memory->has_new_keywords = view->has_new_keywords;
 	memory->has_new_key = view->has_new_key;
-	memory->key = mailbox_key_mark(view->account, info->id);
+	if (!memory->is_past)
+		memory->key = mailbox_key_mark(view->account, info->id);
 	memory->is_read_only = view->is_read_only;
 	put_list(&view->list->uids, view->count, pool, &memory->uids);
 	put_ranges(view->recent, view->recent_count, pool, &memory->recent);
@@ -259,4 +268,15 @@ mailbox_view_recall(struct account_store *account,
 	view->next = folder->views;
 	folder->views = view;
 	return view;
+}
+
+void
+view_recall_past(struct mailbox_view *view, const struct mailbox_memory *memory)
+{
+	view->told_uidnext = memory->told_uidnext;
+	view->told_modseq = memory->told_modseq;
+	/* There may be more by now, of messages that it does not have. */
+	view->has_new_keywords = memory->has_new_keywords;
+	uid_list_release(&view->list);
+	recall_list(view, memory);
 }

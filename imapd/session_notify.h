@@ -51,6 +51,9 @@ void session_notify_set(
 struct session_notify *session_notify_new(struct text arguments);
 void session_notify_free(struct session_notify **notify);
 
+/* As it is now, not one of the past. */
+bool session_notify_is_selected(
+    const struct imap_session *session, uint64_t mailbox);
 /* What others did to the mailbox that is selected may be told now. */
 bool session_notify_wants_updates(const struct imap_session *session);
 /* Of it, that messages are gone, or have other flags. */

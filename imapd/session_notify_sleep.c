@@ -52,18 +52,11 @@ session_notify_of_selected(const struct imap_session *session)
 		   : what & ~(unsigned int)HAPPENED_EXPUNGE;
 }
 
-static bool
-is_selected(const struct imap_session *session, const struct mailbox_info *info)
-{
-	return session->view != NULL &&
-	       mailbox_view_info(session->view)->id == info->id;
-}
-
 /* Of the messages of one that is not selected. */
 static unsigned int
 wanted(const struct imap_session *session, const struct mailbox_info *info)
 {
-	if (is_selected(session, info))
+	if (session_notify_is_selected(session, info->id))
 		return 0;
 	return OF_MESSAGES &
 	       notify_request_events(&session->notify->request, info->name,
@@ -181,7 +174,7 @@ remember_mailboxes(const struct imap_session *session, struct pool *pool,
 		    &memory->known[memory->known_count];
 		unsigned int what = wanted(session, info);
 
-		if (what == 0 && !is_selected(session, info))
+		if (what == 0 && !session_notify_is_selected(session, info->id))
 			what = if_subscribed;
 		if (what == 0 && (memory->bits & KNOWN_NAMES) == 0)
 			continue;

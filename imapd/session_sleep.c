@@ -12,6 +12,7 @@
 #include "common/process.h"
 #include "imapd/session_notify.h"
 #include "imapd/sleep_state.h"
+#include "imapd/snapshot_mailbox.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,7 @@ is_idling(const struct imap_session *session)
 static unsigned int
 news_of_selected(const struct imap_session *session)
 {
-	if (session->view == NULL)
+	if (session->view == NULL || mailbox_view_is_past(session->view))
 		return 0;
 	if (session->notify != NULL)
 		return session_notify_of_selected(session);
@@ -50,7 +51,8 @@ list_topics(const struct imap_session *session)
 	struct writer topics;
 
 	writer_init(&topics, bytes, sizeof(bytes));
-	if (session->view != NULL && is_idling(session))
+	if (session->view != NULL && is_idling(session) &&
+	    !mailbox_view_is_past(session->view))
 		what |= HAPPENED_GONE;
 	if (what != 0)
 		session_put_topic(
@@ -182,6 +184,11 @@ imap_session_stay_awake(struct imap_session *session)
 
 /* ---- And back ---- */
 
+struct session_waking {
+	struct pool *pool;
+	struct sleep_state state;
+};
+
 static void
 take_saved(struct imap_session *session, const struct imap_set *saved)
 {
@@ -251,39 +258,92 @@ take_state(struct imap_session *session, const struct sleep_state *state)
 	return STATUS_OK;
 }
 
-static enum status
-wake_up(struct imap_session *session, struct pool *pool)
+static void
+end_waking(struct imap_session *session, enum status status)
 {
-	enum status status = STATUS_OK;
-	struct sleep_state state;
-
-	if (sleep_state_decode(
-		text_make(session->sleep.data, session->sleep.size), pool,
-		&state) == -1)
-		return STATUS_UNAVAILABLE;
-	/* First, so that any answer is in the form that he reads. */
-	if ((state.flags & SLEEP_COMPRESSES) != 0 &&
-	    (session->deflate = imap_deflate_recall(state.packed)) == NULL)
-		return STATUS_UNAVAILABLE;
-	if (!is_same_store(session, &state))
-		return STATUS_UNAVAILABLE;
-	if (state.flags & SLEEP_HAS_MAILBOX)
-		session->view = mailbox_view_recall(session->account,
-		    &state.memory, &command_view_handler, session, &status);
-	return status == STATUS_OK ? take_state(session, &state) : status;
-}
-
-void
-session_wake_up(struct imap_session *session)
-{
-	struct pool *pool = pool_new();
-	enum status status = wake_up(session, pool);
-
+	if (status == STATUS_OK)
+		status = take_state(session, &session->waking->state);
 	if (status == STATUS_MISSING)
 		session_bye(session, "* BYE Mailbox was deleted\r\n");
 	else if (status != STATUS_OK)
 		session_bye(
 		    session, "* BYE [UNAVAILABLE] Server is restarting\r\n");
+	session_forget_sleep(session);
+}
+
+static void
+past_recalled(enum status status, struct mailbox_view *view, void *context)
+{
+	struct imap_session *session = context;
+
+	session->view = view;
+	end_waking(session, status);
+	if (!session->is_running)
+		session_run(session);
+}
+
+/* An answer that comes at once does not run it, our caller does. */
+static void
+recall_past(struct imap_session *session, const struct mailbox_memory *memory)
+{
+	bool was_running = session->is_running;
+
+	session->is_running = true;
+	snapshot_recall(session->account, memory, &command_view_handler,
+	    session, past_recalled, session);
+	session->is_running = was_running;
+}
+
+/* The compression first, so that any answer is in the form that he reads. */
+static bool
+is_usable(struct imap_session *session)
+{
+	struct session_waking *waking = session->waking;
+	struct sleep_state *state = &waking->state;
+
+	if (sleep_state_decode(
+		text_make(session->sleep.data, session->sleep.size),
+		waking->pool, state) == -1)
+		return false;
+	if ((state->flags & SLEEP_COMPRESSES) != 0 &&
+	    (session->deflate = imap_deflate_recall(state->packed)) == NULL)
+		return false;
+	return is_same_store(session, state);
+}
+
+void
+session_wake_up(struct imap_session *session)
+{
+	struct session_waking *waking = memory_new(1, sizeof(*waking));
+	const struct mailbox_memory *memory = &waking->state.memory;
+	enum status status = STATUS_OK;
+
+	session->waking = waking;
+	waking->pool = pool_new();
+	if (!is_usable(session)) {
+		end_waking(session, STATUS_UNAVAILABLE);
+		return;
+	}
+	if (memory->is_past) {
+		recall_past(session, memory);
+		return;
+	}
+	if (waking->state.flags & SLEEP_HAS_MAILBOX)
+		session->view = mailbox_view_recall(session->account, memory,
+		    &command_view_handler, session, &status);
+	end_waking(session, status);
+}
+
+void
+session_forget_sleep(struct imap_session *session)
+{
+	struct session_waking *waking = session->waking;
+
 	buf_clear(&session->sleep);
-	pool_free(&pool);
+	if (waking == NULL)
+		return;
+	snapshot_cancel(session->account, session);
+	session->waking = NULL;
+	pool_free(&waking->pool);
+	free(waking);
 }

@@ -211,6 +211,8 @@ put_memory(struct writer *writer, const struct mailbox_memory *memory)
 	writer_put_u32(writer, memory->told_recent);
 	writer_put_u8(writer, memory->keyword_count);
 	writer_put_u64(writer, memory->key);
+	if (memory->is_past)
+		writer_put_u64(writer, memory->past_sequence);
 	put_set(writer, &memory->uids);
 	put_set(writer, &memory->recent);
 }
@@ -226,6 +228,8 @@ get_memory(
 	memory->told_recent = reader_get_u32(reader);
 	memory->keyword_count = reader_get_u8(reader);
 	memory->key = reader_get_u64(reader);
+	if (memory->is_past)
+		memory->past_sequence = reader_get_u64(reader);
 	get_set(reader, pool, &memory->uids);
 	get_set(reader, pool, &memory->recent);
 	/* A UID from there on would be told a second time. */
@@ -250,6 +254,8 @@ all_flags(const struct sleep_state *state)
 		flags |= SLEEP_NEW_KEYWORDS;
 	if (state->memory.has_new_key)
 		flags |= SLEEP_NEW_KEY;
+	if (state->memory.is_past)
+		flags |= SLEEP_OF_PAST;
 	return flags;
 }
 
@@ -316,6 +322,7 @@ sleep_state_decode(
 		state->packed = reader_get_text(&reader, DEFLATE_STATE_MAX);
 	if (state->flags & SLEEP_NOTIFIES)
 		get_notify(&reader, pool, &state->notify);
+	state->memory.is_past = (state->flags & SLEEP_OF_PAST) != 0;
 	if (state->flags & SLEEP_HAS_MAILBOX)
 		get_memory(&reader, pool, &state->memory);
 	if (reader_done(&reader) == -1 || format != SLEEP_FORMAT ||

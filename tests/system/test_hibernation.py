@@ -303,18 +303,43 @@ def test_a_session_that_compresses_goes_on_where_it_was(sleepy, flush):
         packed.logout()
 
 
-def test_the_past_keeps_its_worker(sleepy):
-    name = user(sleepy, 8)
-    with sleepy.imap_session(name) as client:
-        client.select('"Snapshots/Deleted mail"', True)
-        before = sleeps(sleepy)
-        with sleepy.imap_session(user(sleepy, 9)) as other:
-            other.select()
-            wait_for(lambda: sleeps(sleepy) > before, what='the other one')
-        assert has_worker(sleepy, name)
-        client.select()
+def test_the_past_is_the_same_after_a_sleep(sleepy):
+    """A snapshot, and the deleted mail, of which there is more by then."""
+    name = user(sleepy, 14)
+    ask = 'FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])'
+    with contextlib.ExitStack() as stack:
+        one, tree, deleted = (stack.enter_context(sleepy.imap_session(name))
+                              for _ in range(3))
+
+        def lose(key):
+            sleepy.fill([key], name)
+            one.select()
+            one.store('1', '+FLAGS', '(\\Deleted Work)')
+            one.expunge()
+
+        sleepy.fill(['stays', 'goes', 'goes-as-well'], name)
+        sleepy.snapctl('create', '--name', 'asleep', name)
+        lose('more')
+        lose('and-more')
+        root = say(one, 'LIST "" Snapshots/%')[-1].split(b'"')[-2].decode()
+        say(tree, 'EXAMINE "%s/INBOX"' % root)
+        say(deleted, 'EXAMINE "Snapshots/Deleted mail"')
+        before = [say(client, ask) for client in (tree, deleted)]
+        assert len(before[0]) > len(before[1]) > 0
+        # One of them in IDLE: nothing that happens now is news to it.
+        deleted.send(b'i IDLE\r\n')
+        assert deleted.readline() == b'+ idling\r\n'
+        one.logout()
         all_asleep(sleepy, name)
-        assert client.noop()[0] == 'OK'
+        one = stack.enter_context(sleepy.imap_session(name))
+        lose('too-late')
+        one.logout()
+        all_asleep(sleepy, name)
+        deleted.send(b'DONE\r\n')
+        assert deleted.readline() == b'i OK Idle completed\r\n'
+        assert [say(client, ask) for client in (tree, deleted)] == before
+        assert say(tree, 'NOOP') == say(deleted, 'NOOP') == []
+        assert say(deleted, 'COPY 1 INBOX') is not None
 
 
 def test_two_hundred_sessions_sleep_and_wake(sleepy):

@@ -109,6 +109,9 @@ void tell(struct account_store *account, enum happening what,
 /* Views and listeners are told. */
 void changed(struct account_store *account, struct box *box);
 /* Freed by mailbox_view_close(). */
+/* What its client knew. */
+void view_recall(
+    struct mailbox_view *view, const struct mailbox_memory *memory);
 struct mailbox_view *view_new(struct account_store *account, struct box *box,
     bool is_read_only, const struct mailbox_view_handler *handler,
     void *context);

@@ -62,6 +62,8 @@ make_state(struct sleep_state *state)
 	state->memory.keyword_count = 64;
 	state->memory.has_new_keywords = true;
 	state->memory.key = UINT64_C(3) << 40;
+	state->memory.is_past = true;
+	state->memory.past_sequence = UINT64_MAX - 1;
 	state->memory.uids = (struct imap_set){ .count = 2, .ranges = uids };
 	state->memory.recent =
 	    (struct imap_set){ .count = 1, .ranges = recent };
@@ -101,7 +103,8 @@ a_state_comes_back_as_it_was(void **unused)
 
 	make_state(&state);
 	assert_int_equal(sleep_state_decode(encode(&state), pool, &back), 0);
-	assert_int_equal(back.flags, state.flags | SLEEP_NEW_KEYWORDS);
+	assert_int_equal(
+	    back.flags, state.flags | SLEEP_NEW_KEYWORDS | SLEEP_OF_PAST);
 	assert_memory_equal(&back.store, &state.store, sizeof(state.store));
 	assert_int_equal(back.incarnation, 4);
 	assert_int_equal(back.silent_since_us, state.silent_since_us);
@@ -119,6 +122,8 @@ a_state_comes_back_as_it_was(void **unused)
 	assert_true(back.memory.has_new_keywords);
 	assert_false(back.memory.has_new_key);
 	assert_int_equal(back.memory.key, state.memory.key);
+	assert_true(back.memory.is_past);
+	assert_int_equal(back.memory.past_sequence, state.memory.past_sequence);
 	assert_false(back.memory.is_read_only);
 	assert_same_set(&back.memory.uids, &state.memory.uids);
 	assert_same_set(&back.memory.recent, &state.memory.recent);
