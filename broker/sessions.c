@@ -6,65 +6,16 @@
  */
 #include "broker/sessions.h"
 
-#include "broker/session_topics.h"
+#include "broker/sessions_state.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
-#include "common/table.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum session_state {
-	SESSION_AWAKE,
-	SESSION_ASLEEP,
-	SESSION_WAKING
-};
-
-struct session {
-	struct session *next;
-	struct session_list *list;
-	uint64_t number;
-	enum session_state state;
-	bool is_tls;
-	bool is_direct; /* its stream is the client's own socket */
-	bool is_packed; /* its client reads nothing that is not compressed */
-	struct session_front front;
-	uint32_t turn;       /* how often it has slept */
-	int fd;              /* -1: awake, or parked */
-	struct watch *watch; /* these only while asleep */
-	struct session_topics topics;
-	int64_t until_us;
-	uint8_t *bytes;
-	size_t size;
-	size_t user_size;
-	char names[]; /* user, and client address behind it, each with a NUL */
-};
-
-struct session_list {
-	struct session_list *next; /* of `sessions` */
-	struct session_list *previous;
-	struct sessions *sessions;
-	uint32_t account;
-	struct session *first;
-	size_t count;
-	size_t waking;
-	const struct session_list_handler *handler;
-	void *context;
-};
-
-struct sessions {
-	struct event_loop *loop;
-	struct timer *timer;
-	struct session_list *lists;
-	struct table *by_front; /* those that sleep, with a stream to it */
-	uint64_t last_number;
-	size_t asleep; /* and waking */
-	size_t bytes;
-};
 
 /* -- One session -- */
 
@@ -80,9 +31,8 @@ session_ip(const struct session *session)
 	return text_of(session->names + session->user_size + 1);
 }
 
-/* Of its stream. */
-static void
-let_go(struct session *session)
+void
+session_let_go(struct session *session)
 {
 	watch_free(&session->watch);
 	if (session->fd != -1)
@@ -106,7 +56,7 @@ forget_sleep(struct session *session)
 	    session->size + session_topics_size(&session->topics);
 	table_remove(
 	    sessions->by_front, &session->front, sizeof(session->front));
-	let_go(session);
+	session_let_go(session);
 	memory_free(&session->bytes);
 	session_topics_clear(&session->topics);
 	session->size = 0;
@@ -150,27 +100,11 @@ start_waking(struct session *session)
 	watch_free(&session->watch);
 }
 
-static int
-tell_front(struct session *session, const struct message *message, int fd)
-{
-	const struct session_list *list = session->list;
-
-	return list->handler->tell_front(
-	    &session->front, message, fd == -1 ? NULL : &fd, list->context);
-}
-
 /* Whoever had it: nobody will write to the client any more. */
 static void
 end_session(struct session **at, enum status why)
 {
-	struct session *session = *at;
-	struct message message = { .type = MESSAGE_session_over };
-
-	message.session_over.connection = session->front.connection;
-	message.session_over.status = (uint8_t)why;
-	message.session_over.is_packed = session->is_packed;
-	if (session->is_direct)
-		(void)tell_front(session, &message, -1);
+	session_tell_over(*at, why);
 	drop(at);
 }
 
@@ -321,15 +255,8 @@ session_list_lose(struct session_list *list)
 
 /* -- Asleep -- */
 
-enum stream_state {
-	STREAM_QUIET,
-	STREAM_SPEAKS,
-	STREAM_OVER
-};
-
-/* What has come stays where it is. */
-static enum stream_state
-stream_look(int fd)
+enum stream_state
+session_stream_look(int fd)
 {
 	uint8_t byte;
 	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -341,9 +268,8 @@ stream_look(int fd)
 	return STREAM_OVER;
 }
 
-/* He is not there any more. */
-static void
-end_asleep(struct session *session)
+void
+session_end_asleep(struct session *session)
 {
 	struct session_list *list = session->list;
 
@@ -353,8 +279,8 @@ end_asleep(struct session *session)
 	tell_if_empty(list);
 }
 
-static void
-wake(struct session *session)
+void
+session_wake(struct session *session)
 {
 	struct session_list *list = session->list;
 
@@ -367,90 +293,15 @@ stream_ready(int fd, int events, void *context)
 {
 	struct session *session = context;
 
-	switch (stream_look(fd)) {
+	switch (session_stream_look(fd)) {
 	case STREAM_QUIET:
 		break;
 	case STREAM_SPEAKS:
-		wake(session);
+		session_wake(session);
 		break;
 	case STREAM_OVER:
-		end_asleep(session);
+		session_end_asleep(session);
 		break;
-	}
-}
-
-/* -- The front -- */
-
-static void
-tell_asleep(struct session *session)
-{
-	struct message message = { .type = MESSAGE_session_asleep };
-
-	message.session_asleep.connection = session->front.connection;
-	message.session_asleep.turn = ++session->turn;
-	(void)tell_front(session, &message, -1);
-}
-
-/* With a stream of its own, if the old one was let go of. */
-static int
-tell_awake(struct session *session, enum status status, int fd)
-{
-	struct message message = { .type = MESSAGE_session_awake };
-
-	message.session_awake.connection = session->front.connection;
-	message.session_awake.status = (uint8_t)status;
-	message.session_awake.is_packed = session->is_packed;
-	return tell_front(session, &message, fd);
-}
-
-static struct session *
-find_asleep(struct sessions *sessions, const struct session_front *front)
-{
-	return table_find(sessions->by_front, front, sizeof(*front));
-}
-
-/* What the front sent before it said so would be in the stream by now. */
-void
-sessions_parked(
-    struct sessions *sessions, const struct session_front *front, uint32_t turn)
-{
-	struct session *session = find_asleep(sessions, front);
-
-	if (session != NULL && session->state == SESSION_ASLEEP &&
-	    session->turn == turn && session->fd != -1 &&
-	    stream_look(session->fd) == STREAM_QUIET)
-		let_go(session);
-}
-
-void
-sessions_resume(struct sessions *sessions, const struct session_front *front)
-{
-	struct session *session = find_asleep(sessions, front);
-
-	if (session != NULL && session->state == SESSION_ASLEEP)
-		wake(session);
-}
-
-void
-sessions_gone(struct sessions *sessions, const struct session_front *front)
-{
-	struct session *session = find_asleep(sessions, front);
-
-	if (session != NULL && session->fd == -1)
-		end_asleep(session);
-}
-
-void
-sessions_front_gone(struct sessions *sessions, uint64_t instance)
-{
-	size_t position = 0;
-	void *value;
-
-	while (table_next(sessions->by_front, &position, NULL, NULL, &value)) {
-		struct session *session = value;
-
-		if (session->front.instance == instance && session->fd == -1)
-			end_asleep(session);
 	}
 }
 
@@ -495,10 +346,10 @@ session_list_sleep(struct session_list *list,
 	if (!session->is_direct) {
 		table_put(sessions->by_front, &session->front,
 		    sizeof(session->front), session);
-		tell_asleep(session);
+		session_tell_asleep(session);
 	}
 	if (!has_room(sessions))
-		wake(session);
+		session_wake(session);
 }
 
 static void
@@ -540,32 +391,12 @@ session_list_waking(const struct session_list *list)
 	return list->waking;
 }
 
-/* The worker's end of its stream: the old one, or a new one of which the front
- * gets the other end. */
-static int
-open_stream(struct session *session)
-{
-	int ends[2], result;
-
-	if (session->is_direct)
-		return 0;
-	if (session->fd != -1)
-		return tell_awake(session, STATUS_OK, -1);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-		ends) == -1)
-		return -1;
-	result = tell_awake(session, STATUS_OK, ends[0]);
-	close(ends[0]);
-	session->fd = ends[1];
-	return result;
-}
-
 static int
 give(struct session *session, struct channel *worker)
 {
 	struct message message = { .type = MESSAGE_session_wake };
 
-	if (open_stream(session) == -1)
+	if (session_open_stream(session) == -1)
 		return -1;
 	message.session_wake.session = session->number;
 	message.session_wake.is_tls = session->is_tls;
@@ -614,7 +445,7 @@ session_list_dismiss(struct session_list *list, bool is_all, enum status why)
 		if (session->state == SESSION_WAKING ||
 		    (is_all && session->state == SESSION_ASLEEP)) {
 			if (!session->is_direct)
-				(void)tell_awake(session, why, -1);
+				(void)session_tell_awake(session, why, -1);
 			log_info("session-close",
 			    "sid=%llu account=%u asleep=1",
 			    (unsigned long long)session->number, list->account);
