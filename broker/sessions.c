@@ -25,7 +25,7 @@ session_user(const struct session *session)
 	return text_make(session->names, session->user_size);
 }
 
-static struct text
+struct text
 session_ip(const struct session *session)
 {
 	return text_of(session->names + session->user_size + 1);
@@ -227,6 +227,21 @@ session_list_add(struct session_list *list, const struct session_front *front,
 	list->first = session;
 	list->count++;
 	return session->number;
+}
+
+void
+session_list_inherit(struct session_list *list, uint64_t instance)
+{
+	for (struct session *s = list->first; s != NULL; s = s->next)
+		session_tell_inherited(s, instance);
+}
+
+void
+sessions_inherit(struct sessions *sessions, uint64_t instance)
+{
+	for (struct session_list *list = sessions->lists; list != NULL;
+	     list = list->next)
+		session_list_inherit(list, instance);
 }
 
 void

@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* A front counts its own connections from 1 on. */
+#define INHERITED (UINT64_C(1) << 63)
+
 /* -- To it -- */
 
 int
@@ -38,6 +41,20 @@ session_tell_awake(struct session *session, enum status status, int fd)
 	message.session_awake.status = (uint8_t)status;
 	message.session_awake.is_packed = session->is_packed;
 	return session_tell_front(session, &message, fd);
+}
+
+void
+session_tell_inherited(struct session *session, uint64_t instance)
+{
+	struct message message = { .type = MESSAGE_session_inherited };
+
+	if (!session->is_direct || session->front.instance == instance)
+		return;
+	session->front.instance = instance;
+	session->front.connection = INHERITED | session->number;
+	message.session_inherited.connection = session->front.connection;
+	message.session_inherited.client_ip = session_ip(session);
+	(void)session_tell_front(session, &message, -1);
 }
 
 void

@@ -58,6 +58,7 @@ struct sessions {
 
 /* ---- sessions.c ---- */
 
+struct text session_ip(const struct session *session);
 /* It is to be given to a worker. */
 void session_wake(struct session *session);
 /* Its client is gone. It may be the last of its list. */
@@ -82,6 +83,8 @@ int session_tell_front(
 void session_tell_asleep(struct session *session);
 /* With a stream of its own, if the old one was let go of. */
 int session_tell_awake(struct session *session, enum status status, int fd);
+/* Of a direct one that is an earlier one's it hears now, by another number. */
+void session_tell_inherited(struct session *session, uint64_t instance);
 /* Nobody will write to a direct one's client any more. */
 void session_tell_over(const struct session *session, enum status why);
 /* The worker's end of its stream: the old one, or a new one of which the front

@@ -47,6 +47,7 @@ static struct fixture {
 	unsigned int asleep;
 	unsigned int awake;
 	unsigned int over;
+	unsigned int inherited;
 	int stream; /* that it was given */
 	bool is_direct;
 	bool is_packed;
@@ -76,6 +77,7 @@ tell_front(const struct session_front *front, const struct message *message,
 	fixture.asleep += message->type == MESSAGE_session_asleep;
 	fixture.awake += message->type == MESSAGE_session_awake;
 	fixture.over += message->type == MESSAGE_session_over;
+	fixture.inherited += message->type == MESSAGE_session_inherited;
 	if (fd != NULL)
 		fixture.stream = dup(*fd);
 	return 0;
@@ -617,6 +619,35 @@ the_front_hears_that_a_direct_session_is_over(void **state)
 	close(sleeping);
 }
 
+/* Awake or asleep, and once; one that the front relays is nobody's. */
+static void
+the_next_front_hears_of_direct_sessions(void **state)
+{
+	struct message *said = &fixture.to_front;
+	uint64_t number, connection;
+	int client;
+
+	add();
+	sessions_inherit(fixture.sessions, 6);
+	assert_int_equal(fixture.inherited, 0);
+	fixture.is_direct = true;
+	number = add();
+	client = put_to_sleep(add(), TOPIC);
+	sessions_inherit(fixture.sessions, 6);
+	sessions_inherit(fixture.sessions, 6);
+	assert_int_equal(fixture.inherited, 2);
+	assert_true(text_is(said->session_inherited.client_ip, "192.0.2.1"));
+	session_list_remove(fixture.list, number);
+	assert_int_equal(fixture.over, 1);
+	connection = said->session_over.connection;
+	assert_true(connection > UINT64_MAX / 2);
+	session_list_dismiss(fixture.list, true, STATUS_MISSING);
+	assert_int_equal(fixture.over, 2);
+	assert_true(said->session_over.connection > UINT64_MAX / 2);
+	assert_int_not_equal(said->session_over.connection, connection);
+	close(client);
+}
+
 /* A file in the place of a stream could not be watched. */
 static void
 what_is_no_stream_is_not_taken(void **state)
@@ -654,6 +685,7 @@ main(void)
 		TEST(an_account_has_so_many_sessions_and_no_more),
 		TEST(a_direct_session_sleeps_and_wakes_without_its_front),
 		TEST(the_front_hears_that_a_direct_session_is_over),
+		TEST(the_next_front_hears_of_direct_sessions),
 		TEST(what_is_no_stream_is_not_taken),
 	};
 
