@@ -6,7 +6,9 @@ broker_libbroker_a_SOURCES = \
 	broker/alarms.c broker/alarms.h \
 	broker/members.c broker/members.h \
 	broker/grants.c broker/grants.h \
-	broker/sessions.c broker/sessions.h \
+	broker/session_topics.c broker/session_topics.h \
+	broker/sessions.c broker/sessions.h broker/sessions_state.h \
+	broker/sessions_front.c \
 	broker/workers.c broker/workers.h \
 	broker/worker_places.c broker/worker_places.h \
 	broker/worker_answers.c \

@@ -99,6 +99,9 @@ received(struct channel *channel, const struct message *message, int *fds,
 		log_info("ready", "role=%s pid=%d account=%u walls=0x%x",
 		    role_name(member->role), member->pid, member->account,
 		    member->walls);
+		if (member->role == ROLE_IMAPD)
+			sessions_inherit(workers_sessions(broker->workers),
+			    member->instance);
 		break;
 	case MESSAGE_grant:
 		add_grant(member, &message->grant);
@@ -125,7 +128,7 @@ received(struct channel *channel, const struct message *message, int *fds,
 		worker_session_ended(member, message->session_ended.session);
 		break;
 	case MESSAGE_mailbox_changed:
-		worker_mailbox_changed(member, message->mailbox_changed.topic);
+		worker_mailbox_changed(member, &message->mailbox_changed);
 		break;
 	case MESSAGE_misbehaved:
 		hear_complaint(member, &message->misbehaved);

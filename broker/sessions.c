@@ -6,63 +6,16 @@
  */
 #include "broker/sessions.h"
 
+#include "broker/sessions_state.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
-#include "common/table.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum session_state {
-	SESSION_AWAKE,
-	SESSION_ASLEEP,
-	SESSION_WAKING
-};
-
-struct session {
-	struct session *next;
-	struct session_list *list;
-	uint64_t number;
-	enum session_state state;
-	bool is_tls;
-	bool is_direct; /* its stream is the client's own socket */
-	struct session_front front;
-	uint32_t turn;       /* how often it has slept */
-	int fd;              /* -1: awake, or parked */
-	struct watch *watch; /* these only while asleep */
-	uint64_t topic;      /* of what it waits for, 0: nothing */
-	int64_t until_us;
-	uint8_t *bytes;
-	size_t size;
-	size_t user_size;
-	char names[]; /* user, and client address behind it, each with a NUL */
-};
-
-struct session_list {
-	struct session_list *next; /* of `sessions` */
-	struct session_list *previous;
-	struct sessions *sessions;
-	uint32_t account;
-	struct session *first;
-	size_t count;
-	size_t waking;
-	const struct session_list_handler *handler;
-	void *context;
-};
-
-struct sessions {
-	struct event_loop *loop;
-	struct timer *timer;
-	struct session_list *lists;
-	struct table *by_front; /* those that sleep, with a stream to it */
-	uint64_t last_number;
-	size_t asleep; /* and waking */
-	size_t bytes;
-};
 
 /* -- One session -- */
 
@@ -72,15 +25,14 @@ session_user(const struct session *session)
 	return text_make(session->names, session->user_size);
 }
 
-static struct text
+struct text
 session_ip(const struct session *session)
 {
 	return text_of(session->names + session->user_size + 1);
 }
 
-/* Of its stream. */
-static void
-let_go(struct session *session)
+void
+session_let_go(struct session *session)
 {
 	watch_free(&session->watch);
 	if (session->fd != -1)
@@ -100,11 +52,13 @@ forget_sleep(struct session *session)
 		session->list->waking--;
 	session->state = SESSION_AWAKE;
 	sessions->asleep--;
-	sessions->bytes -= session->size;
+	sessions->bytes -=
+	    session->size + session_topics_size(&session->topics);
 	table_remove(
 	    sessions->by_front, &session->front, sizeof(session->front));
-	let_go(session);
+	session_let_go(session);
 	memory_free(&session->bytes);
+	session_topics_clear(&session->topics);
 	session->size = 0;
 }
 
@@ -146,26 +100,11 @@ start_waking(struct session *session)
 	watch_free(&session->watch);
 }
 
-static int
-tell_front(struct session *session, const struct message *message, int fd)
-{
-	const struct session_list *list = session->list;
-
-	return list->handler->tell_front(
-	    &session->front, message, fd == -1 ? NULL : &fd, list->context);
-}
-
 /* Whoever had it: nobody will write to the client any more. */
 static void
 end_session(struct session **at, enum status why)
 {
-	struct session *session = *at;
-	struct message message = { .type = MESSAGE_session_over };
-
-	message.session_over.connection = session->front.connection;
-	message.session_over.status = (uint8_t)why;
-	if (session->is_direct)
-		(void)tell_front(session, &message, -1);
+	session_tell_over(*at, why);
 	drop(at);
 }
 
@@ -291,6 +230,21 @@ session_list_add(struct session_list *list, const struct session_front *front,
 }
 
 void
+session_list_inherit(struct session_list *list, uint64_t instance)
+{
+	for (struct session *s = list->first; s != NULL; s = s->next)
+		session_tell_inherited(s, instance);
+}
+
+void
+sessions_inherit(struct sessions *sessions, uint64_t instance)
+{
+	for (struct session_list *list = sessions->lists; list != NULL;
+	     list = list->next)
+		session_list_inherit(list, instance);
+}
+
+void
 session_list_remove(struct session_list *list, uint64_t number)
 {
 	struct session **at = find(list, number);
@@ -316,15 +270,8 @@ session_list_lose(struct session_list *list)
 
 /* -- Asleep -- */
 
-enum stream_state {
-	STREAM_QUIET,
-	STREAM_SPEAKS,
-	STREAM_OVER
-};
-
-/* What has come stays where it is. */
-static enum stream_state
-stream_look(int fd)
+enum stream_state
+session_stream_look(int fd)
 {
 	uint8_t byte;
 	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -336,9 +283,8 @@ stream_look(int fd)
 	return STREAM_OVER;
 }
 
-/* He is not there any more. */
-static void
-end_asleep(struct session *session)
+void
+session_end_asleep(struct session *session)
 {
 	struct session_list *list = session->list;
 
@@ -348,8 +294,8 @@ end_asleep(struct session *session)
 	tell_if_empty(list);
 }
 
-static void
-wake(struct session *session)
+void
+session_wake(struct session *session)
 {
 	struct session_list *list = session->list;
 
@@ -362,89 +308,15 @@ stream_ready(int fd, int events, void *context)
 {
 	struct session *session = context;
 
-	switch (stream_look(fd)) {
+	switch (session_stream_look(fd)) {
 	case STREAM_QUIET:
 		break;
 	case STREAM_SPEAKS:
-		wake(session);
+		session_wake(session);
 		break;
 	case STREAM_OVER:
-		end_asleep(session);
+		session_end_asleep(session);
 		break;
-	}
-}
-
-/* -- The front -- */
-
-static void
-tell_asleep(struct session *session)
-{
-	struct message message = { .type = MESSAGE_session_asleep };
-
-	message.session_asleep.connection = session->front.connection;
-	message.session_asleep.turn = ++session->turn;
-	(void)tell_front(session, &message, -1);
-}
-
-/* With a stream of its own, if the old one was let go of. */
-static int
-tell_awake(struct session *session, enum status status, int fd)
-{
-	struct message message = { .type = MESSAGE_session_awake };
-
-	message.session_awake.connection = session->front.connection;
-	message.session_awake.status = (uint8_t)status;
-	return tell_front(session, &message, fd);
-}
-
-static struct session *
-find_asleep(struct sessions *sessions, const struct session_front *front)
-{
-	return table_find(sessions->by_front, front, sizeof(*front));
-}
-
-/* What the front sent before it said so would be in the stream by now. */
-void
-sessions_parked(
-    struct sessions *sessions, const struct session_front *front, uint32_t turn)
-{
-	struct session *session = find_asleep(sessions, front);
-
-	if (session != NULL && session->state == SESSION_ASLEEP &&
-	    session->turn == turn && session->fd != -1 &&
-	    stream_look(session->fd) == STREAM_QUIET)
-		let_go(session);
-}
-
-void
-sessions_resume(struct sessions *sessions, const struct session_front *front)
-{
-	struct session *session = find_asleep(sessions, front);
-
-	if (session != NULL && session->state == SESSION_ASLEEP)
-		wake(session);
-}
-
-void
-sessions_gone(struct sessions *sessions, const struct session_front *front)
-{
-	struct session *session = find_asleep(sessions, front);
-
-	if (session != NULL && session->fd == -1)
-		end_asleep(session);
-}
-
-void
-sessions_front_gone(struct sessions *sessions, uint64_t instance)
-{
-	size_t position = 0;
-	void *value;
-
-	while (table_next(sessions->by_front, &position, NULL, NULL, &value)) {
-		struct session *session = value;
-
-		if (session->front.instance == instance && session->fd == -1)
-			end_asleep(session);
 	}
 }
 
@@ -465,7 +337,8 @@ session_list_sleep(struct session_list *list,
 	struct session *session = *find(list, message->session);
 
 	if (session == NULL || session->state != SESSION_AWAKE || *fd == -1 ||
-	    !session_is_stream(*fd)) {
+	    !session_is_stream(*fd) ||
+	    session_topics_take(&session->topics, message->topics) == -1) {
 		log_warning("session-sleep",
 		    "sid=%llu account=%u result=refused",
 		    (unsigned long long)message->session, list->account);
@@ -474,46 +347,47 @@ session_list_sleep(struct session_list *list,
 	session->state = SESSION_ASLEEP;
 	session->fd = *fd;
 	*fd = -1;
-	session->topic = message->topic;
+	session->is_packed = message->is_packed != 0;
 	session->until_us =
 	    clock_monotonic_us() + (int64_t)message->wake_s * 1000000;
 	session->size = message->state.size;
 	session->bytes = memory_copy(message->state.data, session->size);
 	if (sessions->asleep++ == 0)
 		timer_start(sessions->timer, SESSIONS_LOOK_MS);
-	sessions->bytes += session->size;
+	sessions->bytes +=
+	    session->size + session_topics_size(&session->topics);
 	session->watch = watch_new(
 	    sessions->loop, session->fd, WATCH_READ, stream_ready, session);
 	if (!session->is_direct) {
 		table_put(sessions->by_front, &session->front,
 		    sizeof(session->front), session);
-		tell_asleep(session);
+		session_tell_asleep(session);
 	}
 	if (!has_room(sessions))
-		wake(session);
+		session_wake(session);
 }
 
 static void
-wake_some(struct session_list *list, bool is_any, uint64_t topic)
+wake_some(struct session_list *list, bool is_any, uint64_t topic, uint8_t what)
 {
 	for (struct session *s = list->first; s != NULL; s = s->next)
-		if (s->state == SESSION_ASLEEP && s->topic != 0 &&
-		    (is_any || s->topic == topic))
+		if (s->state == SESSION_ASLEEP && s->topics.count > 0 &&
+		    (is_any || session_topics_have(&s->topics, topic, what)))
 			start_waking(s);
 	if (list->waking > 0)
 		list->handler->wanted(list->context);
 }
 
 void
-session_list_changed(struct session_list *list, uint64_t topic)
+session_list_changed(struct session_list *list, uint64_t topic, uint8_t what)
 {
-	wake_some(list, false, topic);
+	wake_some(list, false, topic, what);
 }
 
 void
 session_list_alarm(struct session_list *list)
 {
-	wake_some(list, true, 0);
+	wake_some(list, true, 0, 0);
 }
 
 size_t
@@ -522,7 +396,7 @@ session_list_watching(const struct session_list *list)
 	size_t count = 0;
 
 	for (const struct session *s = list->first; s != NULL; s = s->next)
-		count += s->state == SESSION_ASLEEP && s->topic != 0;
+		count += s->state == SESSION_ASLEEP && s->topics.count > 0;
 	return count;
 }
 
@@ -532,32 +406,12 @@ session_list_waking(const struct session_list *list)
 	return list->waking;
 }
 
-/* The worker's end of its stream: the old one, or a new one of which the front
- * gets the other end. */
-static int
-open_stream(struct session *session)
-{
-	int ends[2], result;
-
-	if (session->is_direct)
-		return 0;
-	if (session->fd != -1)
-		return tell_awake(session, STATUS_OK, -1);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-		ends) == -1)
-		return -1;
-	result = tell_awake(session, STATUS_OK, ends[0]);
-	close(ends[0]);
-	session->fd = ends[1];
-	return result;
-}
-
 static int
 give(struct session *session, struct channel *worker)
 {
 	struct message message = { .type = MESSAGE_session_wake };
 
-	if (open_stream(session) == -1)
+	if (session_open_stream(session) == -1)
 		return -1;
 	message.session_wake.session = session->number;
 	message.session_wake.is_tls = session->is_tls;
@@ -606,7 +460,7 @@ session_list_dismiss(struct session_list *list, bool is_all, enum status why)
 		if (session->state == SESSION_WAKING ||
 		    (is_all && session->state == SESSION_ASLEEP)) {
 			if (!session->is_direct)
-				(void)tell_awake(session, why, -1);
+				(void)session_tell_awake(session, why, -1);
 			log_info("session-close",
 			    "sid=%llu account=%u asleep=1",
 			    (unsigned long long)session->number, list->account);

@@ -66,6 +66,9 @@ void sessions_gone(
     struct sessions *sessions, const struct session_front *front);
 /* A front has ended. */
 void sessions_front_gone(struct sessions *sessions, uint64_t instance);
+/* One has come: it counts those of earlier fronts whose clients their workers
+ * have, as far as it was not told of them. */
+void sessions_inherit(struct sessions *sessions, uint64_t instance);
 /* Those that were to be woken by then; by itself every SESSIONS_LOOK_MS. */
 void sessions_wake_due(struct sessions *sessions, int64_t now_us);
 
@@ -81,6 +84,8 @@ void session_list_free(struct session_list **list);
 uint64_t session_list_add(struct session_list *list,
     const struct session_front *front, bool is_tls, bool is_direct,
     struct text user, struct text ip);
+/* As sessions_inherit: some were added for a front that is gone. */
+void session_list_inherit(struct session_list *list, uint64_t instance);
 /* It is over; one that is not the worker's is left alone. */
 void session_list_remove(struct session_list *list, uint64_t number);
 /* The worker is gone, and with it those that it had. */
@@ -92,7 +97,8 @@ void session_list_lose(struct session_list *list);
 void session_list_sleep(struct session_list *list,
     const struct message_session_sleep *message, int *fd);
 /* Something that those with this topic wait for. */
-void session_list_changed(struct session_list *list, uint64_t topic);
+void session_list_changed(
+    struct session_list *list, uint64_t topic, uint8_t what);
 /* What happened, nobody knows: all that wait for something are woken. */
 void session_list_alarm(struct session_list *list);
 /* How many wait for news. */

@@ -39,6 +39,8 @@ give_session(struct worker *worker, const struct waiting *waiting, int fd)
 {
 	const struct session_front front = { waiting->instance,
 		waiting->connection };
+	const struct member *front_now =
+	    &worker->member.broker->services[waiting->front];
 	struct message message = { .type = MESSAGE_session_open };
 	struct message_session_open *open = &message.session_open;
 
@@ -58,6 +60,9 @@ give_session(struct worker *worker, const struct waiting *waiting, int fd)
 		return -1;
 	}
 	worker->sessions_given++;
+	/* Its front may have ended meanwhile, and another one be there. */
+	if (open->is_direct && front_now->channel != NULL)
+		session_list_inherit(worker->sessions, front_now->instance);
 	return 0;
 }
 

@@ -434,11 +434,12 @@ worker_session_ended(struct member *member, uint64_t session)
 }
 
 void
-worker_mailbox_changed(struct member *member, uint64_t topic)
+worker_mailbox_changed(
+    struct member *member, const struct message_mailbox_changed *said)
 {
 	struct worker *worker = (struct worker *)(void *)member;
 
-	session_list_changed(worker->sessions, topic);
+	session_list_changed(worker->sessions, said->topic, said->what);
 }
 
 struct sessions *

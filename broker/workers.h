@@ -44,7 +44,8 @@ void worker_idle(struct workers *workers, struct member *member,
 void worker_session_sleeps(
     struct member *member, const struct message_session_sleep *said, int *fd);
 void worker_session_ended(struct member *member, uint64_t session);
-void worker_mailbox_changed(struct member *member, uint64_t topic);
+void worker_mailbox_changed(
+    struct member *member, const struct message_mailbox_changed *said);
 struct sessions *workers_sessions(struct workers *workers);
 void workers_front_gone(struct workers *workers, uint64_t instance);
 /* After a reload: sessions of accounts that are gone end. */

@@ -176,6 +176,15 @@ client_verdict(const struct budget *budget, const struct budget_client *client,
 	return errors_verdict(budget, client, now_us);
 }
 
+static void
+count(struct budget *budget, const struct budget_client *client)
+{
+	if (!client->is_limited)
+		return;
+	count_one(budget->addresses, client->address);
+	count_one(budget->networks, client->network);
+}
+
 /* If his budgets allow it, he is counted. */
 static enum budget_verdict
 admit(struct budget *budget, const struct budget_client *client, int64_t now_us)
@@ -188,8 +197,7 @@ admit(struct budget *budget, const struct budget_client *client, int64_t now_us)
 	verdict = client_verdict(budget, client, now_us);
 	if (verdict != BUDGET_OK)
 		return verdict;
-	count_one(budget->addresses, client->address);
-	count_one(budget->networks, client->network);
+	count(budget, client);
 	rate_sketch_add(budget->address_connections, client->address,
 	    NETWORK_BYTES, limits->address_connections, now_us);
 	rate_sketch_add(budget->network_connections, client->network,
@@ -219,6 +227,13 @@ budget_take(struct budget *budget, const struct budget_client *client,
 	if (verdict == BUDGET_OK)
 		budget->count++;
 	return verdict;
+}
+
+void
+budget_inherit(struct budget *budget, const struct budget_client *client)
+{
+	count(budget, client);
+	budget->count++;
 }
 
 enum budget_verdict

@@ -80,6 +80,8 @@ struct budget_client budget_client_of(
  * of those for whom some are kept. */
 enum budget_verdict budget_take(struct budget *budget,
     const struct budget_client *client, bool may_use_kept, int64_t now_us);
+/* One is there that was counted by another, whatever the budgets say. */
+void budget_inherit(struct budget *budget, const struct budget_client *client);
 /* The place of one is another's now; what is refused changes nothing. */
 enum budget_verdict budget_move(struct budget *budget,
     const struct budget_client *from, const struct budget_client *to,

@@ -46,6 +46,13 @@ enum idle_reason {
 	IDLE_ASLEEP    /* and this at once: its sessions sleep */
 };
 
+/* What a session_sleep waits for: of each topic 8 bytes of a number, 0 for any,
+ * and one of bits. */
+enum {
+	TOPIC_SIZE = 9,
+	TOPICS_MAX = 512
+};
+
 enum alarm_reason {
 	ALARM_KILLED,    /* by its seccomp filter */
 	ALARM_MISBEHAVED /* it sent what it may not */

@@ -80,7 +80,6 @@ apply_end(struct account_store *account)
 			if (folder->was_current)
 				sync_end_change(account, folder);
 			folder_put(account, folder);
-			sleepers_tell(account, folder);
 		}
 		quota_look(account);
 	}
@@ -438,7 +437,7 @@ retire(struct account_store *account, struct folder *folder)
 	list_folder_adopted(account, folder);
 	folder_take(account, folder);
 	folder->is_gone = true;
-	sleepers_tell(account, folder);
+	sleepers_tell(account, folder, HAPPENED_GONE);
 	events_name(account, text_make(NULL, 0), folder->info.name);
 	if (folder->views == NULL)
 		folder_free(&folder);
@@ -522,7 +521,7 @@ apply_mailbox(
 		folder_put(account, folder);
 		if (folder->info.keyword_count != keywords) {
 			view_keywords_changed(folder);
-			sleepers_tell(account, folder);
+			sleepers_tell(account, folder, HAPPENED_FLAGS);
 		}
 	}
 	apply_end(account);

@@ -1,6 +1,7 @@
 /*
  * What happens in the account, as it happens, to those who listen: sessions
- * that asked for it (NOTIFY, RFC 5465).  Who does it makes no difference.
+ * that asked for it (NOTIFY, RFC 5465), and those that sleep and wait for it.
+ * Who does it makes no difference.
  */
 #include "imapd/account_state.h"
 
@@ -36,8 +37,8 @@ tell(struct account_store *account, const struct account_event *event)
 }
 
 void
-events_messages(struct account_store *account, const struct folder *folder,
-    enum happening what)
+events_messages(
+    struct account_store *account, struct folder *folder, enum happening what)
 {
 	const struct account_event event = { .what = what,
 		.mailbox = folder->info.id,
@@ -45,6 +46,7 @@ events_messages(struct account_store *account, const struct folder *folder,
 
 	if (account->listeners != NULL)
 		tell(account, &event);
+	sleepers_tell(account, folder, what);
 }
 
 void
@@ -57,6 +59,7 @@ events_name(
 
 	if (account->listeners != NULL)
 		tell(account, &event);
+	sleepers_tell(account, NULL, HAPPENED_NAME);
 }
 
 void
@@ -67,4 +70,5 @@ events_subscription(struct account_store *account, struct text name)
 
 	if (account->listeners != NULL)
 		tell(account, &event);
+	sleepers_tell(account, NULL, HAPPENED_SUBSCRIPTION);
 }

@@ -82,7 +82,7 @@ struct folder {
 	bool is_adopting;
 	bool is_letting_go;       /* the store is told what others deleted */
 	bool is_identity_refused; /* of dovecot-uidlist */
-	bool is_change_told;      /* to who sleeps and waits for one */
+	unsigned int told;        /* of what happened, to those who sleep */
 	bool must_compare; /* an unclean stop: files may lack their bytes */
 	struct list_change *deletions; /* wait for the adoption */
 	uint32_t *later; /* UIDs whose files follow (later_files.c) */
@@ -212,7 +212,9 @@ struct account_store {
 	struct timer *later_timer; /* runs while has_later */
 	bool has_later;
 	int64_t later_step_us; /* clock_monotonic_us() of the last step */
-	void (*watcher_told)(uint64_t mailbox, void *context);
+	void (*watcher_told)(
+	    uint64_t mailbox, unsigned int what, void *context);
+	unsigned int names_told; /* as folder->told */
 	void *watcher_context;
 	struct marking *markings; /* the first is under way */
 	unsigned int changing;    /* operations under way */
@@ -289,8 +291,8 @@ void account_witness_begin(struct account_store *account);
 void account_witness_write_soon(struct account_store *account);
 
 /* ---- account_events.c ---- */
-void events_messages(struct account_store *account, const struct folder *folder,
-    enum happening what);
+void events_messages(
+    struct account_store *account, struct folder *folder, enum happening what);
 /* {NULL, 0}: there was, or is, none. */
 void events_name(
     struct account_store *account, struct text name, struct text old_name);
@@ -514,8 +516,13 @@ void view_notify_soon(struct mailbox_view *view);
 void view_add_uid(uint32_t **uids, size_t *count, uint32_t uid);
 
 /* ---- mailbox_sleep.c ---- */
-/* Something happened to it that its sessions are to be told. */
-void sleepers_tell(struct account_store *account, struct folder *folder);
+/* A new view of what a client knew of a mailbox of the past. */
+void view_recall_past(
+    struct mailbox_view *view, const struct mailbox_memory *memory);
+/* Something happened to it that its sessions are to be told; NULL: to names or
+ * subscriptions. */
+void sleepers_tell(
+    struct account_store *account, struct folder *folder, enum happening what);
 
 /* ---- mailbox_folders.c ---- */
 /* Directories against the list of mailboxes, at start. */

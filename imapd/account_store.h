@@ -104,9 +104,11 @@ void account_store_forget_ready(struct account_store *account, void *context);
 bool account_store_must_restart(const struct account_store *account);
 
 /* Sessions sleep elsewhere until something happens to their mailbox: from now
- * on the first change of each is told. NULL: nobody is told. */
+ * on the first time that each kind of thing (enum happening) does to each is
+ * told; of names and subscriptions, to mailbox 0. NULL: nobody is told. */
 void account_store_watch(struct account_store *account,
-    void (*changed)(uint64_t mailbox, void *context), void *context);
+    void (*happened)(uint64_t mailbox, unsigned int what, void *context),
+    void *context);
 /* Which store it is that the account is served from. */
 bool account_store_identity(struct account_store *account,
     struct store_id *store, uint64_t *incarnation);
@@ -199,7 +201,10 @@ enum happening {
 	HAPPENED_EXPUNGE = 2,
 	HAPPENED_FLAGS = 4,
 	HAPPENED_NAME = 8, /* made (no old name), renamed, deleted (no name) */
-	HAPPENED_SUBSCRIPTION = 16 /* of that name, which none may have */
+	HAPPENED_SUBSCRIPTION = 16, /* of that name, which none may have */
+	/* For those alone who have the mailbox open, and sleep: */
+	HAPPENED_KEY = 32, /* it has a new one */
+	HAPPENED_GONE = 64
 };
 
 struct account_event {

@@ -78,6 +78,7 @@ cmd_notify(struct imap_command *command)
 	state->notify = session_notify_new(parser.rest);
 	parser.rest = state->notify->arguments;
 	parser.pool = state->notify->pool;
+	state->notify->is_utf8_names = parser.is_utf8_names;
 	result = notify_request_parse(&parser, &state->notify->request);
 	command->parser.error = parser.error;
 	command->state = state;

@@ -7,7 +7,7 @@ imapd_libsession_a_SOURCES = \
 	imapd/session_stream.c imapd/imap_deflate.c imapd/imap_deflate.h \
 	imapd/session_updates.c imapd/session_progress.c \
 	imapd/session_notify.c imapd/session_notify.h \
-	imapd/session_sleep.c imapd/sleep_state.c imapd/sleep_state.h \
+	imapd/session_sleep.c imapd/session_notify_sleep.c imapd/sleep_state.c imapd/sleep_state.h \
 	imapd/imap_input.c imapd/imap_input.h \
 	imapd/imap_parser.c imapd/imap_parser.h \
 	imapd/imap_set.c imapd/imap_set.h \
@@ -147,6 +147,10 @@ check_PROGRAMS += tests/unit/compress_asleep_test
 tests_unit_compress_asleep_test_SOURCES = \
 	tests/unit/compress_asleep_test.c $(CONVERSATION_SOURCES)
 tests_unit_compress_asleep_test_LDADD = $(tests_unit_imap_session_test_LDADD)
+check_PROGRAMS += tests/unit/notify_asleep_test
+tests_unit_notify_asleep_test_SOURCES = tests/unit/notify_asleep_test.c \
+	$(FALSE_ACCOUNT)
+tests_unit_notify_asleep_test_LDADD = $(tests_unit_imap_session_test_LDADD)
 check_PROGRAMS += tests/unit/sleep_state_test
 tests_unit_sleep_state_test_SOURCES = tests/unit/sleep_state_test.c
 tests_unit_sleep_state_test_LDADD = $(tests_unit_imap_session_test_LDADD)

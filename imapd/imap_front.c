@@ -41,6 +41,9 @@ struct imap_front {
 	struct channel *authd;  /* NULL while it is away */
 	uint64_t authd_instance;
 	struct table *logins; /* by connection number */
+	/* Of earlier fronts, which their workers have: by a number of the
+	 * broker's, struct budget_client. */
+	struct table *inherited;
 	uint64_t last_connection;
 };
 
@@ -55,6 +58,7 @@ imap_front_new(struct event_loop *loop, struct settings *settings)
 	front->settings = settings;
 	front->keys = key_client_new(-1, ROLE_IMAPD);
 	front->logins = table_new();
+	front->inherited = table_new();
 	front->budget = front_budget_new(settings, false);
 	front_tls_renew(&front->tls, front->settings, front->keys);
 	return front;
@@ -84,6 +88,10 @@ imap_front_free(struct imap_front **front)
 		imap_login_free(&login);
 	}
 	table_free(&f->logins);
+	position = 0;
+	while (table_next(f->inherited, &position, NULL, NULL, &value))
+		free(value);
+	table_free(&f->inherited);
 	channel_free(&f->authd);
 	key_client_free(&f->keys);
 	tls_server_free(&f->tls);
@@ -300,8 +308,26 @@ awake(
 
 	if (login == NULL)
 		return;
-	imap_login_awake(login, said->status, *fd);
+	imap_login_awake(login, said, *fd);
 	*fd = -1;
+}
+
+/* It is there, and there is nothing to be done for it but to count it. */
+static void
+inherited(
+    struct imap_front *front, const struct message_session_inherited *said)
+{
+	struct budget_client *client = memory_new(1, sizeof(*client));
+	char ip[LISTENER_ADDRESS_SIZE];
+
+	if (text_copy(said->client_ip, ip, sizeof(ip)) == -1)
+		ip[0] = '\0';
+	*client = budget_client_of(front->budget, ip);
+	budget_inherit(front->budget, client);
+	client = table_put_u64(front->inherited, said->connection, client);
+	if (client != NULL)
+		budget_release(front->budget, client);
+	free(client);
 }
 
 static void
@@ -309,9 +335,14 @@ over(struct imap_front *front, const struct message_session_over *said)
 {
 	struct imap_login *login =
 	    table_find_u64(front->logins, said->connection);
+	struct budget_client *client =
+	    table_remove_u64(front->inherited, said->connection);
 
 	if (login != NULL)
-		imap_login_over(login, said->status);
+		imap_login_over(login, said);
+	if (client != NULL)
+		budget_release(front->budget, client);
+	free(client);
 }
 
 /* A reload: connections live on, new ones meet the new settings. */
@@ -369,6 +400,9 @@ starter_said(struct channel *channel, const struct message *message, int *fds,
 		break;
 	case MESSAGE_session_over:
 		over(front, &message->session_over);
+		break;
+	case MESSAGE_session_inherited:
+		inherited(front, &message->session_inherited);
 		break;
 	case MESSAGE_settings:
 		reload(front, &message->settings, fds);

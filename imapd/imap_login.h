@@ -34,11 +34,12 @@ void imap_login_attached(
 /* The broker's, of a session: it sleeps; it goes on, with a new stream (which
  * is taken) or with the one that it has (-1), or ends by that status. */
 void imap_login_asleep(struct imap_login *login, uint32_t turn);
-void imap_login_awake(
-    struct imap_login *login, unsigned int status, int stream_fd);
+void imap_login_awake(struct imap_login *login,
+    const struct message_session_awake *said, int stream_fd);
 
 /* The worker does not have the client's socket any more. */
-void imap_login_over(struct imap_login *login, unsigned int status);
+void imap_login_over(
+    struct imap_login *login, const struct message_session_over *said);
 
 /* authd or the broker went away while it was asked. */
 void imap_login_unavailable(struct imap_login *login);

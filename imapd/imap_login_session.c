@@ -80,6 +80,10 @@ static void relay_by(struct imap_login *login, int stream_fd);
 static void
 end_session(struct imap_login *login)
 {
+	if (login->is_packed) {
+		login_enter_state(login, STATE_ENDING);
+		return;
+	}
 	login_end_with(
 	    login, login->ended == STATUS_MISSING
 		       ? "[UNAVAILABLE] Account is not served here any more"
@@ -164,11 +168,13 @@ imap_login_attached(
 }
 
 void
-imap_login_over(struct imap_login *login, unsigned int status)
+imap_login_over(
+    struct imap_login *login, const struct message_session_over *said)
 {
 	if (login->state != STATE_HANDED)
 		return;
-	login->ended = (enum status)status;
+	login->ended = (enum status)said->status;
+	login->is_packed = said->is_packed != 0;
 	if (login->ended == STATUS_OK)
 		login_enter_state(login, STATE_ENDING);
 	else
@@ -199,15 +205,18 @@ awake_in_relay(struct imap_login *login, enum status status, int stream_fd)
 }
 
 void
-imap_login_awake(struct imap_login *login, unsigned int status, int stream_fd)
+imap_login_awake(struct imap_login *login,
+    const struct message_session_awake *said, int stream_fd)
 {
+	enum status status = (enum status)said->status;
 	bool has_relay = login->state == STATE_RELAY && login->client != NULL;
 	bool is_asleep =
 	    login->state == STATE_ASLEEP || login->state == STATE_WAKING;
 
+	login->is_packed = said->is_packed != 0;
 	if (has_relay && login->next_stream == -1 &&
 	    (stream_fd == -1 || imap_relay_is_parked(login->relay))) {
-		awake_in_relay(login, (enum status)status, stream_fd);
+		awake_in_relay(login, status, stream_fd);
 		return;
 	}
 	if (is_asleep && status == STATUS_OK && stream_fd != -1) {
@@ -217,7 +226,7 @@ imap_login_awake(struct imap_login *login, unsigned int status, int stream_fd)
 	if (stream_fd != -1)
 		close(stream_fd);
 	if (is_asleep) {
-		login->ended = (enum status)status;
+		login->ended = status;
 		end_session(login);
 	}
 }

@@ -43,6 +43,7 @@ struct imap_login {
 	enum login_state state;
 	int next_stream;   /* takes over when the old one has ended; -1 */
 	enum status ended; /* the session did by that, or STATUS_OK */
+	bool is_packed;    /* ... and he reads what is compressed alone */
 	struct imap_line line;
 	struct sasl sasl;
 	bool may_login; /* TLS, or plain login from loopback was asked for */

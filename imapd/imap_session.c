@@ -408,6 +408,7 @@ imap_session_free(struct imap_session **sessionp)
 		session->command.abandon(&session->command);
 	if (session->wait != NULL)
 		session->wait->session = NULL;
+	session_forget_sleep(session);
 	session_notify_free(&session->notify);
 	mailbox_view_close(&session->view);
 	free(session->saved.ranges);
@@ -423,7 +424,6 @@ imap_session_free(struct imap_session **sessionp)
 	buf_clear(&session->answer);
 	buf_clear(&session->packed_in);
 	buf_clear(&session->packed_out);
-	buf_clear(&session->sleep);
 	imap_deflate_free(&session->deflate);
 	pool_free(&session->pool);
 	log_info(session->is_asleep ? "session-sleep" : "session-close",

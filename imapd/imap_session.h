@@ -44,7 +44,9 @@ void imap_session_free(struct imap_session **session);
 bool imap_session_can_sleep(const struct imap_session *session);
 
 struct session_sleep {
-	uint64_t topic;  /* a change of this mailbox wakes it; 0: none does */
+	/* What it waits for, as in session_sleep. */
+	struct text topics;
+	bool is_packed;  /* its client reads what is compressed alone */
 	uint32_t wake_s; /* so much later it is to be woken in any case */
 	struct text state;
 	int fd; /* the stream to the client, which stays the session's */

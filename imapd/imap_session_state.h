@@ -26,6 +26,7 @@ enum session_state {
 };
 
 struct session_notify;
+struct session_waking;
 
 /* Outlives the session: the context of a change that is under way. */
 struct session_wait {
@@ -83,7 +84,8 @@ struct imap_session {
 	struct imap_command command;
 	struct session_notify *notify; /* NULL: NOTIFY is not in force */
 	struct session_wait *wait;
-	struct buf sleep; /* what it was, before it sleeps on here */
+	struct buf sleep; /* what it was, before it goes on here, */
+	struct session_waking *waking; /* and as it is read meanwhile */
 	char tag[IMAP_MAX_TAG_SIZE + 1];
 	size_t append_offset; /* of the input's command: read so far */
 	void (*ended)(struct imap_session *session, void *context);
@@ -152,8 +154,11 @@ void session_rest_stream(struct imap_session *session);
 
 /* ---- session_sleep.c ---- */
 
-/* It becomes what session->sleep says. */
+/* It becomes what session->sleep says, from the loop if the store is to be
+ * asked. */
 void session_wake_up(struct imap_session *session);
+/* ... or is freed before. */
+void session_forget_sleep(struct imap_session *session);
 
 /* ---- session_progress.c ---- */
 

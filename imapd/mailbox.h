@@ -40,12 +40,17 @@ struct mailbox_memory {
 	uint32_t told_recent;
 	uint8_t keyword_count;
 	bool has_new_keywords;
+	bool has_new_key;
 	bool is_read_only;
+	bool is_past; /* for snapshot_recall, as of that sequence */
+	uint64_t past_sequence;
+	uint64_t key;         /* which one it has (mailbox_key_mark) */
 	struct imap_set uids; /* rising, as are these */
 	struct imap_set recent;
 };
 
-/* A mailbox of the past is nothing to remember. */
+bool mailbox_view_is_past(const struct mailbox_view *view);
+/* One that is gone is nothing to remember. */
 bool mailbox_view_is_memorable(const struct mailbox_view *view);
 /* Ranges are in the pool. */
 void mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
@@ -108,7 +113,9 @@ struct mailbox_update {
 /* True once after keywords were added: for a command that is about to name
  * them; UPDATE_KEYWORDS does not come then. */
 bool mailbox_view_take_keywords(struct mailbox_view *view);
-bool mailbox_view_has_updates(const struct mailbox_view *view);
+/* Whether there is one to take. */
+bool mailbox_view_has_updates(
+    const struct mailbox_view *view, bool may_expunge);
 /* Takes the next update: true, or false when none is left. Call until false
  * with the same may_expunge; numbers are right for the moment of each. */
 bool mailbox_view_next_update(

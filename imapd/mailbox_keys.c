@@ -7,6 +7,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/table.h"
 #include "imapd/account_state.h"
 
 #include <errno.h>
@@ -214,9 +215,27 @@ mailbox_key_reset(struct account_store *account, uint64_t mailbox)
 			      : change(account, keys_new(0));
 	for (size_t i = 0; status == STATUS_OK && i < account->folder_count;
 	     i++)
-		if (mailbox == 0 || account->folders[i]->info.id == mailbox)
+		if (mailbox == 0 || account->folders[i]->info.id == mailbox) {
 			view_key_changed(account->folders[i]);
+			sleepers_tell(
+			    account, account->folders[i], HAPPENED_KEY);
+		}
 	return status;
+}
+
+uint64_t
+mailbox_key_mark(struct account_store *account, uint64_t mailbox)
+{
+	uint8_t bytes[MAILBOX_KEY_SIZE], mark_key[16];
+	uint64_t mark = 0;
+
+	if (mailbox_key_find(account, mailbox, bytes) != STATUS_OK)
+		return 0;
+	memcpy(mark_key, bytes, sizeof(mark_key));
+	mark = table_siphash(mark_key, &mailbox, sizeof(mailbox));
+	explicit_bzero(bytes, sizeof(bytes));
+	explicit_bzero(mark_key, sizeof(mark_key));
+	return mark == 0 ? 1 : mark;
 }
 
 void

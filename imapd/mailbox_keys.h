@@ -29,6 +29,8 @@ enum status mailbox_key_get(struct account_store *account, uint64_t mailbox,
 /* A new one in the place of the one that there is; 0: no mailbox has one any
  * more. Sessions that have it selected are told. */
 enum status mailbox_key_reset(struct account_store *account, uint64_t mailbox);
+/* Tells one from another and nothing else of it; 0: there is none. */
+uint64_t mailbox_key_mark(struct account_store *account, uint64_t mailbox);
 /* The mailbox is gone. */
 void mailbox_key_forget(struct account_store *account, uint64_t mailbox);
 void mailbox_keys_free(struct account_store *account);

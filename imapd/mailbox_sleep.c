@@ -8,6 +8,7 @@
 #include "imapd/account_state.h"
 
 #include "common/memory.h"
+#include "imapd/mailbox_keys.h"
 
 #include <stdlib.h>
 
@@ -15,22 +16,29 @@
 
 void
 account_store_watch(struct account_store *account,
-    void (*changed)(uint64_t mailbox, void *context), void *context)
+    void (*happened)(uint64_t mailbox, unsigned int what, void *context),
+    void *context)
 {
-	account->watcher_told = changed;
+	account->watcher_told = happened;
 	account->watcher_context = context;
+	account->names_told = 0;
 	for (size_t i = 0; i < account->folder_count; i++)
-		account->folders[i]->is_change_told = false;
+		account->folders[i]->told = 0;
 }
 
 /* Once: then they are awake. */
 void
-sleepers_tell(struct account_store *account, struct folder *folder)
+sleepers_tell(
+    struct account_store *account, struct folder *folder, enum happening what)
 {
-	if (folder->is_change_told || account->watcher_told == NULL)
+	unsigned int *told =
+	    folder == NULL ? &account->names_told : &folder->told;
+
+	if ((*told & what) != 0 || account->watcher_told == NULL)
 		return;
-	folder->is_change_told = true;
-	account->watcher_told(folder->info.id, account->watcher_context);
+	*told |= what;
+	account->watcher_told(folder == NULL ? 0 : folder->info.id, what,
+	    account->watcher_context);
 }
 
 bool
@@ -84,10 +92,15 @@ put_list(const struct uid_ranges *uids, size_t count, struct pool *pool,
 }
 
 bool
+mailbox_view_is_past(const struct mailbox_view *view)
+{
+	return view->folder->past != NULL;
+}
+
+bool
 mailbox_view_is_memorable(const struct mailbox_view *view)
 {
-	return view->folder->past == NULL && !view->folder->is_gone &&
-	       !view->has_new_key;
+	return !view->folder->is_gone;
 }
 
 void
@@ -96,6 +109,8 @@ mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
 {
 	const struct mailbox_info *info = &view->folder->info;
 
+	memory->is_past = mailbox_view_is_past(view);
+	memory->past_sequence = view->folder->past_sequence;
 	memory->mailbox = info->id;
 	memory->uidvalidity = info->uidvalidity;
 	memory->told_uidnext = view->told_uidnext;
@@ -103,6 +118,9 @@ mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
 	memory->told_recent = (uint32_t)view->told_recent;
 	memory->keyword_count = (uint8_t)info->keyword_count;
 	memory->has_new_keywords = view->has_new_keywords;
+	memory->has_new_key = view->has_new_key;
+	if (!memory->is_past)
+		memory->key = mailbox_key_mark(view->account, info->id);
 	memory->is_read_only = view->is_read_only;
 	put_list(&view->list->uids, view->count, pool, &memory->uids);
 	put_ranges(view->recent, view->recent_count, pool, &memory->recent);
@@ -206,6 +224,15 @@ recall_flags(struct mailbox_view *view, const struct mailbox_memory *memory)
 			    folder->rows[i].uid);
 }
 
+/* Where there was none no URL is void. */
+static bool
+has_new_key(struct account_store *account, const struct mailbox_memory *memory)
+{
+	return memory->has_new_key ||
+	       (memory->key != 0 &&
+		   memory->key != mailbox_key_mark(account, memory->mailbox));
+}
+
 struct mailbox_view *
 mailbox_view_recall(struct account_store *account,
     const struct mailbox_memory *memory,
@@ -237,7 +264,19 @@ mailbox_view_recall(struct account_store *account,
 	view->has_new_keywords =
 	    memory->has_new_keywords ||
 	    memory->keyword_count != folder->info.keyword_count;
+	view->has_new_key = has_new_key(account, memory);
 	view->next = folder->views;
 	folder->views = view;
 	return view;
+}
+
+void
+view_recall_past(struct mailbox_view *view, const struct mailbox_memory *memory)
+{
+	view->told_uidnext = memory->told_uidnext;
+	view->told_modseq = memory->told_modseq;
+	/* There may be more by now, of messages that it does not have. */
+	view->has_new_keywords = memory->has_new_keywords;
+	uid_list_release(&view->list);
+	recall_list(view, memory);
 }

@@ -203,13 +203,18 @@ mailbox_view_take_keywords(struct mailbox_view *view)
 }
 
 bool
-mailbox_view_has_updates(const struct mailbox_view *view)
+mailbox_view_has_updates(const struct mailbox_view *view, bool may_expunge)
 {
-	return view->has_new_keywords || view->has_new_key ||
-	       view->changed_count > 0 || view->folder->is_gone ||
-	       view->list != view->folder->list ||
-	       view->count != view->folder->list->uids.count ||
-	       view->told_recent != view->recent_count;
+	const struct folder *folder = view->folder;
+
+	if (view->has_new_keywords || view->has_new_key ||
+	    view->changed_count > 0 || view->told_recent != view->recent_count)
+		return true;
+	if (!may_expunge)
+		return !folder->is_gone &&
+		       view->told_uidnext < folder->info.uidnext;
+	return folder->is_gone || view->list != folder->list ||
+	       view->count != folder->list->uids.count;
 }
 
 bool

@@ -131,8 +131,7 @@ heard(const struct account_event *event, void *context)
 	struct imap_session *session = notify->session;
 
 	if (notify->has_overflowed ||
-	    (session->view != NULL &&
-		event->mailbox == mailbox_view_info(session->view)->id) ||
+	    session_notify_is_selected(session, event->mailbox) ||
 	    !is_wanted(notify, event))
 		return;
 	if (event->what & (HAPPENED_NAME | HAPPENED_SUBSCRIPTION))
@@ -187,6 +186,13 @@ session_notify_set(struct imap_session *session, struct session_notify *notify)
 }
 
 /* ---- The selected mailbox ---- */
+
+bool
+session_notify_is_selected(const struct imap_session *session, uint64_t mailbox)
+{
+	return session->view != NULL && !mailbox_view_is_past(session->view) &&
+	       mailbox_view_info(session->view)->id == mailbox;
+}
 
 static const struct notify_group *
 selected_group(const struct imap_session *session)
@@ -317,9 +323,7 @@ put_status(struct imap_session *session, uint64_t mailbox)
 	const struct mailbox_info *info =
 	    mailbox_list_find_id(session->account, mailbox);
 
-	if (info != NULL &&
-	    (session->view == NULL ||
-		mailbox_view_info(session->view)->id != mailbox))
+	if (info != NULL && !session_notify_is_selected(session, mailbox))
 		session_notify_put_status(
 		    &session->command, &session->notify->request, info);
 }

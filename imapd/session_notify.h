@@ -3,9 +3,8 @@
  * what happened that it was not told yet.  Bounded: beyond the limits the
  * client hears NOTIFICATIONOVERFLOW, as if it had said NOTIFY NONE behind it.
  *
- * A session that has one stays awake.  To put it to sleep, write down
- * `arguments`; all else is made of them again, and nothing waits while it
- * rests.
+ * While the session sleeps `arguments` are kept, of which all else is made
+ * again, and how the mailboxes were that it watches (session_notify_sleep.c).
  */
 #ifndef IMAPD_SESSION_NOTIFY_H
 #define IMAPD_SESSION_NOTIFY_H
@@ -28,6 +27,7 @@ struct session_notify {
 	struct imap_session *session;
 	struct pool *pool; /* of the request */
 	struct text arguments;
+	bool is_utf8_names; /* as they were read */
 	struct notify_request request;
 	struct account_listener listener;
 	bool has_overflowed;
@@ -51,6 +51,9 @@ void session_notify_set(
 struct session_notify *session_notify_new(struct text arguments);
 void session_notify_free(struct session_notify **notify);
 
+/* As it is now, not one of the past. */
+bool session_notify_is_selected(
+    const struct imap_session *session, uint64_t mailbox);
 /* What others did to the mailbox that is selected may be told now. */
 bool session_notify_wants_updates(const struct imap_session *session);
 /* Of it, that messages are gone, or have other flags. */
@@ -77,5 +80,29 @@ bool session_notify_step(struct imap_session *session);
 /* What was fetched so has no tagged answer: true, and the session goes on where
  * it was. */
 bool session_notify_finish(struct imap_session *session);
+
+/* ---- Sleep (session_notify_sleep.c); it has a request ---- */
+
+struct notify_memory;
+struct writer;
+
+/* Nothing waits to be told. */
+bool session_notify_rests(const struct imap_session *session);
+/* A topic of session_sleep. */
+void session_put_topic(
+    struct writer *topics, uint64_t mailbox, unsigned int what);
+/* What it tells now of the selected mailbox (enum happening). */
+unsigned int session_notify_of_selected(const struct imap_session *session);
+/* Those of other mailboxes: there is room for two at least. */
+void session_notify_put_topics(
+    const struct imap_session *session, struct writer *topics);
+/* What its client was told; what it holds is in the pool, or the account's, or
+ * the session's. */
+void session_notify_remember(const struct imap_session *session,
+    struct pool *pool, struct notify_memory *memory);
+/* It has that again, when it has its mailbox, and will tell what happened
+ * since. 0, or -1: that is none. */
+int session_notify_recall(
+    struct imap_session *session, const struct notify_memory *memory);
 
 #endif

@@ -9,10 +9,18 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "common/process.h"
+#include "imapd/session_notify.h"
 #include "imapd/sleep_state.h"
+#include "imapd/snapshot_mailbox.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+	ALL_NEWS =
+	    HAPPENED_NEW | HAPPENED_EXPUNGE | HAPPENED_FLAGS | HAPPENED_KEY
+};
 
 static bool
 is_idling(const struct imap_session *session)
@@ -21,34 +29,66 @@ is_idling(const struct imap_session *session)
 	       session->step == COMMAND_IDLE;
 }
 
-static bool
-waits_for_news(const struct imap_session *session)
+/* ---- What wakes it ---- */
+
+/* What its client hears unasked of the selected mailbox. */
+static unsigned int
+news_of_selected(const struct imap_session *session)
 {
-	return is_idling(session) && !session->is_quiet;
+	if (session->view == NULL || mailbox_view_is_past(session->view))
+		return 0;
+	if (session->notify != NULL)
+		return session_notify_of_selected(session);
+	return is_idling(session) && !session->is_quiet ? ALL_NEWS : 0;
+}
+
+/* In IDLE the end of a mailbox is the end of the session. */
+static struct text
+list_topics(const struct imap_session *session)
+{
+	static uint8_t bytes[TOPICS_MAX * TOPIC_SIZE];
+	unsigned int what = news_of_selected(session);
+	struct writer topics;
+
+	writer_init(&topics, bytes, sizeof(bytes));
+	if (session->view != NULL && is_idling(session) &&
+	    !mailbox_view_is_past(session->view))
+		what |= HAPPENED_GONE;
+	if (what != 0)
+		session_put_topic(
+		    &topics, mailbox_view_info(session->view)->id, what);
+	if (session->notify != NULL)
+		session_notify_put_topics(session, &topics);
+	return text_make(bytes, topics.size);
 }
 
 /* ---- To sleep ---- */
 
-/* With NOTIFY it keeps its worker, for the broker wakes it for its own mailbox
- * alone. */
+/* News are told as soon as they are there. */
+static bool
+is_about_to_tell(const struct imap_session *session)
+{
+	if (session->notify != NULL && !session_notify_rests(session))
+		return true;
+	return news_of_selected(session) != 0 &&
+	       mailbox_view_has_updates(
+		   session->view, session_notify_wants_expunges(session));
+}
+
 bool
 imap_session_can_sleep(const struct imap_session *session)
 {
 	if (session->watch == NULL ||
 	    (session->state != SESSION_READING && !is_idling(session)) ||
 	    session->in.size > 0 || !session_is_drained(session) ||
-	    session->is_input_ended || session->notify != NULL ||
-	    session->packed_in.size > 0 ||
+	    session->is_input_ended || session->packed_in.size > 0 ||
 	    !imap_input_is_empty(&session->input) ||
 	    (session->deflate != NULL &&
 		!imap_deflate_is_between(session->deflate)))
 		return false;
-	if (session->view == NULL)
-		return true;
-	/* News are told in IDLE as soon as they are there. */
-	return mailbox_view_is_memorable(session->view) &&
-	       (!waits_for_news(session) ||
-		   !mailbox_view_has_updates(session->view));
+	return (session->view == NULL ||
+		   mailbox_view_is_memorable(session->view)) &&
+	       !is_about_to_tell(session);
 }
 
 static uint32_t
@@ -104,6 +144,10 @@ describe(const struct imap_session *session, struct pool *pool,
 		state->flags |= SLEEP_QUIET;
 	if (session->deflate != NULL)
 		describe_packing(session, pool, state);
+	if (session->notify != NULL) {
+		state->flags |= SLEEP_NOTIFIES;
+		session_notify_remember(session, pool, &state->notify);
+	}
 	if (session->view == NULL)
 		return;
 	state->flags |= SLEEP_HAS_MAILBOX;
@@ -122,7 +166,8 @@ imap_session_sleep(struct imap_session *session, struct session_sleep *sleep)
 	describe(session, pool, &state);
 	writer_init(&writer, bytes, sizeof(bytes));
 	result = sleep_state_encode(&state, &writer);
-	sleep->topic = waits_for_news(session) ? state.memory.mailbox : 0;
+	sleep->topics = list_topics(session);
+	sleep->is_packed = session->deflate != NULL;
 	sleep->wake_s = seconds_left(session);
 	sleep->state = text_make(bytes, writer.size);
 	sleep->fd = session->fd;
@@ -138,6 +183,11 @@ imap_session_stay_awake(struct imap_session *session)
 }
 
 /* ---- And back ---- */
+
+struct session_waking {
+	struct pool *pool;
+	struct sleep_state state;
+};
 
 static void
 take_saved(struct imap_session *session, const struct imap_set *saved)
@@ -178,7 +228,7 @@ go_on_idling(struct imap_session *session, const struct sleep_state *state)
 	session_enter_state(session, SESSION_WORKING);
 }
 
-static void
+static enum status
 take_state(struct imap_session *session, const struct sleep_state *state)
 {
 	int64_t silent_ms =
@@ -198,47 +248,102 @@ take_state(struct imap_session *session, const struct sleep_state *state)
 	session->is_uidonly = (state->flags & SLEEP_UIDONLY) != 0;
 	session->is_quiet = (state->flags & SLEEP_QUIET) != 0;
 	take_saved(session, &state->saved);
+	if ((state->flags & SLEEP_NOTIFIES) != 0 &&
+	    session_notify_recall(session, &state->notify) == -1)
+		return STATUS_UNAVAILABLE;
 	if (state->flags & SLEEP_IDLES)
 		go_on_idling(session, state);
 	else
 		session_enter_state(session, SESSION_READING);
+	return STATUS_OK;
 }
 
-static enum status
-wake_up(struct imap_session *session, struct pool *pool)
+static void
+end_waking(struct imap_session *session, enum status status)
 {
-	enum status status = STATUS_OK;
-	struct sleep_state state;
-
-	if (sleep_state_decode(
-		text_make(session->sleep.data, session->sleep.size), pool,
-		&state) == -1)
-		return STATUS_UNAVAILABLE;
-	/* First, so that any answer is in the form that he reads. */
-	if ((state.flags & SLEEP_COMPRESSES) != 0 &&
-	    (session->deflate = imap_deflate_recall(state.packed)) == NULL)
-		return STATUS_UNAVAILABLE;
-	if (!is_same_store(session, &state))
-		return STATUS_UNAVAILABLE;
-	if (state.flags & SLEEP_HAS_MAILBOX)
-		session->view = mailbox_view_recall(session->account,
-		    &state.memory, &command_view_handler, session, &status);
 	if (status == STATUS_OK)
-		take_state(session, &state);
-	return status;
-}
-
-void
-session_wake_up(struct imap_session *session)
-{
-	struct pool *pool = pool_new();
-	enum status status = wake_up(session, pool);
-
+		status = take_state(session, &session->waking->state);
 	if (status == STATUS_MISSING)
 		session_bye(session, "* BYE Mailbox was deleted\r\n");
 	else if (status != STATUS_OK)
 		session_bye(
 		    session, "* BYE [UNAVAILABLE] Server is restarting\r\n");
+	session_forget_sleep(session);
+}
+
+static void
+past_recalled(enum status status, struct mailbox_view *view, void *context)
+{
+	struct imap_session *session = context;
+
+	session->view = view;
+	end_waking(session, status);
+	if (!session->is_running)
+		session_run(session);
+}
+
+/* An answer that comes at once does not run it, our caller does. */
+static void
+recall_past(struct imap_session *session, const struct mailbox_memory *memory)
+{
+	bool was_running = session->is_running;
+
+	session->is_running = true;
+	snapshot_recall(session->account, memory, &command_view_handler,
+	    session, past_recalled, session);
+	session->is_running = was_running;
+}
+
+/* The compression first, so that any answer is in the form that he reads. */
+static bool
+is_usable(struct imap_session *session)
+{
+	struct session_waking *waking = session->waking;
+	struct sleep_state *state = &waking->state;
+
+	if (sleep_state_decode(
+		text_make(session->sleep.data, session->sleep.size),
+		waking->pool, state) == -1)
+		return false;
+	if ((state->flags & SLEEP_COMPRESSES) != 0 &&
+	    (session->deflate = imap_deflate_recall(state->packed)) == NULL)
+		return false;
+	return is_same_store(session, state);
+}
+
+void
+session_wake_up(struct imap_session *session)
+{
+	struct session_waking *waking = memory_new(1, sizeof(*waking));
+	const struct mailbox_memory *memory = &waking->state.memory;
+	enum status status = STATUS_OK;
+
+	session->waking = waking;
+	waking->pool = pool_new();
+	if (!is_usable(session)) {
+		end_waking(session, STATUS_UNAVAILABLE);
+		return;
+	}
+	if (memory->is_past) {
+		recall_past(session, memory);
+		return;
+	}
+	if (waking->state.flags & SLEEP_HAS_MAILBOX)
+		session->view = mailbox_view_recall(session->account, memory,
+		    &command_view_handler, session, &status);
+	end_waking(session, status);
+}
+
+void
+session_forget_sleep(struct imap_session *session)
+{
+	struct session_waking *waking = session->waking;
+
 	buf_clear(&session->sleep);
-	pool_free(&pool);
+	if (waking == NULL)
+		return;
+	snapshot_cancel(session->account, session);
+	session->waking = NULL;
+	pool_free(&waking->pool);
+	free(waking);
 }

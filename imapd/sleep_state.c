@@ -14,7 +14,7 @@ enum {
 /* ---- Sets ---- */
 
 static void
-put_varint(struct writer *writer, uint32_t value)
+put_varint(struct writer *writer, uint64_t value)
 {
 	while (value >= VARINT_MORE) {
 		writer_put_u8(
@@ -25,24 +25,34 @@ put_varint(struct writer *writer, uint32_t value)
 }
 
 /* One that is longer than it must be is none: each value has one form. */
-static uint32_t
-get_varint(struct reader *reader)
+static uint64_t
+get_varint64(struct reader *reader)
 {
 	uint64_t value = 0;
 	uint8_t byte;
 
-	for (unsigned int shift = 0; shift <= 4 * VARINT_BITS;
-	     shift += VARINT_BITS) {
+	for (unsigned int shift = 0; shift < 64; shift += VARINT_BITS) {
 		byte = reader_get_u8(reader);
 		value |= (uint64_t)(byte % VARINT_MORE) << shift;
 		if (byte < VARINT_MORE) {
-			if (value > UINT32_MAX || (byte == 0 && shift > 0))
+			if ((value >> shift) != byte ||
+			    (byte == 0 && shift > 0))
 				break;
-			return (uint32_t)value;
+			return value;
 		}
 	}
 	reader->failed = true;
 	return 0;
+}
+
+static uint32_t
+get_varint(struct reader *reader)
+{
+	uint64_t value = get_varint64(reader);
+
+	if (value > UINT32_MAX)
+		reader->failed = true;
+	return reader->failed ? 0 : (uint32_t)value;
 }
 
 static void
@@ -87,6 +97,108 @@ get_set(struct reader *reader, struct pool *pool, struct imap_set *set)
 	set->count = count;
 }
 
+/* ---- NOTIFY ---- */
+
+static void
+put_name(struct writer *writer, struct text name)
+{
+	put_varint(writer, name.size);
+	writer_put_raw(writer, name.data, name.size);
+}
+
+static struct text
+get_name(struct reader *reader)
+{
+	uint32_t size = get_varint(reader);
+	struct text name = text_make(reader->data, size);
+
+	if (reader->failed || size > reader->size || size > IMAP_MAX_MAILBOX) {
+		reader->failed = true;
+		return text_make(NULL, 0);
+	}
+	reader->data += size;
+	reader->size -= size;
+	return name;
+}
+
+static void
+put_notify(struct writer *writer, const struct notify_memory *notify)
+{
+	uint64_t last = 0;
+
+	writer_put_text(writer, notify->arguments, SLEEP_STATE_MAX);
+	writer_put_u8(writer, notify->bits);
+	put_varint(writer, notify->known_count);
+	for (size_t i = 0; i < notify->known_count && !writer->failed; i++) {
+		const struct notify_known *known = &notify->known[i];
+
+		put_varint(writer, known->mailbox - last);
+		put_varint(writer, known->mark);
+		put_varint(writer, known->count);
+		if (notify->bits & KNOWN_NAMES)
+			put_name(writer, known->name);
+		last = known->mailbox;
+	}
+	if ((notify->bits & KNOWN_SUBSCRIBED) == 0)
+		return;
+	put_varint(writer, notify->subscribed_count);
+	for (size_t i = 0; i < notify->subscribed_count && !writer->failed; i++)
+		put_name(writer, notify->subscribed[i]);
+}
+
+/* So many follow, each of `least` bytes or more. */
+static size_t
+get_count(struct reader *reader, size_t least)
+{
+	uint32_t count = get_varint(reader);
+
+	if (count > reader->size / least)
+		reader->failed = true;
+	return reader->failed ? 0 : count;
+}
+
+static void
+get_known(
+    struct reader *reader, struct pool *pool, struct notify_memory *notify)
+{
+	uint64_t last = 0;
+
+	notify->known_count = get_count(reader, 3);
+	notify->known =
+	    pool_alloc(pool, notify->known_count, sizeof(*notify->known));
+	for (size_t i = 0; i < notify->known_count && !reader->failed; i++) {
+		struct notify_known *known = &notify->known[i];
+
+		known->mailbox = last + get_varint64(reader);
+		known->mark = get_varint64(reader);
+		known->count = get_varint(reader);
+		if (notify->bits & KNOWN_NAMES)
+			known->name = get_name(reader);
+		if (known->mailbox <= last)
+			reader->failed = true;
+		last = known->mailbox;
+	}
+}
+
+static void
+get_notify(
+    struct reader *reader, struct pool *pool, struct notify_memory *notify)
+{
+	notify->arguments = reader_get_text(reader, SLEEP_STATE_MAX);
+	notify->bits = reader_get_u8(reader);
+	if ((notify->bits & ~KNOWN_ALL) != 0)
+		reader->failed = true;
+	if (!reader->failed)
+		get_known(reader, pool, notify);
+	if ((notify->bits & KNOWN_SUBSCRIBED) == 0 || reader->failed)
+		return;
+	notify->subscribed_count = get_count(reader, 1);
+	notify->subscribed = pool_alloc(
+	    pool, notify->subscribed_count, sizeof(*notify->subscribed));
+	for (size_t i = 0; i < notify->subscribed_count; i++)
+		notify->subscribed[i] = get_name(reader);
+}
+
 /* ---- The mailbox ---- */
 
 static void
@@ -98,6 +210,9 @@ put_memory(struct writer *writer, const struct mailbox_memory *memory)
 	writer_put_u64(writer, memory->told_modseq);
 	writer_put_u32(writer, memory->told_recent);
 	writer_put_u8(writer, memory->keyword_count);
+	writer_put_u64(writer, memory->key);
+	if (memory->is_past)
+		writer_put_u64(writer, memory->past_sequence);
 	put_set(writer, &memory->uids);
 	put_set(writer, &memory->recent);
 }
@@ -112,6 +227,9 @@ get_memory(
 	memory->told_modseq = reader_get_u64(reader);
 	memory->told_recent = reader_get_u32(reader);
 	memory->keyword_count = reader_get_u8(reader);
+	memory->key = reader_get_u64(reader);
+	if (memory->is_past)
+		memory->past_sequence = reader_get_u64(reader);
 	get_set(reader, pool, &memory->uids);
 	get_set(reader, pool, &memory->recent);
 	/* A UID from there on would be told a second time. */
@@ -134,6 +252,10 @@ all_flags(const struct sleep_state *state)
 		flags |= SLEEP_READ_ONLY;
 	if (state->memory.has_new_keywords)
 		flags |= SLEEP_NEW_KEYWORDS;
+	if (state->memory.has_new_key)
+		flags |= SLEEP_NEW_KEY;
+	if (state->memory.is_past)
+		flags |= SLEEP_OF_PAST;
 	return flags;
 }
 
@@ -152,6 +274,8 @@ sleep_state_encode(const struct sleep_state *state, struct writer *writer)
 	put_set(writer, &state->saved);
 	if (flags & SLEEP_COMPRESSES)
 		writer_put_text(writer, state->packed, DEFLATE_STATE_MAX);
+	if (flags & SLEEP_NOTIFIES)
+		put_notify(writer, &state->notify);
 	if (flags & SLEEP_HAS_MAILBOX)
 		put_memory(writer, &state->memory);
 	return writer->failed ? -1 : 0;
@@ -196,6 +320,9 @@ sleep_state_decode(
 	get_set(&reader, pool, &state->saved);
 	if (state->flags & SLEEP_COMPRESSES)
 		state->packed = reader_get_text(&reader, DEFLATE_STATE_MAX);
+	if (state->flags & SLEEP_NOTIFIES)
+		get_notify(&reader, pool, &state->notify);
+	state->memory.is_past = (state->flags & SLEEP_OF_PAST) != 0;
 	if (state->flags & SLEEP_HAS_MAILBOX)
 		get_memory(&reader, pool, &state->memory);
 	if (reader_done(&reader) == -1 || format != SLEEP_FORMAT ||
@@ -206,5 +333,6 @@ sleep_state_decode(
 	state->memory.is_read_only = (state->flags & SLEEP_READ_ONLY) != 0;
 	state->memory.has_new_keywords =
 	    (state->flags & SLEEP_NEW_KEYWORDS) != 0;
+	state->memory.has_new_key = (state->flags & SLEEP_NEW_KEY) != 0;
 	return 0;
 }

@@ -27,8 +27,10 @@ struct past_request {
 	char *mailbox;
 	uint64_t sequence;
 	struct folder *folder;
+	const struct mailbox_memory *memory; /* NULL: it is opened anew */
 	/* The deleted mail: keywords of all its mailboxes. */
 	uint32_t last;
+	uint32_t up_to; /* whatever was deleted later is not in it */
 	struct table *keyword_maps; /* mailbox -> struct keyword_map */
 	size_t keyword_count;
 	char *keywords[RECORD_MAX_KEYWORDS];
@@ -240,6 +242,8 @@ open_done(struct past_request *request, enum status status)
 			view = view_new(request->account,
 			    share_folder(request->account, &request->folder),
 			    true, request->handler, request->handler_context);
+		if (view != NULL && request->memory != NULL)
+			view_recall_past(view, request->memory);
 		request->opened(status, view, request->context);
 	}
 	request_free(request);
@@ -294,12 +298,39 @@ messages_listed(
 static bool
 is_wanted(const struct past_request *request, const struct change_record *c)
 {
-	struct text wanted = text_of(request->mailbox);
+	struct text wanted;
 
-	return c->kind == CHANGE_MAILBOX &&
-	       (text_equal(c->mailbox.name, wanted) ||
-		   (text_is(c->mailbox.name, "INBOX") &&
-		       text_is_nocase(wanted, "INBOX")));
+	if (c->kind != CHANGE_MAILBOX)
+		return false;
+	if (request->memory != NULL)
+		return c->mailbox.id == request->memory->mailbox;
+	wanted = text_of(request->mailbox);
+	return text_equal(c->mailbox.name, wanted) ||
+	       (text_is(c->mailbox.name, "INBOX") &&
+		   text_is_nocase(wanted, "INBOX"));
+}
+
+/* All of what it knew is forgotten. */
+static void
+open_empty(struct past_request *request)
+{
+	static struct mailbox_record record;
+
+	memset(&record, 0, sizeof(record));
+	record.id = request->memory->mailbox;
+	record.uidvalidity = request->memory->uidvalidity;
+	record.uidnext = 1;
+	record.highest_modseq = 1;
+	request->folder = folder_new_past(&record);
+	request->folder->past_sequence = request->sequence;
+	open_done(request, STATUS_OK);
+}
+
+static bool
+is_another(const struct past_request *request, uint32_t uidvalidity)
+{
+	return request->memory != NULL &&
+	       request->memory->uidvalidity != uidvalidity;
 }
 
 static void
@@ -316,8 +347,16 @@ mailboxes_listed(
 	       (more = record_get_change(&r, &change)) == 1 &&
 	       !is_wanted(request, &change))
 		;
+	if (status == STATUS_OK && more == 0 && request->memory != NULL &&
+	    !request->is_cancelled) {
+		open_empty(request);
+		return;
+	}
 	if (status == STATUS_OK && more != 1)
 		status = more == -1 ? STATUS_DAMAGED : STATUS_MISSING;
+	else if (status == STATUS_OK &&
+		 is_another(request, change.mailbox.uidvalidity))
+		status = STATUS_MISSING;
 	if (status != STATUS_OK) {
 		open_done(request, status);
 		return;
@@ -442,11 +481,12 @@ expunged_listed(
 	struct past_request *request = context;
 	static struct change_record change;
 	uint32_t before = request->last;
+	bool is_end = false;
 	struct reader r;
 	int more = 0;
 
 	reader_init(&r, data.data, data.size);
-	while (status == STATUS_OK && !request->is_cancelled &&
+	while (status == STATUS_OK && !request->is_cancelled && !is_end &&
 	       (more = record_get_change(&r, &change)) == 1) {
 		const struct message_record *message = &change.message;
 
@@ -454,6 +494,9 @@ expunged_listed(
 			learn_keywords(request, &change.mailbox);
 		if (change.kind != CHANGE_PAST)
 			continue;
+		is_end = change.number > request->up_to;
+		if (is_end)
+			break;
 		if (change.number <= request->last) {
 			more = -1;
 			break;
@@ -465,7 +508,7 @@ expunged_listed(
 	}
 	if (more == -1)
 		status = STATUS_DAMAGED;
-	if (status == STATUS_OK && request->last != before) {
+	if (status == STATUS_OK && request->last != before && !is_end) {
 		store_list_expunged(request->account->client, request->last,
 		    expunged_listed, request);
 		return;
@@ -473,6 +516,16 @@ expunged_listed(
 	describe_deleted(request);
 	request->folder->past_sequence = request->last;
 	open_done(request, status);
+}
+
+static void
+list_deleted(struct past_request *request, uint32_t up_to)
+{
+	request->up_to = up_to;
+	request->keyword_maps = table_new();
+	describe_deleted(request);
+	store_list_expunged(
+	    request->account->client, 0, expunged_listed, request);
 }
 
 void
@@ -489,10 +542,7 @@ snapshot_open(struct account_store *account, struct text name,
 	if (account_store_status(account) != STATUS_OK) {
 		open_done(request, account_store_status(account));
 	} else if (text_is(name, SNAPSHOT_DELETED_MAIL)) {
-		request->keyword_maps = table_new();
-		describe_deleted(request);
-		store_list_expunged(
-		    account->client, 0, expunged_listed, request);
+		list_deleted(request, UINT32_MAX);
 	} else if (snapshot_name_split(name, &tree, &mailbox)) {
 		request->tree = memory_new(1, tree.size + 1);
 		memcpy(request->tree, tree.data, tree.size);
@@ -502,4 +552,32 @@ snapshot_open(struct account_store *account, struct text name,
 	} else {
 		open_done(request, STATUS_MISSING);
 	}
+}
+
+/* By its sequence, not by its name: a snapshot that is not kept any more may
+ * lack messages, and one that sees it still has the others. */
+void
+snapshot_recall(struct account_store *account,
+    const struct mailbox_memory *memory,
+    const struct mailbox_view_handler *handler, void *handler_context,
+    snapshot_opened *done, void *context)
+{
+	struct past_request *request = request_new(account, context);
+	bool is_deleted = memory->mailbox == 0;
+
+	request->handler = handler;
+	request->handler_context = handler_context;
+	request->opened = done;
+	request->memory = memory;
+	request->sequence = memory->past_sequence;
+	if (account_store_status(account) != STATUS_OK)
+		open_done(request, account_store_status(account));
+	else if (is_deleted &&
+		 is_another(request, deleted_uidvalidity(account)))
+		open_done(request, STATUS_MISSING);
+	else if (is_deleted)
+		list_deleted(request, (uint32_t)memory->past_sequence);
+	else
+		store_list_mailboxes(account->client, request->sequence,
+		    mailboxes_listed, request);
 }

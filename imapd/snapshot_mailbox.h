@@ -43,6 +43,14 @@ void snapshot_open(struct account_store *account, struct text name,
     const struct mailbox_view_handler *handler, void *handler_context,
     snapshot_opened *done, void *context);
 
+/* Such a view goes on where it was, with the same numbers, whatever was deleted
+ * or forgotten since; what the store has forgotten looks expunged. `memory` is
+ * valid until then. STATUS_MISSING: the mailbox is another one. */
+void snapshot_recall(struct account_store *account,
+    const struct mailbox_memory *memory,
+    const struct mailbox_view_handler *handler, void *handler_context,
+    snapshot_opened *done, void *context);
+
 /* Whoever asked with this context is not called any more. */
 void snapshot_cancel(struct account_store *account, void *context);
 

@@ -106,12 +106,13 @@ is_idle(const struct worker *worker)
 /* ---- Sleep ---- */
 
 static void
-mailbox_changed(uint64_t mailbox, void *context)
+mailbox_changed(uint64_t mailbox, unsigned int what, void *context)
 {
 	struct worker *worker = context;
 	struct message message = { .type = MESSAGE_mailbox_changed };
 
 	message.mailbox_changed.topic = mailbox;
+	message.mailbox_changed.what = (uint8_t)what;
 	(void)channel_send(worker->broker, &message, NULL, 0);
 }
 
@@ -124,7 +125,8 @@ give_back(struct worker *worker, struct worker_session *s)
 	if (imap_session_sleep(s->session, &sleep) == -1)
 		return false;
 	message.session_sleep.session = s->number;
-	message.session_sleep.topic = sleep.topic;
+	message.session_sleep.topics = sleep.topics;
+	message.session_sleep.is_packed = sleep.is_packed;
 	message.session_sleep.wake_s = sleep.wake_s;
 	message.session_sleep.state = sleep.state;
 	if (channel_send(worker->broker, &message, &sleep.fd, 1) == 0)

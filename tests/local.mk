@@ -28,6 +28,7 @@ REAL_PROCESS = tests/system/real_process.c tests/system/real_process.h
 
 EXTRA_DIST += demo contrib .ci/run README HACKING SECURITY CHANGES \
 	COPYING docs tests/instance tests/clients.py tests/conftest.py \
+	tests/sleepers.py \
 	tests/ports.py tests/dns_zone.py tests/net_stand.py tests/net_hosts.py \
 	tests/tls_report.py tests/dsn_grammar.py \
 	tests/lint tests/system \

@@ -66,7 +66,8 @@ put_to_sleep(uint64_t number, uint32_t wake_s)
 	struct message message = { .type = MESSAGE_session_sleep };
 
 	message.session_sleep.session = number;
-	message.session_sleep.topic = 1;
+	message.session_sleep.topics =
+	    text_make("\1\0\0\0\0\0\0\0\1", TOPIC_SIZE);
 	message.session_sleep.wake_s = wake_s;
 	message.session_sleep.state = text_of("what it was never told");
 	return say_to(

@@ -3,8 +3,6 @@ IDLE hear of news, the others go on where they were."""
 import contextlib
 import glob
 import imaplib
-import json
-import os
 import re
 import select
 import subprocess
@@ -14,20 +12,14 @@ import zlib
 import pytest
 
 from clients import Compressed, say
-from conftest import Server, end, wait_for
+from conftest import wait_for
+from sleepers import all_asleep, has_worker, log, sleepy_instance, user, wakes
 
 
-@pytest.fixture(scope='module')
-def sleepy(tmp_path_factory):
-    """An instance whose sessions sleep early; for tests that only add."""
-    base = tmp_path_factory.mktemp('sleepy')
-    directory = '/var/tmp/firnmail-%d-%s' % (os.getpid(), base.name)
-    os.makedirs(directory, mode=0o711)
-    config = base / 'config'
-    config.write_text('hibernate after 1s\n')
-    yield Server(directory, '--cheap-hash', '--accounts', '20',
-                 '--config', str(config))
-    end(directory)
+@pytest.fixture(name='sleepy', scope='module')
+def fixture_sleepy(tmp_path_factory):
+    with sleepy_instance(tmp_path_factory, 20) as server:
+        yield server
 
 
 @pytest.fixture
@@ -38,35 +30,8 @@ def alone(server, tmp_path):
     return server('--config', str(config))
 
 
-def has_worker(server, name):
-    done = subprocess.run(server.firnmail.split() + ['--json', 'status'],
-                          text=True, check=True, timeout=60,
-                          stdout=subprocess.PIPE)
-    return any(json.loads(line).get('role') == 'worker' and
-               json.loads(line).get('account') == name
-               for line in done.stdout.splitlines())
-
-
-def log(server):
-    with open(server.dir + '/log', encoding='utf-8') as file:
-        return file.read()
-
-
 def sleeps(server):
     return len(re.findall(r'worker\[\d+\] info session-sleep ', log(server)))
-
-
-def wakes(server, name):
-    """Of a user whom no other test has, or their lines would count as well:
-    the log may be behind."""
-    return len(re.findall(r' session-wake .* user=%s ' % re.escape(name),
-                          log(server)))
-
-
-def all_asleep(server, name=None):
-    """Within what a worker without sessions is kept for where none sleeps."""
-    wait_for(lambda: not has_worker(server, name or server.user1), seconds=28,
-             what='no worker left')
 
 
 class Idler:
@@ -119,10 +84,6 @@ def idling(server, user=None, *commands):
         yield idler
     finally:
         idler.close()
-
-
-def user(server, number):
-    return 'user%d@%s' % (number, server.domain)
 
 
 def test_idle_hears_of_mail_while_no_worker_is_there(sleepy):
@@ -342,18 +303,43 @@ def test_a_session_that_compresses_goes_on_where_it_was(sleepy, flush):
         packed.logout()
 
 
-def test_the_past_keeps_its_worker(sleepy):
-    name = user(sleepy, 8)
-    with sleepy.imap_session(name) as client:
-        client.select('"Snapshots/Deleted mail"', True)
-        before = sleeps(sleepy)
-        with sleepy.imap_session(user(sleepy, 9)) as other:
-            other.select()
-            wait_for(lambda: sleeps(sleepy) > before, what='the other one')
-        assert has_worker(sleepy, name)
-        client.select()
+def test_the_past_is_the_same_after_a_sleep(sleepy):
+    """A snapshot, and the deleted mail, of which there is more by then."""
+    name = user(sleepy, 14)
+    ask = 'FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])'
+    with contextlib.ExitStack() as stack:
+        one, tree, deleted = (stack.enter_context(sleepy.imap_session(name))
+                              for _ in range(3))
+
+        def lose(key):
+            sleepy.fill([key], name)
+            one.select()
+            one.store('1', '+FLAGS', '(\\Deleted Work)')
+            one.expunge()
+
+        sleepy.fill(['stays', 'goes', 'goes-as-well'], name)
+        sleepy.snapctl('create', '--name', 'asleep', name)
+        lose('more')
+        lose('and-more')
+        root = say(one, 'LIST "" Snapshots/%')[-1].split(b'"')[-2].decode()
+        say(tree, 'EXAMINE "%s/INBOX"' % root)
+        say(deleted, 'EXAMINE "Snapshots/Deleted mail"')
+        before = [say(client, ask) for client in (tree, deleted)]
+        assert len(before[0]) > len(before[1]) > 0
+        # One of them in IDLE: nothing that happens now is news to it.
+        deleted.send(b'i IDLE\r\n')
+        assert deleted.readline() == b'+ idling\r\n'
+        one.logout()
         all_asleep(sleepy, name)
-        assert client.noop()[0] == 'OK'
+        one = stack.enter_context(sleepy.imap_session(name))
+        lose('too-late')
+        one.logout()
+        all_asleep(sleepy, name)
+        deleted.send(b'DONE\r\n')
+        assert deleted.readline() == b'i OK Idle completed\r\n'
+        assert [say(client, ask) for client in (tree, deleted)] == before
+        assert say(tree, 'NOOP') == say(deleted, 'NOOP') == []
+        assert say(deleted, 'COPY 1 INBOX') is not None
 
 
 def test_two_hundred_sessions_sleep_and_wake(sleepy):

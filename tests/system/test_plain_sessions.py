@@ -178,6 +178,36 @@ def test_a_front_that_is_killed_does_not(plain, client):
     assert awake.lines.readline() == b''
 
 
+def greeting(port):
+    """What one hears who connects, and who goes again."""
+    with socket.create_connection(('127.0.0.1', port), timeout=60) as one:
+        return one.makefile('rb').readline()
+
+
+def test_the_next_front_counts_them(server):
+    """Two connections and no more: one is a session that the front handed over,
+    which was killed since."""
+    here = server('--accounts', '1', '--plain-login')
+    path = here.dir + '/etc/firnmail.conf'
+    with open(path, encoding='utf-8') as file:
+        settings = file.read()
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(re.sub('max-connections .*', 'max-connections 2', settings))
+    subprocess.run(here.firnmail.split() + ['reload'], check=True, timeout=60,
+                   stdout=subprocess.DEVNULL)
+    with contextlib.closing(Client(here, 1).login()) as handed:
+        here.kill('imapd')
+
+        def is_full():
+            """With another one there. What the new front is told and who comes
+            take two ways."""
+            with contextlib.closing(Client(here, 1)):
+                return greeting(here.imap_port).startswith(b'* BYE')
+        wait_for(is_full, what='a front that counts both')
+        assert handed.say('a LOGOUT', b'a OK')[0].startswith(b'* BYE')
+        wait_for(lambda: not is_full(), what='a place for another one')
+
+
 def test_a_stop_ends_them(plain, client):
     awake, sleeper = client(1).login(), client(8).login().idle().asleep()
     awake.say('a NOOP', b'a OK')

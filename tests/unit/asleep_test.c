@@ -3,6 +3,7 @@
  * what the view that was recalled tells, no more and no less; and who sleeps
  * hears that something happened.
  */
+#include "imapd/mailbox_keys.h"
 #include "tests/unit/account_world.h"
 
 #include <setjmp.h>
@@ -45,11 +46,11 @@ set_flags(struct world *w, struct mailbox_view *view, uint32_t uid,
 	assert_int_equal(w->status, STATUS_OK);
 }
 
-/* All updates: "-2 +7 r1 f3 k". */
+/* All updates: "-2 +7 r1 f3 k0 u0". */
 static const char *
 news(struct mailbox_view *view)
 {
-	static const char kinds[] = { '-', '+', 'r', 'f', 'k' };
+	static const char kinds[] = { '-', '+', 'r', 'f', 'k', 'u' };
 	static char text[200];
 	struct mailbox_update update;
 
@@ -105,7 +106,7 @@ where_nothing_happened_nothing_is_told(void **state)
 	begin_asleep(w, pool, &memory);
 	restart(w);
 	view = recall(w, &memory);
-	assert_false(mailbox_view_has_updates(view));
+	assert_false(mailbox_view_has_updates(view, true));
 	assert_string_equal(news(view), "");
 	assert_int_equal(mailbox_view_count(view), 5);
 	assert_int_equal(mailbox_view_recent_count(view), 5);
@@ -131,11 +132,11 @@ what_happened_in_other_workers_is_told(void **state)
 	restart(w);
 	fill(w, "INBOX", 2);
 	view = recall(w, &memory);
-	assert_true(mailbox_view_has_updates(view));
+	assert_true(mailbox_view_has_updates(view, true));
 	assert_int_equal(mailbox_view_count(view), 5);
 	assert_int_equal(mailbox_view_uid(view, 2), 2);
 	assert_string_equal(news(view), "k0 -2 +6 r6 f3");
-	assert_false(mailbox_view_has_updates(view));
+	assert_false(mailbox_view_has_updates(view, true));
 	assert_string_equal(news(view), "");
 	mailbox_view_close(&view);
 	pool_free(&pool);
@@ -267,15 +268,55 @@ a_mailbox_that_is_gone_or_another_is_missing(void **state)
 	pool_free(&pool);
 }
 
+/* URLs that it gave out are void by then. */
+static void
+a_new_key_is_told_when_it_came_in_whose_sleep(void **state)
+{
+	static const bool is_told[] = { false, true, true };
+	uint8_t key[MAILBOX_KEY_SIZE];
+	struct pool *pool = pool_new();
+	struct mailbox_memory memory;
+	struct mailbox_view *view;
+	struct world *w = *state;
+	uint64_t inbox;
+
+	inbox = mailbox_list_find(w->account, TEXT("INBOX"))->id;
+	assert_int_equal(mailbox_key_get(w->account, inbox, key), STATUS_OK);
+	/* None; one while it slept; and one that it had not been told of. */
+	for (int i = 0; i < 3; i++) {
+		view = open_view(w, "INBOX");
+		if (i == 2)
+			assert_int_equal(
+			    mailbox_key_reset(w->account, inbox), STATUS_OK);
+		to_sleep(&view, pool, &memory);
+		if (i == 1)
+			assert_int_equal(
+			    mailbox_key_reset(w->account, inbox), STATUS_OK);
+		restart(w);
+		view = recall(w, &memory);
+		assert_string_equal(news(view), is_told[i] ? "u0" : "");
+		mailbox_view_close(&view);
+	}
+	pool_free(&pool);
+}
+
 /* ---- Who is told that something happened ---- */
 
 static char told[200];
 
+/* "3new " */
 static void
-tell(uint64_t mailbox, void *context)
+tell(uint64_t mailbox, unsigned int what, void *context)
 {
-	snprintf(told + strlen(told), sizeof(told) - strlen(told), "%llu ",
-	    (unsigned long long)mailbox);
+	static const char *const kinds[] = { "new", "expunge", "flags", "name",
+		"subscription", "key", "gone" };
+	size_t kind = 0;
+
+	while (what >> (kind + 1) != 0)
+		kind++;
+	assert_int_equal(what, 1 << kind);
+	snprintf(told + strlen(told), sizeof(told) - strlen(told), "%llu%s ",
+	    (unsigned long long)mailbox, kinds[kind]);
 }
 
 static uint64_t
@@ -284,22 +325,30 @@ id_of(struct world *w, const char *name)
 	return mailbox_list_find(w->account, text_of(name))->id;
 }
 
-static const char *
-ids(uint64_t first, uint64_t second)
+/* `form` with the numbers of INBOX and A. */
+static void
+assert_told(const char *form, uint64_t inbox, uint64_t a)
 {
-	static char text[60];
+	char expected[200], *at = expected;
 
-	snprintf(text, sizeof(text), "%llu %llu ", (unsigned long long)first,
-	    (unsigned long long)second);
-	return text;
+	for (; *form != '\0'; form++) {
+		if (*form == 'I' || *form == 'A')
+			at += sprintf(at, "%llu",
+			    (unsigned long long)(*form == 'I' ? inbox : a));
+		else
+			*at++ = *form;
+	}
+	*at = '\0';
+	assert_string_equal(told, expected);
+	told[0] = '\0';
 }
 
 static void
-each_mailbox_says_once_that_it_changed(void **state)
+each_thing_that_happens_to_a_mailbox_is_said_once(void **state)
 {
 	struct world *w = *state;
 	struct mailbox_view *view;
-	uint64_t a;
+	uint64_t inbox = id_of(w, "INBOX"), a;
 
 	told[0] = '\0';
 	mailbox_list_create(w->account, TEXT("A"), 0, answered, w);
@@ -310,16 +359,26 @@ each_mailbox_says_once_that_it_changed(void **state)
 	fill(w, "INBOX", 2);
 	fill(w, "A", 1);
 	fill(w, "INBOX", 1);
-	assert_string_equal(told, ids(id_of(w, "INBOX"), a));
-	/* They were woken, and sleep again. */
-	told[0] = '\0';
-	account_store_watch(w->account, tell, NULL);
 	view = open_view(w, "INBOX");
 	set_flags(w, view, 2, FLAG_SEEN, "");
+	set_flags(w, view, 3, FLAG_SEEN, "new");
+	assert_told("Inew Anew Iflags ", inbox, a);
+	/* They were woken, and sleep again. */
+	account_store_watch(w->account, tell, NULL);
+	set_flags(w, view, 3, 0, "");
+	delete_message(w, view, 2);
 	mailbox_view_close(&view);
-	mailbox_list_delete(w->account, TEXT("A"), answered, w);
+	assert_int_equal(mailbox_key_reset(w->account, inbox), STATUS_OK);
+	assert_told("Iflags Iexpunge Ikey ", inbox, a);
+	mailbox_list_rename(w->account, TEXT("A"), TEXT("B"), answered, w);
 	wait_for(w, is_idle);
-	assert_string_equal(told, ids(id_of(w, "INBOX"), a));
+	mailbox_list_subscribe(w->account, TEXT("C"), true, answered, w);
+	wait_for(w, is_idle);
+	assert_told("0name 0subscription ", inbox, a);
+	account_store_watch(w->account, tell, NULL);
+	mailbox_list_delete(w->account, TEXT("B"), answered, w);
+	wait_for(w, is_idle);
+	assert_told("Agone 0name ", inbox, a);
 }
 
 /* A worker that died told nobody: the next one hears of it from the store. */
@@ -354,7 +413,8 @@ main(void)
 		TEST(recent_messages_stay_recent_and_new_ones_become_so_once),
 		TEST(a_lost_index_changes_nothing_for_who_sleeps),
 		TEST(a_mailbox_that_is_gone_or_another_is_missing),
-		TEST(each_mailbox_says_once_that_it_changed),
+		TEST(a_new_key_is_told_when_it_came_in_whose_sleep),
+		TEST(each_thing_that_happens_to_a_mailbox_is_said_once),
 		TEST(what_a_killed_worker_did_is_said_by_the_next),
 	};
 

@@ -64,6 +64,27 @@ mistake(const char *ip, int64_t now_us)
 	return budget_error(budget, &client, now_us);
 }
 
+/* Whatever the limits and rates say: they are there. */
+static void
+what_is_inherited_is_counted_and_leaves(void **state)
+{
+	struct budget_client client = budget_client_of(budget, "192.0.2.1");
+
+	limits.per_address = 2;
+	limits.all = 4;
+	limits.kept = 0;
+	budget_set(budget, &limits);
+	for (int i = 0; i < 3; i++)
+		budget_inherit(budget, &client);
+	assert_int_equal(take("192.0.2.1", 0), BUDGET_ADDRESS);
+	assert_int_equal(take("192.0.2.2", 0), BUDGET_OK);
+	assert_int_equal(take("192.0.2.3", 0), BUDGET_ALL);
+	leave("192.0.2.1");
+	assert_int_equal(take("192.0.2.1", 0), BUDGET_ADDRESS);
+	leave("192.0.2.1");
+	assert_int_equal(take("192.0.2.1", 0), BUDGET_OK);
+}
+
 /* Two from one address, three from one network: who comes ("-" and he leaves),
  * and what he hears. */
 static void
@@ -314,6 +335,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(connections_are_counted_by_address_and_network),
+		TEST(what_is_inherited_is_counted_and_leaves),
 		TEST(this_host_and_trusted_networks_have_no_budget),
 		TEST(some_places_are_kept_for_who_logs_in),
 		TEST(connections_are_counted_by_time),

@@ -20,7 +20,8 @@ mailbox_list_next(struct account_store *account, struct text after)
 	for (i = 0; i < account->box_count; i++) {
 		const struct mailbox_info *info = &account->boxes[i].info;
 
-		if ((after.data == NULL ||
+		if (info->id != DELETED &&
+		    (after.data == NULL ||
 			compare_names(info->name, after) > 0) &&
 		    (best == NULL || compare_names(info->name, best->name) < 0))
 			best = info;
@@ -132,6 +133,7 @@ mailbox_list_delete(struct account_store *account, struct text name,
 			row_remove(box, box->rows[0].row.uid);
 		strcpy(box->name, "\x7f");
 		box->info.name = text_of(box->name);
+		box->info.id = DELETED;
 		tell(account, HAPPENED_NAME, NULL, text_make(NULL, 0), name);
 	}
 }

@@ -13,7 +13,8 @@ enum {
 	MAX_ROWS = 64,
 	MAX_VIEWS = 8,
 	MAX_APPENDED = 512,
-	MAX_LATER = 8
+	MAX_LATER = 8,
+	DELETED = 9999 /* in the place of an id */
 };
 
 struct row {
@@ -108,6 +109,9 @@ void tell(struct account_store *account, enum happening what,
 /* Views and listeners are told. */
 void changed(struct account_store *account, struct box *box);
 /* Freed by mailbox_view_close(). */
+/* What its client knew. */
+void view_recall(
+    struct mailbox_view *view, const struct mailbox_memory *memory);
 struct mailbox_view *view_new(struct account_store *account, struct box *box,
     bool is_read_only, const struct mailbox_view_handler *handler,
     void *context);

@@ -12,6 +12,7 @@ struct past_later {
 	snapshot_names_listed *names;
 	snapshot_opened *opened;
 	bool is_missing;
+	const struct mailbox_memory *memory;
 	const struct mailbox_view_handler *handler;
 	void *handler_context;
 	void *context;
@@ -27,6 +28,7 @@ past_now(void *context)
 	struct past_later *later = context;
 	struct account_store *account = later->account;
 	enum status status = account->refuse;
+	struct mailbox_view *view = NULL;
 
 	account->past_later = NULL;
 	timer_free(&later->timer);
@@ -36,13 +38,13 @@ past_now(void *context)
 		later->trees(status, &tree, 1, later->context);
 	else if (later->names != NULL)
 		later->names(status, names, 2, later->context);
-	else
-		later->opened(status,
-		    status != STATUS_OK
-			? NULL
-			: view_new(account, &account->past, true,
-			      later->handler, later->handler_context),
-		    later->context);
+	else if (status == STATUS_OK)
+		view = view_new(account, &account->past, true, later->handler,
+		    later->handler_context);
+	if (view != NULL && later->memory != NULL)
+		view_recall(view, later->memory);
+	if (later->opened != NULL)
+		later->opened(status, view, later->context);
 	free(later);
 }
 
@@ -82,6 +84,20 @@ snapshot_open(struct account_store *account, struct text name,
 
 	later->opened = done;
 	later->is_missing = !text_is(name, SNAPSHOT_DELETED_MAIL);
+	later->handler = handler;
+	later->handler_context = handler_context;
+}
+
+void
+snapshot_recall(struct account_store *account,
+    const struct mailbox_memory *memory,
+    const struct mailbox_view_handler *handler, void *handler_context,
+    snapshot_opened *done, void *context)
+{
+	struct past_later *later = past_later(account, context);
+
+	later->opened = done;
+	later->memory = memory;
 	later->handler = handler;
 	later->handler_context = handler_context;
 }

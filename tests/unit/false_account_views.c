@@ -169,17 +169,24 @@ first_change(const struct mailbox_view *view)
 }
 
 bool
-mailbox_view_has_updates(const struct mailbox_view *view)
+mailbox_view_has_updates(const struct mailbox_view *view, bool may_expunge)
 {
 	return view->keyword_count != view->box->info.keyword_count ||
 	       view->told_uidnext != view->box->info.uidnext ||
-	       view->count != view->box->count || first_change(view) != 0;
+	       (may_expunge && view->count != view->box->count) ||
+	       first_change(view) != 0;
+}
+
+bool
+mailbox_view_is_past(const struct mailbox_view *view)
+{
+	return view->box == &view->account->past;
 }
 
 bool
 mailbox_view_is_memorable(const struct mailbox_view *view)
 {
-	return view->box != &view->account->past;
+	return true;
 }
 
 void
@@ -188,6 +195,7 @@ mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
 {
 	uint64_t change = first_change(view);
 
+	memory->is_past = mailbox_view_is_past(view);
 	memory->mailbox = view->box->info.id;
 	memory->uidvalidity = view->box->info.uidvalidity;
 	memory->told_uidnext = view->told_uidnext;
@@ -201,6 +209,23 @@ mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
 		memory->uids.ranges[memory->uids.count] =
 		    (struct imap_range){ view->uids[memory->uids.count],
 			    view->uids[memory->uids.count] };
+}
+
+void
+view_recall(struct mailbox_view *view, const struct mailbox_memory *memory)
+{
+	view->told_uidnext = memory->told_uidnext;
+	view->keyword_count = memory->keyword_count;
+	for (view->count = 0; view->count < memory->uids.count; view->count++) {
+		uint32_t uid = memory->uids.ranges[view->count].first;
+		const struct row *row = row_find(view->box, uid);
+
+		view->uids[view->count] = uid;
+		view->modseqs[view->count] =
+		    row != NULL && row->row.modseq <= memory->told_modseq
+			? row->row.modseq
+			: 0;
+	}
 }
 
 struct mailbox_view *
@@ -219,18 +244,7 @@ mailbox_view_recall(struct account_store *account,
 	if (box == NULL)
 		return NULL;
 	view = view_new(account, box, memory->is_read_only, handler, context);
-	view->told_uidnext = memory->told_uidnext;
-	view->keyword_count = memory->keyword_count;
-	for (view->count = 0; view->count < memory->uids.count; view->count++) {
-		uint32_t uid = memory->uids.ranges[view->count].first;
-		const struct row *row = row_find(box, uid);
-
-		view->uids[view->count] = uid;
-		view->modseqs[view->count] =
-		    row != NULL && row->row.modseq <= memory->told_modseq
-			? row->row.modseq
-			: 0;
-	}
+	view_recall(view, memory);
 	return view;
 }
 

@@ -11,6 +11,7 @@ send_over(struct world *world, enum status status)
 
 	over.session_over.connection = world->connection;
 	over.session_over.status = (uint8_t)status;
+	over.session_over.is_packed = world->is_packed;
 	close_stream(world);
 	channel_send(world->broker, &over, NULL, 0);
 }
@@ -63,6 +64,50 @@ the_front_ends_what_the_worker_has_done_with(void **state)
 	send_over(&world, STATUS_UNAVAILABLE);
 	say(&world, NULL, "* BYE [UNAVAILABLE] Server is restarting\r\n");
 	expect_closed(&world);
+	world_close(&world);
+	open_direct_session(&world, 10);
+	world.is_packed = true;
+	send_over(&world, STATUS_UNAVAILABLE);
+	expect_closed(&world);
+	assert_null(strstr(world.heard, "BYE"));
+	world_close(&world);
+}
+
+/* Until its worker is done with it: it is no connection of this front's. */
+static void
+what_an_earlier_front_handed_over_is_counted(void **state)
+{
+	struct message inherited = { .type = MESSAGE_session_inherited };
+	struct watch *first;
+	struct world world;
+	int first_fd, tries = 0;
+
+	(void)state;
+	world_open(&world, true, 2);
+	introduce_authd(&world);
+	say(&world, NULL, "* OK");
+	/* It is answered behind that, and said twice is once. */
+	inherited.session_inherited.connection = UINT64_MAX;
+	inherited.session_inherited.client_ip = TEXT("127.0.0.1");
+	for (int i = 0; i < 2; i++)
+		channel_send(world.broker, &inherited, NULL, 0);
+	say(&world, "a LOGIN alice right\r\nb X\r\n", "b X\r\n");
+	first = world.client;
+	first_fd = world.client_fd;
+	connect_again(&world);
+	say(&world, NULL, "* BYE [UNAVAILABLE] Too many");
+	disconnect(&world);
+	world.connection = UINT64_MAX;
+	send_over(&world, STATUS_OK);
+	/* Which comes by another way than a client does. */
+	do {
+		connect_again(&world);
+		say(&world, NULL, "* ");
+		disconnect(&world);
+	} while (strstr(world.heard, "* OK") == NULL && ++tries < 10000);
+	assert_non_null(strstr(world.heard, "* OK"));
+	world.client = first;
+	world.client_fd = first_fd;
 	world_close(&world);
 }
 
@@ -117,6 +162,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		DIRECT(a_worker_answers_the_login_and_what_was_read_behind_it),
 		DIRECT(the_front_ends_what_the_worker_has_done_with),
+		DIRECT(what_an_earlier_front_handed_over_is_counted),
 		DIRECT(what_was_handed_over_is_still_a_connection),
 		DIRECT(who_sent_much_behind_his_login_is_relayed),
 	};

@@ -111,6 +111,22 @@ who_sleeps_and_cannot_be_woken_hears_why(void **state)
 	world_close(&world);
 }
 
+/* It would be no deflate data. */
+static void
+who_compresses_is_told_nothing_in_plain(void **state)
+{
+	struct world world;
+
+	(void)state;
+	open_session(&world);
+	put_to_sleep(&world);
+	world.is_packed = true;
+	send_awake(&world, STATUS_MISSING, -1);
+	expect_closed(&world);
+	assert_null(strstr(world.heard, "BYE"));
+	world_close(&world);
+}
+
 static void
 who_goes_while_he_sleeps_is_said_to_be_gone(void **state)
 {
@@ -134,6 +150,7 @@ main(void)
 		RELAYED(the_old_stream_comes_before_the_new_one),
 		RELAYED(a_session_that_hardly_slept_goes_on_with_its_stream),
 		RELAYED(who_sleeps_and_cannot_be_woken_hears_why),
+		RELAYED(who_compresses_is_told_nothing_in_plain),
 		RELAYED(who_goes_while_he_sleeps_is_said_to_be_gone),
 	};
 

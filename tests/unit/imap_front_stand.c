@@ -100,6 +100,7 @@ send_awake(struct world *world, enum status status, int stream)
 
 	awake.session_awake.connection = world->connection;
 	awake.session_awake.status = (uint8_t)status;
+	awake.session_awake.is_packed = world->is_packed;
 	channel_send(world->broker, &awake, &stream, stream != -1);
 	if (stream != -1)
 		close(stream);
@@ -274,7 +275,7 @@ expect_closed(struct world *world)
 {
 	world->wanted = NULL;
 	timer_start(world->deadline, DEADLINE_MS);
-	if (!world->is_client_closed)
+	while (!world->is_client_closed && !world->is_late)
 		event_loop_run(world->loop);
 	timer_stop(world->deadline);
 	assert_true(world->is_client_closed);

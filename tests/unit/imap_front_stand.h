@@ -45,6 +45,7 @@ struct world {
 	bool is_late;
 	bool keeps_stream; /* when it is parked */
 	bool has_socket;   /* the worker got the client's own */
+	bool is_packed;    /* the session that sleeps compresses */
 	bool is_stream_closed;
 	struct timer *talk;
 	unsigned int parked;

@@ -151,15 +151,13 @@ sessions_are_told_of_it(void **state)
 	struct mailbox_view *view = open_view(w, "INBOX");
 	struct mailbox_update update;
 
-	assert_false(mailbox_view_has_updates(view));
+	assert_false(mailbox_view_has_updates(view, true));
 	assert_int_equal(
 	    mailbox_key_reset(w->account, id_of(w, "INBOX")), STATUS_OK);
-	assert_true(mailbox_view_has_updates(view));
-	assert_false(mailbox_view_is_memorable(view));
+	assert_true(mailbox_view_has_updates(view, true));
 	assert_true(mailbox_view_next_update(view, false, &update));
 	assert_int_equal(update.kind, UPDATE_KEY);
 	assert_false(mailbox_view_next_update(view, false, &update));
-	assert_true(mailbox_view_is_memorable(view));
 	mailbox_view_close(&view);
 }
 

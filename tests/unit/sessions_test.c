@@ -5,6 +5,8 @@
 #include "broker/sessions.h"
 
 #include "common/clock.h"
+#include "common/codec.h"
+#include "common/process.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +22,8 @@
 enum {
 	DEADLINE_MS = 60000,
 	ACCOUNT = 7,
-	TOPIC = 3
+	TOPIC = 3,
+	NEWS = 7
 };
 
 static struct fixture {
@@ -44,8 +47,10 @@ static struct fixture {
 	unsigned int asleep;
 	unsigned int awake;
 	unsigned int over;
+	unsigned int inherited;
 	int stream; /* that it was given */
 	bool is_direct;
+	bool is_packed;
 } fixture;
 
 static void
@@ -72,6 +77,7 @@ tell_front(const struct session_front *front, const struct message *message,
 	fixture.asleep += message->type == MESSAGE_session_asleep;
 	fixture.awake += message->type == MESSAGE_session_awake;
 	fixture.over += message->type == MESSAGE_session_over;
+	fixture.inherited += message->type == MESSAGE_session_inherited;
 	if (fd != NULL)
 		fixture.stream = dup(*fd);
 	return 0;
@@ -190,12 +196,28 @@ front(void)
 	return front_of(fixture.to_front.session_asleep.connection);
 }
 
+/* As in session_sleep. */
+static struct text
+topics_of(const uint64_t *numbers, const uint8_t *what, size_t count)
+{
+	static uint8_t bytes[TOPICS_MAX * TOPIC_SIZE];
+	struct writer writer;
+
+	writer_init(&writer, bytes, sizeof(bytes));
+	for (size_t i = 0; i < count; i++) {
+		writer_put_u64(&writer, numbers[i]);
+		writer_put_u8(&writer, what[i]);
+	}
+	return text_make(bytes, writer.size);
+}
+
 /* The client's end of its stream, or -1 if the session was refused. */
 static int
-put_to_sleep(uint64_t number, uint64_t topic)
+put_to_sleep_until(uint64_t number, struct text topics)
 {
 	struct message_session_sleep message = { .session = number,
-		.topic = topic,
+		.is_packed = fixture.is_packed,
+		.topics = topics,
 		.wake_s = 1000,
 		.state = TEXT("told") };
 	int ends[2];
@@ -208,6 +230,15 @@ put_to_sleep(uint64_t number, uint64_t topic)
 	close(ends[0]);
 	close(ends[1]);
 	return -1;
+}
+
+/* 0: until its client speaks. */
+static int
+put_to_sleep(uint64_t number, uint64_t topic)
+{
+	const uint8_t what = NEWS;
+
+	return put_to_sleep_until(number, topics_of(&topic, &what, topic != 0));
 }
 
 static void
@@ -249,11 +280,11 @@ who_waits_for_news_is_woken_by_his_own(void **state)
 		put_to_sleep(add(), TOPIC + 1) };
 
 	assert_int_equal(session_list_watching(fixture.list), 2);
-	session_list_changed(fixture.list, TOPIC + 2);
+	session_list_changed(fixture.list, TOPIC + 2, NEWS);
 	/* No topic is not a topic. */
-	session_list_changed(fixture.list, 0);
+	session_list_changed(fixture.list, 0, NEWS);
 	assert_int_equal(fixture.wanted, 0);
-	session_list_changed(fixture.list, TOPIC);
+	session_list_changed(fixture.list, TOPIC, NEWS);
 	assert_int_equal(fixture.wanted, 1);
 	assert_int_equal(session_list_waking(fixture.list), 1);
 	session_list_alarm(fixture.list);
@@ -262,6 +293,44 @@ who_waits_for_news_is_woken_by_his_own(void **state)
 	give(2);
 	for (int i = 0; i < 3; i++)
 		close(clients[i]);
+}
+
+/* Of what it waits for, and of what happens, each a number and bits. */
+static void
+news_are_those_of_a_number_or_of_any_and_of_some_kinds(void **state)
+{
+	static const struct {
+		uint64_t numbers[3];
+		uint8_t what[3];
+		size_t count;
+		uint64_t changed;
+		uint8_t changed_what;
+		bool is_woken;
+	} rows[] = {
+		{ { 3 }, { 4 }, 1, 3, 4, true },
+		{ { 3 }, { 4 }, 1, 3, 3, false },
+		{ { 3 }, { 4 }, 1, 4, 4, false },
+		{ { 3 }, { 4 }, 1, 0, 4, false },
+		{ { 0 }, { 4 }, 1, 9, 6, true },
+		{ { 0 }, { 4 }, 1, 9, 3, false },
+		{ { 0, 3, 5 }, { 8, 1, 2 }, 3, 5, 2, true },
+		{ { 0, 3, 5 }, { 8, 1, 2 }, 3, 5, 1, false },
+		{ { 0, 3, 5 }, { 8, 1, 2 }, 3, 0, 8, true },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int client = put_to_sleep_until(add(),
+		    topics_of(rows[i].numbers, rows[i].what, rows[i].count));
+
+		assert_int_not_equal(client, -1);
+		session_list_changed(
+		    fixture.list, rows[i].changed, rows[i].changed_what);
+		assert_int_equal(
+		    session_list_waking(fixture.list), rows[i].is_woken);
+		session_list_dismiss(fixture.list, true, STATUS_UNAVAILABLE);
+		close(client);
+	}
+	assert_int_equal(put_to_sleep_until(add(), TEXT("half a topic")), -1);
 }
 
 static void
@@ -340,7 +409,7 @@ who_is_dismissed_hears_why(void **state)
 
 	sleeping = put_to_sleep(add(), 0);
 	waking = put_to_sleep(add(), TOPIC);
-	session_list_changed(fixture.list, TOPIC);
+	session_list_changed(fixture.list, TOPIC, NEWS);
 	session_list_dismiss(fixture.list, false, STATUS_UNAVAILABLE);
 	assert_int_equal(fixture.awake, 1);
 	assert_int_equal(
@@ -350,8 +419,15 @@ who_is_dismissed_hears_why(void **state)
 	    recv(sleeping, heard, sizeof(heard), MSG_DONTWAIT), -1);
 	session_list_dismiss(fixture.list, true, STATUS_MISSING);
 	assert_int_equal(fixture.to_front.session_awake.status, STATUS_MISSING);
+	assert_false(fixture.to_front.session_awake.is_packed);
 	assert_int_equal(recv(sleeping, heard, sizeof(heard), 0), 0);
 	assert_int_equal(fixture.emptied, 1);
+	close(sleeping);
+	/* Unless it could not read that. */
+	fixture.is_packed = true;
+	sleeping = put_to_sleep(add(), 0);
+	session_list_dismiss(fixture.list, true, STATUS_MISSING);
+	assert_true(fixture.to_front.session_awake.is_packed);
 	close(waking);
 	close(sleeping);
 }
@@ -416,7 +492,7 @@ parking_that_comes_late_is_nothing(void **state)
 
 	client = put_to_sleep(number, TOPIC);
 	at = front();
-	session_list_changed(fixture.list, TOPIC);
+	session_list_changed(fixture.list, TOPIC, NEWS);
 	sessions_parked(fixture.sessions, &at, 1);
 	give(1);
 	close(client);
@@ -462,7 +538,7 @@ a_session_whose_front_is_gone_is_given_to_nobody(void **state)
 
 	sessions_parked(fixture.sessions, &at, 1);
 	fixture.has_front = false;
-	session_list_changed(fixture.list, TOPIC);
+	session_list_changed(fixture.list, TOPIC, NEWS);
 	assert_int_equal(session_list_give(fixture.list, fixture.broker), 0);
 	assert_true(session_list_is_empty(fixture.list));
 	close(client);
@@ -543,6 +619,35 @@ the_front_hears_that_a_direct_session_is_over(void **state)
 	close(sleeping);
 }
 
+/* Awake or asleep, and once; one that the front relays is nobody's. */
+static void
+the_next_front_hears_of_direct_sessions(void **state)
+{
+	struct message *said = &fixture.to_front;
+	uint64_t number, connection;
+	int client;
+
+	add();
+	sessions_inherit(fixture.sessions, 6);
+	assert_int_equal(fixture.inherited, 0);
+	fixture.is_direct = true;
+	number = add();
+	client = put_to_sleep(add(), TOPIC);
+	sessions_inherit(fixture.sessions, 6);
+	sessions_inherit(fixture.sessions, 6);
+	assert_int_equal(fixture.inherited, 2);
+	assert_true(text_is(said->session_inherited.client_ip, "192.0.2.1"));
+	session_list_remove(fixture.list, number);
+	assert_int_equal(fixture.over, 1);
+	connection = said->session_over.connection;
+	assert_true(connection > UINT64_MAX / 2);
+	session_list_dismiss(fixture.list, true, STATUS_MISSING);
+	assert_int_equal(fixture.over, 2);
+	assert_true(said->session_over.connection > UINT64_MAX / 2);
+	assert_int_not_equal(said->session_over.connection, connection);
+	close(client);
+}
+
 /* A file in the place of a stream could not be watched. */
 static void
 what_is_no_stream_is_not_taken(void **state)
@@ -565,6 +670,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_session_wakes_as_it_was_when_its_client_speaks),
 		TEST(who_waits_for_news_is_woken_by_his_own),
+		TEST(news_are_those_of_a_number_or_of_any_and_of_some_kinds),
 		TEST(who_goes_while_he_sleeps_wakes_nobody),
 		TEST(who_speaks_and_goes_is_woken),
 		TEST(only_what_was_given_is_taken_back_and_once),
@@ -579,6 +685,7 @@ main(void)
 		TEST(an_account_has_so_many_sessions_and_no_more),
 		TEST(a_direct_session_sleeps_and_wakes_without_its_front),
 		TEST(the_front_hears_that_a_direct_session_is_over),
+		TEST(the_next_front_hears_of_direct_sessions),
 		TEST(what_is_no_stream_is_not_taken),
 	};
 

@@ -32,11 +32,22 @@ make_state(struct sleep_state *state)
 	static struct imap_range uids[] = { { 1, 1 }, { 3, 130 },
 		{ 100000, 4294967290U } };
 	static struct imap_range recent[] = { { 130, 130 } };
+	static struct notify_known known[] = { { 2, 500, 0, { "INBOX", 5 } },
+		{ 3, 0, 0, { "A", 1 } },
+		{ UINT64_MAX, UINT64_MAX, UINT32_MAX, { "B/C", 3 } } };
+	static struct text subscribed[] = { { "A", 1 }, { "nobody's", 8 } };
 
 	memset(state, 0, sizeof(*state));
 	state->flags = SLEEP_IDLES | SLEEP_CONDSTORE | SLEEP_HAS_MAILBOX |
-		       SLEEP_COMPRESSES;
+		       SLEEP_COMPRESSES | SLEEP_NOTIFIES;
 	state->packed = TEXT("what was said");
+	state->notify.arguments = TEXT(" SET (personal (MailboxName))");
+	state->notify.bits = KNOWN_ALL;
+	known[0].mailbox = 2;
+	state->notify.known = known;
+	state->notify.known_count = 3;
+	state->notify.subscribed = subscribed;
+	state->notify.subscribed_count = 2;
 	memset(&state->store, 9, sizeof(state->store));
 	state->incarnation = 4;
 	state->silent_since_us = 123456789012;
@@ -50,6 +61,9 @@ make_state(struct sleep_state *state)
 	state->memory.told_recent = 1;
 	state->memory.keyword_count = 64;
 	state->memory.has_new_keywords = true;
+	state->memory.key = UINT64_C(3) << 40;
+	state->memory.is_past = true;
+	state->memory.past_sequence = UINT64_MAX - 1;
 	state->memory.uids = (struct imap_set){ .count = 2, .ranges = uids };
 	state->memory.recent =
 	    (struct imap_set){ .count = 1, .ranges = recent };
@@ -65,6 +79,23 @@ assert_same_set(const struct imap_set *a, const struct imap_set *b)
 }
 
 static void
+assert_same_notify(const struct notify_memory *a, const struct notify_memory *b)
+{
+	assert_true(text_equal(a->arguments, b->arguments));
+	assert_int_equal(a->bits, b->bits);
+	assert_int_equal(a->known_count, b->known_count);
+	for (size_t i = 0; i < a->known_count; i++) {
+		assert_int_equal(a->known[i].mailbox, b->known[i].mailbox);
+		assert_int_equal(a->known[i].mark, b->known[i].mark);
+		assert_int_equal(a->known[i].count, b->known[i].count);
+		assert_true(text_equal(a->known[i].name, b->known[i].name));
+	}
+	assert_int_equal(a->subscribed_count, b->subscribed_count);
+	for (size_t i = 0; i < a->subscribed_count; i++)
+		assert_true(text_equal(a->subscribed[i], b->subscribed[i]));
+}
+
+static void
 a_state_comes_back_as_it_was(void **unused)
 {
 	struct pool *pool = pool_new();
@@ -72,7 +103,8 @@ a_state_comes_back_as_it_was(void **unused)
 
 	make_state(&state);
 	assert_int_equal(sleep_state_decode(encode(&state), pool, &back), 0);
-	assert_int_equal(back.flags, state.flags | SLEEP_NEW_KEYWORDS);
+	assert_int_equal(
+	    back.flags, state.flags | SLEEP_NEW_KEYWORDS | SLEEP_OF_PAST);
 	assert_memory_equal(&back.store, &state.store, sizeof(state.store));
 	assert_int_equal(back.incarnation, 4);
 	assert_int_equal(back.silent_since_us, state.silent_since_us);
@@ -80,6 +112,7 @@ a_state_comes_back_as_it_was(void **unused)
 	assert_string_equal(back.tag, "a.17");
 	assert_same_set(&back.saved, &state.saved);
 	assert_true(text_equal(back.packed, state.packed));
+	assert_same_notify(&back.notify, &state.notify);
 	assert_int_equal(back.memory.mailbox, state.memory.mailbox);
 	assert_int_equal(back.memory.uidvalidity, 77);
 	assert_int_equal(back.memory.told_uidnext, state.memory.told_uidnext);
@@ -87,6 +120,10 @@ a_state_comes_back_as_it_was(void **unused)
 	assert_int_equal(back.memory.told_recent, 1);
 	assert_int_equal(back.memory.keyword_count, 64);
 	assert_true(back.memory.has_new_keywords);
+	assert_false(back.memory.has_new_key);
+	assert_int_equal(back.memory.key, state.memory.key);
+	assert_true(back.memory.is_past);
+	assert_int_equal(back.memory.past_sequence, state.memory.past_sequence);
 	assert_false(back.memory.is_read_only);
 	assert_same_set(&back.memory.uids, &state.memory.uids);
 	assert_same_set(&back.memory.recent, &state.memory.recent);
@@ -169,7 +206,7 @@ what_no_worker_would_say_is_refused(void **unused)
 	struct pool *pool = pool_new();
 	struct sleep_state state, back;
 
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < 10; i++) {
 		make_state(&state);
 		switch (i) {
 		case 0: /* 4 milliards of messages */
@@ -196,6 +233,12 @@ what_no_worker_would_say_is_refused(void **unused)
 			break;
 		case 7: /* a tag without IDLE */
 			state.flags &= (uint16_t)~SLEEP_IDLES;
+			break;
+		case 8: /* a mailbox twice */
+			state.notify.known[0].mailbox = 3;
+			break;
+		case 9:
+			state.notify.bits |= KNOWN_ALL + 1;
 			break;
 		}
 		assert_int_equal(

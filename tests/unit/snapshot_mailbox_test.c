@@ -334,6 +334,108 @@ a_view_of_the_past_outlives_the_store_and_says_so(void **state)
 	mailbox_view_close(&past);
 }
 
+/* ---- Whose session sleeps ---- */
+
+static struct mailbox_view *
+recall(struct world *w, const struct mailbox_memory *memory, enum status status)
+{
+	struct opening opening = { .world = w };
+
+	w->answers = 0;
+	snapshot_recall(w->account, memory, &handler, NULL, opened, &opening);
+	wait_for(w, has_answer);
+	assert_int_equal(opening.status, status);
+	return opening.view;
+}
+
+/* Three deleted messages, of which it knows. */
+static void
+begin_asleep(struct world *w, struct pool *pool, struct mailbox_memory *memory)
+{
+	struct mailbox_view *view;
+
+	for (int i = 0; i < 3; i++)
+		append_to(w, "INBOX", "Subject: x\r\n\r\nx\r\n");
+	delete_all(w, "INBOX");
+	view = open_deleted(w);
+	memset(memory, 0, sizeof(*memory));
+	assert_true(mailbox_view_is_memorable(view));
+	mailbox_view_remember(view, pool, memory);
+	mailbox_view_close(&view);
+}
+
+static void
+what_is_deleted_while_it_sleeps_is_not_in_its_view(void **state)
+{
+	struct pool *pool = pool_new();
+	struct mailbox_memory memory;
+	struct mailbox_view *view;
+	struct world *w = *state;
+
+	begin_asleep(w, pool, &memory);
+	append_marked(w, "INBOX", "later");
+	delete_all(w, "INBOX");
+	restart(w);
+	view = recall(w, &memory, STATUS_OK);
+	assert_true(mailbox_view_is_past(view));
+	assert_true(mailbox_view_is_read_only(view));
+	assert_int_equal(mailbox_view_count(view), 3);
+	assert_false(mailbox_view_has_updates(view, true));
+	assert_body(w, view, 3, "Subject: x\n\nx\n");
+	mailbox_view_close(&view);
+	/* Nothing at all was deleted then. */
+	memory.past_sequence = 0;
+	memory.uids.count = 0;
+	view = recall(w, &memory, STATUS_OK);
+	assert_int_equal(mailbox_view_count(view), 0);
+	assert_false(mailbox_view_has_updates(view, true));
+	mailbox_view_close(&view);
+	assert_null(w->account->past_folders);
+	pool_free(&pool);
+}
+
+/* By number, as ever, until it hears of it. */
+static void
+what_is_forgotten_while_it_sleeps_looks_expunged(void **state)
+{
+	struct pool *pool = pool_new();
+	struct mailbox_memory memory;
+	struct mailbox_update update;
+	struct mailbox_view *view;
+	struct mailbox_row row;
+	struct world *w = *state;
+
+	begin_asleep(w, pool, &memory);
+	/* The last one; then all, and the mailbox that they were in. */
+	memory.past_sequence = 2;
+	for (int i = 0; i < 2; i++) {
+		view = recall(w, &memory, STATUS_OK);
+		assert_int_equal(mailbox_view_count(view), 3);
+		assert_int_equal(mailbox_view_uid(view, 3), 3);
+		assert_int_equal(mailbox_row(view, 2, &row), i == 0);
+		assert_false(mailbox_row(view, 3, &row));
+		assert_true(mailbox_view_next_update(view, true, &update));
+		assert_int_equal(update.kind, UPDATE_EXPUNGE);
+		assert_int_equal(update.number, i == 0 ? 3 : 1);
+		mailbox_view_close(&view);
+		memory.mailbox = 12345;
+	}
+	pool_free(&pool);
+}
+
+static void
+numbers_of_another_incarnation_are_not_taken_for_its_own(void **state)
+{
+	struct pool *pool = pool_new();
+	struct mailbox_memory memory;
+	struct world *w = *state;
+
+	begin_asleep(w, pool, &memory);
+	memory.uidvalidity++;
+	assert_null(recall(w, &memory, STATUS_MISSING));
+	pool_free(&pool);
+}
+
 static void
 append_many(struct world *w, const char *mailbox, size_t count)
 {
@@ -501,6 +603,10 @@ main(void)
 		TEST_CASE(sessions_that_look_at_the_same_share_it),
 		TEST_CASE(parses_of_the_deleted_go_when_they_are_too_many),
 		TEST_CASE(a_view_of_the_past_outlives_the_store_and_says_so),
+		TEST_CASE(what_is_deleted_while_it_sleeps_is_not_in_its_view),
+		TEST_CASE(what_is_forgotten_while_it_sleeps_looks_expunged),
+		TEST_CASE(
+		    numbers_of_another_incarnation_are_not_taken_for_its_own),
 		TEST_CASE(a_bulk_loss_is_explained_once_a_day),
 		TEST_CASE(an_emptied_wastebasket_is_no_loss),
 		cmocka_unit_test(the_letter_says_what_and_where),
