@@ -92,23 +92,21 @@ mailbox_list_count(struct account_store *account,
     const struct mailbox_info *info, struct mailbox_counts *counts)
 {
 	struct folder *folder = folder_find_id(account, info->id);
+	struct index_counts known;
 
 	memset(counts, 0, sizeof(*counts));
 	if (folder == NULL)
 		return;
 	sync_folder_if_changed(account, folder);
-	folder_load(account, folder);
-	counts->messages = folder->row_count;
-	for (size_t i = 0; i < folder->row_count; i++) {
-		const struct index_row *row = &folder->rows[i];
-
-		counts->recent += row->uid >= folder->state.first_recent;
-		counts->unseen += !(row->flags & FLAG_SEEN);
-		counts->deleted += (row->flags & FLAG_DELETED) != 0;
-		if (row->flags & FLAG_DELETED)
-			counts->deleted_size += row->size;
-		counts->size += row->size;
-	}
+	index_count(account->index, info->id, &known);
+	counts->messages = known.messages;
+	counts->unseen = known.unseen;
+	counts->deleted = known.deleted;
+	counts->deleted_size = known.deleted_bytes;
+	counts->size = known.bytes;
+	if (folder->state.first_recent < folder->info.uidnext)
+		counts->recent = index_set_count(account->index, info->id,
+		    INDEX_ALL, folder->state.first_recent);
 }
 
 /* -- Names -- */

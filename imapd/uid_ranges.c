@@ -114,6 +114,14 @@ uid_ranges_number(struct uid_ranges *uids, uint32_t uid)
 		   : 0;
 }
 
+size_t
+uid_ranges_run(struct uid_ranges *uids, size_t number)
+{
+	const struct uid_range *range = range_of(uids, number);
+
+	return range->before + (size_t)range->count - (number - 1);
+}
+
 /* -- Changing -- */
 
 void
@@ -143,6 +151,19 @@ uid_ranges_copy(
 
 		uid_ranges_append(to, range->first,
 		    left < range->count ? (uint32_t)left : range->count);
+	}
+}
+
+void
+uid_ranges_append_from(
+    struct uid_ranges *to, struct uid_ranges *from, uint32_t uid)
+{
+	for (size_t i = range_from(from, uid); i < from->range_count; i++) {
+		const struct uid_range *range = &from->ranges[i];
+		uint32_t skipped = uid > range->first ? uid - range->first : 0;
+
+		uid_ranges_append(
+		    to, range->first + skipped, range->count - skipped);
 	}
 }
 
