@@ -529,28 +529,8 @@ void
 apply_subscribed(
     struct account_store *account, struct text name, bool is_subscribed)
 {
-	size_t at = 0;
-
-	while (at < account->subscribed_count &&
-	       folder_compare_names(text_of(account->subscribed[at]), name) < 0)
-		at++;
-	if ((at < account->subscribed_count &&
-		text_is(name, account->subscribed[at])) == is_subscribed)
+	if (!list_note_subscribed(account, name, is_subscribed))
 		return;
-	if (is_subscribed) {
-		account->subscribed = memory_resize(account->subscribed,
-		    account->subscribed_count + 1, sizeof(char *));
-		memmove(&account->subscribed[at + 1], &account->subscribed[at],
-		    (account->subscribed_count - at) * sizeof(char *));
-		account->subscribed[at] =
-		    (char *)(uintptr_t)folder_copy_text(name).data;
-		account->subscribed_count++;
-	} else {
-		free(account->subscribed[at]);
-		account->subscribed_count--;
-		memmove(&account->subscribed[at], &account->subscribed[at + 1],
-		    (account->subscribed_count - at) * sizeof(char *));
-	}
 	index_begin(account->index);
 	index_put_subscribed(account->index, name, is_subscribed);
 	index_commit(account->index);

@@ -491,6 +491,9 @@ int files_read_id(struct account_store *account, const char *directory,
     struct store_id *store, uint64_t *mailbox);
 
 /* ---- mailbox_list.c ---- */
+/* In memory; false: it was so before. */
+bool list_note_subscribed(
+    struct account_store *account, struct text name, bool is_subscribed);
 /* What was found in the folder is in the store now. */
 void list_folder_adopted(struct account_store *account, struct folder *folder);
 

@@ -15,6 +15,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The mailbox whose messages would be there. */
+static struct folder *
+find_by_directory(struct account_store *account, const char *name)
+{
+	struct folder *folder = NULL;
+	struct buf buf;
+
+	buf_init(&buf, RECORD_MAX_NAME_SIZE + 1);
+	if (maildir_folder_parse(text_of(name), &buf) == 0)
+		folder = folder_find(account, text_make(buf.data, buf.size));
+	buf_clear(&buf);
+	return folder;
+}
+
 /* A folder that carries the id of a live mailbox of another name is a RENAME
  * that a crash cut, one with the id of a retired mailbox a DELETE; one without
  * any is a mailbox of another program.  If the store was put back to an older
@@ -30,9 +44,10 @@ sync_directory(struct account_store *account, const char *name)
 	bool has_id;
 
 	snprintf(path, sizeof(path), "Maildir/%s", name);
-	for (size_t i = 0; i < account->folder_count; i++)
-		if (strcmp(account->folders[i]->directory, path) == 0)
-			return;
+	folder = find_by_directory(account, name);
+	if (folder != NULL && strcmp(folder->directory, path) == 0)
+		return;
+	folder = NULL;
 	has_id = files_read_id(account, path, &store, &mailbox) == 0 &&
 		 memcmp(&store, &account->meta.store, sizeof(store)) == 0;
 	if (has_id)

@@ -53,6 +53,33 @@ subscribed_position(const struct account_store *account, struct text name)
 }
 
 bool
+list_note_subscribed(
+    struct account_store *account, struct text name, bool is_subscribed)
+{
+	size_t at = subscribed_position(account, name);
+	size_t behind = account->subscribed_count - at;
+	char **place;
+
+	if ((behind > 0 && text_is(name, account->subscribed[at])) ==
+	    is_subscribed)
+		return false;
+	if (is_subscribed) {
+		account->subscribed = memory_resize(account->subscribed,
+		    account->subscribed_count + 1, sizeof(char *));
+		place = &account->subscribed[at];
+		memmove(place + 1, place, behind * sizeof(char *));
+		*place = (char *)(uintptr_t)folder_copy_text(name).data;
+		account->subscribed_count++;
+	} else {
+		place = &account->subscribed[at];
+		free(*place);
+		account->subscribed_count--;
+		memmove(place, place + 1, (behind - 1) * sizeof(char *));
+	}
+	return true;
+}
+
+bool
 mailbox_list_next_subscribed(
     struct account_store *account, struct text after, struct text *name)
 {

@@ -38,6 +38,7 @@ enum {
 static struct {
 	unsigned long steps;
 	unsigned long bytes;
+	unsigned long puts;
 } done;
 
 #define COUNTED(type, name, parameters, arguments) \
@@ -51,10 +52,6 @@ static struct {
 
 COUNTED(int, mdb_get, (MDB_txn * txn, MDB_dbi dbi, MDB_val *key, MDB_val *data),
     (txn, dbi, key, data))
-COUNTED(int, mdb_put,
-    (MDB_txn * txn, MDB_dbi dbi, MDB_val *key, MDB_val *data,
-	unsigned int flags),
-    (txn, dbi, key, data, flags))
 COUNTED(int, mdb_del, (MDB_txn * txn, MDB_dbi dbi, MDB_val *key, MDB_val *data),
     (txn, dbi, key, data))
 COUNTED(int, mdb_cursor_get,
@@ -70,12 +67,25 @@ COUNTED(uint32_t, uid_ranges_uid, (struct uid_ranges * uids, size_t number),
 COUNTED(size_t, uid_ranges_number_from,
     (struct uid_ranges * uids, uint32_t uid), (uids, uid))
 
+int __real_mdb_put(
+    MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned int flags);
+int __wrap_mdb_put(
+    MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned int flags);
 void __real_index_row_decode(const uint8_t *bytes, struct index_row *row);
 void __wrap_index_row_decode(const uint8_t *bytes, struct index_row *row);
 void *__real_memory_new(size_t count, size_t size);
 void *__wrap_memory_new(size_t count, size_t size);
 void *__real_memory_resize(void *p, size_t count, size_t size);
 void *__wrap_memory_resize(void *p, size_t count, size_t size);
+
+int
+__wrap_mdb_put(
+    MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned int flags)
+{
+	done.steps++;
+	done.puts++;
+	return __real_mdb_put(txn, dbi, key, data, flags);
+}
 
 void
 __wrap_index_row_decode(const uint8_t *bytes, struct index_row *row)
@@ -197,6 +207,9 @@ fill(struct world *w, size_t count)
 		if (uidnext % (count / GAPS) != 0)
 			put_message(index, uidnext);
 	put_inbox(w, index, count - GAPS);
+	index_put_subscribed(index, TEXT("A"), true);
+	index_put_subscribed(index, TEXT("B"), true);
+	index_put_subscribed(index, TEXT("INBOX"), true);
 	index_commit(index);
 	index_close(&index);
 	close(home_fd);
@@ -421,10 +434,30 @@ ten_times_the_messages_cost_no_more(void **state)
 	assert_true(is_flat);
 }
 
+/* Nor is its disk waited for. */
+static void
+an_account_that_is_only_looked_at_is_not_written(void **state)
+{
+	struct world *w = *state;
+
+	fill(w, SMALL);
+	memset(&done, 0, sizeof(done));
+	start(w);
+	select_first(w);
+	assert_true(mailbox_list_is_subscribed(w->account, TEXT("INBOX")));
+	assert_true(mailbox_list_is_subscribed(w->account, TEXT("B")));
+	assert_false(mailbox_list_is_subscribed(w->account, TEXT("C")));
+	assert_int_equal(done.puts, 0);
+	mailbox_view_close(&view);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    an_account_that_is_only_looked_at_is_not_written,
+		    world_setup, world_teardown),
 		cmocka_unit_test(ten_times_the_messages_cost_no_more),
 	};
 
