@@ -269,6 +269,7 @@ list_new(const struct folder *folder)
 
 	index_each_run(
 	    folder->index, folder->info.id, INDEX_ALL, 1, append_run, list);
+	index_check_count(folder->index, folder->info.id, list->uids.count);
 	return list;
 }
 

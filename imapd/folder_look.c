@@ -172,9 +172,8 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 	if (!index_find_file(
 		account->index, look->folder->info.id, uid, &known))
 		return;
-	if (!folder_row(look->folder, uid, &row) ||
-	    !folder_position_of(look->folder, uid,
-		&at)) { /* an expunge that could not take the file */
+	if (!folder_row(look->folder, uid, &row)) {
+		/* An expunge that could not take the file. */
 		known.name = text_of(file);
 		known.is_new = is_new;
 		if (files_unlink(account, look->folder, &known) == 0)
@@ -182,6 +181,8 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 			    account->index, look->folder->info.id, uid);
 		return;
 	}
+	if (!folder_position_of(look->folder, uid, &at))
+		return; /* the index is broken */
 	look->seen[at] = look_inside(look, at, file, is_new, known.stored_size);
 	if (known.is_new == is_new && text_is(known.name, file) &&
 	    !known.has_new_flags && !known.is_being_named) {

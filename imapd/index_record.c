@@ -55,7 +55,7 @@ get_little(const uint8_t *from)
 }
 
 uint32_t
-index_row_uid(const uint8_t *bytes)
+index_get_uid(const uint8_t *bytes)
 {
 	uint32_t uid;
 
@@ -69,7 +69,7 @@ index_row_decode(const uint8_t *bytes, struct index_row *row)
 	uint32_t flags;
 
 	memcpy(&flags, bytes + 4, sizeof(flags));
-	row->uid = index_row_uid(bytes);
+	row->uid = index_get_uid(bytes);
 	row->flags = le32toh(flags);
 	row->keywords = get_little(bytes + 8);
 	row->modseq = get_little(bytes + 16);

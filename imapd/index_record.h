@@ -22,7 +22,7 @@ uint64_t index_get_big(const uint8_t *from, unsigned int size);
 /* Rows have one size, INDEX_ROW_SIZE, and no wrong bytes. */
 void index_row_encode(const struct index_row *row, uint8_t *bytes);
 void index_row_decode(const uint8_t *bytes, struct index_row *row);
-uint32_t index_row_uid(const uint8_t *bytes);
+uint32_t index_get_uid(const uint8_t *bytes);
 
 /* Texts of what is decoded point into `bytes`; 0 or -1. */
 void index_file_encode(struct writer *w, const struct index_file *file);

@@ -96,7 +96,7 @@ index_put_row(
 static uint32_t
 uid_at(const struct index_page *page, size_t at)
 {
-	return index_row_uid(page->rows + at * INDEX_ROW_SIZE);
+	return index_get_uid(page->rows + at * INDEX_ROW_SIZE);
 }
 
 /* The page with the first row from `uid` on. */
@@ -178,6 +178,25 @@ index_row_from(struct message_index *index, uint64_t mailbox, uint32_t uid,
 	page->next = at + 1;
 	index_row_decode(page->rows + at * INDEX_ROW_SIZE, row);
 	return true;
+}
+
+void
+index_check_count(struct message_index *index, uint64_t mailbox, size_t count)
+{
+	MDB_txn *txn = index_read_begin(index);
+	MDB_cursor *cursor;
+	size_t rows = 0;
+	uint8_t key[8];
+	MDB_val k = { sizeof(key), key }, v;
+
+	index_put_big(key, mailbox, 8);
+	if (txn == NULL || mdb_cursor_open(txn, index->row, &cursor) != 0)
+		return;
+	if (mdb_cursor_get(cursor, &k, &v, MDB_SET) == 0)
+		(void)mdb_cursor_count(cursor, &rows);
+	mdb_cursor_close(cursor);
+	if (rows != count)
+		index_broke(index, "row-count", MDB_CORRUPTED);
 }
 
 bool

@@ -38,8 +38,7 @@ get_run(const MDB_val *v)
 {
 	const uint8_t *bytes = v->mv_data;
 
-	return (struct run){ (uint32_t)index_get_big(bytes + 4, 4),
-		(uint32_t)index_get_big(bytes, 4) };
+	return (struct run){ index_get_uid(bytes + 4), index_get_uid(bytes) };
 }
 
 /* The first run that ends at `uid` or above. */
@@ -248,28 +247,49 @@ index_set_count(struct message_index *index, uint64_t mailbox,
 	return count;
 }
 
+/* False: that is enough. */
+static bool
+each_of_page(MDB_val page, uint32_t from,
+    bool (*callback)(uint32_t first, uint32_t last, void *context),
+    void *context)
+{
+	bool goes_on = true;
+
+	for (; goes_on && page.mv_size >= RUN_SIZE; page.mv_size -= RUN_SIZE) {
+		struct run run = get_run(&page);
+
+		if (run.last >= from)
+			goes_on = callback(run.first < from ? from : run.first,
+			    run.last, context);
+		page.mv_data = (uint8_t *)page.mv_data + RUN_SIZE;
+	}
+	return goes_on;
+}
+
 void
 index_each_run(struct message_index *index, uint64_t mailbox,
     enum index_set set, uint32_t from,
     bool (*callback)(uint32_t first, uint32_t last, void *context),
     void *context)
 {
+	uint8_t bytes[RUN_SIZE];
+	MDB_val k, page = { sizeof(bytes), bytes };
 	MDB_cursor *cursor;
 	struct run run;
-	MDB_val k, v;
 	MDB_txn *txn;
-	bool has_one;
+	int rc;
 
 	save(index, set);
 	txn = index_read_begin(index);
 	if (txn == NULL || mdb_cursor_open(txn, index->uids, &cursor) != 0)
 		return;
-	has_one = find_run(cursor, mailbox, set, from, &run);
-	while (has_one && callback(run.first < from ? from : run.first,
-			      run.last, context)) {
-		has_one = mdb_cursor_get(cursor, &k, &v, MDB_NEXT_DUP) == 0;
-		if (has_one)
-			run = get_run(&v);
+	rc = find_run(cursor, mailbox, set, from, &run) ? 0 : MDB_NOTFOUND;
+	if (rc == 0) {
+		/* One that is the only one stays what `page` is. */
+		put_run(bytes, run);
+		rc = mdb_cursor_get(cursor, &k, &page, MDB_GET_MULTIPLE);
 	}
+	while (rc == 0 && each_of_page(page, from, callback, context))
+		rc = mdb_cursor_get(cursor, &k, &page, MDB_NEXT_MULTIPLE);
 	mdb_cursor_close(cursor);
 }

@@ -200,7 +200,10 @@ mailbox_view_open(struct account_store *account, struct text name,
 	sync_folder_if_changed(account, folder);
 	watcher_add_soon(account, folder);
 	folder_load(folder);
-	return view_new(account, folder, is_read_only, handler, context);
+	*status = account_store_status(account); /* the index may be broken */
+	return *status != STATUS_OK
+		   ? NULL
+		   : view_new(account, folder, is_read_only, handler, context);
 }
 
 void

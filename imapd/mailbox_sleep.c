@@ -200,6 +200,9 @@ mailbox_view_recall(struct account_store *account,
 	watcher_add(account, folder);
 	sync_folder_if_changed(account, folder);
 	folder_load(folder);
+	*status = account_store_status(account); /* the index may be broken */
+	if (*status != STATUS_OK)
+		return NULL;
 	view = memory_new(1, sizeof(*view));
 	view->account = account;
 	view->folder = folder;

@@ -171,7 +171,8 @@ look_at_names(struct look *look, const struct directory_stamp stamps[2])
 static bool
 may_look(const struct account_store *account, const struct folder *folder)
 {
-	return !folder->is_adopting && store_client_is_present(account->client);
+	return !folder->is_adopting && !index_is_broken(account->index) &&
+	       store_client_is_present(account->client);
 }
 
 static void

@@ -178,6 +178,10 @@ void index_each_run(struct message_index *index, uint64_t mailbox,
     enum index_set set, uint32_t from,
     bool (*callback)(uint32_t first, uint32_t last, void *context),
     void *context);
+/* So many UIDs of a mailbox were read: if it has not as many rows, nothing in
+ * the index may be trusted. */
+void index_check_count(
+    struct message_index *index, uint64_t mailbox, size_t count);
 /* How many UIDs these are. */
 size_t index_set_count(struct message_index *index, uint64_t mailbox,
     enum index_set set, uint32_t from);

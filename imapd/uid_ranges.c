@@ -145,13 +145,17 @@ void
 uid_ranges_copy(
     struct uid_ranges *to, const struct uid_ranges *from, size_t count)
 {
-	for (size_t i = 0; to->count < count; i++) {
-		const struct uid_range *range = &from->ranges[i];
-		size_t left = count - to->count;
+	size_t n = from->range_count;
 
-		uid_ranges_append(to, range->first,
-		    left < range->count ? (uint32_t)left : range->count);
-	}
+	while (n > 0 && from->ranges[n - 1].before >= count)
+		n--;
+	if (n == 0)
+		return;
+	to->ranges = memory_resize(NULL, n, sizeof(*to->ranges));
+	memcpy(to->ranges, from->ranges, n * sizeof(*to->ranges));
+	to->capacity = to->range_count = n;
+	to->count = count;
+	to->ranges[n - 1].count = (uint32_t)(count - to->ranges[n - 1].before);
 }
 
 void

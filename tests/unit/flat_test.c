@@ -8,11 +8,10 @@
 #include "common/file.h"
 #include "common/memory.h"
 #include "imapd/account_state.h"
-#include "imapd/index_record.h"
+#include "imapd/message_index_file.h"
 #include "tests/unit/account_world.h"
 
 #include <fcntl.h>
-#include <lmdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -451,12 +450,35 @@ an_account_that_is_only_looked_at_is_not_written(void **state)
 	mailbox_view_close(&view);
 }
 
+/* A mailbox is never shown without messages that it has. */
+static void
+uids_that_are_not_as_many_as_rows_are_not_believed(void **state)
+{
+	struct world *w = *state;
+	struct message_index *index;
+	enum status opened;
+
+	fill(w, SMALL);
+	start(w);
+	index = w->account->index;
+	index_begin(index);
+	index_uids_remove_all(index, inbox);
+	index_commit(index);
+	assert_null(mailbox_view_open(
+	    w->account, TEXT("INBOX"), true, &no_handler, NULL, &opened));
+	assert_int_equal(opened, STATUS_UNAVAILABLE);
+	assert_true(account_store_must_restart(w->account));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    an_account_that_is_only_looked_at_is_not_written,
+		    world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+		    uids_that_are_not_as_many_as_rows_are_not_believed,
 		    world_setup, world_teardown),
 		cmocka_unit_test(ten_times_the_messages_cost_no_more),
 	};
