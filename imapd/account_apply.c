@@ -76,7 +76,7 @@ apply_end(struct account_store *account)
 		while ((folder = account->touched) != NULL) {
 			account->touched = folder->next_touched;
 			folder->is_touched = false;
-			folder_take_gone_rows(folder);
+			folder_settle_list(folder);
 			if (folder->was_current)
 				sync_end_change(account, folder);
 			folder_put(account, folder);
@@ -265,7 +265,7 @@ add_message(struct account_store *account, struct folder *folder,
 	file.cache_number = index_cache_number(account->index, &record->hash);
 	index_put_file(account->index, record->mailbox, record->uid, &file);
 	buf_clear(&buf);
-	folder_add_row(folder, &row);
+	folder_add_row(folder, record->uid);
 	view_message_added(folder, record->uid);
 	events_messages(account, folder, HAPPENED_NEW);
 }
@@ -324,7 +324,6 @@ change_message(struct account_store *account, struct folder *folder,
 	if (has_other_name)
 		later_add(account, folder, row.uid, is_later);
 	index_put_row(account->index, record->mailbox, &row);
-	folder_set_row(folder, &row);
 	view_flags_changed(folder, row.uid, origin);
 	events_messages(account, folder, HAPPENED_FLAGS);
 }
@@ -391,7 +390,7 @@ remove_message(struct account_store *account, struct folder *folder,
 		index_forget_file(account->index, mailbox, uid);
 	else /* Its name stays known, as one of a dead row. */
 		look_again(account, folder);
-	folder_drop_row(folder, uid);
+	folder_drop_row(folder);
 }
 
 void
@@ -423,11 +422,11 @@ retire(struct account_store *account, struct folder *folder)
 {
 	struct index_file file;
 
-	folder_load(account, folder);
+	folder_load(folder);
 	later_finish(account, folder);
-	for (size_t i = 0; i < folder->row_count; i++)
+	for (size_t i = 0; i < folder_count(folder); i++)
 		if (index_find_file(account->index, folder->info.id,
-			folder->rows[i].uid, &file))
+			folder_uid(folder, i), &file))
 			files_unlink(account, folder, &file);
 	watcher_remove(account, folder);
 	files_remove_folder(account, folder);
@@ -531,28 +530,8 @@ void
 apply_subscribed(
     struct account_store *account, struct text name, bool is_subscribed)
 {
-	size_t at = 0;
-
-	while (at < account->subscribed_count &&
-	       folder_compare_names(text_of(account->subscribed[at]), name) < 0)
-		at++;
-	if ((at < account->subscribed_count &&
-		text_is(name, account->subscribed[at])) == is_subscribed)
+	if (!list_note_subscribed(account, name, is_subscribed))
 		return;
-	if (is_subscribed) {
-		account->subscribed = memory_resize(account->subscribed,
-		    account->subscribed_count + 1, sizeof(char *));
-		memmove(&account->subscribed[at + 1], &account->subscribed[at],
-		    (account->subscribed_count - at) * sizeof(char *));
-		account->subscribed[at] =
-		    (char *)(uintptr_t)folder_copy_text(name).data;
-		account->subscribed_count++;
-	} else {
-		free(account->subscribed[at]);
-		account->subscribed_count--;
-		memmove(&account->subscribed[at], &account->subscribed[at + 1],
-		    (account->subscribed_count - at) * sizeof(char *));
-	}
 	index_begin(account->index);
 	index_put_subscribed(account->index, name, is_subscribed);
 	index_commit(account->index);

@@ -39,9 +39,6 @@ enum {
 	ACCOUNT_LATER_FROM = 500
 };
 
-/* In index_row.flags, in memory only: expunged, taken out at apply_end. */
-#define ROW_GONE (UINT32_C(1) << 31)
-
 /* UIDs in rising order, shared by the views that are up to date. Appending
  * leaves the part that a view knows as it was; removing makes a new list. */
 struct uid_list {
@@ -49,8 +46,9 @@ struct uid_list {
 	struct uid_ranges uids;
 };
 
-/* Where the bytes of a message of the past are, beside its row. */
+/* A message of the past: its row, and where its bytes are. */
 struct past_message {
+	struct index_row row;
 	uint64_t blob;
 	uint64_t stored_size;
 	struct hash hash;
@@ -61,20 +59,16 @@ struct noticed;
 
 struct folder {
 	struct mailbox_info info;
-	/* For each row, if the mailbox is one of the past: then it is not in
+	struct message_index *index; /* which has its rows */
+	/* In their place, if the mailbox is one of the past: then it is not in
 	 * the account's list, has no directory and never changes. */
 	struct past_message *past;
+	size_t past_capacity;
 	uint64_t past_sequence; /* of the listing that it was made from */
 	struct folder *next_past;
 	char *directory; /* beneath home: "Maildir", "Maildir/.A" */
 	struct index_mailbox_state state;
-	bool is_loaded;
-	struct index_row *rows; /* sorted by UID; while is_loaded */
-	size_t row_count;
-	size_t row_capacity;
-	struct uid_list *list; /* while is_loaded */
-	/* All below it are seen, or gone: a new session need not look. */
-	uint32_t unseen_from;
+	struct uid_list *list; /* while it is loaded */
 	struct mailbox_view *views;
 	bool is_gone;
 	bool needs_scan; /* something in it may be unseen */
@@ -91,9 +85,8 @@ struct folder {
 	/* While changes are applied (apply_begin to apply_end). */
 	struct folder *next_touched;
 	bool is_touched;
-	bool was_current;  /* its directories held nothing unseen */
-	size_t first_gone; /* rows with ROW_GONE, from here on */
-	size_t gone_count;
+	bool was_current;   /* its directories held nothing unseen */
+	bool is_list_stale; /* UIDs went, or came between others */
 };
 
 struct mailbox_view {
@@ -110,10 +103,9 @@ struct mailbox_view {
 	size_t count;          /* UIDs of the list that the client knows */
 	uint32_t told_uidnext; /* new messages from here on are not told */
 	uint64_t told_modseq;  /* flags up to here are told */
-	uint32_t *recent;
-	size_t recent_count;
-	size_t told_recent;
-	uint32_t *changed; /* UIDs with new flags */
+	struct uid_list *recent;
+	size_t told_recent; /* of `recent` */
+	uint32_t *changed;  /* UIDs with new flags */
 	size_t changed_count;
 	bool is_changed_sorted;
 };
@@ -380,12 +372,6 @@ void later_finish(struct account_store *account, struct folder *folder);
 void later_free(struct account_store *account);
 
 /* ---- folder.c ---- */
-/* Of `count` UIDs that rise from `first` to `last`, the first that is at least
- * `uid` stands at `low` to `high` (count: none is). Since each is one more than
- * the one before, or above that, few are between the two where few are missing.
- */
-void uid_bounds(size_t count, uint32_t first, uint32_t last, uint32_t uid,
-    size_t *low, size_t *high);
 void uid_list_release(struct uid_list **list);
 struct folder *folder_add(struct account_store *account,
     const struct mailbox_record *record,
@@ -408,22 +394,31 @@ void folder_raise_modseq(struct folder *folder, uint64_t modseq);
 /* INBOX first. */
 int folder_compare_names(struct text a, struct text b);
 struct text folder_copy_text(struct text text);
-void folder_load(struct account_store *account, struct folder *folder);
+void folder_load(struct folder *folder);
 void folder_unload(struct folder *folder);
-struct index_row *folder_row(const struct folder *folder, uint32_t uid);
-void folder_add_row(struct folder *folder, const struct index_row *row);
-/* Out of the count now, out of the lists with folder_take_gone_rows. */
-/* In the place of the one of its UID, if that is in memory. */
-void folder_set_row(struct folder *folder, const struct index_row *row);
-void folder_drop_row(struct folder *folder, uint32_t uid);
-void folder_take_gone_rows(struct folder *folder);
+/* Messages in the list of a folder that is loaded: those at `position` 0 to
+ * folder_count - 1. */
+size_t folder_count(const struct folder *folder);
+uint32_t folder_uid(const struct folder *folder, size_t position);
+/* False: it is not there, or gone. */
+bool folder_position_of(
+    const struct folder *folder, uint32_t uid, size_t *position);
+bool folder_row(
+    const struct folder *folder, uint32_t uid, struct index_row *row);
+/* Rows that came to the index, or went: in the count now, in the list at
+ * folder_settle_list. */
+void folder_add_row(struct folder *folder, uint32_t uid);
+void folder_drop_row(struct folder *folder);
+void folder_settle_list(struct folder *folder);
 struct uid_list *uid_list_new(void);
 /* A mailbox of the past, which its views own; its messages by rising UID. */
 struct folder *folder_new_past(const struct mailbox_record *record);
 void folder_describe_past(
     struct folder *folder, const struct mailbox_record *record);
-void folder_add_past(struct folder *folder, const struct index_row *row,
-    const struct past_message *past);
+void folder_add_past(struct folder *folder, const struct past_message *past);
+/* NULL: it has no such message, or is not of the past. */
+const struct past_message *folder_past(
+    const struct folder *folder, uint32_t uid);
 
 /* ---- directories.c: those that stay open ---- */
 enum folder_part {
@@ -498,6 +493,9 @@ int files_read_id(struct account_store *account, const char *directory,
     struct store_id *store, uint64_t *mailbox);
 
 /* ---- mailbox_list.c ---- */
+/* In memory; false: it was so before. */
+bool list_note_subscribed(
+    struct account_store *account, struct text name, bool is_subscribed);
 /* What was found in the folder is in the store now. */
 void list_folder_adopted(struct account_store *account, struct folder *folder);
 
@@ -545,8 +543,8 @@ bool file_name_agrees(const struct folder *folder,
 struct known_files *known_files_new(
     struct account_store *account, const struct folder *folder);
 void known_files_free(struct known_files **known);
-/* A file of exactly that name belongs to the row at `position`, and nothing is
- * to be done about it. */
+/* A file of exactly that name belongs to the message at `position`, and nothing
+ * is to be done about it. */
 bool known_files_find(
     struct known_files *known, const char *name, bool is_new, size_t *position);
 

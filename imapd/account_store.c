@@ -110,26 +110,15 @@ load_mailbox(const struct mailbox_record *record,
 	folder_add(context, record, state);
 }
 
-struct subscribed_names {
-	struct account_store *account;
-	struct buf names;
-};
-
 static void
 load_subscribed(struct text name, void *context)
 {
-	struct subscribed_names *s = context;
-
-	buf_put(&s->names, name.data, name.size);
-	buf_put_byte(&s->names, '\n');
+	(void)list_note_subscribed(context, name, true);
 }
 
 static void
 load_index(struct account_store *account)
 {
-	struct subscribed_names s = { account, { 0 } };
-	struct text rest, name;
-
 	if (!index_get_meta(account->index, &account->meta))
 		return;
 	account->is_index_filled = true;
@@ -138,13 +127,7 @@ load_index(struct account_store *account)
 	if (index_was_killed(account->index))
 		for (size_t i = 0; i < account->folder_count; i++)
 			account->folders[i]->needs_scan = true;
-	buf_init(&s.names, 16 * 1024 * 1024);
-	index_each_subscribed(account->index, load_subscribed, &s);
-	rest = text_make(s.names.data, s.names.size);
-	while (text_next(&rest, '\n', &name))
-		if (name.size > 0)
-			apply_subscribed(account, name, true);
-	buf_clear(&s.names);
+	index_each_subscribed(account->index, load_subscribed, account);
 }
 
 static void

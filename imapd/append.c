@@ -297,14 +297,13 @@ take_quota(struct change *change)
 	uint64_t messages = append->count, bytes = 0, freed = 0;
 	struct folder *folder =
 	    folder_find_id(change->account, append->replaced_mailbox);
-	const struct index_row *row =
-	    folder == NULL ? NULL : folder_row(folder, append->replaced_uid);
+	struct index_row row;
 
 	for (size_t i = 0; i < append->count; i++)
 		bytes += append->messages[i].bytes.wire_size;
-	if (row != NULL) {
+	if (folder != NULL && folder_row(folder, append->replaced_uid, &row)) {
 		messages--;
-		freed = row->size < bytes ? row->size : bytes;
+		freed = row.size < bytes ? row.size : bytes;
 	}
 	if (messages == 0 && freed == bytes)
 		return STATUS_OK;

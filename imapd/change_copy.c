@@ -131,14 +131,13 @@ used_keywords(const struct folder *folder, const uint32_t *uids, size_t count,
     struct text names[RECORD_MAX_KEYWORDS],
     unsigned int numbers[RECORD_MAX_KEYWORDS])
 {
+	struct index_row row;
 	uint64_t used = 0;
 	size_t n = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct index_row *row = folder_row(folder, uids[i]);
-
-		used |= row == NULL ? 0 : row->keywords;
-	}
+	for (size_t i = 0; i < count; i++)
+		if (folder_row(folder, uids[i], &row))
+			used |= row.keywords;
 	for (unsigned int k = 0; k < folder->info.keyword_count; k++)
 		if (used >> k & 1) {
 			names[n] = folder->info.keywords[k];
@@ -178,18 +177,18 @@ pick_copies(struct change *change, const struct folder *source,
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; status == STATUS_OK && i < uid_count; i++) {
-		const struct index_row *row = folder_row(source, uids[i]);
 		struct item *item = &change->items[change->item_count];
+		struct index_row row;
 
-		if (row == NULL)
+		if (!folder_row(source, uids[i], &row))
 			continue;
 		item->uid = uids[i];
 		change_draw_delivery(&item->delivery);
 		for (size_t k = 0; k < RECORD_MAX_KEYWORDS; k++)
-			if (row->keywords >> k & 1)
+			if (row.keywords >> k & 1)
 				item->keywords |= bits[k];
 		change->item_count++;
-		bytes += row->size;
+		bytes += row.size;
 	}
 	/* What is moved is there already. */
 	if (status == STATUS_OK && !change->is_move)

@@ -129,10 +129,10 @@ start_flags(struct turn *turn)
 	change->names = change_copy_names(
 	    wish->keywords, added > 0 ? wish->keyword_count : 0);
 	for (size_t i = 0; i < turn->uid_count; i++) {
-		const struct index_row *row = folder_row(folder, turn->uids[i]);
+		struct index_row row;
 
-		if (row != NULL)
-			pick_flags(change, row, wish, keywords);
+		if (folder_row(folder, turn->uids[i], &row))
+			pick_flags(change, &row, wish, keywords);
 	}
 	add_flags(batch, change);
 	if (!store_batch_is_empty(batch)) {
@@ -216,13 +216,39 @@ add_expunges(struct store_batch *batch, const struct change *change)
 	}
 }
 
-/* Without UIDs: of all. */
+static bool
+pick_run(uint32_t first, uint32_t last, void *context)
+{
+	struct change *change = context;
+
+	do
+		change->items[change->item_count++].uid = first;
+	while (first++ != last);
+	return true;
+}
+
+/* Those of `uids` that are deleted, or without any, of all. */
+static void
+pick_deleted(struct change *change, const struct folder *folder,
+    const uint32_t *uids, size_t count)
+{
+	struct index_row row;
+
+	if (uids == NULL)
+		index_each_run(folder->index, folder->info.id, INDEX_DELETED, 1,
+		    pick_run, change);
+	for (size_t i = 0; uids != NULL && i < count; i++)
+		if (folder_row(folder, uids[i], &row) &&
+		    (row.flags & FLAG_DELETED))
+			change->items[change->item_count++].uid = uids[i];
+}
+
 static void
 start_expunge(struct turn *turn)
 {
 	struct account_store *account = turn->account;
 	struct folder *folder = turn->view->folder;
-	size_t count = turn->uids == NULL ? folder->row_count : turn->uid_count;
+	size_t count = turn->uid_count;
 	struct store_batch *batch;
 	struct change *change;
 
@@ -230,15 +256,11 @@ start_expunge(struct turn *turn)
 		turn_refuse(turn, STATUS_MISSING);
 		return;
 	}
+	if (turn->uids == NULL)
+		count = index_set_count(
+		    account->index, folder->info.id, INDEX_DELETED, 1);
 	change = change_of_turn(turn, folder, count);
-	for (size_t i = 0; i < count; i++) {
-		const struct index_row *row =
-		    turn->uids == NULL ? &folder->rows[i]
-				       : folder_row(folder, turn->uids[i]);
-
-		if (row != NULL && (row->flags & FLAG_DELETED))
-			change->items[change->item_count++].uid = row->uid;
-	}
+	pick_deleted(change, folder, turn->uids, turn->uid_count);
 	batch = store_batch_new(&account->note);
 	add_expunges(batch, change);
 	if (change->item_count > 0) {

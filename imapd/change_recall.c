@@ -101,13 +101,13 @@ pick(struct recall *recall, const struct folder *source, const uint32_t *uids,
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		const struct index_row *row = folder_row(source, uids[i]);
+		const struct past_message *past = folder_past(source, uids[i]);
 		struct recalled *item = &recall->items[recall->count];
-		const struct past_message *past;
+		const struct index_row *row;
 
-		if (row == NULL)
+		if (past == NULL)
 			continue;
-		past = &source->past[row - source->rows];
+		row = &past->row;
 		memset(item, 0, sizeof(*item));
 		item->uid = uids[i];
 		item->size = row->size;

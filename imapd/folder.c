@@ -154,6 +154,7 @@ folder_add(struct account_store *account, const struct mailbox_record *record,
 {
 	struct folder *folder = memory_new(1, sizeof(*folder));
 
+	folder->index = account->index;
 	folder_describe(&folder->info, record);
 	folder->info.message_count = record->message_count;
 	folder->directory = files_directory(record->name);
@@ -206,52 +207,40 @@ folder_raise_modseq(struct folder *folder, uint64_t modseq)
 		folder->info.highest_modseq = modseq;
 }
 
-/* -- Rows in memory -- */
+/* -- Messages -- */
 
-void
-uid_bounds(size_t count, uint32_t first, uint32_t last, uint32_t uid,
-    size_t *low, size_t *high)
+size_t
+folder_count(const struct folder *folder)
 {
-	*low = 0;
-	*high = 0;
-	if (count == 0 || uid <= first)
-		return;
-	if (uid > last) {
-		*low = *high = count;
-		return;
-	}
-	*high = uid - first < count - 1 ? uid - first : count - 1;
-	if (last - uid < count - 1)
-		*low = count - 1 - (last - uid);
+	return folder->list->uids.count;
 }
 
-static size_t
-row_position(const struct folder *folder, uint32_t uid)
+uint32_t
+folder_uid(const struct folder *folder, size_t position)
 {
-	size_t count = folder->row_count, low, high;
-
-	uid_bounds(count, count == 0 ? 0 : folder->rows[0].uid,
-	    count == 0 ? 0 : folder->rows[count - 1].uid, uid, &low, &high);
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (folder->rows[middle].uid < uid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return uid_ranges_uid(&folder->list->uids, position + 1);
 }
 
-struct index_row *
-folder_row(const struct folder *folder, uint32_t uid)
+bool
+folder_position_of(const struct folder *folder, uint32_t uid, size_t *position)
 {
-	size_t at = row_position(folder, uid);
+	size_t number = uid_ranges_number(&folder->list->uids, uid);
 
-	if (at == folder->row_count || folder->rows[at].uid != uid ||
-	    (folder->rows[at].flags & ROW_GONE))
-		return NULL;
-	return &folder->rows[at];
+	*position = number - 1;
+	return number != 0;
+}
+
+bool
+folder_row(const struct folder *folder, uint32_t uid, struct index_row *row)
+{
+	const struct past_message *past;
+
+	if (folder->past == NULL)
+		return index_find_row(folder->index, folder->info.id, uid, row);
+	past = folder_past(folder, uid);
+	if (past != NULL)
+		*row = past->row;
+	return past != NULL;
 }
 
 struct uid_list *
@@ -263,14 +252,24 @@ uid_list_new(void)
 	return list;
 }
 
-/* Of the folder's rows. */
+static bool
+append_run(uint32_t first, uint32_t last, void *context)
+{
+	struct uid_list *list = context;
+
+	uid_ranges_append(&list->uids, first, last - first + 1);
+	return true;
+}
+
+/* Of the rows that are in the index now. */
 static struct uid_list *
 list_new(const struct folder *folder)
 {
 	struct uid_list *list = uid_list_new();
 
-	for (size_t i = 0; i < folder->row_count; i++)
-		uid_ranges_append(&list->uids, folder->rows[i].uid, 1);
+	index_each_run(
+	    folder->index, folder->info.id, INDEX_ALL, 1, append_run, list);
+	index_check_count(folder->index, folder->info.id, list->uids.count);
 	return list;
 }
 
@@ -285,27 +284,18 @@ uid_list_release(struct uid_list **list)
 }
 
 void
-folder_load(struct account_store *account, struct folder *folder)
+folder_load(struct folder *folder)
 {
-	if (folder->is_loaded)
+	if (folder->list != NULL)
 		return;
-	folder->rows = index_load_rows(
-	    account->index, folder->info.id, &folder->row_count);
-	folder->row_capacity = folder->row_count;
-	folder->is_loaded = true;
-	folder->unseen_from = 1;
 	folder->list = list_new(folder);
-	folder->info.message_count = folder->row_count;
+	folder->info.message_count = folder_count(folder);
 }
 
 void
 folder_unload(struct folder *folder)
 {
-	memory_free(&folder->rows);
 	uid_list_release(&folder->list);
-	folder->row_count = 0;
-	folder->row_capacity = 0;
-	folder->is_loaded = false;
 }
 
 /* -- Mailboxes of the past -- */
@@ -317,8 +307,7 @@ folder_new_past(const struct mailbox_record *record)
 
 	folder_describe(&folder->info, record);
 	folder->past = memory_new(1, sizeof(*folder->past));
-	folder->is_loaded = true;
-	folder->list = list_new(folder);
+	folder->list = uid_list_new();
 	folder->state.first_recent = UINT32_MAX;
 	return folder;
 }
@@ -330,103 +319,62 @@ folder_describe_past(struct folder *folder, const struct mailbox_record *record)
 }
 
 void
-folder_add_past(struct folder *folder, const struct index_row *row,
-    const struct past_message *past)
+folder_add_past(struct folder *folder, const struct past_message *past)
 {
-	if (folder->row_count == folder->row_capacity) {
-		folder->row_capacity = folder->row_capacity * 2 + 64;
-		folder->rows = memory_resize(folder->rows, folder->row_capacity,
-		    sizeof(struct index_row));
-		folder->past = memory_resize(folder->past, folder->row_capacity,
-		    sizeof(struct past_message));
+	size_t count = folder_count(folder);
+
+	if (count >= folder->past_capacity) {
+		folder->past_capacity = folder->past_capacity * 2 + 64;
+		folder->past = memory_resize(folder->past,
+		    folder->past_capacity, sizeof(struct past_message));
 	}
-	folder->past[folder->row_count] = *past;
-	folder->rows[folder->row_count++] = *row;
-	folder->info.message_count = folder->row_count;
-	uid_ranges_append(&folder->list->uids, row->uid, 1);
+	folder->past[count] = *past;
+	uid_ranges_append(&folder->list->uids, past->row.uid, 1);
+	folder->info.message_count = count + 1;
 }
 
-/* -- Changing rows in memory -- */
-
-static void
-note_unseen(struct folder *folder, const struct index_row *row)
-{
-	if (!(row->flags & FLAG_SEEN) && row->uid < folder->unseen_from)
-		folder->unseen_from = row->uid;
-}
-
-void
-folder_add_row(struct folder *folder, const struct index_row *row)
+const struct past_message *
+folder_past(const struct folder *folder, uint32_t uid)
 {
 	size_t at;
+
+	return folder->past != NULL && folder_position_of(folder, uid, &at)
+		   ? &folder->past[at]
+		   : NULL;
+}
+
+/* -- Rows that come and go -- */
+
+void
+folder_add_row(struct folder *folder, uint32_t uid)
+{
+	struct uid_ranges *uids;
 
 	folder->info.message_count++;
-	if (!folder->is_loaded)
+	if (folder->list == NULL || folder->is_list_stale)
 		return;
-	at = row_position(folder, row->uid);
-	if (folder->row_count == folder->row_capacity) {
-		folder->row_capacity = folder->row_capacity * 2 + 16;
-		folder->rows = memory_resize(folder->rows, folder->row_capacity,
-		    sizeof(struct index_row));
-	}
-	memmove(&folder->rows[at + 1], &folder->rows[at],
-	    (folder->row_count - at) * sizeof(struct index_row));
-	folder->rows[at] = *row;
-	folder->row_count++;
-	note_unseen(folder, row);
-	if (at == folder->row_count - 1) {
-		uid_ranges_append(&folder->list->uids, row->uid, 1);
-	} else {
-		uid_list_release(&folder->list);
-		folder->list = list_new(folder);
-	}
+	uids = &folder->list->uids;
+	if (uid > uid_ranges_uid(uids, uids->count))
+		uid_ranges_append(uids, uid, 1);
+	else
+		folder->is_list_stale = true;
 }
 
 void
-folder_set_row(struct folder *folder, const struct index_row *row)
+folder_drop_row(struct folder *folder)
 {
-	struct index_row *old;
-
-	if (!folder->is_loaded || (old = folder_row(folder, row->uid)) == NULL)
-		return;
-	*old = *row;
-	note_unseen(folder, row);
-}
-
-/* Out of the count now, out of the lists at apply_end. */
-void
-folder_drop_row(struct folder *folder, uint32_t uid)
-{
-	struct index_row *row;
-	size_t at;
-
 	if (folder->info.message_count > 0)
 		folder->info.message_count--;
-	if (!folder->is_loaded || (row = folder_row(folder, uid)) == NULL)
-		return;
-	row->flags |= ROW_GONE;
-	at = (size_t)(row - folder->rows);
-	if (folder->gone_count++ == 0 || at < folder->first_gone)
-		folder->first_gone = at;
+	folder->is_list_stale = folder->list != NULL;
 }
 
+/* A new one: views know the old one as it was. */
 void
-folder_take_gone_rows(struct folder *folder)
+folder_settle_list(struct folder *folder)
 {
-	size_t kept = folder->first_gone;
-	struct uid_list *list;
-
-	if (folder->gone_count == 0)
-		return;
-	list = uid_list_new();
-	uid_ranges_copy(&list->uids, &folder->list->uids, kept);
-	for (size_t i = kept; i < folder->row_count; i++)
-		if (!(folder->rows[i].flags & ROW_GONE)) {
-			uid_ranges_append(&list->uids, folder->rows[i].uid, 1);
-			folder->rows[kept++] = folder->rows[i];
-		}
-	folder->row_count = kept;
-	folder->gone_count = 0;
-	uid_list_release(&folder->list);
-	folder->list = list;
+	if (folder->list != NULL && folder->is_list_stale) {
+		folder_unload(folder);
+		folder_load(folder);
+	}
+	folder->is_list_stale = false;
 }

@@ -109,11 +109,12 @@ look_compare_newest(struct look *look)
 {
 	struct folder *folder = look->folder;
 
-	for (size_t i = 0; look->changed != NULL && i < folder->row_count; i++)
+	for (size_t i = 0; look->changed != NULL && i < folder_count(folder);
+	     i++)
 		if (look->seen[i] &&
 		    look->changed[i] >= look->newest - COMPARE_SECONDS)
 			heal_compare(look->account, folder->info.id,
-			    folder->rows[i].uid);
+			    folder_uid(folder, i));
 	folder->must_compare = look->is_blind;
 	free(look->changed);
 }
@@ -163,15 +164,16 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
     const struct maildir_name *name)
 {
 	struct account_store *account = look->account;
-	struct index_row *row = folder_row(look->folder, uid);
+	struct index_row row, wished;
 	struct index_file known;
-	struct index_row wished;
 	bool is_ours;
+	size_t at;
 
 	if (!index_find_file(
 		account->index, look->folder->info.id, uid, &known))
 		return;
-	if (row == NULL) { /* an expunge that could not take the file */
+	if (!folder_row(look->folder, uid, &row)) {
+		/* An expunge that could not take the file. */
 		known.name = text_of(file);
 		known.is_new = is_new;
 		if (files_unlink(account, look->folder, &known) == 0)
@@ -179,15 +181,15 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 			    account->index, look->folder->info.id, uid);
 		return;
 	}
-	look->seen[row - look->folder->rows] =
-	    look_inside(look, (size_t)(row - look->folder->rows), file, is_new,
-		known.stored_size);
+	if (!folder_position_of(look->folder, uid, &at))
+		return; /* the index is broken */
+	look->seen[at] = look_inside(look, at, file, is_new, known.stored_size);
 	if (known.is_new == is_new && text_is(known.name, file) &&
 	    !known.has_new_flags && !known.is_being_named) {
-		look_at_flags(look, row, name);
+		look_at_flags(look, &row, name);
 		return;
 	}
-	wished = *row;
+	wished = row;
 	/* After an unclean stop, a kill while we renamed it, or where the index
 	 * was lost with a rename that was still to be done, an old name may be
 	 * that of before a change of ours: what was answered counts. */
@@ -201,7 +203,7 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 	known.is_new = is_new;
 	index_put_file(account->index, look->folder->info.id, uid, &known);
 	if (is_ours)
-		look_at_flags(look, row, name);
+		look_at_flags(look, &row, name);
 	if (!known.has_new_flags)
 		return;
 	look->flagged = memory_resize(
@@ -271,20 +273,20 @@ look_gone(struct look *look, const struct noticed_name *noticed)
 {
 	struct message_index *index = look->account->index;
 	uint64_t mailbox = look->folder->info.id;
-	const struct index_row *row;
 	struct maildir_name name;
 	struct index_file file;
 	uint32_t uid;
+	size_t at;
 
 	if (maildir_name_parse(text_of(noticed->name), &name) == -1)
 		return;
 	uid = index_find_name(index, mailbox, name.base);
-	row = folder_row(look->folder, uid);
-	if (row == NULL || !index_find_file(index, mailbox, uid, &file) ||
+	if (!folder_position_of(look->folder, uid, &at) ||
+	    !index_find_file(index, mailbox, uid, &file) ||
 	    file.is_new != noticed->is_new ||
 	    !text_is(file.name, noticed->name))
 		return;
-	look->seen[row - look->folder->rows] = 0;
+	look->seen[at] = 0;
 	look->has_gone = true;
 }
 
@@ -315,7 +317,7 @@ look_at_noticed(struct look *look, const struct noticed *names)
 	size_t before;
 	bool has_more;
 
-	memset(look->seen, 1, look->folder->row_count);
+	memset(look->seen, 1, folder_count(look->folder));
 	for (size_t i = 0; i < names->count; i++)
 		if (!look_if_there(look, &names->names[i]))
 			noticed_add(&gone, names->names[i].is_new,

@@ -22,7 +22,7 @@ must_mark(const struct look *look, size_t at)
 	const struct folder *folder = look->folder;
 
 	return !look->seen[at] && !heal_is_marked(look->account,
-				      folder->info.id, folder->rows[at].uid);
+				      folder->info.id, folder_uid(folder, at));
 }
 
 /* Tells the store which files are gone: a mark on rows, an alarm. */
@@ -30,14 +30,14 @@ static void
 mark_missing(struct look *look, size_t count)
 {
 	struct folder *folder = look->folder;
-	uint32_t *uids = memory_new(folder->row_count, sizeof(*uids));
+	uint32_t *uids = memory_new(folder_count(folder), sizeof(*uids));
 	size_t unmarked = 0;
 
 	log_alarm("files-missing", "mailbox=%llu missing=%zu of=%zu",
-	    (unsigned long long)folder->info.id, count, folder->row_count);
-	for (size_t i = 0; i < folder->row_count; i++)
+	    (unsigned long long)folder->info.id, count, folder_count(folder));
+	for (size_t i = 0; i < folder_count(folder); i++)
 		if (must_mark(look, i))
-			uids[unmarked++] = folder->rows[i].uid;
+			uids[unmarked++] = folder_uid(folder, i);
 	marks_send(look->account, CAUSE_RECONCILE, true, folder->info.id, uids,
 	    unmarked);
 }
@@ -65,7 +65,7 @@ are_deletes(const struct look *look, size_t count)
 
 	return account->takes_deletes && !account->is_refilling &&
 	       !account->is_rebuilt && !account->is_put_back &&
-	       look->changed == NULL && count < look->folder->row_count;
+	       look->changed == NULL && count < folder_count(look->folder);
 }
 
 /* A file that another program renamed while we read the directory may have been
@@ -74,11 +74,11 @@ static void
 look_once_more(struct look *look, const char *part)
 {
 	char path[ACCOUNT_PATH_MAX];
-	const struct index_row *row;
 	struct maildir_name name;
 	struct dirent *entry;
 	struct error error;
 	DIR *listing;
+	size_t at;
 
 	snprintf(path, sizeof(path), "%s/%s", look->folder->directory, part);
 	if (files_list(look->account->home_fd, path, &listing, &error) == -1) {
@@ -88,11 +88,11 @@ look_once_more(struct look *look, const char *part)
 	for (errno = 0; (entry = readdir(listing)) != NULL; errno = 0) {
 		if (maildir_name_parse(text_of(entry->d_name), &name) == -1)
 			continue;
-		row = folder_row(
-		    look->folder, index_find_name(look->account->index,
-				      look->folder->info.id, name.base));
-		if (row != NULL)
-			look->seen[row - look->folder->rows] = 1;
+		if (folder_position_of(look->folder,
+			index_find_name(look->account->index,
+			    look->folder->info.id, name.base),
+			&at))
+			look->seen[at] = 1;
 	}
 	look->is_blind |= errno != 0;
 	closedir(listing);
@@ -104,18 +104,20 @@ static void
 let_go(struct look *look)
 {
 	struct folder *folder = look->folder;
-	uint32_t *uids = memory_new(folder->row_count, sizeof(*uids));
+	uint32_t *uids = memory_new(folder_count(folder), sizeof(*uids));
 	size_t count = 0;
 
 	look_once_more(look, "new");
 	look_once_more(look, "cur");
-	for (size_t i = 0; i < folder->row_count && !look->is_blind; i++) {
-		const struct index_row *row = &folder->rows[i];
+	for (size_t i = 0; i < folder_count(folder) && !look->is_blind; i++) {
+		uint32_t uid = folder_uid(folder, i);
+		struct index_row row;
 
-		if (look->seen[i] || (row->flags & RECORD_MISSING) ||
-		    heal_waits(look->account, folder->info.id, row->uid))
+		if (look->seen[i] || !folder_row(folder, uid, &row) ||
+		    (row.flags & RECORD_MISSING) ||
+		    heal_waits(look->account, folder->info.id, uid))
 			continue;
-		uids[count++] = row->uid;
+		uids[count++] = uid;
 		look->seen[i] = 1;
 	}
 	if (count > 0) {
@@ -130,7 +132,7 @@ void
 look_for_losses(struct look *look)
 {
 	struct folder *folder = look->folder;
-	size_t few = folder->row_count / LOSS_SHARE;
+	size_t few = folder_count(folder) / LOSS_SHARE;
 	size_t count = 0, unmarked = 0;
 	bool is_marked;
 
@@ -139,7 +141,7 @@ look_for_losses(struct look *look)
 		    (unsigned long long)folder->info.id);
 		return;
 	}
-	for (size_t i = 0; i < folder->row_count; i++) {
+	for (size_t i = 0; i < folder_count(folder); i++) {
 		count += !look->seen[i];
 		unmarked += must_mark(look, i);
 	}
@@ -152,8 +154,8 @@ look_for_losses(struct look *look)
 		mark_missing(look, count);
 	if (!is_marked && are_deletes(look, count))
 		let_go(look);
-	for (size_t i = 0; i < folder->row_count; i++)
+	for (size_t i = 0; i < folder_count(folder); i++)
 		if (!look->seen[i])
 			sync_heal(look->account, folder->info.id,
-			    folder->rows[i].uid, is_marked);
+			    folder_uid(folder, i), is_marked);
 }

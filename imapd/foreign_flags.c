@@ -113,16 +113,12 @@ static void
 wish_rows(struct taken_over *t, struct folder *folder)
 {
 	t->rows = memory_new(t->count + 1, sizeof(*t->rows));
-	if (folder != NULL)
-		folder_load(t->account, folder);
 	for (size_t i = 0; folder != NULL && i < t->count; i++) {
 		const struct wished *wished = &t->wishes[i];
-		const struct index_row *is = folder_row(folder, wished->uid);
 		struct index_row *row = &t->rows[t->row_count];
 
-		if (is == NULL)
+		if (!folder_row(folder, wished->uid, row))
 			continue;
-		*row = *is;
 		row->flags &= FLAG_ALL;
 		row->flags = (row->flags | wished->added) & ~wished->taken;
 		row->keywords = (row->keywords | wished->added_keywords) &
@@ -178,14 +174,17 @@ flags_take_over(struct account_store *account, const struct folder *folder,
 	t->mailbox = folder->info.id;
 	t->wishes = memory_new(count, sizeof(*t->wishes));
 	for (size_t i = 0; i < count; i++) {
-		const struct index_row *is = folder_row(folder, rows[i].uid);
-		uint32_t flags = is->flags & FLAG_ALL;
+		struct index_row is;
+		uint32_t flags;
 
+		if (!folder_row(folder, rows[i].uid, &is))
+			continue;
+		flags = is.flags & FLAG_ALL;
 		t->wishes[t->count++] = (struct wished){ .uid = rows[i].uid,
 			.added = rows[i].flags & ~flags,
 			.taken = flags & ~rows[i].flags,
-			.added_keywords = rows[i].keywords & ~is->keywords,
-			.taken_keywords = is->keywords & ~rows[i].keywords };
+			.added_keywords = rows[i].keywords & ~is.keywords,
+			.taken_keywords = is.keywords & ~rows[i].keywords };
 	}
 	free(rows);
 	account->taking_flags++;

@@ -54,13 +54,22 @@ get_little(const uint8_t *from)
 	return le64toh(value);
 }
 
+uint32_t
+index_get_uid(const uint8_t *bytes)
+{
+	uint32_t uid;
+
+	memcpy(&uid, bytes, sizeof(uid));
+	return be32toh(uid);
+}
+
 void
 index_row_decode(const uint8_t *bytes, struct index_row *row)
 {
 	uint32_t flags;
 
 	memcpy(&flags, bytes + 4, sizeof(flags));
-	row->uid = (uint32_t)index_get_big(bytes, 4);
+	row->uid = index_get_uid(bytes);
 	row->flags = le32toh(flags);
 	row->keywords = get_little(bytes + 8);
 	row->modseq = get_little(bytes + 16);
@@ -130,7 +139,7 @@ index_meta_decode(struct text bytes, struct index_meta *meta)
 
 	reader_init(&r, bytes.data, bytes.size);
 	format = reader_get_u8(&r);
-	if (format != INDEX_FORMAT && format != INDEX_OLD_FORMAT)
+	if (format < INDEX_FORMAT_BY_HASH || format > INDEX_FORMAT)
 		return -1;
 	reader_get_raw(&r, meta->store.bytes, sizeof(meta->store.bytes));
 	meta->incarnation = reader_get_u64(&r);

@@ -9,8 +9,9 @@
 #include "imapd/message_index.h"
 
 enum {
-	INDEX_FORMAT = 3,
-	INDEX_OLD_FORMAT = 2, /* its cache was by hash */
+	INDEX_FORMAT = 4,
+	INDEX_FORMAT_UNCOUNTED = 3, /* it had rows alone */
+	INDEX_FORMAT_BY_HASH = 2,   /* its cache was, too */
 	INDEX_ROW_SIZE = 40
 };
 
@@ -21,6 +22,7 @@ uint64_t index_get_big(const uint8_t *from, unsigned int size);
 /* Rows have one size, INDEX_ROW_SIZE, and no wrong bytes. */
 void index_row_encode(const struct index_row *row, uint8_t *bytes);
 void index_row_decode(const uint8_t *bytes, struct index_row *row);
+uint32_t index_get_uid(const uint8_t *bytes);
 
 /* Texts of what is decoded point into `bytes`; 0 or -1. */
 void index_file_encode(struct writer *w, const struct index_file *file);

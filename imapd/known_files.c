@@ -68,20 +68,23 @@ add(uint32_t uid, const struct index_file *file, void *context)
 {
 	struct known_files *known = context;
 	const struct folder *folder = known->folder;
-	const struct index_row *row = folder_row(folder, uid);
 	struct maildir_name name;
+	struct index_row row;
 	struct slot *slot;
 	uint64_t hash;
+	size_t at;
 
-	if (row == NULL || file->has_new_flags || file->is_being_named ||
+	if (!folder_position_of(folder, uid, &at) || file->has_new_flags ||
+	    file->is_being_named ||
 	    maildir_name_parse(file->name, &name) == -1 ||
-	    !file_name_agrees(folder, &name, row))
+	    !folder_row(folder, uid, &row) ||
+	    !file_name_agrees(folder, &name, &row))
 		return;
 	hash = table_siphash(known->key, file->name.data, file->name.size);
 	slot = find_slot(known, hash);
 	slot->is_double = slot->row != 0;
 	slot->hash = hash;
-	slot->row = (uint32_t)(row - folder->rows) + 1;
+	slot->row = (uint32_t)at + 1;
 	slot->is_new = file->is_new;
 }
 
@@ -91,7 +94,7 @@ known_files_new(struct account_store *account, const struct folder *folder)
 	struct known_files *known;
 	size_t count = 16;
 
-	while (count < 2 * folder->row_count)
+	while (count < 2 * folder_count(folder))
 		count *= 2;
 	known = memory_new(1, sizeof(*known) + count * sizeof(struct slot));
 	known->folder = folder;

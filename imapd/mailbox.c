@@ -49,37 +49,62 @@ bool
 mailbox_row(
     const struct mailbox_view *view, uint32_t uid, struct mailbox_row *to)
 {
-	const struct index_row *row;
+	struct index_row row;
 
-	if (view->folder->is_gone ||
-	    (row = folder_row(view->folder, uid)) == NULL)
+	if (view->folder->is_gone || !folder_row(view->folder, uid, &row))
 		return false;
-	to->uid = row->uid;
-	to->flags = row->flags & FLAG_ALL;
-	to->keywords = row->keywords;
-	to->modseq = row->modseq;
-	to->internaldate = row->internaldate;
-	to->size = row->size;
+	to->uid = row.uid;
+	to->flags = row.flags & FLAG_ALL;
+	to->keywords = row.keywords;
+	to->modseq = row.modseq;
+	to->internaldate = row.internaldate;
+	to->size = row.size;
 	return true;
+}
+
+static size_t
+first_unseen_of_past(const struct mailbox_view *view)
+{
+	const struct past_message *past = view->folder->past;
+
+	for (size_t i = 0; i < view->count; i++)
+		if (!(past[i].row.flags & FLAG_SEEN))
+			return i + 1;
+	return 0;
+}
+
+struct unseen_search {
+	const struct mailbox_view *view;
+	size_t number;
+};
+
+/* A message that the view was not told of may stand before. */
+static bool
+is_unknown_unseen(uint32_t first, uint32_t last, void *context)
+{
+	struct unseen_search *search = context;
+	size_t number = mailbox_view_number_from(search->view, first);
+
+	if (number > search->view->count)
+		return false;
+	if (mailbox_view_uid(search->view, number) > last)
+		return true;
+	search->number = number;
+	return false;
 }
 
 size_t
 mailbox_view_first_unseen(const struct mailbox_view *view)
 {
+	struct unseen_search search = { .view = view };
 	struct folder *folder = view->folder;
-	size_t n = mailbox_view_number_from(view, folder->unseen_from);
-	struct mailbox_row row;
 
-	for (; n <= view->count; n++)
-		if (mailbox_row(view, mailbox_view_uid(view, n), &row) &&
-		    !(row.flags & FLAG_SEEN))
-			break;
-	/* A view that was not told of all does not know what lies between. */
-	if (view->list == folder->list && !folder->is_gone)
-		folder->unseen_from = n > view->count
-					  ? folder->info.uidnext
-					  : mailbox_view_uid(view, n);
-	return n > view->count ? 0 : n;
+	if (folder->past != NULL)
+		return first_unseen_of_past(view);
+	if (!folder->is_gone)
+		index_each_run(folder->index, folder->info.id, INDEX_UNSEEN, 1,
+		    is_unknown_unseen, &search);
+	return search.number;
 }
 
 /* -- \Recent -- */
@@ -88,29 +113,22 @@ mailbox_view_first_unseen(const struct mailbox_view *view)
 bool
 mailbox_view_is_recent(const struct mailbox_view *view, uint32_t uid)
 {
-	size_t count = view->recent_count, low, high;
-
-	uid_bounds(count, count == 0 ? 0 : view->recent[0],
-	    count == 0 ? 0 : view->recent[count - 1], uid, &low, &high);
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (view->recent[middle] < uid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < view->recent_count && view->recent[low] == uid;
+	return uid_ranges_number(&view->recent->uids, uid) != 0;
 }
 
 size_t
 mailbox_view_recent_count(const struct mailbox_view *view)
 {
+	const struct uid_ranges *recent = &view->recent->uids;
 	size_t count = 0;
 
-	for (size_t i = 0; i < view->recent_count; i++)
-		if (mailbox_view_number(view, view->recent[i]) != 0)
-			count++;
+	for (size_t i = 0; i < recent->range_count; i++) {
+		uint32_t first = recent->ranges[i].first;
+		uint32_t behind = first + recent->ranges[i].count;
+
+		count += mailbox_view_number_from(view, behind) -
+			 mailbox_view_number_from(view, first);
+	}
 	return count;
 }
 
@@ -131,12 +149,9 @@ claim_recent(struct mailbox_view *view)
 
 	if (folder->past != NULL)
 		return;
-	for (size_t n =
-		 mailbox_view_number_from(view, folder->state.first_recent);
-	     n <= view->count; n++)
-		view_add_uid(&view->recent, &view->recent_count,
-		    mailbox_view_uid(view, n));
-	view->told_recent = view->recent_count;
+	uid_ranges_append_from(
+	    &view->recent->uids, &view->list->uids, folder->state.first_recent);
+	view->told_recent = view->recent->uids.count;
 	if (view->is_read_only ||
 	    folder->state.first_recent == folder->info.uidnext)
 		return;
@@ -160,7 +175,8 @@ view_new(struct account_store *account, struct folder *folder,
 	view->is_read_only = is_read_only;
 	view->list = folder->list;
 	view->list->references++;
-	view->count = folder->row_count;
+	view->count = folder_count(folder);
+	view->recent = uid_list_new();
 	view->told_uidnext = folder->info.uidnext;
 	view->told_modseq = folder->info.highest_modseq;
 	view->next = folder->views;
@@ -183,8 +199,11 @@ mailbox_view_open(struct account_store *account, struct text name,
 		return NULL;
 	sync_folder_if_changed(account, folder);
 	watcher_add_soon(account, folder);
-	folder_load(account, folder);
-	return view_new(account, folder, is_read_only, handler, context);
+	folder_load(folder);
+	*status = account_store_status(account); /* the index may be broken */
+	return *status != STATUS_OK
+		   ? NULL
+		   : view_new(account, folder, is_read_only, handler, context);
 }
 
 void
@@ -203,7 +222,7 @@ mailbox_view_close(struct mailbox_view **view)
 		;
 	*at = v->next;
 	uid_list_release(&v->list);
-	free(v->recent);
+	uid_list_release(&v->recent);
 	free(v->changed);
 	memory_free(view);
 	if (folder->past != NULL && folder->views == NULL)
@@ -253,7 +272,7 @@ view_message_added(struct folder *folder, uint32_t uid)
 	}
 	if (claimer == NULL || uid < folder->state.first_recent)
 		return;
-	view_add_uid(&claimer->recent, &claimer->recent_count, uid);
+	uid_ranges_append(&claimer->recent->uids, uid, 1);
 	folder->state.first_recent = uid + 1;
 }
 

@@ -49,6 +49,31 @@ make_way(struct account_store *account, const struct folder *folder,
 	return true;
 }
 
+/* The mailbox whose messages would be there. */
+static struct folder *
+find_by_directory(struct account_store *account, const char *name)
+{
+	struct folder *folder = NULL;
+	struct buf buf;
+
+	buf_init(&buf, RECORD_MAX_NAME_SIZE + 1);
+	if (maildir_folder_parse(text_of(name), &buf) == 0)
+		folder = folder_find(account, text_make(buf.data, buf.size));
+	buf_clear(&buf);
+	return folder;
+}
+
+/* It is where it belongs, unless a crash cut something. */
+static bool
+is_in_place(struct account_store *account, const char *name, const char *path)
+{
+	struct folder *folder = find_by_directory(account, name);
+
+	return folder != NULL && strcmp(folder->directory, path) == 0 &&
+	       !index_was_killed(account->index) && !account->is_rebuilt &&
+	       !account->is_put_back;
+}
+
 /*
  * A folder that carries the id of a live mailbox of another name is a RENAME
  * that a crash cut, one with the id of a retired mailbox a DELETE; one without
@@ -66,7 +91,8 @@ place_directory(struct account_store *account, const char *name, bool is_last)
 	uint64_t mailbox;
 
 	snprintf(path, sizeof(path), "Maildir/%s", name);
-	if (!find_id(account, path, &mailbox))
+	if (is_in_place(account, name, path) ||
+	    !find_id(account, path, &mailbox))
 		return false;
 	folder = folder_find_id(account, mailbox);
 	if (folder == NULL && account->is_put_back)

@@ -53,6 +53,33 @@ subscribed_position(const struct account_store *account, struct text name)
 }
 
 bool
+list_note_subscribed(
+    struct account_store *account, struct text name, bool is_subscribed)
+{
+	size_t at = subscribed_position(account, name);
+	size_t behind = account->subscribed_count - at;
+	char **place;
+
+	if ((behind > 0 && text_is(name, account->subscribed[at])) ==
+	    is_subscribed)
+		return false;
+	if (is_subscribed) {
+		account->subscribed = memory_resize(account->subscribed,
+		    account->subscribed_count + 1, sizeof(char *));
+		place = &account->subscribed[at];
+		memmove(place + 1, place, behind * sizeof(char *));
+		*place = (char *)(uintptr_t)folder_copy_text(name).data;
+		account->subscribed_count++;
+	} else {
+		place = &account->subscribed[at];
+		free(*place);
+		account->subscribed_count--;
+		memmove(place, place + 1, (behind - 1) * sizeof(char *));
+	}
+	return true;
+}
+
+bool
 mailbox_list_next_subscribed(
     struct account_store *account, struct text after, struct text *name)
 {
@@ -92,23 +119,21 @@ mailbox_list_count(struct account_store *account,
     const struct mailbox_info *info, struct mailbox_counts *counts)
 {
 	struct folder *folder = folder_find_id(account, info->id);
+	struct index_counts known;
 
 	memset(counts, 0, sizeof(*counts));
 	if (folder == NULL)
 		return;
 	sync_folder_if_changed(account, folder);
-	folder_load(account, folder);
-	counts->messages = folder->row_count;
-	for (size_t i = 0; i < folder->row_count; i++) {
-		const struct index_row *row = &folder->rows[i];
-
-		counts->recent += row->uid >= folder->state.first_recent;
-		counts->unseen += !(row->flags & FLAG_SEEN);
-		counts->deleted += (row->flags & FLAG_DELETED) != 0;
-		if (row->flags & FLAG_DELETED)
-			counts->deleted_size += row->size;
-		counts->size += row->size;
-	}
+	index_count(account->index, info->id, &known);
+	counts->messages = known.messages;
+	counts->unseen = known.unseen;
+	counts->deleted = known.deleted;
+	counts->deleted_size = known.deleted_bytes;
+	counts->size = known.bytes;
+	if (folder->state.first_recent < folder->info.uidnext)
+		counts->recent = index_set_count(account->index, info->id,
+		    INDEX_ALL, folder->state.first_recent);
 }
 
 /* -- Names -- */

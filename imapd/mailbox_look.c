@@ -20,11 +20,11 @@ see_files(struct account_store *account, struct folder *folder,
 {
 	char path[ACCOUNT_PATH_MAX];
 	struct maildir_name name;
-	struct index_row *row;
 	struct dirent *entry;
 	struct error error;
 	DIR *listing;
 	bool is_whole;
+	size_t at;
 
 	snprintf(path, sizeof(path), "%s/%s", folder->directory, part);
 	if (files_list(account->home_fd, path, &listing, &error) == -1)
@@ -32,10 +32,11 @@ see_files(struct account_store *account, struct folder *folder,
 	for (errno = 0; (entry = readdir(listing)) != NULL; errno = 0) {
 		if (maildir_name_parse(text_of(entry->d_name), &name) == -1)
 			continue;
-		row = folder_row(folder, index_find_name(account->index,
-					     folder->info.id, name.base));
-		if (row != NULL)
-			seen[row - folder->rows] = 1;
+		if (folder_position_of(folder,
+			index_find_name(
+			    account->index, folder->info.id, name.base),
+			&at))
+			seen[at] = 1;
 	}
 	is_whole = errno == 0;
 	closedir(listing);
@@ -50,17 +51,17 @@ look_into(
 	struct writer w;
 	int result;
 
-	folder_load(account, folder);
-	seen = memory_new(folder->row_count + 1, 1);
+	folder_load(folder);
+	seen = memory_new(folder_count(folder) + 1, 1);
 	result = see_files(account, folder, "new", seen);
 	if (result == 0)
 		result = see_files(account, folder, "cur", seen);
-	for (size_t i = 0; i < folder->row_count && result == 0; i++) {
-		if (seen[i] || (folder->rows[i].flags & ROW_GONE) != 0)
+	for (size_t i = 0; i < folder_count(folder) && result == 0; i++) {
+		if (seen[i])
 			continue;
 		writer_init(&w, record, sizeof(record));
 		writer_put_u64(&w, folder->info.id);
-		writer_put_u32(&w, folder->rows[i].uid);
+		writer_put_u32(&w, folder_uid(folder, i));
 		result = buf_put(missing, record, sizeof(record));
 	}
 	free(seen);

@@ -83,12 +83,7 @@ ask_store(struct mailbox_view *view, const struct mailbox_row *row,
 static const struct past_message *
 past_message(const struct mailbox_view *view, uint32_t uid)
 {
-	const struct folder *folder = view->folder;
-	const struct index_row *row = folder_row(folder, uid);
-
-	return folder->past == NULL || row == NULL
-		   ? NULL
-		   : &folder->past[row - folder->rows];
+	return folder_past(view->folder, uid);
 }
 
 void
@@ -144,13 +139,14 @@ mailbox_content_hash(
 {
 	const struct past_message *past = past_message(view, uid);
 	struct index_file file;
+	struct index_row row;
 
 	if (past != NULL) {
 		*hash = past->hash;
 		return true;
 	}
 	if (view->folder->past != NULL ||
-	    folder_row(view->folder, uid) == NULL ||
+	    !folder_row(view->folder, uid, &row) ||
 	    !index_find_file(
 		view->account->index, view->folder->info.id, uid, &file))
 		return false;
@@ -164,11 +160,12 @@ mailbox_cache_find(struct mailbox_view *view, uint32_t uid, struct text *bytes)
 	const struct past_message *past = past_message(view, uid);
 	struct message_index *index = view->account->index;
 	struct index_file file;
+	struct index_row row;
 
 	if (past != NULL)
 		return index_find_cache(index, &past->hash, bytes);
 	return view->folder->past == NULL &&
-	       folder_row(view->folder, uid) != NULL &&
+	       folder_row(view->folder, uid, &row) &&
 	       index_find_file(index, view->folder->info.id, uid, &file) &&
 	       index_find_parsed(index, &file, bytes);
 }

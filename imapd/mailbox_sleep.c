@@ -52,23 +52,6 @@ account_store_identity(struct account_store *account, struct store_id *store,
 
 /* ---- To sleep ---- */
 
-static void
-put_ranges(
-    const uint32_t *uids, size_t count, struct pool *pool, struct imap_set *set)
-{
-	size_t ranges = 0;
-
-	for (size_t i = 0; i < count; i++)
-		ranges += i == 0 || uids[i] != uids[i - 1] + 1;
-	set->count = 0;
-	set->ranges = pool_alloc(pool, ranges, sizeof(*set->ranges));
-	for (size_t i = 0; i < count; i++) {
-		if (i == 0 || uids[i] != uids[i - 1] + 1)
-			set->ranges[set->count++].first = uids[i];
-		set->ranges[set->count - 1].last = uids[i];
-	}
-}
-
 /* Of the first `count` UIDs. */
 static void
 put_list(const struct uid_ranges *uids, size_t count, struct pool *pool,
@@ -123,34 +106,18 @@ mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
 		memory->key = mailbox_key_mark(view->account, info->id);
 	memory->is_read_only = view->is_read_only;
 	put_list(&view->list->uids, view->count, pool, &memory->uids);
-	put_ranges(view->recent, view->recent_count, pool, &memory->recent);
+	put_list(&view->recent->uids, view->recent->uids.count, pool,
+	    &memory->recent);
 }
 
 /* ---- And back ---- */
 
-static size_t
-count_uids(const struct imap_set *set)
+static void
+append_set(struct uid_ranges *uids, const struct imap_set *set)
 {
-	size_t count = 0;
-
 	for (size_t i = 0; i < set->count; i++)
-		count += set->ranges[i].last - set->ranges[i].first + 1;
-	return count;
-}
-
-static uint32_t *
-list_uids(const struct imap_set *set, size_t count)
-{
-	uint32_t *uids = memory_new(count + 1, sizeof(*uids)), *at = uids;
-
-	for (size_t i = 0; i < set->count; i++) {
-		uint32_t uid = set->ranges[i].first;
-
-		do
-			*at++ = uid;
-		while (uid++ != set->ranges[i].last);
-	}
-	return uids;
+		uid_ranges_append(uids, set->ranges[i].first,
+		    set->ranges[i].last - set->ranges[i].first + 1);
 }
 
 static bool
@@ -172,11 +139,8 @@ static void
 recall_list(struct mailbox_view *view, const struct mailbox_memory *memory)
 {
 	struct uid_list *own = uid_list_new(), *now = view->folder->list;
-	const struct imap_set *set = &memory->uids;
 
-	for (size_t i = 0; i < set->count; i++)
-		uid_ranges_append(&own->uids, set->ranges[i].first,
-		    set->ranges[i].last - set->ranges[i].first + 1);
+	append_set(&own->uids, &memory->uids);
 	view->count = own->uids.count;
 	view->list = own;
 	if (!begins_with(&now->uids, &own->uids))
@@ -191,37 +155,49 @@ static void
 recall_recent(struct mailbox_view *view, const struct mailbox_memory *memory)
 {
 	struct folder *folder = view->folder;
-	size_t count = count_uids(&memory->recent);
-	uint32_t *uids = list_uids(&memory->recent, count);
 
-	for (size_t i = 0; i < count; i++)
-		view_add_uid(&view->recent, &view->recent_count, uids[i]);
-	free(uids);
+	append_set(&view->recent->uids, &memory->recent);
 	view->told_recent = memory->told_recent;
 	if (view->is_read_only ||
 	    folder->state.first_recent == folder->info.uidnext)
 		return;
-	for (size_t i = 0; i < folder->row_count; i++)
-		if (folder->rows[i].uid >= folder->state.first_recent)
-			view_add_uid(&view->recent, &view->recent_count,
-			    folder->rows[i].uid);
+	uid_ranges_append_from(&view->recent->uids, &folder->list->uids,
+	    folder->state.first_recent);
 	folder->state.first_recent = folder->info.uidnext;
 	folder_put(view->account, folder);
+}
+
+/* Of these UIDs, what changed behind what the view was told of. */
+static void
+recall_run(uint32_t first, uint32_t last, void *context)
+{
+	struct mailbox_view *view = context;
+	const struct folder *folder = view->folder;
+	size_t number = mailbox_view_number_from(view, first);
+	struct index_row row;
+
+	for (; number <= view->count; number++) {
+		uint32_t uid = mailbox_view_uid(view, number);
+
+		if (uid > last)
+			break;
+		if (folder_row(folder, uid, &row) &&
+		    row.modseq > view->told_modseq)
+			view_add_uid(&view->changed, &view->changed_count, uid);
+	}
 }
 
 static void
 recall_flags(struct mailbox_view *view, const struct mailbox_memory *memory)
 {
 	const struct folder *folder = view->folder;
+	uint64_t after = memory->told_modseq;
 
-	view->told_modseq = memory->told_modseq;
-	if (folder->info.highest_modseq <= memory->told_modseq)
-		return;
-	for (size_t i = 0; i < folder->row_count; i++)
-		if (folder->rows[i].modseq > memory->told_modseq &&
-		    mailbox_view_number(view, folder->rows[i].uid) != 0)
-			view_add_uid(&view->changed, &view->changed_count,
-			    folder->rows[i].uid);
+	view->told_modseq = after;
+	if (folder->info.highest_modseq > after &&
+	    !index_each_changed(
+		folder->index, folder->info.id, after, recall_run, view))
+		recall_run(1, UINT32_MAX, view);
 }
 
 /* Where there was none no URL is void. */
@@ -250,7 +226,10 @@ mailbox_view_recall(struct account_store *account,
 		return NULL;
 	watcher_add(account, folder);
 	sync_folder_if_changed(account, folder);
-	folder_load(account, folder);
+	folder_load(folder);
+	*status = account_store_status(account); /* the index may be broken */
+	if (*status != STATUS_OK)
+		return NULL;
 	view = memory_new(1, sizeof(*view));
 	view->account = account;
 	view->folder = folder;
@@ -258,6 +237,7 @@ mailbox_view_recall(struct account_store *account,
 	view->context = context;
 	view->is_read_only = memory->is_read_only;
 	view->told_uidnext = memory->told_uidnext;
+	view->recent = uid_list_new();
 	recall_list(view, memory);
 	recall_recent(view, memory);
 	recall_flags(view, memory);

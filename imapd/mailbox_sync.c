@@ -88,8 +88,8 @@ sync_is_unseen(const struct account_store *account, const struct folder *folder)
 static void
 begin_look(struct look *look)
 {
-	folder_load(look->account, look->folder);
-	look->seen = memory_new(look->folder->row_count + 1, 1);
+	folder_load(look->folder);
+	look->seen = memory_new(folder_count(look->folder) + 1, 1);
 	index_begin(look->account->index);
 }
 
@@ -136,7 +136,7 @@ look_at_whole(struct look *look)
 	begin_look(look);
 	if (folder->must_compare)
 		look->changed =
-		    memory_new(folder->row_count + 1, sizeof(int64_t));
+		    memory_new(folder_count(folder) + 1, sizeof(int64_t));
 	look_into_all(look);
 	folder->needs_scan =
 	    look->is_blind || look->has_left ||
@@ -171,7 +171,8 @@ look_at_names(struct look *look, const struct directory_stamp stamps[2])
 static bool
 may_look(const struct account_store *account, const struct folder *folder)
 {
-	return !folder->is_adopting && store_client_is_present(account->client);
+	return !folder->is_adopting && !index_is_broken(account->index) &&
+	       store_client_is_present(account->client);
 }
 
 static void

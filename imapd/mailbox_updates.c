@@ -72,27 +72,49 @@ next_expunge(struct mailbox_view *view, struct mailbox_update *update)
 	return true;
 }
 
+/* So many UIDs of the view from `number` on, one at least, stand without a gap
+ * and all are in the folder, or none of them is. */
+static size_t
+run_from(const struct mailbox_view *view, size_t number, bool *is_there)
+{
+	struct uid_ranges *now = &view->folder->list->uids;
+	uint32_t uid = mailbox_view_uid(view, number);
+	size_t run = uid_ranges_run(&view->list->uids, number);
+	size_t at = uid_ranges_number_from(now, uid), most;
+
+	if (run > view->count - number + 1)
+		run = view->count - number + 1;
+	*is_there = !view->folder->is_gone && uid_ranges_uid(now, at) == uid;
+	if (view->folder->is_gone || at > now->count)
+		return run;
+	most =
+	    *is_there ? uid_ranges_run(now, at) : uid_ranges_uid(now, at) - uid;
+	return run < most ? run : most;
+}
+
 size_t
 mailbox_view_take_expunged(
     struct mailbox_view *view, uint32_t *uids, size_t max)
 {
-	struct folder *folder = view->folder;
-	size_t from = first_expunged(view), taken = 0;
+	size_t from = first_expunged(view), taken = 0, run;
 	struct uid_list *kept;
+	bool is_there;
 
 	if (from == 0)
 		return 0;
 	kept = uid_list_new();
 	uid_ranges_copy(&kept->uids, &view->list->uids, from - 1);
-	for (size_t number = from; number <= view->count; number++) {
+	for (size_t number = from; number <= view->count; number += run) {
 		uint32_t uid = mailbox_view_uid(view, number);
 
-		if (taken == max ||
-		    (!folder->is_gone &&
-			uid_ranges_number(&folder->list->uids, uid) != 0))
-			uid_ranges_append(&kept->uids, uid, 1);
+		run = run_from(view, number, &is_there);
+		if (!is_there && taken < max && run > max - taken)
+			run = max - taken;
+		if (is_there || taken == max)
+			uid_ranges_append(&kept->uids, uid, (uint32_t)run);
 		else
-			uids[taken++] = uid;
+			for (size_t i = 0; i < run; i++)
+				uids[taken++] = uid + (uint32_t)i;
 	}
 	take_list(view, kept);
 	return taken;
@@ -112,16 +134,13 @@ next_exists(struct mailbox_view *view, struct mailbox_update *update)
 		folder->list->references++;
 		take_list(view, folder->list);
 	} else {
-		uint32_t last = mailbox_view_uid(view, before);
-		size_t at = folder->row_count;
+		uint32_t from = mailbox_view_uid(view, before) + 1;
 
+		if (from < view->told_uidnext)
+			from = view->told_uidnext;
 		own_list(view);
-		while (at > 0 && folder->rows[at - 1].uid > last &&
-		       folder->rows[at - 1].uid >= view->told_uidnext)
-			at--;
-		for (; at < folder->row_count; at++)
-			uid_ranges_append(
-			    &view->list->uids, folder->rows[at].uid, 1);
+		uid_ranges_append_from(
+		    &view->list->uids, &folder->list->uids, from);
 		view->count = view->list->uids.count;
 	}
 	view->told_uidnext = folder->info.uidnext;
@@ -184,8 +203,8 @@ mailbox_view_next_update(
 	if ((may_expunge && next_expunge(view, update)) ||
 	    next_exists(view, update))
 		return true;
-	if (view->told_recent != view->recent_count) {
-		view->told_recent = view->recent_count;
+	if (view->told_recent != view->recent->uids.count) {
+		view->told_recent = view->recent->uids.count;
 		update->kind = UPDATE_RECENT;
 		update->number = mailbox_view_recent_count(view);
 		return true;
@@ -208,7 +227,7 @@ mailbox_view_has_updates(const struct mailbox_view *view, bool may_expunge)
 	const struct folder *folder = view->folder;
 
 	if (view->has_new_keywords || view->has_new_key ||
-	    view->changed_count > 0 || view->told_recent != view->recent_count)
+	    view->changed_count > 0 || view->told_recent != view->recent->uids.count)
 		return true;
 	if (!may_expunge)
 		return !folder->is_gone &&

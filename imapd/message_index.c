@@ -6,7 +6,6 @@
  */
 #include "imapd/message_index.h"
 
-#include "common/memory.h"
 #include "imapd/index_record.h"
 #include "imapd/message_index_file.h"
 #include "imapd/message_index_room.h"
@@ -43,7 +42,8 @@ commit(struct message_index *index)
 
 	if (index->writer == NULL)
 		return;
-	index_usage_save(index);
+	index_counts_save(index);
+	index->page.rows = NULL;
 	if (index->touched_pages > 0 && !index_mark_touched(index)) {
 		mdb_txn_abort(index->writer);
 		index->writer = NULL;
@@ -101,20 +101,16 @@ index_flush(struct message_index *index)
 void
 index_empty(struct message_index *index)
 {
-	const MDB_dbi databases[] = { index->meta, index->mailbox, index->row,
-		index->file, index->name, index->vanished, index->saved,
-		index->content, index->parsed, index->unused,
-		index->subscribed };
-	const size_t count = sizeof(databases) / sizeof(databases[0]);
 	int rc = 0;
 
 	index_begin(index);
 	index_room_touch(index, 0);
-	for (size_t i = 0; i < count && index->writer != NULL && rc == 0; i++)
-		rc = mdb_drop(index->writer, databases[i], 0);
+	for (size_t i = 0; i < INDEX_DATABASES && index->writer != NULL; i++)
+		if (rc == 0)
+			rc = mdb_drop(index->writer, index->all[i], 0);
 	if (rc != 0)
 		index_broke(index, "drop", rc);
-	index->usage = (struct index_usage){ 0 };
+	index_counts_forget(index);
 	index_commit(index);
 }
 
@@ -163,7 +159,9 @@ index_read_begin(struct message_index *index)
 		return NULL;
 	index->is_reading = true;
 	index->at_file.number = index->at_parsed.number = 0;
-	if (mdb_cursor_renew(index->reader, index->at_file.cursor) != 0 ||
+	index->page.rows = NULL;
+	if (mdb_cursor_renew(index->reader, index->at_row) != 0 ||
+	    mdb_cursor_renew(index->reader, index->at_file.cursor) != 0 ||
 	    mdb_cursor_renew(index->reader, index->at_parsed.cursor) != 0) {
 		index_read_end(index);
 		return NULL;
@@ -177,6 +175,7 @@ index_read_end(struct message_index *index)
 	if (index->is_reading)
 		mdb_txn_reset(index->reader);
 	index->is_reading = false;
+	index->page.rows = NULL;
 }
 
 /* Most who look up one look up the next one then: it is found without a way
@@ -330,7 +329,7 @@ index_remove_mailbox(struct message_index *index, uint64_t mailbox)
 
 	index_put_big(key, mailbox, 8);
 	index_begin(index);
-	index_usage_take_mailbox(index, mailbox);
+	index_count_no_more(index, mailbox);
 	index_del(index, index->mailbox, key, sizeof(key));
 	index_del(index, index->row, key, sizeof(key));
 	remove_range(index, index->file, mailbox);
@@ -394,106 +393,7 @@ index_each_subscribed(struct message_index *index,
 	mdb_cursor_close(cursor);
 }
 
-/* -- Rows -- */
-
-/* A cursor on the row of a UID; false (and none) if it is not there. */
-static bool
-seek_row(struct message_index *index, MDB_txn *txn, uint64_t mailbox,
-    uint32_t uid, MDB_cursor **cursor, MDB_val *value)
-{
-	static uint8_t key[8], bytes[INDEX_ROW_SIZE];
-	MDB_val k = { sizeof(key), key };
-
-	index_put_big(key, mailbox, 8);
-	index_put_big(bytes, uid, 4);
-	*value = (MDB_val){ sizeof(bytes), bytes };
-	if (mdb_cursor_open(txn, index->row, cursor) != 0)
-		return false;
-	if (mdb_cursor_get(*cursor, &k, value, MDB_GET_BOTH) == 0)
-		return true;
-	mdb_cursor_close(*cursor);
-	return false;
-}
-
-static void
-remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid)
-{
-	struct index_row row;
-	MDB_cursor *cursor;
-	MDB_val v;
-	int rc;
-
-	if (index->writer == NULL ||
-	    !seek_row(index, index->writer, mailbox, uid, &cursor, &v))
-		return;
-	index_row_decode(v.mv_data, &row);
-	index_usage_take(index, row.size);
-	index_room_touch(index, 0);
-	rc = mdb_cursor_del(cursor, 0);
-	if (rc != 0)
-		index_broke(index, "row-del", rc);
-	mdb_cursor_close(cursor);
-}
-
-/* Written over where it stands, if there is one; false if there is none. */
-static bool
-replace_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
-    const uint8_t *bytes)
-{
-	MDB_val k, v, new = { INDEX_ROW_SIZE, (void *)(uintptr_t)bytes };
-	struct index_row old;
-	MDB_cursor *cursor;
-	int rc;
-
-	if (index->writer == NULL ||
-	    !seek_row(index, index->writer, mailbox, uid, &cursor, &v))
-		return false;
-	index_row_decode(v.mv_data, &old);
-	index_usage_take(index, old.size);
-	index_room_touch(index, 0);
-	rc = mdb_cursor_get(cursor, &k, &v, MDB_GET_CURRENT);
-	if (rc == 0)
-		rc = mdb_cursor_put(cursor, &k, &new, MDB_CURRENT);
-	if (rc != 0)
-		index_broke(index, "row-put", rc);
-	mdb_cursor_close(cursor);
-	return true;
-}
-
-void
-index_put_row(
-    struct message_index *index, uint64_t mailbox, const struct index_row *row)
-{
-	uint8_t key[8], bytes[INDEX_ROW_SIZE];
-
-	index_put_big(key, mailbox, 8);
-	index_row_encode(row, bytes);
-	index_begin(index);
-	if (!replace_row(index, mailbox, row->uid, bytes))
-		index_put(
-		    index, index->row, key, sizeof(key), bytes, sizeof(bytes));
-	index_usage_add(index, row->size);
-	index_commit(index);
-}
-
-bool
-index_find_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
-    struct index_row *row)
-{
-	MDB_txn *txn = index_read_begin(index);
-	MDB_cursor *cursor;
-	MDB_val v;
-	bool found;
-
-	if (txn == NULL)
-		return false;
-	found = seek_row(index, txn, mailbox, uid, &cursor, &v);
-	if (found) {
-		index_row_decode(v.mv_data, row);
-		mdb_cursor_close(cursor);
-	}
-	return found;
-}
+/* -- Files and their names -- */
 
 uint32_t
 index_next_uid(struct message_index *index, uint64_t mailbox, uint32_t after)
@@ -512,43 +412,6 @@ index_next_uid(struct message_index *index, uint64_t mailbox, uint32_t after)
 	mdb_cursor_close(cursor);
 	return uid;
 }
-
-struct index_row *
-index_load_rows(struct message_index *index, uint64_t mailbox, size_t *count)
-{
-	struct index_row *rows = NULL;
-	uint8_t key[8];
-	MDB_val k = { sizeof(key), key }, v;
-	MDB_txn *txn = index_read_begin(index);
-	MDB_cursor *cursor;
-	size_t total = 0;
-	int rc;
-
-	*count = 0;
-	index_put_big(key, mailbox, 8);
-	if (txn == NULL || mdb_cursor_open(txn, index->row, &cursor) != 0)
-		return NULL;
-	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET);
-	if (rc == 0)
-		rc = mdb_cursor_count(cursor, &total);
-	if (rc == 0) {
-		rows = memory_new(total, sizeof(*rows));
-		rc = mdb_cursor_get(cursor, &k, &v, MDB_GET_MULTIPLE);
-	}
-	while (rc == 0) {
-		const uint8_t *at = v.mv_data;
-
-		for (size_t left = v.mv_size;
-		     left >= INDEX_ROW_SIZE && *count < total;
-		     left -= INDEX_ROW_SIZE, at += INDEX_ROW_SIZE)
-			index_row_decode(at, &rows[(*count)++]);
-		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT_MULTIPLE);
-	}
-	mdb_cursor_close(cursor);
-	return rows;
-}
-
-/* -- Files and their names -- */
 
 void
 index_put_file_record(struct message_index *index, uint64_t mailbox,
@@ -669,7 +532,7 @@ index_remove_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
 		hash = file.hash;
 		index_count_cache(index, &hash, -1);
 	}
-	remove_row(index, mailbox, uid);
+	index_take_row(index, mailbox, uid);
 	if (modseq != 0)
 		index_add_vanished(index, mailbox, modseq, uid);
 	index_commit(index);

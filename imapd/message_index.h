@@ -9,12 +9,18 @@
  * boot, whether the index was closed, and how often it was not.
  *
  * Databases (index_record.h; keys big-endian, values little-endian, a format
- * byte in `meta`): meta     "account" -> store id, incarnation, confirmed
- * sequence "usage" -> messages and bytes of all rows "saved" -> the sequence up
- * to which `saved` is whole mailbox  id -> record (common/record.h) and the
- * worker's own fields row      id -> one fixed row a message, by UID (DUPFIXED:
- * read by pages) file     id, uid -> what is needed to open the message name
- * id, base name -> uid vanished id, modseq, first uid -> last uid of a run
+ * byte in `meta`):
+ *   meta     "account" -> store id, incarnation, confirmed sequence
+ *            "usage" -> messages and bytes of all rows
+ *            "saved" -> the sequence up to which `saved` is whole
+ *   mailbox  id -> record (common/record.h) and the worker's own fields
+ *   row      id -> one fixed row a message, by UID (DUPFIXED: read by pages)
+ *   count    id -> sums over its rows (index_counts.c)
+ *   uids     id, set -> runs of UIDs (index_uids.c)
+ *   changed  id -> runs that changed last, by MODSEQ (index_changes.c)
+ *   file     id, uid -> what is needed to open the message
+ *   name     id, base name -> uid
+ *   vanished id, modseq, first uid -> last uid of a run
  *   saved    id, last uid of a run -> its first uid, when it came
  *   content, parsed, unused  the cache of parses (index_cache.c)
  *   subscribed  name
@@ -30,7 +36,7 @@
 
 struct message_index;
 
-/* One message; the part of it that is in memory while a mailbox is open. */
+/* One message: what mail programs ask for most. */
 struct index_row {
 	uint32_t uid;
 	uint32_t flags; /* with RECORD_MISSING */
@@ -56,6 +62,24 @@ struct index_file {
 	bool is_being_named;
 	struct text name; /* of the file as last seen */
 	struct text base;
+};
+
+/* Of the rows of one mailbox. */
+struct index_counts {
+	uint64_t messages;
+	uint64_t bytes; /* RFC822.SIZE */
+	uint64_t unseen;
+	uint64_t deleted;
+	uint64_t deleted_bytes;
+	uint64_t changes_after; /* index_each_changed */
+};
+
+/* UIDs that are known without a look at the rows. */
+enum index_set {
+	INDEX_ALL,
+	INDEX_UNSEEN, /* without \Seen */
+	INDEX_DELETED,
+	INDEX_SETS
 };
 
 struct index_usage {
@@ -141,11 +165,33 @@ void index_remove_row(struct message_index *index, uint64_t mailbox,
 void index_forget_file(
     struct message_index *index, uint64_t mailbox, uint32_t uid);
 
-/* All rows of a mailbox by UID, in memory that the caller frees. */
-struct index_row *index_load_rows(
-    struct message_index *index, uint64_t mailbox, size_t *count);
 bool index_find_row(struct message_index *index, uint64_t mailbox, uint32_t uid,
     struct index_row *row);
+/* The first one from that UID on: one after the other is quick. */
+bool index_row_from(struct message_index *index, uint64_t mailbox, uint32_t uid,
+    struct index_row *row);
+/* These say what the rows do, in a time that does not grow with them. */
+void index_count(
+    struct message_index *index, uint64_t mailbox, struct index_counts *counts);
+/* The runs of a set from that UID on, until the callback says false. */
+void index_each_run(struct message_index *index, uint64_t mailbox,
+    enum index_set set, uint32_t from,
+    bool (*callback)(uint32_t first, uint32_t last, void *context),
+    void *context);
+/* So many UIDs of a mailbox were read: if it has not as many rows, nothing in
+ * the index may be trusted. */
+void index_check_count(
+    struct message_index *index, uint64_t mailbox, size_t count);
+/* How many UIDs these are. */
+size_t index_set_count(struct message_index *index, uint64_t mailbox,
+    enum index_set set, uint32_t from);
+/* All that came or changed with a MODSEQ above that one is in the runs, in any
+ * order, and maybe more than once; so may be what is gone by now.  False if
+ * that is not known any more. */
+bool index_each_changed(struct message_index *index, uint64_t mailbox,
+    uint64_t after,
+    void (*callback)(uint32_t first, uint32_t last, void *context),
+    void *context);
 /* The first UID above `after`; 0: none. */
 uint32_t index_next_uid(
     struct message_index *index, uint64_t mailbox, uint32_t after);

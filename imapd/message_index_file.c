@@ -59,10 +59,13 @@ open_databases(struct message_index *index)
 		MDB_dbi *dbi;
 		const char *name;
 		unsigned int flags;
-	} databases[] = {
+	} databases[INDEX_DATABASES] = {
 		{ &index->meta, "meta", 0 },
 		{ &index->mailbox, "mailbox", 0 },
 		{ &index->row, "row", MDB_DUPSORT | MDB_DUPFIXED },
+		{ &index->count, "count", 0 },
+		{ &index->uids, "uids", MDB_DUPSORT | MDB_DUPFIXED },
+		{ &index->changed, "changed", MDB_DUPSORT | MDB_DUPFIXED },
 		{ &index->file, "file", 0 },
 		{ &index->name, "name", 0 },
 		{ &index->vanished, "vanished", 0 },
@@ -77,13 +80,14 @@ open_databases(struct message_index *index)
 
 	if (rc != 0)
 		return rc;
-	for (size_t i = 0; i < sizeof(databases) / sizeof(databases[0]); i++) {
+	for (size_t i = 0; i < INDEX_DATABASES; i++) {
 		rc = open_database(index, txn, databases[i].name,
 		    databases[i].flags, databases[i].dbi);
 		if (rc != 0) {
 			mdb_txn_abort(txn);
 			return rc;
 		}
+		index->all[i] = *databases[i].dbi;
 	}
 	return mdb_txn_commit(txn);
 }
@@ -101,6 +105,8 @@ open_reader(struct message_index *index)
 	int rc = mdb_txn_begin(index->env, NULL, MDB_RDONLY, &index->reader);
 
 	if (rc == 0)
+		rc = mdb_cursor_open(index->reader, index->row, &index->at_row);
+	if (rc == 0)
 		rc = open_place(index, &index->at_file, index->file);
 	if (rc == 0)
 		rc = open_place(index, &index->at_parsed, index->parsed);
@@ -109,9 +115,10 @@ open_reader(struct message_index *index)
 	return rc;
 }
 
-/* Rows are compared by UID alone, so that one is found by it. */
+/* Rows are compared by UID alone, runs of UIDs by the last: so that one is
+ * found by it. */
 static int
-compare_rows(const MDB_val *a, const MDB_val *b)
+compare_uids(const MDB_val *a, const MDB_val *b)
 {
 	return memcmp(a->mv_data, b->mv_data, 4);
 }
@@ -140,7 +147,8 @@ open_environment(struct message_index *index, struct error *error)
 	if (rc == 0)
 		rc = mdb_txn_begin(index->env, NULL, 0, &txn);
 	if (rc == 0) {
-		mdb_set_dupsort(txn, index->row, compare_rows);
+		mdb_set_dupsort(txn, index->row, compare_uids);
+		mdb_set_dupsort(txn, index->uids, compare_uids);
 		rc = mdb_txn_commit(txn);
 	}
 	if (rc == 0)
@@ -162,6 +170,9 @@ close_place(struct index_place *place)
 static void
 close_environment(struct message_index *index)
 {
+	if (index->at_row != NULL)
+		mdb_cursor_close(index->at_row);
+	index->at_row = NULL;
 	close_place(&index->at_file);
 	close_place(&index->at_parsed);
 	if (index->reader != NULL)
@@ -189,12 +200,13 @@ remove_files(int home_fd)
 /* The parses of an older form go, and nothing else does; they are made again in
  * the background. */
 static void
-drop_old_cache(struct message_index *index, const struct index_meta *meta)
+drop_old_cache(struct message_index *index)
 {
 	MDB_dbi old;
 	int rc;
 
-	index_begin(index);
+	if (index->writer == NULL)
+		return;
 	rc = mdb_dbi_open(index->writer, "cache", 0, &old);
 	if (rc == 0)
 		rc = mdb_drop(index->writer, old, 1);
@@ -202,10 +214,21 @@ drop_old_cache(struct message_index *index, const struct index_meta *meta)
 		rc = mdb_drop(index->writer, index->unused, 0);
 	if (rc != 0)
 		index_broke(index, "drop", rc);
+	index->has_lost_cache = true;
+}
+
+/* One of an older form keeps its rows. */
+static void
+convert(
+    struct message_index *index, uint8_t format, const struct index_meta *meta)
+{
+	index_begin(index);
+	if (format == INDEX_FORMAT_BY_HASH)
+		drop_old_cache(index);
+	index_counts_make(index);
 	index_put_meta(index, meta);
 	index_commit(index);
-	index->has_lost_cache = true;
-	log_info("index-converted", "format=%d", INDEX_FORMAT);
+	log_info("index-converted", "from=%d to=%d", format, INDEX_FORMAT);
 }
 
 static bool
@@ -217,8 +240,8 @@ has_format(struct message_index *index)
 	if (!index_get_meta(index, &meta) ||
 	    !index_get(index, index->meta, "account", 7, &value))
 		return false;
-	if (index_meta_format(value) == INDEX_OLD_FORMAT)
-		drop_old_cache(index, &meta);
+	if (index_meta_format(value) != INDEX_FORMAT)
+		convert(index, index_meta_format(value), &meta);
 	return !index->is_broken;
 }
 
@@ -305,7 +328,7 @@ index_open(int home_fd, bool *was_made, bool *was_unclean, struct error *error)
 	buf_init(&index->scratch, 16 * 1024 * 1024);
 	*was_made = judge_state(index, was_unclean);
 	if (prepare(index, was_made, error) == 0) {
-		index_usage_load(index);
+		index_counts_load(index);
 		return index;
 	}
 	close_environment(index);

@@ -18,6 +18,42 @@ struct index_place {
 	uint64_t number; /* the end of the key that it is at; 0: of none */
 };
 
+/* A page of rows, where it lies: valid until something is written. */
+struct index_page {
+	uint64_t mailbox;
+	const uint8_t *rows; /* NULL: none */
+	size_t count;
+	uint32_t first, last; /* UIDs */
+	size_t next;          /* behind the row that was read last */
+};
+
+/* Of the mailbox that was changed last. */
+struct index_counted {
+	uint64_t mailbox; /* 0: none */
+	struct index_counts counts;
+	bool is_changed; /* and not written yet */
+};
+
+/* UIDs that came into a set, or went, and are not written yet. */
+struct index_uids {
+	uint64_t mailbox; /* 0: none */
+	uint32_t first, last;
+	bool is_in;
+};
+
+/* The same of what changed. */
+struct index_change {
+	uint64_t mailbox; /* 0: none */
+	uint64_t modseq;
+	uint32_t first, last;
+};
+
+enum {
+	INDEX_DATABASES = 14,
+	INDEX_RUN_SIZE = 8,
+	INDEX_CHANGE_SIZE = 16
+};
+
 struct message_index {
 	int home_fd;
 	MDB_env *env;
@@ -32,10 +68,16 @@ struct message_index {
 	bool was_killed;
 	struct index_state state; /* as the file beside it says */
 	bool has_lost_cache;      /* it was of an older form */
-	MDB_dbi meta, mailbox, row, file, name, vanished, saved, content,
-	    parsed, unused, subscribed;
+	MDB_dbi meta, mailbox, row, count, uids, changed, file, name, vanished,
+	    saved, content, parsed, unused, subscribed;
+	MDB_dbi all[INDEX_DATABASES];
+	MDB_cursor *at_row; /* of the reader */
+	struct index_page page;
 	struct index_place at_file, at_parsed;
 	struct buf scratch;
+	struct index_counted counted;
+	struct index_uids begun[INDEX_SETS];
+	struct index_change begun_change;
 	struct index_usage usage; /* of all rows, */
 	bool is_usage_changed;    /* and not written yet */
 };
@@ -66,16 +108,45 @@ bool index_look(struct message_index *index, struct index_place *place,
  * places keep, until something is written or the index rests. */
 MDB_txn *index_read_begin(struct message_index *index);
 void index_read_end(struct message_index *index);
-/* ---- index_usage.c ---- */
-/* What is there when the index was opened. */
-void index_usage_load(struct message_index *index);
-/* With the rows that it counts, before their commit. */
-void index_usage_save(struct message_index *index);
-void index_usage_add(struct message_index *index, uint64_t size);
-void index_usage_take(struct message_index *index, uint64_t size);
-/* All rows of a mailbox go. */
-void index_usage_take_mailbox(struct message_index *index, uint64_t mailbox);
 
+/* ---- index_rows.c ---- */
+/* If it is there. */
+void index_take_row(
+    struct message_index *index, uint64_t mailbox, uint32_t uid);
+
+/* ---- index_counts.c ---- */
+/* What is there when the index was opened. */
+void index_counts_load(struct message_index *index);
+/* With the rows that they count, before their commit: counts, sets, changes. */
+void index_counts_save(struct message_index *index);
+/* All rows are gone. */
+void index_counts_forget(struct message_index *index);
+/* To be changed. */
+struct index_counts *index_counts_of(
+    struct message_index *index, uint64_t mailbox);
+/* A row came (`old` is NULL), changed or went (`row` is NULL). */
+void index_count_row(struct message_index *index, uint64_t mailbox,
+    uint32_t uid, const struct index_row *old, const struct index_row *row);
+/* All rows of a mailbox go. */
+void index_count_no_more(struct message_index *index, uint64_t mailbox);
+/* From the rows of an index that has no counts yet. */
+void index_counts_make(struct message_index *index);
+
+/* ---- index_uids.c ---- */
+void index_uids_set(struct message_index *index, uint64_t mailbox,
+    enum index_set set, uint32_t uid, bool is_in);
+/* Of which nothing is in it, and no neighbour. */
+void index_uids_add_run(struct message_index *index, uint64_t mailbox,
+    enum index_set set, uint32_t first, uint32_t last);
+void index_uids_save(struct message_index *index);
+void index_uids_remove_all(struct message_index *index, uint64_t mailbox);
+
+/* ---- index_changes.c ---- */
+void index_note_change(
+    struct message_index *index, uint64_t mailbox, const struct index_row *row);
+void index_changes_save(struct message_index *index);
+
+/* ---- index_vanished.c ---- */
 /* One UID more; it joins the run that it follows. */
 void index_add_vanished(struct message_index *index, uint64_t mailbox,
     uint64_t modseq, uint32_t uid);

@@ -20,21 +20,18 @@ void
 index_room_touch(struct message_index *index, size_t size)
 {
 	index->touched_pages += TOUCHED_PAGES + size / 4096;
+	index->page.rows = NULL;
 }
 
 /* All pages of the databases as the transaction sees them. */
 static uint64_t
 count_pages(const struct message_index *index)
 {
-	const MDB_dbi databases[] = { index->meta, index->mailbox, index->row,
-		index->file, index->name, index->vanished, index->saved,
-		index->content, index->parsed, index->unused,
-		index->subscribed };
 	uint64_t pages = 0;
 	MDB_stat stat;
 
-	for (size_t i = 0; i < sizeof(databases) / sizeof(databases[0]); i++)
-		if (mdb_stat(index->writer, databases[i], &stat) == 0)
+	for (size_t i = 0; i < INDEX_DATABASES; i++)
+		if (mdb_stat(index->writer, index->all[i], &stat) == 0)
 			pages += stat.ms_branch_pages + stat.ms_leaf_pages +
 				 stat.ms_overflow_pages;
 	return pages;

@@ -10,7 +10,8 @@
 
 #include "imapd/message_index_file.h"
 
-/* A value of so many bytes is put or deleted. */
+/* A value of so many bytes is put or deleted; before each call that does so. A
+ * page that was read in place is not valid any more. */
 void index_room_touch(struct message_index *index, size_t size);
 /* Whether what was touched may be committed; then it is not counted again. */
 bool index_room_take(struct message_index *index);

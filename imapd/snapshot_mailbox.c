@@ -209,7 +209,7 @@ share_folder(struct account_store *account, struct folder **made)
 	       (folder->info.id != (*made)->info.id ||
 		   folder->info.uidvalidity != (*made)->info.uidvalidity ||
 		   folder->past_sequence != (*made)->past_sequence ||
-		   folder->row_count != (*made)->row_count))
+		   folder_count(folder) != folder_count(*made)))
 		folder = folder->next_past;
 	if (folder == NULL) {
 		folder = *made;
@@ -253,18 +253,18 @@ static void
 add_message(struct folder *folder, const struct message_record *record,
     uint32_t uid, uint64_t modseq, uint32_t flags, uint64_t keywords)
 {
-	struct index_row row = { .uid = uid,
-		.flags = flags & FLAG_ALL,
-		.keywords = keywords,
-		.modseq = modseq,
-		.internaldate = record->internaldate,
-		.size = record->size };
-	struct past_message past = { .blob = record->blob,
+	struct past_message past = { .row = { .uid = uid,
+					 .flags = flags & FLAG_ALL,
+					 .keywords = keywords,
+					 .modseq = modseq,
+					 .internaldate = record->internaldate,
+					 .size = record->size },
+		.blob = record->blob,
 		.stored_size = record->stored_size,
 		.hash = record->hash,
 		.form = record->form };
 
-	folder_add_past(folder, &row, &past);
+	folder_add_past(folder, &past);
 	if (uid >= folder->info.uidnext)
 		folder->info.uidnext = uid + 1;
 	if (modseq > folder->info.highest_modseq)

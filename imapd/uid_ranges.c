@@ -114,6 +114,14 @@ uid_ranges_number(struct uid_ranges *uids, uint32_t uid)
 		   : 0;
 }
 
+size_t
+uid_ranges_run(struct uid_ranges *uids, size_t number)
+{
+	const struct uid_range *range = range_of(uids, number);
+
+	return range->before + (size_t)range->count - (number - 1);
+}
+
 /* -- Changing -- */
 
 void
@@ -137,12 +145,29 @@ void
 uid_ranges_copy(
     struct uid_ranges *to, const struct uid_ranges *from, size_t count)
 {
-	for (size_t i = 0; to->count < count; i++) {
-		const struct uid_range *range = &from->ranges[i];
-		size_t left = count - to->count;
+	size_t n = from->range_count;
 
-		uid_ranges_append(to, range->first,
-		    left < range->count ? (uint32_t)left : range->count);
+	while (n > 0 && from->ranges[n - 1].before >= count)
+		n--;
+	if (n == 0)
+		return;
+	to->ranges = memory_resize(NULL, n, sizeof(*to->ranges));
+	memcpy(to->ranges, from->ranges, n * sizeof(*to->ranges));
+	to->capacity = to->range_count = n;
+	to->count = count;
+	to->ranges[n - 1].count = (uint32_t)(count - to->ranges[n - 1].before);
+}
+
+void
+uid_ranges_append_from(
+    struct uid_ranges *to, struct uid_ranges *from, uint32_t uid)
+{
+	for (size_t i = range_from(from, uid); i < from->range_count; i++) {
+		const struct uid_range *range = &from->ranges[i];
+		uint32_t skipped = uid > range->first ? uid - range->first : 0;
+
+		uid_ranges_append(
+		    to, range->first + skipped, range->count - skipped);
 	}
 }
 

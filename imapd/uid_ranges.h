@@ -27,6 +27,9 @@ struct uid_ranges {
 
 /* A zeroed one has no UID. */
 void uid_ranges_clear(struct uid_ranges *uids);
+/* Those of `from` that are at least `uid`, above all that are there. */
+void uid_ranges_append_from(
+    struct uid_ranges *to, struct uid_ranges *from, uint32_t uid);
 /* Of the first `count` UIDs of `from`, into an empty one. */
 void uid_ranges_copy(
     struct uid_ranges *to, const struct uid_ranges *from, size_t count);
@@ -37,6 +40,10 @@ uint32_t uid_ranges_uid(struct uid_ranges *uids, size_t number);
 size_t uid_ranges_number_from(struct uid_ranges *uids, uint32_t uid);
 /* 0: it is not there. */
 size_t uid_ranges_number(struct uid_ranges *uids, uint32_t uid);
+
+/* So many UIDs from `number` on, which there is, are each one more than the one
+ * before. */
+size_t uid_ranges_run(struct uid_ranges *uids, size_t number);
 
 /* `uid` and those behind it, so many, above all that are there. */
 void uid_ranges_append(struct uid_ranges *uids, uint32_t uid, uint32_t count);

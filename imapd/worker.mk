@@ -6,9 +6,12 @@ imapd_libworker_a_SOURCES += \
 	imapd/store_batch.c \
 	imapd/deliver.c \
 	imapd/message_index.c imapd/message_index.h \
-	imapd/index_cache.c \
-	imapd/index_usage.c \
+	imapd/index_rows.c \
+	imapd/index_counts.c \
+	imapd/index_uids.c \
+	imapd/index_changes.c \
 	imapd/index_vanished.c \
+	imapd/index_cache.c \
 	imapd/index_saved.c \
 	imapd/message_index_file.c imapd/message_index_file.h \
 	imapd/message_index_room.c imapd/message_index_room.h \
@@ -215,6 +218,19 @@ tests_unit_look_cost_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=index_find_name -Wl,--wrap=openat
 tests_unit_look_cost_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/flat_test
+tests_unit_flat_test_SOURCES = \
+	tests/unit/flat_test.c \
+	tests/unit/account_world.c tests/unit/account_world.h \
+	tests/unit/false_store.c tests/unit/false_store.h
+tests_unit_flat_test_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=mdb_get -Wl,--wrap=mdb_put -Wl,--wrap=mdb_del \
+	-Wl,--wrap=mdb_cursor_get -Wl,--wrap=mdb_cursor_put \
+	-Wl,--wrap=mdb_cursor_del -Wl,--wrap=index_row_decode \
+	-Wl,--wrap=uid_ranges_uid -Wl,--wrap=uid_ranges_number_from \
+	-Wl,--wrap=memory_new -Wl,--wrap=memory_resize
+tests_unit_flat_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/watch_test
 tests_unit_watch_test_SOURCES = tests/unit/watch_test.c $(FALSE_WORLD)
 tests_unit_watch_test_LDFLAGS = $(AM_LDFLAGS) \
@@ -263,6 +279,10 @@ tests_unit_later_files_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/index_cache_test
 tests_unit_index_cache_test_SOURCES = tests/unit/index_cache_test.c
 tests_unit_index_cache_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/index_counts_test
+tests_unit_index_counts_test_SOURCES = tests/unit/index_counts_test.c \
+	tests/unit/scratch.h
+tests_unit_index_counts_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/index_file_test
 tests_unit_index_file_test_SOURCES = tests/unit/index_file_test.c
 tests_unit_index_file_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)

@@ -224,7 +224,7 @@ make_old(void)
 	index_begin(the_index);
 	assert_true(
 	    index_get(the_index, the_index->meta, "account", 7, &value));
-	*(uint8_t *)(uintptr_t)value.data = INDEX_OLD_FORMAT;
+	*(uint8_t *)(uintptr_t)value.data = INDEX_FORMAT_BY_HASH;
 	index_put(
 	    the_index, the_index->meta, "account", 7, value.data, value.size);
 	index_put_big(index_put_big(key, MAILBOX, 8), 1, 4);
@@ -283,40 +283,6 @@ an_index_of_the_older_form_loses_its_cache_alone(void **state)
 	index_commit(the_index);
 }
 
-/* -- UIDs in their order -- */
-
-static void
-where_a_uid_can_be_is_told_by_how_many_are_missing(void **state)
-{
-	static uint32_t uids[200];
-
-	srandom(1);
-	for (int round = 0; round < 2000; round++) {
-		size_t count = (size_t)random() % 200, low, high, at;
-		uint32_t uid = 1 + (uint32_t)random() % 5, wanted;
-		long gaps = random() % 4;
-
-		for (size_t i = 0; i < count; i++) {
-			uids[i] = uid;
-			uid += 1 + (uint32_t)(random() % (gaps + 1) / 2);
-		}
-		wanted = (uint32_t)random() % (uid + 3);
-		for (at = 0; at < count && uids[at] < wanted; at++)
-			;
-		uid_bounds(count, count == 0 ? 0 : uids[0],
-		    count == 0 ? 0 : uids[count - 1], wanted, &low, &high);
-		assert_in_range(at, low, high);
-		assert_true(high <= count);
-		if (gaps == 0)
-			assert_int_equal(low, high);
-	}
-	/* All that there are. */
-	size_t low, high;
-	uid_bounds(2, 1, UINT32_MAX, 5, &low, &high);
-	assert_int_equal(low, 0);
-	assert_int_equal(high, 1);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -328,8 +294,6 @@ main(void)
 		TEST(a_number_that_comes_again_is_not_believed),
 		TEST(copies_share_a_parse_that_goes_with_the_last),
 		TEST(an_index_of_the_older_form_loses_its_cache_alone),
-		cmocka_unit_test(
-		    where_a_uid_can_be_is_told_by_how_many_are_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
