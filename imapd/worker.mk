@@ -195,9 +195,7 @@ tests_unit_mailbox_sync_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/folders_cut_test
 tests_unit_folders_cut_test_SOURCES = \
-	tests/unit/folders_cut_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+	tests/unit/folders_cut_test.c $(FALSE_WORLD)
 tests_unit_folders_cut_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/naming_cut_test
@@ -220,9 +218,7 @@ tests_unit_look_cost_test_LDADD = $(WORKER_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/flat_test
 tests_unit_flat_test_SOURCES = \
-	tests/unit/flat_test.c \
-	tests/unit/account_world.c tests/unit/account_world.h \
-	tests/unit/false_store.c tests/unit/false_store.h
+	tests/unit/flat_test.c $(FALSE_WORLD)
 tests_unit_flat_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=mdb_get -Wl,--wrap=mdb_put -Wl,--wrap=mdb_del \
 	-Wl,--wrap=mdb_cursor_get -Wl,--wrap=mdb_cursor_put \
