@@ -17,6 +17,7 @@ struct adoption {
 	size_t next; /* not sent yet from here on */
 	size_t batch_limit;
 	unsigned int under_way;
+	struct timer *pause; /* until the last batch has been sent */
 	bool has_failed;
 	uint32_t uidvalidity; /* of Dovecot; 0: none */
 	uint32_t uidnext;

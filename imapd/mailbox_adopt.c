@@ -20,7 +20,8 @@
 #include <sys/random.h>
 
 enum {
-	ADOPT_BATCHES = 3,   /* under way */
+	ADOPT_BATCHES = 3, /* under way */
+	ADOPT_PAUSE_MS = 1,
 	ADOPT_A_BATCH = 1000 /* files in one of them */
 };
 
@@ -70,6 +71,7 @@ adoption_end(struct adoption *adoption)
 		folder_put(account, folder);
 	}
 	account_change_ended(account);
+	timer_free(&adoption->pause);
 	buf_clear(&adoption->keywords);
 	for (size_t i = 0; i < adoption->found_count; i++)
 		free(adoption->found[i].name);
@@ -252,6 +254,28 @@ adoption_committed(
 	adoption_go_on(adoption);
 }
 
+static void
+pause_is_over(void *context)
+{
+	adoption_go_on(context);
+}
+
+/* The store has nothing to do while we read the next batch and the last one
+ * lies here. */
+static bool
+must_pause(struct adoption *adoption)
+{
+	struct account_store *account = adoption->account;
+
+	if (adoption->under_way == 1 || !store_client_is_full(account->client))
+		return false;
+	if (adoption->pause == NULL)
+		adoption->pause =
+		    timer_new(account->loop, pause_is_over, adoption);
+	timer_start(adoption->pause, ADOPT_PAUSE_MS);
+	return true;
+}
+
 void
 adoption_go_on(struct adoption *adoption)
 {
@@ -261,6 +285,7 @@ adoption_go_on(struct adoption *adoption)
 	while (!adoption->has_failed && adoption->under_way <= ADOPT_BATCHES &&
 	       (adoption->next < adoption->found_count ||
 		   adoption_must_raise(adoption)) &&
+	       !must_pause(adoption) &&
 	       (folder = folder_find_id(
 		    adoption->account, adoption->mailbox)) != NULL)
 		adoption_send(adoption, folder);

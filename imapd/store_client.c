@@ -289,3 +289,10 @@ store_client_is_busy(const struct store_client *client)
 {
 	return client->batches != NULL || client->questions != NULL;
 }
+
+bool
+store_client_is_full(const struct store_client *client)
+{
+	return client->channel != NULL &&
+	       channel_waiting_bytes(client->channel) > 0;
+}

@@ -68,6 +68,8 @@ uint64_t store_client_counter(const struct store_client *client);
 bool store_client_is_present(const struct store_client *client);
 /* Something is unanswered. */
 bool store_client_is_busy(const struct store_client *client);
+/* Something that was sent waits here, since the socket is full. */
+bool store_client_is_full(const struct store_client *client);
 
 /* `data` is the whole listing, valid during the call. */
 typedef void store_listed(
