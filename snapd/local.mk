@@ -34,6 +34,8 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/snapd.c snapd/snapd.h snapd/snapd_state.h \
 	snapd/snapd_store.c snapd/snapd_clients.c \
 	snapd/round.c snapd/round.h \
+	snapd/pending.c snapd/pending.h \
+	snapd/idle_growth.c snapd/idle_growth.h \
 	snapd/accept_layout.c snapd/accept_layout.h \
 	snapd/accept_log.c snapd/accept_log.h \
 	snapd/repeat.c snapd/repeat.h \
@@ -177,6 +179,10 @@ tests_unit_retention_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_restore_test_SOURCES = tests/unit/restore_test.c \
 	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
 tests_unit_restore_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/reconcile_test
+tests_unit_reconcile_test_SOURCES = tests/unit/reconcile_test.c \
+	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
+tests_unit_reconcile_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c \
 	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
 tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
