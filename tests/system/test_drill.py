@@ -3,6 +3,7 @@ bit that is not is named, and nothing is left behind."""
 import imaplib
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -105,13 +106,16 @@ def test_one_that_is_killed_leaves_nothing(shared):
 
 
 def flip(server, marker):
-    """A bit of a body in the store, while it is served."""
-    with open(server.store + '/index/data.mdb', 'r+b') as file:
-        at = file.read().index(marker)
-        file.seek(at)
-        first = file.read(1)
-        file.seek(at)
-        file.write(bytes([first[0] ^ 1]))
+    """A bit of a body in the store, while it is served; and of what may be left
+    of it in pages that are free."""
+    fd = os.open(server.store + '/index/data.mdb', os.O_RDWR)
+    data = os.pread(fd, os.fstat(fd).st_size, 0)
+    places = [found.start() for found in
+              re.finditer(re.escape(marker), data)]
+    assert places
+    for at in places:
+        os.pwrite(fd, bytes([marker[0] ^ 1]), at)
+    os.close(fd)
 
 
 def test_a_flipped_bit_is_named(server):
