@@ -16,6 +16,7 @@ smtpd_librelay_a_SOURCES = \
 	smtpd/relay_session.c smtpd/relay_session.h \
 	smtpd/relay_client.c smtpd/relay_client.h \
 	smtpd/relay_extensions.c smtpd/relay_extensions.h \
+	smtpd/relay_fit.c smtpd/relay_fit.h \
 	smtpd/relay_transaction.c \
 	smtpd/relay_downgrade.c smtpd/relay_downgrade.h \
 	smtpd/relay_mail.c smtpd/relay_mail.h \

@@ -12,7 +12,7 @@
 
 #include "common/dsn.h"
 #include "common/smtp_verdict.h"
-#include "smtpd/relay_downgrade.h"
+#include "smtpd/relay_fit.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,12 +21,6 @@
 enum {
 	MAX_COMMAND = 2048 /* of MAIL or RCPT, as they may be put */
 };
-
-static bool
-is_lmtp(const struct relay_client *client)
-{
-	return client->protocol == RELAY_LMTP;
-}
 
 static void
 enter_state(struct relay_client *client, enum relay_client_state state)
@@ -43,146 +37,6 @@ mail_done(struct relay_client *client)
 	enter_state(client, RELAY_CLIENT_READY);
 }
 
-static void
-decide_all(struct relay_client *client, enum relay_outcome outcome,
-    const char *enhanced, const char *text)
-{
-	const struct relay_verdict verdict = { outcome, 0, enhanced, text };
-
-	relay_mail_decide_rest(client->mail, &verdict);
-}
-
-/* -- May it be said to this server at all? -- */
-
-static bool
-has_flag(const struct relay_client *client, unsigned int flag)
-{
-	return (client->mail->flags & flag) != 0;
-}
-
-/* SMTPUTF8 is asked for, but what must be said does not need it. */
-static bool
-needs_utf8(struct relay_client *client)
-{
-	return !text_is_ascii(client->mail->sender) ||
-	       client->mail->body->has_8bit_header;
-}
-
-/* What only some servers have to know; false: it cannot be read. */
-static bool
-look_at_body(struct relay_client *client)
-{
-	struct error error;
-
-	if ((client->extensions.has_8bitmime || is_lmtp(client)) &&
-	    (client->extensions.has_smtputf8 ||
-		!has_flag(client, TRANSACTION_SMTPUTF8)))
-		return true;
-	if (relay_body_scan(client->mail->body, &error) == 0)
-		return true;
-	relay_client_over(client, RELAY_END_BODY, error.text);
-	return false;
-}
-
-static bool
-needs_conversion(const struct relay_client *client)
-{
-	const struct relay_extensions *extensions = &client->extensions;
-
-	if (has_flag(client, TRANSACTION_BINARYMIME))
-		return !(
-		    extensions->has_binarymime && extensions->has_chunking);
-	return client->mail->body->has_8bit && !extensions->has_8bitmime &&
-	       !is_lmtp(client);
-}
-
-static bool
-convert(struct relay_client *client)
-{
-	struct relay_mail *mail = client->mail;
-	struct error error;
-	uint64_t size;
-	int fd = relay_downgrade(mail->body, &size, &error);
-
-	if (fd == -1)
-		return false;
-	relay_body_replace(mail->body, fd, size);
-	mail->flags &=
-	    ~(unsigned int)(TRANSACTION_8BITMIME | TRANSACTION_BINARYMIME);
-	return true;
-}
-
-/* What is to be returned when its time is over goes only to who keeps to that
- * (RFC 2852). NULL: it may go. */
-static const char *
-time_problem(const struct relay_client *client)
-{
-	const struct relay_extensions *extensions = &client->extensions;
-	int64_t left = client->mail->by_left_s;
-
-	if (client->mail->deliver_by == 0 ||
-	    !has_flag(client, TRANSACTION_BY_RETURN))
-		return NULL;
-	if (left <= 0)
-		return "the time is over within which the sender wanted the "
-		       "message delivered";
-	if (!extensions->has_deliverby)
-		return "the sender wants the message back if it is late "
-		       "(DELIVERBY), and this host does not do so";
-	return left < extensions->min_by_s
-		   ? "the sender wants the message back if it is late, and "
-		     "this host needs more time than there is"
-		   : NULL;
-}
-
-static bool
-is_sendable(struct relay_client *client)
-{
-	const struct relay_extensions *extensions = &client->extensions;
-	struct relay_mail *mail = client->mail;
-	const char *enhanced = NULL, *text = NULL;
-
-	if (has_flag(client, TRANSACTION_REQUIRETLS) &&
-	    (!client->is_authenticated || !extensions->has_requiretls)) {
-		enhanced = "5.7.30";
-		text = "the sender requires TLS all the way (REQUIRETLS), and "
-		       "this host does not do so";
-	} else if (has_flag(client, TRANSACTION_SMTPUTF8) &&
-		   !extensions->has_smtputf8 && needs_utf8(client)) {
-		enhanced = "5.6.7";
-		text = "the message has addresses or a header in UTF-8, and "
-		       "this host takes no SMTPUTF8";
-	} else if (needs_conversion(client) && !convert(client)) {
-		enhanced = "5.6.3";
-		text = "the message has 8-bit or binary parts that cannot be "
-		       "converted, and this host takes 7 bits only";
-	} else if (extensions->max_size > 0 &&
-		   mail->body->size > extensions->max_size) {
-		enhanced = "5.3.4";
-		text = "the message is larger than this host takes";
-	} else if ((text = time_problem(client)) != NULL) {
-		enhanced = "5.4.7";
-	}
-	if (text == NULL)
-		return true;
-	decide_all(client, RELAY_FAILED, enhanced, text);
-	return false;
-}
-
-/* A recipient that only SMTPUTF8 can name. */
-static bool
-is_nameable(struct relay_client *client, size_t recipient)
-{
-	static const struct relay_verdict verdict = { RELAY_FAILED, 0, "5.6.7",
-		"the address is in UTF-8, and this host takes no SMTPUTF8" };
-
-	if (client->extensions.has_smtputf8 ||
-	    text_is_ascii(client->mail->recipients[recipient].address))
-		return true;
-	relay_mail_decide(client->mail, recipient, &verdict);
-	return false;
-}
-
 /* Who waits, as many as one transaction takes. */
 static void
 choose_members(struct relay_client *client)
@@ -195,7 +49,7 @@ choose_members(struct relay_client *client)
 	client->member_count = 0;
 	for (size_t i = 0; i < mail->count && client->member_count < limit; i++)
 		if (mail->recipients[i].state == RELAY_RECIPIENT_WAITS &&
-		    is_nameable(client, i))
+		    relay_fit_recipient(client, i))
 			mail->members[client->member_count++] = (uint16_t)i;
 }
 
@@ -207,11 +61,11 @@ relay_transaction_begin(struct relay_client *client)
 	client->is_mail_refused = client->is_nobody = false;
 	client->is_end_said = false;
 	client->member_count = 0;
-	if (!look_at_body(client))
+	if (!relay_fit_body(client))
 		return;
-	if (is_sendable(client))
+	if (relay_fit_message(client))
 		choose_members(client);
-	client->is_bdat = has_flag(client, TRANSACTION_BINARYMIME);
+	client->is_bdat = relay_has_flag(client, TRANSACTION_BINARYMIME);
 	if (client->member_count == 0)
 		mail_done(client);
 	else
@@ -229,26 +83,29 @@ put_mail(struct relay_client *client, struct buf *out)
 	(void)buf_put_format(out, "MAIL FROM:<%.*s>", TEXT_FMT(mail->sender));
 	if (extensions->has_size)
 		(void)buf_put_format(out, " SIZE=%" PRIu64, mail->body->size);
-	if (has_flag(client, TRANSACTION_BINARYMIME))
+	if (relay_has_flag(client, TRANSACTION_BINARYMIME))
 		(void)buf_put_text(out, " BODY=BINARYMIME");
 	else if (extensions->has_8bitmime &&
-		 (has_flag(client, TRANSACTION_8BITMIME) ||
+		 (relay_has_flag(client, TRANSACTION_8BITMIME) ||
 		     mail->body->has_8bit))
 		(void)buf_put_text(out, " BODY=8BITMIME");
-	if (extensions->has_smtputf8 && has_flag(client, TRANSACTION_SMTPUTF8))
+	if (extensions->has_smtputf8 &&
+	    relay_has_flag(client, TRANSACTION_SMTPUTF8))
 		(void)buf_put_text(out, " SMTPUTF8");
-	if (has_flag(client, TRANSACTION_REQUIRETLS))
+	if (relay_has_flag(client, TRANSACTION_REQUIRETLS))
 		(void)buf_put_text(out, " REQUIRETLS");
 	if (extensions->has_priority && mail->priority != 0)
 		(void)buf_put_format(out, " MT-PRIORITY=%d", mail->priority);
 	if (extensions->has_deliverby && mail->deliver_by != 0)
 		(void)buf_put_format(out, " BY=%" PRId64 ";%s%s",
 		    mail->by_left_s,
-		    has_flag(client, TRANSACTION_BY_RETURN) ? "R" : "N",
-		    has_flag(client, TRANSACTION_BY_TRACE) ? "T" : "");
-	if (extensions->has_dsn && has_flag(client, TRANSACTION_RETURN_FULL))
+		    relay_has_flag(client, TRANSACTION_BY_RETURN) ? "R" : "N",
+		    relay_has_flag(client, TRANSACTION_BY_TRACE) ? "T" : "");
+	if (extensions->has_dsn &&
+	    relay_has_flag(client, TRANSACTION_RETURN_FULL))
 		(void)buf_put_text(out, " RET=FULL");
-	if (extensions->has_dsn && has_flag(client, TRANSACTION_RETURN_HEADERS))
+	if (extensions->has_dsn &&
+	    relay_has_flag(client, TRANSACTION_RETURN_HEADERS))
 		(void)buf_put_text(out, " RET=HDRS");
 	if (extensions->has_dsn && mail->envelope_id.size > 0)
 		(void)buf_put_format(
@@ -499,7 +356,7 @@ is_time_told(const struct relay_client *client)
 {
 	return client->mail->deliver_by != 0 &&
 	       (!client->extensions.has_deliverby ||
-		   has_flag(client, TRANSACTION_BY_TRACE));
+		   relay_has_flag(client, TRANSACTION_BY_TRACE));
 }
 
 /* The word of a delivery: what the sender who wants to hear of success can be
@@ -512,7 +369,7 @@ final_verdict(const struct relay_client *client, size_t recipient)
 	bool wants_success =
 	    (mail->recipients[recipient].notify & DSN_NOTIFY_SUCCESS) != 0;
 
-	if (verdict.outcome == RELAY_DELIVERED && !is_lmtp(client) &&
+	if (verdict.outcome == RELAY_DELIVERED && !relay_is_lmtp(client) &&
 	    ((wants_success && !client->extensions.has_dsn) ||
 		is_time_told(client)))
 		verdict.outcome = RELAY_PASSED_ON;
@@ -546,7 +403,7 @@ end_answered(struct relay_client *client)
 		    "the end of data was answered with 3xx");
 		return;
 	}
-	if (!client->is_nobody && is_lmtp(client)) {
+	if (!client->is_nobody && relay_is_lmtp(client)) {
 		if (answer_one(client))
 			return;
 	} else if (!client->is_nobody) {

@@ -34,6 +34,8 @@ snapd_libsnapd_a_SOURCES = \
 	snapd/snapd.c snapd/snapd.h snapd/snapd_state.h \
 	snapd/snapd_store.c snapd/snapd_clients.c \
 	snapd/round.c snapd/round.h \
+	snapd/pending.c snapd/pending.h \
+	snapd/idle_growth.c snapd/idle_growth.h \
 	snapd/accept_layout.c snapd/accept_layout.h \
 	snapd/accept_log.c snapd/accept_log.h \
 	snapd/repeat.c snapd/repeat.h \

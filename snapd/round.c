@@ -3,35 +3,15 @@
  */
 #include "snapd/round.h"
 
-#include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "snapd/idle_growth.h"
+#include "snapd/pending.h"
 #include "snapd/repeat.h"
 #include "snapd/sealer.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
 enum {
-	INLINE_MAX = 60000,      /* bytes of a result in the packet */
-	SETTLE_BYTES = 64 << 20, /* asked for: then the index is committed */
-	GROW_BEGIN_MS = 500,     /* everything else starts as well */
-	GROW_IDLE_MS = 10,       /* nothing was committed for so long, */
-	GROW_STEP_MS = 5,        /* then a step each */
-	GROW_FULL_MS = 1000,     /* the disk is full: perhaps no more */
-	GROW_REST_MS = 1000 /* nothing was committed for so long: give back */
-};
-
-/* What waits for the commit: an answer, or a reading. */
-struct pending {
-	struct pending *next;
-	uint64_t client;
-	struct message answer;
-	struct buf data;
-	struct reading *reading;
-	uint64_t bulk;  /* bytes that it is the answer to */
-	size_t patient; /* changes */
-	bool is_in_log; /* or will be, in this round; or needs not to be */
+	SETTLE_BYTES = 64 << 20 /* asked for: then the index is committed */
 };
 
 struct round {
@@ -47,8 +27,7 @@ struct round {
 	struct timer *patience; /* runs while there are patient ones only */
 	bool has_accepted;      /* answers that wait for the log */
 	struct timer *settle;   /* runs while the index has not what it has */
-	struct timer *growth;
-	bool is_resting; /* nothing was committed since the timer started */
+	struct idle_growth *growth;
 	bool is_failed;
 };
 
@@ -198,96 +177,6 @@ round_read(struct round *round, uint64_t client, struct reading *reading)
 	round->is_urgent = true;
 }
 
-/* The status field of the answers that follow a change. */
-static void
-set_status(struct message *answer, enum status status)
-{
-	switch ((int)answer->type) {
-	case MESSAGE_accepted:
-		answer->accepted.status = (uint8_t)status;
-		break;
-	case MESSAGE_delivery_found:
-		answer->delivery_found.status = (uint8_t)status;
-		break;
-	case MESSAGE_batch_done:
-		answer->batch_done.status = (uint8_t)status;
-		break;
-	case MESSAGE_control_done:
-		answer->control_done.status = (uint8_t)status;
-		break;
-	case MESSAGE_witness_heard:
-		answer->witness_heard.status = (uint8_t)status;
-		break;
-	default:
-		break;
-	}
-}
-
-/* Points the answer at its data: -1, or a descriptor that goes with it. */
-static int
-attach_data(struct message *answer, const struct buf *data, enum status status)
-{
-	struct text text = text_make(data->data, data->size);
-	struct error error;
-
-	switch ((int)answer->type) {
-	case MESSAGE_control_row:
-		answer->control_row.record = text;
-		return -1;
-	case MESSAGE_control_done:
-		answer->control_done.text = text;
-		return -1;
-	case MESSAGE_batch_done:
-		if (status != STATUS_OK)
-			return -1;
-		answer->batch_done.size = data->size;
-		answer->batch_done.results = text;
-		if (data->size <= INLINE_MAX)
-			return -1;
-		answer->batch_done.results = text_make(NULL, 0);
-		return file_sealed_memory(
-		    "results", data->data, data->size, &error);
-	default:
-		return -1;
-	}
-}
-
-static void
-send_pending(struct round *round, struct pending *pending, enum status status)
-{
-	struct client *client =
-	    snapd_client(round->options.snapd, pending->client);
-	struct message *answer = &pending->answer;
-	int fd;
-
-	if (client == NULL)
-		return;
-	if (pending->reading != NULL) {
-		snapd_read_on(client, pending->reading);
-		pending->reading = NULL;
-		return;
-	}
-	/* A row of what was not committed says nothing. */
-	if (status != STATUS_OK && answer->type == MESSAGE_control_row)
-		return;
-	if (status != STATUS_OK)
-		set_status(answer, status);
-	fd = attach_data(answer, &pending->data, status);
-	if (channel_send(client->channel, answer, &fd, fd >= 0) != 0)
-		log_warning("answer-dropped", "peer=%s account=%u",
-		    role_name(client->role), client->account);
-	if (fd >= 0)
-		close(fd);
-}
-
-static void
-free_pending(struct pending *pending)
-{
-	buf_clear(&pending->data);
-	reading_free(&pending->reading);
-	free(pending);
-}
-
 /* -- The end of a round -- */
 
 void
@@ -296,6 +185,7 @@ round_fail(struct round *round, const struct error *error)
 	if (round->is_failed)
 		return;
 	round->is_failed = true;
+	idle_growth_stop(round->growth);
 	log_alarm("store-failed", "error=\"%s\"", error->text);
 	if (round->options.failed != NULL)
 		round->options.failed(round->options.context);
@@ -348,8 +238,8 @@ send_held(struct round *round)
 		round->last_held = &round->held;
 		timer_stop(round->hold);
 	}
-	send_pending(round, held, STATUS_OK);
-	free_pending(held);
+	pending_send(round->options.snapd, held, STATUS_OK);
+	pending_free(held);
 }
 
 static void
@@ -419,22 +309,9 @@ answer_all(struct round *round, enum status status)
 		if (status == STATUS_OK && hold(round, pending))
 			continue;
 		if (!round->is_failed)
-			send_pending(round, pending, status);
-		free_pending(pending);
+			pending_send(round->options.snapd, pending, status);
+		pending_free(pending);
 	}
-}
-
-/* Behind a commit. */
-static void
-grow_behind(struct round *round)
-{
-	struct store *store = round->options.store;
-
-	round->is_resting = false;
-	if (store_grow(store, false))
-		timer_start(round->growth, GROW_IDLE_MS);
-	else if (store_has_spare(store))
-		timer_start(round->growth, GROW_REST_MS);
 }
 
 /* Its client is to be told of nothing before: answers are known by their order.
@@ -465,8 +342,8 @@ answer_accepted(struct round *round)
 		round->patient -= pending->patient;
 		if (hold(round, pending))
 			continue;
-		send_pending(round, pending, STATUS_OK);
-		free_pending(pending);
+		pending_send(round->options.snapd, pending, STATUS_OK);
+		pending_free(pending);
 	}
 	round->last = at;
 	if (round->patient == 0)
@@ -531,7 +408,7 @@ end_round(struct round *round)
 		return;
 	snapd_tell_followers(
 	    round->options.snapd, round->options.journal->committed.sequence);
-	grow_behind(round);
+	idle_growth_committed(round->growth);
 }
 
 static void
@@ -572,25 +449,6 @@ round_settle(struct round *round)
 		end_round(round);
 }
 
-static void
-grow(void *context)
-{
-	struct round *round = context;
-	struct store *store = round->options.store;
-
-	if (round->is_failed)
-		return;
-	if (store_grow(store, true)) {
-		timer_start(round->growth,
-		    store_disk_is_full(store) ? GROW_FULL_MS : GROW_STEP_MS);
-	} else if (store_has_spare(store)) {
-		if (round->is_resting)
-			store_give_back(store);
-		round->is_resting = true;
-		timer_start(round->growth, GROW_REST_MS);
-	}
-}
-
 struct round *
 round_new(const struct round_options *options)
 {
@@ -608,9 +466,7 @@ round_new(const struct round_options *options)
 	round->hold = timer_new(options->loop, send_one, round);
 	round->patience = timer_new(options->loop, lose_patience, round);
 	round->settle = timer_new(options->loop, settle, round);
-	round->growth = timer_new(options->loop, grow, round);
-	if (options->store != NULL && store_grow(options->store, false))
-		timer_start(round->growth, GROW_BEGIN_MS);
+	round->growth = idle_growth_new(options->loop, options->store);
 	event_loop_on_round(options->loop, on_round, round);
 	return round;
 }
@@ -627,11 +483,11 @@ round_free(struct round **pointer)
 	*round->last_held = round->first;
 	while ((pending = round->held) != NULL) {
 		round->held = pending->next;
-		free_pending(pending);
+		pending_free(pending);
 	}
 	timer_free(&round->hold);
 	timer_free(&round->patience);
 	timer_free(&round->settle);
-	timer_free(&round->growth);
+	idle_growth_free(&round->growth);
 	memory_free(pointer);
 }
