@@ -295,6 +295,22 @@ take_message(struct control_job *job, struct transaction *t,
 	return 0;
 }
 
+static void
+begin_mailbox(struct control_job *job)
+{
+	bool is_one_message = job->uid != 0 || job->message_id[0] != '\0';
+
+	job->totals.mailboxes++;
+	if (job->account != 0)
+		job->totals.messages = 0;
+	if (job->mailbox[0] != '\0' && !is_one_message &&
+	    job->verb != MESSAGE_control_cat)
+		job->was_found = true;
+	if (job->verb == MESSAGE_control_export ||
+	    job->verb == MESSAGE_control_find)
+		control_put_mailbox(job);
+}
+
 static int
 take_event(struct control_job *job, struct transaction *t,
     enum walk_event event, const struct message_row *row)
@@ -319,16 +335,7 @@ take_event(struct control_job *job, struct transaction *t,
 		job->totals = (struct control_account){ 0 };
 		return begin_account(job, t);
 	case WALK_MAILBOX:
-		job->totals.mailboxes++;
-		if (job->account != 0)
-			job->totals.messages = 0;
-		if (job->mailbox[0] != '\0' && job->uid == 0 &&
-		    job->message_id[0] == '\0' &&
-		    job->verb != MESSAGE_control_cat)
-			job->was_found = true;
-		if (job->verb == MESSAGE_control_export ||
-		    job->verb == MESSAGE_control_find)
-			control_put_mailbox(job);
+		begin_mailbox(job);
 		return 0;
 	case WALK_MESSAGE:
 		return take_message(job, t, row);

@@ -179,6 +179,10 @@ tests_unit_retention_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_restore_test_SOURCES = tests/unit/restore_test.c \
 	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
 tests_unit_restore_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/reconcile_test
+tests_unit_reconcile_test_SOURCES = tests/unit/reconcile_test.c \
+	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
+tests_unit_reconcile_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)
 tests_unit_snapd_control_test_SOURCES = tests/unit/snapd_control_test.c \
 	tests/unit/snapd_stand.c tests/unit/snapd_stand.h
 tests_unit_snapd_control_test_LDADD = $(SNAPD_LIBS) $(CMOCKA_LIBS)

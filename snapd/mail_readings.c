@@ -11,6 +11,11 @@
 
 #include <unistd.h>
 
+enum {
+	BODY_INLINE = 16384,   /* bytes in the packet itself, of a body */
+	LISTING_INLINE = 60000 /* and of the others */
+};
+
 /* A restore's progress, and what is damaged by name. */
 static void
 tell_restore(struct client *client, const struct reading *reading)
@@ -31,17 +36,43 @@ tell_restore(struct client *client, const struct reading *reading)
 			    reading->blobs[i], (enum status)record.status);
 }
 
+static bool
+is_body(const struct reading *reading)
+{
+	return reading->kind == READ_BLOB || reading->kind == READ_UNFILED_BODY;
+}
+
+/* `data`: what stands in the packet itself. */
+static struct message
+answer_of(const struct reading *reading, struct text data)
+{
+	uint8_t status = (uint8_t)reading->status;
+	uint64_t tag = reading->tag, size = reading->data.size;
+	struct text envelope =
+	    text_make(reading->envelope.data, reading->envelope.size);
+
+	if (reading->kind == READ_UNFILED_ACCOUNTS)
+		return (struct message){ .type = MESSAGE_unfiled_accounts,
+			.unfiled_accounts = { tag, status, data } };
+	if (reading->kind == READ_BLOBS)
+		return (struct message){ .type = MESSAGE_bodies,
+			.bodies = { tag, status, envelope, size, data } };
+	if (is_body(reading))
+		return (struct message){ .type = MESSAGE_body,
+			.body = { tag, status, envelope, size, data } };
+	return (struct message){ .type = MESSAGE_listing,
+		.listing = { tag, status, reading->sequence, size, data } };
+}
+
 void
 mail_reading_done(struct client *client, struct reading *reading)
 {
 	struct text data = text_make(reading->data.data, reading->data.size);
-	struct message answer = { .type = MESSAGE_listing };
-	size_t inline_max = 60000;
+	size_t inline_max = is_body(reading) ? BODY_INLINE : LISTING_INLINE;
+	struct message answer;
 	struct error error;
 	int fd = -1;
 
-	if (reading->kind == READ_BLOB || reading->kind == READ_UNFILED_BODY)
-		inline_max = 16384;
 	if (data.size > inline_max) {
 		fd =
 		    file_sealed_memory("listing", data.data, data.size, &error);
@@ -49,30 +80,7 @@ mail_reading_done(struct client *client, struct reading *reading)
 		if (fd < 0)
 			reading->status = STATUS_UNAVAILABLE;
 	}
-	if (reading->kind == READ_UNFILED_ACCOUNTS) {
-		answer.type = MESSAGE_unfiled_accounts;
-		answer.unfiled_accounts =
-		    (struct message_unfiled_accounts){ reading->tag,
-			    (uint8_t)reading->status, data };
-	} else if (reading->kind == READ_BLOBS) {
-		answer.type = MESSAGE_bodies;
-		answer.bodies = (struct message_bodies){ reading->tag,
-			(uint8_t)reading->status,
-			text_make(
-			    reading->envelope.data, reading->envelope.size),
-			reading->data.size, data };
-	} else if (inline_max == 16384) {
-		answer.type = MESSAGE_body;
-		answer.body = (struct message_body){ reading->tag,
-			(uint8_t)reading->status,
-			text_make(
-			    reading->envelope.data, reading->envelope.size),
-			reading->data.size, data };
-	} else {
-		answer.listing = (struct message_listing){ reading->tag,
-			(uint8_t)reading->status, reading->sequence,
-			reading->data.size, data };
-	}
+	answer = answer_of(reading, data);
 	if (channel_send(client->channel, &answer, &fd, fd >= 0) != 0)
 		log_warning("answer-dropped", "account=%u", client->account);
 	if (fd >= 0)
