@@ -74,7 +74,8 @@ take_plain(struct sasl *sasl, struct text message)
 	user = text_make(message.data, (size_t)second);
 	if (take_user(sasl, user) != SASL_DONE)
 		return SASL_MALFORMED;
-	if (authzid.size > 0 && !text_equal(authzid, user))
+	/* Names of accounts have no case. */
+	if (authzid.size > 0 && !text_equal_nocase(authzid, user))
 		return SASL_REFUSED;
 	return take_password(sasl, text_skip(message, (size_t)second + 1));
 }

@@ -112,8 +112,12 @@ static enum command_step
 put_bytes(struct imap_command *command)
 {
 	struct urlfetch_state *state = command->state;
-	int result = url_message_next(&state->message, command->out);
+	struct buf *out = command->out;
+	size_t before = out->size;
+	int result = url_message_next(&state->message, out);
 
+	if (out->size > before)
+		fetch_body_hide_nuls(out->data + before, out->size - before);
 	if (result == -1) {
 		abandon(command);
 		command_disconnect(

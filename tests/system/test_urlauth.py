@@ -113,3 +113,11 @@ def test_a_mailbox_that_is_gone_takes_its_urls_along(shared, box):
     client.create(name)
     client.append(name, None, None, DRAFT)
     assert fetched(client, made) is None
+
+
+def test_a_nul_is_shown_as_fetch_shows_it(shared, box):
+    name, client = box
+    client.append(name, None, None, b'Subject: nul\r\n\r\n\0x\r\n')
+    rump = url(shared, name, ';URLAUTH=authuser').replace('UID=1', 'UID=2')
+    assert fetched(client, authorized(client, rump)) == \
+        b'Subject: nul\r\n\r\n\x80x\r\n'

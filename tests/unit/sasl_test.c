@@ -18,6 +18,7 @@ static const struct row {
 } rows[] = { { "PLAIN", "AGJvYgBwdw==", { NULL }, SASL_DONE },
 	{ "plain", NULL, { "AGJvYgBwdw==" }, SASL_DONE },
 	{ "PLAIN", "Ym9iAGJvYgBwdw==", { NULL }, SASL_DONE },
+	{ "PLAIN", "Qk9CAGJvYgBwdw==", { NULL }, SASL_DONE },
 	{ "PLAIN", "ZXZlAGJvYgBwdw==", { NULL }, SASL_REFUSED },
 	{ "PLAIN", "=", { NULL }, SASL_MALFORMED },
 	{ "PLAIN", "AGJvYgBwdx==", { NULL }, SASL_MALFORMED },
