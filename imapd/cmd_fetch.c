@@ -20,6 +20,7 @@ close_message(struct fetch_state *state)
 	if (state->is_read && state->body.fd != -1)
 		close(state->body.fd);
 	state->is_read = false;
+	state->is_uncached = false;
 	state->root = NULL;
 	buf_clear(&state->record);
 	if (state->pool != NULL)
@@ -134,6 +135,21 @@ begin_response(struct imap_command *command, const struct mailbox_row *row,
 	return put_sections(command);
 }
 
+/* Not asked for again when the body was read that it is made from. */
+static bool
+find_cache(
+    struct imap_command *command, uint32_t uid, struct message_cache *cache)
+{
+	struct fetch_state *state = command->state;
+
+	if (state->is_whole || (state->is_uncached && state->record.size == 0))
+		return false;
+	if (fetch_find_cache(command, uid, cache))
+		return true;
+	state->is_uncached = true;
+	return false;
+}
+
 /* COMMAND_MORE: the message was dealt with. */
 static enum command_step
 fetch_message(struct imap_command *command)
@@ -158,7 +174,7 @@ fetch_message(struct imap_command *command)
 		return begin_response(command, &row, NULL, true);
 	if (state->is_whole && state->is_read)
 		return begin_response(command, &row, NULL, false);
-	has_cache = !state->is_whole && fetch_find_cache(command, uid, &cache);
+	has_cache = find_cache(command, uid, &cache);
 	is_all_cached = fetch_check_sections(state, has_cache ? &cache : NULL);
 	if (has_cache &&
 	    (state->is_read ||

@@ -41,7 +41,8 @@ struct fetch_state {
 	bool is_encoding_unknown; /* of a BINARY part */
 	/* Of the current message. */
 	struct pool *pool;
-	struct buf record; /* a cache record that we made */
+	struct buf record; /* a cache record that we made, */
+	bool is_uncached;  /* for there was none */
 	struct mailbox_body body;
 	bool is_read;
 	struct mime_part *root;

@@ -38,11 +38,19 @@ enum {
 	NAME_COUNT = sizeof(cached_names) / sizeof(*cached_names)
 };
 
+/* Most names differ in the first byte, by more than its case. */
+static bool
+begins_alike(struct text name, const char *other)
+{
+	return name.size > 0 && ((name.data[0] ^ other[0]) & ~0x20) == 0;
+}
+
 bool
 message_cache_keeps(struct text name)
 {
 	for (size_t i = 0; i < NAME_COUNT; i++)
-		if (text_is_nocase(name, cached_names[i]))
+		if (begins_alike(name, cached_names[i]) &&
+		    text_is_nocase(name, cached_names[i]))
 			return true;
 	return false;
 }

@@ -143,6 +143,7 @@ a_file_is_read_and_nothing_is_noted(void **state)
 	char top[SCRATCH_PATH], byte;
 	struct error error;
 	struct stat st;
+	uint64_t size;
 	int dir, fd;
 
 	(void)state;
@@ -150,8 +151,9 @@ a_file_is_read_and_nothing_is_noted(void **state)
 	dir = open(top, O_RDONLY | O_DIRECTORY);
 	assert_int_equal(file_replace(dir, "f", "abc", 3, 0600, &error), 0);
 	assert_int_equal(utimensat(dir, "f", times, 0), 0);
-	fd = file_open_unnoticed(dir, "f", &error);
+	fd = file_open_sized(dir, "f", &size, &error);
 	assert_true(fd >= 0);
+	assert_int_equal(size, 3);
 	assert_int_equal(pread(fd, &byte, 1, 0), 1);
 	assert_int_equal(byte, 'a');
 	assert_int_equal(fstat(fd, &st), 0);
