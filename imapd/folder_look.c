@@ -54,6 +54,7 @@ must_wait(struct look *look, const char *file, bool is_new)
 		-1 ||
 	    !is_being_written(&info))
 		return false;
+	look->is_early = true;
 	look->has_left |=
 	    !watcher_notice(look->account, look->folder, is_new, file);
 	return true;

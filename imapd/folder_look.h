@@ -19,6 +19,7 @@ struct look {
 	int64_t *changed; /* ctime of each row's file, after an unclean stop */
 	int64_t newest;
 	bool is_patient; /* what may still be written is left for later */
+	bool is_early;   /* something was */
 	bool has_left;   /* and there is no room to note which */
 	bool has_gone;   /* look_at_noticed: a row's file is not there */
 	bool is_blind;   /* something could not be looked at */

@@ -189,7 +189,8 @@ sync_whole(
 		log_warning("folder-make", "mailbox=%llu error=\"%s\"",
 		    (unsigned long long)folder->info.id, error.text);
 	look_at_whole(&look);
-	if (look.found_count == 0 && !look.is_blind)
+	/* With its messages, if it has some: their UIDs stand in its list. */
+	if (look.found_count == 0 && !look.is_blind && !look.is_early)
 		adopt_identity(account, folder);
 }
 

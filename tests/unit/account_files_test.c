@@ -2,6 +2,7 @@
  * Files of a Maildir that other programs read, write and bring (P7): a file is
  * there as a whole or not at all, and theirs are adopted.
  */
+#include "imapd/account_state.h"
 #include "tests/unit/account_world.h"
 
 #include <dirent.h>
@@ -225,6 +226,33 @@ uids_of_dovecot_are_imported_on_first_sight(void **state)
 	mailbox_view_close(&view);
 }
 
+static bool
+inbox_has_one(struct world *w)
+{
+	return is_idle(w) && message_count(w, "INBOX") == 1;
+}
+
+/* The timer's look leaves it for the next one: so it does its list. */
+static void
+uids_of_dovecot_wait_for_a_file_that_is_being_written(void **state)
+{
+	struct world *w = *state;
+	struct folder *folder = folder_find(w->account, TEXT("INBOX"));
+	struct mailbox_view *view;
+
+	put_file(w, "Maildir/dovecot-uidlist",
+	    "3 V1234567890 N901 G00\n900 :a,S=2\n");
+	put_file(w, "Maildir/cur/a,S=2:2,", "a\n");
+	folder->needs_scan = true;
+	sync_folder_patiently(w->account, folder);
+	wait_for(w, is_idle);
+	wait_for(w, inbox_has_one);
+	view = open_view(w, "INBOX");
+	assert_int_equal(mailbox_view_uid(view, 1), 900);
+	assert_int_equal(mailbox_view_info(view)->uidvalidity, 1234567890);
+	mailbox_view_close(&view);
+}
+
 static void
 a_file_brought_to_another_folder_is_a_message_of_its_own(void **state)
 {
@@ -304,6 +332,8 @@ main(void)
 		TEST_CASE(files_of_other_programs_are_adopted_with_their_flags),
 		TEST_CASE(an_adoption_that_was_cut_goes_on_at_the_next_start),
 		TEST_CASE(uids_of_dovecot_are_imported_on_first_sight),
+		TEST_CASE(
+		    uids_of_dovecot_wait_for_a_file_that_is_being_written),
 		TEST_CASE(
 		    a_file_brought_to_another_folder_is_a_message_of_its_own),
 		TEST_CASE(a_folder_of_another_program_is_adopted_at_start),
