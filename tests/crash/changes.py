@@ -129,10 +129,17 @@ class Worker(threading.Thread):
         self.over = threading.Event()
 
     def run(self):
+        while not self.over.is_set() and not self.is_connected():
+            self.over.wait(0.05)
         with contextlib.suppress(*TROUBLE):
-            self.actor.connect()
             while not self.over.is_set():
                 self.actor.step()
+
+    def is_connected(self):
+        with contextlib.suppress(*TROUBLE):
+            self.actor.connect()
+            return True
+        return False
 
 
 class Program:
@@ -369,18 +376,21 @@ class Watcher:
 
     def catch_up(self):
         self.connect()
-        self.session.command('NOOP')
-        self.session.fill()
         return True
 
-    def settle(self, picture):
+    def settle(self, look):
+        """Mail of which it had no answer may still be filed."""
         when_served(self.catch_up)
-        if self.session.view.picture() != picture:
-            seen = self.session.view.picture()
-            raise Divergence('QRESYNC: knows, is: %s' % {
-                uid: (seen.get(uid), picture.get(uid))
-                for uid in seen.keys() | picture.keys()
-                if seen.get(uid) != picture.get(uid)})
+        wait_for(lambda: self.has_picture(look()), 60, 'the same picture')
+
+    def has_picture(self, picture):
+        self.session.command('NOOP')
+        self.session.fill()
+        seen = self.session.view.picture()
+        assert seen == picture, {uid: (seen.get(uid), picture.get(uid))
+                                 for uid in seen.keys() | picture.keys()
+                                 if seen.get(uid) != picture.get(uid)}
+        return True
 
 
 class Judge:
@@ -404,15 +414,16 @@ class Judge:
         session.open(name, False)
         validity = int(session.validity[1])
         opened = session.recent()
+        # Before more is filed.
+        self.ledger.check_counters(
+            validity, int(re.findall(r'UIDNEXT (\d+)', opened)[-1]),
+            int(re.findall(r'HIGHESTMODSEQ (\d+)', opened)[-1]))
         session.fill()
         self.pictures[name] = session.view.picture()
         box = Box(validity)
         for uid, key in session.read_keys(session.view.uids):
             self.ledger.saw(validity, uid, key)
             box.messages[uid] = key, self.pictures[name][uid]
-        self.ledger.check_counters(
-            validity, int(re.findall(r'UIDNEXT (\d+)', opened)[-1]),
-            int(re.findall(r'HIGHESTMODSEQ (\d+)', opened)[-1]))
         return box
 
     def truth(self):

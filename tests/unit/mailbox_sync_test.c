@@ -394,6 +394,44 @@ flags_of_another_program_come_behind_a_client_s(void **state)
 	assert_true(is_there(w, "Maildir/cur/1.foreign:2,FS"));
 }
 
+static void
+answered_and_looked(const struct mailbox_answer *answer, void *context)
+{
+	struct world *w = context;
+
+	answered(answer, w);
+	folder_find(w->account, TEXT("INBOX"))->needs_scan = true;
+	look_at_inbox(w);
+}
+
+/* The client's are in the row, the other program's still on their way: the name
+ * must not be held against that row. */
+static void
+a_look_in_between_undoes_neither(void **state)
+{
+	struct flag_change flagged = { .mode = FLAGS_ADD,
+		.flags = FLAG_FLAGGED };
+	struct world *w = *state;
+	struct mailbox_view *view;
+	uint32_t uid = 1;
+
+	put_file(w, "Maildir/cur/1.foreign:2,T", "foreign\n");
+	look_at_inbox(w);
+	wait_for(w, is_idle);
+	view = open_view(w, "INBOX");
+	w->answers = 0;
+	mailbox_change_flags(view, &uid, 1, &flagged, answered_and_looked, w);
+	rename_file(
+	    w, "Maildir/cur/1.foreign:2,T", "Maildir/cur/1.foreign:2,S");
+	look_at_inbox(w);
+	assert_int_equal(w->answers, 0);
+	wait_for(w, has_answer);
+	mailbox_view_close(&view);
+	wait_for(w, is_idle);
+	assert_int_equal(flags_of(w, 1), FLAG_FLAGGED | FLAG_SEEN);
+	assert_true(is_there(w, "Maildir/cur/1.foreign:2,FS"));
+}
+
 /* -- What cannot be looked at -- */
 
 /* No descriptor can be had until it is set back. */
@@ -706,6 +744,7 @@ main(void)
 		TEST_CASE(flags_of_another_program_survive_a_kill),
 		TEST_CASE(flags_of_a_client_and_of_another_program_both_stay),
 		TEST_CASE(flags_of_another_program_come_behind_a_client_s),
+		TEST_CASE(a_look_in_between_undoes_neither),
 		TEST_CASE(a_folder_that_cannot_be_read_is_not_empty),
 		TEST_CASE(
 		    what_stands_in_the_place_of_a_folder_is_not_an_empty_one),
