@@ -308,6 +308,18 @@ folder_unload(struct folder *folder)
 	folder->is_loaded = false;
 }
 
+struct folder *
+folder_new_gone(const struct mailbox_record *record)
+{
+	struct folder *folder = memory_new(1, sizeof(*folder));
+
+	folder_describe(&folder->info, record);
+	folder->is_loaded = true;
+	folder->is_gone = true;
+	folder->list = list_new(folder);
+	return folder;
+}
+
 /* -- Mailboxes of the past -- */
 
 struct folder *
