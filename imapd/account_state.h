@@ -411,6 +411,8 @@ void folder_add_row(struct folder *folder, uint32_t uid);
 void folder_drop_row(struct folder *folder);
 void folder_settle_list(struct folder *folder);
 struct uid_list *uid_list_new(void);
+/* One that was deleted before there was a view, which owns it. */
+struct folder *folder_new_gone(const struct mailbox_record *record);
 /* A mailbox of the past, which its views own; its messages by rising UID. */
 struct folder *folder_new_past(const struct mailbox_record *record);
 void folder_describe_past(

@@ -298,6 +298,17 @@ folder_unload(struct folder *folder)
 	uid_list_release(&folder->list);
 }
 
+struct folder *
+folder_new_gone(const struct mailbox_record *record)
+{
+	struct folder *folder = memory_new(1, sizeof(*folder));
+
+	folder_describe(&folder->info, record);
+	folder->is_gone = true;
+	folder->list = uid_list_new();
+	return folder;
+}
+
 /* -- Mailboxes of the past -- */
 
 struct folder *

@@ -50,13 +50,11 @@ struct mailbox_memory {
 };
 
 bool mailbox_view_is_past(const struct mailbox_view *view);
-/* One that is gone is nothing to remember. */
-bool mailbox_view_is_memorable(const struct mailbox_view *view);
 /* Ranges are in the pool. */
 void mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
     struct mailbox_memory *memory);
-/* The view goes on where it was: what happened since are updates to take. NULL
- * and STATUS_MISSING: the mailbox is gone, or another one. */
+/* The view goes on where it was: what happened since are updates to take, also
+ * that the mailbox is gone. NULL and a status: the account cannot be served. */
 struct mailbox_view *mailbox_view_recall(struct account_store *account,
     const struct mailbox_memory *memory,
     const struct mailbox_view_handler *handler, void *context,

@@ -11,6 +11,7 @@
 #include "imapd/mailbox_keys.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Who sleeps, and hears of it ---- */
 
@@ -78,12 +79,6 @@ bool
 mailbox_view_is_past(const struct mailbox_view *view)
 {
 	return view->folder->past != NULL;
-}
-
-bool
-mailbox_view_is_memorable(const struct mailbox_view *view)
-{
-	return !view->folder->is_gone;
 }
 
 void
@@ -209,6 +204,35 @@ has_new_key(struct account_store *account, const struct mailbox_memory *memory)
 		   memory->key != mailbox_key_mark(account, memory->mailbox));
 }
 
+/* Nobody knows it any more; its client hears of that as if he had been
+ * there. */
+static struct folder *
+gone_folder(const struct mailbox_memory *memory)
+{
+	static struct mailbox_record record;
+
+	memset(&record, 0, sizeof(record));
+	record.id = memory->mailbox;
+	record.uidvalidity = memory->uidvalidity;
+	record.uidnext = memory->told_uidnext;
+	record.highest_modseq = memory->told_modseq;
+	return folder_new_gone(&record);
+}
+
+static void
+recall_live(struct mailbox_view *view, const struct mailbox_memory *memory)
+{
+	struct account_store *account = view->account;
+	struct folder *folder = view->folder;
+
+	recall_recent(view, memory);
+	recall_flags(view, memory);
+	view->has_new_keywords =
+	    memory->has_new_keywords ||
+	    memory->keyword_count != folder->info.keyword_count;
+	view->has_new_key = has_new_key(account, memory);
+}
+
 struct mailbox_view *
 mailbox_view_recall(struct account_store *account,
     const struct mailbox_memory *memory,
@@ -219,17 +243,19 @@ mailbox_view_recall(struct account_store *account,
 	struct mailbox_view *view;
 
 	*status = account_store_status(account);
-	if (*status == STATUS_OK &&
-	    (folder == NULL || folder->info.uidvalidity != memory->uidvalidity))
-		*status = STATUS_MISSING;
 	if (*status != STATUS_OK)
 		return NULL;
-	watcher_add(account, folder);
-	sync_folder_if_changed(account, folder);
-	folder_load(folder);
-	*status = account_store_status(account); /* the index may be broken */
-	if (*status != STATUS_OK)
-		return NULL;
+	if (folder == NULL || folder->info.uidvalidity != memory->uidvalidity) {
+		folder = gone_folder(memory);
+	} else {
+		watcher_add(account, folder);
+		sync_folder_if_changed(account, folder);
+		folder_load(folder);
+		/* The index may be broken. */
+		*status = account_store_status(account);
+		if (*status != STATUS_OK)
+			return NULL;
+	}
 	view = memory_new(1, sizeof(*view));
 	view->account = account;
 	view->folder = folder;
@@ -239,12 +265,8 @@ mailbox_view_recall(struct account_store *account,
 	view->told_uidnext = memory->told_uidnext;
 	view->recent = uid_list_new();
 	recall_list(view, memory);
-	recall_recent(view, memory);
-	recall_flags(view, memory);
-	view->has_new_keywords =
-	    memory->has_new_keywords ||
-	    memory->keyword_count != folder->info.keyword_count;
-	view->has_new_key = has_new_key(account, memory);
+	if (!folder->is_gone)
+		recall_live(view, memory);
 	view->next = folder->views;
 	folder->views = view;
 	return view;

@@ -86,9 +86,7 @@ imap_session_can_sleep(const struct imap_session *session)
 	    (session->deflate != NULL &&
 		!imap_deflate_is_between(session->deflate)))
 		return false;
-	return (session->view == NULL ||
-		   mailbox_view_is_memorable(session->view)) &&
-	       !is_about_to_tell(session);
+	return !is_about_to_tell(session);
 }
 
 static uint32_t

@@ -9,13 +9,14 @@ from conftest import Server, end, wait_for
 
 
 @contextlib.contextmanager
-def sleepy_instance(tmp_path_factory, accounts):
+def sleepy_instance(tmp_path_factory, accounts, after='1s'):
     """For tests that only add, each to accounts of its own."""
     base = tmp_path_factory.mktemp('sleepy')
     directory = '/var/tmp/firnmail-%d-%s' % (os.getpid(), base.name)
     os.makedirs(directory, mode=0o711)
     config = base / 'config'
-    config.write_text('hibernate after 1s\n')
+    config.write_text('hibernate %s%s\n' %
+                      ('' if after == 'off' else 'after ', after))
     yield Server(directory, '--cheap-hash', '--accounts', str(accounts),
                  '--config', str(config))
     end(directory)

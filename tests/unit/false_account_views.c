@@ -183,12 +183,6 @@ mailbox_view_is_past(const struct mailbox_view *view)
 	return view->box == &view->account->past;
 }
 
-bool
-mailbox_view_is_memorable(const struct mailbox_view *view)
-{
-	return true;
-}
-
 void
 mailbox_view_remember(const struct mailbox_view *view, struct pool *pool,
     struct mailbox_memory *memory)
