@@ -167,7 +167,7 @@ noinst_PROGRAMS += tests/fuzz/sleep_state_fuzz
 tests_fuzz_sleep_state_fuzz_SOURCES = tests/fuzz/sleep_state_fuzz.c
 tests_fuzz_sleep_state_fuzz_LDFLAGS = $(LINK_FUZZER)
 tests_fuzz_sleep_state_fuzz_LDADD = imapd/libsession.a $(COMMON_LIBS) \
-	$(UNISTRING_LIBS)
+	$(UNISTRING_LIBS) $(ZLIB_LIBS)
 tests_fuzz_imap_command_fuzz_LDADD = imapd/libsession.a $(COMMON_LIBS) \
 	$(UNISTRING_LIBS)
 endif

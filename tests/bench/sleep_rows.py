@@ -8,12 +8,15 @@ import socket
 import ssl
 import statistics
 import time
+import zlib
 
 from connection_rows import memory_kib, tree
 
 SECONDS = 120
 ACCOUNTS = 200
 FEW, MANY = 1000, 10000
+BOXES = 30    # of each account, where they are watched
+SAID = 32768  # bytes, by who compresses
 NEWS = 60  # times that a sleeping session is woken
 # Its own way to have no process for who is in IDLE.
 DOVECOT_HIBERNATES = """
@@ -31,6 +34,26 @@ service imap {
 }
 """
 OURS = "hibernate after 2s\n"
+
+
+class Packed:
+    """A socket behind COMPRESS."""
+
+    def __init__(self, sock):
+        self.socket = sock
+        self.packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+        self.unpacker = zlib.decompressobj(-15)
+        self.close = sock.close
+
+    def sendall(self, data):
+        self.socket.sendall(self.packer.compress(data) +
+                            self.packer.flush(zlib.Z_SYNC_FLUSH))
+
+    def recv(self, size):
+        while packed := self.socket.recv(size):
+            if plain := self.unpacker.decompress(packed):
+                return plain
+        return b""
 
 
 class Client:
@@ -69,6 +92,22 @@ class Client:
         self.say("b SELECT INBOX\r\n", b"b OK")
         self.say("c IDLE\r\n", b"+")
         return self
+
+    def notify(self):
+        """Between two commands; all mailboxes are watched."""
+        self.say("n NOTIFY SET (personal (MessageNew MessageExpunge "
+                 "FlagChange MailboxName))\r\n", b"n OK")
+        return self
+
+    def compress(self):
+        """In IDLE, and has said 32 KiB before."""
+        self.say("p COMPRESS DEFLATE\r\n", b"p OK")
+        self.socket = Packed(self.socket)
+        self.say("s SELECT INBOX\r\n", b"s OK")
+        for n in range(SAID // 64):
+            self.say("q%04d UID FETCH %010d (UID FLAGS INTERNALDATE ENVELOPE)"
+                     "\r\n" % (n, n * 7919), b"q%04d OK" % n)
+        return self.idle()
 
     def append(self, text):
         """Until the last byte is sent: what it waits for then is durable."""
@@ -151,6 +190,37 @@ def measure(figure, server, count):
             client.socket.close()
 
 
+def each(server, begin, count):
+    """KiB a sleeping session takes, each begun so."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    rests(server)
+    before = memory_kib(server.pid)
+    clients = [begin(Client(server, n % ACCOUNTS + 1, context))
+               for n in range(count)]
+    rests(server)
+    after = memory_kib(server.pid)
+    for client in clients:
+        client.socket.close()
+    return (after - before) / count
+
+
+def make_mailboxes(server):
+    for n in range(ACCOUNTS):
+        client = Client(server, n + 1, None)
+        for box in range(BOXES):
+            client.say("m CREATE box-number-%d\r\n" % box, b"m ")
+        client.socket.close()
+
+
+def kinds(figure, server, count):
+    make_mailboxes(server)
+    for kind, begin in (("idle", Client.idle), ("notify", Client.notify),
+                        ("compress", Client.compress)):
+        figure(server.label, f"asleep.tls.{kind}.{count}.each",
+               each(server, begin, count), "KiB")
+
+
 def rows(bench):
     for s in bench.servers(
             bench.peer("tuned", "dovecot.sh", TUNED="1"),
@@ -160,3 +230,5 @@ def rows(bench):
         measure(bench.figure, s, bench.scaled(FEW))
     for s in bench.servers(bench.firnmail(ACCOUNTS, OURS)):
         measure(bench.figure, s, bench.scaled(MANY))
+    for s in bench.servers(bench.firnmail(ACCOUNTS, OURS)):
+        kinds(bench.figure, s, ACCOUNTS)
