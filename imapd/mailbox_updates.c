@@ -227,7 +227,8 @@ mailbox_view_has_updates(const struct mailbox_view *view, bool may_expunge)
 	const struct folder *folder = view->folder;
 
 	if (view->has_new_keywords || view->has_new_key ||
-	    view->changed_count > 0 || view->told_recent != view->recent->uids.count)
+	    view->changed_count > 0 ||
+	    view->told_recent != view->recent->uids.count)
 		return true;
 	if (!may_expunge)
 		return !folder->is_gone &&
