@@ -391,12 +391,12 @@ session_list_alarm(struct session_list *list)
 }
 
 size_t
-session_list_watching(const struct session_list *list)
+session_list_asleep(const struct session_list *list)
 {
 	size_t count = 0;
 
 	for (const struct session *s = list->first; s != NULL; s = s->next)
-		count += s->state == SESSION_ASLEEP && s->topics.count > 0;
+		count += s->state == SESSION_ASLEEP;
 	return count;
 }
 

@@ -101,8 +101,8 @@ void session_list_changed(
     struct session_list *list, uint64_t topic, uint8_t what);
 /* What happened, nobody knows: all that wait for something are woken. */
 void session_list_alarm(struct session_list *list);
-/* How many wait for news. */
-size_t session_list_watching(const struct session_list *list);
+/* How many sleep, and are not to be woken. */
+size_t session_list_asleep(const struct session_list *list);
 /* How many are to be given to a worker, */
 size_t session_list_waking(const struct session_list *list);
 /* ... here he is: how many he got. */

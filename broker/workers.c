@@ -253,7 +253,7 @@ try_start(struct worker *worker)
 static void
 tell_watch(struct worker *worker)
 {
-	size_t count = session_list_watching(worker->sessions);
+	size_t count = session_list_asleep(worker->sessions);
 	struct message message = { .type = MESSAGE_session_watch };
 
 	if (count == 0)

@@ -279,7 +279,7 @@ who_waits_for_news_is_woken_by_his_own(void **state)
 	int clients[3] = { put_to_sleep(add(), 0), put_to_sleep(add(), TOPIC),
 		put_to_sleep(add(), TOPIC + 1) };
 
-	assert_int_equal(session_list_watching(fixture.list), 2);
+	assert_int_equal(session_list_asleep(fixture.list), 3);
 	session_list_changed(fixture.list, TOPIC + 2, NEWS);
 	/* No topic is not a topic. */
 	session_list_changed(fixture.list, 0, NEWS);
@@ -289,7 +289,7 @@ who_waits_for_news_is_woken_by_his_own(void **state)
 	assert_int_equal(session_list_waking(fixture.list), 1);
 	session_list_alarm(fixture.list);
 	assert_int_equal(session_list_waking(fixture.list), 2);
-	assert_int_equal(session_list_watching(fixture.list), 0);
+	assert_int_equal(session_list_asleep(fixture.list), 1);
 	give(2);
 	for (int i = 0; i < 3; i++)
 		close(clients[i]);
@@ -383,7 +383,7 @@ a_worker_that_ends_takes_what_it_had(void **state)
 
 	session_list_lose(fixture.list);
 	assert_int_equal(put_to_sleep(awake, 0), -1);
-	assert_int_equal(session_list_watching(fixture.list), 1);
+	assert_int_equal(session_list_asleep(fixture.list), 1);
 	close(client);
 }
 
