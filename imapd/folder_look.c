@@ -190,8 +190,8 @@ look_known(struct look *look, uint32_t uid, const char *file, bool is_new,
 		look_at_flags(look, &row, name);
 		return;
 	}
-	/* What it says is on its way to the store; the row may be another one by
-	 * now, and the name says nothing of that. */
+	/* What it says is on its way to the store; the row may be another one
+	 * by now, and the name says nothing of that. */
 	if (known.has_new_flags && account->taking_flags > 0 &&
 	    known.is_new == is_new && text_is(known.name, file)) {
 		look->has_left = true;
