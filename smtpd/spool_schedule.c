@@ -289,6 +289,7 @@ schedule_done(struct schedule *schedule, uint64_t message, uint16_t number,
 	else
 		next = returned_until(schedule, parcel, result, now);
 	place_parcel(schedule, parcel, next, now);
+	place_duty(schedule, parcel); /* what came due meanwhile */
 	schedule_place_destination(schedule, parcel->destination);
 }
 
