@@ -213,14 +213,6 @@ def make_mailboxes(server):
         client.socket.close()
 
 
-def kinds(figure, server, count):
-    make_mailboxes(server)
-    for kind, begin in (("idle", Client.idle), ("notify", Client.notify),
-                        ("compress", Client.compress)):
-        figure(server.label, f"asleep.tls.{kind}.{count}.each",
-               each(server, begin, count), "KiB")
-
-
 def rows(bench):
     for s in bench.servers(
             bench.peer("tuned", "dovecot.sh", TUNED="1"),
@@ -230,5 +222,9 @@ def rows(bench):
         measure(bench.figure, s, bench.scaled(FEW))
     for s in bench.servers(bench.firnmail(ACCOUNTS, OURS)):
         measure(bench.figure, s, bench.scaled(MANY))
-    for s in bench.servers(bench.firnmail(ACCOUNTS, OURS)):
-        kinds(bench.figure, s, ACCOUNTS)
+    for kind, begin in (("idle", Client.idle), ("notify", Client.notify),
+                        ("compress", Client.compress)):
+        for s in bench.servers(bench.firnmail(ACCOUNTS, OURS)):
+            make_mailboxes(s)
+            bench.figure(s.label, f"asleep.tls.{kind}.{ACCOUNTS}.each",
+                         each(s, begin, ACCOUNTS), "KiB")
