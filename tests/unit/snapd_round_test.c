@@ -126,13 +126,27 @@ many_filings_wait_no_longer(void **state)
 	assert_int_equal(f->worker.answer.batch_done.status, STATUS_OK);
 }
 
+/* Mail comes, and the commit behind it fails: whoever handed it in has his
+ * answer, and the worker none. */
+static void
+accept_and_fail(struct fixture *f, unsigned int n)
+{
+	uint8_t recipients[400];
+	struct message m;
+
+	make_accept(&m, n, 1, TEXT("y"), recipients);
+	send_and_fail(f, &f->queue, &m);
+	wait_answers(&f->queue, 1);
+	assert_int_equal(f->queue.answers, 1);
+	assert_int_equal(f->queue.answer.accepted.status, STATUS_OK);
+	assert_int_equal(f->worker.answers, 0);
+}
+
 /* It comes with the filing for which there is one, and that one fails. */
 static void
 mail_is_answered_before_a_commit_that_nobody_waits_for(void **state)
 {
 	struct fixture *f = *state;
-	uint8_t recipients[400];
-	struct message m;
 	unsigned int n;
 
 	be_patient(f);
@@ -146,12 +160,7 @@ mail_is_answered_before_a_commit_that_nobody_waits_for(void **state)
 	wait_until_filing_waits(f, n);
 	store_set_commit_fault(EIO);
 	send_filing(f, n);
-	make_accept(&m, n + 1, 1, TEXT("y"), recipients);
-	send_and_fail(f, &f->queue, &m);
-	wait_answers(&f->queue, 1);
-	assert_int_equal(f->queue.answers, 1);
-	assert_int_equal(f->queue.answer.accepted.status, STATUS_OK);
-	assert_int_equal(f->worker.answers, 0);
+	accept_and_fail(f, n + 1);
 }
 
 /* So much is filed that it does not go on waiting. */
@@ -160,8 +169,6 @@ mail_is_answered_before_a_commit_for_what_is_filed(void **state)
 {
 	struct message commit = { .type = MESSAGE_batch_commit };
 	struct fixture *f = *state;
-	uint8_t recipients[400];
-	struct message m;
 	unsigned int n;
 
 	be_patient(f);
@@ -174,12 +181,7 @@ mail_is_answered_before_a_commit_for_what_is_filed(void **state)
 	for (n = 1; n <= ROUND_PATIENT_MAX; n++)
 		part_file(&f->worker, n, 1);
 	channel_send(f->worker.channel, &commit, NULL, 0);
-	make_accept(&m, n, 1, TEXT("y"), recipients);
-	send_and_fail(f, &f->queue, &m);
-	wait_answers(&f->queue, 1);
-	assert_int_equal(f->queue.answers, 1);
-	assert_int_equal(f->queue.answer.accepted.status, STATUS_OK);
-	assert_int_equal(f->worker.answers, 0);
+	accept_and_fail(f, n);
 }
 
 static void
