@@ -365,14 +365,13 @@ flags_of_a_client_and_of_another_program_both_stay(void **state)
 	assert_true(is_there(w, "Maildir/cur/1.foreign:2,FS"));
 }
 
-/* The store has the client's on its way when the file is seen: what comes
- * behind it must not be computed from the row of before. */
-static void
-flags_of_another_program_come_behind_a_client_s(void **state)
+/* A client flags a message, and another program says in its file's name that it
+ * is seen and not deleted, which we see while the store has the client's. */
+static struct mailbox_view *
+flag_and_rename(struct world *w, mailbox_done *done)
 {
 	struct flag_change flagged = { .mode = FLAGS_ADD,
 		.flags = FLAG_FLAGGED };
-	struct world *w = *state;
 	struct mailbox_view *view;
 	uint32_t uid = 1;
 
@@ -381,12 +380,23 @@ flags_of_another_program_come_behind_a_client_s(void **state)
 	wait_for(w, is_idle);
 	view = open_view(w, "INBOX");
 	w->answers = 0;
-	mailbox_change_flags(view, &uid, 1, &flagged, answered, w);
+	mailbox_change_flags(view, &uid, 1, &flagged, done, w);
 	rename_file(
 	    w, "Maildir/cur/1.foreign:2,T", "Maildir/cur/1.foreign:2,S");
 	look_at_inbox(w);
 	assert_int_equal(w->answers, 0);
 	wait_for(w, has_answer);
+	return view;
+}
+
+/* The store has the client's on its way when the file is seen: what comes
+ * behind it must not be computed from the row of before. */
+static void
+flags_of_another_program_come_behind_a_client_s(void **state)
+{
+	struct world *w = *state;
+	struct mailbox_view *view = flag_and_rename(w, answered);
+
 	assert_int_equal(w->status, STATUS_OK);
 	mailbox_view_close(&view);
 	wait_for(w, is_idle);
@@ -409,23 +419,9 @@ answered_and_looked(const struct mailbox_answer *answer, void *context)
 static void
 a_look_in_between_undoes_neither(void **state)
 {
-	struct flag_change flagged = { .mode = FLAGS_ADD,
-		.flags = FLAG_FLAGGED };
 	struct world *w = *state;
-	struct mailbox_view *view;
-	uint32_t uid = 1;
+	struct mailbox_view *view = flag_and_rename(w, answered_and_looked);
 
-	put_file(w, "Maildir/cur/1.foreign:2,T", "foreign\n");
-	look_at_inbox(w);
-	wait_for(w, is_idle);
-	view = open_view(w, "INBOX");
-	w->answers = 0;
-	mailbox_change_flags(view, &uid, 1, &flagged, answered_and_looked, w);
-	rename_file(
-	    w, "Maildir/cur/1.foreign:2,T", "Maildir/cur/1.foreign:2,S");
-	look_at_inbox(w);
-	assert_int_equal(w->answers, 0);
-	wait_for(w, has_answer);
 	mailbox_view_close(&view);
 	wait_for(w, is_idle);
 	assert_int_equal(flags_of(w, 1), FLAG_FLAGGED | FLAG_SEEN);
